@@ -1,0 +1,60 @@
+"""Everything that kinetoken refuses, as one tree; each branch has its exit code and each message says the next step.
+
+    KinetokenError            1
+    ├── InputError            2   an argument, option or prompt that cannot be used
+    ├── FormatError           3   a file that is not what it should be
+    │   ├── BundleError       3   a bundle that is incomplete, altered or of another version
+    │   └── TokenError        3   motion tokens that do not form whole frames
+    ├── MissingPackageError   4   an optional package is not installed
+    ├── OutputError           5   a file that cannot be written
+    └── EngineError           6   an inference engine failed
+"""
+
+from __future__ import annotations
+
+
+class KinetokenError(Exception):
+    """Base of every error raised on purpose; `str(error)` is one line for the user."""
+
+    exit_code = 1
+
+
+class InputError(KinetokenError, ValueError):
+    """An argument, option or prompt that cannot be used."""
+
+    exit_code = 2
+
+
+class FormatError(KinetokenError):
+    """A file that is not what it should be."""
+
+    exit_code = 3
+
+
+class BundleError(FormatError):
+    """A bundle that is incomplete, altered, or written for another version."""
+
+
+class TokenError(FormatError):
+    """Motion tokens that do not form whole frames."""
+
+
+class MissingPackageError(KinetokenError, ImportError):
+    """An optional package is not installed."""
+
+    exit_code = 4
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f'this needs {package}, which is not installed: pip install "kinetoken[{extra}]"')
+
+
+class OutputError(KinetokenError, OSError):
+    """A file that cannot be written."""
+
+    exit_code = 5
+
+
+class EngineError(KinetokenError):
+    """An inference engine failed."""
+
+    exit_code = 6

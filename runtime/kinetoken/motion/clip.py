@@ -1,0 +1,86 @@
+"""Pieces of motion on their way to the screen, and the finished whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .skeleton import FPS, N_JOINTS
+
+
+@dataclass(frozen=True)
+class TextChunk:
+    """Words of the model's thought, in the order written."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class MotionChunk:
+    """Consecutive frames that will not change any more."""
+
+    start: int
+    """Index of the first frame of the chunk in its clip."""
+    joints: NDArray[np.float32]
+    """(n, 22, 3) world positions, metres, Y up."""
+    features: NDArray[np.float32]
+    """(n, 263) HumanML3D features, denormalised."""
+    codes: NDArray[np.int64]
+    """(k, Q) code frames that became final with this chunk; k * stride == n. Levels not generated are -1."""
+
+
+Chunk = TextChunk | MotionChunk
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A finished motion."""
+
+    joints: NDArray[np.float32]
+    """(T, 22, 3) world positions, metres, Y up."""
+    fps: float = float(FPS)
+    prompt: str = ""
+    text: str = ""
+    """The whole answer, thought and motion tokens, as the model wrote it; or a caption."""
+    seed: int | None = None
+    features: NDArray[np.float32] | None = None
+    """(T, 263), where the motion came as features."""
+    codes: NDArray[np.int64] | None = None
+    """(n, Q), where the motion came as codes; -1 for levels not generated."""
+    meta: dict[str, str] = field(default_factory=dict)
+    """Free notes, written along: model name, runtime version."""
+
+    def __post_init__(self) -> None:
+        if self.joints.ndim != 3 or self.joints.shape[1:] != (N_JOINTS, 3):
+            raise ValueError(f"expected joints (T, {N_JOINTS}, 3), got {self.joints.shape}")
+
+    def __len__(self) -> int:
+        return len(self.joints)
+
+    @property
+    def seconds(self) -> float:
+        """Duration in seconds: frames over frames per second."""
+        return len(self.joints) / self.fps
+
+    @classmethod
+    def from_chunks(cls, chunks: Iterable[Chunk], *, prompt: str = "", seed: int | None = None) -> Clip:
+        """Everything a stream yields, as one clip; its text is the thought alone."""
+        text: list[str] = []
+        motion: list[MotionChunk] = []
+        for chunk in chunks:
+            if isinstance(chunk, TextChunk):
+                text.append(chunk.text)
+            else:
+                motion.append(chunk)
+        empty = np.zeros((0, N_JOINTS, 3), np.float32)
+        return cls(
+            joints=np.concatenate([m.joints for m in motion]) if motion else empty,
+            prompt=prompt,
+            text="".join(text),
+            seed=seed,
+            features=np.concatenate([m.features for m in motion]) if motion else None,
+            codes=np.concatenate([m.codes for m in motion]) if motion else None,
+        )
