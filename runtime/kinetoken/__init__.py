@@ -1,0 +1,82 @@
+"""kinetoken: a text-to-motion language model on a small machine, prompt in, moving body out.
+
+    import kinetoken
+    generator = kinetoken.load()
+    for chunk in generator.stream("a person walks forward", seconds=4):
+        ...                                     # TextChunk.text or MotionChunk.joints (n, 22, 3)
+    generator.generate("a person waves").save("wave.bvh")
+
+Importing this loads no inference engine: names come from their modules when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import (
+        BundleError,
+        EngineError,
+        FormatError,
+        InputError,
+        KinetokenError,
+        MissingPackageError,
+        OutputError,
+        TokenError,
+    )
+    from .motion.clip import Chunk, Clip, MotionChunk, TextChunk
+    from .options import GenerateOptions
+    from .pipeline import Generation, Generator, Stats, load
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    **dict.fromkeys(("Generation", "Generator", "Stats", "load"), "pipeline"),
+    **dict.fromkeys(("Chunk", "Clip", "MotionChunk", "TextChunk"), "motion.clip"),
+    "GenerateOptions": "options",
+    **dict.fromkeys(
+        (
+            "BundleError",
+            "EngineError",
+            "FormatError",
+            "InputError",
+            "KinetokenError",
+            "MissingPackageError",
+            "OutputError",
+            "TokenError",
+        ),
+        "errors",
+    ),
+}
+
+__all__ = [
+    "BundleError",
+    "Chunk",
+    "Clip",
+    "EngineError",
+    "FormatError",
+    "GenerateOptions",
+    "Generation",
+    "Generator",
+    "InputError",
+    "KinetokenError",
+    "MissingPackageError",
+    "MotionChunk",
+    "OutputError",
+    "Stats",
+    "TextChunk",
+    "TokenError",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

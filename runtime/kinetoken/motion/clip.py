@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -64,6 +65,19 @@ class Clip:
     def seconds(self) -> float:
         """Duration in seconds: frames over frames per second."""
         return len(self.joints) / self.fps
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write .npz or .bvh, by suffix, whole or not at all. InputError or OutputError say why not."""
+        from ..writers import save  # the one door upward: the method is for the caller's convenience
+
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Clip:
+        """Read .npz (joints or features) or .npy (joints or features, by shape). FormatError says what is wrong."""
+        from ..readers import load
+
+        return load(path)
 
     @classmethod
     def from_chunks(cls, chunks: Iterable[Chunk], *, prompt: str = "", seed: int | None = None) -> Clip:

@@ -1,0 +1,102 @@
+"""Open a bundle folder: check it, choose the engine, build the rooms."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .codec.codebooks import Codebooks
+from .codec.decoder import MotionDecoder
+from .codec.normalizer import Normalizer
+from .engines import LanguageModel, Tokenizer
+from .errors import BundleError
+from .manifest import Manifest
+from .motion.features import N_FEATURES
+from .vocabulary import Vocabulary
+
+BUNDLE_VARIABLE = "KINETOKEN_BUNDLE"
+DEMO_BUNDLE = Path(__file__).parent / "demo_bundle"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Everything loaded, frozen and shared."""
+
+    folder: Path
+    manifest: Manifest
+    vocabulary: Vocabulary
+    language_model: LanguageModel
+    tokenizer: Tokenizer
+    decoder: MotionDecoder
+
+
+def bundle_folder(given: str | os.PathLike[str] | None = None) -> Path:
+    """The bundle to use: the one given, else KINETOKEN_BUNDLE, else the demo that ships with the package."""
+    if given is not None and os.fspath(given):
+        return Path(given).expanduser()
+    if named := os.environ.get(BUNDLE_VARIABLE):
+        return Path(named).expanduser()
+    if not DEMO_BUNDLE.is_dir():
+        raise BundleError(f"no demo bundle in this installation; name one with --bundle or {BUNDLE_VARIABLE}")
+    return DEMO_BUNDLE
+
+
+def open_manifest(folder: Path) -> Manifest:
+    """The manifest, with every file of the bundle checked."""
+    manifest = Manifest.read(folder)
+    manifest.verify(folder)
+    return manifest
+
+
+def open_bundle(folder: Path, *, threads: int | None = None) -> Bundle:
+    """A checked bundle with its engines loaded. BundleError or EngineError says what is wrong with it."""
+    manifest = open_manifest(folder)
+    vocabulary = Vocabulary.of(manifest)
+    decoder = open_decoder(folder, manifest, threads=threads)
+    model, tokenizer = _open_language(folder, manifest, threads)
+    return Bundle(folder, manifest, vocabulary, model, tokenizer, decoder)
+
+
+def open_decoder(folder: Path, manifest: Manifest, *, threads: int | None = None) -> MotionDecoder:
+    """The codec of a checked bundle, without its language model."""
+    from .backends.onnx import OnnxSession
+
+    codec = manifest.codec
+    codebooks = Codebooks(_array(folder / codec.codebooks))
+    normalizer = Normalizer(_array(folder / codec.mean), _array(folder / codec.std))
+    sizes = [stop - first for first, stop in manifest.motion.levels]
+    expected = (len(sizes), sizes[0], codec.latent_dim)
+    if codebooks.table.shape != expected:
+        raise BundleError(f"codebooks: expected {expected} as in the manifest, got {codebooks.table.shape}")
+    if codec.features != N_FEATURES or normalizer.mean.shape != (N_FEATURES,):
+        got = (codec.features, *normalizer.mean.shape)
+        raise BundleError(f"features: expected {N_FEATURES} (HumanML3D) in manifest and mean, got {got}")
+    session = OnnxSession(folder / codec.decoder, threads)
+    return MotionDecoder(session, codebooks, normalizer, codec.stride, codec.past, codec.lookahead)
+
+
+def _open_language(folder: Path, manifest: Manifest, threads: int | None) -> tuple[LanguageModel, Tokenizer]:
+    from .backends.tokenizer import HfTokenizer
+
+    info = manifest.language_model
+    if info.backend != "onnx":
+        raise BundleError(f'expected backend "onnx", got {info.backend!r}; a newer kinetoken may run it')
+    from .backends.onnx import OnnxLanguageModel, warn_if_doubled
+
+    warn_if_doubled()
+    model = OnnxLanguageModel(folder / info.file, info, threads)
+    return model, HfTokenizer(folder / manifest.tokenizer.file)
+
+
+def _array(path: Path) -> NDArray[np.float32]:
+    """A .npy file as float32; BundleError where it is none."""
+    try:
+        value: Any = np.load(path, allow_pickle=False)
+        return np.ascontiguousarray(value, dtype=np.float32)
+    except (OSError, ValueError, EOFError) as error:
+        raise BundleError(f"{path} is not a .npy array of numbers ({error}); export the bundle again") from error

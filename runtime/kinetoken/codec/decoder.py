@@ -1,0 +1,86 @@
+"""Codes to features as the codes come: a sliding window over the decoder graph.
+
+The features of latent frame t come from the latents [t - past, t + lookahead] and nothing else, one run of the graph
+per latent frame. So the result does not depend on how the codes were cut, and the cost of a frame stays flat.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engines import TensorSession
+from ..errors import EngineError
+from .codebooks import Codebooks
+from .normalizer import Normalizer
+
+
+@dataclass(frozen=True)
+class MotionDecoder:
+    """A loaded decoder; any number of runs may go on at once."""
+
+    session: TensorSession
+    """Latents (1, n, D) to normalised features (1, n * stride, F)."""
+    codebooks: Codebooks
+    normalizer: Normalizer
+    stride: int
+    """Feature frames per latent frame."""
+    past: int
+    """Latent frames before t that its output depends on."""
+    lookahead: int
+    """Latent frames after t that its output depends on."""
+
+    def start(self) -> DecoderRun:
+        """A new motion."""
+        return DecoderRun(self)
+
+    def decode(self, codes: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Codes (n, Q) of a whole motion to features (n * stride, F)."""
+        run = self.start()
+        return np.concatenate([run.push(codes), run.finish()])
+
+
+class DecoderRun:
+    """One motion being decoded."""
+
+    def __init__(self, decoder: MotionDecoder) -> None:
+        self._decoder = decoder
+        self._latents = np.zeros((0, decoder.codebooks.table.shape[2]), np.float32)  # from frame `_first` on
+        self._first = 0
+        self._done = 0
+
+    def push(self, codes: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Code frames (k, Q) to the features (m * stride, F) that became final."""
+        self._latents = np.concatenate([self._latents, self._decoder.codebooks.latents(codes)])
+        return self._emit(self._pushed - self._decoder.lookahead)
+
+    def finish(self) -> NDArray[np.float32]:
+        """The features that were held back for what might have followed."""
+        return self._emit(self._pushed)
+
+    @property
+    def _pushed(self) -> int:
+        return self._first + len(self._latents)
+
+    def _emit(self, stop: int) -> NDArray[np.float32]:
+        decoder = self._decoder
+        rows = [self._frame(frame) for frame in range(self._done, stop)]
+        self._done = max(self._done, stop)
+        keep = max(self._first, self._done - decoder.past)
+        self._latents, self._first = self._latents[keep - self._first :], keep
+        empty = np.zeros((0, len(decoder.normalizer.mean)), np.float32)
+        return np.concatenate([empty, *rows])
+
+    def _frame(self, frame: int) -> NDArray[np.float32]:
+        """Features (stride, F) of one latent frame."""
+        decoder = self._decoder
+        start = max(0, frame - decoder.past)
+        window = self._latents[start - self._first : frame + decoder.lookahead + 1 - self._first]
+        out = decoder.session.run(window[None])
+        expected = (1, len(window) * decoder.stride, len(decoder.normalizer.mean))
+        if out.shape != expected:
+            raise EngineError(f"decoder: expected features {expected}, got {out.shape}; export the bundle again")
+        begin = (frame - start) * decoder.stride
+        return decoder.normalizer.denormalize(out[0, begin : begin + decoder.stride])

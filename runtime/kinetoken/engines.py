@@ -1,0 +1,86 @@
+"""What an inference engine must offer. What is loaded is shared and frozen; what changes is a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Allowed = tuple[range, ...]
+"""Ids that may come next: ascending, disjoint ranges, never empty."""
+
+
+class LmRun(Protocol):
+    """One answer being written: the tokens so far and their cache."""
+
+    @property
+    def length(self) -> int:
+        """Tokens fed so far."""
+        ...
+
+    def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
+        """Feed tokens; logits of the allowed next ids, concatenated in order. The array may be reused by the next push.
+
+        EngineError where the context is full or the engine fails.
+        """
+        ...
+
+
+class LanguageModel(Protocol):
+    """A loaded language model; any number of runs may go on at once."""
+
+    @property
+    def context(self) -> int:
+        """Tokens that a run can hold."""
+        ...
+
+    def start(self) -> LmRun:
+        """A new, empty run."""
+        ...
+
+
+class TensorSession(Protocol):
+    """A graph with one input and one output."""
+
+    def run(self, value: NDArray[np.float32]) -> NDArray[np.float32]:
+        """One forward pass."""
+        ...
+
+
+class Tokenizer(Protocol):
+    """Text to ids and back."""
+
+    def encode_text(self, text: str) -> list[int]:
+        """What a person typed: special tokens spelled in it stay plain text."""
+        ...
+
+    def encode_template(self, text: str) -> list[int]:
+        """What the bundle says around it: special tokens are recognised."""
+        ...
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of the ids; U+FFFD where a character is not whole yet."""
+        ...
+
+
+def width(allowed: Allowed) -> int:
+    """How many ids are allowed."""
+    return sum(len(ids) for ids in allowed)
+
+
+def nth(allowed: Allowed, index: int) -> int:
+    """The id at an index of the concatenated ranges; IndexError beyond them."""
+    for ids in allowed:
+        if index < len(ids):
+            return ids[index]
+        index -= len(ids)
+    raise IndexError(index)
+
+
+def take(row: NDArray[np.float32], allowed: Allowed) -> NDArray[np.float32]:
+    """The allowed entries of a full row of logits (vocab,); a view where one range is allowed."""
+    if len(allowed) == 1:
+        return row[allowed[0].start : allowed[0].stop]
+    return np.concatenate([row[ids.start : ids.stop] for ids in allowed])

@@ -1,0 +1,298 @@
+"""bundle.json as frozen dataclasses: every key has a field, every field a docstring, unknown keys are refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from .errors import BundleError
+from .plain import from_plain, to_plain
+
+MANIFEST_NAME: Final = "bundle.json"
+FORMAT: Final = "kinetoken-bundle"
+FORMAT_VERSION: Final = 1
+IdRange = tuple[int, int]
+"""Half-open range of token ids: first, stop."""
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """What a file of the bundle must be."""
+
+    bytes: int
+    """Size."""
+    sha256: str
+    """Digest, 64 lower-case hexadecimal digits."""
+
+    @classmethod
+    def of(cls, path: Path) -> FileInfo:
+        """Size and digest of the file as it is now; OSError where it cannot be read."""
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return cls(path.stat().st_size, digest)
+
+
+@dataclass(frozen=True)
+class LanguageModelInfo:
+    """The language model and the shapes of its cache."""
+
+    backend: str
+    """Engine that runs it: "onnx"."""
+    file: str
+    """Model file in the bundle."""
+    architecture: str
+    """Family of the network, for people: "qwen2"."""
+    layers: int
+    """Transformer layers, each with one key and one value cache."""
+    kv_heads: int
+    """Key-value heads of a layer."""
+    head_dim: int
+    """Width of a head."""
+    vocab_size: int
+    """Rows of the output, motion tokens included."""
+    context: int
+    """Tokens that fit the cache: prompt and answer together."""
+    quantization: str
+    """How the weights are stored, for people: "int8"."""
+
+
+@dataclass(frozen=True)
+class TokenizerInfo:
+    """The tokenizer and which of its ids are words."""
+
+    file: str
+    """tokenizer.json of the tokenizers library."""
+    text_ids: tuple[IdRange, ...]
+    """Plain-text tokens: what the user's words become and what free text may sample."""
+    end_of_turn: tuple[int, ...]
+    """Ids that end an answer."""
+
+
+@dataclass(frozen=True)
+class ChatTemplate:
+    """The fixed text around what is said; special tokens in it are recognised."""
+
+    before_system: str
+    after_system: str
+    before_user: str
+    after_user: str
+
+
+@dataclass(frozen=True)
+class ChatInfo:
+    """How a prompt is put to the model."""
+
+    system_prompt: str
+    """Trusted: special tokens in it are recognised, as they were in training."""
+    template: ChatTemplate
+
+
+@dataclass(frozen=True)
+class MotionInfo:
+    """Ids of the motion tokens."""
+
+    move_start: int
+    """Opens a block: <move>."""
+    move_end: int
+    """Closes a block: </move>."""
+    levels: tuple[IdRange, ...]
+    """One range per level, coarsest first, ids in the order of codes 0..K-1."""
+
+
+@dataclass(frozen=True)
+class CodecInfo:
+    """The decoder from codes to features."""
+
+    decoder: str
+    """ONNX graph: latents (1, n, D) to normalised features (1, n * stride, 263)."""
+    codebooks: str
+    """.npy, (Q, K, D)."""
+    mean: str
+    """.npy, (263,)."""
+    std: str
+    """.npy, (263,)."""
+    fps: int
+    """Feature frames per second."""
+    stride: int
+    """Feature frames per latent frame."""
+    features: int
+    """Width of a feature row, 263."""
+    latent_dim: int
+    """D."""
+    past: int
+    """Latent frames before t that its output depends on."""
+    lookahead: int
+    """Latent frames after t that its output depends on: held back while streaming."""
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """Sampling options where the caller gives none."""
+
+    temperature: float = 0.5
+    max_thought: int = 64
+    """Text tokens before a block is opened."""
+    max_seconds: float = 10.0
+    """Longest motion where no length is asked."""
+    min_frames: int = 3
+    """Fewest code frames of an answer where no length is asked."""
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+
+
+@dataclass(frozen=True)
+class Licence:
+    """Under which terms the parts may be used."""
+
+    language_model: str
+    codec: str
+    acknowledgement: str = ""
+    """A line that the sources ask to be shown."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the bundle comes from."""
+
+    source: str
+    revision: str = ""
+    tools: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Program to version."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """bundle.json."""
+
+    name: str
+    language_model: LanguageModelInfo
+    tokenizer: TokenizerInfo
+    chat: ChatInfo
+    motion: MotionInfo
+    codec: CodecInfo
+    defaults: Defaults
+    licence: Licence
+    provenance: Provenance
+    files: Mapping[str, FileInfo]
+    """Every file of the bundle but bundle.json, by its path in the folder."""
+    format: str = FORMAT
+    format_version: int = FORMAT_VERSION
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Manifest:
+        """The inverse of `to_dict`; BundleError where a key is unknown, missing, or its value makes no sense."""
+        _check_format(data)
+        manifest: Manifest = from_plain(cls, data, MANIFEST_NAME)
+        _check_ids(manifest)
+        _check_numbers(manifest)
+        _check_files(manifest)
+        return manifest
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, `format` and `format_version` first."""
+        plain: dict[str, Any] = to_plain(self)
+        head = {key: plain.pop(key) for key in ("format", "format_version")}
+        return head | plain
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """The manifest of a bundle folder; its files are not looked at: see `verify`."""
+        path = folder / MANIFEST_NAME
+        if not folder.is_dir():
+            got = "a file" if folder.exists() else "nothing there"
+            raise BundleError(f"expected a bundle folder at {folder}, got {got}: check the path given as the bundle")
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            message = f"{folder} is no bundle: it has no {MANIFEST_NAME}; make one with `kinetoken export`"
+            raise BundleError(message) from None
+        except OSError as error:
+            raise BundleError(f"cannot read {path}: {error.strerror}; check its permissions") from error
+        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+            raise BundleError(f"{path} is not valid JSON ({error}); export or copy the bundle again") from error
+        if not isinstance(data, dict):
+            raise BundleError(f"{path}: expected a JSON object, got {type(data).__name__}; export the bundle again")
+        return cls.from_dict(data)
+
+    def verify(self, folder: Path) -> None:
+        """Check size and digest of every file; BundleError names the first that is missing, cut short or altered."""
+        for name, expected in self.files.items():
+            path = folder / name
+            try:
+                size = path.stat().st_size
+                if size != expected.bytes:
+                    raise BundleError(f"{path}: expected {expected.bytes:,} bytes, got {size:,}; {_AGAIN}")
+                got = FileInfo.of(path)
+            except FileNotFoundError:
+                raise BundleError(f"{path} is missing from the bundle; {_AGAIN}") from None
+            except OSError as error:
+                raise BundleError(f"cannot read {path}: {error.strerror}; check its permissions") from error
+            if got != expected:
+                message = f"{path} was altered: expected sha256 {expected.sha256[:12]}..., got {got.sha256[:12]}..."
+                raise BundleError(f"{message}; {_AGAIN}")
+
+
+_AGAIN: Final = "copy or export the bundle again"
+
+
+def _check_format(data: Mapping[str, Any]) -> None:
+    if data.get("format") != FORMAT:
+        raise BundleError(f'{MANIFEST_NAME}: expected "format": "{FORMAT}", got {data.get("format")!r}; not a bundle')
+    if data.get("format_version") != FORMAT_VERSION:
+        got = data.get("format_version")
+        message = f"{MANIFEST_NAME}: expected format_version {FORMAT_VERSION}, got {got!r}"
+        raise BundleError(f"{message}; export the bundle again, or install the kinetoken that it was written for")
+
+
+def _check_ids(manifest: Manifest) -> None:
+    """Every token id has one meaning and a row of the output."""
+    motion, words = manifest.motion, manifest.tokenizer
+    single = [motion.move_start, motion.move_end, *words.end_of_turn]
+    ranges = sorted([*motion.levels, *words.text_ids, *((i, i + 1) for i in single)])
+    for first, stop in ranges:
+        if not 0 <= first < stop <= manifest.language_model.vocab_size:
+            size = manifest.language_model.vocab_size
+            raise BundleError(f"{MANIFEST_NAME}: ids [{first}, {stop}) are not within 0..{size}; export it again")
+    for (a, a_stop), (b, b_stop) in zip(ranges, ranges[1:], strict=False):
+        if b < a_stop:
+            raise BundleError(f"{MANIFEST_NAME}: ids [{a}, {a_stop}) and [{b}, {b_stop}) overlap; export it again")
+    sizes = {stop - first for first, stop in motion.levels}
+    if len(sizes) != 1:
+        raise BundleError(f"{MANIFEST_NAME}: expected levels of one size, got {sorted(sizes)}; export it again")
+    if not words.text_ids or not words.end_of_turn:
+        raise BundleError(f"{MANIFEST_NAME}: text_ids and end_of_turn must not be empty; export it again")
+
+
+def _check_numbers(manifest: Manifest) -> None:
+    lm, codec, defaults = manifest.language_model, manifest.codec, manifest.defaults
+    positive = {
+        "language_model": (lm, ("layers", "kv_heads", "head_dim", "vocab_size", "context")),
+        "codec": (codec, ("fps", "stride", "features", "latent_dim")),
+        "defaults": (defaults, ("max_seconds", "min_frames")),
+    }
+    for where, (info, names) in positive.items():
+        for name in names:
+            if not getattr(info, name) > 0:
+                got = getattr(info, name)
+                raise BundleError(f"{MANIFEST_NAME}: {where}.{name} must be above 0, got {got}; export it again")
+    if min(codec.past, codec.lookahead, defaults.max_thought, defaults.temperature) < 0:
+        raise BundleError(f"{MANIFEST_NAME}: past, lookahead, max_thought, temperature must be 0 or more")
+
+
+def _check_files(manifest: Manifest) -> None:
+    for name in manifest.files:
+        path = PurePosixPath(name)
+        # A backslash or a colon would be a separator or a drive on another system.
+        if path.is_absolute() or ".." in path.parts or not path.parts or set("\\:\0") & set(name):
+            raise BundleError(f"{MANIFEST_NAME}: path {name!r} leaves the bundle's folder; do not trust this bundle")
+    codec = manifest.codec
+    used = (manifest.language_model.file, manifest.tokenizer.file)
+    for name in (*used, codec.decoder, codec.codebooks, codec.mean, codec.std):
+        if name not in manifest.files:
+            raise BundleError(f"{MANIFEST_NAME}: {name!r} is used but not listed under files; export it again")

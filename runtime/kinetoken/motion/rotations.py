@@ -1,0 +1,173 @@
+"""Joint positions to joint rotations, for formats that animate by rotations.
+
+The 6-D columns of the features cannot serve: their arm chains restart from the root and their twist is lost. Here the
+triples around the pelvis (hips and spine1) and around spine3 (neck and collars) are rigid, so a Kabsch fit gives their
+whole orientation; every other joint takes the smallest swing from the rest direction that its parent carries. The twist
+along a limb is thus a convention. Bone lengths are constant: positions that stretch a bone are projected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .skeleton import BONE_LENGTHS, MIRROR, N_JOINTS, PARENTS
+
+Array = NDArray[np.floating]
+
+CHILDREN: Final = tuple(tuple(c for c, p in enumerate(PARENTS) if p == j) for j in range(N_JOINTS))
+RIGID: Final = tuple(j for j in range(N_JOINTS) if len(CHILDREN[j]) == 3)  # pelvis and spine3
+_FIT_ROUNDS: Final = 3
+_TINY: Final = 1e-8
+
+
+def _t_pose() -> NDArray[np.float64]:
+    """Unit directions (22, 3) from each joint's parent, a body in T-pose facing +Z; the root's is 0."""
+    left_and_middle = {
+        1: (0.07, -0.09, -0.01), 3: (0.0, 0.109, -0.027), 4: (0.034, -0.375, -0.005), 6: (0.006, 0.135, 0.001),
+        7: (-0.014, -0.398, -0.044), 9: (0.002, 0.053, 0.025), 10: (0.026, -0.056, 0.119), 12: (-0.003, 0.214, -0.043),
+        13: (0.079, 0.122, -0.034), 15: (0.005, 0.065, 0.051), 16: (0.091, 0.031, -0.009), 18: (0.26, -0.013, -0.028),
+        20: (0.249, 0.009, -0.001),
+    }  # fmt: skip
+    directions = np.zeros((N_JOINTS, 3))
+    for joint, direction in left_and_middle.items():
+        directions[MIRROR[joint]] = np.array(direction) * (-1.0, 1.0, 1.0)
+        directions[joint] = direction
+    directions[1:] /= np.linalg.norm(directions[1:], axis=1, keepdims=True)
+    return directions
+
+
+T_POSE: Final = _t_pose()
+
+
+@dataclass(frozen=True)
+class RestPose:
+    """The pose in which every rotation is the identity."""
+
+    offsets: NDArray[np.float64]
+    """(22, 3) metres, from each joint's parent; row 0 is 0."""
+
+    @classmethod
+    def standard(cls) -> RestPose:
+        """The T-pose of a mean body."""
+        return cls(T_POSE * BONE_LENGTHS[:, None])
+
+    @classmethod
+    def fit(cls, joints: Array) -> RestPose:
+        """The T-pose with the pelvis and chest of the body in `joints` (T, 22, 3): their angles differ between people."""
+        directions = T_POSE.copy()
+        for joint in RIGID:
+            children = list(CHILDREN[joint])
+            bones = _unit(joints[:, children].astype(np.float64) - joints[:, [joint]])
+            for _ in range(_FIT_ROUNDS):
+                turned = np.einsum("tji,tcj->tci", kabsch(directions[children], bones), bones)
+                directions[children] = _unit(turned.mean(axis=0))
+        return cls(directions * BONE_LENGTHS[:, None])
+
+
+def global_rotations(joints: Array, rest: RestPose) -> NDArray[np.float64]:
+    """Joint positions (T, 22, 3) to the orientation of each joint in the world, matrices (T, 22, 3, 3)."""
+    points = np.asarray(joints, np.float64)
+    out = np.empty((len(points), N_JOINTS, 3, 3))
+    for joint in range(N_JOINTS):
+        children = list(CHILDREN[joint])
+        bones = points[:, children] - points[:, [joint]]
+        parent = out[:, PARENTS[joint]]
+        if joint in RIGID:
+            out[:, joint] = kabsch(_unit(rest.offsets[children]), _unit(bones))
+        elif children:
+            carried = parent @ _unit(rest.offsets[children[0]])
+            out[:, joint] = swing(carried, _unit(bones[:, 0])) @ parent
+        else:
+            out[:, joint] = parent
+    return out
+
+
+def local_rotations(rotations: Array) -> NDArray[np.float64]:
+    """Orientations in the world (T, 22, 3, 3) to rotations relative to the parent; the root's stays."""
+    parents = list(PARENTS[1:])
+    local = np.array(rotations, np.float64)
+    local[:, 1:] = np.swapaxes(rotations[:, parents], -1, -2) @ rotations[:, 1:]
+    return local
+
+
+def forward_kinematics(root: Array, local: Array, rest: RestPose) -> NDArray[np.float64]:
+    """Root positions (T, 3) and local rotations (T, 22, 3, 3) to joint positions (T, 22, 3)."""
+    world = np.array(local, np.float64)
+    points = np.empty((len(root), N_JOINTS, 3))
+    points[:, 0] = root
+    for joint, parent in enumerate(PARENTS[1:], start=1):
+        world[:, joint] = world[:, parent] @ local[:, joint]
+        points[:, joint] = points[:, parent] + world[:, parent] @ rest.offsets[joint]
+    return points
+
+
+def kabsch(rest: Array, bones: Array) -> NDArray[np.float64]:
+    """The rotations (T, 3, 3) that best carry unit vectors (c, 3) onto (T, c, 3)."""
+    u, _, vt = np.linalg.svd(np.einsum("ci,tcj->tij", rest, bones))
+    u, v = np.swapaxes(u, -1, -2), np.swapaxes(vt, -1, -2)
+    mirrored = np.linalg.det(v @ u) < 0
+    v[mirrored, :, 2] *= -1.0
+    return np.asarray(v @ u)
+
+
+def swing(a: Array, b: Array) -> NDArray[np.float64]:
+    """The smallest rotations (T, 3, 3) that carry unit vectors a (T, 3) onto b (T, 3)."""
+    axis, cos = np.cross(a, b), np.sum(a * b, axis=-1)
+    opposite = cos < -1.0 + _TINY
+    matrix = _cross_matrix(axis)
+    scale = 1.0 / np.where(opposite, 1.0, 1.0 + cos)
+    out = np.eye(3) + matrix + matrix @ matrix * scale[:, None, None]
+    if opposite.any():  # any axis across will do: half a turn
+        least = np.eye(3)[np.abs(a[opposite]).argmin(axis=-1)]
+        across = _unit(np.cross(a[opposite], least))
+        out[opposite] = 2.0 * across[:, :, None] * across[:, None, :] - np.eye(3)
+    return np.asarray(out)
+
+
+class EulerRun:
+    """Rotation matrices to Euler angles that never jump: each frame's continue those of the frame before."""
+
+    def __init__(self) -> None:
+        self._last: NDArray[np.float64] | None = None
+
+    def push(self, rotations: Array) -> NDArray[np.float64]:
+        """(T, J, 3, 3) to angles (T, J, 3) in degrees, Z, Y, X, where R = Rz @ Ry @ Rx."""
+        first, second = _euler_zyx(rotations)
+        out = np.empty_like(first)
+        for frame in range(len(first)):
+            last = np.zeros_like(first[frame]) if self._last is None else self._last
+            choices = [_nearest_turn(angles[frame], last) for angles in (first, second)]
+            far = [np.abs(angles - last).sum(axis=-1, keepdims=True) for angles in choices]
+            self._last = out[frame] = np.where(far[0] <= far[1], *choices)
+        return np.degrees(out)
+
+
+def _euler_zyx(r: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Both triples of angles (..., 3), in radians, that give the same rotations."""
+    z = np.arctan2(r[..., 1, 0], r[..., 0, 0])
+    y = np.arctan2(-r[..., 2, 0], np.hypot(r[..., 0, 0], r[..., 1, 0]))
+    # X from what is left after Z and Y: stays right where Y is 90 degrees and Z is any angle.
+    sin, cos = np.sin(z), np.cos(z)
+    x = np.arctan2(sin * r[..., 0, 2] - cos * r[..., 1, 2], cos * r[..., 1, 1] - sin * r[..., 0, 1])
+    return np.stack([z, y, x], axis=-1), np.stack([z + np.pi, np.pi - y, x + np.pi], axis=-1)
+
+
+def _nearest_turn(angles: Array, last: Array) -> NDArray[np.float64]:
+    return np.asarray(angles - 2.0 * np.pi * np.round((angles - last) / (2.0 * np.pi)))
+
+
+def _cross_matrix(v: Array) -> NDArray[np.float64]:
+    """Matrices (T, 3, 3) with m @ w == cross(v, w)."""
+    x, y, z = v[:, 0], v[:, 1], v[:, 2]
+    zero = np.zeros_like(x)
+    return np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(-1, 3, 3)
+
+
+def _unit(vectors: Array) -> NDArray[np.float64]:
+    """Directions; a bone of no length has none and gives 0."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(length, _TINY))

@@ -1,0 +1,33 @@
+"""Clips to files, by suffix."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from ..errors import InputError
+from ..motion.clip import Clip
+from .bvh import write_bvh
+from .npz import write_npz
+
+Writer = Callable[[Clip, str | os.PathLike[str]], None]
+WRITERS: Final[dict[str, Writer]] = {".npz": write_npz, ".bvh": write_bvh}
+
+
+def writer_for(path: str | os.PathLike[str]) -> Writer:
+    """The writer of the path's suffix; InputError names the known ones."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in WRITERS:
+        got = f"got {suffix!r}" if suffix else "got none"
+        raise InputError(f"{path}: expected a name that ends in {' or '.join(WRITERS)}, {got}")
+    return WRITERS[suffix]
+
+
+def save(clip: Clip, path: str | os.PathLike[str]) -> None:
+    """Write the clip whole or not at all. InputError for an unknown suffix or no motion, OutputError for the disk."""
+    write = writer_for(path)
+    if not len(clip):
+        raise InputError(f"{path}: the clip has no frames; there is nothing to write")
+    write(clip, path)
