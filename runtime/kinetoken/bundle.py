@@ -57,13 +57,20 @@ def open_bundle(folder: Path, *, threads: int | None = None) -> Bundle:
     """A checked bundle with its engines loaded. BundleError or EngineError says what is wrong with it."""
     manifest = open_manifest(folder)
     vocabulary = Vocabulary.of(manifest)
-    decoder = open_decoder(folder, manifest, threads=threads)
+    decoder = _open_decoder(folder, manifest, threads)
     model, tokenizer = _open_language(folder, manifest, threads)
     return Bundle(folder, manifest, vocabulary, model, tokenizer, decoder)
 
 
-def open_decoder(folder: Path, manifest: Manifest, *, threads: int | None = None) -> MotionDecoder:
-    """The codec of a checked bundle, without its language model."""
+def open_codec(folder: Path, *, threads: int | None = None) -> tuple[Manifest, MotionDecoder]:
+    """The manifest and the decoder alone: only the files that it needs are checked."""
+    manifest = Manifest.read(folder)
+    codec = manifest.codec
+    manifest.verify(folder, only=(codec.decoder, codec.codebooks, codec.mean, codec.std))
+    return manifest, _open_decoder(folder, manifest, threads)
+
+
+def _open_decoder(folder: Path, manifest: Manifest, threads: int | None) -> MotionDecoder:
     from .backends.onnx import OnnxSession
 
     codec = manifest.codec

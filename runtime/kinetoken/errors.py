@@ -1,13 +1,13 @@
 """Everything that kinetoken refuses, as one tree; each branch has its exit code and each message says the next step.
 
-    KinetokenError            1
-    ├── InputError            2   an argument, option or prompt that cannot be used
-    ├── FormatError           3   a file that is not what it should be
-    │   ├── BundleError       3   a bundle that is incomplete, altered or of another version
-    │   └── TokenError        3   motion tokens that do not form whole frames
-    ├── MissingPackageError   4   an optional package is not installed
-    ├── OutputError           5   a file that cannot be written
-    └── EngineError           6   an inference engine failed
+KinetokenError            1
+├── InputError            2   an argument, option or prompt that cannot be used
+├── FormatError           3   a file that is not what it should be
+│   ├── BundleError       3   a bundle that is incomplete, altered or of another version
+│   └── TokenError        3   motion tokens that do not form whole frames
+├── MissingPackageError   4   an optional package is not installed
+├── OutputError           5   a file that cannot be written
+└── EngineError           6   an inference engine failed
 """
 
 from __future__ import annotations

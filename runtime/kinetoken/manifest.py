@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -220,10 +221,10 @@ class Manifest:
             raise BundleError(f"{path}: expected a JSON object, got {type(data).__name__}; export the bundle again")
         return cls.from_dict(data)
 
-    def verify(self, folder: Path) -> None:
-        """Check size and digest of every file; BundleError names the first that is missing, cut short or altered."""
-        for name, expected in self.files.items():
-            path = folder / name
+    def verify(self, folder: Path, only: Collection[str] | None = None) -> None:
+        """Check size and digest of the files, or of some; BundleError names the first missing, cut or altered."""
+        for name in self.files if only is None else only:
+            path, expected = folder / name, self.files[name]
             try:
                 size = path.stat().st_size
                 if size != expected.bytes:
@@ -259,7 +260,7 @@ def _check_ids(manifest: Manifest) -> None:
         if not 0 <= first < stop <= manifest.language_model.vocab_size:
             size = manifest.language_model.vocab_size
             raise BundleError(f"{MANIFEST_NAME}: ids [{first}, {stop}) are not within 0..{size}; export it again")
-    for (a, a_stop), (b, b_stop) in zip(ranges, ranges[1:], strict=False):
+    for (a, a_stop), (b, b_stop) in pairwise(ranges):
         if b < a_stop:
             raise BundleError(f"{MANIFEST_NAME}: ids [{a}, {a_stop}) and [{b}, {b_stop}) overlap; export it again")
     sizes = {stop - first for first, stop in motion.levels}

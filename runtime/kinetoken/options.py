@@ -87,8 +87,7 @@ class GenerateOptions:
         for name, value in asked.items():
             if value is not None and _frames(value, seconds_per_frame) > fits:
                 most = fits * seconds_per_frame
-                advice = f"ask for at most {most:g}" + ("" if levels == 1 else ", or for fewer levels")
-                raise InputError(f"{name} {value:g} does not fit the model's {budget} tokens; {advice}")
+                raise InputError(f"{name} {value:g} does not fit the {budget} tokens left; ask for at most {most:g}")
         high = min(high, fits)
         thought = manifest.defaults.max_thought if self.max_thought is None else self.max_thought
         return MoveGrammar(vocabulary, levels, min(low, high), high, thought, budget)
@@ -115,7 +114,9 @@ class GenerateOptions:
         need = MARKERS + levels
         if self.max_tokens is not None and self.max_tokens < need:
             return f"max_tokens {self.max_tokens} is too few for one frame of motion; give at least {need}"
-        return f"the prompt takes {prompt_tokens} tokens and leaves {max(budget, 0)} of the context; write a shorter one"
+        return (
+            f"the prompt takes {prompt_tokens} tokens and leaves {max(budget, 0)} of the context; write a shorter one"
+        )
 
 
 def _frames(seconds: float, seconds_per_frame: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections import abc
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -79,7 +79,7 @@ class Generator:
         return generation.clip()
 
 
-class Generation(Iterator[Chunk]):
+class Generation(abc.Iterator[Chunk]):
     """One answer under way: an iterator of text and motion chunks."""
 
     def __init__(self, bundle: Bundle, prompt: str, options: GenerateOptions) -> None:
@@ -90,6 +90,7 @@ class Generation(Iterator[Chunk]):
         self._sampler = options.sampler(manifest)
         self.seed = options.chosen_seed()
         self._answer: list[str] = []
+        self._thought: list[str] = []
         self._motion: list[MotionChunk] = []
         self._text_tokens = self._motion_tokens = self._frames = 0
         self._elapsed = 0.0
@@ -114,6 +115,11 @@ class Generation(Iterator[Chunk]):
         return "".join(self._answer)
 
     @property
+    def thought(self) -> str:
+        """The words so far, without the motion."""
+        return "".join(self._thought)
+
+    @property
     def stats(self) -> Stats:
         """A snapshot."""
         seconds = self._frames / self._bundle.manifest.codec.fps
@@ -129,7 +135,7 @@ class Generation(Iterator[Chunk]):
     def _work(self) -> float:
         return self._elapsed + (time.perf_counter() - self._began if self._began is not None else 0.0)
 
-    def _run(self) -> Iterator[Chunk]:
+    def _run(self) -> abc.Generator[Chunk, None, None]:
         """The story: one token, one rule, one frame at a time."""
         cursor, chooser = self._grammar.start(), self._sampler.start(self.seed)
         motion, words = MotionRun(self._bundle.decoder), TextRun(self._bundle.tokenizer)
@@ -145,7 +151,7 @@ class Generation(Iterator[Chunk]):
         yield from self._say(words.finish())
         yield from self._see(motion.finish())
 
-    def _hear(self, token: int, words: TextRun) -> Iterator[Chunk]:
+    def _hear(self, token: int, words: TextRun) -> abc.Iterator[Chunk]:
         """Keep the raw answer and the counts; words are passed on."""
         vocabulary = self._bundle.vocabulary
         if vocabulary.is_text(token):
@@ -156,12 +162,13 @@ class Generation(Iterator[Chunk]):
             self._motion_tokens += 1
             self._answer.append(spell_token(vocabulary, token))
 
-    def _say(self, text: str) -> Iterator[Chunk]:
+    def _say(self, text: str) -> abc.Iterator[Chunk]:
         if text:
             self._answer.append(text)
+            self._thought.append(text)
             yield TextChunk(text)
 
-    def _see(self, chunk: MotionChunk | None) -> Iterator[Chunk]:
+    def _see(self, chunk: MotionChunk | None) -> abc.Iterator[Chunk]:
         if chunk is not None:
             self._motion.append(chunk)
             self._frames += len(chunk.joints)

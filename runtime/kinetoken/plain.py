@@ -11,7 +11,7 @@ from .errors import BundleError
 
 
 def from_plain(kind: Any, value: Any, where: str) -> Any:
-    """A JSON value as `kind`: a dataclass, tuple, mapping, optional or plain type; BundleError says `where` it differs."""
+    """A JSON value as `kind`: dataclass, tuple, mapping, optional, plain; BundleError says `where` it differs."""
     origin, args = get_origin(kind), get_args(kind)
     if dataclasses.is_dataclass(kind):
         return _from_dict(kind, value, where)

@@ -51,12 +51,11 @@ def read_npz(path: Path) -> Clip:
 def _clip(motion: NDArray[Any], path: Path, data: Mapping[str, NDArray[Any]]) -> Clip:
     """A clip whose motion is joints or features, with what else the file says."""
     values = _numbers(motion, path)
+    joints = values
     features = _numbers(data["features"], path) if "features" in data else None
     if values.ndim == 2 and values.shape[1] == N_FEATURES:
         joints, features = recover(values), values
-    elif values.ndim == 3 and values.shape[1:] == (N_JOINTS, 3):
-        joints = values
-    else:
+    elif values.ndim != 3 or values.shape[1:] != (N_JOINTS, 3):
         raise FormatError(f"{path}: expected {_SHAPES}, got {values.shape}; other skeletons are not read")
     if not len(joints):
         raise FormatError(f"{path}: expected at least one frame, got none; export the motion again")
@@ -108,7 +107,7 @@ def _archive(stream: BinaryIO, path: Path) -> dict[str, NDArray[Any]]:
     return {key: archive[key] for key in (wanted or archive.files[:6])}
 
 
-def _numbers(value: NDArray[Any], path: Path) -> NDArray[np.floating]:
+def _numbers(value: NDArray[Any], path: Path) -> NDArray[np.float64]:
     if value.dtype.kind not in "fiu":
         raise FormatError(f"{path}: expected numbers, got {value.dtype}; save the motion as float32")
     if value.dtype.kind == "f" and not np.isfinite(value).all():

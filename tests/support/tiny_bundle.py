@@ -36,7 +36,9 @@ SYSTEM_PROMPT = (
     "You are an embodied AI. You reason about your physical state and output precise motor actions "
     "inside <move></move> tags."
 )
-TEMPLATE = ChatTemplate("<|im_start|>system\n", "<|im_end|>\n", "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n")
+TEMPLATE = ChatTemplate(
+    "<|im_start|>system\n", "<|im_end|>\n", "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"
+)
 FEATURES, STRIDE, PAST, LOOKAHEAD = 263, 4, 2, 1
 LAYERS, HEADS, KV_HEADS, HEAD_DIM = 2, 4, 2, 16
 HIDDEN = HEADS * HEAD_DIM

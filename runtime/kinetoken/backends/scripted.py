@@ -27,7 +27,9 @@ class ScriptedLanguageModel:
         return ScriptedRun(self)
 
     @classmethod
-    def writing(cls, answer: Sequence[int], vocab_size: int, prompt: int, context: int = 1 << 20) -> ScriptedLanguageModel:
+    def writing(
+        cls, answer: Sequence[int], vocab_size: int, prompt: int, context: int = 1 << 20
+    ) -> ScriptedLanguageModel:
         """A model that wants to write exactly `answer` after a prompt of so many tokens, then has no wish."""
 
         def score(history: Sequence[int]) -> NDArray[np.float32]:

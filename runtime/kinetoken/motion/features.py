@@ -15,6 +15,7 @@ Source: HumanML3D's motion_representation (Guo et al., CVPR 2022), checked on it
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -77,7 +78,7 @@ def encode(joints: Array) -> Array:
 
 
 def canonical(joints: Array) -> Array:
-    """Joint positions (T, 22, 3) moved so that the lowest joint is at Y = 0 and frame 0 stands at X = Z = 0 facing +Z."""
+    """Joint positions (T, 22, 3) moved so that the lowest joint is at Y = 0 and frame 0 faces +Z at X = Z = 0."""
     points = joints - np.array([joints[0, 0, 0], joints[..., 1].min(), joints[0, 0, 2]])
     left_hip, right_hip = points[0, JOINT["left_hip"]], points[0, JOINT["right_hip"]]
     across = left_hip - right_hip + points[0, JOINT["left_shoulder"]] - points[0, JOINT["right_shoulder"]]
@@ -110,7 +111,7 @@ def _rotations_6d(points: Array, facing: Array) -> Array:
     out = np.zeros((len(points), N_JOINTS, 6))
     for chain in _CHAINS:
         carried = facing  # every chain restarts from the root, the arms too
-        for parent, child in zip(chain, chain[1:], strict=False):
+        for parent, child in pairwise(chain):
             bone = _unit(points[:, child] - points[:, parent])
             world = _between(np.broadcast_to(_REFERENCE[child], bone.shape), bone)
             local = _multiply(_conjugate(carried), world)
@@ -120,7 +121,7 @@ def _rotations_6d(points: Array, facing: Array) -> Array:
 
 
 def _unit(vectors: Array) -> Array:
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 
 def _between(a: Array, b: Array) -> Array:
@@ -134,7 +135,7 @@ def _between(a: Array, b: Array) -> Array:
 
 
 def _conjugate(q: Array) -> Array:
-    return q * np.array([1.0, -1.0, -1.0, -1.0])
+    return np.asarray(q * np.array([1.0, -1.0, -1.0, -1.0]))
 
 
 def _multiply(a: Array, b: Array) -> Array:

@@ -57,7 +57,7 @@ class RestPose:
 
     @classmethod
     def fit(cls, joints: Array) -> RestPose:
-        """The T-pose with the pelvis and chest of the body in `joints` (T, 22, 3): their angles differ between people."""
+        """The T-pose with the pelvis and chest of the body in `joints` (T, 22, 3): people differ in their angles."""
         directions = T_POSE.copy()
         for joint in RIGID:
             children = list(CHILDREN[joint])
@@ -164,7 +164,7 @@ def _cross_matrix(v: Array) -> NDArray[np.float64]:
     """Matrices (T, 3, 3) with m @ w == cross(v, w)."""
     x, y, z = v[:, 0], v[:, 1], v[:, 2]
     zero = np.zeros_like(x)
-    return np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(-1, 3, 3)
+    return np.asarray(np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(-1, 3, 3), np.float64)
 
 
 def _unit(vectors: Array) -> NDArray[np.float64]:

@@ -10,14 +10,14 @@ Logits = NDArray[np.float64]
 
 def finite(logits: NDArray[np.floating]) -> Logits:
     """A float64 copy that can be sampled from: NaN never wins, +inf always does, and nothing left means all equal."""
-    out = logits.astype(np.float64)
+    out: Logits = logits.astype(np.float64)
     if np.isfinite(out).all():
         return out
     out[np.isnan(out)] = -np.inf
     top = out.max()
     if top == np.inf:
-        return np.where(out == np.inf, 0.0, -np.inf)
-    return np.zeros_like(out) if top == -np.inf else out
+        return np.asarray(np.where(out == np.inf, 0.0, -np.inf))
+    return np.zeros(len(out)) if top == -np.inf else out
 
 
 def heat(logits: Logits, temperature: float) -> Logits:

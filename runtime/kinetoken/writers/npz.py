@@ -13,7 +13,7 @@ from .atomic import atomic_path
 
 
 def write_npz(clip: Clip, path: str | os.PathLike[str]) -> None:
-    """joints (T, 22, 3), fps, text, prompt; features (T, 263), codes (n, Q), seed where the clip has them; meta as JSON.
+    """joints (T, 22, 3), fps, text, prompt; features (T, 263), codes (n, Q), seed, meta (JSON) where the clip has them.
 
     OutputError where it cannot be written.
     """

@@ -1,0 +1,1 @@
+"""The subcommands of the runtime: one file each, with `add_command(subparsers)`."""
