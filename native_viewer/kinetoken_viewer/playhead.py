@@ -1,0 +1,125 @@
+"""The viewer's clock: motion frames that arrive, and the moment between them that is on the screen. No GL here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinetoken.motion.skeleton import N_JOINTS
+
+Array = NDArray[np.floating]
+
+LONGEST_STEP: Final = 0.1  # seconds: a display that hangs for longer slows the motion instead of making it jump
+SPEEDS: Final = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
+
+
+class Track:
+    """The frames of one motion so far; grows at the end, never changes before it."""
+
+    def __init__(self, joints: Array | None = None) -> None:
+        self._frames = np.empty((64, N_JOINTS, 3))
+        self._length = 0
+        if joints is not None:
+            self.append(joints)
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def frames(self) -> NDArray[np.float64]:
+        """(T, 22, 3) world positions, metres; a view, not to be written."""
+        return self._frames[: self._length]
+
+    def append(self, joints: Array) -> None:
+        """Adds frames (n, 22, 3)."""
+        if joints.ndim != 3 or joints.shape[1:] != (N_JOINTS, 3):
+            raise ValueError(f"expected joints (n, {N_JOINTS}, 3), got {joints.shape}")
+        total = self._length + len(joints)
+        if total > len(self._frames):
+            grown = np.empty((max(total, 2 * len(self._frames)), N_JOINTS, 3))
+            grown[: self._length] = self.frames
+            self._frames = grown
+        self._frames[self._length : total] = joints
+        self._length = total
+
+    def sample(self, position: float) -> NDArray[np.float64]:
+        """The pose (22, 3) at a position in frames, between frames by Catmull-Rom; the ends are held."""
+        if not self._length:
+            raise ValueError("an empty track has no pose")
+        last = self._length - 1
+        position = min(max(position, 0.0), float(last))
+        index = min(int(position), max(last - 1, 0))
+        around = [self._frames[min(max(i, 0), last)] for i in range(index - 1, index + 3)]
+        return catmull_rom(around[0], around[1], around[2], around[3], position - index)
+
+
+def catmull_rom(p0: Array, p1: Array, p2: Array, p3: Array, t: float) -> NDArray[np.float64]:
+    """The spline through p1 (t = 0) and p2 (t = 1) with neighbours p0 and p3; any equal shapes."""
+    tangent1, tangent2 = 0.5 * (p2 - p0), 0.5 * (p3 - p1)
+    cubic = 2.0 * (p1 - p2) + tangent1 + tangent2
+    square = 3.0 * (p2 - p1) - 2.0 * tangent1 - tangent2
+    out: NDArray[np.float64] = ((cubic * t + square) * t + tangent1) * t + p1
+    return out
+
+
+class Playhead:
+    """Position in one track. Time moves it; so do seek and step. It never passes what has arrived."""
+
+    def __init__(self, fps: float, *, loop: bool = True) -> None:
+        self.fps = fps
+        self.position = 0.0
+        """In frames, from 0."""
+        self.playing = True
+        self.loop = loop
+        self.speed = 1.0
+
+    def advance(self, seconds: float, available: int, *, finished: bool) -> bool:
+        """Moves by wall time; True when the motion began again from the start.
+
+        `available` frames have arrived; unless `finished`, the last of them only shapes the curve before it.
+        """
+        if not self.playing or available == 0:
+            return False
+        end = edge(available, finished=finished)
+        self.position += min(seconds, LONGEST_STEP) * self.speed * self.fps
+        if self.position < end or not finished:
+            self.position = min(self.position, end)
+            return False
+        if self.loop and end > 0:
+            self.position = 0.0
+            return True
+        self.position = end
+        self.playing = False
+        return False
+
+    def toggle(self, available: int, *, finished: bool) -> None:
+        """Pause or play; play at the end starts again."""
+        if not self.playing and finished and self.position >= edge(available, finished=True):
+            self.position = 0.0
+        self.playing = not self.playing
+
+    def step(self, frames: int, available: int, *, finished: bool) -> None:
+        """Pauses and moves to a whole frame next to the present one."""
+        self.playing = False
+        whole = np.floor(self.position + 1e-6) if frames > 0 else np.ceil(self.position - 1e-6)
+        self.seek(float(whole) + frames, available, finished=finished)
+
+    def seek(self, position: float, available: int, *, finished: bool) -> None:
+        """Goes to a position in frames, within what has arrived."""
+        self.position = min(max(position, 0.0), edge(available, finished=finished))
+
+    def change_speed(self, steps: int) -> None:
+        """To a neighbour in SPEEDS."""
+        nearest = min(range(len(SPEEDS)), key=lambda i: abs(SPEEDS[i] - self.speed))
+        self.speed = SPEEDS[min(max(nearest + steps, 0), len(SPEEDS) - 1)]
+
+    def ahead(self, available: int, *, finished: bool) -> float:
+        """Seconds of motion that have arrived and are not yet shown."""
+        return max(0.0, edge(available, finished=finished) - self.position) / self.fps
+
+
+def edge(available: int, *, finished: bool) -> float:
+    """The last position that can be shown: the last frame, or the one before it while more may come."""
+    return float(max(0, available - (1 if finished else 2)))

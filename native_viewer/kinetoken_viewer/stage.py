@@ -1,0 +1,164 @@
+"""What a window shows, without the window: the track, the clock, the generator's messages, and the words about them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinetoken.motion.clip import Clip, MotionChunk
+from kinetoken.motion.skeleton import BONE_LENGTHS, FPS, JOINT_NAMES, PARENTS
+
+from .feed import Ended, Failed, Feed, JitterBuffer, Message, Moved, Opened, Said
+from .hud import Words, spoken
+from .playhead import Playhead, Track, edge
+
+LONGEST_AHEAD: Final = 30.0  # seconds: with so much in hand the pipe is left to fill, and the generator waits
+
+
+class Stage:
+    """One motion on show: finished from the start, or arriving from a generator."""
+
+    def __init__(
+        self, prompt: str, *, feed: Feed | None = None, clip: Clip | None = None, expected: float = 0.0
+    ) -> None:
+        self.prompt = prompt
+        self.track = Track()
+        self.playhead = Playhead(float(FPS))
+        self.seed: int | None = None
+        self.rtf = 0.0
+        self.failure: Failed | None = None
+        self.finished = False
+        self.opened = False
+        self.jumped = False
+        """Whether the last tick cut to another moment, so that the camera must cut too."""
+        self._feed, self._clip, self._expected = feed, clip, expected
+        self._buffer = JitterBuffer()
+        self._thought = ""
+        self._chunks: list[MotionChunk] = []
+        if clip is not None:
+            self._take(Ended(clip, 0.0))
+            self.prompt = prompt or clip.prompt
+
+    def tick(self, seconds: float) -> None:
+        """One picture's worth of time: takes what has come, moves the clock."""
+        ahead = self.playhead.ahead(len(self.track), finished=self.finished)
+        if self._feed is not None and ahead < LONGEST_AHEAD:
+            for message in self._feed.poll():
+                self._take(message)
+        rate = self._buffer.rate(ahead, finished=self.finished, rtf=self.rtf, to_come=self._to_come())
+        self.jumped = self.playhead.advance(seconds * rate, len(self.track), finished=self.finished)
+
+    def _to_come(self) -> float:
+        return max(0.0, self._expected - len(self.track) / self.playhead.fps)
+
+    def _take(self, message: Message) -> None:
+        if isinstance(message, Opened):
+            self.opened, self.seed, self.playhead.fps = True, message.seed, message.fps
+        elif isinstance(message, Said):
+            self._thought += message.text
+        elif isinstance(message, Moved):
+            self._chunks.append(message.chunk)
+            self.track.append(message.chunk.joints)
+            self.rtf = message.rtf
+        elif isinstance(message, Failed):
+            self.failure, self.finished = message, True
+        else:
+            self._finish(message)
+
+    def _finish(self, message: Ended) -> None:
+        clip = message.clip
+        self._clip, self.finished, self.opened = clip, True, True
+        self.seed, self.playhead.fps = clip.seed, clip.fps
+        self._thought = spoken(clip.text)
+        self.rtf = message.rtf or self.rtf
+        self.track.append(clip.joints[len(self.track) :])
+
+    @property
+    def clip(self) -> Clip | None:
+        """All motion so far, to be saved; None when there is none."""
+        if self._clip is not None:
+            return self._clip
+        if not self._chunks:
+            return None
+        clip = Clip.from_chunks(self._chunks, prompt=self.prompt, seed=self.seed)
+        return replace(clip, text=self._thought, fps=self.playhead.fps)
+
+    def pose(self) -> NDArray[np.float64]:
+        """The pose (22, 3) on show: standing until the first frame has come."""
+        return self.track.sample(self.playhead.position) if len(self.track) else standing()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the picture holds still because the generator has not come so far."""
+        return self._buffer.waiting and not self.finished
+
+    def shares(self) -> tuple[float, float]:
+        """Of the time bar: played and arrived, 0 to 1."""
+        end = edge(len(self.track), finished=True)
+        whole = max(end, 0.0 if self.finished else self._expected * self.playhead.fps - 1.0)
+        return (self.playhead.position / whole, end / whole) if whole > 0 else (0.0, 0.0)
+
+    def seek(self, share: float) -> None:
+        """Goes to a share of the time bar."""
+        whole = edge(len(self.track), finished=True)
+        if not self.finished:
+            whole = max(whole, self._expected * self.playhead.fps - 1.0)
+        self.playhead.seek(share * whole, len(self.track), finished=self.finished)
+
+    def words(self, picture_rate: float, *, help_shown: bool = False) -> Words:
+        """What to write at this moment."""
+        return Words(self.prompt, self._thought.strip(), self._status(picture_rate), self._message(), help_shown)
+
+    def _status(self, picture_rate: float) -> str:
+        head = self.playhead
+        length = max(len(self.track) / head.fps, 0.0 if self.finished else self._expected)
+        parts = [f"{head.position / head.fps:.2f} / {length:.1f} s", f"frame {int(head.position + 1e-6)}"]
+        parts.append(f"{picture_rate:.0f} fps")
+        if not self.finished:
+            parts.append(f"buffer {head.ahead(len(self.track), finished=False):.1f} s")
+        if self.rtf:
+            parts.append(f"RTF {self.rtf:.1f}")
+        if self.seed is not None:
+            parts.append(f"seed {self.seed}")
+        if head.speed != 1.0:
+            parts.append(f"speed {head.speed:g}")
+        if not head.playing:
+            parts.append("paused")
+        return "   ".join([*parts, "loop" if head.loop else "once", "H: keys"])
+
+    def _message(self) -> str:
+        if self.failure is not None:
+            return self.failure.reason
+        if not self.opened:
+            return "loading the model"
+        if not self.finished and not len(self.track):
+            return "thinking"
+        if self.waiting and self.playhead.playing:
+            return f"waiting for the generator, {self.rtf:.1f} times real time" if 0 < self.rtf < 1 else "buffering"
+        return ""
+
+
+def standing() -> NDArray[np.float64]:
+    """A body (22, 3) at rest at the origin, facing +Z."""
+    out = np.zeros((len(JOINT_NAMES), 3))
+    out[0] = (0.0, 0.94, 0.0)
+    for joint, parent in enumerate(PARENTS[1:], start=1):
+        direction = np.array(_direction(JOINT_NAMES[joint]))
+        out[joint] = out[parent] + BONE_LENGTHS[joint] * direction / np.linalg.norm(direction)
+    out[:, 1] -= out[:, 1].min()
+    return out
+
+
+def _direction(name: str) -> tuple[float, float, float]:
+    """Where a bone of the standing body points; its joint's name says which."""
+    side = 1.0 if name.startswith("left") else -1.0
+    directions = {
+        "hip": (0.72 * side, -1.0, 0.0), "knee": (0.06 * side, -1.0, 0.02), "ankle": (0.0, -1.0, -0.06),
+        "foot": (0.15 * side, -0.42, 1.0), "collar": (0.75 * side, 1.0, -0.1), "shoulder": (1.0 * side, 0.25, 0.0),
+        "elbow": (0.22 * side, -1.0, -0.05), "wrist": (0.12 * side, -1.0, 0.22), "neck": (0.0, 1.0, -0.06),
+        "head": (0.0, 1.0, 0.3),
+    }  # fmt: skip
+    return directions.get(name.split("_")[-1], (0.0, 1.0, 0.0))
