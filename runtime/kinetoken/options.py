@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
 
 from .errors import InputError
-from .manifest import Manifest
+from .manifest import Defaults, Manifest
 from .sampling.grammar import MARKERS, MoveGrammar
 from .sampling.sampler import Sampler
 from .vocabulary import Vocabulary
 
 MAX_SEED = 2**63 - 1
 MAX_TEMPERATURE = 100.0
+_NEARLY = 1e-6
+
+
+def check_prompt(prompt: str) -> None:
+    """InputError unless the prompt says something."""
+    if not prompt.strip():
+        raise InputError('the prompt is empty; describe a movement, such as "a person walks forward"')
 
 
 @dataclass(frozen=True)
@@ -42,16 +52,26 @@ class GenerateOptions:
     """Text tokens before a block must open."""
 
     def __post_init__(self) -> None:
+        whole = f"a whole number from 0 to {MAX_SEED}"
         for name in ("seconds", "min_seconds", "max_seconds"):
-            _check(name, getattr(self, name), lambda v: v > 0, "a number of seconds above 0")
-        _check("temperature", self.temperature, lambda v: 0 <= v <= MAX_TEMPERATURE, "0 (greedy) to 100; 0.5 is usual")
-        _check("top_p", self.top_p, lambda v: 0 < v <= 1, "above 0, at most 1")
-        _check("min_p", self.min_p, lambda v: 0 < v <= 1, "above 0, at most 1")
-        _check("top_k", self.top_k, lambda v: v >= 1, "a whole number of 1 or more", whole=True)
-        _check("levels", self.levels, lambda v: v >= 1, "a whole number of 1 or more", whole=True)
-        _check("max_tokens", self.max_tokens, lambda v: v >= 1, "a whole number of 1 or more", whole=True)
-        _check("max_thought", self.max_thought, lambda v: v >= 0, "a whole number of 0 or more", whole=True)
-        _check("seed", self.seed, lambda v: 0 <= v <= MAX_SEED, f"a whole number from 0 to {MAX_SEED}", whole=True)
+            self._check(name, Real, "a number of seconds above 0", lambda v: v > 0)
+        self._check("temperature", Real, "0 (greedy) to 100; 0.5 is usual", lambda v: 0 <= v <= MAX_TEMPERATURE)
+        self._check("top_p", Real, "a number above 0, at most 1", lambda v: 0 < v <= 1)
+        self._check("min_p", Real, "a number above 0, at most 1", lambda v: 0 < v <= 1)
+        for name in ("top_k", "levels", "max_tokens"):
+            self._check(name, Integral, "a whole number of 1 or more", lambda v: v >= 1)
+        self._check("max_thought", Integral, "a whole number of 0 or more", lambda v: v >= 0)
+        self._check("seed", Integral, whole, lambda v: 0 <= v <= MAX_SEED)
+        self._check_lengths()
+
+    def _check(self, name: str, kind: type, expected: str, good: Callable[[Any], bool]) -> None:
+        """InputError unless the option is None or a finite number of that kind that `good` accepts."""
+        value = getattr(self, name)
+        number = isinstance(value, kind) and not isinstance(value, bool) and value == value
+        if value is not None and not (number and abs(value) != math.inf and good(value)):
+            raise InputError(f"{name}: expected {expected}, got {value!r}")
+
+    def _check_lengths(self) -> None:
         if self.seconds is not None and not (self.min_seconds is None and self.max_seconds is None):
             raise InputError("seconds is exact: give it alone, or min_seconds and max_seconds without it")
         low, high = self.min_seconds, self.max_seconds
@@ -70,45 +90,53 @@ class GenerateOptions:
 
     def chosen_seed(self) -> int:
         """The seed given, or a new one short enough to type again."""
-        return secrets.randbelow(2**31) if self.seed is None else self.seed
+        return secrets.randbelow(2**31) if self.seed is None else int(self.seed)
 
     def grammar(self, manifest: Manifest, vocabulary: Vocabulary, prompt_tokens: int) -> MoveGrammar:
         """The rules of the answer; InputError where the lengths asked for do not fit the model's context."""
         levels = self._levels(vocabulary)
         budget = manifest.language_model.context - prompt_tokens
         if self.max_tokens is not None:
-            budget = min(budget, self.max_tokens)
+            budget = min(budget, int(self.max_tokens))
         fits = (budget - MARKERS) // levels
         if fits < 1:
             raise InputError(self._too_small(budget, prompt_tokens, levels))
-        seconds_per_frame = manifest.codec.stride / manifest.codec.fps
-        low, high = self._frames(manifest, seconds_per_frame)
-        asked = {"seconds": self.seconds, "min_seconds": self.min_seconds, "max_seconds": self.max_seconds}
-        for name, value in asked.items():
-            if value is not None and _frames(value, seconds_per_frame) > fits:
-                most = fits * seconds_per_frame
-                raise InputError(f"{name} {value:g} does not fit the {budget} tokens left; ask for at most {most:g}")
-        high = min(high, fits)
-        thought = manifest.defaults.max_thought if self.max_thought is None else self.max_thought
-        return MoveGrammar(vocabulary, levels, min(low, high), high, thought, budget)
+        low, high = self._frames(manifest.defaults, manifest.codec.stride / manifest.codec.fps, fits)
+        thought = manifest.defaults.max_thought if self.max_thought is None else int(self.max_thought)
+        return MoveGrammar(vocabulary, levels, low, high, thought, budget)
 
     def _levels(self, vocabulary: Vocabulary) -> int:
         most = len(vocabulary.levels)
         if self.levels is not None and self.levels > most:
             raise InputError(f"levels: expected 1 to {most}, got {self.levels}; this model has {most}")
-        return most if self.levels is None else self.levels
+        return most if self.levels is None else int(self.levels)
 
-    def _frames(self, manifest: Manifest, seconds_per_frame: float) -> tuple[int, int]:
-        """Fewest and most code frames, whether they fit or not."""
-        if self.seconds is not None:
-            exact = _frames(self.seconds, seconds_per_frame)
+    def _frames(self, defaults: Defaults, step: float, fits: int) -> tuple[int, int]:
+        """Fewest and most code frames; `step` is the seconds of one, `fits` how many the context holds."""
+        exact = self._asked_frames("seconds", step, fits, lambda frames: math.floor(frames + 0.5))
+        if exact is not None:
             return exact, exact
-        longest = manifest.defaults.max_seconds if self.max_seconds is None else self.max_seconds
-        high = _frames(longest, seconds_per_frame)
-        if self.min_seconds is None:
-            return min(manifest.defaults.min_frames, high), high
-        low = _frames(self.min_seconds, seconds_per_frame)
-        return low, high if self.max_seconds is not None else max(low, high)
+        # Nearly whole counts as whole: 0.6 / 0.2 is a little less than 3.
+        low = self._asked_frames("min_seconds", step, fits, lambda frames: math.ceil(frames - _NEARLY))
+        high = self._asked_frames("max_seconds", step, fits, lambda frames: math.floor(frames + _NEARLY))
+        if low is not None and high is not None and low > high:
+            asked = f"{self.min_seconds:g} and {self.max_seconds:g}"
+            raise InputError(f"motion comes in steps of {step:g} s and none lies between {asked}; widen the range")
+        if high is None:
+            high = min(max(1, math.floor(defaults.max_seconds / step + _NEARLY)), fits)
+            high = max(high, low or 0)
+        return min(defaults.min_frames, high) if low is None else low, high
+
+    def _asked_frames(self, name: str, step: float, fits: int, whole: Callable[[float], int]) -> int | None:
+        """A length that was asked for as a whole number of code frames; None where it was not asked."""
+        seconds = getattr(self, name)
+        if seconds is None:
+            return None
+        if seconds / step > fits + 1 or whole(seconds / step) > fits:
+            raise InputError(f"{name} {seconds:g} does not fit the model's context; ask for at most {fits * step:g}")
+        if whole(seconds / step) < 1:
+            raise InputError(f"{name} {seconds:g} is less than one step of motion; ask for at least {step:g}")
+        return whole(seconds / step)
 
     def _too_small(self, budget: int, prompt_tokens: int, levels: int) -> str:
         need = MARKERS + levels
@@ -117,18 +145,3 @@ class GenerateOptions:
         return (
             f"the prompt takes {prompt_tokens} tokens and leaves {max(budget, 0)} of the context; write a shorter one"
         )
-
-
-def _frames(seconds: float, seconds_per_frame: float) -> int:
-    """The nearest whole number of latent frames, at least 1."""
-    return max(1, math.floor(seconds / seconds_per_frame + 0.5))
-
-
-def _check(name: str, value: object, good: object, expected: str, *, whole: bool = False) -> None:
-    """InputError unless the value is None or a finite number that `good` accepts."""
-    if value is None:
-        return
-    kinds = (int,) if whole else (int, float)
-    number = isinstance(value, kinds) and not isinstance(value, bool)
-    if not (number and math.isfinite(value) and good(value)):  # type: ignore[arg-type,operator]
-        raise InputError(f"{name}: expected {expected}, got {value!r}")

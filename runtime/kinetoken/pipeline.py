@@ -15,7 +15,7 @@ from .manifest import Manifest
 from .markup import MOVE_END, MOVE_START, spell
 from .motion.clip import Chunk, Clip, MotionChunk, TextChunk
 from .motionrun import MotionRun
-from .options import GenerateOptions
+from .options import GenerateOptions, check_prompt
 from .textrun import TextRun
 from .vocabulary import Vocabulary
 
@@ -186,8 +186,7 @@ def _options(asked: dict[str, Any]) -> GenerateOptions:
 
 def prompt_ids(bundle: Bundle, prompt: str) -> list[int]:
     """The whole chat as token ids; what the user typed is plain text whatever it spells."""
-    if not prompt.strip():
-        raise InputError('the prompt is empty; describe a movement, such as "a person walks forward"')
+    check_prompt(prompt)
     chat, tokenizer = bundle.manifest.chat, bundle.tokenizer
     user = tokenizer.encode_text(prompt)
     if not all(bundle.vocabulary.is_text(token) for token in user):

@@ -30,7 +30,8 @@ def threads(given: int | None = None) -> int:
     if not text:
         return 0
     if not text.isdecimal() or not 1 <= int(text) <= 1024:
-        raise InputError(f"{THREADS_VARIABLE}: expected a number of threads from 1 to 1024, got {text!r}")
+        where = THREADS_VARIABLE if given is None else "threads"
+        raise InputError(f"{where}: expected a number of threads from 1 to 1024, got {text!r}")
     return int(text)
 
 

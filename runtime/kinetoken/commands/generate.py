@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
+from ..options import check_prompt
 from .arguments import add_bundle, add_generation, generate_options
 from .progress import ProgressLine, printable
 
@@ -32,8 +32,7 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
 def run(args: argparse.Namespace) -> int:
     """Generate, show how it goes, save what came, report."""
     options = generate_options(args)
-    if not args.prompt.strip():
-        raise InputError('the prompt is empty; describe a movement, such as "a person walks forward"')
+    check_prompt(args.prompt)
     if args.out is not None:
         _check_out(args.out)
     from ..pipeline import load

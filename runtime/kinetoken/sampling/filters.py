@@ -23,7 +23,7 @@ def finite(logits: NDArray[np.floating]) -> Logits:
 def heat(logits: Logits, temperature: float) -> Logits:
     """Logits relative to the best one, over the temperature (above 0)."""
     with np.errstate(over="ignore"):  # a tiny temperature sends the others to -inf, as it should
-        return (logits - logits.max()) / temperature
+        return np.asarray((logits - logits.max()) / temperature)
 
 
 def keep_top_k(logits: Logits, k: int) -> Logits:

@@ -1,0 +1,35 @@
+"""Which feet stand on the floor: left ankle, left foot, right ankle, right foot."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .features import CONTACT_STEP_SQUARED, CONTACTS, N_FEATURES
+from .skeleton import CONTACT_JOINTS, N_JOINTS
+
+Array = NDArray[np.floating]
+CONTACT_LIMIT: Final = 0.5  # a contact channel is 0 or 1 in the data and anything between in a codec's output
+
+
+def contacts_in(features: Array) -> NDArray[np.bool_]:
+    """Contacts (T, 4) that features (T, 263) claim."""
+    if features.ndim != 2 or features.shape[1] != N_FEATURES:
+        raise ValueError(f"expected features (T, {N_FEATURES}), got {features.shape}")
+    return np.asarray(features[:, CONTACTS] > CONTACT_LIMIT)
+
+
+def contacts_of(joints: Array) -> NDArray[np.bool_]:
+    """Contacts (T, 4) measured on joint positions (T, 22, 3) in metres at 20 fps: a foot that hardly moves stands.
+
+    The last frame has no step of its own and repeats the one before; a single frame counts as standing.
+    """
+    if joints.ndim != 3 or joints.shape[1:] != (N_JOINTS, 3):
+        raise ValueError(f"expected joints (T, {N_JOINTS}, 3), got {joints.shape}")
+    feet = joints[:, list(CONTACT_JOINTS)].astype(np.float64)
+    steps = np.diff(feet, axis=0)
+    if not len(steps):
+        return np.ones((len(joints), len(CONTACT_JOINTS)), np.bool_)
+    return np.asarray(np.sum(np.concatenate([steps, steps[-1:]]) ** 2, axis=-1) < CONTACT_STEP_SQUARED)
