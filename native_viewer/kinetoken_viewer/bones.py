@@ -18,6 +18,7 @@ Array = NDArray[np.floating]
 
 FLOOR_Y: Final = -0.022  # metres: foot joints lie inside the foot, so the sole is a little lower
 HEAD_RISE: Final = 0.095  # metres from the head joint (base of the skull) to the middle of the head
+NECK_LEAN: Final = 0.5  # tangent of the angle between the neck bone and the upright skull, at rest
 COLUMNS: Final = 11  # of an instance row: p0 (3), r0, p1 (3), r1, linear colour (3)
 
 
@@ -106,15 +107,16 @@ def _points(joints: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _add_head(out: NDArray[np.float64], across: NDArray[np.float64]) -> None:
     neck, head = out[JOINT["neck"]], out[JOINT["head"]]
-    # The neck leans forward of the skull's own axis: mix it with the line of the upper spine.
-    up = _unit(_unit(head - neck) + _unit(neck - out[JOINT["spine2"]]))
+    # The neck bone leans forward of the skull's own axis; take that off, and steady it by the upper spine.
+    lean = _unit(head - neck)
+    up = _unit(lean - NECK_LEAN * _unit(np.cross(across, lean)) + 0.6 * _unit(neck - out[JOINT["spine2"]]))
     forward = _unit(np.cross(across, up))
     middle = head + HEAD_RISE * up
     out[POINT["skull"]] = head + 0.03 * up
     out[POINT["chin"]] = middle - 0.042 * up + 0.010 * forward
     out[POINT["crown"]] = middle + 0.032 * up
-    face = middle + 0.066 * forward + 0.012 * up
-    out[POINT["left_eye"]], out[POINT["right_eye"]] = face + 0.034 * across, face - 0.034 * across
+    face = middle + 0.060 * forward + 0.012 * up
+    out[POINT["left_eye"]], out[POINT["right_eye"]] = face + 0.040 * across, face - 0.040 * across
 
 
 def _add_foot(out: NDArray[np.float64], joints: NDArray[np.float64], side: str) -> None:

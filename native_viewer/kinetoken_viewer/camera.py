@@ -21,6 +21,7 @@ PITCHES: Final = (math.radians(-5.0), math.radians(86.0))  # the eye stays above
 DISTANCES: Final = (0.6, 40.0)  # metres, nearest and farthest
 BODY_CENTRE: Final = 0.88  # metres above the floor, what the camera looks at
 FOLLOW_SECONDS: Final = 0.28  # time constant of the follow
+STILL: Final = 0.7  # metres of travel below which a recording's camera does not move
 # Standing with room for raised arms and a long step: what a live view keeps in the frame, metres around the root.
 ENVELOPE: Final = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (0.0, 1.86) for z in (-0.5, 0.5)])
 MARGIN: Final = 0.9  # of half the picture that framed points may use
@@ -154,12 +155,17 @@ class Follow:
 
 
 def smooth_path(targets: Array, fps: float, seconds: float = FOLLOW_SECONDS) -> NDArray[np.float64]:
-    """Targets (T, 3) of a known clip, smoothed to both sides (Gaussian), so that a recording does not lag."""
-    if len(targets) < 2:
-        return np.asarray(targets, dtype=np.float64)
+    """Targets (T, 3) of a known clip, smoothed to both sides (Gaussian), so that a recording does not lag.
+
+    A body that stays in one place gets a camera that stands still.
+    """
+    targets = np.asarray(targets, dtype=np.float64)
+    low, high = targets.min(axis=0), targets.max(axis=0)
+    if len(targets) < 2 or float(np.linalg.norm(high - low)) < STILL:
+        return np.broadcast_to((low + high) / 2.0, targets.shape).copy()
     sigma = seconds * fps
     reach = max(1, round(3 * sigma))
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    padded = np.pad(np.asarray(targets, dtype=np.float64), ((reach, reach), (0, 0)), mode="edge")
+    padded = np.pad(targets, ((reach, reach), (0, 0)), mode="edge")
     columns = [np.convolve(padded[:, axis], kernel / kernel.sum(), mode="valid") for axis in range(3)]
     return np.stack(columns, axis=1)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Final
@@ -31,6 +32,7 @@ class Job:
     prompt: str
     options: GenerateOptions
     bundle: str | None = None
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,6 @@ Server = Callable[[Job, Connection], None]
 
 def serve(job: Job, out: Connection) -> None:
     """The generator's process: answers one job into `out`."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the viewer, which then ends this process
     with contextlib.suppress(BrokenPipeError):  # the viewer is gone: so is the reason to work
         try:
             _answer(job, out)
@@ -93,7 +94,7 @@ def serve(job: Job, out: Connection) -> None:
 def _answer(job: Job, out: Connection) -> None:
     import kinetoken
 
-    generator = kinetoken.load(job.bundle)
+    generator = kinetoken.load(job.bundle, threads=job.threads)
     generation = generator.stream(job.prompt, job.options)
     out.send(Opened(generation.seed, float(generator.fps)))
     for chunk in generation:
@@ -108,7 +109,8 @@ class Feed:
         context = multiprocessing.get_context("spawn")
         self._inlet, outlet = context.Pipe(duplex=False)
         self._process = context.Process(target=server, args=(job, outlet), name="kinetoken-generator", daemon=True)
-        self._process.start()
+        with _deaf_to_ctrl_c():
+            self._process.start()
         outlet.close()  # so that the pipe ends when the process does
         self._over = False
 
@@ -148,6 +150,19 @@ class Feed:
             self._process.kill()
             self._process.join(STOP_SECONDS)
         self._over = True
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """A process started meanwhile never hears Ctrl-C: it is for the viewer, which then ends the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _one_line(text: str) -> str:

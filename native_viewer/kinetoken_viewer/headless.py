@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
-import pyglet
 
 from kinetoken.errors import EngineError
+
+# A window that could not be opened has left pyglet set up for X: only a fresh import can be headless.
+for _name in [name for name in sys.modules if name.split(".")[0] == "pyglet" or name.endswith((".glkit", ".scene"))]:
+    del sys.modules[_name]
+
+import pyglet  # noqa: E402
 
 pyglet.options["headless"] = True  # before anything imports pyglet.window
 
@@ -17,15 +24,16 @@ from .shot import Pixels, Shot  # noqa: E402
 
 
 class OffscreenRenderer:
-    """Shots of one size without a window: EGL, no X. Draws larger and averages, so edges are smooth everywhere."""
+    """Shots of one size. Draws larger and averages, so that edges are smooth with every driver."""
 
     def __init__(self, width: int, height: int, supersample: int = 2) -> None:
-        from pyglet import window
-
         self._size = (width, height)
         self._scale = supersample
         try:
-            self._window = window.Window(8, 8, visible=False, config=gl.Config(**FRAME_BITS))  # type: ignore[abstract]
+            from pyglet import window
+
+            config: gl.Config = gl.Config(**FRAME_BITS)  # type: ignore[abstract]
+            self._window = window.Window(8, 8, visible=False, config=config)
         except Exception as error:  # pyglet has no common base for what a missing driver raises
             raise EngineError(f"no off-screen graphics: {error}") from error
         self._window.switch_to()

@@ -27,7 +27,7 @@ WHITE: Final = (240, 242, 245, 255)
 SOFT: Final = (176, 184, 196, 255)
 DIM: Final = (140, 148, 160, 255)
 AMBER: Final = (255, 200, 110, 255)
-VEIL: Final = (12, 14, 18, 170)
+VEIL: Final = (14, 16, 21, 215)
 ACCENT: Final = (61, 139, 253, 255)
 DESIGN_HEIGHT: Final = 720  # pixels: sizes below are for this height and scale with the picture
 THOUGHT_LINES: Final = 4
@@ -122,7 +122,7 @@ def spoken(text: str) -> str:
 
 def scale_of(height: int) -> float:
     """How much larger than in the design the words are."""
-    return max(0.5, height / DESIGN_HEIGHT)
+    return max(0.66, height / DESIGN_HEIGHT)
 
 
 def panels(words: Words, width: int, height: int) -> list[Panel]:

@@ -18,7 +18,7 @@ from kinetoken.motion.skeleton import JOINT
 from . import camera as cameras
 from .bones import parts
 from .camera import Camera
-from .encode import FASTEST_GIF, STILLS, Progress, check_packages, suffix_of, write_film, write_still
+from .encode import FASTEST_GIF, FILMS, STILLS, Progress, check_packages, suffix_of, write_film, write_still
 from .hud import TimeBar, Words, panels, spoken, stamp
 from .playhead import Track
 from .shot import Pixels, Renderer, Shot
@@ -104,7 +104,7 @@ class Film:
 
     def __init__(self, clip: Clip, recording: Recording, renderer: Renderer) -> None:
         self._clip, self._renderer, self._size = clip, renderer, recording.size
-        self._track = Track(clip.joints)
+        self._track, self._file = Track(clip.joints), recording.path
         looks = np.stack([cameras.look_at(pose) for pose in clip.joints])
         self._path = cameras.smooth_path(looks, clip.fps)
         self._camera = self._framed(recording.camera)
@@ -140,7 +140,8 @@ class Film:
             "" if self._clip.seed is None else f"   seed {self._clip.seed}"
         )
         played = position / max(1.0, len(self._track) - 1.0)
-        bars = TimeBar.of(width, height).bars(played, 1.0)[:3]
+        film = suffix_of(self._file) in FILMS
+        bars = TimeBar.of(width, height).bars(played, 1.0)[:3] if film else []
         return stamp(pixels, panels(replace(self._words, status=status), width, height), bars)
 
 

@@ -59,14 +59,14 @@ class Scene:
         self.driver = renderer_name()
         self.software = is_software(self.driver)
         quality = quality or (LIGHT if self.software else FULL)
-        top = header(quality)
+        top = self.header = header(quality)
         self._body = Program(top, shaders.BODY_VERTEX, shaders.BODY_FRAGMENT)
         self._caster = Program(top, shaders.BODY_VERTEX, shaders.SHADOW_FRAGMENT)
         self._floor = Program(top, shaders.FLOOR_VERTEX, shaders.FLOOR_FRAGMENT)
         self._patch = Program(top, shaders.SHADOW_PATCH_VERTEX, shaders.SHADOW_PATCH_FRAGMENT)
         self._backdrop = Program(top, shaders.BACKGROUND_VERTEX, shaders.BACKGROUND_FRAGMENT)
         self._limb = Mesh(*limb_mesh(quality.around, quality.along), instance=_INSTANCE)
-        self._quad = Mesh(_QUAD, _QUAD_INDICES)
+        self.quad = Mesh(_QUAD, _QUAD_INDICES)
         self._shadow = DepthMap(quality.shadow)
 
     def draw(self, shot: Shot, frame: int, width: int, height: int) -> None:
@@ -81,7 +81,7 @@ class Scene:
         gl.glClear(gl.GL_DEPTH_BUFFER_BIT)
         gl.glDepthMask(gl.GL_FALSE)
         self._backdrop.use()
-        self._quad.draw()
+        self.quad.draw()
         gl.glDepthMask(gl.GL_TRUE)
         matrix = shot.camera.projection(width / height) @ shot.camera.view()
         self._shadow.bind()
@@ -118,7 +118,7 @@ class Scene:
         self._floor.set("reach", theme.FLOOR_FAR * shot.spotlight)
         self._floor.set("spotlight", shot.spotlight)
         self._floor.set("picture_height", float(height))
-        self._quad.draw()
+        self.quad.draw()
 
     def _draw_shadow(self, shot: Shot, matrix: NDArray[np.float64], light: NDArray[np.float64]) -> None:
         gl.glEnable(gl.GL_BLEND)
@@ -133,7 +133,7 @@ class Scene:
         self._patch.set("centre", *shot.camera.target)
         self._patch.set("spotlight", shot.spotlight)
         self._patch.set("shadow_radius", theme.SHADOW_BLUR / shadow_square(shot.parts)[1])
-        self._quad.draw()
+        self.quad.draw()
         gl.glDisable(gl.GL_POLYGON_OFFSET_FILL)
         gl.glDisable(gl.GL_BLEND)
 

@@ -1,0 +1,212 @@
+"""kinetoken play: a prompt or a clip in a window, or in a picture file."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from kinetoken.commands.arguments import add_bundle, add_generation, generate_options
+from kinetoken.errors import InputError, KinetokenError, MissingPackageError
+from kinetoken.motion.clip import Clip
+from kinetoken.options import GenerateOptions, check_prompt
+
+if TYPE_CHECKING:
+    from .recorder import Recording
+    from .stage import Stage
+
+WINDOW_SIZE: Final = (1280, 720)
+PICTURE_SIZE: Final = (640, 360)  # of a file, unless it is a still
+STILL_SIZE: Final = (1280, 720)
+STRIP_SIZE: Final = (1600, 500)
+CLIP_SUFFIXES: Final = (".npz", ".npy")
+LONGEST_NAME: Final = 60  # letters of a prompt that become a file's name
+INTERRUPTED: Final = 130
+
+
+def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """kinetoken play PROMPT | CLIP."""
+    parser = subparsers.add_parser("play", help="see a prompt or a clip move")
+    parser.add_argument("what", metavar="PROMPT|CLIP", help="what the body shall do, in words; or a .npz or .npy file")
+    parser.add_argument("-o", "--save", metavar="FILE", help="keep the clip: .npz or .bvh")
+    add_bundle(parser)
+    add_generation(parser)
+    group = parser.add_argument_group("the picture")
+    group.add_argument("--camera", default="three-quarter", metavar="C",
+                       help="three-quarter, front, left, right, back, top, or YAW,PITCH[,ZOOM] in degrees")  # fmt: skip
+    group.add_argument("--size", metavar="WxH", help="of the window or the pictures, in pixels")
+    group.add_argument("--headless", action="store_true", help="no window: write a file (--out, or a GIF)")
+    group.add_argument("--out", metavar="FILE", help="write .png, .gif, .webp or .mp4 instead of opening a window")
+    group.add_argument("--fps", type=float, metavar="F", help="pictures per second of the file")
+    group.add_argument("--strip", type=int, default=0, metavar="N", help="a .png with N poses side by side")
+    group.add_argument("--no-words", action="store_true", help="nothing written on the pictures of the file")
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Checks everything that can be checked, then shows or records."""
+    options = generate_options(args)
+    clip = _clip(args.what)
+    if clip is None:
+        check_prompt(args.what)
+    if args.save is not None:
+        _check_save(args.save)
+    if args.headless or args.out is not None or args.strip:
+        return _record(args, options, clip, _recording(args))
+    size = _size(args.size) or WINDOW_SIZE
+    from . import camera
+
+    camera.parse(args.camera)
+    _need("pyglet")
+    _need("PIL")
+    try:
+        from .window import PlayerWindow
+    except KinetokenError as error:
+        recording = _recording(args)
+        print(f"kinetoken: no display ({_short(error)}): writing {recording.path} instead", file=sys.stderr)
+        return _record(args, options, clip, recording)
+    return _show(args, options, clip, lambda stage: PlayerWindow(stage, size, args.camera).play())
+
+
+def _clip(what: str) -> Clip | None:
+    """The clip of a file; None where the words are a prompt. FormatError for a file that is not there or not a clip."""
+    try:
+        is_file = Path(what).suffix.lower() in CLIP_SUFFIXES or Path(what).is_file()
+    except (OSError, ValueError):  # too long, or not a name at all: words
+        is_file = False
+    return Clip.load(what) if is_file else None
+
+
+def _recording(args: argparse.Namespace) -> Recording:
+    """What the arguments ask to be written; the name comes from the prompt where none is given."""
+    _need("PIL")
+    from kinetoken.writers.atomic import check_writable
+
+    from .recorder import Recording
+
+    path = Path(args.out) if args.out is not None else free_name(args.what, ".png" if args.strip else ".gif")
+    usual = STRIP_SIZE if args.strip else STILL_SIZE if path.suffix.lower() == ".png" else PICTURE_SIZE
+    size = _size(args.size) or usual
+    recording = Recording(path, size, args.fps, args.camera, args.strip, not args.no_words)
+    check_writable(path)
+    return recording
+
+
+def _record(args: argparse.Namespace, options: GenerateOptions, clip: Clip | None, recording: Recording) -> int:
+    from .recorder import record
+
+    interrupted = False
+    if clip is None:
+        clip, interrupted = _generate(args, options)
+    if args.save is not None and len(clip):
+        clip.save(args.save)
+    if interrupted:
+        kept = (
+            f"the {clip.seconds:.1f} s of motion so far are in {args.save}"
+            if args.save and len(clip)
+            else "nothing kept"
+        )
+        print(f"kinetoken: stopped; {kept}", file=sys.stderr)
+        return INTERRUPTED
+    record(clip, recording)
+    saved = f", clip in {args.save}" if args.save is not None else ""
+    seed = f", seed {clip.seed}" if clip.seed is not None else ""
+    print(f"{clip.seconds:.1f} s of motion{seed} -> {recording.path}{saved}")
+    return 0
+
+
+def _generate(args: argparse.Namespace, options: GenerateOptions) -> tuple[Clip, bool]:
+    """The whole clip, and whether it was cut short; in this process, since no window needs to stay smooth."""
+    import kinetoken
+    from kinetoken.commands.progress import ProgressLine
+
+    generation = kinetoken.load(args.bundle, threads=args.threads).stream(args.what, options)
+    with ProgressLine() as line:
+        try:
+            for _ in generation:
+                line.show(generation)
+        except KeyboardInterrupt:
+            generation.close()
+            return generation.clip(), True
+    return generation.clip(), False
+
+
+def _show(args: argparse.Namespace, options: GenerateOptions, clip: Clip | None, play: Callable[[Stage], None]) -> int:
+    """The window until it is closed; then what came is saved, and a failure told."""
+    from .feed import Feed, Job
+    from .stage import Stage
+
+    feed = Feed(Job(args.what, options, args.bundle, args.threads)) if clip is None else None
+    prompt = args.what if clip is None else clip.prompt or Path(args.what).name
+    stage = Stage(prompt, feed=feed, clip=clip, expected=options.seconds or 0.0)
+    code = 0
+    try:
+        play(stage)
+    except KeyboardInterrupt:
+        print("kinetoken: stopped", file=sys.stderr)
+        code = INTERRUPTED
+    finally:
+        if feed is not None:
+            feed.close()
+        _keep(stage, args.save)
+    if stage.failure is not None:
+        print(f"kinetoken: {stage.failure.reason}", file=sys.stderr)
+        return stage.failure.exit_code
+    return code
+
+
+def _keep(stage: Stage, path: str | None) -> None:
+    """Writes what came, and says so."""
+    clip = stage.clip
+    if path is None:
+        return
+    if clip is None or not len(clip):
+        print("kinetoken: no motion had come yet; nothing was saved", file=sys.stderr)
+        return
+    clip.save(path)
+    seed = f", seed {clip.seed}" if clip.seed is not None else ""
+    print(f"{clip.seconds:.1f} s of motion{seed} -> {path}")
+
+
+def _check_save(path: str) -> None:
+    """Refuse now what could not be saved later."""
+    from kinetoken.writers import writer_for
+    from kinetoken.writers.atomic import check_writable
+
+    writer_for(path)
+    check_writable(path)
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    """ "1280x720" to numbers."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{2,5})[xX](\d{2,5})", text.strip())
+    if found is None:
+        raise InputError(f'size "{text}" is not understood: write WIDTHxHEIGHT in pixels, such as 1280x720')
+    return int(found[1]), int(found[2])
+
+
+def free_name(what: str, suffix: str) -> Path:
+    """A name made of a prompt's or a clip's words that no file in this folder has yet."""
+    stem = Path(what).stem if Path(what).suffix.lower() in CLIP_SUFFIXES else what
+    slug = re.sub(r"[^\w]+", "-", stem.lower()).strip("-_")[:LONGEST_NAME].rstrip("-_") or "motion"
+    path, number = Path(slug + suffix), 2
+    while path.exists():
+        path, number = Path(f"{slug}-{number}{suffix}"), number + 1
+    return path
+
+
+def _need(module: str) -> None:
+    """MissingPackageError unless the module can be found; nothing is imported."""
+    from importlib.util import find_spec
+
+    if find_spec(module) is None:
+        raise MissingPackageError({"PIL": "Pillow"}.get(module, module), "viewer")
+
+
+def _short(error: Exception) -> str:
+    return str(error)[:80]
