@@ -92,5 +92,3 @@ def reversed_motion(joints: Joints) -> Joints:
     """A walk played backward: it passes for walking backward."""
     return joints[::-1].copy()
 
-
-__all__ = ["ROTATIONS", "bent", "cycle", "looped", "reversed_motion", "to_features", "variants", "warped"]

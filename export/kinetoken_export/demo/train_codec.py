@@ -25,7 +25,7 @@ from .codec_model import CodecConfig, MotionCodec
 class CodecTraining:
     """The plan of a codec training."""
 
-    steps: int = 14000
+    steps: int = 9500
     batch: int = 40
     frames: int = 64
     peak: float = 1.0e-3
@@ -117,7 +117,7 @@ def _path_error(raw: Tensor, true: Tensor) -> Tensor:
         paths.append((torch.cumsum(torch.stack([c * vx - s * vz, s * vx + c * vz], -1), dim=1), yaw))
     (mine, my_yaw), (theirs, their_yaw) = paths
     height = (raw[..., 3] - true[..., 3]).abs().mean()
-    return (mine - theirs).abs().mean() + 0.5 * (my_yaw - their_yaw).abs().mean() + 5.0 * height
+    return (mine - theirs).abs().mean() + 2.0 * (my_yaw - their_yaw).abs().mean() + 5.0 * height
 
 
 def _step(model: MotionCodec, loss: Loss, batch: Tensor, plan: CodecTraining, quantized: bool) -> Tensor:

@@ -288,5 +288,3 @@ def _others(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
             length = int(draw.integers(10, 24)) * STRIDE
             yield Window(action, _cut(rows, int(i * max(0, len(rows) - length) / max(1, most - 1)), length), name)
 
-
-__all__ = ["STRIDE", "Window", "walks", "windows"]
