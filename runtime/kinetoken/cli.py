@@ -70,6 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             _silence_stdout()
             return BROKEN_PIPE
+        except OSError as error:  # files are opened where their errors are known: what is left is the standard output
+            _silence_stdout()
+            return _fail(f"cannot write the report: {error.strerror or error}; free some space", OutputError.exit_code)
         except MemoryError:
             return _fail("out of memory; ask for less, or use a smaller or more quantized model", OUT_OF_MEMORY)
 
@@ -77,13 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     args = build_parser().parse_args(argv)
     code: int = args.func(args)
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        _silence_stdout()
-        raise OutputError(f"cannot write the report: {error.strerror}; free some space") from error
+    sys.stdout.flush()
     return code
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+Matrix = NDArray[np.float64]
+
 
 @dataclass
 class Node:
@@ -78,9 +80,7 @@ def _channels(node: Node) -> int:
     return len(node.channels) + sum(_channels(child) for child in node.children)
 
 
-def _place(
-    node: Node, values: list[float], parent: NDArray[np.float64], found: dict[str, list[NDArray[np.float64]]]
-) -> None:
+def _place(node: Node, values: list[float], parent: Matrix, found: dict[str, list[Matrix]]) -> None:
     """Multiply the channels in the order of the file, as the format asks."""
     local = np.eye(4)
     local[:3, 3] = node.offset

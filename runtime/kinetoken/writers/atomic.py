@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -17,43 +18,47 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Whatever ends the block otherwise leaves `path` as it was and nothing beside it. OutputError says what is wrong.
     """
-    target = Path(os.path.realpath(path))  # through a link, the file it leads to
-    _check_place(target)
-    part = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.part{target.suffix}")
-    try:
-        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        yield part
-        _flush(part)
-        os.replace(part, target)
-    except OutputError:
-        raise
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; {_advice(error)}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-    _flush_folder(target.parent)
+    with _told(path):
+        target = Path(os.path.realpath(path))  # through a link, the file it leads to
+        with _file_beside(target) as part:
+            yield part
+            _flush(part)
+            os.replace(part, target)
+        _flush_folder(target.parent)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
     """OutputError where `path` cannot be written, asked before the work instead of after it. Writes nothing there."""
-    target = Path(os.path.realpath(path))
-    _check_place(target)
-    probe = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.part{target.suffix}")
-    try:
-        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}; {_advice(error)}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            probe.unlink(missing_ok=True)
+    with _told(path), _file_beside(Path(os.path.realpath(path))):
+        pass
 
 
-def _check_place(target: Path) -> None:
-    if target.exists() and not target.is_file():
-        raise OutputError(f"cannot write {target}: it is not a regular file; choose a file name")
+@contextlib.contextmanager
+def _file_beside(target: Path) -> Iterator[Path]:
+    """A new empty file in the target's folder, gone when the block ends unless it was moved."""
+    with contextlib.suppress(FileNotFoundError):
+        if not os.path.isfile(target) and os.stat(target):
+            raise OutputError(f"cannot write {target}: it is not a regular file; choose a file name")
     if not target.parent.is_dir():
         raise OutputError(f"cannot write {target}: there is no folder {target.parent}; make it first")
+    part = target.with_name(f".{secrets.token_hex(8)}.part{target.suffix}")
+    try:
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        yield part
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _told(path: str | os.PathLike[str]) -> Iterator[None]:
+    """The system's errors as one line for the user."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; {_advice(error)}") from error
 
 
 def _flush(path: Path) -> None:
@@ -72,8 +77,6 @@ def _flush_folder(folder: Path) -> None:
 
 
 def _advice(error: OSError) -> str:
-    import errno
-
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "free some space or choose another place"
     if error.errno == errno.ENAMETOOLONG:

@@ -1,0 +1,60 @@
+"""The names that users may rely on: each exists, is documented, and nothing else is offered."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+import kinetoken
+
+NAMES = [
+    "BundleError", "Chunk", "Clip", "EngineError", "FormatError", "GenerateOptions", "Generation", "Generator",
+    "InputError", "KinetokenError", "MissingPackageError", "MotionChunk", "OutputError", "Stats", "TextChunk",
+    "TokenError", "load",
+]  # fmt: skip
+
+
+def test_the_public_names_are_these() -> None:
+    assert kinetoken.__all__ == NAMES
+    assert set(NAMES) <= set(dir(kinetoken))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_public_name_is_there_and_says_what_it_is(name: str) -> None:
+    value = getattr(kinetoken, name)
+    if name != "Chunk":  # a union of two types
+        assert inspect.getdoc(value)
+        assert value.__module__.startswith("kinetoken.")
+
+
+@pytest.mark.parametrize("name", ["Clip", "Generation", "Generator", "GenerateOptions", "Stats"])
+def test_every_public_method_says_what_it_does(name: str) -> None:
+    members = inspect.getmembers(getattr(kinetoken, name), lambda m: inspect.isfunction(m) or isinstance(m, property))
+    for member, value in members:
+        if not member.startswith("_"):
+            assert inspect.getdoc(value), f"{name}.{member}"
+
+
+def test_the_options_of_a_stream_are_those_of_generate_options() -> None:
+    options = list(inspect.signature(kinetoken.GenerateOptions).parameters)
+    assert options == [
+        "seconds", "min_seconds", "max_seconds", "seed", "temperature", "top_k", "top_p", "min_p", "levels",
+        "max_tokens", "max_thought",
+    ]  # fmt: skip
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'walk'"):
+        kinetoken.walk  # noqa: B018
+
+
+def test_errors_are_one_tree_with_exit_codes() -> None:
+    codes = {
+        kinetoken.KinetokenError: 1, kinetoken.InputError: 2, kinetoken.FormatError: 3, kinetoken.BundleError: 3,
+        kinetoken.TokenError: 3, kinetoken.MissingPackageError: 4, kinetoken.OutputError: 5, kinetoken.EngineError: 6,
+    }  # fmt: skip
+    for error, code in codes.items():
+        assert issubclass(error, kinetoken.KinetokenError)
+        assert error.exit_code == code
+    assert "pip install" in str(kinetoken.MissingPackageError("pyglet", "viewer"))
