@@ -109,6 +109,15 @@ def test_text_comes_as_it_is_thought_and_in_its_place(generator: Generator) -> N
     ) + len(spelled(generator._parts, "done"))
 
 
+def test_half_a_character_is_shown_before_the_motion_that_follows_it(generator: Generator) -> None:
+    half = generator._parts.tokenizer.encode_text("\u00e9")[:1]
+    rest = spelled(generator._parts, f"<move>{'<m_0_1><m_1_2><m_2_3><m_3_4>' * 3}</move><|im_end|>")
+    stream = writing(generator, [*half, *rest]).stream("x", temperature=0)
+    assert stream.clip().text == ""
+    list(stream)
+    assert stream.text.startswith("\ufffd<move>")
+
+
 @given(
     noise=st.integers(0, 2**32 - 1),
     poison=st.sampled_from([None, np.nan, np.inf, -np.inf]),

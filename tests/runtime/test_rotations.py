@@ -76,6 +76,12 @@ def test_the_swing_of_opposite_and_equal_directions_is_a_rotation() -> None:
         np.testing.assert_allclose(np.linalg.det(turn), 1.0, atol=1e-9)
 
 
+def test_a_mirrored_body_still_gives_rotations_not_reflections() -> None:
+    joints = random_body(2) * (-1.0, 1.0, 1.0)
+    world = rot.global_rotations(joints, REST)
+    np.testing.assert_allclose(np.linalg.det(world), 1.0, atol=1e-9)
+
+
 def test_bones_of_no_length_give_finite_rotations() -> None:
     world = rot.global_rotations(np.zeros((3, 22, 3)), rot.RestPose.fit(np.zeros((3, 22, 3))))
     assert np.isfinite(world).all()

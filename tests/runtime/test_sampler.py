@@ -55,6 +55,17 @@ def test_one_draw_per_token_whatever_the_choice_was() -> None:
         assert run.pick(free) == int(again.random() * 7)
 
 
+@pytest.mark.parametrize("draw", [0.0, 1.0 - 2.0**-53])
+def test_the_ends_of_the_draw_never_hit_what_is_impossible(draw: float) -> None:
+    class Fixed:
+        def random(self) -> float:
+            return draw
+
+    run = Sampler(temperature=1.0).start(0)
+    run._stream = Fixed()  # type: ignore[assignment]
+    assert run.pick(np.array([-np.inf, 0.0, -np.inf])) == 1
+
+
 def test_frequencies_follow_the_probabilities() -> None:
     logits, run = np.log(np.array([0.5, 0.3, 0.2])), Sampler(temperature=1.0).start(2)
     counts = np.bincount([run.pick(logits) for _ in range(4000)], minlength=3) / 4000

@@ -109,7 +109,7 @@ class GrammarCursor:
     def _allowed_text(self) -> Allowed:
         """After a block: more text, another block or the end; nothing is owed any more."""
         grammar = self._grammar
-        text = self._in_row < grammar.max_thought and self.left > 1
+        text = self._in_row < grammar.max_thought
         block = self.frames < grammar.max_frames and self.left >= grammar.cost(1)
         if text:
             return self._text_or_open_or_end if block else self._text_or_end
