@@ -89,8 +89,9 @@ class ChatInfo:
     """How a prompt is put to the model."""
 
     system_prompt: str
-    """Trusted: special tokens in it are recognised, as they were in training."""
     template: ChatTemplate
+    system_tokens: bool = True
+    """Whether special tokens spelled in the system prompt are recognised: as it was in training."""
 
 
 @dataclass(frozen=True)

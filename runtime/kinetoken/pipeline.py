@@ -191,9 +191,13 @@ def prompt_ids(bundle: Bundle, prompt: str) -> list[int]:
     user = tokenizer.encode_text(prompt)
     if not all(bundle.vocabulary.is_text(token) for token in user):
         raise BundleError("the tokenizer gives ids outside text_ids for plain text; export the bundle again")
-    template = chat.template
-    before = template.before_system + chat.system_prompt + template.after_system + template.before_user
-    return [*tokenizer.encode_template(before), *user, *tokenizer.encode_template(template.after_user)]
+    around, known = chat.template, tokenizer.encode_template
+    if chat.system_tokens:
+        before = known(around.before_system + chat.system_prompt + around.after_system + around.before_user)
+    else:
+        system = tokenizer.encode_text(chat.system_prompt)
+        before = [*known(around.before_system), *system, *known(around.after_system + around.before_user)]
+    return [*before, *user, *known(around.after_user)]
 
 
 def spell_token(vocabulary: Vocabulary, token: int) -> str:

@@ -26,7 +26,7 @@ def from_plain(kind: Any, value: Any, where: str) -> Any:
         _expect(isinstance(value, dict), "an object", value, where)
         return {key: from_plain(args[1], v, f"{where}.{key}") for key, v in value.items()}
     allowed = (int, float) if kind is float else (kind,)
-    _expect(isinstance(value, allowed) and not isinstance(value, bool), kind.__name__, value, where)
+    _expect(isinstance(value, allowed) and isinstance(value, bool) == (kind is bool), kind.__name__, value, where)
     return kind(value)
 
 
