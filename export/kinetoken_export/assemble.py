@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+
 from kinetoken.errors import FormatError, InputError, OutputError
 from kinetoken.manifest import (
     MANIFEST_NAME,
@@ -34,11 +35,11 @@ from .lm_onnx import export_language_model
 from .motion_tokens import Vocabulary, read_vocabulary
 from .recipes import Recipe
 
-SYSTEM_PROMPT: Final = (
-    "You are an embodied AI. You reason about your physical state and output precise motor actions inside <move></move> tags."
-)
+SYSTEM_PROMPT: Final = "You are an embodied AI. You reason about your physical state and output precise motor actions inside <move></move> tags."
 # Qwen's chat format, the same for every model of the family.
-TEMPLATE: Final = ChatTemplate("<|im_start|>system\n", "<|im_end|>\n", "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n")
+TEMPLATE: Final = ChatTemplate(
+    "<|im_start|>system\n", "<|im_end|>\n", "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"
+)
 END_TOKENS: Final = ("<|im_end|>", "<|endoftext|>")
 CODEC_TOLERANCE: Final = 2e-2  # normalised features: the graph's weights are stored in half precision
 
@@ -82,7 +83,15 @@ def _build(request: Request, folder: Path) -> Manifest:
     manifest = Manifest(
         name=request.name,
         language_model=LanguageModelInfo(
-            "onnx", "lm.onnx", "qwen2", shape.layers, shape.kv_heads, shape.head_dim, shape.vocab_size, context, request.recipe.name
+            "onnx",
+            "lm.onnx",
+            "qwen2",
+            shape.layers,
+            shape.kv_heads,
+            shape.head_dim,
+            shape.vocab_size,
+            context,
+            request.recipe.name,
         ),
         tokenizer=TokenizerInfo("tokenizer.json", vocabulary.text_ids, _ends(vocabulary, request.checkpoint)),
         chat=ChatInfo(SYSTEM_PROMPT, TEMPLATE),
@@ -113,7 +122,9 @@ def _codec(source: Path, folder: Path, motion: MotionInfo) -> CodecInfo:
     export_decoder(model.decoder, config.latent_dim, folder / "decoder.onnx")
     error = largest_error(folder / "decoder.onnx", model.decoder, codebooks)
     if error > CODEC_TOLERANCE:
-        raise FormatError(f"the exported decoder differs from its source by {error:.3g}, more than {CODEC_TOLERANCE}: please report this codec")
+        raise FormatError(
+            f"the exported decoder differs from its source by {error:.3g}, more than {CODEC_TOLERANCE}: please report this codec"
+        )
     field = measure(folder / "decoder.onnx", config.latent_dim, config.stride)
     np.save(folder / "codebooks.npy", codebooks.astype(np.float16))
     np.save(folder / "Mean.npy", mean.numpy())
@@ -127,7 +138,9 @@ def _codec(source: Path, folder: Path, motion: MotionInfo) -> CodecInfo:
 def _ends(vocabulary: Vocabulary, checkpoint: Path) -> tuple[int, ...]:
     ends = tuple(vocabulary.added[token] for token in END_TOKENS if token in vocabulary.added)
     if not ends:
-        raise InputError(f"{checkpoint}: expected {END_TOKENS[0]} in the tokenizer, found none: it is no chat model of this family")
+        raise InputError(
+            f"{checkpoint}: expected {END_TOKENS[0]} in the tokenizer, found none: it is no chat model of this family"
+        )
     return ends
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from kinetoken.errors import FormatError, InputError
 from numpy.typing import NDArray
+
+from kinetoken.errors import FormatError, InputError
 
 Array = NDArray[np.float32]
 
@@ -58,7 +59,9 @@ class Checkpoint:
             return {name: self.folder / shard for name, shard in _json(index)["weight_map"].items()}
         path = self.folder / SINGLE
         if not path.is_file():
-            raise InputError(f"{self.folder}: expected {SINGLE} or {INDEX}, found neither: give a complete checkpoint folder")
+            raise InputError(
+                f"{self.folder}: expected {SINGLE} or {INDEX}, found neither: give a complete checkpoint folder"
+            )
         with _opened(path) as file:
             return dict.fromkeys(file.keys(), path)
 
@@ -81,7 +84,9 @@ def _opened(path: Path) -> Any:
     try:
         return safe_open(path, framework="pt")
     except (SafetensorError, OSError) as error:
-        raise FormatError(f"{path}: expected a whole safetensors file, got something unreadable ({error}): download it again") from error
+        raise FormatError(
+            f"{path}: expected a whole safetensors file, got something unreadable ({error}): download it again"
+        ) from error
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -105,7 +110,9 @@ def _shape(config: Mapping[str, Any], folder: Path) -> Qwen2Shape:
             norm_eps=float(config["rms_norm_eps"]), tied=bool(config.get("tie_word_embeddings", False)),
         )  # fmt: skip
     except KeyError as error:
-        raise FormatError(f"{folder / 'config.json'}: expected a key {error}, found none: it is no Qwen2 config") from error
+        raise FormatError(
+            f"{folder / 'config.json'}: expected a key {error}, found none: it is no Qwen2 config"
+        ) from error
 
 
 def _rope_theta(config: Mapping[str, Any]) -> float:

@@ -24,10 +24,14 @@ def add_command(subparsers: SubParsers) -> None:
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="Hugging Face folder of the language model")
     parser.add_argument("--codec", type=Path, required=True, help="folder of the RVQ codec")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="BUNDLE", help="bundle folder to write")
-    parser.add_argument("--format", choices=("onnx",), default="onnx", help="engine of the language model (default: onnx)")
+    parser.add_argument(
+        "--format", choices=("onnx",), default="onnx", help="engine of the language model (default: onnx)"
+    )
     parser.add_argument("--quant", choices=QUANTS, default="int8", help="bits of the weights (default: int8)")
     parser.add_argument("--name", help="name written into the manifest (default: the bundle folder's)")
-    parser.add_argument("--context", type=int, metavar="TOKENS", help="longest prompt and answer (default: the model's)")
+    parser.add_argument(
+        "--context", type=int, metavar="TOKENS", help="longest prompt and answer (default: the model's)"
+    )
     parser.add_argument("--licence", default="unknown", help="terms of the language model, shown by inspect")
     parser.add_argument("--codec-licence", default="unknown", help="terms of the codec, shown by inspect")
     parser.add_argument("--acknowledgement", default="", help="a line that the sources ask to be shown")
@@ -46,7 +50,9 @@ def run(args: argparse.Namespace) -> int:
     """Export, and say what came out."""
     for folder in (args.checkpoint, args.codec):
         if not folder.is_dir():
-            raise InputError(f"expected a folder at {folder}, found {'a file' if folder.exists() else 'nothing'}: check the path")
+            raise InputError(
+                f"expected a folder at {folder}, found {'a file' if folder.exists() else 'nothing'}: check the path"
+            )
     require_packages()
     from kinetoken.manifest import Licence
 
@@ -55,7 +61,9 @@ def run(args: argparse.Namespace) -> int:
 
     licence = Licence(args.licence, args.codec_licence, args.acknowledgement)
     name = args.name or args.out.resolve().name
-    request = Request(args.checkpoint, args.codec, args.out, RECIPES[args.quant], name, args.context, licence, args.force)
+    request = Request(
+        args.checkpoint, args.codec, args.out, RECIPES[args.quant], name, args.context, licence, args.force
+    )
     manifest = assemble(request)
     size = sum(info.bytes for info in manifest.files.values()) / 1e6
     print(f"{args.out}: {size:.1f} MB, {args.quant}, lookahead {manifest.codec.lookahead} latent frame(s)")

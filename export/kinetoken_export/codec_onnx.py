@@ -10,10 +10,11 @@ from typing import Any, Final
 import numpy as np
 import onnx
 import torch
-from kinetoken.errors import FormatError
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
+
+from kinetoken.errors import FormatError
 
 OPSET: Final = 17
 PROBE: Final = 96  # latent frames of the probe: more than twice what any known decoder sees
@@ -82,7 +83,9 @@ def measure(path: Path, latent_dim: int, stride: int) -> ReceptiveField:
         moved |= (np.abs(run(other) - base) > 1e-7).reshape(PROBE, stride, -1).any(axis=(1, 2))
     touched = np.flatnonzero(moved) - PROBE // 2
     if touched[-1] >= PROBE // 2 - 1:
-        raise FormatError(f"{path.name}: expected a decoder that sees a bounded time, this one sees more than {PROBE // 2} latent frames")
+        raise FormatError(
+            f"{path.name}: expected a decoder that sees a bounded time, this one sees more than {PROBE // 2} latent frames"
+        )
     return ReceptiveField(past=max(0, int(touched[-1])), lookahead=max(0, int(-touched[0])))
 
 

@@ -13,9 +13,10 @@ from typing import Any, Final
 
 import numpy as np
 import onnx
-from kinetoken.errors import InputError
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+
+from kinetoken.errors import InputError
 
 from .checkpoint import Array, Checkpoint
 from .progress import progress
@@ -31,7 +32,9 @@ def export_language_model(checkpoint: Checkpoint, recipe: Recipe, path: Path, co
     shape = checkpoint.shape
     context = shape.context if context is None else context
     if not 1 <= context <= shape.context:
-        raise InputError(f"expected a context of 1 to {shape.context} tokens, got {context}: this model knows no more positions")
+        raise InputError(
+            f"expected a context of 1 to {shape.context} tokens, got {context}: this model knows no more positions"
+        )
     builder = _Builder(checkpoint, recipe, context)
     onnx.save(builder.build(), path)
     return context
@@ -52,7 +55,9 @@ class _Builder:
         x, residual = self._embedding(), ""
         for layer in progress(range(s.layers), "language model"):
             x, residual = self._layer(layer, x, residual)
-        starts, ends, axes = (self.const(f"last.{n}", np.array([v], np.int64)) for n, v in (("s", -1), ("e", 2**62), ("a", 1)))
+        starts, ends, axes = (
+            self.const(f"last.{n}", np.array([v], np.int64)) for n, v in (("s", -1), ("e", 2**62), ("a", 1))
+        )
         last = [self.node("Slice", [value, starts, ends, axes], f"last.{i}") for i, value in enumerate((x, residual))]
         normed, _ = self._norm("model.norm.weight", last[0], last[1], "final")
         self._multiply_head(normed)
@@ -78,8 +83,12 @@ class _Builder:
         scales = self.node("Gather", ["embedding.s", "input_ids"], "embedding.scales", axis=0)
         middle = self.const("embedding.zero", np.array(1 << (self.recipe.head_bits - 1), np.float32))
         last = self.const("embedding.axis", np.array([-1], np.int64))
-        values = self.node("Sub", [self.node("Cast", [rows], "embedding.float", to=TensorProto.FLOAT), middle], "embedding.centred")
-        scaled = self.node("Mul", [values, self.node("Unsqueeze", [scales, last], "embedding.each")], "embedding.scaled")
+        values = self.node(
+            "Sub", [self.node("Cast", [rows], "embedding.float", to=TensorProto.FLOAT), middle], "embedding.centred"
+        )
+        scaled = self.node(
+            "Mul", [values, self.node("Unsqueeze", [scales, last], "embedding.each")], "embedding.scaled"
+        )
         width = self.const("embedding.shape", np.array([1, -1, self.shape.hidden], np.int64))
         return self.node("Reshape", [scaled, width], "embedding.out")
 
@@ -94,9 +103,16 @@ class _Builder:
         attended = f"{layer}.attended"
         self.nodes.append(
             helper.make_node(
-                "GroupQueryAttention", [packed, "", "", *caches, "seqlens_k", "total_sequence_length", "cos", "sin"],
-                [attended, f"present.{layer}.key", f"present.{layer}.value"], name=attended, domain=MICROSOFT,
-                num_heads=s.heads, kv_num_heads=s.kv_heads, scale=s.head_dim**-0.5, do_rotary=1, rotary_interleaved=0,
+                "GroupQueryAttention",
+                [packed, "", "", *caches, "seqlens_k", "total_sequence_length", "cos", "sin"],
+                [attended, f"present.{layer}.key", f"present.{layer}.value"],
+                name=attended,
+                domain=MICROSOFT,
+                num_heads=s.heads,
+                kv_num_heads=s.kv_heads,
+                scale=s.head_dim**-0.5,
+                do_rotary=1,
+                rotary_interleaved=0,
             )  # fmt: skip
         )
         out = self.linear(f"{layer}.o", attended, self.checkpoint.tensor(f"{prefix}.self_attn.o_proj.weight"))
@@ -107,9 +123,17 @@ class _Builder:
         prefix = f"model.layers.{layer}.mlp"
         both = np.concatenate([self.checkpoint.tensor(f"{prefix}.{part}_proj.weight") for part in ("gate", "up")])
         self.nodes.append(
-            helper.make_node("Split", [self.linear(f"{layer}.gate_up", x, both)], [f"{layer}.gate", f"{layer}.up"], axis=-1, num_outputs=2)
+            helper.make_node(
+                "Split",
+                [self.linear(f"{layer}.gate_up", x, both)],
+                [f"{layer}.gate", f"{layer}.up"],
+                axis=-1,
+                num_outputs=2,
+            )
         )
-        swished = self.node("QuickGelu", [f"{layer}.gate"], f"{layer}.swished", domain=MICROSOFT, alpha=1.0)  # x * sigmoid(x)
+        swished = self.node(
+            "QuickGelu", [f"{layer}.gate"], f"{layer}.swished", domain=MICROSOFT, alpha=1.0
+        )  # x * sigmoid(x)
         product = self.node("Mul", [swished, f"{layer}.up"], f"{layer}.product")
         return self.linear(f"{layer}.down", product, self.checkpoint.tensor(f"{prefix}.down_proj.weight"))
 
@@ -118,7 +142,9 @@ class _Builder:
         gain = self.const(weight, self.checkpoint.tensor(weight))
         out, total = f"{name}.norm", f"{name}.sum"
         if not residual:
-            node = helper.make_node("SimplifiedLayerNormalization", [x, gain], [out], name=out, axis=-1, epsilon=self.shape.norm_eps)
+            node = helper.make_node(
+                "SimplifiedLayerNormalization", [x, gain], [out], name=out, axis=-1, epsilon=self.shape.norm_eps
+            )
             total = x
         else:
             node = helper.make_node(
@@ -142,8 +168,16 @@ class _Builder:
         inputs = [x, f"{weights}.q", f"{weights}.s"] + (["", "", bias] if bias else [])
         self.nodes.append(
             helper.make_node(
-                "MatMulNBits", inputs, [out], name=out, domain=MICROSOFT, K=columns, N=rows, bits=bits,
-                block_size=self.recipe.block, accuracy_level=self.recipe.accuracy_level,
+                "MatMulNBits",
+                inputs,
+                [out],
+                name=out,
+                domain=MICROSOFT,
+                K=columns,
+                N=rows,
+                bits=bits,
+                block_size=self.recipe.block,
+                accuracy_level=self.recipe.accuracy_level,
             )  # fmt: skip
         )
         return out

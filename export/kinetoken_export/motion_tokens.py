@@ -37,7 +37,9 @@ def read_vocabulary(folder: Path) -> Vocabulary:
     except OSError as error:
         raise InputError(f"{path}: expected the checkpoint's tokenizer, cannot read it ({error.strerror})") from error
     except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(f"{path}: expected a fast tokenizer's tokenizer.json, got something else ({error!r})") from error
+        raise FormatError(
+            f"{path}: expected a fast tokenizer's tokenizer.json, got something else ({error!r})"
+        ) from error
     return Vocabulary(_motion(added, path), _ranges(words), added)
 
 
@@ -61,7 +63,9 @@ def _level(levels: dict[int, dict[int, int]], q: int, path: Path) -> tuple[int, 
     first = ids.get(0)
     if first is None or ids != {code: first + code for code in range(len(ids))}:
         gap = next(code for code in range(len(ids) + 1) if ids.get(code) != (first or 0) + code)
-        raise FormatError(f"{path}: expected the codes of level {q} at ids in a row, <m_{q}_{gap}> is missing or out of place")
+        raise FormatError(
+            f"{path}: expected the codes of level {q} at ids in a row, <m_{q}_{gap}> is missing or out of place"
+        )
     return first, first + len(ids)
 
 

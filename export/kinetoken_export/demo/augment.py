@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from kinetoken.motion.features import ROOT_HEIGHT, ROTATIONS, encode
-from kinetoken.motion.recover import recover
 from numpy.typing import NDArray
+
+from kinetoken.motion.features import ROOT_HEIGHT, encode
+from kinetoken.motion.recover import recover
 
 from .clips import Joints, mirrored
 from .retarget import impose_bone_lengths, resample
@@ -83,7 +84,9 @@ def _with_velocities(features: Features) -> Features:
     steps = np.concatenate([steps, steps[-1:]])
     c, s = np.cos(yaw)[:, None], np.sin(yaw)[:, None]
     out = features.copy()
-    local = np.stack([c * steps[..., 0] - s * steps[..., 2], steps[..., 1], s * steps[..., 0] + c * steps[..., 2]], axis=-1)
+    local = np.stack(
+        [c * steps[..., 0] - s * steps[..., 2], steps[..., 1], s * steps[..., 0] + c * steps[..., 2]], axis=-1
+    )
     out[:, 193:259] = local.reshape(len(features), -1)
     return out
 
@@ -91,4 +94,3 @@ def _with_velocities(features: Features) -> Features:
 def reversed_motion(joints: Joints) -> Joints:
     """A walk played backward: it passes for walking backward."""
     return joints[::-1].copy()
-

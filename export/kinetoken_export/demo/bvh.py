@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from kinetoken.errors import FormatError
 from numpy.typing import NDArray
+
+from kinetoken.errors import FormatError
 
 Array = NDArray[np.float64]
 

@@ -56,7 +56,12 @@ class Captions:
             text = self._pick(OPENERS).format(base=_form(phrase, "base"))
         else:
             form = self._pick(SCENES)
-            text = form.format(subject=self._subject(), third=_form(phrase, "third"), ing=_form(phrase, "ing"), base=_form(phrase, "base"))
+            text = form.format(
+                subject=self._subject(),
+                third=_form(phrase, "third"),
+                ing=_form(phrase, "ing"),
+                base=_form(phrase, "base"),
+            )
         for _ in range(int(self.random.choice([0, 1, 2], p=[0.5, 0.38, 0.12]))):
             text = f"{text} {self._pick(SUFFIXES).format(noun=self._noun())}"
         if self.random.random() < 0.1:
@@ -67,7 +72,11 @@ class Captions:
         draw = self.random.random()
         if draw < 0.75:
             return self._pick(SUBJECTS)
-        return f"{self._pick(('a', 'the', 'the old', 'a happy', 'my'))} {self._noun()}" if draw < 0.93 else self._pseudo_word()
+        return (
+            f"{self._pick(('a', 'the', 'the old', 'a happy', 'my'))} {self._noun()}"
+            if draw < 0.93
+            else self._pseudo_word()
+        )
 
     def _noun(self) -> str:
         return self._pick(NOUNS) if self.random.random() < 0.7 else self._pseudo_word()

@@ -29,7 +29,7 @@ def add_command(subparsers: SubParsers) -> None:
     prepare.set_defaults(func=_prepare)
 
     codec = steps.add_parser("train-codec", help="clips to the RVQ codec; goes on where it was stopped")
-    codec.add_argument("--steps", type=int, default=9500)
+    codec.add_argument("--steps", type=int, default=8200)
     codec.add_argument("-o", "--out", type=Path, help="codec folder to write (default: WORK/codec)")
     codec.set_defaults(func=_train_codec)
 

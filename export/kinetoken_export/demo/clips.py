@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
+
 from kinetoken.errors import InputError
 from kinetoken.motion.features import canonical
 from kinetoken.motion.skeleton import FPS, MIRROR
-from numpy.typing import NDArray
 
 Joints = NDArray[np.float32]
 

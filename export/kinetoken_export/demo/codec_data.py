@@ -7,9 +7,10 @@ from typing import Final
 
 import numpy as np
 import torch
-from kinetoken.writers.atomic import atomic_path
 from numpy.typing import NDArray
 from torch import Tensor
+
+from kinetoken.writers.atomic import atomic_path
 
 from ..progress import progress
 from .augment import bent, to_features, variants
@@ -91,7 +92,9 @@ def with_arms_of(body: Tensor, donor: Tensor) -> Tensor:
     positions = out[..., 4:67].reshape(*out.shape[:2], 21, 3)
     theirs = donor[..., 4:67].reshape(*out.shape[:2], 21, 3)
     for joint in ARMS:
-        positions[..., joint - 1, :] = theirs[..., joint - 1, :] - theirs[..., CHEST - 1, :] + positions[..., CHEST - 1, :]
+        positions[..., joint - 1, :] = (
+            theirs[..., joint - 1, :] - theirs[..., CHEST - 1, :] + positions[..., CHEST - 1, :]
+        )
         rotation = slice(67 + (joint - 1) * 6, 67 + joint * 6)
         out[..., rotation] = donor[..., rotation]
     out[..., 4:67] = positions.flatten(2)

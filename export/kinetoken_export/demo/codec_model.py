@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 import torch
-from kinetoken.motion.features import N_FEATURES
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
+
+from kinetoken.motion.features import N_FEATURES
 
 MODEL_TYPE: Final = "kinetoken-causal-rvq"
 
@@ -178,17 +179,23 @@ class Quantizer(nn.Module):
         chosen = torch.zeros(n, 1, 0, dtype=torch.long)
         for level in self.levels:
             left = latents[:, None] - done
-            distance = left.square().sum(-1, keepdim=True) - 2 * left @ level.codebook.T + level.codebook.square().sum(1)
+            distance = (
+                left.square().sum(-1, keepdim=True) - 2 * left @ level.codebook.T + level.codebook.square().sum(1)
+            )
             width = min(beam, distance[0].numel())
             best = distance.reshape(n, -1).topk(width, dim=1, largest=False).indices
             parent, code = best // len(level.codebook), best % len(level.codebook)
             done = done.gather(1, parent[..., None].expand(-1, -1, dim)) + level.codebook[code]
-            chosen = torch.cat([chosen.gather(1, parent[..., None].expand(-1, -1, chosen.shape[-1])), code[..., None]], -1)
+            chosen = torch.cat(
+                [chosen.gather(1, parent[..., None].expand(-1, -1, chosen.shape[-1])), code[..., None]], -1
+            )
         return chosen[:, 0]
 
     def lookup(self, codes: Tensor) -> Tensor:
         """Latents (n, D) of codes (n, q); levels beyond q add nothing."""
-        return sum((level.codebook[codes[:, q]] for q, level in enumerate(self.levels[: codes.shape[1]])), torch.zeros(()))
+        return sum(
+            (level.codebook[codes[:, q]] for q, level in enumerate(self.levels[: codes.shape[1]])), torch.zeros(())
+        )
 
 
 class MotionCodec(nn.Module):

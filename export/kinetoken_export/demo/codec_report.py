@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
+
 from kinetoken.motion.recover import recover
 from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS
-from numpy.typing import NDArray
 
 from .augment import to_features
 from .clips import held_out, load_clips
@@ -81,4 +82,3 @@ def jerk(joints: Array) -> float:
     """Mean size of the third difference of joint positions, m/s^3, the pelvis' path over the floor taken out."""
     local = joints - joints[:, :1] * np.array([1.0, 0.0, 1.0])
     return float(np.linalg.norm(np.diff(local, n=3, axis=0), axis=-1).mean() * FPS**3) if len(joints) > 3 else 0.0
-

@@ -6,8 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import kinetoken
 import numpy as np
+
+import kinetoken
 from kinetoken.writers.atomic import atomic_path
 
 from ..progress import progress
@@ -62,7 +63,16 @@ def _answer(generator: kinetoken.Generator, action: str, prompt: str, seed: int,
         pass
     clip = generation.clip()
     joints = clip.joints.astype(np.float64)
-    return Answer(action, prompt, seed, obeys(action, joints), clip.seconds, foot_slide(joints), jerk(joints), generation.thought.strip())
+    return Answer(
+        action,
+        prompt,
+        seed,
+        obeys(action, joints),
+        clip.seconds,
+        foot_slide(joints),
+        jerk(joints),
+        generation.thought.strip(),
+    )
 
 
 def exam_table(answers: list[Answer], seeds: int, temperature: float) -> str:
@@ -122,4 +132,3 @@ def physics_table(answers: list[Answer], work: Path) -> str:
 def _quartiles(values: list[float], digits: int) -> str:
     low, middle, high = np.percentile(values, [25, 50, 75])
     return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
-

@@ -9,9 +9,10 @@ from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+
 from kinetoken.motion.recover import recover
 from kinetoken.writers.atomic import atomic_path
-from numpy.typing import NDArray
 
 from ..progress import progress
 from .augment import Features
@@ -27,8 +28,30 @@ MOST_PER_ACTION: Final = 130  # windows; more of one action only crowds out the 
 OFFSETS: Final = (0, 2)  # frames skipped at the start: the same motion cut otherwise into latents
 BLEND: Final = 8  # frames over which two windows are joined
 PAIRS: Final = 500
-FIRST: Final = ("walk_forward", "run", "stand_still", "turn_around", "walk_slowly", "walk_fast", "squat", "wave", "jump", "walk_backward")
-SECOND: Final = FIRST + ("jump_forward", "kick_left", "kick_right", "punch", "jumping_jacks", "sit_down", "dance", "boxing", "circle_left", "circle_right")
+FIRST: Final = (
+    "walk_forward",
+    "run",
+    "stand_still",
+    "turn_around",
+    "walk_slowly",
+    "walk_fast",
+    "squat",
+    "wave",
+    "jump",
+    "walk_backward",
+)
+SECOND: Final = FIRST + (
+    "jump_forward",
+    "kick_left",
+    "kick_right",
+    "punch",
+    "jumping_jacks",
+    "sit_down",
+    "dance",
+    "boxing",
+    "circle_left",
+    "circle_right",
+)
 
 
 @dataclass(frozen=True)

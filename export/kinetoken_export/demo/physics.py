@@ -10,8 +10,9 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from kinetoken.motion.skeleton import FPS, JOINT
 from numpy.typing import NDArray
+
+from kinetoken.motion.skeleton import FPS, JOINT
 
 Array = NDArray[np.float64]
 
@@ -33,7 +34,12 @@ class Evidence:
     @cached_property
     def facing(self) -> Array:
         """Unit facing direction (T, 2) in X, Z."""
-        across = self.joint("left_hip") - self.joint("right_hip") + self.joint("left_shoulder") - self.joint("right_shoulder")
+        across = (
+            self.joint("left_hip")
+            - self.joint("right_hip")
+            + self.joint("left_shoulder")
+            - self.joint("right_shoulder")
+        )
         forward = np.stack([-across[:, 2], across[:, 0]], axis=1)  # left is +X when facing +Z
         return forward / np.maximum(np.linalg.norm(forward, axis=1, keepdims=True), 1e-9)
 
@@ -148,7 +154,12 @@ def _turn_around(e: Evidence) -> bool:
 
 def _stand_still(e: Evidence) -> bool:
     drift = np.linalg.norm(e.joints - e.joints.mean(axis=0), axis=-1).max(axis=0)
-    return float(np.linalg.norm(e.travel)) < 0.2 and bool(np.median(drift) < 0.12) and e.path_speed < 0.12 and e.height("head").min() > 1.3
+    return (
+        float(np.linalg.norm(e.travel)) < 0.2
+        and bool(np.median(drift) < 0.12)
+        and e.path_speed < 0.12
+        and e.height("head").min() > 1.3
+    )
 
 
 def _jump(e: Evidence) -> bool:

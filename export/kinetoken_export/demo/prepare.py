@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+
 from kinetoken.errors import FormatError, InputError
 from kinetoken.writers.atomic import atomic_path
 
@@ -38,11 +39,17 @@ def prepare(source: Path, work: Path, extra: Path | None = None) -> None:
     work.mkdir(parents=True, exist_ok=True)
     with atomic_path(work / "clips.npz") as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **kept)  # type: ignore[arg-type]
-    report = {"kept": {k: len(v) for k, v in kept.items()}, "dropped": unread | dropped, "held_out": sorted(k for k in kept if take(k) in HELD_OUT)}
+    report = {
+        "kept": {k: len(v) for k, v in kept.items()},
+        "dropped": unread | dropped,
+        "held_out": sorted(k for k in kept if take(k) in HELD_OUT),
+    }
     with atomic_path(work / "clips.json") as temporary:
         Path(temporary).write_text(json.dumps(report, indent=1), encoding="utf-8")
     minutes = sum(len(v) for v in kept.values()) / 20 / 60
-    print(f"{len(kept)} clips, {minutes:.0f} minutes, {len(report['held_out'])} held out; left out: {len(report['dropped'])} (see clips.json)")
+    print(
+        f"{len(kept)} clips, {minutes:.0f} minutes, {len(report['held_out'])} held out; left out: {len(report['dropped'])} (see clips.json)"
+    )
 
 
 def _extra_clips(path: Path, known: set[str]) -> dict[str, Joints]:

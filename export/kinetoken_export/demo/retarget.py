@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
+
 from kinetoken.motion.features import canonical
 from kinetoken.motion.skeleton import BONE_LENGTHS, FPS, N_JOINTS, PARENTS
-from numpy.typing import NDArray
 
 from .bvh import BvhMotion
 

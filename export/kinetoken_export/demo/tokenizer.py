@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from kinetoken.writers.atomic import atomic_path
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+from kinetoken.writers.atomic import atomic_path
 
 # Qwen2's own pre-tokenizer pattern, as in its tokenizer.json.
 QWEN2_PATTERN: Final = (
@@ -17,9 +18,7 @@ QWEN2_PATTERN: Final = (
 CHAT_TOKENS: Final = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 MOVE_START: Final = "<move>"
 MOVE_END: Final = "</move>"
-SYSTEM_PROMPT: Final = (
-    "You are an embodied AI. You reason about your physical state and output precise motor actions inside <move></move> tags."
-)
+SYSTEM_PROMPT: Final = "You are an embodied AI. You reason about your physical state and output precise motor actions inside <move></move> tags."
 CHAT_TEMPLATE: Final = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
@@ -38,7 +37,10 @@ def train_tokenizer(texts: Iterable[str], levels: int, codes: int, merges: int =
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=256 + merges, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False, special_tokens=[]
+        vocab_size=256 + merges,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+        special_tokens=[],
     )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_special_tokens([AddedToken(t, normalized=False, special=True) for t in CHAT_TOKENS])

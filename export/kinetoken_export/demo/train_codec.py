@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from kinetoken.motion.features import CONTACTS, POSITIONS, ROTATIONS
-from kinetoken.writers.atomic import atomic_path
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
+
+from kinetoken.motion.features import CONTACTS, POSITIONS, ROTATIONS
+from kinetoken.writers.atomic import atomic_path
 
 from ..progress import bar
 from .codec_data import Windows, build, facing_steps, statistics
@@ -25,7 +26,7 @@ from .codec_model import CodecConfig, MotionCodec
 class CodecTraining:
     """The plan of a codec training."""
 
-    steps: int = 9500
+    steps: int = 8200
     batch: int = 40
     frames: int = 64
     peak: float = 1.0e-3
@@ -63,7 +64,10 @@ def train_codec(work: Path, plan: CodecTraining, out: Path) -> None:
         left = (time.monotonic() - began) / (step - done + 1) * (plan.steps - step - 1)
         bar((step + 1) / plan.steps, "codec", f"loss {average:.3f}, {left / 60:.0f} min left")
         if (step + 1) % plan.save_every == 0 or step + 1 == plan.steps:
-            print(f"step {step + 1} loss {average:.4f} {(time.monotonic() - began) / (step - done + 1):.3f} s/step", flush=True)
+            print(
+                f"step {step + 1} loss {average:.4f} {(time.monotonic() - began) / (step - done + 1):.3f} s/step",
+                flush=True,
+            )
             _save(work / "codec.pt", model, optimizer, step + 1)
     write_codec(model, mean, std, out)
 
@@ -166,7 +170,10 @@ def _resume(path: Path, model: MotionCodec, optimizer: torch.optim.Optimizer) ->
 def _save(path: Path, model: MotionCodec, optimizer: torch.optim.Optimizer, step: int) -> None:
     averages = [{"usage": level.usage, "total": level.total} for level in model.quantizer.levels]
     with atomic_path(path) as temporary:
-        torch.save({"model": model.state_dict(), "averages": averages, "optimizer": optimizer.state_dict(), "step": step}, temporary)
+        torch.save(
+            {"model": model.state_dict(), "averages": averages, "optimizer": optimizer.state_dict(), "step": step},
+            temporary,
+        )
 
 
 def write_codec(model: MotionCodec, mean: np.ndarray, std: np.ndarray, out: Path) -> None:  # type: ignore[type-arg]

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from kinetoken.writers.atomic import atomic_path
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
+
+from kinetoken.writers.atomic import atomic_path
 
 from ..progress import bar
 from .captions import Captions
@@ -91,7 +92,9 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         while True:
-            drawn = sorted((self.coder.encode(self._draw()) for _ in range(self.plan.batch * 8)), key=lambda pair: len(pair[0]))
+            drawn = sorted(
+                (self.coder.encode(self._draw()) for _ in range(self.plan.batch * 8)), key=lambda pair: len(pair[0])
+            )
             groups = [drawn[i : i + self.plan.batch] for i in range(0, len(drawn), self.plan.batch)]
             for k in self.random.permutation(len(groups)):
                 yield _padded(groups[k])
@@ -139,10 +142,11 @@ class Meter:
 
 
 def _loss(model: Qwen2, ids: Tensor, weights: Tensor, dropout: float, meter: Meter) -> Tensor:
-    hidden = model(ids[:, :-1], dropout)
     wanted = weights[:, 1:] > 0
     targets = ids[:, 1:][wanted]
-    losses = F.cross_entropy(model.logits(hidden[wanted]), targets, reduction="none")
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = model.logits(model(ids[:, :-1], dropout)[wanted])
+    losses = F.cross_entropy(logits.float(), targets, reduction="none")
     share = weights[:, 1:][wanted]
     loss = (losses * share).sum() / share.sum()
     meter.add(targets, losses.detach(), float(loss.detach()), int((ids > 0).sum()))

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+
 from kinetoken.motion.recover import recover
 
 from .augment import Features, bent, cycle, looped, reversed_motion, to_features, warped
 from .clips import Joints, mirrored, take, training
-from .physics import JUDGES, LEFT, RIGHT, Evidence, obeys, walks
+from .physics import JUDGES, LEFT, RIGHT, Evidence, obeys
 
 STRIDE: Final = 4  # feature frames per latent frame: windows are whole latent frames
 LONGEST: Final = 120  # frames: six seconds
@@ -140,19 +141,42 @@ def _turns(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
             for length in (36, 44, 56):
                 piece = rows[start : start + length]
                 e = Evidence(recover(piece.astype(np.float64)))
-                if len(piece) == length and start > taken + 8 and 140 < abs(e.turn) < 225 and e.path_speed < 0.75 and e.rise < 0.1:
+                if (
+                    len(piece) == length
+                    and start > taken + 8
+                    and 140 < abs(e.turn) < 225
+                    and e.path_speed < 0.75
+                    and e.rise < 0.1
+                ):
                     taken = start
                     yield Window("turn_around", piece, name, side=LEFT if e.turn > 0 else RIGHT)
     if not mirror:
         yield from _checked(iter([Window("walk_backward", _cut(to_features(pool["cmu_09_12"]), 240, 52), "cmu_09_12")]))
-    yield Window(f"circle_{RIGHT if mirror else LEFT}", _cut(to_features(pool["cmu_09_12"]), 0, 120), "cmu_09_12", side=RIGHT if mirror else LEFT)
+    yield Window(
+        f"circle_{RIGHT if mirror else LEFT}",
+        _cut(to_features(pool["cmu_09_12"]), 0, 120),
+        "cmu_09_12",
+        side=RIGHT if mirror else LEFT,
+    )
 
 
 def _stills(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
     """Quiet stretches, run forward and back until they are long enough: a body that sways a little."""
     draw = np.random.default_rng(7 + mirror)
     for name, joints in pool.items():
-        if name.startswith(("cmu_05", "cmu_60", "cmu_61", "cmu_94", "cs_train_extra", "cmu_14_33", "cmu_14_34", "cmu_14_35", "cmu_13_33")):
+        if name.startswith(
+            (
+                "cmu_05",
+                "cmu_60",
+                "cmu_61",
+                "cmu_94",
+                "cs_train_extra",
+                "cmu_14_33",
+                "cmu_14_34",
+                "cmu_14_35",
+                "cmu_13_33",
+            )
+        ):
             continue
         wrists = np.linalg.norm(np.diff(joints, axis=0), axis=-1).max(axis=1)
         quiet = next((s for s in range(0, len(joints) - 22, 4) if wrists[s : s + 22].max() < 0.02), None)
@@ -200,11 +224,19 @@ def _kicks(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
         if not name.startswith(sources):
             continue
         rows, e = to_features(joints), Evidence(joints)
-        style = "soccer" if "10_" in name or "11_" in name or "soccer" in name else "roundhouse" if name.endswith("07") else "front"
+        style = (
+            "soccer"
+            if "10_" in name or "11_" in name or "soccer" in name
+            else "roundhouse"
+            if name.endswith("07")
+            else "front"
+        )
         for side in (LEFT, RIGHT):
             for peak in _peaks(e.height(f"{side}_foot"), 0.58, apart=14):
                 for before, length in ((16, 32), (20, 40), (12, 28)):
-                    yield from _checked(iter([Window(f"kick_{side}", _cut(rows, peak - before, length), name, side=side, style=style)]))
+                    yield from _checked(
+                        iter([Window(f"kick_{side}", _cut(rows, peak - before, length), name, side=side, style=style)])
+                    )
 
 
 def _blows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
@@ -213,7 +245,18 @@ def _blows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
         rows, e = to_features(pool[name]), Evidence(pool[name])
         for side in (LEFT, RIGHT):
             for peak in _peaks(e.speed(f"{side}_wrist"), 3.4, apart=24):
-                yield from _checked(iter([Window("punch", _cut(rows, peak - int(draw.integers(10, 18)), int(draw.integers(7, 11)) * STRIDE), name, side=side)]))
+                yield from _checked(
+                    iter(
+                        [
+                            Window(
+                                "punch",
+                                _cut(rows, peak - int(draw.integers(10, 18)), int(draw.integers(7, 11)) * STRIDE),
+                                name,
+                                side=side,
+                            )
+                        ]
+                    )
+                )
     for name in ("cmu_13_18", "cmu_02_05"):
         rows = to_features(pool[name])
         for start in range(0, len(rows) - 48, 14):
@@ -252,7 +295,11 @@ def _seats(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
                 piece = _cut(rows, start, 52)
                 if np.ptp(piece[:, 3]) > 0.3 and piece[-14:, 3].max() < piece[:, 3].min() + 0.06:
                     yield from _checked(iter([Window("sit_down", piece, name)]))
-                if np.ptp(piece[:, 3]) > 0.3 and piece[:12, 3].max() < piece[:, 3].min() + 0.06 and piece[-8:, 3].min() > 0.8:
+                if (
+                    np.ptp(piece[:, 3]) > 0.3
+                    and piece[:12, 3].max() < piece[:, 3].min() + 0.06
+                    and piece[-8:, 3].min() > 0.8
+                ):
                     yield Window("stand_up", piece, name)
 
 
@@ -262,13 +309,23 @@ def _dances(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
     for name, joints in pool.items():
         if not name.startswith(DANCES):
             continue
-        style = "ballet" if name.startswith("cmu_05") else "salsa" if name.startswith("cmu_6") else "Indian" if "_94_" in name else ""
+        style = (
+            "ballet"
+            if name.startswith("cmu_05")
+            else "salsa"
+            if name.startswith("cmu_6")
+            else "Indian"
+            if "_94_" in name
+            else ""
+        )
         rows = to_features(joints)
         for start in range(0, len(rows) - 40, 60):
             piece = _cut(rows, start, int(draw.integers(11, 28)) * STRIDE)
             window = Window("dance", piece, name, style=style)
             e = Evidence(recover(piece.astype(np.float64)))
-            lively = float(np.mean([e.speed(j).mean() for j in ("left_wrist", "right_wrist", "left_ankle", "right_ankle")]))
+            lively = float(
+                np.mean([e.speed(j).mean() for j in ("left_wrist", "right_wrist", "left_ankle", "right_ankle")])
+            )
             candidates.append((lively, window))
     # The liveliest of each style: a pause in a dance teaches nobody to dance.
     for style, most in (("salsa", 26), ("ballet", 14), ("Indian", 14), ("", 6)):
@@ -287,4 +344,3 @@ def _others(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
         for i in range(most):
             length = int(draw.integers(10, 24)) * STRIDE
             yield Window(action, _cut(rows, int(i * max(0, len(rows) - length) / max(1, most - 1)), length), name)
-
