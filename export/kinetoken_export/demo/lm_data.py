@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,7 +26,10 @@ from .windows import STRIDE, Window, windows
 Codes = NDArray[np.int64]
 
 MOST_PER_ACTION: Final = 130  # windows; more of one action only crowds out the others
-OFFSETS: Final = (0, 2)  # frames skipped at the start: the same motion cut otherwise into latents
+# Frames skipped at the start: the same motion cut otherwise into latents, more often where windows are few.
+OFFSETS: Final = (0, 2)
+OFFSETS_OF_FEW: Final = (0, 1, 2, 3)
+FEW: Final = 60
 BLEND: Final = 8  # frames over which two windows are joined
 PAIRS: Final = 500
 FIRST: Final = (
@@ -71,8 +75,9 @@ def examples(work: Path, codec_folder: Path) -> list[Example]:
     coder = Coder(model, mean, std)
     chosen = _capped(list(windows(load_clips(work))))
     out: list[Example] = []
+    counts = Counter(window.action for window in chosen)
     for window in progress(chosen, "coding windows"):
-        for offset in OFFSETS:
+        for offset in OFFSETS_OF_FEW if counts[window.action] < FEW else OFFSETS:
             rows = window.features[offset : len(window.features) - (STRIDE if offset else 0) + offset]
             codes = coder.encode(rows)
             if window.action not in JUDGES or obeys(window.action, coder.joints(codes)):
