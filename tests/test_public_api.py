@@ -44,6 +44,12 @@ def test_the_options_of_a_stream_are_those_of_generate_options() -> None:
     ]  # fmt: skip
 
 
+def test_keywords_and_fields_are_the_same_options() -> None:
+    from kinetoken.options import Asked
+
+    assert list(Asked.__annotations__) == list(inspect.signature(kinetoken.GenerateOptions).parameters)
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'walk'"):
         kinetoken.walk  # noqa: B018

@@ -5,7 +5,7 @@ KinetokenError            1
 ├── FormatError           3   a file that is not what it should be
 │   ├── BundleError       3   a bundle that is incomplete, altered or of another version
 │   └── TokenError        3   motion tokens that do not form whole frames
-├── MissingPackageError   4   an optional package is not installed
+├── MissingPackageError   4   a package is not installed
 ├── OutputError           5   a file that cannot be written
 └── EngineError           6   an inference engine failed
 """
@@ -40,12 +40,14 @@ class TokenError(FormatError):
 
 
 class MissingPackageError(KinetokenError, ImportError):
-    """An optional package is not installed."""
+    """A package is not installed."""
 
     exit_code = 4
 
-    def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f'this needs {package}, which is not installed: pip install "kinetoken[{extra}]"')
+    def __init__(self, package: str, extra: str | None = None) -> None:
+        """`extra` of kinetoken brings the package; None: the package alone is wanting."""
+        line = f'"kinetoken[{extra}]"' if extra else package
+        super().__init__(f"this needs {package}, which is not installed: pip install {line}")
 
 
 class OutputError(KinetokenError, OSError):

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypedDict
 
 from .errors import InputError
 from .manifest import Defaults, Manifest
@@ -18,6 +18,22 @@ from .vocabulary import Vocabulary
 MAX_SEED = 2**63 - 1
 MAX_TEMPERATURE = 100.0
 _NEARLY = 1e-6
+
+
+class Asked(TypedDict, total=False):
+    """The same options by keyword."""
+
+    seconds: float | None
+    min_seconds: float | None
+    max_seconds: float | None
+    seed: int | None
+    temperature: float | None
+    top_k: int | None
+    top_p: float | None
+    min_p: float | None
+    levels: int | None
+    max_tokens: int | None
+    max_thought: int | None
 
 
 def check_prompt(prompt: str) -> None:

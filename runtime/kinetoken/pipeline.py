@@ -6,7 +6,7 @@ import os
 import time
 from collections import abc
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Unpack
 
 from .bundle import Bundle, bundle_folder, open_bundle
 from .engines import nth
@@ -15,7 +15,7 @@ from .manifest import Manifest
 from .markup import MOVE_END, MOVE_START, spell
 from .motion.clip import Chunk, Clip, MotionChunk, TextChunk
 from .motionrun import MotionRun
-from .options import GenerateOptions, check_prompt
+from .options import Asked, GenerateOptions, check_prompt
 from .textrun import TextRun
 from .vocabulary import Vocabulary
 
@@ -62,7 +62,7 @@ class Generator:
         """Frames of motion per second."""
         return self._parts.manifest.codec.fps
 
-    def stream(self, prompt: str, options: GenerateOptions | None = None, **asked: Any) -> Generation:
+    def stream(self, prompt: str, options: GenerateOptions | None = None, **asked: Unpack[Asked]) -> Generation:
         """Start an answer; its chunks come as they are made.
 
         Options are those of `GenerateOptions`, as an object or by keyword. InputError where they cannot be met.
@@ -71,7 +71,7 @@ class Generator:
             raise InputError("give options as one GenerateOptions or by keyword, not both")
         return Generation(self._parts, prompt, options or _options(asked))
 
-    def generate(self, prompt: str, options: GenerateOptions | None = None, **asked: Any) -> Clip:
+    def generate(self, prompt: str, options: GenerateOptions | None = None, **asked: Unpack[Asked]) -> Clip:
         """The whole answer as a clip."""
         generation = self.stream(prompt, options, **asked)
         for _ in generation:
@@ -177,7 +177,7 @@ class Generation(abc.Iterator[Chunk]):
             yield chunk
 
 
-def _options(asked: dict[str, Any]) -> GenerateOptions:
+def _options(asked: Asked) -> GenerateOptions:
     known = [field.name for field in fields(GenerateOptions)]
     if unknown := sorted(set(asked) - set(known)):
         raise InputError(f"unknown option {unknown[0]!r}; known are {', '.join(known)}")

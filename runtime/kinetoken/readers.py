@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -87,7 +88,7 @@ def _open(path: Path, read: Callable[[BinaryIO, Path], Any]) -> Any:
         if error.errno is None:  # numpy's word for a broken file
             raise FormatError(f"{path} is damaged ({error}); copy or export it again") from error
         raise FormatError(f"cannot read {path}: {error.strerror}; check the path and its permissions") from error
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zipfile.zlib.error, NotImplementedError) as error:  # type: ignore[attr-defined]
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise FormatError(f"{path} is damaged or holds no plain arrays ({error}); copy or export it again") from error
 
 

@@ -229,6 +229,26 @@ def test_ctrl_c_keeps_what_was_generated(run: Run, monkeypatch: pytest.MonkeyPat
     assert "nothing was saved (no -o was given)" in err
 
 
+def test_an_engine_that_fails_half_way_keeps_what_was_generated(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from kinetoken.backends.onnx import OnnxRun
+    from kinetoken.errors import EngineError
+
+    real = OnnxRun.push
+
+    def push(self: OnnxRun, *arguments: Any) -> Any:
+        if self.length > 120:
+            raise EngineError("the engine broke")
+        return real(self, *arguments)
+
+    monkeypatch.setattr(OnnxRun, "push", push)
+    out = tmp_path / "x.npz"
+    code, _, err = run("generate", "walk", "-o", out, "--seconds", 4, "--seed", 1)
+    seconds = Clip.load(out).seconds
+    assert (code, err) == (6, f"kinetoken: the engine broke; the {seconds:.1f} s of motion so far are in {out}\n")
+
+
 def test_ctrl_c_before_any_motion_leaves_no_file(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     interrupted_after(0, monkeypatch)
     code, _, err = run("generate", "walk", "-o", tmp_path / "x.npz")
@@ -275,6 +295,17 @@ def test_the_module_runs_as_a_program(tiny: Path) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert "1.0 s of motion" in done.stdout
+
+
+@pytest.mark.parametrize("package", ["onnxruntime", "tokenizers"])
+def test_a_missing_package_takes_one_line_with_the_install_command(tiny: Path, package: str) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None\nfrom kinetoken.cli import main\nsys.exit(main(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "generate", "walk"],
+        env=environment(tiny), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr == f"kinetoken: this needs {package}, which is not installed: pip install {package}\n"
 
 
 def test_a_reader_that_goes_away_is_no_error(tiny: Path) -> None:

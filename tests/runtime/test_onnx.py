@@ -144,12 +144,15 @@ def test_threads_come_from_the_option_or_the_environment(monkeypatch: pytest.Mon
 
 
 def test_two_engines_in_one_place_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Found:
-        def __init__(self, name: str) -> None:
-            self.metadata = {"Name": name}
+    installed = {"onnxruntime", "onnxruntime-gpu"}
 
-    monkeypatch.setattr(backend.metadata, "distributions", lambda: [Found("onnxruntime"), Found("onnxruntime-gpu")])
+    def version(name: str) -> str:
+        if name not in installed:
+            raise backend.metadata.PackageNotFoundError(name)
+        return "1.31"
+
+    monkeypatch.setattr(backend.metadata, "version", version)
     with pytest.warns(RuntimeWarning, match="both installed"):
         backend.warn_if_doubled()
-    monkeypatch.setattr(backend.metadata, "distributions", lambda: [Found("onnxruntime-gpu")])
+    installed.remove("onnxruntime")
     backend.warn_if_doubled()

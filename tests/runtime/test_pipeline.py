@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -177,6 +178,16 @@ def test_two_answers_at_once_do_not_mix(generator: Generator) -> None:
     for _ in one:
         pass
     np.testing.assert_array_equal(one.clip().joints, alone.joints)
+
+
+def test_answers_in_threads_do_not_mix(generator: Generator) -> None:
+    def answer(seed: int) -> np.ndarray:
+        return generator.generate("walk", seed=seed, seconds=2).joints
+
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(answer, range(8)))
+    for seed, joints in enumerate(together):
+        np.testing.assert_array_equal(joints, answer(seed))
 
 
 def test_what_came_before_it_was_closed_is_kept(generator: Generator) -> None:

@@ -14,12 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from ..engines import Allowed, take
-from ..errors import EngineError, InputError
+from ..errors import EngineError, InputError, MissingPackageError
 from ..manifest import LanguageModelInfo
+
+try:
+    import onnxruntime as ort
+except ImportError as error:
+    raise MissingPackageError("onnxruntime") from error
 
 THREADS_VARIABLE = "KINETOKEN_THREADS"
 
@@ -37,10 +41,17 @@ def threads(given: int | None = None) -> int:
 
 def warn_if_doubled() -> None:
     """onnxruntime and onnxruntime-gpu own the same files: which one runs then is an accident."""
-    names = {(d.metadata["Name"] or "").lower() for d in metadata.distributions()}
-    if {"onnxruntime", "onnxruntime-gpu"} <= names:
+    if all(map(_is_installed, ("onnxruntime", "onnxruntime-gpu"))):
         advice = "pip uninstall -y onnxruntime onnxruntime-gpu, then install the one you want"
         warnings.warn(f"onnxruntime and onnxruntime-gpu are both installed: {advice}", RuntimeWarning, stacklevel=2)
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def open_session(path: Path, thread_count: int | None = None) -> ort.InferenceSession:

@@ -6,9 +6,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from tokenizers import Tokenizer
+from ..errors import BundleError, InputError, MissingPackageError
 
-from ..errors import BundleError, InputError
+try:
+    from tokenizers import Tokenizer
+except ImportError as error:
+    raise MissingPackageError("tokenizers") from error
 
 
 class HfTokenizer:

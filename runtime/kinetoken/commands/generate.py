@@ -8,6 +8,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from ..errors import EngineError
 from ..options import check_prompt
 from .arguments import add_bundle, add_generation, generate_options
 from .progress import ProgressLine, printable
@@ -38,7 +39,11 @@ def run(args: argparse.Namespace) -> int:
     from ..pipeline import load
 
     generation = load(args.bundle, threads=args.threads).stream(args.prompt, options)
-    interrupted = _watch(generation)
+    try:
+        interrupted = _watch(generation)
+    except EngineError as error:
+        kept = _save(generation, args.out)
+        raise EngineError(f"{error}; {_what_is_kept(generation, args.out, kept)}") from error
     kept = _save(generation, args.out)
     if args.json:
         print(json.dumps(report(generation, kept, interrupted)))
