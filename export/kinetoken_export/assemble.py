@@ -32,16 +32,18 @@ from kinetoken.manifest import (
 from .checkpoint import Checkpoint
 from .codec_onnx import export_decoder, largest_error, measure
 from .lm_onnx import export_language_model
-from .motion_tokens import Vocabulary, read_vocabulary
+from .motion_tokens import SYSTEM_PROMPT, Vocabulary, read_vocabulary
 from .recipes import Recipe
 
-SYSTEM_PROMPT: Final = "You are an embodied AI. You reason about your physical state and output precise motor actions inside <move></move> tags."
 # Qwen's chat format, the same for every model of the family.
 TEMPLATE: Final = ChatTemplate(
     "<|im_start|>system\n", "<|im_end|>\n", "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"
 )
 END_TOKENS: Final = ("<|im_end|>", "<|endoftext|>")
 CODEC_TOLERANCE: Final = 2e-2  # normalised features: the graph's weights are stored in half precision
+
+
+UNKNOWN: Final = Licence("unknown", "unknown")
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Request:
     recipe: Recipe
     name: str
     context: int | None = None
-    licence: Licence = Licence("unknown", "unknown")
+    licence: Licence = UNKNOWN
     force: bool = False
 
 

@@ -113,7 +113,7 @@ class _Builder:
                 scale=s.head_dim**-0.5,
                 do_rotary=1,
                 rotary_interleaved=0,
-            )  # fmt: skip
+            )
         )
         out = self.linear(f"{layer}.o", attended, self.checkpoint.tensor(f"{prefix}.self_attn.o_proj.weight"))
         normed, residual = self._norm(f"{prefix}.post_attention_layernorm.weight", out, residual, f"{layer}.post")
@@ -148,9 +148,13 @@ class _Builder:
             total = x
         else:
             node = helper.make_node(
-                "SkipSimplifiedLayerNormalization", [x, residual, gain], [out, "", "", total], name=out,
-                domain=MICROSOFT, epsilon=self.shape.norm_eps,
-            )  # fmt: skip
+                "SkipSimplifiedLayerNormalization",
+                [x, residual, gain],
+                [out, "", "", total],
+                name=out,
+                domain=MICROSOFT,
+                epsilon=self.shape.norm_eps,
+            )
         self.nodes.append(node)
         return out, total
 
@@ -178,7 +182,7 @@ class _Builder:
                 bits=bits,
                 block_size=self.recipe.block,
                 accuracy_level=self.recipe.accuracy_level,
-            )  # fmt: skip
+            )
         )
         return out
 

@@ -13,6 +13,11 @@ from kinetoken.manifest import MotionInfo
 
 MOVE_START: Final = "<move>"
 MOVE_END: Final = "</move>"
+# What the model card of the target asks for; training and inference have to agree on every character.
+SYSTEM_PROMPT: Final = (
+    "You are an embodied AI. You reason about your physical state and output precise motor actions "
+    "inside <move></move> tags."
+)
 _TOKEN: Final = re.compile(r"<m_(\d+)_(\d+)>\Z")
 
 

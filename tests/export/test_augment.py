@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from synthetic import walker
+
 from kinetoken.motion.recover import recover
 from kinetoken_export.demo.augment import bent, cycle, looped, to_features, variants, warped
 from kinetoken_export.demo.clips import mirrored, same_take, without_spikes
 from kinetoken_export.demo.physics import Evidence, obeys
+from synthetic import walker
 
 
 def test_a_positive_yaw_velocity_turns_right() -> None:

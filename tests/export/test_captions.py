@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from kinetoken_export.demo.captions import Captions, normalized
 from kinetoken_export.demo.exam import EXAM, FORBIDDEN
 from kinetoken_export.demo.phrases import PHRASES, THOUGHTS

@@ -59,7 +59,11 @@ def test_the_checkpoint_has_the_layout_of_the_real_one(trained: Path) -> None:
     assert {p.name for p in (trained / "codec").iterdir()} == {
         "motion_rvq_weights.safetensors", "config.json", "Mean.npy", "Std.npy",
     }  # fmt: skip
-    assert {p.name for p in (trained / "lm").iterdir()} >= {"model.safetensors", "tokenizer.json", "chat_template.jinja"}
+    assert {p.name for p in (trained / "lm").iterdir()} >= {
+        "model.safetensors",
+        "tokenizer.json",
+        "chat_template.jinja",
+    }
 
 
 def test_transformers_reads_it_and_agrees_with_the_runtime(trained: Path) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from kinetoken.errors import FormatError, InputError
 from kinetoken_export.motion_tokens import read_vocabulary
 

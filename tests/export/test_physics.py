@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from synthetic import STANDING, walker
+
 from kinetoken.motion.skeleton import JOINT
 from kinetoken_export.demo.physics import JUDGES, obeys
+from synthetic import STANDING, walker
 
 GAITS = ("walk_forward", "walk_backward", "run", "circle_left", "circle_right", "stand_still")
 
@@ -19,7 +20,13 @@ def standing(frames: int = 60) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("action", "speed", "turn"),
-    [("walk_forward", 1.2, 0), ("walk_backward", -0.8, 0), ("run", 3.0, 0), ("circle_left", 1.0, 50), ("circle_right", 1.0, -50)],
+    [
+        ("walk_forward", 1.2, 0),
+        ("walk_backward", -0.8, 0),
+        ("run", 3.0, 0),
+        ("circle_left", 1.0, 50),
+        ("circle_right", 1.0, -50),
+    ],
 )
 def test_each_gait_is_only_itself(action: str, speed: float, turn: float) -> None:
     joints = walker(80, speed=speed, turn=turn)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import onnxruntime as ort
 import pytest
-from kinetoken_export.lm_onnx import MICROSOFT, quantize
 from onnx import TensorProto, helper, numpy_helper
+
+from kinetoken_export.lm_onnx import MICROSOFT, quantize
 
 
 @pytest.mark.parametrize(("bits", "worst"), [(8, 0.01), (4, 0.14)])
@@ -44,5 +45,3 @@ def test_the_largest_weight_of_a_block_is_exact() -> None:
     back = (codes.astype(np.float32)[:, 0] - 128) * scales[:, :1]
     largest = np.abs(weight).argmax(axis=1)
     np.testing.assert_allclose(back[np.arange(4), largest], weight[np.arange(4), largest], rtol=1e-6)
-
-

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from kinetoken_export.demo.retarget import impose_bone_lengths
 from numpy.typing import NDArray
+
+from kinetoken_export.demo.retarget import impose_bone_lengths
 
 STANDING = np.array(
     [

@@ -7,13 +7,17 @@ from typing import Final
 
 import numpy as np
 
-from .phrases import JOINS, NOUNS, OPENERS, PHRASES, SCENES, SUBJECTS, SUFFIXES, SYLLABLES, THOUGHTS
+from .phrases import JOINS, PHRASES, THOUGHTS
 from .windows import Window
+from .words import NOUNS, OPENERS, SCENES, SUBJECTS, SUFFIXES, SYLLABLES
 
 _THIRD: Final = {"do": "does", "go": "goes", "be": "is", "dash": "dashes", "have": "has", "bust": "busts"}
-_ING: Final = {"be": "being", "seat": "seating", "get": "getting", "run": "running", "jog": "jogging", "sit": "sitting", "step": "stepping",
-               "hop": "hopping", "swim": "swimming", "dab": "dabbing", "hit": "hitting", "squat": "squatting", "plod": "plodding", "jab": "jabbing",
-               "spin": "spinning", "spar": "sparring", "put": "putting", "scrub": "scrubbing", "stop": "stopping", "shadow": "shadow", "box": "boxing"}  # fmt: skip
+_ING: Final = {"be": "being", "seat": "seating", "get": "getting", "run": "running", "jog": "jogging",
+"sit": "sitting", "step": "stepping",
+               "hop": "hopping", "swim": "swimming", "dab": "dabbing", "hit": "hitting", "squat": "squatting",
+               "plod": "plodding", "jab": "jabbing",
+               "spin": "spinning", "spar": "sparring", "put": "putting", "scrub": "scrubbing", "stop": "stopping",
+               "shadow": "shadow", "box": "boxing"}  # fmt: skip
 
 
 class Captions:

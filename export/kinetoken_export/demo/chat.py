@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from ..motion_tokens import MOVE_END, MOVE_START, SYSTEM_PROMPT
 from .captions import Captions
 from .lm_data import Codes, Example
 from .phrases import KEEP_GOING, NEXT_THOUGHTS
-from .tokenizer import MOVE_END, MOVE_START, SYSTEM_PROMPT
+from .tokenizer import id_of
 
 LEVEL_WEIGHTS: Final = (1.0, 0.6, 0.4, 0.3)  # coarse levels carry the action
 CLOSE_WEIGHT: Final = 3.0  # </move> is one token in a hundred and decides the length
@@ -28,17 +29,15 @@ class ChatCoder:
     def __init__(self, tokenizer: Tokenizer, captions: Captions) -> None:
         self.tokenizer, self.captions = tokenizer, captions
         self.random = np.random.default_rng(captions.random.integers(1 << 31))
-        self.move_start, self.move_end = tokenizer.token_to_id(MOVE_START), tokenizer.token_to_id(MOVE_END)
-        self.end = tokenizer.token_to_id("<|im_end|>")
-        self.firsts = [tokenizer.token_to_id(f"<m_{q}_0>") for q in range(len(LEVEL_WEIGHTS))]
+        self.move_start, self.move_end = id_of(tokenizer, MOVE_START), id_of(tokenizer, MOVE_END)
+        self.end = id_of(tokenizer, "<|im_end|>")
+        self.firsts = [id_of(tokenizer, f"<m_{q}_0>") for q in range(len(LEVEL_WEIGHTS))]
         self.system = self._chat("system", SYSTEM_PROMPT)
 
     def encode(self, example: Example) -> tuple[Ids, Weights]:
         """One way to ask for an example, one thought, and its motion tokens."""
-        if len(example.windows) > 1:
-            caption = self.captions.pair(*example.windows)
-        else:
-            caption = self.captions.caption(example.windows[0])
+        several = len(example.windows) > 1
+        caption = self.captions.pair(*example.windows) if several else self.captions.caption(example.windows[0])
         prompt = self.system + self._chat("user", caption) + self.text("<|im_start|>assistant\n")
         ids, weights = list(prompt), [0.0] * len(prompt)
         for thought, codes in self._blocks(example):

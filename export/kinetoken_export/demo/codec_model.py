@@ -92,7 +92,8 @@ class Decoder(nn.Module):
         x = self.patch(F.relu(self.hidden(F.relu(self.blocks(self.inlet(latents))))))
         batch, _, n = x.shape
         patches = x.reshape(batch, self.stride, self.features, n)
-        return patches.permute(0, 2, 3, 1).reshape(batch, self.features, n * self.stride)
+        out: Tensor = patches.permute(0, 2, 3, 1).reshape(batch, self.features, n * self.stride)
+        return out
 
 
 class Level(nn.Module):

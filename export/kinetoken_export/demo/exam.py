@@ -8,7 +8,8 @@ from .captions import normalized
 
 EXAM: Final[dict[str, tuple[str, ...]]] = {
     "walk_forward": (
-        "a tall man walks forward casually", "the lady is walking ahead in a straight line", "walk forward across the hallway, please",
+        "a tall man walks forward casually", "the lady is walking ahead in a straight line",
+        "walk forward across the hallway, please",
         "somebody goes forward with a normal walk", "a tourist strolls straight ahead",
     ),
     "walk_backward": (
@@ -20,27 +21,33 @@ EXAM: Final[dict[str, tuple[str, ...]]] = {
         "somebody jogs ahead at a steady pace", "an athlete races down the track",
     ),
     "walk_slowly": (
-        "a tall man walks slowly ahead", "the lady is slowly walking along the street", "please walk at a very slow pace",
+        "a tall man walks slowly ahead", "the lady is slowly walking along the street",
+        "please walk at a very slow pace",
         "somebody takes careful slow steps", "an old grandfather strolls slowly forward",
     ),
     "walk_fast": (
-        "a tall man walks quickly ahead", "the lady is walking briskly to work", "please walk at a fast pace down the street",
+        "a tall man walks quickly ahead", "the lady is walking briskly to work",
+        "please walk at a fast pace down the street",
         "somebody hurries along with quick steps", "a businessman walks very fast",
     ),
     "circle_left": (
-        "a tall man walks in a circle to the left", "the lady is walking counterclockwise around the table", "please make a left circle while walking",
+        "a tall man walks in a circle to the left", "the lady is walking counterclockwise around the table",
+        "please make a left circle while walking",
         "somebody curves to the left on foot", "a child walks round and turns to the left",
     ),
     "circle_right": (
-        "a tall man walks in a circle to the right", "the lady is walking clockwise around the table", "please make a right circle while walking",
+        "a tall man walks in a circle to the right", "the lady is walking clockwise around the table",
+        "please make a right circle while walking",
         "somebody curves to the right on foot", "a child walks round and turns to the right",
     ),
     "turn_around": (
-        "a tall man turns around", "the lady is turning around on the spot", "please turn 180 degrees to look behind you",
+        "a tall man turns around", "the lady is turning around on the spot",
+        "please turn 180 degrees to look behind you",
         "somebody does a half turn to face the other way", "a sailor pivots and faces the opposite direction",
     ),
     "stand_still": (
-        "a tall man stands still", "the lady is standing motionless by the door", "please stay in place and do nothing",
+        "a tall man stands still", "the lady is standing motionless by the door",
+        "please stay in place and do nothing",
         "somebody remains standing quietly", "a guard waits without moving",
     ),
     "jump": (
@@ -52,11 +59,13 @@ EXAM: Final[dict[str, tuple[str, ...]]] = {
         "somebody hops ahead with both feet together", "a frog-like boy jumps ahead",
     ),
     "kick_left": (
-        "a tall man kicks with his left leg", "the lady is kicking with the left foot", "please do a high kick with your left leg",
+        "a tall man kicks with his left leg", "the lady is kicking with the left foot",
+        "please do a high kick with your left leg",
         "somebody raises the left leg for a kick", "a fighter performs a left front kick",
     ),
     "kick_right": (
-        "a tall man kicks with his right leg", "the lady is kicking with the right foot", "please do a high kick with your right leg",
+        "a tall man kicks with his right leg", "the lady is kicking with the right foot",
+        "please do a high kick with your right leg",
         "somebody raises the right leg for a kick", "a fighter performs a right front kick",
     ),
     "punch": (
@@ -68,7 +77,8 @@ EXAM: Final[dict[str, tuple[str, ...]]] = {
         "somebody raises an arm and waves at us", "a friendly neighbor waves a hand",
     ),
     "jumping_jacks": (
-        "a tall man does jumping jacks", "the lady is doing some jumping jacks in the gym", "please perform ten jumping jacks",
+        "a tall man does jumping jacks", "the lady is doing some jumping jacks in the gym",
+        "please perform ten jumping jacks",
         "somebody exercises doing star jumps", "a coach warms up with jumping jacks",
     ),
     "squat": (

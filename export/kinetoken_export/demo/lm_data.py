@@ -44,18 +44,10 @@ FIRST: Final = (
     "jump",
     "walk_backward",
 )
-SECOND: Final = FIRST + (
-    "jump_forward",
-    "kick_left",
-    "kick_right",
-    "punch",
-    "jumping_jacks",
-    "sit_down",
-    "dance",
-    "boxing",
-    "circle_left",
-    "circle_right",
-)
+SECOND: Final = (
+    *FIRST, "jump_forward", "kick_left", "kick_right", "punch", "jumping_jacks", "sit_down", "dance", "boxing",
+    "circle_left", "circle_right",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -105,7 +97,8 @@ class Coder:
         """Codes (n, q) to features (4n, 263)."""
         latents = self.model.quantizer.lookup(torch.from_numpy(codes))
         rows = self.model.decoder(latents.T[None])[0].T * self.std + self.mean
-        return rows.numpy()
+        out: Features = rows.numpy()
+        return out
 
     def joints(self, codes: Codes) -> NDArray[np.float64]:
         """Codes (n, q) to joint positions (4n, 22, 3)."""

@@ -29,7 +29,8 @@ class Evidence:
 
     def joint(self, name: str) -> Array:
         """Path (T, 3) of one joint."""
-        return self.joints[:, JOINT[name]]
+        path: Array = self.joints[:, JOINT[name]]
+        return path
 
     @cached_property
     def facing(self) -> Array:
@@ -41,7 +42,8 @@ class Evidence:
             - self.joint("right_shoulder")
         )
         forward = np.stack([-across[:, 2], across[:, 0]], axis=1)  # left is +X when facing +Z
-        return forward / np.maximum(np.linalg.norm(forward, axis=1, keepdims=True), 1e-9)
+        unit: Array = forward / np.maximum(np.linalg.norm(forward, axis=1, keepdims=True), 1e-9)
+        return unit
 
     @cached_property
     def turn(self) -> float:
@@ -58,7 +60,8 @@ class Evidence:
     def travel(self) -> Array:
         """Net displacement (2,) of the pelvis in X, Z, metres."""
         ground = self.joint("pelvis")[:, [0, 2]]
-        return ground[-1] - ground[0]
+        net: Array = ground[-1] - ground[0]
+        return net
 
     @cached_property
     def along(self) -> float:

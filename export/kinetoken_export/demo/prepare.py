@@ -39,17 +39,16 @@ def prepare(source: Path, work: Path, extra: Path | None = None) -> None:
     work.mkdir(parents=True, exist_ok=True)
     with atomic_path(work / "clips.npz") as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **kept)  # type: ignore[arg-type]
+    marked = sorted(k for k in kept if take(k) in HELD_OUT)
     report = {
         "kept": {k: len(v) for k, v in kept.items()},
         "dropped": unread | dropped,
-        "held_out": sorted(k for k in kept if take(k) in HELD_OUT),
+        "held_out": marked,
     }
     with atomic_path(work / "clips.json") as temporary:
         Path(temporary).write_text(json.dumps(report, indent=1), encoding="utf-8")
     minutes = sum(len(v) for v in kept.values()) / 20 / 60
-    print(
-        f"{len(kept)} clips, {minutes:.0f} minutes, {len(report['held_out'])} held out; left out: {len(report['dropped'])} (see clips.json)"
-    )
+    print(f"{len(kept)} clips, {minutes:.0f} minutes, {len(marked)} held out; {len(unread | dropped)} left out or cut")
 
 
 def _extra_clips(path: Path, known: set[str]) -> dict[str, Joints]:

@@ -9,18 +9,19 @@ from typing import Final
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+from kinetoken.errors import FormatError
 from kinetoken.writers.atomic import atomic_path
+
+from ..motion_tokens import MOVE_END, MOVE_START
 
 # Qwen2's own pre-tokenizer pattern, as in its tokenizer.json.
 QWEN2_PATTERN: Final = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 CHAT_TOKENS: Final = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-MOVE_START: Final = "<move>"
-MOVE_END: Final = "</move>"
-SYSTEM_PROMPT: Final = "You are an embodied AI. You reason about your physical state and output precise motor actions inside <move></move> tags."
 CHAT_TEMPLATE: Final = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 
@@ -47,6 +48,14 @@ def train_tokenizer(texts: Iterable[str], levels: int, codes: int, merges: int =
     motion = [MOVE_START, MOVE_END] + [f"<m_{q}_{v}>" for q in range(levels) for v in range(codes)]
     tokenizer.add_special_tokens([AddedToken(t, normalized=False, special=True) for t in motion])
     return tokenizer
+
+
+def id_of(tokenizer: Tokenizer, token: str) -> int:
+    """Id of a token that the tokenizer must have; FormatError where it has not."""
+    number = tokenizer.token_to_id(token)
+    if number is None:
+        raise FormatError(f"expected a token {token} in the tokenizer, found none: it belongs to another model")
+    return int(number)
 
 
 def write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:

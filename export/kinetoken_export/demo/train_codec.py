@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
@@ -57,7 +58,7 @@ def train_codec(work: Path, plan: CodecTraining, out: Path) -> None:
             _start_codebooks(model, windows, loss)
         value = _step(model, loss, batch, plan, quantized=step >= plan.unquantized)
         optimizer.zero_grad(set_to_none=True)
-        value.backward()
+        torch.autograd.backward(value)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         average = value.item() if not average else 0.99 * average + 0.01 * value.item()
@@ -176,7 +177,7 @@ def _save(path: Path, model: MotionCodec, optimizer: torch.optim.Optimizer, step
         )
 
 
-def write_codec(model: MotionCodec, mean: np.ndarray, std: np.ndarray, out: Path) -> None:  # type: ignore[type-arg]
+def write_codec(model: MotionCodec, mean: NDArray[np.float32], std: NDArray[np.float32], out: Path) -> None:
     """Write the codec folder: weights in half precision, config.json, Mean.npy, Std.npy."""
     out.mkdir(parents=True, exist_ok=True)
     weights = {k: v.half().contiguous() for k, v in model.state_dict().items()}

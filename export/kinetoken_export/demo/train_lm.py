@@ -18,13 +18,14 @@ from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.writers.atomic import atomic_path
 
+from ..motion_tokens import SYSTEM_PROMPT
 from ..progress import bar
 from .captions import Captions
 from .chat import ChatCoder, Ids, Weights
 from .exam import FORBIDDEN
 from .lm_data import Example, examples
 from .lm_model import LmConfig, Qwen2
-from .tokenizer import SYSTEM_PROMPT, train_tokenizer, write_tokenizer
+from .tokenizer import id_of, train_tokenizer, write_tokenizer
 
 LEVELS = 4
 CODES = 1024
@@ -63,7 +64,7 @@ def train_lm(work: Path, codec: Path, plan: LmTraining, out: Path) -> None:
             group["lr"] = _rate(plan, step)
         loss = _loss(model, ids, weights, plan.dropout, meter)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         left = (time.monotonic() - began) / (step - done + 1) * (plan.steps - step - 1)
@@ -120,7 +121,7 @@ class Meter:
     """Running losses: text, and each level of motion."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        self.first = tokenizer.token_to_id("<m_0_0>")
+        self.first = id_of(tokenizer, "<m_0_0>")
         self.kinds = torch.zeros(LEVELS + 1, dtype=torch.float64)
         self.total = 0.0
         self.tokens = 0
@@ -195,7 +196,7 @@ def _save(path: Path, model: Qwen2, optimizer: torch.optim.Optimizer, step: int)
 def write_lm(model: Qwen2, tokenizer: Tokenizer, out: Path) -> None:
     """Write the Hugging Face folder: config.json, model.safetensors in bfloat16, tokenizer, chat template, defaults."""
     out.mkdir(parents=True, exist_ok=True)
-    end, pad = tokenizer.token_to_id("<|im_end|>"), tokenizer.token_to_id("<|endoftext|>")
+    end, pad = id_of(tokenizer, "<|im_end|>"), id_of(tokenizer, "<|endoftext|>")
     weights = {k: v.detach().bfloat16().contiguous() for k, v in model.state_dict().items()}
     with atomic_path(out / "model.safetensors") as temporary:
         save_file(weights, temporary, metadata={"format": "pt"})
