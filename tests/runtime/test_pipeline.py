@@ -164,7 +164,7 @@ def test_a_model_that_never_stops_thinking_is_made_to_move(generator: Generator)
     size = generator.bundle.language_model.vocab_size
     babble = np.zeros(size, np.float32)
     babble[65] = 1e9
-    stream = with_model(generator, ScriptedLanguageModel(lambda history: babble)).stream("x", max_seconds=1)
+    stream = with_model(generator, ScriptedLanguageModel(lambda history: babble)).stream("x", seconds=1)
     clip = Clip.from_chunks(stream)
     assert len(clip) == 20
     assert stream.stats.text_tokens == generator.bundle.defaults.max_thought
