@@ -22,9 +22,9 @@ DISTANCES: Final = (0.6, 40.0)  # metres, nearest and farthest
 BODY_CENTRE: Final = 0.88  # metres above the floor, what the camera looks at
 FOLLOW_SECONDS: Final = 0.28  # time constant of the follow
 STILL: Final = 0.7  # metres of travel below which a recording's camera does not move
-# Standing with room for raised arms and a long step: what a live view keeps in the frame, metres around the root.
-ENVELOPE: Final = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (0.0, 1.86) for z in (-0.5, 0.5)])
-MARGIN: Final = 0.9  # of half the picture that framed points may use
+# Standing with raised arms or a long step: what a live view keeps in the frame, metres around the root.
+ENVELOPE: Final = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (0.0, 2.04) for z in (-0.5, 0.5)])
+MARGIN: Final = 0.93  # of half the picture that framed points may use
 
 # Degrees: yaw 0 looks at the face of a body that faces +Z, yaw 90 sees its left side.
 PRESETS: Final = {

@@ -21,6 +21,7 @@ from kinetoken.options import GenerateOptions
 
 MESSAGES_PER_POLL: Final = 64  # a flooding generator gets no more of one picture's time than this
 PREBUFFER: Final = 0.6  # seconds of motion before playing starts, or starts again
+STARVED: Final = 0.02  # seconds ahead below which to rest and refill, rather than stutter along the edge
 SLOWEST: Final = 0.75  # of the speed, when the buffer runs low
 STOP_SECONDS: Final = 2.0  # patience with a process that is told to end
 
@@ -185,7 +186,7 @@ class JitterBuffer:
         if finished:
             self.waiting = False
             return 1.0
-        if ahead <= 0.0:
+        if ahead < STARVED:
             self.waiting = True
         if self.waiting and ahead < self.goal(rtf, to_come):
             return 0.0

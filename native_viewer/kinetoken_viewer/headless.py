@@ -9,8 +9,9 @@ import numpy as np
 from kinetoken.errors import EngineError
 
 # A window that could not be opened has left pyglet set up for X: only a fresh import can be headless.
-for _name in [name for name in sys.modules if name.split(".")[0] == "pyglet" or name.endswith((".glkit", ".scene"))]:
-    del sys.modules[_name]
+for _name, _module in list(sys.modules.items()):
+    if _module is not None and (_name.split(".")[0] == "pyglet" or _name.endswith((".glkit", ".scene"))):
+        del sys.modules[_name]
 
 import pyglet  # noqa: E402
 

@@ -148,6 +148,8 @@ def panels(words: Words, width: int, height: int) -> list[Panel]:
         out.append(_message(words.message, width, height, scale))
     if words.help:
         image = _help_image(scale)
+        if image.width > width or image.height > height:
+            image = image.resize((min(width, image.width), min(height, image.height)))
         out.append(Panel(image, (width - image.width) // 2, (height - image.height) // 2))
     return out
 
@@ -214,9 +216,9 @@ def text_image(lines: tuple[str, ...], size: int, colour: Rgba) -> Image.Image:
 
 
 def _message(text: str, width: int, height: int, scale: float) -> Panel:
-    lines = wrap(text, round(16 * scale), round(width * 0.8))[:4]
+    lines = wrap(text, round(16 * scale), round(width * 0.42))[:5]
     image = _framed(text_image(tuple(lines), round(16 * scale), AMBER), round(12 * scale))
-    return Panel(image, (width - image.width) // 2, height - round(78 * scale) - image.height)
+    return Panel(image, width - round(22 * scale) - image.width, height - round(36 * scale) - image.height)
 
 
 @functools.lru_cache(maxsize=4)

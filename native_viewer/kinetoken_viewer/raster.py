@@ -61,9 +61,10 @@ class Raster:
         (a, b), (ra, rb) = self._xy[index], self._radius[index]
         corner = np.array([self.left, self.top])
         reach = np.array([[ra], [rb]]) + 1.0
-        low = np.maximum((np.stack([a, b]) - reach).min(axis=0) - corner, 0).astype(int)
-        high = np.ceil((np.stack([a, b]) + reach).max(axis=0) - corner).astype(int)
-        box = (slice(low[1], min(high[1], self._shape[0])), slice(low[0], min(high[0], self._shape[1])))
+        limit = np.array(self._shape[::-1])
+        low = np.clip(np.floor((np.stack([a, b]) - reach).min(axis=0)) - corner, 0, limit).astype(int)
+        high = np.clip(np.ceil((np.stack([a, b]) + reach).max(axis=0)) - corner, low, limit).astype(int)
+        box = (slice(low[1], high[1]), slice(low[0], high[0]))
         y, x = np.mgrid[box].astype(np.float32) + 0.5
         if not x.size:
             return

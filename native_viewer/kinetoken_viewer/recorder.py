@@ -27,6 +27,7 @@ SIZES: Final = (64, 4096)  # pixels, smallest and largest side
 FPS_RANGE: Final = (1.0, 120.0)
 DEFAULT_FPS: Final = {".gif": 20.0, ".webp": 25.0, ".mp4": 30.0}
 REACH: Final = 0.13  # metres from a joint to the skin at most: head, hands, feet
+ARMS_DOWN: Final = 0.9  # of the envelope's height: a known clip says itself whether the arms go up
 STRIP_GAP: Final = 0.22  # metres between the poses of a strip
 STRIP_FOV: Final = math.radians(11.0)  # narrow, so that the outer poses look like the middle ones
 MAX_STRIP: Final = 40
@@ -118,7 +119,7 @@ class Film:
         offsets = (self._track.frames - self._path[:, None]).reshape(-1, 3)
         around = np.array([[x, y, z] for x in (-REACH, REACH) for y in (-0.05, 0.22) for z in (-REACH, REACH)])
         extremes = np.unique(np.concatenate([_extremes(offsets + shift, camera) for shift in around]), axis=0)
-        standing = cameras.ENVELOPE - (0.0, cameras.BODY_CENTRE, 0.0)
+        standing = cameras.ENVELOPE * (1.0, ARMS_DOWN, 1.0) - (0.0, cameras.BODY_CENTRE, 0.0)
         fitted = camera.fitted(np.concatenate([extremes, standing]), self._size[0] / self._size[1])
         return fitted.zoom(1.0 / zoom)
 

@@ -81,8 +81,15 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
             pyglet.clock.unschedule(self.refresh)
             self.close()
 
+    @property
+    def closed(self) -> bool:
+        """Whether the window is gone."""
+        return self.context is None
+
     def refresh(self, _seconds: float = 0.0) -> None:
         """One turn of the loop: time, messages, picture."""
+        if self.closed:
+            return
         now = time.perf_counter()
         seconds = now - self._before
         if self._software and not self._stage.finished and seconds < 0.9 / SOFTWARE_RATE:
@@ -113,7 +120,7 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
         self._overlay.draw(self._panels, bars, width, height)
 
     def pixels(self) -> Pixels:
-        """The present moment as the window shows it, (height, width, 3); drawn anew, as what is shown cannot be read."""
+        """The present moment, (height, width, 3): drawn anew, since what is on the screen cannot be read."""
         width, height = self.get_framebuffer_size()
         out = np.empty((height, width, 3), dtype=np.uint8)
         self.switch_to()
