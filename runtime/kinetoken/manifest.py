@@ -89,9 +89,8 @@ class ChatInfo:
     """How a prompt is put to the model."""
 
     system_prompt: str
+    """Special tokens spelled in it are recognised, as a Hugging Face chat template does in training."""
     template: ChatTemplate
-    system_tokens: bool = True
-    """Whether special tokens spelled in the system prompt are recognised: as it was in training."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,7 @@ class Defaults:
     max_seconds: float = 10.0
     """Longest motion where no length is asked."""
     min_frames: int = 3
-    """Fewest code frames of an answer where no length is asked."""
+    """Code frames before a block may close."""
     top_k: int | None = None
     top_p: float | None = None
     min_p: float | None = None

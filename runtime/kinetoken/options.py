@@ -119,7 +119,7 @@ class GenerateOptions:
             raise InputError(self._too_small(budget, prompt_tokens, levels))
         low, high = self._frames(manifest.defaults, manifest.codec.stride / manifest.codec.fps, fits)
         thought = manifest.defaults.max_thought if self.max_thought is None else int(self.max_thought)
-        return MoveGrammar(vocabulary, levels, low, high, thought, budget)
+        return MoveGrammar(vocabulary, levels, low, high, thought, budget, manifest.defaults.min_frames)
 
     def _levels(self, vocabulary: Vocabulary) -> int:
         most = len(vocabulary.levels)
@@ -141,7 +141,7 @@ class GenerateOptions:
         if high is None:
             high = min(max(1, math.floor(defaults.max_seconds / step + _NEARLY)), fits)
             high = max(high, low or 0)
-        return min(defaults.min_frames, high) if low is None else low, high
+        return 1 if low is None else low, high
 
     def _asked_frames(self, name: str, step: float, fits: int, whole: Callable[[float], int]) -> int | None:
         """A length that was asked for as a whole number of code frames; None where it was not asked."""

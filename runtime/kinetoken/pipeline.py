@@ -192,11 +192,7 @@ def prompt_ids(bundle: Bundle, prompt: str) -> list[int]:
     if not all(bundle.vocabulary.is_text(token) for token in user):
         raise BundleError("the tokenizer gives ids outside text_ids for plain text; export the bundle again")
     around, known = chat.template, tokenizer.encode_template
-    if chat.system_tokens:
-        before = known(around.before_system + chat.system_prompt + around.after_system + around.before_user)
-    else:
-        system = tokenizer.encode_text(chat.system_prompt)
-        before = [*known(around.before_system), *system, *known(around.after_system + around.before_user)]
+    before = known(around.before_system + chat.system_prompt + around.after_system + around.before_user)
     return [*before, *user, *known(around.after_user)]
 
 

@@ -22,7 +22,9 @@ def grammars(draw: st.DrawFn) -> MoveGrammar:
     low = draw(st.integers(1, 5))
     high = draw(st.integers(low, low + 4))
     spare = draw(st.integers(0, 30))
-    return MoveGrammar(WORDS, levels, low, high, draw(st.integers(0, 6)), 2 + low * levels + spare)
+    return MoveGrammar(
+        WORDS, levels, low, high, draw(st.integers(0, 6)), 2 + low * levels + spare, draw(st.integers(1, 4))
+    )
 
 
 def walk(grammar: MoveGrammar, choices: st.DataObject) -> tuple[list[int], list[tuple[int, ...]]]:
@@ -130,6 +132,30 @@ def test_the_exact_length_ends_the_answer() -> None:
     assert cursor.allowed == (range(END, END + 1),)
     cursor.accept(END)
     assert cursor.done
+
+
+def test_a_block_may_close_before_the_length_is_reached_and_the_rest_follows_in_another() -> None:
+    grammar = MoveGrammar(WORDS, 1, 3, 3, 1, 100)
+    cursor = replay(grammar, [START, 20])
+    assert cursor.allowed == (range(END, END + 1), LEVELS[0])
+    cursor.accept(END)
+    assert TURN not in {token for ids in cursor.allowed for token in ids}
+    for token in (0, START, 20, 21):
+        cursor.accept(token)
+    assert cursor.allowed == (range(END, END + 1),)
+
+
+def test_a_block_stays_open_where_closing_would_cost_the_length() -> None:
+    grammar = MoveGrammar(WORDS, 1, 3, 3, 4, max_tokens=6)
+    assert replay(grammar, [START, 20]).allowed == (LEVELS[0],)
+    assert END in replay(MoveGrammar(WORDS, 1, 3, 3, 4, max_tokens=7), [START, 20]).allowed[0]
+
+
+def test_a_block_is_at_least_as_long_as_the_model_writes_them() -> None:
+    cursor = replay(MoveGrammar(WORDS, 1, 1, 9, 4, 100, min_block=3), [START, 20, 20])
+    assert cursor.allowed == (LEVELS[0],)
+    cursor.accept(20)
+    assert cursor.allowed == (range(END, END + 1), LEVELS[0])
 
 
 def test_a_token_that_is_not_allowed_is_refused() -> None:

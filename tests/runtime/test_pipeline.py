@@ -87,24 +87,25 @@ def test_the_raw_answer_decodes_to_the_same_clip(generator: Generator) -> None:
 def test_all_blocks_of_one_answer_are_one_motion(generator: Generator) -> None:
     parts = generator._parts
     frames = ["<m_0_1><m_1_2><m_2_3><m_3_4>", "<m_0_5><m_1_6><m_2_7><m_3_8>", "<m_0_9><m_1_1><m_2_1><m_3_1>"]
-    two = f"I<move>{''.join(frames)}</move>you<move>{''.join(frames[:2])}</move><|im_end|>"
-    one = f"I<move>{''.join(frames + frames[:2])}</move><|im_end|>"
+    block = f"<move>{''.join(frames)}</move>"
+    two = f"I{block}you{block}<|im_end|>"
+    one = f"I<move>{''.join(frames * 2)}</move><|im_end|>"
     split = writing(generator, spelled(parts, two)).generate("x", temperature=0)
     joined = writing(generator, spelled(parts, one)).generate("x", temperature=0)
     assert split.text == two.removesuffix("<|im_end|>")
-    assert len(split) == 20
+    assert len(split) == 24
     np.testing.assert_array_equal(split.joints, joined.joints)
 
 
 def test_text_comes_as_it_is_thought_and_in_its_place(generator: Generator) -> None:
     frame = "<m_0_1><m_1_2><m_2_3><m_3_4>"
-    answer = f"I bow<move>{frame * 3}</move>and rise<move>{frame}</move>done<|im_end|>"
+    answer = f"I bow<move>{frame * 3}</move>and rise<move>{frame * 3}</move>done<|im_end|>"
     stream = writing(generator, spelled(generator._parts, answer)).stream("x", temperature=0)
     order = ["m" if isinstance(chunk, MotionChunk) else chunk.text for chunk in stream]
-    assert "".join(order) == "I bowmmand risemdonem"
+    assert "".join(order) == "I bowmmand risemmmdonem"
     assert stream.thought == "I bowand risedone"
     assert stream.text == answer.removesuffix("<|im_end|>")
-    assert stream.stats.motion_tokens == 4 + 16
+    assert stream.stats.motion_tokens == 4 + 24
     assert stream.stats.text_tokens == len(spelled(generator._parts, "I bow")) + len(
         spelled(generator._parts, "and rise")
     ) + len(spelled(generator._parts, "done"))

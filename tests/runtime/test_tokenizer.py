@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,16 +57,6 @@ def test_the_chat_holds_the_prompt_between_the_template_and_nowhere_else(generat
     assert ids[start : start + len(plain)] == plain
     # The system prompt is the bundle's: its <move></move> are the tokens that the model was trained with.
     assert parts.vocabulary.move_start in specials
-
-
-def test_the_system_prompt_is_told_as_it_was_in_training(generator: Generator) -> None:
-    parts = generator._parts
-    chat = replace(parts.manifest.chat, system_tokens=False)
-    plain = replace(parts, manifest=replace(parts.manifest, chat=chat))
-    told, spelled = prompt_ids(parts, "x"), prompt_ids(plain, "x")
-    assert parts.vocabulary.move_start in told
-    assert parts.vocabulary.move_start not in spelled
-    assert parts.tokenizer.decode(told) == parts.tokenizer.decode(spelled)
 
 
 def test_text_is_held_back_until_its_characters_are_whole(tokenizer: HfTokenizer) -> None:

@@ -32,13 +32,14 @@ class ChatCoder:
         self.move_start, self.move_end = id_of(tokenizer, MOVE_START), id_of(tokenizer, MOVE_END)
         self.end = id_of(tokenizer, "<|im_end|>")
         self.firsts = [id_of(tokenizer, f"<m_{q}_0>") for q in range(len(LEVEL_WEIGHTS))]
-        self.system = self._chat("system", SYSTEM_PROMPT)
+        # As a Hugging Face chat template gives it: <move> and </move> in the system prompt become the special tokens.
+        self.system = self.text(f"<|im_start|>system\n{SYSTEM_PROMPT}<|im_end|>\n")
 
     def encode(self, example: Example) -> tuple[Ids, Weights]:
         """One way to ask for an example, one thought, and its motion tokens."""
         several = len(example.windows) > 1
         caption = self.captions.pair(*example.windows) if several else self.captions.caption(example.windows[0])
-        prompt = self.system + self._chat("user", caption) + self.text("<|im_start|>assistant\n")
+        prompt = self.system + self._user(caption) + self.text("<|im_start|>assistant\n")
         ids, weights = list(prompt), [0.0] * len(prompt)
         for thought, codes in self._blocks(example):
             words = self.text(thought + "\n")
@@ -54,8 +55,8 @@ class ChatCoder:
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
-    def _chat(self, role: str, content: str) -> list[int]:
-        return self.text(f"<|im_start|>{role}\n") + self._plain(content) + self.text("<|im_end|>\n")
+    def _user(self, content: str) -> list[int]:
+        return self.text("<|im_start|>user\n") + self._plain(content) + self.text("<|im_end|>\n")
 
     def _plain(self, content: str) -> list[int]:
         """What somebody typed: special tokens' texts stay text."""

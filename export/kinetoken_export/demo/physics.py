@@ -174,11 +174,15 @@ def _jump_forward(e: Evidence) -> bool:
 
 
 def kick(side: str) -> Callable[[Evidence], bool]:
-    """That foot goes higher than 0.5 m and faster than 4 m/s, and higher than the other one."""
+    """That foot goes higher than 0.5 m in front of the body, faster than 4 m/s, and higher than the other one.
+
+    In front, because the back swing of a kick at a ball lifts the foot as high.
+    """
     other = RIGHT if side == LEFT else LEFT
 
     def judge(e: Evidence) -> bool:
-        high = e.height(f"{side}_foot").max()
+        ahead = np.sum((e.joint(f"{side}_foot") - e.joint("pelvis"))[:, [0, 2]] * e.facing, axis=1) > 0.2
+        high = np.where(ahead, e.height(f"{side}_foot"), 0.0).max()
         return bool(high > 0.5 and e.speed(f"{side}_foot").max() > 4.0 and high > e.height(f"{other}_foot").max())
 
     return judge

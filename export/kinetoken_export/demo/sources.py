@@ -59,3 +59,4 @@ EXERCISES: Final = (
     ("jumping_jacks", "cmu_13_30", 0, 46), ("jumping_jacks", "ad_cmu1_jumping_jacks", 0, 82), ("squat", "cmu_13_30",
     236, 322),
 )  # fmt: skip
+KICKS: Final = ("cmu_10_", "cmu_11_01", "cmu_135_04", "cmu_135_07", "cmu_135_10", "cs_train_soccer")

@@ -14,10 +14,11 @@ from kinetoken.motion.recover import recover
 from .augment import Features, bent, cycle, looped, reversed_motion, to_features, warped
 from .clips import Joints, mirrored, take, training
 from .physics import JUDGES, LEFT, RIGHT, Evidence, obeys
-from .sources import DANCES, EXERCISES, JUMPS, OTHERS, RUNS, TURNS, WALKS, WAVES
+from .sources import DANCES, EXERCISES, JUMPS, KICKS, OTHERS, RUNS, TURNS, WALKS, WAVES
 
 STRIDE: Final = 4  # feature frames per latent frame: windows are whole latent frames
 LONGEST: Final = 120  # frames: six seconds
+RARE_RATIOS: Final = (1.0, 0.92, 1.1)  # time ratios of what there is little of
 LOOP_GAP: Final = 0.05  # m and m/frame together: a seam above it is seen
 
 
@@ -187,44 +188,27 @@ def _peaks(values: NDArray[np.floating], above: float, apart: int) -> list[int]:
 
 
 def _kicks(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
-    sources = ("cmu_10_", "cmu_11_01", "cmu_135_04", "cmu_135_07", "cs_train_soccer")
-    for name, joints in pool.items():
-        if not name.startswith(sources):
-            continue
-        rows, e = to_features(joints), Evidence(joints)
-        style = (
-            "soccer"
-            if "10_" in name or "11_" in name or "soccer" in name
-            else "roundhouse"
-            if name.endswith("07")
-            else "front"
-        )
-        for side in (LEFT, RIGHT):
-            for peak in _peaks(e.height(f"{side}_foot"), 0.58, apart=14):
-                for before, length in ((16, 32), (20, 40), (12, 28)):
-                    yield from _checked(
-                        iter([Window(f"kick_{side}", _cut(rows, peak - before, length), name, side=side, style=style)])
-                    )
+    for name in (n for n in pool if n.startswith(KICKS)):
+        for ratio in RARE_RATIOS:
+            joints = warped(pool[name], ratio)
+            rows, e = to_features(joints), Evidence(joints)
+            for side in (LEFT, RIGHT):
+                for peak in _peaks(e.height(f"{side}_foot"), 0.58, apart=14):
+                    for before, length in ((16, 32), (20, 40), (12, 28)):
+                        piece = _cut(rows, peak - before, length)
+                        yield from _checked(iter([Window(f"kick_{side}", piece, name, side=side)]))
 
 
 def _blows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
     draw = np.random.default_rng(5 + mirror)
     for name in ("cmu_135_09", "cmu_13_18", "cmu_02_05"):
-        rows, e = to_features(pool[name]), Evidence(pool[name])
-        for side in (LEFT, RIGHT):
-            for peak in _peaks(e.speed(f"{side}_wrist"), 3.4, apart=24):
-                yield from _checked(
-                    iter(
-                        [
-                            Window(
-                                "punch",
-                                _cut(rows, peak - int(draw.integers(10, 18)), int(draw.integers(7, 11)) * STRIDE),
-                                name,
-                                side=side,
-                            )
-                        ]
-                    )
-                )
+        for ratio in RARE_RATIOS:
+            joints = warped(pool[name], ratio)
+            rows, e = to_features(joints), Evidence(joints)
+            for side in (LEFT, RIGHT):
+                for peak in _peaks(e.speed(f"{side}_wrist"), 3.4, apart=24):
+                    piece = _cut(rows, peak - int(draw.integers(10, 18)), int(draw.integers(7, 11)) * STRIDE)
+                    yield from _checked(iter([Window("punch", piece, name, side=side)]))
     for name in ("cmu_13_18", "cmu_02_05"):
         rows = to_features(pool[name])
         for start in range(0, len(rows) - 48, 14):

@@ -3,7 +3,8 @@
     text ──<move>──> block: frame frame ... ──</move>──> text ... or the end
 
 A frame is one code of each level, coarsest first. Whatever the logits: frames are whole, blocks are closed before the
-token budget ends, and the motion is `min_frames` to `max_frames` long over all blocks of the answer.
+token budget ends, and the motion is `min_frames` to `max_frames` long over all blocks of the answer. A block may close
+before that length is reached, since a model may think between short blocks; what is still owed then follows in another.
 """
 
 from __future__ import annotations
@@ -35,17 +36,20 @@ class MoveGrammar:
     levels: int
     """Codes per frame, 1..Q."""
     min_frames: int
-    """Code frames before a block may close, at least 1."""
+    """Code frames before the answer may end, at least 1."""
     max_frames: int
     """Code frames after which the answer ends."""
     max_thought: int
     """Text tokens in a row before a block must open, or the answer end."""
     max_tokens: int
     """Tokens of the whole answer, enough for `min_frames`."""
+    min_block: int = 1
+    """Code frames before a block may close of itself; the length or the budget may end it sooner."""
 
     def __post_init__(self) -> None:
         assert 1 <= self.levels <= len(self.vocabulary.levels)
         assert 1 <= self.min_frames <= self.max_frames
+        assert self.min_block >= 1
         assert self.max_tokens >= self.cost(self.min_frames)
 
     def cost(self, frames: int) -> int:
@@ -78,7 +82,7 @@ class GrammarCursor:
         self.frames = 0
         self.tokens = 0
         self._in_row = 0  # text tokens since the start or the last block
-        self._block_has_frames = False
+        self._in_block = 0  # code frames of the open block
         self._frame: list[int] = []
         self._left_out = (-1,) * (len(words.levels) - grammar.levels)
 
@@ -96,21 +100,27 @@ class GrammarCursor:
     def allowed(self) -> Allowed:
         """Ids that may come next; never empty before the answer is done."""
         if self.state is State.TEXT:
-            return self._allowed_text() if self.frames else self._allowed_thought()
+            return self._allowed_thought() if self._owed else self._allowed_text()
         assert self.state is State.BLOCK, "the answer is complete"
         return self._codes[len(self._frame)] if self._frame else self._allowed_frame()
 
+    @property
+    def _owed(self) -> int:
+        """Code frames still missing from the shortest motion."""
+        return max(0, self._grammar.min_frames - self.frames)
+
     def _allowed_thought(self) -> Allowed:
-        """Before the first block: text, as long as the shortest motion still fits."""
+        """While motion is owed: text, as long as that motion still fits, or a block."""
         grammar = self._grammar
-        spare = self.left > grammar.cost(grammar.min_frames)
+        spare = self.left > grammar.cost(self._owed)
         return self._thought if spare and self._in_row < grammar.max_thought else self._open
 
     def _allowed_text(self) -> Allowed:
-        """After a block: more text, another block or the end; nothing is owed any more."""
+        """Once nothing is owed any more: text, another block or the end."""
         grammar = self._grammar
         text = self._in_row < grammar.max_thought
-        block = self.frames < grammar.max_frames and self.left >= grammar.cost(1)
+        shortest = min(grammar.min_block, grammar.max_frames - self.frames)
+        block = shortest > 0 and self.left >= grammar.cost(shortest)
         if text:
             return self._text_or_open_or_end if block else self._text_or_end
         return self._open_or_end if block else self._end
@@ -123,7 +133,9 @@ class GrammarCursor:
         return self._next_or_close if self._may_close() else self._codes[0]
 
     def _may_close(self) -> bool:
-        return self.frames >= self._grammar.min_frames and self._block_has_frames
+        owed = self._owed
+        affordable = not owed or self.left - 1 >= self._grammar.cost(owed)
+        return self._in_block >= self._grammar.min_block and affordable
 
     def accept(self, token: int) -> Frame | None:
         """Move on by one allowed token; the code frame that it completes. ValueError for any other token."""
@@ -134,7 +146,7 @@ class GrammarCursor:
             return self._accept_in_block(token)
         words = self._grammar.vocabulary
         if token == words.move_start:
-            self.state, self._in_row, self._block_has_frames = State.BLOCK, 0, False
+            self.state, self._in_row, self._in_block = State.BLOCK, 0, 0
         elif token in words.end_of_turn:
             self.state = State.DONE
         else:
@@ -154,7 +166,7 @@ class GrammarCursor:
         frame = (*self._frame, *self._left_out)
         self._frame.clear()
         self.frames += 1
-        self._block_has_frames = True
+        self._in_block += 1
         return frame
 
     def _stop_at_budget(self) -> None:
