@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from kinetoken_export.demo.captions import Captions, normalized
+from kinetoken_export.demo.cutting import Window
 from kinetoken_export.demo.exam import EXAM, FORBIDDEN
 from kinetoken_export.demo.phrases import PHRASES, THOUGHTS
 from kinetoken_export.demo.physics import JUDGES
-from kinetoken_export.demo.windows import Window
 
 NOTHING = np.zeros((4, 263), np.float32)
 

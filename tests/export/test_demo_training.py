@@ -17,10 +17,10 @@ from kinetoken_export.assemble import Request, assemble  # noqa: E402
 from kinetoken_export.demo import lm_data  # noqa: E402
 from kinetoken_export.demo.captions import Captions  # noqa: E402
 from kinetoken_export.demo.chat import ChatCoder  # noqa: E402
+from kinetoken_export.demo.cutting import Window  # noqa: E402
 from kinetoken_export.demo.lm_data import Coder, Example  # noqa: E402
 from kinetoken_export.demo.train_codec import CodecTraining, load_codec, train_codec  # noqa: E402
 from kinetoken_export.demo.train_lm import LmTraining, train_lm  # noqa: E402
-from kinetoken_export.demo.windows import Window  # noqa: E402
 from kinetoken_export.recipes import RECIPES  # noqa: E402
 from synthetic import walker  # noqa: E402
 

@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
+from .cutting import Window
 from .phrases import JOINS, PHRASES, THOUGHTS
-from .windows import Window
 from .words import NOUNS, OPENERS, SCENES, SUBJECTS, SUFFIXES, SYLLABLES
 
 _THIRD: Final = {"do": "does", "go": "goes", "be": "is", "dash": "dashes", "have": "has", "bust": "busts"}

@@ -19,9 +19,10 @@ from ..progress import progress
 from .augment import Features
 from .clips import load_clips
 from .codec_model import MotionCodec
+from .cutting import STRIDE, Window
 from .physics import JUDGES, obeys
 from .train_codec import load_codec
-from .windows import STRIDE, Window, windows
+from .windows import windows
 
 Codes = NDArray[np.int64]
 

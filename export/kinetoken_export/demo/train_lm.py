@@ -35,7 +35,7 @@ CODES = 1024
 class LmTraining:
     """The plan of a language-model training."""
 
-    steps: int = 8500
+    steps: int = 7500
     batch: int = 16
     peak: float = 1.5e-3
     warm_up: int = 150
