@@ -1,0 +1,36 @@
+"""The README's commands are the ones that the gate runs, and its Python runs as written."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["play", "test"])
+def test_each_of_the_two_commands_is_one_line_that_the_gate_runs(name: str) -> None:
+    block = re.search(rf"<!-- ci: {name} -->\n```\n(.*?)```", README, re.DOTALL)
+    assert block
+    assert len(block[1].strip().splitlines()) == 1
+    assert f"readme_command {name} | bash" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    assert code
+    driven: list[int] = []
+    monkeypatch.chdir(tmp_path)
+    exec(code[1], {"drive": lambda joints: driven.append(len(joints))})
+    assert sum(driven) == 80
+    assert (tmp_path / "squat.bvh").stat().st_size > 1000
+
+
+def test_links_inside_the_project_lead_somewhere() -> None:
+    pages = [ROOT / "README.md", *ROOT.glob("*/README.md"), ROOT / "export" / "checkpoints" / "demo" / "README.md"]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
