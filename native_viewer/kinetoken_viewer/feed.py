@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ MESSAGES_PER_POLL: Final = 64  # a flooding generator gets no more of one pictur
 PREBUFFER: Final = 0.6  # seconds of motion before playing starts, or starts again
 STARVED: Final = 0.02  # seconds ahead below which to rest and refill, rather than stutter along the edge
 SLOWEST: Final = 0.75  # of the speed, when the buffer runs low
+NICENESS: Final = 5  # a generator that comes later only fills the buffer later; a picture that comes later is seen
 STOP_SECONDS: Final = 2.0  # patience with a process that is told to end
 
 
@@ -81,6 +83,8 @@ Server = Callable[[Job, Connection], None]
 
 def serve(job: Job, out: Connection) -> None:
     """The generator's process: answers one job into `out`."""
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
     with contextlib.suppress(BrokenPipeError):  # the viewer is gone: so is the reason to work
         try:
             _answer(job, out)

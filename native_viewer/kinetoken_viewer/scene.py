@@ -26,12 +26,12 @@ class Quality:
     shadow: int
     """Pixels along a side of the shadow map."""
     reach: int
-    """Soft taps to each side in the shadow map."""
+    """Soft taps to each side in the shadow map for the floor; one less for the bodies."""
 
 
 FULL: Final = Quality(around=32, along=9, shadow=1024, reach=2)
 SMOOTH: Final = Quality(around=24, along=6, shadow=512, reach=2)
-LIGHT: Final = Quality(around=16, along=4, shadow=256, reach=1)
+LIGHT: Final = Quality(around=16, along=4, shadow=384, reach=1)
 FRAME_BITS: Final = {
     "major_version": 3,
     "minor_version": 3,
@@ -49,7 +49,7 @@ _INSTANCE: Final = (4, 4, 3)  # start and radius, stop and radius, colour: a row
 def header(quality: Quality, *, gles: bool = False) -> str:
     """The first lines of every shader."""
     version = "#version 300 es\nprecision highp float;\n" if gles else "#version 330 core\n"
-    return f"{version}#define REACH {quality.reach}\n"
+    return f"{version}#define FLOOR_REACH {quality.reach}\n#define BODY_REACH {quality.reach - 1}\n"
 
 
 class Scene:
@@ -86,7 +86,9 @@ class Scene:
         matrix = shot.camera.projection(width / height) @ shot.camera.view()
         self._shadow.bind()
         if len(shot.parts):
+            gl.glEnable(gl.GL_CULL_FACE)
             self._draw_bodies(shot, matrix, light)
+            gl.glDisable(gl.GL_CULL_FACE)
         self._draw_floor(shot, matrix, height)
         if len(shot.parts):
             self._draw_shadow(shot, matrix, light)
@@ -145,5 +147,5 @@ def limb_mesh(around: int, along: int) -> tuple[NDArray[np.float32], NDArray[np.
     vertices = np.array([(angle, share, end) for share, end in rings for angle in angles], dtype=np.float32)
     columns = around + 1
     first = (np.arange(len(rings) - 1)[:, None] * columns + np.arange(around)[None]).reshape(-1, 1)
-    quads = first + np.array([0, 1, columns + 1, 0, columns + 1, columns])
+    quads = first + np.array([0, columns + 1, 1, 0, columns, columns + 1])  # counter-clockwise seen from outside
     return vertices, quads.astype(np.uint32).reshape(-1)

@@ -28,18 +28,19 @@ vec3 to_srgb(vec3 c) {{ return sqrt(clamp(c, 0.0, 1.0)); }}  // theme.GAMMA is 2
 """
 
 # How much of the key light a point misses: a square of soft taps in the depth map seen from the light.
-# REACH is set by the header: 1 makes nine taps, 2 twenty-five.
+# FLOOR_REACH and BODY_REACH are set by the header: 0 makes one tap, 1 nine, 2 twenty-five.
 _SHADOW: Final = """
 uniform highp sampler2DShadow shadow_map;
 uniform mat4 shadow_matrix;
-float shadow_at(vec3 point, float radius) {
+float shadow_at(vec3 point, float radius, int reach) {
     vec3 p = (shadow_matrix * vec4(point, 1.0)).xyz * 0.5 + 0.5;
     if (any(lessThan(p, vec3(0.0))) || any(greaterThan(p, vec3(1.0)))) return 0.0;
     float lit = 0.0;
-    for (int i = -REACH; i <= REACH; ++i)
-        for (int j = -REACH; j <= REACH; ++j)
-            lit += texture(shadow_map, vec3(p.xy + vec2(float(i), float(j)) * radius / float(REACH), p.z));
-    return 1.0 - lit / float((2 * REACH + 1) * (2 * REACH + 1));
+    float step = radius / max(float(reach), 1.0);
+    for (int i = -reach; i <= reach; ++i)
+        for (int j = -reach; j <= reach; ++j)
+            lit += texture(shadow_map, vec3(p.xy + vec2(float(i), float(j)) * step, p.z));
+    return 1.0 - lit / float((2 * reach + 1) * (2 * reach + 1));
 }
 """
 
@@ -81,7 +82,7 @@ void main() {{
     vec3 n = normalize(normal);
     vec3 v = normalize(eye - point);
     float key = max((dot(n, LIGHT) + {theme.WRAP:.6f}) / (1.0 + {theme.WRAP:.6f}), 0.0);
-    if (key > 0.0) key *= 1.0 - 0.6 * shadow_at(point + n * 0.018, shadow_radius);
+    if (key > 0.0) key *= 1.0 - 0.6 * shadow_at(point + n * 0.018, shadow_radius, BODY_REACH);
     float sky = 0.5 + 0.5 * n.y;
     float gloss = pow(max(dot(n, normalize(LIGHT + v)), 0.0), {theme.SHININESS:.6f}) * {theme.SPECULAR:.6f};
     vec3 rim = pow(1.0 - max(dot(n, v), 0.0), {theme.RIM_POWER:.6f}) * sky * RIM;
@@ -156,7 +157,7 @@ out vec4 pixel;
 void main() {{
     float away = length(point.xz - centre.xz) / spotlight;
     float cover = 1.0 - smoothstep({theme.FLOOR_NEAR:.6f}, {theme.FLOOR_FAR:.6f}, away);
-    pixel = vec4(to_srgb(vec3(1.0 - {theme.SHADOW:.6f} * cover * shadow_at(point, shadow_radius))), 1.0);
+    pixel = vec4(to_srgb(vec3(1.0 - {theme.SHADOW:.6f} * cover * shadow_at(point, shadow_radius, FLOOR_REACH))), 1.0);
 }}
 """
 
