@@ -70,7 +70,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             _silence_stdout()
             return BROKEN_PIPE
-        except OSError as error:  # files are opened where their errors are known: what is left is the standard output
+        except OSError as error:  # most files are opened where their errors are known: what is left is standard output
+            if error.filename:
+                return _fail(
+                    f"{error.filename}: {error.strerror}; check the path and its permissions", OutputError.exit_code
+                )
             _silence_stdout()
             return _fail(f"cannot write the report: {error.strerror or error}; free some space", OutputError.exit_code)
         except MemoryError:

@@ -7,20 +7,25 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from kinetoken.motion.features import CONTACTS, POSITIONS, ROTATIONS
+from kinetoken.errors import FormatError, InputError
+from kinetoken.motion.features import CONTACTS, N_FEATURES, POSITIONS, ROTATIONS
 from kinetoken.writers.atomic import atomic_path
 
 from ..progress import bar
 from .codec_data import Windows, build, facing_steps, statistics
-from .codec_model import CodecConfig, MotionCodec
+from .codec_model import MODEL_TYPE, CodecConfig, MotionCodec
+
+WEIGHTS: Final = "motion_rvq_weights.safetensors"
 
 
 @dataclass(frozen=True)
@@ -181,7 +186,7 @@ def write_codec(model: MotionCodec, mean: NDArray[np.float32], std: NDArray[np.f
     """Write the codec folder: weights in half precision, config.json, Mean.npy, Std.npy."""
     out.mkdir(parents=True, exist_ok=True)
     weights = {k: v.half().contiguous() for k, v in model.state_dict().items()}
-    with atomic_path(out / "motion_rvq_weights.safetensors") as temporary:
+    with atomic_path(out / WEIGHTS) as temporary:
         save_file(weights, temporary)
     with atomic_path(out / "config.json") as temporary:
         Path(temporary).write_text(json.dumps(model.config.to_dict(), indent=2) + "\n", encoding="utf-8")
@@ -192,10 +197,31 @@ def write_codec(model: MotionCodec, mean: NDArray[np.float32], std: NDArray[np.f
 
 def load_codec(folder: Path) -> tuple[MotionCodec, Tensor, Tensor]:
     """A codec folder of this layout: the module in float32, Mean and Std (263,)."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    config["dilations"] = tuple(config["dilations"])
-    model = MotionCodec(CodecConfig(**config))
-    weights = {k: v.float() for k, v in load_file(folder / "motion_rvq_weights.safetensors").items()}
-    model.load_state_dict(weights, strict=False)
-    mean, std = (torch.from_numpy(np.load(folder / f"{name}.npy")) for name in ("Mean", "Std"))
+    model = MotionCodec(_config(folder))
+    try:
+        weights = {k: v.float() for k, v in load_file(folder / WEIGHTS).items()}
+        model.load_state_dict(weights)
+        mean, std = (torch.from_numpy(np.load(folder / f"{name}.npy")) for name in ("Mean", "Std"))
+    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise FormatError(f"{folder}: expected {WEIGHTS}, Mean.npy and Std.npy of this codec, got: {reason}") from error
+    if mean.shape != (N_FEATURES,) or std.shape != (N_FEATURES,):
+        raise FormatError(f"{folder}: expected Mean and Std of {N_FEATURES} numbers, got {len(mean)} and {len(std)}")
     return model.eval(), mean, std
+
+
+def _config(folder: Path) -> CodecConfig:
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        if config.get("model_type") != MODEL_TYPE:
+            raise FormatError(f"{path}: expected a codec of model_type {MODEL_TYPE}, got {config.get('model_type')!r}")
+        return CodecConfig(**(config | {"dilations": tuple(config["dilations"])}))
+    except OSError as error:
+        raise InputError(
+            f"expected a codec folder at {folder}, cannot read its config.json ({error.strerror})"
+        ) from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise FormatError(
+            f"{path}: expected the config of a {MODEL_TYPE} codec, got something else ({error})"
+        ) from error
