@@ -45,6 +45,7 @@ def python(tmp_path: Path) -> Script:
     def run(*args: str, display: str | None = None, timeout: float = 50.0) -> subprocess.CompletedProcess[str]:
         env = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
         env["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+        env["LP_NUM_THREADS"] = "1"  # a software driver with more threads waits long for each on a busy machine
         if display is not None:
             env["DISPLAY"] = display
         command = [sys.executable, *args]
