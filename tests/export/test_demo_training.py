@@ -16,7 +16,7 @@ from kinetoken.errors import FormatError, InputError, OutputError  # noqa: E402
 from kinetoken_export.assemble import Request, assemble  # noqa: E402
 from kinetoken_export.demo import lm_data  # noqa: E402
 from kinetoken_export.demo.captions import Captions  # noqa: E402
-from kinetoken_export.demo.chat import ChatCoder  # noqa: E402
+from kinetoken_export.demo.chat import CLOSE_WEIGHT, ChatCoder  # noqa: E402
 from kinetoken_export.demo.cutting import Window  # noqa: E402
 from kinetoken_export.demo.lm_data import Coder, Example  # noqa: E402
 from kinetoken_export.demo.train_codec import CodecTraining, load_codec, train_codec  # noqa: E402
@@ -113,7 +113,7 @@ def test_the_loss_is_on_the_answer_alone(trained: Path) -> None:
     assert text.startswith("<|im_start|>system\nYou are an embodied AI.")
     assert text.endswith("<|im_start|>assistant\n")
     assert ids[-1] == coder.end
-    assert weights[list(ids).index(coder.move_end)] == 3.0
+    assert weights[list(ids).index(coder.move_end)] == CLOSE_WEIGHT
 
 
 def test_an_existing_bundle_stays_unless_forced(trained: Path) -> None:

@@ -15,7 +15,7 @@ from .phrases import KEEP_GOING, NEXT_THOUGHTS
 from .tokenizer import id_of
 
 LEVEL_WEIGHTS: Final = (1.0, 0.6, 0.4, 0.3)  # coarse levels carry the action
-CLOSE_WEIGHT: Final = 3.0  # </move> is one token in a hundred and decides the length
+CLOSE_WEIGHT: Final = 1.5  # </move> is one token in a hundred and decides the length; more would close too early
 SPLIT_SHARE: Final = 0.12  # single motions written as two blocks with a thought between
 SHORTEST_BLOCK: Final = 3  # code frames
 

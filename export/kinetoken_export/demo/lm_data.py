@@ -20,7 +20,7 @@ from .augment import Features
 from .clips import load_clips
 from .codec_model import MotionCodec
 from .cutting import STRIDE, Window
-from .physics import JUDGES, obeys
+from .physics import obeys, shows
 from .train_codec import load_codec
 from .windows import windows
 
@@ -73,7 +73,7 @@ def examples(work: Path, codec_folder: Path) -> list[Example]:
         for offset in OFFSETS_OF_FEW if counts[window.action] < FEW else OFFSETS:
             rows = window.features[offset : len(window.features) - (STRIDE if offset else 0) + offset]
             codes = coder.encode(rows)
-            if window.action not in JUDGES or obeys(window.action, coder.joints(codes)):
+            if shows(window.action, coder.joints(codes)):
                 out.append(Example((window,), (codes,)))
     out += _pairs(chosen, coder)
     _save(path, out)
