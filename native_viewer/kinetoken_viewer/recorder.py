@@ -30,6 +30,8 @@ REACH: Final = 0.13  # metres from a joint to the skin at most: head, hands, fee
 ARMS_DOWN: Final = 0.9  # of the envelope's height: a known clip says itself whether the arms go up
 STRIP_GAP: Final = 0.22  # metres between the poses of a strip
 STRIP_FOV: Final = math.radians(11.0)  # narrow, so that the outer poses look like the middle ones
+STRIP_HEAD: Final = 0.24  # metres above the head's joint: the head, and a little air
+STRIP_WORDS: Final = 0.62  # the same, and room for prompt and thought
 MAX_STRIP: Final = 40
 
 
@@ -172,7 +174,8 @@ def _strip(clip: Clip, recording: Recording, renderer: Renderer) -> Pixels:
         poses.append(pose + centre * right)
         middles.append(centre * right)
     target = edge / 2 * right + np.array([0.0, cameras.BODY_CENTRE - 0.05, 0.0])
-    corners = np.concatenate([p + shift for p in poses for shift in ((0.0, 0.24, 0.0), (0.0, -0.12, 0.0))])
+    above = STRIP_WORDS if recording.words else STRIP_HEAD
+    corners = np.concatenate([p + shift for p in poses for shift in ((0.0, above, 0.0), (0.0, -0.12, 0.0))])
     ends = np.array([0.0, edge])[:, None] * right + (0.0, cameras.BODY_CENTRE, 0.0)
     camera = camera.at(target).fitted(np.concatenate([corners, ends]) - target, recording.size[0] / recording.size[1])
     bodies = np.concatenate([parts(pose) for pose in poses])
