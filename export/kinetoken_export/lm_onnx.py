@@ -35,9 +35,14 @@ def export_language_model(checkpoint: Checkpoint, recipe: Recipe, path: Path, co
         raise InputError(
             f"expected a context of 1 to {shape.context} tokens, got {context}: this model knows no more positions"
         )
-    builder = _Builder(checkpoint, recipe, context)
-    onnx.save(builder.build(), path)
+    _save(_Builder(checkpoint, recipe, context).build(), path)
     return context
+
+
+def _save(model: onnx.ModelProto, path: Path) -> None:
+    size = sum(len(tensor.raw_data) for tensor in model.graph.initializer)
+    beside = f"{path.name}.data" if size > INLINE_LIMIT else None
+    onnx.save_model(model, path, save_as_external_data=beside is not None, location=beside, size_threshold=1024)
 
 
 class _Builder:

@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 
 import kinetoken  # noqa: E402
 from kinetoken.errors import FormatError, InputError, OutputError  # noqa: E402
+from kinetoken_export import lm_onnx  # noqa: E402
 from kinetoken_export.assemble import Request, assemble  # noqa: E402
 from kinetoken_export.demo import lm_data  # noqa: E402
 from kinetoken_export.demo.captions import Captions  # noqa: E402
@@ -90,6 +91,17 @@ def test_the_bundle_answers_and_streams_as_the_codec_decodes(trained: Path) -> N
     np.testing.assert_allclose(clip.features, again, atol=5e-3)
 
 
+def test_a_large_model_keeps_its_tensors_in_a_file_beside(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lm_onnx, "INLINE_LIMIT", 0)
+    manifest = assemble(Request(trained / "lm", trained / "codec", tmp_path / "large", RECIPES["int8"], "large"))
+    assert "lm.onnx.data" in manifest.files
+    assert manifest.files["lm.onnx"].bytes < manifest.files["lm.onnx.data"].bytes
+    clips = [kinetoken.load(b, threads=1).generate("x", seed=1) for b in (tmp_path / "large", trained / "bundle")]
+    np.testing.assert_array_equal(clips[0].codes, clips[1].codes)
+
+
 def test_training_goes_on_where_it_was_stopped(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train_codec(trained, replace(CODEC, steps=8), trained / "codec2")
     train_lm(trained, trained / "codec", replace(LM, steps=6), trained / "lm2")
@@ -113,7 +125,7 @@ def test_the_loss_is_on_the_answer_alone(trained: Path) -> None:
     assert text.startswith("<|im_start|>system\nYou are an embodied AI.")
     assert text.endswith("<|im_start|>assistant\n")
     assert ids[-1] == coder.end
-    assert weights[list(ids).index(coder.move_end)] == CLOSE_WEIGHT
+    assert weights[np.flatnonzero(ids == coder.move_end)[-1]] == CLOSE_WEIGHT
 
 
 def test_an_existing_bundle_stays_unless_forced(trained: Path) -> None:
