@@ -9,7 +9,7 @@ import numpy as np
 
 from .cutting import Window
 from .phrases import JOINS, PHRASES, THOUGHTS
-from .words import NOUNS, OPENERS, SCENES, SUBJECTS, SUFFIXES, SYLLABLES
+from .words import ADJECTIVES, NOUNS, OPENERS, SCENES, SUBJECTS, SUFFIXES, SYLLABLES
 
 _THIRD: Final = {"do": "does", "go": "goes", "be": "is", "dash": "dashes", "have": "has", "bust": "busts"}
 _ING: Final = {"be": "being", "seat": "seating", "get": "getting", "run": "running", "jog": "jogging",
@@ -74,13 +74,17 @@ class Captions:
 
     def _subject(self) -> str:
         draw = self.random.random()
-        if draw < 0.75:
+        if draw < 0.6:
             return self._pick(SUBJECTS)
-        return (
-            f"{self._pick(('a', 'the', 'the old', 'a happy', 'my'))} {self._noun()}"
-            if draw < 0.93
-            else self._pseudo_word()
-        )
+        if draw < 0.9:
+            described = self._pick(ADJECTIVES) if self.random.random() < 0.7 else f"{self._noun()}-like"
+            who = (
+                self._noun()
+                if self.random.random() < 0.5
+                else self._pick(("man", "woman", "boy", "girl", "person", "guy", "lady"))
+            )
+            return f"{self._pick(('a', 'the', 'my', 'this'))} {described} {who}"
+        return f"{self._pick(('a', 'the', 'my'))} {self._noun()}" if draw < 0.96 else self._pseudo_word()
 
     def _noun(self) -> str:
         return self._pick(NOUNS) if self.random.random() < 0.7 else self._pseudo_word()

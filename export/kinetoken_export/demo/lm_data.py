@@ -30,7 +30,7 @@ MOST_PER_ACTION: Final = 130  # windows; more of one action only crowds out the 
 # Frames skipped at the start: the same motion cut otherwise into latents, more often where windows are few.
 OFFSETS: Final = (0, 2)
 OFFSETS_OF_FEW: Final = (0, 1, 2, 3)
-FEW: Final = 60
+FEW: Final = 80
 BLEND: Final = 8  # frames over which two windows are joined
 PAIRS: Final = 500
 FIRST: Final = (

@@ -10,9 +10,11 @@ from kinetoken.motion.recover import recover
 
 from .augment import bent, reversed_motion, to_features, warped
 from .clips import Joints
-from .cutting import LONGEST, STRIDE, Window, checked, cut, loop
+from .cutting import LONGEST, STRIDE, Window, checked, cut, loop, peaks
 from .physics import LEFT, RIGHT, Evidence, obeys
 from .sources import RUNS, TURNS, WALKS
+
+TURN_RATE = 0.04  # half the yaw step of a frame, radians: about 90 degrees a second
 
 
 def gaits(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
@@ -57,19 +59,12 @@ def turns(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
     """Stretches of two seconds or so in which the body turns round, and the one clip that shows every way of walking."""
     for name in TURNS:
         rows = to_features(pool[name])
-        taken = -99
-        for start in range(0, len(rows) - 32, 4):
-            for length in (36, 44, 56):
-                piece = rows[start : start + length]
+        rate = np.convolve(rows[:, 0], np.ones(9) / 9, mode="same")
+        for middle in peaks(np.abs(rate), TURN_RATE, apart=24):
+            for before, length in ((22, 44), (28, 56), (20, 52), (32, 60)):
+                piece = cut(rows, middle - before, length)
                 e = Evidence(recover(piece.astype(np.float64)))
-                if (
-                    len(piece) == length
-                    and start > taken + 8
-                    and 140 < abs(e.turn) < 225
-                    and e.path_speed < 0.75
-                    and e.rise < 0.1
-                ):
-                    taken = start
+                if 150 < abs(e.turn) < 225 and e.path_speed < 0.8 and e.rise < 0.1:
                     yield Window("turn_around", piece, name, side=LEFT if e.turn > 0 else RIGHT)
     if not mirror:
         yield from checked([Window("walk_backward", cut(to_features(pool["cmu_09_12"]), 240, 52), "cmu_09_12")])

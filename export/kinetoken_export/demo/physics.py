@@ -273,7 +273,7 @@ _MARGINS: Final[dict[str, Callable[[Evidence], bool]]] = {
     "walk_fast": lambda e: e.along > 1.5,
     "circle_left": lambda e: e.turn > 115,
     "circle_right": lambda e: e.turn < -115,
-    "turn_around": lambda e: 135 < abs(e.turn) < 225,
+    "turn_around": lambda e: 145 < abs(e.turn) < 230,
     "jump": lambda e: e.rise > 0.2,
     "punch": lambda e: max(e.speed("left_wrist").max(), e.speed("right_wrist").max()) > 3.8,
     "wave": lambda e: max(e.swings(f"{side}_wrist", f"{side}_shoulder") for side in (LEFT, RIGHT)) >= 4,

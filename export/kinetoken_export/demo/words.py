@@ -55,3 +55,8 @@ SYLLABLES: Final = (
     "lo", "xi", "har", "ju", "wen", "ty", "os",
     "ark", "bli", "cro", "ent", "im", "ulo", "esh", "an", "ed", "ous", "ing", "per", "ton", "ny",
 )  # fmt: skip
+ADJECTIVES: Final = (
+    "old", "happy", "young", "small", "big", "sad", "strong", "brave", "quiet", "funny", "clever", "lazy", "busy", "angry",
+    "polite", "rich", "poor", "famous", "hungry", "sleepy", "lonely", "cheerful", "nervous", "proud", "curious", "gentle",
+    "wild", "wise", "serious", "elegant", "barefoot", "local", "little", "older", "blond", "red-haired", "skinny", "muscular",
+)  # fmt: skip
