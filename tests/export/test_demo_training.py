@@ -157,3 +157,8 @@ def test_a_codec_of_other_levels_is_refused(trained: Path, tmp_path: Path) -> No
 def test_no_clips_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="kinetoken demo prepare"):
         train_codec(tmp_path, CODEC, tmp_path / "codec")
+
+
+def test_others_may_read_what_was_written(trained: Path) -> None:
+    modes = {p.stat().st_mode & 0o777 for folder in ("lm", "codec", "bundle") for p in (trained / folder).iterdir()}
+    assert len(modes) == 1

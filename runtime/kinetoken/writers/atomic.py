@@ -21,7 +21,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     with _told(path):
         target = Path(os.path.realpath(path))  # through a link, the file it leads to
         with _file_beside(target) as part:
+            mode = part.stat().st_mode
             yield part
+            part.chmod(mode)  # some libraries put a file of their own in its place, readable by nobody else
             _flush(part)
             os.replace(part, target)
         _flush_folder(target.parent)
