@@ -49,7 +49,9 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path)
     args = parser.parse_args()
     warm = measure_warm(args.bundle or None, args.rounds)
-    fresh = [json.loads(subprocess.check_output([sys.executable, "-c", FRESH, args.bundle])) for _ in range(args.rounds)]
+    fresh = [
+        json.loads(subprocess.check_output([sys.executable, "-c", FRESH, args.bundle])) for _ in range(args.rounds)
+    ]
     start = {key: statistics.median(run[key] for run in fresh) for key in fresh[0]}
     report = table(warm, start, args.rounds)
     print(report)
@@ -84,7 +86,7 @@ def table(warm: dict[int, dict[str, float]], start: dict[str, float], rounds: in
     lines = [
         "# Speed of the demo model",
         "",
-        f"{describe()}. `python {' '.join(sys.argv)}`; {SECONDS:g} s of \"{PROMPT}\", medians of {rounds} rounds.",
+        f'{describe()}. `python {" ".join(sys.argv)}`; {SECONDS:g} s of "{PROMPT}", medians of {rounds} rounds.',
         "",
         "| levels | real-time factor | prompt to first pose, ms | tokens/s |",
         "|---:|---:|---:|---:|",

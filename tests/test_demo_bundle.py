@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from kinetoken_export.demo.exam import EXAM
-from kinetoken_export.demo.physics import Evidence, obeys
 
 import kinetoken
+from kinetoken_export.demo.exam import EXAM
+from kinetoken_export.demo.physics import Evidence, obeys
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ LEVEL_WEIGHTS: Final = (1.0, 0.6, 0.4, 0.3)  # coarse levels carry the action
 CLOSE_WEIGHT: Final = 1.5  # </move> is one token in a hundred and decides the length; more would close too early
 SPLIT_SHARE: Final = 0.12  # single motions written as two blocks with a thought between
 SHORTEST_BLOCK: Final = 3  # code frames
+COARSE_SHARE: Final = 0.25  # answers written with fewer levels, so that `levels=` finds the model prepared
 
 Ids = NDArray[np.int64]
 Weights = NDArray[np.float32]
@@ -41,11 +42,12 @@ class ChatCoder:
         caption = self.captions.pair(*example.windows) if several else self.captions.caption(example.windows[0])
         prompt = self.system + self._user(caption) + self.text("<|im_start|>assistant\n")
         ids, weights = list(prompt), [0.0] * len(prompt)
+        levels = self._levels()
         for thought, codes in self._blocks(example):
             words = self.text(thought + "\n")
             ids += words
             weights += [1.0] * len(words)
-            self._motion(codes, ids, weights)
+            self._motion(codes[:, :levels], ids, weights)
         ids.append(self.end)
         weights.append(1.0)
         return np.array(ids, dtype=np.int64), np.array(weights, dtype=np.float32)
@@ -78,11 +80,15 @@ class ChatCoder:
             return [(thoughts[0], codes[:cut]), ("\n" + more, codes[cut:])]
         return [(thoughts[0], codes)]
 
+    def _levels(self) -> int:
+        fewer = self.random.random() < COARSE_SHARE
+        return int(self.random.integers(1, len(LEVEL_WEIGHTS))) if fewer else len(LEVEL_WEIGHTS)
+
     def _motion(self, codes: Codes, ids: list[int], weights: list[float]) -> None:
         ids.append(self.move_start)
         weights.append(1.0)
         for frame in codes:
-            ids += [first + int(code) for first, code in zip(self.firsts, frame, strict=True)]
-            weights += LEVEL_WEIGHTS
+            ids += [first + int(code) for first, code in zip(self.firsts, frame, strict=False)]
+            weights += LEVEL_WEIGHTS[: len(frame)]
         ids.append(self.move_end)
         weights.append(CLOSE_WEIGHT)
