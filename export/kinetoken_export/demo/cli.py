@@ -44,6 +44,7 @@ def add_command(subparsers: SubParsers) -> None:
     evaluate.add_argument("--codec", type=Path, help="codec folder (default: WORK/codec)")
     evaluate.add_argument("--seeds", type=int, default=5, help="samples of each wording (default: 5)")
     evaluate.add_argument("--temperature", type=float, default=0.5)
+    evaluate.add_argument("--levels", type=int, help="codes per frame (default: all)")
     evaluate.add_argument("-o", "--out", type=Path, help="write OUT.md and OUT.json too")
     evaluate.set_defaults(func=_evaluate)
 
@@ -98,7 +99,8 @@ def _train_lm(args: argparse.Namespace) -> int:
 
 def _evaluate(args: argparse.Namespace) -> int:
     require_packages()
-    from .evaluate import evaluate
+    from .evaluate import Conditions, evaluate
 
-    evaluate(args.bundle, args.work, args.codec or args.work / "codec", args.seeds, args.temperature, args.out)
+    codec = args.codec or args.work / "codec"
+    evaluate(args.bundle, args.work, codec, Conditions(args.seeds, args.temperature, args.levels), args.out)
     return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import kinetoken
+from kinetoken.errors import InputError
 from kinetoken.writers.atomic import atomic_path
 
 from ..progress import progress
@@ -32,12 +33,28 @@ class Answer:
     thought: str
 
 
-def evaluate(bundle: Path | None, work: Path, codec: Path, seeds: int, temperature: float, out: Path | None) -> None:
-    """Sit the exam, measure the codec where `work` holds its clips, print the tables and write them to `out`.md and .json."""
-    generator = kinetoken.load(bundle)
-    answers = sit(generator, seeds, temperature)
-    tables = [exam_table(answers, seeds, temperature)]
-    record: dict[str, object] = {"temperature": temperature, "seeds": seeds, "answers": [asdict(a) for a in answers]}
+@dataclass(frozen=True)
+class Conditions:
+    """How the exam is sat."""
+
+    seeds: int = 5
+    """Samples of each wording."""
+    temperature: float = 0.5
+    levels: int | None = None
+    """Codes per frame; None takes all."""
+
+    def __str__(self) -> str:
+        levels = "all levels" if self.levels is None else f"{self.levels} level(s)"
+        return f"temperature {self.temperature:g}, {levels}, {self.seeds} seeds of each wording"
+
+
+def evaluate(bundle: Path | None, work: Path, codec: Path, conditions: Conditions, out: Path | None) -> None:
+    """Sit the exam, measure the codec where `work` holds its clips, print tables and write them to `out`.md and .json."""
+    if conditions.seeds < 1:
+        raise InputError(f"expected --seeds of 1 or more, got {conditions.seeds}")
+    answers = sit(kinetoken.load(bundle), conditions)
+    tables = [exam_table(answers, conditions)]
+    record: dict[str, object] = {"conditions": asdict(conditions), "answers": [asdict(a) for a in answers]}
     if (work / "clips.npz").is_file() and codec.is_dir():
         errors = codec_errors(work, codec)
         tables += [codec_table(errors), physics_table(answers, work)]
@@ -51,34 +68,26 @@ def evaluate(bundle: Path | None, work: Path, codec: Path, seeds: int, temperatu
                 Path(temporary).write_text(text, encoding="utf-8")
 
 
-def sit(generator: kinetoken.Generator, seeds: int, temperature: float) -> list[Answer]:
+def sit(generator: kinetoken.Generator, conditions: Conditions) -> list[Answer]:
     """Every wording of the exam, `seeds` times."""
-    questions = [(a, p, s) for a, prompts in EXAM.items() for p in prompts for s in range(seeds)]
-    return [_answer(generator, *question, temperature) for question in progress(questions, "exam")]
+    questions = [(a, p, s) for a, prompts in EXAM.items() for p in prompts for s in range(conditions.seeds)]
+    return [_answer(generator, *question, conditions) for question in progress(questions, "exam")]
 
 
-def _answer(generator: kinetoken.Generator, action: str, prompt: str, seed: int, temperature: float) -> Answer:
-    generation = generator.stream(prompt, seed=seed, temperature=temperature)
+def _answer(generator: kinetoken.Generator, action: str, prompt: str, seed: int, conditions: Conditions) -> Answer:
+    generation = generator.stream(prompt, seed=seed, temperature=conditions.temperature, levels=conditions.levels)
     for _ in generation:
         pass
     clip = generation.clip()
     joints = clip.joints.astype(np.float64)
-    return Answer(
-        action,
-        prompt,
-        seed,
-        obeys(action, joints),
-        clip.seconds,
-        foot_slide(joints),
-        jerk(joints),
-        generation.thought.strip(),
-    )
+    passed, slide, shake = obeys(action, joints), foot_slide(joints), jerk(joints)
+    return Answer(action, prompt, seed, passed, clip.seconds, slide, shake, generation.thought.strip())
 
 
-def exam_table(answers: list[Answer], seeds: int, temperature: float) -> str:
+def exam_table(answers: list[Answer], conditions: Conditions) -> str:
     """Success of each action, in Markdown."""
     lines = [
-        f"### Exam: {len(answers)} samples, temperature {temperature:g}, {seeds} seeds of each wording",
+        f"### Exam: {len(answers)} samples, {conditions}",
         "",
         "| action | passed | of | share | seconds |",
         "|---|---:|---:|---:|---:|",
