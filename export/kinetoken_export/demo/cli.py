@@ -34,7 +34,7 @@ def add_command(subparsers: SubParsers) -> None:
     codec.set_defaults(func=_train_codec)
 
     lm = steps.add_parser("train-lm", help="clips and codec to the language model; goes on where it was stopped")
-    lm.add_argument("--steps", type=int, default=7500)
+    lm.add_argument("--steps", type=int, default=9500)
     lm.add_argument("--codec", type=Path, help="codec folder (default: WORK/codec)")
     lm.add_argument("-o", "--out", type=Path, help="Hugging Face folder to write (default: WORK/lm)")
     lm.set_defaults(func=_train_lm)

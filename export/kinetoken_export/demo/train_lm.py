@@ -35,14 +35,14 @@ CODES = 1024
 class LmTraining:
     """The plan of a language-model training."""
 
-    steps: int = 7500
+    steps: int = 9500
     batch: int = 16
     peak: float = 1.5e-3
     warm_up: int = 150
     dropout: float = 0.03
     balance: float = 0.4
     """Actions are drawn in proportion to their number of examples to this power."""
-    pair_share: float = 0.1
+    pair_share: float = 0.07
     save_every: int = 250
     seed: int = 3
 

@@ -25,6 +25,8 @@ SCENES: Final = (
     "{subject} wants to {base}", "{subject} decides to {base}", "there is {subject} {ing}", "i see {subject} {ing}",
 )  # fmt: skip
 SUFFIXES: Final = (
+    "down the {noun}", "along the {noun}", "through the {noun}", "across the {noun}", "at the {noun}", "to the {noun}",
+    "over there", "for the {noun}", "with a friend", "before the {noun}", "after the {noun}", "as usual", "very well",
     "in the {noun}", "near the {noun}", "on the {noun}", "for a while", "for a moment", "today", "right now",
     "again", "with the {noun}", "like a {noun}",
     "in front of the {noun}", "because of the {noun}", "as if in a {noun}", "by the {noun}", "outside", "at home",
