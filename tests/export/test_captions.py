@@ -7,7 +7,7 @@ import pytest
 
 from kinetoken_export.demo.captions import Captions, normalized
 from kinetoken_export.demo.cutting import Window
-from kinetoken_export.demo.exam import EXAM, FORBIDDEN
+from kinetoken_export.demo.exam import EXAM, FORBIDDEN, SECOND
 from kinetoken_export.demo.phrases import PHRASES, THOUGHTS
 from kinetoken_export.demo.physics import JUDGES
 
@@ -45,7 +45,8 @@ def test_every_action_has_a_thought_and_every_exam_action_a_judge() -> None:
     assert set(PHRASES) == set(THOUGHTS)
     assert set(EXAM) == set(JUDGES)
     assert all(len(prompts) >= 3 for prompts in EXAM.values())
-    assert len(FORBIDDEN) == sum(len(prompts) for prompts in EXAM.values())
+    assert set(SECOND) == set(JUDGES)
+    assert len(FORBIDDEN) == sum(len(prompts) for exam in (EXAM, SECOND) for prompts in exam.values())
 
 
 def test_thoughts_speak_in_the_first_person() -> None:

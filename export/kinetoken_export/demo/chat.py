@@ -18,7 +18,7 @@ LEVEL_WEIGHTS: Final = (1.0, 0.6, 0.4, 0.3)  # coarse levels carry the action
 CLOSE_WEIGHT: Final = 1.5  # </move> is one token in a hundred and decides the length; more would close too early
 SPLIT_SHARE: Final = 0.12  # single motions written as two blocks with a thought between
 SHORTEST_BLOCK: Final = 3  # code frames
-COARSE_SHARE: Final = 0.25  # answers written with fewer levels, so that `levels=` finds the model prepared
+COARSE_SHARE: Final = 0.2  # answers written with fewer levels, so that `levels=` finds the model prepared
 
 Ids = NDArray[np.int64]
 Weights = NDArray[np.float32]

@@ -45,6 +45,9 @@ def add_command(subparsers: SubParsers) -> None:
     evaluate.add_argument("--seeds", type=int, default=5, help="samples of each wording (default: 5)")
     evaluate.add_argument("--temperature", type=float, default=0.5)
     evaluate.add_argument("--levels", type=int, help="codes per frame (default: all)")
+    evaluate.add_argument(
+        "--exam", choices=("first", "second"), default="first", help="which wordings (default: first)"
+    )
     evaluate.add_argument("-o", "--out", type=Path, help="write OUT.md and OUT.json too")
     evaluate.set_defaults(func=_evaluate)
 
@@ -102,5 +105,5 @@ def _evaluate(args: argparse.Namespace) -> int:
     from .evaluate import Conditions, evaluate
 
     codec = args.codec or args.work / "codec"
-    evaluate(args.bundle, args.work, codec, Conditions(args.seeds, args.temperature, args.levels), args.out)
+    evaluate(args.bundle, args.work, codec, Conditions(args.seeds, args.temperature, args.levels, args.exam), args.out)
     return 0

@@ -15,7 +15,7 @@ from kinetoken.writers.atomic import atomic_path
 from ..progress import progress
 from .clips import load_clips, training
 from .codec_report import CodecErrors, codec_errors, foot_slide, jerk
-from .exam import EXAM
+from .exam import EXAM, SECOND
 from .physics import obeys
 
 
@@ -42,6 +42,8 @@ class Conditions:
     temperature: float = 0.5
     levels: int | None = None
     """Codes per frame; None takes all."""
+    exam: str = "first"
+    """Which wordings: first or second."""
 
     def __str__(self) -> str:
         levels = "all levels" if self.levels is None else f"{self.levels} level(s)"
@@ -70,7 +72,8 @@ def evaluate(bundle: Path | None, work: Path, codec: Path, conditions: Condition
 
 def sit(generator: kinetoken.Generator, conditions: Conditions) -> list[Answer]:
     """Every wording of the exam, `seeds` times."""
-    questions = [(a, p, s) for a, prompts in EXAM.items() for p in prompts for s in range(conditions.seeds)]
+    exam = EXAM if conditions.exam == "first" else SECOND
+    questions = [(a, p, s) for a, prompts in exam.items() for p in prompts for s in range(conditions.seeds)]
     return [_answer(generator, *question, conditions) for question in progress(questions, "exam")]
 
 
@@ -87,12 +90,12 @@ def _answer(generator: kinetoken.Generator, action: str, prompt: str, seed: int,
 def exam_table(answers: list[Answer], conditions: Conditions) -> str:
     """Success of each action, in Markdown."""
     lines = [
-        f"### Exam: {len(answers)} samples, {conditions}",
+        f"### {conditions.exam.capitalize()} exam: {len(answers)} samples, {conditions}",
         "",
         "| action | passed | of | share | seconds |",
         "|---|---:|---:|---:|---:|",
     ]
-    for action in EXAM:
+    for action in dict.fromkeys(a.action for a in answers):
         mine = [a for a in answers if a.action == action]
         good = sum(a.passed for a in mine)
         length = float(np.mean([a.seconds for a in mine]))

@@ -98,4 +98,29 @@ EXAM: Final[dict[str, tuple[str, ...]]] = {
         "somebody practices boxing with quick jabs", "a prize fighter trains boxing",
     ),
 }  # fmt: skip
-FORBIDDEN: Final = frozenset(normalized(prompt) for prompts in EXAM.values() for prompt in prompts)
+# Written after all changes to captions and windows were made, so that no choice was made with them in sight.
+SECOND: Final[dict[str, tuple[str, ...]]] = {
+    "walk_forward": ("our neighbor is walking straight ahead", "walk towards the camera at a normal pace"),
+    "walk_backward": ("our neighbor is walking backwards", "take some steps backward, away from me"),
+    "run": ("our neighbor is running to the bus", "run forward as quickly as you can"),
+    "walk_slowly": ("our neighbor is walking very slowly", "stroll ahead slowly like a tourist"),
+    "walk_fast": ("our neighbor is walking quickly", "walk fast because it is late"),
+    "circle_left": ("our neighbor is walking in a circle to the left", "make a big circle to the left on foot"),
+    "circle_right": ("our neighbor is walking in a circle to the right", "make a big circle to the right on foot"),
+    "turn_around": ("our neighbor turns around to see who called", "turn around once and look back"),
+    "stand_still": ("our neighbor is standing still in the hallway", "please stand there and wait for me"),
+    "jump": ("our neighbor jumps up with joy", "jump up as high as the ceiling"),
+    "jump_forward": ("our neighbor jumps forward over a small stream", "do a long leap forward"),
+    "kick_left": ("our neighbor kicks the door with the left foot", "give me a kick with your left leg"),
+    "kick_right": ("our neighbor kicks the door with the right foot", "give me a kick with your right leg"),
+    "punch": ("our neighbor throws a punch at the bag", "punch as hard as you can"),
+    "wave": ("our neighbor waves at the children", "wave your hand to say goodbye"),
+    "jumping_jacks": ("our neighbor does jumping jacks every morning", "start doing jumping jacks now"),
+    "squat": ("our neighbor does some deep squats", "squat down as low as you can"),
+    "sit_down": ("our neighbor sits down on a bench", "sit down and take a rest"),
+    "dance": ("our neighbor dances to loud music", "show me your best dance moves"),
+    "boxing": ("our neighbor is boxing in the gym", "box like a champion"),
+}  # fmt: skip
+FORBIDDEN: Final = frozenset(
+    normalized(prompt) for exam in (EXAM, SECOND) for prompts in exam.values() for prompt in prompts
+)

@@ -26,6 +26,7 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "~take a few steps back", "~walk away backward", "~reverse", "~move back on foot",
     ),
     "run": (
+        "~race", "~race along", "~sprint along a road", "~run a race", "~jog down a path",
         "~run", "~run forward", "~jog", "~jog forward", "~sprint", "~run straight ahead", "~run fast",
         "~run ahead quickly", "~dash forward",
         "~start running", "~go for a run", "~race forward", "~run in a straight line", "~jog along",
@@ -56,6 +57,8 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "~hurry along",
     ),
     "circle_left": (
+        "~walk round to the {side}", "~walk round in a circle to the {side}",
+        "~keep walking and ~turn {side}", "~walk round and round to the {side}",
         "~walk in a circle to the {side}", "~walk in a {side} circle", "~walk around in a circle to the {side}",
         "~walk counterclockwise",
         "~walk in a counterclockwise circle", "~circle to the {side}", "~walk along a curve to the {side}",
@@ -68,6 +71,8 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "~walk a circle leftward",
     ),
     "circle_right": (
+        "~walk round to the {side}", "~walk round in a circle to the {side}",
+        "~keep walking and ~turn {side}", "~walk round and round to the {side}",
         "~walk in a circle to the {side}", "~walk in a {side} circle", "~walk around in a circle to the {side}",
         "~walk clockwise",
         "~walk in a clockwise circle", "~circle to the {side}", "~walk along a curve to the {side}",
@@ -89,6 +94,8 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "~turn round",
     ),
     "stand_still": (
+        "~wait quietly", "~wait in place", "~wait motionless", "~stand and ~wait", "~stay without moving",
+        "~pause and not ~move",
         "~stand still", "~stand", "~stay in place", "~remain still", "~do nothing", "~stand motionless",
         "~stand in place", "~wait",
         "~stand upright and ~wait", "~hold still", "~stay still", "~stand quietly", "~remain standing",
@@ -103,6 +110,7 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         "~bounce up high", "~crouch and ~jump up", "~do a big jump", "~hop on the spot",
     ),
     "jump_forward": (
+        "~jump ahead far", "~leap forward like a frog", "~jump ahead with both legs",
         "~jump forward", "~jump ahead", "~leap forward", "~hop forward", "~do a long jump", "~make a jump forward",
         "~do a standing long jump",
         "~jump a step forward", "~leap ahead", "~jump forward with both feet", "~spring forward", "~bound forward",
