@@ -98,7 +98,7 @@ EXAM: Final[dict[str, tuple[str, ...]]] = {
         "somebody practices boxing with quick jabs", "a prize fighter trains boxing",
     ),
 }  # fmt: skip
-# Written after all changes to captions and windows were made, so that no choice was made with them in sight.
+# Written with the last change to the captions and sat once, at the end: nothing was chosen by its results.
 SECOND: Final[dict[str, tuple[str, ...]]] = {
     "walk_forward": ("our neighbor is walking straight ahead", "walk towards the camera at a normal pace"),
     "walk_backward": ("our neighbor is walking backwards", "take some steps backward, away from me"),
