@@ -156,6 +156,9 @@ def _tools() -> dict[str, str]:
 
 
 def _put_in_place(building: Path, out: Path) -> None:
+    for path in building.iterdir():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
     building.chmod(0o755)
     if out.exists():
         old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))

@@ -11,7 +11,7 @@ import pytest
 from kinetoken.errors import FormatError, InputError
 from kinetoken.motion.skeleton import BONE_LENGTHS, PARENTS
 from kinetoken_export.demo.bvh import read_bvh
-from kinetoken_export.demo.clips import clip_id, load_clips
+from kinetoken_export.demo.clips import clip_id, load_clips, opened
 from kinetoken_export.demo.prepare import prepare
 from kinetoken_export.demo.retarget import CARRIERS, retarget, source_fps
 
@@ -90,6 +90,15 @@ def test_a_captured_walk_is_retargeted(mocap: Path, tmp_path: Path) -> None:
     with np.load(mocap / "processed" / "clips20_22x3.npz") as reference:
         difference = np.abs(walk[:, 1:] - walk[:, :1] - reference["cmu_02_01"][:, 1:] + reference["cmu_02_01"][:, :1])
     assert difference.max() < 0.02
+
+
+@pytest.mark.parametrize("content", [b"hello", b"PK\x03\x04 cut short"])
+def test_more_clips_that_are_none_are_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "more.npz").write_bytes(content)
+    with pytest.raises(FormatError, match="npz of clips"):
+        opened(tmp_path / "more.npz")
+    with pytest.raises(InputError, match="no such file"):
+        opened(tmp_path / "none.npz")
 
 
 def test_an_empty_folder_is_one_line(tmp_path: Path) -> None:

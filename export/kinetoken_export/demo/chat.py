@@ -71,7 +71,6 @@ class ChatCoder:
         thoughts = [self.captions.thought(w) for w in example.windows]
         if len(thoughts) > 1:
             opener = NEXT_THOUGHTS[int(self.random.integers(len(NEXT_THOUGHTS)))]
-            # Within the later thought "I" keeps its capital: "Then I jump".
             return [(thoughts[0], example.codes[0]), ("\n" + opener + thoughts[1], example.codes[1])]
         codes = example.codes[0]
         if self.random.random() < SPLIT_SHARE and len(codes) >= 2 * SHORTEST_BLOCK + 2:

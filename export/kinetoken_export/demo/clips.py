@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+from zipfile import is_zipfile
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
-from kinetoken.errors import InputError
+from kinetoken.errors import FormatError, InputError
 from kinetoken.motion.features import canonical
 from kinetoken.motion.skeleton import FPS, MIRROR
 
@@ -99,12 +101,22 @@ def take(name: str) -> str:
     return name.partition(".")[0]
 
 
+def opened(path: Path) -> NpzFile:
+    """An npz of clips; InputError where there is none, FormatError where it is something else."""
+    if not path.is_file():
+        raise InputError(f"expected an npz of clips at {path}, found no such file: check the path")
+    if not is_zipfile(path):
+        raise FormatError(f"{path}: expected an npz of clips, got something else or a file cut short")
+    archive: NpzFile = np.load(path)
+    return archive
+
+
 def load_clips(folder: Path) -> dict[str, Joints]:
     """The clips that `kinetoken demo prepare` wrote into `folder`."""
     path = folder / "clips.npz"
     if not path.is_file():
         raise InputError(f"expected {path}, found nothing: run `kinetoken demo prepare` first")
-    with np.load(path) as archive:
+    with opened(path) as archive:
         return {name: archive[name] for name in archive.files}
 
 

@@ -60,13 +60,11 @@ class Windows:
     def __init__(self, rows: NDArray[np.float32], starts: NDArray[np.int64], frames: int, seed: int) -> None:
         self.rows, self.frames = rows, frames
         lengths = np.diff(starts)
-        long = lengths >= frames
-        # Short clips take part too: padded by nothing, they are simply drawn as what they are, repeated to the window.
+        # Short clips take part too, repeated until they fill a window.
         self.spans = [(int(a), int(n)) for a, n in zip(starts[:-1], lengths, strict=True) if n >= 24]
         weights = np.array([n for _, n in self.spans], dtype=np.float64)
         self.weights = np.maximum(weights, frames) / np.maximum(weights, frames).sum()
         self.random = np.random.default_rng(seed)
-        assert long.any()
 
     def draw(self, batch: int, swap_arms: float = 0.25) -> Tensor:
         """One batch (B, frames, 263), denormalised."""

@@ -12,7 +12,7 @@ from kinetoken.writers.atomic import atomic_path
 
 from ..progress import progress
 from .bvh import read_bvh
-from .clips import HELD_OUT, Joints, clip_id, sift, take
+from .clips import HELD_OUT, Joints, clip_id, opened, sift, take
 from .retarget import retarget, source_fps
 
 
@@ -52,7 +52,7 @@ def prepare(source: Path, work: Path, extra: Path | None = None) -> None:
 
 
 def _extra_clips(path: Path, known: set[str]) -> dict[str, Joints]:
-    with np.load(path) as archive:
+    with opened(path) as archive:
         # pb_ (pybullet) clips do not state where they were captured: they stay out of what is shipped.
         names = [n for n in archive.files if n not in known and not n.startswith(("pb_", "cmu_"))]
         return {name: archive[name].astype(np.float32) for name in names}
