@@ -15,7 +15,6 @@ import numpy as np
 
 from kinetoken.errors import FormatError, InputError, OutputError
 from kinetoken.manifest import (
-    MANIFEST_NAME,
     ChatInfo,
     ChatTemplate,
     CodecInfo,
@@ -28,6 +27,7 @@ from kinetoken.manifest import (
     Provenance,
     TokenizerInfo,
 )
+from kinetoken.manifestrules import MANIFEST_NAME
 
 from .checkpoint import Checkpoint
 from .codec_onnx import export_decoder, largest_error, measure
@@ -101,7 +101,11 @@ def _build(request: Request, folder: Path) -> Manifest:
         codec=codec,
         defaults=Defaults(),
         licence=request.licence,
-        provenance=Provenance(request.checkpoint.name, FileInfo.of(_weights(request.checkpoint)).sha256, _tools()),
+        provenance=Provenance(
+            request.checkpoint.name,
+            sha256={path.name: FileInfo.of(path).sha256 for path in checkpoint.files},
+            tools=_tools(),
+        ),
         files={name: FileInfo.of(folder / name) for name in names},
     )
     text = json.dumps(manifest.to_dict(), indent=2) + "\n"
@@ -144,11 +148,6 @@ def _ends(vocabulary: Vocabulary, checkpoint: Path) -> tuple[int, ...]:
             f"{checkpoint}: expected {END_TOKENS[0]} in the tokenizer, found none: it is no chat model of this family"
         )
     return ends
-
-
-def _weights(checkpoint: Path) -> Path:
-    index = checkpoint / "model.safetensors.index.json"
-    return index if index.is_file() else checkpoint / "model.safetensors"
 
 
 def _tools() -> dict[str, str]:

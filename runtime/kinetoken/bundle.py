@@ -91,8 +91,6 @@ def _open_language(folder: Path, manifest: Manifest, threads: int | None) -> tup
     from .backends.tokenizer import HfTokenizer
 
     info = manifest.language_model
-    if info.backend != "onnx":
-        raise BundleError(f'expected backend "onnx", got {info.backend!r}; a newer kinetoken may run it')
     from .backends.onnx import OnnxLanguageModel, warn_if_doubled
 
     warn_if_doubled()

@@ -7,14 +7,13 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 
 from .errors import BundleError
+from .manifestrules import MANIFEST_NAME, check
 from .plain import from_plain, to_plain
 
-MANIFEST_NAME: Final = "bundle.json"
 FORMAT: Final = "kinetoken-bundle"
 FORMAT_VERSION: Final = 1
 IdRange = tuple[int, int]
@@ -39,11 +38,20 @@ class FileInfo:
 
 
 @dataclass(frozen=True)
+class HeadInfo:
+    """A head that is a file of its own."""
+
+    file: str
+    """ONNX graph: hidden state (1, 1, H) to the logits of these ids."""
+    ids: IdRange
+
+
+@dataclass(frozen=True)
 class LanguageModelInfo:
     """The language model and the shapes of its cache."""
 
     backend: str
-    """Engine that runs it: "onnx"."""
+    """Engine that runs it: "onnx" or "llamacpp"."""
     file: str
     """Model file in the bundle."""
     architecture: str
@@ -60,6 +68,12 @@ class LanguageModelInfo:
     """Tokens that fit the cache: prompt and answer together."""
     quantization: str
     """How the weights are stored, for people: "int8"."""
+    graph: str = "fused"
+    """Of an ONNX model: "fused" has a cache in place, "portable" is plain ONNX with a cache that grows."""
+    heads: tuple[HeadInfo, ...] = ()
+    """Heads split off the model, whose output is then the hidden state; together they cover every id. Empty: logits."""
+    mmproj: str | None = None
+    """Vision tower of a GGUF model."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +120,15 @@ class MotionInfo:
 
 
 @dataclass(frozen=True)
+class LookaheadError:
+    """Distance of the joints from those of the exact lookahead, millimetres."""
+
+    lookahead: int
+    mean_mm: float
+    largest_mm: float
+
+
+@dataclass(frozen=True)
 class CodecInfo:
     """The decoder from codes to features."""
 
@@ -128,7 +151,11 @@ class CodecInfo:
     past: int
     """Latent frames before t that its output depends on."""
     lookahead: int
-    """Latent frames after t that its output depends on: held back while streaming."""
+    """Latent frames after t that are waited for while streaming."""
+    exact_lookahead: int | None = None
+    """Latent frames after t that its output depends on; None: `lookahead`. What is not waited for counts as zero."""
+    lookahead_errors: tuple[LookaheadError, ...] = ()
+    """What waiting for less costs."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +189,13 @@ class Provenance:
     """Where the bundle comes from."""
 
     source: str
+    """Name of the checkpoint: its folder, or its id on the hub."""
     revision: str = ""
+    """Commit of the hub, where it is known."""
+    codec: str = ""
+    """Name of the codec's folder."""
+    sha256: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Source file to its digest."""
     tools: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Program to version."""
 
@@ -190,9 +223,7 @@ class Manifest:
         """The inverse of `to_dict`; BundleError where a key is unknown, missing, or its value makes no sense."""
         _check_format(data)
         manifest: Manifest = from_plain(cls, data, MANIFEST_NAME)
-        _check_ids(manifest)
-        _check_numbers(manifest)
-        _check_files(manifest)
+        check(manifest)
         return manifest
 
     def to_dict(self) -> dict[str, Any]:
@@ -249,51 +280,3 @@ def _check_format(data: Mapping[str, Any]) -> None:
         got = data.get("format_version")
         message = f"{MANIFEST_NAME}: expected format_version {FORMAT_VERSION}, got {got!r}"
         raise BundleError(f"{message}; export the bundle again, or install the kinetoken that it was written for")
-
-
-def _check_ids(manifest: Manifest) -> None:
-    """Every token id has one meaning and a row of the output."""
-    motion, words = manifest.motion, manifest.tokenizer
-    single = [motion.move_start, motion.move_end, *words.end_of_turn]
-    ranges = sorted([*motion.levels, *words.text_ids, *((i, i + 1) for i in single)])
-    for first, stop in ranges:
-        if not 0 <= first < stop <= manifest.language_model.vocab_size:
-            size = manifest.language_model.vocab_size
-            raise BundleError(f"{MANIFEST_NAME}: ids [{first}, {stop}) are not within 0..{size}; export it again")
-    for (a, a_stop), (b, b_stop) in pairwise(ranges):
-        if b < a_stop:
-            raise BundleError(f"{MANIFEST_NAME}: ids [{a}, {a_stop}) and [{b}, {b_stop}) overlap; export it again")
-    sizes = {stop - first for first, stop in motion.levels}
-    if len(sizes) != 1:
-        raise BundleError(f"{MANIFEST_NAME}: expected levels of one size, got {sorted(sizes)}; export it again")
-    if not words.text_ids or not words.end_of_turn:
-        raise BundleError(f"{MANIFEST_NAME}: text_ids and end_of_turn must not be empty; export it again")
-
-
-def _check_numbers(manifest: Manifest) -> None:
-    lm, codec, defaults = manifest.language_model, manifest.codec, manifest.defaults
-    positive = {
-        "language_model": (lm, ("layers", "kv_heads", "head_dim", "vocab_size", "context")),
-        "codec": (codec, ("fps", "stride", "features", "latent_dim")),
-        "defaults": (defaults, ("max_seconds", "min_frames")),
-    }
-    for where, (info, names) in positive.items():
-        for name in names:
-            if not getattr(info, name) > 0:
-                got = getattr(info, name)
-                raise BundleError(f"{MANIFEST_NAME}: {where}.{name} must be above 0, got {got}; export it again")
-    if min(codec.past, codec.lookahead, defaults.max_thought, defaults.temperature) < 0:
-        raise BundleError(f"{MANIFEST_NAME}: past, lookahead, max_thought, temperature must be 0 or more")
-
-
-def _check_files(manifest: Manifest) -> None:
-    for name in manifest.files:
-        path = PurePosixPath(name)
-        # A backslash or a colon would be a separator or a drive on another system.
-        if path.is_absolute() or ".." in path.parts or not path.parts or set("\\:\0") & set(name):
-            raise BundleError(f"{MANIFEST_NAME}: path {name!r} leaves the bundle's folder; do not trust this bundle")
-    codec = manifest.codec
-    used = (manifest.language_model.file, manifest.tokenizer.file)
-    for name in (*used, codec.decoder, codec.codebooks, codec.mean, codec.std):
-        if name not in manifest.files:
-            raise BundleError(f"{MANIFEST_NAME}: {name!r} is used but not listed under files; export it again")

@@ -40,7 +40,7 @@ def test_tensors_come_from_their_shards_in_float32(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="tensor c"):
         checkpoint.tensor("c")
     (tmp_path / "two.safetensors").unlink()
-    with pytest.raises(FormatError, match=r"two\.safetensors"):
+    with pytest.raises(InputError, match=r"two\.safetensors"):
         checkpoint.tensor("b")
 
 
