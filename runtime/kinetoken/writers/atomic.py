@@ -26,7 +26,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             part.chmod(mode)  # some libraries put a file of their own in its place, readable by nobody else
             _flush(part)
             os.replace(part, target)
-        _flush_folder(target.parent)
+        flush_folder(target.parent)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -68,8 +68,8 @@ def _flush(path: Path) -> None:
         os.fsync(stream.fileno())
 
 
-def _flush_folder(folder: Path) -> None:
-    """Best effort: not every system lets a folder be opened."""
+def flush_folder(folder: Path) -> None:
+    """Names in a folder reach the disk. Best effort: not every system lets a folder be opened."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
