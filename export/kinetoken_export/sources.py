@@ -87,9 +87,10 @@ def licence(folder: Path) -> str:
             )
         }
         if named:
-            return named.get("license_name") or named["license"]
+            return str(named.get("license_name") or named["license"])
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        return str(config.get("license") or "unknown")
+        said = config.get("license")
+        return said if isinstance(said, str) else "unknown"
     except (OSError, ValueError, AttributeError):
         return "unknown"

@@ -6,10 +6,11 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kinetoken.commands.arguments import add_bundle, add_generation, generate_options
+from kinetoken.commands.arguments import add_bundle, add_generation, generate_options, load_options
 from kinetoken.errors import InputError, KinetokenError, MissingPackageError
 from kinetoken.motion.clip import Clip
 from kinetoken.options import GenerateOptions, check_prompt
@@ -123,7 +124,7 @@ def _generate(args: argparse.Namespace, options: GenerateOptions) -> tuple[Clip,
     import kinetoken
     from kinetoken.commands.progress import ProgressLine
 
-    generation = kinetoken.load(args.bundle, threads=args.threads).stream(args.what, options)
+    generation = kinetoken.load(args.bundle, **asdict(load_options(args))).stream(args.what, options)
     with ProgressLine() as line:
         try:
             for _ in generation:
@@ -139,7 +140,7 @@ def _show(args: argparse.Namespace, options: GenerateOptions, clip: Clip | None,
     from .feed import Feed, Job
     from .stage import Stage
 
-    feed = Feed(Job(args.what, options, args.bundle, args.threads)) if clip is None else None
+    feed = Feed(Job(args.what, options, args.bundle, load_options(args))) if clip is None else None
     prompt = args.what if clip is None else clip.prompt or Path(args.what).name
     stage = Stage(prompt, feed=feed, clip=clip, expected=options.seconds or 0.0)
     code = 0

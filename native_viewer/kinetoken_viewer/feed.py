@@ -12,10 +12,11 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from typing import Final
 
+from kinetoken.engines import LoadOptions
 from kinetoken.errors import KinetokenError
 from kinetoken.motion.clip import Clip, MotionChunk, TextChunk
 from kinetoken.options import GenerateOptions
@@ -35,7 +36,7 @@ class Job:
     prompt: str
     options: GenerateOptions
     bundle: str | None = None
-    threads: int | None = None
+    loading: LoadOptions = field(default_factory=LoadOptions)
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def serve(job: Job, out: Connection) -> None:
 def _answer(job: Job, out: Connection) -> None:
     import kinetoken
 
-    generator = kinetoken.load(job.bundle, threads=job.threads)
+    generator = kinetoken.load(job.bundle, **asdict(job.loading))
     generation = generator.stream(job.prompt, job.options)
     out.send(Opened(generation.seed, float(generator.fps)))
     for chunk in generation:

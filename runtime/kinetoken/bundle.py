@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from .codec.codebooks import Codebooks
 from .codec.decoder import MotionDecoder
 from .codec.normalizer import Normalizer
-from .engines import LanguageModel, Tokenizer
-from .errors import BundleError
-from .manifest import Manifest
+from .engines import LanguageModel, LoadOptions, Tokenizer
+from .errors import BundleError, InputError
+from .manifest import LanguageModelInfo, Manifest
 from .motion.features import N_FEATURES
 from .vocabulary import Vocabulary
 
 BUNDLE_VARIABLE = "KINETOKEN_BUNDLE"
+DEFAULTS = LoadOptions()
 DEMO_BUNDLE = Path(__file__).parent / "demo_bundle"
 
 
@@ -53,24 +54,24 @@ def open_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def open_bundle(folder: Path, *, threads: int | None = None) -> Bundle:
+def open_bundle(folder: Path, options: LoadOptions = DEFAULTS) -> Bundle:
     """A checked bundle with its engines loaded. BundleError or EngineError says what is wrong with it."""
     manifest = open_manifest(folder)
     vocabulary = Vocabulary.of(manifest)
-    decoder = _open_decoder(folder, manifest, threads)
-    model, tokenizer = _open_language(folder, manifest, threads)
+    decoder = _open_decoder(folder, manifest, options)
+    model, tokenizer = _open_language(folder, manifest, options)
     return Bundle(folder, manifest, vocabulary, model, tokenizer, decoder)
 
 
-def open_codec(folder: Path, *, threads: int | None = None) -> tuple[Manifest, MotionDecoder]:
+def open_codec(folder: Path, options: LoadOptions = DEFAULTS) -> tuple[Manifest, MotionDecoder]:
     """The manifest and the decoder alone: only the files that it needs are checked."""
     manifest = Manifest.read(folder)
     codec = manifest.codec
     manifest.verify(folder, only=(codec.decoder, codec.codebooks, codec.mean, codec.std))
-    return manifest, _open_decoder(folder, manifest, threads)
+    return manifest, _open_decoder(folder, manifest, options)
 
 
-def _open_decoder(folder: Path, manifest: Manifest, threads: int | None) -> MotionDecoder:
+def _open_decoder(folder: Path, manifest: Manifest, options: LoadOptions) -> MotionDecoder:
     from .backends.onnx import OnnxSession
 
     codec = manifest.codec
@@ -83,19 +84,35 @@ def _open_decoder(folder: Path, manifest: Manifest, threads: int | None) -> Moti
     if codec.features != N_FEATURES or normalizer.mean.shape != (N_FEATURES,):
         got = (codec.features, *normalizer.mean.shape)
         raise BundleError(f"features: expected {N_FEATURES} (HumanML3D) in manifest and mean, got {got}")
-    session = OnnxSession(folder / codec.decoder, threads)
-    return MotionDecoder(session, codebooks, normalizer, codec.stride, codec.past, codec.lookahead)
+    lookahead = _lookahead(manifest, options.lookahead)
+    session = OnnxSession(folder / codec.decoder, options.threads)
+    return MotionDecoder(session, codebooks, normalizer, codec.stride, codec.past, lookahead)
 
 
-def _open_language(folder: Path, manifest: Manifest, threads: int | None) -> tuple[LanguageModel, Tokenizer]:
+def _lookahead(manifest: Manifest, asked: int | None) -> int:
+    codec = manifest.codec
+    most = codec.lookahead if codec.exact_lookahead is None else codec.exact_lookahead
+    if asked is not None and not 0 <= asked <= most:
+        raise InputError(f"lookahead: expected 0 to {most} latent frames, got {asked}; this codec sees no further")
+    return codec.lookahead if asked is None else asked
+
+
+def _open_language(folder: Path, manifest: Manifest, options: LoadOptions) -> tuple[LanguageModel, Tokenizer]:
     from .backends.tokenizer import HfTokenizer
 
-    info = manifest.language_model
+    model = _open_model(folder, manifest.language_model, options)
+    return model, HfTokenizer(folder / manifest.tokenizer.file)
+
+
+def _open_model(folder: Path, info: LanguageModelInfo, options: LoadOptions) -> LanguageModel:
+    if info.backend == "llamacpp":
+        from .backends.llamacpp import LlamaCppLanguageModel
+
+        return LlamaCppLanguageModel(folder / info.file, info, options.threads, options.gpu_layers)
     from .backends.onnx import OnnxLanguageModel, warn_if_doubled
 
     warn_if_doubled()
-    model = OnnxLanguageModel(folder / info.file, info, threads)
-    return model, HfTokenizer(folder / manifest.tokenizer.file)
+    return OnnxLanguageModel(folder / info.file, info, options.threads)
 
 
 def _array(path: Path) -> NDArray[np.float32]:

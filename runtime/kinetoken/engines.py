@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +11,18 @@ from numpy.typing import NDArray
 
 Allowed = tuple[range, ...]
 """Ids that may come next: ascending, disjoint ranges, never empty."""
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """How a bundle is loaded; None leaves the choice to the bundle or the engine."""
+
+    threads: int | None = None
+    """Of the engines; None: $KINETOKEN_THREADS, else the engine's choice."""
+    lookahead: int | None = None
+    """Latent frames that the decoder waits for; fewer bring the pose sooner, as the manifest's lookahead_errors say."""
+    gpu_layers: int | None = None
+    """Layers of a GGUF model on the graphics card; None: all that fit."""
 
 
 class LmRun(Protocol):

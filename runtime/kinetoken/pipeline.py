@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Unpack
 
 from .bundle import Bundle, bundle_folder, open_bundle
-from .engines import nth
+from .engines import LoadOptions, nth
 from .errors import BundleError, InputError
 from .manifest import Manifest
 from .markup import MOVE_END, MOVE_START, spell
@@ -205,9 +205,17 @@ def spell_token(vocabulary: Vocabulary, token: int) -> str:
     return spell(*place)
 
 
-def load(bundle: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> Generator:
+def load(
+    bundle: str | os.PathLike[str] | None = None,
+    *,
+    threads: int | None = None,
+    lookahead: int | None = None,
+    gpu_layers: int | None = None,
+) -> Generator:
     """Open a bundle: the folder given, else $KINETOKEN_BUNDLE, else the demo model in the package.
 
-    `threads` of the engine: as given, else $KINETOKEN_THREADS, else the engine's choice. BundleError, EngineError.
+    `threads` of the engine: as given, else $KINETOKEN_THREADS, else the engine's choice. `lookahead`: latent frames that the
+    decoder waits for, 0 to the codec's own; None takes the bundle's. `gpu_layers` of a GGUF model. BundleError, EngineError,
+    InputError.
     """
-    return Generator(open_bundle(bundle_folder(bundle), threads=threads))
+    return Generator(open_bundle(bundle_folder(bundle), LoadOptions(threads, lookahead, gpu_layers)))

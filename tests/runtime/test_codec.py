@@ -15,13 +15,14 @@ from kinetoken.bundle import open_codec
 from kinetoken.codec.codebooks import Codebooks
 from kinetoken.codec.decoder import MotionDecoder
 from kinetoken.codec.normalizer import Normalizer
-from kinetoken.errors import BundleError, EngineError, TokenError
+from kinetoken.engines import LoadOptions
+from kinetoken.errors import BundleError, EngineError, InputError, TokenError
 from kinetoken.motionrun import MotionRun, decode_clip
 
 
 @pytest.fixture(scope="module")
 def decoder(tiny: Path) -> MotionDecoder:
-    return open_codec(tiny, threads=1)[1]
+    return open_codec(tiny, LoadOptions(threads=1))[1]
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +119,10 @@ def test_broken_tables_and_graphs_are_refused(decoder: MotionDecoder) -> None:
     run = MotionDecoder(short, decoder.codebooks, decoder.normalizer, 4, 2, 0).start()
     with pytest.raises(EngineError, match="expected features"):
         run.push(np.zeros((1, 4), np.int64))
+
+
+def test_a_lookahead_beyond_the_codecs_own_is_refused(tiny: Path) -> None:
+    assert open_codec(tiny, LoadOptions(lookahead=0))[1].lookahead == 0
+    for wrong in (-1, 2):
+        with pytest.raises(InputError, match=f"expected 0 to 1 latent frames, got {wrong}"):
+            open_codec(tiny, LoadOptions(lookahead=wrong))

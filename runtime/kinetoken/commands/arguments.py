@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 from dataclasses import fields
 
+from ..engines import LoadOptions
 from ..options import GenerateOptions
 
 
 def add_bundle(parser: argparse.ArgumentParser) -> None:
-    """--bundle and --threads."""
+    """--bundle and how it is loaded; `load_options` reads the latter back."""
     parser.add_argument("--bundle", metavar="FOLDER", help="the model (default: $KINETOKEN_BUNDLE, else the demo)")
     parser.add_argument("--threads", type=int, metavar="N", help="threads of the engine (default: $KINETOKEN_THREADS)")
+    parser.add_argument("--lookahead", type=int, metavar="N", help="latent frames to wait for (default: the bundle's)")
+    parser.add_argument("--gpu-layers", type=int, metavar="N", help="layers of a GGUF model on the graphics card")
 
 
 def add_generation(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +31,11 @@ def add_generation(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--min-p", type=float, metavar="P", help="only tokens at least P times as likely as the best")
     group.add_argument("--max-thought", type=int, metavar="N", help="text tokens before the motion starts")
     group.add_argument("--max-tokens", type=int, metavar="N", help="tokens of the whole answer")
+
+
+def load_options(args: argparse.Namespace) -> LoadOptions:
+    """How the bundle is to be loaded."""
+    return LoadOptions(args.threads, args.lookahead, args.gpu_layers)
 
 
 def generate_options(args: argparse.Namespace) -> GenerateOptions:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import FormatError, InputError, TokenError
-from .arguments import add_bundle
+from .arguments import add_bundle, load_options
 
 if TYPE_CHECKING:
     from ..manifest import Manifest
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     writer_for(args.out)
     check_writable(args.out)
     text = read_text(args.file)
-    manifest, decoder = open_codec(bundle_folder(args.bundle), threads=args.threads)
+    manifest, decoder = open_codec(bundle_folder(args.bundle), load_options(args))
     reading = _read(text, manifest, args)
     clip = replace(decode_clip(decoder, reading.frames), text=text, fps=float(manifest.codec.fps))
     clip.save(args.out)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
 from ..options import check_prompt
-from .arguments import add_bundle, add_generation, generate_options
+from .arguments import add_bundle, add_generation, generate_options, load_options
 from .progress import ProgressLine, printable
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         _check_out(args.out)
     from ..pipeline import load
 
-    generation = load(args.bundle, threads=args.threads).stream(args.prompt, options)
+    generation = load(args.bundle, **asdict(load_options(args))).stream(args.prompt, options)
     try:
         interrupted = _watch(generation)
     except EngineError as error:
