@@ -52,6 +52,35 @@ def test_every_cutting_gives_the_features_of_one_pass(
     np.testing.assert_array_equal(features, decoder.decode(codes))  # and to the last bit among each other
 
 
+@given(cuts=st.sets(st.integers(0, 23)), lookahead=st.integers(0, 1))
+def test_a_smaller_lookahead_streams_as_it_decodes(
+    decoder: MotionDecoder, codes: np.ndarray, cuts: set[int], lookahead: int
+) -> None:
+    sooner = decoder.with_lookahead(lookahead)
+    run = sooner.start()
+    features = np.concatenate([*(run.push(piece) for piece in pieces(codes, cuts)), run.finish()])
+    np.testing.assert_array_equal(features, sooner.decode(codes))
+    assert len(sooner.start().push(codes[:3])) == (3 - lookahead) * 4
+
+
+def test_what_is_not_waited_for_is_taken_as_the_end_of_the_motion(decoder: MotionDecoder, codes: np.ndarray) -> None:
+    now = decoder.with_lookahead(0).decode(codes)
+    for frame in (0, 5, 22):
+        np.testing.assert_array_equal(now[4 * frame : 4 * frame + 4], decoder.decode(codes[: frame + 1])[4 * frame :])
+    assert np.abs(now[:-4] - decoder.decode(codes)[:-4]).max() > 1e-3
+
+
+def test_a_lookahead_can_be_chosen_and_taken_back(decoder: MotionDecoder, codes: np.ndarray) -> None:
+    back = decoder.with_lookahead(0).with_lookahead(1)
+    assert (back.lookahead, back.exact) == (1, 1)
+    np.testing.assert_array_equal(back.decode(codes), decoder.decode(codes))
+    for wrong in (-1, 2):
+        with pytest.raises(InputError, match="expected 0 to 1"):
+            decoder.with_lookahead(wrong)
+    with pytest.raises(BundleError, match="lookahead"):
+        MotionDecoder(decoder.session, decoder.codebooks, decoder.normalizer, 4, 2, 3, 1)
+
+
 def test_features_come_as_soon_as_the_lookahead_allows(decoder: MotionDecoder, codes: np.ndarray) -> None:
     run = decoder.start()
     assert [len(run.push(codes[i : i + 1])) for i in range(4)] == [0, 4, 4, 4]

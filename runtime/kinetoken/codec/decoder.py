@@ -2,17 +2,21 @@
 
 The features of latent frame t come from the latents [t - past, t + lookahead] and nothing else, one run of the graph
 per latent frame. So the result does not depend on how the codes were cut, and the cost of a frame stays flat.
+
+A lookahead below the exact one brings the pose sooner: the window ends early, as if the motion ended there. Every
+window has its own end then, and even at the exact lookahead frames that shared a run would come out of kernels of
+another width, equal in value but not to the last bit; so frames share no run, however many are pushed at once.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..engines import TensorSession
-from ..errors import EngineError
+from ..errors import BundleError, EngineError, InputError
 from .codebooks import Codebooks
 from .normalizer import Normalizer
 
@@ -30,7 +34,27 @@ class MotionDecoder:
     past: int
     """Latent frames before t that its output depends on."""
     lookahead: int
-    """Latent frames after t that its output depends on."""
+    """Latent frames after t that are waited for."""
+    exact_lookahead: int | None = None
+    """Latent frames after t that its output depends on; None: `lookahead`."""
+
+    def __post_init__(self) -> None:
+        if self.stride < 1 or self.past < 0 or not 0 <= self.lookahead <= self.exact:
+            raise BundleError(
+                f"decoder: expected stride 1 or more, past 0 or more and lookahead 0..{self.exact}, "
+                f"got {self.stride}, {self.past}, {self.lookahead}; export the bundle again"
+            )
+
+    @property
+    def exact(self) -> int:
+        """The lookahead that gives the same features as the whole motion in one pass."""
+        return self.lookahead if self.exact_lookahead is None else self.exact_lookahead
+
+    def with_lookahead(self, frames: int) -> MotionDecoder:
+        """The same decoder, waiting for so many latent frames; InputError beyond 0..exact."""
+        if not 0 <= frames <= self.exact:
+            raise InputError(f"lookahead: expected 0 to {self.exact} latent frames, got {frames}; more changes nothing")
+        return replace(self, lookahead=frames, exact_lookahead=self.exact)
 
     def start(self) -> DecoderRun:
         """A new motion."""
