@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +101,7 @@ class PrunedSource:
 
 
 def prune(
-    source: TensorSource, tokenizer: Path, corpus: Path | Literal["english"], out_tokenizer: Path, always: Sequence[str] = ALWAYS
+    source: TensorSource, tokenizer: Path, corpus: Path | str, out_tokenizer: Path, always: Sequence[str] = ALWAYS
 ) -> PrunedSource:  # fmt: skip
     """Write the smaller tokenizer.json to `out_tokenizer` and return the checkpoint that belongs to it.
 
@@ -121,7 +121,7 @@ def prune(
     return PrunedSource(source, kept)
 
 
-def _kept(bpe: Bpe, corpus: Path | Literal["english"], always: Sequence[str]) -> NDArray[np.int64]:
+def _kept(bpe: Bpe, corpus: Path | str, always: Sequence[str]) -> NDArray[np.int64]:
     """Old ids that stay, ascending."""
     tokens = english_tokens(bpe) if corpus == "english" else corpus_tokens(bpe, Path(corpus))
     tokens |= {step for text in always for word in bpe.words(text) for step in bpe.way(word)}

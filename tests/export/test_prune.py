@@ -37,7 +37,7 @@ class Case:
         (folder / "small").mkdir()
         path = folder / "small" / "tokenizer.json"
         given: Path | str = "english" if corpus == "english" else folder / "corpus.txt"
-        self.pruned: PrunedSource = prune(self.source, self.checkpoint / "tokenizer.json", given, path)  # type: ignore[arg-type]
+        self.pruned: PrunedSource = prune(self.source, self.checkpoint / "tokenizer.json", given, path)
         self.before, self.after = HfTokenizer(self.checkpoint / "tokenizer.json"), HfTokenizer(path)
         self.small = folder / "small"
         self.kept: list[int] = self.pruned.kept.tolist()
