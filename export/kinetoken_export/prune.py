@@ -101,15 +101,17 @@ class PrunedSource:
 
 
 def prune(
-    source: TensorSource, tokenizer: Path, corpus: Path | str, out_tokenizer: Path, always: Sequence[str] = ALWAYS
+    source: TensorSource, tokenizer: Path, corpus: Path | str, out_tokenizer: Path, always: Sequence[str] = ()
 ) -> PrunedSource:  # fmt: skip
     """Write the smaller tokenizer.json to `out_tokenizer` and return the checkpoint that belongs to it.
 
-    `always` are texts that must be cut into the same tokens as before, whatever the corpus. FormatError where the tokenizer is
+    `corpus` is a text file, or "english" for the tokens that English can be spelled with. Besides Qwen's own template, `always`
+    names texts that must be cut into the same tokens as before, whatever the corpus. FormatError where the tokenizer is
     no byte-level BPE or does not fit the checkpoint, InputError where the corpus is no text.
     """
     bpe = Bpe(tokenizer)
-    kept = _kept(bpe, corpus, always)
+    fixed = (*ALWAYS, *([always] if isinstance(always, str) else always))
+    kept = _kept(bpe, corpus, fixed)
     if kept[-1] >= source.shape.vocab_size:
         raise FormatError(
             f"{tokenizer}: expected ids below {source.shape.vocab_size}, the rows of the embedding, got {kept[-1]}: "
@@ -117,7 +119,7 @@ def prune(
         )
     numbers = {int(old): new for new, old in enumerate(kept)}
     write_pruned(bpe, numbers, out_tokenizer)
-    _check(bpe, Bpe(out_tokenizer), numbers, always)
+    _check(bpe, Bpe(out_tokenizer), numbers, fixed)
     return PrunedSource(source, kept)
 
 
