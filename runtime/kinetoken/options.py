@@ -10,14 +10,18 @@ from numbers import Integral, Real
 from typing import Any, TypedDict
 
 from .errors import InputError
-from .manifest import Defaults, Manifest
-from .sampling.grammar import MARKERS, MoveGrammar
+from .lengths import check_pairs
+from .manifest import Manifest
+from .rules import THOUGHTS, rules
+from .sampling.grammar import MoveGrammar
 from .sampling.sampler import Sampler
 from .vocabulary import Vocabulary
 
 MAX_SEED = 2**63 - 1
 MAX_TEMPERATURE = 100.0
-_NEARLY = 1e-6
+FRAMES = ("whole", "prefix")
+_SECONDS = tuple(f"{end}{what}seconds" for end in ("", "min_", "max_") for what in ("", "block_"))
+_CODE_FRAMES = tuple(name.replace("seconds", "code_frames") for name in _SECONDS)
 
 
 class Asked(TypedDict, total=False):
@@ -26,14 +30,29 @@ class Asked(TypedDict, total=False):
     seconds: float | None
     min_seconds: float | None
     max_seconds: float | None
+    code_frames: int | None
+    min_code_frames: int | None
+    max_code_frames: int | None
+    block_seconds: float | None
+    min_block_seconds: float | None
+    max_block_seconds: float | None
+    block_code_frames: int | None
+    min_block_code_frames: int | None
+    max_block_code_frames: int | None
+    min_blocks: int | None
+    max_blocks: int | None
     seed: int | None
     temperature: float | None
     top_k: int | None
     top_p: float | None
     min_p: float | None
     levels: int | None
+    frames: str | None
     max_tokens: int | None
     max_thought: int | None
+    max_pause: int | None
+    thought: str | None
+    text_only: bool | None
 
 
 def check_prompt(prompt: str) -> None:
@@ -47,9 +66,23 @@ class GenerateOptions:
     """None takes the bundle's default."""
 
     seconds: float | None = None
-    """Exact length, rounded to whole latent frames."""
+    """Exact length of the motion, rounded to whole code frames."""
     min_seconds: float | None = None
     max_seconds: float | None = None
+    code_frames: int | None = None
+    """The same lengths in code frames, the grain in which motion comes."""
+    min_code_frames: int | None = None
+    max_code_frames: int | None = None
+    block_seconds: float | None = None
+    """Exact length of every block of motion; words may stand between blocks."""
+    min_block_seconds: float | None = None
+    max_block_seconds: float | None = None
+    block_code_frames: int | None = None
+    min_block_code_frames: int | None = None
+    max_block_code_frames: int | None = None
+    min_blocks: int | None = None
+    """Number of blocks."""
+    max_blocks: int | None = None
     seed: int | None = None
     """Same seed, same clip; None draws one and reports it."""
     temperature: float | None = None
@@ -61,24 +94,36 @@ class GenerateOptions:
     min_p: float | None = None
     """Only tokens at least p times as probable as the best."""
     levels: int | None = None
-    """Codes per frame: fewer are faster and coarser."""
+    """Codes per frame at most: fewer are faster and coarser."""
+    frames: str | None = None
+    """"whole" (default): every frame has all its levels; "prefix": the model may stop after any, the others add nothing."""
     max_tokens: int | None = None
     """Tokens of the whole answer, thought included."""
     max_thought: int | None = None
-    """Text tokens before a block must open."""
+    """Text tokens before the first block, after which it opens."""
+    max_pause: int | None = None
+    """Text tokens after a block, after which the next opens or the answer ends; None: as max_thought."""
+    thought: str | None = None
+    """"full" (default), "brief" or "none": how much may be said, where max_thought and max_pause do not say it."""
+    text_only: bool | None = None
+    """Whether an answer may have no motion at all."""
 
     def __post_init__(self) -> None:
-        whole = f"a whole number from 0 to {MAX_SEED}"
-        for name in ("seconds", "min_seconds", "max_seconds"):
+        for name in _SECONDS:
             self._check(name, Real, "a number of seconds above 0", lambda v: v > 0)
         self._check("temperature", Real, "0 (greedy) to 100; 0.5 is usual", lambda v: 0 <= v <= MAX_TEMPERATURE)
-        self._check("top_p", Real, "a number above 0, at most 1", lambda v: 0 < v <= 1)
-        self._check("min_p", Real, "a number above 0, at most 1", lambda v: 0 < v <= 1)
-        for name in ("top_k", "levels", "max_tokens"):
+        for name in ("top_p", "min_p"):
+            self._check(name, Real, "a number above 0, at most 1", lambda v: 0 < v <= 1)
+        for name in ("top_k", "levels", "max_tokens", "min_blocks", "max_blocks", *_CODE_FRAMES):
             self._check(name, Integral, "a whole number of 1 or more", lambda v: v >= 1)
-        self._check("max_thought", Integral, "a whole number of 0 or more", lambda v: v >= 0)
-        self._check("seed", Integral, whole, lambda v: 0 <= v <= MAX_SEED)
-        self._check_lengths()
+        for name in ("max_thought", "max_pause"):
+            self._check(name, Integral, "a whole number of 0 or more", lambda v: v >= 0)
+        self._check("seed", Integral, f"a whole number from 0 to {MAX_SEED}", lambda v: 0 <= v <= MAX_SEED)
+        for name, known in (("frames", FRAMES), ("thought", tuple(THOUGHTS))):
+            if getattr(self, name) not in (None, *known):
+                raise InputError(f"{name}: expected {' or '.join(known)}, got {getattr(self, name)!r}")
+        check_pairs(self, "")
+        check_pairs(self, "block_")
 
     def _check(self, name: str, kind: type, expected: str, good: Callable[[Any], bool]) -> None:
         """InputError unless the option is None or a finite number of that kind that `good` accepts."""
@@ -86,13 +131,6 @@ class GenerateOptions:
         number = isinstance(value, kind) and not isinstance(value, bool) and value == value
         if value is not None and not (number and abs(value) != math.inf and good(value)):
             raise InputError(f"{name}: expected {expected}, got {value!r}")
-
-    def _check_lengths(self) -> None:
-        if self.seconds is not None and not (self.min_seconds is None and self.max_seconds is None):
-            raise InputError("seconds is exact: give it alone, or min_seconds and max_seconds without it")
-        low, high = self.min_seconds, self.max_seconds
-        if low is not None and high is not None and low > high:
-            raise InputError(f"min_seconds {low:g} is above max_seconds {high:g}; swap them or give one alone")
 
     def sampler(self, manifest: Manifest) -> Sampler:
         """How to choose among the allowed tokens."""
@@ -109,55 +147,5 @@ class GenerateOptions:
         return secrets.randbelow(2**31) if self.seed is None else int(self.seed)
 
     def grammar(self, manifest: Manifest, vocabulary: Vocabulary, prompt_tokens: int) -> MoveGrammar:
-        """The rules of the answer; InputError where the lengths asked for do not fit the model's context."""
-        levels = self._levels(vocabulary)
-        budget = manifest.language_model.context - prompt_tokens
-        if self.max_tokens is not None:
-            budget = min(budget, int(self.max_tokens))
-        fits = (budget - MARKERS) // levels
-        if fits < 1:
-            raise InputError(self._too_small(budget, prompt_tokens, levels))
-        low, high = self._frames(manifest.defaults, manifest.codec.stride / manifest.codec.fps, fits)
-        thought = manifest.defaults.max_thought if self.max_thought is None else int(self.max_thought)
-        return MoveGrammar(vocabulary, levels, low, high, thought, budget, manifest.defaults.min_frames)
-
-    def _levels(self, vocabulary: Vocabulary) -> int:
-        most = len(vocabulary.levels)
-        if self.levels is not None and self.levels > most:
-            raise InputError(f"levels: expected 1 to {most}, got {self.levels}; this model has {most}")
-        return most if self.levels is None else int(self.levels)
-
-    def _frames(self, defaults: Defaults, step: float, fits: int) -> tuple[int, int]:
-        """Fewest and most code frames; `step` is the seconds of one, `fits` how many the context holds."""
-        exact = self._asked_frames("seconds", step, fits, lambda frames: math.floor(frames + 0.5))
-        if exact is not None:
-            return exact, exact
-        # Nearly whole counts as whole: 0.6 / 0.2 is a little less than 3.
-        low = self._asked_frames("min_seconds", step, fits, lambda frames: math.ceil(frames - _NEARLY))
-        high = self._asked_frames("max_seconds", step, fits, lambda frames: math.floor(frames + _NEARLY))
-        if low is not None and high is not None and low > high:
-            asked = f"{self.min_seconds:g} and {self.max_seconds:g}"
-            raise InputError(f"motion comes in steps of {step:g} s and none lies between {asked}; widen the range")
-        if high is None:
-            high = min(max(1, math.floor(defaults.max_seconds / step + _NEARLY)), fits)
-            high = max(high, low or 0)
-        return 1 if low is None else low, high
-
-    def _asked_frames(self, name: str, step: float, fits: int, whole: Callable[[float], int]) -> int | None:
-        """A length that was asked for as a whole number of code frames; None where it was not asked."""
-        seconds = getattr(self, name)
-        if seconds is None:
-            return None
-        if seconds / step > fits + 1 or whole(seconds / step) > fits:
-            raise InputError(f"{name} {seconds:g} does not fit the model's context; ask for at most {fits * step:g}")
-        if whole(seconds / step) < 1:
-            raise InputError(f"{name} {seconds:g} is less than one step of motion; ask for at least {step:g}")
-        return whole(seconds / step)
-
-    def _too_small(self, budget: int, prompt_tokens: int, levels: int) -> str:
-        need = MARKERS + levels
-        if self.max_tokens is not None and self.max_tokens < need:
-            return f"max_tokens {self.max_tokens} is too few for one frame of motion; give at least {need}"
-        return (
-            f"the prompt takes {prompt_tokens} tokens and leaves {max(budget, 0)} of the context; write a shorter one"
-        )
+        """The rules of the answer; InputError where what is asked contradicts itself or does not fit the model's context."""
+        return rules(self, manifest, vocabulary, prompt_tokens)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import product
+from math import inf
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kinetoken.engines import nth, take, width
@@ -17,14 +21,28 @@ WORDS = Vocabulary(text=(TEXT,), move_start=START, move_end=END, levels=LEVELS, 
 
 
 @st.composite
-def grammars(draw: st.DrawFn) -> MoveGrammar:
-    levels = draw(st.integers(1, 4))
-    low = draw(st.integers(1, 5))
-    high = draw(st.integers(low, low + 4))
-    spare = draw(st.integers(0, 30))
-    return MoveGrammar(
-        WORDS, levels, low, high, draw(st.integers(0, 6)), 2 + low * levels + spare, draw(st.integers(1, 4))
+def grammars(draw: st.DrawFn, frames: int = 5, spare: int = 30) -> MoveGrammar:
+    """Any grammar that can be fulfilled, with a budget from just enough to plenty."""
+    low = draw(st.integers(0, frames))
+    block = draw(st.integers(1, 3))
+    blocks = draw(st.integers(0, 2))
+    grammar = MoveGrammar(
+        WORDS,
+        levels=draw(st.integers(1, 4)),
+        min_frames=low,
+        max_frames=draw(st.integers(max(1, low), max(1, low) + 4)),
+        max_thought=draw(st.integers(0, 6)),
+        max_tokens=10**6,
+        min_block=block,
+        max_block=draw(st.none() | st.integers(block, 4)),
+        min_blocks=blocks,
+        max_blocks=draw(st.none() | st.integers(max(1, blocks), 3)),
+        max_pause=draw(st.none() | st.integers(0, 3)),
+        prefix=draw(st.booleans()),
     )
+    owed = grammar.tokens_owed(0, 0)
+    assume(owed < inf)
+    return replace(grammar, max_tokens=max(1, int(owed)) + draw(st.integers(0, spare)))
 
 
 def walk(grammar: MoveGrammar, choices: st.DataObject) -> tuple[list[int], list[tuple[int, ...]]]:
@@ -45,30 +63,38 @@ def test_every_walk_is_a_decodable_answer(grammar: MoveGrammar, choices: st.Data
     tokens, frames = walk(grammar, choices)
     assert len(tokens) <= grammar.max_tokens
     assert grammar.min_frames <= len(frames) <= grammar.max_frames
-    assert frames == parsed(tokens, grammar.levels)
-    assert longest_thought(tokens) <= grammar.max_thought
+    blocks = parsed(tokens, grammar)
+    assert frames == [frame for block in blocks for frame in block]
+    assert grammar.min_blocks <= len(blocks) <= grammar.most_blocks
+    assert all(grammar.min_block <= len(block) <= grammar.longest_block for block in blocks)
+    assert longest_thought(tokens) <= max(grammar.max_thought, grammar.max_pause or 0)
 
 
-def parsed(tokens: list[int], levels: int) -> list[tuple[int, ...]]:
-    """An independent reading: whole frames in closed, non-empty blocks, text elsewhere, nothing after the end."""
-    frames: list[tuple[int, ...]] = []
+def parsed(tokens: list[int], grammar: MoveGrammar) -> list[list[tuple[int, ...]]]:
+    """An independent reading: frames in closed, non-empty blocks, text elsewhere, nothing after the end."""
+    blocks: list[list[tuple[int, ...]]] = []
     at = 0
     while at < len(tokens):
         if tokens[at] == START:
             end = tokens.index(END, at)
-            block = tokens[at + 1 : end]
+            block: list[list[int]] = []
+            for token in tokens[at + 1 : end]:
+                level, code = WORDS.code(token) or (-1, -1)
+                if level == 0:
+                    block.append([])
+                assert level == len(block[-1]), "levels in order"
+                block[-1].append(code)
+            lengths = {len(frame) for frame in block}
             assert block, "an empty block"
-            assert len(block) % levels == 0, "an open frame"
-            for first in range(0, len(block), levels):
-                codes = [LEVELS[k].index(token) for k, token in enumerate(block[first : first + levels])]
-                frames.append((*codes, *(-1,) * (4 - levels)))
+            assert max(lengths) <= grammar.levels if grammar.prefix else lengths == {grammar.levels}
+            blocks.append([(*frame, *(-1,) * (4 - len(frame))) for frame in block])
             at = end
         elif tokens[at] == TURN:
             assert at == len(tokens) - 1, "tokens after the end"
         else:
             assert tokens[at] in TEXT
         at += 1
-    return frames
+    return blocks
 
 
 def longest_thought(tokens: list[int]) -> int:
@@ -79,13 +105,65 @@ def longest_thought(tokens: list[int]) -> int:
     return longest
 
 
-@given(grammars())
-def test_every_reachable_state_leads_to_the_end(grammar: MoveGrammar) -> None:
-    """Allowed is never empty and the budget always suffices: the shortest ending is looked for greedily."""
-    cursor = grammar.start()
-    while not cursor.done:
-        cursor.accept(cursor.allowed[-1][-1])
-    assert cursor.tokens <= grammar.max_tokens
+@settings(max_examples=60, deadline=None)
+@given(grammars(frames=3, spare=4))
+def test_the_allowed_answers_are_exactly_those_that_were_asked_for(grammar: MoveGrammar) -> None:
+    """Every answer of a small grammar, token class by token class, beside a list made from the definition alone."""
+    assume(grammar.max_tokens <= 11)
+    assert all_answers(grammar) == answers_by_definition(grammar)
+
+
+def all_answers(grammar: MoveGrammar) -> set[str]:
+    """Every path through the cursor; fails where a state allows nothing or something that leads nowhere."""
+    found: set[str] = set()
+    waiting: list[tuple[int, ...]] = [()]
+    while waiting:
+        path = waiting.pop()
+        cursor = replay(grammar, list(path))
+        if cursor.done:
+            found.add("".join(letter(token) for token in path))
+            continue
+        classes = {letter(token): token for ids in cursor.allowed for token in ids}
+        assert classes, f"nothing is allowed after {path}"
+        waiting += [(*path, token) for token in classes.values()]
+    return found
+
+
+def letter(token: int) -> str:
+    place = WORDS.code(token)
+    return str(place[0]) if place else {START: "(", END: ")", TURN: "E"}.get(token, "t")
+
+
+def answers_by_definition(g: MoveGrammar) -> set[str]:
+    """Blocks and words put together in every way, kept where lengths, counts and the budget hold."""
+    shapes = range(1, g.levels + 1) if g.prefix else [g.levels]
+    frames = ["".join(map(str, range(shape))) for shape in shapes]
+    longest = min(g.longest_block, g.max_tokens)
+    blocks = {n: ["(" + "".join(p) + ")" for p in product(frames, repeat=n)] for n in range(g.min_block, longest + 1)}
+    pause = g.max_thought if g.max_pause is None else g.max_pause
+    out: set[str] = set()
+
+    def grow(text: str, total: int, count: int) -> None:
+        """`text` ends behind a block, or is empty."""
+        over = count > 0 and (total == g.max_frames or count == g.most_blocks)
+        fulfilled = total >= g.min_frames and count >= g.min_blocks
+        if len(text) > g.max_tokens or over:
+            if over and fulfilled and len(text) <= g.max_tokens:
+                out.add(text)
+            return
+        for words in range((pause if count else g.max_thought) + 1):
+            said = text + "t" * words
+            if fulfilled and len(said) < g.max_tokens:
+                out.add(said + "E")
+            if fulfilled and said and len(said) == g.max_tokens:
+                out.add(said)
+            for n, choices in blocks.items():
+                if total + n <= g.max_frames:
+                    for block in choices if len(said) < g.max_tokens else ():
+                        grow(said + block, total + n, count + 1)
+
+    grow("", 0, 0)
+    return out
 
 
 def test_states_are_enumerated_one_by_one() -> None:

@@ -2,22 +2,25 @@
 
     text ──<move>──> block: frame frame ... ──</move>──> text ... or the end
 
-A frame is one code of each level, coarsest first. Whatever the logits: frames are whole, blocks are closed before the
-token budget ends, and the motion is `min_frames` to `max_frames` long over all blocks of the answer. A block may close
-before that length is reached, since a model may think between short blocks; what is still owed then follows in another.
+A frame is one code of each level, coarsest first; in prefix mode it may stop after any level. A block is one or more frames,
+an answer one or more blocks with words before, between and after. One rule decides everything: **a token is allowed if and
+only if what is asked can still be fulfilled behind it within the budget**. `MoveGrammar.tokens_owed` counts what is still
+needed at the least, in closed form, so the rule costs no search. docs/guarantee.md has the argument.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from math import inf
+from typing import Final
 
 from ..engines import Allowed
 from ..vocabulary import Vocabulary, ascending
 
 Frame = tuple[int, ...]
 """Q codes, -1 for levels that were not generated."""
-MARKERS = 2  # <move> and </move>
+MARKERS: Final = 2  # <move> and </move>
 
 
 class State(Enum):
@@ -36,28 +39,66 @@ class MoveGrammar:
     levels: int
     """Codes per frame, 1..Q."""
     min_frames: int
-    """Code frames before the answer may end, at least 1."""
+    """Code frames of the whole answer at least; 0 allows an answer in words alone."""
     max_frames: int
-    """Code frames after which the answer ends."""
+    """Code frames of the whole answer at most."""
     max_thought: int
-    """Text tokens in a row before a block must open, or the answer end."""
+    """Text tokens before the first block."""
     max_tokens: int
-    """Tokens of the whole answer, enough for `min_frames`."""
+    """Tokens of the whole answer."""
     min_block: int = 1
-    """Code frames before a block may close of itself; the length or the budget may end it sooner."""
+    """Code frames of a block at least, 1 or more."""
+    max_block: int | None = None
+    """Code frames of a block at most; None: no limit of its own."""
+    min_blocks: int = 0
+    max_blocks: int | None = None
+    max_pause: int | None = None
+    """Text tokens after a block; None: as before the first."""
+    prefix: bool = False
+    """Whether a frame may stop after any level."""
 
     def __post_init__(self) -> None:
         assert 1 <= self.levels <= len(self.vocabulary.levels)
-        assert 1 <= self.min_frames <= self.max_frames
+        assert 0 <= self.min_frames <= self.max_frames
+        assert self.max_frames >= 1
+        assert self.max_tokens >= 1
         assert self.min_block >= 1
-        assert self.max_tokens >= self.cost(self.min_frames)
 
-    def cost(self, frames: int) -> int:
-        """Tokens of a block with that many frames."""
-        return MARKERS + frames * self.levels
+    @property
+    def longest_block(self) -> int:
+        """Code frames of a block at most."""
+        return self.max_frames if self.max_block is None else min(self.max_block, self.max_frames)
+
+    @property
+    def most_blocks(self) -> int:
+        """Blocks at most; each has a frame at least."""
+        return self.max_frames if self.max_blocks is None else self.max_blocks
+
+    @property
+    def tokens_of_frame(self) -> int:
+        """Tokens that a frame needs at the least."""
+        return 1 if self.prefix else self.levels
+
+    def tokens_owed(self, frames: int, blocks: int, in_block: int | None = None) -> float:
+        """Tokens still needed at the least, behind so many whole frames and opened blocks; infinity where none suffice.
+
+        `in_block`: frames of the block that is open; None between blocks. The blocks that must follow are n: those asked for,
+        or as many as the missing frames fill. Together with this one they hold a number of frames that covers the missing
+        ones and each block's shortest length, and more blocks than n never help, since each only adds a shortest length.
+        """
+        owed, room = max(0, self.min_frames - frames), self.max_frames - frames
+        here = (0, 0) if in_block is None else (max(0, self.min_block - in_block), self.longest_block - in_block)
+        if here[1] < 0:
+            return inf
+        more = max(0, self.min_blocks - blocks, -(-(owed - here[1]) // self.longest_block))
+        needed = max(owed, here[0] + more * self.min_block)
+        if needed > room or more > self.most_blocks - blocks:
+            return inf
+        return needed * self.tokens_of_frame + more * MARKERS + (in_block is not None)
 
     def start(self) -> GrammarCursor:
         """A cursor before the first token."""
+        assert self.tokens_owed(0, 0) <= self.max_tokens, "what is asked contradicts itself or the budget"
         return GrammarCursor(self)
 
 
@@ -66,25 +107,16 @@ class GrammarCursor:
 
     def __init__(self, grammar: MoveGrammar) -> None:
         self._grammar = grammar
-        words = grammar.vocabulary
-        ends = [range(i, i + 1) for i in words.end_of_turn]
-        start, end = range(words.move_start, words.move_start + 1), range(words.move_end, words.move_end + 1)
-        self._open = ascending([start])
-        self._thought = ascending([*words.text, start])
-        self._open_or_end = ascending([start, *ends])
-        self._text_or_open_or_end = ascending([*words.text, start, *ends])
-        self._text_or_end = ascending([*words.text, *ends])
-        self._end = ascending(ends)
-        self._close = ascending([end])
-        self._codes = tuple(ascending([ids]) for ids in words.levels)
-        self._next_or_close = ascending([words.levels[0], end])
+        self._classes = _Classes(grammar.vocabulary)
         self.state = State.TEXT
         self.frames = 0
+        """Code frames so far; in prefix mode the one that may still grow included."""
+        self.blocks = 0
+        """Blocks opened so far."""
         self.tokens = 0
         self._in_row = 0  # text tokens since the start or the last block
         self._in_block = 0  # code frames of the open block
-        self._frame: list[int] = []
-        self._left_out = (-1,) * (len(words.levels) - grammar.levels)
+        self._frame: list[int] = []  # codes of the frame being written
 
     @property
     def done(self) -> bool:
@@ -99,76 +131,125 @@ class GrammarCursor:
     @property
     def allowed(self) -> Allowed:
         """Ids that may come next; never empty before the answer is done."""
-        if self.state is State.TEXT:
-            return self._allowed_thought() if self._owed else self._allowed_text()
-        assert self.state is State.BLOCK, "the answer is complete"
-        return self._codes[len(self._frame)] if self._frame else self._allowed_frame()
-
-    @property
-    def _owed(self) -> int:
-        """Code frames still missing from the shortest motion."""
-        return max(0, self._grammar.min_frames - self.frames)
-
-    def _allowed_thought(self) -> Allowed:
-        """While motion is owed: text, as long as that motion still fits, or a block."""
-        grammar = self._grammar
-        spare = self.left > grammar.cost(self._owed)
-        return self._thought if spare and self._in_row < grammar.max_thought else self._open
+        assert not self.done, "the answer is complete"
+        return self._allowed_text() if self.state is State.TEXT else self._allowed_block()
 
     def _allowed_text(self) -> Allowed:
-        """Once nothing is owed any more: text, another block or the end."""
-        grammar = self._grammar
-        text = self._in_row < grammar.max_thought
-        shortest = min(grammar.min_block, grammar.max_frames - self.frames)
-        block = shortest > 0 and self.left >= grammar.cost(shortest)
-        if text:
-            return self._text_or_open_or_end if block else self._text_or_end
-        return self._open_or_end if block else self._end
+        grammar, spare = self._grammar, self.left - 1
+        owed = grammar.tokens_owed(self.frames, self.blocks)
+        text = self._in_row < self._thought_limit and owed <= spare
+        open_ = self._may_open(spare)
+        return self._classes.between(text, open_, end=owed == 0)
 
-    def _allowed_frame(self) -> Allowed:
-        """Between frames of a block."""
+    @property
+    def _thought_limit(self) -> int:
         grammar = self._grammar
-        if self.frames == grammar.max_frames or self.left < grammar.levels + 1:
-            return self._close
-        return self._next_or_close if self._may_close() else self._codes[0]
+        first = self.blocks == 0 or grammar.max_pause is None
+        return grammar.max_thought if first else grammar.max_pause or 0
 
-    def _may_close(self) -> bool:
-        owed = self._owed
-        affordable = not owed or self.left - 1 >= self._grammar.cost(owed)
-        return self._in_block >= self._grammar.min_block and affordable
+    def _may_open(self, spare: int) -> bool:
+        grammar = self._grammar
+        room = self.blocks < grammar.most_blocks
+        return room and grammar.tokens_owed(self.frames, self.blocks + 1, 0) <= spare
+
+    def _allowed_block(self) -> Allowed:
+        grammar, started, spare = self._grammar, len(self._frame), self.left - 1
+        if started and not grammar.prefix:
+            return self._classes.codes[started]
+        close = grammar.tokens_owed(self.frames, self.blocks) <= spare and self._in_block >= grammar.min_block
+        rest = 0 if grammar.prefix else grammar.levels - 1  # tokens of the frame behind its first
+        another = (
+            self._in_block < grammar.longest_block
+            and grammar.tokens_owed(self.frames + 1, self.blocks, self._in_block + 1) + rest <= spare
+        )
+        deeper = 0 < started < grammar.levels and grammar.tokens_owed(self.frames, self.blocks, self._in_block) <= spare
+        return self._classes.inside(started if deeper else None, another, close)
 
     def accept(self, token: int) -> Frame | None:
         """Move on by one allowed token; the code frame that it completes. ValueError for any other token."""
         if self.done or not any(token in ids for ids in self.allowed):
             raise ValueError(f"token {token} is not allowed here: state {self.state.value}, frame {self.frames}")
         self.tokens += 1
+        frame = None
         if self.state is State.BLOCK:
-            return self._accept_in_block(token)
+            frame = self._accept_in_block(token)
+        else:
+            self._accept_in_text(token)
+        if self.state is State.TEXT and self._is_over:
+            self.state = State.DONE
+        return frame
+
+    def _accept_in_text(self, token: int) -> None:
         words = self._grammar.vocabulary
         if token == words.move_start:
             self.state, self._in_row, self._in_block = State.BLOCK, 0, 0
+            self.blocks += 1
         elif token in words.end_of_turn:
             self.state = State.DONE
         else:
             self._in_row += 1
-            self._stop_at_budget()
-        return None
 
     def _accept_in_block(self, token: int) -> Frame | None:
-        grammar = self._grammar
+        """A frame is handed out when it is whole; in prefix mode, when the next token shows that it grows no more."""
+        grammar, levels = self._grammar, self._grammar.vocabulary.levels
         if token == grammar.vocabulary.move_end:
-            self.state = State.DONE if self.frames == grammar.max_frames else State.TEXT
-            self._stop_at_budget()
+            self.state = State.TEXT
+            return self._take_frame()
+        finished = self._take_frame() if token in levels[0] else None
+        self._frame.append(token - levels[len(self._frame)].start)
+        if len(self._frame) == (1 if grammar.prefix else grammar.levels):
+            self.frames += 1
+            self._in_block += 1
+        return self._take_frame() if len(self._frame) == grammar.levels else finished
+
+    def _take_frame(self) -> Frame | None:
+        if not self._frame:
             return None
-        self._frame.append(token - grammar.vocabulary.levels[len(self._frame)].start)
-        if len(self._frame) < grammar.levels:
-            return None
-        frame = (*self._frame, *self._left_out)
+        missing = len(self._grammar.vocabulary.levels) - len(self._frame)
+        frame = (*self._frame, *(-1,) * missing)
         self._frame.clear()
-        self.frames += 1
-        self._in_block += 1
         return frame
 
-    def _stop_at_budget(self) -> None:
-        if self.left == 0:
-            self.state = State.DONE
+    @property
+    def _is_over(self) -> bool:
+        """Behind a block or a word: whether nothing more may come, or the budget has nothing left for it."""
+        grammar = self._grammar
+        full = self.blocks > 0 and (self.frames == grammar.max_frames or self.blocks == grammar.most_blocks)
+        return self.left == 0 or full
+
+
+class _Classes:
+    """The sets of ids that ever are allowed together, made once."""
+
+    def __init__(self, words: Vocabulary) -> None:
+        self._ends = [range(i, i + 1) for i in words.end_of_turn]
+        self._start = range(words.move_start, words.move_start + 1)
+        self._close = range(words.move_end, words.move_end + 1)
+        self._words = words
+        self.codes = tuple(ascending([ids]) for ids in words.levels)
+        self._made: dict[tuple[object, ...], Allowed] = {}
+
+    def between(self, text: bool, open_: bool, end: bool) -> Allowed:
+        """Between blocks."""
+        key = ("between", text, open_, end)
+        if key not in self._made:
+            parts = [
+                *(self._words.text if text else ()),
+                *([self._start] if open_ else []),
+                *(self._ends if end else []),
+            ]
+            self._made[key] = ascending(parts)
+        return self._made[key]
+
+    def inside(self, deeper: int | None, another: bool, close: bool) -> Allowed:
+        """In a block: the next level of the frame, another frame, the end of the block."""
+        key = ("inside", deeper, another, close)
+        if key not in self._made:
+            levels = self._words.levels
+            parts = [
+                *([] if deeper is None else [levels[deeper]]),
+                *([levels[0]] if another else []),
+                *([self._close] if close else []),
+            ]
+            self._made[key] = ascending(parts)
+        return self._made[key]
