@@ -39,8 +39,11 @@ def test_every_public_method_says_what_it_does(name: str) -> None:
 def test_the_options_of_a_stream_are_those_of_generate_options() -> None:
     options = list(inspect.signature(kinetoken.GenerateOptions).parameters)
     assert options == [
-        "seconds", "min_seconds", "max_seconds", "seed", "temperature", "top_k", "top_p", "min_p", "levels",
-        "max_tokens", "max_thought",
+        "seconds", "min_seconds", "max_seconds", "code_frames", "min_code_frames", "max_code_frames",
+        "block_seconds", "min_block_seconds", "max_block_seconds",
+        "block_code_frames", "min_block_code_frames", "max_block_code_frames", "min_blocks", "max_blocks",
+        "seed", "temperature", "top_k", "top_p", "min_p", "levels", "frames",
+        "max_tokens", "max_thought", "max_pause", "thought", "text_only",
     ]  # fmt: skip
 
 

@@ -6,7 +6,8 @@ import argparse
 from dataclasses import fields
 
 from ..engines import LoadOptions
-from ..options import GenerateOptions
+from ..options import FRAMES, GenerateOptions
+from ..rules import THOUGHTS
 
 
 def add_bundle(parser: argparse.ArgumentParser) -> None:
@@ -19,18 +20,29 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
 
 def add_generation(parser: argparse.ArgumentParser) -> None:
     """The options of an answer; `generate_options` reads them back."""
-    group = parser.add_argument_group("the answer")
-    group.add_argument("--seed", type=int, metavar="N", help="same seed, same clip (default: a new one, reported)")
-    group.add_argument("--seconds", type=float, metavar="S", help="exact length, in steps of the model's latent frame")
-    group.add_argument("--min-seconds", type=float, metavar="S", help="shortest length")
-    group.add_argument("--max-seconds", type=float, metavar="S", help="longest length")
-    group.add_argument("--levels", type=int, metavar="N", help="codes per frame: fewer are faster and coarser")
-    group.add_argument("--temperature", type=float, metavar="T", help="0 always takes the likeliest token")
-    group.add_argument("--top-k", type=int, metavar="K", help="only the K likeliest tokens")
-    group.add_argument("--top-p", type=float, metavar="P", help="only the likeliest tokens that sum to P")
-    group.add_argument("--min-p", type=float, metavar="P", help="only tokens at least P times as likely as the best")
-    group.add_argument("--max-thought", type=int, metavar="N", help="text tokens before the motion starts")
-    group.add_argument("--max-tokens", type=int, metavar="N", help="tokens of the whole answer")
+    add = parser.add_argument_group("the answer").add_argument
+    add("--seed", type=int, metavar="N", help="same seed, same clip (default: a new one, reported)")
+    add("--temperature", type=float, metavar="T", help="0 always takes the likeliest token")
+    add("--top-k", type=int, metavar="K", help="only the K likeliest tokens")
+    add("--top-p", type=float, metavar="P", help="only the likeliest tokens that sum to P")
+    add("--min-p", type=float, metavar="P", help="only tokens at least P times as likely as the best")
+    add("--levels", type=int, metavar="N", help="codes per frame: fewer are faster and coarser")
+    add("--frames", choices=FRAMES, help="prefix: the model may leave out a frame's last levels (default: whole)")
+    add("--thought", choices=tuple(THOUGHTS), help="how much is said before the motion (default: full)")
+    add("--max-thought", type=int, metavar="N", help="text tokens before the motion starts")
+    add("--max-pause", type=int, metavar="N", help="text tokens between two blocks of motion")
+    add("--text-only", action="store_true", default=None, help="allow an answer without motion")
+    add("--max-tokens", type=int, metavar="N", help="tokens of the whole answer")
+    _add_lengths(parser.add_argument_group("its lengths, in steps of the model's latent frame"))
+
+
+def _add_lengths(group: argparse._ArgumentGroup) -> None:
+    for what, of in (("", "the motion"), ("block-", "every block of it")):
+        for end, word in (("", "exact"), ("min-", "shortest"), ("max-", "longest")):
+            group.add_argument(f"--{end}{what}seconds", type=float, metavar="S", help=f"{word} length of {of}")
+            group.add_argument(f"--{end}{what}code-frames", type=int, metavar="N", help="the same in code frames")
+    group.add_argument("--min-blocks", type=int, metavar="N", help="fewest blocks of motion")
+    group.add_argument("--max-blocks", type=int, metavar="N", help="most blocks of motion")
 
 
 def load_options(args: argparse.Namespace) -> LoadOptions:
