@@ -10,12 +10,12 @@ import numpy as np
 from kinetoken.errors import FormatError, InputError
 from kinetoken.motion.skeleton import FPS
 
-from . import residual, transposed
+from . import foreign, own, residual, transposed
 from .files import CodecFiles, number, open_files
-from .source import Array, CodecSource, Codes, normalised_features, sum_of_rows
+from .source import CodecSource, decode, normalised_features, random_codes, sum_of_rows
 from .statistics import check_statistics, find_statistics
 
-__all__ = ["CodecSource", "read_codec"]
+__all__ = ["CodecSource", "decode", "random_codes", "read_codec"]
 
 CODE_FILE: Final = "rvq_model.py"
 CHECKED_FRAMES: Final = 96  # latent frames of random codes that the statistics are checked on
@@ -40,8 +40,6 @@ def read_codec(folder: Path, *, trust_code: bool = False) -> CodecSource:
 
 
 def _read(found: CodecFiles, base: dict[str, Any], trust_code: bool) -> CodecSource:
-    from . import own
-
     code = found.folder / CODE_FILE
     if own.is_own(found.settings):
         return own.read(found.folder, base)
@@ -50,8 +48,6 @@ def _read(found: CodecFiles, base: dict[str, Any], trust_code: bool) -> CodecSou
             raise InputError(
                 f"{code} is a program that has to run to read this codec: read it, then give --trust-code if you trust it"
             )
-        from . import foreign
-
         return foreign.read(found, code, base)
     if residual.prefix_of(found.state) is not None:
         return residual.read(found.state, found.settings, found.weights, base)
@@ -72,16 +68,3 @@ def _check(source: CodecSource, found: CodecFiles, std: Path) -> None:
     if not np.isfinite(features).all():
         raise FormatError(f"{found.weights}: expected finite features, got NaN or infinity: download it again")
     check_statistics(source.std, features, std)
-
-
-def random_codes(source: CodecSource, frames: int, seed: int = 0) -> Codes:
-    """Codes (frames, Q) drawn evenly."""
-    levels, size, _ = source.codebooks.shape
-    return np.random.default_rng(seed).integers(size, size=(frames, levels))
-
-
-def decode(source: CodecSource, codes: Codes) -> Array:
-    """Codes (n, Q) to normalised features (stride * n, 263) through the source's own module."""
-    if source.reference is not None:
-        return source.reference(codes)
-    return normalised_features(source.decoder, sum_of_rows(codes, source.codebooks))

@@ -70,3 +70,16 @@ def normalised_features(decoder: nn.Module, latents: Array) -> Array:
         out: Tensor = decoder(torch.from_numpy(latents.T[None].copy()))
     rows: Array = out[0].T.contiguous().numpy()
     return rows
+
+
+def random_codes(source: CodecSource, frames: int, seed: int = 0) -> Codes:
+    """Codes (frames, Q) drawn evenly."""
+    levels, size, _ = source.codebooks.shape
+    return np.random.default_rng(seed).integers(size, size=(frames, levels))
+
+
+def decode(source: CodecSource, codes: Codes) -> Array:
+    """Codes (n, Q) to normalised features (stride * n, 263) through the source's own module."""
+    if source.reference is not None:
+        return source.reference(codes)
+    return normalised_features(source.decoder, sum_of_rows(codes, source.codebooks))
