@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -90,17 +90,19 @@ def _within(folder: Path, depth: int) -> Iterator[Path]:
 def _load(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
     """State dict and whatever settings lie beside it in the file."""
     try:
-        if path.suffix == SAFE:
-            whole: Any = load_file(path)
-        else:
-            whole = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of old pickles; what cannot be read is refused below
+            whole: Any = (
+                load_file(path) if path.suffix == SAFE else torch.load(path, map_location="cpu", weights_only=True)
+            )
+    except Exception as error:  # a broken pickle fails in any way
+        if isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error):
+            raise FormatError(
+                f"{path}: expected a pickle of tensors alone, got one that would run code: "
+                f"convert it to {SAFE} where you trust it"
+            ) from error
         raise FormatError(
             f"{path}: expected whole weights, got something unreadable ({_line(error)}): download it again"
-        ) from error
-    except pickle.UnpicklingError as error:
-        raise FormatError(
-            f"{path}: expected a pickle of tensors alone, got one that would run code: convert it to {SAFE} where you trust it"
         ) from error
     state = _state(whole)
     if not state:
