@@ -68,7 +68,7 @@ def open_session(path: Path, thread_count: int | None = None) -> ort.InferenceSe
     try:
         return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the library's exceptions share no public base
-        raise EngineError(f"ONNX Runtime cannot load {path}: {_first_line(error)}; export the bundle again") from error
+        raise EngineError(f"ONNX Runtime cannot load {path}: {first_line(error)}; export the bundle again") from error
 
 
 class OnnxSession:
@@ -86,7 +86,7 @@ class OnnxSession:
         try:
             result: NDArray[np.float32] = self._session.run(self._outputs, {self._input: value})[0]
         except Exception as error:
-            raise EngineError(f"ONNX Runtime failed in the decoder: {_first_line(error)}") from error
+            raise EngineError(f"ONNX Runtime failed in the decoder: {first_line(error)}") from error
         return result
 
 
@@ -158,15 +158,15 @@ class OnnxRun:
     def _bind(self, layers: int) -> Any:
         """Everything but the token ids is bound once. The values share the arrays' memory and keep no copy."""
         binding = self._session.io_binding()
-        self._values = [ort.OrtValue.ortvalue_from_numpy(array) for array in self.cache]
+        self._values = [ort_value(array) for array in self.cache]
         pasts, presents = cache_names("past_key_values", layers), cache_names("present", layers)
         for past, present, value in zip(pasts, presents, self._values, strict=True):
             binding.bind_ortvalue_input(past, value)
             binding.bind_ortvalue_output(present, value)
-        self._scalars = [ort.OrtValue.ortvalue_from_numpy(a) for a in (self._last, self._total, self._token)]
+        self._scalars = [ort_value(a) for a in (self._last, self._total, self._token)]
         binding.bind_ortvalue_input("seqlens_k", self._scalars[0])
         binding.bind_ortvalue_input("total_sequence_length", self._scalars[1])
-        self._row = ort.OrtValue.ortvalue_from_numpy(self._out)
+        self._row = ort_value(self._out)
         binding.bind_ortvalue_output(self._model.output.name, self._row)
         return binding
 
@@ -184,7 +184,7 @@ class OnnxRun:
             self._token[0, 0] = ids[0]
             self._feed(self._scalars[2], 1)
         else:
-            self._feed(ort.OrtValue.ortvalue_from_numpy(np.array([ids], np.int64)), len(ids))
+            self._feed(ort_value(np.array([ids], np.int64)), len(ids))
         return self._from_heads(allowed) if self._model.heads else take(self._out[0, 0], allowed)
 
     def _feed(self, tokens: Any, count: int) -> None:
@@ -194,7 +194,7 @@ class OnnxRun:
         try:
             self._session.run_with_iobinding(self._binding)
         except Exception as error:
-            raise EngineError(f"ONNX Runtime failed in the language model: {_first_line(error)}") from error
+            raise EngineError(f"ONNX Runtime failed in the language model: {first_line(error)}") from error
         self._length += count
 
     def _from_heads(self, allowed: Allowed) -> NDArray[np.float32]:
@@ -216,7 +216,7 @@ class _HeadRun:
 
     def __init__(self, session: ort.InferenceSession, hidden: Any, count: int) -> None:
         self._session, self._logits = session, np.zeros((1, 1, count), np.float32)
-        self._value = ort.OrtValue.ortvalue_from_numpy(self._logits)
+        self._value = ort_value(self._logits)
         self._binding = session.io_binding()
         self._binding.bind_ortvalue_input("hidden", hidden)
         self._binding.bind_ortvalue_output("logits", self._value)
@@ -226,7 +226,7 @@ class _HeadRun:
         try:
             self._session.run_with_iobinding(self._binding)
         except Exception as error:
-            raise EngineError(f"ONNX Runtime failed in a head: {_first_line(error)}") from error
+            raise EngineError(f"ONNX Runtime failed in a head: {first_line(error)}") from error
         row: NDArray[np.float32] = self._logits[0, 0]
         return row
 
@@ -241,5 +241,11 @@ def cache_names(prefix: str, layers: int) -> list[str]:
     return [f"{prefix}.{layer}.{part}" for layer in range(layers) for part in ("key", "value")]
 
 
-def _first_line(error: Exception) -> str:
+def ort_value(array: NDArray[Any]) -> Any:
+    """An array as the engine takes it, without a copy."""
+    return ort.OrtValue.ortvalue_from_numpy(array)
+
+
+def first_line(error: Exception) -> str:
+    """What an exception of the library says, short."""
     return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
