@@ -43,6 +43,8 @@ PROMPTS: Final = (
     "a person stands still", "the woman dances", "a person squats down", "somebody jumps forward", "a boxer boxes",
 )  # fmt: skip
 SECONDS: Final = 4.0
+Answers = dict[str, list[Answer]]
+"""Of each prompt, "greedy" and "sampled"."""
 TOOLS: Final = ("kinetoken", "torch", "numpy", "onnxruntime", "llama-cpp-python")
 
 
@@ -112,47 +114,44 @@ def verify(request: Request) -> Measured:
     return compare(request, bundle, source, codec)
 
 
-def compare(request: Request, bundle: Bundle, source: TensorSource, codec: CodecSource | None) -> Measured:
-    """Compare what is open: `source` has the ids of the bundle."""
-    seconds = _seconds(bundle) if request.seconds is None else request.seconds
-    options = {"greedy": GenerateOptions(seconds=seconds, temperature=0.0), "sampled": GenerateOptions(seconds=seconds)}
-    told = _Told(bundle, options, request.prompts)
-    theirs = _source_answers(told, source)
-    ours = {name: answers(bundle, asked, request.prompts, f"{name} clips") for name, asked in options.items()}
+def compare(
+    request: Request, bundle: Bundle, source: TensorSource, codec: CodecSource | None, theirs: Answers | None = None
+) -> Measured:
+    """Compare what is open: `source` has the ids of the bundle. `theirs` are its answers, where they are known already."""
+    asked = _asked(request, bundle)
+    theirs = theirs or source_answers(request, bundle, source)
+    ours = {name: answers(bundle, options, request.prompts, f"{name} clips") for name, options in asked.items()}
     rows = compare_models(Reference(source), bundle, theirs["sampled"])
-    return Measured(_report(request, told, codec, ours, theirs, rows), rows)
+    return Measured(_report(request, bundle, codec, ours, theirs, rows), rows)
 
 
-@dataclass(frozen=True)
-class _Told:
-    """What both sides are asked."""
-
-    bundle: Bundle
-    options: dict[str, GenerateOptions]
-    prompts: tuple[str, ...]
-
-
-def _source_answers(told: _Told, source: TensorSource) -> dict[str, list[Answer]]:
-    """Answers of the source to each way of choosing; its weights are gone from memory afterwards."""
-    model = ReferenceLanguageModel(source, told.bundle.language_model.context)
-    speaking = replace(told.bundle, language_model=model)
+def source_answers(request: Request, bundle: Bundle, source: TensorSource) -> Answers:
+    """What the source says, greedy and sampled; its weights are gone from memory afterwards."""
+    model = ReferenceLanguageModel(source, bundle.language_model.context)
+    speaking = replace(bundle, language_model=model)
     with few_threads(source.shape):
-        return {name: answers(speaking, asked, told.prompts, f"source, {name}") for name, asked in told.options.items()}
+        asked = _asked(request, bundle).items()
+        return {name: answers(speaking, options, request.prompts, f"source, {name}") for name, options in asked}
+
+
+def _asked(request: Request, bundle: Bundle) -> dict[str, GenerateOptions]:
+    """The two ways of choosing that clips are compared in."""
+    seconds = _seconds(bundle) if request.seconds is None else request.seconds
+    return {"greedy": GenerateOptions(seconds=seconds, temperature=0.0), "sampled": GenerateOptions(seconds=seconds)}
 
 
 def _report(
-    request: Request, told: _Told, codec: CodecSource | None, ours: dict[str, list[Answer]], theirs: dict[str, list[Answer]], rows: Rows
-) -> Parity:  # fmt: skip
-    bundle, manifest = told.bundle, told.bundle.manifest
+    request: Request, bundle: Bundle, codec: CodecSource | None, ours: Answers, theirs: Answers, rows: Rows
+) -> Parity:
+    manifest, asked = bundle.manifest, _asked(request, bundle)["sampled"]
     mine, right = bundle_decoder(bundle), exact_decoder(bundle) if codec is None else source_decoder(codec)
     written = [answer.codes for answer in theirs["sampled"]]
-    sampler = told.options["sampled"].sampler(manifest)
     levels = range(len(manifest.motion.levels))
     return Parity(
         bundle=manifest.name, quantization=manifest.language_model.quantization,
         against=request.against_name or request.against.resolve().name,
         codec_source="" if codec is None else request.codec_name or codec.name, prompts=request.prompts,
-        seconds=told.options["greedy"].seconds or 0.0, temperature=sampler.temperature,
+        seconds=asked.seconds or 0.0, temperature=asked.sampler(manifest).temperature,
         text=figures(rows, rows.kind == TEXT), motion=figures(rows, rows.kind != TEXT),
         levels=tuple(figures(rows, rows.kind == level) for level in levels),
         codec=None if codec is None else compare_codecs(bundle, codec, written),

@@ -50,7 +50,12 @@ def run(args: argparse.Namespace) -> int:
     from . import parity_plot  # before the work: it may be missing
     from .parity import table, verify
 
-    measured = verify(request)
+    try:
+        measured = verify(request)
+    except RuntimeError as error:  # torch has no error of its own for a full memory
+        if "alloc" not in str(error):
+            raise
+        raise MemoryError from error
     text = json.dumps(measured.parity.to_dict(), indent=1)
     print(text if args.json else table(measured.parity))
     _write(args, measured, text, parity_plot.draw(measured))
