@@ -1,144 +1,159 @@
-"""A checkpoint and a codec into a bundle folder: built beside, put in place whole."""
+"""A checkpoint and a codec into a bundle folder: checked first, built beside, put in place whole."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from kinetoken.errors import FormatError, InputError, OutputError
 from kinetoken.manifest import (
     ChatInfo,
-    ChatTemplate,
     CodecInfo,
     Defaults,
     FileInfo,
     LanguageModelInfo,
     Licence,
     Manifest,
-    MotionInfo,
     Provenance,
     TokenizerInfo,
 )
 from kinetoken.manifestrules import MANIFEST_NAME
 
-from .checkpoint import Checkpoint
-from .codec_onnx import export_decoder, largest_error, measure
-from .lm_onnx import export_language_model
-from .motion_tokens import SYSTEM_PROMPT, Vocabulary, read_vocabulary
-from .recipes import Recipe
+from .chat_template import read_template, split_template
+from .checkpoint import Checkpoint, TensorSource
+from .codec_onnx import check_codec, export_codec
+from .codecs import CodecSource, read_codec
+from .language_model import bytes_needed, check_request, export_any
+from .measure import measured_codec
+from .motion_tokens import Vocabulary, read_vocabulary
+from .place import new_folder
+from .progress import progress
+from .request import ENGLISH, Request
 
-# Qwen's chat format, the same for every model of the family.
-TEMPLATE: Final = ChatTemplate(
-    "<|im_start|>system\n", "<|im_end|>\n", "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"
-)
 END_TOKENS: Final = ("<|im_end|>", "<|endoftext|>")
-CODEC_TOLERANCE: Final = 2e-2  # normalised features: the graph's weights are stored in half precision
-
-
-UNKNOWN: Final = Licence("unknown", "unknown")
+TOKENIZER: Final = "tokenizer.json"
+TOOLS: Final = (
+    "kinetoken",
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "numpy",
+    "gguf",
+    "llama-cpp-python",
+    "optimum",
+    "optimum-onnx",
+)
+SPARE: Final = 200_000_000  # bytes for codec, tokenizer and manifest
 
 
 @dataclass(frozen=True)
-class Request:
-    """What `kinetoken export` was asked for."""
+class Parts:
+    """What goes in, read and checked."""
 
-    checkpoint: Path
-    codec: Path
-    out: Path
-    recipe: Recipe
-    name: str
-    context: int | None = None
-    licence: Licence = UNKNOWN
-    force: bool = False
+    checkpoint: Checkpoint
+    vocabulary: Vocabulary
+    codec: CodecSource
+    template: str
 
 
 def assemble(request: Request) -> Manifest:
     """Build the bundle; the folder appears whole or not at all, and an old one stays until the new one is complete."""
-    if request.out.exists() and not request.force:
-        raise OutputError(f"{request.out} exists: give another folder with -o, or --force to replace it")
-    request.out.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{request.out.name}.", dir=request.out.parent))
-    try:
-        manifest = _build(request, building)
-        _put_in_place(building, request.out)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-    return manifest
+    check_request(request)
+    with new_folder(request.out, request.force) as folder:
+        parts = _open(request)
+        _check_space(folder, bytes_needed(request, parts.checkpoint))
+        return _build(request, parts, folder)
 
 
-def _build(request: Request, folder: Path) -> Manifest:
-    checkpoint = Checkpoint(request.checkpoint)
-    vocabulary = read_vocabulary(request.checkpoint)
-    codec = _codec(request.codec, folder, vocabulary.motion)
-    shutil.copyfile(request.checkpoint / "tokenizer.json", folder / "tokenizer.json")
-    context = export_language_model(checkpoint, request.recipe, folder / "lm.onnx", request.context)
-    shape = checkpoint.shape
-    names = sorted(p.name for p in folder.iterdir())
-    manifest = Manifest(
+def _open(request: Request) -> Parts:
+    """Everything that can be wrong with what the user gave is found here, before any long work."""
+    folder = request.model.folder
+    checkpoint = Checkpoint(folder)
+    vocabulary = read_vocabulary(folder)
+    checkpoint.check()
+    last = max(stop for _, stop in (*vocabulary.motion.levels, *vocabulary.text_ids))
+    if last > checkpoint.shape.vocab_size:
+        raise FormatError(
+            f"{folder}: expected an embedding of at least {last} rows, as the tokenizer has ids, "
+            f"got {checkpoint.shape.vocab_size}: tokenizer and weights are not of one model"
+        )
+    codec = read_codec(request.codec.folder, trust_code=request.trust_code)
+    check_codec(codec, vocabulary.motion)
+    template = read_template(folder)
+    split_template(template)
+    return Parts(checkpoint, vocabulary, codec, template)
+
+
+def _build(request: Request, parts: Parts, folder: Path) -> Manifest:
+    """The story: tokenizer, codec, language model, manifest, and what can be measured only on the finished bundle."""
+    source, vocabulary = _vocabulary(request, parts, folder)
+    codec = export_codec(parts.codec, vocabulary.motion, folder, precision=request.codec_precision)
+    language_model = export_any(request, source, vocabulary, parts.template, folder)
+    manifest = _manifest(request, parts, vocabulary, codec, language_model)
+    _write(manifest, folder)
+    manifest = replace(manifest, codec=measured_codec(folder, codec, request.lookahead))
+    return _write(manifest, folder)
+
+
+def _vocabulary(request: Request, parts: Parts, folder: Path) -> tuple[TensorSource, Vocabulary]:
+    """The tokenizer in the bundle, and the tensors that go with it."""
+    tokenizer = request.model.folder / TOKENIZER
+    if request.prune_vocab is None:
+        shutil.copyfile(tokenizer, folder / TOKENIZER)
+        return parts.checkpoint, parts.vocabulary
+    from .prune import prune
+
+    corpus = ENGLISH if request.prune_vocab == ENGLISH else Path(request.prune_vocab)
+    around = split_template(parts.template)
+    always = (
+        around.before_system + request.system_prompt + around.after_system + around.before_user,
+        around.after_user,
+    )
+    source = prune(parts.checkpoint, tokenizer, corpus, folder / TOKENIZER, always)
+    return source, read_vocabulary(folder)
+
+
+def _manifest(
+    request: Request, parts: Parts, vocabulary: Vocabulary, codec: CodecInfo, language_model: LanguageModelInfo
+) -> Manifest:
+    defaults = Defaults() if request.temperature is None else Defaults(temperature=request.temperature)
+    licence = Licence(
+        request.licence or request.model.licence,
+        request.codec_licence or request.codec.licence,
+        request.acknowledgement,
+    )
+    return Manifest(
         name=request.name,
-        language_model=LanguageModelInfo(
-            "onnx",
-            "lm.onnx",
-            "qwen2",
-            shape.layers,
-            shape.kv_heads,
-            shape.head_dim,
-            shape.vocab_size,
-            context,
-            request.recipe.name,
-        ),
-        tokenizer=TokenizerInfo("tokenizer.json", vocabulary.text_ids, _ends(vocabulary, request.checkpoint)),
-        chat=ChatInfo(SYSTEM_PROMPT, TEMPLATE),
+        language_model=language_model,
+        tokenizer=TokenizerInfo(TOKENIZER, vocabulary.text_ids, _ends(vocabulary, request.model.folder)),
+        chat=ChatInfo(request.system_prompt, split_template(parts.template)),
         motion=vocabulary.motion,
         codec=codec,
-        defaults=Defaults(),
-        licence=request.licence,
-        provenance=Provenance(
-            request.checkpoint.name,
-            sha256={path.name: FileInfo.of(path).sha256 for path in checkpoint.files},
-            tools=_tools(),
-        ),
-        files={name: FileInfo.of(folder / name) for name in names},
+        defaults=defaults,
+        licence=licence,
+        provenance=_provenance(request, parts),
+        files={},
     )
-    text = json.dumps(manifest.to_dict(), indent=2) + "\n"
+
+
+def _provenance(request: Request, parts: Parts) -> Provenance:
+    model = {path.name: path for path in (*parts.checkpoint.files, request.model.folder / TOKENIZER)}
+    named = model | {f"codec/{path.name}": path for path in parts.codec.files}
+    digests = {name: FileInfo.of(path).sha256 for name, path in progress(named.items(), "digests")}
+    return Provenance(request.model.name, request.model.revision, request.codec.name, digests, _tools())
+
+
+def _write(manifest: Manifest, folder: Path) -> Manifest:
+    """bundle.json with the digests of the files that lie in the folder now; the manifest as it reads back."""
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != MANIFEST_NAME)
+    known = {path.name: manifest.files.get(path.name) or FileInfo.of(path) for path in files}
+    text = json.dumps(replace(manifest, files=known).to_dict(), indent=2) + "\n"
     (folder / MANIFEST_NAME).write_text(text, encoding="utf-8")
     return Manifest.from_dict(json.loads(text))
-
-
-def _codec(source: Path, folder: Path, motion: MotionInfo) -> CodecInfo:
-    from .demo.train_codec import load_codec
-
-    model, mean, std = load_codec(source)
-    config = model.config
-    codebooks = np.stack([level.codebook.numpy() for level in model.quantizer.levels])
-    sizes = {stop - first for first, stop in motion.levels}
-    if len(motion.levels) != config.levels or sizes != {config.codes}:
-        raise FormatError(
-            f"expected a codec of {len(motion.levels)} levels x {max(sizes)} codes, as the tokenizer has, "
-            f"got {config.levels} x {config.codes}: give the codec that this model was trained with"
-        )
-    export_decoder(model.decoder, config.latent_dim, folder / "decoder.onnx")
-    error = largest_error(folder / "decoder.onnx", model.decoder, codebooks)
-    if error > CODEC_TOLERANCE:
-        raise FormatError(
-            f"the exported decoder differs from its source by {error:.3g}, more than {CODEC_TOLERANCE}: please report this codec"
-        )
-    field = measure(folder / "decoder.onnx", config.latent_dim, config.stride)
-    np.save(folder / "codebooks.npy", codebooks.astype(np.float16))
-    np.save(folder / "Mean.npy", mean.numpy())
-    np.save(folder / "Std.npy", std.numpy())
-    return CodecInfo(
-        "decoder.onnx", "codebooks.npy", "Mean.npy", "Std.npy", config.fps, config.stride, config.features,
-        config.latent_dim, field.past, field.lookahead,
-    )  # fmt: skip
 
 
 def _ends(vocabulary: Vocabulary, checkpoint: Path) -> tuple[int, ...]:
@@ -150,19 +165,20 @@ def _ends(vocabulary: Vocabulary, checkpoint: Path) -> tuple[int, ...]:
     return ends
 
 
+def _check_space(folder: Path, needed: int) -> None:
+    free, wanted = shutil.disk_usage(folder).free, needed + SPARE
+    if free < wanted:
+        raise OutputError(
+            f"expected {wanted / 1e9:.1f} GB of free disk space for this bundle, found {free / 1e9:.1f} GB in {folder.parent}: "
+            "free some, or give a place on another disk with -o"
+        )
+
+
 def _tools() -> dict[str, str]:
-    return {name: metadata.version(name) for name in ("kinetoken", "torch", "onnx", "onnxruntime", "numpy")}
-
-
-def _put_in_place(building: Path, out: Path) -> None:
-    for path in building.iterdir():
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())
-    building.chmod(0o755)
-    if out.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
-        os.replace(out, old / "bundle")
-        os.replace(building, out)
-        shutil.rmtree(old)
-    else:
-        os.replace(building, out)
+    found = {}
+    for name in TOOLS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

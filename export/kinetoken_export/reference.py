@@ -9,8 +9,12 @@ For text alone the three positions of a Qwen2.5-VL are one, and its rotary embed
 
 from __future__ import annotations
 
+import contextlib
+import math
+import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -21,10 +25,13 @@ from torch.nn import functional as F  # noqa: N812
 from kinetoken.engines import Allowed, take, width
 from kinetoken.errors import EngineError, InputError
 
-from .checkpoint import EMBEDDING, HEAD, Array, Qwen2Shape, TensorSource, row_chunks
+from .checkpoint import EMBEDDING, HEAD, Array, Qwen2Shape, TensorSource, expected_tensors, row_chunks
 from .progress import progress
 
 FINAL_NORM: Final = "model.norm.weight"
+MEMORY: Final = Path("/proc/meminfo")
+SHARE: Final = 0.7  # of the free memory that float32 weights may take
+SMALL: Final = 1 << 21  # numbers of a matrix
 Observe = Callable[[str, Array], None]
 """Name of a matrix, and the inputs (n, in) that it is about to multiply."""
 Rotary = tuple[Tensor, Tensor]
@@ -137,20 +144,26 @@ class Layer:
     def _multiply(self, name: str, x: Tensor, observe: Observe | None) -> Tensor:
         if observe is not None:
             observe(f"{self.prefix}{name}.weight", x.numpy())
-        return F.linear(x, self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias"))
+        bias = self.weights.get(f"{name}.bias")
+        return F.linear(x, self.weights[f"{name}.weight"].float(), None if bias is None else bias.float())
 
 
 class ReferenceLanguageModel:
-    """The checkpoint as an engine of the runtime; all weights in memory, in float32."""
+    """The checkpoint as an engine of the runtime; all weights in memory, computed in float32."""
 
-    def __init__(self, source: TensorSource, context: int | None = None) -> None:
-        """`context` in tokens: at most, and by default, what the checkpoint was made for."""
+    def __init__(self, source: TensorSource, context: int | None = None, *, compact: bool | None = None) -> None:
+        """`context` in tokens: at most, and by default, what the checkpoint was made for.
+
+        `compact` holds what is bfloat16 as such: half the memory and slower; None: where float32 would not fit.
+        """
         self.shape = source.shape
         self._context = min(context or source.shape.context, source.shape.context)
-        self.layers = [Layer.read(source, i) for i in progress(range(source.shape.layers), "source")]
+        keep = _compact if (_is_large(source.shape) if compact is None else compact) else torch.Tensor.contiguous
+        layers = (Layer.read(source, i) for i in progress(range(source.shape.layers), "source"))
+        self.layers = [replace(one, weights={n: keep(w) for n, w in one.weights.items()}) for one in layers]
         self.norm = torch.from_numpy(source.tensor(FINAL_NORM))
-        self.embedding = torch.from_numpy(source.tensor(EMBEDDING))
-        self.head = self.embedding if source.shape.tied else torch.from_numpy(source.tensor(HEAD))
+        self.embedding = keep(torch.from_numpy(source.tensor(EMBEDDING)))
+        self.head = self.embedding if source.shape.tied else keep(torch.from_numpy(source.tensor(HEAD)))
 
     @property
     def context(self) -> int:
@@ -182,14 +195,14 @@ class ReferenceRun:
         if not ids or stop > model.context:
             raise EngineError(f"expected 1 to {model.context} tokens in the context, got {stop}; ask for less")
         _check_ids(ids, model.shape)
-        x, rotary = model.embedding[torch.tensor(ids)], angles(model.shape, self._length, stop)
+        x, rotary = model.embedding[torch.tensor(ids)].float(), angles(model.shape, self._length, stop)
         for layer, cache in zip(model.layers, self._caches, strict=True):
             x = layer.forward(x, rotary, cache)
         self._length = stop
         last = _norm(x[-1], model.norm, model.shape)
         if width(allowed) < model.shape.vocab_size // 2:
-            return np.concatenate([F.linear(last, model.head[r.start : r.stop]).numpy() for r in allowed])
-        return take(F.linear(last, model.head).numpy(), allowed)
+            return np.concatenate([F.linear(last, model.head[r.start : r.stop].float()).numpy() for r in allowed])
+        return take(F.linear(last, model.head.float()).numpy(), allowed)
 
 
 def head_name(shape: Qwen2Shape) -> str:
@@ -213,7 +226,31 @@ def _rotate(x: Tensor, rotary: Rotary) -> Tensor:
 
 
 def _norm(x: Tensor, gain: Tensor, shape: Qwen2Shape) -> Tensor:
-    return F.rms_norm(x, (shape.hidden,), gain, shape.norm_eps)
+    return F.rms_norm(x, (shape.hidden,), gain.float(), shape.norm_eps)
+
+
+def _compact(weight: Tensor) -> Tensor:
+    """The same numbers in half the memory, where bfloat16 holds them all."""
+    half = weight.bfloat16()
+    return half if torch.equal(half.float(), weight) else weight
+
+
+def _is_large(shape: Qwen2Shape) -> bool:
+    """Whether the weights in float32 would take most of the memory that is free now."""
+    needed = 4 * sum(math.prod(dims) for _, dims in expected_tensors(shape))
+    free = re.search(r"MemAvailable:\s*(\d+) kB", MEMORY.read_text()) if MEMORY.is_file() else None
+    return free is not None and needed > SHARE * 1024 * int(free[1])
+
+
+@contextlib.contextmanager
+def few_threads(shape: Qwen2Shape) -> Iterator[None]:
+    """One thread for a small model: its products are done before a second thread has woken up."""
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1 if shape.hidden * shape.intermediate < SMALL else before)
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _check_ids(ids: Sequence[int], shape: Qwen2Shape) -> None:

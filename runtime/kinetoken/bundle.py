@@ -112,6 +112,10 @@ def _open_model(folder: Path, info: LanguageModelInfo, options: LoadOptions) -> 
     from .backends.onnx import OnnxLanguageModel, warn_if_doubled
 
     warn_if_doubled()
+    if info.graph == "portable":
+        from .backends.onnx_portable import PortableLanguageModel
+
+        return PortableLanguageModel(folder / info.file, info, options.threads)
     return OnnxLanguageModel(folder / info.file, info, options.threads)
 
 

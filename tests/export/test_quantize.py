@@ -7,7 +7,8 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from kinetoken_export.lm_onnx import MICROSOFT, quantize
+from kinetoken_export.onnx_graph import MICROSOFT
+from kinetoken_export.onnx_quantize import quantize
 
 
 @pytest.mark.parametrize(("bits", "worst"), [(8, 0.01), (4, 0.14)])

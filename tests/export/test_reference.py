@@ -74,6 +74,15 @@ def test_token_by_token_equals_the_whole(folder: Path) -> None:
     assert run.length == len(ids)
 
 
+def test_weights_held_as_bfloat16_give_the_same(folder: Path) -> None:
+    source = Checkpoint(folder)
+    ids, allowed = sequences(source.shape.vocab_size)[-1], (range(source.shape.vocab_size),)
+    whole, half = (ReferenceLanguageModel(source, compact=compact) for compact in (False, True))
+    assert whole.layers[0].weights["mlp.up_proj.weight"].dtype == torch.float32
+    assert half.layers[0].weights["mlp.up_proj.weight"].dtype == half.embedding.dtype == torch.bfloat16
+    assert np.array_equal(whole.start().push(ids, allowed), half.start().push(ids, allowed))
+
+
 def test_every_matrix_shows_its_inputs(folder: Path) -> None:
     source = Checkpoint(folder)
     seen: dict[str, list[np.ndarray[Any, Any]]] = {}

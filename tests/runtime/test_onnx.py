@@ -61,9 +61,9 @@ def test_outputs_are_bound_to_the_arrays_that_are_read(model: OnnxLanguageModel)
     run = model.start()
     first = run.push([1], ALL)
     outputs = run._binding.get_outputs()
-    bound = [*run.cache, run._logits]
+    bound = [*run.cache, run._out]
     assert {value.data_ptr() for value in outputs} == {array.ctypes.data for array in bound}
-    assert np.shares_memory(first, run._logits)
+    assert np.shares_memory(first, run._out)
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="resident memory is read from /proc")

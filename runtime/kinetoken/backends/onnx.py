@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from ..engines import Allowed, take
 from ..errors import EngineError, InputError, MissingPackageError
-from ..manifest import LanguageModelInfo
+from ..manifest import HeadInfo, LanguageModelInfo
+from .onnx_heads import Piece, pieces
 
 try:
     import onnxruntime as ort
@@ -26,6 +27,8 @@ except ImportError as error:
     raise MissingPackageError("onnxruntime") from error
 
 THREADS_VARIABLE = "KINETOKEN_THREADS"
+WIDE_HEAD = 8192  # ids from which on a head is worth threads of its own
+MOST_REMEMBERED = 256
 
 
 def threads(given: int | None = None) -> int:
@@ -65,7 +68,7 @@ def open_session(path: Path, thread_count: int | None = None) -> ort.InferenceSe
     try:
         return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the library's exceptions share no public base
-        raise EngineError(f"ONNX Runtime cannot load {path}: {_first_line(error)}; export the bundle again") from error
+        raise EngineError(f"ONNX Runtime cannot load {path}: {first_line(error)}; export the bundle again") from error
 
 
 class OnnxSession:
@@ -83,21 +86,29 @@ class OnnxSession:
         try:
             result: NDArray[np.float32] = self._session.run(self._outputs, {self._input: value})[0]
         except Exception as error:
-            raise EngineError(f"ONNX Runtime failed in the decoder: {_first_line(error)}") from error
+            raise EngineError(f"ONNX Runtime failed in the decoder: {first_line(error)}") from error
         return result
 
 
 class OnnxLanguageModel:
-    """A loaded language model."""
+    """A loaded language model: one graph to the logits, or a body to the hidden state and heads from there."""
 
     def __init__(self, path: Path, info: LanguageModelInfo, thread_count: int | None = None) -> None:
         self.session = open_session(path, thread_count)
         self.info = info
         expected = {"input_ids", "seqlens_k", "total_sequence_length", *cache_names("past_key_values", info.layers)}
-        got = {value.name for value in self.session.get_inputs()}
-        if got != expected:
-            odd = sorted(got ^ expected)[0]
+        got = {value.name: value for value in self.session.get_inputs()}
+        if got.keys() != expected:
+            odd = sorted(got.keys() ^ expected)[0]
             raise EngineError(f"{path}: input {odd!r} does not match the manifest's {info.layers} layers")
+        self.cache_type = array_type(got["past_key_values.0.key"])
+        self.output = self.session.get_outputs()[0]
+        if self.output.name != ("hidden" if info.heads else "logits"):
+            raise EngineError(
+                f"{path}: output {self.output.name!r} does not match the manifest's {len(info.heads)} heads"
+            )
+        self.heads = [_open_head(path.parent / head.file, head, thread_count) for head in info.heads]
+        self._pieces: dict[Allowed, tuple[Piece, ...]] = {}
 
     @property
     def context(self) -> int:
@@ -106,36 +117,57 @@ class OnnxLanguageModel:
 
     def start(self) -> OnnxRun:
         """A new run with its own cache."""
-        return OnnxRun(self.session, self.info)
+        return OnnxRun(self)
+
+    def pieces(self, allowed: Allowed) -> tuple[Piece, ...]:
+        """Stretches of heads that give the allowed logits. A grammar has few states, so they are remembered."""
+        found = self._pieces.get(allowed)
+        if found is None:
+            if len(self._pieces) >= MOST_REMEMBERED:
+                self._pieces.clear()
+            found = self._pieces[allowed] = pieces([head.ids for head in self.info.heads], allowed)
+        return found
+
+
+def _open_head(path: Path, head: HeadInfo, thread_count: int | None) -> ort.InferenceSession:
+    # A level's head takes microseconds: threads of its own would cost more than they bring.
+    session = open_session(path, 1 if head.ids[1] - head.ids[0] < WIDE_HEAD else thread_count)
+    count = head.ids[1] - head.ids[0]
+    if session.get_inputs()[0].name != "hidden" or session.get_outputs()[0].shape != [1, 1, count]:
+        raise EngineError(f"{path}: expected a head from the hidden state to {count} logits; export the bundle again")
+    return session
 
 
 class OnnxRun:
     """One answer: the cache, and arrays that the engine reads and writes in place."""
 
-    def __init__(self, session: ort.InferenceSession, info: LanguageModelInfo) -> None:
-        self._session, self._context = session, info.context
+    def __init__(self, model: OnnxLanguageModel) -> None:
+        self._model, info = model, model.info
+        self._session, self._context = model.session, info.context
         self._length = 0
         self._last = np.zeros(1, np.int32)  # seqlens_k: index of the last token
         self._total = np.zeros((), np.int32)
         self._token = np.zeros((1, 1), np.int64)
-        self._logits = np.zeros((1, 1, info.vocab_size), np.float32)
+        # (1, 1, vocab) logits, or the (1, 1, H) hidden state that heads are run on
+        self._out = np.zeros(model.output.shape, array_type(model.output))
         shape = (1, info.kv_heads, info.context, info.head_dim)
-        self.cache = [np.zeros(shape, np.float32) for _ in range(2 * info.layers)]
+        self.cache = [np.zeros(shape, model.cache_type) for _ in range(2 * info.layers)]
+        self._heads: dict[int, _HeadRun] = {}
         self._binding = self._bind(info.layers)
 
     def _bind(self, layers: int) -> Any:
         """Everything but the token ids is bound once. The values share the arrays' memory and keep no copy."""
         binding = self._session.io_binding()
-        self._values = [ort.OrtValue.ortvalue_from_numpy(array) for array in self.cache]
+        self._values = [ort_value(array) for array in self.cache]
         pasts, presents = cache_names("past_key_values", layers), cache_names("present", layers)
         for past, present, value in zip(pasts, presents, self._values, strict=True):
             binding.bind_ortvalue_input(past, value)
             binding.bind_ortvalue_output(present, value)
-        self._scalars = [ort.OrtValue.ortvalue_from_numpy(a) for a in (self._last, self._total, self._token)]
+        self._scalars = [ort_value(a) for a in (self._last, self._total, self._token)]
         binding.bind_ortvalue_input("seqlens_k", self._scalars[0])
         binding.bind_ortvalue_input("total_sequence_length", self._scalars[1])
-        self._row = ort.OrtValue.ortvalue_from_numpy(self._logits)
-        binding.bind_ortvalue_output("logits", self._row)
+        self._row = ort_value(self._out)
+        binding.bind_ortvalue_output(self._model.output.name, self._row)
         return binding
 
     @property
@@ -152,8 +184,8 @@ class OnnxRun:
             self._token[0, 0] = ids[0]
             self._feed(self._scalars[2], 1)
         else:
-            self._feed(ort.OrtValue.ortvalue_from_numpy(np.array([ids], np.int64)), len(ids))
-        return take(self._logits[0, 0], allowed)
+            self._feed(ort_value(np.array([ids], np.int64)), len(ids))
+        return self._from_heads(allowed) if self._model.heads else take(self._out[0, 0], allowed)
 
     def _feed(self, tokens: Any, count: int) -> None:
         self._last[0] = self._length + count - 1
@@ -162,8 +194,46 @@ class OnnxRun:
         try:
             self._session.run_with_iobinding(self._binding)
         except Exception as error:
-            raise EngineError(f"ONNX Runtime failed in the language model: {_first_line(error)}") from error
+            raise EngineError(f"ONNX Runtime failed in the language model: {first_line(error)}") from error
         self._length += count
+
+    def _from_heads(self, allowed: Allowed) -> NDArray[np.float32]:
+        """Run the heads that the allowed ids need, each once."""
+        wanted = self._model.pieces(allowed)
+        rows = {index: self._head(index).run() for index in {index for index, _ in wanted}}
+        parts = [rows[index][part] for index, part in wanted]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _head(self, index: int) -> _HeadRun:
+        if index not in self._heads:
+            first, stop = self._model.info.heads[index].ids
+            self._heads[index] = _HeadRun(self._model.heads[index], self._row, stop - first)
+        return self._heads[index]
+
+
+class _HeadRun:
+    """A head bound to one run's hidden state and to a row of logits of its own."""
+
+    def __init__(self, session: ort.InferenceSession, hidden: Any, count: int) -> None:
+        self._session, self._logits = session, np.zeros((1, 1, count), np.float32)
+        self._value = ort_value(self._logits)
+        self._binding = session.io_binding()
+        self._binding.bind_ortvalue_input("hidden", hidden)
+        self._binding.bind_ortvalue_output("logits", self._value)
+
+    def run(self) -> NDArray[np.float32]:
+        """Logits of the head's ids, overwritten by the next run."""
+        try:
+            self._session.run_with_iobinding(self._binding)
+        except Exception as error:
+            raise EngineError(f"ONNX Runtime failed in a head: {first_line(error)}") from error
+        row: NDArray[np.float32] = self._logits[0, 0]
+        return row
+
+
+def array_type(value: ort.NodeArg) -> type[np.floating[Any]]:
+    """The numpy type of a float input or output."""
+    return np.float16 if value.type == "tensor(float16)" else np.float32
 
 
 def cache_names(prefix: str, layers: int) -> list[str]:
@@ -171,5 +241,11 @@ def cache_names(prefix: str, layers: int) -> list[str]:
     return [f"{prefix}.{layer}.{part}" for layer in range(layers) for part in ("key", "value")]
 
 
-def _first_line(error: Exception) -> str:
+def ort_value(array: NDArray[Any]) -> Any:
+    """An array as the engine takes it, without a copy."""
+    return ort.OrtValue.ortvalue_from_numpy(array)
+
+
+def first_line(error: Exception) -> str:
+    """What an exception of the library says, short."""
     return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__

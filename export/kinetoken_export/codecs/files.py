@@ -1,0 +1,182 @@
+"""Finding a codec's files and opening them without running any code: weights, settings, licence."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from kinetoken.errors import FormatError, InputError
+
+SAFE: Final = ".safetensors"
+PICKLES: Final = (".pth", ".pt", ".tar", ".ckpt", ".bin")
+# Where training scripts put the weights among other things; the order is that of preference.
+WRAPPERS: Final = ("vq_model", "net", "model_state_dict", "state_dict", "model", "vqvae", "generator")
+# Several weights in one folder: what the authors' own scripts load comes first.
+PREFERRED: Final = ("motion_rvq_weights", "net_best_fid", "finest", "model", "best", "net_last", "latest")
+SETTING_FILES: Final = ("config.json", "opt.txt")
+DEPTH: Final = 2  # folders below the given one in which weights are looked for
+
+
+@dataclass(frozen=True)
+class CodecFiles:
+    """A codec's weights and what lies around them."""
+
+    folder: Path
+    """Folder of the codec, not of its weights where they lie deeper."""
+    weights: Path
+    state: Mapping[str, Tensor]
+    """Float tensors in float32."""
+    settings: Mapping[str, Any]
+    """config.json, opt.txt and what the weights' file holds, nested objects laid flat, names with underscores."""
+    files: tuple[Path, ...]
+    """Weights and settings."""
+    licence: str | None
+
+
+def open_files(path: Path) -> CodecFiles:
+    """The codec at a folder or weights file; InputError or FormatError where there is none."""
+    weights = path if path.is_file() else _find_weights(path)
+    folder = weights.parent if path.is_file() else path
+    # Beside weights that lie in model/ or the like, settings are one folder up.
+    around = [folder, *([folder.parent] if path.is_file() else [weights.parent])]
+    found = [p for name in SETTING_FILES for where in dict.fromkeys(around) if (p := where / name).is_file()]
+    state, inner = _load(weights)
+    settings: dict[str, Any] = dict(_flat(inner))
+    for file in found:
+        settings |= dict(_flat(_settings(file)))
+    return CodecFiles(folder, weights, state, settings, (weights, *found), _licence(folder, settings))
+
+
+def _find_weights(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise InputError(f"expected a codec's folder or weights file at {folder}, found nothing: check the path")
+    found = [p for p in _within(folder, DEPTH) if p.suffix in (SAFE, *PICKLES)]
+    found = [p for p in found if p.suffix == SAFE] or found
+    if not found:
+        raise InputError(
+            f"{folder}: expected weights ({SAFE}, {', '.join(PICKLES)}), found none: give the codec's folder"
+        )
+    ranked = sorted(found, key=_rank)
+    if len(ranked) > 1 and _rank(ranked[0]) == _rank(ranked[1]):
+        names = ", ".join(str(p.relative_to(folder)) for p in ranked[:5])
+        raise InputError(
+            f"{folder}: expected one file of weights, found {names}: give the one to use instead of the folder"
+        )
+    return ranked[0]
+
+
+def _rank(path: Path) -> int:
+    return PREFERRED.index(path.stem) if path.stem in PREFERRED else len(PREFERRED)
+
+
+def _within(folder: Path, depth: int) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.is_file():
+            yield path
+        elif depth and path.is_dir() and not path.name.startswith("."):
+            yield from _within(path, depth - 1)
+
+
+def _load(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
+    """State dict and whatever settings lie beside it in the file."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of old pickles; what cannot be read is refused below
+            whole: Any = (
+                load_file(path) if path.suffix == SAFE else torch.load(path, map_location="cpu", weights_only=True)
+            )
+    except Exception as error:  # a broken pickle fails in any way
+        if isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error):
+            raise FormatError(
+                f"{path}: expected a pickle of tensors alone, got one that would run code: "
+                f"convert it to {SAFE} where you trust it"
+            ) from error
+        raise FormatError(
+            f"{path}: expected whole weights, got something unreadable ({_line(error)}): download it again"
+        ) from error
+    state = _state(whole)
+    if not state:
+        raise FormatError(f"{path}: expected tensors by name, alone or under one of {', '.join(WRAPPERS)}, found none")
+    inner = whole.get("config", whole.get("args", {})) if isinstance(whole, dict) else {}
+    return state, inner if isinstance(inner, Mapping) else {}
+
+
+def _state(whole: Any) -> dict[str, Tensor]:
+    if not isinstance(whole, Mapping):
+        return {}
+    for name in WRAPPERS:
+        if isinstance(whole.get(name), Mapping) and (state := _tensors(whole[name])):
+            return state
+    return _tensors(whole)
+
+
+def _tensors(named: Mapping[Any, Any]) -> dict[str, Tensor]:
+    return {
+        str(name): value.float() if value.is_floating_point() else value
+        for name, value in named.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def _settings(path: Path) -> Mapping[str, Any]:
+    """config.json, or the `name: value` lines that the authors' option parsers write."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".json":
+            data = json.loads(text)
+            return data if isinstance(data, dict) else {}
+    except (OSError, ValueError) as error:
+        raise FormatError(
+            f"{path}: expected the codec's settings, got something unreadable ({_line(error)})"
+        ) from error
+    pairs = (line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return {name.strip(): _value(value.strip()) for name, value in pairs}
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text.lower() if text in ("True", "False") else text)
+    except ValueError:
+        return None if text == "None" else text
+
+
+def _flat(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value)
+        else:
+            yield str(name).replace("-", "_"), value
+
+
+def _licence(folder: Path, settings: Mapping[str, Any]) -> str | None:
+    """What config.json or the head of the README says."""
+    for name in ("license", "licence"):
+        if isinstance(settings.get(name), str):
+            return str(settings[name])
+    readme = folder / "README.md"
+    head = readme.read_text(encoding="utf-8", errors="replace")[:2000] if readme.is_file() else ""
+    match = re.match(r"---\s*\n.*?^licen[sc]e:\s*(\S+)", head, re.DOTALL | re.MULTILINE)
+    return match[1].strip("\"'") if match else None
+
+
+def number(settings: Mapping[str, Any], *names: str) -> int | None:
+    """The first of these settings that is a whole number above 0."""
+    for name in names:
+        value = settings.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return value
+    return None
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,80 @@
+"""Loading a state dict into a module that was rebuilt from its shapes: nothing left over, nothing missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kinetoken.errors import FormatError
+
+from .source import Array, Codes, residual_codes
+
+# What codebooks remember of their training: moving averages and flags, no part of what they mean.
+TRAINING_ONLY: Final = frozenset(
+    ("code_sum", "code_count", "cluster_size", "embedding_avg", "embed_avg", "ema_w", "ema_cluster_size", "initted",
+     "inited", "initialized", "usage", "total", "num_batches_tracked")
+)  # fmt: skip
+ACTIVATIONS: Final[Mapping[str, Callable[[], nn.Module]]] = {
+    "relu": nn.ReLU, "silu": nn.SiLU, "swish": nn.SiLU, "gelu": nn.GELU, "elu": nn.ELU, "tanh": nn.Tanh,
+    "leaky_relu": lambda: nn.LeakyReLU(0.2), "leakyrelu": lambda: nn.LeakyReLU(0.2),
+}  # fmt: skip
+
+
+def activation(name: object, path: Path) -> Callable[[], nn.Module]:
+    """A layer by the name that a config gives it."""
+    if str(name).lower() not in ACTIVATIONS:
+        raise FormatError(f"{path}: expected an activation among {', '.join(ACTIVATIONS)}, got {name!r}")
+    return ACTIVATIONS[str(name).lower()]
+
+
+def part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Tensors below a prefix, which is taken off."""
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+
+def load_into(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.Module:
+    """The module with exactly these tensors, in evaluation mode; FormatError names the first that does not fit."""
+    expected = {n: tuple(v.shape) for n, v in module.state_dict().items() if n.rsplit(".")[-1] not in TRAINING_ONLY}
+    got = {n: tuple(v.shape) for n, v in state.items() if n.rsplit(".")[-1] not in TRAINING_ONLY}
+    for name in expected.keys() - got.keys():
+        raise FormatError(f"{path}: expected a tensor {name} {expected[name]}, found none: the weights are incomplete")
+    for name in sorted(got.keys() - expected.keys()):
+        raise FormatError(f"{path}: expected no tensor {name} in this layout: give the codec's class with --trust-code")
+    for name, shape in got.items():
+        if shape != expected[name]:
+            raise FormatError(f"{path}: expected {name} of shape {expected[name]}, got {shape}: it is no known layout")
+    module.load_state_dict(dict(state), strict=False)
+    return module.eval()
+
+
+def leftover(state: Mapping[str, Tensor], known: tuple[str, ...], path: Path) -> None:
+    """FormatError for the first tensor that begins with none of the known prefixes."""
+    for name in state:
+        if not name.startswith(known) and name.rsplit(".")[-1] not in TRAINING_ONLY:
+            raise FormatError(
+                f"{path}: expected no tensor {name} in this layout: give the codec's class with --trust-code"
+            )
+
+
+def stacked(tables: list[Tensor], path: Path) -> Array:
+    """Codebooks (K, D), one per level, as (Q, K, D)."""
+    shapes = sorted({tuple(table.shape) for table in tables})
+    if len(shapes) != 1 or len(shapes[0]) != 2:
+        raise FormatError(f"{path}: expected codebooks of one shape (codes, width), got {shapes}")
+    return np.ascontiguousarray(torch.stack(tables).numpy().astype(np.float32))
+
+
+def coder(encoder: nn.Module, codebooks: Array) -> Callable[[Array], Codes]:
+    """Normalised features (n, 263) to codes (n // stride, Q) through an encoder (1, 263, n) -> (1, D, n // stride)."""
+
+    def encode(features: Array) -> Codes:
+        with torch.no_grad():
+            latents = encoder(torch.from_numpy(np.ascontiguousarray(features.T[None])))
+        return residual_codes(latents[0].T.contiguous().numpy(), codebooks)
+
+    return encode

@@ -1,0 +1,154 @@
+"""The layout of MoMask, T2M-GPT, MotionGPT and their kin: convolutions in residual blocks, nearest-neighbour upsampling.
+
+Rebuilt from the shapes in the state dict. What shapes cannot tell is taken from config.json or opt.txt, else it is the
+default of those projects' own option parsers: ReLU, and dilations that grow threefold, the widest first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from torch import Tensor, nn
+
+from kinetoken.errors import FormatError
+from kinetoken.motion.features import N_FEATURES
+
+from .rebuild import activation, coder, leftover, load_into, part, stacked
+from .source import Array, CodecSource
+
+# Longest first: T2M-GPT wraps its module, MotionGPT's checkpoints hold language models beside it.
+PREFIXES: Final = ("module.vqvae.", "module.", "motion_vae.", "vqvae.", "vae.", "model.", "net.", "")
+INLET: Final = "decoder.model.0.weight"
+BLOCK: Final = re.compile(r"decoder\.model\.(\d+)\.0\.model\.(\d+)\.conv1\.weight\Z")
+GROWTH: Final = 3
+
+
+class _Residual(nn.Module):
+    """Activation, dilated convolution, activation, pointwise convolution, plus the input: (B, W, n) to the same."""
+
+    def __init__(self, width: int, dilation: int, act: Callable[[], nn.Module]) -> None:
+        super().__init__()
+        self.act = act()
+        self.conv1 = nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation)
+        self.conv2 = nn.Conv1d(width, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.conv2(self.act(self.conv1(self.act(x))))
+        return out
+
+
+class _Chain(nn.Module):
+    """A sequence under the name that the state dicts use."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.model = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.model(x)
+        return out
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Shapes of one codec."""
+
+    features: int
+    latent: int
+    width: int
+    dilations: Sequence[int]
+    """Of one block, in its order."""
+    halvings: int
+    """Blocks: each doubles the frame rate."""
+    act: Callable[[], nn.Module]
+
+    def residuals(self) -> nn.Module:
+        """The residual units of one block."""
+        return _Chain(*(_Residual(self.width, dilation, self.act) for dilation in self.dilations))
+
+    def decoder(self) -> nn.Module:
+        """Latents (B, D, n) to features (B, 263, stride * n)."""
+        width = self.width
+        blocks = [
+            nn.Sequential(self.residuals(), nn.Upsample(scale_factor=2), nn.Conv1d(width, width, 3, padding=1))
+            for _ in range(self.halvings)
+        ]
+        inlet, hidden = nn.Conv1d(self.latent, width, 3, padding=1), nn.Conv1d(width, width, 3, padding=1)
+        return _Chain(inlet, nn.ReLU(), *blocks, hidden, nn.ReLU(), nn.Conv1d(width, self.features, 3, padding=1))
+
+    def encoder(self) -> nn.Module:
+        """Features (B, 263, n) to latents (B, D, n // stride)."""
+        width = self.width
+        blocks = [
+            nn.Sequential(nn.Conv1d(width, width, 4, stride=2, padding=1), self.residuals())
+            for _ in range(self.halvings)
+        ]
+        inlet = nn.Conv1d(self.features, width, 3, padding=1)
+        return _Chain(inlet, nn.ReLU(), *blocks, nn.Conv1d(width, self.latent, 3, padding=1))
+
+
+def prefix_of(state: Mapping[str, Tensor]) -> str | None:
+    """What stands before this layout's names; None where it is another layout."""
+    for prefix in PREFIXES:
+        own = part(state, prefix)
+        if INLET in own and any(BLOCK.match(name) for name in own):
+            return prefix
+    return None
+
+
+def read(state: Mapping[str, Tensor], settings: Mapping[str, Any], path: Path, base: Mapping[str, Any]) -> CodecSource:
+    """The codec; FormatError names a tensor that is missing or left over. `base`: fields that do not hang on the layout."""
+    prefix = prefix_of(state)
+    assert prefix is not None
+    own = part(state, prefix)
+    leftover(own, ("decoder.model.", "encoder.model.", "quantizer."), path)
+    plan, notes = _plan(own, settings, path)
+    decoder = load_into(plan.decoder(), part(own, "decoder."), path)
+    codebooks = _codebooks(own, plan.latent, path)
+    encoder = part(own, "encoder.")
+    encode = coder(load_into(plan.encoder(), encoder, path), codebooks) if encoder else None
+    layout = "momask" if any(name.startswith("quantizer.layers.") for name in own) else "t2m-gpt"
+    return CodecSource(
+        layout=layout, decoder=decoder, codebooks=codebooks, stride=2**plan.halvings, encoder=encode, notes=notes, **base
+    )  # fmt: skip
+
+
+def _plan(own: Mapping[str, Tensor], settings: Mapping[str, Any], path: Path) -> tuple[_Plan, tuple[str, ...]]:
+    found = [(int(m[1]), int(m[2])) for m in map(BLOCK.match, own) if m]
+    halvings, depth = len({block for block, _ in found}), 1 + max(unit for _, unit in found)
+    outlet = f"decoder.model.{4 + halvings}.weight"
+    if outlet not in own or own[outlet].shape[0] != N_FEATURES:
+        got = tuple(own[outlet].shape) if outlet in own else "nothing"
+        raise FormatError(
+            f"{path}: expected {outlet} with {N_FEATURES} features (HumanML3D), got {got}: another skeleton?"
+        )
+    width, latent, _ = own[INLET].shape
+    growth = settings.get("dilation_growth_rate", GROWTH)
+    act = settings.get("vq_act", settings.get("activation", "relu"))
+    if not isinstance(growth, int) or growth < 1:
+        raise FormatError(f"{path}: expected a whole dilation_growth_rate in the codec's settings, got {growth!r}")
+    dilations = [growth**unit for unit in reversed(range(depth))]
+    plan = _Plan(N_FEATURES, latent, width, dilations, halvings, activation(act, path))
+    named = "dilation_growth_rate" in settings and ("vq_act" in settings or "activation" in settings)
+    return plan, () if named else (f"no settings beside the weights: took {act} and dilations {dilations}",)
+
+
+def _codebooks(own: Mapping[str, Tensor], latent: int, path: Path) -> Array:
+    """The tables of all levels; they may be buffers, parameters or embeddings."""
+    pattern = re.compile(r"quantizer\.(?:layers\.(\d+)\.)?(?:codebook|embedding\.weight)\Z")
+    matches = {name: m for name in own if (m := pattern.match(name))}
+    odd = [n for n in own if n.startswith("quantizer.") and n not in matches]
+    leftover({n: own[n] for n in odd}, (), path)
+    levels = sorted(matches, key=lambda name: int(matches[name][1] or 0))
+    if not levels or [int(matches[n][1] or 0) for n in levels] != list(range(len(levels))):
+        raise FormatError(
+            f"{path}: expected codebooks quantizer.layers.0... or quantizer.codebook, got {levels or 'none'}"
+        )
+    tables = stacked([own[name] for name in levels], path)
+    if tables.shape[2] != latent:
+        raise FormatError(f"{path}: expected codebooks of width {latent}, as the decoder reads, got {tables.shape[2]}")
+    return tables

@@ -1,0 +1,85 @@
+"""What a codec is to the exporter, whatever its layout was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+Array = NDArray[np.float32]
+Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class CodecSource:
+    """A codec that was read: codebooks, decoder and statistics in the form that a bundle wants."""
+
+    name: str
+    """Of its folder, for people."""
+    layout: str
+    """"kinetoken-causal-rvq", "momask", "t2m-gpt", "conv-transpose" or "foreign"."""
+    decoder: nn.Module
+    """Latents (1, D, n) to normalised features (1, 263, stride * n), in evaluation mode."""
+    codebooks: Array
+    """(Q, K, D); a frame's latent is the sum of one row per level, a missing level adds nothing."""
+    mean: Array
+    """(263,)."""
+    std: Array
+    """(263,)."""
+    stride: int
+    """Feature frames per latent frame."""
+    fps: int
+    encoder: Callable[[Array], Codes] | None = None
+    """Normalised features (n, 263) to codes (n // stride, Q), where the codec has an encoder."""
+    reference: Callable[[Codes], Array] | None = None
+    """Foreign code's own way: codes (n, Q) to normalised features (stride * n, 263)."""
+    files: tuple[Path, ...] = ()
+    """Files that it was read from."""
+    licence: str | None = None
+    """As its README or config says."""
+    notes: tuple[str, ...] = ()
+    """What was assumed, one line each, for the user to see."""
+
+
+def residual_codes(latents: Array, codebooks: Array) -> Codes:
+    """Latents (n, D) to codes (n, Q): at each level the row nearest to what the levels before left over."""
+    left = latents.copy()
+    chosen = np.empty((len(latents), len(codebooks)), np.int64)
+    for level, table in enumerate(codebooks):
+        distance = np.square(table).sum(1) - 2 * left @ table.T
+        chosen[:, level] = distance.argmin(1)
+        left -= table[chosen[:, level]]
+    return chosen
+
+
+def sum_of_rows(codes: Codes, codebooks: Array) -> Array:
+    """Codes (n, Q) to latents (n, D)."""
+    rows: Array = codebooks[np.arange(len(codebooks)), codes].sum(axis=1, dtype=np.float32)
+    return rows
+
+
+def normalised_features(decoder: nn.Module, latents: Array) -> Array:
+    """Latents (n, D) through a decoder of a `CodecSource`: normalised features (stride * n, 263)."""
+    import torch
+
+    with torch.no_grad():
+        out: Tensor = decoder(torch.from_numpy(latents.T[None].copy()))
+    rows: Array = out[0].T.contiguous().numpy()
+    return rows
+
+
+def random_codes(source: CodecSource, frames: int, seed: int = 0) -> Codes:
+    """Codes (frames, Q) drawn evenly."""
+    levels, size, _ = source.codebooks.shape
+    return np.random.default_rng(seed).integers(size, size=(frames, levels))
+
+
+def decode(source: CodecSource, codes: Codes) -> Array:
+    """Codes (n, Q) to normalised features (stride * n, 263) through the source's own module."""
+    if source.reference is not None:
+        return source.reference(codes)
+    return normalised_features(source.decoder, sum_of_rows(codes, source.codebooks))

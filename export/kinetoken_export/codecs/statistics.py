@@ -1,0 +1,89 @@
+"""The Mean and Std that a codec was trained with, and telling the published pairs apart.
+
+HumanML3D's own Std circulates in three forms: as it is, and with the columns of root and contacts (0:4 and 259:263)
+divided by a "feature bias" of 5 (MoMask) or 25 (T2M-GPT, MotionGPT). With the wrong one of them the root path comes out
+5 or 25 times too long or too short. A trained decoder tells which one it knew: a smaller std made those columns larger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from kinetoken.errors import FormatError, InputError
+from kinetoken.motion.features import N_FEATURES
+
+from .source import Array
+
+# Columns that the bias divides, and HumanML3D's own values there (Guo et al., CVPR 2022; published Std.npy).
+BIASED: Final = np.r_[0:4, 259:263]
+OWN: Final = np.array([0.012826, 0.016927, 0.016927, 0.153766, *[0.355933] * 4])
+PLAIN: Final = np.r_[4:259]
+BIASES: Final = (1, 5, 25)
+SAME: Final = 0.02  # relative difference below which two columns count as the same
+APART: Final = 3.0  # factor between what Std says and what the decoder writes; between two pairs it is 5 or 25
+NAMES: Final = (("Mean.npy", "Std.npy"), ("mean.npy", "std.npy"))
+
+
+def find_statistics(folders: list[Path]) -> tuple[Array, Array, tuple[Path, Path]]:
+    """Mean and Std (263,) from the first of the folders, or of their meta/, that has them, and their files."""
+    for folder in dict.fromkeys(folders):
+        for mean, std in _places(folder):
+            if mean.is_file() and std.is_file():
+                return _row(mean, positive=False), _row(std, positive=True), (mean, std)
+    raise InputError(
+        f"{folders[0]}: expected Mean.npy and Std.npy, found none: put those there that the codec was trained with"
+    )
+
+
+def _places(folder: Path) -> Iterator[tuple[Path, Path]]:
+    for where in (folder, folder / "meta"):
+        for mean, std in NAMES:
+            yield where / mean, where / std
+
+
+def _row(path: Path, *, positive: bool) -> Array:
+    try:
+        values = np.asarray(np.load(path, allow_pickle=False), np.float32)
+    except (OSError, ValueError, EOFError) as error:
+        raise FormatError(f"{path}: expected a .npy array of {N_FEATURES} numbers, got something unreadable") from error
+    values = values.reshape(-1) if values.ndim == 2 and 1 in values.shape else values
+    if values.shape != (N_FEATURES,):
+        raise FormatError(
+            f"{path}: expected {N_FEATURES} numbers (HumanML3D), got {values.shape}: is it another skeleton's?"
+        )
+    if not np.isfinite(values).all() or (positive and (values <= 0).any()):
+        wanted = "numbers above 0" if positive else "finite numbers"
+        raise FormatError(f"{path}: expected {wanted}, got {values.min():.3g} to {values.max():.3g}: download it again")
+    return values
+
+
+def feature_bias(std: Array) -> int | None:
+    """1, 5 or 25 for one of the published pairs; None for any other."""
+    for bias in BIASES:
+        if np.allclose(std[BIASED] * bias, OWN, rtol=SAME):
+            return bias
+    return None
+
+
+def check_statistics(std: Array, features: Array, path: Path) -> None:
+    """FormatError where Std is a published one, but not the one whose features the decoder writes.
+
+    `features` (n, 263): what the decoder makes of random codes, normalised.
+    """
+    bias = feature_bias(std)
+    if bias is None:
+        return
+    spread = features.std(axis=0)
+    if not (spread > 0).all():
+        return  # nothing to compare: a decoder that writes constants
+    written = float(np.exp(np.log(spread[BIASED]).mean() - np.log(spread[PLAIN]).mean()))
+    if not 1 / APART < written / bias < APART:
+        nearest = min(BIASES, key=lambda b: abs(np.log(written / b)))
+        raise FormatError(
+            f"{path}: expected the Std that the codec was trained with, std[0] near {OWN[0] / nearest:.4g}, "
+            f"got {std[0]:.4g} (HumanML3D's pairs differ by {nearest / bias:g} in the root): use the codec's own pair"
+        )

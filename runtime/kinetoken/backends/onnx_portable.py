@@ -1,0 +1,80 @@
+"""A language model of plain ONNX operators, for execution providers that lack the fused ones: its cache grows as it is fed.
+
+Beside the fused graph it copies the cache at every token, so it is slower, the more the longer the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engines import Allowed, take
+from ..errors import EngineError
+from ..manifest import LanguageModelInfo
+from .onnx import array_type, cache_names, first_line, open_session, ort_value
+
+
+class PortableLanguageModel:
+    """A loaded graph with `past_key_values.*` in and `present.*` out."""
+
+    def __init__(self, path: Path, info: LanguageModelInfo, thread_count: int | None = None) -> None:
+        self.session, self.info = open_session(path, thread_count), info
+        inputs = {value.name: value for value in self.session.get_inputs()}
+        expected = {"input_ids", "attention_mask", "position_ids", *cache_names("past_key_values", info.layers)}
+        if inputs.keys() != expected:
+            odd = sorted(inputs.keys() ^ expected)[0]
+            raise EngineError(f"{path}: input {odd!r} does not match a portable graph of {info.layers} layers")
+        if self.session.get_outputs()[0].shape[-1] != info.vocab_size:
+            raise EngineError(f"{path}: expected logits of {info.vocab_size} ids; export the bundle again")
+        self.cache_type = array_type(inputs["past_key_values.0.key"])
+
+    @property
+    def context(self) -> int:
+        """Tokens that a run can hold."""
+        return self.info.context
+
+    def start(self) -> PortableRun:
+        """A new, empty run."""
+        return PortableRun(self)
+
+
+class PortableRun:
+    """One answer: the cache of the tokens so far, handed from one pass to the next without leaving the engine."""
+
+    def __init__(self, model: PortableLanguageModel) -> None:
+        self._model, info = model, model.info
+        self._length = 0
+        self._pasts = cache_names("past_key_values", info.layers)
+        self._outputs = ["logits", *cache_names("present", info.layers)]
+        nothing = np.zeros((1, info.kv_heads, 0, info.head_dim), model.cache_type)
+        self._cache: list[Any] = [ort_value(nothing) for _ in self._pasts]
+
+    @property
+    def length(self) -> int:
+        """Tokens fed so far."""
+        return self._length
+
+    def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
+        """Feed tokens; logits of the allowed next ids. EngineError where the context is full or the engine fails."""
+        total = self._length + len(ids)
+        if not ids or total > self._model.context:
+            raise EngineError(f"expected 1 to {self._model.context} tokens in the context, got {total}; ask for less")
+        feeds = {
+            "input_ids": np.array([ids], np.int64),
+            "attention_mask": np.ones((1, total), np.int64),
+            "position_ids": np.arange(self._length, total, dtype=np.int64)[None],
+        }
+        values = {name: ort_value(array) for name, array in feeds.items()} | dict(
+            zip(self._pasts, self._cache, strict=True)
+        )
+        try:
+            logits, *self._cache = self._model.session.run_with_ort_values(self._outputs, values)
+        except Exception as error:
+            raise EngineError(f"ONNX Runtime failed in the language model: {first_line(error)}") from error
+        self._length = total
+        row: NDArray[np.float32] = logits.numpy()[0, -1].astype(np.float32, copy=False)
+        return take(row, allowed)
