@@ -50,8 +50,13 @@ def _listen(level: int, text: bytes | None, _: Any) -> None:
         _said.append(text.decode("utf-8", "replace").strip())
 
 
-# The module keeps the callback alive: the library calls it until the process ends.
-llama.llama_log_set(_listen, ctypes.c_void_p(0))
+def _hear() -> None:
+    """Forget what was said and listen from now on; the module keeps the callback alive, which the library calls for good."""
+    _said.clear()
+    llama.llama_log_set(_listen, ctypes.c_void_p(0))
+
+
+_hear()
 
 
 class LlamaCppLanguageModel:
@@ -104,7 +109,7 @@ class _Model:
         params.load_mode = llama.LLAMA_LOAD_MODE_MMAP
         if gpu_layers is not None:
             params.n_gpu_layers = gpu_layers
-        _said.clear()
+        _hear()
         self.pointer = llama.llama_model_load_from_file(str(path).encode(), params)
         if not self.pointer:
             raise EngineError(f"llama.cpp cannot load {path}: {_reason()}; copy or export the bundle again")
@@ -125,7 +130,7 @@ class _Context:
         if info.quantization == FULL:
             params.type_k = params.type_v = llama.GGML_TYPE_F32
             params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED  # it rounds to half precision within
-        _said.clear()
+        _hear()
         self.pointer = llama.llama_init_from_model(model.pointer, params)
         if not self.pointer:
             raise EngineError(
