@@ -205,7 +205,7 @@ def test_a_head_of_another_bundle_is_one_line(folder: Path, tmp_path: Path) -> N
 
 def test_recipes_are_found_by_name() -> None:
     assert find_onnx_recipe().name == "int8"
-    with pytest.raises(InputError, match="out of fp32, fp16, int8, int4, .* got q4_k_m"):
+    with pytest.raises(InputError, match=r"out of fp32, fp16, int8, int4, .* got q4_k_m"):
         find_onnx_recipe("q4_k_m")
 
 
