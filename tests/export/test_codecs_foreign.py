@@ -344,6 +344,23 @@ def test_levels_that_are_missing_add_nothing(tmp_path: Path) -> None:
     assert "scaled by 1, 0.5, 0.25" in " ".join(source.notes)
 
 
+def test_a_module_that_denormalises_is_normalised_again(tmp_path: Path) -> None:
+    text = EMBEDDINGS.replace(
+        "        self.decoder", "        self.register_buffer('mean', torch.full((263,), 0.5))\n"
+        "        self.register_buffer('std', torch.full((263,), 0.3))\n        self.decoder"
+    ).replace("return self.decoder(z.transpose(1, 2)).transpose(1, 2)",
+              "return self.decoder(z.transpose(1, 2)).transpose(1, 2) * self.std + self.mean")  # fmt: skip
+    model = write(tmp_path, text)
+    np.save(tmp_path / "Mean.npy", np.full(263, 0.5, np.float32))
+    source = read_codec(tmp_path, trust_code=True)
+    codes = random_codes(source, 20)
+    with torch.no_grad():
+        real = model.decode(torch.from_numpy(codes)[None])[0].numpy()
+    np.testing.assert_allclose(decode(source, codes) * 0.3 + 0.5, real, atol=1e-5)
+    export_codec(source, MOTION, tmp_path, precision="fp32")
+    assert "denormalises" in source.notes[-1]
+
+
 def test_a_decoder_that_forgets_is_streamed_with_what_it_remembers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -379,6 +396,7 @@ CONSTRUCTORS = {
     ),
     "another class name, beside a helper": (CONFIG, EMBEDDINGS.replace("MotionRVQ_VAE", "Codec")),
     "weights under a prefix": (CONFIG, EMBEDDINGS),
+    "sizes that the weights alone tell": ({"lr": 0.1}, EMBEDDINGS),
 }
 
 

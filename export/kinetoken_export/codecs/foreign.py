@@ -8,11 +8,13 @@ the features that the module gives.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from kinetoken.errors import FormatError
 
@@ -20,7 +22,7 @@ from . import forward, probe
 from .construct import build
 from .files import CodecFiles
 from .probe import Found
-from .source import Array, CodecSource, Codes
+from .source import Array, CodecSource, Codes, normalised_features
 from .tables import Tables, find_tables
 from .ways import Way, find_ways
 
@@ -35,10 +37,53 @@ def read(files: CodecFiles, code: Path, base: Mapping[str, Any]) -> CodecSource:
         raise FormatError(_refusal(code, model, tables, ways))
     reference = None if found.way is None else _reference(found.way)
     fields = dict(base) | {"files": (*base["files"], code)}
-    return CodecSource(
+    source = CodecSource(
         layout="foreign", decoder=found.decoder, codebooks=found.codebooks, stride=found.stride, reference=reference,
         notes=found.notes, **fields,
     )  # fmt: skip
+    return _normalised(source) if _denormalises(source, model) else source
+
+
+def _denormalises(source: CodecSource, model: nn.Module) -> bool:
+    """Whether the features come out real already: they hang on a Std that the module holds itself."""
+    latents = source.codebooks[:, :8].sum(axis=0)
+    before = normalised_features(source.decoder, latents)
+    for buffer in model.buffers():
+        if buffer.numel() == len(source.std) and np.allclose(buffer.flatten().numpy(), source.std, rtol=1e-3):
+            buffer.mul_(2)
+            moved = not np.allclose(normalised_features(source.decoder, latents), before)
+            buffer.div_(2)
+            if moved:
+                return True
+    return False
+
+
+def _normalised(source: CodecSource) -> CodecSource:
+    """The codec with its features normalised again, as the other layouts give them."""
+    way, note = source.reference, "the module denormalises its features itself; taken back"
+    return replace(
+        source,
+        decoder=_Normalised(source.decoder, torch.from_numpy(source.mean), torch.from_numpy(source.std)).eval(),
+        reference=None if way is None else lambda codes: (way(codes) - source.mean) / source.std,
+        notes=(*source.notes, note),
+    )
+
+
+class _Normalised(nn.Module):
+    """Real features (1, 263, n) of a decoder to normalised ones."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, decoder: nn.Module, mean: Tensor, std: Tensor) -> None:
+        super().__init__()
+        self.decoder = decoder
+        self.register_buffer("mean", mean[:, None])
+        self.register_buffer("std", std[:, None])
+
+    def forward(self, latents: Tensor) -> Tensor:
+        out: Tensor = (self.decoder(latents) - self.mean) / self.std
+        return out
 
 
 def _ways(model: nn.Module, tables: list[Tables]) -> dict[tuple[int, int], list[Way]]:
