@@ -84,8 +84,8 @@ def _add_metadata(writer: GGUFWriter, source: TensorSource, vision: Mapping[str,
 def _window_pattern(vision: Mapping[str, Any]) -> int:
     """Every how many blocks attention sees the whole image; llama.cpp knows only an even beat."""
     blocks = [int(i) for i in vision["fullatt_block_indexes"]]
-    beat = blocks[0] + 1
-    if blocks != list(range(beat - 1, beat * len(blocks), beat)):
+    beat = blocks[0] + 1 if blocks else 0
+    if not beat or blocks != list(range(beat - 1, beat * len(blocks), beat)):
         raise FormatError(f"expected blocks of full attention at an even beat, got {blocks}: llama.cpp cannot run it")
     return beat
 
