@@ -215,6 +215,14 @@ class MotionRVQ_VAE(nn.Module):
         return self.decoder(z.transpose(1, 2)).transpose(1, 2)
 """
 
+BETWEEN = (
+    FORWARD_ALONE.replace(
+        "self.decoder = stack(", "self.between = nn.Conv1d(latent_dim, latent_dim, 1)\n        self.decoder = stack("
+    )
+    .replace("OUTPUT", "left.square().mean()")
+    .replace("self.decoder(z.transpose(1, 2))", "self.decoder(self.between(z.transpose(1, 2)))")
+)
+
 RECURRENT = """
 class Decoder(nn.Module):
     def __init__(self, latent_dim, hidden_dim, out):
@@ -254,6 +262,7 @@ SHAPES = {
     "a quantizer's method, a decoder of frames": FRAME_MAJOR,
     "a forward with codes": FORWARD_ALONE.replace("OUTPUT", "torch.stack(indices, -1)"),
     "a forward with a list of codes": FORWARD_ALONE.replace("OUTPUT", "indices, left.square().mean()"),
+    "a forward with a layer before the decoder": BETWEEN,
     "a forward without codes": FORWARD_ALONE.replace("OUTPUT", "left.square().mean()"),
 }
 
@@ -275,7 +284,7 @@ def own_features(model: torch.nn.Module, codes: torch.Tensor, label: str) -> tor
         return model.decoder(model.quantizer.get_codes_from_indices(codes[None]).sum(0))[0]
     if label.startswith("a forward"):
         rows = sum(book(level) for book, level in zip(model.codebooks, per_level, strict=True))
-        return model.decoder(rows.T[None])[0].T
+        return model.decoder(model.between(rows.T[None]) if "layer" in label else rows.T[None])[0].T
     return (model.decode if hasattr(model, "decode") else model.decode_indices)(codes[None])[0]
 
 
