@@ -114,6 +114,7 @@ def _vocabulary(request: Request, parts: Parts, folder: Path) -> tuple[TensorSou
         around.after_user,
     )
     source = prune(parts.checkpoint, tokenizer, corpus, folder / TOKENIZER, always)
+    print(source.summary())
     return source, read_vocabulary(folder)
 
 

@@ -85,8 +85,6 @@ def run(args: argparse.Namespace) -> int:
     from .sources import find_codec, find_model
 
     model, codec = find_model(args.checkpoint, args.revision), find_codec(args.codec, args.codec_revision)
-    require_packages(args)
-    from .assemble import assemble
     from .motion_tokens import SYSTEM_PROMPT
     from .request import Request
 
@@ -98,6 +96,9 @@ def run(args: argparse.Namespace) -> int:
         system_prompt=SYSTEM_PROMPT if args.system_prompt is None else args.system_prompt, temperature=args.temperature,
         licence=args.licence, codec_licence=args.codec_licence, acknowledgement=args.acknowledgement, force=args.force,
     )  # fmt: skip
+    require_packages(args)
+    from .assemble import assemble
+
     _tell(request, assemble(request))
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ OPSET: Final = 17
 TRACED: Final = 24  # latent frames of the example that is traced
 PROBE: Final = 96  # latent frames of the probe: more than twice what any known decoder sees
 HALF_FROM: Final = 1024  # elements; larger tensors are stored in half precision
+FAINT: Final = 1e-3  # of the largest move: what counts as hardly seen
 CHECKED: Final = (1, 7, 40)  # latent frames of the motions that graph and module are compared on
 # Largest error of a normalised feature, as a part of that feature's spread where it is above 1.
 TOLERANCE: Final[dict[str, float]] = {"fp16": 2e-2, "fp32": 1e-3}
@@ -38,6 +40,8 @@ class ReceptiveField:
 
     past: int
     lookahead: int
+    note: str | None = None
+    """Where there is no such bound: which window was taken instead."""
 
 
 def check_codec(source: CodecSource, motion: MotionInfo) -> None:
@@ -72,7 +76,10 @@ def export_codec(source: CodecSource, motion: MotionInfo, folder: Path, *, preci
         raise FormatError(
             f"{graph.name}: expected features within {TOLERANCE[precision]:g} of the codec's own, got {error:.3g}: {cure}"
         )
-    field = measure(graph, codebooks.shape[2], source.stride)
+    field = measure(graph, codebooks.shape[2], source.stride, source.window)
+    if field.note:
+        before, after = field.past, field.lookahead
+        print(f"decoder: {field.note}: streamed with {before} latent frames before and {after} after", file=sys.stderr)
     return CodecInfo(
         DECODER, CODEBOOKS, MEAN, STD, source.fps, source.stride, N_FEATURES, codebooks.shape[2],
         field.past, field.lookahead, field.lookahead,
@@ -129,25 +136,44 @@ def _store_half(model: onnx.ModelProto) -> None:
     model.graph.node.extend(nodes)
 
 
-def measure(path: Path, latent_dim: int, stride: int) -> ReceptiveField:
-    """Perturb one latent frame and see which outputs move: the receptive field of the graph in `path`."""
-    session = OnnxSession(path)
+def measure(path: Path, latent_dim: int, stride: int, window: int | None = None) -> ReceptiveField:
+    """Perturb one latent frame and see which outputs move: the receptive field of the graph in `path`.
+
+    A decoder that sees everything, but what is far away hardly (recurrent ones), gets the field outside of which
+    nothing moves by more than a thousandth of the largest move; one that sees everything evenly (a norm over time,
+    attention) the `window` in latent frames that it was trained on, FormatError without it.
+    """
+    moves = _moves(OnnxSession(path), latent_dim, stride)
+    if not moves.any():
+        raise FormatError(f"{path.name}: expected features that hang on the codes, they never change: wrong weights?")
+    for least, note in (
+        (0.0, None),
+        (FAINT * float(moves.max()), "it sees the whole motion, what is further off hardly"),
+    ):
+        touched = np.flatnonzero(moves > least) - PROBE // 2
+        if touched[0] > -PROBE // 2 and touched[-1] < PROBE // 2 - 1:
+            return ReceptiveField(max(0, int(touched[-1])), max(0, int(-touched[0])), note)
+    if window is None:
+        raise FormatError(
+            f"{path.name}: expected a decoder that sees a bounded time, this one sees all of {PROBE} latent frames: name the "
+            'frames that it was trained on at once in its config.json, as "window_size": 100, to stream it in such windows'
+        )
+    past = window // 2
+    return ReceptiveField(past, window - 1 - past, "it sees the whole motion, windows are as long as in training")
+
+
+def _moves(session: TensorSession, latent_dim: int, stride: int) -> NDArray[np.float32]:
+    """How far the features of each latent frame move when the one in the middle of PROBE does; below 1e-7 counts as not."""
     draw = np.random.default_rng(0)
     latents = draw.normal(size=(1, PROBE, latent_dim)).astype(np.float32)
     base = session.run(latents)
-    moved = np.zeros(PROBE, bool)
+    moves = np.zeros(PROBE, np.float32)
     for _ in range(4):  # one perturbation may hide behind a closed ReLU, four hardly
         other = latents.copy()
         other[0, PROBE // 2] += draw.normal(size=latent_dim).astype(np.float32) * 3
-        moved |= (np.abs(session.run(other) - base) > 1e-7).reshape(PROBE, stride, -1).any(axis=(1, 2))
-    touched = np.flatnonzero(moved) - PROBE // 2
-    if not len(touched):
-        raise FormatError(f"{path.name}: expected features that hang on the codes, they never change: wrong weights?")
-    if touched[-1] >= PROBE // 2 - 1 or touched[0] <= -PROBE // 2:
-        raise FormatError(
-            f"{path.name}: expected a decoder that sees a bounded time, this one sees more than {PROBE // 2} latent frames"
-        )
-    return ReceptiveField(past=max(0, int(touched[-1])), lookahead=max(0, int(-touched[0])))
+        moves = np.maximum(moves, np.abs(session.run(other) - base).reshape(PROBE, -1).max(axis=1))
+    moves[moves <= 1e-7] = 0.0
+    return moves
 
 
 def largest_error(path: Path, source: CodecSource, codebooks: NDArray[np.float32] | None = None) -> float:
@@ -155,9 +181,9 @@ def largest_error(path: Path, source: CodecSource, codebooks: NDArray[np.float32
 
     In normalised features, as a part of the feature's spread where that is above 1. `codebooks`: as they were stored.
     """
-    session: TensorSession = OnnxSession(path)
+    session = _opened(path)
     tables = source.codebooks if codebooks is None else codebooks
-    worst = 0.0
+    errors = []
     for frames in CHECKED:
         codes = random_codes(source, frames, seed=frames)
         wanted = decode(source, codes)
@@ -166,8 +192,15 @@ def largest_error(path: Path, source: CodecSource, codebooks: NDArray[np.float32
             raise FormatError(
                 f"{path.name}: expected features {wanted.shape}, got {got.shape}: its length is fixed by the code"
             )
-        worst = max(worst, float((np.abs(got - wanted) / np.maximum(1.0, wanted.std(axis=0))).max()))
-    return worst
+        errors.append((np.abs(got - wanted) / np.maximum(1.0, wanted.std(axis=0))).max())
+    return float(np.max(errors))
+
+
+def _opened(path: Path) -> TensorSession:
+    try:
+        return OnnxSession(path)
+    except EngineError as error:
+        raise FormatError(f"expected a decoder of plain tensor operations, its graph is no such: {error}") from error
 
 
 def _run(session: TensorSession, latents: NDArray[np.float32], path: Path) -> NDArray[np.float32]:

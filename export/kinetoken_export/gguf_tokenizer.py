@@ -7,6 +7,7 @@ Two differences remain in llama.cpp, which never touch this runtime (it reads to
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,16 +49,20 @@ def read_gguf_vocabulary(path: Path, vocabulary: Vocabulary, rows: int) -> GgufV
         merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in data["model"]["merges"]]
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(f"{path}: expected byte-level BPE with its merges, got something else ({error!r})") from error
-    pre = _pre_tokenizer(data, path)
+    pre, motion = _pre_tokenizer(data, path), _motion_ids(vocabulary)
     names = {int(i): word for word, i in words.items()} | {i: token["content"] for i, token in added.items()}
     if max(names) >= rows:
         raise FormatError(
             f"{path}: expected ids below {rows}, the rows of the embedding, got {max(names)}: it belongs to another model"
         )
+    tokens = [names.get(i, f"[PAD{i}]") for i in range(rows)]
+    if len(set(tokens)) < rows:  # llama.cpp would end the process when it loads them
+        twice = Counter(tokens).most_common(1)[0][0]
+        raise FormatError(f"{path}: expected one meaning for {twice!r}, got two ids: use --format onnx")
     return GgufVocabulary(
         pre,
-        [names.get(i, f"[PAD{i}]") for i in range(rows)],
-        [_type(i, names, added, _motion_ids(vocabulary)) for i in range(rows)],
+        tokens,
+        [_type(i, names, added, motion) for i in range(rows)],
         merges,
     )
 

@@ -25,11 +25,7 @@ VISION: Final = "visual."
 
 
 def check_request(request: Request) -> None:
-    """InputError for options that do not go together, or a quantization that does not exist; before anything is read."""
-    if request.graph == "portable" and request.format != "onnx":
-        raise InputError("--graph portable is a form of ONNX; leave it out, or give --format onnx")
-    if request.importance is not None and request.format != "gguf":
-        raise InputError("--importance weighs the columns of GGUF quantizations; leave it out, or give --format gguf")
+    """InputError for a quantization that does not exist or lacks what it needs; before anything is read."""
     if request.format == "gguf":
         from .gguf_recipes import find_gguf_recipe
 

@@ -1,6 +1,6 @@
 """A Qwen2 checkpoint as fused, quantized ONNX graphs: the same nodes that ONNX Runtime's own builders emit.
 
-RMS norms are fused with their residual sums, q/k/v and gate/up are one matrix each, attention is GroupQueryAttention with
+RMS norms are fused with their residual sums, q/k/v are one matrix, attention is GroupQueryAttention with
 its rotary positions and a cache of fixed size that the runtime shares between past and present. The body ends at the normed
 hidden state of the last position; heads are graphs of their own. All weights lie in one file, written as they are quantized,
 so that the memory needed does not grow with the model; a tied embedding is stored once, gathered by the body and multiplied
@@ -152,9 +152,8 @@ class _Body:
 
     def _feed_forward(self, layer: int, x: str) -> str:
         prefix, graph = f"model.layers.{layer}.mlp", self.graph
-        both = self._linear(f"{layer}.gate_up", x, [f"{prefix}.gate_proj", f"{prefix}.up_proj"])
-        gate, up = f"{layer}.gate", f"{layer}.up"
-        graph.node("Split", [both], [gate, up], axis=-1, num_outputs=2)
+        # Two products: one of both would have to be split, which copies, and is not faster.
+        gate, up = (self._linear(f"{layer}.{part}", x, [f"{prefix}.{part}_proj"]) for part in ("gate", "up"))
         swished = graph.node("QuickGelu", [gate], f"{layer}.swished", domain=MICROSOFT, alpha=1.0)  # x * sigmoid(x)
         product = graph.node("Mul", [swished, up], f"{layer}.product")
         bits = self.recipe.fine_bits if self.recipe.fine(layer, self.shape.layers) else None

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from kinetoken.errors import InputError
+
 from .motion_tokens import SYSTEM_PROMPT
 from .sources import Source
 
@@ -48,3 +50,10 @@ class Request:
     codec_licence: str | None = None
     acknowledgement: str = ""
     force: bool = False
+
+    def __post_init__(self) -> None:
+        """InputError for options that do not go together."""
+        if self.graph == "portable" and self.format != "onnx":
+            raise InputError("--graph portable is a form of ONNX; leave it out, or give --format onnx")
+        if self.importance is not None and self.format != "gguf":
+            raise InputError("--importance weighs the columns of GGUF quantizations; leave it out, or give --format gguf")

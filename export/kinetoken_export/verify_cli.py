@@ -42,11 +42,14 @@ def add_command(subparsers: SubParsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, print, write."""
+    from kinetoken.manifest import Manifest
+
     from .parity_record import check_place
 
-    request = _request(args)
+    Manifest.read(args.bundle)  # the cheapest mistakes first
     check_place(args.out or args.bundle)
     require_packages()
+    request = _request(args)
     from . import parity_plot  # before the work: it may be missing
     from .parity import table, verify
 
@@ -63,12 +66,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _request(args: argparse.Namespace) -> Request:
-    from kinetoken.manifest import Manifest
-
     from .parity import PROMPTS, Request, read_prompts
     from .sources import find_codec, find_model
 
-    Manifest.read(args.bundle)  # the cheapest mistake first
     if args.limit is not None and args.limit < 1:
         raise InputError(f"--limit: expected 1 or more prompts, got {args.limit}")
     prompts = PROMPTS if args.prompts is None else read_prompts(args.prompts)

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 
 from kinetoken.backends.onnx import OnnxLanguageModel
-from kinetoken.errors import InputError, OutputError
+from kinetoken.errors import EngineError, InputError, OutputError
 from kinetoken.manifest import LanguageModelInfo, MotionInfo
 from kinetoken_export.checkpoint import EMBEDDING, HEAD, Array, Checkpoint, expected_tensors
 from kinetoken_export.lm_onnx import DATA_FILE, export_language_model
@@ -20,7 +20,7 @@ from kinetoken_export.lm_onnx_heads import head_ids
 from kinetoken_export.motion_tokens import read_vocabulary
 from kinetoken_export.onnx_quantize import quantize
 from kinetoken_export.onnx_store import TensorFile
-from kinetoken_export.recipes import RECIPES, OnnxRecipe
+from kinetoken_export.recipes import RECIPES, OnnxRecipe, find_onnx_recipe
 from kinetoken_export.reference import Reference
 from tiny_checkpoint import build_checkpoint
 
@@ -190,6 +190,23 @@ def test_a_full_disk_is_one_line() -> None:
     ):
         file.add(np.zeros(1 << 20, np.float32))
     assert "\n" not in str(caught.value)
+
+
+def test_a_head_of_another_bundle_is_one_line(folder: Path, tmp_path: Path) -> None:
+    info = export(folder, "int8", tmp_path)
+    (tmp_path / "head_1.onnx").write_bytes((tmp_path / "head_text.onnx").read_bytes())
+    with pytest.raises(EngineError, match=r"head_1\.onnx: expected a head from the hidden state to 16 logits"):
+        opened(info, tmp_path)
+    (tmp_path / "lm.data").unlink()
+    with pytest.raises(EngineError, match="cannot load") as caught:
+        opened(info, tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_recipes_are_found_by_name() -> None:
+    assert find_onnx_recipe().name == "int8"
+    with pytest.raises(InputError, match=r"out of fp32, fp16, int8, int4, .* got q4_k_m"):
+        find_onnx_recipe("q4_k_m")
 
 
 def motion_at(start: int, end: int, first: int, levels: int = 2, codes: int = 8) -> MotionInfo:

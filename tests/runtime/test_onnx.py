@@ -12,7 +12,7 @@ import pytest
 from kinetoken.backends import onnx as backend
 from kinetoken.backends.onnx import OnnxLanguageModel, OnnxSession
 from kinetoken.errors import EngineError, InputError
-from kinetoken.manifest import Manifest
+from kinetoken.manifest import HeadInfo, Manifest
 
 ALL = (range(300),)
 TOKENS = [5, 17, 200, 3, 88, 41]
@@ -121,6 +121,12 @@ def test_a_graph_of_another_kind(tiny: Path, manifest: Manifest) -> None:
     deeper = dataclasses.replace(manifest.language_model, layers=3)
     with pytest.raises(EngineError, match="3 layers"):
         OnnxLanguageModel(tiny / "lm.onnx", deeper, 1)
+    wider = dataclasses.replace(manifest.language_model, vocab_size=9999)
+    with pytest.raises(EngineError, match="expected logits of 9999 ids"):
+        OnnxLanguageModel(tiny / "lm.onnx", wider, 1)
+    headed = dataclasses.replace(manifest.language_model, heads=(HeadInfo("head.onnx", (0, 388)),))
+    with pytest.raises(EngineError, match="'logits' does not match the manifest's 1 heads"):
+        OnnxLanguageModel(tiny / "lm.onnx", headed, 1)
 
 
 def test_a_manifest_with_other_shapes_fails_in_one_line(tiny: Path, manifest: Manifest) -> None:

@@ -73,7 +73,8 @@ class Mini:
 
 def build_checkpoint(
     folder: Path, architecture: str = "qwen2", *, tied: bool = True, shards: int = 1, layers: int = 2, codes: int = 16,
-    levels: int = 4, padded: int = 0, merges: int = 200, context: int = 512, hidden: int = 256, kv_heads: int = 2, seed: int = 0,
+    levels: int = 4, padded: int = 0, merges: int = 200, context: int = 512, hidden: int = 256,
+    intermediate: int | None = None, kv_heads: int = 2, seed: int = 0,
     dtype: str = "bfloat16", renamed: bool = False, motion_special: bool = True,
 ) -> Path:  # fmt: skip
     """Write a checkpoint of `architecture` "qwen2" or "qwen2_5_vl" into `folder` (made where missing); returns the folder.
@@ -82,7 +83,9 @@ def build_checkpoint(
     the names of newer versions of transformers (text_config, model.language_model...).
     """
     folder.mkdir(parents=True, exist_ok=True)
-    mini = Mini(layers=layers, context=context, hidden=hidden, intermediate=2 * hidden, kv_heads=kv_heads)
+    mini = Mini(
+        layers=layers, context=context, hidden=hidden, intermediate=intermediate or 2 * hidden, kv_heads=kv_heads
+    )
     ids = write_tokenizer(folder, merges, levels, codes, motion_special)
     vocab = len(ids) + padded
     vision = architecture == "qwen2_5_vl"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from .statistics import check_statistics, find_statistics
 __all__ = ["CodecSource", "decode", "random_codes", "read_codec"]
 
 CODE_FILE: Final = "rvq_model.py"
+WINDOW_NAMES: Final = ("window_size", "window", "window_length", "train_window", "seq_len", "clip_length", "num_frames")
 CHECKED_FRAMES: Final = 96  # latent frames of random codes that the statistics are checked on
 
 
@@ -35,6 +37,8 @@ def read_codec(folder: Path, *, trust_code: bool = False) -> CodecSource:
         "files": (*found.files, *stats), "licence": found.licence,
     }  # fmt: skip
     source = _read(found, base, trust_code)
+    if frames := number(found.settings, *WINDOW_NAMES):
+        source = replace(source, window=max(1, frames // source.stride))
     _check(source, found, stats[1])
     return source
 

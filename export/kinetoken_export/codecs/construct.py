@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import sys
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +20,7 @@ from kinetoken.errors import FormatError, MissingPackageError
 from kinetoken.motion.features import N_FEATURES
 
 from .files import CodecFiles
-from .tables import CODE_NAMES, LEVEL_NAMES
+from .tables import AVERAGES, CODE_NAMES, LEVEL_NAMES, LIKELY
 
 CLASS: Final = "MotionRVQ_VAE"
 CONFIG_NAMES: Final = frozenset(("config", "cfg", "args", "opt", "options", "hparams", "params", "conf"))
@@ -100,7 +101,8 @@ def _classes(module: ModuleType) -> list[type[nn.Module]]:
 def _built(kind: type[nn.Module], files: CodecFiles, module: ModuleType) -> tuple[nn.Module | None, str]:
     """The class with the weights in it, or why not; config's own names first, then other names for the same."""
     reason = "it takes no arguments that config.json gives"
-    for arguments in _attempts(kind, files.settings, module):
+    known = [files.settings, *({**sizes, **files.settings} for sizes in _sizes(files.state))]
+    for arguments in (bound for settings in known for bound in _attempts(kind, settings, module)):
         try:
             with torch.random.fork_rng(devices=[]):
                 model = kind(*arguments.args, **arguments.kwargs)
@@ -131,6 +133,18 @@ def _attempts(
                 yield signature.bind(**values, **more)
             except TypeError:
                 continue
+
+
+def _sizes(state: Mapping[str, Tensor]) -> Iterator[dict[str, int]]:
+    """Levels, codes and widths as the weights' shapes tell them, for a config that does not."""
+    named = {n: v for n, v in state.items() if any(word in n.lower() for word in LIKELY) and v.ndim in (2, 3)}
+    shapes = Counter(tuple(v.shape) for n, v in named.items() if not any(word in n.lower() for word in AVERAGES))
+    widths = Counter(int(v.shape[0]) for v in state.values() if v.ndim == 3 and v.shape[0] == v.shape[1])
+    hidden = {"hidden_dim": widths.most_common(1)[0][0]} if widths else {}
+    for shape, count in shapes.most_common(2):
+        levels, (a, b) = (count, shape) if len(shape) == 2 else (shape[0], shape[1:])
+        for codes, latent in ((max(a, b), min(a, b)), (min(a, b), max(a, b))):
+            yield {"num_quantizers": levels, "codebook_size": codes, "latent_dim": latent, **hidden}
 
 
 def _argument(

@@ -98,7 +98,7 @@ def search(latents: Array, tables: Array) -> Codes:
     for frame, latent in enumerate(latents.astype(np.float64)):
         left, chosen = latent[None], np.zeros((1, 0), np.int64)
         for table in tables.astype(np.float64):
-            distance = np.square(left[:, None] - table[None]).sum(-1).ravel()
+            distance = (np.square(left).sum(1)[:, None] - 2 * left @ table.T + np.square(table).sum(1)).ravel()
             best = np.argsort(distance)[:BEAM]
             parent, code = np.divmod(best, len(table))
             left, chosen = left[parent] - table[code], np.column_stack([chosen[parent], code])

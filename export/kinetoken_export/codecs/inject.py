@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +23,17 @@ class Place:
     """Whether they come as (1, D, n), else as (1, n, D)."""
 
 
-def handed_over(model: nn.Module, run: Callable[[], Any], frames: int) -> list[tuple[Place, Tensor]]:
-    """Latents (n, D) of so many frames at every place of a run where they could be latents, in the order of the calls."""
+class _EnoughError(BaseException):
+    """Ends a run whose rest nobody looks at; no foreign `except Exception` holds it up."""
+
+
+def handed_over(
+    model: nn.Module, run: Callable[[], Any], frames: int, until: Place | None = None
+) -> list[tuple[Place, Tensor]]:
+    """Latents (n, D) of so many frames at every place of a run where they could be latents, in the order of the calls.
+
+    With `until` the run ends there.
+    """
     seen: list[tuple[Place, Tensor]] = []
     calls: Counter[str] = Counter()
 
@@ -36,13 +46,15 @@ def handed_over(model: nn.Module, run: Callable[[], Any], frames: int) -> list[t
                     if value.shape[2 if last else 1] == frames:
                         rows = (value[0].T if last else value[0]).detach().clone()
                         seen.append((Place(name, module, call, last), rows))
+                if until is not None and (name, call) == (until.name, until.call):
+                    raise _EnoughError
 
         return before
 
     parts = [(name, part) for name, part in model.named_modules() if name]
     handles = [part.register_forward_pre_hook(watch(name), with_kwargs=True) for name, part in parts]
     try:
-        with torch.no_grad():
+        with torch.no_grad(), suppress(_EnoughError):
             run()
     finally:
         for handle in handles:

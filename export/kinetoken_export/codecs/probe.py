@@ -67,9 +67,11 @@ def _drawn(tables: Tables) -> Codes:
     return np.random.default_rng(3).integers(tables.codes, size=(FRAMES, tables.levels))
 
 
-def _places(model: nn.Module, way: Way, codes: Codes) -> Iterator[tuple[Place, NDArray[np.float32]]]:
+def _places(
+    model: nn.Module, way: Way, codes: Codes, until: Place | None = None
+) -> Iterator[tuple[Place, NDArray[np.float32]]]:
     given = torch.from_numpy(codes)
-    for place, latents in handed_over(model, lambda: way.run(given), len(codes)):
+    for place, latents in handed_over(model, lambda: way.run(given), len(codes), until):
         yield place, latents.numpy().astype(np.float32)
 
 
@@ -147,7 +149,7 @@ def _differences(model: nn.Module, way: Way, place: Place, level: int, ids: Code
 
 def _at(model: nn.Module, way: Way, place: Place, codes: Codes) -> Array | None:
     """Latents (n, D) that codes (n, Q) make at a place."""
-    for there, latents in _places(model, way, codes):
+    for there, latents in _places(model, way, codes, until=place):
         if there == place:
             return latents
     return None

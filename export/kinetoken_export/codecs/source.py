@@ -37,6 +37,8 @@ class CodecSource:
     """Normalised features (n, 263) to codes (n // stride, Q), where the codec has an encoder."""
     reference: Callable[[Codes], Array] | None = None
     """Foreign code's own way: codes (n, Q) to normalised features (stride * n, 263)."""
+    window: int | None = None
+    """Latent frames that it was trained on at once, where its settings say."""
     files: tuple[Path, ...] = ()
     """Files that it was read from."""
     licence: str | None = None

@@ -42,9 +42,9 @@ class Way:
     stride: int
 
 
-def find_ways(model: nn.Module, levels: int, codes: int) -> Iterator[Way]:
-    """Ways that work for so many levels and codes: the module's own methods, then its parts put together."""
-    for name, run in (*_own(model), *_composed(model)):
+def find_ways(model: nn.Module, levels: int, codes: int, *, composed: bool) -> Iterator[Way]:
+    """Ways that work for so many levels and codes: the module's own methods, or its parts put together."""
+    for name, run in _composed(model) if composed else _own(model):
         stride = _stride(run, levels, codes)
         if stride and _every_level_counts(run, levels, codes):
             yield Way(name, run, levels, stride)

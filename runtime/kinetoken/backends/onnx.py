@@ -103,6 +103,9 @@ class OnnxLanguageModel:
             raise EngineError(f"{path}: input {odd!r} does not match the manifest's {info.layers} layers")
         self.cache_type = array_type(got["past_key_values.0.key"])
         self.output = self.session.get_outputs()[0]
+        width = self.output.shape[-1]
+        if not info.heads and self.output.name == "logits" and width != info.vocab_size:
+            raise EngineError(f"{path}: expected logits of {info.vocab_size} ids, got {width}; export the bundle again")
         if self.output.name != ("hidden" if info.heads else "logits"):
             raise EngineError(
                 f"{path}: output {self.output.name!r} does not match the manifest's {len(info.heads)} heads"
