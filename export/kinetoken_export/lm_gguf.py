@@ -58,6 +58,7 @@ def export_gguf(
     if recipe.needs_importance and importance is None:
         raise InputError(f"{recipe.name} needs an importance matrix: give one, or choose another quantization")
     plan = list(_plan(source, recipe, measured=importance is not None))
+    _check_importance(plan, importance)
     writer = GGUFWriter(None, ARCHITECTURES[source.architecture])
     _add_model(writer, source, recipe, name)
     add_vocabulary(writer, read_gguf_vocabulary(tokenizer, vocabulary, source.shape.vocab_size))
@@ -75,6 +76,14 @@ def _plan(source: TensorSource, recipe: GgufRecipe, *, measured: bool) -> Iterat
     for stored, dims in expected_tensors(source.shape):
         name = llama_name(stored)
         yield stored, Planned(name, dims, recipe.type_of(name, source.shape, dims[-1], measured=measured))
+
+
+def _check_importance(plan: list[tuple[str, Planned]], importance: Mapping[str, Array] | None) -> None:
+    """InputError unless it names every matrix but embedding and head, for which none is asked."""
+    names = [tensor.name for _, tensor in plan if tensor.name.startswith("blk.") and len(tensor.dims) > 1]
+    lacking = next((name for name in names if importance is not None and name not in importance), None)
+    if lacking:
+        raise InputError(f"expected the importance of {lacking}, found none: it was measured on another model")
 
 
 def _write(
