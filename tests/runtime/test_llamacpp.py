@@ -18,13 +18,17 @@ pytest.importorskip("gguf", reason="needs gguf, in kinetoken[export]")
 pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
 
 from kinetoken.backends.llamacpp import CPU_PIECE, LlamaCppLanguageModel
+from kinetoken.backends.tokenizer import HfTokenizer
+from kinetoken.bundle import Bundle, open_bundle
 from kinetoken.errors import EngineError
-from kinetoken.manifest import LanguageModelInfo
+from kinetoken.manifest import LanguageModelInfo, TokenizerInfo
+from kinetoken.pipeline import Generator
+from kinetoken.vocabulary import Vocabulary
 from kinetoken_export.checkpoint import Checkpoint
 from kinetoken_export.gguf_recipes import find_gguf_recipe
 from kinetoken_export.lm_gguf import export_gguf
 from kinetoken_export.motion_tokens import read_vocabulary
-from kinetoken_export.reference import Reference
+from kinetoken_export.reference import Reference, ReferenceLanguageModel
 from tiny_checkpoint import build_checkpoint
 
 TOKENS = [5, 17, 200, 3, 88, 41]
@@ -88,6 +92,30 @@ def test_unrounded_weights_give_the_logits_of_the_source(made: Made, model: Llam
     for ids in (TOKENS[:1], TOKENS, LONG):
         assert made.expected(ids).std() > 0.5
         made.check(model.start().push(ids, made.every), ids)
+
+
+@pytest.mark.parametrize("made", ["qwen2"], indirect=True)
+def test_the_same_seed_gives_the_clip_of_the_source(made: Made, model: LlamaCppLanguageModel, tiny: Path) -> None:
+    parts = open_bundle(tiny)
+    folder = made.path.parent
+    words = read_vocabulary(folder)
+    manifest = dataclasses.replace(
+        parts.manifest,
+        language_model=made.info,
+        motion=words.motion,
+        tokenizer=TokenizerInfo("tokenizer.json", words.text_ids, (words.added["<|im_end|>"],)),
+    )
+    tokenizer = HfTokenizer(folder / "tokenizer.json")
+    answers = []
+    for engine in (model, ReferenceLanguageModel(made.source)):
+        bundle = Bundle(folder, manifest, Vocabulary.of(manifest), engine, tokenizer, parts.decoder)
+        answers.append(Generator(bundle).generate("a person walks", seconds=1.6, seed=11, max_thought=8))
+    first, second = answers
+    assert first.text == second.text
+    assert first.codes is not None
+    assert len(first.codes) == 8
+    np.testing.assert_array_equal(first.codes, second.codes)
+    np.testing.assert_array_equal(first.joints, second.joints)
 
 
 @pytest.mark.parametrize("cuts", [[6], [1, 5], [1] * 6, [2, 3, 1], [5, 1]])
