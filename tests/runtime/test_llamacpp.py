@@ -208,6 +208,8 @@ def resident() -> int:
         ({"vocab_size": 500}, "expected 500 rows of the vocabulary"),
         ({"layers": 3}, "expected 3 layers"),
         ({"context": 4096}, "expected 4,096 positions"),
+        ({"kv_heads": 4}, "expected 4 key-value heads"),
+        ({"head_dim": 32}, "expected 32 numbers a head"),
     ],
 )
 def test_a_manifest_that_says_something_else(made: Made, change: dict[str, int], message: str) -> None:
@@ -226,8 +228,15 @@ def test_what_is_no_model_is_one_line(made: Made, tmp_path: Path, capfd: pytest.
         "version": (whole[:4] + struct.pack("<I", 9) + whole[8:], "version 3, got 9"),
         "cut header": (whole[: header + 3], "damaged"),
         "architecture": (whole[:at] + b"llama" + whole[at + 5 :], "expected a model of qwen2 or qwen2vl"),
-        "projector": (whole[:header] + b"somethings.architectur" + whole[at:], "something else"),
-        "cut tokens": (whole[:3000], "cannot load"),
+        "no architecture": (whole.replace(b"general.architecture", b"general.architectury", 1), "expected a model of"),
+        "cut tokens": (whole[:3000], "damaged"),
+        "twice": (whole.replace(b"<m_0_1>", b"<m_0_2>", 1), "different tokens"),
+        "no layers": (
+            whole.replace(b"block_count\x04\0\0\0\x02", b"block_count\x04\0\0\0\x00", 1),
+            "expected 2 layers",
+        ),
+        "odd type": (whole.replace(b"block_count\x04", b"block_count\x40", 1), "damaged"),
+        "endless": (whole[: header - 16] + b"\xff" * 8 + whole[header - 8 :], "damaged"),
         "cut weights": (whole[:-1000], "not within the file bounds"),
         "half": (whole[: len(whole) // 2], "not within the file bounds"),
     }
