@@ -87,8 +87,6 @@ def _open(request: Request) -> Parts:
     split_template(template)
     codec = read_codec(request.codec.folder, trust_code=request.trust_code)
     check_codec(codec, vocabulary.motion)
-    for note in codec.notes:
-        print(f"codec: {note}", file=sys.stderr)
     return Parts(checkpoint, vocabulary, codec, template)
 
 
@@ -103,7 +101,10 @@ def _build(request: Request, parts: Parts, folder: Path) -> Manifest:
         return _write(_manifest(asked, parts, vocabulary, codec, language_model, provenance), folder)
 
     manifest = build(request, _importance(request, source, folder, build))
-    return _write(replace(manifest, codec=measured_codec(folder, codec, request.lookahead)), folder)
+    manifest = _write(replace(manifest, codec=measured_codec(folder, codec, request.lookahead)), folder)
+    for note in parts.codec.notes:
+        print(f"codec: {note}", file=sys.stderr)
+    return manifest
 
 
 def _importance(
