@@ -62,6 +62,7 @@ def export_portable(
         write_qwen2(source, work / "qwen2")
         path = _traced(work / "qwen2", work / "traced")
         model = {"fp32": _single, "fp16": _halved, "int8": _integers}[precision](path)
+        (folder / DATA_FILE).unlink(missing_ok=True)  # onnx would append to it
         onnx.save_model(
             model, folder / GRAPH_FILE, save_as_external_data=True, location=DATA_FILE, size_threshold=LARGE
         )
