@@ -93,7 +93,8 @@ def _write(
         file.write(tensor.name, np.ascontiguousarray(source.tensor(stored), np.float32).view(np.uint8))
         return
     for start, stop in row_chunks(*tensor.dims):
-        file.write(tensor.name, quantizer.rows(source.rows(stored, start, stop), tensor.kind, importance))
+        rows = source.rows(stored, start, stop)
+        file.write(tensor.name, quantizer.rows(rows, tensor.kind, importance, name=stored))
 
 
 def _add_model(writer: GGUFWriter, source: TensorSource, recipe: GgufRecipe, name: str) -> None:
