@@ -106,7 +106,7 @@ def _numbers(shape: Qwen2Shape) -> dict[str, Any]:
 
 def _traced(checkpoint: Path, out: Path) -> Path:
     """Optimum's graph, its head cut to the last position. Files, so that memory holds one copy of the weights at a time."""
-    from optimum.exporters.onnx import main_export  # type: ignore[import-not-found, unused-ignore]
+    from optimum.exporters.onnx import main_export
 
     with _quiet():
         main_export(str(checkpoint), output=out, task=TASK, device="cpu", dtype="fp32", do_validation=False)
