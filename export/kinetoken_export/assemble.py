@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -24,7 +26,7 @@ from kinetoken.manifest import (
 from kinetoken.manifestrules import MANIFEST_NAME
 
 from .chat_template import read_template, split_template
-from .checkpoint import Checkpoint, TensorSource
+from .checkpoint import Array, Checkpoint, TensorSource
 from .codec_onnx import check_codec, export_codec
 from .codecs import CodecSource, read_codec
 from .language_model import bytes_needed, check_request, export_any
@@ -81,10 +83,10 @@ def _open(request: Request) -> Parts:
             f"{folder}: expected an embedding of at least {last} rows, as the tokenizer has ids, "
             f"got {checkpoint.shape.vocab_size}: tokenizer and weights are not of one model"
         )
-    codec = read_codec(request.codec.folder, trust_code=request.trust_code)
-    check_codec(codec, vocabulary.motion)
     template = read_template(folder)
     split_template(template)
+    codec = read_codec(request.codec.folder, trust_code=request.trust_code)
+    check_codec(codec, vocabulary.motion)
     return Parts(checkpoint, vocabulary, codec, template)
 
 
@@ -92,11 +94,27 @@ def _build(request: Request, parts: Parts, folder: Path) -> Manifest:
     """The story: tokenizer, codec, language model, manifest, and what can be measured only on the finished bundle."""
     source, vocabulary = _vocabulary(request, parts, folder)
     codec = export_codec(parts.codec, vocabulary.motion, folder, precision=request.codec_precision)
-    language_model = export_any(request, source, vocabulary, parts.template, folder)
-    manifest = _manifest(request, parts, vocabulary, codec, language_model)
-    _write(manifest, folder)
-    manifest = replace(manifest, codec=measured_codec(folder, codec, request.lookahead))
-    return _write(manifest, folder)
+    provenance = _provenance(request, parts)
+
+    def build(asked: Request, importance: Mapping[str, Array] | None = None) -> Manifest:
+        language_model = export_any(asked, source, vocabulary, parts.template, folder, importance)
+        return _write(_manifest(asked, parts, vocabulary, codec, language_model, provenance), folder)
+
+    manifest = build(request, _importance(request, source, folder, build))
+    manifest = _write(replace(manifest, codec=measured_codec(folder, codec, request.lookahead)), folder)
+    for note in parts.codec.notes:
+        print(f"codec: {note}", file=sys.stderr)
+    return manifest
+
+
+def _importance(
+    request: Request, source: TensorSource, folder: Path, build: Callable[[Request], object]
+) -> Mapping[str, Array] | None:
+    if request.importance is None:
+        return None
+    from .weigh import find_importance
+
+    return find_importance(request, source, folder, build)
 
 
 def _vocabulary(request: Request, parts: Parts, folder: Path) -> tuple[TensorSource, Vocabulary]:
@@ -119,7 +137,12 @@ def _vocabulary(request: Request, parts: Parts, folder: Path) -> tuple[TensorSou
 
 
 def _manifest(
-    request: Request, parts: Parts, vocabulary: Vocabulary, codec: CodecInfo, language_model: LanguageModelInfo
+    request: Request,
+    parts: Parts,
+    vocabulary: Vocabulary,
+    codec: CodecInfo,
+    language_model: LanguageModelInfo,
+    provenance: Provenance,
 ) -> Manifest:
     defaults = Defaults() if request.temperature is None else Defaults(temperature=request.temperature)
     licence = Licence(
@@ -136,7 +159,7 @@ def _manifest(
         codec=codec,
         defaults=defaults,
         licence=licence,
-        provenance=_provenance(request, parts),
+        provenance=provenance,
         files={},
     )
 

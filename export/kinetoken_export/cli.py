@@ -44,7 +44,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     add("--format", choices=("onnx", "gguf"), default="onnx", help="ONNX Runtime (default) or llama.cpp")
     add("--quant", metavar="NAME", help="how the weights are stored (default: int8 for onnx, q4_k_m for gguf)")
     add("--graph", choices=("fused", "portable"), default="fused", help="of ONNX: fused (default), or plain operators")
-    add("--context", type=int, metavar="TOKENS", help="longest prompt and answer (default: the model's)")
+    add("--context", type=int, metavar="TOKENS", help="longest prompt and answer (default: the model's, at most 4096)")
     add("--prune-vocab", metavar="CORPUS|english", help="keep only the words that a text file, or English, needs")
     add("--importance", metavar="FILE|own", help="weigh columns by a file of prompts, an imatrix file, or own answers")
     add("--revision", help="commit or branch of a hub id")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from kinetoken.bundle import Bundle
 from kinetoken.engines import nth
+from kinetoken.errors import InputError
 from kinetoken.options import GenerateOptions
 from kinetoken.pipeline import prompt_ids
 
@@ -55,3 +57,17 @@ def _answer(bundle: Bundle, options: GenerateOptions, prompt: str, seed: int) ->
         said.append(token)
         fed = [token]
     return Answer(tuple(said), len(ids), np.array(frames, np.int64).reshape(-1, len(bundle.vocabulary.levels)))
+
+
+def read_prompts(path: Path) -> tuple[str, ...]:
+    """Prompts from a text file, one a line; InputError where there is none."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: expected a text file of prompts, cannot read it ({error.strerror})") from error
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: expected UTF-8 text, one prompt a line, got other bytes: save it as UTF-8") from None
+    prompts = tuple(line.strip() for line in lines if line.strip())
+    if not prompts:
+        raise InputError(f"{path}: expected one prompt a line, got an empty file: write some")
+    return prompts

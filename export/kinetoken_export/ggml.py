@@ -59,30 +59,36 @@ class Quantizer:
     def __exit__(self, *error: object) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def rows(self, values: Array, kind: GGMLQuantizationType, importance: Array | None = None) -> Packed:
+    def rows(
+        self, values: Array, kind: GGMLQuantizationType, importance: Array | None = None, *, name: str = "weights"
+    ) -> Packed:
         """Rows (n, columns) to packed rows (n, bytes); `importance` (columns,) says which columns matter more.
 
-        FormatError where a value is not finite or too large for the type.
+        FormatError names the weights where a value is not finite or too large for the type.
         """
         rows, columns = values.shape
         packed = np.empty((rows, row_bytes(kind, columns)), np.uint8)
-        self._check(values, kind, importance)
+        self._check(values, kind, importance, name)
         values = np.ascontiguousarray(values, np.float32)
         weights = None if importance is None else np.ascontiguousarray(importance, np.float32)
         for valid in self._pool.map(lambda cut: self._piece(values, packed, kind, weights, *cut), _cuts(rows, columns)):
             if not valid:
-                raise FormatError(f"expected weights that {kind.name} can hold, got larger ones: choose bf16 or f32")
+                raise FormatError(
+                    f"{name}: expected numbers that {kind.name} can hold, got larger ones: choose bf16 or f32"
+                )
         return packed
 
-    def _check(self, values: Array, kind: GGMLQuantizationType, importance: Array | None) -> None:
+    def _check(self, values: Array, kind: GGMLQuantizationType, importance: Array | None, name: str) -> None:
         if not np.isfinite(values).all():
-            raise FormatError("expected finite weights, got NaN or infinity: the checkpoint is damaged")
+            raise FormatError(f"{name}: expected finite numbers, got NaN or infinity: the checkpoint is damaged")
         if importance is None:
             if self._library.ggml_quantize_requires_imatrix(int(kind)):
-                raise InputError(f"{kind.name} needs an importance matrix: give one, or choose another quantization")
+                raise InputError(
+                    f"{name}: {kind.name} needs an importance matrix: give one, or choose another quantization"
+                )
         elif importance.shape != values.shape[1:] or not np.isfinite(importance).all() or (importance < 0).any():
             raise InputError(
-                f"expected an importance of {values.shape[1]} finite numbers of 0 or more, got one of shape "
+                f"{name}: expected an importance of {values.shape[1]} finite numbers of 0 or more, got one of shape "
                 f"{importance.shape}: measure it on this checkpoint"
             )
 

@@ -58,6 +58,7 @@ def export_gguf(
     if recipe.needs_importance and importance is None:
         raise InputError(f"{recipe.name} needs an importance matrix: give one, or choose another quantization")
     plan = list(_plan(source, recipe, measured=importance is not None))
+    _check_importance(plan, importance)
     writer = GGUFWriter(None, ARCHITECTURES[source.architecture])
     _add_model(writer, source, recipe, name)
     add_vocabulary(writer, read_gguf_vocabulary(tokenizer, vocabulary, source.shape.vocab_size))
@@ -77,6 +78,14 @@ def _plan(source: TensorSource, recipe: GgufRecipe, *, measured: bool) -> Iterat
         yield stored, Planned(name, dims, recipe.type_of(name, source.shape, dims[-1], measured=measured))
 
 
+def _check_importance(plan: list[tuple[str, Planned]], importance: Mapping[str, Array] | None) -> None:
+    """InputError unless it names every matrix but embedding and head, for which none is asked."""
+    names = [tensor.name for _, tensor in plan if tensor.name.startswith("blk.") and len(tensor.dims) > 1]
+    lacking = next((name for name in names if importance is not None and name not in importance), None)
+    if lacking:
+        raise InputError(f"expected the importance of {lacking}, found none: it was measured on another model")
+
+
 def _write(
     file: GgufFile, quantizer: Quantizer, source: TensorSource, stored: str, tensor: Planned, importance: Array | None
 ) -> None:
@@ -84,7 +93,8 @@ def _write(
         file.write(tensor.name, np.ascontiguousarray(source.tensor(stored), np.float32).view(np.uint8))
         return
     for start, stop in row_chunks(*tensor.dims):
-        file.write(tensor.name, quantizer.rows(source.rows(stored, start, stop), tensor.kind, importance))
+        rows = source.rows(stored, start, stop)
+        file.write(tensor.name, quantizer.rows(rows, tensor.kind, importance, name=stored))
 
 
 def _add_model(writer: GGUFWriter, source: TensorSource, recipe: GgufRecipe, name: str) -> None:

@@ -60,8 +60,9 @@ def export_portable(
     with tempfile.TemporaryDirectory(dir=folder, prefix=".portable.") as name:
         work = Path(name)
         write_qwen2(source, work / "qwen2")
-        model = _last_position(_traced(work / "qwen2", work / "traced"))
-        model = {"fp32": _tied, "fp16": _halved, "int8": _integers}[precision](model, work)
+        path = _traced(work / "qwen2", work / "traced")
+        model = {"fp32": _single, "fp16": _halved, "int8": _integers}[precision](path)
+        (folder / DATA_FILE).unlink(missing_ok=True)  # onnx would append to it
         onnx.save_model(
             model, folder / GRAPH_FILE, save_as_external_data=True, location=DATA_FILE, size_threshold=LARGE
         )
@@ -103,12 +104,16 @@ def _numbers(shape: Qwen2Shape) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _traced(checkpoint: Path, out: Path) -> onnx.ModelProto:
-    from optimum.exporters.onnx import main_export  # type: ignore[import-not-found, unused-ignore]
+def _traced(checkpoint: Path, out: Path) -> Path:
+    """Optimum's graph, its head cut to the last position. Files, so that memory holds one copy of the weights at a time."""
+    from optimum.exporters.onnx import main_export
 
     with _quiet():
         main_export(str(checkpoint), output=out, task=TASK, device="cpu", dtype="fp32", do_validation=False)
-    return onnx.load(out / "model.onnx")
+    path = out / "cut.onnx"
+    model = _last_position(onnx.load(out / "model.onnx"))
+    onnx.save_model(model, path, save_as_external_data=True, location="cut.data", size_threshold=LARGE)
+    return path
 
 
 @contextmanager
@@ -149,7 +154,11 @@ def _head(graph: onnx.GraphProto) -> onnx.NodeProto:
     return found
 
 
-def _tied(model: onnx.ModelProto, work: Path) -> onnx.ModelProto:
+def _single(path: Path) -> onnx.ModelProto:
+    return _tied(onnx.load(path))
+
+
+def _tied(model: onnx.ModelProto) -> onnx.ModelProto:
     """Store a tied embedding once: the tracer keeps it a second time, transposed for the head."""
     graph = model.graph
     tensors = {tensor.name: tensor for tensor in graph.initializer}
@@ -180,14 +189,15 @@ def _embedding(graph: onnx.GraphProto, tensors: dict[str, TensorProto]) -> Tenso
     return tensors.get(next(found, ""))
 
 
-def _halved(model: onnx.ModelProto, work: Path) -> onnx.ModelProto:
+def _halved(path: Path) -> onnx.ModelProto:
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
+    model = onnx.load(path)
     _infer_types(model)
     precise = [node.name for node in model.graph.node if any(mark in node.name for mark in PRECISE)]
     with _quiet():
         half: onnx.ModelProto = convert_float_to_float16(
-            _tied(model, work), disable_shape_infer=True, node_block_list=precise
+            _tied(model), disable_shape_infer=True, node_block_list=precise
         )
     return _without_detours(half)
 
@@ -226,15 +236,14 @@ def _infer_types(model: onnx.ModelProto) -> None:
     model.graph.value_info.extend(onnx.shape_inference.infer_shapes(light).graph.value_info)
 
 
-def _integers(model: onnx.ModelProto, work: Path) -> onnx.ModelProto:
+def _integers(path: Path) -> onnx.ModelProto:
     """Matrices in 8 bits with a scale per column, activations in 8 bits as they come; the head too, as a matrix of its own."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    whole, small = work / "whole.onnx", work / "small.onnx"
-    onnx.save_model(model, whole, save_as_external_data=True, location="whole.data", size_threshold=LARGE)
+    small = path.with_name("small.onnx")
     with _quiet():
         quantize_dynamic(
-            whole, small, op_types_to_quantize=["MatMul", "Gather"], per_channel=True, weight_type=QuantType.QUInt8,
+            path, small, op_types_to_quantize=["MatMul", "Gather"], per_channel=True, weight_type=QuantType.QUInt8,
             use_external_data_format=True,
         )  # fmt: skip
     return onnx.load(small)

@@ -55,7 +55,7 @@ def export_mmproj(source: TensorSource, path: Path, precision: str = "f16", *, n
         for part in parts:
             values = part.read(source)
             rows = values.reshape(-1, part.plan.dims[-1])
-            file.write(part.plan.name, quantizer.rows(rows, part.plan.kind))
+            file.write(part.plan.name, quantizer.rows(rows, part.plan.kind, name=part.plan.name))
 
 
 def _add_metadata(writer: GGUFWriter, source: TensorSource, vision: Mapping[str, Any], name: str, numbers: int) -> None:

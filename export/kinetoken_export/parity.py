@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kinetoken.bundle import Bundle, open_bundle
-from kinetoken.errors import InputError
 from kinetoken.options import GenerateOptions
 from kinetoken.plain import to_plain
 
@@ -166,20 +165,6 @@ def _seconds(bundle: Bundle) -> float:
     codec, levels = bundle.manifest.codec, len(bundle.vocabulary.levels)
     frames = max(1, bundle.language_model.context // 2 // levels)
     return min(SECONDS, bundle.manifest.defaults.max_seconds, frames * codec.stride / codec.fps)
-
-
-def read_prompts(path: Path) -> tuple[str, ...]:
-    """Prompts from a text file, one a line; InputError where there is none."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: expected a text file of prompts, cannot read it ({error.strerror})") from error
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: expected UTF-8 text, one prompt a line, got other bytes: save it as UTF-8") from None
-    prompts = tuple(line.strip() for line in lines if line.strip())
-    if not prompts:
-        raise InputError(f"{path}: expected one prompt a line, got an empty file: write some")
-    return prompts
 
 
 def rows_of(parity: Parity) -> list[tuple[str, LmFigures]]:

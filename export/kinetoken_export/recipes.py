@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from kinetoken.errors import InputError
-
 FLOATS: Final = (16, 32)
 """Widths that are floating point; the others are blockwise integers."""
 
@@ -55,13 +53,3 @@ RECIPES: Final = {
     )
 }
 DEFAULT: Final = "int8"
-
-
-def find_onnx_recipe(name: str | None = None) -> OnnxRecipe:
-    """The recipe of that name, or the default one; InputError names those there are."""
-    found = RECIPES.get(name or DEFAULT)
-    if found is None:
-        raise InputError(
-            f"expected an ONNX quantization out of {', '.join(RECIPES)}, got {name}: give --quant one of them"
-        )
-    return found

@@ -66,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _request(args: argparse.Namespace) -> Request:
-    from .parity import PROMPTS, Request, read_prompts
+    from .generations import read_prompts
+    from .parity import PROMPTS, Request
     from .sources import find_codec, find_model
 
     if args.limit is not None and args.limit < 1:

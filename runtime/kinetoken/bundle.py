@@ -84,17 +84,18 @@ def _open_decoder(folder: Path, manifest: Manifest, options: LoadOptions) -> Mot
     if codec.features != N_FEATURES or normalizer.mean.shape != (N_FEATURES,):
         got = (codec.features, *normalizer.mean.shape)
         raise BundleError(f"features: expected {N_FEATURES} (HumanML3D) in manifest and mean, got {got}")
-    lookahead = _lookahead(manifest, options.lookahead)
+    lookahead, exact = _lookaheads(manifest, options.lookahead)
     session = OnnxSession(folder / codec.decoder, options.threads)
-    return MotionDecoder(session, codebooks, normalizer, codec.stride, codec.past, lookahead)
+    return MotionDecoder(session, codebooks, normalizer, codec.stride, codec.past, lookahead, exact)
 
 
-def _lookahead(manifest: Manifest, asked: int | None) -> int:
+def _lookaheads(manifest: Manifest, asked: int | None) -> tuple[int, int]:
+    """The lookahead to decode with, and the exact one."""
     codec = manifest.codec
     most = codec.lookahead if codec.exact_lookahead is None else codec.exact_lookahead
     if asked is not None and not 0 <= asked <= most:
         raise InputError(f"lookahead: expected 0 to {most} latent frames, got {asked}; this codec sees no further")
-    return codec.lookahead if asked is None else asked
+    return (codec.lookahead if asked is None else asked), most
 
 
 def _open_language(folder: Path, manifest: Manifest, options: LoadOptions) -> tuple[LanguageModel, Tokenizer]:

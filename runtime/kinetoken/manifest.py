@@ -153,7 +153,7 @@ class CodecInfo:
     lookahead: int
     """Latent frames after t that are waited for while streaming."""
     exact_lookahead: int | None = None
-    """Latent frames after t that its output depends on; None: `lookahead`. What is not waited for counts as zero."""
+    """Latent frames after t that its output depends on; None: `lookahead`. Without them the motion is taken to end there."""
     lookahead_errors: tuple[LookaheadError, ...] = ()
     """What waiting for less costs."""
 

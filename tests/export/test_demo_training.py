@@ -12,9 +12,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 
 import kinetoken  # noqa: E402
-from kinetoken.errors import FormatError, InputError, OutputError  # noqa: E402
-from kinetoken_export import lm_onnx  # noqa: E402
-from kinetoken_export.assemble import Request, assemble  # noqa: E402
+from kinetoken.errors import InputError  # noqa: E402
+from kinetoken_export.assemble import assemble  # noqa: E402
 from kinetoken_export.demo import lm_data  # noqa: E402
 from kinetoken_export.demo.captions import Captions  # noqa: E402
 from kinetoken_export.demo.chat import CLOSE_WEIGHT, ChatCoder  # noqa: E402
@@ -22,7 +21,8 @@ from kinetoken_export.demo.cutting import Window  # noqa: E402
 from kinetoken_export.demo.lm_data import Coder, Example  # noqa: E402
 from kinetoken_export.demo.train_codec import CodecTraining, load_codec, train_codec  # noqa: E402
 from kinetoken_export.demo.train_lm import LmTraining, train_lm  # noqa: E402
-from kinetoken_export.recipes import RECIPES  # noqa: E402
+from kinetoken_export.request import Request  # noqa: E402
+from kinetoken_export.sources import find_codec, find_model  # noqa: E402
 from synthetic import walker  # noqa: E402
 
 CODEC = CodecTraining(steps=6, batch=4, frames=32, unquantized=3, save_every=2)
@@ -39,7 +39,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train_codec(work, CODEC, work / "codec")
     _examples(work)
     train_lm(work, work / "codec", LM, work / "lm")
-    assemble(Request(work / "lm", work / "codec", work / "bundle", RECIPES["int8"], "test"))
+    assemble(
+        Request(find_model(str(work / "lm")), find_codec(str(work / "codec")), work / "bundle", "test", quant="int8")
+    )
     return work
 
 
@@ -91,17 +93,6 @@ def test_the_bundle_answers_and_streams_as_the_codec_decodes(trained: Path) -> N
     np.testing.assert_allclose(clip.features, again, atol=5e-3)
 
 
-def test_a_large_model_keeps_its_tensors_in_a_file_beside(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lm_onnx, "INLINE_LIMIT", 0)
-    manifest = assemble(Request(trained / "lm", trained / "codec", tmp_path / "large", RECIPES["int8"], "large"))
-    assert "lm.onnx.data" in manifest.files
-    assert manifest.files["lm.onnx"].bytes < manifest.files["lm.onnx.data"].bytes
-    clips = [kinetoken.load(b, threads=1).generate("x", seed=1) for b in (tmp_path / "large", trained / "bundle")]
-    np.testing.assert_array_equal(clips[0].codes, clips[1].codes)
-
-
 def test_training_goes_on_where_it_was_stopped(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train_codec(trained, replace(CODEC, steps=8), trained / "codec2")
     train_lm(trained, trained / "codec", replace(LM, steps=6), trained / "lm2")
@@ -126,32 +117,6 @@ def test_the_loss_is_on_the_answer_alone(trained: Path) -> None:
     assert text.endswith("<|im_start|>assistant\n")
     assert ids[-1] == coder.end
     assert weights[np.flatnonzero(ids == coder.move_end)[-1]] == CLOSE_WEIGHT
-
-
-def test_an_existing_bundle_stays_unless_forced(trained: Path) -> None:
-    request = Request(trained / "lm", trained / "codec", trained / "bundle", RECIPES["int4"], "test")
-    with pytest.raises(OutputError, match="--force"):
-        assemble(request)
-    broken = replace(request, codec=trained / "lm", force=True)
-    with pytest.raises(FormatError, match="model_type"):
-        assemble(broken)
-    assert kinetoken.load(trained / "bundle").bundle.language_model.quantization == "int8"
-    assert assemble(replace(request, force=True)).language_model.quantization == "int4"
-    assert not [p for p in trained.iterdir() if p.name.startswith(".bundle")]
-    assemble(replace(request, recipe=RECIPES["int8"], force=True))
-
-
-def test_a_codec_of_other_levels_is_refused(trained: Path, tmp_path: Path) -> None:
-    lm = tmp_path / "lm"
-    lm.mkdir()
-    for name in ("config.json", "model.safetensors"):
-        (lm / name).write_bytes((trained / "lm" / name).read_bytes())
-    data = json.loads((trained / "lm" / "tokenizer.json").read_text())
-    data["added_tokens"] = [t for t in data["added_tokens"] if not t["content"].startswith("<m_3_")]
-    (lm / "tokenizer.json").write_text(json.dumps(data))
-    with pytest.raises(FormatError, match="3 levels x 1024 codes"):
-        assemble(Request(lm, trained / "codec", tmp_path / "bundle", RECIPES["int8"], "test"))
-    assert not (tmp_path / "bundle").exists()
 
 
 def test_no_clips_is_one_clear_line(tmp_path: Path) -> None:

@@ -264,3 +264,34 @@ def test_a_killed_export_leaves_the_old_bundle_and_the_next_one_starts_clean(sou
     assert Manifest.read(out).name == "old"
     assert export(sources, out, "--name", "new", "--force") == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle"]
+
+
+@pytest.mark.parametrize("given", ["own", "prompts.txt"])
+def test_importance_comes_from_own_answers(
+    sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    pytest.importorskip("gguf")
+    pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, see CONTRIBUTING.md")
+    from kinetoken_export import lm_gguf, weigh
+
+    (tmp_path / "prompts.txt").write_text("walk\njump\n")
+    monkeypatch.setattr(weigh, "PROMPTS", ("run",))
+    seen: list[object] = []
+    real = lm_gguf.export_gguf
+    monkeypatch.setattr(
+        lm_gguf, "export_gguf", lambda *a, **k: (seen.append((a[3].name, k["importance"])), real(*a, **k))[1]
+    )
+    monkeypatch.chdir(tmp_path)
+    assert export(sources, tmp_path / "bundle", "--format", "gguf", "--quant", "iq2_m", "--importance", given) == 0
+    (draft, none), (name, importance) = seen
+    assert (draft, none, name) == ("q8_0", None, "iq2_m")
+    assert {"blk.0.attn_q.weight", "blk.1.ffn_down.weight"} <= set(importance)
+    assert len(kinetoken.load(tmp_path / "bundle").generate("walk", seconds=1, seed=1)) == 20
+
+
+def test_a_quantization_that_needs_importance_says_so(
+    sources: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("gguf")
+    pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, see CONTRIBUTING.md")
+    refused(capsys, "--importance own", lambda: export(sources, tmp_path / "b", "--format", "gguf", "--quant", "iq2_m"))

@@ -172,11 +172,13 @@ def test_the_same_importance_shapes_the_weights(
     assert {n for n in plain if plain[n] != weighed[n]} == set(some_importance(floats["shallow"]))
 
 
-def test_nothing_is_left_of_a_file_that_could_not_be_finished(models: dict[str, Path], tmp_path: Path) -> None:
-    out = tmp_path / "out"
+def test_nothing_is_left_of_a_file_that_could_not_be_finished(
+    models: dict[str, Path], floats: dict[str, Path], tmp_path: Path
+) -> None:
+    out, wrong = tmp_path / "out", {"blk.0.ffn_up.weight": np.ones(3, np.float32)}
     out.mkdir()
     with pytest.raises(InputError, match=r"expected an importance of 256 finite numbers"):
-        export(models["shallow"], "q4_k_m", out / "lm.gguf", {"blk.0.ffn_up.weight": np.ones(3, np.float32)})
+        export(models["shallow"], "q4_k_m", out / "lm.gguf", some_importance(floats["shallow"]) | wrong)
     with pytest.raises(OutputError, match="no folder"):
         export(models["shallow"], "f16", out / "deeper" / "lm.gguf")
     assert list(out.iterdir()) == []

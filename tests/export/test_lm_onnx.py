@@ -20,7 +20,7 @@ from kinetoken_export.lm_onnx_heads import head_ids
 from kinetoken_export.motion_tokens import read_vocabulary
 from kinetoken_export.onnx_quantize import quantize
 from kinetoken_export.onnx_store import TensorFile
-from kinetoken_export.recipes import RECIPES, OnnxRecipe, find_onnx_recipe
+from kinetoken_export.recipes import RECIPES, OnnxRecipe
 from kinetoken_export.reference import Reference
 from tiny_checkpoint import build_checkpoint
 
@@ -201,12 +201,6 @@ def test_a_head_of_another_bundle_is_one_line(folder: Path, tmp_path: Path) -> N
     with pytest.raises(EngineError, match="cannot load") as caught:
         opened(info, tmp_path)
     assert "\n" not in str(caught.value)
-
-
-def test_recipes_are_found_by_name() -> None:
-    assert find_onnx_recipe().name == "int8"
-    with pytest.raises(InputError, match=r"out of fp32, fp16, int8, int4, .* got q4_k_m"):
-        find_onnx_recipe("q4_k_m")
 
 
 def motion_at(start: int, end: int, first: int, levels: int = 2, codes: int = 8) -> MotionInfo:

@@ -22,9 +22,9 @@ from kinetoken.manifest import Manifest  # noqa: E402
 from kinetoken.vocabulary import Vocabulary  # noqa: E402
 from kinetoken_export import parity_record  # noqa: E402
 from kinetoken_export.checkpoint import Checkpoint  # noqa: E402
-from kinetoken_export.generations import Answer  # noqa: E402
+from kinetoken_export.generations import Answer, read_prompts  # noqa: E402
 from kinetoken_export.motion_tokens import read_vocabulary  # noqa: E402
-from kinetoken_export.parity import Parity, Request, compare, read_prompts, table, verify  # noqa: E402
+from kinetoken_export.parity import Parity, Request, compare, table, verify  # noqa: E402
 from kinetoken_export.parity_lm import compare_rows, log_softmax  # noqa: E402
 from kinetoken_export.parity_motion import agreeing, compare_clips, distances  # noqa: E402
 from kinetoken_export.parity_source import align  # noqa: E402

@@ -18,13 +18,17 @@ pytest.importorskip("gguf", reason="needs gguf, in kinetoken[export]")
 pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
 
 from kinetoken.backends.llamacpp import CPU_PIECE, LlamaCppLanguageModel
+from kinetoken.backends.tokenizer import HfTokenizer
+from kinetoken.bundle import Bundle, open_bundle
 from kinetoken.errors import EngineError
-from kinetoken.manifest import LanguageModelInfo
+from kinetoken.manifest import LanguageModelInfo, TokenizerInfo
+from kinetoken.pipeline import Generator
+from kinetoken.vocabulary import Vocabulary
 from kinetoken_export.checkpoint import Checkpoint
 from kinetoken_export.gguf_recipes import find_gguf_recipe
 from kinetoken_export.lm_gguf import export_gguf
 from kinetoken_export.motion_tokens import read_vocabulary
-from kinetoken_export.reference import Reference
+from kinetoken_export.reference import Reference, ReferenceLanguageModel
 from tiny_checkpoint import build_checkpoint
 
 TOKENS = [5, 17, 200, 3, 88, 41]
@@ -88,6 +92,30 @@ def test_unrounded_weights_give_the_logits_of_the_source(made: Made, model: Llam
     for ids in (TOKENS[:1], TOKENS, LONG):
         assert made.expected(ids).std() > 0.5
         made.check(model.start().push(ids, made.every), ids)
+
+
+@pytest.mark.parametrize("made", ["qwen2"], indirect=True)
+def test_the_same_seed_gives_the_clip_of_the_source(made: Made, model: LlamaCppLanguageModel, tiny: Path) -> None:
+    parts = open_bundle(tiny)
+    folder = made.path.parent
+    words = read_vocabulary(folder)
+    manifest = dataclasses.replace(
+        parts.manifest,
+        language_model=made.info,
+        motion=words.motion,
+        tokenizer=TokenizerInfo("tokenizer.json", words.text_ids, (words.added["<|im_end|>"],)),
+    )
+    tokenizer = HfTokenizer(folder / "tokenizer.json")
+    answers = []
+    for engine in (model, ReferenceLanguageModel(made.source)):
+        bundle = Bundle(folder, manifest, Vocabulary.of(manifest), engine, tokenizer, parts.decoder)
+        answers.append(Generator(bundle).generate("a person walks", seconds=1.6, seed=11, max_thought=8))
+    first, second = answers
+    assert first.text == second.text
+    assert first.codes is not None
+    assert len(first.codes) == 8
+    np.testing.assert_array_equal(first.codes, second.codes)
+    np.testing.assert_array_equal(first.joints, second.joints)
 
 
 @pytest.mark.parametrize("cuts", [[6], [1, 5], [1] * 6, [2, 3, 1], [5, 1]])
@@ -180,6 +208,8 @@ def resident() -> int:
         ({"vocab_size": 500}, "expected 500 rows of the vocabulary"),
         ({"layers": 3}, "expected 3 layers"),
         ({"context": 4096}, "expected 4,096 positions"),
+        ({"kv_heads": 4}, "expected 4 key-value heads"),
+        ({"head_dim": 32}, "expected 32 numbers a head"),
     ],
 )
 def test_a_manifest_that_says_something_else(made: Made, change: dict[str, int], message: str) -> None:
@@ -198,8 +228,15 @@ def test_what_is_no_model_is_one_line(made: Made, tmp_path: Path, capfd: pytest.
         "version": (whole[:4] + struct.pack("<I", 9) + whole[8:], "version 3, got 9"),
         "cut header": (whole[: header + 3], "damaged"),
         "architecture": (whole[:at] + b"llama" + whole[at + 5 :], "expected a model of qwen2 or qwen2vl"),
-        "projector": (whole[:header] + b"somethings.architectur" + whole[at:], "something else"),
-        "cut tokens": (whole[:3000], "cannot load"),
+        "no architecture": (whole.replace(b"general.architecture", b"general.architectury", 1), "expected a model of"),
+        "cut tokens": (whole[:3000], "damaged"),
+        "twice": (whole.replace(b"<m_0_1>", b"<m_0_2>", 1), "different tokens"),
+        "no layers": (
+            whole.replace(b"block_count\x04\0\0\0\x02", b"block_count\x04\0\0\0\x00", 1),
+            "expected 2 layers",
+        ),
+        "odd type": (whole.replace(b"block_count\x04", b"block_count\x40", 1), "damaged"),
+        "endless": (whole[: header - 16] + b"\xff" * 8 + whole[header - 8 :], "damaged"),
         "cut weights": (whole[:-1000], "not within the file bounds"),
         "half": (whole[: len(whole) // 2], "not within the file bounds"),
     }

@@ -7,12 +7,11 @@ and a view of the allowed logits out.
 from __future__ import annotations
 
 import ctypes
-import struct
 import weakref
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from ..engines import Allowed, take
 from ..errors import EngineError, MissingPackageError
 from ..manifest import LanguageModelInfo
+from .gguf_header import read_metadata
 from .threads import available_cores, threads
 
 try:
@@ -29,11 +29,7 @@ except ImportError as error:
 except (OSError, RuntimeError) as error:  # installed, but its shared library cannot be loaded
     raise EngineError(f"cannot load llama.cpp ({error}): install llama-cpp-python again") from error
 
-MAGIC: Final = b"GGUF"
-VERSIONS: Final = (2, 3)
 ARCHITECTURES: Final = ("qwen2", "qwen2vl")
-ARCHITECTURE_KEY: Final = b"general.architecture"
-STRING: Final = 8  # GGUF's number for the type of a value
 MOST_THREADS: Final = 8  # a token waits for memory: more threads only wait too
 CPU_PIECE: Final = 64  # tokens of a prompt fed at once: between two pieces Ctrl-C is heard
 GPU_PIECE: Final = 512
@@ -69,11 +65,10 @@ class LlamaCppLanguageModel:
 
         EngineError where the file is no GGUF of this family, is cut, or differs from the manifest.
         """
-        _check_header(path)
+        _check_header(path, info)
         self.info = info
         self._threads = threads(thread_count) or min(available_cores(), MOST_THREADS)
         self._model = _Model(path, gpu_layers)
-        self._check(path)
         on_gpu = llama.llama_supports_gpu_offload() and gpu_layers != 0
         self._piece = min(GPU_PIECE if on_gpu else CPU_PIECE, info.context)
 
@@ -85,20 +80,6 @@ class LlamaCppLanguageModel:
     def start(self) -> LlamaCppRun:
         """A new run with its own cache; EngineError where there is no memory for it."""
         return LlamaCppRun(self._model, self.info, self._threads, self._piece)
-
-    def _check(self, path: Path) -> None:
-        """EngineError where the file is not the one that the manifest describes."""
-        pointer, info = self._model.pointer, self.info
-        facts = (
-            ("rows of the vocabulary", info.vocab_size, self._model.vocab_size),
-            ("layers", info.layers, llama.llama_model_n_layer(pointer)),
-            ("positions", info.context, min(info.context, llama.llama_model_n_ctx_train(pointer))),
-        )
-        for what, expected, got in facts:
-            if expected != got:
-                raise EngineError(
-                    f"{path}: expected {expected:,} {what} as in the manifest, got {got:,}; export the bundle again"
-                )
 
 
 class _Model:
@@ -194,32 +175,34 @@ def _reason() -> str:
     return _said[0].splitlines()[0][:300] if _said else "it gives no reason"
 
 
-def _check_header(path: Path) -> None:
-    """EngineError unless the file is a GGUF of an architecture that runs here; llama.cpp might end the process otherwise."""
+def _check_header(path: Path, info: LanguageModelInfo) -> None:
+    """EngineError unless the file is the GGUF that the manifest describes: on some others llama.cpp ends the process."""
     try:
-        with path.open("rb") as stream:
-            architecture = _architecture(stream, path)
+        said = read_metadata(path)
+        architecture = bytes(said.get("general.architecture", b"")).decode(errors="replace")
+        facts = tuple(_facts(said, architecture, info))
     except OSError as error:
         raise EngineError(f"cannot read {path}: {error.strerror}; export the bundle again") from error
-    except (struct.error, UnicodeDecodeError) as error:
-        raise EngineError(
-            f"{path}: expected a whole GGUF, got a damaged one; copy or export the bundle again"
-        ) from error
+    except ValueError as error:
+        raise EngineError(f"{path}: {error}; copy or export the bundle again") from error
+    except TypeError as error:  # a list where a number should stand
+        raise EngineError(f"{path}: expected a GGUF's own keys, got others; export the bundle again") from error
     if architecture not in ARCHITECTURES:
-        raise EngineError(
-            f"{path}: expected a model of {' or '.join(ARCHITECTURES)}, got {architecture!r}; export the bundle again"
-        )
+        known = " or ".join(ARCHITECTURES)
+        raise EngineError(f"{path}: expected a model of {known}, got {architecture!r}; export the bundle again")
+    for what, expected, got in facts:
+        if expected != got:
+            raise EngineError(f"{path}: expected {expected:,} {what} as in the manifest, got {got}; export it again")
 
 
-def _architecture(stream: BinaryIO, path: Path) -> str:
-    """The first value of a GGUF, which says what the model is."""
-    if stream.read(4) != MAGIC:
-        raise EngineError(f"{path}: expected a GGUF, got another kind of file; export the bundle again")
-    version, _, _, length = struct.unpack("<IQQQ", stream.read(28))
-    if version not in VERSIONS:
-        raise EngineError(f"{path}: expected GGUF version {VERSIONS[-1]}, got {version}; export the bundle again")
-    key = stream.read(min(length, len(ARCHITECTURE_KEY) + 1))
-    kind, size = struct.unpack("<IQ", stream.read(12))
-    if key != ARCHITECTURE_KEY or kind != STRING:
-        raise EngineError(f"{path}: expected a GGUF of a language model, got one of something else")
-    return stream.read(min(size, 64)).decode()
+def _facts(said: Mapping[str, Any], architecture: str, info: LanguageModelInfo) -> Iterator[tuple[str, int, Any]]:
+    """What has to agree: its name, the manifest's number, the file's."""
+    words = said.get("tokenizer.ggml.tokens", [])
+    yield "rows of the vocabulary", info.vocab_size, len(words)
+    yield "different tokens", info.vocab_size, len(set(words))
+    yield "layers", info.layers, said.get(f"{architecture}.block_count")
+    yield "key-value heads", info.kv_heads, said.get(f"{architecture}.attention.head_count_kv")
+    width, heads = (said.get(f"{architecture}.{key}") for key in ("embedding_length", "attention.head_count"))
+    yield "numbers a head", info.head_dim, width / heads if width and heads else None
+    positions = said.get(f"{architecture}.context_length") or 0
+    yield "positions", info.context, min(info.context, positions)

@@ -6,7 +6,6 @@ GroupQueryAttention then writes the new rows in place, so a token costs no copy 
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
 from importlib import metadata
@@ -17,29 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engines import Allowed, take
-from ..errors import EngineError, InputError, MissingPackageError
+from ..errors import EngineError, MissingPackageError
 from ..manifest import HeadInfo, LanguageModelInfo
 from .onnx_heads import Piece, pieces
+from .threads import threads
 
 try:
     import onnxruntime as ort
 except ImportError as error:
     raise MissingPackageError("onnxruntime") from error
 
-THREADS_VARIABLE = "KINETOKEN_THREADS"
 WIDE_HEAD = 8192  # ids from which on a head is worth threads of its own
 MOST_REMEMBERED = 256
-
-
-def threads(given: int | None = None) -> int:
-    """Threads of one graph: as given, else from the environment, else 0 for the engine's choice."""
-    text = os.environ.get(THREADS_VARIABLE, "") if given is None else str(given)
-    if not text:
-        return 0
-    if not text.isdecimal() or not 1 <= int(text) <= 1024:
-        where = THREADS_VARIABLE if given is None else "threads"
-        raise InputError(f"{where}: expected a number of threads from 1 to 1024, got {text!r}")
-    return int(text)
 
 
 def warn_if_doubled() -> None:
