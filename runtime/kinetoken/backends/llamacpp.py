@@ -1,7 +1,7 @@
 """llama.cpp through llama-cpp-python's low-level functions; the only file that knows it.
 
 The wrapper's own classes copy all logits for every token and cannot run twice at once. Here a run is one llama context: tokens in,
-and a view of the allowed logits out.
+and a view of the allowed logits out. Inside a block the head is multiplied for the allowed ids alone (llamacpp_head.py).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import weakref
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from ..engines import Allowed, take
 from ..errors import EngineError, MissingPackageError
 from ..manifest import LanguageModelInfo
-from .gguf_header import read_metadata
+from .llamacpp_file import checked_header
+from .llamacpp_head import HeadRows, HeadRun, Stopper, open_rows
 from .threads import available_cores, threads
 
 try:
@@ -29,7 +30,6 @@ except ImportError as error:
 except (OSError, RuntimeError) as error:  # installed, but its shared library cannot be loaded
     raise EngineError(f"cannot load llama.cpp ({error}): install llama-cpp-python again") from error
 
-ARCHITECTURES: Final = ("qwen2", "qwen2vl")
 MOST_THREADS: Final = 8  # a token waits for memory: more threads only wait too
 CPU_PIECE: Final = 64  # tokens of a prompt fed at once: between two pieces Ctrl-C is heard
 GPU_PIECE: Final = 512
@@ -53,6 +53,11 @@ def _hear() -> None:
 
 
 _hear()
+_library = llama.llama_cpp._lib
+# The same function once more, called without letting go of Python's lock: it calls back into Python at every node of its graph.
+_decode_holding_lock: Final = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, llama.llama_batch)(
+    ctypes.cast(_library.llama_decode, ctypes.c_void_p).value or 0
+)
 
 
 class LlamaCppLanguageModel:
@@ -65,12 +70,13 @@ class LlamaCppLanguageModel:
 
         EngineError where the file is no GGUF of this family, is cut, or differs from the manifest.
         """
-        _check_header(path, info)
+        header = checked_header(path, info)
         self.info = info
         self._threads = threads(thread_count) or min(available_cores(), MOST_THREADS)
         self._model = _Model(path, gpu_layers)
         on_gpu = llama.llama_supports_gpu_offload() and gpu_layers != 0
         self._piece = min(GPU_PIECE if on_gpu else CPU_PIECE, info.context)
+        self._rows = open_rows(path, header, _library, on_gpu)
 
     @property
     def context(self) -> int:
@@ -79,7 +85,7 @@ class LlamaCppLanguageModel:
 
     def start(self) -> LlamaCppRun:
         """A new run with its own cache; EngineError where there is no memory for it."""
-        return LlamaCppRun(self._model, self.info, self._threads, self._piece)
+        return LlamaCppRun(self._model, self.info, self._threads, self._piece, self._rows)
 
 
 class _Model:
@@ -101,13 +107,17 @@ class _Model:
 class _Context:
     """Owns a cache and the memory that logits are read from; freed when the run and every view of its logits are gone."""
 
-    def __init__(self, model: _Model, info: LanguageModelInfo, thread_count: int, piece: int) -> None:
+    def __init__(
+        self, model: _Model, info: LanguageModelInfo, thread_count: int, piece: int, stopper: Stopper | None
+    ) -> None:
         params = llama.llama_context_default_params()
         params.n_ctx = info.context
         params.n_batch = params.n_ubatch = piece
         params.n_seq_max = params.n_outputs_max = 1  # logits of one token at a time: no room for a whole prompt's
         params.n_threads = params.n_threads_batch = thread_count
         params.no_perf = True
+        if stopper is not None:
+            params.cb_eval = ctypes.cast(stopper.callback, llama.ggml_backend_sched_eval_callback)
         if info.quantization == FULL:
             params.type_k = params.type_v = llama.GGML_TYPE_F32
             params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED  # it rounds to half precision within
@@ -117,18 +127,24 @@ class _Context:
             raise EngineError(
                 f"llama.cpp cannot make a context of {info.context:,} tokens: {_reason()}; export a smaller --context"
             )
-        # The model stands among the arguments so that it outlives the context.
-        weakref.finalize(self, _free_context, self.pointer, model)
+        # The model and the callback stand among the arguments so that they outlive the context.
+        weakref.finalize(self, _free_context, self.pointer, model, stopper)
 
 
 class LlamaCppRun:
     """One answer: a llama context with its own cache."""
 
-    def __init__(self, model: _Model, info: LanguageModelInfo, thread_count: int, piece: int) -> None:
+    def __init__(
+        self, model: _Model, info: LanguageModelInfo, thread_count: int, piece: int, rows: HeadRows | None = None
+    ) -> None:
         self._length, self._limit, self._vocab = 0, info.context, model.vocab_size
         self._tokens = np.zeros(piece, np.int32)
-        self._address = self._tokens.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
-        self._context = _Context(model, info, thread_count, piece)
+        address = self._tokens.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
+        self._batch = llama.llama_batch_get_one(address, 0)
+        self._head = rows.start() if rows is not None else None
+        stopper = self._head.stopper if self._head is not None else None
+        self._context = _Context(model, info, thread_count, piece, stopper)
+        self._decode = llama.llama_decode if stopper is None else _decode_holding_lock
 
     @property
     def length(self) -> int:
@@ -144,17 +160,46 @@ class LlamaCppRun:
             raise EngineError(
                 f"expected token ids below {self._vocab}, got {min(ids)} to {max(ids)}; export the bundle again"
             )
+        head = self._head
+        if head is None or len(ids) > 1:
+            self._feed_all(ids)
+        elif self._stops(head, ids, head.serves(allowed)):
+            return head.logits(allowed)
+        return take(self._logits(), allowed)
+
+    def _feed_all(self, ids: Sequence[int]) -> None:
+        if self._head is not None:
+            self._head.stopper.arm(False)
         for start in range(0, len(ids), len(self._tokens)):
             self._feed(ids[start : start + len(self._tokens)])
-        return take(self._logits(), allowed)
+
+    def _stops(self, head: HeadRun, ids: Sequence[int], wanted: bool) -> bool:
+        """Feed one token; whether it ended at the hidden state. Else llama.cpp has its logits."""
+        stopper = head.stopper
+        stopper.arm(wanted)
+        self._feed(ids)
+        if stopper.stopped():
+            if stopper.is_right():
+                return True
+            self._take_back()
+            stopper.arm(False)
+            self._feed(ids)
+        stopper.find()
+        return False
 
     def _feed(self, ids: Sequence[int]) -> None:
         self._tokens[: len(ids)] = ids
+        self._batch.n_tokens = len(ids)
         _said.clear()
-        status = llama.llama_decode(self._context.pointer, llama.llama_batch_get_one(self._address, len(ids)))
+        status = self._decode(self._context.pointer, self._batch)
         if status:
             raise EngineError(f"llama.cpp failed in the language model ({status}): {_reason()}; start a new answer")
         self._length += len(ids)
+
+    def _take_back(self) -> None:
+        """Forget the last token: its layers were not all computed."""
+        self._length -= 1
+        llama.llama_memory_seq_rm(llama.llama_get_memory(self._context.pointer), 0, self._length, -1)
 
     def _logits(self) -> NDArray[np.float32]:
         """The last token's logits (vocab,), where llama.cpp keeps them until the next tokens come."""
@@ -167,42 +212,9 @@ class LlamaCppRun:
         return row
 
 
-def _free_context(context: Any, _: _Model) -> None:
+def _free_context(context: Any, *_: object) -> None:
     llama.llama_free(context)
 
 
 def _reason() -> str:
     return _said[0].splitlines()[0][:300] if _said else "it gives no reason"
-
-
-def _check_header(path: Path, info: LanguageModelInfo) -> None:
-    """EngineError unless the file is the GGUF that the manifest describes: on some others llama.cpp ends the process."""
-    try:
-        said = read_metadata(path)
-        architecture = bytes(said.get("general.architecture", b"")).decode(errors="replace")
-        facts = tuple(_facts(said, architecture, info))
-    except OSError as error:
-        raise EngineError(f"cannot read {path}: {error.strerror}; export the bundle again") from error
-    except ValueError as error:
-        raise EngineError(f"{path}: {error}; copy or export the bundle again") from error
-    except TypeError as error:  # a list where a number should stand
-        raise EngineError(f"{path}: expected a GGUF's own keys, got others; export the bundle again") from error
-    if architecture not in ARCHITECTURES:
-        known = " or ".join(ARCHITECTURES)
-        raise EngineError(f"{path}: expected a model of {known}, got {architecture!r}; export the bundle again")
-    for what, expected, got in facts:
-        if expected != got:
-            raise EngineError(f"{path}: expected {expected:,} {what} as in the manifest, got {got}; export it again")
-
-
-def _facts(said: Mapping[str, Any], architecture: str, info: LanguageModelInfo) -> Iterator[tuple[str, int, Any]]:
-    """What has to agree: its name, the manifest's number, the file's."""
-    words = said.get("tokenizer.ggml.tokens", [])
-    yield "rows of the vocabulary", info.vocab_size, len(words)
-    yield "different tokens", info.vocab_size, len(set(words))
-    yield "layers", info.layers, said.get(f"{architecture}.block_count")
-    yield "key-value heads", info.kv_heads, said.get(f"{architecture}.attention.head_count_kv")
-    width, heads = (said.get(f"{architecture}.{key}") for key in ("embedding_length", "attention.head_count"))
-    yield "numbers a head", info.head_dim, width / heads if width and heads else None
-    positions = said.get(f"{architecture}.context_length") or 0
-    yield "positions", info.context, min(info.context, positions)
