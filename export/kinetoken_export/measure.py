@@ -18,7 +18,7 @@ from .lookahead import choose, measure_lookaheads
 
 FAR: Final = 3  # latent frames (0.6 s): a decoder that sees further is not worth waiting for in full
 CLIPS: Final = 4
-SECONDS: Final = 10.0
+SHORTEST, LONGEST = 4.0, 10.0  # seconds of a clip
 
 
 def measured_codec(folder: Path, codec: CodecInfo, asked: int | None) -> CodecInfo:
@@ -29,7 +29,8 @@ def measured_codec(folder: Path, codec: CodecInfo, asked: int | None) -> CodecIn
     if exact == 0:
         return codec
     bundle = open_bundle(folder, LoadOptions(lookahead=exact))
-    seconds = min(SECONDS, bundle.language_model.context / 2 / len(bundle.vocabulary.levels) * codec.stride / codec.fps)
+    wanted = min(LONGEST, max(SHORTEST, 2.2 * exact * codec.stride / codec.fps))  # longer than what the decoder sees
+    seconds = min(wanted, bundle.language_model.context / 2 / len(bundle.vocabulary.levels) * codec.stride / codec.fps)
     made = answers(bundle, GenerateOptions(seconds=seconds), PROMPTS[:CLIPS], "lookahead")
     errors = measure_lookaheads(bundle.decoder, [answer.codes for answer in made])
     chosen = asked if asked is not None else exact if exact <= FAR else choose(errors)

@@ -56,4 +56,6 @@ class Request:
         if self.graph == "portable" and self.format != "onnx":
             raise InputError("--graph portable is a form of ONNX; leave it out, or give --format onnx")
         if self.importance is not None and self.format != "gguf":
-            raise InputError("--importance weighs the columns of GGUF quantizations; leave it out, or give --format gguf")
+            raise InputError(
+                "--importance weighs the columns of GGUF quantizations; leave it out, or give --format gguf"
+            )
