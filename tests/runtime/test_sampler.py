@@ -22,6 +22,11 @@ SAMPLERS = st.builds(
 )
 
 
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    weights = np.exp(logits - logits.max())
+    return weights / weights.sum()
+
+
 @given(SAMPLERS, ANY_LOGITS, st.integers(0, 2**63 - 1))
 def test_any_logits_give_a_choice_that_is_not_nan(sampler: Sampler, logits: np.ndarray, seed: int) -> None:
     index = sampler.start(seed).pick(logits)
@@ -82,16 +87,16 @@ def test_top_k_keeps_the_best(logits: np.ndarray, k: int) -> None:
 @given(LOGITS, st.floats(1e-6, 1.0))
 def test_top_p_keeps_the_fewest_that_suffice(logits: np.ndarray, p: float) -> None:
     kept = np.isfinite(filters.keep_top_p(logits, p))
-    share = filters.probabilities(logits)
+    share = probabilities(logits)
     assert share[kept].sum() >= p - 1e-9
     least = share[kept].min()
-    assert share[kept].sum() - least < p + 1e-9
+    assert share[share > least].sum() < p + 1e-9
     assert least >= share[~kept].max(initial=0.0)
 
 
 @given(LOGITS, st.floats(1e-6, 1.0))
 def test_min_p_keeps_what_is_near_the_best(logits: np.ndarray, p: float) -> None:
-    share = filters.probabilities(logits)
+    share = probabilities(logits)
     kept = np.isfinite(filters.keep_min_p(logits, p))
     sure = np.abs(share / share.max() - p) > 1e-9
     np.testing.assert_array_equal(kept[sure], (share / share.max() >= p)[sure])
@@ -102,3 +107,21 @@ def test_filters_leave_their_input_alone(rule: object) -> None:
     logits = np.array([3.0, 1.0, 2.0])
     rule(logits, 1)  # type: ignore[operator]
     np.testing.assert_array_equal(logits, [3.0, 1.0, 2.0])
+
+
+@pytest.mark.parametrize("spread", [1.0, 8.0, 60.0])
+@pytest.mark.parametrize(
+    "sampler", [Sampler(0.5), Sampler(1.0, top_k=40), Sampler(0.5, top_p=0.9), Sampler(0.7, min_p=0.05), Sampler(100.0)]
+)
+def test_a_large_vocabulary_is_sampled_as_if_all_of_it_were_weighed(
+    sampler: Sampler, spread: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = np.random.default_rng(0).normal(0, spread, (20, 20_000)).astype(np.float32)
+    rows[5, :] = -np.inf
+    rows[5, [7, 9]] = 1.0
+    rows[6, 3] = np.nan
+    few = sampler.start(3)
+    chosen = [few.pick(row) for row in rows]
+    monkeypatch.setattr(filters, "LARGE", 10**9)
+    whole = sampler.start(3)
+    assert chosen == [whole.pick(row) for row in rows]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 Logits = NDArray[np.float64]
+LARGE: Final = 4096  # ids from which on looking for the few that count is quicker than weighing them all
+NEGLIGIBLE: Final = 45.0  # nats below the best id
 
 
 def finite(logits: NDArray[np.floating]) -> Logits:
@@ -18,6 +22,18 @@ def finite(logits: NDArray[np.floating]) -> Logits:
     if top == np.inf:
         return np.asarray(np.where(out == np.inf, 0.0, -np.inf))
     return np.zeros(len(out)) if top == -np.inf else out
+
+
+def sampled_at_all(logits: NDArray[np.floating], temperature: float) -> NDArray[np.intp] | None:
+    """Indices of the ids that a draw could ever fall on, where the vocabulary is large and they are few; None: take all.
+
+    What is left out has less than e^-45 (3e-20) of the best one's weight: even a thousand such ids are less than the step of
+    a draw, 2^-53.
+    """
+    if len(logits) < LARGE:
+        return None
+    worth = np.flatnonzero(logits >= logits.dtype.type(float(logits.max()) - NEGLIGIBLE * temperature))
+    return worth if len(worth) < len(logits) // 2 else None
 
 
 def heat(logits: Logits, temperature: float) -> Logits:
@@ -35,21 +51,13 @@ def keep_top_k(logits: Logits, k: int) -> Logits:
 
 
 def keep_top_p(logits: Logits, p: float) -> Logits:
-    """The fewest best ids whose probabilities sum to at least p."""
-    order = np.argsort(-logits, kind="stable")
-    cumulated = np.cumsum(probabilities(logits)[order])
-    kept = int(np.searchsorted(cumulated, p * cumulated[-1], side="left")) + 1
-    out = np.full_like(logits, -np.inf)
-    out[order[:kept]] = logits[order[:kept]]
-    return out
+    """The fewest best ids whose probabilities sum to at least p, ties with the last of them included."""
+    ascending = np.sort(logits)
+    cumulated = np.cumsum(np.exp(ascending[::-1] - ascending[-1]))
+    last = int(np.searchsorted(cumulated, p * cumulated[-1], side="left"))
+    return np.where(logits >= ascending[len(logits) - 1 - last], logits, -np.inf)
 
 
 def keep_min_p(logits: Logits, p: float) -> Logits:
     """The ids at least p times as probable as the best one."""
     return np.where(logits >= logits.max() + np.log(p), logits, -np.inf)
-
-
-def probabilities(logits: Logits) -> NDArray[np.float64]:
-    """Softmax."""
-    weights = np.exp(logits - logits.max())
-    return np.asarray(weights / weights.sum())

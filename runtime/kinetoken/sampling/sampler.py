@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .filters import finite, heat, keep_min_p, keep_top_k, keep_top_p
+from .filters import finite, heat, keep_min_p, keep_top_k, keep_top_p, sampled_at_all
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,19 @@ class SamplerRun:
         draw = self._stream.random()  # also where the choice is forced: the stream keeps step with the tokens
         if len(logits) == 1:
             return 0
-        scores = finite(logits)
+        if not np.isfinite(logits.max()):  # not a number, infinity, or nothing left
+            logits = finite(logits)
+        if self._sampler.temperature == 0:
+            return int(logits.argmax())
+        worth = sampled_at_all(logits, self._sampler.temperature)
+        if worth is not None:
+            return int(worth[self._choose(logits[worth], draw)])
+        return self._choose(logits, draw)
+
+    def _choose(self, logits: NDArray[np.floating], draw: float) -> int:
+        """Index into logits (n,) that are finite or -inf, at a temperature above 0."""
         options = self._sampler
-        if options.temperature == 0:
-            return int(scores.argmax())
-        scores = heat(scores, options.temperature)
+        scores = heat(logits.astype(np.float64), options.temperature)
         if options.top_k is not None:
             scores = keep_top_k(scores, options.top_k)
         if options.top_p is not None:
