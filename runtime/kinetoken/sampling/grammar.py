@@ -117,6 +117,7 @@ class GrammarCursor:
         self._in_row = 0  # text tokens since the start or the last block
         self._in_block = 0  # code frames of the open block
         self._frame: list[int] = []  # codes of the frame being written
+        self._known: Allowed | None = None  # what is allowed here, once it was asked
 
     @property
     def done(self) -> bool:
@@ -131,8 +132,10 @@ class GrammarCursor:
     @property
     def allowed(self) -> Allowed:
         """Ids that may come next; never empty before the answer is done."""
-        assert not self.done, "the answer is complete"
-        return self._allowed_text() if self.state is State.TEXT else self._allowed_block()
+        if self._known is None:
+            assert not self.done, "the answer is complete"
+            self._known = self._allowed_text() if self.state is State.TEXT else self._allowed_block()
+        return self._known
 
     def _allowed_text(self) -> Allowed:
         grammar, spare = self._grammar, self.left - 1
@@ -169,6 +172,7 @@ class GrammarCursor:
         """Move on by one allowed token; the code frame that it completes. ValueError for any other token."""
         if self.done or not any(token in ids for ids in self.allowed):
             raise ValueError(f"token {token} is not allowed here: state {self.state.value}, frame {self.frames}")
+        self._known = None
         self.tokens += 1
         frame = None
         if self.state is State.BLOCK:
