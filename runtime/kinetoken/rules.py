@@ -67,7 +67,8 @@ def _check_fit(options: GenerateOptions, whole: Range, step: float, fits: int) -
             asked = getattr(options, name)
             said = f"{name} {asked:g}" if asked is not None else f"{name.replace('seconds', 'code_frames')} {frames}"
             most = f"{fits * step:g} seconds" if asked is None else f"{fits * step:g}"
-            raise InputError(f"{said} does not fit the model's context; ask for at most {most}")
+            limit = "the model's context" if options.max_tokens is None else f"max_tokens {options.max_tokens}"
+            raise InputError(f"{said} does not fit {limit}; ask for at most {most}")
 
 
 def _shortest(options: GenerateOptions, whole: Range) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinetoken import Clip, Generator, InputError, MotionChunk, TextChunk
@@ -120,21 +121,28 @@ def test_half_a_character_is_shown_before_the_motion_that_follows_it(generator: 
     assert stream.text.startswith("\ufffd<move>")
 
 
+NUMBERS = st.none() | st.integers(1, 6)
+REQUESTS = st.fixed_dictionaries(
+    {"levels": st.integers(1, 4), "temperature": st.sampled_from([0.0, 0.5, 100.0]), "max_thought": st.integers(0, 20)},
+    optional={
+        "code_frames": NUMBERS, "min_code_frames": NUMBERS, "max_code_frames": NUMBERS, "seconds": st.floats(0.1, 2.0),
+        "block_code_frames": NUMBERS, "min_block_code_frames": NUMBERS, "max_block_code_frames": NUMBERS,
+        "min_blocks": NUMBERS, "max_blocks": NUMBERS, "max_tokens": st.integers(1, 120), "max_pause": st.integers(0, 5),
+        "frames": st.sampled_from(["whole", "prefix"]), "thought": st.sampled_from(["full", "brief", "none"]),
+        "text_only": st.booleans(), "top_k": NUMBERS, "top_p": st.floats(0.01, 1.0), "min_p": st.floats(0.01, 1.0),
+    },
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=200)
 @given(
-    noise=st.integers(0, 2**32 - 1),
-    poison=st.sampled_from([None, np.nan, np.inf, -np.inf]),
-    temperature=st.sampled_from([0.0, 0.5, 100.0]),
-    levels=st.integers(1, 4),
-    spare=st.integers(0, 40),
-    seconds=st.none() | st.floats(0.1, 2.0),
-    max_thought=st.integers(0, 20),
-)
-def test_any_model_and_any_budget_give_a_whole_motion(
-    generator: Generator, noise: int, poison: float | None, temperature: float, levels: int, spare: int,
-    seconds: float | None, max_thought: int,
-) -> None:  # fmt: skip
+    noise=st.integers(0, 2**32 - 1), poison=st.sampled_from([None, np.nan, np.inf, -np.inf]), asked=REQUESTS,
+)  # fmt: skip
+def test_any_model_and_any_request_give_a_whole_motion(
+    generator: Generator, noise: int, poison: float | None, asked: dict[str, Any]
+) -> None:
     """An adversary: logits are noise, with as many entries poisoned as luck has it."""
-    size = generator.bundle.language_model.vocab_size
+    size, levels = generator.bundle.language_model.vocab_size, asked["levels"]
 
     def score(history: Sequence[int]) -> np.ndarray:
         rng = np.random.default_rng((noise, len(history)))
@@ -143,22 +151,32 @@ def test_any_model_and_any_budget_give_a_whole_motion(
             logits[rng.random(size) < rng.random()] = poison
         return logits
 
-    frames = max(1, int((seconds or 0.2) / 0.2 + 0.5))
-    budget = 2 + frames * levels + spare
-    stream = with_model(generator, ScriptedLanguageModel(score)).stream(
-        "x", temperature=temperature, levels=levels, seconds=seconds, max_thought=max_thought, max_tokens=budget, seed=1
-    )
+    try:
+        stream = with_model(generator, ScriptedLanguageModel(score)).stream("x", seed=1, **asked)
+    except InputError:  # it contradicts itself: refused before anything ran
+        return
     for _ in stream:
         pass
     clip, stats = stream.clip(), stream.stats
-    assert stats.motion_tokens + stats.text_tokens <= budget
-    assert len(clip) == frames * 4 if seconds is not None else 4 <= len(clip) <= 80
-    assert clip.codes is not None
-    assert clip.codes[:, :levels].min() >= 0
+    assert stats.motion_tokens + stats.text_tokens <= asked.get("max_tokens", 10**6)
+    if clip.codes is None:  # words alone
+        assert asked["text_only"]
+        assert len(clip) == 0
+        return
+    frames = len(clip.codes)
+    assert len(clip) == 4 * frames > 0
+    exact = asked.get("code_frames") or ("seconds" in asked and max(1, int(asked["seconds"] / 0.2 + 0.5)))
+    assert not exact or frames == exact
+    assert frames <= (asked.get("max_code_frames") or 10**6)
+    assert frames >= (asked.get("min_code_frames") or 1)
+    assert (clip.codes[:, 0] >= 0).all()
+    assert (clip.codes[:, levels:] == -1).all()
+    assert asked.get("frames") == "prefix" or (clip.codes[:, :levels] >= 0).all()
     assert np.isfinite(clip.joints).all()
-    assert clip.text.count("<move>") == clip.text.count("</move>") >= 1
     if "<m" not in stream.thought and "move>" not in stream.thought:  # text may spell what looks like a token
-        np.testing.assert_array_equal(np.array(read_strictly(clip.text, 4, 16, levels).frames), clip.codes)
+        blocks = clip.text.count("<move>")
+        assert blocks == clip.text.count("</move>")
+        assert (asked.get("min_blocks") or 0) <= blocks <= (asked.get("max_blocks") or 10**6)
 
 
 def test_a_model_that_never_stops_thinking_is_made_to_move(generator: Generator) -> None:
