@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from kinetoken.backends.tokenizer import HfTokenizer  # noqa: E402
 from kinetoken.errors import FormatError  # noqa: E402
 from kinetoken_export.gguf_tokenizer import add_vocabulary, read_gguf_vocabulary  # noqa: E402
 from kinetoken_export.motion_tokens import read_vocabulary  # noqa: E402
+from qwen import qwen_tokenizer_json  # noqa: E402
 from tiny_bundle import build_tokenizer  # noqa: E402
 from tiny_checkpoint import write_tokenizer  # noqa: E402
 
@@ -108,27 +106,8 @@ def test_the_pattern_built_into_byte_level_reads_alike_too(tmp_path: Path) -> No
     compare(tmp_path / "tokenizer.json", words.vocab_size, tmp_path)
 
 
-@pytest.fixture(scope="module")
-def qwen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The real vocabulary of 151,643 words with the motion tokens."""
-    package = importlib.util.find_spec("dashscope")
-    if package is None or package.origin is None:
-        pytest.skip("needs the vocabulary in the dashscope package: pip install --no-deps dashscope")
-    pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
-    script = Path(__file__).parents[2] / "benchmarks" / "full_size_checkpoint.py"
-    spec = importlib.util.spec_from_file_location("full_size_checkpoint", script)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    path = tmp_path_factory.mktemp("qwen") / "tokenizer.json"
-    module.qwen_tokenizer((Path(package.origin).parent / "resources" / "qwen.tiktoken").read_bytes(), path)
-    yield path
-    del sys.modules[spec.name]
-
-
-def test_the_real_vocabulary_reads_as_llama_cpp_does(qwen: Path, tmp_path: Path) -> None:
-    compare(qwen, 155_763, tmp_path)
+def test_the_real_vocabulary_reads_as_llama_cpp_does(tmp_path: Path) -> None:
+    compare(qwen_tokenizer_json(), 155_763, tmp_path)
 
 
 def change(path: Path, key: str, value: object) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +19,7 @@ from kinetoken_export.checkpoint import EMBEDDING, HEAD, Checkpoint, expected_te
 from kinetoken_export.motion_tokens import SYSTEM_PROMPT, read_vocabulary  # noqa: E402
 from kinetoken_export.prune import ALWAYS, PrunedSource, prune  # noqa: E402
 from kinetoken_export.reference import Reference  # noqa: E402
+from qwen import qwen_tokenizer_json  # noqa: E402
 from tiny_checkpoint import build_checkpoint  # noqa: E402
 
 CORPUS = "a person walks forward, then turns around\n\nand stops.\n<move><m_0_3></move>\nThe man waves.\n"
@@ -165,21 +164,11 @@ def test_a_template_around_every_text_is_renumbered(case: Case, tmp_path: Path) 
 
 
 def test_the_real_vocabulary_keeps_english(tmp_path: Path) -> None:
-    package = importlib.util.find_spec("dashscope")
-    if package is None or package.origin is None:
-        pytest.skip("needs the vocabulary in the dashscope package: pip install --no-deps dashscope")
-    ranks = Path(package.origin).parent / "resources" / "qwen.tiktoken"
-    benchmarks = Path(__file__).parents[2] / "benchmarks" / "full_size_checkpoint.py"
-    spec = importlib.util.spec_from_file_location("full_size_checkpoint", benchmarks)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules["full_size_checkpoint"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.qwen_tokenizer(ranks.read_bytes(), tmp_path / "whole.json")
+    whole = qwen_tokenizer_json()
     tiny = Checkpoint(build_checkpoint(tmp_path / "tiny"))
-    big = PrunedSource(tiny, np.arange(module.CONFIG["vocab_size"]))  # only its shape is looked at
-    pruned = prune(big, tmp_path / "whole.json", "english", tmp_path / "tokenizer.json")
-    before, after = HfTokenizer(tmp_path / "whole.json"), HfTokenizer(tmp_path / "tokenizer.json")
+    big = PrunedSource(tiny, np.arange(155_763))  # only its shape is looked at
+    pruned = prune(big, whole, "english", tmp_path / "tokenizer.json")
+    before, after = HfTokenizer(whole), HfTokenizer(tmp_path / "tokenizer.json")
     kept = pruned.kept.tolist()
     assert 70_000 < len(kept) < 80_000
     prose = 'She doesn\u2019t "really" jump (or does she?) \u2014 she walks 12 steps, half-turns:\n\n Then IT stops!'
