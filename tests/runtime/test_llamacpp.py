@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 pytest.importorskip("gguf", reason="needs gguf, in kinetoken[export]")
@@ -21,61 +20,15 @@ from kinetoken.backends.llamacpp import CPU_PIECE, LlamaCppLanguageModel
 from kinetoken.backends.tokenizer import HfTokenizer
 from kinetoken.bundle import Bundle, open_bundle
 from kinetoken.errors import EngineError
-from kinetoken.manifest import LanguageModelInfo, TokenizerInfo
+from kinetoken.manifest import TokenizerInfo
 from kinetoken.pipeline import Generator
 from kinetoken.vocabulary import Vocabulary
-from kinetoken_export.checkpoint import Checkpoint
-from kinetoken_export.gguf_recipes import find_gguf_recipe
-from kinetoken_export.lm_gguf import export_gguf
 from kinetoken_export.motion_tokens import read_vocabulary
-from kinetoken_export.reference import Reference, ReferenceLanguageModel
-from tiny_checkpoint import build_checkpoint
+from kinetoken_export.reference import ReferenceLanguageModel
+from tiny_gguf import Made, make
 
 TOKENS = [5, 17, 200, 3, 88, 41]
 LONG = [i * 7 % 400 for i in range(3 * CPU_PIECE + 5)]
-
-
-@dataclasses.dataclass(frozen=True)
-class Made:
-    """A checkpoint and its GGUF."""
-
-    source: Checkpoint
-    path: Path
-    info: LanguageModelInfo
-
-    @property
-    def every(self) -> tuple[range]:
-        return (range(self.info.vocab_size),)
-
-    def load(self, threads: int = 1) -> LlamaCppLanguageModel:
-        return LlamaCppLanguageModel(self.path, self.info, threads)
-
-    @property
-    def tolerance(self) -> float:
-        """llama.cpp 0.5 reads no epsilon for qwen2vl and takes 0 in its norms, which small activations show."""
-        return 1e-4 if self.source.architecture == "qwen2" else 5e-3
-
-    def check(self, got: NDArray[np.float32], ids: list[int]) -> None:
-        """The logits after `ids` are those of the source."""
-        np.testing.assert_allclose(got, self.expected(ids), atol=self.tolerance)
-
-    def expected(self, ids: list[int]) -> NDArray[np.float32]:
-        row: NDArray[np.float32] = Reference(self.source).logits([ids])[0][-1]
-        return row
-
-
-def make(folder: Path, architecture: str, quantization: str) -> Made:
-    checkpoint = build_checkpoint(folder, architecture, padded=5)
-    source, path = Checkpoint(checkpoint), folder / "lm.gguf"
-    recipe, vocabulary = find_gguf_recipe(quantization), read_vocabulary(checkpoint)
-    context = export_gguf(
-        source, checkpoint / "tokenizer.json", vocabulary, recipe, path, name="tiny", chat_template=None, context=300
-    )
-    s = source.shape
-    info = LanguageModelInfo(
-        "llamacpp", path.name, architecture, s.layers, s.kv_heads, s.head_dim, s.vocab_size, context, quantization
-    )
-    return Made(source, path, info)
 
 
 @pytest.fixture(scope="module", params=["qwen2", "qwen2_5_vl"])
