@@ -15,7 +15,7 @@ from .codec.decoder import MotionDecoder
 from .codec.normalizer import Normalizer
 from .engines import LanguageModel, LoadOptions, Tokenizer
 from .errors import BundleError, InputError
-from .manifest import LanguageModelInfo, Manifest
+from .manifest import Manifest
 from .motion.features import N_FEATURES
 from .vocabulary import Vocabulary
 
@@ -101,15 +101,16 @@ def _lookaheads(manifest: Manifest, asked: int | None) -> tuple[int, int]:
 def _open_language(folder: Path, manifest: Manifest, options: LoadOptions) -> tuple[LanguageModel, Tokenizer]:
     from .backends.tokenizer import HfTokenizer
 
-    model = _open_model(folder, manifest.language_model, options)
+    model = _open_model(folder, manifest, options)
     return model, HfTokenizer(folder / manifest.tokenizer.file)
 
 
-def _open_model(folder: Path, info: LanguageModelInfo, options: LoadOptions) -> LanguageModel:
+def _open_model(folder: Path, manifest: Manifest, options: LoadOptions) -> LanguageModel:
+    info = manifest.language_model
     if info.backend == "llamacpp":
         from .backends.llamacpp import LlamaCppLanguageModel
 
-        return LlamaCppLanguageModel(folder / info.file, info, options.threads, options.gpu_layers)
+        return LlamaCppLanguageModel(folder / info.file, info, options.threads, options.gpu_layers, manifest.motion)
     from .backends.onnx import OnnxLanguageModel, warn_if_doubled
 
     warn_if_doubled()

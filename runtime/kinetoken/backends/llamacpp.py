@@ -7,6 +7,8 @@ and a view of the allowed logits out. Inside a block the head is multiplied for 
 from __future__ import annotations
 
 import ctypes
+import os
+import warnings
 import weakref
 from collections import deque
 from collections.abc import Sequence
@@ -17,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engines import Allowed, take
-from ..errors import EngineError, MissingPackageError
-from ..manifest import LanguageModelInfo
+from ..errors import EngineError, InputError, MissingPackageError
+from ..manifest import LanguageModelInfo, MotionInfo
 from .llamacpp_file import checked_header
-from .llamacpp_head import HeadRows, HeadRun, Stopper, open_rows
+from .llamacpp_head import HeadRun, Stopper, open_rows
+from .llamacpp_memory import check_memory
 from .threads import available_cores, threads
 
 try:
@@ -29,12 +32,16 @@ except ImportError as error:
     raise MissingPackageError("llama-cpp-python", "llama") from error
 except (OSError, RuntimeError) as error:  # installed, but its shared library cannot be loaded
     raise EngineError(f"cannot load llama.cpp ({error}): install llama-cpp-python again") from error
+if not hasattr(llama, "LLAMA_LOAD_MODE_MMAP"):
+    got = getattr(llama, "__version__", "an unknown one")
+    raise EngineError(f'expected llama-cpp-python 0.3.36 or newer, got {got}: pip install -U "kinetoken[llama]"')
 
 MOST_THREADS: Final = 8  # a token waits for memory: more threads only wait too
 CPU_PIECE: Final = 64  # tokens of a prompt fed at once: between two pieces Ctrl-C is heard
 GPU_PIECE: Final = 512
 FULL: Final = "f32"  # weights that are not rounded get attention that is not; all others half precision
 ERROR: Final = 4  # level of llama.cpp's log
+FEWER_LAYERS: Final = "try fewer --gpu-layers"
 
 _said: deque[str] = deque(maxlen=16)
 
@@ -64,19 +71,22 @@ class LlamaCppLanguageModel:
     """A loaded GGUF; its weights are mapped from the file and shared by all runs."""
 
     def __init__(
-        self, path: Path, info: LanguageModelInfo, thread_count: int | None = None, gpu_layers: int | None = None
-    ) -> None:
-        """`gpu_layers`: layers on a GPU that llama.cpp was built for; None: all that fit nothing else.
+        self, path: Path, info: LanguageModelInfo, thread_count: int | None = None, gpu_layers: int | None = None,
+        motion: MotionInfo | None = None,
+    ) -> None:  # fmt: skip
+        """`gpu_layers`: layers on a GPU that llama.cpp was built for; None: all. `motion`: ids that the file has to agree with.
 
-        EngineError where the file is no GGUF of this family, is cut, or differs from the manifest.
+        EngineError where the file is no GGUF of this family, is cut, differs from the manifest, or is more than there is memory.
         """
-        header = checked_header(path, info)
+        header = checked_header(path, info, motion)
+        self._on_gpu = _uses_gpu(gpu_layers)
+        if not self._on_gpu:
+            check_memory(path.stat().st_size, str(path), "close other programs, or export a smaller --quant")
         self.info = info
         self._threads = threads(thread_count) or min(available_cores(), MOST_THREADS)
-        self._model = _Model(path, gpu_layers)
-        on_gpu = llama.llama_supports_gpu_offload() and gpu_layers != 0
-        self._piece = min(GPU_PIECE if on_gpu else CPU_PIECE, info.context)
-        self._rows = open_rows(path, header, _library, on_gpu)
+        self._model = _Model(path, gpu_layers, FEWER_LAYERS if self._on_gpu else "copy or export the bundle again")
+        self._piece = min(GPU_PIECE if self._on_gpu else CPU_PIECE, info.context)
+        self._rows = open_rows(path, header, _library, self._on_gpu)
 
     @property
     def context(self) -> int:
@@ -85,21 +95,41 @@ class LlamaCppLanguageModel:
 
     def start(self) -> LlamaCppRun:
         """A new run with its own cache; EngineError where there is no memory for it."""
-        return LlamaCppRun(self._model, self.info, self._threads, self._piece, self._rows)
+        info, smaller = self.info, "export a smaller --context"
+        if not self._on_gpu:
+            number = 4 if info.quantization == FULL else 2  # bytes
+            cache = 2 * number * info.layers * info.context * info.kv_heads * info.head_dim
+            check_memory(cache, f"a context of {info.context:,} tokens", smaller)
+        head = self._rows.start() if self._rows is not None else None
+        stopper = head.stopper if head is not None else None
+        advice = f"{FEWER_LAYERS}, or {smaller}" if self._on_gpu else smaller
+        context = _Context(self._model, info, self._threads, self._piece, stopper, advice)
+        return LlamaCppRun(context, info.context, self._piece, head)
+
+
+def _uses_gpu(layers: int | None) -> bool:
+    """Whether layers go to a GPU; a warning where they were asked for and there is none."""
+    if layers is not None and layers < 0:
+        raise InputError(f"gpu_layers: expected 0 or more, got {layers}")
+    there = bool(llama.llama_supports_gpu_offload())
+    if layers and not there:
+        advice = "install llama-cpp-python built for it, or leave gpu_layers out"
+        warnings.warn(f"this llama.cpp knows no GPU, all layers run on the processor; {advice}", RuntimeWarning, 3)
+    return there and layers != 0
 
 
 class _Model:
     """Owns the weights; freed when the last run and the language model are gone."""
 
-    def __init__(self, path: Path, gpu_layers: int | None) -> None:
+    def __init__(self, path: Path, gpu_layers: int | None, advice: str) -> None:
         params = llama.llama_model_default_params()
         params.load_mode = llama.LLAMA_LOAD_MODE_MMAP
         if gpu_layers is not None:
             params.n_gpu_layers = gpu_layers
         _hear()
-        self.pointer = llama.llama_model_load_from_file(str(path).encode(), params)
+        self.pointer = llama.llama_model_load_from_file(os.fsencode(path), params)
         if not self.pointer:
-            raise EngineError(f"llama.cpp cannot load {path}: {_reason()}; copy or export the bundle again")
+            raise EngineError(f"llama.cpp cannot load {path}: {_reason()}; {advice}")
         self.vocab_size = int(llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(self.pointer)))
         weakref.finalize(self, llama.llama_model_free, self.pointer)
 
@@ -108,7 +138,13 @@ class _Context:
     """Owns a cache and the memory that logits are read from; freed when the run and every view of its logits are gone."""
 
     def __init__(
-        self, model: _Model, info: LanguageModelInfo, thread_count: int, piece: int, stopper: Stopper | None
+        self,
+        model: _Model,
+        info: LanguageModelInfo,
+        thread_count: int,
+        piece: int,
+        stopper: Stopper | None,
+        advice: str,
     ) -> None:
         params = llama.llama_context_default_params()
         params.n_ctx = info.context
@@ -124,9 +160,8 @@ class _Context:
         _hear()
         self.pointer = llama.llama_init_from_model(model.pointer, params)
         if not self.pointer:
-            raise EngineError(
-                f"llama.cpp cannot make a context of {info.context:,} tokens: {_reason()}; export a smaller --context"
-            )
+            raise EngineError(f"llama.cpp cannot make a context of {info.context:,} tokens: {_reason()}; {advice}")
+        self.vocab_size = model.vocab_size
         # The model and the callback stand among the arguments so that they outlive the context.
         weakref.finalize(self, _free_context, self.pointer, model, stopper)
 
@@ -134,17 +169,13 @@ class _Context:
 class LlamaCppRun:
     """One answer: a llama context with its own cache."""
 
-    def __init__(
-        self, model: _Model, info: LanguageModelInfo, thread_count: int, piece: int, rows: HeadRows | None = None
-    ) -> None:
-        self._length, self._limit, self._vocab = 0, info.context, model.vocab_size
+    def __init__(self, context: _Context, limit: int, piece: int, head: HeadRun | None) -> None:
+        self._context, self._limit, self._vocab, self._head = context, limit, context.vocab_size, head
+        self._length = 0
         self._tokens = np.zeros(piece, np.int32)
         address = self._tokens.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
         self._batch = llama.llama_batch_get_one(address, 0)
-        self._head = rows.start() if rows is not None else None
-        stopper = self._head.stopper if self._head is not None else None
-        self._context = _Context(model, info, thread_count, piece, stopper)
-        self._decode = llama.llama_decode if stopper is None else _decode_holding_lock
+        self._decode = llama.llama_decode if head is None else _decode_holding_lock
 
     @property
     def length(self) -> int:

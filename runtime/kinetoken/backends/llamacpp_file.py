@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from ..errors import EngineError
-from ..manifest import LanguageModelInfo
+from ..manifest import LanguageModelInfo, MotionInfo
+from ..markup import MOVE_END, MOVE_START, spell
 from .gguf_header import Header, read_header
 
 ARCHITECTURES: Final = ("qwen2", "qwen2vl")
+_ZEROS: Final = re.compile(r"_0+(?=\d)")
 
 
-def checked_header(path: Path, info: LanguageModelInfo) -> Header:
-    """What the file says of itself; EngineError unless it is the GGUF that the manifest describes."""
+def checked_header(path: Path, info: LanguageModelInfo, motion: MotionInfo | None = None) -> Header:
+    """What the file says of itself; EngineError unless it is the GGUF that the manifest describes.
+
+    `motion`: where the motion tokens have to be; None: not looked at.
+    """
     try:
         header = read_header(path)
         said = header.said
@@ -32,7 +38,25 @@ def checked_header(path: Path, info: LanguageModelInfo) -> Header:
     for what, expected, got in facts:
         if expected != got:
             raise EngineError(f"{path}: expected {expected:,} {what} as in the manifest, got {got}; export it again")
+    if motion is not None:
+        _check_motion(path, said["tokenizer.ggml.tokens"], motion)
     return header
+
+
+def _check_motion(path: Path, words: Sequence[bytes], motion: MotionInfo) -> None:
+    """EngineError unless the motion tokens stand at the ids that the manifest says."""
+    expected = [(motion.move_start, MOVE_START), (motion.move_end, MOVE_END)]
+    for level, (first, stop) in enumerate(motion.levels):
+        expected += [(token, spell(level, token - first)) for token in range(first, stop)]
+    for token, text in expected:
+        got = words[token].decode(errors="replace") if token < len(words) else "nothing"
+        if _plain(got) != text:
+            raise EngineError(f"{path}: expected {text} as token {token}, got {got}; export it with its motion tokens")
+
+
+def _plain(token: str) -> str:
+    """A motion token without leading zeros."""
+    return _ZEROS.sub("_", token) if token.startswith("<m_") else token
 
 
 def _facts(said: Mapping[str, Any], architecture: str, info: LanguageModelInfo) -> Iterator[tuple[str, int, Any]]:

@@ -113,7 +113,10 @@ def open_rows(path: Path, header: Header, library: Any, on_gpu: bool) -> HeadRow
     size = row * place.dims[1]
     if place.offset + size > path.stat().st_size or (wanted is None and (on_gpu or size < WORTH_BYTES)):
         return None
-    return HeadRows(path, place, row, ggml)
+    try:
+        return HeadRows(path, place, row, ggml)
+    except OSError:  # no room for a second view of the file
+        return None
 
 
 class HeadRows:
