@@ -2,8 +2,9 @@
 
 The 6-D columns of the features cannot serve: their arm chains restart from the root and their twist is lost. Here the
 triples around the pelvis (hips and spine1) and around spine3 (neck and collars) are rigid, so a Kabsch fit gives their
-whole orientation; every other joint takes the smallest swing from the rest direction that its parent carries. The twist
-along a limb is thus a convention. Bone lengths are constant: positions that stretch a bone are projected.
+whole orientation; every other joint takes the smallest swing from the rest direction that its parent carries, thighs and
+upper arms with the twist that lets knee and elbow bend as hinges (hinges.py). The twist of spine, neck, forearm and shank
+stays a convention. Bone lengths are constant: positions that stretch a bone are projected.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .hinges import HINGES, HingeRun
 from .skeleton import BONE_LENGTHS, MIRROR, N_JOINTS, PARENTS
 
 Array = NDArray[np.floating]
@@ -21,16 +23,20 @@ Array = NDArray[np.floating]
 CHILDREN: Final = tuple(tuple(c for c, p in enumerate(PARENTS) if p == j) for j in range(N_JOINTS))
 RIGID: Final = tuple(j for j in range(N_JOINTS) if len(CHILDREN[j]) == 3)  # pelvis and spine3
 _FIT_ROUNDS: Final = 3
+_RIGID_WITHIN: Final = 1e-3  # metres that a bone's length may vary in a body taken for rigid
 _TINY: Final = 1e-8
 
 
 def _t_pose() -> NDArray[np.float64]:
-    """Unit directions (22, 3) from each joint's parent, a body in T-pose facing +Z; the root's is 0."""
+    """Unit directions (22, 3) from each joint's parent, a body in T-pose facing +Z; the root's is 0.
+
+    Limbs are straight, as avatars expect; pelvis, spine, neck and collars are those of the mean body of SMPL.
+    """
     left_and_middle = {
-        1: (0.07, -0.09, -0.01), 3: (0.0, 0.109, -0.027), 4: (0.034, -0.375, -0.005), 6: (0.006, 0.135, 0.001),
-        7: (-0.014, -0.398, -0.044), 9: (0.002, 0.053, 0.025), 10: (0.026, -0.056, 0.119), 12: (-0.003, 0.214, -0.043),
-        13: (0.079, 0.122, -0.034), 15: (0.005, 0.065, 0.051), 16: (0.091, 0.031, -0.009), 18: (0.26, -0.013, -0.028),
-        20: (0.249, 0.009, -0.001),
+        1: (0.07, -0.09, -0.01), 3: (0.0, 0.109, -0.027), 4: (0.0, -1.0, 0.0), 6: (0.006, 0.135, 0.001),
+        7: (0.0, -1.0, 0.0), 9: (0.002, 0.053, 0.025), 10: (0.0, -0.056, 0.122), 12: (-0.003, 0.214, -0.043),
+        13: (0.079, 0.122, -0.034), 15: (0.005, 0.065, 0.051), 16: (0.091, 0.031, -0.009), 18: (1.0, 0.0, 0.0),
+        20: (1.0, 0.0, 0.0),
     }  # fmt: skip
     directions = np.zeros((N_JOINTS, 3))
     for joint, direction in left_and_middle.items():
@@ -57,7 +63,10 @@ class RestPose:
 
     @classmethod
     def fit(cls, joints: Array) -> RestPose:
-        """The T-pose with the pelvis and chest of the body in `joints` (T, 22, 3): people differ in their angles."""
+        """The T-pose with the pelvis and chest of the body in `joints` (T, 22, 3): people differ in their angles.
+
+        A body whose bones keep their length keeps it here too; one whose bones stretch gets HumanML3D's lengths.
+        """
         directions = T_POSE.copy()
         for joint in RIGID:
             children = list(CHILDREN[joint])
@@ -65,25 +74,51 @@ class RestPose:
             for _ in range(_FIT_ROUNDS):
                 turned = np.einsum("tji,tcj->tci", kabsch(directions[children], bones), bones)
                 directions[children] = _unit(turned.mean(axis=0))
-        return cls(directions * BONE_LENGTHS[:, None])
+        return cls(directions * _lengths(joints)[:, None])
+
+
+def _lengths(joints: Array) -> NDArray[np.float64]:
+    """Bone lengths (22,) in metres: the body's own where it is rigid."""
+    bones = np.zeros((len(joints), N_JOINTS))
+    bones[:, 1:] = np.linalg.norm(joints[:, 1:].astype(np.float64) - joints[:, list(PARENTS[1:])], axis=-1)
+    rigid = len(bones) > 0 and float(np.ptp(bones, axis=0).max()) < _RIGID_WITHIN
+    return bones.mean(axis=0) if rigid else BONE_LENGTHS
+
+
+class RotationRun:
+    """Joint positions to orientations, frame by frame: each batch goes on where the last one ended."""
+
+    def __init__(self, rest: RestPose | None = None) -> None:
+        """`rest` is the body; None: that of the first frame, so that nothing has to be waited for."""
+        self.rest = rest
+        self._hinges = {hinge.top: HingeRun(hinge) for hinge in HINGES}
+
+    def push(self, joints: Array) -> NDArray[np.float64]:
+        """Joint positions (T, 22, 3) to the orientation of each joint in the world, matrices (T, 22, 3, 3)."""
+        points = np.asarray(joints, np.float64)
+        if self.rest is None:
+            self.rest = RestPose.fit(points[:1]) if len(points) else RestPose.standard()
+        out = np.empty((len(points), N_JOINTS, 3, 3))
+        for joint in range(N_JOINTS):
+            out[:, joint] = self._orientation(joint, points, out, self.rest.offsets)
+        return out
+
+    def _orientation(self, joint: int, points: Array, out: Array, offsets: Array) -> Array:
+        """(T, 3, 3) of one joint; its parent's stands in `out` already."""
+        children = list(CHILDREN[joint])
+        parent = out[:, PARENTS[joint]]
+        if not children:
+            return parent
+        bones = _unit(points[:, children] - points[:, [joint]])
+        if joint in RIGID:
+            return kabsch(_unit(offsets[children]), bones)
+        swung = swing(parent @ _unit(offsets[children[0]]), bones[:, 0]) @ parent
+        return self._hinges[joint].push(points, swung) if joint in self._hinges else swung
 
 
 def global_rotations(joints: Array, rest: RestPose) -> NDArray[np.float64]:
-    """Joint positions (T, 22, 3) to the orientation of each joint in the world, matrices (T, 22, 3, 3)."""
-    points = np.asarray(joints, np.float64)
-    out = np.empty((len(points), N_JOINTS, 3, 3))
-    for joint in range(N_JOINTS):
-        children = list(CHILDREN[joint])
-        bones = points[:, children] - points[:, [joint]]
-        parent = out[:, PARENTS[joint]]
-        if joint in RIGID:
-            out[:, joint] = kabsch(_unit(rest.offsets[children]), _unit(bones))
-        elif children:
-            carried = parent @ _unit(rest.offsets[children[0]])
-            out[:, joint] = swing(carried, _unit(bones[:, 0])) @ parent
-        else:
-            out[:, joint] = parent
-    return out
+    """Joint positions (T, 22, 3) of a whole motion to orientations in the world, matrices (T, 22, 3, 3)."""
+    return RotationRun(rest).push(joints)
 
 
 def local_rotations(rotations: Array) -> NDArray[np.float64]:
