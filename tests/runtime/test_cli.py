@@ -170,13 +170,13 @@ REFUSED: list[tuple[list[str], int, str]] = [
     (["generate", "walk", "--levels", "9"], 2, "expected 1 to 4, got 9"),
     (["generate", "walk", "--temperature", "-1"], 2, "temperature"),
     (["generate", "walk", "--threads", "0"], 2, "threads"),
-    (["generate", "walk", "-o", "x.mp4"], 2, "ends in .npz or .bvh"),
+    (["generate", "walk", "-o", "x.mp4"], 2, "ends in .npz, .bvh, .glb or .vrma"),
     (["generate", "walk", "-o", "no/such/folder/x.npz"], 5, "there is no folder"),
     (["generate", "walk", "--bundle", "no/such/bundle"], 3, "nothing there"),
     (["generate", "walk \udcff"], 2, "UTF-8"),
     (["decode", "x"], 2, "-o/--out"),
     (["convert", "none.npz", "x.bvh"], 3, "no such file"),
-    (["convert", "none.mp4", "x.bvh"], 2, "ends in .npz or .npy"),
+    (["convert", "none.mp4", "x.bvh"], 2, "ends in .npz, .npy or .bvh"),
     (["inspect", "no/such/bundle"], 3, "nothing there"),
 ]
 

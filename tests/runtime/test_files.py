@@ -191,9 +191,9 @@ def test_a_link_is_written_through_and_the_mask_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["x.mp4", "x", "x.npz.bak"])
 def test_unknown_suffixes(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match=r"expected a name that ends in \.npz or \.bvh"):
+    with pytest.raises(InputError, match=r"expected a name that ends in \.npz, \.bvh, \.glb or \.vrma"):
         CLIP.save(tmp_path / name)
-    with pytest.raises(InputError, match=r"expected a name that ends in \.npz or \.npy"):
+    with pytest.raises(InputError, match=r"expected a name that ends in \.npz, \.npy or \.bvh"):
         Clip.load(tmp_path / name)
 
 

@@ -46,9 +46,7 @@ def _add_mannequin(file: GltfFile, rig: Rig) -> None:
     to_joint[:, 3, :3] = -rest  # matrices are stored column by column
     file.json["meshes"] = [{"name": "mannequin", "primitives": primitives}]
     file.json["materials"] = [_material(name) for name in MATERIALS]
-    file.json["skins"] = [
-        {"skeleton": 0, "joints": list(range(N_JOINTS)), "inverseBindMatrices": file.add(to_joint)}
-    ]
+    file.json["skins"] = [{"skeleton": 0, "joints": list(range(N_JOINTS)), "inverseBindMatrices": file.add(to_joint)}]
     file.json["nodes"].append({"name": "mannequin", "mesh": 0, "skin": 0})
     file.json["scenes"][0]["nodes"].append(len(file.json["nodes"]) - 1)
 

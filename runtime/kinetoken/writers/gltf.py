@@ -9,10 +9,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import __name__ as _PROJECT
 
 Json = dict[str, Any]
 
+GENERATOR: Final = "kinetoken"
 _MAGIC: Final = b"glTF"
 _VERSION: Final = 2
 _ALIGNMENT: Final = 4  # bytes
@@ -29,7 +29,7 @@ class GltfFile:
 
     def __init__(self, extras: Json | None = None) -> None:
         """`extras` are free notes of the asset."""
-        self.json: Json = {"asset": {"version": "2.0", "generator": _PROJECT}}
+        self.json: Json = {"asset": {"version": "2.0", "generator": GENERATOR}}
         if extras:
             self.json["asset"]["extras"] = extras
         self._views: list[Json] = []

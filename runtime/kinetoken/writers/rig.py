@@ -43,7 +43,7 @@ class Rig:
     def rest_joints(self) -> NDArray[np.float64]:
         """The T-pose (22, 3) in metres, standing on the floor at X = Z = 0."""
         upright = np.broadcast_to(np.eye(3), (1, N_JOINTS, 3, 3))
-        points = forward_kinematics(np.zeros((1, 3)), upright, self.rest)[0]
+        points: NDArray[np.float64] = forward_kinematics(np.zeros((1, 3)), upright, self.rest)[0]
         feet = points[[JOINT["left_foot"], JOINT["right_foot"]], 1]
         points[:, 1] += SOLE - feet.min()
         return points
