@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-
 Json = dict[str, Any]
 
 GENERATOR: Final = "kinetoken"
