@@ -15,13 +15,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .hinges import HINGES, HingeRun
+from .hinges import HINGES, twist
 from .skeleton import BONE_LENGTHS, MIRROR, N_JOINTS, PARENTS
 
 Array = NDArray[np.floating]
 
 CHILDREN: Final = tuple(tuple(c for c, p in enumerate(PARENTS) if p == j) for j in range(N_JOINTS))
 RIGID: Final = tuple(j for j in range(N_JOINTS) if len(CHILDREN[j]) == 3)  # pelvis and spine3
+_HINGES: Final = {hinge.top: hinge for hinge in HINGES}
 _FIT_ROUNDS: Final = 3
 _RIGID_WITHIN: Final = 1e-3  # metres that a bone's length may vary in a body taken for rigid
 _TINY: Final = 1e-8
@@ -91,29 +92,39 @@ class RotationRun:
     def __init__(self, rest: RestPose | None = None) -> None:
         """`rest` is the body; None: that of the first frame, so that nothing has to be waited for."""
         self.rest = rest
-        self._hinges = {hinge.top: HingeRun(hinge) for hinge in HINGES}
 
     def push(self, joints: Array) -> NDArray[np.float64]:
         """Joint positions (T, 22, 3) to the orientation of each joint in the world, matrices (T, 22, 3, 3)."""
         points = np.asarray(joints, np.float64)
         if self.rest is None:
             self.rest = RestPose.fit(points[:1]) if len(points) else RestPose.standard()
+        offsets = self.rest.offsets
         out = np.empty((len(points), N_JOINTS, 3, 3))
+        placed = np.empty_like(points)  # where the bones of constant length put the joints
+        placed[:, 0] = points[:, 0]
         for joint in range(N_JOINTS):
-            out[:, joint] = self._orientation(joint, points, out, self.rest.offsets)
+            out[:, joint] = _orientation(joint, points, placed, out[:, PARENTS[joint]], offsets)
+            for child in CHILDREN[joint]:
+                placed[:, child] = placed[:, joint] + out[:, joint] @ offsets[child]
         return out
 
-    def _orientation(self, joint: int, points: Array, out: Array, offsets: Array) -> Array:
-        """(T, 3, 3) of one joint; its parent's stands in `out` already."""
-        children = list(CHILDREN[joint])
-        parent = out[:, PARENTS[joint]]
-        if not children:
-            return parent
-        bones = _unit(points[:, children] - points[:, [joint]])
-        if joint in RIGID:
-            return kabsch(_unit(offsets[children]), bones)
-        swung = swing(parent @ _unit(offsets[children[0]]), bones[:, 0]) @ parent
-        return self._hinges[joint].push(points, swung) if joint in self._hinges else swung
+
+def _orientation(joint: int, points: Array, placed: Array, parent: Array, offsets: Array) -> NDArray[np.float64]:
+    """(T, 3, 3) of one joint, under that of its parent."""
+    children = list(CHILDREN[joint])
+    if not children:
+        return np.asarray(parent)
+    if joint in RIGID:
+        return kabsch(_unit(offsets[children]), _unit(points[:, children] - points[:, [joint]]))
+    bone = offsets[children[0]]
+    # Aimed from where the joint has come to stand: a wrong length above does not add up along the limb.
+    aim = _unit(points[:, children[0]] - placed[:, joint])
+    swung = swing(parent @ _unit(bone), aim) @ parent
+    if joint not in _HINGES:
+        return swung
+    hinge = _HINGES[joint]
+    middle = placed[:, joint] + np.linalg.norm(bone) * aim
+    return twist(hinge, aim, _unit(points[:, hinge.end] - middle), swung)
 
 
 def global_rotations(joints: Array, rest: RestPose) -> NDArray[np.float64]:
