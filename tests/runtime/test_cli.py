@@ -137,11 +137,12 @@ def test_decode_refuses_what_it_cannot_read(run: Run, tmp_path: Path) -> None:
 def test_convert_goes_between_all_formats(run: Run, tmp_path: Path) -> None:
     first = tmp_path / "first.npz"
     run("generate", "walk", "-o", first, "--seconds", 1)
-    chain = [first, tmp_path / "a.npy", tmp_path / "b.npz", tmp_path / "c.bvh"]
+    chain = [first, tmp_path / "a.npy", tmp_path / "b.npz", tmp_path / "c.bvh", tmp_path / "d.glb"]
     for source, target in itertools.pairwise(chain):
         code, said, err = run("convert", source, target)
         assert (code, said, err) == (0, f"20 frames, 1.0 s of motion -> {target}\n", "")
     np.testing.assert_array_equal(Clip.load(chain[2]).joints, Clip.load(first).joints)
+    assert run("convert", first, tmp_path / "e.vrma")[0] == 0
     assert run("convert", first, tmp_path / "f.npy", "--as", "features")[0] == 0
     assert np.load(tmp_path / "f.npy").shape == (20, 263)
 
@@ -177,6 +178,7 @@ REFUSED: list[tuple[list[str], int, str]] = [
     (["decode", "x"], 2, "-o/--out"),
     (["convert", "none.npz", "x.bvh"], 3, "no such file"),
     (["convert", "none.mp4", "x.bvh"], 2, "ends in .npz, .npy or .bvh"),
+    (["convert", "x.glb", "y.bvh"], 2, "ends in .npz, .npy or .bvh"),
     (["inspect", "no/such/bundle"], 3, "nothing there"),
 ]
 

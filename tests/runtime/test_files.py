@@ -103,7 +103,7 @@ def no_space(*_: Any) -> Any:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".bvh", ".npy"])
+@pytest.mark.parametrize("suffix", [".npz", ".bvh", ".npy", ".glb", ".vrma"])
 @pytest.mark.parametrize("fail", [full_at_flush, full_at_write, full_at_replace])
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # zipfile's own __del__ on a full disk
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(
@@ -232,6 +232,13 @@ def test_archives_of_something_else(tmp_path: Path, arrays: dict[str, Any], mess
     with pytest.raises(FormatError, match=message) as caught:
         Clip.load(tmp_path / "x.npz")
     assert "x.npz" in str(caught.value)
+
+
+def test_a_clip_of_endless_length_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kinetoken.readers.arrays.LONGEST", 7)
+    CLIP.save(tmp_path / "x.npz")
+    with pytest.raises(FormatError, match="at most 7 frames, got 8; cut it into pieces"):
+        Clip.load(tmp_path / "x.npz")
 
 
 def test_pickles_are_not_opened(tmp_path: Path) -> None:

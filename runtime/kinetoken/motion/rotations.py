@@ -66,7 +66,8 @@ class RestPose:
     def fit(cls, joints: Array) -> RestPose:
         """The T-pose with the pelvis and chest of the body in `joints` (T, 22, 3): people differ in their angles.
 
-        A body whose bones keep their length keeps it here too; one whose bones stretch gets HumanML3D's lengths.
+        A body whose bones keep their length keeps it here too; one whose bones stretch, or that is seen only once,
+        gets HumanML3D's lengths.
         """
         directions = T_POSE.copy()
         for joint in RIGID:
@@ -82,15 +83,19 @@ def _lengths(joints: Array) -> NDArray[np.float64]:
     """Bone lengths (22,) in metres: the body's own where it is rigid."""
     bones = np.zeros((len(joints), N_JOINTS))
     bones[:, 1:] = np.linalg.norm(joints[:, 1:].astype(np.float64) - joints[:, list(PARENTS[1:])], axis=-1)
-    rigid = len(bones) > 0 and float(np.ptp(bones, axis=0).max()) < _RIGID_WITHIN
-    return bones.mean(axis=0) if rigid else BONE_LENGTHS
+    if not len(bones):
+        return BONE_LENGTHS
+    mean = bones.mean(axis=0)
+    # One frame alone shows no rigidity; it may still tell the last fraction of a millimetre.
+    away = bones - (mean if len(bones) > 1 else BONE_LENGTHS)
+    return mean if float(np.abs(away).max()) < _RIGID_WITHIN else BONE_LENGTHS
 
 
 class RotationRun:
     """Joint positions to orientations, frame by frame: each batch goes on where the last one ended."""
 
     def __init__(self, rest: RestPose | None = None) -> None:
-        """`rest` is the body; None: that of the first frame, so that nothing has to be waited for."""
+        """`rest` is the body; None: of HumanML3D's size with the pelvis and chest of the first frame: nothing is waited for."""
         self.rest = rest
 
     def push(self, joints: Array) -> NDArray[np.float64]:

@@ -20,6 +20,7 @@ from .arrays import LONGEST, SCALE_LIMIT
 from .bvhfile import BvhFile, parse, positions
 
 METRES: Final = (1.0, 0.01, 0.001)  # units that occur: metre, centimetre, millimetre
+_AT_ONCE: Final = 20_000  # frames whose matrices are held at a time
 _LEG: Final = (0.25, 2.5)  # metres from hip to ankle, of any body
 _SIDES: Final = {"l": "left", "r": "right", "left": "left", "right": "right"}
 # Other words for the joints, without "left" and "right", underscores and capitals.
@@ -39,8 +40,8 @@ def read_bvh(path: Path) -> Clip:
     file = _parsed(path)
     chosen = _joints(file, path)
     with np.errstate(all="ignore"):  # absurd numbers: refused below
-        joints = positions(file)[:, chosen]
-        joints *= _unit(file, chosen, path)
+        parts = np.array_split(file.rows, len(file.rows) // _AT_ONCE + 1)
+        joints = np.concatenate([positions(file, rows)[:, chosen] for rows in parts]) * _unit(file, chosen, path)
     if not np.isfinite(joints).all() or np.abs(joints).max() > SCALE_LIMIT:
         raise FormatError(f"{path}: the motion holds NaN, infinity or places beyond {SCALE_LIMIT:g} m; export it again")
     return Clip(joints=joints.astype(np.float32), fps=1.0 / file.frame_time, meta={"source": path.name})

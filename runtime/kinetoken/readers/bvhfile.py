@@ -148,14 +148,14 @@ def _numbers(text: str) -> Array:
             raise ValueError("frames that are not all numbers") from None
 
 
-def positions(file: BvhFile) -> Array:
-    """Where every joint is, (T, J, 3) in the file's unit."""
-    frames = len(file.rows)
+def positions(file: BvhFile, rows: Array) -> Array:
+    """Where every joint is in some rows (T, C) of the file, (T, J, 3) in its unit."""
+    frames = len(rows)
     points = np.zeros((frames, len(file.names), 3))
     turned = np.zeros((frames, len(file.names), 3, 3))
     column = 0
     for joint, (parent, channels) in enumerate(zip(file.parents, file.channels, strict=True)):
-        values = file.rows[:, column : column + len(channels)]
+        values = rows[:, column : column + len(channels)]
         column += len(channels)
         shift, local = _local(file.offsets[joint], channels, values)
         if parent < 0:
