@@ -23,7 +23,7 @@ WINDOW_SIZE: Final = (1280, 720)
 PICTURE_SIZE: Final = (640, 360)  # of a file, unless it is a still
 STILL_SIZE: Final = (1280, 720)
 STRIP_SIZE: Final = (1600, 500)
-CLIP_SUFFIXES: Final = (".npz", ".npy")
+CLIP_SUFFIXES: Final = (".npz", ".npy", ".bvh")
 LONGEST_NAME: Final = 60  # letters of a prompt that become a file's name
 INTERRUPTED: Final = 130
 
@@ -31,8 +31,10 @@ INTERRUPTED: Final = 130
 def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """kinetoken play PROMPT | CLIP."""
     parser = subparsers.add_parser("play", help="see a prompt or a clip move")
-    parser.add_argument("what", metavar="PROMPT|CLIP", help="what the body shall do, in words; or a .npz or .npy file")
-    parser.add_argument("-o", "--save", metavar="FILE", help="keep the clip: .npz or .bvh")
+    parser.add_argument(
+        "what", metavar="PROMPT|CLIP", help="what the body shall do, in words; or a .npz, .npy or .bvh file"
+    )
+    parser.add_argument("-o", "--save", metavar="FILE", help="keep the clip: .npz, .bvh, .glb or .vrma")
     add_bundle(parser)
     add_generation(parser)
     group = parser.add_argument_group("the picture")

@@ -137,11 +137,12 @@ def test_decode_refuses_what_it_cannot_read(run: Run, tmp_path: Path) -> None:
 def test_convert_goes_between_all_formats(run: Run, tmp_path: Path) -> None:
     first = tmp_path / "first.npz"
     run("generate", "walk", "-o", first, "--seconds", 1)
-    chain = [first, tmp_path / "a.npy", tmp_path / "b.npz", tmp_path / "c.bvh"]
+    chain = [first, tmp_path / "a.npy", tmp_path / "b.npz", tmp_path / "c.bvh", tmp_path / "d.glb"]
     for source, target in itertools.pairwise(chain):
         code, said, err = run("convert", source, target)
         assert (code, said, err) == (0, f"20 frames, 1.0 s of motion -> {target}\n", "")
     np.testing.assert_array_equal(Clip.load(chain[2]).joints, Clip.load(first).joints)
+    assert run("convert", first, tmp_path / "e.vrma")[0] == 0
     assert run("convert", first, tmp_path / "f.npy", "--as", "features")[0] == 0
     assert np.load(tmp_path / "f.npy").shape == (20, 263)
 
@@ -170,13 +171,14 @@ REFUSED: list[tuple[list[str], int, str]] = [
     (["generate", "walk", "--levels", "9"], 2, "expected 1 to 4, got 9"),
     (["generate", "walk", "--temperature", "-1"], 2, "temperature"),
     (["generate", "walk", "--threads", "0"], 2, "threads"),
-    (["generate", "walk", "-o", "x.mp4"], 2, "ends in .npz or .bvh"),
+    (["generate", "walk", "-o", "x.mp4"], 2, "ends in .npz, .bvh, .glb or .vrma"),
     (["generate", "walk", "-o", "no/such/folder/x.npz"], 5, "there is no folder"),
     (["generate", "walk", "--bundle", "no/such/bundle"], 3, "nothing there"),
     (["generate", "walk \udcff"], 2, "UTF-8"),
     (["decode", "x"], 2, "-o/--out"),
     (["convert", "none.npz", "x.bvh"], 3, "no such file"),
-    (["convert", "none.mp4", "x.bvh"], 2, "ends in .npz or .npy"),
+    (["convert", "none.mp4", "x.bvh"], 2, "ends in .npz, .npy or .bvh"),
+    (["convert", "x.glb", "y.bvh"], 2, "ends in .npz, .npy or .bvh"),
     (["inspect", "no/such/bundle"], 3, "nothing there"),
 ]
 

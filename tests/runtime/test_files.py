@@ -103,7 +103,7 @@ def no_space(*_: Any) -> Any:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".bvh", ".npy"])
+@pytest.mark.parametrize("suffix", [".npz", ".bvh", ".npy", ".glb", ".vrma"])
 @pytest.mark.parametrize("fail", [full_at_flush, full_at_write, full_at_replace])
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # zipfile's own __del__ on a full disk
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(
@@ -191,9 +191,9 @@ def test_a_link_is_written_through_and_the_mask_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["x.mp4", "x", "x.npz.bak"])
 def test_unknown_suffixes(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match=r"expected a name that ends in \.npz or \.bvh"):
+    with pytest.raises(InputError, match=r"expected a name that ends in \.npz, \.bvh, \.glb or \.vrma"):
         CLIP.save(tmp_path / name)
-    with pytest.raises(InputError, match=r"expected a name that ends in \.npz or \.npy"):
+    with pytest.raises(InputError, match=r"expected a name that ends in \.npz, \.npy or \.bvh"):
         Clip.load(tmp_path / name)
 
 
@@ -232,6 +232,13 @@ def test_archives_of_something_else(tmp_path: Path, arrays: dict[str, Any], mess
     with pytest.raises(FormatError, match=message) as caught:
         Clip.load(tmp_path / "x.npz")
     assert "x.npz" in str(caught.value)
+
+
+def test_a_clip_of_endless_length_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kinetoken.readers.arrays.LONGEST", 7)
+    CLIP.save(tmp_path / "x.npz")
+    with pytest.raises(FormatError, match="at most 7 frames, got 8; cut it into pieces"):
+        Clip.load(tmp_path / "x.npz")
 
 
 def test_pickles_are_not_opened(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import pytest
 from bvh_reader import read_bvh
 from kinetoken import Clip
 from kinetoken.motion import rotations as rot
+from kinetoken.motion.hinges import HINGES, turns
+from kinetoken.motion.quaternions import QuaternionRun, from_matrices
 from kinetoken.motion.skeleton import BONE_LENGTHS, JOINT_NAMES, PARENTS
 
 REST = rot.RestPose.standard()
@@ -29,6 +31,84 @@ def random_body(seed: int, frames: int = 40) -> np.ndarray:
     rng = np.random.default_rng(seed)
     local = random_turns(rng, (frames, 22), 2.5)
     return rot.forward_kinematics(rng.normal(size=(frames, 3)), local, REST)
+
+
+def test_a_rigid_body_of_another_size_keeps_its_bones() -> None:
+    joints = random_body(6) * 1.3
+    rest = rot.RestPose.fit(joints)
+    np.testing.assert_allclose(np.linalg.norm(rest.offsets, axis=1), 1.3 * BONE_LENGTHS, atol=1e-9)
+    back = rot.forward_kinematics(joints[:, 0], rot.local_rotations(rot.global_rotations(joints, rest)), rest)
+    np.testing.assert_allclose(back, joints, atol=1e-9)
+
+
+def bent_body(seed: int, frames: int = 60) -> tuple[np.ndarray, np.ndarray]:
+    """Joints and orientations of a body that moves smoothly, knees and elbows bent as hinges."""
+    rng = np.random.default_rng(seed)
+    time = np.linspace(0, 2 * np.pi, frames)[:, None]
+    waves = 0.5 * np.sin(time * rng.uniform(0.5, 2, 22) + rng.uniform(0, 6, 22))
+    axes = np.repeat(rng.normal(size=(1, 22, 3)), frames, axis=0)
+    axes /= np.linalg.norm(axes, axis=-1, keepdims=True)
+    local = np.stack([turns(axes[:, j], waves[:, j]) for j in range(22)], axis=1)
+    for joint in (3, 6, 10, 11, 12, 13, 14, 15, 20, 21):
+        local[:, joint] = np.eye(3)
+    for hinge in HINGES:
+        upper = np.array(REST.offsets[hinge.middle]) / np.linalg.norm(REST.offsets[hinge.middle])
+        aside = np.cross(np.array(hinge.axis), upper)
+        tilt = turns(np.repeat(aside[None], frames, axis=0), np.full(frames, -np.arcsin(hinge.carry)))
+        bend = turns(np.repeat(np.array(hinge.axis)[None], frames, axis=0), 1.1 + waves[:, hinge.middle])
+        local[:, hinge.middle] = bend @ tilt
+    joints = rot.forward_kinematics(np.zeros((frames, 3)), local, REST)
+    world = local.copy()
+    for joint, parent in enumerate(PARENTS[1:], start=1):
+        world[:, joint] = world[:, parent] @ local[:, joint]
+    return joints, world
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bent_knees_and_elbows_show_the_twist_of_the_limb_above(seed: int) -> None:
+    joints, world = bent_body(seed)
+    found = rot.global_rotations(joints, REST)
+    tops = [hinge.top for hinge in HINGES]
+    np.testing.assert_allclose(found[:, tops], world[:, tops], atol=1e-6)
+
+
+def test_the_twist_never_jumps_whatever_the_arm_does() -> None:
+    frames = 800
+    turn = np.linspace(0, 1.3 * np.pi, frames)
+    bend = np.clip(np.linspace(5, -1, frames), 0, 1)
+    joints = np.repeat(rot.forward_kinematics(np.zeros((1, 3)), np.eye(3)[None, None].repeat(22, 1), REST), frames, 0)
+    wrist = np.stack([np.cos(bend), -np.sin(bend) * np.sin(turn), np.sin(bend) * np.cos(turn)], axis=1)
+    joints[:, 20] = joints[:, 18] + np.linalg.norm(REST.offsets[20]) * wrist
+    shoulder = rot.global_rotations(joints, REST)[:, 16]
+    steps = np.swapaxes(shoulder[:-1], -1, -2) @ shoulder[1:]
+    angles = np.arccos(np.clip((np.trace(steps, axis1=1, axis2=2) - 1) / 2, -1, 1))
+    assert np.degrees(angles).max() < 15
+    np.testing.assert_allclose(shoulder[-1], np.eye(3), atol=1e-9)
+
+
+def test_streamed_rotations_equal_those_of_the_whole() -> None:
+    joints, _ = bent_body(7)
+    whole = rot.RotationRun().push(joints)
+    for size in (1, 3, 7, 59):
+        run = rot.RotationRun()
+        parts = [run.push(joints[at : at + size]) for at in range(0, len(joints), size)]
+        np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+def test_quaternions_turn_as_their_matrices_and_never_change_sign() -> None:
+    turned = random_turns(np.random.default_rng(3), (50, 4), np.pi)
+    q = from_matrices(turned)
+    xyz, w = q[..., :3], q[..., 3:]
+    points = np.random.default_rng(4).normal(size=(50, 4, 3))
+    cross = np.cross(xyz, points)
+    np.testing.assert_allclose(
+        points + 2 * (w * cross + np.cross(xyz, cross)), (turned @ points[..., None])[..., 0], atol=1e-9
+    )
+    angles = np.linspace(0, 6 * np.pi, 100)
+    spin = turns(np.tile([0.0, 1.0, 0.0], (100, 1)), angles)[:, None]
+    run = QuaternionRun()
+    found = np.concatenate([run.push(part) for part in np.array_split(spin, 9)])
+    assert (np.sum(found[1:] * found[:-1], axis=-1) > 0.9).all()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -61,7 +141,7 @@ def test_the_rest_pose_is_a_t_pose_facing_z_with_constant_bones() -> None:
 
 
 def test_stretched_bones_are_projected_on_the_constant_lengths() -> None:
-    joints = random_body(5) * 1.3
+    joints = random_body(5) * np.linspace(0.9, 1.3, 40)[:, None, None]
     rest = rot.RestPose.fit(joints)
     back = rot.forward_kinematics(joints[:, 0], rot.local_rotations(rot.global_rotations(joints, rest)), rest)
     bones = np.linalg.norm(back[:, 1:] - back[:, list(PARENTS[1:])], axis=-1)

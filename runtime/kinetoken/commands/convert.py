@@ -8,8 +8,8 @@ import argparse
 def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """kinetoken convert IN OUT."""
     parser = subparsers.add_parser("convert", help="convert a clip between file formats")
-    parser.add_argument("source", metavar="IN", help=".npz, or .npy with joints (T, 22, 3) or features (T, 263)")
-    parser.add_argument("out", metavar="OUT", help=".npz, .bvh, or .npy")
+    parser.add_argument("source", metavar="IN", help=".npz, .npy with joints (T, 22, 3) or features (T, 263), or .bvh")
+    parser.add_argument("out", metavar="OUT", help=".npz, .bvh, .glb, .vrma or .npy")
     choices = ("joints", "features")
     parser.add_argument("--as", dest="array", choices=choices, default="joints", help="what a .npy shall hold")
     parser.set_defaults(func=run)

@@ -19,7 +19,7 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     """kinetoken decode FILE -o OUT."""
     parser = subparsers.add_parser("decode", help="make a clip from a text with motion tokens")
     parser.add_argument("file", help="the text; - reads standard input")
-    parser.add_argument("-o", "--out", metavar="FILE", required=True, help="write the clip: .npz or .bvh")
+    parser.add_argument("-o", "--out", metavar="FILE", required=True, help="write the clip: .npz, .bvh, .glb or .vrma")
     parser.add_argument("--levels", type=int, metavar="N", help="codes per frame of the text (default: all)")
     parser.add_argument("--salvage", action="store_true", help="keep what fits and report every token left out")
     add_bundle(parser)

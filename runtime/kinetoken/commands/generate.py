@@ -23,7 +23,7 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     """kinetoken generate PROMPT."""
     parser = subparsers.add_parser("generate", help="make a motion from a prompt")
     parser.add_argument("prompt", help="what the body shall do, in words")
-    parser.add_argument("-o", "--out", metavar="FILE", help="write the clip: .npz or .bvh")
+    parser.add_argument("-o", "--out", metavar="FILE", help="write the clip: .npz, .bvh, .glb or .vrma")
     parser.add_argument("--json", action="store_true", help="report as one JSON object")
     add_bundle(parser)
     add_generation(parser)

@@ -67,14 +67,14 @@ class Clip:
         return len(self.joints) / self.fps
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write .npz or .bvh, by suffix, whole or not at all. InputError or OutputError say why not."""
+        """Write .npz, .bvh, .glb or .vrma, by suffix, whole or not at all. InputError or OutputError say why not."""
         from ..writers import save  # the one door upward: the method is for the caller's convenience
 
         save(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Clip:
-        """Read .npz (joints or features) or .npy (joints or features, by shape). FormatError says what is wrong."""
+        """Read .npz or .npy (joints or features), or .bvh on the 22 joints. FormatError says what is wrong."""
         from ..readers import load
 
         return load(path)

@@ -2,8 +2,9 @@
 
 The 6-D columns of the features cannot serve: their arm chains restart from the root and their twist is lost. Here the
 triples around the pelvis (hips and spine1) and around spine3 (neck and collars) are rigid, so a Kabsch fit gives their
-whole orientation; every other joint takes the smallest swing from the rest direction that its parent carries. The twist
-along a limb is thus a convention. Bone lengths are constant: positions that stretch a bone are projected.
+whole orientation; every other joint takes the smallest swing from the rest direction that its parent carries, thighs and
+upper arms with the twist that lets knee and elbow bend as hinges (hinges.py). The twist of spine, neck, forearm and shank
+stays a convention. Bone lengths are constant: positions that stretch a bone are projected.
 """
 
 from __future__ import annotations
@@ -14,23 +15,29 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .hinges import HINGES, twist
 from .skeleton import BONE_LENGTHS, MIRROR, N_JOINTS, PARENTS
 
 Array = NDArray[np.floating]
 
 CHILDREN: Final = tuple(tuple(c for c, p in enumerate(PARENTS) if p == j) for j in range(N_JOINTS))
 RIGID: Final = tuple(j for j in range(N_JOINTS) if len(CHILDREN[j]) == 3)  # pelvis and spine3
+_HINGES: Final = {hinge.top: hinge for hinge in HINGES}
 _FIT_ROUNDS: Final = 3
+_RIGID_WITHIN: Final = 1e-3  # metres that a bone's length may vary in a body taken for rigid
 _TINY: Final = 1e-8
 
 
 def _t_pose() -> NDArray[np.float64]:
-    """Unit directions (22, 3) from each joint's parent, a body in T-pose facing +Z; the root's is 0."""
+    """Unit directions (22, 3) from each joint's parent, a body in T-pose facing +Z; the root's is 0.
+
+    Limbs are straight, as avatars expect; pelvis, spine, neck and collars are those of the mean body of SMPL.
+    """
     left_and_middle = {
-        1: (0.07, -0.09, -0.01), 3: (0.0, 0.109, -0.027), 4: (0.034, -0.375, -0.005), 6: (0.006, 0.135, 0.001),
-        7: (-0.014, -0.398, -0.044), 9: (0.002, 0.053, 0.025), 10: (0.026, -0.056, 0.119), 12: (-0.003, 0.214, -0.043),
-        13: (0.079, 0.122, -0.034), 15: (0.005, 0.065, 0.051), 16: (0.091, 0.031, -0.009), 18: (0.26, -0.013, -0.028),
-        20: (0.249, 0.009, -0.001),
+        1: (0.07, -0.09, -0.01), 3: (0.0, 0.109, -0.027), 4: (0.0, -1.0, 0.0), 6: (0.006, 0.135, 0.001),
+        7: (0.0, -1.0, 0.0), 9: (0.002, 0.053, 0.025), 10: (0.0, -0.056, 0.122), 12: (-0.003, 0.214, -0.043),
+        13: (0.079, 0.122, -0.034), 15: (0.005, 0.065, 0.051), 16: (0.091, 0.031, -0.009), 18: (1.0, 0.0, 0.0),
+        20: (1.0, 0.0, 0.0),
     }  # fmt: skip
     directions = np.zeros((N_JOINTS, 3))
     for joint, direction in left_and_middle.items():
@@ -57,7 +64,11 @@ class RestPose:
 
     @classmethod
     def fit(cls, joints: Array) -> RestPose:
-        """The T-pose with the pelvis and chest of the body in `joints` (T, 22, 3): people differ in their angles."""
+        """The T-pose with the pelvis and chest of the body in `joints` (T, 22, 3): people differ in their angles.
+
+        A body whose bones keep their length keeps it here too; one whose bones stretch, or that is seen only once,
+        gets HumanML3D's lengths.
+        """
         directions = T_POSE.copy()
         for joint in RIGID:
             children = list(CHILDREN[joint])
@@ -65,25 +76,65 @@ class RestPose:
             for _ in range(_FIT_ROUNDS):
                 turned = np.einsum("tji,tcj->tci", kabsch(directions[children], bones), bones)
                 directions[children] = _unit(turned.mean(axis=0))
-        return cls(directions * BONE_LENGTHS[:, None])
+        return cls(directions * _lengths(joints)[:, None])
+
+
+def _lengths(joints: Array) -> NDArray[np.float64]:
+    """Bone lengths (22,) in metres: the body's own where it is rigid."""
+    bones = np.zeros((len(joints), N_JOINTS))
+    bones[:, 1:] = np.linalg.norm(joints[:, 1:].astype(np.float64) - joints[:, list(PARENTS[1:])], axis=-1)
+    if not len(bones):
+        return BONE_LENGTHS
+    mean = bones.mean(axis=0)
+    # One frame alone shows no rigidity; it may still tell the last fraction of a millimetre.
+    away = bones - (mean if len(bones) > 1 else BONE_LENGTHS)
+    return mean if float(np.abs(away).max()) < _RIGID_WITHIN else BONE_LENGTHS
+
+
+class RotationRun:
+    """Joint positions to orientations, frame by frame: each batch goes on where the last one ended."""
+
+    def __init__(self, rest: RestPose | None = None) -> None:
+        """`rest` is the body; None: of HumanML3D's size with the pelvis and chest of the first frame: nothing is waited for."""
+        self.rest = rest
+
+    def push(self, joints: Array) -> NDArray[np.float64]:
+        """Joint positions (T, 22, 3) to the orientation of each joint in the world, matrices (T, 22, 3, 3)."""
+        points = np.asarray(joints, np.float64)
+        if self.rest is None:
+            self.rest = RestPose.fit(points[:1]) if len(points) else RestPose.standard()
+        offsets = self.rest.offsets
+        out = np.empty((len(points), N_JOINTS, 3, 3))
+        placed = np.empty_like(points)  # where the bones of constant length put the joints
+        placed[:, 0] = points[:, 0]
+        for joint in range(N_JOINTS):
+            out[:, joint] = _orientation(joint, points, placed, out[:, PARENTS[joint]], offsets)
+            for child in CHILDREN[joint]:
+                placed[:, child] = placed[:, joint] + out[:, joint] @ offsets[child]
+        return out
+
+
+def _orientation(joint: int, points: Array, placed: Array, parent: Array, offsets: Array) -> NDArray[np.float64]:
+    """(T, 3, 3) of one joint, under that of its parent."""
+    children = list(CHILDREN[joint])
+    if not children:
+        return np.asarray(parent)
+    if joint in RIGID:
+        return kabsch(_unit(offsets[children]), _unit(points[:, children] - points[:, [joint]]))
+    bone = offsets[children[0]]
+    # Aimed from where the joint has come to stand: a wrong length above does not add up along the limb.
+    aim = _unit(points[:, children[0]] - placed[:, joint])
+    swung = swing(parent @ _unit(bone), aim) @ parent
+    if joint not in _HINGES:
+        return swung
+    hinge = _HINGES[joint]
+    middle = placed[:, joint] + np.linalg.norm(bone) * aim
+    return twist(hinge, aim, _unit(points[:, hinge.end] - middle), swung)
 
 
 def global_rotations(joints: Array, rest: RestPose) -> NDArray[np.float64]:
-    """Joint positions (T, 22, 3) to the orientation of each joint in the world, matrices (T, 22, 3, 3)."""
-    points = np.asarray(joints, np.float64)
-    out = np.empty((len(points), N_JOINTS, 3, 3))
-    for joint in range(N_JOINTS):
-        children = list(CHILDREN[joint])
-        bones = points[:, children] - points[:, [joint]]
-        parent = out[:, PARENTS[joint]]
-        if joint in RIGID:
-            out[:, joint] = kabsch(_unit(rest.offsets[children]), _unit(bones))
-        elif children:
-            carried = parent @ _unit(rest.offsets[children[0]])
-            out[:, joint] = swing(carried, _unit(bones[:, 0])) @ parent
-        else:
-            out[:, joint] = parent
-    return out
+    """Joint positions (T, 22, 3) of a whole motion to orientations in the world, matrices (T, 22, 3, 3)."""
+    return RotationRun(rest).push(joints)
 
 
 def local_rotations(rotations: Array) -> NDArray[np.float64]:

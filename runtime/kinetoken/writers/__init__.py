@@ -10,18 +10,21 @@ from typing import Final
 from ..errors import InputError
 from ..motion.clip import Clip
 from .bvh import write_bvh
+from .glb import write_glb
 from .npz import write_npz
+from .vrma import write_vrma
 
 Writer = Callable[[Clip, str | os.PathLike[str]], None]
-WRITERS: Final[dict[str, Writer]] = {".npz": write_npz, ".bvh": write_bvh}
+WRITERS: Final[dict[str, Writer]] = {".npz": write_npz, ".bvh": write_bvh, ".glb": write_glb, ".vrma": write_vrma}
 
 
 def writer_for(path: str | os.PathLike[str]) -> Writer:
     """The writer of the path's suffix; InputError names the known ones."""
     suffix = Path(path).suffix.lower()
     if suffix not in WRITERS:
+        names = list(WRITERS)
         got = f"got {suffix!r}" if suffix else "got none"
-        raise InputError(f"{path}: expected a name that ends in {' or '.join(WRITERS)}, {got}")
+        raise InputError(f"{path}: expected a name that ends in {', '.join(names[:-1])} or {names[-1]}, {got}")
     return WRITERS[suffix]
 
 

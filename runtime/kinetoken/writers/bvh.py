@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..motion.clip import Clip
-from ..motion.rotations import CHILDREN, EulerRun, RestPose, global_rotations, local_rotations
+from ..motion.rotations import CHILDREN, EulerRun, RestPose
 from ..motion.skeleton import JOINT_NAMES
 from .atomic import atomic_path
+from .rig import Rig
 
 CM_PER_METRE: Final = 100.0
 _ROTATION: Final = "Zrotation Yrotation Xrotation"
@@ -30,12 +31,11 @@ _TIPS: Final = {
 
 def write_bvh(clip: Clip, path: str | os.PathLike[str]) -> None:
     """The clip as rotations of a skeleton with constant bone lengths. OutputError where it cannot be written."""
-    rest = RestPose.fit(clip.joints)
-    rotations = local_rotations(global_rotations(clip.joints, rest))
-    angles, order = EulerRun().push(rotations), list(_order(0))
-    frames = [clip.joints[:, 0].astype(np.float64) * CM_PER_METRE, angles[:, order].reshape(len(clip), -1)]
+    rig = Rig.of(clip)
+    angles, order = EulerRun().push(rig.rotations), list(_order(0))
+    frames = [rig.root * CM_PER_METRE, angles[:, order].reshape(len(clip), -1)]
     with atomic_path(path) as part, part.open("w", encoding="ascii", newline="\n") as stream:
-        stream.write("HIERARCHY\n" + "\n".join(_joint(rest, 0)) + "\n")
+        stream.write("HIERARCHY\n" + "\n".join(_joint(rig.rest, 0)) + "\n")
         stream.write(f"MOTION\nFrames: {len(clip)}\nFrame Time: {1.0 / clip.fps:.8g}\n")
         np.savetxt(stream, np.concatenate(frames, axis=1), fmt="%.6f")
 

@@ -1,9 +1,8 @@
-"""Clips from files: what the project wrote itself, and HumanML3D's own arrays."""
+"""Clips from arrays: what the project wrote itself, and HumanML3D's own files."""
 
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -13,25 +12,15 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import FormatError, InputError
-from .motion.clip import Clip
-from .motion.features import N_FEATURES
-from .motion.recover import recover
-from .motion.skeleton import FPS, N_JOINTS
+from ..errors import FormatError
+from ..motion.clip import Clip
+from ..motion.features import N_FEATURES
+from ..motion.recover import recover
+from ..motion.skeleton import FPS, N_JOINTS
 
 _SHAPES: Final = f"joints (T, {N_JOINTS}, 3) or features (T, {N_FEATURES})"
-_SCALE_LIMIT: Final = 1e6  # metres: beyond it is no motion, and float32 loses centimetres
-
-
-def load(path: str | os.PathLike[str]) -> Clip:
-    """A clip from .npz or .npy; InputError for an unknown suffix, FormatError for wrong contents."""
-    readers: dict[str, Callable[[Path], Clip]] = {".npz": read_npz, ".npy": read_npy}
-    place = Path(path)
-    suffix = place.suffix.lower()
-    if suffix not in readers:
-        got = f"got {suffix!r}" if suffix else "got none"
-        raise InputError(f"{path}: expected a name that ends in {' or '.join(readers)}, {got}")
-    return readers[suffix](place)
+SCALE_LIMIT: Final = 1e6  # metres: beyond it is no motion, and float32 loses centimetres
+LONGEST: Final = 500_000  # frames: 7 hours at 20 fps
 
 
 def read_npy(path: Path) -> Clip:
@@ -60,10 +49,12 @@ def _clip(motion: NDArray[Any], path: Path, data: Mapping[str, NDArray[Any]]) ->
         raise FormatError(f"{path}: expected {_SHAPES}, got {values.shape}; other skeletons are not read")
     if not len(joints):
         raise FormatError(f"{path}: expected at least one frame, got none; export the motion again")
+    if len(joints) > LONGEST:
+        raise FormatError(f"{path}: expected at most {LONGEST} frames, got {len(joints)}; cut it into pieces")
     if features is not None and features.shape != (len(joints), N_FEATURES):
         got = features.shape
         raise FormatError(f"{path}: expected features ({len(joints)}, {N_FEATURES}) beside the joints, got {got}")
-    if np.abs(joints).max() > _SCALE_LIMIT:
+    if np.abs(joints).max() > SCALE_LIMIT:
         raise FormatError(f"{path}: positions reach {np.abs(joints).max():.3g} m; expected metres, not another unit")
     return Clip(
         joints=joints.astype(np.float32),

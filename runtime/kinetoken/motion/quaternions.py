@@ -1,0 +1,45 @@
+"""Rotation matrices to unit quaternions (x, y, z, w) that never change sign between frames."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+IDENTITY: Final = (0.0, 0.0, 0.0, 1.0)
+
+
+class QuaternionRun:
+    """Each frame's quaternions lie on the side of those of the frame before: interpolation takes the short way."""
+
+    def __init__(self) -> None:
+        self._last: NDArray[np.float64] | None = None
+
+    def push(self, rotations: Array) -> NDArray[np.float64]:
+        """(T, J, 3, 3) to (T, J, 4), x y z w."""
+        out = from_matrices(rotations)
+        for frame in range(len(out)):
+            last = np.array(IDENTITY) if self._last is None else self._last
+            out[frame] *= np.where(np.sum(out[frame] * last, axis=-1, keepdims=True) < 0.0, -1.0, 1.0)
+            self._last = out[frame]
+        return out
+
+
+def from_matrices(rotations: Array) -> NDArray[np.float64]:
+    """Matrices (..., 3, 3) to unit quaternions (..., 4), x y z w; the largest component is positive.
+
+    Each row of the symmetric matrix 4 q q^T is q times one of its components; the row of the largest loses no digits
+    (Shepperd 1978).
+    """
+    r = np.asarray(rotations, np.float64)
+    x, y, z = r[..., 0, 0], r[..., 1, 1], r[..., 2, 2]
+    a, b, c = r[..., 2, 1] - r[..., 1, 2], r[..., 0, 2] - r[..., 2, 0], r[..., 1, 0] - r[..., 0, 1]
+    d, e, f = r[..., 0, 1] + r[..., 1, 0], r[..., 0, 2] + r[..., 2, 0], r[..., 1, 2] + r[..., 2, 1]
+    square = np.stack(
+        [1 + x - y - z, d, e, a, d, 1 - x + y - z, f, b, e, f, 1 - x - y + z, c, a, b, c, 1 + x + y + z], axis=-1
+    ).reshape(*r.shape[:-2], 4, 4)
+    largest = np.argmax(np.diagonal(square, axis1=-2, axis2=-1), axis=-1)
+    row = np.take_along_axis(square, largest[..., None, None], axis=-2)[..., 0, :]
+    return np.asarray(row / np.linalg.norm(row, axis=-1, keepdims=True))
