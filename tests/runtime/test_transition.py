@@ -90,6 +90,12 @@ def test_heading_and_place_are_carried_on() -> None:
     np.testing.assert_allclose(line, np.concatenate([first, first]), atol=1e-9)
 
 
+def test_a_cut_without_a_blend_is_placed_and_turned() -> None:
+    walk = walking(20).astype(np.float64)
+    line = Transition(seconds=0.0, longest=0.0).join([walk[:12], turned(walk[12:], -60.0) - np.array([1.0, 0.0, 2.0])])
+    np.testing.assert_allclose(line, walk, atol=0.01)
+
+
 def test_short_and_empty_motions() -> None:
     pose = held(standing(), 1)
     assert Transition().join([]).shape == (0, 22, 3)

@@ -34,11 +34,11 @@ class FootLock:
     fps: float = float(FPS)
     slow: float = 0.5
     """m/s over the floor, below which a foot may be taken to stand."""
-    fast: float = 1.0
+    fast: float = 0.7
     """m/s, above which it has left."""
-    low: float = 0.04
+    low: float = 0.03
     """Metres above where it last stood (the lowest of the last second), below which a foot may be taken to stand."""
-    high: float = 0.08
+    high: float = 0.05
     """Metres, above which it has left."""
     on: float = 0.6
     """Contact channel above which a foot may be taken to stand."""

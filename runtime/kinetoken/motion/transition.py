@@ -53,9 +53,9 @@ class Transition:
         return np.concatenate(out)
 
     def frames(self, gap: float) -> int:
-        """Frames of blend where a joint has `gap` metres to go."""
+        """Frames of blend where a joint has `gap` metres to go; 0 is a cut."""
         seconds = max(self.seconds, min(self.longest, _STEEPEST * gap / self.speed))
-        return max(1, round(seconds * self.fps))
+        return round(seconds * self.fps)
 
 
 class TransitionRun:
@@ -97,7 +97,9 @@ class TransitionRun:
         last = self._shown[-1]
         self._turn = _yaw(_heading(last) - _heading(first))
         gap = np.linalg.norm(_in_place(last) - _in_place(first @ self._turn.T), axis=-1).max()
-        self._blend = _Blend(self._settings, self._shown, self._settings.frames(float(gap)))
+        frames = self._settings.frames(float(gap))
+        self._blend = _Blend(self._settings, self._shown, frames) if frames else None
+        self._move = (2.0 * last[0] - self._shown[0][0] - self._turn @ first[0]) * _FLOOR
 
 
 class _Blend:
