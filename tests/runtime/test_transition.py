@@ -77,10 +77,17 @@ def test_arms_go_up_no_faster_than_arms_do() -> None:
 
 
 def test_the_length_of_the_blend_follows_the_gap() -> None:
+    def blended(gap: float) -> int:
+        there = np.asarray(standing())
+        there[20:] += np.array([0.0, gap, 0.0])  # the wrists
+        line = Transition().join([held(standing()), held(there)])
+        return int((np.linalg.norm(line[FRAMES:] - line[-1], axis=-1).max(axis=1) > 1e-9).sum())
+
     settings = Transition()
-    assert settings.frames(0.0) == round(settings.seconds * FPS)
-    assert settings.frames(0.6) > settings.frames(0.1)
-    assert settings.frames(100.0) == round(settings.longest * FPS)
+    assert blended(0.05) == round(settings.seconds * FPS)
+    assert round(settings.seconds * FPS) < blended(0.4) < round(settings.longest * FPS)
+    arms = Transition().join([held(standing()), held(raised_arms())])[FRAMES:]
+    assert (np.linalg.norm(arms - arms[-1], axis=-1).max(axis=1) > 1e-9).sum() == round(settings.longest * FPS)
 
 
 def test_heading_and_place_are_carried_on() -> None:

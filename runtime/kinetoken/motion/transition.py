@@ -20,9 +20,9 @@ from .skeleton import FPS, JOINT, N_JOINTS, PARENTS
 Array = NDArray[np.floating]
 Pose = NDArray[np.float64]
 
-_STEEPEST: Final = 1.5  # slope of the blend at its middle, in units of the whole over its length
 _FLOOR: Final = np.array([1.0, 0.0, 1.0])  # what of a vector lies in the floor
 _BONES: Final = list(PARENTS[1:])
+_TRIALS: Final = 16  # lengths of a blend that are tried at most
 _TINY: Final = 1e-9
 
 
@@ -35,8 +35,8 @@ class Transition:
     """Of blend, unless a joint would have to be too fast."""
     longest: float = 0.6
     """Seconds of blend at most."""
-    speed: float = 2.0
-    """m/s that a blend may need of a joint, beside its motion; from there on the blend takes longer."""
+    speed: float = 1.5
+    """m/s that a joint may have on its way to the first pose, unless it has more already; then the blend takes longer."""
     coast: float = 0.08
     """Seconds in which the velocity of the old motion's limbs decays, to 1/e."""
 
@@ -51,11 +51,6 @@ class Transition:
             run.cut()
             out.append(run.push(motion))
         return np.concatenate(out)
-
-    def frames(self, gap: float) -> int:
-        """Frames of blend where a joint has `gap` metres to go; 0 is a cut."""
-        seconds = max(self.seconds, min(self.longest, _STEEPEST * gap / self.speed))
-        return round(seconds * self.fps)
 
 
 class TransitionRun:
@@ -96,8 +91,7 @@ class TransitionRun:
         self._cut = False
         last = self._shown[-1]
         self._turn = _yaw(_heading(last) - _heading(first))
-        gap = np.linalg.norm(_in_place(last) - _in_place(first @ self._turn.T), axis=-1).max()
-        frames = self._settings.frames(float(gap))
+        frames = _blend_frames(self._settings, self._shown, first @ self._turn.T)
         self._blend = _Blend(self._settings, self._shown, frames) if frames else None
         self._move = (2.0 * last[0] - self._shown[0][0] - self._turn @ first[0]) * _FLOOR
 
@@ -128,6 +122,23 @@ class _Blend:
         self._path = self._path + (1.0 - share) * self._step + share * step
         carried = self._pose + self._velocity * self._coast * (1.0 - np.exp(-self._age / self._coast))
         return np.asarray(_between(carried, _in_place(pose), share) + self._path * _FLOOR)
+
+
+def _blend_frames(settings: Transition, shown: Pose, pose: Pose) -> int:
+    """How long to blend from what was shown (1 or 2, 22, 3) to a pose: no longer than the speed of its joints asks for."""
+    least, most = (round(seconds * settings.fps) for seconds in (settings.seconds, settings.longest))
+    allowed = max(settings.speed / settings.fps, _fastest([_in_place(shown[0]), _in_place(shown[-1])]))
+    for frames in range(least, most, max(1, (most - least) // _TRIALS)):
+        blend = _Blend(settings, shown, frames)
+        line = [shown[-1], *(blend.push(pose) for _ in range(frames)), pose]
+        if _fastest([_in_place(each) for each in line]) <= allowed:
+            return frames
+    return max(least, most)
+
+
+def _fastest(poses: list[Pose]) -> float:
+    """The longest step of any joint, metres a frame."""
+    return float(np.linalg.norm(np.diff(poses, axis=0), axis=-1).max())
 
 
 def _between(a: Pose, b: Pose, share: float) -> Pose:
