@@ -46,7 +46,7 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     group.add_argument("--fps", type=float, metavar="F", help="pictures per second of the file")
     group.add_argument("--strip", type=int, default=0, metavar="N", help="a .png with N poses side by side")
     group.add_argument("--no-words", action="store_true", help="nothing written on the pictures of the file")
-    parser.set_defaults(func=run)
+    parser.set_defaults(func=run, foot_lock=True)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
     clip = _clip(args.what)
     if clip is None:
         check_prompt(args.what)
+    elif args.foot_lock:
+        clip = clip.foot_locked()
     if args.save is not None:
         _check_save(args.save)
     if args.headless or args.out is not None or args.strip:

@@ -9,17 +9,20 @@ from numpy.typing import NDArray
 
 from .codec.decoder import MotionDecoder
 from .motion.clip import Clip, MotionChunk
+from .motion.features import CONTACTS
+from .motion.footlock import FootLock
 from .motion.recover import RecoveryRun
 
 
 class MotionRun:
     """One motion, from its first code frame to its last."""
 
-    def __init__(self, decoder: MotionDecoder) -> None:
+    def __init__(self, decoder: MotionDecoder, foot_lock: FootLock | None = None) -> None:
         self._stride = decoder.stride
         self._levels = decoder.codebooks.table.shape[0]
         self._decoder = decoder.start()
         self._recovery = RecoveryRun()
+        self._feet = None if foot_lock is None else foot_lock.start()
         self._waiting: list[Sequence[int]] = []
         self._frames = 0
 
@@ -39,8 +42,10 @@ class MotionRun:
         codes = np.array(self._waiting[:final], np.int64)
         del self._waiting[:final]
         start, self._frames = self._frames, self._frames + len(features)
-        joints = self._recovery.push(features).astype(np.float32)
-        return MotionChunk(start, joints, features, codes)
+        joints = self._recovery.push(features)
+        if self._feet is not None:
+            joints = self._feet.push(joints, features[:, CONTACTS])
+        return MotionChunk(start, joints.astype(np.float32), features, codes)
 
 
 def decode_clip(decoder: MotionDecoder, frames: Sequence[Sequence[int]]) -> Clip:

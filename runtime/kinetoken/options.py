@@ -53,6 +53,7 @@ class Asked(TypedDict, total=False):
     max_pause: int | None
     thought: str | None
     text_only: bool | None
+    foot_lock: bool | None
 
 
 def check_prompt(prompt: str) -> None:
@@ -107,6 +108,8 @@ class GenerateOptions:
     """"full" (default), "brief" or "none": how much may be said, where max_thought and max_pause do not say it."""
     text_only: bool | None = None
     """Whether an answer may have no motion at all."""
+    foot_lock: bool | None = None
+    """Whether standing feet are kept from sliding; the features stay as the model made them. None: no."""
 
     def __post_init__(self) -> None:
         for name in _SECONDS:

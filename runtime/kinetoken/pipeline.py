@@ -14,6 +14,7 @@ from .errors import BundleError, InputError
 from .manifest import Manifest
 from .markup import MOVE_END, MOVE_START, spell
 from .motion.clip import Chunk, Clip, MotionChunk, TextChunk
+from .motion.footlock import FootLock
 from .motionrun import MotionRun
 from .options import Asked, GenerateOptions, check_prompt
 from .textrun import TextRun
@@ -88,6 +89,7 @@ class Generation(abc.Iterator[Chunk]):
         self._ids = prompt_ids(bundle, prompt)
         self._grammar = options.grammar(manifest, bundle.vocabulary, len(self._ids))
         self._sampler = options.sampler(manifest)
+        self._feet = FootLock(fps=float(manifest.codec.fps)) if options.foot_lock else None
         self.seed = options.chosen_seed()
         self._answer: list[str] = []
         self._thought: list[str] = []
@@ -130,7 +132,8 @@ class Generation(abc.Iterator[Chunk]):
         """All motion that came so far."""
         manifest = self._bundle.manifest
         whole = Clip.from_chunks(self._motion, prompt=self.prompt, seed=self.seed)
-        return replace(whole, text=self.text, fps=float(manifest.codec.fps), meta={"model": manifest.name})
+        notes = {"model": manifest.name} | ({"foot_lock": "on"} if self._feet is not None else {})
+        return replace(whole, text=self.text, fps=float(manifest.codec.fps), meta=notes)
 
     def _work(self) -> float:
         return self._elapsed + (time.perf_counter() - self._began if self._began is not None else 0.0)
@@ -138,7 +141,7 @@ class Generation(abc.Iterator[Chunk]):
     def _run(self) -> abc.Generator[Chunk, None, None]:
         """The story: one token, one rule, one frame at a time."""
         cursor, chooser = self._grammar.start(), self._sampler.start(self.seed)
-        motion, words = MotionRun(self._bundle.decoder), TextRun(self._bundle.tokenizer)
+        motion, words = MotionRun(self._bundle.decoder, self._feet), TextRun(self._bundle.tokenizer)
         model, fed = self._bundle.language_model.start(), self._ids
         while not cursor.done:
             allowed = cursor.allowed

@@ -56,6 +56,16 @@ def test_generate_writes_a_clip_and_says_how_it_went(run: Run, tmp_path: Path) -
     assert clip.text.endswith("</move>")
 
 
+def test_feet_are_locked_in_a_file_only_when_asked(run: Run, tmp_path: Path) -> None:
+    for name, more in (("plain", []), ("locked", ["--foot-lock"])):
+        code, _, _ = run("generate", "walk", "--seed", "4", "--seconds", "1", *more, "-o", tmp_path / f"{name}.npz")
+        assert code == 0
+    plain, locked = Clip.load(tmp_path / "plain.npz"), Clip.load(tmp_path / "locked.npz")
+    assert "foot_lock" not in plain.meta
+    assert locked.meta["foot_lock"] == "on"
+    np.testing.assert_allclose(plain.foot_locked().joints, locked.joints, atol=1e-5)
+
+
 def test_generate_without_an_output_still_reports(run: Run) -> None:
     code, said, err = run("generate", "walk", "--max-seconds", 1, "--levels", 1, "--temperature", 0)
     assert (code, err) == (0, "")

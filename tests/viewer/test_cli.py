@@ -46,6 +46,18 @@ def test_a_prompt_becomes_a_gif_named_after_it(tiny_bundle: Path) -> None:
     assert len(Clip.load("clip.npz")) == 12
 
 
+def test_feet_are_locked_where_they_are_seen_unless_told_otherwise(tiny_bundle: Path) -> None:
+    options = ("--bundle", str(tiny_bundle), "--seed", "1", "--seconds", "1.2", "--size", "96x64", "--max-thought", "2")
+    for name, more in (("seen", ()), ("plain", ("--no-foot-lock",))):
+        assert play("a person walks", "--out", f"{name}.png", "-o", f"{name}.npz", *options, *more) == 0
+    seen, plain = Clip.load("seen.npz"), Clip.load("plain.npz")
+    assert seen.meta["foot_lock"] == "on"
+    assert "foot_lock" not in plain.meta
+    np.testing.assert_array_equal(seen.features, plain.features)
+    assert play("plain.npz", "--out", "again.png", "-o", "again.npz", "--size", "96x64") == 0
+    np.testing.assert_allclose(Clip.load("again.npz").joints, seen.joints, atol=1e-5)
+
+
 def test_a_strip_needs_no_other_option(walk_file: Path) -> None:
     assert play("walk.npz", "--strip", "3", "--size", "300x120", "--no-words") == 0
     assert Path("walk.png").is_file()

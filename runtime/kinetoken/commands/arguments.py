@@ -33,6 +33,8 @@ def add_generation(parser: argparse.ArgumentParser) -> None:
     add("--max-pause", type=int, metavar="N", help="text tokens between two blocks of motion")
     add("--text-only", action="store_true", default=None, help="allow an answer without motion")
     add("--max-tokens", type=int, metavar="N", help="tokens of the whole answer")
+    keep = "whether standing feet are kept from sliding (on where it is shown, off where it is written)"
+    add("--foot-lock", action=argparse.BooleanOptionalAction, default=None, help=keep)
     _add_lengths(parser.add_argument_group("its lengths, in steps of the model's latent frame"))
 
 

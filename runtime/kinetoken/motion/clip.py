@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .features import CONTACTS
+from .footlock import FootLock
 from .skeleton import FPS, N_JOINTS
 
 
@@ -71,6 +73,14 @@ class Clip:
         from ..writers import save  # the one door upward: the method is for the caller's convenience
 
         save(self, path)
+
+    def foot_locked(self) -> Clip:
+        """The same clip with standing feet kept from sliding; its features and codes stay. One that is so already is kept."""
+        if self.meta.get("foot_lock") == "on":
+            return self
+        contacts = None if self.features is None else self.features[:, CONTACTS]
+        joints = FootLock.over(self.joints, self.fps).apply(self.joints, contacts)
+        return replace(self, joints=joints.astype(np.float32), meta={**self.meta, "foot_lock": "on"})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Clip:

@@ -1,0 +1,183 @@
+"""One motion after another: the next begins where the body stands and faces, and its poses are blended in.
+
+After the seam the old motion is carried on by itself, each joint at its last velocity, which decays, while the new one
+takes over (dead blending, after D. Holden, 2023). It needs the last two frames of what was shown and nothing of what
+comes, so nothing is held back. The path over the floor blends in its velocity, so the body never goes back. Bones blend
+in their directions and keep their lengths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .skeleton import FPS, JOINT, N_JOINTS, PARENTS
+
+Array = NDArray[np.floating]
+Pose = NDArray[np.float64]
+
+_FLOOR: Final = np.array([1.0, 0.0, 1.0])  # what of a vector lies in the floor
+_BONES: Final = list(PARENTS[1:])
+_TRIALS: Final = 16  # lengths of a blend that are tried at most
+_TINY: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class Transition:
+    """How one motion goes over into the next."""
+
+    fps: float = float(FPS)
+    seconds: float = 0.25
+    """Of blend, unless a joint would have to be too fast."""
+    longest: float = 0.6
+    """Seconds of blend at most."""
+    speed: float = 1.5
+    """m/s that a joint may have on its way to the first pose, unless it has more already; then the blend takes longer."""
+    coast: float = 0.08
+    """Seconds in which the velocity of the old motion's limbs decays, to 1/e."""
+
+    def start(self) -> TransitionRun:
+        """A new line of motions."""
+        return TransitionRun(self)
+
+    def join(self, motions: Iterable[Array]) -> NDArray[np.float64]:
+        """Whole motions (T, 22, 3), metres, to one (sum of T, 22, 3)."""
+        run, out = self.start(), [np.zeros((0, N_JOINTS, 3))]
+        for motion in motions:
+            run.cut()
+            out.append(run.push(motion))
+        return np.concatenate(out)
+
+
+class TransitionRun:
+    """Motions in a line: `push` frames, `cut` between one motion and the next."""
+
+    def __init__(self, settings: Transition) -> None:
+        self._settings = settings
+        self._shown: Pose = np.zeros((0, N_JOINTS, 3))  # the last two frames
+        self._cut = False
+        self._turn, self._move = np.eye(3), np.zeros(3)  # where the present motion is placed
+        self._blend: _Blend | None = None
+
+    def cut(self) -> None:
+        """The next frame that is pushed begins another motion."""
+        self._cut = len(self._shown) > 0
+
+    def push(self, joints: Array) -> NDArray[np.float64]:
+        """Joints (n, 22, 3) in metres, where their own motion has them, to joints (n, 22, 3) in the line, final at once."""
+        if joints.ndim != 3 or joints.shape[1:] != (N_JOINTS, 3):
+            raise ValueError(f"expected joints (n, {N_JOINTS}, 3), got {joints.shape}")
+        points = np.asarray(joints, np.float64)
+        if not len(points):
+            return np.zeros((0, N_JOINTS, 3))
+        if self._cut:
+            self._begin(points[0])
+        turned = np.einsum("ij,tkj->tki", self._turn, points)
+        blended: list[Pose] = []
+        while self._blend is not None and len(blended) < len(points):
+            blended.append(self._blend.push(turned[len(blended)]))
+            self._move = (blended[-1][0] - turned[len(blended) - 1][0]) * _FLOOR
+            self._blend = None if self._blend.over else self._blend
+        out = np.concatenate([np.reshape(blended, (-1, N_JOINTS, 3)), turned[len(blended) :] + self._move])
+        self._shown = np.concatenate([self._shown, out])[-2:]
+        return out
+
+    def _begin(self, first: Pose) -> None:
+        """Turns the next motion to where the body faces, and starts to blend."""
+        self._cut = False
+        last = self._shown[-1]
+        self._turn = _yaw(_heading(last) - _heading(first))
+        frames = _blend_frames(self._settings, self._shown, first @ self._turn.T)
+        self._blend = _Blend(self._settings, self._shown, frames) if frames else None
+        self._move = (2.0 * last[0] - self._shown[0][0] - self._turn @ first[0]) * _FLOOR
+
+
+class _Blend:
+    """From what was shown into the motion that is pushed, over a few frames."""
+
+    def __init__(self, settings: Transition, shown: Pose, frames: int) -> None:
+        self._last, velocity = shown[-1], shown[-1] - shown[0]  # metres per frame
+        self._path, self._step = self._last[0], velocity[0] * _FLOOR
+        self._pose, self._velocity = _in_place(self._last), velocity - self._step
+        self._coast = settings.coast * settings.fps
+        self._frames, self._age = frames, 0
+        self._before: Pose | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether the new motion has taken over."""
+        return self._age >= self._frames
+
+    def push(self, pose: Pose) -> Pose:
+        """The next pose (22, 3) of the new motion, turned but anywhere on the floor, to the pose that is shown."""
+        self._age += 1
+        t = self._age / (self._frames + 1)
+        share = t * t * (3.0 - 2.0 * t)
+        step = self._step if self._before is None else (pose[0] - self._before) * _FLOOR
+        self._before = pose[0]
+        self._path = self._path + (1.0 - share) * self._step + share * step
+        carried = self._pose + self._velocity * self._coast * (1.0 - np.exp(-self._age / self._coast))
+        return np.asarray(_between(carried, _in_place(pose), share) + self._path * _FLOOR)
+
+
+def _blend_frames(settings: Transition, shown: Pose, pose: Pose) -> int:
+    """How long to blend from what was shown (1 or 2, 22, 3) to a pose: no longer than the speed of its joints asks for."""
+    least, most = (round(seconds * settings.fps) for seconds in (settings.seconds, settings.longest))
+    allowed = max(settings.speed / settings.fps, _fastest([_in_place(shown[0]), _in_place(shown[-1])]))
+    for frames in range(least, most, max(1, (most - least) // _TRIALS)):
+        blend = _Blend(settings, shown, frames)
+        line = [shown[-1], *(blend.push(pose) for _ in range(frames)), pose]
+        if _fastest([_in_place(each) for each in line]) <= allowed:
+            return frames
+    return max(least, most)
+
+
+def _fastest(poses: list[Pose]) -> float:
+    """The longest step of any joint, metres a frame."""
+    return float(np.linalg.norm(np.diff(poses, axis=0), axis=-1).max())
+
+
+def _between(a: Pose, b: Pose, share: float) -> Pose:
+    """The pose a share of the way from a to b (22, 3): the root's height and every bone's direction and length."""
+    bones_a, bones_b = a[1:] - a[_BONES], b[1:] - b[_BONES]
+    long_a, long_b = (np.linalg.norm(bones, axis=-1, keepdims=True) for bones in (bones_a, bones_b))
+    bones = _arc(bones_a / np.maximum(long_a, _TINY), bones_b / np.maximum(long_b, _TINY), share)
+    bones = bones * ((1.0 - share) * long_a + share * long_b)
+    out = (1.0 - share) * a + share * b
+    for joint, parent in enumerate(PARENTS[1:], start=1):
+        out[joint] = out[parent] + bones[joint - 1]
+    return np.asarray(out)
+
+
+def _arc(a: Pose, b: Pose, share: float) -> Pose:
+    """Unit vectors (n, 3) a share of the way from a to b on the sphere; straight between those that are opposite."""
+    angle = np.arccos(np.clip(np.sum(a * b, axis=-1, keepdims=True), -1.0, 1.0))
+    sine = np.sin(angle)
+    plain = sine < 1e-4
+    safe = np.where(plain, 1.0, sine)
+    first = np.where(plain, 1.0 - share, np.sin((1.0 - share) * angle) / safe)
+    second = np.where(plain, share, np.sin(share * angle) / safe)
+    mixed = first * a + second * b
+    return np.asarray(mixed / np.maximum(np.linalg.norm(mixed, axis=-1, keepdims=True), _TINY))
+
+
+def _in_place(pose: Pose) -> Pose:
+    """The pose (22, 3) with its root above the origin."""
+    return np.asarray(pose - pose[0] * _FLOOR)
+
+
+def _heading(pose: Pose) -> float:
+    """Radians about Y from +Z towards +X, by hips and shoulders."""
+    across = pose[JOINT["left_hip"]] - pose[JOINT["right_hip"]]
+    across = across + pose[JOINT["left_shoulder"]] - pose[JOINT["right_shoulder"]]
+    return float(np.arctan2(-across[2], across[0]))
+
+
+def _yaw(angle: float) -> Pose:
+    """Rotation about Y that adds `angle` to a heading."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.array([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]])
