@@ -21,6 +21,7 @@ from .bvhfile import BvhFile, parse, positions
 
 METRES: Final = (1.0, 0.01, 0.001)  # units that occur: metre, centimetre, millimetre
 _AT_ONCE: Final = 20_000  # frames whose matrices are held at a time
+_LONGEST_WORDS: Final = 80  # letters of a file that a message repeats
 _LEG: Final = (0.25, 2.5)  # metres from hip to ankle, of any body
 _SIDES: Final = {"l": "left", "r": "right", "left": "left", "right": "right"}
 # Other words for the joints, without "left" and "right", underscores and capitals.
@@ -57,7 +58,7 @@ def _parsed(path: Path) -> BvhFile:
     try:
         return parse(text, LONGEST)
     except ValueError as error:
-        raise FormatError(f"{path}: expected a whole BVH file, got {error}; export it again") from None
+        raise FormatError(f"{path}: expected a whole BVH file, got {_shown(str(error))}; export it again") from None
 
 
 def _joints(file: BvhFile, path: Path) -> list[int]:
@@ -67,12 +68,12 @@ def _joints(file: BvhFile, path: Path) -> list[int]:
     missing = [name for name in JOINT_NAMES if name not in found]
     if missing:
         few = ", ".join(missing[:4]) + (", ..." if len(missing) > 4 else "")
-        got = ", ".join(file.names[:4]) + (", ..." if len(file.names) > 4 else "")
+        got = ", ".join(map(_shown, file.names[:4])) + (", ..." if len(file.names) > 4 else "")
         raise FormatError(f"{path}: expected the 22 joints of HumanML3D, got {got} without {few}; retarget it first")
     chosen = [found[name] for name in JOINT_NAMES]
     for joint, parent in enumerate(PARENTS):
         if parent >= 0 and chosen[parent] not in file.above(chosen[joint]):
-            name, hangs = file.names[chosen[joint]], file.names[chosen[parent]]
+            name, hangs = _shown(file.names[chosen[joint]]), _shown(file.names[chosen[parent]])
             raise FormatError(f"{path}: expected {name} below {hangs}, got another tree; retarget it first")
     return chosen
 
@@ -93,6 +94,11 @@ def _known(name: str, words: dict[str, str]) -> str:
     word = "".join(parts[1:] if side else parts)
     word = words.get(word, word)
     return f"{side}_{word}" if side else word
+
+
+def _shown(words: str) -> str:
+    """What a file says, short and without anything that could steer a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in words[:_LONGEST_WORDS])
 
 
 def _unit(file: BvhFile, chosen: list[int], path: Path) -> float:

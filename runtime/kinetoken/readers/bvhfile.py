@@ -130,13 +130,13 @@ def _motion_header(motion: str) -> tuple[int, float, str]:
     """Frames, seconds a frame, and the rest of the MOTION section."""
     _, found, rest = motion.partition("Frames:")
     count, timed, rest = rest.partition("Frame Time:")
-    seconds, _, numbers = rest.lstrip().partition("\n")
+    seconds, *numbers = rest.split(None, 1) or [""]
     if not found or not timed:
         raise ValueError("a MOTION section without Frames or Frame Time")
     frame_time = float(seconds)
     if not 1e-4 <= frame_time <= 1e4:
         raise ValueError(f"a Frame Time of {frame_time:g} s")
-    return int(count), frame_time, numbers
+    return int(count), frame_time, "".join(numbers)
 
 
 def _numbers(text: str) -> Array:

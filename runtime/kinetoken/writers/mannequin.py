@@ -22,12 +22,14 @@ CAP_RINGS: Final = 4  # of the half sphere at each end, without its pole
 BODY_RINGS: Final = 7  # between them
 BLEND: Final = 0.09  # metres from a joint over which a part is carried by two bones
 MATERIALS: Final[dict[str, Vector]] = {  # linear colour
-    "body": (0.50, 0.52, 0.56),
+    "body": (0.68, 0.66, 0.62),
     "left": (0.08, 0.30, 0.75),
     "right": (0.75, 0.16, 0.12),
     "face": (0.04, 0.05, 0.07),
 }
 _HERE: Final[Vector] = (0.0, 0.0, 0.0)
+_STERNUM: Final[Vector] = (0.0, 0.057, 0.0)
+_COLLAR: Final[Vector] = (0.0, 0.175, -0.03)
 
 
 class Part(NamedTuple):
@@ -59,16 +61,17 @@ def _side(side: str, sign: float) -> tuple[Part, ...]:
         part("shoulder", "elbow", (0.063, 0.042), "collar", "elbow"),
         part("elbow", "wrist", (0.043, 0.030), "shoulder", "wrist"),
         Part(wrist, (wrist, _HERE), (wrist, hand), (0.034, 0.026), side, f"{side}_elbow"),
-        Part("spine3", ("spine3", (0.0, 0.04, 0.0)), (shoulder, inward), (0.1, 0.06), "body", "", f"{side}_collar"),
+        Part("spine3", ("spine3", _STERNUM), (shoulder, inward), (0.098, 0.06), "body", "", f"{side}_collar"),
+        Part("spine3", ("spine3", _COLLAR), (shoulder, inward), (0.07, 0.058), "body", "", f"{side}_collar"),
     )
 
 
 PARTS: Final[tuple[Part, ...]] = (
     Part("pelvis", ("left_hip", (-0.03, 0.04, 0.0)), ("right_hip", (0.03, 0.04, 0.0)), (0.1, 0.1), "body"),
     Part("pelvis", ("pelvis", _HERE), ("spine1", _HERE), (0.102, 0.09), "body", "", "spine1"),
-    Part("spine1", ("spine1", _HERE), ("spine2", _HERE), (0.09, 0.108), "body", "pelvis", "spine2"),
-    Part("spine2", ("spine2", _HERE), ("spine3", (0.0, 0.06, 0.0)), (0.108, 0.115), "body", "spine1", "spine3"),
-    Part("spine3", ("spine3", (0.0, 0.06, 0.0)), ("neck", (0.0, -0.03, 0.0)), (0.115, 0.07), "body"),
+    Part("spine1", ("spine1", _HERE), ("spine2", _HERE), (0.09, 0.1), "body", "pelvis", "spine2"),
+    Part("spine2", ("spine2", _HERE), ("spine3", _STERNUM), (0.1, 0.122), "body", "spine1", "spine3"),
+    Part("spine3", ("spine3", _STERNUM), ("spine3", _COLLAR), (0.122, 0.07), "body"),
     Part("neck", ("neck", _HERE), ("head", (0.0, 0.03, -0.02)), (0.052, 0.046), "body", "spine3", "head"),
     Part("head", ("head", (0.0, 0.055, 0.01)), ("head", (0.0, 0.125, 0.0)), (0.078, 0.092), "body"),
     Part("head", ("head", (0.04, 0.107, 0.06)), ("head", (-0.04, 0.107, 0.06)), (0.036, 0.036), "face"),
@@ -117,7 +120,7 @@ def _grid() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """
     arc = np.arange(1, CAP_RINGS + 1) / (CAP_RINGS + 1)
     body = np.linspace(0.0, 1.0, BODY_RINGS)
-    rows = [*((a, 0.0) for a in arc), *((1.0, b) for b in body), *((1.0 - a, 1.0) for a in arc[::-1][::-1])]
+    rows = [*((a, 0.0) for a in arc), *((1.0, b) for b in body), *((1.0 - a, 1.0) for a in arc)]
     count = len(rows)
     around = np.arange(SEGMENTS)
     beside = (around + 1) % SEGMENTS
@@ -148,7 +151,7 @@ def _cone(
     counts = np.array([1, *[SEGMENTS] * len(rings), 1])
     height, at = np.repeat(height, counts), np.repeat(at, counts)
     turn = np.concatenate([[0.0], np.tile(np.arange(SEGMENTS) * 2.0 * np.pi / SEGMENTS, len(rings)), [0.0]])
-    u = np.cross(axis, np.eye(3)[np.abs(axis).argmin()])
+    u = np.cross(axis, np.eye(3)[2 if abs(axis[0]) > abs(axis[1]) else 0])  # neighbours along the spine start alike
     u /= np.linalg.norm(u)
     radial = np.cos(turn)[:, None] * u + np.sin(turn)[:, None] * np.cross(axis, u)
     normals = np.sin(height)[:, None] * axis + np.cos(height)[:, None] * radial
