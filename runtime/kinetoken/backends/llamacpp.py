@@ -65,6 +65,9 @@ _library = llama.llama_cpp._lib
 _decode_holding_lock: Final = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, llama.llama_batch)(
     ctypes.cast(_library.llama_decode, ctypes.c_void_p).value or 0
 )
+_logits_at: Final = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32)(
+    ("llama_get_logits_ith", _library)
+)
 
 
 class LlamaCppLanguageModel:
@@ -172,10 +175,10 @@ class LlamaCppRun:
     def __init__(self, context: _Context, limit: int, piece: int, head: HeadRun | None) -> None:
         self._context, self._limit, self._vocab, self._head = context, limit, context.vocab_size, head
         self._length = 0
-        self._tokens = np.zeros(piece, np.int32)
-        address = self._tokens.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
-        self._batch = llama.llama_batch_get_one(address, 0)
+        self._tokens = (ctypes.c_int32 * piece)()
+        self._batch = llama.llama_batch_get_one(self._tokens, 0)
         self._decode = llama.llama_decode if head is None else _decode_holding_lock
+        self._row, self._row_at = np.zeros(0, np.float32), 0
 
     @property
     def length(self) -> int:
@@ -192,21 +195,19 @@ class LlamaCppRun:
                 f"expected token ids below {self._vocab}, got {min(ids)} to {max(ids)}; export the bundle again"
             )
         head = self._head
-        if head is None or len(ids) > 1:
-            self._feed_all(ids)
-        elif self._stops(head, ids, head.serves(allowed)):
-            return head.logits(allowed)
+        if head is None:
+            self._feed(ids)
+        elif len(ids) > 1:
+            head.stopper.arm(False)
+            self._feed(ids)
+        else:
+            product = head.product(allowed)
+            if self._stops(head.stopper, ids, product is not None) and product is not None:
+                return head.logits(product)
         return take(self._logits(), allowed)
 
-    def _feed_all(self, ids: Sequence[int]) -> None:
-        if self._head is not None:
-            self._head.stopper.arm(False)
-        for start in range(0, len(ids), len(self._tokens)):
-            self._feed(ids[start : start + len(self._tokens)])
-
-    def _stops(self, head: HeadRun, ids: Sequence[int], wanted: bool) -> bool:
+    def _stops(self, stopper: Stopper, ids: Sequence[int], wanted: bool) -> bool:
         """Feed one token; whether it ended at the hidden state. Else llama.cpp has its logits."""
-        stopper = head.stopper
         stopper.arm(wanted)
         self._feed(ids)
         if stopper.stopped():
@@ -219,13 +220,16 @@ class LlamaCppRun:
         return False
 
     def _feed(self, ids: Sequence[int]) -> None:
-        self._tokens[: len(ids)] = ids
-        self._batch.n_tokens = len(ids)
-        _said.clear()
-        status = self._decode(self._context.pointer, self._batch)
-        if status:
-            raise EngineError(f"llama.cpp failed in the language model ({status}): {_reason()}; start a new answer")
-        self._length += len(ids)
+        """Tokens into the cache, as many at once as there is room for."""
+        room, batch = len(self._tokens), self._batch
+        for start in range(0, len(ids), room):
+            count = batch.n_tokens = min(room, len(ids) - start)
+            self._tokens[:count] = list(ids[start : start + count])
+            _said.clear()
+            status = self._decode(self._context.pointer, batch)
+            if status:
+                raise EngineError(f"llama.cpp failed in the language model ({status}): {_reason()}; start a new answer")
+            self._length += count
 
     def _take_back(self) -> None:
         """Forget the last token: its layers were not all computed."""
@@ -234,13 +238,14 @@ class LlamaCppRun:
 
     def _logits(self) -> NDArray[np.float32]:
         """The last token's logits (vocab,), where llama.cpp keeps them until the next tokens come."""
-        pointer = llama.llama_get_logits_ith(self._context.pointer, -1)
-        if not pointer:
+        address = _logits_at(self._context.pointer, -1)
+        if not address:
             raise EngineError(f"llama.cpp gave no logits: {_reason()}; start a new answer")
-        buffer: Any = (ctypes.c_float * self._vocab).from_address(ctypes.addressof(pointer.contents))
-        buffer.owner = self._context  # a view may outlive the run
-        row: NDArray[np.float32] = np.frombuffer(buffer, np.float32)
-        return row
+        if address != self._row_at:  # nearly always it is where it was
+            buffer: Any = (ctypes.c_float * self._vocab).from_address(address)
+            buffer.owner = self._context  # a view may outlive the run
+            self._row, self._row_at = np.frombuffer(buffer, np.float32), address
+        return self._row
 
 
 def _free_context(context: Any, *_: object) -> None:

@@ -160,7 +160,7 @@ class HeadRun:
         self._memory = _Memory(ggml, 2, 4 * rows.columns)
         self._matrix, self._hidden = self._place_inputs(ggml)
         self._hidden_at = ggml.get_data(self._hidden)
-        self._products: dict[Allowed, _Product] = {}
+        self._products: dict[Allowed, Product | None] = {}
 
     def _set_threads(self, count: int) -> None:
         ggml = self._rows.ggml
@@ -178,29 +178,29 @@ class HeadRun:
         ggml.set_no_alloc(pointer, False)
         return matrix, ggml.new_tensor_2d(pointer, _F32, rows.columns, 1)
 
-    def serves(self, allowed: Allowed) -> bool:
-        """Whether these ids are few enough."""
-        return width(allowed) * WIDEST_SHARE <= self._rows.rows and len(allowed) <= MOST_RANGES
+    def product(self, allowed: Allowed) -> Product | None:
+        """What gives the logits of these ids, made once; None where they are too many."""
+        try:
+            return self._products[allowed]
+        except KeyError:
+            if len(self._products) >= MOST_REMEMBERED:
+                self._products.clear()
+            few = width(allowed) * WIDEST_SHARE <= self._rows.rows and len(allowed) <= MOST_RANGES
+            made = Product(self._rows, self._matrix, self._hidden, allowed) if few else None
+            self._products[allowed] = made
+            return made
 
-    def logits(self, allowed: Allowed) -> NDArray[np.float32]:
-        """Logits of the allowed ids from the hidden state where the stopper stopped; overwritten by the next."""
-        ggml, product = self._rows.ggml, self._product(allowed)
+    def logits(self, product: Product) -> NDArray[np.float32]:
+        """Logits of the product's ids from the hidden state where the stopper stopped; overwritten by the next."""
+        ggml = self._rows.ggml
         ggml.backend_tensor_get(self.stopper.node, self._hidden_at, 0, 4 * self._rows.columns)
         if ggml.backend_graph_compute(self._backend, product.graph):
             raise EngineError("llama.cpp failed in the head; start a new answer")
         parts = product.parts
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _product(self, allowed: Allowed) -> _Product:
-        found = self._products.get(allowed)
-        if found is None:
-            if len(self._products) >= MOST_REMEMBERED:
-                self._products.clear()
-            found = self._products[allowed] = _Product(self._rows, self._matrix, self._hidden, allowed)
-        return found
 
-
-class _Product:
+class Product:
     """A graph that multiplies the rows of some ids with the hidden state."""
 
     def __init__(self, rows: HeadRows, matrix: int, hidden: int, allowed: Allowed) -> None:
@@ -276,10 +276,10 @@ class Stopper:
 
     def is_right(self) -> bool:
         """After a stop: whether it was at the hidden state. Where llama.cpp made a new graph in the same memory it need not be."""
-        right = self.node is not None and self._is_hidden(self.node)
-        if not right:
-            self.node = None
-        return right
+        if self._ggml.get_name(self.node) == HIDDEN_NODE:
+            return True
+        self.node = None
+        return False
 
     def _is_hidden(self, node: int) -> bool:
         return bool(self._ggml.get_name(node) == HIDDEN_NODE and self._ggml.nbytes(node) == self._bytes)
