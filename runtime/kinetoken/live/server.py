@@ -13,6 +13,7 @@ import logging
 import secrets
 import socket
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -61,21 +62,31 @@ class PageTarget:
     def send(self, frame: Frame) -> None:
         """To every client that keeps up."""
         if self._clients:
-            self._loop.call_soon_threadsafe(self._broadcast, frame.to_bytes())
+            self._call(self._broadcast, frame.to_bytes())
 
     def say(self, text: str) -> None:
         """To every client, and to those that come later."""
-        self._loop.call_soon_threadsafe(self._tell, text)
+        self._call(self._tell, text)
 
     def close(self) -> None:
         """Says goodbye to every client and frees the port."""
-        self._loop.call_soon_threadsafe(self._stop.set)
+        self._call(self._stop.set)
         self._thread.join(2 * CLOSING)
+
+    def _call(self, function: Callable[..., object], *values: object) -> None:
+        """In the server's thread, soon; a server that has ended hears nothing."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(function, *values)
 
     def _run(self, ready: Future[None]) -> None:
         asyncio.set_event_loop(self._loop)
         with contextlib.closing(self._loop):
-            self._loop.run_until_complete(self._serve(ready))
+            try:
+                self._loop.run_until_complete(self._serve(ready))
+            except BaseException as error:
+                if ready.done():
+                    raise
+                ready.set_exception(error)
 
     async def _serve(self, ready: Future[None]) -> None:
         silent = logging.NullHandler()

@@ -99,8 +99,8 @@ def is_loopback(host: str) -> bool:
 def _split(text: str) -> tuple[str, str]:
     """Host and port as written; the port is VMC's own where there is none."""
     if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
-        return host, rest[1:] if rest.startswith(":") else str(VMC_PORT) if not rest else "?"
+        host, bracket, rest = text[1:].partition("]")
+        return host, rest[1:] if rest.startswith(":") else str(VMC_PORT) if bracket and not rest else "?"
     if text.count(":") > 1:  # IPv6 without brackets has no port
         return text, str(VMC_PORT)
     host, colon, port = text.partition(":")

@@ -4,8 +4,10 @@ import * as THREE from "./three.module.min.js";
 import { SILENT, hear } from "./protocol.js";
 
 const LEFT = 0x3d8bfd, RIGHT = 0xf4593a, CENTRE = 0xd6d3cc, BACKGROUND = 0x1b1e25;
-const RADIUS = { hip: 0.07, knee: 0.066, ankle: 0.048, foot: 0.04, spine: 0.095, neck: 0.06, head: 0.07, collar: 0.06,
-  shoulder: 0.062, elbow: 0.05, wrist: 0.038 };
+// Metres, at each joint; a bone runs from its parent's radius to its own.
+const RADIUS = { pelvis: 0.105, hip: 0.085, knee: 0.058, ankle: 0.042, foot: 0.036, spine: 0.1, neck: 0.055, head: 0.052,
+  collar: 0.07, shoulder: 0.064, elbow: 0.045, wrist: 0.034 };
+const radiusOf = (name) => RADIUS[name.replace(/^(left|right)_|\d$/g, "")] ?? 0.06;
 const RETRY = 1000; // milliseconds before a lost connection is tried again
 const FOLLOWING = 4; // per second, how fast the camera follows the body
 
@@ -53,10 +55,10 @@ function addFloor() {
   floor.rotation.x = -Math.PI / 2;
   floor.position.y = -0.045;
   floor.receiveShadow = true;
-  const grid = new THREE.GridHelper(60, 120, 0x7d8796, 0x59616e);
-  grid.position.y = -0.044;
+  const grid = new THREE.GridHelper(60, 120, 0xa0acbd, 0x7d8796);
+  grid.position.y = -0.038;
   grid.material.transparent = true;
-  grid.material.opacity = 0.45;
+  grid.material.opacity = 0.9;
   scene.add(floor, grid);
 }
 
@@ -65,13 +67,14 @@ function makeBody(header) {
   const parts = header.joints.map((name, joint) => {
     const side = name.startsWith("left") ? LEFT : name.startsWith("right") ? RIGHT : CENTRE;
     const material = new THREE.MeshStandardMaterial({ color: side, roughness: 0.55 });
-    const radius = RADIUS[name.replace(/^(left|right)_|\d$/g, "")] ?? 0.08;
-    const ball = new THREE.Mesh(new THREE.SphereGeometry(name === "head" ? 0.1 : radius, 20, 14), material);
-    const bone = header.parents[joint] < 0 ? null : new THREE.Mesh(new THREE.CylinderGeometry(radius, radius, 1, 18), material);
+    const parent = header.parents[joint], radius = radiusOf(name);
+    const ball = new THREE.Mesh(new THREE.SphereGeometry(name === "head" ? 0.1 : 1.005 * radius, 24, 16), material);
+    const bone = parent < 0 ? null
+      : new THREE.Mesh(new THREE.CylinderGeometry(radius, Math.min(radiusOf(header.joints[parent]), 1.6 * radius), 1, 20), material);
     for (const mesh of [ball, bone]) {
       if (mesh !== null) { mesh.castShadow = true; group.add(mesh); }
     }
-    return { ball, bone, parent: header.parents[joint], lift: name === "head" ? 0.08 : 0 };
+    return { ball, bone, parent, lift: name === "head" ? 0.07 : 0 };
   });
   scene.add(group);
   return { group, parts };
