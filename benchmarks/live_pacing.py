@@ -9,6 +9,7 @@ late frames leave against the clock, as the sender measures it, and how far apar
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import multiprocessing
 import socket
@@ -56,7 +57,7 @@ def measure(seconds: float, *, busy: bool) -> dict[str, float]:
         live.finish()
         report = live.wait()
     times = inlet.recv()
-    gaps = sorted((b - a) * 1000 for a, b in zip(times, times[1:], strict=False))
+    gaps = sorted((b - a) * 1000 for a, b in itertools.pairwise(times))
     return {
         "late_median_ms": report.late * 1000,
         "late_p99_ms": report.late_most * 1000,

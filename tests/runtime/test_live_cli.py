@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -9,18 +10,17 @@ import socket
 import subprocess
 import sys
 import time
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import fake_senders
 from kinetoken import Clip, cli
 from kinetoken.errors import EngineError, InputError, MissingPackageError
 from kinetoken.live import worker
 from kinetoken.live.link import Live
-from kinetoken.live.messages import Ready
 from kinetoken.live.settings import LiveSettings
 from synthetic_motion import walking
 
@@ -85,7 +85,7 @@ def test_a_clip_is_played_again_and_again_until_ctrl_c(environment: dict[str, st
         assert process.stderr is not None
         process.stdout.readline()
         times = [json.loads(process.stdout.readline())["time"] for _ in range(120)]
-        assert sum(b < a for a, b in zip(times, times[1:], strict=False)) >= 2
+        assert sum(b < a for a, b in itertools.pairwise(times)) >= 2
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read().splitlines()
         err = process.stderr.read()
@@ -146,20 +146,9 @@ def test_a_port_in_use_is_one_line(environment: dict[str, str]) -> None:
     assert "choose another port" in err
 
 
-def dies(settings: LiveSettings, pipe: Connection) -> None:
-    """Opens everything, then is killed as the system kills what takes too much memory."""
-    pipe.send(Ready(("ready",)))
-    pipe.recv()
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def never_ready(settings: LiveSettings, pipe: Connection) -> None:
-    """Ends before anything is open."""
-
-
 def test_a_sender_that_dies_is_told_once_and_does_not_stop_the_generator() -> None:
     told: list[str] = []
-    with Live(LiveSettings(stdout=True), told.append, worker=dies) as live:
+    with Live(LiveSettings(stdout=True), told.append, worker=fake_senders.dies) as live:
         for _ in range(200):
             live.push(walking(40))
         live.finish()
@@ -173,7 +162,7 @@ def test_a_sender_that_dies_is_told_once_and_does_not_stop_the_generator() -> No
 
 def test_a_sender_that_never_opens_is_an_error() -> None:
     with pytest.raises(EngineError, match="exit code 0"):
-        Live(LiveSettings(stdout=True), print, worker=never_ready)
+        Live(LiveSettings(stdout=True), print, worker=fake_senders.never_ready)
 
 
 def test_more_than_half_a_minute_in_hand_holds_the_generator_back() -> None:

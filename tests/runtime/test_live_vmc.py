@@ -185,5 +185,5 @@ def test_settings_that_make_no_sense(given: dict[str, object], words: str) -> No
 
 
 def test_a_host_that_nobody_knows() -> None:
-    with pytest.raises(InputError, match="cannot find the host 'no-such-host.invalid'"):
+    with pytest.raises(InputError, match=r"cannot find the host 'no-such-host\.invalid'"):
         VmcTarget(LiveSettings(vmc=Address("no-such-host.invalid", 39539)))
