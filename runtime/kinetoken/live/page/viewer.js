@@ -21,7 +21,7 @@ scene.fog = new THREE.Fog(BACKGROUND, 7, 16);
 const camera = new THREE.PerspectiveCamera(38, 1, 0.05, 60);
 const orbit = { yaw: 0.62, pitch: 0.22, distance: 4.2, target: new THREE.Vector3(0, 0.85, 0) };
 const sun = addLights();
-addFloor();
+const floor = addFloor();
 connect();
 listenToHands();
 renderer?.setAnimationLoop(draw);
@@ -51,15 +51,22 @@ function addLights() {
 }
 
 function addFloor() {
+  const tiles = new THREE.Group();
   const floor = new THREE.Mesh(new THREE.PlaneGeometry(60, 60), new THREE.MeshStandardMaterial({ color: 0x3a404b, roughness: 1 }));
   floor.rotation.x = -Math.PI / 2;
   floor.position.y = -0.045;
   floor.receiveShadow = true;
-  const grid = new THREE.GridHelper(60, 120, 0xa0acbd, 0x7d8796);
-  grid.position.y = -0.038;
-  grid.material.transparent = true;
-  grid.material.opacity = 0.9;
-  scene.add(floor, grid);
+  // Thin strips, because lines are one pixel wide and some drivers drop them. Every fourth is wider.
+  const half = 15, lines = 4 * half + 1, paint = new THREE.MeshBasicMaterial({ color: 0x5a6372 });
+  const grid = new THREE.InstancedMesh(new THREE.BoxGeometry(1, 0.001, 1), paint, 2 * lines);
+  for (let i = 0; i < lines; i += 1) {
+    const across = i / 2 - half, width = i % 4 === 0 ? 0.014 : 0.006, y = -0.044;
+    grid.setMatrixAt(2 * i, new THREE.Matrix4().makeScale(width, 1, 2 * half).setPosition(across, y, 0));
+    grid.setMatrixAt(2 * i + 1, new THREE.Matrix4().makeScale(2 * half, 1, width).setPosition(0, y, across));
+  }
+  tiles.add(floor, grid);
+  scene.add(tiles);
+  return tiles;
 }
 
 function makeBody(header) {
@@ -113,6 +120,7 @@ function draw() {
   camera.position.set(Math.sin(yaw) * Math.cos(pitch), Math.sin(pitch), Math.cos(yaw) * Math.cos(pitch));
   camera.position.multiplyScalar(distance).add(target);
   camera.lookAt(target);
+  floor.position.set(2 * Math.round(target.x / 2), 0, 2 * Math.round(target.z / 2)); // it never ends
   sun.target.position.set(target.x, 0, target.z);
   sun.position.set(target.x - 1.6, 4, target.z + 1.8);
   renderer.render(scene, camera);
