@@ -104,7 +104,8 @@ class Sender:
     def _next(self, passed: float) -> Frame | None:
         if self._shown is not None:
             return Frame(self._sent, self._shown)
-        self._timeline.advance(passed)
+        if self._sent:  # the first pose is the first frame's, however much has come before it
+            self._timeline.advance(passed)
         pose = self._timeline.pose()
         return None if pose is None else Frame(self._sent, pose, self._timeline.waiting)
 
