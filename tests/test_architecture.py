@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("onnxruntime", "tokenizers", "torch", "transformers", "onnx", "pyglet", "PIL", "llama_cpp", "scipy")
+HEAVY = (
+    "onnxruntime",
+    "tokenizers",
+    "torch",
+    "transformers",
+    "onnx",
+    "pyglet",
+    "PIL",
+    "llama_cpp",
+    "scipy",
+    "pythonosc",
+    "websockets",
+)
 LONGEST_FILE = 300  # lines
 LONGEST_FUNCTION = 40  # lines
 
@@ -39,6 +51,7 @@ def loaded_by(statement: str) -> set[str]:
         "import kinetoken; kinetoken.Clip, kinetoken.MotionChunk, kinetoken.GenerateOptions, kinetoken.InputError",
         "import kinetoken; kinetoken.Generator, kinetoken.load",
         "import kinetoken.commands.generate, kinetoken.commands.decode, kinetoken.commands.inspect",
+        "import kinetoken.live.link, kinetoken.live.settings, kinetoken.commands.live",
         "import kinetoken.readers, kinetoken.writers, kinetoken.options, kinetoken.markup",
     ],
 )

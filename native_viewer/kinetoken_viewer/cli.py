@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
 import sys
 from collections.abc import Callable
@@ -11,11 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kinetoken.commands.arguments import add_bundle, add_generation, generate_options, load_options
-from kinetoken.errors import InputError, KinetokenError, MissingPackageError
+from kinetoken.commands.live import add_live, live_settings, open_live
+from kinetoken.errors import EngineError, InputError, KinetokenError, MissingPackageError
 from kinetoken.motion.clip import Clip
+from kinetoken.motion.skeleton import FPS
 from kinetoken.options import GenerateOptions, check_prompt
 
 if TYPE_CHECKING:
+    from kinetoken.live.settings import LiveSettings
+
     from .recorder import Recording
     from .stage import Stage
 
@@ -37,6 +42,8 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.add_argument("-o", "--save", metavar="FILE", help="keep the clip: .npz, .bvh, .glb or .vrma")
     add_bundle(parser)
     add_generation(parser)
+    add_live(parser)
+    parser.add_argument("--once", action="store_true", help="live output without a window: once, not until Ctrl-C")
     group = parser.add_argument_group("the picture")
     group.add_argument("--camera", default="three-quarter", metavar="C",
                        help="three-quarter, front, left, right, back, top, or YAW,PITCH[,ZOOM] in degrees")  # fmt: skip
@@ -51,7 +58,7 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
 
 def run(args: argparse.Namespace) -> int:
     """Checks everything that can be checked, then shows or records."""
-    options = generate_options(args)
+    options, live = generate_options(args), live_settings(args)
     clip = _clip(args.what)
     if clip is None:
         check_prompt(args.what)
@@ -59,21 +66,52 @@ def run(args: argparse.Namespace) -> int:
         clip = clip.foot_locked()
     if args.save is not None:
         _check_save(args.save)
+    if live.asked:
+        return _drive(args, options, clip, live)
     if args.headless or args.out is not None or args.strip:
         return _record(args, options, clip, _recording(args))
-    size = _size(args.size) or WINDOW_SIZE
+    try:
+        return _show(args, options, clip, _window(args), live)
+    except NoWindowError as error:
+        recording = _recording(args)
+        print(f"kinetoken: no display ({_short(error)}): writing {recording.path} instead", file=sys.stderr)
+        return _record(args, options, clip, recording)
+
+
+class NoWindowError(EngineError):
+    """There is no screen to open a window on."""
+
+
+def _window(args: argparse.Namespace) -> Callable[[Stage], None]:
+    """What shows a stage until its window is closed. NoWindowError, MissingPackageError."""
     from . import camera
 
+    size = _size(args.size) or WINDOW_SIZE
     camera.parse(args.camera)
     _need("pyglet")
     _need("PIL")
     try:
         from .window import PlayerWindow
     except KinetokenError as error:
-        recording = _recording(args)
-        print(f"kinetoken: no display ({_short(error)}): writing {recording.path} instead", file=sys.stderr)
-        return _record(args, options, clip, recording)
-    return _show(args, options, clip, lambda stage: PlayerWindow(stage, size, args.camera).play())
+        raise NoWindowError(str(error)) from error
+    return lambda stage: PlayerWindow(stage, size, args.camera).play()
+
+
+def _drive(args: argparse.Namespace, options: GenerateOptions, clip: Clip | None, live: LiveSettings) -> int:
+    """Live output: of what the window shows, or on its own clock where there is none."""
+    from .streaming import spoken_aside, stream
+
+    if args.out is not None or args.strip:
+        raise InputError("--out and --strip write a picture, live output needs none: run the two one after the other")
+    if not args.headless:
+        try:
+            play = _window(args)
+        except (NoWindowError, MissingPackageError) as error:
+            print(f"kinetoken: no window ({_short(error)}): live output alone", file=sys.stderr)
+        else:
+            with spoken_aside(args):
+                return _show(args, options, clip, play, live)
+    return stream(args, options, clip, live)
 
 
 def _clip(what: str) -> Clip | None:
@@ -139,24 +177,32 @@ def _generate(args: argparse.Namespace, options: GenerateOptions) -> tuple[Clip,
     return generation.clip(), False
 
 
-def _show(args: argparse.Namespace, options: GenerateOptions, clip: Clip | None, play: Callable[[Stage], None]) -> int:
+def _show(
+    args: argparse.Namespace, options: GenerateOptions, clip: Clip | None, play: Callable[[Stage], None],
+    live: LiveSettings,
+) -> int:  # fmt: skip
     """The window until it is closed; then what came is saved, and a failure told."""
     from .feed import Feed, Job
     from .stage import Stage
 
-    feed = Feed(Job(args.what, options, args.bundle, load_options(args))) if clip is None else None
     prompt = args.what if clip is None else clip.prompt or Path(args.what).name
-    stage = Stage(prompt, feed=feed, clip=clip, expected=options.seconds or 0.0)
-    code = 0
-    try:
-        play(stage)
-    except KeyboardInterrupt:
-        print("kinetoken: stopped", file=sys.stderr)
-        code = INTERRUPTED
-    finally:
-        if feed is not None:
-            feed.close()
-        _keep(stage, args.save)
+    with contextlib.ExitStack() as open_things:
+        way_out = None
+        if live.asked:
+            seed = options.seed if clip is None else clip.seed
+            way_out = open_things.enter_context(open_live(live, fps=FPS, prompt=prompt, seed=seed))
+        feed = Feed(Job(args.what, options, args.bundle, load_options(args))) if clip is None else None
+        stage = Stage(prompt, feed=feed, clip=clip, expected=options.seconds or 0.0, live=way_out)
+        code = 0
+        try:
+            play(stage)
+        except KeyboardInterrupt:
+            print("kinetoken: stopped", file=sys.stderr)
+            code = INTERRUPTED
+        finally:
+            if feed is not None:
+                feed.close()
+            _keep(stage, args.save)
     if stage.failure is not None:
         print(f"kinetoken: {stage.failure.reason}", file=sys.stderr)
         return stage.failure.exit_code

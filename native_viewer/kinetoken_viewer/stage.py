@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from kinetoken.live.link import Live
 from kinetoken.motion.clip import Clip, MotionChunk
 from kinetoken.motion.skeleton import BONE_LENGTHS, FPS, JOINT_NAMES, PARENTS
 
@@ -22,8 +23,15 @@ class Stage:
     """One motion on show: finished from the start, or arriving from a generator."""
 
     def __init__(
-        self, prompt: str, *, feed: Feed | None = None, clip: Clip | None = None, expected: float = 0.0
+        self,
+        prompt: str,
+        *,
+        feed: Feed | None = None,
+        clip: Clip | None = None,
+        expected: float = 0.0,
+        live: Live | None = None,
     ) -> None:
+        """`live`: where every pose goes that is shown, and every word."""
         self.prompt = prompt
         self.track = Track()
         self.playhead = Playhead(float(FPS))
@@ -34,7 +42,7 @@ class Stage:
         self.opened = False
         self.jumped = False
         """Whether the last tick cut to another moment, so that the camera must cut too."""
-        self._feed, self._clip, self._expected = feed, clip, expected
+        self._feed, self._clip, self._expected, self._live = feed, clip, expected, live
         self._buffer = JitterBuffer()
         self._thought = ""
         self._chunks: list[MotionChunk] = []
@@ -50,6 +58,8 @@ class Stage:
                 self._take(message)
         rate = self._buffer.rate(ahead, finished=self.finished, rtf=self.rtf, to_come=self._to_come())
         self.jumped = self.playhead.advance(seconds * rate, len(self.track), finished=self.finished)
+        if self._live is not None and len(self.track):
+            self._live.show(self.pose(), self.playhead.position / self.playhead.fps)
 
     def _to_come(self) -> float:
         return max(0.0, self._expected - len(self.track) / self.playhead.fps)
@@ -59,6 +69,8 @@ class Stage:
             self.opened, self.seed, self.playhead.fps = True, message.seed, message.fps
         elif isinstance(message, Said):
             self._thought += message.text
+            if self._live is not None:
+                self._live.say(message.text)
         elif isinstance(message, Moved):
             self._chunks.append(message.chunk)
             self.track.append(message.chunk.joints)

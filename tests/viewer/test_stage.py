@@ -192,3 +192,32 @@ def test_a_clip_of_another_rate_plays_in_its_own_time() -> None:
     stage = Stage("walk", clip=replace(Clip(walking(40)), fps=40.0))
     stage.tick(0.1)
     assert stage.playhead.position == 4.0
+
+
+class Heard:
+    """Live output that only listens."""
+
+    def __init__(self) -> None:
+        self.poses: list[tuple[np.ndarray, float]] = []
+        self.words = ""
+
+    def show(self, joints: np.ndarray, time: float) -> None:
+        self.poses.append((joints, time))
+
+    def say(self, text: str) -> None:
+        self.words += text
+
+
+def test_what_is_shown_is_what_live_output_gets() -> None:
+    heard = Heard()
+    stage = Stage("walk", clip=Clip(walking(20)), live=heard)  # type: ignore[arg-type]
+    for _ in range(3):
+        stage.tick(1 / 60)
+        np.testing.assert_array_equal(heard.poses[-1][0], stage.pose())
+    assert [round(time, 4) for _, time in heard.poses] == [0.0167, 0.0333, 0.05]
+    stage.playhead.toggle(20, finished=True)
+    stage.tick(1 / 60)
+    assert heard.poses[-1][1] == heard.poses[-2][1]  # a pause holds the avatar still
+    stage.seek(0.5)
+    stage.tick(0.0)
+    assert heard.poses[-1][1] > 0.4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from dataclasses import asdict
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from ..errors import EngineError
 from ..options import check_prompt
 from .arguments import add_bundle, add_generation, generate_options, load_options
+from .live import add_live, live_settings, open_live, play_out, pour
 from .progress import ProgressLine, printable
 
 if TYPE_CHECKING:
+    from ..live.link import Live
     from ..pipeline import Generation
 
 INTERRUPTED = 130
@@ -27,32 +30,47 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.add_argument("--json", action="store_true", help="report as one JSON object")
     add_bundle(parser)
     add_generation(parser)
+    add_live(parser)
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Generate, show how it goes, save what came, report."""
-    options = generate_options(args)
+    options, settings = generate_options(args), live_settings(args)
     check_prompt(args.prompt)
     if args.out is not None:
         _check_out(args.out)
     from ..pipeline import load
 
-    generation = load(args.bundle, **asdict(load_options(args))).stream(args.prompt, options)
+    generator = load(args.bundle, **asdict(load_options(args)))
+    generation = generator.stream(args.prompt, options)
+    live = None
+    if settings.asked:
+        fps, length = float(generator.fps), options.seconds or 0.0
+        live = open_live(settings, fps=fps, prompt=args.prompt, seed=generation.seed, expected=length)
+    with live or contextlib.nullcontext():
+        return _make(args, generation, live)
+
+
+def _make(args: argparse.Namespace, generation: Generation, live: Live | None) -> int:
+    """To the end of the generation, and then of what is sent of it."""
     try:
-        interrupted = _watch(generation)
+        interrupted = _watch(generation, live, keeps=args.out is not None)
     except EngineError as error:
         kept = _save(generation, args.out)
         raise EngineError(f"{error}; {_what_is_kept(generation, args.out, kept)}") from error
     kept = _save(generation, args.out)
-    if args.json:
-        print(json.dumps(report(generation, kept, interrupted)))
-    else:
-        _tell(generation, kept)
+    if live is not None and not interrupted:
+        interrupted = play_out(live)
+    with contextlib.redirect_stdout(sys.stderr) if args.stdout else contextlib.nullcontext():
+        if args.json:
+            print(json.dumps(report(generation, kept, interrupted)))
+        else:
+            _tell(generation, kept)
     if interrupted:
         print(f"kinetoken: stopped; {_what_is_kept(generation, args.out, kept)}", file=sys.stderr)
         return INTERRUPTED
-    return 0
+    return live.exit_code if live is not None else 0
 
 
 def report(generation: Generation, out: str | None, interrupted: bool) -> dict[str, Any]:
@@ -80,12 +98,15 @@ def _check_out(path: str) -> None:
     check_writable(path)
 
 
-def _watch(generation: Generation) -> bool:
-    """Let it run to the end; whether the user stopped it."""
+def _watch(generation: Generation, live: Live | None, *, keeps: bool) -> bool:
+    """Let it run to the end; whether the user stopped it. Without a file to keep it in, nobody listening ends it too."""
     with ProgressLine() as line:
         try:
-            for _ in generation:
+            for _ in generation if live is None else pour(generation, live):
                 line.show(generation)
+                if live is not None and live.over and not keeps:
+                    generation.close()
+                    break
         except KeyboardInterrupt:
             generation.close()
             return True
