@@ -8,13 +8,12 @@ Three runs of one GGUF bundle write the same block of motion, one token each in 
 - bare: llama_decode and a look at its logits, nothing else; the tokens are given;
 - full: the runtime's own loop (allowed ids, logits, sampler, grammar) with llama.cpp's whole head;
 - slice: the same loop, the graph stopped at the hidden state and the allowed rows multiplied, whatever the size of the head.
-
-Then words are fed to the last two, where both compute the whole head: what the callback costs that stops the graph.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import os
 import sys
@@ -31,7 +30,7 @@ from machine import describe
 from kinetoken.backends.llamacpp import LlamaCppLanguageModel, LlamaCppRun
 from kinetoken.backends.llamacpp_head import HEAD_VARIABLE
 from kinetoken.backends.tokenizer import HfTokenizer
-from kinetoken.engines import Allowed, nth
+from kinetoken.engines import nth
 from kinetoken.manifest import Manifest
 from kinetoken.options import GenerateOptions
 from kinetoken.vocabulary import Vocabulary
@@ -68,7 +67,6 @@ class Arm:
         manifest = Manifest.read(folder)
         options = GenerateOptions(code_frames=frames, thought="none", seed=SEED)
         self.prompt = HfTokenizer(folder / manifest.tokenizer.file).encode_text(PROMPT)
-        self.words = Vocabulary.of(manifest).text
         self.run: Any = model.start()
         self.cursor = options.grammar(manifest, Vocabulary.of(manifest), len(self.prompt)).start()
         self.chooser = options.sampler(manifest).start(SEED)
@@ -103,7 +101,7 @@ def bare_step(run: Any, token: int) -> dict[str, float]:
 
 def measure(folder: Path, frames: int) -> dict[str, Any]:
     """Seconds of every token of every arm, and of words."""
-    models = {head: load(folder, head) for head in ("full", "slice")}
+    models = load(folder)
     bare: LlamaCppRun = models["full"].start()
     arms = {head: Arm(model, folder, frames) for head, model in models.items()}
     prompt = arms["full"].prompt
@@ -121,23 +119,11 @@ def measure(folder: Path, frames: int) -> dict[str, Any]:
         assert chosen["full"] == chosen["slice"], "same draws, same tokens"
         token = chosen["full"]
         stopped += arms["slice"].run._head.stopper.stopped()
-    words = word_seconds(arms, frames)
     counts = {"tokens": index + 1 - WARM, "stopped": stopped, "vocabulary": models["full"].info.vocab_size}
-    return summary(kept, words) | counts
+    return summary(kept) | counts
 
 
-def word_seconds(arms: dict[str, Arm], count: int) -> dict[str, list[float]]:
-    """llama_decode of words, whole head in both."""
-    found: dict[str, list[float]] = {head: [] for head in arms}
-    allowed: Allowed = arms["full"].words
-    for index in range(count):
-        for head in np.roll(list(arms), index):
-            arms[head].run.push([index % 200], allowed)
-            found[head].append(arms[head].decode.seconds)
-    return found
-
-
-def summary(kept: dict[str, list[dict[str, float]]], words: dict[str, list[float]]) -> dict[str, Any]:
+def summary(kept: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
     """Medians; gains token by token, so that what slows all three down for a while does not count."""
     series = {arm: {key: np.array([row[key] for row in rows[WARM:]]) for key in rows[0]} for arm, rows in kept.items()}
     result: dict[str, Any] = {}
@@ -150,17 +136,17 @@ def summary(kept: dict[str, list[dict[str, float]]], words: dict[str, list[float
     for against in ("bare", "full"):
         saved = 1 - series["slice"]["token"] / series[against]["token"]
         result[f"gain_over_{against}"] = float(np.median(saved))
-    extra = np.array(words["slice"][WARM:]) - np.array(words["full"][WARM:])
-    return result | {"callback_us": 1e6 * float(np.median(extra))}
+    return result
 
 
-def load(folder: Path, head: str) -> LlamaCppLanguageModel:
-    """The bundle's model with one of the two heads."""
-    os.environ[HEAD_VARIABLE] = head
+def load(folder: Path) -> dict[str, LlamaCppLanguageModel]:
+    """The bundle's model with one head and the other, over the same weights in memory."""
+    os.environ[HEAD_VARIABLE] = "slice"
     info = Manifest.read(folder).language_model
-    model = LlamaCppLanguageModel(folder / info.file, info)
-    os.environ[HEAD_VARIABLE] = "slice"  # also where a run starts beside other threads
-    return model
+    narrow = LlamaCppLanguageModel(folder / info.file, info)
+    whole = copy.copy(narrow)
+    whole._rows = None
+    return {"full": whole, "slice": narrow}
 
 
 def table(results: dict[str, dict[str, Any]], frames: int) -> str:
@@ -170,11 +156,11 @@ def table(results: dict[str, dict[str, Any]], frames: int) -> str:
         f"{describe()}, llama-cpp-python {metadata.version('llama-cpp-python')}. "
         f"`python benchmarks/llamacpp_overhead.py BUNDLE ... -o benchmarks/results/llamacpp_overhead`; {frames} code frames of four "
         "levels in one block, all runs one token each in turn; medians.", "",
-        "| bundle | vocabulary | run | a token, ms | motion tokens/s | in llama_decode, ms | outside it, us | of that, the allowed rows, us |",
+        "| bundle | vocabulary | run | a token, ms | motion tokens/s | in llama_decode, ms | outside it, us | the rows in it, us |",
         "|---|---:|---|---:|---:|---:|---:|---:|",
     ]  # fmt: skip
     for name, result in results.items():
-        for arm in ARMS if result["stopped"] else ARMS[:2]:
+        for arm in ARMS if is_cut(result) else ARMS[:2]:
             row = result[arm]
             rows = f"{row['product_us']:.0f}" if arm == "slice" else ""
             lines.append(
@@ -184,14 +170,19 @@ def table(results: dict[str, dict[str, Any]], frames: int) -> str:
     return "\n".join([*lines, "", *(remark(name, result) for name, result in results.items()), ""])
 
 
+def is_cut(result: dict[str, Any]) -> bool:
+    """Whether the head was cut at most tokens."""
+    return 2 * int(result["stopped"]) > int(result["tokens"])
+
+
 def remark(name: str, result: dict[str, Any]) -> str:
     """What the slice brought."""
-    if not result["stopped"]:
+    if not is_cut(result):
         return f"- {name}: a level is more than an eighth of its vocabulary, so its head is never cut."
     return (
         f"- {name}: with the slice a token takes {100 * result['gain_over_full']:.1f} % less than with the full head, and "
-        f"{100 * result['gain_over_bare']:.1f} % less than in the bare loop (median of the ratios, token by token). The callback "
-        f"adds {result['callback_us']:.0f} us to a word. Same seed, same tokens in both."
+        f"{100 * result['gain_over_bare']:.1f} % less than in the bare loop (median of the ratios, token by token). "
+        "Same seed, same tokens in both."
     )
 
 
