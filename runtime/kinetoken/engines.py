@@ -22,7 +22,7 @@ class LoadOptions:
     lookahead: int | None = None
     """Latent frames that the decoder waits for; fewer bring the pose sooner, as the manifest's lookahead_errors say."""
     gpu_layers: int | None = None
-    """Layers of a GGUF model on the graphics card; None: all that fit."""
+    """Layers of a GGUF model on the graphics card; None: all."""
 
 
 class LmRun(Protocol):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from numpy.typing import NDArray
 
 from kinetoken.sampling import filters
 from kinetoken.sampling.sampler import Sampler
@@ -63,8 +64,8 @@ def test_one_draw_per_token_whatever_the_choice_was() -> None:
 @pytest.mark.parametrize("draw", [0.0, 1.0 - 2.0**-53])
 def test_the_ends_of_the_draw_never_hit_what_is_impossible(draw: float) -> None:
     class Fixed:
-        def random(self) -> float:
-            return draw
+        def random(self, count: int) -> NDArray[np.float64]:
+            return np.full(count, draw)
 
     run = Sampler(temperature=1.0).start(0)
     run._stream = Fixed()  # type: ignore[assignment]

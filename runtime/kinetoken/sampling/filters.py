@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 Logits = NDArray[np.float64]
 LARGE: Final = 4096  # ids from which on looking for the few that count is quicker than weighing them all
+COLD: Final = 1e-200  # above, the difference of two float32 logits over the temperature is a number that float64 holds
+DOUBLE: Final = 8  # bytes of a float64
 NEGLIGIBLE: Final = 45.0  # nats below the best id
 
 
@@ -36,10 +38,14 @@ def sampled_at_all(logits: NDArray[np.floating], temperature: float) -> NDArray[
     return worth if len(worth) < len(logits) // 2 else None
 
 
-def heat(logits: Logits, temperature: float) -> Logits:
-    """Logits relative to the best one, over the temperature (above 0)."""
-    with np.errstate(over="ignore"):  # a tiny temperature sends the others to -inf, as it should
-        return np.asarray((logits - logits.max()) / temperature)
+def heat(logits: NDArray[np.floating], temperature: float, top: float) -> Logits:
+    """Float64 logits relative to the best one, `top`, over the temperature (above 0)."""
+    if temperature > COLD and logits.dtype.itemsize < DOUBLE:
+        out: Logits = np.subtract(logits, top, dtype=np.float64)
+        out /= temperature
+        return out
+    with np.errstate(over="ignore"):  # sends the others to -inf, as it should
+        return np.asarray((logits.astype(np.float64) - top) / temperature)
 
 
 def keep_top_k(logits: Logits, k: int) -> Logits:
