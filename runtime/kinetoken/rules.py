@@ -55,7 +55,8 @@ def _budget(options: GenerateOptions, manifest: Manifest, prompt_tokens: int, to
     if options.max_tokens is not None and options.max_tokens < need:
         raise InputError(f"max_tokens {options.max_tokens} is too few for one frame of motion; give at least {need}")
     raise InputError(
-        f"the prompt takes {prompt_tokens} tokens and leaves {max(budget, 0)} of the context; write a shorter one, or give the bundle a longer context"
+        f"the prompt takes {prompt_tokens} tokens and leaves {max(budget, 0)} of the context; write a shorter one, "
+        "or give the bundle a longer context"
     )
 
 
