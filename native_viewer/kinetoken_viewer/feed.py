@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from typing import Final
@@ -20,6 +18,7 @@ from kinetoken.engines import LoadOptions
 from kinetoken.errors import KinetokenError
 from kinetoken.motion.clip import Clip, MotionChunk, TextChunk
 from kinetoken.options import GenerateOptions
+from kinetoken.processes import deaf_to_ctrl_c
 
 MESSAGES_PER_POLL: Final = 64  # a flooding generator gets no more of one picture's time than this
 PREBUFFER: Final = 0.6  # seconds of motion before playing starts, or starts again
@@ -115,7 +114,7 @@ class Feed:
         context = multiprocessing.get_context("spawn")
         self._inlet, outlet = context.Pipe(duplex=False)
         self._process = context.Process(target=server, args=(job, outlet), name="kinetoken-generator", daemon=True)
-        with _deaf_to_ctrl_c():
+        with deaf_to_ctrl_c():
             self._process.start()
         outlet.close()  # so that the pipe ends when the process does
         self._over = False
@@ -156,19 +155,6 @@ class Feed:
             self._process.kill()
             self._process.join(STOP_SECONDS)
         self._over = True
-
-
-@contextlib.contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """A process started meanwhile never hears Ctrl-C: it is for the viewer, which then ends the process."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _one_line(text: str) -> str:

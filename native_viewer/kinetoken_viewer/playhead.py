@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.motion.skeleton import N_JOINTS
+from kinetoken.motion.splines import catmull_rom
 
 Array = NDArray[np.floating]
 
@@ -53,15 +54,6 @@ class Track:
         index = min(int(position), max(last - 1, 0))
         around = [self._frames[min(max(i, 0), last)] for i in range(index - 1, index + 3)]
         return catmull_rom(around[0], around[1], around[2], around[3], position - index)
-
-
-def catmull_rom(p0: Array, p1: Array, p2: Array, p3: Array, t: float) -> NDArray[np.float64]:
-    """The spline through p1 (t = 0) and p2 (t = 1) with neighbours p0 and p3; any equal shapes."""
-    tangent1, tangent2 = 0.5 * (p2 - p0), 0.5 * (p3 - p1)
-    cubic = 2.0 * (p1 - p2) + tangent1 + tangent2
-    square = 3.0 * (p2 - p1) - 2.0 * tangent1 - tangent2
-    out: NDArray[np.float64] = ((cubic * t + square) * t + tangent1) * t + p1
-    return out
 
 
 class Playhead:

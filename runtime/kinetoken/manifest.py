@@ -157,6 +157,11 @@ class CodecInfo:
     lookahead_errors: tuple[LookaheadError, ...] = ()
     """What waiting for less costs."""
 
+    @property
+    def exact(self) -> int:
+        """Latent frames after t that its output depends on."""
+        return self.lookahead if self.exact_lookahead is None else self.exact_lookahead
+
 
 @dataclass(frozen=True)
 class Defaults:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kinetoken_viewer.playhead import LONGEST_STEP, SPEEDS, Playhead, Track, catmull_rom, edge
+from kinetoken.motion.splines import catmull_rom
+from kinetoken_viewer.playhead import LONGEST_STEP, SPEEDS, Playhead, Track, edge
 from synthetic_motion import walking
 
 

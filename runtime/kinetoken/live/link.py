@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
-import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Final
@@ -15,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import EngineError, InputError, KinetokenError, MissingPackageError, OutputError
+from ..processes import deaf_to_ctrl_c
 from .messages import Finish, Gone, Motion, News, Order, Ready, Refused, Report, Shown, Words
 from .settings import LiveSettings
 from .worker import work
@@ -43,7 +41,7 @@ class Live:
         context = multiprocessing.get_context("spawn")
         self._pipe, other = context.Pipe()
         self._process = context.Process(target=worker, args=(settings, other), name="kinetoken-live", daemon=True)
-        with _deaf_to_ctrl_c():
+        with deaf_to_ctrl_c():
             self._process.start()
         other.close()  # so that the pipe ends when the process does
         self._open()
@@ -144,16 +142,3 @@ def _error(refused: Refused) -> KinetokenError:
         return error
     kinds = {InputError.exit_code: InputError, OutputError.exit_code: OutputError}
     return kinds.get(refused.exit_code, EngineError)(refused.reason)
-
-
-@contextlib.contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """A process started meanwhile never hears Ctrl-C: it is for this one, which then ends the other."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

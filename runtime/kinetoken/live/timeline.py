@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..motion.skeleton import N_JOINTS
+from ..motion.splines import catmull_rom
 from .rig import RigRun, slerp
 
 Array = NDArray[np.floating]
@@ -115,15 +116,6 @@ class Timeline:
         after = min(index + 1, last)
         turned = slerp(self._rotations[index], self._rotations[after], share)
         return Pose(self._position / self.fps, catmull_rom(p0, p1, p2, p3, share), turned)
-
-
-def catmull_rom(p0: Array, p1: Array, p2: Array, p3: Array, t: float) -> NDArray[np.float64]:
-    """The spline through p1 (t = 0) and p2 (t = 1) with neighbours p0 and p3; any equal shapes (Catmull, Rom, 1974)."""
-    tangent1, tangent2 = 0.5 * (p2 - p0), 0.5 * (p3 - p1)
-    cubic = 2.0 * (p1 - p2) + tangent1 + tangent2
-    square = 3.0 * (p2 - p1) - 2.0 * tangent1 - tangent2
-    out: NDArray[np.float64] = ((cubic * t + square) * t + tangent1) * t + p1
-    return out
 
 
 def _grown(rows: NDArray[np.float64], total: int) -> NDArray[np.float64]:

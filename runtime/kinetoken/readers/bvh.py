@@ -17,7 +17,7 @@ from ..errors import FormatError
 from ..motion.clip import Clip
 from ..motion.skeleton import JOINT, JOINT_NAMES, PARENTS
 from .arrays import LONGEST, SCALE_LIMIT
-from .bvhfile import BvhFile, parse, positions
+from .bvhfile import BvhFile, parse, solve
 
 METRES: Final = (1.0, 0.01, 0.001)  # units that occur: metre, centimetre, millimetre
 _AT_ONCE: Final = 20_000  # frames whose matrices are held at a time
@@ -42,7 +42,7 @@ def read_bvh(path: Path) -> Clip:
     chosen = _joints(file, path)
     with np.errstate(all="ignore"):  # absurd numbers: refused below
         parts = np.array_split(file.rows, len(file.rows) // _AT_ONCE + 1)
-        joints = np.concatenate([positions(file, rows)[:, chosen] for rows in parts]) * _unit(file, chosen, path)
+        joints = np.concatenate([solve(file, rows)[0][:, chosen] for rows in parts]) * _unit(file, chosen, path)
     if not np.isfinite(joints).all() or np.abs(joints).max() > SCALE_LIMIT:
         raise FormatError(f"{path}: the motion holds NaN, infinity or places beyond {SCALE_LIMIT:g} m; export it again")
     return Clip(joints=joints.astype(np.float32), fps=1.0 / file.frame_time, meta={"source": path.name})

@@ -148,8 +148,8 @@ def _numbers(text: str) -> Array:
             raise ValueError("frames that are not all numbers") from None
 
 
-def positions(file: BvhFile, rows: Array) -> Array:
-    """Where every joint is in some rows (T, C) of the file, (T, J, 3) in its unit."""
+def solve(file: BvhFile, rows: Array) -> tuple[Array, Array]:
+    """Where every joint is in some rows (T, C) of the file, (T, J, 3) in its unit, and how it is turned, (T, J, 3, 3)."""
     frames = len(rows)
     points = np.zeros((frames, len(file.names), 3))
     turned = np.zeros((frames, len(file.names), 3, 3))
@@ -164,7 +164,7 @@ def positions(file: BvhFile, rows: Array) -> Array:
             above = turned[:, parent]
             points[:, joint] = points[:, parent] + (above @ shift[:, :, None])[..., 0]
             turned[:, joint] = above @ local
-    return points
+    return points, turned
 
 
 def _local(offset: Array, channels: tuple[str, ...], values: Array) -> tuple[Array, Array]:
