@@ -7,7 +7,6 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Final
 
@@ -35,20 +34,10 @@ from .motion_tokens import Vocabulary, read_vocabulary
 from .place import new_folder
 from .progress import progress
 from .request import ENGLISH, Request
+from .tools import versions
 
 END_TOKENS: Final = ("<|im_end|>", "<|endoftext|>")
 TOKENIZER: Final = "tokenizer.json"
-TOOLS: Final = (
-    "kinetoken",
-    "torch",
-    "onnx",
-    "onnxruntime",
-    "numpy",
-    "gguf",
-    "llama-cpp-python",
-    "optimum",
-    "optimum-onnx",
-)
 SPARE: Final = 200_000_000  # bytes for codec, tokenizer and manifest
 
 
@@ -168,7 +157,7 @@ def _provenance(request: Request, parts: Parts) -> Provenance:
     model = {path.name: path for path in (*parts.checkpoint.files, request.model.folder / TOKENIZER)}
     named = model | {f"codec/{path.name}": path for path in parts.codec.files}
     digests = {name: FileInfo.of(path).sha256 for name, path in progress(named.items(), "digests")}
-    return Provenance(request.model.name, request.model.revision, request.codec.name, digests, _tools())
+    return Provenance(request.model.name, request.model.revision, request.codec.name, digests, versions())
 
 
 def _write(manifest: Manifest, folder: Path) -> Manifest:
@@ -196,13 +185,3 @@ def _check_space(folder: Path, needed: int) -> None:
             f"expected {wanted / 1e9:.1f} GB of free disk space for this bundle, found {free / 1e9:.1f} GB in {folder.parent}: "
             "free some, or give a place on another disk with -o"
         )
-
-
-def _tools() -> dict[str, str]:
-    found = {}
-    for name in TOOLS:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

@@ -107,7 +107,7 @@ def _tell(request: Request, manifest: Manifest) -> None:
     size = sum(info.bytes for info in manifest.files.values()) / 1e6
     lm, codec = manifest.language_model, manifest.codec
     print(f"{request.out}: {size:,.1f} MB, {lm.architecture} as {request.format} {lm.quantization}")
-    print(f"lookahead {codec.lookahead} latent frame(s), exact {codec.exact_lookahead or codec.lookahead}")
+    print(f"lookahead {codec.lookahead} latent frame(s), exact {codec.exact}")
     for part, terms in (("language model", manifest.licence.language_model), ("codec", manifest.licence.codec)):
         if terms == "unknown":
             print(f"no licence found for the {part}: give it with --licence or --codec-licence", file=sys.stderr)

@@ -214,9 +214,12 @@ GGUF_RECIPES: Final = {
 GGUF_DEFAULT: Final = "q4_k_m"
 
 
-def find_gguf_recipe(text: str) -> GgufRecipe:
-    """The recipe NAME, or NAME:TYPE with embedding and head in a type of their own ("q4_k_m:q8_0"); InputError."""
-    name, colon, finer = text.lower().partition(":")
+def find_gguf_recipe(text: str | None) -> GgufRecipe:
+    """The recipe NAME, or NAME:TYPE with embedding and head in a type of their own ("q4_k_m:q8_0"); InputError.
+
+    None is the default.
+    """
+    name, colon, finer = (text or GGUF_DEFAULT).lower().partition(":")
     if name not in GGUF_RECIPES:
         raise InputError(f"expected a quantization of {', '.join(GGUF_RECIPES)}, got {text!r}")
     recipe = GGUF_RECIPES[name]

@@ -14,7 +14,7 @@ from .checkpoint import Array, TensorSource, expected_tensors
 from .motion_tokens import Vocabulary
 from .recipes import DEFAULT as ONNX_DEFAULT
 from .recipes import RECIPES, OnnxRecipe
-from .request import Request
+from .request import DRAFT, Request
 
 CONTEXT: Final = 4096
 """Tokens that a bundle holds where the user does not say: more than three minutes of motion. The cache has this size."""
@@ -29,7 +29,7 @@ def check_request(request: Request) -> None:
     if request.format == "gguf":
         from .gguf_recipes import find_gguf_recipe
 
-        recipe = find_gguf_recipe(request.quant or "q4_k_m")
+        recipe = find_gguf_recipe(request.quant)
         if recipe.needs_importance and request.importance is None:
             raise InputError(f"{recipe.name} needs an importance matrix: give --importance own, or a file of prompts")
     elif request.graph == "portable":
@@ -59,7 +59,8 @@ def bytes_needed(request: Request, source: TensorSource) -> int:
     numbers = sum(math.prod(dims) for dims in tensors)
     if request.format == "gguf":
         vision = sum(math.prod(source.dims(name)) for name in source.names(VISION))
-        return _gguf_bytes(source, request.quant or "q4_k_m") + 2 * vision
+        draft = 0 if request.importance is None else _gguf_bytes(source, DRAFT)  # it lies there until it is replaced
+        return _gguf_bytes(source, request.quant) + draft + 2 * vision
     if request.graph == "portable":
         return 3 * 4 * numbers  # the checkpoint as float32, what optimum writes, and the graph
     recipe = find_onnx_recipe(request.quant)
@@ -67,7 +68,7 @@ def bytes_needed(request: Request, source: TensorSource) -> int:
     return int(numbers * bits / 8 * 1.1)  # a tenth for matrices that are kept finer
 
 
-def _gguf_bytes(source: TensorSource, quant: str) -> int:
+def _gguf_bytes(source: TensorSource, quant: str | None) -> int:
     from .ggml import row_bytes
     from .gguf_recipes import find_gguf_recipe
     from .lm_gguf import llama_name
@@ -112,7 +113,7 @@ def _gguf(
     from .gguf_recipes import find_gguf_recipe
     from .lm_gguf import export_gguf
 
-    recipe, shape = find_gguf_recipe(request.quant or "q4_k_m"), source.shape
+    recipe, shape = find_gguf_recipe(request.quant), source.shape
     context = export_gguf(
         source, folder / "tokenizer.json", vocabulary, recipe, folder / GGUF_FILE, name=request.name, chat_template=template,
         importance=importance, context=context,

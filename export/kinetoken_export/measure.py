@@ -23,7 +23,7 @@ SHORTEST, LONGEST = 4.0, 10.0  # seconds of a clip
 
 def measured_codec(folder: Path, codec: CodecInfo, asked: int | None) -> CodecInfo:
     """The codec with its table of lookaheads and the one chosen: the user's, the exact one, or the smallest that costs little."""
-    exact = codec.lookahead if codec.exact_lookahead is None else codec.exact_lookahead
+    exact = codec.exact
     if asked is not None and not 0 <= asked <= exact:
         raise InputError(f"lookahead: expected 0 to {exact} latent frames, got {asked}; this codec sees no further")
     if exact == 0:

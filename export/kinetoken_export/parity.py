@@ -7,9 +7,8 @@ How far apart two answers of the source itself lie, its greedy one and its sampl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +31,7 @@ from .parity_motion import (
 )
 from .parity_source import align
 from .reference import Reference, ReferenceLanguageModel, few_threads
+from .tools import versions
 
 if TYPE_CHECKING:
     from .checkpoint import TensorSource
@@ -44,7 +44,6 @@ PROMPTS: Final = (
 SECONDS: Final = 4.0
 Answers = dict[str, list[Answer]]
 """Of each prompt, "greedy" and "sampled"."""
-TOOLS: Final = ("kinetoken", "torch", "numpy", "onnxruntime", "llama-cpp-python")
 
 
 @dataclass(frozen=True)
@@ -156,7 +155,7 @@ def _report(
         codec=None if codec is None else compare_codecs(bundle, codec, written),
         greedy=compare_clips(ours["greedy"], mine, theirs["greedy"], right),
         sampled=compare_clips(ours["sampled"], mine, theirs["sampled"], right),
-        apart=compare_clips(theirs["greedy"], right, theirs["sampled"], right), tools=_tools(),
+        apart=compare_clips(theirs["greedy"], right, theirs["sampled"], right), tools=versions(),
     )  # fmt: skip
 
 
@@ -203,8 +202,3 @@ def table(parity: Parity) -> str:
 
 def _millimetres(value: float) -> str:
     return f"{value:.1f} mm" if value >= 0.1 or value == 0 else f"{value:.1g} mm"
-
-
-def _tools() -> dict[str, str]:
-    installed: Callable[[str], bool] = {d.name.lower() for d in metadata.distributions() if d.name}.__contains__
-    return {name: metadata.version(name) for name in TOOLS if installed(name)}

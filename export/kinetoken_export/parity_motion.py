@@ -72,7 +72,7 @@ def bundle_decoder(bundle: Bundle) -> Decode:
 def exact_decoder(bundle: Bundle) -> Decode:
     """The bundle's codec with the lookahead that gives the same as the whole motion at once."""
     codec = bundle.manifest.codec
-    exact = codec.lookahead if codec.exact_lookahead is None else codec.exact_lookahead
+    exact = codec.exact
     decoder = open_codec(bundle.folder, LoadOptions(lookahead=exact))[1]
     return lambda codes: decode_clip(decoder, codes.tolist()).joints.astype(np.float64)
 

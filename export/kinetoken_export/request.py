@@ -13,6 +13,8 @@ from .sources import Source
 
 OWN = "own"
 """Importance from the checkpoint's own answers."""
+DRAFT = "q8_0"
+"""Quantization of the draft that gives those: as good as the source for saying what it says, and quick to make."""
 ENGLISH = "english"
 """Vocabulary that English needs."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from kinetoken.bundle import open_bundle
 from kinetoken.options import GenerateOptions
@@ -14,9 +13,7 @@ from .checkpoint import Array, TensorSource
 from .generations import PROMPTS, answers, read_prompts
 from .importance import is_importance_file, measure_importance, read_importance
 from .reference import Reference
-from .request import OWN, Request
-
-DRAFT: Final = "q8_0"  # as good as the source for saying what it says, and quick to make
+from .request import DRAFT, OWN, Request
 
 
 def find_importance(

@@ -15,7 +15,7 @@ from .codec.decoder import MotionDecoder
 from .codec.normalizer import Normalizer
 from .engines import LanguageModel, LoadOptions, Tokenizer
 from .errors import BundleError, InputError
-from .manifest import Manifest
+from .manifest import CodecInfo, Manifest
 from .motion.features import N_FEATURES
 from .vocabulary import Vocabulary
 
@@ -84,18 +84,18 @@ def _open_decoder(folder: Path, manifest: Manifest, options: LoadOptions) -> Mot
     if codec.features != N_FEATURES or normalizer.mean.shape != (N_FEATURES,):
         got = (codec.features, *normalizer.mean.shape)
         raise BundleError(f"features: expected {N_FEATURES} (HumanML3D) in manifest and mean, got {got}")
-    lookahead, exact = _lookaheads(manifest, options.lookahead)
+    lookahead = _lookahead(codec, options.lookahead)
     session = OnnxSession(folder / codec.decoder, options.threads)
-    return MotionDecoder(session, codebooks, normalizer, codec.stride, codec.past, lookahead, exact)
+    return MotionDecoder(session, codebooks, normalizer, codec.stride, codec.past, lookahead, codec.exact)
 
 
-def _lookaheads(manifest: Manifest, asked: int | None) -> tuple[int, int]:
-    """The lookahead to decode with, and the exact one."""
-    codec = manifest.codec
-    most = codec.lookahead if codec.exact_lookahead is None else codec.exact_lookahead
-    if asked is not None and not 0 <= asked <= most:
-        raise InputError(f"lookahead: expected 0 to {most} latent frames, got {asked}; this codec sees no further")
-    return (codec.lookahead if asked is None else asked), most
+def _lookahead(codec: CodecInfo, asked: int | None) -> int:
+    """The lookahead to decode with; InputError beyond what the codec sees."""
+    if asked is not None and not 0 <= asked <= codec.exact:
+        raise InputError(
+            f"lookahead: expected 0 to {codec.exact} latent frames, got {asked}; this codec sees no further"
+        )
+    return codec.lookahead if asked is None else asked
 
 
 def _open_language(folder: Path, manifest: Manifest, options: LoadOptions) -> tuple[LanguageModel, Tokenizer]:

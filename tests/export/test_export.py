@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -295,3 +296,17 @@ def test_a_quantization_that_needs_importance_says_so(
     pytest.importorskip("gguf")
     pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, see CONTRIBUTING.md")
     refused(capsys, "--importance own", lambda: export(sources, tmp_path / "b", "--format", "gguf", "--quant", "iq2_m"))
+
+
+def test_the_draft_that_importance_is_measured_with_needs_room_too(sources: Path) -> None:
+    pytest.importorskip("gguf")
+    from kinetoken_export.checkpoint import Checkpoint
+    from kinetoken_export.language_model import bytes_needed
+    from kinetoken_export.request import Request
+    from kinetoken_export.sources import Source
+
+    source = Source(sources / "model", "model", "", "unknown")
+    plain = Request(source, source, sources / "out", "x", format="gguf", quant="iq2_m", importance=None)
+    draft, checkpoint = replace(plain, quant="q8_0"), Checkpoint(sources / "model")
+    weighed = bytes_needed(replace(plain, importance="own"), checkpoint)
+    assert weighed == bytes_needed(plain, checkpoint) + bytes_needed(draft, checkpoint)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.errors import FormatError
+from kinetoken.readers.arrays import LONGEST
 from kinetoken.readers.bvhfile import parse, solve
 
 Array = NDArray[np.float64]
-MOST_FRAMES: Final = 500_000
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class BvhMotion:
 def read_bvh(path: Path) -> BvhMotion:
     """Parse and solve a BVH file; FormatError when it is not one or is cut short."""
     try:
-        file = parse(path.read_text(encoding="ascii", errors="replace"), MOST_FRAMES)
+        file = parse(path.read_text(encoding="ascii", errors="replace"), LONGEST)
     except ValueError as error:
         raise FormatError(f"{path.name}: expected a BVH file, got something unreadable ({error})") from error
     positions, rotations = solve(file, file.rows)
