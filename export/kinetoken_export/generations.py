@@ -14,7 +14,7 @@ from kinetoken.bundle import Bundle
 from kinetoken.engines import nth
 from kinetoken.errors import InputError
 from kinetoken.options import GenerateOptions
-from kinetoken.pipeline import prompt_ids
+from kinetoken.prompt import prompt_ids
 
 from .progress import progress
 

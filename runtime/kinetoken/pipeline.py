@@ -8,17 +8,16 @@ from collections import abc
 from dataclasses import dataclass, fields, replace
 from typing import Unpack
 
+from .answer import AnswerRun
 from .bundle import Bundle, bundle_folder, open_bundle
-from .engines import LoadOptions, nth
-from .errors import BundleError, InputError
+from .engines import LoadOptions
+from .errors import InputError
 from .manifest import Manifest
-from .markup import MOVE_END, MOVE_START, spell
-from .motion.clip import Chunk, Clip, MotionChunk, TextChunk
+from .motion.clip import Chunk, Clip, MotionChunk
 from .motion.footlock import FootLock
-from .motionrun import MotionRun
-from .options import Asked, GenerateOptions, check_prompt
-from .textrun import TextRun
-from .vocabulary import Vocabulary
+from .options import Asked, GenerateOptions
+from .prompt import prompt_ids
+from .speaker import LocalSpeaker, Speaker
 
 
 @dataclass(frozen=True)
@@ -85,16 +84,14 @@ class Generation(abc.Iterator[Chunk]):
 
     def __init__(self, bundle: Bundle, prompt: str, options: GenerateOptions) -> None:
         manifest = bundle.manifest
-        self._bundle, self.prompt = bundle, prompt
-        self._ids = prompt_ids(bundle, prompt)
-        self._grammar = options.grammar(manifest, bundle.vocabulary, len(self._ids))
-        self._sampler = options.sampler(manifest)
-        self._feet = FootLock(fps=float(manifest.codec.fps)) if options.foot_lock else None
+        self._manifest, self.prompt = manifest, prompt
+        ids = prompt_ids(bundle, prompt)
+        feet = FootLock(fps=float(manifest.codec.fps)) if options.foot_lock else None
+        self._notes = {"model": manifest.name} | ({"foot_lock": "on"} if feet is not None else {})
+        self._answer = AnswerRun(bundle, options.grammar(manifest, bundle.vocabulary, len(ids)), feet)
         self.seed = options.chosen_seed()
-        self._answer: list[str] = []
-        self._thought: list[str] = []
-        self._motion: list[MotionChunk] = []
-        self._text_tokens = self._motion_tokens = self._frames = 0
+        chooser = options.sampler(manifest).start(self.seed)
+        self._speaker: Speaker = LocalSpeaker(bundle.language_model.start(), chooser, ids)
         self._elapsed = 0.0
         self._began: float | None = None
         self._first_pose: float | None = None
@@ -114,68 +111,38 @@ class Generation(abc.Iterator[Chunk]):
     @property
     def text(self) -> str:
         """The raw answer so far, motion tokens spelled out."""
-        return "".join(self._answer)
+        return self._answer.text
 
     @property
     def thought(self) -> str:
         """The words so far, without the motion."""
-        return "".join(self._thought)
+        return self._answer.thought
 
     @property
     def stats(self) -> Stats:
         """A snapshot."""
-        seconds = self._frames / self._bundle.manifest.codec.fps
-        work = self._work()
-        return Stats(self._text_tokens, self._motion_tokens, self._frames, seconds, work, self._first_pose)
+        answer, work = self._answer, self._work()
+        seconds = answer.frames / self._manifest.codec.fps
+        return Stats(answer.text_tokens, answer.motion_tokens, answer.frames, seconds, work, self._first_pose)
 
     def clip(self) -> Clip:
         """All motion that came so far."""
-        manifest = self._bundle.manifest
-        whole = Clip.from_chunks(self._motion, prompt=self.prompt, seed=self.seed)
-        notes = {"model": manifest.name} | ({"foot_lock": "on"} if self._feet is not None else {})
-        return replace(whole, text=self.text, fps=float(manifest.codec.fps), meta=notes)
+        whole = Clip.from_chunks(self._answer.motion, prompt=self.prompt, seed=self.seed)
+        return replace(whole, text=self.text, fps=float(self._manifest.codec.fps), meta=self._notes)
 
     def _work(self) -> float:
         return self._elapsed + (time.perf_counter() - self._began if self._began is not None else 0.0)
 
     def _run(self) -> abc.Generator[Chunk, None, None]:
         """The story: one token, one rule, one frame at a time."""
-        cursor, chooser = self._grammar.start(), self._sampler.start(self.seed)
-        motion, words = MotionRun(self._bundle.decoder, self._feet), TextRun(self._bundle.tokenizer)
-        model, fed = self._bundle.language_model.start(), self._ids
-        while not cursor.done:
-            allowed = cursor.allowed
-            token = nth(allowed, chooser.pick(model.push(fed, allowed)))
-            frame = cursor.accept(token)
-            yield from self._hear(token, words)
-            if frame is not None:
-                yield from self._see(motion.push([frame]))
-            fed = [token]
-        yield from self._say(words.finish())
-        yield from self._see(motion.finish())
+        answer, speaker = self._answer, self._speaker
+        while not answer.done and (token := speaker.next(answer.allowed)) is not None:
+            yield from self._timed(answer.accept(token))
+        yield from self._timed(answer.finish())
 
-    def _hear(self, token: int, words: TextRun) -> abc.Iterator[Chunk]:
-        """Keep the raw answer and the counts; words are passed on."""
-        vocabulary = self._bundle.vocabulary
-        if vocabulary.is_text(token):
-            self._text_tokens += 1
-            yield from self._say(words.push(token))
-        elif token not in vocabulary.end_of_turn:
-            yield from self._say(words.finish())
-            self._motion_tokens += 1
-            self._answer.append(spell_token(vocabulary, token))
-
-    def _say(self, text: str) -> abc.Iterator[Chunk]:
-        if text:
-            self._answer.append(text)
-            self._thought.append(text)
-            yield TextChunk(text)
-
-    def _see(self, chunk: MotionChunk | None) -> abc.Iterator[Chunk]:
-        if chunk is not None:
-            self._motion.append(chunk)
-            self._frames += len(chunk.joints)
-            if self._first_pose is None:
+    def _timed(self, chunks: abc.Iterable[Chunk]) -> abc.Iterator[Chunk]:
+        for chunk in chunks:
+            if self._first_pose is None and isinstance(chunk, MotionChunk):
                 self._first_pose = self._work()
             yield chunk
 
@@ -185,27 +152,6 @@ def _options(asked: Asked) -> GenerateOptions:
     if unknown := sorted(set(asked) - set(known)):
         raise InputError(f"unknown option {unknown[0]!r}; known are {', '.join(known)}")
     return GenerateOptions(**asked)
-
-
-def prompt_ids(bundle: Bundle, prompt: str) -> list[int]:
-    """The whole chat as token ids; what the user typed is plain text whatever it spells."""
-    check_prompt(prompt)
-    chat, tokenizer = bundle.manifest.chat, bundle.tokenizer
-    user = tokenizer.encode_text(prompt)
-    if not all(bundle.vocabulary.is_text(token) for token in user):
-        raise BundleError("the tokenizer gives ids outside text_ids for plain text; export the bundle again")
-    around, known = chat.template, tokenizer.encode_template
-    before = known(around.before_system + chat.system_prompt + around.after_system + around.before_user)
-    return [*before, *user, *known(around.after_user)]
-
-
-def spell_token(vocabulary: Vocabulary, token: int) -> str:
-    """The text of a block marker or motion token."""
-    if token in (vocabulary.move_start, vocabulary.move_end):
-        return MOVE_START if token == vocabulary.move_start else MOVE_END
-    place = vocabulary.code(token)
-    assert place is not None, "text tokens have no spelling here"
-    return spell(*place)
 
 
 def load(

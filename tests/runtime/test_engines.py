@@ -29,7 +29,8 @@ from kinetoken.cli import main
 from kinetoken.engines import Allowed, LanguageModel, LmRun
 from kinetoken.errors import EngineError, InputError
 from kinetoken.manifest import FileInfo, LanguageModelInfo, TokenizerInfo
-from kinetoken.pipeline import Generator, prompt_ids
+from kinetoken.pipeline import Generator
+from kinetoken.prompt import prompt_ids
 from kinetoken.vocabulary import Vocabulary
 from kinetoken_export.checkpoint import Checkpoint
 from kinetoken_export.motion_tokens import read_vocabulary

@@ -17,7 +17,7 @@ from kinetoken.backends.scripted import ScriptedLanguageModel
 from kinetoken.bundle import Bundle
 from kinetoken.markup import read_strictly
 from kinetoken.motionrun import decode_clip
-from kinetoken.pipeline import prompt_ids
+from kinetoken.prompt import prompt_ids
 
 
 def with_model(generator: Generator, model: ScriptedLanguageModel) -> Generator:

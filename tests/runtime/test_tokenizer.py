@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kinetoken import BundleError, Generator, InputError
 from kinetoken.backends.tokenizer import HfTokenizer
-from kinetoken.pipeline import prompt_ids
+from kinetoken.prompt import prompt_ids
 from kinetoken.textrun import TextRun
 
 SPELLED = [

@@ -1,0 +1,95 @@
+"""One answer being written: tokens in, words and motion out. It knows no engine, so whatever gives tokens can feed it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .bundle import Bundle
+from .engines import Allowed
+from .markup import MOVE_END, MOVE_START, spell
+from .motion.clip import Chunk, MotionChunk, TextChunk
+from .motion.footlock import FootLock
+from .motionrun import MotionRun
+from .sampling.grammar import MoveGrammar
+from .textrun import TextRun
+from .vocabulary import Vocabulary
+
+
+class AnswerRun:
+    """What came so far, and what may come next."""
+
+    def __init__(self, bundle: Bundle, grammar: MoveGrammar, feet: FootLock | None = None) -> None:
+        self._vocabulary = bundle.vocabulary
+        self._cursor = grammar.start()
+        self._motion, self._words = MotionRun(bundle.decoder, feet), TextRun(bundle.tokenizer)
+        self._answer: list[str] = []
+        self._thought: list[str] = []
+        self.motion: list[MotionChunk] = []
+        """All motion so far."""
+        self.text_tokens = self.motion_tokens = 0
+        self.frames = 0
+        """Frames of motion so far, final ones only."""
+
+    @property
+    def done(self) -> bool:
+        """Whether no token may follow."""
+        return self._cursor.done
+
+    @property
+    def allowed(self) -> Allowed:
+        """Ids that may come next; not to be asked once it is done."""
+        return self._cursor.allowed
+
+    @property
+    def text(self) -> str:
+        """The raw answer so far, motion tokens spelled out."""
+        return "".join(self._answer)
+
+    @property
+    def thought(self) -> str:
+        """The words so far, without the motion."""
+        return "".join(self._thought)
+
+    def accept(self, token: int) -> Iterator[Chunk]:
+        """Go on by one allowed token; the words and the motion that became final with it. ValueError for any other token."""
+        frame = self._cursor.accept(token)
+        yield from self._hear(token)
+        if frame is not None:
+            yield from self._see(self._motion.push([frame]))
+
+    def finish(self) -> Iterator[Chunk]:
+        """No token follows: what was held back. The codes of a frame that is not whole are lost."""
+        yield from self._say(self._words.finish())
+        yield from self._see(self._motion.finish())
+
+    def _hear(self, token: int) -> Iterator[Chunk]:
+        """Keep the raw answer and the counts; words are passed on."""
+        vocabulary = self._vocabulary
+        if vocabulary.is_text(token):
+            self.text_tokens += 1
+            yield from self._say(self._words.push(token))
+        elif token not in vocabulary.end_of_turn:
+            yield from self._say(self._words.finish())
+            self.motion_tokens += 1
+            self._answer.append(spell_token(vocabulary, token))
+
+    def _say(self, text: str) -> Iterator[Chunk]:
+        if text:
+            self._answer.append(text)
+            self._thought.append(text)
+            yield TextChunk(text)
+
+    def _see(self, chunk: MotionChunk | None) -> Iterator[Chunk]:
+        if chunk is not None:
+            self.motion.append(chunk)
+            self.frames += len(chunk.joints)
+            yield chunk
+
+
+def spell_token(vocabulary: Vocabulary, token: int) -> str:
+    """The text of a block marker or motion token."""
+    if token in (vocabulary.move_start, vocabulary.move_end):
+        return MOVE_START if token == vocabulary.move_start else MOVE_END
+    place = vocabulary.code(token)
+    assert place is not None, "text tokens have no spelling here"
+    return spell(*place)

@@ -1,0 +1,31 @@
+"""Where an answer's tokens come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from .engines import Allowed, LmRun, nth
+from .sampling.sampler import SamplerRun
+
+
+class Speaker(Protocol):
+    """One answer's tokens, one after another."""
+
+    def next(self, allowed: Allowed) -> int | None:
+        """The next token, one of the allowed ids; None where no more will come. EngineError."""
+        ...
+
+
+class LocalSpeaker:
+    """A language model in this process, and the choice among the ids that are allowed."""
+
+    def __init__(self, run: LmRun, chooser: SamplerRun, ids: Sequence[int]) -> None:
+        """`ids` are fed before the first choice: what the run has not seen of the chat."""
+        self._run, self._chooser, self._fed = run, chooser, ids
+
+    def next(self, allowed: Allowed) -> int:
+        """The next token, one of the allowed ids."""
+        token = nth(allowed, self._chooser.pick(self._run.push(self._fed, allowed)))
+        self._fed = [token]
+        return token
