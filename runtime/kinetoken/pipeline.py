@@ -10,13 +10,14 @@ from typing import Unpack
 
 from .answer import AnswerRun
 from .bundle import Bundle, bundle_folder, open_bundle
-from .engines import LoadOptions
+from .engines import EncodedImage, LoadOptions, Watch, cells
 from .errors import InputError
+from .looking import Glance, Image
 from .manifest import Manifest
 from .motion.clip import Chunk, Clip, MotionChunk
 from .motion.footlock import FootLock
 from .options import Asked, GenerateOptions
-from .prompt import prompt_ids
+from .prompt import prompt_with_image
 from .speaker import LocalSpeaker, Speaker
 
 
@@ -62,18 +63,42 @@ class Generator:
         """Frames of motion per second."""
         return self._parts.manifest.codec.fps
 
-    def stream(self, prompt: str, options: GenerateOptions | None = None, **asked: Unpack[Asked]) -> Generation:
+    def look(self, image: Image, watch: Watch | None = None) -> EncodedImage:
+        """Look at an image once, for any number of answers: a file's name, an `ImageFile`, or pixels (h, w, 3) uint8.
+
+        `watch` hears how far it is, 0 to 1. InputError where the bundle has no vision tower; FormatError where it is no image.
+        """
+        return Glance(self._parts, image).look(watch)
+
+    def stream(
+        self, prompt: str, options: GenerateOptions | None = None, *, image: Image | EncodedImage | None = None,
+        watch: Watch | None = None, **asked: Unpack[Asked],
+    ) -> Generation:  # fmt: skip
         """Start an answer; its chunks come as they are made.
 
-        Options are those of `GenerateOptions`, as an object or by keyword. InputError where they cannot be met.
+        Options are those of `GenerateOptions`, as an object or by keyword. InputError where they cannot be met. `image` stands
+        before the prompt's words; one that `look` has not seen is looked at first, and `watch` hears how far that is.
         """
         if options is not None and asked:
             raise InputError("give options as one GenerateOptions or by keyword, not both")
-        return Generation(self._parts, prompt, options or _options(asked))
+        options = options or _options(asked)
+        if image is not None and not isinstance(image, EncodedImage):
+            image = self._seen(prompt, options, image, watch)
+        return Generation(self._parts, prompt, options, image)
 
-    def generate(self, prompt: str, options: GenerateOptions | None = None, **asked: Unpack[Asked]) -> Clip:
+    def _seen(self, prompt: str, options: GenerateOptions, image: Image, watch: Watch | None) -> EncodedImage:
+        """Looking takes seconds: what cannot be answered is refused before."""
+        glance = Glance(self._parts, image)
+        taken = cells(prompt_with_image(self._parts, prompt, glance.outline))
+        options.grammar(self.bundle, self._parts.vocabulary, taken)
+        return glance.look(watch)
+
+    def generate(
+        self, prompt: str, options: GenerateOptions | None = None, *, image: Image | EncodedImage | None = None,
+        **asked: Unpack[Asked],
+    ) -> Clip:  # fmt: skip
         """The whole answer as a clip."""
-        generation = self.stream(prompt, options, **asked)
+        generation = self.stream(prompt, options, image=image, **asked)
         for _ in generation:
             pass
         return generation.clip()
@@ -82,13 +107,16 @@ class Generator:
 class Generation(abc.Iterator[Chunk]):
     """One answer under way: an iterator of text and motion chunks."""
 
-    def __init__(self, bundle: Bundle, prompt: str, options: GenerateOptions) -> None:
+    def __init__(
+        self, bundle: Bundle, prompt: str, options: GenerateOptions, image: EncodedImage | None = None
+    ) -> None:
         manifest = bundle.manifest
         self._manifest, self.prompt = manifest, prompt
-        ids = prompt_ids(bundle, prompt)
+        ids = prompt_with_image(bundle, prompt, image)
         feet = FootLock(fps=float(manifest.codec.fps)) if options.foot_lock else None
         self._notes = {"model": manifest.name} | ({"foot_lock": "on"} if feet is not None else {})
-        self._answer = AnswerRun(bundle, options.grammar(manifest, bundle.vocabulary, len(ids)), feet)
+        self._notes |= {"image": image.digest} if image is not None else {}
+        self._answer = AnswerRun(bundle, options.grammar(manifest, bundle.vocabulary, cells(ids)), feet)
         self.seed = options.chosen_seed()
         chooser = options.sampler(manifest).start(self.seed)
         self._speaker: Speaker = LocalSpeaker(bundle.language_model.start(), chooser, ids)

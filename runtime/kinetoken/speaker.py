@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from .engines import Allowed, LmRun, nth
+from .engines import Allowed, Fed, LmRun, feed, nth
 from .sampling.sampler import SamplerRun
 
 
@@ -20,12 +20,13 @@ class Speaker(Protocol):
 class LocalSpeaker:
     """A language model in this process, and the choice among the ids that are allowed."""
 
-    def __init__(self, run: LmRun, chooser: SamplerRun, ids: Sequence[int]) -> None:
-        """`ids` are fed before the first choice: what the run has not seen of the chat."""
-        self._run, self._chooser, self._fed = run, chooser, ids
+    def __init__(self, run: LmRun, chooser: SamplerRun, ids: Sequence[Fed]) -> None:
+        """`ids`, and images among them, are fed before the first choice: what the run has not seen of the chat."""
+        self._run, self._chooser = run, chooser
+        self._fed: Sequence[Fed] = ids
 
     def next(self, allowed: Allowed) -> int:
         """The next token, one of the allowed ids."""
-        token = nth(allowed, self._chooser.pick(self._run.push(self._fed, allowed)))
+        token = nth(allowed, self._chooser.pick(feed(self._run, self._fed, allowed)))
         self._fed = [token]
         return token

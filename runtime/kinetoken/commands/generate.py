@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
 from ..options import check_prompt
-from .arguments import add_bundle, add_generation, generate_options, load_options
+from .arguments import add_bundle, add_generation, add_image, generate_options, image_file, load_options
 from .live import add_live, live_settings, open_live, play_out, pour
-from .progress import ProgressLine, printable
+from .progress import Looking, ProgressLine, printable
 
 if TYPE_CHECKING:
     from ..live.link import Live
@@ -30,6 +30,7 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.add_argument("--json", action="store_true", help="report as one JSON object")
     add_bundle(parser)
     add_generation(parser)
+    add_image(parser)
     add_live(parser)
     parser.set_defaults(func=run)
 
@@ -40,10 +41,12 @@ def run(args: argparse.Namespace) -> int:
     check_prompt(args.prompt)
     if args.out is not None:
         _check_out(args.out)
+    image = image_file(args)
     from ..pipeline import load
 
     generator = load(args.bundle, **asdict(load_options(args)))
-    generation = generator.stream(args.prompt, options)
+    with Looking() as looking:
+        generation = generator.stream(args.prompt, options, image=image, watch=looking.show)
     live = None
     if settings.asked:
         fps, length = float(generator.fps), options.seconds or 0.0

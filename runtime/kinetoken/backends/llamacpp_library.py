@@ -1,0 +1,47 @@
+"""llama.cpp's library: whether it is there and new enough, and what it says when something goes wrong."""
+
+from __future__ import annotations
+
+import ctypes
+from collections import deque
+from typing import Any, Final
+
+from ..errors import EngineError, MissingPackageError
+
+try:
+    import llama_cpp as llama
+except ImportError as error:
+    raise MissingPackageError("llama-cpp-python", "llama") from error
+except (OSError, RuntimeError) as error:  # installed, but its shared library cannot be loaded
+    raise EngineError(f"cannot load llama.cpp ({error}): install llama-cpp-python again") from error
+if not hasattr(llama, "LLAMA_LOAD_MODE_MMAP"):
+    got = getattr(llama, "__version__", "an unknown one")
+    raise EngineError(f'expected llama-cpp-python 0.3.36 or newer, got {got}: pip install -U "kinetoken[llama]"')
+
+__all__ = ["hear", "library", "listen", "llama", "reason", "said"]
+
+ERROR: Final = 4  # level of llama.cpp's log
+said: deque[str] = deque(maxlen=16)
+"""What went wrong lately, the oldest first."""
+library = llama.llama_cpp._lib
+
+
+@llama.llama_log_callback  # type: ignore[untyped-decorator]
+def listen(level: int, text: bytes | None, _: Any) -> None:
+    """Keep what went wrong for the error's one line; nothing is printed."""
+    if level == ERROR and text and text.strip():
+        said.append(text.decode("utf-8", "replace").strip())
+
+
+def hear() -> None:
+    """Forget what was said and listen from now on; the module keeps the callback alive, which the library calls for good."""
+    said.clear()
+    llama.llama_log_set(listen, ctypes.c_void_p(0))
+
+
+def reason() -> str:
+    """What went wrong first since the last `hear`, short."""
+    return said[0].splitlines()[0][:300] if said else "it gives no reason"
+
+
+hear()
