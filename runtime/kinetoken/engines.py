@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final, Protocol
 
 import numpy as np
@@ -80,6 +81,18 @@ class LmRun(Protocol):
         """
         ...
 
+    def rewind(self, length: int) -> None:
+        """Forget all but the first `length` tokens; ValueError beyond what was fed. The next push goes on from there."""
+        ...
+
+    def state(self) -> bytes:
+        """The cache of the tokens so far, for `restore` in another run of the same model, in this process or a later one."""
+        ...
+
+    def restore(self, state: bytes) -> None:
+        """Take up a state instead of what this run holds. EngineError where it is none of this model's; the run is then empty."""
+        ...
+
 
 class LanguageModel(Protocol):
     """A loaded language model; any number of runs may go on at once."""
@@ -87,6 +100,11 @@ class LanguageModel(Protocol):
     @property
     def context(self) -> int:
         """Tokens that a run can hold."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """What a run's state depends on beside the model's file: the engine, its version, the form of the cache."""
         ...
 
     def start(self) -> LmRun:
@@ -155,6 +173,12 @@ def feed(run: LmRun, what: Sequence[Fed], allowed: Allowed) -> NDArray[np.float3
 def cells(what: Sequence[Fed]) -> int:
     """How many places of the cache they take."""
     return sum(piece.cells if isinstance(piece, EncodedImage) else 1 for piece in what)
+
+
+def within(what: Sequence[Fed], length: int) -> list[Fed]:
+    """The first of them, as many as fill no more than `length` cells."""
+    taken = accumulate(cells([piece]) for piece in what)
+    return [piece for piece, end in zip(what, taken, strict=True) if end <= length]
 
 
 def width(allowed: Allowed) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import warnings
 import weakref
 from collections.abc import Sequence
@@ -22,14 +23,15 @@ from ..errors import EngineError, InputError
 from ..manifest import LanguageModelInfo, MotionInfo
 from .llamacpp_file import checked_header
 from .llamacpp_head import HeadRun, Stopper, open_rows
-from .llamacpp_image import LlamaCppVision
+from .llamacpp_image import LlamaCppVision, image_batches
 from .llamacpp_library import hear as _hear
 from .llamacpp_library import library as _library
 from .llamacpp_library import llama
 from .llamacpp_library import reason as _reason
 from .llamacpp_library import said as _said
 from .llamacpp_memory import check_memory
-from .places import AXES, Places, places_of
+from .places import Places
+from .states import check_rewind, pack, unpack
 from .threads import available_cores, threads
 
 MOST_THREADS: Final = 8  # a token waits for memory: more threads only wait too
@@ -72,6 +74,15 @@ class LlamaCppLanguageModel:
         """Tokens that a run can hold."""
         return self.info.context
 
+    @property
+    def fingerprint(self) -> str:
+        """What a run's state depends on."""
+        where, number = (
+            "gpu" if self._on_gpu else platform.machine(),
+            "f32" if self.info.quantization == FULL else "f16",
+        )
+        return f"llama-cpp-python {llama.__version__} {where} {number} {self.info.layers}x{self.info.kv_heads}x{self.info.head_dim}"
+
     def start(self) -> LlamaCppRun:
         """A new run with its own cache; EngineError where there is no memory for it."""
         info, smaller = self.info, "export a smaller --context"
@@ -83,7 +94,7 @@ class LlamaCppLanguageModel:
         stopper = head.stopper if head is not None else None
         advice = f"{FEWER_LAYERS}, or {smaller}" if self._on_gpu else smaller
         context = _Context(self._model, info, self._threads, self._piece, stopper, advice)
-        return LlamaCppRun(context, info.context, self._piece, head)
+        return LlamaCppRun(context, info.context, self._piece, head, self.fingerprint)
 
     def vision(self, path: Path, identity: str) -> LlamaCppVision:
         """The vision tower beside it; `identity` tells it from others."""
@@ -154,11 +165,12 @@ class _Context:
 class LlamaCppRun:
     """One answer: a llama context with its own cache."""
 
-    def __init__(self, context: _Context, limit: int, piece: int, head: HeadRun | None) -> None:
+    def __init__(self, context: _Context, limit: int, piece: int, head: HeadRun | None, fingerprint: str) -> None:
+        self._fingerprint = fingerprint
         self._context, self._limit, self._vocab, self._head = context, limit, context.vocab_size, head
         self._length = 0
         self._tokens = (ctypes.c_int32 * piece)()
-        self._positions = (ctypes.c_int32 * (AXES * piece))()
+        self._positions = (ctypes.c_int32 * piece)()
         self._places = Places()
         self._batch = llama.llama_batch_get_one(self._tokens, 0)
         self._batch.pos = self._positions
@@ -177,28 +189,13 @@ class LlamaCppRun:
             raise EngineError(f"expected at most {self._limit} tokens in the context, got {total}; ask for less")
         if image.embeddings.shape != (image.cells, width):
             got = image.embeddings.shape
-            raise EngineError(
-                f"expected an image of {image.cells} cells of {width} numbers, got {got}; look at it again"
-            )
+            raise EngineError(f"expected an image ({image.cells}, {width}), got {got}; look at it with this model")
         if self._head is not None:
             self._head.stopper.arm(False)
-        first, room = self._places.position(self._length), len(self._tokens)
-        try:
-            for start in range(0, image.cells, room):
-                self._show(image, first, range(start, min(image.cells, start + room)))
-        except BaseException:  # half an image is none
-            self._forget(first)
-            raise
+        for batch in image_batches(image, self._places.position(self._length), len(self._tokens)):
+            self._run(batch)
         self._places.add(self._length, image.cells, image.positions)
         self._length = total
-
-    def _show(self, image: EncodedImage, first: int, cells: range) -> None:
-        """Feed some cells of an image whose first position is `first`; no logits are asked for."""
-        count, values = len(cells), np.ascontiguousarray(image.embeddings[cells.start : cells.stop], np.float32)
-        self._positions[: AXES * count] = places_of(image, first, cells).tolist()
-        batch: Any = llama.llama_batch(n_tokens=count, pos=self._positions, logits=(ctypes.c_int8 * count)())
-        batch.embd = values.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
-        self._run(batch)
 
     def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
         """Feed tokens; logits of the allowed next ids. The array is overwritten by the next push."""
@@ -254,12 +251,37 @@ class LlamaCppRun:
 
     def _take_back(self) -> None:
         """Forget the last token: its layers were not all computed."""
-        self._length -= 1
-        self._forget(self._places.position(self._length))
+        self.rewind(self._length - 1)
 
-    def _forget(self, position: int) -> None:
-        """Take everything from a position on out of the cache."""
+    def rewind(self, length: int) -> None:
+        """Forget all but the first tokens, and whatever an interrupted push left behind them."""
+        check_rewind(length, self._length)
+        position = self._places.position(length)
         llama.llama_memory_seq_rm(llama.llama_get_memory(self._context.pointer), 0, position, -1)
+        self._places.cut(length)
+        self._length = length
+
+    def state(self) -> bytes:
+        """The cells of the cache, as llama.cpp writes them; EngineError where images are among them."""
+        if self._places.position(self._length) != self._length:
+            raise EngineError("a state holds tokens alone: take it before the first image")
+        size = llama.llama_state_seq_get_size(self._context.pointer, 0)
+        data = (ctypes.c_uint8 * size)()
+        written = llama.llama_state_seq_get_data(self._context.pointer, data, size, 0)
+        return pack(self._fingerprint, self._length, bytes(data)[:written])
+
+    def restore(self, state: bytes) -> None:
+        """Take up the cells of a state."""
+        self.rewind(0)
+        length, rest = unpack(self._fingerprint, state, self._limit)
+        data = (ctypes.c_uint8 * len(rest)).from_buffer_copy(rest)
+        _said.clear()
+        read = llama.llama_state_seq_set_data(self._context.pointer, data, len(rest), 0)
+        last = llama.llama_memory_seq_pos_max(llama.llama_get_memory(self._context.pointer), 0)
+        if read != len(rest) or last != length - 1:
+            self.rewind(0)
+            raise EngineError(f"llama.cpp does not take this state: {_reason()}; make it again")
+        self._length = length
 
     def _logits(self) -> NDArray[np.float32]:
         """The last token's logits (vocab,), where llama.cpp keeps them until the next tokens come."""

@@ -11,7 +11,7 @@ import hashlib
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -24,6 +24,7 @@ from ..errors import EngineError
 from .gguf_header import read_header
 from .llamacpp_library import hear, library, listen, llama, reason
 from .llamacpp_memory import check_memory
+from .places import places_of
 
 PROJECTOR: Final = "qwen2.5vl_merger"
 MERGED: Final = 2  # patches beside each other that become one cell
@@ -81,6 +82,18 @@ class LlamaCppVision:
             needed += self._path.stat().st_size
         if not self._on_gpu:
             check_memory(needed, f"looking at an image of {cells:,} cells", "ask for fewer --image-cells")
+
+
+def image_batches(image: EncodedImage, first: int, room: int) -> Iterator[Any]:
+    """What llama_decode is given of an image whose first position is `first`, at most `room` cells at once; no logits."""
+    for start in range(0, image.cells, room):
+        cells = range(start, min(image.cells, start + room))
+        values = np.ascontiguousarray(image.embeddings[cells.start : cells.stop], np.float32)
+        places = places_of(image, first, cells)
+        batch: Any = llama.llama_batch(n_tokens=len(cells), logits=(ctypes.c_int8 * len(cells))())
+        batch.embd = values.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+        batch.pos = places.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
+        yield batch
 
 
 class _Tower:
