@@ -142,8 +142,7 @@ class Generation(abc.Iterator[Chunk]):
         self._motion: list[MotionChunk] = []
         feet = FootLock(fps=float(manifest.codec.fps)) if options.foot_lock else None
         self._notes = {"model": manifest.name} | ({"foot_lock": "on"} if feet is not None else {})
-        seen = [piece.digest for piece in ids if isinstance(piece, EncodedImage)]
-        self._notes |= {"image": seen[0]} if seen else {}
+        self._notes |= {"image": self.image.digest} if self.image is not None else {}
         self._answer = AnswerRun(bundle, options.grammar(manifest, bundle.vocabulary, cells(ids)), feet)
         self.seed = options.chosen_seed()
         chooser = options.sampler(manifest).start(self.seed)
@@ -174,6 +173,11 @@ class Generation(abc.Iterator[Chunk]):
     def thought(self) -> str:
         """The words so far, without the motion."""
         return self._answer.thought
+
+    @property
+    def image(self) -> EncodedImage | None:
+        """What the model saw before the prompt."""
+        return next((piece for piece in self._ids if isinstance(piece, EncodedImage)), None)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -78,9 +78,10 @@ def _make(args: argparse.Namespace, generation: Generation, live: Live | None) -
 
 def report(generation: Generation, out: str | None, interrupted: bool) -> dict[str, Any]:
     """Everything a machine wants to know of a generation."""
-    stats = generation.stats
+    stats, image = generation.stats, generation.image
     return {
         "prompt": generation.prompt,
+        "image": {"cells": image.cells, "seconds": image.seconds} if image is not None else None,
         "seed": generation.seed,
         "text": generation.text,
         "thought": generation.thought,
@@ -126,9 +127,11 @@ def _save(generation: Generation, path: str | None) -> str | None:
 
 
 def _tell(generation: Generation, kept: str | None) -> None:
-    stats = generation.stats
+    stats, image = generation.stats, generation.image
     if generation.thought:
         print(printable(generation.thought))
+    if image is not None:
+        print(f"looked at the image for {image.seconds:.1f} s; it takes {image.cells} cells of the context")
     pose = "no pose" if stats.time_to_first_pose is None else f"first pose after {stats.time_to_first_pose:.2f} s"
     made = f"{stats.seconds_of_motion:.1f} s of motion in {stats.elapsed:.1f} s ({stats.rtf:.1f}x real time, {pose})"
     print(f"{made}, seed {generation.seed}" + (f" -> {kept}" if kept else ""))
