@@ -123,7 +123,11 @@ def test_the_size_is_that_of_the_image_processor_of_the_model() -> None:
 
 def png(width: int, height: int, body: bytes = b"") -> bytes:
     """A PNG by hand: it may say of itself what it likes."""
-    chunks = [(b"IHDR", struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(body)), (b"IEND", b"")]
+    chunks = [
+        (b"IHDR", struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(body)),
+        (b"IEND", b""),
+    ]
     parts = [struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks]
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
@@ -135,11 +139,12 @@ def bombs() -> dict[str, bytes]:
     jpeg[at : at + 4] = struct.pack(">2H", 60000, 60000)
     bmp = bytearray(saved(picture(), "BMP"))
     bmp[18:26] = struct.pack("<2i", 50000, 50000)
-    webp = saved(pil.new("RGB", (16000, 16000)), "WEBP", lossless=True, method=0)
+    webp = bytearray(saved(picture(), "WEBP", lossless=True))
+    webp[21:25] = struct.pack("<I", 15999 | 15999 << 14)
     gif = bytearray(saved(picture(), "GIF"))
     gif[6:10] = struct.pack("<2H", 60000, 60000)
     bodies = {"png": png(50000, 50000), "png that fills": png(20000, 20000, bytes(1 << 20)), "gif": bytes(gif)}
-    return bodies | {"jpeg": bytes(jpeg), "bmp": bytes(bmp), "webp": webp, "9,000 x 9,000": png(9000, 9000)}
+    return bodies | {"jpeg": bytes(jpeg), "bmp": bytes(bmp), "webp": bytes(webp), "9,000 x 9,000": png(9000, 9000)}
 
 
 def test_bombs_are_refused_before_they_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,9 +199,8 @@ def test_damaged_bytes_are_an_image_or_one_line(tmp_path: Path, kind: str) -> No
         try:
             outcomes.add(read(tmp_path, bytes(data)).shape[2])
         except FormatError as error:
-            assert "\n" not in str(error)
-            outcomes.add(0)
-    assert 0 in outcomes
+            outcomes.add(-str(error).count("\n"))
+    assert {0} <= outcomes <= {0, 3}
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
