@@ -11,13 +11,13 @@ from typing import Unpack
 from .answer import AnswerRun
 from .bundle import Bundle, bundle_folder, open_bundle
 from .engines import LoadOptions
-from .errors import InputError
+from .errors import EngineError, InputError
 from .manifest import Manifest
 from .motion.clip import Chunk, Clip, MotionChunk
 from .motion.footlock import FootLock
 from .options import Asked, GenerateOptions
 from .prompt import prompt_ids
-from .speaker import LocalSpeaker, Speaker
+from .speaker import Speaker, open_speaker
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,12 @@ class Generation(abc.Iterator[Chunk]):
         ids = prompt_ids(bundle, prompt)
         feet = FootLock(fps=float(manifest.codec.fps)) if options.foot_lock else None
         self._notes = {"model": manifest.name} | ({"foot_lock": "on"} if feet is not None else {})
-        self._answer = AnswerRun(bundle, options.grammar(manifest, bundle.vocabulary, len(ids)), feet)
+        if bundle.server is not None:
+            self._notes["engine"] = bundle.server.name
+        grammar = options.grammar(manifest, bundle.vocabulary, len(ids))
+        self._answer = AnswerRun(bundle, grammar, feet)
         self.seed = options.chosen_seed()
-        chooser = options.sampler(manifest).start(self.seed)
-        self._speaker: Speaker = LocalSpeaker(bundle.language_model.start(), chooser, ids)
+        self._speaker: Speaker = open_speaker(bundle, grammar, options.sampler(manifest), self.seed, ids)
         self._elapsed = 0.0
         self._began: float | None = None
         self._first_pose: float | None = None
@@ -119,6 +121,11 @@ class Generation(abc.Iterator[Chunk]):
         return self._answer.thought
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What did not go as asked so far, a line each: a server that broke the rules or off."""
+        return tuple(self._speaker.notes)
+
+    @property
     def stats(self) -> Stats:
         """A snapshot."""
         answer, work = self._answer, self._work()
@@ -136,8 +143,14 @@ class Generation(abc.Iterator[Chunk]):
     def _run(self) -> abc.Generator[Chunk, None, None]:
         """The story: one token, one rule, one frame at a time."""
         answer, speaker = self._answer, self._speaker
-        while not answer.done and (token := speaker.next(answer.allowed)) is not None:
-            yield from self._timed(answer.accept(token))
+        try:
+            while not answer.done and (token := speaker.next(answer.allowed)) is not None:
+                yield from self._timed(answer.accept(token))
+        except EngineError:
+            yield from self._timed(answer.finish())  # the motion that came is whole up to here
+            raise
+        finally:
+            speaker.close()
         yield from self._timed(answer.finish())
 
     def _timed(self, chunks: abc.Iterable[Chunk]) -> abc.Iterator[Chunk]:
@@ -160,11 +173,17 @@ def load(
     threads: int | None = None,
     lookahead: int | None = None,
     gpu_layers: int | None = None,
+    engine: str | None = None,
+    engine_kind: str | None = None,
+    engine_model: str | None = None,
+    engine_timeout: float | None = None,
 ) -> Generator:
     """Open a bundle: the folder given, else $KINETOKEN_BUNDLE, else the demo model in the package.
 
     `threads` of the engine: as given, else $KINETOKEN_THREADS, else the engine's choice. `lookahead`: latent frames that the
-    decoder waits for, 0 to the codec's own; None takes the bundle's. `gpu_layers` of a GGUF model. BundleError, EngineError,
-    InputError.
+    decoder waits for, 0 to the codec's own; None takes the bundle's. `gpu_layers` of a GGUF model. `engine`: URL of a server
+    that runs the language model (docs/servers.md); its kind, its name for the model, and the seconds of silence after which it
+    is given up. BundleError, EngineError, InputError.
     """
-    return Generator(open_bundle(bundle_folder(bundle), LoadOptions(threads, lookahead, gpu_layers)))
+    asked = LoadOptions(threads, lookahead, gpu_layers, engine, engine_kind, engine_model, engine_timeout)
+    return Generator(open_bundle(bundle_folder(bundle), asked))

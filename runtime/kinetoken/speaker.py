@@ -5,20 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from .bundle import Bundle
 from .engines import Allowed, LmRun, nth
-from .sampling.sampler import SamplerRun
+from .sampling.grammar import MoveGrammar
+from .sampling.sampler import Sampler, SamplerRun
 
 
 class Speaker(Protocol):
     """One answer's tokens, one after another."""
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What did not go as asked, a line each."""
+        ...
+
     def next(self, allowed: Allowed) -> int | None:
         """The next token, one of the allowed ids; None where no more will come. EngineError."""
+        ...
+
+    def close(self) -> None:
+        """No more tokens are wanted."""
         ...
 
 
 class LocalSpeaker:
     """A language model in this process, and the choice among the ids that are allowed."""
+
+    notes: Sequence[str] = ()
 
     def __init__(self, run: LmRun, chooser: SamplerRun, ids: Sequence[int]) -> None:
         """`ids` are fed before the first choice: what the run has not seen of the chat."""
@@ -29,3 +42,15 @@ class LocalSpeaker:
         token = nth(allowed, self._chooser.pick(self._run.push(self._fed, allowed)))
         self._fed = [token]
         return token
+
+    def close(self) -> None:
+        """Nothing to do: a run ends with its owner."""
+
+
+def open_speaker(bundle: Bundle, grammar: MoveGrammar, sampler: Sampler, seed: int, ids: Sequence[int]) -> Speaker:
+    """Whoever answers a chat of these ids: the bundle's language model, or the server that runs it."""
+    if bundle.server is None:
+        return LocalSpeaker(bundle.language_model.start(), sampler.start(seed), ids)
+    from .remotespeaker import RemoteSpeaker
+
+    return RemoteSpeaker(bundle.server, bundle.vocabulary, bundle.tokenizer, grammar, sampler, seed, ids)
