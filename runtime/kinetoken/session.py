@@ -40,7 +40,8 @@ class Session:
         if history is not None and (isinstance(history, bool) or not isinstance(history, int) or history < 0):
             raise InputError(f"history: expected a whole number of 0 or more, got {history!r}")
         self._bundle: Bundle = generator.parts
-        self._options = options or GenerateOptions()
+        self.options = options or GenerateOptions()
+        """Of every turn that brings none."""
         self._limit = self._bundle.manifest.defaults.history if history is None else history
         self._states = StateFiles(self._bundle) if keep_state else None
         self._head = known_ids(self._bundle)
@@ -128,7 +129,7 @@ class Session:
         known = {field.name for field in fields(GenerateOptions)}
         if unknown := sorted(set(asked) - known):
             raise InputError(f"unknown option {unknown[0]!r}; known are {', '.join(sorted(known))}")
-        return replace(options or self._options, **asked)
+        return replace(options or self.options, **asked)
 
     def _shown_turns(self) -> list[Said]:
         """The turns that the model is shown."""
