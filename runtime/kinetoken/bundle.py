@@ -91,9 +91,7 @@ def _open_remote(folder: Path, options: LoadOptions) -> Bundle:
     context = min(info.context, server.context or info.context)
     manifest = replace(manifest, language_model=replace(info, context=context))
     decoder = _open_decoder(folder, manifest, options)
-    return Bundle(
-        folder, manifest, Vocabulary.of(manifest), RemoteLanguageModel(context), tokenizer, decoder, server
-    )
+    return Bundle(folder, manifest, Vocabulary.of(manifest), RemoteLanguageModel(context), tokenizer, decoder, server)
 
 
 def open_codec(folder: Path, options: LoadOptions = DEFAULTS) -> tuple[Manifest, MotionDecoder]:

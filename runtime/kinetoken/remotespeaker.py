@@ -18,7 +18,9 @@ from .vocabulary import Vocabulary
 
 ODD: Final = -1
 """What is spelled like a motion token and is none; never allowed."""
-LARGE: Final = 1 << 25  # codes times vocabulary: a demo model has 2^24, and llama.cpp then takes 20 ms a token for the exact grammar
+LARGE: Final = (
+    1 << 25
+)  # codes times vocabulary: a demo model has 2^24, and llama.cpp then takes 20 ms a token for the exact grammar
 ASKS: Final = 64  # requests for one answer
 _MARKER: Final = re.compile(r"<move>|</move>|<m_(\d{1,6})_(\d{1,9})>", re.ASCII)
 _BEGUN: Final = re.compile(r"<(?:/?(?:m(?:o(?:ve?)?)?)?|m_(?:\d{1,6}(?:_\d{0,9})?)?)", re.ASCII)
@@ -104,7 +106,8 @@ class RemoteSpeaker:
         if width(allowed) == 1:
             return self._say(allowed[0][0], heard=False)
         if not self._in_step():
-            return self._give_up("the server never goes the way that the rules leave open")
+            self._give_up(f"the server went another way {ASKS} times")
+            return None
         token = next(self._tokens, None)
         if token is None:
             return self._ended(allowed)
@@ -174,7 +177,8 @@ class RemoteSpeaker:
         if reason != "length" and any(start in ids for ids in allowed):
             return self._say(start, heard=True)
         why = "its context was full" if reason == "length" else "it had no more to say"
-        return self._give_up(f"the server ended before the answer was whole: {why}")
+        self._give_up(f"the server ended before the answer was whole: {why}")
+        return None
 
     def _end_among(self, allowed: Allowed) -> int | None:
         return next((end for end in self._vocabulary.end_of_turn if any(end in ids for ids in allowed)), None)
@@ -192,7 +196,9 @@ class RemoteSpeaker:
     def _spelled(self, token: int) -> str:
         if self._vocabulary.is_text(token):
             return "words"
-        return "a code that the model does not have" if token < 0 else self._tokenizer.decode([token]) or f"token {token}"
+        return (
+            "a code that the model does not have" if token < 0 else self._tokenizer.decode([token]) or f"token {token}"
+        )
 
     def _expected(self, allowed: Allowed) -> str:
         """What was allowed, in words."""

@@ -130,6 +130,7 @@ class RemoteRun:
             piece = self._piece(data)
             if piece is not None:
                 yield piece
+                self._heard = time.monotonic()  # however long its reader took
         if self.reason is None:
             raise EngineError(f"{self._link.address} cut the connection in the middle of the answer; look into its log")
 
@@ -166,9 +167,7 @@ class RemoteRun:
             self.reason = choice.get("finish_reason") or self.reason
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
             raise self._nonsense(data) from None
-        if piece.text or piece.ids:
-            self._heard = time.monotonic()
-        return piece
+        return piece if piece.text or piece.ids else None
 
     def _nonsense(self, line: bytes) -> EngineError:
         said = self._link.quoted(line.decode("utf-8", "replace"))
@@ -184,9 +183,13 @@ def _entry(link: Link, options: LoadOptions) -> Mapping[str, Any]:
             return {}
         raise
     found = answer.get("data") if isinstance(answer, dict) else None
-    models = [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+    models: list[Mapping[str, Any]] = (
+        [entry for entry in found or [] if isinstance(entry, dict)] if isinstance(found, list) else []
+    )
     if options.engine_model is not None:
-        models = [entry for entry in models if entry.get("id") == options.engine_model] or _unknown(link, options.engine_model, models)
+        models = [entry for entry in models if entry.get("id") == options.engine_model] or _unknown(
+            link, options.engine_model, models
+        )
     if len(models) > 1:
         raise InputError(f"{link.address} has several models: choose with --engine-model {_names(models)}")
     if not models and options.engine_kind is None:

@@ -83,9 +83,7 @@ def planned(grammar: MoveGrammar, place: Place = START) -> tuple[list[Bounds], b
     return bounds, more
 
 
-def _sequence(
-    grammar: MoveGrammar, place: Place, text: str, block: Callable[[Bounds, bool], str], between: str
-) -> str:
+def _sequence(grammar: MoveGrammar, place: Place, text: str, block: Callable[[Bounds, bool], str], between: str) -> str:
     """Words, block, words and so on, from this place to the end."""
     first = text if grammar.max_thought or place.blocks else ""
     later = text if grammar.max_pause != 0 else ""
