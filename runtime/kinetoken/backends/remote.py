@@ -155,7 +155,7 @@ class RemoteRun:
         """What an event says; None where there is no text in it."""
         try:
             event = json.loads(data)
-            if "error" in event or "choices" not in event:
+            if "error" in event or ("message" in event and "choices" not in event):
                 said = self._link.quoted(error_message(event))
                 raise EngineError(f"{self._link.address} failed while it wrote{said}; look into its log")
             if not event["choices"]:
