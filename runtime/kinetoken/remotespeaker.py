@@ -174,9 +174,9 @@ class RemoteSpeaker:
         if (end := self._end_among(allowed)) is not None:
             return end
         start = self._vocabulary.move_start
-        if reason != "length" and any(start in ids for ids in allowed):
+        if reason == "stop" and any(start in ids for ids in allowed):
             return self._say(start, heard=True)
-        why = "its context was full" if reason == "length" else "it had no more to say"
+        why = {"length": "its context was full", "stop": "it had no more to say"}.get(reason or "", "it broke off")
         self._give_up(f"the server ended before the answer was whole: {why}")
         return None
 

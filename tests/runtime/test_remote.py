@@ -38,6 +38,8 @@ ILLEGAL = {
     "the end of the turn": ("<|im_end|>", "wrote <|im_end|> where"),
     "the end of the block in a frame": ("<m_0_1></move>", "wrote </move> where a code of level 1 had to come"),
 }
+TOKENS = [what for what in ILLEGAL if "not exist" not in what and what != "half a token"]
+"""What is a token at all."""
 
 
 @pytest.fixture(scope="session")
@@ -116,19 +118,22 @@ def test_leading_zeros_are_the_same_code(tokenizer: HfTokenizer, words: Vocabula
     assert _read(words, tokenizer, ["<m_1_007>"]) == [words.id_of(1, 7)]
 
 
-@pytest.mark.parametrize("kind", ["openai", "vllm", "llama-server"])
-@pytest.mark.parametrize("what", ILLEGAL)
+@pytest.mark.parametrize(
+    ("what", "kind"),
+    [
+        (what, kind)
+        for what in ILLEGAL
+        for kind in ("openai", "vllm", "llama-server")
+        if kind == "openai" or what in TOKENS
+    ],
+)
 def test_an_illegal_token_ends_the_block_at_its_last_whole_frame(
     tiny: Path, tokenizer: HfTokenizer, what: str, kind: str
 ) -> None:
     odd, reason = ILLEGAL[what]
     before, after = f"I go.<move>{''.join(FRAMES[:2])}", "".join(FRAMES)
-    if kind == "openai":
-        said = texts(before, odd, after)
-    elif "not exist" in what or what == "half a token":
-        pytest.skip("no such token")
-    else:
-        said = tokens(tokenizer, kind, tokenizer.encode_template(before + odd + after))
+    ids = tokenizer.encode_template(before + odd + after)
+    said = texts(before, odd, after) if kind == "openai" else tokens(tokenizer, kind, ids)
     with serving(said, kind, tokenizer) as fake:
         generation = load(tiny, fake).stream("x", min_block_code_frames=1)
         clip = run(generation)
@@ -206,6 +211,19 @@ def test_a_full_context_is_told(tiny: Path) -> None:
         clip = run(generation)
     assert whole(clip) == CODES[:2]
     assert "its context was full" in generation.notes[0]
+
+
+def test_a_server_that_breaks_off_is_told(tiny: Path) -> None:
+    def reply(handler: Handler, _: dict[str, Any]) -> None:
+        handler.begin()
+        handler.choice(text="I go. ")
+        handler.event(b"[DONE]")
+
+    with serving(reply) as fake:
+        generation = load(tiny, fake).stream("x")
+        run(generation)
+    assert (generation.text, len(fake.asked)) == ("I go. ", 1)
+    assert "it broke off" in generation.notes[0]
 
 
 def test_it_stops_when_enough_has_come(tiny: Path) -> None:
