@@ -106,7 +106,8 @@ class RemoteSpeaker:
         if width(allowed) == 1:
             return self._say(allowed[0][0], heard=False)
         if not self._in_step():
-            return self._give_up("the server never goes the way that the rules leave open")
+            self._give_up(f"the server went another way {ASKS} times")
+            return None
         token = next(self._tokens, None)
         if token is None:
             return self._ended(allowed)
@@ -173,10 +174,11 @@ class RemoteSpeaker:
         if (end := self._end_among(allowed)) is not None:
             return end
         start = self._vocabulary.move_start
-        if reason != "length" and any(start in ids for ids in allowed):
+        if reason == "stop" and any(start in ids for ids in allowed):
             return self._say(start, heard=True)
-        why = "its context was full" if reason == "length" else "it had no more to say"
-        return self._give_up(f"the server ended before the answer was whole: {why}")
+        why = {"length": "its context was full", "stop": "it had no more to say"}.get(reason or "", "it broke off")
+        self._give_up(f"the server ended before the answer was whole: {why}")
+        return None
 
     def _end_among(self, allowed: Allowed) -> int | None:
         return next((end for end in self._vocabulary.end_of_turn if any(end in ids for ids in allowed)), None)

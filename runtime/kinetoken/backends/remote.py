@@ -132,6 +132,7 @@ class RemoteRun:
             piece = self._piece(data)
             if piece is not None:
                 yield piece
+                self._heard = time.monotonic()  # however long its reader took
         if self.reason is None:
             raise EngineError(f"{self._link.address} cut the connection in the middle of the answer; look into its log")
 
@@ -156,7 +157,7 @@ class RemoteRun:
         """What an event says; None where there is no text in it."""
         try:
             event = json.loads(data)
-            if "error" in event or "choices" not in event:
+            if "error" in event or ("message" in event and "choices" not in event):
                 said = self._link.quoted(error_message(event))
                 raise EngineError(f"{self._link.address} failed while it wrote{said}; look into its log")
             if not event["choices"]:
@@ -168,9 +169,7 @@ class RemoteRun:
             self.reason = choice.get("finish_reason") or self.reason
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
             raise self._nonsense(data) from None
-        if piece.text or piece.ids:
-            self._heard = time.monotonic()
-        return piece
+        return piece if piece.text or piece.ids else None
 
     def _nonsense(self, line: bytes) -> EngineError:
         said = self._link.quoted(line.decode("utf-8", "replace"))
@@ -186,7 +185,9 @@ def _entry(link: Link, options: LoadOptions) -> Mapping[str, Any]:
             return {}
         raise
     found = answer.get("data") if isinstance(answer, dict) else None
-    models = [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+    models: list[Mapping[str, Any]] = (
+        [entry for entry in found or [] if isinstance(entry, dict)] if isinstance(found, list) else []
+    )
     if options.engine_model is not None:
         models = [entry for entry in models if entry.get("id") == options.engine_model] or _unknown(
             link, options.engine_model, models

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import os
 import socket
 import ssl
@@ -12,11 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from ..errors import EngineError, InputError
+from .remote_address import KEY_VARIABLE, Address, usual_port
 
-KEY_VARIABLE: Final = "KINETOKEN_API_KEY"
 CONNECT_SECONDS: Final = 10.0
 TRIES: Final = 4  # where the server is busy
 LONGEST_WAIT: Final = 20.0  # seconds before the next try, whatever the server asks for
@@ -27,42 +28,6 @@ LONGEST_ANSWER: Final = 1 << 24  # bytes of an answer that is read whole
 SAID: Final = 200  # letters of a server's own words in an error
 BUSY: Final = (429, 503)
 MOVED: Final = (301, 302, 307, 308)
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a server answers."""
-
-    scheme: str
-    host: str
-    port: int
-    path: str
-    """Of its API, without a slash at the end: "/v1"."""
-
-    @classmethod
-    def parse(cls, url: str) -> Address:
-        """InputError unless it is http://host[:port][/path] or https; a path that is left out is /v1."""
-        expected = f"engine: expected a URL such as http://127.0.0.1:8080/v1, got {url!r}"
-        try:
-            parts = urlsplit(url.strip())
-            port = parts.port
-        except ValueError:
-            raise InputError(expected) from None
-        if parts.username or parts.password:
-            raise InputError(f"engine: a URL holds no password; give the key in ${KEY_VARIABLE}")
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise InputError(expected)
-        path = parts.path.rstrip("/")
-        return cls(parts.scheme, parts.hostname, port or _usual_port(parts), path or "/v1")
-
-    @property
-    def root(self) -> str:
-        """Path of what stands beside the API."""
-        return self.path.removesuffix("/v1")
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}{self.path}"
 
 
 @dataclass(frozen=True)
@@ -169,7 +134,7 @@ class Link:
         target = urlsplit(
             urljoin(f"{here.scheme}://{here.host}:{here.port}{path}", response.headers.get("Location", ""))
         )
-        if (target.scheme, target.hostname, target.port or _usual_port(target)) != (here.scheme, here.host, here.port):
+        if (target.scheme, target.hostname, target.port or usual_port(target)) != (here.scheme, here.host, here.port):
             there = f"{target.scheme}://{target.netloc}"[:SAID]
             raise EngineError(f"{here} sends on to {there}; give that address, if you trust it")
         return target.path + (f"?{target.query}" if target.query else "")
@@ -281,6 +246,8 @@ def _why(error: Exception) -> str:
         return f"its certificate is not trusted: {error.verify_message}"
     if isinstance(error, TimeoutError):
         return "no answer"
+    if isinstance(error, http.client.IncompleteRead):
+        return "in the middle of an answer"
     if isinstance(error, socket.gaierror):
         return "no such host"
     if isinstance(error, OSError) and error.strerror:
@@ -290,7 +257,7 @@ def _why(error: Exception) -> str:
 
 def _wait(asked: str | None, tries: int) -> float:
     """Seconds until the next try: what Retry-After says, in seconds or as a date, within bounds."""
-    usual = SHORTEST_WAIT * 2**tries
+    usual = SHORTEST_WAIT * float(2**tries)
     if asked is None:
         return usual
     try:
@@ -300,8 +267,4 @@ def _wait(asked: str | None, tries: int) -> float:
             seconds = parsedate_to_datetime(asked).timestamp() - time.time()
         except (ValueError, TypeError):
             return usual
-    return min(LONGEST_WAIT, max(0.0, seconds)) if seconds == seconds else usual
-
-
-def _usual_port(parts: SplitResult) -> int:
-    return 443 if parts.scheme == "https" else 80
+    return min(LONGEST_WAIT, max(0.0, seconds)) if math.isfinite(seconds) else usual
