@@ -10,6 +10,8 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import EngineError
+
 Allowed = tuple[range, ...]
 """Ids that may come next: ascending, disjoint ranges, never empty."""
 
@@ -24,6 +26,14 @@ class LoadOptions:
     """Latent frames that the decoder waits for; fewer bring the pose sooner, as the manifest's lookahead_errors say."""
     gpu_layers: int | None = None
     """Layers of a GGUF model on the graphics card; None: all."""
+    engine: str | None = None
+    """URL of a server that runs the language model instead; the bundle's own is then neither loaded nor needed."""
+    engine_kind: str | None = None
+    """What that server is, where it does not say so itself: "llama-server", "llama-cpp-python", "vllm" or "openai"."""
+    engine_model: str | None = None
+    """Its name for the model, where it has several."""
+    engine_timeout: float | None = None
+    """Seconds of silence after which it is given up; None: 60."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +183,14 @@ def feed(run: LmRun, what: Sequence[Fed], allowed: Allowed) -> NDArray[np.float3
 def cells(what: Sequence[Fed]) -> int:
     """How many places of the cache they take."""
     return sum(piece.cells if isinstance(piece, EncodedImage) else 1 for piece in what)
+
+
+def only_ids(what: Sequence[Fed]) -> list[int]:
+    """The same where all are token ids; EngineError where an image is among them."""
+    ids = [piece for piece in what if not isinstance(piece, EncodedImage)]
+    if len(ids) < len(what):
+        raise EngineError(NO_IMAGES)
+    return ids
 
 
 def within(what: Sequence[Fed], length: int) -> list[Fed]:

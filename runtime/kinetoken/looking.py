@@ -45,7 +45,9 @@ class Glance:
 
 
 def vision_of(bundle: Bundle) -> Vision:
-    """The bundle's vision tower; InputError where it has none."""
+    """The bundle's vision tower; InputError where it has none, or where a server has the language model."""
+    if bundle.server is not None:
+        raise InputError("an image is seen by a model on this machine alone; leave --engine out, or the image")
     if bundle.vision is None:
         raise InputError(NO_VISION.format(bundle.manifest.name))
     return bundle.vision

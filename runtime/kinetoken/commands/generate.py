@@ -65,11 +65,15 @@ def _make(args: argparse.Namespace, generation: Generation, live: Live | None) -
     kept = _save(generation, args.out)
     if live is not None and not interrupted:
         interrupted = play_out(live)
+    for note in generation.notes:
+        print(f"kinetoken: {note}", file=sys.stderr)
     with contextlib.redirect_stdout(sys.stderr) if args.stdout else contextlib.nullcontext():
         if args.json:
             print(json.dumps(report(generation, kept, interrupted)))
         else:
-            _tell(generation, kept)
+            if (image := generation.image) is not None:
+                print(f"looked at the image for {image.seconds:.1f} s; it takes {image.cells} cells of the context")
+            tell(generation, kept)
     if interrupted:
         print(f"kinetoken: stopped; {_what_is_kept(generation, args.out, kept)}", file=sys.stderr)
         return INTERRUPTED
@@ -86,6 +90,7 @@ def report(generation: Generation, out: str | None, interrupted: bool) -> dict[s
         "text": generation.text,
         "thought": generation.thought,
         "interrupted": interrupted,
+        "notes": list(generation.notes),
         "out": out,
         **asdict(stats),
         "rtf": stats.rtf,
@@ -126,12 +131,11 @@ def _save(generation: Generation, path: str | None) -> str | None:
     return path
 
 
-def _tell(generation: Generation, kept: str | None) -> None:
-    stats, image = generation.stats, generation.image
+def tell(generation: Generation, kept: str | None = None) -> None:
+    """The thought, and a line on how it went."""
+    stats = generation.stats
     if generation.thought:
         print(printable(generation.thought))
-    if image is not None:
-        print(f"looked at the image for {image.seconds:.1f} s; it takes {image.cells} cells of the context")
     pose = "no pose" if stats.time_to_first_pose is None else f"first pose after {stats.time_to_first_pose:.2f} s"
     made = f"{stats.seconds_of_motion:.1f} s of motion in {stats.elapsed:.1f} s ({stats.rtf:.1f}x real time, {pose})"
     print(f"{made}, seed {generation.seed}" + (f" -> {kept}" if kept else ""))
