@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
-import warnings
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engines import Allowed, EncodedImage, take
-from ..errors import EngineError, InputError
+from ..errors import EngineError
 from ..manifest import LanguageModelInfo, MotionInfo
 from .llamacpp_file import checked_header
 from .llamacpp_head import HeadRun, Stopper, open_rows
 from .llamacpp_image import LlamaCppVision, image_batches
 from .llamacpp_library import hear as _hear
 from .llamacpp_library import library as _library
-from .llamacpp_library import llama
+from .llamacpp_library import llama, uses_gpu
 from .llamacpp_library import reason as _reason
 from .llamacpp_library import said as _said
 from .llamacpp_memory import check_memory
@@ -60,7 +59,7 @@ class LlamaCppLanguageModel:
         EngineError where the file is no GGUF of this family, is cut, differs from the manifest, or is more than there is memory.
         """
         header = checked_header(path, info, motion)
-        self._on_gpu = _uses_gpu(gpu_layers)
+        self._on_gpu = uses_gpu(gpu_layers)
         if not self._on_gpu:
             check_memory(path.stat().st_size, str(path), "close other programs, or export a smaller --quant")
         self.info = info
@@ -100,17 +99,6 @@ class LlamaCppLanguageModel:
         """The vision tower beside it; `identity` tells it from others."""
         exact = self.info.quantization == FULL
         return LlamaCppVision(path, identity, self._model, self._threads, self._on_gpu, exact)
-
-
-def _uses_gpu(layers: int | None) -> bool:
-    """Whether layers go to a GPU; a warning where they were asked for and there is none."""
-    if layers is not None and layers < 0:
-        raise InputError(f"gpu_layers: expected 0 or more, got {layers}")
-    there = bool(llama.llama_supports_gpu_offload())
-    if layers and not there:
-        advice = "install llama-cpp-python built for it, or leave gpu_layers out"
-        warnings.warn(f"this llama.cpp knows no GPU, all layers run on the processor; {advice}", RuntimeWarning, 3)
-    return there and layers != 0
 
 
 class _Model:

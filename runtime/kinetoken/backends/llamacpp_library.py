@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import warnings
 from collections import deque
 from typing import Any, Final
 
-from ..errors import EngineError, MissingPackageError
+from ..errors import EngineError, InputError, MissingPackageError
 
 try:
     import llama_cpp as llama
@@ -18,7 +19,7 @@ if not hasattr(llama, "LLAMA_LOAD_MODE_MMAP"):
     got = getattr(llama, "__version__", "an unknown one")
     raise EngineError(f'expected llama-cpp-python 0.3.36 or newer, got {got}: pip install -U "kinetoken[llama]"')
 
-__all__ = ["hear", "library", "listen", "llama", "reason", "said"]
+__all__ = ["hear", "library", "listen", "llama", "reason", "said", "uses_gpu"]
 
 ERROR: Final = 4  # level of llama.cpp's log
 said: deque[str] = deque(maxlen=16)
@@ -42,6 +43,17 @@ def hear() -> None:
 def reason() -> str:
     """What went wrong first since the last `hear`, short."""
     return said[0].splitlines()[0][:300] if said else "it gives no reason"
+
+
+def uses_gpu(layers: int | None) -> bool:
+    """Whether layers go to a GPU; a warning where they were asked for and there is none."""
+    if layers is not None and layers < 0:
+        raise InputError(f"gpu_layers: expected 0 or more, got {layers}")
+    there = bool(llama.llama_supports_gpu_offload())
+    if layers and not there:
+        advice = "install llama-cpp-python built for it, or leave gpu_layers out"
+        warnings.warn(f"this llama.cpp knows no GPU, all layers run on the processor; {advice}", RuntimeWarning, 3)
+    return there and layers != 0
 
 
 hear()
