@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from typing import Any
+from itertools import takewhile
+from typing import Any, Final
 
 import llama_cpp as llama
 import numpy as np
@@ -18,17 +19,21 @@ from ..engines import Allowed, Want, take
 from ..errors import EngineError
 from .llamacpp import _Context, _logits_at, _reason, _said
 
+GRAIN: Final = 4  # tokens: kernels take a prompt in groups of so many
+
 
 class LlamaCppBatch:
     """So many sequences, each with a number from 0."""
 
     def __init__(self, context: _Context, limit: int, piece: int, size: int) -> None:
-        self._context, self._limit, self._piece, self._size = context, limit, piece, size
+        self._context, self._limit, self._piece = context, limit, piece
         self._memory = llama.llama_get_memory(context.pointer)
-        self._lengths = [0] * size
+        self._batch = _Batch(max(piece, size), size)
         self._places = list(range(size))
         """Where llama.cpp keeps each sequence: it computes neighbours together, so those in use stand side by side."""
-        self._batch = _Batch(max(piece, size), size)
+        self._held: list[list[int]] = [[] for _ in range(size)]
+        """The prompt whose cells are there; of a sequence that was dropped too, for the next may begin with the same words."""
+        self._lengths = [0] * size
 
     def push(self, wants: Sequence[Want]) -> list[NDArray[np.float32]]:
         """Feed tokens to some sequences; the allowed logits of each, overwritten by the next push."""
@@ -43,7 +48,6 @@ class LlamaCppBatch:
 
     def drop(self, sequence: int) -> None:
         """Forget a sequence."""
-        llama.llama_memory_seq_rm(self._memory, self._places[sequence], -1, -1)
         self._lengths[sequence] = 0
 
     def _check(self, sequence: int, ids: Sequence[int]) -> None:
@@ -56,37 +60,65 @@ class LlamaCppBatch:
 
     def _feed_prompt(self, sequence: int, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
         """One sequence alone; its logits as a copy, for other tokens follow."""
-        place = self._places[sequence]
-        for start in range(0, len(ids), self._piece):
-            piece = ids[start : start + self._piece]
-            self._decode(self._batch.fill((token, place, at == len(piece) - 1) for at, token in enumerate(piece)))
+        place, known = self._places[sequence], self._begin(sequence, ids)
+        at = known
+        while at < len(ids):
+            stop = min(len(ids), (at // self._piece + 1) * self._piece)  # where a prompt that is fed whole is cut too
+            last = stop - at - 1
+            self._decode(self._batch.fill((token, place, k == last) for k, token in enumerate(ids[at:stop])))
+            at = stop
         self._lengths[sequence] += len(ids)
-        return take(self._row(len(piece) - 1), allowed).copy()
+        return take(self._row(last), allowed).copy()
+
+    def _begin(self, sequence: int, ids: Sequence[int]) -> int:
+        """Of an empty sequence that shall hold these ids, how many it holds already: the first of them, the system prompt's.
+
+        They are taken from what it held last, or from another sequence. Not all: the last must be fed for its logits.
+        """
+        if self._lengths[sequence]:
+            return 0
+        shared = [reusable(held, ids, self._piece) for held in self._held]
+        best = max(range(len(shared)), key=shared.__getitem__)
+        place = self._places[sequence]
+        if shared[best] > shared[sequence]:
+            self._copy(self._places[best], place)
+        known = max(shared)
+        llama.llama_memory_seq_rm(self._memory, place, known, -1)
+        self._held[sequence] = list(ids)
+        return known
+
+    def _copy(self, source: int, target: int) -> None:
+        llama.llama_memory_seq_rm(self._memory, target, -1, -1)
+        llama.llama_memory_seq_cp(self._memory, source, target, -1, -1)
 
     def _feed_tokens(self, wants: Sequence[Want]) -> dict[int, NDArray[np.float32]]:
         """One token of each sequence, all in one pass."""
         if not wants:
             return {}
-        self._close_gaps({sequence for sequence, _, _ in wants})
+        for sequence, ids, _ in wants:
+            self._begin(sequence, ids)
+        self._close_gaps([sequence for sequence, _, _ in wants])
         ordered = sorted(wants, key=lambda want: self._places[want[0]])
         self._decode(self._batch.fill((ids[0], self._places[sequence], True) for sequence, ids, _ in ordered))
         for sequence, _, _ in ordered:
             self._lengths[sequence] += 1
         return {sequence: take(self._row(at), allowed) for at, (sequence, _, allowed) in enumerate(ordered)}
 
-    def _close_gaps(self, used: set[int]) -> None:
-        """Sequences move down into empty places between those in use: otherwise the weights were read once for each stretch."""
+    def _close_gaps(self, used: Sequence[int]) -> None:
+        """Sequences move down into empty places between those in use: the weights are read once for each row of neighbours."""
         owner = {place: sequence for sequence, place in enumerate(self._places)}
         while True:
             places = sorted(self._places[sequence] for sequence in used)
-            empty = [p for p in range(places[0], places[-1]) if p not in places and not self._lengths[owner[p]]]
-            if not empty:
+            between = [place for place in range(places[0], places[-1]) if not self._lengths[owner[place]]]
+            if not between or between[0] in places:
                 return
-            mover, other, last = owner[places[-1]], owner[empty[0]], places[-1]
-            llama.llama_memory_seq_cp(self._memory, last, empty[0], -1, -1)
+            gap, last = between[0], places[-1]
+            self._copy(last, gap)
+            mover, other = owner[last], owner[gap]
+            self._places[mover], self._places[other] = gap, last
+            owner[gap], owner[last] = mover, other
             llama.llama_memory_seq_rm(self._memory, last, -1, -1)
-            self._places[mover], self._places[other] = empty[0], last
-            owner[empty[0]], owner[last] = mover, other
+            self._held[other] = []
 
     def _decode(self, batch: Any) -> None:
         _said.clear()
@@ -102,6 +134,21 @@ class LlamaCppBatch:
         buffer: Any = (ctypes.c_float * self._context.vocab_size).from_address(address)
         buffer.owner = self._context  # a view may outlive the batch
         return np.frombuffer(buffer, np.float32)
+
+
+def reusable(held: Sequence[int], ids: Sequence[int], piece: int) -> int:
+    """How many tokens of one prompt another need not feed again so that its logits stay the same to the last bit.
+
+    Every other token then goes through the kernel that it goes through in a prompt that is fed whole: pieces that are full stay
+    full, as attention has a kernel of its own for them, and a part of a piece ends where a group of tokens does. Not all are
+    left out: the last must be fed for its logits.
+    """
+    pairs = zip(held, ids[:-1], strict=False)
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    whole = same // piece * piece
+    if max(len(held), len(ids)) >= whole + piece:
+        return whole
+    return whole + (same - whole) // GRAIN * GRAIN
 
 
 class _Batch:
