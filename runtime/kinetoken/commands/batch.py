@@ -157,6 +157,7 @@ def _named_bundle(args: argparse.Namespace) -> str | None:
 def _make(folder: BatchFolder, info: BatchInfo, tally: Tally, answers: Iterator[Answer | Problem]) -> None:
     """Every clip into its place as it comes, until the last or Ctrl-C."""
     from ..batch.jobs import Problem
+    from ..processes import ctrl_c_later
 
     with BatchLine(tally.total, tally.there + len(tally.problems)) as line:
         try:
@@ -164,14 +165,19 @@ def _make(folder: BatchFolder, info: BatchInfo, tally: Tally, answers: Iterator[
                 if isinstance(answer, Problem):
                     tally.problems.append(answer)
                 else:
-                    if answer.frames:
-                        answer.save(folder.file(answer.job, info.clips))
-                    folder.note(answer)
-                    tally.made += 1
-                    tally.seconds += answer.seconds
+                    with ctrl_c_later():
+                        _keep(folder, info, tally, answer)
                 line.show(tally.there + tally.made + len(tally.problems), tally.seconds)
         except KeyboardInterrupt:
             tally.interrupted = True
+
+
+def _keep(folder: BatchFolder, info: BatchInfo, tally: Tally, answer: Answer) -> None:
+    if answer.frames:
+        answer.save(folder.file(answer.job, info.clips))
+    folder.note(answer)
+    tally.made += 1
+    tally.seconds += answer.seconds
 
 
 def _kept(tally: Tally, out: str) -> str:
