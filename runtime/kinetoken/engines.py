@@ -14,6 +14,8 @@ from .errors import EngineError
 
 Allowed = tuple[range, ...]
 """Ids that may come next: ascending, disjoint ranges, never empty."""
+Want = tuple[int, Sequence[int], Allowed]
+"""Of a sequence of a batch: its number, the tokens to feed, the ids that may come next."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,21 @@ class LmRun(Protocol):
         ...
 
 
+class LmBatch(Protocol):
+    """Several answers being written at once, each a sequence with a number from 0."""
+
+    def push(self, wants: Sequence[Want]) -> list[NDArray[np.float32]]:
+        """Feed tokens to some sequences, each at most once; for each the logits of its allowed next ids.
+
+        The arrays may be reused by the next push. EngineError where a context is full or the engine fails.
+        """
+        ...
+
+    def drop(self, sequence: int) -> None:
+        """Forget a sequence: its number is free for another."""
+        ...
+
+
 class LanguageModel(Protocol):
     """A loaded language model; any number of runs may go on at once."""
 
@@ -119,6 +136,10 @@ class LanguageModel(Protocol):
 
     def start(self) -> LmRun:
         """A new, empty run."""
+        ...
+
+    def start_batch(self, size: int) -> LmBatch:
+        """Room for so many sequences, all empty; EngineError where there is not the memory for it."""
         ...
 
 

@@ -17,15 +17,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines import Allowed, EncodedImage, take
+from ..engines import Allowed, EncodedImage, LmBatch, take
 from ..errors import EngineError
 from ..manifest import LanguageModelInfo, MotionInfo
+from .in_turn import TurnBatch
 from .llamacpp_file import checked_header
 from .llamacpp_head import HeadRun, Stopper, open_rows
 from .llamacpp_image import LlamaCppVision, image_batches
+from .llamacpp_library import decode_holding_lock, llama, logits_at, uses_gpu
 from .llamacpp_library import hear as _hear
 from .llamacpp_library import library as _library
-from .llamacpp_library import llama, uses_gpu
 from .llamacpp_library import reason as _reason
 from .llamacpp_library import said as _said
 from .llamacpp_memory import check_memory
@@ -38,13 +39,6 @@ CPU_PIECE: Final = 64  # tokens of a prompt fed at once: between two pieces Ctrl
 GPU_PIECE: Final = 512
 FULL: Final = "f32"  # weights that are not rounded get attention that is not; all others half precision
 FEWER_LAYERS: Final = "try fewer --gpu-layers"
-# The same function once more, called without letting go of Python's lock: it calls back into Python at every node of its graph.
-_decode_holding_lock: Final = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, llama.llama_batch)(
-    ctypes.cast(_library.llama_decode, ctypes.c_void_p).value or 0
-)
-_logits_at: Final = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32)(
-    ("llama_get_logits_ith", _library)
-)
 
 
 class LlamaCppLanguageModel:
@@ -84,16 +78,29 @@ class LlamaCppLanguageModel:
 
     def start(self) -> LlamaCppRun:
         """A new run with its own cache; EngineError where there is no memory for it."""
-        info, smaller = self.info, "export a smaller --context"
-        if not self._on_gpu:
-            number = 4 if info.quantization == FULL else 2  # bytes
-            cache = 2 * number * info.layers * info.context * info.kv_heads * info.head_dim
-            check_memory(cache, f"a context of {info.context:,} tokens", smaller)
         head = self._rows.start() if self._rows is not None else None
         stopper = head.stopper if head is not None else None
+        context = self._new_context(1, stopper, "export a smaller --context")
+        return LlamaCppRun(context, self.info.context, self._piece, head, self.fingerprint)
+
+    def start_batch(self, size: int) -> LmBatch:
+        """So many sequences in one llama context; EngineError where there is no memory for their caches."""
+        from .llamacpp_batch import LlamaCppBatch
+
+        if size == 1:  # the same pass as without a batch, narrow head included
+            return TurnBatch(self.start, size)
+        context = self._new_context(size, None, "take fewer sequences (--parallel), or export a smaller --context")
+        return LlamaCppBatch(context, self.info.context, self._piece, size)
+
+    def _new_context(self, size: int, stopper: Stopper | None, smaller: str) -> _Context:
+        """Caches of so many sequences, and what computes on them."""
+        info = self.info
+        if not self._on_gpu:
+            number = 4 if info.quantization == FULL else 2  # bytes
+            cache = 2 * number * size * info.layers * info.context * info.kv_heads * info.head_dim
+            check_memory(cache, f"a context of {size * info.context:,} tokens", smaller)
         advice = f"{FEWER_LAYERS}, or {smaller}" if self._on_gpu else smaller
-        context = _Context(self._model, info, self._threads, self._piece, stopper, advice)
-        return LlamaCppRun(context, info.context, self._piece, head, self.fingerprint)
+        return _Context(self._model, info, self._threads, self._piece, stopper, advice, size)
 
     def vision(self, path: Path, identity: str) -> LlamaCppVision:
         """The vision tower beside it; `identity` tells it from others."""
@@ -129,11 +136,12 @@ class _Context:
         piece: int,
         stopper: Stopper | None,
         advice: str,
+        size: int = 1,
     ) -> None:
         params = llama.llama_context_default_params()
-        params.n_ctx = info.context
-        params.n_batch = params.n_ubatch = piece
-        params.n_seq_max = params.n_outputs_max = 1  # logits of one token at a time: no room for a whole prompt's
+        params.n_ctx = info.context * size
+        params.n_batch = params.n_ubatch = max(piece, size)
+        params.n_seq_max = params.n_outputs_max = size  # logits of one token each: no room for a whole prompt's
         params.n_threads = params.n_threads_batch = thread_count
         params.no_perf = True
         if stopper is not None:
@@ -162,7 +170,7 @@ class LlamaCppRun:
         self._places = Places()
         self._batch = llama.llama_batch_get_one(self._tokens, 0)
         self._batch.pos = self._positions
-        self._decode = llama.llama_decode if head is None else _decode_holding_lock
+        self._decode = llama.llama_decode if head is None else decode_holding_lock
         self._row, self._row_at = np.zeros(0, np.float32), 0
 
     @property
@@ -273,7 +281,7 @@ class LlamaCppRun:
 
     def _logits(self) -> NDArray[np.float32]:
         """The last token's logits (vocab,), where llama.cpp keeps them until the next tokens come."""
-        address = _logits_at(self._context.pointer, -1)
+        address = logits_at(self._context.pointer, -1)
         if not address:
             raise EngineError(f"llama.cpp gave no logits: {_reason()}; start a new answer")
         if address != self._row_at:  # nearly always it is where it was

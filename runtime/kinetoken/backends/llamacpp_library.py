@@ -19,12 +19,17 @@ if not hasattr(llama, "LLAMA_LOAD_MODE_MMAP"):
     got = getattr(llama, "__version__", "an unknown one")
     raise EngineError(f'expected llama-cpp-python 0.3.36 or newer, got {got}: pip install -U "kinetoken[llama]"')
 
-__all__ = ["hear", "library", "listen", "llama", "reason", "said", "uses_gpu"]
+__all__ = ["decode_holding_lock", "hear", "library", "listen", "llama", "logits_at", "reason", "said", "uses_gpu"]
 
 ERROR: Final = 4  # level of llama.cpp's log
 said: deque[str] = deque(maxlen=16)
 """What went wrong lately, the oldest first."""
 library = llama.llama_cpp._lib
+# The same function once more, called without letting go of Python's lock: it calls back into Python at every node of its graph.
+decode_holding_lock: Final = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, llama.llama_batch)(
+    ctypes.cast(library.llama_decode, ctypes.c_void_p).value or 0
+)
+logits_at: Final = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32)(("llama_get_logits_ith", library))
 
 
 @llama.llama_log_callback  # type: ignore[untyped-decorator]
