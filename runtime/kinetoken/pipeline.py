@@ -6,7 +6,7 @@ import os
 import time
 from collections import abc
 from dataclasses import dataclass, fields, replace
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from .answer import AnswerRun
 from .bundle import Bundle, bundle_folder, open_bundle
@@ -17,7 +17,10 @@ from .motion.clip import Chunk, Clip, MotionChunk
 from .motion.footlock import FootLock
 from .options import Asked, GenerateOptions
 from .prompt import prompt_ids
-from .speaker import Speaker, open_speaker
+from .speaker import Chat, Speaker, open_speaker
+
+if TYPE_CHECKING:
+    from .session import Session
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,11 @@ class Generator:
         return self._parts.manifest
 
     @property
+    def parts(self) -> Bundle:
+        """What is loaded, engines and all."""
+        return self._parts
+
+    @property
     def fps(self) -> int:
         """Frames of motion per second."""
         return self._parts.manifest.codec.fps
@@ -71,6 +79,16 @@ class Generator:
             raise InputError("give options as one GenerateOptions or by keyword, not both")
         return Generation(self._parts, prompt, options or _options(asked))
 
+    def session(
+        self, options: GenerateOptions | None = None, *, history: int | None = None, **asked: Unpack[Asked]
+    ) -> Session:
+        """Several prompts to one body; see `Session`. `history`: earlier turns that the model is shown; None: the bundle's."""
+        from .session import Session  # the one door upward: the method is for the caller's convenience
+
+        if options is not None and asked:
+            raise InputError("give options as one GenerateOptions or by keyword, not both")
+        return Session(self, options or _options(asked), history=history)
+
     def generate(self, prompt: str, options: GenerateOptions | None = None, **asked: Unpack[Asked]) -> Clip:
         """The whole answer as a clip."""
         generation = self.stream(prompt, options, **asked)
@@ -82,10 +100,12 @@ class Generator:
 class Generation(abc.Iterator[Chunk]):
     """One answer under way: an iterator of text and motion chunks."""
 
-    def __init__(self, bundle: Bundle, prompt: str, options: GenerateOptions) -> None:
+    def __init__(self, bundle: Bundle, prompt: str, options: GenerateOptions, chat: Chat | None = None) -> None:
         manifest = bundle.manifest
         self._manifest, self.prompt = manifest, prompt
-        ids = prompt_ids(bundle, prompt)
+        chat = chat or Chat(prompt_ids(bundle, prompt))
+        self._ids = ids = chat.ids
+        self._motion: list[MotionChunk] = []
         feet = FootLock(fps=float(manifest.codec.fps)) if options.foot_lock else None
         self._notes = {"model": manifest.name} | ({"foot_lock": "on"} if feet is not None else {})
         if bundle.server is not None:
@@ -93,7 +113,7 @@ class Generation(abc.Iterator[Chunk]):
         grammar = options.grammar(manifest, bundle.vocabulary, len(ids))
         self._answer = AnswerRun(bundle, grammar, feet)
         self.seed = options.chosen_seed()
-        self._speaker: Speaker = open_speaker(bundle, grammar, options.sampler(manifest), self.seed, ids)
+        self._speaker: Speaker = open_speaker(bundle, grammar, options.sampler(manifest), self.seed, chat)
         self._elapsed = 0.0
         self._began: float | None = None
         self._first_pose: float | None = None
@@ -122,7 +142,7 @@ class Generation(abc.Iterator[Chunk]):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What did not go as asked so far, a line each: a server that broke the rules or off."""
+        """What the user should know of this answer so far, a line each: a server that broke the rules or off."""
         return tuple(self._speaker.notes)
 
     @property
@@ -134,7 +154,7 @@ class Generation(abc.Iterator[Chunk]):
 
     def clip(self) -> Clip:
         """All motion that came so far."""
-        whole = Clip.from_chunks(self._answer.motion, prompt=self.prompt, seed=self.seed)
+        whole = Clip.from_chunks(self._motion, prompt=self.prompt, seed=self.seed)
         return replace(whole, text=self.text, fps=float(self._manifest.codec.fps), meta=self._notes)
 
     def _work(self) -> float:
@@ -155,9 +175,19 @@ class Generation(abc.Iterator[Chunk]):
 
     def _timed(self, chunks: abc.Iterable[Chunk]) -> abc.Iterator[Chunk]:
         for chunk in chunks:
-            if self._first_pose is None and isinstance(chunk, MotionChunk):
-                self._first_pose = self._work()
-            yield chunk
+            yield self._noted(chunk) if isinstance(chunk, MotionChunk) else chunk
+
+    def _noted(self, chunk: MotionChunk) -> MotionChunk:
+        """Keep the motion, and when it began."""
+        if self._first_pose is None:
+            self._first_pose = self._work()
+        chunk = self._placed(chunk)
+        self._motion.append(chunk)
+        return chunk
+
+    def _placed(self, chunk: MotionChunk) -> MotionChunk:
+        """Where the body makes this motion: of an answer that stands alone, where it comes from the codec."""
+        return chunk
 
 
 def _options(asked: Asked) -> GenerateOptions:

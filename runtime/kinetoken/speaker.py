@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from .bundle import Bundle
 from .engines import Allowed, LmRun, nth
 from .sampling.grammar import MoveGrammar
 from .sampling.sampler import Sampler, SamplerRun
+
+
+@dataclass(frozen=True)
+class Chat:
+    """What a prompt is put to the model with, and what it has seen of it."""
+
+    ids: Sequence[int]
+    """All of the chat, the prompt included."""
+    run: LmRun | None = None
+    """Has been fed the first of it; None: a new one."""
+    fed: int = 0
+    """How many of the ids."""
 
 
 class Speaker(Protocol):
@@ -47,10 +60,11 @@ class LocalSpeaker:
         """Nothing to do: a run ends with its owner."""
 
 
-def open_speaker(bundle: Bundle, grammar: MoveGrammar, sampler: Sampler, seed: int, ids: Sequence[int]) -> Speaker:
-    """Whoever answers a chat of these ids: the bundle's language model, or the server that runs it."""
+def open_speaker(bundle: Bundle, grammar: MoveGrammar, sampler: Sampler, seed: int, chat: Chat) -> Speaker:
+    """Whoever answers a chat: the bundle's language model, or the server that runs it."""
     if bundle.server is None:
-        return LocalSpeaker(bundle.language_model.start(), sampler.start(seed), ids)
+        run = bundle.language_model.start() if chat.run is None else chat.run
+        return LocalSpeaker(run, sampler.start(seed), chat.ids[chat.fed :])
     from .remotespeaker import RemoteSpeaker
 
-    return RemoteSpeaker(bundle.server, bundle.vocabulary, bundle.tokenizer, grammar, sampler, seed, ids)
+    return RemoteSpeaker(bundle.server, bundle.vocabulary, bundle.tokenizer, grammar, sampler, seed, chat.ids)

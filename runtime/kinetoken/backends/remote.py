@@ -103,6 +103,8 @@ class RemoteLanguageModel:
 
     context: int
     """Tokens that the server's runs hold."""
+    fingerprint: str = ""
+    """Of states: a server keeps its own."""
 
     def start(self) -> NoReturn:
         """EngineError: what needs logits needs a model that is loaded here."""
