@@ -14,6 +14,7 @@ from kinetoken.motion.skeleton import BONE_LENGTHS, FPS, JOINT_NAMES, PARENTS
 
 from .feed import Ended, Failed, Feed, JitterBuffer, Message, Moved, Opened, Said
 from .hud import Words, spoken
+from .layers import Person
 from .playhead import Playhead, Track, edge
 
 LONGEST_AHEAD: Final = 30.0  # seconds: with so much in hand the pipe is left to fill, and the generator waits
@@ -30,9 +31,14 @@ class Stage:
         clip: Clip | None = None,
         expected: float = 0.0,
         live: Live | None = None,
+        plain: Clip | None = None,
     ) -> None:
-        """`live`: where every pose goes that is shown, and every word."""
+        """`live`: where every pose goes that is shown, and every word. `plain`: the clip without its foot lock."""
         self.prompt = prompt
+        self.can_lock = plain is not None
+        """Whether the foot lock can be switched."""
+        self.foot_lock = True
+        self._free = None if plain is None else Track(plain.joints)
         self.track = Track()
         self.playhead = Playhead(float(FPS))
         self.seed: int | None = None
@@ -100,25 +106,36 @@ class Stage:
 
     def pose(self) -> NDArray[np.float64]:
         """The pose (22, 3) on show: standing until the first frame has come."""
-        return self.track.sample(self.playhead.position) if len(self.track) else standing()
+        return self.people()[0].track.sample(self.playhead.position)
+
+    def people(self) -> list[Person]:
+        """Everybody on show, first from the left; somebody who stands until the first frame has come."""
+        track = self.track if self._free is None or self.foot_lock else self._free
+        return [Person(track if len(track) else STANDING)]
 
     @property
     def waiting(self) -> bool:
         """Whether the picture holds still because the generator has not come so far."""
         return self._buffer.waiting and not self.finished
 
+    def whole(self) -> float:
+        """Length of the time bar in frames: all there is, and what is expected."""
+        end = edge(len(self.track), finished=True)
+        return max(end, 0.0 if self.finished else self._expected * self.playhead.fps - 1.0)
+
     def shares(self) -> tuple[float, float]:
         """Of the time bar: played and arrived, 0 to 1."""
-        end = edge(len(self.track), finished=True)
-        whole = max(end, 0.0 if self.finished else self._expected * self.playhead.fps - 1.0)
+        whole, end = self.whole(), edge(len(self.track), finished=True)
         return (self.playhead.position / whole, end / whole) if whole > 0 else (0.0, 0.0)
+
+    def span(self) -> tuple[float, float] | None:
+        """Of the time bar: from A to B, 0 to 1; None where all is played."""
+        whole, span = self.whole(), self.playhead.span
+        return (span[0] / whole, min(1.0, span[1] / whole)) if span is not None and whole > 0 else None
 
     def seek(self, share: float) -> None:
         """Goes to a share of the time bar."""
-        whole = edge(len(self.track), finished=True)
-        if not self.finished:
-            whole = max(whole, self._expected * self.playhead.fps - 1.0)
-        self.playhead.seek(share * whole, len(self.track), finished=self.finished)
+        self.playhead.seek(share * self.whole(), len(self.track), finished=self.finished)
 
     def words(self, picture_rate: float, *, help_shown: bool = False) -> Words:
         """What to write at this moment."""
@@ -135,6 +152,10 @@ class Stage:
             parts.append(f"RTF {self.rtf:.1f}")
         if self.seed is not None:
             parts.append(f"seed {self.seed}")
+        if self.can_lock and not self.foot_lock:
+            parts.append("no foot lock")
+        if head.span is not None:
+            parts.append("A-B")
         if head.speed != 1.0:
             parts.append(f"speed {head.speed:g}")
         if not head.playing:
@@ -174,3 +195,7 @@ def _direction(name: str) -> tuple[float, float, float]:
         "head": (0.0, 1.0, 0.3),
     }  # fmt: skip
     return directions.get(name.split("_")[-1], (0.0, 1.0, 0.0))
+
+
+STANDING: Final = Track(standing()[None])
+"""A track of one frame: somebody who waits."""
