@@ -14,6 +14,7 @@ import numpy as np
 
 from kinetoken.errors import MissingPackageError
 
+from .promptline import Line
 from .shot import Pixels
 
 try:
@@ -31,6 +32,7 @@ VEIL: Final = (14, 16, 21, 215)
 ACCENT: Final = (61, 139, 253, 255)
 DESIGN_HEIGHT: Final = 720  # pixels: sizes below are for this height and scale with the picture
 THOUGHT_LINES: Final = 4
+GAP: Final = "   "  # between the parts of the status
 _FONTS: Final = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf", "Arial.ttf")
 _MOTION: Final = re.compile(r"<move>.*?(?:</move>|$)|<m_\d+_\d+>|</?move>", re.DOTALL)
 
@@ -60,6 +62,8 @@ class Words:
     message: str = ""
     """What needs attention: waiting, a failure."""
     help: bool = False
+    line: Line | None = None
+    """The prompt line, where there is one."""
 
 
 class Panel(NamedTuple):
@@ -141,11 +145,20 @@ def panels(words: Words, width: int, height: int) -> list[Panel]:
         if len(lines) > THOUGHT_LINES:  # the end is what is being written now
             lines = ["… " + lines[-THOUGHT_LINES], *lines[-THOUGHT_LINES + 1 :]]
         out.append(Panel(text_image(tuple(lines), size, SOFT), margin, y))
+    bottom = height - round(32 * scale)
+    if words.line is not None:
+        from .linebox import LineBox  # it is made of what stands here
+
+        box = LineBox.of(width, height)
+        out.append(box.panel(words.line))
+        bottom = round(box.y - 6 * scale)
     if words.status:
-        image = text_image((words.status,), round(14 * scale), SOFT)
-        out.append(Panel(image, margin, height - round(32 * scale) - image.height))
+        size = round(14 * scale)
+        image = text_image(tuple(rows(words.status, size, width - 2 * margin)), size, SOFT)
+        bottom -= image.height
+        out.append(Panel(image, margin, bottom))
     if words.message:
-        out.append(_message(words.message, width, height, scale))
+        out.append(_message(words.message, width, bottom - round(4 * scale), scale))
     if words.help:
         image = _help_image(scale)
         if image.width > width or image.height > height:
@@ -215,10 +228,23 @@ def text_image(lines: tuple[str, ...], size: int, colour: Rgba) -> Image.Image:
     return image
 
 
-def _message(text: str, width: int, height: int, scale: float) -> Panel:
-    lines = wrap(text, round(16 * scale), round(width * 0.42))[:5]
+def rows(status: str, size: int, width: int) -> list[str]:
+    """Lines of at most `width` pixels, broken only between the parts of a status, which three spaces hold apart."""
+    face, lines = font(size), [""]
+    for part in status.split(GAP):
+        longer = f"{lines[-1]}{GAP}{part}" if lines[-1] else part
+        if lines[-1] and face.getlength(longer) > width:
+            lines.append(part)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def _message(text: str, width: int, bottom: int, scale: float) -> Panel:
+    """Its lower edge at `bottom`, on the right."""
+    lines = wrap(text, round(16 * scale), round(max(width * 0.42, min(width * 0.8, 300))))[:5]
     image = _framed(text_image(tuple(lines), round(16 * scale), AMBER), round(12 * scale))
-    return Panel(image, width - round(22 * scale) - image.width, height - round(36 * scale) - image.height)
+    return Panel(image, width - round(22 * scale) - image.width, bottom - image.height)
 
 
 @functools.lru_cache(maxsize=4)

@@ -92,7 +92,7 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
             return
         now = time.perf_counter()
         seconds = now - self._before
-        if self._software and not self._stage.finished and seconds < 0.9 / SOFTWARE_RATE:
+        if self._software and self._stage.busy and seconds < 0.9 / SOFTWARE_RATE:
             return
         self._before = now
         if self.pictures:
@@ -100,7 +100,7 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
         self._stage.tick(seconds)
         self._orbit.tick(self._stage.pose(), seconds, cut=self._controls.cut or self._stage.jumped)
         self._controls.cut = False
-        if self._stage.failure is not None and not self._stage.opened:
+        if self._stage.hopeless:
             self.close()  # a mistake in what was asked: the terminal says it
             return
         self.switch_to()
