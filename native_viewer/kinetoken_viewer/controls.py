@@ -108,8 +108,7 @@ class Controls:
         self._stage.playhead.step(frames, len(self._stage.track), finished=self._stage.finished)
 
     def _restart(self) -> None:
-        self._stage.playhead.position = 0.0
-        self._stage.playhead.playing = True
+        self._stage.restart()
         self.cut = True
 
     def _toggle_loop(self) -> None:

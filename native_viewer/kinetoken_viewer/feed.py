@@ -123,11 +123,11 @@ class Feed:
 
     def __init__(self, job: Job, server: Server | None = None) -> None:
         """`server` is all the process does; None: the true generator's."""
-        if server is None:
-            from .generator import serve as server
-        self._job, self._server = job, server
+        from .generator import serve
+
+        self._job, self._server = job, server or serve
         self._turn = job.turn if job.prompt else job.turn - 1
-        self._process = _Process(job, server)
+        self._process = _Process(job, self._server)
 
     @property
     def over(self) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from kinetoken.errors import KinetokenError
 from kinetoken.motion.clip import TextChunk
 
-from .feed import Ask, Ended, Failed, Job, Message, Moved, Opened, Order, Ready, Said, Stop
+from .feed import Ask, Ended, Failed, Job, Moved, Opened, Order, Ready, Said, Stop
 from .pace import Sample
 
 if TYPE_CHECKING:
@@ -76,10 +76,10 @@ class Talk:
         self._pipe.send(Opened(generation.seed, float(self._generator.fps), ask.turn))
         for chunk in generation:
             pace = _pace(generation)
-            message: Message = Moved(chunk, generation.stats.rtf, ask.turn, pace)
             if isinstance(chunk, TextChunk):
-                message = Said(chunk.text, ask.turn, pace)
-            self._pipe.send(message)
+                self._pipe.send(Said(chunk.text, ask.turn, pace))
+            else:
+                self._pipe.send(Moved(chunk, generation.stats.rtf, ask.turn, pace))
             if self._pipe.poll():
                 generation.close()
                 return

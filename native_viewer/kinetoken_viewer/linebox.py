@@ -64,7 +64,7 @@ class LineBox(NamedTuple):
         tall = self.height * 0.58
         return Bar(at, self.y + (self.height - tall) / 2, max(1.0, self.height / 20), tall, ACCENT)
 
-    def index(self, line: Line, x: float) -> int:
+    def letters_before(self, line: Line, x: float) -> int:
         """Letters of the line before a click at pixel x."""
         face, goal = font(self._letters), x - self.x - self._inset + self._shift(line)
         ends = [face.getlength(line.text[:count]) for count in range(len(line.text) + 1)]

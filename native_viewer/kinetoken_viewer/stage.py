@@ -72,10 +72,9 @@ class Stage:
 
     def _listen(self, seconds: float, ahead: float, to_come: float) -> None:
         """Takes what has come, unless so much is in hand that the generator may wait."""
-        if self._feed is None or ahead > max(LONGEST_AHEAD, self._buffer.goal(self.rtf, to_come)):
-            return
-        messages = self._feed.poll()
-        self._quiet = 0.0 if messages or self.finished else self._quiet + seconds
+        full = ahead > max(LONGEST_AHEAD, self._buffer.goal(self.rtf, to_come))
+        messages = [] if full or self._feed is None else self._feed.poll()
+        self._quiet = 0.0 if full or messages or not self.busy else self._quiet + seconds
         for message in messages:
             self._take(message)
 
@@ -161,6 +160,10 @@ class Stage:
         if not self.finished:
             whole = max(whole, self._expected * self.playhead.fps - 1.0)
         self.playhead.seek(share * whole, len(self.track), finished=self.finished)
+
+    def restart(self) -> None:
+        """Plays from the beginning again."""
+        self.playhead.position, self.playhead.playing = 0.0, True
 
     def words(self, picture_rate: float, *, help_shown: bool = False) -> Words:
         """What to write at this moment."""
