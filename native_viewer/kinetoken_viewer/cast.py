@@ -36,6 +36,7 @@ class Beside(NamedTuple):
     who: int
     """Its place in the cast, from 0."""
     message: Message
+    turn: int = 1
 
 
 def at_rate(clip: Clip, fps: float) -> Track:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import time
 from dataclasses import asdict, dataclass, fields, replace
@@ -14,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from kinetoken.engines import LoadOptions
-from kinetoken.errors import InputError, KinetokenError
+from kinetoken.errors import InputError
 from kinetoken.motion.clip import Clip, MotionChunk
 from kinetoken.motion.features import N_FEATURES
 from kinetoken.options import GenerateOptions
 
 from .cast import Beside, Named
-from .feed import NICENESS, Ended, Failed, Message, Moved, Opened
+from .feed import Ended, Message, Moved, Opened
+from .generator import told
 from .naming import is_clip
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Question:
     prompt: str
     ways: tuple[Way, ...]
     loading: LoadOptions
+    turn: int = 1
 
 
 @dataclass(frozen=True)
@@ -117,18 +118,7 @@ def _name(path: str) -> str:
 
 def serve(question: Question, out: Connection) -> None:
     """The generator's process: answers in turns, a piece of motion each, so that all arrive at the same pace."""
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
-    with contextlib.suppress(BrokenPipeError):  # the viewer is gone: so is the reason to work
-        try:
-            _answer(question, out)
-        except BrokenPipeError:
-            raise
-        except KinetokenError as error:
-            out.send(Failed(str(error), error.exit_code))
-        except Exception as error:  # whatever it is, the window must be able to say it
-            words = " ".join(str(error).split())[:300]
-            out.send(Failed(f"the generator failed: {type(error).__name__}: {words}"))
+    told(_answer, question, out)
 
 
 def _answer(question: Question, out: Connection) -> None:

@@ -170,7 +170,7 @@ class Controls:
     def select(self, share: float, *, begin: bool) -> None:
         """The part of the time bar between where a drag began and where it is now becomes the part that is played."""
         head = self._stage.playhead
-        at = share * self._stage.whole()
+        at = self._stage.frame_at(share)
         if begin or self._anchor is None:
             self._anchor = at
         elif abs(at - self._anchor) >= SHORTEST_SPAN:
@@ -188,9 +188,8 @@ class Controls:
         self.cut = True
 
     def _restart(self) -> None:
-        head = self._stage.playhead
-        self._seek(head.span[0] if head.span is not None else 0.0)
-        head.playing = True
+        self._stage.restart()
+        self.cut = True
 
     def _whole(self) -> None:
         self._stage.playhead.span = None

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from kinetoken.errors import MissingPackageError
 
+from .promptline import Line
 from .shot import Pixels
 
 try:
@@ -34,26 +35,9 @@ DESIGN_HEIGHT: Final = 720  # pixels: sizes below are for this height and scale 
 SMALLEST: Final = 0.8  # of the design's words, where the picture is large enough to hold them
 THOUGHT_LINES: Final = 4
 NAME_GAP: Final = 6  # pixels of the design between a name and the head under it
+GAP: Final = "   "  # between the parts of the status
 _FONTS: Final = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf", "Arial.ttf")
 _MOTION: Final = re.compile(r"<move>.*?(?:</move>|$)|<m_\d+_\d+>|</?move>", re.DOTALL)
-
-KEYS: Final = (
-    ("space", "pause or play"),
-    ("left / right", "one frame back or on; with shift a second"),
-    ("down / up", "slower or faster"),
-    ("R, Home / End", "to the start / to the end"),
-    ("L", "loop on or off"),
-    ("I / O / X", "play from here / to here / all of it again"),
-    ("time bar", "click or drag to scrub; shift drag plays that part"),
-    ("drag, wheel", "orbit; right or shift drag pans; wheel zooms"),
-    ("F / A", "follow the body / frame everything"),
-    ("1 to 6", "three-quarter, front, left, right, back, top"),
-    ("T / G / C", "trail / ghost poses / contacts"),
-    ("K", "foot lock on or off"),
-    ("S / V", "save a picture / start or end a film"),
-    ("H", "this help"),
-    ("Q, Esc", "close"),
-)
 
 
 @dataclass(frozen=True)
@@ -67,6 +51,8 @@ class Words:
     message: str = ""
     """What needs attention: waiting, a failure."""
     help: bool = False
+    line: Line | None = None
+    """The prompt line, where there is one."""
     note: str = ""
     """At the top right: what has just been saved, what is being recorded."""
 
@@ -160,17 +146,27 @@ def panels(words: Words, width: int, height: int) -> list[Panel]:
         if len(lines) > THOUGHT_LINES:  # the end is what is being written now
             lines = ["… " + lines[-THOUGHT_LINES], *lines[-THOUGHT_LINES + 1 :]]
         out.append(Panel(text_image(tuple(lines), size, SOFT), margin, y))
+    bottom = height - round(32 * scale)
+    if words.line is not None:
+        from .linebox import LineBox  # it is made of what stands here
+
+        box = LineBox.of(width, height)
+        out.append(box.panel(words.line))
+        bottom = round(box.y - 6 * scale)
     if words.status:
-        lines = wrap(words.status, round(14 * scale), width - 2 * margin)
-        image = text_image(tuple(lines), round(14 * scale), SOFT)
-        out.append(Panel(image, margin, height - round(32 * scale) - image.height))
+        size = round(14 * scale)
+        image = text_image(tuple(rows(words.status, size, width - 2 * margin)), size, SOFT)
+        bottom -= image.height
+        out.append(Panel(image, margin, bottom))
     if words.message:
-        out.append(_message(words.message, width, height, scale))
+        out.append(_message(words.message, width, bottom - round(4 * scale), scale))
     if words.note:
-        image = _framed(text_image((words.note,), round(15 * scale), WHITE), round(8 * scale))
+        image = framed(text_image((words.note,), round(15 * scale), WHITE), round(8 * scale))
         out.append(Panel(image, width - margin - image.width, margin))
     if words.help:
-        image = _fitting_help(scale, width, height)
+        from .keyhelp import help_image  # it is made of what stands here
+
+        image = help_image(scale, width, height)
         out.append(Panel(image, (width - image.width) // 2, (height - image.height) // 2))
     return out
 
@@ -247,42 +243,26 @@ def text_image(lines: tuple[str, ...], size: int, colour: Rgba) -> Image.Image:
     return image
 
 
-def _message(text: str, width: int, height: int, scale: float) -> Panel:
-    lines = wrap(text, round(16 * scale), round(width * 0.42))[:5]
-    image = _framed(text_image(tuple(lines), round(16 * scale), AMBER), round(12 * scale))
-    return Panel(image, width - round(22 * scale) - image.width, height - round(36 * scale) - image.height)
+def rows(status: str, size: int, width: int) -> list[str]:
+    """Lines of at most `width` pixels, broken only between the parts of a status, which three spaces hold apart."""
+    face, lines = font(size), [""]
+    for part in status.split(GAP):
+        longer = f"{lines[-1]}{GAP}{part}" if lines[-1] else part
+        if lines[-1] and face.getlength(longer) > width:
+            lines.append(part)
+        else:
+            lines[-1] = longer
+    return lines
 
 
-def _fitting_help(scale: float, width: int, height: int) -> Image.Image:
-    """In one column or two, whichever can be larger, and no larger than the picture."""
-    sizes = {columns: _help_image(scale, columns).size for columns in (1, 2)}
-    fits = {columns: min(1.0, 0.98 * width / w, 0.98 * height / h) for columns, (w, h) in sizes.items()}
-    best = max(fits, key=lambda columns: (fits[columns], -columns))
-    scale *= fits[best]
-    image = _help_image(scale, best)
-    while scale > 0.3 and (image.width > width or image.height > height):  # letters come in whole pixels
-        scale *= 0.95
-        image = _help_image(scale, best)
-    return image
+def _message(text: str, width: int, bottom: int, scale: float) -> Panel:
+    """Its lower edge at `bottom`, on the right."""
+    lines = wrap(text, round(16 * scale), round(max(width * 0.42, min(width * 0.8, 300))))[:5]
+    image = framed(text_image(tuple(lines), round(16 * scale), AMBER), round(12 * scale))
+    return Panel(image, width - round(22 * scale) - image.width, bottom - image.height)
 
 
-@functools.lru_cache(maxsize=64)
-def _help_image(scale: float, columns: int) -> Image.Image:
-    size = max(6, round(15 * scale))
-    face, step = font(size), round(size * 1.6)
-    gap = max(int(face.getlength(key)) for key, _ in KEYS) + round(18 * scale)
-    column = gap + max(int(face.getlength(what)) for _, what in KEYS) + round(24 * scale)
-    rows = -(-len(KEYS) // columns)
-    image = Image.new("RGBA", (column * columns, step * rows), (12, 14, 18, 0))
-    draw = ImageDraw.Draw(image)
-    for index, (key, what) in enumerate(KEYS):
-        x, y = column * (index // rows), step * (index % rows)
-        draw.text((x, y), key, font=face, fill=WHITE)
-        draw.text((x + gap, y), what, font=face, fill=SOFT)
-    return _framed(image, round(20 * scale))
-
-
-def _framed(inside: Image.Image, margin: int) -> Image.Image:
+def framed(inside: Image.Image, margin: int) -> Image.Image:
     image = Image.new("RGBA", (inside.width + 2 * margin, inside.height + 2 * margin))
     ImageDraw.Draw(image).rounded_rectangle((0, 0, image.width - 1, image.height - 1), radius=margin, fill=VEIL)
     image.alpha_composite(inside, (margin, margin))

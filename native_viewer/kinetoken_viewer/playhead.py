@@ -19,7 +19,7 @@ SPEEDS: Final = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
 
 
 class Track:
-    """The frames of one motion so far; grows at the end, never changes before it."""
+    """The frames of one motion so far; grows at the end, never changes where it was shown."""
 
     def __init__(self, joints: Array | None = None) -> None:
         self._frames = np.empty((64, N_JOINTS, 3))
@@ -41,11 +41,21 @@ class Track:
             raise ValueError(f"expected joints (n, {N_JOINTS}, 3), got {joints.shape}")
         total = self._length + len(joints)
         if total > len(self._frames):
-            grown = np.empty((max(total, 2 * len(self._frames)), N_JOINTS, 3))
+            grown = np.empty((max(total, 2 * len(self._frames), 64), N_JOINTS, 3))
             grown[: self._length] = self.frames
             self._frames = grown
         self._frames[self._length : total] = joints
         self._length = total
+
+    def truncate(self, length: int) -> None:
+        """Forgets all but the first `length` frames: what was not shown may still be replaced."""
+        self._length = min(self._length, length)
+
+    def forget(self, frames: int) -> None:
+        """Forgets the first frames; those that stay count from 0 again."""
+        frames = min(frames, self._length)
+        self._frames = self._frames[frames : self._length].copy()
+        self._length -= frames
 
     def sample(self, position: float) -> NDArray[np.float64]:
         """The pose (22, 3) at a position in frames, between frames by Catmull-Rom; the ends are held."""

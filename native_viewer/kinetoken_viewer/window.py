@@ -17,8 +17,9 @@ from .bones import parts
 from .camera import Camera
 from .capture import Capture
 from .controls import Controls, View
-from .hud import Panel, TimeBar, Words, name_panels, panels
+from .hud import Bar, Panel, TimeBar, Words, name_panels, panels
 from .layers import Layers, over_heads, pose, shot
+from .linebox import LineBox
 from .naming import free_name
 from .shot import Pixels, Shot
 from .stage import Stage
@@ -27,6 +28,8 @@ RATE: Final = 60.0  # pictures per second
 SOFTWARE_RATE: Final = 30.0  # while the generator needs the processor too
 WORDS_SECONDS: Final = 0.1  # between two looks at what the HUD says
 SAMPLES: Final = 4  # per pixel, where a graphics card draws
+BLINK: Final = 1.06  # seconds of the text cursor
+PASTE_SECONDS: Final = 0.5  # patience with the owner of the clipboard
 IDLE_FADE: Final = 0.55  # of the standing body shown until the motion comes
 
 
@@ -45,6 +48,7 @@ except Exception as error:  # pyglet has no common base for what a missing displ
 from .glkit import asked_for, is_software, read_pixels, renderer_name  # noqa: E402
 from .overlay import Overlay  # noqa: E402
 from .scene import Scene  # noqa: E402
+from .textinput import TextInput  # noqa: E402
 
 
 class PlayerWindow(window.Window):  # type: ignore[misc]
@@ -70,6 +74,9 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
         self._capture = Capture(lambda suffix: free_name(stage.prompt, suffix))
         self._controls = Controls(stage, self._orbit, layers, self._capture)
         self._scrubbing = self._selecting = False
+        self._input = None if stage.line is None else TextInput(stage.line, self._paste, self.set_clipboard_text)
+        self._typed_at = 0.0
+        self._paste_until: float | None = None
         self._before = time.perf_counter()
         self._rate = RATE
         self._words, self._words_at = Words(), 0.0
@@ -98,7 +105,7 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
             return
         now = time.perf_counter()
         seconds = now - self._before
-        if self._software and not self._stage.finished and seconds < 0.9 / SOFTWARE_RATE:
+        if self._software and self._stage.busy and seconds < 0.9 / SOFTWARE_RATE:
             return
         self._before = now
         if self.pictures:
@@ -106,7 +113,7 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
         self._stage.tick(seconds)
         self._orbit.tick(seconds, cut=self._controls.cut or self._stage.jumped)
         self._controls.cut = False
-        if self._stage.failure is not None and not self._stage.opened:
+        if self._stage.hopeless:
             self.close()  # a mistake in what was asked: the terminal says it
             return
         self.switch_to()
@@ -126,6 +133,7 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
             if words != self._words:
                 self._words, self._panels = words, panels(words, width, height)
         bars = TimeBar.of(width, height).bars(*self._stage.shares(), self._stage.span())
+        bars += self._cursor(width, height, now)
         self._overlay.draw([*self._names(width, height), *self._panels], bars, width, height)
 
     def _names(self, width: int, height: int) -> list[Panel]:
@@ -141,6 +149,13 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
         if note:
             width, height = self.get_framebuffer_size()
             self._overlay.draw(panels(Words(note=note), width, height), [], width, height)
+
+    def _cursor(self, width: int, height: int, now: float) -> list[Bar]:
+        """The text cursor, where the line has the keyboard: steady while somebody types."""
+        line = self._stage.line
+        if line is None or not line.focused or (now - self._typed_at) % BLINK > 0.6 * BLINK:
+            return []
+        return [LineBox.of(width, height).cursor(line.line)]
 
     def pixels(self) -> Pixels:
         """The present moment, (height, width, 3): drawn anew, since what is on the screen cannot be read."""
@@ -162,14 +177,62 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
             self._words = Words()
 
     def on_key_press(self, symbol: int, modifiers: int) -> None:
-        """Keys: see hud.KEYS."""
-        if symbol in (key.Q, key.ESCAPE):
+        """Keys: see hud.KEYS. While a prompt is written, they belong to it."""
+        if self._input is not None and self._input.press(symbol, modifiers):
+            self._typed()
+        elif symbol in (key.Q, key.ESCAPE):
             self.close()
         elif self._controls.press(("SHIFT+" if modifiers & key.MOD_SHIFT else "") + key.symbol_string(symbol)):
             self._words_at = 0.0
 
+    def on_text(self, text: str) -> None:
+        """Letters for the prompt line."""
+        if self._input is not None and self._input.text(text):
+            self._typed()
+
+    def on_text_motion(self, motion: int) -> None:
+        """Editing keys for the prompt line."""
+        if self._input is not None and self._input.motion(motion):
+            self._typed()
+
+    on_text_motion_select = on_text_motion
+
+    def _typed(self) -> None:
+        """What is typed is seen at once."""
+        self._words_at, self._typed_at = 0.0, time.perf_counter()
+
+    def _paste(self) -> str:
+        """The clipboard's text; empty where its owner does not answer."""
+        self._paste_until = time.perf_counter() + PASTE_SECONDS
+        try:
+            return str(self.get_clipboard_text())
+        except (TimeoutError, UnicodeDecodeError):
+            return ""
+        finally:
+            self._paste_until = None
+
+    def dispatch_platform_event(self, event: object) -> None:
+        """X11's events. pyglet waits here for the clipboard's owner, who may have hung up: the window must not."""
+        if self._paste_until is not None and time.perf_counter() > self._paste_until:
+            raise TimeoutError("the owner of the clipboard does not answer")
+        super().dispatch_platform_event(event)
+
+    def _click_line(self, x: int, y: int) -> bool:
+        """A click into the prompt line takes the keyboard there, one beside it takes it away."""
+        line = self._stage.line
+        if line is None:
+            return False
+        box, point = LineBox.of(*self.get_framebuffer_size()), self._point(x, y)
+        line.focused = box.holds(*point)
+        if line.focused:
+            line.place(box.letters_before(line.line, point[0]))
+        self._typed()
+        return line.focused
+
     def on_mouse_press(self, x: int, y: int, button: int, modifiers: int) -> None:
-        """A press on the time bar starts to scrub, with shift to choose the part that is played."""
+        """A press on the prompt line writes there, one on the time bar scrubs, with shift chooses the part to play."""
+        if self._click_line(x, y):
+            return
         self._selecting = bool(modifiers & key.MOD_SHIFT)
         self._scrubbing = self._bar().holds(*self._point(x, y))
         if self._scrubbing:
