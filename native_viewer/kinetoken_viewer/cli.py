@@ -36,9 +36,8 @@ INTERRUPTED: Final = 130
 def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """kinetoken play PROMPT | CLIP."""
     parser = subparsers.add_parser("play", help="see a prompt or a clip move")
-    parser.add_argument(
-        "what", metavar="PROMPT|CLIP", help="what the body shall do, in words; or a .npz, .npy or .bvh file"
-    )
+    parser.add_argument("what", nargs="?", metavar="PROMPT|CLIP",
+                        help="what the body shall do, in words; or a .npz, .npy or .bvh file; nothing: asks in the window")  # fmt: skip
     parser.add_argument("-o", "--save", metavar="FILE", help="keep the clip: .npz, .bvh, .glb or .vrma")
     add_bundle(parser)
     add_generation(parser)
@@ -59,8 +58,10 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
 def run(args: argparse.Namespace) -> int:
     """Checks everything that can be checked, then shows or records."""
     options, live = generate_options(args), live_settings(args)
-    clip = _clip(args.what)
-    if clip is None:
+    clip = None if args.what is None else _clip(args.what)
+    if args.what is None:
+        _check_window_wanted(args)
+    elif clip is None:
         check_prompt(args.what)
     elif args.foot_lock:
         clip = clip.foot_locked()
@@ -73,9 +74,17 @@ def run(args: argparse.Namespace) -> int:
     try:
         return _show(args, options, clip, _window(args), live)
     except NoWindowError as error:
+        if args.what is None:
+            raise InputError(f"no display ({_short(error)}): give a prompt or a clip, or use kinetoken chat") from error
         recording = _recording(args)
         print(f"kinetoken: no display ({_short(error)}): writing {recording.path} instead", file=sys.stderr)
         return _record(args, options, clip, recording)
+
+
+def _check_window_wanted(args: argparse.Namespace) -> None:
+    """InputError where a file is wanted, and nothing to put into it."""
+    if args.headless or args.out is not None or args.strip:
+        raise InputError('what shall be shown? Give a prompt, such as "a person walks forward", or a clip')
 
 
 class NoWindowError(EngineError):
@@ -182,17 +191,29 @@ def _show(
     live: LiveSettings,
 ) -> int:  # fmt: skip
     """The window until it is closed; then what came is saved, and a failure told."""
+    from .display import when_lost
     from .feed import Feed, Job
+    from .living import LivingStage
     from .stage import Stage
 
-    prompt = args.what if clip is None else clip.prompt or Path(args.what).name
+    prompt = (args.what or "") if clip is None else clip.prompt or Path(args.what).name
     with contextlib.ExitStack() as open_things:
         way_out = None
         if live.asked:
             seed = options.seed if clip is None else clip.seed
             way_out = open_things.enter_context(open_live(live, fps=FPS, prompt=prompt, seed=seed))
-        feed = Feed(Job(args.what, options, args.bundle, load_options(args))) if clip is None else None
-        stage = Stage(prompt, feed=feed, clip=clip, expected=options.seconds or 0.0, live=way_out)
+        feed = Feed(Job(prompt, options, args.bundle, load_options(args))) if clip is None else None
+        if feed is None:
+            stage = Stage(prompt, clip=clip, live=way_out)
+        else:
+            stage = LivingStage(feed, prompt, options, live=way_out, keep=args.save is not None)
+
+        def keep() -> None:
+            if feed is not None:
+                feed.close()
+            _keep(stage, args.save)
+
+        when_lost(lambda: _lost(keep))
         code = 0
         try:
             play(stage)
@@ -200,13 +221,21 @@ def _show(
             print("kinetoken: stopped", file=sys.stderr)
             code = INTERRUPTED
         finally:
-            if feed is not None:
-                feed.close()
-            _keep(stage, args.save)
+            keep()
     if stage.failure is not None:
         print(f"kinetoken: {stage.failure.reason}", file=sys.stderr)
         return stage.failure.exit_code
     return code
+
+
+def _lost(keep: Callable[[], None]) -> int:
+    """The display has gone: what came is kept, and one line says why the window is no more."""
+    print("kinetoken: the display is gone, and the window with it", file=sys.stderr)
+    try:
+        keep()
+    except KinetokenError as error:
+        print(f"kinetoken: {error}", file=sys.stderr)
+    return EngineError.exit_code
 
 
 def _keep(stage: Stage, path: str | None) -> None:

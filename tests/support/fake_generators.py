@@ -11,7 +11,8 @@ import numpy as np
 
 from kinetoken.errors import BundleError
 from kinetoken.motion.clip import Clip, MotionChunk
-from kinetoken_viewer.feed import Ended, Failed, Job, Moved, Opened, Said, serve
+from kinetoken_viewer.feed import Ended, Failed, Job, Moved, Opened, Said
+from kinetoken_viewer.generator import serve
 from synthetic_motion import walking
 
 CHUNK = 4  # frames

@@ -10,18 +10,16 @@ import fake_generators
 from kinetoken.options import GenerateOptions
 from kinetoken_viewer.feed import (
     MESSAGES_PER_POLL,
-    PREBUFFER,
-    SLOWEST,
     Ended,
     Failed,
     Feed,
-    JitterBuffer,
     Job,
     Message,
     Moved,
     Opened,
     Said,
 )
+from kinetoken_viewer.pace import PREBUFFER, SLOWEST, JitterBuffer
 from synthetic_motion import walking
 
 JOB = Job("a person walks", GenerateOptions())
