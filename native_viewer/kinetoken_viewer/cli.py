@@ -18,6 +18,9 @@ from kinetoken.motion.clip import Clip
 from kinetoken.motion.skeleton import FPS
 from kinetoken.options import GenerateOptions, check_prompt
 
+from .lookargs import add_look, layers_of
+from .naming import free_name, is_clip
+
 if TYPE_CHECKING:
     from kinetoken.live.settings import LiveSettings
 
@@ -28,8 +31,6 @@ WINDOW_SIZE: Final = (1280, 720)
 PICTURE_SIZE: Final = (640, 360)  # of a file, unless it is a still
 STILL_SIZE: Final = (1280, 720)
 STRIP_SIZE: Final = (1600, 500)
-CLIP_SUFFIXES: Final = (".npz", ".npy", ".bvh")
-LONGEST_NAME: Final = 60  # letters of a prompt that become a file's name
 INTERRUPTED: Final = 130
 
 
@@ -52,13 +53,18 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     group.add_argument("--fps", type=float, metavar="F", help="pictures per second of the file")
     group.add_argument("--strip", type=int, default=0, metavar="N", help="a .png with N poses side by side")
     group.add_argument("--no-words", action="store_true", help="nothing written on the pictures of the file")
+    add_look(group)
     parser.set_defaults(func=run, foot_lock=True)
 
 
 def run(args: argparse.Namespace) -> int:
     """Checks everything that can be checked, then shows or records."""
     options, live = generate_options(args), live_settings(args)
-    clip = None if args.what is None else _clip(args.what)
+    if args.compare is not None:
+        from .sidebyside import run as side_by_side
+
+        return side_by_side(args, options)
+    clip = plain = None if args.what is None else _clip(args.what)
     if args.what is None:
         _check_window_wanted(args)
     elif clip is None:
@@ -66,17 +72,17 @@ def run(args: argparse.Namespace) -> int:
     elif args.foot_lock:
         clip = clip.foot_locked()
     if args.save is not None:
-        _check_save(args.save)
+        check_save(args.save)
     if live.asked:
         return _drive(args, options, clip, live)
     if args.headless or args.out is not None or args.strip:
-        return _record(args, options, clip, _recording(args))
+        return _record(args, options, clip, recording_of(args, args.what))
     try:
-        return _show(args, options, clip, _window(args), live)
+        return show(args, options, clip, window(args), live, plain)
     except NoWindowError as error:
         if args.what is None:
             raise InputError(f"no display ({_short(error)}): give a prompt or a clip, or use kinetoken chat") from error
-        recording = _recording(args)
+        recording = recording_of(args, args.what)
         print(f"kinetoken: no display ({_short(error)}): writing {recording.path} instead", file=sys.stderr)
         return _record(args, options, clip, recording)
 
@@ -91,7 +97,7 @@ class NoWindowError(EngineError):
     """There is no screen to open a window on."""
 
 
-def _window(args: argparse.Namespace) -> Callable[[Stage], None]:
+def window(args: argparse.Namespace) -> Callable[[Stage], None]:
     """What shows a stage until its window is closed. NoWindowError, MissingPackageError."""
     from . import camera
 
@@ -103,7 +109,8 @@ def _window(args: argparse.Namespace) -> Callable[[Stage], None]:
         from .window import PlayerWindow
     except KinetokenError as error:
         raise NoWindowError(str(error)) from error
-    return lambda stage: PlayerWindow(stage, size, args.camera).play()
+    layers = layers_of(args)
+    return lambda stage: PlayerWindow(stage, size, args.camera, layers, gles=args.gles).play()
 
 
 def _drive(args: argparse.Namespace, options: GenerateOptions, clip: Clip | None, live: LiveSettings) -> int:
@@ -114,40 +121,37 @@ def _drive(args: argparse.Namespace, options: GenerateOptions, clip: Clip | None
         raise InputError("--out and --strip write a picture, live output needs none: run the two one after the other")
     if not args.headless:
         try:
-            play = _window(args)
+            play = window(args)
         except (NoWindowError, MissingPackageError) as error:
             print(f"kinetoken: no window ({_short(error)}): live output alone", file=sys.stderr)
         else:
             with spoken_aside(args):
-                return _show(args, options, clip, play, live)
+                return show(args, options, clip, play, live)
     return stream(args, options, clip, live)
 
 
 def _clip(what: str) -> Clip | None:
     """The clip of a file; None where the words are a prompt. FormatError for a file that is not there or not a clip."""
-    try:
-        is_file = Path(what).suffix.lower() in CLIP_SUFFIXES or Path(what).is_file()
-    except (OSError, ValueError):  # too long, or not a name at all: words
-        is_file = False
-    return Clip.load(what) if is_file else None
+    return Clip.load(what) if is_clip(what) else None
 
 
-def _recording(args: argparse.Namespace) -> Recording:
+def recording_of(args: argparse.Namespace, what: str) -> Recording:
     """What the arguments ask to be written; the name comes from the prompt where none is given."""
     _need("PIL")
     from kinetoken.writers.atomic import check_writable
 
     from .recorder import Recording
 
-    path = Path(args.out) if args.out is not None else free_name(args.what, ".png" if args.strip else ".gif")
+    path = Path(args.out) if args.out is not None else free_name(what, ".png" if args.strip else ".gif")
     usual = STRIP_SIZE if args.strip else STILL_SIZE if path.suffix.lower() == ".png" else PICTURE_SIZE
     size = _size(args.size) or usual
-    recording = Recording(path, size, args.fps, args.camera, args.strip, not args.no_words)
+    recording = Recording(path, size, args.fps, args.camera, args.strip, not args.no_words, layers_of(args), args.gles)
     check_writable(path)
     return recording
 
 
 def _record(args: argparse.Namespace, options: GenerateOptions, clip: Clip | None, recording: Recording) -> int:
+    from .cast import Named
     from .recorder import record
 
     interrupted = False
@@ -163,11 +167,11 @@ def _record(args: argparse.Namespace, options: GenerateOptions, clip: Clip | Non
         )
         print(f"kinetoken: stopped; {kept}", file=sys.stderr)
         return INTERRUPTED
-    record(clip, recording)
+    whole = record([Named("", clip)], recording)
     saved = f", clip in {args.save}" if args.save is not None else ""
     seed = f", seed {clip.seed}" if clip.seed is not None else ""
     print(f"{clip.seconds:.1f} s of motion{seed} -> {recording.path}{saved}")
-    return 0
+    return 0 if whole else INTERRUPTED
 
 
 def _generate(args: argparse.Namespace, options: GenerateOptions) -> tuple[Clip, bool]:
@@ -186,9 +190,9 @@ def _generate(args: argparse.Namespace, options: GenerateOptions) -> tuple[Clip,
     return generation.clip(), False
 
 
-def _show(
+def show(
     args: argparse.Namespace, options: GenerateOptions, clip: Clip | None, play: Callable[[Stage], None],
-    live: LiveSettings,
+    live: LiveSettings, plain: Clip | None = None,
 ) -> int:  # fmt: skip
     """The window until it is closed; then what came is saved, and a failure told."""
     from .display import when_lost
@@ -204,7 +208,7 @@ def _show(
             way_out = open_things.enter_context(open_live(live, fps=FPS, prompt=prompt, seed=seed))
         feed = Feed(Job(prompt, options, args.bundle, load_options(args))) if clip is None else None
         if feed is None:
-            stage = Stage(prompt, clip=clip, live=way_out)
+            stage = Stage(prompt, clip=clip, live=way_out, plain=plain)
         else:
             stage = LivingStage(feed, prompt, options, live=way_out, keep=args.save is not None)
 
@@ -251,7 +255,7 @@ def _keep(stage: Stage, path: str | None) -> None:
     print(f"{clip.seconds:.1f} s of motion{seed} -> {path}")
 
 
-def _check_save(path: str) -> None:
+def check_save(path: str) -> None:
     """Refuse now what could not be saved later."""
     from kinetoken.writers import writer_for
     from kinetoken.writers.atomic import check_writable
@@ -268,16 +272,6 @@ def _size(text: str | None) -> tuple[int, int] | None:
     if found is None:
         raise InputError(f'size "{text}" is not understood: write WIDTHxHEIGHT in pixels, such as 1280x720')
     return int(found[1]), int(found[2])
-
-
-def free_name(what: str, suffix: str) -> Path:
-    """A name made of a prompt's or a clip's words that no file in this folder has yet."""
-    stem = Path(what).stem if Path(what).suffix.lower() in CLIP_SUFFIXES else what
-    slug = re.sub(r"[^\w]+", "-", stem.lower()).strip("-_")[:LONGEST_NAME].rstrip("-_") or "motion"
-    path, number = Path(slug + suffix), 2
-    while path.exists():
-        path, number = Path(f"{slug}-{number}{suffix}"), number + 1
-    return path
 
 
 def _need(module: str) -> None:

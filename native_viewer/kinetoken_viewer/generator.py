@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kinetoken.errors import KinetokenError
 from kinetoken.motion.clip import TextChunk
@@ -22,11 +23,16 @@ NICENESS: Final = 5  # a generator that comes later only fills the buffer later;
 
 def serve(job: Job, pipe: Connection) -> None:
     """All the process does: loads the model once, then answers until the viewer is gone."""
+    told(_serve, job, pipe)
+
+
+def told(work: Callable[[Any, Connection], None], job: object, pipe: Connection) -> None:
+    """Work in a process of its own: whatever goes wrong with it becomes the last message."""
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     with contextlib.suppress(BrokenPipeError, ConnectionResetError, EOFError):  # the viewer is gone
         try:
-            _serve(job, pipe)
+            work(job, pipe)
         except (BrokenPipeError, ConnectionResetError, EOFError):
             raise
         except KinetokenError as error:

@@ -11,12 +11,26 @@ from pyglet import gl
 
 from kinetoken.errors import EngineError
 
+FRAME_BITS: Final = {"red_size": 8, "green_size": 8, "blue_size": 8, "alpha_size": 0, "depth_size": 24}
+GL: Final = {"opengl_api": "gl", "major_version": 3, "minor_version": 3}
+GLES: Final = {"opengl_api": "gles", "major_version": 3, "minor_version": 0}
 SOFTWARE_NAMES: Final = ("llvmpipe", "softpipe", "swrast", "swiftshader", "software")
 
 
 def renderer_name() -> str:
     """What draws: the driver's own words."""
     return ctypes.cast(gl.glGetString(gl.GL_RENDERER), ctypes.c_char_p).value.decode(errors="replace")  # type: ignore[union-attr]
+
+
+def is_gles() -> bool:
+    """Whether the current context speaks OpenGL ES."""
+    context = gl.current_context
+    return context is not None and bool(context.get_info().get_opengl_api() == "gles")
+
+
+def asked_for(*, gles: bool, **more: int) -> Any:
+    """What to ask of the driver: a pyglet Config."""
+    return gl.Config(**FRAME_BITS, **(GLES if gles else GL), **more)  # type: ignore[abstract,arg-type]
 
 
 def is_software(name: str) -> bool:
@@ -178,12 +192,16 @@ class Canvas:
 
     def pixels(self) -> NDArray[np.uint8]:
         """(height, width, 3), row 0 at the top."""
-        out = np.empty((self._height, self._width, 3), dtype=np.uint8)
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self.frame)
-        gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
-        where = out.ctypes.data_as(ctypes.c_void_p)
-        gl.glReadPixels(0, 0, self._width, self._height, gl.GL_RGB, gl.GL_UNSIGNED_BYTE, where)
-        return out[::-1]
+        return read_pixels(self._width, self._height)
+
+
+def read_pixels(width: int, height: int) -> NDArray[np.uint8]:
+    """The bound framebuffer's lower left corner, (height, width, 3), row 0 at the top."""
+    out = np.empty((height, width, 4), dtype=np.uint8)  # with alpha, since OpenGL ES promises no other layout
+    gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
+    gl.glReadPixels(0, 0, width, height, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, out.ctypes.data_as(ctypes.c_void_p))
+    return out[::-1, :, :3]
 
 
 def _check_frame() -> None:

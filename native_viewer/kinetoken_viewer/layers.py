@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetoken.motion.skeleton import CONTACT_JOINTS
+from kinetoken.motion.skeleton import CONTACT_JOINTS, JOINT
 
 from . import theme
 from .bones import parts
@@ -30,6 +30,7 @@ SOLE: Final = 0.058  # metres, half the width of a contact's mark
 SLOW: Final = 0.45  # m/s over the floor, below which a low foot is shown as standing; see motion/footlock.py
 LOW: Final = (0.115, 0.065)  # metres over the floor, of an ankle and of a toe that stand
 SPEED_WINDOW: Final = 0.05  # seconds to each side, over which a foot's speed is measured
+NAME_RISE: Final = 0.27  # metres from the head's joint to just above the crown
 NOWHERE: Final = (0.0, 0.0, 0.0)
 
 
@@ -54,7 +55,14 @@ class Layers:
 
 def pose(person: Person, position: float) -> NDArray[np.float64]:
     """(22, 3) where it stands on the stage, at a position in frames; its last pose once it is through."""
-    return person.track.sample(position) + np.array(person.place)
+    moved: NDArray[np.float64] = person.track.sample(position) + np.array(person.place)
+    return moved
+
+
+def over_heads(people: list[Person], position: float) -> NDArray[np.float64]:
+    """(n, 3) where everybody's name is to stand."""
+    heads = [pose(person, position)[JOINT["head"]] + (0.0, NAME_RISE, 0.0) for person in people]
+    return np.array(heads, dtype=np.float64)
 
 
 def shot(

@@ -9,7 +9,6 @@ from kinetoken.errors import KinetokenError
 from kinetoken.live.link import Live
 from kinetoken.motion.clip import Clip
 from kinetoken.motion.line import BodyLine
-from kinetoken.motion.skeleton import FPS
 from kinetoken.options import GenerateOptions
 
 from .feed import Ended, Failed, Feed, Message, Moved, Opened, Ready, Said
@@ -201,11 +200,6 @@ class LivingStage(Stage):
             return 0.0, 0.0
         arrived = edge(len(self.track), finished=False) - begin
         return min(1.0, max(0.0, self.playhead.position - begin) / whole), min(1.0, arrived / whole)
-
-    def seek(self, share: float) -> None:
-        """Goes to a share of the time bar."""
-        begin, whole = self._bar()
-        self.playhead.seek(begin + share * whole, len(self.track), finished=False)
 
     def _bar(self) -> tuple[float, float]:
         """Its first frame and its length in frames."""

@@ -6,7 +6,9 @@ from collections import deque
 from typing import Final, NamedTuple
 
 PREBUFFER: Final = 0.6  # seconds of motion before playing starts, or starts again, while nothing has been measured
-WORK_IN_HAND: Final = 0.9  # seconds of the generator's work that the buffer covers: 0.6 s of motion at 1.5 times real time
+WORK_IN_HAND: Final = (
+    0.9  # seconds of the generator's work that the buffer covers: 0.6 s of motion at 1.5 times real time
+)
 PREBUFFERS: Final = (0.3, 1.2)  # seconds, least and most
 STARVED: Final = 0.02  # seconds ahead below which to rest and refill, rather than stutter along the edge
 SLOWEST: Final = 0.75  # of the speed, when the buffer runs low

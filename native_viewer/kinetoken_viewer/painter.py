@@ -87,7 +87,7 @@ class Painter:
         draw = ImageDraw.Draw(layer)
         for mark in shot.marks:
             middle = np.hypot(*((mark[0:2] + mark[2:4]) / 2 - np.array(shot.camera.target)[[0, 2]])) / shot.spotlight
-            near = 1.0 - float(_smoothstep(theme.FLOOR_NEAR, theme.FLOOR_FAR, np.float32(middle)))
+            near = 1.0 - float(_smoothstep(theme.FLOOR_NEAR, theme.FLOOR_FAR, np.asarray(middle, np.float32)))
             colour = tuple(int(255 * math.sqrt(value) + 0.5) for value in mark[5:8])
             rim, inside = max(mark[8:10]), mark[8]
             for radius, strength in ((mark[4], rim), (mark[4] - theme.MARK_RIM, inside)):

@@ -49,7 +49,8 @@ class Raster:
         out = self._layer(range(self._solid), nearest)
         if self._solid < len(self._xy):
             veil = self._layer(range(self._solid, len(self._xy)), nearest)
-            veil *= np.float32([*[GHOST_STRENGTH**1.6] * 3, GHOST_STRENGTH])  # GL mixes square roots, this mixes light
+            veil[..., :3] *= GHOST_STRENGTH**1.6  # GL mixes square roots of light, this mixes light
+            veil[..., 3] *= GHOST_STRENGTH
             out = veil + out * (1.0 - veil[..., 3:])
         return out
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pyglet import gl
 
 from . import shaders, theme
-from .glkit import DepthMap, Mesh, Program, is_software, renderer_name
+from .glkit import DepthMap, Mesh, Program, is_gles, is_software, renderer_name
 from .lighting import shadow_matrix, shadow_patch, shadow_square
 from .shot import GHOST_STRENGTH, Shot
 
@@ -34,15 +34,6 @@ class Quality:
 FULL: Final = Quality(around=32, along=9, shadow=1024, reach=2)
 SMOOTH: Final = Quality(around=24, along=6, shadow=512, reach=2)
 LIGHT: Final = Quality(around=16, along=4, shadow=384, reach=1)
-FRAME_BITS: Final = {
-    "major_version": 3,
-    "minor_version": 3,
-    "red_size": 8,
-    "green_size": 8,
-    "blue_size": 8,
-    "alpha_size": 0,
-    "depth_size": 24,
-}
 _QUAD: Final = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], dtype=np.float32)
 _QUAD_INDICES: Final = np.array([0, 1, 2, 0, 2, 3], dtype=np.uint32)
 _INSTANCE: Final = (4, 4, 3)  # start and radius, stop and radius, colour: a row of bones.parts
@@ -51,7 +42,7 @@ _STROKE: Final = (4, 4, 2)  # both ends, half the width and colour, strengths: a
 
 def header(quality: Quality, *, gles: bool = False) -> str:
     """The first lines of every shader."""
-    version = "#version 300 es\nprecision highp float;\n" if gles else "#version 330 core\n"
+    version = "#version 300 es\nprecision highp float;\nprecision highp int;\n" if gles else "#version 330 core\n"
     return f"{version}#define FLOOR_REACH {quality.reach}\n#define BODY_REACH {quality.reach - 1}\n"
 
 
@@ -62,7 +53,7 @@ class Scene:
         self.driver = renderer_name()
         self.software = is_software(self.driver)
         quality = quality or (LIGHT if self.software else FULL)
-        top = self.header = header(quality)
+        top = self.header = header(quality, gles=is_gles())
         self._body = Program(top, shaders.BODY_VERTEX, shaders.BODY_FRAGMENT)
         self._caster = Program(top, shaders.BODY_VERTEX, shaders.SHADOW_FRAGMENT)
         self._floor = Program(top, shaders.FLOOR_VERTEX, shaders.FLOOR_FRAGMENT)

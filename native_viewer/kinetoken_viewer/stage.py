@@ -14,6 +14,7 @@ from kinetoken.motion.skeleton import BONE_LENGTHS, FPS, JOINT_NAMES, PARENTS
 
 from .feed import Ended, Failed, Feed, Message, Moved, Opened, Ready, Said
 from .hud import GAP, Words, spoken
+from .layers import Person
 from .pace import JitterBuffer, Meter
 from .playhead import Playhead, Track, edge
 from .promptline import PromptLine
@@ -35,9 +36,14 @@ class Stage:
         clip: Clip | None = None,
         expected: float = 0.0,
         live: Live | None = None,
+        plain: Clip | None = None,
     ) -> None:
-        """`live`: where every pose goes that is shown, and every word."""
+        """`live`: where every pose goes that is shown, and every word. `plain`: the clip without its foot lock."""
         self.prompt = prompt
+        self.can_lock = plain is not None
+        """Whether the foot lock can be switched."""
+        self.foot_lock = True
+        self._free = None if plain is None else Track(plain.joints)
         self.track = Track()
         self.playhead = Playhead(float(FPS))
         self.seed: int | None = None
@@ -132,7 +138,12 @@ class Stage:
 
     def pose(self) -> NDArray[np.float64]:
         """The pose (22, 3) on show: standing until the first frame has come."""
-        return self.track.sample(self.playhead.position) if len(self.track) else standing()
+        return self.people()[0].track.sample(self.playhead.position)
+
+    def people(self) -> list[Person]:
+        """Everybody on show, first from the left; somebody who stands until the first frame has come."""
+        track = self.track if self._free is None or self.foot_lock else self._free
+        return [Person(track if len(track) else STANDING)]
 
     @property
     def busy(self) -> bool:
@@ -151,20 +162,36 @@ class Stage:
 
     def shares(self) -> tuple[float, float]:
         """Of the time bar: played and arrived, 0 to 1."""
+        _, whole = self._bar()
         end = edge(len(self.track), finished=True)
-        whole = max(end, 0.0 if self.finished else self._expected * self.playhead.fps - 1.0)
         return (self.playhead.position / whole, end / whole) if whole > 0 else (0.0, 0.0)
+
+    def span(self) -> tuple[float, float] | None:
+        """Of the time bar: from A to B, 0 to 1; None where all is played."""
+        (begin, whole), span = self._bar(), self.playhead.span
+        if span is None or whole <= 0:
+            return None
+        a, b = (min(1.0, max(0.0, (frame - begin) / whole)) for frame in span)
+        return a, b
+
+    def frame_at(self, share: float) -> float:
+        """The frame at a share of the time bar."""
+        begin, whole = self._bar()
+        return begin + share * whole
 
     def seek(self, share: float) -> None:
         """Goes to a share of the time bar."""
-        whole = edge(len(self.track), finished=True)
-        if not self.finished:
-            whole = max(whole, self._expected * self.playhead.fps - 1.0)
-        self.playhead.seek(share * whole, len(self.track), finished=self.finished)
+        self.playhead.seek(self.frame_at(share), len(self.track), finished=self.finished)
+
+    def _bar(self) -> tuple[float, float]:
+        """Of the time bar: its first frame and its length in frames, with what is expected."""
+        end = edge(len(self.track), finished=True)
+        return 0.0, max(end, 0.0 if self.finished else self._expected * self.playhead.fps - 1.0)
 
     def restart(self) -> None:
         """Plays from the beginning again."""
-        self.playhead.position, self.playhead.playing = 0.0, True
+        self.playhead.position = self.playhead.span[0] if self.playhead.span is not None else 0.0
+        self.playhead.playing = True
 
     def words(self, picture_rate: float, *, help_shown: bool = False) -> Words:
         """What to write at this moment."""
@@ -182,6 +209,10 @@ class Stage:
             parts.append(self._detail)
         if self.seed is not None:
             parts.append(f"seed {self.seed}")
+        if self.can_lock and not self.foot_lock:
+            parts.append("no foot lock")
+        if head.span is not None:
+            parts.append("A-B")
         if head.speed != 1.0:
             parts.append(f"speed {head.speed:g}")
         if not head.playing:
@@ -256,3 +287,7 @@ def _direction(name: str) -> tuple[float, float, float]:
         "head": (0.0, 1.0, 0.3),
     }  # fmt: skip
     return directions.get(name.split("_")[-1], (0.0, 1.0, 0.0))
+
+
+STANDING: Final = Track(standing()[None])
+"""A track of one frame: somebody who waits."""

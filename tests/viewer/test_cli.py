@@ -27,7 +27,7 @@ def play(*args: str) -> int:
 @pytest.fixture(autouse=True)
 def _here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(recorder, "open_renderer", Painter)
+    monkeypatch.setattr(recorder, "open_renderer", lambda width, height, **_: Painter(width, height))
 
 
 def test_a_clip_becomes_a_named_file(walk_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
