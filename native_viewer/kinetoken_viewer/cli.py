@@ -37,9 +37,8 @@ INTERRUPTED: Final = 130
 def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """kinetoken play PROMPT | CLIP."""
     parser = subparsers.add_parser("play", help="see a prompt or a clip move")
-    parser.add_argument(
-        "what", metavar="PROMPT|CLIP", nargs="?", help="what the body shall do, in words; or a .npz, .npy or .bvh file"
-    )
+    parser.add_argument("what", nargs="?", metavar="PROMPT|CLIP",
+                        help="what the body shall do, in words; or a .npz, .npy or .bvh file; nothing: asks in the window")  # fmt: skip
     parser.add_argument("-o", "--save", metavar="FILE", help="keep the clip: .npz, .bvh, .glb or .vrma")
     add_bundle(parser)
     add_generation(parser)
@@ -65,10 +64,10 @@ def run(args: argparse.Namespace) -> int:
         from .sidebyside import run as side_by_side
 
         return side_by_side(args, options)
+    clip = plain = None if args.what is None else _clip(args.what)
     if args.what is None:
-        raise InputError('say what the body shall do, such as "a person waves", or name a clip')
-    clip = plain = _clip(args.what)
-    if clip is None:
+        _check_window_wanted(args)
+    elif clip is None:
         check_prompt(args.what)
     elif args.foot_lock:
         clip = clip.foot_locked()
@@ -81,9 +80,17 @@ def run(args: argparse.Namespace) -> int:
     try:
         return show(args, options, clip, window(args), live, plain)
     except NoWindowError as error:
+        if args.what is None:
+            raise InputError(f"no display ({_short(error)}): give a prompt or a clip, or use kinetoken chat") from error
         recording = recording_of(args, args.what)
         print(f"kinetoken: no display ({_short(error)}): writing {recording.path} instead", file=sys.stderr)
         return _record(args, options, clip, recording)
+
+
+def _check_window_wanted(args: argparse.Namespace) -> None:
+    """InputError where a file is wanted, and nothing to put into it."""
+    if args.headless or args.out is not None or args.strip:
+        raise InputError('what shall be shown? Give a prompt, such as "a person walks forward", or a clip')
 
 
 class NoWindowError(EngineError):
@@ -188,17 +195,29 @@ def show(
     live: LiveSettings, plain: Clip | None = None,
 ) -> int:  # fmt: skip
     """The window until it is closed; then what came is saved, and a failure told."""
+    from .display import when_lost
     from .feed import Feed, Job
+    from .living import LivingStage
     from .stage import Stage
 
-    prompt = args.what if clip is None else clip.prompt or Path(args.what).name
+    prompt = (args.what or "") if clip is None else clip.prompt or Path(args.what).name
     with contextlib.ExitStack() as open_things:
         way_out = None
         if live.asked:
             seed = options.seed if clip is None else clip.seed
             way_out = open_things.enter_context(open_live(live, fps=FPS, prompt=prompt, seed=seed))
-        feed = Feed(Job(args.what, options, args.bundle, load_options(args))) if clip is None else None
-        stage = Stage(prompt, feed=feed, clip=clip, expected=options.seconds or 0.0, live=way_out, plain=plain)
+        feed = Feed(Job(prompt, options, args.bundle, load_options(args))) if clip is None else None
+        if feed is None:
+            stage = Stage(prompt, clip=clip, live=way_out, plain=plain)
+        else:
+            stage = LivingStage(feed, prompt, options, live=way_out, keep=args.save is not None)
+
+        def keep() -> None:
+            if feed is not None:
+                feed.close()
+            _keep(stage, args.save)
+
+        when_lost(lambda: _lost(keep))
         code = 0
         try:
             play(stage)
@@ -206,13 +225,21 @@ def show(
             print("kinetoken: stopped", file=sys.stderr)
             code = INTERRUPTED
         finally:
-            if feed is not None:
-                feed.close()
-            _keep(stage, args.save)
+            keep()
     if stage.failure is not None:
         print(f"kinetoken: {stage.failure.reason}", file=sys.stderr)
         return stage.failure.exit_code
     return code
+
+
+def _lost(keep: Callable[[], None]) -> int:
+    """The display has gone: what came is kept, and one line says why the window is no more."""
+    print("kinetoken: the display is gone, and the window with it", file=sys.stderr)
+    try:
+        keep()
+    except KinetokenError as error:
+        print(f"kinetoken: {error}", file=sys.stderr)
+    return EngineError.exit_code
 
 
 def _keep(stage: Stage, path: str | None) -> None:

@@ -99,7 +99,8 @@ class Stage:
             self._chunks.append(message.chunk)
             self.track.append(message.chunk.joints)
         elif isinstance(message, Failed):
-            self.failure, self.finished = message, True
+            if not self.finished:  # a process may go once the answer has come
+                self.failure, self.finished = message, True
         else:
             self._finish(message)
 

@@ -76,7 +76,7 @@ def test_a_slow_generator_is_named() -> None:
     for _ in range(5):
         stage.tick(1 / 60)
     assert stage.waiting
-    assert stage.words(60).message == "waiting for the generator, 0.4 times real time"
+    assert stage.words(60).message == "slower than real time (0.4 times): 11 s until it moves on"
 
 
 def test_a_failure_is_shown_and_what_came_can_be_kept() -> None:
