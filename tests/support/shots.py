@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.motion.clip import Clip
-from kinetoken_viewer import hud
+from kinetoken_viewer import hud, keyhelp
 from kinetoken_viewer.camera import BODY_CENTRE, ENVELOPE, Camera, look_at
 from kinetoken_viewer.cast import Named, people_of
 from kinetoken_viewer.hud import TimeBar, Words, name_panels, panels, stamp
@@ -58,7 +58,13 @@ MODES: dict[str, Callable[[Renderer], Pixels]] = {
 def own_font() -> None:
     """Words in the font inside Pillow, whatever is installed."""
     hud._FONTS = ()  # type: ignore[misc]
-    hud.font.cache_clear()
+    forget_words()
+
+
+def forget_words() -> None:
+    """What was drawn in another font."""
+    for cached in (hud.font, hud.text_image, keyhelp._drawn):
+        cached.cache_clear()
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from kinetoken_viewer import hud
 from kinetoken_viewer.painter import Painter
 from pictures import assert_looks_like, difference
-from shots import MODES, SIZE, own_font
+from shots import MODES, SIZE, forget_words, own_font
 
 
 @pytest.fixture
@@ -20,8 +20,7 @@ def _own_font(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(hud, "_FONTS", hud._FONTS)
     own_font()
     yield
-    hud.font.cache_clear()
-    hud.text_image.cache_clear()
+    forget_words()
 
 
 @pytest.mark.parametrize("kind", ["gl", "gles"])
