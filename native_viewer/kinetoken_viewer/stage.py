@@ -193,6 +193,9 @@ class Stage:
         self.playhead.position = self.playhead.span[0] if self.playhead.span is not None else 0.0
         self.playhead.playing = True
 
+    def stop(self) -> None:
+        """Gives up what is being generated, where more can be asked."""
+
     def words(self, picture_rate: float, *, help_shown: bool = False) -> Words:
         """What to write at this moment."""
         line = None if self.line is None else self.line.line
