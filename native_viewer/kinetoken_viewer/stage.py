@@ -196,6 +196,11 @@ class Stage:
     def stop(self) -> None:
         """Gives up what is being generated, where more can be asked."""
 
+    def close(self) -> None:
+        """Ends the generator's process."""
+        if self._feed is not None:
+            self._feed.close()
+
     def words(self, picture_rate: float, *, help_shown: bool = False) -> Words:
         """What to write at this moment."""
         line = None if self.line is None else self.line.line
