@@ -14,7 +14,7 @@ from kinetoken.commands.live import live_settings, say
 from kinetoken.errors import MissingPackageError
 
 from . import cli
-from .lookargs import add_look
+from .lookargs import add_layers
 from .streaming import spoken_aside
 
 
@@ -27,7 +27,7 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     group.add_argument("--camera", default="three-quarter", metavar="C",
                        help="three-quarter, front, left, right, back, top, or YAW,PITCH[,ZOOM] in degrees")  # fmt: skip
     group.add_argument("--size", metavar="WxH", help="of the window in pixels")
-    add_look(group)
+    add_layers(group)
     parser.set_defaults(func=run)
 
 
