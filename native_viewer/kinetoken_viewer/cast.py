@@ -18,7 +18,8 @@ from .layers import Person
 from .playhead import Track
 from .stage import STANDING, Stage
 
-APART: Final = 1.0  # metres between two people at the moment when they are nearest
+APART: Final = 1.0  # metres between the places of two people at least
+CLEAR: Final = 0.6  # metres between the joints of neighbours when they are nearest
 LIVE_APART: Final = 1.7  # metres between the places of people whose motion is not known yet
 FARTHEST: Final = 4.0  # metres between two places: people who wander may meet rather than be out of sight
 
@@ -49,11 +50,11 @@ def at_rate(clip: Clip, fps: float) -> Track:
 
 
 def places(tracks: Sequence[Track]) -> list[tuple[float, float, float]]:
-    """Where to put people side by side, so that neighbours never come nearer than APART; the middle is the origin."""
+    """Where to put people side by side, so that neighbours never come nearer than CLEAR; the middle is the origin."""
     across = [_across(track, max(len(t) for t in tracks)) for track in tracks]
     xs = [0.0]
     for before, after in itertools.pairwise(across):
-        need = float((before[1] - after[0]).max()) + APART - 0.4
+        need = float((before[1] - after[0]).max()) + CLEAR
         xs.append(xs[-1] + min(FARTHEST, max(APART, need)))
     return _centred(xs)
 

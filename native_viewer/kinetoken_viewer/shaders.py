@@ -184,7 +184,7 @@ void main() {{
     line = ends;
     look = style;
     cover = strength;
-    gl_Position = view_projection * vec4(place.x, FLOOR_Y, place.y, 1.0);
+    gl_Position = view_projection * vec4(place.x, FLOOR_Y + 0.006, place.y, 1.0);  // clear of the floor's own depth
 }}
 """
 
