@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kinetoken.commands.arguments import add_bundle, add_generation, generate_options, load_options
+from kinetoken.commands.chat import add_history
 from kinetoken.commands.live import add_live, live_settings, open_live
 from kinetoken.errors import EngineError, InputError, KinetokenError, MissingPackageError
 from kinetoken.motion.clip import Clip
@@ -40,6 +41,7 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.add_argument("what", nargs="?", metavar="PROMPT|CLIP",
                         help="what the body shall do, in words; or a .npz, .npy or .bvh file; nothing: asks in the window")  # fmt: skip
     parser.add_argument("-o", "--save", metavar="FILE", help="keep the clip: .npz, .bvh, .glb or .vrma")
+    add_history(parser)
     add_bundle(parser)
     add_generation(parser)
     add_live(parser)
@@ -71,8 +73,7 @@ def run(args: argparse.Namespace) -> int:
         check_prompt(args.what)
     elif args.foot_lock:
         clip = clip.foot_locked()
-    if args.save is not None:
-        check_save(args.save)
+    check_kept(args.save, args.history_file)
     if live.asked:
         return _drive(args, options, clip, live)
     if args.headless or args.out is not None or args.strip:
@@ -206,15 +207,14 @@ def show(
         if live.asked:
             seed = options.seed if clip is None else clip.seed
             way_out = open_things.enter_context(open_live(live, fps=FPS, prompt=prompt, seed=seed))
-        feed = Feed(Job(prompt, options, args.bundle, load_options(args))) if clip is None else None
-        if feed is None:
-            stage = Stage(prompt, clip=clip, live=way_out, plain=plain)
+        if clip is None:
+            job = Job(prompt, options, args.bundle, load_options(args), 1, args.history, args.history_file)
+            stage: Stage = LivingStage(Feed(job), prompt, options, live=way_out, keep=args.save is not None)
         else:
-            stage = LivingStage(feed, prompt, options, live=way_out, keep=args.save is not None)
+            stage = Stage(prompt, clip=clip, live=way_out, plain=plain)
 
         def keep() -> None:
-            if feed is not None:
-                feed.close()
+            stage.close()
             _keep(stage, args.save)
 
         when_lost(lambda: _lost(keep))
@@ -253,6 +253,16 @@ def _keep(stage: Stage, path: str | None) -> None:
     clip.save(path)
     seed = f", seed {clip.seed}" if clip.seed is not None else ""
     print(f"{clip.seconds:.1f} s of motion{seed} -> {path}")
+
+
+def check_kept(path: str | None, history_file: str | None) -> None:
+    """Refuse now what could not be written later: the clip, the talk."""
+    from kinetoken.writers.atomic import check_writable
+
+    if path is not None:
+        check_save(path)
+    if history_file is not None:
+        check_writable(history_file)
 
 
 def check_save(path: str) -> None:

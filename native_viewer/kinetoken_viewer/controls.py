@@ -139,6 +139,7 @@ class Controls:
             "HOME": self._restart,
             "END": lambda: self._seek(math.inf),
             "L": self._toggle_loop,
+            "BACKSPACE": stage.stop,
             "I": lambda: head.mark(start=head.position),
             "O": lambda: head.mark(stop=head.position),
             "X": self._whole,

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 _handlers: list[Any] = []  # kept, since X11 holds them by their address alone
+_closing: list[Callable[[], None]] = []
+
+
+def close_when_lost(close: Callable[[], None]) -> None:
+    """Something half written, to be ended properly before all else."""
+    _closing.append(close)
 
 
 def when_lost(rescue: Callable[[], int]) -> None:
@@ -19,6 +26,9 @@ def when_lost(rescue: Callable[[], int]) -> None:
     def lost(_display: object) -> int:
         code = 1
         try:
+            for close in _closing:
+                with contextlib.suppress(Exception):
+                    close()
             code = rescue()
         finally:  # Xlib would end the process in its own way, with words of its own
             for stream in (sys.stdout, sys.stderr):

@@ -41,6 +41,10 @@ class Job:
     loading: LoadOptions = field(default_factory=LoadOptions)
     turn: int = 1
     """The number of the first answer."""
+    history: int | None = None
+    """Earlier turns that the model is shown; None: the bundle's choice."""
+    history_file: str | None = None
+    """Where the talk is kept, and taken up again."""
 
 
 @dataclass(frozen=True)

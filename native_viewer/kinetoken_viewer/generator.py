@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kinetoken.errors import KinetokenError
@@ -16,7 +17,8 @@ from .feed import Ask, Ended, Failed, Job, Moved, Opened, Order, Ready, Said, St
 from .pace import Sample
 
 if TYPE_CHECKING:
-    from kinetoken.pipeline import Generation, Generator
+    from kinetoken.pipeline import Generation
+    from kinetoken.session import Session, Turn
 
 NICENESS: Final = 5  # a generator that comes later only fills the buffer later; a picture that comes later is seen
 
@@ -42,11 +44,14 @@ def told(work: Callable[[Any, Connection], None], job: object, pipe: Connection)
 
 
 def _serve(job: Job, pipe: Connection) -> None:
-    import kinetoken
+    from kinetoken.pipeline import load
+    from kinetoken.session import Session
 
-    generator = kinetoken.load(job.bundle, **asdict(job.loading))
-    pipe.send(Ready(float(generator.fps)))
-    talk = Talk(generator, pipe)
+    session = Session(load(job.bundle, **asdict(job.loading)), job.options, history=job.history)
+    if job.history_file is not None and Path(job.history_file).exists():
+        session.load(job.history_file)
+    talk = Talk(session, pipe, job.history_file)
+    pipe.send(Ready(talk.fps))
     if job.prompt and not pipe.poll():
         talk.answer(Ask(job.turn, job.prompt, job.options))
     while True:
@@ -56,11 +61,16 @@ def _serve(job: Job, pipe: Connection) -> None:
 class Talk:
     """One viewer's prompts, in order; a new one ends the answer to the one before."""
 
-    def __init__(self, generator: Generator, pipe: Connection) -> None:
-        self._generator, self._pipe = generator, pipe
+    def __init__(self, session: Session, pipe: Connection, file: str | None) -> None:
+        """`file`: where the talk is kept, so that it can be gone on with."""
+        self._session, self._pipe, self._file = session, pipe, file
+        self.fps = session.line.fps
+        """Of the motion."""
 
     def next(self) -> Order:
         """The last of the orders that have come, waited for where there is none; EOFError when the viewer is gone."""
+        if not self._pipe.poll():
+            self._session.prepare()  # the time until somebody has typed
         order: Order = self._pipe.recv()
         while self._pipe.poll():
             order = self._pipe.recv()
@@ -78,18 +88,34 @@ class Talk:
             self._pipe.send(Failed(str(error), error.exit_code, order.turn))
 
     def _answer(self, ask: Ask) -> None:
-        generation = self._generator.stream(ask.prompt, ask.options)
-        self._pipe.send(Opened(generation.seed, float(self._generator.fps), ask.turn))
-        for chunk in generation:
-            pace = _pace(generation)
+        turn = self._session.say(ask.prompt, ask.options, raw=True)
+        self._pipe.send(Opened(turn.seed, self.fps, ask.turn))
+        try:
+            whole = self._tell(turn, ask.turn)
+        finally:
+            turn.close()
+            self._keep(turn)
+        if whole:
+            self._pipe.send(Ended(turn.clip(), turn.stats.rtf, ask.turn, "; ".join(turn.notes)))
+
+    def _tell(self, turn: Turn, number: int) -> bool:
+        """Piece by piece; False where something else is wanted before the end."""
+        for chunk in turn:
+            pace = _pace(turn)
             if isinstance(chunk, TextChunk):
-                self._pipe.send(Said(chunk.text, ask.turn, pace))
+                self._pipe.send(Said(chunk.text, number, pace))
             else:
-                self._pipe.send(Moved(chunk, generation.stats.rtf, ask.turn, pace))
+                self._pipe.send(Moved(chunk, turn.stats.rtf, number, pace))
             if self._pipe.poll():
-                generation.close()
-                return
-        self._pipe.send(Ended(generation.clip(), generation.stats.rtf, ask.turn))
+                return False
+        return True
+
+    def _keep(self, turn: Turn) -> None:
+        if self._file is not None:
+            line = self._session.line
+            line.cut()
+            line.push(turn.clip().joints)
+            self._session.save(self._file)
 
 
 def _pace(generation: Generation) -> Sample:

@@ -10,6 +10,8 @@ from PIL import Image, ImageDraw
 from .hud import SOFT, WHITE, font, framed
 
 KEYS: Final = (
+    ("Enter, / or click", "write a prompt; Enter sends it, Esc leaves the line"),
+    ("backspace", "stop the answer"),
     ("space", "pause or play"),
     ("left / right", "one frame back or on; with shift a second"),
     ("down / up", "slower or faster"),

@@ -202,7 +202,7 @@ class LivingStage(Stage):
         return min(1.0, max(0.0, self.playhead.position - begin) / whole), min(1.0, arrived / whole)
 
     def _bar(self) -> tuple[float, float]:
-        """Its first frame and its length in frames."""
+        """Of the time bar: its first frame and its length in frames."""
         answer = self._answer
         if not answer.placed:
             return self.playhead.position, 0.0
@@ -210,8 +210,10 @@ class LivingStage(Stage):
         return float(answer.begin), max(arrived, 0.0 if answer.over else self._expected * self.playhead.fps)
 
     def restart(self) -> None:
-        """Plays the last answer again."""
-        if self._answer.placed:
+        """Plays the last answer again, or from A."""
+        if self.playhead.span is not None:
+            super().restart()
+        elif self._answer.placed:
             self.playhead.position, self.playhead.playing = float(self._answer.begin), True
 
     def message(self) -> str:

@@ -18,6 +18,7 @@ from .layers import Person
 from .pace import JitterBuffer, Meter
 from .playhead import Playhead, Track, edge
 from .promptline import PromptLine
+from .takes import detail
 
 LONGEST_AHEAD: Final = 30.0  # seconds: with so much in hand the pipe is left to fill, and the generator waits
 STALLED: Final = 10.0  # seconds without a word from the generator, after which that is said
@@ -193,6 +194,14 @@ class Stage:
         self.playhead.position = self.playhead.span[0] if self.playhead.span is not None else 0.0
         self.playhead.playing = True
 
+    def stop(self) -> None:
+        """Gives up what is being generated, where more can be asked."""
+
+    def close(self) -> None:
+        """Ends the generator's process."""
+        if self._feed is not None:
+            self._feed.close()
+
     def words(self, picture_rate: float, *, help_shown: bool = False) -> Words:
         """What to write at this moment."""
         line = None if self.line is None else self.line.line
@@ -256,14 +265,6 @@ class Stage:
             return "buffering"
         left = self._buffer.wait(ahead, self.rtf, self._to_come())
         return f"slower than real time ({self.rtf:.1f} times): {left:.0f} s until it moves on"
-
-
-def detail(chunk: MotionChunk) -> str:
-    """How much of a chunk's code frames was made, by its last one: "full", or "coarse" with its levels. Empty: no codes."""
-    if not chunk.codes.size:
-        return ""
-    made, levels = int((chunk.codes[-1] >= 0).sum()), chunk.codes.shape[1]
-    return "full detail" if made == levels else f"coarse detail, {made} of {levels}"
 
 
 def standing() -> NDArray[np.float64]:

@@ -93,6 +93,14 @@ def talk(takes: Sequence[Take], fps: float) -> Clip | None:
     )
 
 
+def detail(chunk: MotionChunk) -> str:
+    """How much of a chunk's code frames was made, by its last one: "full", or "coarse" with its levels. Empty: no codes."""
+    if not chunk.codes.size:
+        return ""
+    made, levels = int((chunk.codes[-1] >= 0).sum()), chunk.codes.shape[1]
+    return "full detail" if made == levels else f"coarse detail, {made} of {levels}"
+
+
 def _joined(parts: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
     """None unless every answer has it."""
     there = [part for part in parts if part is not None]

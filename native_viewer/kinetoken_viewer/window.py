@@ -13,6 +13,7 @@ import pyglet
 from kinetoken.errors import EngineError
 
 from . import camera as cameras
+from . import display
 from .bones import parts
 from .camera import Camera
 from .capture import Capture
@@ -86,6 +87,7 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
 
     def play(self) -> None:
         """Runs until the window is closed."""
+        display.close_when_lost(self._capture.close)
         pyglet.clock.schedule_interval_soft(self.refresh, 1.0 / RATE)
         try:
             pyglet.app.run(interval=None)

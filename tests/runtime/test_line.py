@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -61,7 +63,7 @@ def test_idle_motion_in_any_pieces_is_the_same(cuts: set[int], seed: int) -> Non
     shown = moving_body(seed)[-2:]
     run = IdleRun(shown)
     bounds = [0, *sorted(cuts), FRAMES]
-    pieces = [run.push(stop - start) for start, stop in zip(bounds, bounds[1:], strict=False)]
+    pieces = [run.push(stop - start) for start, stop in pairwise(bounds)]
     np.testing.assert_allclose(np.concatenate(pieces), IdleRun(shown).push(FRAMES), rtol=0, atol=1e-12)
 
 
@@ -121,7 +123,7 @@ def test_before_any_move_it_stands_at_the_origin() -> None:
     idle = line.idle(20)
     assert np.linalg.norm(idle[:, 0, FLAT], axis=-1).max() < 0.05
     line.cut()
-    walk = line.push(walking(30).astype(np.float64) + (5.0, 0.0, 5.0))
+    walk = line.push(walking(30).astype(np.float64) + np.array([5.0, 0.0, 5.0]))
     assert np.linalg.norm((walk[0, 0] - idle[-1, 0])[FLAT]) < 0.1
 
 

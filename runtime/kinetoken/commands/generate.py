@@ -66,7 +66,7 @@ def _make(args: argparse.Namespace, generation: Generation, live: Live | None) -
         if args.json:
             print(json.dumps(report(generation, kept, interrupted)))
         else:
-            _tell(generation, kept)
+            tell(generation, kept)
     if interrupted:
         print(f"kinetoken: stopped; {_what_is_kept(generation, args.out, kept)}", file=sys.stderr)
         return INTERRUPTED
@@ -122,7 +122,8 @@ def _save(generation: Generation, path: str | None) -> str | None:
     return path
 
 
-def _tell(generation: Generation, kept: str | None) -> None:
+def tell(generation: Generation, kept: str | None = None) -> None:
+    """The thought, and a line on how it went."""
     stats = generation.stats
     if generation.thought:
         print(printable(generation.thought))
