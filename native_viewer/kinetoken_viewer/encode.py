@@ -30,7 +30,7 @@ SUFFIXES: Final = (*STILLS, *FILMS)
 GIF_COLOURS: Final = 64  # a walk of 4 s at 640x360 stays near 1.5 MB; 128 colours take a quarter more
 GIF_TICK: Final = 100  # a GIF counts time in hundredths of a second
 FASTEST_GIF: Final = 50.0  # pictures per second that players honour
-MP4_QUALITY: Final = 19  # x264's constant rate factor: lower is finer and larger
+MP4_QUALITY: Final = 19
 _BINS: Final = 6  # bits per channel when colours are counted for the palette
 
 
@@ -65,10 +65,12 @@ def write_still(path: Path, picture: Pixels) -> None:
         Image.fromarray(picture).save(part, format="PNG", optimize=True)
 
 
-def write_film(path: Path, fps: float, count: int, draw: Callable[[int], Pixels], progress: Progress) -> int:
+def write_film(
+    path: Path, fps: float, count: int, draw: Callable[[int], Pixels], progress: Progress, quality: int = MP4_QUALITY
+) -> int:
     """Pictures draw(0) to draw(count - 1) as a film of the path's kind; how many there are in it.
 
-    Ctrl-C ends the film with the picture at hand: what was drawn is a whole film.
+    `quality` of an MP4: x264's constant rate factor, lower is finer and larger. Ctrl-C ends the film with the picture at hand: what was drawn is a whole film.
     """
     done = 0
 
@@ -83,7 +85,7 @@ def write_film(path: Path, fps: float, count: int, draw: Callable[[int], Pixels]
 
     with heard_ctrl_c() as stopped, atomic_path(path) as part:
         if path.suffix.lower() == ".mp4":
-            _mp4(part, fps, pictures())
+            _mp4(part, fps, pictures(), quality)
         elif path.suffix.lower() == ".webp":
             _webp(part, fps, count, pictures())
         else:
@@ -159,7 +161,9 @@ def palette(samples: list[Pixels]) -> Image.Image:
     return Image.fromarray(chosen[None]).quantize(GIF_COLOURS, method=Image.Quantize.MEDIANCUT, kmeans=2)
 
 
-def _mp4(path: Path, fps: float, pictures: Iterator[Pixels], *, in_pieces: bool = False) -> None:
+def _mp4(
+    path: Path, fps: float, pictures: Iterator[Pixels], quality: int = MP4_QUALITY, *, in_pieces: bool = False
+) -> None:
     """H.264 that every player takes: yuv420p, index at the front, even sizes by repeating the last row or column.
 
     `in_pieces`: of a second each with an index of its own, so that a film that is cut off can be played.
@@ -173,7 +177,7 @@ def _mp4(path: Path, fps: float, pictures: Iterator[Pixels], *, in_pieces: bool 
     height, width = (size + size % 2 for size in first.shape[:2])
     writer = ffmpeg.write_frames(
         str(path), (width, height), fps=fps, codec="libx264", macro_block_size=2, pix_fmt_out="yuv420p", quality=None,
-        output_params=["-crf", str(MP4_QUALITY), *index, "-f", "mp4"], ffmpeg_log_level="error",
+        output_params=["-crf", str(quality), *index, "-f", "mp4"], ffmpeg_log_level="error",
     )  # fmt: skip
     try:
         writer.send(None)
