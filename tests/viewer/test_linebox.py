@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -15,9 +17,11 @@ LONG = "a person walks in a circle " * 12
 def test_the_box_lies_above_the_time_bar_and_nothing_lies_on_it(size: tuple[int, int]) -> None:
     box, bar = LineBox.of(*size), TimeBar.of(*size)
     assert box.y + box.height < bar.y
-    assert 0 < box.x
+    assert box.x > 0
     assert box.x + box.width < size[0]
-    status = "   ".join(["buffer 12.3 s", "60 fps", "17 ms", "RTF 12.3", "240 tokens/s", "full detail", "seed 1234567890"])
+    status = "   ".join(
+        ["buffer 12.3 s", "60 fps", "17 ms", "RTF 12.3", "240 tokens/s", "full detail", "seed 1234567890"]
+    )
     words = Words("walk", "I go.", status, "the generator has said nothing for 12 s", line=Line("walk", 4, True))
     placed = panels(words, *size)
     assert len(placed) == 5
@@ -45,7 +49,7 @@ def test_focus_and_words_change_the_picture() -> None:
     box = LineBox.of(1280, 720)
     lines = (Line("", 0, False), Line("", 0, True), Line("walk", 4, True), Line("歩く", 2, True))
     pictures = [np.asarray(box.panel(line).image) for line in lines]
-    for first, second in zip(pictures, pictures[1:], strict=False):
+    for first, second in itertools.pairwise(pictures):
         assert first.shape == second.shape
         assert (first != second).any()
     assert not box.holds(640, 360)
