@@ -66,20 +66,18 @@ def run(args: argparse.Namespace) -> int:
         from .sidebyside import run as side_by_side
 
         return side_by_side(args, options)
-    clip = plain = None if args.what is None else _clip(args.what)
+    clip = None if args.what is None else _clip(args.what)
     if args.what is None:
         _check_window_wanted(args)
     elif clip is None:
         check_prompt(args.what)
-    elif args.foot_lock:
-        clip = clip.foot_locked()
     check_kept(args.save, args.history_file)
     if live.asked:
         return _drive(args, options, clip, live)
     if args.headless or args.out is not None or args.strip:
         return _record(args, options, clip, recording_of(args, args.what))
     try:
-        return show(args, options, clip, window(args), live, plain)
+        return show(args, options, clip, window(args), live)
     except NoWindowError as error:
         if args.what is None:
             raise InputError(f"no display ({_short(error)}): give a prompt or a clip, or use kinetoken chat") from error
@@ -92,6 +90,13 @@ def _check_window_wanted(args: argparse.Namespace) -> None:
     """InputError where a file is wanted, and nothing to put into it."""
     if args.headless or args.out is not None or args.strip:
         raise InputError('what shall be shown? Give a prompt, such as "a person walks forward", or a clip')
+
+
+def _footed(args: argparse.Namespace, clip: Clip) -> Clip:
+    """With the foot lock, where that is wanted."""
+    from .footing import lock
+
+    return lock(clip) if args.foot_lock else clip
 
 
 class NoWindowError(EngineError):
@@ -128,7 +133,7 @@ def _drive(args: argparse.Namespace, options: GenerateOptions, clip: Clip | None
         else:
             with spoken_aside(args):
                 return show(args, options, clip, play, live)
-    return stream(args, options, clip, live)
+    return stream(args, options, clip if clip is None else _footed(args, clip), live)
 
 
 def _clip(what: str) -> Clip | None:
@@ -158,6 +163,8 @@ def _record(args: argparse.Namespace, options: GenerateOptions, clip: Clip | Non
     interrupted = False
     if clip is None:
         clip, interrupted = _generate(args, options)
+    else:
+        clip = _footed(args, clip)
     if args.save is not None and len(clip):
         clip.save(args.save)
     if interrupted:
@@ -193,11 +200,12 @@ def _generate(args: argparse.Namespace, options: GenerateOptions) -> tuple[Clip,
 
 def show(
     args: argparse.Namespace, options: GenerateOptions, clip: Clip | None, play: Callable[[Stage], None],
-    live: LiveSettings, plain: Clip | None = None,
+    live: LiveSettings,
 ) -> int:  # fmt: skip
     """The window until it is closed; then what came is saved, and a failure told."""
     from .display import when_lost
     from .feed import Feed, Job
+    from .footing import LONG, LongStage
     from .living import LivingStage
     from .stage import Stage
 
@@ -210,8 +218,10 @@ def show(
         if clip is None:
             job = Job(prompt, options, args.bundle, load_options(args), 1, args.history, args.history_file)
             stage: Stage = LivingStage(Feed(job), prompt, options, live=way_out, keep=args.save is not None)
+        elif args.foot_lock and len(clip) > LONG:
+            stage = LongStage(prompt, clip, way_out)
         else:
-            stage = Stage(prompt, clip=clip, live=way_out, plain=plain)
+            stage = Stage(prompt, clip=_footed(args, clip), live=way_out, plain=clip)
 
         def keep() -> None:
             stage.close()

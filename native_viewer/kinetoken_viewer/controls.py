@@ -18,6 +18,7 @@ ORBIT: Final = 0.007  # radians per pixel of a drag
 ZOOM: Final = 0.9  # of the distance, per notch of the wheel
 PRESET_KEYS: Final = dict(zip("123456", ("three-quarter", "front", "left", "right", "back", "top"), strict=True))
 SKIN: Final = 0.2  # metres around the joints that a picture of everything keeps in the frame
+LINE_ROOM: Final = 0.5  # metres below the feet that a prompt line and its words take
 FRAMED_POSES: Final = 400  # of a long motion so many decide how far back the camera must go
 
 
@@ -28,7 +29,9 @@ class View:
         self._stage, self._zoom, self._aspect = stage, zoom, aspect
         self.following = True
         self._follow = Follow(self.middle())
-        self._offset = np.zeros(3)
+        self._below = 0.0 if stage.line is None else LINE_ROOM
+        self._home = np.array([0.0, -self._below / 4, 0.0])
+        self._offset = self._home
         self._touched = False
         self.camera = camera
         self.resized(aspect)
@@ -52,7 +55,8 @@ class View:
 
     def _frame(self) -> None:
         middle, at = self.middle(), self._stage.playhead.position
-        offsets = [ENVELOPE - np.array([0.0, BODY_CENTRE, 0.0]) + look_at(pose(person, at)) - middle
+        room = ENVELOPE - (ENVELOPE[:, 1:2] == 0.0) * np.array([0.0, self._below, 0.0])
+        offsets = [room - np.array([0.0, BODY_CENTRE, 0.0]) - self._home + look_at(pose(person, at)) - middle
                    for person in self._stage.people()]  # fmt: skip
         self.camera = self.camera.fitted(np.concatenate(offsets), self._aspect).zoom(1.0 / self._zoom)
 
@@ -92,9 +96,9 @@ class View:
     def preset(self, name: str) -> None:
         """Turns to a named direction and back to the body."""
         yaw, pitch = PRESETS[name]
-        self._offset, self._touched, self.following = np.zeros(3), False, True
+        self._offset, self._touched, self.following = self._home, False, True
         self.camera = Camera(self.camera.target, math.radians(yaw), math.radians(pitch))
-        self.camera = self.camera.at(self._follow.jump(self.middle()))
+        self.camera = self.camera.at(self._follow.jump(self.middle()) + self._home)
         self._frame()
 
     def toggle_follow(self) -> None:

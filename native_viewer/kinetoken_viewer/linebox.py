@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Final, NamedTuple
 
 from PIL import Image, ImageDraw
 
-from .hud import ACCENT, DIM, VEIL, WHITE, Bar, Panel, Rgba, font, scale_of
+from .hud import ACCENT, DIM, VEIL, WHITE, Panel, Rgba, font, scale_of
 from .promptline import Line
 
 HINT: Final = "say what the body shall do, Enter sends it"
@@ -58,11 +59,11 @@ class LineBox(NamedTuple):
         image.alpha_composite(inside, (self._inset, 0))
         return Panel(image, self.x, self.y)
 
-    def cursor(self, line: Line) -> Bar:
+    def cursor(self, line: Line) -> Panel:
         """The text cursor."""
         at = self.x + self._inset + font(self._letters).getlength(line.text[: line.cursor]) - self._shift(line)
-        tall = self.height * 0.58
-        return Bar(at, self.y + (self.height - tall) / 2, max(1.0, self.height / 20), tall, ACCENT)
+        image = _stroke(max(2, self.height // 20), round(self.height * 0.6))
+        return Panel(image, round(at), self.y + (self.height - image.height) // 2)
 
     def letters_before(self, line: Line, x: float) -> int:
         """Letters of the line before a click at pixel x."""
@@ -79,3 +80,8 @@ class LineBox(NamedTuple):
         """Pixels of the line that lie to the left of the box, so that the cursor is in sight."""
         face, room = font(self._letters), self.width - 2 * self._inset
         return max(0.0, face.getlength(line.text[: line.cursor]) - room + self.height / 10)
+
+
+@functools.lru_cache(maxsize=4)
+def _stroke(width: int, height: int) -> Image.Image:
+    return Image.new("RGBA", (width, height), WHITE)

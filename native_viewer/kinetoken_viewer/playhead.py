@@ -47,6 +47,10 @@ class Track:
         self._frames[self._length : total] = joints
         self._length = total
 
+    def put(self, start: int, joints: Array) -> None:
+        """Replaces the frames (n, 22, 3) from `start` on, where there are as many."""
+        self._frames[start : min(self._length, start + len(joints))] = joints
+
     def truncate(self, length: int) -> None:
         """Forgets all but the first `length` frames: what was not shown may still be replaced."""
         self._length = min(self._length, length)

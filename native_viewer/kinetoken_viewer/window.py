@@ -18,7 +18,7 @@ from .bones import parts
 from .camera import Camera
 from .capture import Capture
 from .controls import Controls, View
-from .hud import Bar, Panel, TimeBar, Words, name_panels, panels
+from .hud import Panel, TimeBar, Words, name_panels, panels
 from .layers import Layers, over_heads, pose, shot
 from .linebox import LineBox
 from .naming import free_name
@@ -135,8 +135,8 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
             if words != self._words:
                 self._words, self._panels = words, panels(words, width, height)
         bars = TimeBar.of(width, height).bars(*self._stage.shares(), self._stage.span())
-        bars += self._cursor(width, height, now)
-        self._overlay.draw([*self._names(width, height), *self._panels], bars, width, height)
+        placed = [*self._names(width, height), *self._panels, *self._cursor(width, height, now)]
+        self._overlay.draw(placed, bars, width, height)
 
     def _names(self, width: int, height: int) -> list[Panel]:
         people = self._stage.people()
@@ -152,7 +152,7 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
             width, height = self.get_framebuffer_size()
             self._overlay.draw(panels(Words(note=note), width, height), [], width, height)
 
-    def _cursor(self, width: int, height: int, now: float) -> list[Bar]:
+    def _cursor(self, width: int, height: int, now: float) -> list[Panel]:
         """The text cursor, where the line has the keyboard: steady while somebody types."""
         line = self._stage.line
         if line is None or not line.focused or (now - self._typed_at) % BLINK > 0.6 * BLINK:

@@ -23,6 +23,14 @@ class LoadOptions:
     """Latent frames that the decoder waits for; fewer bring the pose sooner, as the manifest's lookahead_errors say."""
     gpu_layers: int | None = None
     """Layers of a GGUF model on the graphics card; None: all."""
+    engine: str | None = None
+    """URL of a server that runs the language model instead; the bundle's own is then neither loaded nor needed."""
+    engine_kind: str | None = None
+    """What that server is, where it does not say so itself: "llama-server", "llama-cpp-python", "vllm" or "openai"."""
+    engine_model: str | None = None
+    """Its name for the model, where it has several."""
+    engine_timeout: float | None = None
+    """Seconds of silence after which it is given up; None: 60."""
 
 
 class LmRun(Protocol):

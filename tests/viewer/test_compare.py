@@ -51,7 +51,10 @@ def test_an_option_with_several_values() -> None:
     assert [way.options.temperature for way in temperatures] == [0, 0.75]
     locks = compare.parse("foot_lock=on,off", "walk", NOBODY, None).ways
     assert [way.options.foot_lock for way in locks] == [True, False]
-    assert [way.options.thought for way in compare.parse("thought=none,full", "walk", NOBODY, None).ways] == ["none", "full"]
+    assert [way.options.thought for way in compare.parse("thought=none,full", "walk", NOBODY, None).ways] == [
+        "none",
+        "full",
+    ]
     bundles = compare.parse("bundle=a/small,b/large", "walk", NOBODY, "c").ways
     assert [(way.name, way.bundle) for way in bundles] == [("small", "a/small"), ("large", "b/large")]
 

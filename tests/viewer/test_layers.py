@@ -6,7 +6,16 @@ import pytest
 from kinetoken.motion.skeleton import CONTACT_JOINTS
 from kinetoken_viewer.camera import Camera
 from kinetoken_viewer.layers import (
-    GHOST_REACH, TRAIL_SECONDS, Layers, Person, contact_marks, ghost_parts, over_heads, shot, standing_points, trail_marks,
+    GHOST_REACH,
+    TRAIL_SECONDS,
+    Layers,
+    Person,
+    contact_marks,
+    ghost_parts,
+    over_heads,
+    shot,
+    standing_points,
+    trail_marks,
 )  # fmt: skip
 from kinetoken_viewer.playhead import Track
 from kinetoken_viewer.stage import STANDING, standing

@@ -17,39 +17,11 @@ from kinetoken_viewer.living import LEAD, LivingStage
 from kinetoken_viewer.pace import Sample
 from kinetoken_viewer.playhead import edge
 from kinetoken_viewer.stage import LONGEST_AHEAD, STALLED
+from scripted_feed import Talk
 from synthetic_motion import walking
 
 PICTURE = 1 / 60
 SWAP = 0.25  # seconds: a latent frame and a picture or two
-
-
-class Talk:
-    """Stands for a Feed: hands out messages as told, remembers what it was asked."""
-
-    def __init__(self, prompt: str = "") -> None:
-        self.turn = 1 if prompt else 0
-        self.over = self.stopped = False
-        self.asked: list[tuple[str, bool]] = []
-        self.left: list[Message] = []
-        self.polls = 0
-
-    def say(self, *messages: Message) -> None:
-        self.left += messages
-
-    def ask(self, prompt: str, options: GenerateOptions | None = None, *, anew: bool = False) -> int:
-        self.turn += 1
-        self.asked.append((prompt, anew))
-        self.left.clear()
-        self.over = False
-        return self.turn
-
-    def stop(self) -> None:
-        self.stopped = True
-
-    def poll(self) -> list[Message]:
-        self.polls += 1
-        out, self.left = self.left[:4], self.left[4:]
-        return out
 
 
 def body(prompt: str = "", **asked: object) -> tuple[LivingStage, Talk]:

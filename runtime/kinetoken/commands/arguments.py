@@ -16,6 +16,11 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, metavar="N", help="threads of the engine (default: $KINETOKEN_THREADS)")
     parser.add_argument("--lookahead", type=int, metavar="N", help="latent frames to wait for (default: the bundle's)")
     parser.add_argument("--gpu-layers", type=int, metavar="N", help="layers of a GGUF model on the graphics card")
+    parser.add_argument("--engine", metavar="URL", help="a server that runs the language model (docs/servers.md)")
+    parser.add_argument("--engine-kind", metavar="KIND", help="llama-server, llama-cpp-python, vllm or openai, where it "
+                        "does not say so itself")  # fmt: skip
+    parser.add_argument("--engine-model", metavar="NAME", help="its name for the model, where it has several")
+    parser.add_argument("--engine-timeout", type=float, metavar="S", help="seconds of silence to bear (default: 60)")
 
 
 def add_generation(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +54,7 @@ def _add_lengths(group: argparse._ArgumentGroup) -> None:
 
 def load_options(args: argparse.Namespace) -> LoadOptions:
     """How the bundle is to be loaded."""
-    return LoadOptions(args.threads, args.lookahead, args.gpu_layers)
+    return LoadOptions(**{field.name: getattr(args, field.name) for field in fields(LoadOptions)})
 
 
 def generate_options(args: argparse.Namespace) -> GenerateOptions:

@@ -62,6 +62,8 @@ def _make(args: argparse.Namespace, generation: Generation, live: Live | None) -
     kept = _save(generation, args.out)
     if live is not None and not interrupted:
         interrupted = play_out(live)
+    for note in generation.notes:
+        print(f"kinetoken: {note}", file=sys.stderr)
     with contextlib.redirect_stdout(sys.stderr) if args.stdout else contextlib.nullcontext():
         if args.json:
             print(json.dumps(report(generation, kept, interrupted)))
@@ -82,6 +84,7 @@ def report(generation: Generation, out: str | None, interrupted: bool) -> dict[s
         "text": generation.text,
         "thought": generation.thought,
         "interrupted": interrupted,
+        "notes": list(generation.notes),
         "out": out,
         **asdict(stats),
         "rtf": stats.rtf,
