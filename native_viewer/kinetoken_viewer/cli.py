@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -19,8 +18,8 @@ from kinetoken.motion.clip import Clip
 from kinetoken.motion.skeleton import FPS
 from kinetoken.options import GenerateOptions, check_prompt
 
-from .lookargs import add_look, layers_of
-from .naming import free_name, is_clip
+from .lookargs import add_look, camera_of, layers_of, need, recording_of, size_of
+from .naming import is_clip
 
 if TYPE_CHECKING:
     from kinetoken.live.settings import LiveSettings
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from .stage import Stage
 
 WINDOW_SIZE: Final = (1280, 720)
-PICTURE_SIZE: Final = (640, 360)  # of a file, unless it is a still
-STILL_SIZE: Final = (1280, 720)
-STRIP_SIZE: Final = (1600, 500)
 INTERRUPTED: Final = 130
 
 
@@ -47,7 +43,7 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     add_live(parser)
     parser.add_argument("--once", action="store_true", help="live output without a window: once, not until Ctrl-C")
     group = parser.add_argument_group("the picture")
-    group.add_argument("--camera", default="three-quarter", metavar="C",
+    group.add_argument("--camera", metavar="C",
                        help="three-quarter, front, left, right, back, top, or YAW,PITCH[,ZOOM] in degrees")  # fmt: skip
     group.add_argument("--size", metavar="WxH", help="of the window or the pictures, in pixels")
     group.add_argument("--headless", action="store_true", help="no window: write a file (--out, or a GIF)")
@@ -105,18 +101,19 @@ class NoWindowError(EngineError):
 
 def window(args: argparse.Namespace) -> Callable[[Stage], None]:
     """What shows a stage until its window is closed. NoWindowError, MissingPackageError."""
-    from . import camera
+    from . import camera as cameras
 
-    size = _size(args.size) or WINDOW_SIZE
-    camera.parse(args.camera)
-    _need("pyglet")
-    _need("PIL")
+    size = size_of(args.size) or WINDOW_SIZE
+    camera = camera_of(args)
+    cameras.parse(camera)
+    need("pyglet")
+    need("PIL")
     try:
         from .window import PlayerWindow
     except KinetokenError as error:
         raise NoWindowError(str(error)) from error
     layers = layers_of(args)
-    return lambda stage: PlayerWindow(stage, size, args.camera, layers, gles=args.gles).play()
+    return lambda stage: PlayerWindow(stage, size, camera, layers, gles=args.gles).play()
 
 
 def _drive(args: argparse.Namespace, options: GenerateOptions, clip: Clip | None, live: LiveSettings) -> int:
@@ -139,21 +136,6 @@ def _drive(args: argparse.Namespace, options: GenerateOptions, clip: Clip | None
 def _clip(what: str) -> Clip | None:
     """The clip of a file; None where the words are a prompt. FormatError for a file that is not there or not a clip."""
     return Clip.load(what) if is_clip(what) else None
-
-
-def recording_of(args: argparse.Namespace, what: str) -> Recording:
-    """What the arguments ask to be written; the name comes from the prompt where none is given."""
-    _need("PIL")
-    from kinetoken.writers.atomic import check_writable
-
-    from .recorder import Recording
-
-    path = Path(args.out) if args.out is not None else free_name(what, ".png" if args.strip else ".gif")
-    usual = STRIP_SIZE if args.strip else STILL_SIZE if path.suffix.lower() == ".png" else PICTURE_SIZE
-    size = _size(args.size) or usual
-    recording = Recording(path, size, args.fps, args.camera, args.strip, not args.no_words, layers_of(args), args.gles)
-    check_writable(path)
-    return recording
 
 
 def _record(args: argparse.Namespace, options: GenerateOptions, clip: Clip | None, recording: Recording) -> int:
@@ -221,7 +203,8 @@ def show(
         elif args.foot_lock and len(clip) > LONG:
             stage = LongStage(prompt, clip, way_out)
         else:
-            stage = Stage(prompt, clip=_footed(args, clip), live=way_out, plain=clip)
+            stage = Stage(prompt, clip=clip.foot_locked(), live=way_out, plain=clip)
+            stage.foot_lock = args.foot_lock
 
         def keep() -> None:
             stage.close()
@@ -282,24 +265,6 @@ def check_save(path: str) -> None:
 
     writer_for(path)
     check_writable(path)
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    """ "1280x720" to numbers."""
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d{2,5})[xX](\d{2,5})", text.strip())
-    if found is None:
-        raise InputError(f'size "{text}" is not understood: write WIDTHxHEIGHT in pixels, such as 1280x720')
-    return int(found[1]), int(found[2])
-
-
-def _need(module: str) -> None:
-    """MissingPackageError unless the module can be found; nothing is imported."""
-    from importlib.util import find_spec
-
-    if find_spec(module) is None:
-        raise MissingPackageError({"PIL": "Pillow"}.get(module, module), "viewer")
 
 
 def _short(error: Exception) -> str:

@@ -70,7 +70,8 @@ def write_film(
 ) -> int:
     """Pictures draw(0) to draw(count - 1) as a film of the path's kind; how many there are in it.
 
-    `quality` of an MP4: x264's constant rate factor, lower is finer and larger. Ctrl-C ends the film with the picture at hand: what was drawn is a whole film.
+    `quality` of an MP4: x264's constant rate factor, lower is finer and larger. Ctrl-C ends the film with the picture at
+    hand: what was drawn is a whole film.
     """
     done = 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Final
 
 from kinetoken.errors import KinetokenError
@@ -33,6 +34,7 @@ class LivingStage(Stage):
         super().__init__(prompt, feed=feed, expected=options.seconds or 0.0, live=live)
         self._talk, self._options, self._keep = feed, options, keep
         self.playhead.loop = False
+        self.can_lock, self.foot_lock = True, bool(options.foot_lock)  # it is switched from the next answer on
         self.line = PromptLine(self.ask)
         self._body = BodyLine(self.playhead.fps)
         self._idle = True
@@ -51,7 +53,7 @@ class LivingStage(Stage):
         self._drop()
         anew = self._loaded and self._quiet > STALLED
         self._loaded = self._loaded and not (anew or self._talk.over)
-        turn = self._talk.ask(prompt, self._options, anew=anew)
+        turn = self._talk.ask(prompt, replace(self._options, foot_lock=self.foot_lock), anew=anew)
         self.prompt, self._thought, self._note, self._detail, self.failure = prompt, "", "", "", None
         self.seed, self.rtf, self._quiet = None, 0.0, 0.0
         self._buffer, self._meter = JitterBuffer(), Meter()

@@ -23,7 +23,7 @@ from .camera import Camera
 from .cast import Named, people_of
 from .encode import FASTEST_GIF, FILMS, STILLS, Progress, check_packages, suffix_of, write_film, write_still
 from .hud import TimeBar, Words, name_panels, panels, spoken, stamp
-from .layers import Layers, over_heads, pose, shot
+from .layers import Layers, Person, over_heads, shot
 from .playhead import Track
 from .shot import Pixels, Renderer, Shot
 
@@ -138,9 +138,14 @@ class Film:
 
     def _looks(self) -> NDArray[np.float64]:
         """(T, 3): what the camera looks at in every frame, between everybody."""
-        each = [[cameras.look_at(pose(person, at)) for at in range(self._length)] for person in self.people]
-        looks = np.array(each)
+        looks = np.array([self._frames(person)[:, 0] for person in self.people])
+        looks[..., 1] = cameras.BODY_CENTRE
         return cameras.smooth_path((looks.min(axis=0) + looks.max(axis=0)) / 2.0, self._fps)
+
+    def _frames(self, person: Person) -> NDArray[np.float64]:
+        """(T, 22, 3) where somebody is in every frame; who is through stays."""
+        still = ((0, self._length - len(person.track)), (0, 0), (0, 0))
+        return np.asarray(np.pad(person.track.frames, still, mode="edge") + np.array(person.place))
 
     def _framed(self, choice: str) -> Camera:
         """The camera's direction, as near as keeps the whole motion in the picture, words and all."""
@@ -149,7 +154,7 @@ class Film:
         around = np.array([[x, y, z] for x in (-REACH, REACH) for y in (-0.05, 0.22) for z in (-REACH, REACH)])
         points = []
         for person in self.people:
-            frames = np.array([pose(person, at) for at in range(self._length)])
+            frames = self._frames(person)
             offsets = (frames - self._path[:, None]).reshape(-1, 3)
             points += [_extremes(offsets + shift, camera) for shift in around]
             standing = cameras.ENVELOPE * (1.0, ARMS_DOWN, 1.0) - (0.0, cameras.BODY_CENTRE, 0.0)

@@ -16,6 +16,7 @@ from kinetoken.options import GenerateOptions, check_prompt
 
 from . import cli
 from .compare import Comparison, Question, parse, serve, start
+from .lookargs import recording_of
 from .naming import slug
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def run(args: argparse.Namespace, options: GenerateOptions) -> int:
     try:
         play = cli.window(args)
     except cli.NoWindowError as error:
-        recording = cli.recording_of(args, title)
+        recording = recording_of(args, title)
         print(f"kinetoken: no display ({str(error)[:80]}): writing {recording.path} instead", file=sys.stderr)
         args.out = str(recording.path)
         return _record(args, asked, title)
@@ -88,7 +89,7 @@ def _locked(asked: Comparison, lock: bool) -> list[Named]:
 def _record(args: argparse.Namespace, asked: Comparison, title: str) -> int:
     from .recorder import record
 
-    recording = replace(cli.recording_of(args, title), title=title)
+    recording = replace(recording_of(args, title), title=title)
     cast, interrupted = _generated(args, asked) if asked.ways else ([], False)
     _keep(cast, args.save)
     if interrupted:

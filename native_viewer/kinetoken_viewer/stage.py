@@ -44,6 +44,7 @@ class Stage:
         self.can_lock = plain is not None
         """Whether the foot lock can be switched."""
         self.foot_lock = True
+        self._unlocked = plain
         self._free = None if plain is None else Track(plain.joints)
         self.track = Track()
         self.playhead = Playhead(float(FPS))
@@ -130,6 +131,8 @@ class Stage:
     @property
     def clip(self) -> Clip | None:
         """All motion so far, to be saved; None when there is none."""
+        if self._unlocked is not None and not self.foot_lock:
+            return self._unlocked
         if self._clip is not None:
             return self._clip
         if not self._chunks:

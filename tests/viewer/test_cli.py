@@ -12,6 +12,7 @@ from kinetoken.cli import OneLineParser
 from kinetoken.errors import FormatError, InputError, KinetokenError, MissingPackageError, OutputError
 from kinetoken.motion.clip import Clip
 from kinetoken_viewer import cli, recorder
+from kinetoken_viewer.naming import free_name
 from kinetoken_viewer.painter import Painter
 
 
@@ -64,10 +65,10 @@ def test_a_strip_needs_no_other_option(walk_file: Path) -> None:
 
 
 def test_names_of_odd_prompts() -> None:
-    assert cli.free_name("../../etc/passwd", ".gif") == Path("etc-passwd.gif")
-    assert cli.free_name("!!!", ".gif") == Path("motion.gif")
-    assert cli.free_name("歩く", ".gif") == Path("歩く.gif")
-    assert len(cli.free_name("word " * 100, ".gif").name) < 70
+    assert free_name("../../etc/passwd", ".gif") == Path("etc-passwd.gif")
+    assert free_name("!!!", ".gif") == Path("motion.gif")
+    assert free_name("歩く", ".gif") == Path("歩く.gif")
+    assert len(free_name("word " * 100, ".gif").name) < 70
 
 
 @pytest.mark.parametrize(
