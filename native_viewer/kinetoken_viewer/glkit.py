@@ -181,14 +181,30 @@ class Canvas:
 
     def __init__(self, width: int, height: int) -> None:
         self._width, self._height = width, height
+        self._buffers: list[int] = []
         self.frame = one(gl.glGenFramebuffers)
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self.frame)
         for kind, place in ((gl.GL_RGBA8, gl.GL_COLOR_ATTACHMENT0), (gl.GL_DEPTH_COMPONENT24, gl.GL_DEPTH_ATTACHMENT)):
             buffer = one(gl.glGenRenderbuffers)
+            self._buffers.append(buffer)
             gl.glBindRenderbuffer(gl.GL_RENDERBUFFER, buffer)
             gl.glRenderbufferStorage(gl.GL_RENDERBUFFER, kind, width, height)
             gl.glFramebufferRenderbuffer(gl.GL_FRAMEBUFFER, place, gl.GL_RENDERBUFFER, buffer)
         _check_frame()
+
+    def stretch(self, width: int, height: int) -> None:
+        """Fills the window's framebuffer of this size with the picture, and binds it."""
+        gl.glBindFramebuffer(gl.GL_READ_FRAMEBUFFER, self.frame)
+        gl.glBindFramebuffer(gl.GL_DRAW_FRAMEBUFFER, 0)
+        gl.glBlitFramebuffer(0, 0, self._width, self._height, 0, 0, width, height, gl.GL_COLOR_BUFFER_BIT, gl.GL_LINEAR)
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
+        gl.glViewport(0, 0, width, height)
+
+    def close(self) -> None:
+        """Gives its memory back."""
+        gl.glDeleteFramebuffers(1, ctypes.byref(gl.GLuint(self.frame)))
+        for buffer in self._buffers:
+            gl.glDeleteRenderbuffers(1, ctypes.byref(gl.GLuint(buffer)))
 
     def pixels(self) -> NDArray[np.uint8]:
         """(height, width, 3), row 0 at the top."""

@@ -49,6 +49,7 @@ except Exception as error:  # pyglet has no common base for what a missing displ
 from .glkit import asked_for, is_software, read_pixels, renderer_name  # noqa: E402
 from .overlay import Overlay  # noqa: E402
 from .scene import Scene  # noqa: E402
+from .screen import Screen  # noqa: E402
 from .textinput import TextInput  # noqa: E402
 
 
@@ -69,7 +70,7 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
         self.set_minimum_size(320, 240)
         self._stage, self._software = stage, software
         self._scene = Scene()
-        self._overlay = Overlay(self._scene)
+        self._screen, self._overlay = Screen(self._scene), Overlay(self._scene)
         yaw, pitch, zoom = cameras.parse(camera)
         self._orbit = View(stage, Camera(yaw=yaw, pitch=pitch), zoom, size[0] / size[1])
         self._capture = Capture(lambda suffix: free_name(stage.prompt, suffix))
@@ -128,7 +129,7 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
 
     def _paint(self, picture: Shot, now: float) -> None:
         width, height = self.get_framebuffer_size()
-        self._scene.draw(picture, 0, width, height)
+        self._screen.draw(picture, width, height)
         if now - self._words_at >= WORDS_SECONDS:
             self._words_at = now
             words = self._stage.words(self._rate, help_shown=self._controls.help)

@@ -98,8 +98,19 @@ def many():
     shown(player, "window-compare")
     player.close()
 
+def large():
+    stage = Stage("", clip=clips[0])
+    player = opened(stage, (1600, 1000))
+    shown(player, "large", 1)
+    player.set_size(700, 500)
+    shown(player, "smaller", 2)
+    seen["drawn"] = player._screen._size
+    seen["software"] = player._scene.software
+    player.close()
+
 one()
 many()
+large()
 print(json.dumps(seen))
 """
 PICTURES = ("window-layers", "window-help", "window-span", "window-everything", "window-compare")
@@ -124,5 +135,11 @@ def test_the_windows_modes(python, tmp_path: Path, x_display: str, kind: str) ->
             assert_looks_like(np.asarray(image), name, looser=1.0 if kind == "gl" else 1.001)
     with Image.open(tmp_path / "walk-in-a-circle.png") as image:
         assert image.size == (480, 320)
+    if seen["software"]:
+        assert seen["drawn"][0] * seen["drawn"][1] == pytest.approx(1280 * 720, rel=0.01)
+    with Image.open(tmp_path / "large.png") as image:
+        assert image.size[0] > 1280
+        large = np.asarray(image.resize((160, 100))).astype(int)
+        assert (large[..., 2] > large[..., 0] + 60).sum() > 40  # a blue leg
     films = list(tmp_path.glob("walk-in-a-circle.*[4f]"))
     assert [film.stat().st_size > 500 for film in films] == [True]
