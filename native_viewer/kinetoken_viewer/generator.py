@@ -69,8 +69,11 @@ class Talk:
 
     def next(self) -> Order:
         """The last of the orders that have come, waited for where there is none; EOFError when the viewer is gone."""
-        if not self._pipe.poll():
-            self._session.prepare()  # the time until somebody has typed
+        if (
+            not self._pipe.poll()
+        ):  # there is time until somebody has typed; what fails now fails again, and is told, then
+            with contextlib.suppress(KinetokenError):
+                self._session.prepare()
         order: Order = self._pipe.recv()
         while self._pipe.poll():
             order = self._pipe.recv()

@@ -41,6 +41,7 @@ class LivingStage(Stage):
         self._shown = 0.0  # the furthest position that was on the screen
         self._cut = False
         self._usual = min(USUAL, options.max_seconds or USUAL)
+        self._pace_before = 0.0
         self._loaded = False
         self._note = ""
         self._given = feed.turn  # the answer to what stood on the command line
@@ -55,6 +56,7 @@ class LivingStage(Stage):
         self._loaded = self._loaded and not (anew or self._talk.over)
         turn = self._talk.ask(prompt, replace(self._options, foot_lock=self.foot_lock), anew=anew)
         self.prompt, self._thought, self._note, self._detail, self.failure = prompt, "", "", "", None
+        self._pace_before = self._pace
         self.seed, self.rtf, self._quiet = None, 0.0, 0.0
         self._buffer, self._meter = JitterBuffer(), Meter()
         self._answer = Take(prompt, turn)
@@ -93,7 +95,7 @@ class LivingStage(Stage):
     def _rate(self, seconds: float) -> float:
         if self._idle:
             return 1.0
-        return self._buffer.speed(self._ahead(), finished=self._answer.over, rtf=self.rtf, passed=seconds)
+        return self._buffer.speed(self._ahead(), finished=self._answer.over, rtf=self._pace, passed=seconds)
 
     def _begins_again(self) -> bool:
         """Plays the last answer again, where that is wanted and it is over."""
@@ -126,7 +128,12 @@ class LivingStage(Stage):
             self.track.append(self._body.idle(bare))
 
     def _goal(self) -> float:
-        return self._buffer.goal(self.rtf, self._to_come())
+        return self._buffer.goal(self._pace, self._to_come())
+
+    @property
+    def _pace(self) -> float:
+        """The real-time factor, of the answer before until it is known of this one; 0: unknown."""
+        return self.rtf or self._pace_before
 
     def _lay(self) -> None:
         answer, self._idle = self._answer, False
@@ -164,6 +171,7 @@ class LivingStage(Stage):
         elif isinstance(message, Ended):
             self._answer.whole, self._answer.over, self._note = message.clip, True, message.note
             self.rtf = self.rtf or message.rtf
+            self._usual = 0.5 * (self._usual + message.clip.seconds)
 
     def _set_rate(self, fps: float) -> None:
         """The model's own frame rate; the body has stood at the usual one until it was known."""

@@ -40,6 +40,7 @@ class NoDisplayError(EngineError):
 
 try:  # importing pyglet.window already opens the display
     from pyglet import window
+    from pyglet.gl.lib import GLException
     from pyglet.window import key, mouse
 except Exception as error:  # pyglet has no common base for what a missing display or driver raises
     unset = sys.platform.startswith("linux") and not os.environ.get("DISPLAY")
@@ -62,7 +63,7 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
         software = is_software(renderer_name())
         super().__init__(
             *size,
-            caption=f"kinetoken: {stage.prompt}"[:120],
+            caption=_caption(stage.prompt),
             resizable=True,
             context=_context(software=software, gles=gles),
             vsync=not software,
@@ -92,6 +93,8 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
         pyglet.clock.schedule_interval_soft(self.refresh, 1.0 / RATE)
         try:
             pyglet.app.run(interval=None)
+        except GLException as error:
+            raise EngineError(f"the graphics driver failed: {' '.join(str(error).split())}") from error
         finally:
             pyglet.clock.unschedule(self.refresh)
             self._capture.close()
@@ -134,6 +137,8 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
             self._words_at = now
             words = self._stage.words(self._rate, help_shown=self._controls.help)
             if words != self._words:
+                if words.prompt != self._words.prompt:
+                    self.set_caption(_caption(words.prompt))
                 self._words, self._panels = words, panels(words, width, height)
         bars = TimeBar.of(width, height).bars(*self._stage.shares(), self._stage.span())
         placed = [*self._names(width, height), *self._panels, *self._cursor(width, height, now)]
@@ -272,6 +277,10 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
 
     def _bar(self) -> TimeBar:
         return TimeBar.of(*self.get_framebuffer_size())
+
+
+def _caption(prompt: str) -> str:
+    return f"kinetoken: {prompt}"[:120] if prompt else "kinetoken"
 
 
 def _context(*, software: bool, gles: bool) -> object:

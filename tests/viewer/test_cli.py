@@ -74,6 +74,9 @@ def test_names_of_odd_prompts() -> None:
 @pytest.mark.parametrize(
     ("args", "error", "words"),
     [
+        (["--headless"], InputError, "what shall be shown"),
+        (["--out", "x.gif"], InputError, "what shall be shown"),
+        (["walk", "--history-file", "nowhere/talk.json"], OutputError, "no folder"),
         (["", "--headless"], InputError, "the prompt is empty"),
         (["  "], InputError, "the prompt is empty"),
         (["nothing.npz"], FormatError, "no such file"),
