@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 from typing import Final, NamedTuple
 
@@ -68,8 +69,8 @@ class LineBox(NamedTuple):
     def letters_before(self, line: Line, x: float) -> int:
         """Letters of the line before a click at pixel x."""
         face, goal = font(self._letters), x - self.x - self._inset + self._shift(line)
-        ends = [face.getlength(line.text[:count]) for count in range(len(line.text) + 1)]
-        return min(range(len(ends)), key=lambda count: abs(ends[count] - goal))
+        after = bisect.bisect_left(range(len(line.text)), goal, key=lambda count: face.getlength(line.text[:count]))
+        return min(max(0, after - 1), after, key=lambda count: abs(face.getlength(line.text[:count]) - goal))
 
     def _words(self, line: Line) -> tuple[str, Rgba]:
         if line.text:
