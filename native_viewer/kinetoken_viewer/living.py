@@ -34,7 +34,7 @@ class LivingStage(Stage):
         super().__init__(prompt, feed=feed, expected=options.seconds or 0.0, live=live)
         self._talk, self._options, self._keep = feed, options, keep
         self.playhead.loop = False
-        self.can_lock, self.foot_lock = True, bool(options.foot_lock)  # it is switched from the next answer on
+        self.can_lock, self.foot_lock = True, options.foot_lock is not False  # it is switched from the next answer on
         self.line = PromptLine(self.ask)
         self._body = BodyLine(self.playhead.fps)
         self._idle = True
