@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import KinetokenError
 from .arguments import add_bundle, add_generation, add_image, generate_options, image_file, load_options
@@ -162,14 +162,14 @@ class Conversation:
 
     def _say(self, prompt: str) -> None:
         turn = self._session.say(prompt, raw=True)
-        for note in turn.notes:
-            say(note)
         try:
             stopped = self._watch(turn)
         finally:
             self._remember(turn)
+        for note in turn.notes:
+            say(note)
         if self._args.json:
-            print(json.dumps(self._report(turn, stopped)), flush=True)
+            print(json.dumps(report(turn, None, stopped)), flush=True)
         else:
             tell(turn)
         self._session.prepare()
@@ -195,11 +195,9 @@ class Conversation:
         self._saved.append(self._line.push(clip.joints))
         self._prompts.append(turn.prompt)
         if self._args.history_file is not None:
-            self._session.line.back_to(self._line.shown) if len(self._line.shown) else None
+            if len(self._line.shown):
+                self._session.line.back_to(self._line.shown)  # the file says where the body stands
             self._session.save(self._args.history_file)
-
-    def _report(self, turn: Turn, stopped: bool) -> dict[str, Any]:
-        return report(turn, None, stopped) | {"notes": list(turn.notes)}
 
     def _keep(self) -> None:
         """Write the clip that was asked for."""
