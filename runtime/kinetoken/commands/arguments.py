@@ -54,7 +54,7 @@ def add_image(parser: argparse.ArgumentParser) -> None:
 
 
 def image_file(args: argparse.Namespace) -> ImageFile | None:
-    """The image that was given, checked as far as can be before the model is loaded. InputError, FormatError."""
+    """The image that was given, checked: loading the model takes longer. InputError, FormatError."""
     if args.image is None:
         if args.image_cells is not None:
             raise InputError("--image-cells says how much of an image is seen, and there is none; give --image FILE")
