@@ -131,12 +131,13 @@ class Set:
         people, camera = stage.people(), self.view.camera
         drawn = renderer.render(shot(people, head.position, head.fps, self.controls.layers, camera, self.view.spread()))
         bars = TimeBar.of(width, height).bars(*stage.shares(), stage.span())
-        if stage.line is not None and stage.line.focused:
-            bars.append(LineBox.of(width, height).cursor(stage.line.line))
         names = [person.name for person in people]
         placed = name_panels(names, camera.project(over_heads(people, head.position), width, height), height)
         words = replace(stage.words(60.0, help_shown=self.controls.help), note=note)
-        return stamp(drawn, [*placed, *panels(words, width, height)], bars)
+        placed += panels(words, width, height)
+        if stage.line is not None and stage.line.focused:
+            placed.append(LineBox.of(width, height).cursor(stage.line.line))
+        return stamp(drawn, placed, bars)
 
 
 class Scene(NamedTuple):
