@@ -22,8 +22,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from kinetoken.backends.in_turn import TurnBatch
 from kinetoken.backends.states import as_array, check_rewind, pack, unpack
-from kinetoken.engines import Allowed, take, width
+from kinetoken.engines import NO_IMAGES, Allowed, EncodedImage, take, width
 from kinetoken.errors import EngineError, InputError
 
 from .checkpoint import EMBEDDING, HEAD, Array, Qwen2Shape, TensorSource, expected_tensors, row_chunks
@@ -180,6 +181,10 @@ class ReferenceLanguageModel:
         """A new, empty run."""
         return ReferenceRun(self)
 
+    def start_batch(self, size: int) -> TurnBatch:
+        """So many runs in turn."""
+        return TurnBatch(self.start, size)
+
 
 class ReferenceRun:
     """One answer being written."""
@@ -193,6 +198,10 @@ class ReferenceRun:
     def length(self) -> int:
         """Tokens fed so far."""
         return self._length
+
+    def look(self, image: EncodedImage) -> None:
+        """EngineError: here one position stands for M-RoPE's three."""
+        raise EngineError(NO_IMAGES)
 
     @torch.inference_mode()
     def push(self, ids: Sequence[int], allowed: Allowed) -> Array:

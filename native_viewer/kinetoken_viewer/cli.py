@@ -10,7 +10,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kinetoken.commands.arguments import add_bundle, add_generation, generate_options, load_options
+from kinetoken.commands.arguments import (
+    add_bundle,
+    add_generation,
+    add_image,
+    generate_options,
+    image_file,
+    load_options,
+)
 from kinetoken.commands.chat import add_history
 from kinetoken.commands.live import add_live, live_settings, open_live
 from kinetoken.errors import EngineError, InputError, KinetokenError, MissingPackageError
@@ -40,6 +47,7 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     add_history(parser)
     add_bundle(parser)
     add_generation(parser)
+    add_image(parser)
     add_live(parser)
     parser.add_argument("--once", action="store_true", help="live output without a window: once, not until Ctrl-C")
     group = parser.add_argument_group("the picture")
@@ -61,8 +69,12 @@ def run(args: argparse.Namespace) -> int:
     if args.compare is not None:
         from .sidebyside import run as side_by_side
 
+        if image_file(args) is not None:
+            raise InputError("--image is for one body: leave out --compare or --image")
         return side_by_side(args, options)
     clip = None if args.what is None else _clip(args.what)
+    if image_file(args) is not None and clip is not None:
+        raise InputError("--image is for a prompt, and this is a clip; leave it out")
     if args.what is None:
         _check_window_wanted(args)
     elif clip is None:
@@ -168,9 +180,11 @@ def _record(args: argparse.Namespace, options: GenerateOptions, clip: Clip | Non
 def _generate(args: argparse.Namespace, options: GenerateOptions) -> tuple[Clip, bool]:
     """The whole clip, and whether it was cut short; in this process, since no window needs to stay smooth."""
     import kinetoken
-    from kinetoken.commands.progress import ProgressLine
+    from kinetoken.commands.progress import Looking, ProgressLine
 
-    generation = kinetoken.load(args.bundle, **asdict(load_options(args))).stream(args.what, options)
+    generator = kinetoken.load(args.bundle, **asdict(load_options(args)))
+    with Looking() as looking:
+        generation = generator.stream(args.what, options, image=image_file(args), watch=looking.show)
     with ProgressLine() as line:
         try:
             for _ in generation:
@@ -199,7 +213,9 @@ def show(
             seed = options.seed if clip is None else clip.seed
             way_out = open_things.enter_context(open_live(live, fps=FPS, prompt=prompt, seed=seed))
         if clip is None:
-            job = Job(prompt, options, args.bundle, load_options(args), 1, args.history, args.history_file)
+            job = Job(
+                prompt, options, args.bundle, load_options(args), 1, args.history, args.history_file, image_file(args)
+            )
             stage: Stage = LivingStage(Feed(job), prompt, options, live=way_out, keep=args.save is not None)
         elif args.foot_lock and len(clip) > LONG:
             stage = LongStage(prompt, clip, way_out)

@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from kinetoken.engines import LoadOptions
+from kinetoken.images import ImageFile
 from kinetoken.motion.clip import Clip, MotionChunk
 from kinetoken.options import GenerateOptions
 from kinetoken.processes import deaf_to_ctrl_c
@@ -45,6 +46,8 @@ class Job:
     """Earlier turns that the model is shown; None: the bundle's choice."""
     history_file: str | None = None
     """Where the talk is kept, and taken up again."""
+    image: ImageFile | None = None
+    """What the model sees before the prompts."""
 
 
 @dataclass(frozen=True)

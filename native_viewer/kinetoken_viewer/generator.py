@@ -50,6 +50,8 @@ def _serve(job: Job, pipe: Connection) -> None:
     session = Session(load(job.bundle, **asdict(job.loading)), job.options, history=job.history)
     if job.history_file is not None and Path(job.history_file).exists():
         session.load(job.history_file)
+    if job.image is not None:
+        session.look(job.image)
     talk = Talk(session, pipe, job.history_file)
     pipe.send(Ready(talk.fps))
     if job.prompt and not pipe.poll():

@@ -55,6 +55,7 @@ class PromptLine:
 
     def type(self, text: str) -> None:
         """Letters typed, composed or pasted, put in at the cursor: line breaks become spaces, control codes are left out."""
+        text = text[: 4 * LONGEST]  # whatever was on the clipboard
         spaced = "".join(" " if letter in "\n\r\t\u2028\u2029" else letter for letter in text)
         kept = "".join(letter for letter in spaced if letter in _JOINERS or unicodedata.category(letter) not in _CODES)
         kept = kept[: max(0, LONGEST - len(self.text))]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import accumulate
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import EngineError
+
 Allowed = tuple[range, ...]
 """Ids that may come next: ascending, disjoint ranges, never empty."""
+Want = tuple[int, Sequence[int], Allowed]
+"""Of a sequence of a batch: its number, the tokens to feed, the ids that may come next."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +38,52 @@ class LoadOptions:
     """Seconds of silence after which it is given up; None: 60."""
 
 
+@dataclass(frozen=True, eq=False)
+class EncodedImage:
+    """An image as a language model takes it. Two are equal where model and pixels are, so a history may hold it among ids."""
+
+    cells: int
+    """Places of the cache that it takes, one a row and column of its grid."""
+    columns: int
+    """Of its grid; cells come row by row."""
+    digest: str
+    """Of the pixels that were looked at, and of what looked at them."""
+    embeddings: NDArray[np.float32]
+    """(cells, hidden)."""
+    seconds: float = 0.0
+    """Time that looking at it took."""
+
+    @property
+    def rows(self) -> int:
+        """Of its grid."""
+        return self.cells // self.columns
+
+    @property
+    def positions(self) -> int:
+        """How far the next token stands behind its first cell: M-RoPE counts rows and columns beside each other."""
+        return max(self.rows, self.columns)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, EncodedImage) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+Fed = int | EncodedImage
+"""What a chat is made of: token ids, and images between them."""
+
+
 class LmRun(Protocol):
     """One answer being written: the tokens so far and their cache."""
 
     @property
     def length(self) -> int:
-        """Tokens fed so far."""
+        """Cells of the cache that are taken: one a token, and those of images."""
+        ...
+
+    def look(self, image: EncodedImage) -> None:
+        """Feed an image. EngineError where it does not fit, and where the engine takes none."""
         ...
 
     def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
@@ -61,6 +106,21 @@ class LmRun(Protocol):
         ...
 
 
+class LmBatch(Protocol):
+    """Several answers being written at once, each a sequence with a number from 0."""
+
+    def push(self, wants: Sequence[Want]) -> list[NDArray[np.float32]]:
+        """Feed tokens to some sequences, each at most once; for each the logits of its allowed next ids.
+
+        The arrays may be reused by the next push. EngineError where a context is full or the engine fails.
+        """
+        ...
+
+    def drop(self, sequence: int) -> None:
+        """Forget a sequence: its number is free for another."""
+        ...
+
+
 class LanguageModel(Protocol):
     """A loaded language model; any number of runs may go on at once."""
 
@@ -76,6 +136,27 @@ class LanguageModel(Protocol):
 
     def start(self) -> LmRun:
         """A new, empty run."""
+        ...
+
+    def start_batch(self, size: int) -> LmBatch:
+        """Room for so many sequences, all empty; EngineError where there is not the memory for it."""
+        ...
+
+
+Watch = Callable[[float], None]
+"""Hears of long work which share of it is done, 0 to 1."""
+
+
+class Vision(Protocol):
+    """What turns pixels into what a language model takes."""
+
+    @property
+    def pixels(self) -> int:
+        """Width and height of one cell: images have multiples of it."""
+        ...
+
+    def see(self, image: NDArray[np.uint8], watch: Watch | None = None) -> EncodedImage:
+        """An image (height, width, 3) of whole cells. EngineError; a KeyboardInterrupt ends it soon."""
         ...
 
 
@@ -101,6 +182,42 @@ class Tokenizer(Protocol):
     def decode(self, ids: Sequence[int]) -> str:
         """Text of the ids; U+FFFD where a character is not whole yet."""
         ...
+
+
+NO_IMAGES: Final = "this language model takes no images; use a GGUF bundle of a vision-language checkpoint"
+
+
+def feed(run: LmRun, what: Sequence[Fed], allowed: Allowed) -> NDArray[np.float32]:
+    """Feed tokens and images, a token last; logits of the allowed next ids."""
+    ids: list[int] = []
+    for piece in what:
+        if not isinstance(piece, EncodedImage):
+            ids.append(piece)
+            continue
+        if ids:
+            run.push(ids, allowed)
+        run.look(piece)
+        ids = []
+    return run.push(ids, allowed)
+
+
+def cells(what: Sequence[Fed]) -> int:
+    """How many places of the cache they take."""
+    return sum(piece.cells if isinstance(piece, EncodedImage) else 1 for piece in what)
+
+
+def only_ids(what: Sequence[Fed]) -> list[int]:
+    """The same where all are token ids; EngineError where an image is among them."""
+    ids = [piece for piece in what if not isinstance(piece, EncodedImage)]
+    if len(ids) < len(what):
+        raise EngineError(NO_IMAGES)
+    return ids
+
+
+def within(what: Sequence[Fed], length: int) -> list[Fed]:
+    """The first of them, as many as fill no more than `length` cells."""
+    taken = accumulate(cells([piece]) for piece in what)
+    return [piece for piece, end in zip(what, taken, strict=True) if end <= length]
 
 
 def width(allowed: Allowed) -> int:

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines import Allowed, take
+from ..engines import NO_IMAGES, Allowed, EncodedImage, take
 from ..errors import EngineError, MissingPackageError
 from ..manifest import HeadInfo, LanguageModelInfo
+from .in_turn import TurnBatch
 from .onnx_heads import Piece, pieces
 from .states import as_array, check_rewind, pack, unpack
 from .threads import threads
@@ -116,6 +117,10 @@ class OnnxLanguageModel:
         """A new run with its own cache."""
         return OnnxRun(self)
 
+    def start_batch(self, size: int) -> TurnBatch:
+        """So many runs in turn: the graph takes one sequence at a time."""
+        return TurnBatch(self.start, size)
+
     def pieces(self, allowed: Allowed) -> tuple[Piece, ...]:
         """Stretches of heads that give the allowed logits. A grammar has few states, so they are remembered."""
         found = self._pieces.get(allowed)
@@ -171,6 +176,10 @@ class OnnxRun:
     def length(self) -> int:
         """Tokens fed so far."""
         return self._length
+
+    def look(self, image: EncodedImage) -> None:
+        """EngineError: these graphs begin with token ids."""
+        raise EngineError(NO_IMAGES)
 
     def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
         """Feed tokens; logits of the allowed next ids. The array is overwritten by the next push."""

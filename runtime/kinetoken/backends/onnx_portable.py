@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines import Allowed, take
+from ..engines import NO_IMAGES, Allowed, EncodedImage, take
 from ..errors import EngineError
 from ..manifest import LanguageModelInfo
+from .in_turn import TurnBatch
 from .onnx import array_type, cache_names, fingerprint, first_line, open_session, ort_value
 from .states import as_array, check_rewind, pack, unpack
 
@@ -47,6 +48,10 @@ class PortableLanguageModel:
         """A new, empty run."""
         return PortableRun(self)
 
+    def start_batch(self, size: int) -> TurnBatch:
+        """So many runs in turn: the graph takes one sequence at a time."""
+        return TurnBatch(self.start, size)
+
 
 class PortableRun:
     """One answer: the cache of the tokens so far, handed from one pass to the next without leaving the engine."""
@@ -63,6 +68,10 @@ class PortableRun:
     def length(self) -> int:
         """Tokens fed so far."""
         return self._length
+
+    def look(self, image: EncodedImage) -> None:
+        """EngineError: these graphs begin with token ids."""
+        raise EngineError(NO_IMAGES)
 
     def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
         """Feed tokens; logits of the allowed next ids. EngineError where the context is full or the engine fails."""

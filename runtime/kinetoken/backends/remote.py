@@ -106,6 +106,10 @@ class RemoteLanguageModel:
     fingerprint: str = ""
     """Of states: a server keeps its own."""
 
+    def start_batch(self, size: int) -> NoReturn:
+        """EngineError, as `start`."""
+        self.start()
+
     def start(self) -> NoReturn:
         """EngineError: what needs logits needs a model that is loaded here."""
         raise EngineError("a server writes the answers of this bundle, which gives no logits; load it without engine")

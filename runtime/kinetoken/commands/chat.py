@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import KinetokenError
-from .arguments import add_bundle, add_generation, generate_options, load_options
+from .arguments import add_bundle, add_generation, add_image, generate_options, image_file, load_options
 from .generate import INTERRUPTED, report, tell
 from .live import add_live, live_settings, open_live, play_out, pour, say
-from .progress import ProgressLine
+from .progress import Looking, ProgressLine
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_history(parser)
     add_bundle(parser)
     add_generation(parser)
+    add_image(parser)
     add_live(parser)
 
 
@@ -63,12 +64,16 @@ def open_session(args: argparse.Namespace) -> Session:
         from ..writers.atomic import check_writable
 
         check_writable(args.history_file)
+    image = image_file(args)
     from ..pipeline import load
     from ..session import Session
 
     session = Session(load(args.bundle, **asdict(load_options(args))), options, history=args.history)
     if args.history_file is not None and Path(args.history_file).exists():
         session.load(args.history_file)
+    if image is not None:
+        with Looking() as looking:
+            session.look(image, looking.show)
     return session
 
 
