@@ -167,7 +167,10 @@ def panels(words: Words, width: int, height: int) -> list[Panel]:
     if words.message:
         out.append(_message(words.message, width, bottom - round(4 * scale), scale))
     if words.note:
-        image = framed(text_image((words.note,), round(15 * scale), WHITE), round(8 * scale))
+        image = framed(
+            text_image(tuple(wrap(words.note, round(15 * scale), round(width * 0.6))), round(15 * scale), WHITE),
+            round(8 * scale),
+        )
         out.append(Panel(image, width - margin - image.width, margin))
     if words.help:
         from .keyhelp import help_image  # it is made of what stands here
