@@ -10,6 +10,7 @@ from typing import Unpack
 
 from .answer import AnswerRun
 from .bundle import Bundle, bundle_folder, open_bundle
+from .detail import Pace
 from .engines import LoadOptions
 from .errors import InputError
 from .manifest import Manifest
@@ -34,6 +35,8 @@ class Stats:
     """Seconds of work, the prompt's included."""
     time_to_first_pose: float | None = None
     """Seconds of work before the first frame was final."""
+    levels: int = 0
+    """Codes per frame of the open block, or of the last."""
 
     @property
     def rtf(self) -> float:
@@ -51,6 +54,7 @@ class Generator:
 
     def __init__(self, bundle: Bundle) -> None:
         self._parts = bundle
+        self._pace = Pace()
 
     @property
     def bundle(self) -> Manifest:
@@ -69,7 +73,7 @@ class Generator:
         """
         if options is not None and asked:
             raise InputError("give options as one GenerateOptions or by keyword, not both")
-        return Generation(self._parts, prompt, options or _options(asked))
+        return Generation(self._parts, prompt, options or _options(asked), self._pace)
 
     def generate(self, prompt: str, options: GenerateOptions | None = None, **asked: Unpack[Asked]) -> Clip:
         """The whole answer as a clip."""
@@ -82,19 +86,23 @@ class Generator:
 class Generation(abc.Iterator[Chunk]):
     """One answer under way: an iterator of text and motion chunks."""
 
-    def __init__(self, bundle: Bundle, prompt: str, options: GenerateOptions) -> None:
+    def __init__(self, bundle: Bundle, prompt: str, options: GenerateOptions, pace: Pace | None = None) -> None:
+        """`pace` of the answers before, which `detail="auto"` goes by."""
         manifest = bundle.manifest
         self._manifest, self.prompt = manifest, prompt
         ids = prompt_ids(bundle, prompt)
         feet = FootLock(fps=float(manifest.codec.fps)) if options.foot_lock else None
         self._notes = {"model": manifest.name} | ({"foot_lock": "on"} if feet is not None else {})
-        self._answer = AnswerRun(bundle, options.grammar(manifest, bundle.vocabulary, len(ids)), feet)
+        self._pace = pace or Pace()
+        self._detail = options.detail_run(manifest, bundle.vocabulary, self._pace)
+        self._answer = AnswerRun(bundle, options.grammar(manifest, bundle.vocabulary, len(ids)), feet, self._detail)
         self.seed = options.chosen_seed()
         chooser = options.sampler(manifest).start(self.seed)
         self._speaker: Speaker = LocalSpeaker(bundle.language_model.start(), chooser, ids)
         self._elapsed = 0.0
         self._began: float | None = None
         self._first_pose: float | None = None
+        self._chosen: float | None = None  # seconds of work when the last token was chosen
         self._chunks = self._run()
 
     def __next__(self) -> Chunk:
@@ -123,12 +131,14 @@ class Generation(abc.Iterator[Chunk]):
         """A snapshot."""
         answer, work = self._answer, self._work()
         seconds = answer.frames / self._manifest.codec.fps
-        return Stats(answer.text_tokens, answer.motion_tokens, answer.frames, seconds, work, self._first_pose)
+        words, codes, first = answer.text_tokens, answer.motion_tokens, self._first_pose
+        return Stats(words, codes, answer.frames, seconds, work, first, answer.levels)
 
     def clip(self) -> Clip:
         """All motion that came so far."""
         whole = Clip.from_chunks(self._answer.motion, prompt=self.prompt, seed=self.seed)
-        return replace(whole, text=self.text, fps=float(self._manifest.codec.fps), meta=self._notes)
+        notes = self._notes | ({"detail": self._detail.spelled} if self._detail and self._detail.decided else {})
+        return replace(whole, text=self.text, fps=float(self._manifest.codec.fps), meta=notes)
 
     def _work(self) -> float:
         return self._elapsed + (time.perf_counter() - self._began if self._began is not None else 0.0)
@@ -137,8 +147,15 @@ class Generation(abc.Iterator[Chunk]):
         """The story: one token, one rule, one frame at a time."""
         answer, speaker = self._answer, self._speaker
         while not answer.done and (token := speaker.next(answer.allowed)) is not None:
+            self._keep_pace()
             yield from self._timed(answer.accept(token))
         yield from self._timed(answer.finish())
+
+    def _keep_pace(self) -> None:
+        """How long it took from one token to the next, the decoding of a frame included; the first takes in the prompt."""
+        before, self._chosen = self._chosen, self._work()
+        if before is not None:
+            self._pace.add(self._chosen - before, code=self._answer.in_block)
 
     def _timed(self, chunks: abc.Iterable[Chunk]) -> abc.Iterator[Chunk]:
         for chunk in chunks:

@@ -27,6 +27,8 @@ def add_generation(parser: argparse.ArgumentParser) -> None:
     add("--top-p", type=float, metavar="P", help="only the likeliest tokens that sum to P")
     add("--min-p", type=float, metavar="P", help="only tokens at least P times as likely as the best")
     add("--levels", type=int, metavar="N", help="codes per frame: fewer are faster and coarser")
+    detail = "auto: fewer levels in a block where this machine is too slow for all; full; coarse; or of each block: 4,2 (default: full)"
+    add("--detail", metavar="WHAT", help=detail)
     add("--frames", choices=FRAMES, help="prefix: the model may leave out a frame's last levels (default: whole)")
     add("--thought", choices=tuple(THOUGHTS), help="how much is said before the motion (default: full)")
     add("--max-thought", type=int, metavar="N", help="text tokens before the motion starts")
