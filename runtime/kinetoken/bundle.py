@@ -101,11 +101,12 @@ def _lookahead(codec: CodecInfo, asked: int | None) -> int:
 def _open_language(folder: Path, manifest: Manifest, options: LoadOptions) -> tuple[LanguageModel, Tokenizer]:
     from .backends.tokenizer import HfTokenizer
 
-    model = _open_model(folder, manifest, options)
+    model = open_model(folder, manifest, options)
     return model, HfTokenizer(folder / manifest.tokenizer.file)
 
 
-def _open_model(folder: Path, manifest: Manifest, options: LoadOptions) -> LanguageModel:
+def open_model(folder: Path, manifest: Manifest, options: LoadOptions) -> LanguageModel:
+    """The language model alone, its files not checked."""
     info = manifest.language_model
     if info.backend == "llamacpp":
         from .backends.llamacpp import LlamaCppLanguageModel

@@ -40,6 +40,7 @@ MOST_THREADS: Final = 8  # a token waits for memory: more threads only wait too
 CPU_PIECE: Final = 64  # tokens of a prompt fed at once: between two pieces Ctrl-C is heard
 GPU_PIECE: Final = 512
 FULL: Final = "f32"  # weights that are not rounded get attention that is not; all others half precision
+MOTION_ROWS: Final = 1025  # allowed inside a block at the most: a level, and its end
 ERROR: Final = 4  # level of llama.cpp's log
 FEWER_LAYERS: Final = "try fewer --gpu-layers"
 
@@ -95,6 +96,11 @@ class LlamaCppLanguageModel:
     def context(self) -> int:
         """Tokens that a run can hold."""
         return self.info.context
+
+    @property
+    def unread_in_blocks(self) -> int:
+        """Bytes of weights that a token of motion leaves out: the rows of the head that are not allowed there."""
+        return 0 if self._rows is None else self._rows.row_bytes * (self._rows.rows - MOTION_ROWS)
 
     def start(self) -> LlamaCppRun:
         """A new run with its own cache; EngineError where there is no memory for it."""

@@ -51,6 +51,33 @@ class ProgressLine:
         self._stream.flush()
 
 
+class StepLine:
+    """What is being done right now; silent where nobody watches."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._live, self._began = self._stream.isatty(), time.monotonic()
+
+    def __enter__(self) -> StepLine:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._paint("")
+        if self._live:
+            self._stream.write("\r")
+            self._stream.flush()
+
+    def show(self, step: str) -> None:
+        """Another step begins."""
+        self._paint(f"{time.monotonic() - self._began:5.0f} s | {step} ...")
+
+    def _paint(self, text: str) -> None:
+        if self._live:
+            width = shutil.get_terminal_size().columns - 1
+            self._stream.write("\r" + text[:width].ljust(width))
+            self._stream.flush()
+
+
 def printable(text: str) -> str:
     """Text without anything that could steer a terminal: a model may write escape codes."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
