@@ -20,6 +20,7 @@ import numpy as np
 from report import curves, heading, table, write
 
 import kinetoken
+from kinetoken.detail import Pace
 from kinetoken.engines import Allowed, LmRun
 from kinetoken.motionrun import decode_clip
 
@@ -84,6 +85,10 @@ class Slow:
     def context(self) -> int:
         return int(self.model.context)
 
+    @property
+    def fingerprint(self) -> str:
+        return str(self.model.fingerprint)
+
     def start(self) -> LmRun:
         return SlowRun(self.model.start(), self.seconds)
 
@@ -109,7 +114,9 @@ def held_at(generator: kinetoken.Generator, rate: float, seconds: float) -> dict
     """One answer at a rate of tokens: its levels, and the real-time factor of its motion beside that of full detail."""
     found: dict[str, Any] = {"tokens_per_s": rate}
     for detail in ("full", "auto"):
-        parts = dataclasses.replace(generator._parts, language_model=Slow(generator._parts.language_model, 1 / rate))
+        parts = dataclasses.replace(
+            generator._parts, language_model=Slow(generator._parts.language_model, 1 / rate), pace=Pace()
+        )
         generation = kinetoken.Generator(parts).stream(PROMPTS[0], seconds=seconds, seed=1, detail=detail)
         first = None
         for chunk in generation:

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from kinetoken.backends.states import as_array, check_rewind, pack, unpack
 from kinetoken.engines import Allowed, take, width
 from kinetoken.errors import EngineError, InputError
 
@@ -170,6 +171,11 @@ class ReferenceLanguageModel:
         """Tokens that a run can hold."""
         return self._context
 
+    @property
+    def fingerprint(self) -> str:
+        """What a run's state depends on."""
+        return f"torch {torch.__version__} {self.shape}"
+
     def start(self) -> ReferenceRun:
         """A new, empty run."""
         return ReferenceRun(self)
@@ -203,6 +209,26 @@ class ReferenceRun:
         if width(allowed) < model.shape.vocab_size // 2:
             return np.concatenate([F.linear(last, model.head[r.start : r.stop].float()).numpy() for r in allowed])
         return take(F.linear(last, model.head.float()).numpy(), allowed)
+
+    def rewind(self, length: int) -> None:
+        """Forget all but the first tokens."""
+        check_rewind(length, self._length)
+        self._caches = [Cache(c.keys[:, :length].clone(), c.values[:, :length].clone()) for c in self._caches]
+        self._length = length
+
+    def state(self) -> bytes:
+        """The cache of the tokens so far."""
+        rows = b"".join(part.contiguous().numpy().tobytes() for c in self._caches for part in (c.keys, c.values))
+        return pack(self._model.fingerprint, self._length, rows)
+
+    def restore(self, state: bytes) -> None:
+        """Take up the cache of a state."""
+        self.rewind(0)
+        length, rest = unpack(self._model.fingerprint, state, self._model.context)
+        heads, width = self._model.shape.kv_heads, self._model.shape.head_dim
+        rows = torch.from_numpy(as_array(rest, np.float32, (len(self._caches), 2, heads, length, width)).copy())
+        self._caches = [Cache(keys, values) for keys, values in rows]
+        self._length = length
 
 
 def head_name(shape: Qwen2Shape) -> str:

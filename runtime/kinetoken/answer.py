@@ -27,8 +27,8 @@ class AnswerRun:
         self._motion, self._words = MotionRun(bundle.decoder, feet), TextRun(bundle.tokenizer)
         self._answer: list[str] = []
         self._thought: list[str] = []
-        self.motion: list[MotionChunk] = []
-        """All motion so far."""
+        self.tokens: list[int] = []
+        """All tokens so far."""
         self.text_tokens = self.motion_tokens = 0
         self.frames = 0
         """Frames of motion so far, final ones only."""
@@ -63,9 +63,19 @@ class AnswerRun:
         """The words so far, without the motion."""
         return "".join(self._thought)
 
+    @property
+    def said(self) -> tuple[int, ...]:
+        """The tokens so far as a chat that goes on holds them: of whole frames, an open block closed, without the end."""
+        words = self._vocabulary
+        tokens = self.tokens[: len(self.tokens) - self._cursor.torn]
+        if self._cursor.state is State.BLOCK:
+            tokens = tokens[:-1] if tokens[-1] == words.move_start else [*tokens, words.move_end]
+        return tuple(tokens[:-1] if tokens and tokens[-1] in words.end_of_turn else tokens)
+
     def accept(self, token: int) -> Iterator[Chunk]:
         """Go on by one allowed token; the words and the motion that became final with it. ValueError for any other token."""
         frame = self._cursor.accept(token)
+        self.tokens.append(token)
         yield from self._hear(token)
         if frame is not None:
             yield from self._see(self._motion.push([frame]))
@@ -94,7 +104,6 @@ class AnswerRun:
 
     def _see(self, chunk: MotionChunk | None) -> Iterator[Chunk]:
         if chunk is not None:
-            self.motion.append(chunk)
             self.frames += len(chunk.joints)
             yield chunk
 

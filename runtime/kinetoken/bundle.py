@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .codec.codebooks import Codebooks
 from .codec.decoder import MotionDecoder
 from .codec.normalizer import Normalizer
+from .detail import Pace
 from .engines import LanguageModel, LoadOptions, Tokenizer
 from .errors import BundleError, InputError
 from .manifest import CodecInfo, Manifest
@@ -34,6 +35,8 @@ class Bundle:
     language_model: LanguageModel
     tokenizer: Tokenizer
     decoder: MotionDecoder
+    pace: Pace = field(default_factory=Pace, compare=False)
+    """How fast tokens came of late: measured by every answer, so the one thing here that changes."""
 
 
 def bundle_folder(given: str | os.PathLike[str] | None = None) -> Path:

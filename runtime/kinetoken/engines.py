@@ -40,6 +40,18 @@ class LmRun(Protocol):
         """
         ...
 
+    def rewind(self, length: int) -> None:
+        """Forget all but the first `length` tokens; ValueError beyond what was fed. The next push goes on from there."""
+        ...
+
+    def state(self) -> bytes:
+        """The cache of the tokens so far, for `restore` in another run of the same model, in this process or a later one."""
+        ...
+
+    def restore(self, state: bytes) -> None:
+        """Take up a state instead of what this run holds. EngineError where it is none of this model's; the run is then empty."""
+        ...
+
 
 class LanguageModel(Protocol):
     """A loaded language model; any number of runs may go on at once."""
@@ -47,6 +59,11 @@ class LanguageModel(Protocol):
     @property
     def context(self) -> int:
         """Tokens that a run can hold."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """What a run's state depends on beside the model's file: the engine, its version, the form of the cache."""
         ...
 
     def start(self) -> LmRun:

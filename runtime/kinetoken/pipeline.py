@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections import abc
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from .answer import AnswerRun
 from .bundle import Bundle, bundle_folder, open_bundle
-from .detail import Pace
-from .engines import LoadOptions
+from .engines import LmRun, LoadOptions
 from .errors import InputError
 from .manifest import Manifest
 from .motion.clip import Chunk, Clip, MotionChunk
@@ -19,6 +19,9 @@ from .motion.footlock import FootLock
 from .options import Asked, GenerateOptions
 from .prompt import prompt_ids
 from .speaker import LocalSpeaker, Speaker
+
+if TYPE_CHECKING:
+    from .session import Session
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,16 @@ class Generator:
 
     def __init__(self, bundle: Bundle) -> None:
         self._parts = bundle
-        self._pace = Pace()
 
     @property
     def bundle(self) -> Manifest:
         """What is loaded: names, shapes, licence, provenance."""
         return self._parts.manifest
+
+    @property
+    def parts(self) -> Bundle:
+        """What is loaded, engines and all."""
+        return self._parts
 
     @property
     def fps(self) -> int:
@@ -73,7 +80,17 @@ class Generator:
         """
         if options is not None and asked:
             raise InputError("give options as one GenerateOptions or by keyword, not both")
-        return Generation(self._parts, prompt, options or _options(asked), self._pace)
+        return Generation(self._parts, prompt, options or _options(asked))
+
+    def session(
+        self, options: GenerateOptions | None = None, *, history: int | None = None, **asked: Unpack[Asked]
+    ) -> Session:
+        """Several prompts to one body; see `Session`. `history`: earlier turns that the model is shown; None: the bundle's."""
+        from .session import Session  # the one door upward: the method is for the caller's convenience
+
+        if options is not None and asked:
+            raise InputError("give options as one GenerateOptions or by keyword, not both")
+        return Session(self, options or _options(asked), history=history)
 
     def generate(self, prompt: str, options: GenerateOptions | None = None, **asked: Unpack[Asked]) -> Clip:
         """The whole answer as a clip."""
@@ -83,22 +100,36 @@ class Generator:
         return generation.clip()
 
 
+@dataclass(frozen=True)
+class Chat:
+    """What a prompt is put to the model with, and what it has seen of it."""
+
+    ids: Sequence[int]
+    """All of the chat, the prompt included."""
+    run: LmRun | None = None
+    """Has been fed the first of it; None: a new one."""
+    fed: int = 0
+    """How many of the ids."""
+
+
 class Generation(abc.Iterator[Chunk]):
     """One answer under way: an iterator of text and motion chunks."""
 
-    def __init__(self, bundle: Bundle, prompt: str, options: GenerateOptions, pace: Pace | None = None) -> None:
-        """`pace` of the answers before, which `detail="auto"` goes by."""
+    def __init__(self, bundle: Bundle, prompt: str, options: GenerateOptions, chat: Chat | None = None) -> None:
         manifest = bundle.manifest
         self._manifest, self.prompt = manifest, prompt
-        ids = prompt_ids(bundle, prompt)
+        chat = chat or Chat(prompt_ids(bundle, prompt))
+        self._ids = ids = chat.ids
+        self._motion: list[MotionChunk] = []
         feet = FootLock(fps=float(manifest.codec.fps)) if options.foot_lock else None
         self._notes = {"model": manifest.name} | ({"foot_lock": "on"} if feet is not None else {})
-        self._pace = pace or Pace()
+        self._pace = bundle.pace
         self._detail = options.detail_run(manifest, bundle.vocabulary, self._pace)
         self._answer = AnswerRun(bundle, options.grammar(manifest, bundle.vocabulary, len(ids)), feet, self._detail)
         self.seed = options.chosen_seed()
         chooser = options.sampler(manifest).start(self.seed)
-        self._speaker: Speaker = LocalSpeaker(bundle.language_model.start(), chooser, ids)
+        run = bundle.language_model.start() if chat.run is None else chat.run
+        self._speaker: Speaker = LocalSpeaker(run, chooser, ids[chat.fed :])
         self._elapsed = 0.0
         self._began: float | None = None
         self._first_pose: float | None = None
@@ -127,6 +158,11 @@ class Generation(abc.Iterator[Chunk]):
         return self._answer.thought
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of this answer, a line each."""
+        return ()
+
+    @property
     def stats(self) -> Stats:
         """A snapshot."""
         answer, work = self._answer, self._work()
@@ -136,7 +172,7 @@ class Generation(abc.Iterator[Chunk]):
 
     def clip(self) -> Clip:
         """All motion that came so far."""
-        whole = Clip.from_chunks(self._answer.motion, prompt=self.prompt, seed=self.seed)
+        whole = Clip.from_chunks(self._motion, prompt=self.prompt, seed=self.seed)
         notes = self._notes | ({"detail": self._detail.spelled} if self._detail and self._detail.decided else {})
         return replace(whole, text=self.text, fps=float(self._manifest.codec.fps), meta=notes)
 
@@ -159,9 +195,19 @@ class Generation(abc.Iterator[Chunk]):
 
     def _timed(self, chunks: abc.Iterable[Chunk]) -> abc.Iterator[Chunk]:
         for chunk in chunks:
-            if self._first_pose is None and isinstance(chunk, MotionChunk):
-                self._first_pose = self._work()
-            yield chunk
+            yield self._noted(chunk) if isinstance(chunk, MotionChunk) else chunk
+
+    def _noted(self, chunk: MotionChunk) -> MotionChunk:
+        """Keep the motion, and when it began."""
+        if self._first_pose is None:
+            self._first_pose = self._work()
+        chunk = self._placed(chunk)
+        self._motion.append(chunk)
+        return chunk
+
+    def _placed(self, chunk: MotionChunk) -> MotionChunk:
+        """Where the body makes this motion: of an answer that stands alone, where it comes from the codec."""
+        return chunk
 
 
 def _options(asked: Asked) -> GenerateOptions:

@@ -122,7 +122,8 @@ class Machine:
             self.now += self.seconds_per_token
             return np.zeros(generator.bundle.language_model.vocab_size, np.float32)
 
-        return Generator(dataclasses.replace(generator._parts, language_model=ScriptedLanguageModel(score)))
+        model = ScriptedLanguageModel(score)
+        return Generator(dataclasses.replace(generator._parts, language_model=model, pace=Pace()))
 
 
 @pytest.fixture

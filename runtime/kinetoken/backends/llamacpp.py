@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import warnings
 import weakref
 from collections import deque
@@ -24,6 +25,7 @@ from ..manifest import LanguageModelInfo, MotionInfo
 from .llamacpp_file import checked_header
 from .llamacpp_head import HeadRun, Stopper, open_rows
 from .llamacpp_memory import check_memory
+from .states import check_rewind, pack, unpack
 from .threads import available_cores, threads
 
 try:
@@ -102,6 +104,15 @@ class LlamaCppLanguageModel:
         """Bytes of weights that a token of motion leaves out: the rows of the head that are not allowed there."""
         return 0 if self._rows is None else self._rows.row_bytes * (self._rows.rows - MOTION_ROWS)
 
+    @property
+    def fingerprint(self) -> str:
+        """What a run's state depends on."""
+        where, number = (
+            "gpu" if self._on_gpu else platform.machine(),
+            "f32" if self.info.quantization == FULL else "f16",
+        )
+        return f"llama-cpp-python {llama.__version__} {where} {number} {self.info.layers}x{self.info.kv_heads}x{self.info.head_dim}"
+
     def start(self) -> LlamaCppRun:
         """A new run with its own cache; EngineError where there is no memory for it."""
         info, smaller = self.info, "export a smaller --context"
@@ -113,7 +124,7 @@ class LlamaCppLanguageModel:
         stopper = head.stopper if head is not None else None
         advice = f"{FEWER_LAYERS}, or {smaller}" if self._on_gpu else smaller
         context = _Context(self._model, info, self._threads, self._piece, stopper, advice)
-        return LlamaCppRun(context, info.context, self._piece, head)
+        return LlamaCppRun(context, info.context, self._piece, head, self.fingerprint)
 
 
 def _uses_gpu(layers: int | None) -> bool:
@@ -178,7 +189,8 @@ class _Context:
 class LlamaCppRun:
     """One answer: a llama context with its own cache."""
 
-    def __init__(self, context: _Context, limit: int, piece: int, head: HeadRun | None) -> None:
+    def __init__(self, context: _Context, limit: int, piece: int, head: HeadRun | None, fingerprint: str) -> None:
+        self._fingerprint = fingerprint
         self._context, self._limit, self._vocab, self._head = context, limit, context.vocab_size, head
         self._length = 0
         self._tokens = (ctypes.c_int32 * piece)()
@@ -239,8 +251,33 @@ class LlamaCppRun:
 
     def _take_back(self) -> None:
         """Forget the last token: its layers were not all computed."""
-        self._length -= 1
-        llama.llama_memory_seq_rm(llama.llama_get_memory(self._context.pointer), 0, self._length, -1)
+        self.rewind(self._length - 1)
+
+    def rewind(self, length: int) -> None:
+        """Forget all but the first tokens, and whatever an interrupted push left behind them."""
+        check_rewind(length, self._length)
+        self._length = length
+        llama.llama_memory_seq_rm(llama.llama_get_memory(self._context.pointer), 0, length, -1)
+
+    def state(self) -> bytes:
+        """The cells of the cache, as llama.cpp writes them."""
+        size = llama.llama_state_seq_get_size(self._context.pointer, 0)
+        data = (ctypes.c_uint8 * size)()
+        written = llama.llama_state_seq_get_data(self._context.pointer, data, size, 0)
+        return pack(self._fingerprint, self._length, bytes(data)[:written])
+
+    def restore(self, state: bytes) -> None:
+        """Take up the cells of a state."""
+        self.rewind(0)
+        length, rest = unpack(self._fingerprint, state, self._limit)
+        data = (ctypes.c_uint8 * len(rest)).from_buffer_copy(rest)
+        _said.clear()
+        read = llama.llama_state_seq_set_data(self._context.pointer, data, len(rest), 0)
+        last = llama.llama_memory_seq_pos_max(llama.llama_get_memory(self._context.pointer), 0)
+        if read != len(rest) or last != length - 1:
+            self.rewind(0)
+            raise EngineError(f"llama.cpp does not take this state: {_reason()}; make it again")
+        self._length = length
 
     def _logits(self) -> NDArray[np.float32]:
         """The last token's logits (vocab,), where llama.cpp keeps them until the next tokens come."""

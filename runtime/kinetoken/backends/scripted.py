@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..engines import Allowed, take
 from ..errors import EngineError
+from .states import check_rewind, pack, unpack, whole
 
 Score = Callable[[Sequence[int]], NDArray[np.float32]]
 """All tokens so far to logits (vocab,)."""
@@ -21,6 +22,11 @@ class ScriptedLanguageModel:
 
     score: Score
     context: int = 1 << 20
+
+    @property
+    def fingerprint(self) -> str:
+        """What a run's state depends on."""
+        return "scripted"
 
     def start(self) -> ScriptedRun:
         """A new, empty run."""
@@ -60,6 +66,22 @@ class ScriptedRun:
             raise EngineError(f"the context of {self._model.context} tokens is full; ask for less")
         self.history.extend(ids)
         return take(self._model.score(self.history), allowed)
+
+    def rewind(self, length: int) -> None:
+        """Forget all but the first tokens."""
+        check_rewind(length, self.length)
+        del self.history[length:]
+
+    def state(self) -> bytes:
+        """The tokens themselves."""
+        return pack(self._model.fingerprint, self.length, np.array(self.history, np.int64).tobytes())
+
+    def restore(self, state: bytes) -> None:
+        """Take up the tokens of a state."""
+        self.history.clear()
+        length, rest = unpack(self._model.fingerprint, state, self._model.context)
+        history = np.frombuffer(whole(rest, 8 * length), np.int64)
+        self.history.extend(int(token) for token in history)
 
 
 @dataclass(frozen=True)

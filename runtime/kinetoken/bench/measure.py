@@ -100,6 +100,11 @@ class TimedModel:
         """Tokens that a run can hold."""
         return self._model.context
 
+    @property
+    def fingerprint(self) -> str:
+        """What a run's state depends on."""
+        return self._model.fingerprint
+
     def start(self) -> Any:
         """A new run."""
         return _TimedRun(self._model.start(), self)

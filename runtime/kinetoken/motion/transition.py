@@ -63,9 +63,21 @@ class TransitionRun:
         self._turn, self._move = np.eye(3), np.zeros(3)  # where the present motion is placed
         self._blend: _Blend | None = None
 
+    @property
+    def shown(self) -> NDArray[np.float64]:
+        """The last poses (0 to 2, 22, 3), metres."""
+        return self._shown
+
     def cut(self) -> None:
         """The next frame that is pushed begins another motion."""
         self._cut = len(self._shown) > 0
+
+    def back_to(self, poses: Array) -> None:
+        """These poses (1 or 2, 22, 3), metres, were the last to be shown; the next frame begins another motion."""
+        if poses.ndim != 3 or poses.shape[1:] != (N_JOINTS, 3) or not len(poses):
+            raise ValueError(f"expected the last one or two poses (n, {N_JOINTS}, 3), got {poses.shape}")
+        self._shown = np.array(poses[-2:], np.float64)
+        self._cut, self._blend = True, None
 
     def push(self, joints: Array) -> NDArray[np.float64]:
         """Joints (n, 22, 3) in metres, where their own motion has them, to joints (n, 22, 3) in the line, final at once."""
@@ -90,7 +102,7 @@ class TransitionRun:
         """Turns the next motion to where the body faces, and starts to blend."""
         self._cut = False
         last = self._shown[-1]
-        self._turn = _yaw(_heading(last) - _heading(first))
+        self._turn = yaw(heading(last) - heading(first))
         frames = _blend_frames(self._settings, self._shown, first @ self._turn.T)
         self._blend = _Blend(self._settings, self._shown, frames) if frames else None
         self._move = (2.0 * last[0] - self._shown[0][0] - self._turn @ first[0]) * _FLOOR
@@ -145,7 +157,7 @@ def _between(a: Pose, b: Pose, share: float) -> Pose:
     """The pose a share of the way from a to b (22, 3): the root's height and every bone's direction and length."""
     bones_a, bones_b = a[1:] - a[_BONES], b[1:] - b[_BONES]
     long_a, long_b = (np.linalg.norm(bones, axis=-1, keepdims=True) for bones in (bones_a, bones_b))
-    bones = _arc(bones_a / np.maximum(long_a, _TINY), bones_b / np.maximum(long_b, _TINY), share)
+    bones = arc(bones_a / np.maximum(long_a, _TINY), bones_b / np.maximum(long_b, _TINY), share)
     bones = bones * ((1.0 - share) * long_a + share * long_b)
     out = (1.0 - share) * a + share * b
     for joint, parent in enumerate(PARENTS[1:], start=1):
@@ -153,8 +165,8 @@ def _between(a: Pose, b: Pose, share: float) -> Pose:
     return np.asarray(out)
 
 
-def _arc(a: Pose, b: Pose, share: float) -> Pose:
-    """Unit vectors (n, 3) a share of the way from a to b on the sphere; straight between those that are opposite."""
+def arc(a: Pose, b: Pose, share: float | Pose) -> Pose:
+    """Unit vectors (..., 3) a share of the way from a to b on the sphere; straight between those that are opposite."""
     angle = np.arccos(np.clip(np.sum(a * b, axis=-1, keepdims=True), -1.0, 1.0))
     sine = np.sin(angle)
     plain = sine < 1e-4
@@ -170,14 +182,14 @@ def _in_place(pose: Pose) -> Pose:
     return np.asarray(pose - pose[0] * _FLOOR)
 
 
-def _heading(pose: Pose) -> float:
-    """Radians about Y from +Z towards +X, by hips and shoulders."""
+def heading(pose: Pose) -> float:
+    """Of a pose (22, 3): radians about Y from +Z towards +X, by hips and shoulders."""
     across = pose[JOINT["left_hip"]] - pose[JOINT["right_hip"]]
     across = across + pose[JOINT["left_shoulder"]] - pose[JOINT["right_shoulder"]]
     return float(np.arctan2(-across[2], across[0]))
 
 
-def _yaw(angle: float) -> Pose:
-    """Rotation about Y that adds `angle` to a heading."""
+def yaw(angle: float) -> Pose:
+    """Rotation (3, 3) about Y that adds `angle` to a heading."""
     cos, sin = np.cos(angle), np.sin(angle)
     return np.array([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]])

@@ -135,6 +135,11 @@ class GrammarCursor:
         return self.state is State.DONE
 
     @property
+    def torn(self) -> int:
+        """Codes of a frame that is not whole yet; in prefix mode every code makes it one."""
+        return 0 if self._grammar.prefix else len(self._frame)
+
+    @property
     def left(self) -> int:
         """Tokens left of the budget."""
         return self._grammar.max_tokens - self.tokens
