@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from .codec.codebooks import Codebooks
 from .codec.decoder import MotionDecoder
 from .codec.normalizer import Normalizer
 from .detail import Pace
+from .digests import DigestMemory
 from .engines import LanguageModel, LoadOptions, Tokenizer
 from .errors import BundleError, InputError
-from .manifest import CodecInfo, Manifest
+from .manifest import CodecInfo, FileInfo, Manifest
 from .motion.features import N_FEATURES
 from .vocabulary import Vocabulary
 
@@ -50,11 +52,17 @@ def bundle_folder(given: str | os.PathLike[str] | None = None) -> Path:
     return DEMO_BUNDLE
 
 
-def open_manifest(folder: Path) -> Manifest:
-    """The manifest, with every file of the bundle checked."""
+def open_manifest(folder: Path, afresh: bool = False) -> Manifest:
+    """The manifest, with every file of the bundle checked. `afresh`: large files as well that are as they were when last digested."""
     manifest = Manifest.read(folder)
-    manifest.verify(folder)
+    _verify(folder, manifest, list(manifest.files), afresh)
     return manifest
+
+
+def _verify(folder: Path, manifest: Manifest, names: Sequence[str], afresh: bool = False) -> None:
+    memory = DigestMemory(folder)
+    manifest.verify(folder, names, FileInfo.of if afresh else memory.file_info)
+    memory.keep()
 
 
 def open_bundle(folder: Path, options: LoadOptions = DEFAULTS) -> Bundle:
@@ -70,7 +78,7 @@ def open_codec(folder: Path, options: LoadOptions = DEFAULTS) -> tuple[Manifest,
     """The manifest and the decoder alone: only the files that it needs are checked."""
     manifest = Manifest.read(folder)
     codec = manifest.codec
-    manifest.verify(folder, only=(codec.decoder, codec.codebooks, codec.mean, codec.std))
+    _verify(folder, manifest, (codec.decoder, codec.codebooks, codec.mean, codec.std))
     return manifest, _open_decoder(folder, manifest, options)
 
 

@@ -14,6 +14,9 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     """kinetoken inspect [BUNDLE]."""
     parser = subparsers.add_parser("inspect", help="check a bundle and say what it is")
     parser.add_argument("bundle", nargs="?", metavar="BUNDLE", help="(default: $KINETOKEN_BUNDLE, else the demo)")
+    parser.add_argument(
+        "--verify", action="store_true", help="digest every file again, also those that look as they did"
+    )
     parser.add_argument("--json", action="store_true", help="print the manifest")
     parser.set_defaults(func=run)
 
@@ -23,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     from ..bundle import bundle_folder, open_manifest
 
     folder = bundle_folder(args.bundle)
-    manifest = open_manifest(folder)
+    manifest = open_manifest(folder, afresh=args.verify)
     print(json.dumps(manifest.to_dict(), indent=2) if args.json else "\n".join(summary(manifest, str(folder))))
     return 0
 
