@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .backends.onnx_providers import AUTO, check_provider
 from .codec.codebooks import Codebooks
 from .codec.decoder import MotionDecoder
 from .codec.normalizer import Normalizer
@@ -37,7 +38,7 @@ class Bundle:
     language_model: LanguageModel
     tokenizer: Tokenizer
     decoder: MotionDecoder
-    pace: Pace = field(default_factory=Pace, compare=False)
+    pace: Pace = field(default_factory=Pace, compare=False, kw_only=True)
     """How fast tokens came of late: measured by every answer, so the one thing here that changes."""
 
 
@@ -67,6 +68,7 @@ def _verify(folder: Path, manifest: Manifest, names: Sequence[str], afresh: bool
 
 def open_bundle(folder: Path, options: LoadOptions = DEFAULTS) -> Bundle:
     """A checked bundle with its engines loaded. BundleError or EngineError says what is wrong with it."""
+    check_provider(options.provider)
     manifest = open_manifest(folder)
     vocabulary = Vocabulary.of(manifest)
     decoder = _open_decoder(folder, manifest, options)
@@ -83,7 +85,7 @@ def open_codec(folder: Path, options: LoadOptions = DEFAULTS) -> tuple[Manifest,
 
 
 def _open_decoder(folder: Path, manifest: Manifest, options: LoadOptions) -> MotionDecoder:
-    from .backends.onnx import OnnxSession
+    from .backends.onnx_session import OnnxSession
 
     codec = manifest.codec
     codebooks = Codebooks(_array(folder / codec.codebooks))
@@ -96,8 +98,13 @@ def _open_decoder(folder: Path, manifest: Manifest, options: LoadOptions) -> Mot
         got = (codec.features, *normalizer.mean.shape)
         raise BundleError(f"features: expected {N_FEATURES} (HumanML3D) in manifest and mean, got {got}")
     lookahead = _lookahead(codec, options.lookahead)
-    session = OnnxSession(folder / codec.decoder, options.threads)
+    session = OnnxSession(folder / codec.decoder, options.threads, _decoder_provider(options.provider))
     return MotionDecoder(session, codebooks, normalizer, codec.stride, codec.past, lookahead, codec.exact)
+
+
+def _decoder_provider(asked: str | None) -> str:
+    """The processor, unless a graphics card is asked for by name: a frame takes it a millisecond, and the way to a card and back too."""
+    return "cpu" if asked in (None, AUTO) else asked
 
 
 def _lookahead(codec: CodecInfo, asked: int | None) -> int:
@@ -123,14 +130,15 @@ def open_model(folder: Path, manifest: Manifest, options: LoadOptions) -> Langua
         from .backends.llamacpp import LlamaCppLanguageModel
 
         return LlamaCppLanguageModel(folder / info.file, info, options.threads, options.gpu_layers, manifest.motion)
-    from .backends.onnx import OnnxLanguageModel, warn_if_doubled
+    from .backends.onnx import OnnxLanguageModel
+    from .backends.onnx_session import warn_if_doubled
 
     warn_if_doubled()
     if info.graph == "portable":
         from .backends.onnx_portable import PortableLanguageModel
 
-        return PortableLanguageModel(folder / info.file, info, options.threads)
-    return OnnxLanguageModel(folder / info.file, info, options.threads)
+        return PortableLanguageModel(folder / info.file, info, options.threads, options.provider)
+    return OnnxLanguageModel(folder / info.file, info, options.threads, options.provider)
 
 
 def _array(path: Path) -> NDArray[np.float32]:

@@ -23,6 +23,8 @@ class LoadOptions:
     """Latent frames that the decoder waits for; fewer bring the pose sooner, as the manifest's lookahead_errors say."""
     gpu_layers: int | None = None
     """Layers of a GGUF model on the graphics card; None: all."""
+    provider: str | None = None
+    """Of ONNX Runtime: "cpu", "cuda", "tensorrt"; None or "auto": CUDA where it is there."""
 
 
 class LmRun(Protocol):

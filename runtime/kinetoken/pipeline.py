@@ -223,11 +223,12 @@ def load(
     threads: int | None = None,
     lookahead: int | None = None,
     gpu_layers: int | None = None,
+    provider: str | None = None,
 ) -> Generator:
     """Open a bundle: the folder given, else $KINETOKEN_BUNDLE, else the demo model in the package.
 
     `threads` of the engine: as given, else $KINETOKEN_THREADS, else the engine's choice. `lookahead`: latent frames that the
-    decoder waits for, 0 to the codec's own; None takes the bundle's. `gpu_layers` of a GGUF model. BundleError, EngineError,
-    InputError.
+    decoder waits for, 0 to the codec's own; None takes the bundle's. `gpu_layers` of a GGUF model, `provider` of an ONNX model.
+    BundleError, EngineError, InputError.
     """
-    return Generator(open_bundle(bundle_folder(bundle), LoadOptions(threads, lookahead, gpu_layers)))
+    return Generator(open_bundle(bundle_folder(bundle), LoadOptions(threads, lookahead, gpu_layers, provider)))

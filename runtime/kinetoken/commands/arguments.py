@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import fields
 
+from ..backends.onnx_providers import PROVIDERS
 from ..engines import LoadOptions
 from ..options import FRAMES, GenerateOptions
 from ..rules import THOUGHTS
@@ -16,6 +17,9 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, metavar="N", help="threads of the engine (default: $KINETOKEN_THREADS)")
     parser.add_argument("--lookahead", type=int, metavar="N", help="latent frames to wait for (default: the bundle's)")
     parser.add_argument("--gpu-layers", type=int, metavar="N", help="layers of a GGUF model on the graphics card")
+    parser.add_argument(
+        "--provider", choices=PROVIDERS, help="where an ONNX model runs (default: CUDA where it is there)"
+    )
 
 
 def add_generation(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +55,7 @@ def _add_lengths(group: argparse._ArgumentGroup) -> None:
 
 def load_options(args: argparse.Namespace) -> LoadOptions:
     """How the bundle is to be loaded."""
-    return LoadOptions(args.threads, args.lookahead, args.gpu_layers)
+    return LoadOptions(args.threads, args.lookahead, args.gpu_layers, args.provider)
 
 
 def generate_options(args: argparse.Namespace) -> GenerateOptions:
