@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .errors import InputError
-from .manifest import Manifest
+
+if TYPE_CHECKING:
+    from .manifest import Manifest
 
 MB: Final = 1_000_000
 GB: Final = 1_000_000_000

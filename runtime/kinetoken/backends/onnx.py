@@ -18,7 +18,17 @@ from ..errors import EngineError
 from ..manifest import HeadInfo, LanguageModelInfo
 from .onnx_heads import Piece, pieces
 from .onnx_providers import Buffer
-from .onnx_session import Session, array_type, device_of, fingerprint, first_line, make_buffer, open_session, ort_value
+from .onnx_session import (
+    Session,
+    array_type,
+    device_of,
+    fingerprint,
+    first_line,
+    make_buffer,
+    open_session,
+    ort_value,
+    provider_of,
+)
 from .states import as_array, check_rewind, pack, unpack
 
 WIDE_HEAD = 8192  # ids from which on a head is worth threads of its own
@@ -48,7 +58,9 @@ class OnnxLanguageModel:
             raise EngineError(
                 f"{path}: output {self.output.name!r} does not match the manifest's {len(info.heads)} heads"
             )
-        self.heads = [_open_head(path.parent / head.file, head, thread_count, provider) for head in info.heads]
+        self.heads = [
+            _open_head(path.parent / head.file, head, thread_count, provider_of(self.session)) for head in info.heads
+        ]
         self._pieces: dict[Allowed, tuple[Piece, ...]] = {}
 
     @property

@@ -22,6 +22,7 @@ CUDA: Final = "CUDAExecutionProvider"
 TENSORRT: Final = "TensorrtExecutionProvider"
 CHAINS: Final = {AUTO: (CUDA, CPU), "cpu": (CPU,), "cuda": (CUDA, CPU), "tensorrt": (TENSORRT, CUDA, CPU)}
 NAMES: Final = {CPU: "the processor", CUDA: "CUDA", TENSORRT: "TensorRT"}
+ASKED_AS: Final[dict[str, str]] = {CPU: "cpu", CUDA: "cuda", TENSORRT: "tensorrt"}
 ON_CARD: Final = (CUDA, TENSORRT)
 OPTIONS: Final[dict[str, dict[str, str]]] = {
     CPU: {},
@@ -64,8 +65,8 @@ def fallback(
         why = f"this ONNX Runtime was built without it; {INSTALL}"
     else:
         why = (
-            failed
-            or missing_library(wanted, library)
+            missing_library(wanted, library)
+            or failed
             or "it cannot be started here; is there a graphics card, and its driver?"
         )
     return f"{NAMES[wanted]} is not used, {NAMES[got[0]]} is: {why}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import warnings
 from collections.abc import Sequence
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import EngineError, MissingPackageError
 from ..manifest import LanguageModelInfo
-from .onnx_providers import CPU, ON_CARD, Buffer, chain, fallback, with_options
+from .onnx_providers import ASKED_AS, CPU, ON_CARD, Buffer, chain, fallback, with_options
 from .threads import threads
 
 try:
@@ -54,7 +56,7 @@ def open_session(path: Path, thread_count: int | None = None, provider: str | No
     session, failed = _best(path, options, chain(provider, available))
     told = fallback(provider, available, session.get_providers(), Path(ort.__file__).parent / "capi", failed)
     if told is not None:
-        warnings.warn(told, RuntimeWarning, stacklevel=2)
+        warnings.warn(told, RuntimeWarning, stacklevel=1)  # from one place: said once, not for every graph
     return session
 
 
@@ -78,7 +80,8 @@ def _create(path: Path, options: ort.SessionOptions, wanted: list[str]) -> Sessi
     ort.set_default_logger_severity(FATAL)
     try:
         if hasattr(ort, "preload_dlls"):
-            ort.preload_dlls()  # CUDA and cuDNN that pip installed lie where the loader does not look
+            with contextlib.redirect_stdout(io.StringIO()):  # which may be where motion goes
+                ort.preload_dlls()  # CUDA and cuDNN that pip installed lie where the loader does not look
         return ort.InferenceSession(str(path), options, providers=with_options(wanted, _compiled()), enable_fallback=0)
     finally:
         ort.set_default_logger_severity(WARNING)
@@ -87,6 +90,11 @@ def _create(path: Path, options: ort.SessionOptions, wanted: list[str]) -> Sessi
 def device_of(session: Session) -> str:
     """Where a session computes: "cpu" or "cuda"."""
     return "cuda" if session.get_providers()[0] in ON_CARD else "cpu"
+
+
+def provider_of(session: Session) -> str:
+    """What a session got, for those that work beside it."""
+    return ASKED_AS[str(session.get_providers()[0])]
 
 
 class OnnxSession:
