@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from kinetoken.backends.in_turn import TurnBatch
 from kinetoken.backends.states import as_array, check_rewind, pack, unpack
 from kinetoken.engines import Allowed, take, width
 from kinetoken.errors import EngineError, InputError
@@ -179,6 +180,10 @@ class ReferenceLanguageModel:
     def start(self) -> ReferenceRun:
         """A new, empty run."""
         return ReferenceRun(self)
+
+    def start_batch(self, size: int) -> TurnBatch:
+        """So many runs in turn."""
+        return TurnBatch(self.start, size)
 
 
 class ReferenceRun:

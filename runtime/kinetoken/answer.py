@@ -81,9 +81,25 @@ class AnswerRun:
             yield from self._see(self._motion.push([frame]))
 
     def finish(self) -> Iterator[Chunk]:
-        """No token follows: what was held back. The codes of a frame that is not whole are lost."""
+        """No token follows: what was held back. The codes of a frame that is not whole are lost, and an open block is closed."""
         yield from self._say(self._words.finish())
+        if not self._cursor.done:
+            yield from self._see(self._stop())
         yield from self._see(self._motion.finish())
+
+    def _stop(self) -> MotionChunk | None:
+        """End in the middle: the raw answer stays one that decodes."""
+        opened = self._cursor.state is State.BLOCK
+        frame, lost = self._cursor.stop()
+        if lost:
+            del self._answer[-lost:]
+            self.motion_tokens -= lost
+        if opened and self._answer[-1] == MOVE_START:
+            self._answer.pop()  # a block without a frame is none
+            self.motion_tokens -= 1
+        elif opened:
+            self._answer.append(MOVE_END)
+        return None if frame is None else self._motion.push([frame])
 
     def _hear(self, token: int) -> Iterator[Chunk]:
         """Keep the raw answer and the counts; words are passed on."""

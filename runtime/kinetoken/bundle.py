@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from .manifest import CodecInfo, FileInfo, Manifest
 from .motion.features import N_FEATURES
 from .vocabulary import Vocabulary
 
+if TYPE_CHECKING:
+    from .backends.remote import RemoteEngine
+
 BUNDLE_VARIABLE = "KINETOKEN_BUNDLE"
 DEFAULTS = LoadOptions()
 DEMO_BUNDLE = Path(__file__).parent / "demo_bundle"
@@ -38,6 +41,8 @@ class Bundle:
     language_model: LanguageModel
     tokenizer: Tokenizer
     decoder: MotionDecoder
+    server: RemoteEngine | None = None
+    """Runs the language model where one was named; `language_model` then only says so."""
     pace: Pace = field(default_factory=Pace, compare=False, kw_only=True)
     """How fast tokens came of late: measured by every answer, so the one thing here that changes."""
 
@@ -53,10 +58,13 @@ def bundle_folder(given: str | os.PathLike[str] | None = None) -> Path:
     return DEMO_BUNDLE
 
 
-def open_manifest(folder: Path, afresh: bool = False) -> Manifest:
-    """The manifest, with every file of the bundle checked. `afresh`: large files as well that are as they were when last digested."""
+def open_manifest(folder: Path, *, with_model: bool = True, afresh: bool = False) -> Manifest:
+    """The manifest, with every file of the bundle checked, or all but the language model's.
+
+    `afresh`: large files as well that are as they were when last digested.
+    """
     manifest = Manifest.read(folder)
-    _verify(folder, manifest, list(manifest.files), afresh)
+    _verify(folder, manifest, list(manifest.files) if with_model else _beside_model(manifest), afresh)
     return manifest
 
 
@@ -66,14 +74,40 @@ def _verify(folder: Path, manifest: Manifest, names: Sequence[str], afresh: bool
     memory.keep()
 
 
+def _beside_model(manifest: Manifest) -> list[str]:
+    """The files that are needed where a server runs the language model."""
+    codec = manifest.codec
+    return [manifest.tokenizer.file, codec.decoder, codec.codebooks, codec.mean, codec.std]
+
+
 def open_bundle(folder: Path, options: LoadOptions = DEFAULTS) -> Bundle:
     """A checked bundle with its engines loaded. BundleError or EngineError says what is wrong with it."""
     check_provider(options.provider)
+    if options.engine is not None:
+        return _open_remote(folder, options)
+    for name in ("engine_kind", "engine_model", "engine_timeout"):
+        if getattr(options, name) is not None:
+            raise InputError(f"{name.replace('_', '-')} says more of the server that engine names: give both")
     manifest = open_manifest(folder)
     vocabulary = Vocabulary.of(manifest)
     decoder = _open_decoder(folder, manifest, options)
     model, tokenizer = _open_language(folder, manifest, options)
     return Bundle(folder, manifest, vocabulary, model, tokenizer, decoder)
+
+
+def _open_remote(folder: Path, options: LoadOptions) -> Bundle:
+    """A bundle whose language model runs on a server; where that holds fewer tokens, so does the bundle."""
+    from .backends.remote import RemoteEngine, RemoteLanguageModel
+    from .backends.tokenizer import HfTokenizer
+
+    manifest = open_manifest(folder, with_model=False)
+    tokenizer = HfTokenizer(folder / manifest.tokenizer.file)
+    server = RemoteEngine.open(options, manifest, tokenizer)
+    info = manifest.language_model
+    context = min(info.context, server.context or info.context)
+    manifest = replace(manifest, language_model=replace(info, context=context))
+    decoder = _open_decoder(folder, manifest, options)
+    return Bundle(folder, manifest, Vocabulary.of(manifest), RemoteLanguageModel(context), tokenizer, decoder, server)
 
 
 def open_codec(folder: Path, options: LoadOptions = DEFAULTS) -> tuple[Manifest, MotionDecoder]:

@@ -94,6 +94,6 @@ class DetailRun:
         return levels
 
     @property
-    def spelled(self) -> str:
-        """The decisions, as `detail` takes them."""
-        return ",".join(map(str, self.decided))
+    def note(self) -> dict[str, str]:
+        """The decisions for a clip's notes, as `detail` takes them."""
+        return {"detail": ",".join(map(str, self.decided))} if self.decided else {}

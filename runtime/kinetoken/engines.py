@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 Allowed = tuple[range, ...]
 """Ids that may come next: ascending, disjoint ranges, never empty."""
+Want = tuple[int, Sequence[int], Allowed]
+"""Of a sequence of a batch: its number, the tokens to feed, the ids that may come next."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,14 @@ class LoadOptions:
     """Layers of a GGUF model on the graphics card; None: all."""
     provider: str | None = None
     """Of ONNX Runtime: "cpu", "cuda", "tensorrt"; None or "auto": CUDA where it is there."""
+    engine: str | None = None
+    """URL of a server that runs the language model instead; the bundle's own is then neither loaded nor needed."""
+    engine_kind: str | None = None
+    """What that server is, where it does not say so itself: "llama-server", "llama-cpp-python", "vllm" or "openai"."""
+    engine_model: str | None = None
+    """Its name for the model, where it has several."""
+    engine_timeout: float | None = None
+    """Seconds of silence after which it is given up; None: 60."""
 
 
 class LmRun(Protocol):
@@ -55,6 +65,21 @@ class LmRun(Protocol):
         ...
 
 
+class LmBatch(Protocol):
+    """Several answers being written at once, each a sequence with a number from 0."""
+
+    def push(self, wants: Sequence[Want]) -> list[NDArray[np.float32]]:
+        """Feed tokens to some sequences, each at most once; for each the logits of its allowed next ids.
+
+        The arrays may be reused by the next push. EngineError where a context is full or the engine fails.
+        """
+        ...
+
+    def drop(self, sequence: int) -> None:
+        """Forget a sequence: its number is free for another."""
+        ...
+
+
 class LanguageModel(Protocol):
     """A loaded language model; any number of runs may go on at once."""
 
@@ -70,6 +95,10 @@ class LanguageModel(Protocol):
 
     def start(self) -> LmRun:
         """A new, empty run."""
+        ...
+
+    def start_batch(self, size: int) -> LmBatch:
+        """Room for so many sequences, all empty; EngineError where there is not the memory for it."""
         ...
 
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 import time
 from collections import abc
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Unpack
 
 from .answer import AnswerRun
 from .bundle import Bundle, bundle_folder, open_bundle
-from .engines import LmRun, LoadOptions
-from .errors import InputError
+from .engines import LoadOptions
+from .errors import EngineError, InputError
 from .manifest import Manifest
 from .motion.clip import Chunk, Clip, MotionChunk
 from .motion.footlock import FootLock
 from .options import Asked, GenerateOptions
 from .prompt import prompt_ids
-from .speaker import LocalSpeaker, Speaker
+from .speaker import Chat, Speaker, open_speaker
 
 if TYPE_CHECKING:
     from .session import Session
@@ -100,18 +99,6 @@ class Generator:
         return generation.clip()
 
 
-@dataclass(frozen=True)
-class Chat:
-    """What a prompt is put to the model with, and what it has seen of it."""
-
-    ids: Sequence[int]
-    """All of the chat, the prompt included."""
-    run: LmRun | None = None
-    """Has been fed the first of it; None: a new one."""
-    fed: int = 0
-    """How many of the ids."""
-
-
 class Generation(abc.Iterator[Chunk]):
     """One answer under way: an iterator of text and motion chunks."""
 
@@ -125,11 +112,16 @@ class Generation(abc.Iterator[Chunk]):
         self._notes = {"model": manifest.name} | ({"foot_lock": "on"} if feet is not None else {})
         self._pace = bundle.pace
         self._detail = options.detail_run(manifest, bundle.vocabulary, self._pace)
-        self._answer = AnswerRun(bundle, options.grammar(manifest, bundle.vocabulary, len(ids)), feet, self._detail)
+        if bundle.server is not None:
+            self._notes["engine"] = bundle.server.name
+            if self._detail is not None:
+                raise InputError(
+                    f"detail {options.detail}: a server writes all blocks alike; give levels, or detail coarse"
+                )
+        grammar = options.grammar(manifest, bundle.vocabulary, len(ids))
+        self._answer = AnswerRun(bundle, grammar, feet, self._detail)
         self.seed = options.chosen_seed()
-        chooser = options.sampler(manifest).start(self.seed)
-        run = bundle.language_model.start() if chat.run is None else chat.run
-        self._speaker: Speaker = LocalSpeaker(run, chooser, ids[chat.fed :])
+        self._speaker: Speaker = open_speaker(bundle, grammar, options.sampler(manifest), self.seed, chat)
         self._elapsed = 0.0
         self._began: float | None = None
         self._first_pose: float | None = None
@@ -159,8 +151,8 @@ class Generation(abc.Iterator[Chunk]):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know of this answer, a line each."""
-        return ()
+        """What the user should know of this answer so far, a line each: a server that broke the rules or off."""
+        return tuple(self._speaker.notes)
 
     @property
     def stats(self) -> Stats:
@@ -173,7 +165,7 @@ class Generation(abc.Iterator[Chunk]):
     def clip(self) -> Clip:
         """All motion that came so far."""
         whole = Clip.from_chunks(self._motion, prompt=self.prompt, seed=self.seed)
-        notes = self._notes | ({"detail": self._detail.spelled} if self._detail and self._detail.decided else {})
+        notes = self._notes | (self._detail.note if self._detail else {})
         return replace(whole, text=self.text, fps=float(self._manifest.codec.fps), meta=notes)
 
     def _work(self) -> float:
@@ -182,9 +174,15 @@ class Generation(abc.Iterator[Chunk]):
     def _run(self) -> abc.Generator[Chunk, None, None]:
         """The story: one token, one rule, one frame at a time."""
         answer, speaker = self._answer, self._speaker
-        while not answer.done and (token := speaker.next(answer.allowed)) is not None:
-            self._keep_pace()
-            yield from self._timed(answer.accept(token))
+        try:
+            while not answer.done and (token := speaker.next(answer.allowed)) is not None:
+                self._keep_pace()
+                yield from self._timed(answer.accept(token))
+        except EngineError:
+            yield from self._timed(answer.finish())  # the motion that came is whole up to here
+            raise
+        finally:
+            speaker.close()
         yield from self._timed(answer.finish())
 
     def _keep_pace(self) -> None:
@@ -224,11 +222,17 @@ def load(
     lookahead: int | None = None,
     gpu_layers: int | None = None,
     provider: str | None = None,
+    engine: str | None = None,
+    engine_kind: str | None = None,
+    engine_model: str | None = None,
+    engine_timeout: float | None = None,
 ) -> Generator:
     """Open a bundle: the folder given, else $KINETOKEN_BUNDLE, else the demo model in the package.
 
     `threads` of the engine: as given, else $KINETOKEN_THREADS, else the engine's choice. `lookahead`: latent frames that the
     decoder waits for, 0 to the codec's own; None takes the bundle's. `gpu_layers` of a GGUF model, `provider` of an ONNX model.
-    BundleError, EngineError, InputError.
+    `engine`: URL of a server that runs the language model (docs/servers.md); its kind, its name for the model, and the seconds
+    of silence after which it is given up. BundleError, EngineError, InputError.
     """
-    return Generator(open_bundle(bundle_folder(bundle), LoadOptions(threads, lookahead, gpu_layers, provider)))
+    asked = LoadOptions(threads, lookahead, gpu_layers, provider, engine, engine_kind, engine_model, engine_timeout)
+    return Generator(open_bundle(bundle_folder(bundle), asked))

@@ -1,4 +1,4 @@
-"""Starting processes that Ctrl-C is not for."""
+"""Where Ctrl-C is not for a process, and where it has to wait."""
 
 from __future__ import annotations
 
@@ -19,3 +19,19 @@ def deaf_to_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def ctrl_c_later() -> Iterator[None]:
+    """What belongs together is not torn apart: Ctrl-C meanwhile is heard behind it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if heard:
+        raise KeyboardInterrupt

@@ -17,9 +17,10 @@ from .errors import BundleError, EngineError, InputError
 from .motion.clip import MotionChunk
 from .motion.line import BodyLine
 from .options import Asked, GenerateOptions
-from .pipeline import Chat, Generation, Generator
+from .pipeline import Generation, Generator
 from .prompt import Said, known_ids, prompt_ids
 from .sampling.grammar import MARKERS
+from .speaker import Chat
 from .statefiles import StateFiles
 
 _ANY = (range(1),)  # of logits that nobody wants
@@ -39,7 +40,8 @@ class Session:
         if history is not None and (isinstance(history, bool) or not isinstance(history, int) or history < 0):
             raise InputError(f"history: expected a whole number of 0 or more, got {history!r}")
         self._bundle: Bundle = generator.parts
-        self._options = options or GenerateOptions()
+        self.options = options or GenerateOptions()
+        """Of every turn that brings none."""
         self._limit = self._bundle.manifest.defaults.history if history is None else history
         self._states = StateFiles(self._bundle) if keep_state else None
         self._head = known_ids(self._bundle)
@@ -68,7 +70,7 @@ class Session:
         """Feed the model all that is known of the next prompt, so that only its words are left. EngineError."""
         self._settle()
         ids = known_ids(self._bundle, self._shown_turns())
-        if len(ids) < self._bundle.language_model.context:
+        if self._bundle.server is None and len(ids) < self._bundle.language_model.context:
             run = self._rewound(ids, len(ids))
             if len(self._fed) < len(ids):
                 run.push(ids[len(self._fed) :], _ANY)
@@ -89,8 +91,7 @@ class Session:
         room = min(most.max_tokens, most.max_thought + MARKERS + most.max_frames * most.levels)
         notes = self._make_room(prompt, len(alone), room)
         ids = prompt_ids(self._bundle, prompt, self._shown_turns())
-        run = self._rewound(ids, len(ids) - 1)
-        chat = Chat(ids, run, len(self._fed))
+        chat = self._chat(ids)
         self._turn = Turn(self._bundle, prompt, options, chat, notes, None if raw else self.line)
         return self._turn
 
@@ -128,7 +129,7 @@ class Session:
         known = {field.name for field in fields(GenerateOptions)}
         if unknown := sorted(set(asked) - known):
             raise InputError(f"unknown option {unknown[0]!r}; known are {', '.join(sorted(known))}")
-        return replace(options or self._options, **asked)
+        return replace(options or self.options, **asked)
 
     def _shown_turns(self) -> list[Said]:
         """The turns that the model is shown."""
@@ -160,6 +161,13 @@ class Session:
         gone, self._first = len(shown) - len(kept), len(self._turns) - len(kept)
         turns = "the oldest turn is" if gone == 1 else f"the {gone} oldest turns are"
         return (f"{turns} shown no more: the context of {context:,} tokens is full",)
+
+    def _chat(self, ids: Sequence[int]) -> Chat:
+        """The ids, and a run that holds what it can of them; a server holds what it will."""
+        if self._bundle.server is not None:
+            return Chat(ids)
+        run = self._rewound(ids, len(ids) - 1)
+        return Chat(ids, run, len(self._fed))
 
     def _rewound(self, ids: Sequence[int], most: int) -> LmRun:
         """The run, taken back to what it holds of these ids, `most` of them at most."""

@@ -20,9 +20,10 @@ from kinetoken.bundle import Bundle, open_bundle
 from kinetoken.engines import Allowed, LanguageModel, LmRun
 from kinetoken.errors import BundleError, FormatError, InputError
 from kinetoken.motion.clip import MotionChunk
-from kinetoken.pipeline import Chat, Generation, Generator
+from kinetoken.pipeline import Generation, Generator
 from kinetoken.prompt import Said, known_ids, prompt_ids
 from kinetoken.session import Session, Turn
+from kinetoken.speaker import Chat
 from kinetoken.vocabulary import Vocabulary
 from tiny_bundle import build_tiny_bundle
 

@@ -19,9 +19,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines import Allowed, take
+from ..engines import Allowed, LmBatch, take
 from ..errors import EngineError, InputError, MissingPackageError
 from ..manifest import LanguageModelInfo, MotionInfo
+from .in_turn import TurnBatch
 from .llamacpp_file import checked_header
 from .llamacpp_head import HeadRun, Stopper, open_rows
 from .llamacpp_memory import check_memory
@@ -42,7 +43,6 @@ MOST_THREADS: Final = 8  # a token waits for memory: more threads only wait too
 CPU_PIECE: Final = 64  # tokens of a prompt fed at once: between two pieces Ctrl-C is heard
 GPU_PIECE: Final = 512
 FULL: Final = "f32"  # weights that are not rounded get attention that is not; all others half precision
-MOTION_ROWS: Final = 1025  # allowed inside a block at the most: a level, and its end
 ERROR: Final = 4  # level of llama.cpp's log
 FEWER_LAYERS: Final = "try fewer --gpu-layers"
 
@@ -100,11 +100,6 @@ class LlamaCppLanguageModel:
         return self.info.context
 
     @property
-    def unread_in_blocks(self) -> int:
-        """Bytes of weights that a token of motion leaves out: the rows of the head that are not allowed there."""
-        return 0 if self._rows is None else self._rows.row_bytes * (self._rows.rows - MOTION_ROWS)
-
-    @property
     def fingerprint(self) -> str:
         """What a run's state depends on."""
         where, number = (
@@ -115,16 +110,29 @@ class LlamaCppLanguageModel:
 
     def start(self) -> LlamaCppRun:
         """A new run with its own cache; EngineError where there is no memory for it."""
-        info, smaller = self.info, "export a smaller --context"
-        if not self._on_gpu:
-            number = 4 if info.quantization == FULL else 2  # bytes
-            cache = 2 * number * info.layers * info.context * info.kv_heads * info.head_dim
-            check_memory(cache, f"a context of {info.context:,} tokens", smaller)
         head = self._rows.start() if self._rows is not None else None
         stopper = head.stopper if head is not None else None
+        context = self._new_context(1, stopper, "export a smaller --context")
+        return LlamaCppRun(context, self.info.context, self._piece, head, self.fingerprint)
+
+    def start_batch(self, size: int) -> LmBatch:
+        """So many sequences in one llama context; EngineError where there is no memory for their caches."""
+        from .llamacpp_batch import LlamaCppBatch
+
+        if size == 1:  # the same pass as without a batch, narrow head included
+            return TurnBatch(self.start, size)
+        context = self._new_context(size, None, "take fewer sequences (--parallel), or export a smaller --context")
+        return LlamaCppBatch(context, self.info.context, self._piece, size)
+
+    def _new_context(self, size: int, stopper: Stopper | None, smaller: str) -> _Context:
+        """Caches of so many sequences, and what computes on them."""
+        info = self.info
+        if not self._on_gpu:
+            number = 4 if info.quantization == FULL else 2  # bytes
+            cache = 2 * number * size * info.layers * info.context * info.kv_heads * info.head_dim
+            check_memory(cache, f"a context of {size * info.context:,} tokens", smaller)
         advice = f"{FEWER_LAYERS}, or {smaller}" if self._on_gpu else smaller
-        context = _Context(self._model, info, self._threads, self._piece, stopper, advice)
-        return LlamaCppRun(context, info.context, self._piece, head, self.fingerprint)
+        return _Context(self._model, info, self._threads, self._piece, stopper, advice, size)
 
 
 def _uses_gpu(layers: int | None) -> bool:
@@ -165,11 +173,12 @@ class _Context:
         piece: int,
         stopper: Stopper | None,
         advice: str,
+        size: int = 1,
     ) -> None:
         params = llama.llama_context_default_params()
-        params.n_ctx = info.context
-        params.n_batch = params.n_ubatch = piece
-        params.n_seq_max = params.n_outputs_max = 1  # logits of one token at a time: no room for a whole prompt's
+        params.n_ctx = info.context * size
+        params.n_batch = params.n_ubatch = max(piece, size)
+        params.n_seq_max = params.n_outputs_max = size  # logits of one token each: no room for a whole prompt's
         params.n_threads = params.n_threads_batch = thread_count
         params.no_perf = True
         if stopper is not None:

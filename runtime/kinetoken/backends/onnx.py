@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..engines import Allowed, take
 from ..errors import EngineError
 from ..manifest import HeadInfo, LanguageModelInfo
+from .in_turn import TurnBatch
 from .onnx_heads import Piece, pieces
 from .onnx_providers import Buffer
 from .onnx_session import (
@@ -76,6 +77,10 @@ class OnnxLanguageModel:
     def start(self) -> OnnxRun:
         """A new run with its own cache."""
         return OnnxRun(self)
+
+    def start_batch(self, size: int) -> TurnBatch:
+        """So many runs in turn: the graph takes one sequence at a time."""
+        return TurnBatch(self.start, size)
 
     def pieces(self, allowed: Allowed) -> tuple[Piece, ...]:
         """Stretches of heads that give the allowed logits. A grammar has few states, so they are remembered."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..engines import Allowed, take
 from ..errors import EngineError
 from ..manifest import LanguageModelInfo
+from .in_turn import TurnBatch
 from .onnx import cache_names
 from .onnx_session import array_type, device_of, fingerprint, first_line, open_session, ort_value
 from .states import as_array, check_rewind, pack, unpack
@@ -50,6 +51,10 @@ class PortableLanguageModel:
     def start(self) -> PortableRun:
         """A new, empty run."""
         return PortableRun(self)
+
+    def start_batch(self, size: int) -> TurnBatch:
+        """So many runs in turn: the graph takes one sequence at a time."""
+        return TurnBatch(self.start, size)
 
 
 class PortableRun:

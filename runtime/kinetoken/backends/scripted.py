@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..engines import Allowed, take
 from ..errors import EngineError
+from .in_turn import TurnBatch
 from .states import check_rewind, pack, unpack, whole
 
 Score = Callable[[Sequence[int]], NDArray[np.float32]]
@@ -31,6 +32,10 @@ class ScriptedLanguageModel:
     def start(self) -> ScriptedRun:
         """A new, empty run."""
         return ScriptedRun(self)
+
+    def start_batch(self, size: int) -> TurnBatch:
+        """So many runs in turn."""
+        return TurnBatch(self.start, size)
 
     @classmethod
     def writing(

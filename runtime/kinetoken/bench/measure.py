@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bundle import Bundle
-from ..engines import Allowed, LanguageModel, LmRun, TensorSession
+from ..engines import Allowed, LanguageModel, LmBatch, LmRun, TensorSession
 from ..motion.clip import Clip
 from ..motion.recover import RecoveryRun
 from ..pipeline import Generator
@@ -108,6 +108,10 @@ class TimedModel:
     def start(self) -> Any:
         """A new run."""
         return _TimedRun(self._model.start(), self)
+
+    def start_batch(self, size: int) -> LmBatch:
+        """So many sequences at once; these are not timed."""
+        return self._model.start_batch(size)
 
 
 class _TimedRun:

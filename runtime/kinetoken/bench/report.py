@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..budget import OFFERED, bits, weight_bytes
+from ..budget import OFFERED, bits
 from ..manifest import Manifest
 
 KEEPS: Final = 1.05
@@ -148,8 +148,3 @@ def _nearness(report: Report) -> list[str]:
     read = f"{report.weights / 1e6:,.0f} MB of weights x {report.answers[0]['tokens_per_second']:.0f} tokens/s"
     told = f"{read} = {report.reached / 1e9:.1f} GB/s of the {report.bandwidth / 1e9:.1f} GB/s that memory gives"
     return [f"memory     {told}: {report.near:.0%}"]
-
-
-def read_per_token(manifest: Manifest, unread: int = 0) -> int:
-    """Bytes of weights that a token inside a block reads at the most; `unread`: rows of the head that are left out."""
-    return max(0, weight_bytes(manifest) - unread)

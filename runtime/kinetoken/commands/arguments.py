@@ -20,6 +20,11 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--provider", choices=PROVIDERS, help="where an ONNX model runs (default: CUDA where it is there)"
     )
+    parser.add_argument("--engine", metavar="URL", help="a server that runs the language model (docs/servers.md)")
+    parser.add_argument("--engine-kind", metavar="KIND", help="llama-server, llama-cpp-python, vllm or openai, where it "
+                        "does not say so itself")  # fmt: skip
+    parser.add_argument("--engine-model", metavar="NAME", help="its name for the model, where it has several")
+    parser.add_argument("--engine-timeout", type=float, metavar="S", help="seconds of silence to bear (default: 60)")
 
 
 def add_generation(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +60,7 @@ def _add_lengths(group: argparse._ArgumentGroup) -> None:
 
 def load_options(args: argparse.Namespace) -> LoadOptions:
     """How the bundle is to be loaded."""
-    return LoadOptions(args.threads, args.lookahead, args.gpu_layers, args.provider)
+    return LoadOptions(**{field.name: getattr(args, field.name) for field in fields(LoadOptions)})
 
 
 def generate_options(args: argparse.Namespace) -> GenerateOptions:

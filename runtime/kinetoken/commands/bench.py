@@ -67,14 +67,14 @@ def _measure(
 ) -> None:
     """One thing after another; what is interrupted leaves what came before it."""
     from ..bench.machine import peak_memory, read_bandwidth
-    from ..bench.report import read_per_token
+    from ..bench.weights import read_per_token
     from ..bundle import open_bundle
 
     line.show("loading")
     began = time.perf_counter()
     bundle = open_bundle(folder, options)
     report.load_s = time.perf_counter() - began
-    report.weights = read_per_token(manifest, getattr(bundle.language_model, "unread_in_blocks", 0))
+    report.weights = read_per_token(folder, manifest)
     _answers(report, bundle, seconds, line)
     report.peak_memory = peak_memory()
     line.show("reading memory")

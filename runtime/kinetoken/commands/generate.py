@@ -62,11 +62,13 @@ def _make(args: argparse.Namespace, generation: Generation, live: Live | None) -
     kept = _save(generation, args.out)
     if live is not None and not interrupted:
         interrupted = play_out(live)
+    for note in generation.notes:
+        print(f"kinetoken: {note}", file=sys.stderr)
     with contextlib.redirect_stdout(sys.stderr) if args.stdout else contextlib.nullcontext():
         if args.json:
             print(json.dumps(report(generation, kept, interrupted)))
         else:
-            _tell(generation, kept)
+            tell(generation, kept)
     if interrupted:
         print(f"kinetoken: stopped; {_what_is_kept(generation, args.out, kept)}", file=sys.stderr)
         return INTERRUPTED
@@ -82,6 +84,7 @@ def report(generation: Generation, out: str | None, interrupted: bool) -> dict[s
         "text": generation.text,
         "thought": generation.thought,
         "interrupted": interrupted,
+        "notes": list(generation.notes),
         "out": out,
         **asdict(stats),
         "rtf": stats.rtf,
@@ -122,7 +125,8 @@ def _save(generation: Generation, path: str | None) -> str | None:
     return path
 
 
-def _tell(generation: Generation, kept: str | None) -> None:
+def tell(generation: Generation, kept: str | None = None) -> None:
+    """The thought, and a line on how it went."""
     stats = generation.stats
     if generation.thought:
         print(printable(generation.thought))

@@ -198,6 +198,14 @@ class GrammarCursor:
             self.state = State.DONE
         return frame
 
+    def stop(self) -> tuple[Frame | None, int]:
+        """No token follows. The frame that then grows no more, in prefix mode; and how many codes of one that is not whole are lost."""
+        codes = len(self._frame)
+        frame = self._take_frame() if self._grammar.prefix else None
+        self._frame.clear()
+        self._known, self.state = None, State.DONE
+        return frame, 0 if frame else codes
+
     def _accept_in_text(self, token: int) -> None:
         words = self._grammar.vocabulary
         if token == words.move_start:

@@ -1,0 +1,189 @@
+"""A batch over a Ray cluster; the only file that knows Ray.
+
+The machines make clips and send them back; this process alone writes into the folder, so nothing is there twice, and the machines
+need not see it. A job whose worker is lost goes to another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from ..errors import EngineError, InputError, MissingPackageError
+from .dispatch import Dispatch
+from .jobs import Answer, Job, Problem
+from .worker import Order, Worker
+
+try:
+    import ray
+    from ray.exceptions import RayError
+except ImportError as error:
+    raise MissingPackageError("ray", "ray") from error
+
+LOCAL: Final = "local"
+AUTO: Final = "auto"
+CLIENT: Final = "ray://"
+ANSWERS_WITHIN: Final = 5.0  # seconds
+AHEAD: Final = 1  # jobs that wait at a worker, so that it need not wait for them
+MOST_LOSSES: Final = 3  # workers lost for each place, and nothing made meanwhile
+PATIENCE: Final = 30.0  # seconds without a worker before a word about it
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where and how."""
+
+    address: str
+    """host:port of the cluster's head, "auto" for the one that this machine is in, "local" for one of its own."""
+    workers: int | None
+    """None: one on each machine."""
+    order: Order
+
+
+def answer_over(plan: Plan, jobs: Sequence[Job]) -> Iterator[Answer | Problem]:
+    """Every job's answer, or why there is none, as they come. EngineError where the cluster cannot do it."""
+    connect(plan.address)
+    try:
+        yield from Crew(plan, jobs).work()
+    finally:
+        ray.shutdown()
+
+
+def connect(address: str) -> None:
+    """Join a cluster; EngineError, soon, where none answers."""
+    if address not in (LOCAL, AUTO):
+        check_answers(address)
+    try:
+        ray.init(
+            None if address == LOCAL else address,
+            include_dashboard=False if address == LOCAL else None,
+            logging_level="ERROR",
+            log_to_driver=False,
+        )
+    except Exception as error:  # Ray's own share no base here
+        raise EngineError(f"no Ray cluster at {address}: {_first_line(error)}; start one with ray start") from error
+
+
+def check_answers(address: str) -> None:
+    """InputError where this is no address, EngineError where nobody answers there: Ray itself waits long for it."""
+    host, _, port = address.removeprefix(CLIENT).rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise InputError(f"--ray: expected HOST:PORT, {CLIENT}HOST:PORT, auto or local, got {address!r}")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWERS_WITHIN).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise EngineError(f"nobody answers at {address} ({reason}); start Ray there with: ray start --head") from error
+
+
+class Crew:
+    """The workers of a batch and what each is doing."""
+
+    def __init__(self, plan: Plan, jobs: Sequence[Job]) -> None:
+        self._dispatch, self._order = Dispatch(jobs), plan.order
+        self._count, self._needs = share(plan.workers, len(jobs))
+        if self._order.load.threads is None:
+            self._order = replace(self._order, load=replace(self._order.load, threads=self._needs))
+        self._workers: dict[int, Any] = {}
+        self._calls: dict[Any, tuple[int, Job | None]] = {}
+        """What is awaited: of which worker, and which job; None: that it is ready."""
+        self._started = self._lost = 0
+        self._refusal = ""
+
+    def work(self) -> Iterator[Answer | Problem]:
+        """Until every job is done or given up."""
+        for _ in range(self._count):
+            self._start()
+        try:
+            while not self._dispatch.over:
+                yield from self._wait()
+        finally:
+            for worker in list(self._workers):
+                self._end(worker)
+
+    def _start(self) -> None:
+        number, self._started = self._started, self._started + 1
+        actor = ray.remote(Worker).options(
+            num_cpus=self._needs, max_concurrency=self._order.parallel + AHEAD + 1, scheduling_strategy="SPREAD"
+        )
+        self._workers[number] = handle = actor.remote(self._order)
+        self._calls[handle.ready.remote()] = number, None
+
+    def _wait(self) -> Iterator[Answer | Problem]:
+        """The next thing that comes back."""
+        ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=PATIENCE)
+        if not ready and all(job is None for _, job in self._calls.values()):
+            needs = f"{self._count} workers of {self._needs} CPUs each"
+            warnings.warn(f"still waiting for the cluster to start {needs}", RuntimeWarning, stacklevel=2)
+        for call in ready:
+            worker, job = self._calls.pop(call)
+            try:
+                value = ray.get(call)
+            except RayError as error:
+                yield from self._lose(worker, job, error)
+                continue
+            if job is None:
+                self._welcome(worker, value)
+            elif self._dispatch.done(worker, job):
+                self._lost = 0
+                yield Problem(job.line, value.refused) if value.refused is not None else value
+            self._feed(worker)
+
+    def _welcome(self, worker: int, refusal: str) -> None:
+        """A worker has started, or says why it cannot: then those that can do the work."""
+        if refusal:
+            self._refusal = refusal
+            self._end(worker)
+            if not self._workers:
+                raise EngineError(f"no worker of the cluster can start: {refusal}")
+            warnings.warn(f"a worker of the cluster cannot start: {refusal}", RuntimeWarning, stacklevel=2)
+
+    def _feed(self, worker: int) -> None:
+        """As many jobs as it does at once, and one to wait."""
+        if worker not in self._workers:
+            return
+        busy = sum(at == worker for at, _ in self._calls.values())
+        for _ in range(self._order.parallel + AHEAD - busy):
+            job = self._dispatch.next(worker)
+            if job is None:
+                return
+            self._calls[self._workers[worker].make.remote(job)] = worker, job
+
+    def _lose(self, worker: int, job: Job | None, error: RayError) -> Iterator[Problem]:
+        """A worker is gone, or cannot go on: another takes its place, and its jobs are done again."""
+        if worker not in self._workers:
+            return
+        reason = _first_line(getattr(error, "cause", None) or error)
+        self._end(worker)
+        self._lost += 1
+        yield from self._dispatch.lost(worker, reason)
+        if self._lost > MOST_LOSSES * self._count:
+            raise EngineError(f"workers of the cluster are lost one after another: {reason}; see Ray's logs")
+        self._start()
+        for other in list(self._workers):
+            self._feed(other)
+
+    def _end(self, worker: int) -> None:
+        """Nothing more is expected of it."""
+        handle = self._workers.pop(worker)
+        self._calls = {call: about for call, about in self._calls.items() if about[0] != worker}
+        with contextlib.suppress(Exception):  # it may be gone already
+            ray.kill(handle)
+
+
+def share(workers: int | None, jobs: int) -> tuple[int, int]:
+    """How many workers, and processors for each: as many as there are, in equal parts."""
+    machines = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+    machines = [cores for cores in machines if cores] or [1]
+    count = min(workers or len(machines), max(1, jobs))
+    each = -(-count // len(machines))  # on one machine, rounded up
+    return count, max(1, min(machines) // each)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(error).__name__

@@ -1,0 +1,122 @@
+"""Continuous batching: several answers on one engine, and where one ends the next begins at once.
+
+Every answer has a grammar, a random stream and a decoder of its own, so the guarantee holds for each; they share the pass
+through the weights.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..answer import AnswerRun
+from ..bundle import Bundle
+from ..detail import Pace
+from ..engines import Want, nth
+from ..errors import InputError
+from ..motion.clip import Chunk, Clip, MotionChunk
+from ..motion.footlock import FootLock
+from ..prompt import prompt_ids
+from .jobs import ClipAnswer, Job, Problem
+
+
+class BatchRun:
+    """Several answers under way."""
+
+    def __init__(self, bundle: Bundle, size: int) -> None:
+        """`size`: answers at once, 1 or more. EngineError where there is not the memory for them."""
+        if size < 1:
+            raise InputError(f"parallel: expected a whole number of 1 or more, got {size}")
+        self._bundle, self._engine = bundle, bundle.language_model.start_batch(size)
+        self._free = deque(range(size))
+        self._seats: dict[int, _Seat] = {}
+
+    @property
+    def room(self) -> int:
+        """How many more answers may begin."""
+        return len(self._free)
+
+    @property
+    def busy(self) -> bool:
+        """Whether any is under way."""
+        return bool(self._seats)
+
+    def begin(self, job: Job) -> None:
+        """Begin an answer, there is room for it; InputError where what is asked cannot be met."""
+        seat = _Seat(self._bundle, job)
+        self._seats[self._free.popleft()] = seat
+
+    def step(self) -> list[ClipAnswer]:
+        """One token more for each; those that have ended. EngineError: none of them can go on."""
+        rows = self._engine.push([seat.want(place) for place, seat in self._seats.items()])
+        ended = [place for (place, seat), row in zip(self._seats.items(), rows, strict=True) if seat.take(row)]
+        return [self._leave(place) for place in ended]
+
+    def _leave(self, place: int) -> ClipAnswer:
+        self._engine.drop(place)
+        self._free.append(place)
+        return self._seats.pop(place).answer()
+
+
+def answer_all(bundle: Bundle, jobs: Iterable[Job], size: int) -> Iterator[ClipAnswer | Problem]:
+    """Every job's answer, or why there is none, in the order in which they end. EngineError where the engine fails."""
+    run, waiting = BatchRun(bundle, size), iter(jobs)
+    more = True
+    while more or run.busy:
+        while more and run.room:
+            job = next(waiting, None)
+            more = job is not None
+            if job is not None:
+                try:
+                    run.begin(job)
+                except InputError as error:
+                    yield Problem(job.line, str(error))
+        if run.busy:
+            yield from run.step()
+
+
+class _Seat:
+    """One answer among others."""
+
+    def __init__(self, bundle: Bundle, job: Job) -> None:
+        manifest, options = bundle.manifest, job.options
+        self._job, self._manifest, self._seed = job, manifest, options.chosen_seed()
+        self._fed = prompt_ids(bundle, job.prompt)
+        self._notes = {"model": manifest.name} | ({"foot_lock": "on"} if options.foot_lock else {})
+        feet = FootLock(fps=float(manifest.codec.fps)) if options.foot_lock else None
+        grammar = options.grammar(manifest, bundle.vocabulary, len(self._fed))
+        # Nobody watches a batch, so nothing has to keep real time: without a pace "auto" takes all levels.
+        self._detail = options.detail_run(manifest, bundle.vocabulary, Pace())
+        self._run = AnswerRun(bundle, grammar, feet, self._detail)
+        self._motion: list[MotionChunk] = []
+        self._allowed = self._run.allowed
+        self._chooser = options.sampler(manifest).start(self._seed)
+
+    def want(self, place: int) -> Want:
+        """The tokens that the engine has not seen, and the ids that may come next."""
+        return place, self._fed, self._allowed
+
+    def take(self, logits: NDArray[np.float32]) -> bool:
+        """Go on by a token; whether it was the last."""
+        token = nth(self._allowed, self._chooser.pick(logits))
+        self._keep(self._run.accept(token))
+        self._fed = [token]
+        if self._run.done:
+            return True
+        self._allowed = self._run.allowed
+        return False
+
+    def answer(self) -> ClipAnswer:
+        """The whole, once it is done."""
+        self._keep(self._run.finish())
+        whole = Clip.from_chunks(self._motion, prompt=self._job.prompt, seed=self._seed)
+        fps = float(self._manifest.codec.fps)
+        notes = self._notes | (self._detail.note if self._detail else {})
+        return ClipAnswer(self._job, replace(whole, text=self._run.text, fps=fps, meta=notes), self._run.thought)
+
+    def _keep(self, chunks: Iterator[Chunk]) -> None:
+        self._motion += [chunk for chunk in chunks if isinstance(chunk, MotionChunk)]

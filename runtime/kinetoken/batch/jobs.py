@@ -1,0 +1,103 @@
+"""What a batch is made of: a prompt with its options, and what became of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..motion.clip import Clip
+from ..options import GenerateOptions
+
+
+@dataclass(frozen=True)
+class Job:
+    """One clip to make."""
+
+    line: int
+    """Of the prompts file, from 1."""
+    name: str
+    """Of the clip's file, without suffix; no two jobs have the same."""
+    prompt: str
+    options: GenerateOptions
+    request: str
+    """Digest of everything that was asked; a seed that was not given is no part of it."""
+
+    @classmethod
+    def of(cls, line: int, name: str, prompt: str, options: GenerateOptions) -> Job:
+        """A job as it is asked for."""
+        text = json.dumps({"prompt": prompt, **given(options)}, sort_keys=True)
+        return cls(line, name, prompt, options, hashlib.sha256(text.encode()).hexdigest()[:16])
+
+    def seeded(self, base: int) -> Job:
+        """The same with a seed: its own, else one that follows from the batch's and its name, whatever else is in the file."""
+        if self.options.seed is not None:
+            return self
+        drawn = hashlib.sha256(f"{base}/{self.name}".encode()).digest()
+        return replace(self, options=replace(self.options, seed=int.from_bytes(drawn[:4], "big") >> 1))
+
+
+def given(options: GenerateOptions) -> dict[str, Any]:
+    """The options that are not left to the bundle."""
+    return {key: value for key, value in asdict(options).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a line gave no clip."""
+
+    line: int
+    message: str
+
+
+class Answer(Protocol):
+    """A job that came to its end."""
+
+    @property
+    def job(self) -> Job:
+        """What was asked."""
+        ...
+
+    @property
+    def frames(self) -> int:
+        """Frames of motion; 0 where the answer is words alone."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """Their duration."""
+        ...
+
+    @property
+    def thought(self) -> str:
+        """The words."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write the clip, whole or not at all. OutputError."""
+        ...
+
+
+@dataclass(frozen=True)
+class ClipAnswer:
+    """An answer that was made here."""
+
+    job: Job
+    clip: Clip
+    thought: str
+
+    @property
+    def frames(self) -> int:
+        """Frames of motion; 0 where the answer is words alone."""
+        return len(self.clip)
+
+    @property
+    def seconds(self) -> float:
+        """Their duration."""
+        return self.clip.seconds
+
+    def save(self, path: Path) -> None:
+        """Write the clip, whole or not at all. OutputError."""
+        self.clip.save(path)

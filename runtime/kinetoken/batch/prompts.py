@@ -1,0 +1,151 @@
+"""The prompts file: a JSON object or plain text on every line. A line that is wrong is told, the others are read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from ..errors import FormatError, InputError, KinetokenError
+from ..options import GenerateOptions, check_prompt
+from .jobs import Job, Problem
+
+PLAIN: Final = ".txt"
+LONGEST_LINE: Final = 1 << 20  # bytes
+OPTIONS: Final = tuple(field.name for field in fields(GenerateOptions))
+KEYS: Final = ("prompt", "id", *OPTIONS)
+SWITCHES: Final = ("text_only", "foot_lock")
+_NAME: Final = re.compile(r"\w[\w.-]{0,99}")
+_SHOWN: Final = 40
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """What a file holds."""
+
+    jobs: tuple[Job, ...]
+    problems: tuple[Problem, ...]
+
+
+def read_prompts(path: Path, usual: GenerateOptions) -> Prompts:
+    """The jobs of a file; `usual` options hold where a line does not say otherwise. FormatError where there is no such file.
+
+    `.txt`: a prompt a line. Any other: a JSON object a line, with "prompt", if wanted "id", and any of the options.
+    """
+    jobs: list[Job] = []
+    problems: list[Problem] = []
+    names: dict[str, int] = {}
+    try:
+        with path.open("rb") as stream:
+            for line, raw in _lines(stream):
+                try:
+                    job = _job(line, raw, path.suffix.lower() == PLAIN, usual)
+                    first = names.setdefault(job.name.casefold(), line)
+                    if first != line:
+                        raise InputError(f"line {first} has the id {job.name!r} too; give every line its own")
+                    jobs.append(job)
+                except KinetokenError as error:
+                    problems.append(Problem(line, str(error)))
+    except OSError as error:
+        raise FormatError(f"cannot read {path}: {error.strerror}; check the path") from error
+    if not jobs and not problems:
+        raise FormatError(f'{path}: expected prompts, a line each such as {{"prompt": "a person waves"}}, got none')
+    return Prompts(tuple(jobs), tuple(problems))
+
+
+def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Number and bytes of every line that is not empty; of one that is too long only its beginning."""
+    number = 0
+    while raw := stream.readline(LONGEST_LINE + 1):
+        number += 1
+        rest = raw
+        while len(rest) > LONGEST_LINE and not rest.endswith(b"\n"):
+            rest = stream.readline(LONGEST_LINE + 1)
+        if number == 1:
+            raw = raw.removeprefix(b"\xef\xbb\xbf")
+        if raw.strip():
+            yield number, raw
+
+
+def _job(line: int, raw: bytes, plain: bool, usual: GenerateOptions) -> Job:
+    """One line; InputError or FormatError say what is wrong with it."""
+    if len(raw) > LONGEST_LINE:
+        raise FormatError(f"expected at most {LONGEST_LINE:,} bytes, got more; write a shorter prompt")
+    try:
+        text = raw.decode("utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise FormatError(f"expected UTF-8 text, got byte {error.start} that is none; convert the file") from None
+    said = {"prompt": text} if plain else _object(text)
+    prompt, name = _text(said, "prompt"), _name(said.get("id"), line)
+    check_prompt(prompt)
+    return Job.of(line, name, prompt, _options(said, usual))
+
+
+def _object(text: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, KinetokenError):
+            raise
+        reason = str(error).split(": line ")[0]
+        raise FormatError(f"expected a JSON object, got {_short(text)} ({reason}); see docs/batch.md") from None
+    if not isinstance(value, dict):
+        raise FormatError(f'expected a JSON object such as {{"prompt": "a person waves"}}, got {_short(text)}')
+    if unknown := sorted(set(value) - set(KEYS)):
+        near = get_close_matches(unknown[0], KEYS, 1)
+        advice = f"did you mean {near[0]!r}?" if near else "docs/batch.md has them all"
+        raise InputError(f"unknown key {_short(unknown[0])}; {advice}")
+    return value
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        twice = next(key for at, (key, _) in enumerate(pairs) if key in dict(pairs[:at]))
+        raise FormatError(f"the key {_short(twice)} stands there twice; give it once")
+    return value
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number in JSON")
+
+
+def _text(said: Mapping[str, Any], key: str) -> str:
+    """A string that is Unicode text: JSON can spell halves of a character."""
+    value = said.get(key)
+    if not isinstance(value, str):
+        raise InputError(
+            f"{key}: expected a text, got {_short(value)}" if key in said else f"the key {key!r} is missing"
+        )
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{key}: expected Unicode text, got half a character; write it whole") from None
+    return value
+
+
+def _name(given: Any, line: int) -> str:
+    if given is None:
+        return f"{line:06d}"
+    name = str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name.encode(errors="replace")) > 200:
+        raise InputError(f"id: expected up to 100 letters, digits, _, - or . for a file's name, got {_short(given)}")
+    return name
+
+
+def _options(said: Mapping[str, Any], usual: GenerateOptions) -> GenerateOptions:
+    own = {key: said[key] for key in OPTIONS if said.get(key) is not None}
+    for key in SWITCHES:
+        if not isinstance(own.get(key, True), bool):
+            raise InputError(f"{key}: expected true or false, got {_short(own[key])}")
+    shared = {key: getattr(usual, key) for key in OPTIONS if getattr(usual, key) is not None}
+    return GenerateOptions(**{**shared, **own})
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -1,0 +1,209 @@
+"""kinetoken batch: many prompts become a folder of clips."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import EngineError, FormatError, InputError, OutputError
+from .arguments import add_bundle, add_generation, generate_options, load_options
+from .batch_progress import BatchLine
+
+if TYPE_CHECKING:
+    from ..batch.folder import BatchFolder, BatchInfo
+    from ..batch.jobs import Answer, Job, Problem
+
+FORMATS: Final = ("npz", "bvh", "glb", "vrma")
+AT_ONCE: Final = 4
+MOST_SHOWN: Final = 20  # problems
+INTERRUPTED: Final = 130
+
+
+def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """kinetoken batch PROMPTS -o FOLDER."""
+    parser = subparsers.add_parser("batch", help="make a clip of every line of a file")
+    add = parser.add_argument
+    add("prompts", metavar="PROMPTS", help='.jsonl: {"prompt": ..., "id": ..., any option}; .txt: a prompt a line')
+    add("-o", "--out", metavar="FOLDER", required=True, help="of the clips; made where it is not there")
+    add("--format", choices=FORMATS, default=FORMATS[0], help="of the clips (default: npz)")
+    add("--parallel", type=int, default=AT_ONCE, metavar="N", help=f"answers at once on an engine (default: {AT_ONCE})")
+    add("--force", action="store_true", help="make clips anew that another run has made")
+    add("--json", action="store_true", help="report as one JSON object")
+    add("--ray", metavar="ADDRESS", help="over a Ray cluster: HOST:PORT, auto, or local")
+    add("--ray-workers", type=int, metavar="N", help="engines in the cluster (default: one on each machine)")
+    add_bundle(parser)
+    add_generation(parser)
+    parser.set_defaults(func=run)
+
+
+@dataclass
+class Tally:
+    """How a batch went."""
+
+    total: int
+    there: int
+    """Clips that were made before."""
+    problems: list[Problem]
+    made: int = 0
+    seconds: float = 0.0
+    began: float = field(default_factory=time.perf_counter)
+    interrupted: bool = False
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the first clip was begun."""
+        return time.perf_counter() - self.began
+
+    @property
+    def sorted_problems(self) -> list[Problem]:
+        """In the order of the lines."""
+        return sorted(self.problems, key=lambda problem: problem.line)
+
+    def report(self, out: str) -> dict[str, Any]:
+        """For machines."""
+        failed = [{"line": problem.line, "error": problem.message} for problem in self.sorted_problems]
+        return {
+            "out": out, "clips": self.made + self.there, "made": self.made, "there_before": self.there, "failed": failed,
+            "seconds_of_motion": self.seconds, "elapsed": self.elapsed, "interrupted": self.interrupted,
+        }  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, open the folder, make what is not there, report."""
+    from dataclasses import replace
+
+    from ..batch.folder import BatchFolder
+    from ..batch.prompts import read_prompts
+
+    _check_counts(args)
+    usual = replace(generate_options(args), seed=None)  # --seed is the batch's, see Job.seeded
+    prompts = read_prompts(Path(args.prompts), usual)
+    with BatchFolder(Path(args.out)) as folder:
+        info = _info(args, folder)
+        left = folder.open(info, prompts.jobs, args.force)
+        total = len(prompts.jobs) + len(prompts.problems)
+        tally = Tally(total, len(prompts.jobs) - len(left), list(prompts.problems))
+        try:
+            _make(folder, info, tally, _answers(args, info, [job.seeded(info.seed) for job in left]))
+        except (EngineError, OutputError) as error:
+            if not tally.made:
+                raise
+            raise type(error)(f"{error}; {_kept(tally, args.out)}") from error
+        finally:
+            folder.close(tally.problems)
+    return _tell(args, tally)
+
+
+def _check_counts(args: argparse.Namespace) -> None:
+    for name in ("parallel", "ray_workers"):
+        count = getattr(args, name)
+        if count is not None and count < 1:
+            raise InputError(f"--{name.replace('_', '-')}: expected a whole number of 1 or more, got {count}")
+    if args.ray_workers is not None and args.ray is None:
+        raise InputError("--ray-workers is for a Ray cluster; name it with --ray ADDRESS, or leave it out")
+
+
+def _info(args: argparse.Namespace, folder: BatchFolder) -> BatchInfo:
+    """What will make the clips."""
+    from ..batch.folder import BatchInfo, digest
+    from ..bundle import bundle_folder
+    from ..manifest import Manifest
+    from ..manifestrules import MANIFEST_NAME
+    from ..options import GenerateOptions
+
+    bundle = bundle_folder(args.bundle)
+    manifest, prompts = Manifest.read(bundle), Path(args.prompts)
+    lookahead = manifest.codec.lookahead if args.lookahead is None else args.lookahead
+    seed = folder.seed(args.force) if args.seed is None else args.seed
+    if seed is None:
+        seed = GenerateOptions().chosen_seed()
+    return BatchInfo(
+        manifest.name, digest(bundle / MANIFEST_NAME), lookahead, args.format, seed, prompts.name, digest(prompts)
+    )
+
+
+def _answers(args: argparse.Namespace, info: BatchInfo, jobs: Sequence[Job]) -> Iterator[Answer | Problem]:
+    """The jobs' answers as they are made; where none is left, nothing is loaded."""
+    if not jobs:
+        return
+    options = load_options(args)
+    if args.ray is not None:
+        from ..batch.cluster import Plan, answer_over
+        from ..batch.worker import Order
+
+        order = Order(_named_bundle(args), info.bundle_sha256, options, args.parallel, info.clips)
+        yield from answer_over(Plan(args.ray, args.ray_workers, order), jobs)
+        return
+    from ..batch.driver import answer_all
+    from ..bundle import bundle_folder, open_bundle
+
+    yield from answer_all(open_bundle(bundle_folder(args.bundle), options), jobs, args.parallel)
+
+
+def _named_bundle(args: argparse.Namespace) -> str | None:
+    """The bundle's whole path, for other machines; None for the demo, which lies elsewhere in each installation."""
+    from ..bundle import DEMO_BUNDLE, bundle_folder
+
+    folder = bundle_folder(args.bundle)
+    return None if folder == DEMO_BUNDLE else str(folder.resolve())
+
+
+def _make(folder: BatchFolder, info: BatchInfo, tally: Tally, answers: Iterator[Answer | Problem]) -> None:
+    """Every clip into its place as it comes, until the last or Ctrl-C."""
+    from ..batch.jobs import Problem
+    from ..processes import ctrl_c_later
+
+    with BatchLine(tally.total, tally.there + len(tally.problems)) as line:
+        try:
+            for answer in answers:
+                if isinstance(answer, Problem):
+                    tally.problems.append(answer)
+                else:
+                    with ctrl_c_later():
+                        _keep(folder, info, tally, answer)
+                line.show(tally.there + tally.made + len(tally.problems), tally.seconds)
+        except KeyboardInterrupt:
+            tally.interrupted = True
+
+
+def _keep(folder: BatchFolder, info: BatchInfo, tally: Tally, answer: Answer) -> None:
+    if answer.frames:
+        answer.save(folder.file(answer.job, info.clips))
+    folder.note(answer)
+    tally.made += 1
+    tally.seconds += answer.seconds
+
+
+def _kept(tally: Tally, out: str) -> str:
+    there = f"{tally.made + tally.there:,} of {tally.total:,} clips are in {out}"
+    return f"{there}; the same command goes on from there"
+
+
+def _tell(args: argparse.Namespace, tally: Tally) -> int:
+    """What was made and what was not; the exit code."""
+    problems = tally.sorted_problems
+    if args.json:
+        print(json.dumps(tally.report(args.out)))
+    else:
+        work = tally.elapsed
+        speed = f"{tally.seconds:.1f} s of motion in {work:.1f} s ({tally.seconds / max(work, 1e-9):.1f}x real time)"
+        there = f", {tally.there:,} were there" if tally.there else ""
+        print(f"{tally.made:,} clips made{there}: {speed} -> {args.out}")
+    for problem in problems[:MOST_SHOWN]:
+        print(f"{args.prompts}: line {problem.line}: {problem.message}", file=sys.stderr)
+    if len(problems) > MOST_SHOWN:
+        print(f"{len(problems) - MOST_SHOWN:,} more in {Path(args.out) / 'report.jsonl'}", file=sys.stderr)
+    if tally.interrupted:
+        print(f"kinetoken: stopped; {_kept(tally, args.out)}", file=sys.stderr)
+        return INTERRUPTED
+    if problems:
+        failed = f"{len(problems):,} of {tally.total:,} lines gave no clip"
+        print(f"kinetoken: {failed}; correct them and run the same command again", file=sys.stderr)
+        return FormatError.exit_code
+    return 0
