@@ -24,7 +24,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.backends.in_turn import TurnBatch
 from kinetoken.backends.states import as_array, check_rewind, pack, unpack
-from kinetoken.engines import Allowed, take, width
+from kinetoken.engines import NO_IMAGES, Allowed, EncodedImage, take, width
 from kinetoken.errors import EngineError, InputError
 
 from .checkpoint import EMBEDDING, HEAD, Array, Qwen2Shape, TensorSource, expected_tensors, row_chunks
@@ -198,6 +198,10 @@ class ReferenceRun:
     def length(self) -> int:
         """Tokens fed so far."""
         return self._length
+
+    def look(self, image: EncodedImage) -> None:
+        """EngineError: here one position stands for M-RoPE's three."""
+        raise EngineError(NO_IMAGES)
 
     @torch.inference_mode()
     def push(self, ids: Sequence[int], allowed: Allowed) -> Array:

@@ -11,7 +11,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kinetoken.commands.arguments import add_bundle, add_generation, generate_options, load_options
+from kinetoken.commands.arguments import (
+    add_bundle,
+    add_generation,
+    add_image,
+    generate_options,
+    image_file,
+    load_options,
+)
 from kinetoken.commands.live import add_live, live_settings, open_live
 from kinetoken.errors import EngineError, InputError, KinetokenError, MissingPackageError
 from kinetoken.motion.clip import Clip
@@ -42,6 +49,7 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.add_argument("-o", "--save", metavar="FILE", help="keep the clip: .npz, .bvh, .glb or .vrma")
     add_bundle(parser)
     add_generation(parser)
+    add_image(parser)
     add_live(parser)
     parser.add_argument("--once", action="store_true", help="live output without a window: once, not until Ctrl-C")
     group = parser.add_argument_group("the picture")
@@ -60,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
     """Checks everything that can be checked, then shows or records."""
     options, live = generate_options(args), live_settings(args)
     clip = _clip(args.what)
+    if image_file(args) is not None and clip is not None:
+        raise InputError("--image is for a prompt, and this is a clip; leave it out")
     if clip is None:
         check_prompt(args.what)
     elif args.foot_lock:
@@ -164,9 +174,11 @@ def _record(args: argparse.Namespace, options: GenerateOptions, clip: Clip | Non
 def _generate(args: argparse.Namespace, options: GenerateOptions) -> tuple[Clip, bool]:
     """The whole clip, and whether it was cut short; in this process, since no window needs to stay smooth."""
     import kinetoken
-    from kinetoken.commands.progress import ProgressLine
+    from kinetoken.commands.progress import Looking, ProgressLine
 
-    generation = kinetoken.load(args.bundle, **asdict(load_options(args))).stream(args.what, options)
+    generator = kinetoken.load(args.bundle, **asdict(load_options(args)))
+    with Looking() as looking:
+        generation = generator.stream(args.what, options, image=image_file(args), watch=looking.show)
     with ProgressLine() as line:
         try:
             for _ in generation:
@@ -191,7 +203,9 @@ def _show(
         if live.asked:
             seed = options.seed if clip is None else clip.seed
             way_out = open_things.enter_context(open_live(live, fps=FPS, prompt=prompt, seed=seed))
-        feed = Feed(Job(args.what, options, args.bundle, load_options(args))) if clip is None else None
+        feed = (
+            Feed(Job(args.what, options, args.bundle, load_options(args), image_file(args))) if clip is None else None
+        )
         stage = Stage(prompt, feed=feed, clip=clip, expected=options.seconds or 0.0, live=way_out)
         code = 0
         try:

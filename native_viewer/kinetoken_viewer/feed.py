@@ -16,6 +16,7 @@ from typing import Final
 
 from kinetoken.engines import LoadOptions
 from kinetoken.errors import KinetokenError
+from kinetoken.images import ImageFile
 from kinetoken.motion.clip import Clip, MotionChunk, TextChunk
 from kinetoken.options import GenerateOptions
 from kinetoken.processes import deaf_to_ctrl_c
@@ -36,6 +37,8 @@ class Job:
     options: GenerateOptions
     bundle: str | None = None
     loading: LoadOptions = field(default_factory=LoadOptions)
+    image: ImageFile | None = None
+    """What the model sees before the prompt."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def _answer(job: Job, out: Connection) -> None:
     import kinetoken
 
     generator = kinetoken.load(job.bundle, **asdict(job.loading))
-    generation = generator.stream(job.prompt, job.options)
+    generation = generator.stream(job.prompt, job.options, image=job.image)
     out.send(Opened(generation.seed, float(generator.fps)))
     for chunk in generation:
         out.send(Said(chunk.text) if isinstance(chunk, TextChunk) else Moved(chunk, generation.stats.rtf))

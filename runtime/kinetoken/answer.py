@@ -27,6 +27,7 @@ class AnswerRun:
         self._motion, self._words = MotionRun(bundle.decoder, feet), TextRun(bundle.tokenizer)
         self._answer: list[str] = []
         self._thought: list[str] = []
+        self._ended: tuple[int, ...] | None = None  # what was said, where it ends in the middle
         self.tokens: list[int] = []
         """All tokens so far."""
         self.text_tokens = self.motion_tokens = 0
@@ -66,6 +67,8 @@ class AnswerRun:
     @property
     def said(self) -> tuple[int, ...]:
         """The tokens so far as a chat that goes on holds them: of whole frames, an open block closed, without the end."""
+        if self._ended is not None:
+            return self._ended
         words = self._vocabulary
         tokens = self.tokens[: len(self.tokens) - self._cursor.torn]
         if self._cursor.state is State.BLOCK:
@@ -89,7 +92,7 @@ class AnswerRun:
 
     def _stop(self) -> MotionChunk | None:
         """End in the middle: the raw answer stays one that decodes."""
-        opened = self._cursor.state is State.BLOCK
+        opened, self._ended = self._cursor.state is State.BLOCK, self.said
         frame, lost = self._cursor.stop()
         if lost:
             del self._answer[-lost:]

@@ -17,7 +17,7 @@ from .codec.decoder import MotionDecoder
 from .codec.normalizer import Normalizer
 from .detail import Pace
 from .digests import DigestMemory
-from .engines import LanguageModel, LoadOptions, Tokenizer
+from .engines import LanguageModel, LoadOptions, Tokenizer, Vision
 from .errors import BundleError, InputError
 from .manifest import CodecInfo, FileInfo, Manifest
 from .motion.features import N_FEATURES
@@ -43,6 +43,8 @@ class Bundle:
     decoder: MotionDecoder
     server: RemoteEngine | None = None
     """Runs the language model where one was named; `language_model` then only says so."""
+    vision: Vision | None = None
+    """What looks at images; None: nothing does."""
     pace: Pace = field(default_factory=Pace, compare=False, kw_only=True)
     """How fast tokens came of late: measured by every answer, so the one thing here that changes."""
 
@@ -92,7 +94,7 @@ def open_bundle(folder: Path, options: LoadOptions = DEFAULTS) -> Bundle:
     vocabulary = Vocabulary.of(manifest)
     decoder = _open_decoder(folder, manifest, options)
     model, tokenizer = _open_language(folder, manifest, options)
-    return Bundle(folder, manifest, vocabulary, model, tokenizer, decoder)
+    return Bundle(folder, manifest, vocabulary, model, tokenizer, decoder, vision=_vision(folder, manifest, model))
 
 
 def _open_remote(folder: Path, options: LoadOptions) -> Bundle:
@@ -173,6 +175,17 @@ def open_model(folder: Path, manifest: Manifest, options: LoadOptions) -> Langua
 
         return PortableLanguageModel(folder / info.file, info, options.threads, options.provider)
     return OnnxLanguageModel(folder / info.file, info, options.threads, options.provider)
+
+
+def _vision(folder: Path, manifest: Manifest, model: LanguageModel) -> Vision | None:
+    """The vision tower of a GGUF model that has one; its weights are read when the first image comes."""
+    info = manifest.language_model
+    if info.backend != "llamacpp" or info.mmproj is None:
+        return None
+    from .backends.llamacpp import LlamaCppLanguageModel
+
+    assert isinstance(model, LlamaCppLanguageModel), "the backend says so"
+    return model.vision(folder / info.mmproj, manifest.files[info.mmproj].sha256)
 
 
 def _array(path: Path) -> NDArray[np.float32]:

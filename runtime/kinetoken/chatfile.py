@@ -54,7 +54,7 @@ def read_chat(path: str | os.PathLike[str], manifest: Manifest) -> tuple[list[Sa
         )
     words = Vocabulary.of(manifest)
     try:
-        turns = [_turn(item, words) for item in data["turns"]]
+        turns = [check_turn(item, words) for item in data["turns"]]
         poses = np.array(data["poses"], np.float64).reshape(-1, N_JOINTS, 3)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FormatError(f"{path} is damaged ({error}); begin a new file") from error
@@ -85,8 +85,8 @@ def _parsed(path: Path) -> dict[str, Any]:
     return data
 
 
-def _turn(item: Any, words: Vocabulary) -> Said:
-    """One turn; ValueError where its answer is none that the grammar could have written."""
+def check_turn(item: Any, words: Vocabulary) -> Said:
+    """A turn of the file: `prompt`, and `answer` as token ids. ValueError where the grammar could not have written it."""
     prompt, answer = item["prompt"], tuple(item["answer"])
     if not isinstance(prompt, str) or not all(type(token) is int for token in answer):
         raise ValueError("a turn is words and token numbers")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import accumulate
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .errors import EngineError
 
 Allowed = tuple[range, ...]
 """Ids that may come next: ascending, disjoint ranges, never empty."""
@@ -37,12 +40,52 @@ class LoadOptions:
     """Seconds of silence after which it is given up; None: 60."""
 
 
+@dataclass(frozen=True, eq=False)
+class EncodedImage:
+    """An image as a language model takes it. Two are equal where model and pixels are, so a history may hold it among ids."""
+
+    cells: int
+    """Places of the cache that it takes, one a row and column of its grid."""
+    columns: int
+    """Of its grid; cells come row by row."""
+    digest: str
+    """Of the pixels that were looked at, and of what looked at them."""
+    embeddings: NDArray[np.float32]
+    """(cells, hidden)."""
+    seconds: float = 0.0
+    """Time that looking at it took."""
+
+    @property
+    def rows(self) -> int:
+        """Of its grid."""
+        return self.cells // self.columns
+
+    @property
+    def positions(self) -> int:
+        """How far the next token stands behind its first cell: M-RoPE counts rows and columns beside each other."""
+        return max(self.rows, self.columns)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, EncodedImage) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+Fed = int | EncodedImage
+"""What a chat is made of: token ids, and images between them."""
+
+
 class LmRun(Protocol):
     """One answer being written: the tokens so far and their cache."""
 
     @property
     def length(self) -> int:
-        """Tokens fed so far."""
+        """Cells of the cache that are taken: one a token, and those of images."""
+        ...
+
+    def look(self, image: EncodedImage) -> None:
+        """Feed an image. EngineError where it does not fit, and where the engine takes none."""
         ...
 
     def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
@@ -102,6 +145,23 @@ class LanguageModel(Protocol):
         ...
 
 
+Watch = Callable[[float], None]
+"""Hears of long work which share of it is done, 0 to 1."""
+
+
+class Vision(Protocol):
+    """What turns pixels into what a language model takes."""
+
+    @property
+    def pixels(self) -> int:
+        """Width and height of one cell: images have multiples of it."""
+        ...
+
+    def see(self, image: NDArray[np.uint8], watch: Watch | None = None) -> EncodedImage:
+        """An image (height, width, 3) of whole cells. EngineError; a KeyboardInterrupt ends it soon."""
+        ...
+
+
 class TensorSession(Protocol):
     """A graph with one input and one output."""
 
@@ -124,6 +184,42 @@ class Tokenizer(Protocol):
     def decode(self, ids: Sequence[int]) -> str:
         """Text of the ids; U+FFFD where a character is not whole yet."""
         ...
+
+
+NO_IMAGES: Final = "this language model takes no images; use a GGUF bundle of a vision-language checkpoint"
+
+
+def feed(run: LmRun, what: Sequence[Fed], allowed: Allowed) -> NDArray[np.float32]:
+    """Feed tokens and images, a token last; logits of the allowed next ids."""
+    ids: list[int] = []
+    for piece in what:
+        if not isinstance(piece, EncodedImage):
+            ids.append(piece)
+            continue
+        if ids:
+            run.push(ids, allowed)
+        run.look(piece)
+        ids = []
+    return run.push(ids, allowed)
+
+
+def cells(what: Sequence[Fed]) -> int:
+    """How many places of the cache they take."""
+    return sum(piece.cells if isinstance(piece, EncodedImage) else 1 for piece in what)
+
+
+def only_ids(what: Sequence[Fed]) -> list[int]:
+    """The same where all are token ids; EngineError where an image is among them."""
+    ids = [piece for piece in what if not isinstance(piece, EncodedImage)]
+    if len(ids) < len(what):
+        raise EngineError(NO_IMAGES)
+    return ids
+
+
+def within(what: Sequence[Fed], length: int) -> list[Fed]:
+    """The first of them, as many as fill no more than `length` cells."""
+    taken = accumulate(cells([piece]) for piece in what)
+    return [piece for piece, end in zip(what, taken, strict=True) if end <= length]
 
 
 def width(allowed: Allowed) -> int:

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Unpack
 
 from .answer import AnswerRun
 from .bundle import Bundle, bundle_folder, open_bundle
-from .engines import LoadOptions
+from .detail import DetailRun
+from .engines import EncodedImage, LoadOptions, Watch, cells
 from .errors import EngineError, InputError
+from .looking import Glance, Image
 from .manifest import Manifest
 from .motion.clip import Chunk, Clip, MotionChunk
 from .motion.footlock import FootLock
 from .options import Asked, GenerateOptions
-from .prompt import prompt_ids
+from .prompt import prompt_ids, with_image
 from .speaker import Chat, Speaker, open_speaker
 
 if TYPE_CHECKING:
@@ -72,14 +74,31 @@ class Generator:
         """Frames of motion per second."""
         return self._parts.manifest.codec.fps
 
-    def stream(self, prompt: str, options: GenerateOptions | None = None, **asked: Unpack[Asked]) -> Generation:
+    def look(self, image: Image, watch: Watch | None = None) -> EncodedImage:
+        """Look at an image once, for any number of answers: a file's name, an `ImageFile`, or pixels (h, w, 3) uint8.
+
+        `watch` hears how far it is, 0 to 1. InputError where the bundle has no vision tower; FormatError where it is no image.
+        """
+        return Glance(self._parts, image).look(watch)
+
+    def stream(
+        self, prompt: str, options: GenerateOptions | None = None, *, image: Image | EncodedImage | None = None,
+        watch: Watch | None = None, **asked: Unpack[Asked],
+    ) -> Generation:  # fmt: skip
         """Start an answer; its chunks come as they are made.
 
-        Options are those of `GenerateOptions`, as an object or by keyword. InputError where they cannot be met.
+        Options are those of `GenerateOptions`, as an object or by keyword. InputError where they cannot be met. `image` stands
+        before the prompt's words; one that `look` has not seen is looked at first, and `watch` hears how far that is.
         """
         if options is not None and asked:
             raise InputError("give options as one GenerateOptions or by keyword, not both")
-        return Generation(self._parts, prompt, options or _options(asked))
+        options, ids = options or _options(asked), prompt_ids(self._parts, prompt)
+        if image is not None and not isinstance(image, EncodedImage):
+            glance = Glance(self._parts, image)
+            taken = cells(with_image(self._parts, ids, glance.outline))
+            options.grammar(self.bundle, self._parts.vocabulary, taken)  # refuses what cannot be: looking takes seconds
+            image = glance.look(watch)
+        return Generation(self._parts, prompt, options, Chat(with_image(self._parts, ids, image)))
 
     def session(
         self, options: GenerateOptions | None = None, *, history: int | None = None, **asked: Unpack[Asked]
@@ -91,9 +110,12 @@ class Generator:
             raise InputError("give options as one GenerateOptions or by keyword, not both")
         return Session(self, options or _options(asked), history=history)
 
-    def generate(self, prompt: str, options: GenerateOptions | None = None, **asked: Unpack[Asked]) -> Clip:
+    def generate(
+        self, prompt: str, options: GenerateOptions | None = None, *, image: Image | EncodedImage | None = None,
+        **asked: Unpack[Asked],
+    ) -> Clip:  # fmt: skip
         """The whole answer as a clip."""
-        generation = self.stream(prompt, options, **asked)
+        generation = self.stream(prompt, options, image=image, **asked)
         for _ in generation:
             pass
         return generation.clip()
@@ -110,15 +132,13 @@ class Generation(abc.Iterator[Chunk]):
         self._motion: list[MotionChunk] = []
         feet = FootLock(fps=float(manifest.codec.fps)) if options.foot_lock else None
         self._notes = {"model": manifest.name} | ({"foot_lock": "on"} if feet is not None else {})
+        self._notes |= {"image": self.image.digest} if self.image is not None else {}
         self._pace = bundle.pace
         self._detail = options.detail_run(manifest, bundle.vocabulary, self._pace)
         if bundle.server is not None:
             self._notes["engine"] = bundle.server.name
-            if self._detail is not None:
-                raise InputError(
-                    f"detail {options.detail}: a server writes all blocks alike; give levels, or detail coarse"
-                )
-        grammar = options.grammar(manifest, bundle.vocabulary, len(ids))
+            _check_server(options, self._detail)
+        grammar = options.grammar(manifest, bundle.vocabulary, cells(ids))
         self._answer = AnswerRun(bundle, grammar, feet, self._detail)
         self.seed = options.chosen_seed()
         self._speaker: Speaker = open_speaker(bundle, grammar, options.sampler(manifest), self.seed, chat)
@@ -148,6 +168,11 @@ class Generation(abc.Iterator[Chunk]):
     def thought(self) -> str:
         """The words so far, without the motion."""
         return self._answer.thought
+
+    @property
+    def image(self) -> EncodedImage | None:
+        """What the model saw before the prompt."""
+        return next((piece for piece in self._ids if isinstance(piece, EncodedImage)), None)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -206,6 +231,12 @@ class Generation(abc.Iterator[Chunk]):
     def _placed(self, chunk: MotionChunk) -> MotionChunk:
         """Where the body makes this motion: of an answer that stands alone, where it comes from the codec."""
         return chunk
+
+
+def _check_server(options: GenerateOptions, detail: DetailRun | None) -> None:
+    """InputError where blocks are to differ: a server is told once what it may write."""
+    if detail is not None:
+        raise InputError(f"detail {options.detail}: a server writes all blocks alike; give levels, or detail coarse")
 
 
 def _options(asked: Asked) -> GenerateOptions:

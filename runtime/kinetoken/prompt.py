@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from .bundle import Bundle
+from .engines import EncodedImage, Fed
 from .errors import BundleError
 from .options import check_prompt
+
+IMAGE_MARKERS: Final = ("<|vision_start|>", "<|vision_end|>")
+"""What stands around an image in Qwen2.5-VL's chat, one token each."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,17 @@ def prompt_ids(bundle: Bundle, prompt: str, history: Sequence[Said] = ()) -> lis
     check_prompt(prompt)
     after = bundle.tokenizer.encode_template(bundle.manifest.chat.template.after_user)
     return [*known_ids(bundle, history), *_typed(bundle, prompt), *after]
+
+
+def with_image(bundle: Bundle, ids: Sequence[int], image: EncodedImage | None) -> list[Fed]:
+    """A chat with an image before the first of the user's words; BundleError where the tokenizer has no markers for it."""
+    if image is None:
+        return list(ids)
+    start, end = (bundle.tokenizer.encode_template(marker) for marker in IMAGE_MARKERS)
+    if len(start) != 1 or len(end) != 1:
+        raise BundleError(f"this tokenizer has no {' and '.join(IMAGE_MARKERS)}; export the bundle again")
+    at = len(known_ids(bundle))
+    return [*ids[:at], *start, image, *end, *ids[at:]]
 
 
 def known_ids(bundle: Bundle, history: Sequence[Said] = ()) -> list[int]:

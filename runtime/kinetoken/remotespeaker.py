@@ -18,9 +18,8 @@ from .vocabulary import Vocabulary
 
 ODD: Final = -1
 """What is spelled like a motion token and is none; never allowed."""
-LARGE: Final = (
-    1 << 25
-)  # codes times vocabulary: a demo model has 2^24, and llama.cpp then takes 20 ms a token for the exact grammar
+LARGE: Final = 1 << 25
+"""Codes times vocabulary up to which llama-cpp-python is given every token by name: a demo has 2^24, at 12 ms a token."""
 ASKS: Final = 64  # requests for one answer
 _MARKER: Final = re.compile(r"<move>|</move>|<m_(\d{1,6})_(\d{1,9})>", re.ASCII)
 _BEGUN: Final = re.compile(r"<(?:/?(?:m(?:o(?:ve?)?)?)?|m_(?:\d{1,6}(?:_\d{0,9})?)?)", re.ASCII)

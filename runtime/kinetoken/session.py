@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bundle import Bundle
-from .engines import LmRun
+from .engines import EncodedImage, Fed, LmRun, Watch, cells, feed, within
 from .errors import BundleError, EngineError, InputError
+from .looking import Image
 from .motion.clip import MotionChunk
 from .motion.line import BodyLine
 from .options import Asked, GenerateOptions
 from .pipeline import Generation, Generator
-from .prompt import Said, known_ids, prompt_ids
+from .prompt import Said, known_ids, prompt_ids, with_image
 from .sampling.grammar import MARKERS
 from .speaker import Chat
 from .statefiles import StateFiles
@@ -39,7 +40,7 @@ class Session:
         """
         if history is not None and (isinstance(history, bool) or not isinstance(history, int) or history < 0):
             raise InputError(f"history: expected a whole number of 0 or more, got {history!r}")
-        self._bundle: Bundle = generator.parts
+        self._generator, self._bundle = generator, generator.parts
         self.options = options or GenerateOptions()
         """Of every turn that brings none."""
         self._limit = self._bundle.manifest.defaults.history if history is None else history
@@ -47,11 +48,12 @@ class Session:
         self._head = known_ids(self._bundle)
         if self._limit and self._bundle.manifest.chat.template.answer_end is None:
             raise BundleError("this bundle does not say what ends an answer; ask for history 0, or export it again")
+        self._image: EncodedImage | None = None
         self._turns: list[Said] = []
         self._first = 0  # of the turns that the context had room for
         self._turn: Turn | None = None
         self._run: LmRun | None = None
-        self._fed: list[int] = []  # what the run holds
+        self._fed: list[Fed] = []  # what the run holds
         self.line = BodyLine(float(generator.fps))
         """The body of those who have no clock of their own."""
 
@@ -66,14 +68,22 @@ class Session:
         """What answers."""
         return self._bundle
 
+    def look(self, image: Image | EncodedImage | None, watch: Watch | None = None) -> None:
+        """From now on the model sees this image before all that is said; None: no image any more. It is looked at once, and
+        stays in the cache from turn to turn. InputError, FormatError, EngineError; `watch` hears how far it is."""
+        self._settle()
+        if image is not None and not isinstance(image, EncodedImage):
+            image = self._generator.look(image, watch)
+        self._image = image
+
     def prepare(self) -> None:
         """Feed the model all that is known of the next prompt, so that only its words are left. EngineError."""
         self._settle()
-        ids = known_ids(self._bundle, self._shown_turns())
-        if self._bundle.server is None and len(ids) < self._bundle.language_model.context:
+        ids = self._seen(known_ids(self._bundle, self._shown_turns()))
+        if self._bundle.server is None and cells(ids) < self._bundle.language_model.context:
             run = self._rewound(ids, len(ids))
             if len(self._fed) < len(ids):
-                run.push(ids[len(self._fed) :], _ANY)
+                feed(run, ids[len(self._fed) :], _ANY)
                 self._fed = ids
 
     def say(
@@ -86,11 +96,11 @@ class Session:
         """
         options = self._chosen(options, asked)
         self._settle()
-        alone = prompt_ids(self._bundle, prompt)
-        most = options.grammar(self._bundle.manifest, self._bundle.vocabulary, len(alone))  # refuses what cannot be
+        alone = cells(self._seen(prompt_ids(self._bundle, prompt)))
+        most = options.grammar(self._bundle.manifest, self._bundle.vocabulary, alone)  # refuses what cannot be
         room = min(most.max_tokens, most.max_thought + MARKERS + most.max_frames * most.levels)
-        notes = self._make_room(prompt, len(alone), room)
-        ids = prompt_ids(self._bundle, prompt, self._shown_turns())
+        notes = self._make_room(prompt, alone, room)
+        ids = self._seen(prompt_ids(self._bundle, prompt, self._shown_turns()))
         chat = self._chat(ids)
         self._turn = Turn(self._bundle, prompt, options, chat, notes, None if raw else self.line)
         return self._turn
@@ -131,6 +141,10 @@ class Session:
             raise InputError(f"unknown option {unknown[0]!r}; known are {', '.join(sorted(known))}")
         return replace(options or self.options, **asked)
 
+    def _seen(self, ids: Sequence[int]) -> list[Fed]:
+        """A chat with the image, where there is one."""
+        return with_image(self._bundle, ids, self._image)
+
     def _shown_turns(self) -> list[Said]:
         """The turns that the model is shown."""
         return self._turns[max(self._first, len(self._turns) - self._limit) :]
@@ -143,7 +157,7 @@ class Session:
         if self._turn.said is not None:
             self._turns.append(self._turn.said)
         if self._run is not None:
-            self._fed = self._turn.tokens[: self._run.length]
+            self._fed = within(self._turn.tokens, self._run.length)
         self._turn = None
 
     def _make_room(self, prompt: str, alone: int, room: int) -> tuple[str, ...]:
@@ -152,29 +166,29 @@ class Session:
         More go than must, down to half of what there is room for: each time all that is left has to be fed again.
         """
         context, shown = self._bundle.language_model.context, self._shown_turns()
-        if len(prompt_ids(self._bundle, prompt, shown)) + room <= context:
+        if cells(self._seen(prompt_ids(self._bundle, prompt, shown))) + room <= context:
             return ()
         half = alone + (context - room - alone) // 2
         kept = list(shown)
-        while kept and len(prompt_ids(self._bundle, prompt, kept)) > half:
+        while kept and cells(self._seen(prompt_ids(self._bundle, prompt, kept))) > half:
             del kept[0]
         gone, self._first = len(shown) - len(kept), len(self._turns) - len(kept)
         turns = "the oldest turn is" if gone == 1 else f"the {gone} oldest turns are"
         return (f"{turns} shown no more: the context of {context:,} tokens is full",)
 
-    def _chat(self, ids: Sequence[int]) -> Chat:
+    def _chat(self, ids: Sequence[Fed]) -> Chat:
         """The ids, and a run that holds what it can of them; a server holds what it will."""
         if self._bundle.server is not None:
             return Chat(ids)
         run = self._rewound(ids, len(ids) - 1)
         return Chat(ids, run, len(self._fed))
 
-    def _rewound(self, ids: Sequence[int], most: int) -> LmRun:
+    def _rewound(self, ids: Sequence[Fed], most: int) -> LmRun:
         """The run, taken back to what it holds of these ids, `most` of them at most."""
         run = self._opened()
         same = takewhile(lambda pair: pair[0] == pair[1], zip(ids[:most], self._fed, strict=False))
         common = sum(1 for _ in same)
-        run.rewind(common)
+        run.rewind(cells(ids[:common]))
         self._fed = list(ids[:common])
         return run
 
@@ -226,7 +240,7 @@ class Turn(Generation):
         return Said(self.prompt, answer) if answer else None
 
     @property
-    def tokens(self) -> list[int]:
+    def tokens(self) -> list[Fed]:
         """The chat and the answer so far, as the model has written it."""
         return [*self._ids, *self._answer.tokens]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from .bundle import Bundle
-from .engines import Allowed, LmRun, nth
+from .engines import Allowed, Fed, LmRun, feed, nth, only_ids
 from .sampling.grammar import MoveGrammar
 from .sampling.sampler import Sampler, SamplerRun
 
@@ -16,8 +16,8 @@ from .sampling.sampler import Sampler, SamplerRun
 class Chat:
     """What a prompt is put to the model with, and what it has seen of it."""
 
-    ids: Sequence[int]
-    """All of the chat, the prompt included."""
+    ids: Sequence[Fed]
+    """All of the chat, the prompt included; an image may stand among the ids."""
     run: LmRun | None = None
     """Has been fed the first of it; None: a new one."""
     fed: int = 0
@@ -46,13 +46,14 @@ class LocalSpeaker:
 
     notes: Sequence[str] = ()
 
-    def __init__(self, run: LmRun, chooser: SamplerRun, ids: Sequence[int]) -> None:
-        """`ids` are fed before the first choice: what the run has not seen of the chat."""
-        self._run, self._chooser, self._fed = run, chooser, ids
+    def __init__(self, run: LmRun, chooser: SamplerRun, ids: Sequence[Fed]) -> None:
+        """`ids`, and images among them, are fed before the first choice: what the run has not seen of the chat."""
+        self._run, self._chooser = run, chooser
+        self._fed: Sequence[Fed] = ids
 
     def next(self, allowed: Allowed) -> int:
         """The next token, one of the allowed ids."""
-        token = nth(allowed, self._chooser.pick(self._run.push(self._fed, allowed)))
+        token = nth(allowed, self._chooser.pick(feed(self._run, self._fed, allowed)))
         self._fed = [token]
         return token
 
@@ -67,4 +68,4 @@ def open_speaker(bundle: Bundle, grammar: MoveGrammar, sampler: Sampler, seed: i
         return LocalSpeaker(run, sampler.start(seed), chat.ids[chat.fed :])
     from .remotespeaker import RemoteSpeaker
 
-    return RemoteSpeaker(bundle.server, bundle.vocabulary, bundle.tokenizer, grammar, sampler, seed, chat.ids)
+    return RemoteSpeaker(bundle.server, bundle.vocabulary, bundle.tokenizer, grammar, sampler, seed, only_ids(chat.ids))

@@ -394,7 +394,8 @@ def test_a_gguf_with_fewer_tokens_than_the_manifest(own_gguf: Path, capfd: pytes
 def test_an_engine_that_is_not_installed_is_one_sentence(
     own_gguf: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "kinetoken.backends.llamacpp", raising=False)
+    for name in ("llamacpp", "llamacpp_library"):
+        monkeypatch.delitem(sys.modules, f"kinetoken.backends.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "llama_cpp", None)
     said = one_line(capfd, 4, "--bundle", str(own_gguf))
     assert said == 'kinetoken: this needs llama-cpp-python, which is not installed: pip install "kinetoken[llama]"\n'

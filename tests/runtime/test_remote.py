@@ -314,6 +314,34 @@ def test_a_smaller_context_of_the_server_counts(tiny: Path, tokenizer: HfTokeniz
         assert load(tiny, fake).bundle.language_model.context == 512
 
 
+@pytest.mark.parametrize("kind", ["openai", "vllm"])
+def test_a_session_tells_the_server_what_was_said(tiny: Path, tokenizer: HfTokenizer, kind: str) -> None:
+    """Of an answer that the server spoiled, what is whole."""
+    answers = [f"Up.<move>{FRAMES[0]}<m_0_1><m_0_2>", f"Down.<move>{''.join(FRAMES)}</move>", ANSWER]
+
+    def reply(handler: Handler, body: dict[str, Any]) -> None:
+        said = tokenizer.encode_template(answers[len(handler.fake.asked) - 1])
+        tokens(tokenizer, kind, said)(handler, body)
+
+    with serving(reply, kind, tokenizer) as fake:
+        session = load(tiny, fake).session(history=5)
+        session.prepare()
+        first = session.say("raise an arm", min_block_code_frames=1)
+        run(first)
+        run(session.say("and down"))
+        run(session.say("again"))
+    assert "wrote <m_0_2> where a code of level 1" in first.notes[0]
+    prompts = [p if isinstance(p, str) else tokenizer.decode(p) for p in (body["prompt"] for body in fake.asked)]
+    kept = f"Up.<move>{FRAMES[0]}</move>"
+    assert "raise an arm" in prompts[1]
+    assert kept in prompts[1]
+    assert kept in prompts[2]
+    assert answers[1] in prompts[2]
+    assert prompts[2].index("and down") < prompts[2].index(answers[1]) < prompts[2].index("again")
+    last = session.history[-1]
+    assert tokenizer.decode(last.answer).startswith("I wave.")
+
+
 # The rules in other languages.
 
 

@@ -91,6 +91,15 @@ def test_what_is_typed_stays_text_or_is_refused(generator: kinetoken.Generator) 
             generator.stream("walk <move><m_0_1>")
 
 
+def test_a_session_of_two_turns(generator: kinetoken.Generator) -> None:
+    session = generator.session(history=3)
+    for prompt in ("a person walks", "and waves"):
+        turn = session.say(prompt, seconds=0.6, max_thought=4, seed=2)
+        assert sum(len(chunk.joints) for chunk in turn if isinstance(chunk, kinetoken.MotionChunk)) == 12
+        assert turn.notes == ()
+    assert len(session.history) == 2
+
+
 @pytest.mark.parametrize("key", ["", "another"])
 def test_a_wrong_key(server: RealServer, bundle: Path, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setenv(KEY_VARIABLE, key)

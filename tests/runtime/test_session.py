@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 import kinetoken
 from kinetoken.backends.scripted import ScriptedLanguageModel
 from kinetoken.bundle import Bundle, open_bundle
+from kinetoken.chatfile import check_turn
 from kinetoken.engines import Allowed, LanguageModel, LmRun
 from kinetoken.errors import BundleError, FormatError, InputError
 from kinetoken.motion.clip import MotionChunk
@@ -321,8 +322,10 @@ def test_whatever_the_model_says_and_whenever_it_is_stopped(parts: Bundle, data:
             if next(turn, None) is None:
                 break
         assert len(turn.tokens) <= 300
-        if turn.said is not None and not prefix:
-            decodes(turn.said, parts.vocabulary)
+        if turn.said is not None:
+            check_turn({"prompt": turn.said.prompt, "answer": list(turn.said.answer)}, parts.vocabulary)
+            if not prefix:
+                decodes(turn.said, parts.vocabulary)
 
 
 def test_what_is_typed_stays_text_in_every_turn(parts: Bundle) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines import Allowed, take
+from ..engines import NO_IMAGES, Allowed, EncodedImage, take
 from ..errors import EngineError
 from ..manifest import HeadInfo, LanguageModelInfo
 from .in_turn import TurnBatch
@@ -143,6 +143,10 @@ class OnnxRun:
     def length(self) -> int:
         """Tokens fed so far."""
         return self._length
+
+    def look(self, image: EncodedImage) -> None:
+        """EngineError: these graphs begin with token ids."""
+        raise EngineError(NO_IMAGES)
 
     def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
         """Feed tokens; logits of the allowed next ids. The array is overwritten by the next push."""

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines import Allowed, take
+from ..engines import Allowed, EncodedImage, take
 from ..errors import EngineError
 from .in_turn import TurnBatch
 from .states import check_rewind, pack, unpack, whole
 
 Score = Callable[[Sequence[int]], NDArray[np.float32]]
 """All tokens so far to logits (vocab,)."""
+IMAGE_CELL = -1
+"""What stands in the history for a cell of an image."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,12 @@ class ScriptedRun:
     def length(self) -> int:
         """Tokens fed so far."""
         return len(self.history)
+
+    def look(self, image: EncodedImage) -> None:
+        """Feed an image: cells that are no token."""
+        if len(self.history) + image.cells > self._model.context:
+            raise EngineError(f"the context of {self._model.context} tokens is full; ask for less")
+        self.history.extend([IMAGE_CELL] * image.cells)
 
     def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
         """Feed tokens; logits of the allowed next ids. EngineError where the context is full."""

@@ -7,7 +7,10 @@ need not see it. A job whose worker is lost goes to another.
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -28,9 +31,11 @@ LOCAL: Final = "local"
 AUTO: Final = "auto"
 CLIENT: Final = "ray://"
 ANSWERS_WITHIN: Final = 5.0  # seconds
+JOINS_WITHIN: Final = 15.0
 AHEAD: Final = 1  # jobs that wait at a worker, so that it need not wait for them
 MOST_LOSSES: Final = 3  # workers lost for each place, and nothing made meanwhile
 PATIENCE: Final = 30.0  # seconds without a worker before a word about it
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -55,17 +60,38 @@ def answer_over(plan: Plan, jobs: Sequence[Job]) -> Iterator[Answer | Problem]:
 
 def connect(address: str) -> None:
     """Join a cluster; EngineError, soon, where none answers."""
-    if address not in (LOCAL, AUTO):
-        check_answers(address)
+    if address != LOCAL:
+        if address != AUTO:
+            check_answers(address)
+        check_joins(address)
     try:
-        ray.init(
-            None if address == LOCAL else address,
-            include_dashboard=False if address == LOCAL else None,
-            logging_level="ERROR",
-            log_to_driver=False,
-        )
+        _join(address)
     except Exception as error:  # Ray's own share no base here
-        raise EngineError(f"no Ray cluster at {address}: {_first_line(error)}; start one with ray start") from error
+        raise EngineError(f"no Ray cluster at {address}: {_line(str(error))}; start one with ray start") from error
+
+
+def _join(address: str) -> None:
+    more = {"include_dashboard": False} if address == LOCAL else {}
+    ray.init(None if address == LOCAL else address, logging_level="ERROR", log_to_driver=False, **more)
+
+
+def check_joins(address: str) -> None:
+    """EngineError unless a process of its own can join the cluster: where something else answers Ray waits for minutes."""
+    command = [sys.executable, "-c", "import sys, ray; ray.init(sys.argv[1], log_to_driver=False)", address]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=JOINS_WITHIN)
+        ended, said = done.returncode, done.stderr
+    except subprocess.TimeoutExpired as error:
+        ended, said = None, error.stderr or b""
+    if ended == 0:
+        return
+    if b"InvalidAuthToken" in said:
+        raise EngineError(f"the Ray cluster at {address} wants a token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN")
+    if ended is None:
+        waited = f"nothing that is Ray answers at {address} within {JOINS_WITHIN:g} seconds"
+        raise EngineError(f"{waited}; start a cluster with ray start --head, and give its port")
+    reason = _line(said.decode(errors="replace"))
+    raise EngineError(f"no Ray cluster at {address}: {reason}; start one with ray start --head")
 
 
 def check_answers(address: str) -> None:
@@ -87,12 +113,11 @@ class Crew:
         self._dispatch, self._order = Dispatch(jobs), plan.order
         self._count, self._needs = share(plan.workers, len(jobs))
         if self._order.load.threads is None:
-            self._order = replace(self._order, load=replace(self._order.load, threads=self._needs))
+            self._order = replace(self._order, load=replace(self._order.load, threads=max(1, int(self._needs))))
         self._workers: dict[int, Any] = {}
         self._calls: dict[Any, tuple[int, Job | None]] = {}
         """What is awaited: of which worker, and which job; None: that it is ready."""
-        self._started = self._lost = 0
-        self._refusal = ""
+        self._started = self._welcomed = self._lost = 0
 
     def work(self) -> Iterator[Answer | Problem]:
         """Until every job is done or given up."""
@@ -117,7 +142,7 @@ class Crew:
         """The next thing that comes back."""
         ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=PATIENCE)
         if not ready and all(job is None for _, job in self._calls.values()):
-            needs = f"{self._count} workers of {self._needs} CPUs each"
+            needs = f"{self._count} workers of {self._needs:g} CPUs each"
             warnings.warn(f"still waiting for the cluster to start {needs}", RuntimeWarning, stacklevel=2)
         for call in ready:
             worker, job = self._calls.pop(call)
@@ -135,8 +160,9 @@ class Crew:
 
     def _welcome(self, worker: int, refusal: str) -> None:
         """A worker has started, or says why it cannot: then those that can do the work."""
-        if refusal:
-            self._refusal = refusal
+        if not refusal:
+            self._welcomed += 1
+        else:
             self._end(worker)
             if not self._workers:
                 raise EngineError(f"no worker of the cluster can start: {refusal}")
@@ -157,11 +183,12 @@ class Crew:
         """A worker is gone, or cannot go on: another takes its place, and its jobs are done again."""
         if worker not in self._workers:
             return
-        reason = _first_line(getattr(error, "cause", None) or error)
+        reason = _line(str(getattr(error, "cause", None) or error))
         self._end(worker)
         self._lost += 1
+        warnings.warn(f"a worker of the cluster is lost, others do its work: {reason}", RuntimeWarning, stacklevel=2)
         yield from self._dispatch.lost(worker, reason)
-        if self._lost > MOST_LOSSES * self._count:
+        if self._lost > self._count * (MOST_LOSSES if self._welcomed else 1):
             raise EngineError(f"workers of the cluster are lost one after another: {reason}; see Ray's logs")
         self._start()
         for other in list(self._workers):
@@ -175,15 +202,17 @@ class Crew:
             ray.kill(handle)
 
 
-def share(workers: int | None, jobs: int) -> tuple[int, int]:
-    """How many workers, and processors for each: as many as there are, in equal parts."""
-    machines = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
-    machines = [cores for cores in machines if cores] or [1]
+def share(workers: int | None, jobs: int) -> tuple[int, float]:
+    """How many workers, and processors for each: those of the smallest machine, in equal parts."""
+    machines = [float(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+    machines = [cores for cores in machines if cores] or [1.0]
     count = min(workers or len(machines), max(1, jobs))
-    each = -(-count // len(machines))  # on one machine, rounded up
-    return count, max(1, min(machines) // each)
+    each = min(machines) / -(-count // len(machines))  # workers on one machine, rounded up
+    return count, float(int(each)) if each >= 1 else each
 
 
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:300] if lines else type(error).__name__
+def _line(text: str) -> str:
+    """The line of an error that says most: what the last exception in it says, else the first line."""
+    lines = [_COLOUR.sub("", line).strip() for line in text.splitlines() if line.strip()] or ["it does not say why"]
+    exceptions = [line.partition("Error: ")[2] for line in lines if "Error: " in line]
+    return (exceptions[-1] if exceptions else lines[0])[:200].rstrip(".")

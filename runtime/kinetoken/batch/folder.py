@@ -90,9 +90,10 @@ class BatchFolder:
         """The jobs that are left to do. InputError where clips of another run are in the way, unless `force`."""
         before = self._info(force)
         other = None if before is None else before.differs(info)
-        if other and not force:
+        made = {} if before is None else self._read_report()
+        if other and made and not force:
             raise InputError(f"{self.path} holds clips {other}; {_ELSEWHERE}")
-        self._done = {} if before is None or other else self._read_report()
+        self._done = {} if other else made
         left = [
             job for job in jobs if not self._has(job, info.clips, ours=before is not None and not other, force=force)
         ]

@@ -7,6 +7,8 @@ from dataclasses import fields
 
 from ..backends.onnx_providers import PROVIDERS
 from ..engines import LoadOptions
+from ..errors import InputError
+from ..images import USUAL_CELLS, ImageFile
 from ..options import FRAMES, GenerateOptions
 from ..rules import THOUGHTS
 
@@ -47,6 +49,25 @@ def add_generation(parser: argparse.ArgumentParser) -> None:
     keep = "whether standing feet are kept from sliding (on where it is shown, off where it is written)"
     add("--foot-lock", action=argparse.BooleanOptionalAction, default=None, help=keep)
     _add_lengths(parser.add_argument_group("its lengths, in steps of the model's latent frame"))
+
+
+def add_image(parser: argparse.ArgumentParser) -> None:
+    """--image; `image_file` reads it back."""
+    group = parser.add_argument_group("an image (experimental; GGUF bundles with a vision tower)")
+    group.add_argument("--image", metavar="FILE", help="a picture that the model sees before it reads the prompt")
+    cells = f"places of the context that the image may take (default: {USUAL_CELLS}): more see more, and take longer"
+    group.add_argument("--image-cells", type=int, metavar="N", help=cells)
+
+
+def image_file(args: argparse.Namespace) -> ImageFile | None:
+    """The image that was given, checked as far as can be before the model is loaded. InputError, FormatError."""
+    if args.image is None:
+        if args.image_cells is not None:
+            raise InputError("--image-cells says how much of an image is seen, and there is none; give --image FILE")
+        return None
+    image = ImageFile(args.image, USUAL_CELLS if args.image_cells is None else args.image_cells)
+    image.check()
+    return image
 
 
 def _add_lengths(group: argparse._ArgumentGroup) -> None:

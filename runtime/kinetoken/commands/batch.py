@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -90,7 +92,8 @@ def run(args: argparse.Namespace) -> int:
         total = len(prompts.jobs) + len(prompts.problems)
         tally = Tally(total, len(prompts.jobs) - len(left), list(prompts.problems))
         try:
-            _make(folder, info, tally, _answers(args, info, [job.seeded(info.seed) for job in left]))
+            with _quiet(args.ray is not None):
+                _make(folder, info, tally, _answers(args, info, [job.seeded(info.seed) for job in left]))
         except (EngineError, OutputError) as error:
             if not tally.made:
                 raise
@@ -144,6 +147,16 @@ def _answers(args: argparse.Namespace, info: BatchInfo, jobs: Sequence[Job]) -> 
     from ..bundle import bundle_folder, open_bundle
 
     yield from answer_all(open_bundle(bundle_folder(args.bundle), options), jobs, args.parallel)
+
+
+@contextlib.contextmanager
+def _quiet(ray: bool) -> Iterator[None]:
+    """Ray writes of lost workers on standard output, where the report belongs; the runtime says it in a line of its own."""
+    if not ray:
+        yield
+        return
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+        yield
 
 
 def _named_bundle(args: argparse.Namespace) -> str | None:

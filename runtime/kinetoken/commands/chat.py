@@ -10,13 +10,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import KinetokenError
-from .arguments import add_bundle, add_generation, generate_options, load_options
+from .arguments import add_bundle, add_generation, add_image, generate_options, image_file, load_options
 from .generate import INTERRUPTED, report, tell
 from .live import add_live, live_settings, open_live, play_out, pour, say
-from .progress import ProgressLine
+from .progress import Looking, ProgressLine
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_history(parser)
     add_bundle(parser)
     add_generation(parser)
+    add_image(parser)
     add_live(parser)
 
 
@@ -63,12 +64,16 @@ def open_session(args: argparse.Namespace) -> Session:
         from ..writers.atomic import check_writable
 
         check_writable(args.history_file)
+    image = image_file(args)
     from ..pipeline import load
     from ..session import Session
 
     session = Session(load(args.bundle, **asdict(load_options(args))), options, history=args.history)
     if args.history_file is not None and Path(args.history_file).exists():
         session.load(args.history_file)
+    if image is not None:
+        with Looking() as looking:
+            session.look(image, looking.show)
     return session
 
 
@@ -157,14 +162,14 @@ class Conversation:
 
     def _say(self, prompt: str) -> None:
         turn = self._session.say(prompt, raw=True)
-        for note in turn.notes:
-            say(note)
         try:
             stopped = self._watch(turn)
         finally:
             self._remember(turn)
+        for note in turn.notes:
+            say(note)
         if self._args.json:
-            print(json.dumps(self._report(turn, stopped)), flush=True)
+            print(json.dumps(report(turn, None, stopped)), flush=True)
         else:
             tell(turn)
         self._session.prepare()
@@ -190,11 +195,9 @@ class Conversation:
         self._saved.append(self._line.push(clip.joints))
         self._prompts.append(turn.prompt)
         if self._args.history_file is not None:
-            self._session.line.back_to(self._line.shown) if len(self._line.shown) else None
+            if len(self._line.shown):
+                self._session.line.back_to(self._line.shown)  # the file says where the body stands
             self._session.save(self._args.history_file)
-
-    def _report(self, turn: Turn, stopped: bool) -> dict[str, Any]:
-        return report(turn, None, stopped) | {"notes": list(turn.notes)}
 
     def _keep(self) -> None:
         """Write the clip that was asked for."""
