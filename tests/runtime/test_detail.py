@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 import kinetoken.pipeline
 from kinetoken import GenerateOptions, Generator, InputError
 from kinetoken.backends.scripted import ScriptedLanguageModel
+from kinetoken.batch.driver import answer_all
+from kinetoken.batch.jobs import Job
 from kinetoken.detail import DetailRun, Pace, asked_levels, sustained
 from kinetoken.prompt import prompt_ids
 
@@ -179,6 +181,32 @@ def test_the_next_answer_knows_how_fast_the_last_was(generator: Generator, machi
     asked = {"seconds": 2, "seed": 1, "max_thought": 0, "detail": "auto"}
     assert set(levels_of(slow.generate("walk", **asked).codes)) == {4}, "nothing was known yet"
     assert set(levels_of(slow.generate("walk", **asked).codes)) == {2}
+
+
+def test_a_server_is_told_once_what_it_may_write(generator: Generator) -> None:
+    parts = dataclasses.replace(generator._parts, server=SimpleNamespace(name="a server"))
+    for detail in ("auto", "4,2"):
+        with pytest.raises(InputError, match=f"detail {detail}: a server writes all blocks alike; give levels"):
+            Generator(parts).stream("walk", detail=detail)
+
+
+def test_a_batch_takes_the_same_decisions_and_all_levels_where_it_may_choose(generator: Generator) -> None:
+    spelled, auto = (GenerateOptions(detail=detail, **ASKED) for detail in ("4,1,2", "auto"))
+    jobs = [Job.of(1, "a", "walk", spelled), Job.of(2, "b", "walk", auto)]
+    clips = {answer.job.name: answer.clip for answer in answer_all(generator._parts, jobs, 2)}
+    alone = generator.generate("walk", spelled)
+    np.testing.assert_array_equal(clips["a"].joints, alone.joints)
+    assert clips["a"].meta == alone.meta
+    assert clips["b"].meta["detail"] == "4,4,4"
+
+
+def test_a_turn_of_a_session_goes_by_the_pace_of_those_before(generator: Generator, machine: Machine) -> None:
+    machine.seconds_per_token = 1 / 11
+    session = machine.slow(generator).session(detail="auto", seconds=1, max_thought=2, seed=1)
+    for _ in range(2):
+        turn = session.say("walk")
+        list(turn)
+        assert set(levels_of(turn.clip().codes)) == {2}
 
 
 def test_answers_of_every_detail_decode_and_fit_the_budget(generator: Generator) -> None:
