@@ -87,7 +87,7 @@ def main() -> None:
         *table(("way", "ms a token", "tokens/s", "from round to round, ms"), rows),
     ]
     record = {"ms": medians, "rounds": times, "tokens": tokens}
-    write(args.out, lines, record, bars(medians, "ms a token", log=True))
+    write(args.out, lines, record, bars(medians, "ms a token"))
 
 
 def all_ways(args: argparse.Namespace) -> tuple[dict[str, Way], list[int]]:

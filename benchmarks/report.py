@@ -67,13 +67,13 @@ def curves(
     log: bool = False,
     line_at: float | None = None,
 ) -> bytes | None:
-    """Lines over a number; None where matplotlib is not there."""
+    """Lines over a number, both scales logarithmic or none; None where matplotlib is not there."""
 
     def draw(axes: Any) -> None:
         for (name, points), colour in zip(lines.items(), COLOURS * 9, strict=False):
             axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=name, color=colour)
         if log:
-            axes.set(yscale="log")
+            axes.set(xscale="log", yscale="log")
         else:
             axes.set_ylim(bottom=0)
         if line_at is not None:
@@ -83,7 +83,7 @@ def curves(
     return _svg(draw, xlabel, ylabel, title)
 
 
-def bars(values: Mapping[str, float], xlabel: str, title: str = "", *, log: bool = False) -> bytes | None:
+def bars(values: Mapping[str, float], xlabel: str, title: str = "") -> bytes | None:
     """A bar for each name, the first on top; None where matplotlib is not there."""
 
     def draw(axes: Any) -> None:
@@ -91,8 +91,6 @@ def bars(values: Mapping[str, float], xlabel: str, title: str = "", *, log: bool
         axes.bar_label(found, fmt="%.3g", padding=3)
         axes.grid(visible=False, axis="y")
         axes.margins(x=0.15)
-        if log:
-            axes.set(xscale="log")
 
     return _svg(draw, xlabel, "", title)
 
