@@ -127,6 +127,11 @@ def test_what_was_measured_before_ctrl_c_is_kept(
     assert "GB/s" not in said
 
 
+def test_a_server_is_not_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--engine", "http://127.0.0.1:1"]) == 2
+    assert "leave --engine out" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("seconds", ["0", "-1", "100", "nan"])
 def test_an_odd_length_is_refused(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "--seconds", seconds]) == 2

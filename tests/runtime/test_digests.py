@@ -23,7 +23,7 @@ def own(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(digests, "SETTLED", -1e9)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     folder = tmp_path / "bundle"
-    shutil.copytree(tiny, folder)
+    shutil.copytree(tiny, folder, ignore=shutil.ignore_patterns(".cache"))
     return folder
 
 

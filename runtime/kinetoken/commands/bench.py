@@ -41,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
     from ..bundle import bundle_folder, open_manifest
 
     folder, options = bundle_folder(args.bundle), load_options(args)
+    if options.engine is not None:
+        raise InputError("bench measures this machine: leave --engine out")
     manifest = open_manifest(folder)
     report = _start(manifest, options)
     try:
