@@ -49,7 +49,7 @@ def test_torch_comes_only_with_export(extra: str) -> None:
 
 
 def test_every_command_of_the_other_packages_is_an_entry_point() -> None:
-    assert set(PROJECT["entry-points"]["kinetoken.commands"]) == {"play", "export", "demo", "verify"}
+    assert set(PROJECT["entry-points"]["kinetoken.commands"]) == {"play", "chat", "export", "demo", "verify"}
 
 
 def test_what_ships_stays_small() -> None:

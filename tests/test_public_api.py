@@ -9,9 +9,9 @@ import pytest
 import kinetoken
 
 NAMES = [
-    "BundleError", "Chunk", "Clip", "EngineError", "FormatError", "GenerateOptions", "Generation", "Generator",
-    "InputError", "KinetokenError", "MissingPackageError", "MotionChunk", "OutputError", "Stats", "TextChunk",
-    "TokenError", "load",
+    "BodyLine", "BundleError", "Chunk", "Clip", "EngineError", "FormatError", "GenerateOptions", "Generation", "Generator",
+    "InputError", "KinetokenError", "MissingPackageError", "MotionChunk", "OutputError", "Session", "Stats", "TextChunk",
+    "TokenError", "Turn", "load",
 ]  # fmt: skip
 
 
@@ -28,7 +28,9 @@ def test_every_public_name_is_there_and_says_what_it_is(name: str) -> None:
         assert value.__module__.startswith("kinetoken.")
 
 
-@pytest.mark.parametrize("name", ["Clip", "Generation", "Generator", "GenerateOptions", "Stats"])
+@pytest.mark.parametrize(
+    "name", ["BodyLine", "Clip", "Generation", "Generator", "GenerateOptions", "Session", "Stats", "Turn"]
+)
 def test_every_public_method_says_what_it_does(name: str) -> None:
     members = inspect.getmembers(getattr(kinetoken, name), lambda m: inspect.isfunction(m) or isinstance(m, property))
     for member, value in members:

@@ -14,7 +14,9 @@ CHATML: Final = (
     "{% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
-_SYSTEM, _USER = "\ue000system\ue000", "\ue000user\ue000"  # private-use characters: no template has them
+# Private-use characters: no template has them.
+_SYSTEM, _USER, _ANSWER, _AGAIN = ("\ue000" + word + "\ue000" for word in ("system", "user", "answer", "again"))
+_SAID: Final = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": _USER}]
 
 
 def read_template(folder: Path) -> str:
@@ -36,21 +38,11 @@ def read_template(folder: Path) -> str:
 
 
 def split_template(template: str) -> ChatTemplate:
-    """What a Jinja template puts before, between and after a system prompt and one user message.
+    """What a Jinja template puts around a system prompt, a user's message and, where it can be told, an answer behind it.
 
     FormatError where it cannot be rendered or does not pass on what is said as it is.
     """
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-    messages = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": _USER}]
-    names: dict[str, Any] = {"messages": messages, "add_generation_prompt": True, "tools": None, "bos_token": ""}
-    try:
-        text = environment.from_string(template).render(**names)
-    except Exception as error:  # a template is foreign code: it may divide by zero
-        raise FormatError(
-            f"the checkpoint's chat template cannot be rendered ({error}); mend it or remove it"
-        ) from error
+    text = _rendered(template, _SAID)
     if text.count(_SYSTEM) != 1 or text.count(_USER) != 1 or text.index(_SYSTEM) > text.index(_USER):
         raise FormatError(
             "expected a chat template that writes the system prompt, then the user's words, once each; "
@@ -60,4 +52,30 @@ def split_template(template: str) -> ChatTemplate:
     between, after = rest.split(_USER)
     # The border between the end of one message and the start of the next lies behind the first line break.
     cut = between.find("\n") + 1
-    return ChatTemplate(before, between[:cut], between[cut:], after)
+    return ChatTemplate(before, between[:cut], between[cut:], after, _answer_end(template, text, between[cut:]))
+
+
+def _answer_end(template: str, first: str, before_user: str) -> str | None:
+    """What stands between an answer and the start of the next message; None where the chat before it changes as it goes on."""
+    more = [*_SAID, {"role": "assistant", "content": _ANSWER}, {"role": "user", "content": _AGAIN}]
+    try:
+        text = _rendered(template, more)
+    except FormatError:
+        return None
+    behind, _, _ = text.partition(_AGAIN)
+    earlier, _, end = behind.partition(_ANSWER)
+    goes_on = earlier == first and text.count(_ANSWER) == 1 and end.endswith(before_user)
+    return end.removesuffix(before_user) if goes_on else None
+
+
+def _rendered(template: str, messages: list[dict[str, str]]) -> str:
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    names: dict[str, Any] = {"messages": messages, "add_generation_prompt": True, "tools": None, "bos_token": ""}
+    try:
+        return environment.from_string(template).render(**names)
+    except Exception as error:  # a template is foreign code: it may divide by zero
+        raise FormatError(
+            f"the checkpoint's chat template cannot be rendered ({error}); mend it or remove it"
+        ) from error

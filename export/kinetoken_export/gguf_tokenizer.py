@@ -84,14 +84,17 @@ def _motion_ids(vocabulary: Vocabulary) -> frozenset[int]:
 
 
 def _type(i: int, names: Mapping[int, str], added: Mapping[int, Any], motion: frozenset[int]) -> TokenType:
-    """CONTROL tokens are recognised only where special text is asked for, so that a user cannot type one."""
+    """CONTROL tokens are recognised only where special text is asked for, and left out of what servers send.
+
+    Motion tokens are to be sent. Who sends a prompt as text has to mind them (remotespeaker.py); this runtime sends ids.
+    """
     if i not in names:
         return TokenType.UNUSED
     if i not in added:
         return TokenType.NORMAL
     name = names[i]
     special = bool(added[i].get("special")) or (name.startswith("<|") and name.endswith("|>"))
-    return TokenType.CONTROL if special or i in motion else TokenType.USER_DEFINED
+    return TokenType.CONTROL if special and i not in motion else TokenType.USER_DEFINED
 
 
 def _pre_tokenizer(data: Mapping[str, Any], path: Path) -> str:

@@ -23,7 +23,8 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.backends.in_turn import TurnBatch
-from kinetoken.engines import Allowed, take, width
+from kinetoken.backends.states import as_array, check_rewind, pack, unpack
+from kinetoken.engines import NO_IMAGES, Allowed, EncodedImage, take, width
 from kinetoken.errors import EngineError, InputError
 
 from .checkpoint import EMBEDDING, HEAD, Array, Qwen2Shape, TensorSource, expected_tensors, row_chunks
@@ -171,6 +172,11 @@ class ReferenceLanguageModel:
         """Tokens that a run can hold."""
         return self._context
 
+    @property
+    def fingerprint(self) -> str:
+        """What a run's state depends on."""
+        return f"torch {torch.__version__} {self.shape}"
+
     def start(self) -> ReferenceRun:
         """A new, empty run."""
         return ReferenceRun(self)
@@ -193,6 +199,10 @@ class ReferenceRun:
         """Tokens fed so far."""
         return self._length
 
+    def look(self, image: EncodedImage) -> None:
+        """EngineError: here one position stands for M-RoPE's three."""
+        raise EngineError(NO_IMAGES)
+
     @torch.inference_mode()
     def push(self, ids: Sequence[int], allowed: Allowed) -> Array:
         """Feed tokens; logits of the allowed next ids. EngineError where the context is full."""
@@ -208,6 +218,26 @@ class ReferenceRun:
         if width(allowed) < model.shape.vocab_size // 2:
             return np.concatenate([F.linear(last, model.head[r.start : r.stop].float()).numpy() for r in allowed])
         return take(F.linear(last, model.head.float()).numpy(), allowed)
+
+    def rewind(self, length: int) -> None:
+        """Forget all but the first tokens."""
+        check_rewind(length, self._length)
+        self._caches = [Cache(c.keys[:, :length].clone(), c.values[:, :length].clone()) for c in self._caches]
+        self._length = length
+
+    def state(self) -> bytes:
+        """The cache of the tokens so far."""
+        rows = b"".join(part.contiguous().numpy().tobytes() for c in self._caches for part in (c.keys, c.values))
+        return pack(self._model.fingerprint, self._length, rows)
+
+    def restore(self, state: bytes) -> None:
+        """Take up the cache of a state."""
+        self.rewind(0)
+        length, rest = unpack(self._model.fingerprint, state, self._model.context)
+        heads, width = self._model.shape.kv_heads, self._model.shape.head_dim
+        rows = torch.from_numpy(as_array(rest, np.float32, (len(self._caches), 2, heads, length, width)).copy())
+        self._caches = [Cache(keys, values) for keys, values in rows]
+        self._length = length
 
 
 def head_name(shape: Qwen2Shape) -> str:

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kinetoken.commands.arguments import add_bundle, add_generation, generate_options, load_options
+from kinetoken.commands.arguments import (
+    add_bundle,
+    add_generation,
+    add_image,
+    generate_options,
+    image_file,
+    load_options,
+)
+from kinetoken.commands.chat import add_history
 from kinetoken.commands.live import add_live, live_settings, open_live
 from kinetoken.errors import EngineError, InputError, KinetokenError, MissingPackageError
 from kinetoken.motion.clip import Clip
 from kinetoken.motion.skeleton import FPS
 from kinetoken.options import GenerateOptions, check_prompt
+
+from .lookargs import add_look, camera_of, layers_of, need, recording_of, size_of
+from .naming import is_clip
 
 if TYPE_CHECKING:
     from kinetoken.live.settings import LiveSettings
@@ -25,27 +35,23 @@ if TYPE_CHECKING:
     from .stage import Stage
 
 WINDOW_SIZE: Final = (1280, 720)
-PICTURE_SIZE: Final = (640, 360)  # of a file, unless it is a still
-STILL_SIZE: Final = (1280, 720)
-STRIP_SIZE: Final = (1600, 500)
-CLIP_SUFFIXES: Final = (".npz", ".npy", ".bvh")
-LONGEST_NAME: Final = 60  # letters of a prompt that become a file's name
 INTERRUPTED: Final = 130
 
 
 def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """kinetoken play PROMPT | CLIP."""
     parser = subparsers.add_parser("play", help="see a prompt or a clip move")
-    parser.add_argument(
-        "what", metavar="PROMPT|CLIP", help="what the body shall do, in words; or a .npz, .npy or .bvh file"
-    )
+    parser.add_argument("what", nargs="?", metavar="PROMPT|CLIP",
+                        help="what the body shall do, in words; or a .npz, .npy or .bvh file; nothing: asks in the window")  # fmt: skip
     parser.add_argument("-o", "--save", metavar="FILE", help="keep the clip: .npz, .bvh, .glb or .vrma")
+    add_history(parser)
     add_bundle(parser)
     add_generation(parser)
+    add_image(parser)
     add_live(parser)
     parser.add_argument("--once", action="store_true", help="live output without a window: once, not until Ctrl-C")
     group = parser.add_argument_group("the picture")
-    group.add_argument("--camera", default="three-quarter", metavar="C",
+    group.add_argument("--camera", metavar="C",
                        help="three-quarter, front, left, right, back, top, or YAW,PITCH[,ZOOM] in degrees")  # fmt: skip
     group.add_argument("--size", metavar="WxH", help="of the window or the pictures, in pixels")
     group.add_argument("--headless", action="store_true", help="no window: write a file (--out, or a GIF)")
@@ -53,48 +59,73 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     group.add_argument("--fps", type=float, metavar="F", help="pictures per second of the file")
     group.add_argument("--strip", type=int, default=0, metavar="N", help="a .png with N poses side by side")
     group.add_argument("--no-words", action="store_true", help="nothing written on the pictures of the file")
+    add_look(group)
     parser.set_defaults(func=run, foot_lock=True)
 
 
 def run(args: argparse.Namespace) -> int:
     """Checks everything that can be checked, then shows or records."""
     options, live = generate_options(args), live_settings(args)
-    clip = _clip(args.what)
-    if clip is None:
+    if args.compare is not None:
+        from .sidebyside import run as side_by_side
+
+        if image_file(args) is not None:
+            raise InputError("--image is for one body: leave out --compare or --image")
+        return side_by_side(args, options)
+    clip = None if args.what is None else _clip(args.what)
+    if image_file(args) is not None and clip is not None:
+        raise InputError("--image is for a prompt, and this is a clip; leave it out")
+    if args.what is None:
+        _check_window_wanted(args)
+    elif clip is None:
         check_prompt(args.what)
-    elif args.foot_lock:
-        clip = clip.foot_locked()
-    if args.save is not None:
-        _check_save(args.save)
+    check_kept(args.save, args.history_file)
     if live.asked:
         return _drive(args, options, clip, live)
     if args.headless or args.out is not None or args.strip:
-        return _record(args, options, clip, _recording(args))
+        return _record(args, options, clip, recording_of(args, args.what))
     try:
-        return _show(args, options, clip, _window(args), live)
+        return show(args, options, clip, window(args), live)
     except NoWindowError as error:
-        recording = _recording(args)
+        if args.what is None:
+            raise InputError(f"no display ({_short(error)}): give a prompt or a clip, or use kinetoken chat") from error
+        recording = recording_of(args, args.what)
         print(f"kinetoken: no display ({_short(error)}): writing {recording.path} instead", file=sys.stderr)
         return _record(args, options, clip, recording)
+
+
+def _check_window_wanted(args: argparse.Namespace) -> None:
+    """InputError where a file is wanted, and nothing to put into it."""
+    if args.headless or args.out is not None or args.strip:
+        raise InputError('what shall be shown? Give a prompt, such as "a person walks forward", or a clip')
+
+
+def _footed(args: argparse.Namespace, clip: Clip) -> Clip:
+    """With the foot lock, where that is wanted."""
+    from .footing import lock
+
+    return lock(clip) if args.foot_lock else clip
 
 
 class NoWindowError(EngineError):
     """There is no screen to open a window on."""
 
 
-def _window(args: argparse.Namespace) -> Callable[[Stage], None]:
+def window(args: argparse.Namespace) -> Callable[[Stage], None]:
     """What shows a stage until its window is closed. NoWindowError, MissingPackageError."""
-    from . import camera
+    from . import camera as cameras
 
-    size = _size(args.size) or WINDOW_SIZE
-    camera.parse(args.camera)
-    _need("pyglet")
-    _need("PIL")
+    size = size_of(args.size) or WINDOW_SIZE
+    camera = camera_of(args)
+    cameras.parse(camera)
+    need("pyglet")
+    need("PIL")
     try:
         from .window import PlayerWindow
     except KinetokenError as error:
         raise NoWindowError(str(error)) from error
-    return lambda stage: PlayerWindow(stage, size, args.camera).play()
+    layers = layers_of(args)
+    return lambda stage: PlayerWindow(stage, size, camera, layers, gles=args.gles).play()
 
 
 def _drive(args: argparse.Namespace, options: GenerateOptions, clip: Clip | None, live: LiveSettings) -> int:
@@ -105,45 +136,29 @@ def _drive(args: argparse.Namespace, options: GenerateOptions, clip: Clip | None
         raise InputError("--out and --strip write a picture, live output needs none: run the two one after the other")
     if not args.headless:
         try:
-            play = _window(args)
+            play = window(args)
         except (NoWindowError, MissingPackageError) as error:
             print(f"kinetoken: no window ({_short(error)}): live output alone", file=sys.stderr)
         else:
             with spoken_aside(args):
-                return _show(args, options, clip, play, live)
-    return stream(args, options, clip, live)
+                return show(args, options, clip, play, live)
+    return stream(args, options, clip if clip is None else _footed(args, clip), live)
 
 
 def _clip(what: str) -> Clip | None:
     """The clip of a file; None where the words are a prompt. FormatError for a file that is not there or not a clip."""
-    try:
-        is_file = Path(what).suffix.lower() in CLIP_SUFFIXES or Path(what).is_file()
-    except (OSError, ValueError):  # too long, or not a name at all: words
-        is_file = False
-    return Clip.load(what) if is_file else None
-
-
-def _recording(args: argparse.Namespace) -> Recording:
-    """What the arguments ask to be written; the name comes from the prompt where none is given."""
-    _need("PIL")
-    from kinetoken.writers.atomic import check_writable
-
-    from .recorder import Recording
-
-    path = Path(args.out) if args.out is not None else free_name(args.what, ".png" if args.strip else ".gif")
-    usual = STRIP_SIZE if args.strip else STILL_SIZE if path.suffix.lower() == ".png" else PICTURE_SIZE
-    size = _size(args.size) or usual
-    recording = Recording(path, size, args.fps, args.camera, args.strip, not args.no_words)
-    check_writable(path)
-    return recording
+    return Clip.load(what) if is_clip(what) else None
 
 
 def _record(args: argparse.Namespace, options: GenerateOptions, clip: Clip | None, recording: Recording) -> int:
+    from .cast import Named
     from .recorder import record
 
     interrupted = False
     if clip is None:
         clip, interrupted = _generate(args, options)
+    else:
+        clip = _footed(args, clip)
     if args.save is not None and len(clip):
         clip.save(args.save)
     if interrupted:
@@ -154,19 +169,21 @@ def _record(args: argparse.Namespace, options: GenerateOptions, clip: Clip | Non
         )
         print(f"kinetoken: stopped; {kept}", file=sys.stderr)
         return INTERRUPTED
-    record(clip, recording)
+    whole = record([Named("", clip)], recording)
     saved = f", clip in {args.save}" if args.save is not None else ""
     seed = f", seed {clip.seed}" if clip.seed is not None else ""
     print(f"{clip.seconds:.1f} s of motion{seed} -> {recording.path}{saved}")
-    return 0
+    return 0 if whole else INTERRUPTED
 
 
 def _generate(args: argparse.Namespace, options: GenerateOptions) -> tuple[Clip, bool]:
     """The whole clip, and whether it was cut short; in this process, since no window needs to stay smooth."""
     import kinetoken
-    from kinetoken.commands.progress import ProgressLine
+    from kinetoken.commands.progress import Looking, ProgressLine
 
-    generation = kinetoken.load(args.bundle, **asdict(load_options(args))).stream(args.what, options)
+    generator = kinetoken.load(args.bundle, **asdict(load_options(args)))
+    with Looking() as looking:
+        generation = generator.stream(args.what, options, image=image_file(args), watch=looking.show)
     with ProgressLine() as line:
         try:
             for _ in generation:
@@ -177,22 +194,39 @@ def _generate(args: argparse.Namespace, options: GenerateOptions) -> tuple[Clip,
     return generation.clip(), False
 
 
-def _show(
+def show(
     args: argparse.Namespace, options: GenerateOptions, clip: Clip | None, play: Callable[[Stage], None],
     live: LiveSettings,
 ) -> int:  # fmt: skip
     """The window until it is closed; then what came is saved, and a failure told."""
+    from .display import when_lost
     from .feed import Feed, Job
+    from .footing import LONG, LongStage
+    from .living import LivingStage
     from .stage import Stage
 
-    prompt = args.what if clip is None else clip.prompt or Path(args.what).name
+    prompt = (args.what or "") if clip is None else clip.prompt or Path(args.what).name
     with contextlib.ExitStack() as open_things:
         way_out = None
         if live.asked:
             seed = options.seed if clip is None else clip.seed
             way_out = open_things.enter_context(open_live(live, fps=FPS, prompt=prompt, seed=seed))
-        feed = Feed(Job(args.what, options, args.bundle, load_options(args))) if clip is None else None
-        stage = Stage(prompt, feed=feed, clip=clip, expected=options.seconds or 0.0, live=way_out)
+        if clip is None:
+            job = Job(
+                prompt, options, args.bundle, load_options(args), 1, args.history, args.history_file, image_file(args)
+            )
+            stage: Stage = LivingStage(Feed(job), prompt, options, live=way_out, keep=args.save is not None)
+        elif args.foot_lock and len(clip) > LONG:
+            stage = LongStage(prompt, clip, way_out)
+        else:
+            stage = Stage(prompt, clip=clip.foot_locked(), live=way_out, plain=clip)
+            stage.foot_lock = args.foot_lock
+
+        def keep() -> None:
+            stage.close()
+            _keep(stage, args.save)
+
+        when_lost(lambda: _lost(keep))
         code = 0
         try:
             play(stage)
@@ -200,13 +234,21 @@ def _show(
             print("kinetoken: stopped", file=sys.stderr)
             code = INTERRUPTED
         finally:
-            if feed is not None:
-                feed.close()
-            _keep(stage, args.save)
+            keep()
     if stage.failure is not None:
         print(f"kinetoken: {stage.failure.reason}", file=sys.stderr)
         return stage.failure.exit_code
     return code
+
+
+def _lost(keep: Callable[[], None]) -> int:
+    """The display has gone: what came is kept, and one line says why the window is no more."""
+    print("kinetoken: the display is gone, and the window with it", file=sys.stderr)
+    try:
+        keep()
+    except KinetokenError as error:
+        print(f"kinetoken: {error}", file=sys.stderr)
+    return EngineError.exit_code
 
 
 def _keep(stage: Stage, path: str | None) -> None:
@@ -222,41 +264,23 @@ def _keep(stage: Stage, path: str | None) -> None:
     print(f"{clip.seconds:.1f} s of motion{seed} -> {path}")
 
 
-def _check_save(path: str) -> None:
+def check_kept(path: str | None, history_file: str | None) -> None:
+    """Refuse now what could not be written later: the clip, the talk."""
+    from kinetoken.writers.atomic import check_writable
+
+    if path is not None:
+        check_save(path)
+    if history_file is not None:
+        check_writable(history_file)
+
+
+def check_save(path: str) -> None:
     """Refuse now what could not be saved later."""
     from kinetoken.writers import writer_for
     from kinetoken.writers.atomic import check_writable
 
     writer_for(path)
     check_writable(path)
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    """ "1280x720" to numbers."""
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d{2,5})[xX](\d{2,5})", text.strip())
-    if found is None:
-        raise InputError(f'size "{text}" is not understood: write WIDTHxHEIGHT in pixels, such as 1280x720')
-    return int(found[1]), int(found[2])
-
-
-def free_name(what: str, suffix: str) -> Path:
-    """A name made of a prompt's or a clip's words that no file in this folder has yet."""
-    stem = Path(what).stem if Path(what).suffix.lower() in CLIP_SUFFIXES else what
-    slug = re.sub(r"[^\w]+", "-", stem.lower()).strip("-_")[:LONGEST_NAME].rstrip("-_") or "motion"
-    path, number = Path(slug + suffix), 2
-    while path.exists():
-        path, number = Path(f"{slug}-{number}{suffix}"), number + 1
-    return path
-
-
-def _need(module: str) -> None:
-    """MissingPackageError unless the module can be found; nothing is imported."""
-    from importlib.util import find_spec
-
-    if find_spec(module) is None:
-        raise MissingPackageError({"PIL": "Pillow"}.get(module, module), "viewer")
 
 
 def _short(error: Exception) -> str:

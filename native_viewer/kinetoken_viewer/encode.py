@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +30,7 @@ SUFFIXES: Final = (*STILLS, *FILMS)
 GIF_COLOURS: Final = 64  # a walk of 4 s at 640x360 stays near 1.5 MB; 128 colours take a quarter more
 GIF_TICK: Final = 100  # a GIF counts time in hundredths of a second
 FASTEST_GIF: Final = 50.0  # pictures per second that players honour
-MP4_QUALITY: Final = 19  # x264's constant rate factor: lower is finer and larger
+MP4_QUALITY: Final = 19
 _BINS: Final = 6  # bits per channel when colours are counted for the palette
 
 
@@ -61,22 +65,70 @@ def write_still(path: Path, picture: Pixels) -> None:
         Image.fromarray(picture).save(part, format="PNG", optimize=True)
 
 
-def write_film(path: Path, fps: float, count: int, draw: Callable[[int], Pixels], progress: Progress) -> None:
-    """Pictures draw(0) to draw(count - 1) as a film of the path's kind."""
+def write_film(
+    path: Path, fps: float, count: int, draw: Callable[[int], Pixels], progress: Progress, quality: int = MP4_QUALITY
+) -> int:
+    """Pictures draw(0) to draw(count - 1) as a film of the path's kind; how many there are in it.
+
+    `quality` of an MP4: x264's constant rate factor, lower is finer and larger. Ctrl-C ends the film with the picture at
+    hand: what was drawn is a whole film.
+    """
+    done = 0
 
     def pictures() -> Iterator[Pixels]:
+        nonlocal done
         for index in range(count):
             yield draw(index)
             progress.step()
+            done += 1
+            if stopped():
+                return
 
-    with atomic_path(path) as part:
+    with heard_ctrl_c() as stopped, atomic_path(path) as part:
         if path.suffix.lower() == ".mp4":
-            _mp4(part, fps, pictures())
+            _mp4(part, fps, pictures(), quality)
         elif path.suffix.lower() == ".webp":
             _webp(part, fps, count, pictures())
         else:
             samples = [draw(index) for index in sorted({round(share * (count - 1)) for share in (0.0, 0.35, 0.7, 1.0)})]
             _gif(part, fps, count, pictures(), palette(samples))
+    return done
+
+
+@contextlib.contextmanager
+def heard_ctrl_c() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C is noted instead of raised; the second one is raised."""
+    heard = threading.Event()
+
+    def hear(*_: object) -> None:
+        heard.set()
+        signal.signal(signal.SIGINT, before)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield heard.is_set
+        return
+    before = signal.signal(signal.SIGINT, hear)
+    try:
+        yield heard.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def write_live(path: Path, fps: float, pictures: Iterator[Pixels]) -> None:
+    """A film of what is shown while it is shown, of a length that nobody knows: MP4 or GIF.
+
+    It is written in place, in pieces that each can be played: whatever happens, what was shown so far is a film.
+    """
+    if path.suffix.lower() == ".mp4":
+        _mp4(path, fps, pictures, in_pieces=True)
+        return
+    first = next(pictures)
+    colours = palette([first])
+    frames = (Image.fromarray(p).quantize(palette=colours, dither=Image.Dither.NONE) for p in pictures)
+    Image.fromarray(first).quantize(palette=colours, dither=Image.Dither.NONE).save(
+        path, format="GIF", save_all=True, append_images=frames, duration=round(1000 / fps), loop=0, optimize=False,
+        disposal=1,
+    )  # fmt: skip
 
 
 def _gif(path: Path, fps: float, count: int, pictures: Iterable[Pixels], colours: Image.Image) -> None:
@@ -110,18 +162,27 @@ def palette(samples: list[Pixels]) -> Image.Image:
     return Image.fromarray(chosen[None]).quantize(GIF_COLOURS, method=Image.Quantize.MEDIANCUT, kmeans=2)
 
 
-def _mp4(path: Path, fps: float, pictures: Iterator[Pixels]) -> None:
-    """H.264 that every player takes: yuv420p, index at the front, even sizes by repeating the last row or column."""
+def _mp4(
+    path: Path, fps: float, pictures: Iterator[Pixels], quality: int = MP4_QUALITY, *, in_pieces: bool = False
+) -> None:
+    """H.264 that every player takes: yuv420p, index at the front, even sizes by repeating the last row or column.
+
+    `in_pieces`: of a second each with an index of its own, so that a film that is cut off can be played.
+    """
     ffmpeg = _ffmpeg()
+    index = ["-movflags", "+faststart"]
+    if in_pieces:
+        index = ["-preset", "veryfast", "-g", str(max(1, round(fps))),
+                 "-movflags", "+frag_keyframe+empty_moov+default_base_moof"]  # fmt: skip
     first = next(pictures)
     height, width = (size + size % 2 for size in first.shape[:2])
     writer = ffmpeg.write_frames(
         str(path), (width, height), fps=fps, codec="libx264", macro_block_size=2, pix_fmt_out="yuv420p", quality=None,
-        output_params=["-crf", str(MP4_QUALITY), "-movflags", "+faststart", "-f", "mp4"], ffmpeg_log_level="error",
+        output_params=["-crf", str(quality), *index, "-f", "mp4"], ffmpeg_log_level="error",
     )  # fmt: skip
     try:
         writer.send(None)
-        for picture in (first, *pictures):
+        for picture in itertools.chain([first], pictures):
             padded = np.pad(picture, ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0)), "edge")
             writer.send(np.ascontiguousarray(padded))
     except OSError as error:

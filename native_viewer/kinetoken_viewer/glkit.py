@@ -11,12 +11,26 @@ from pyglet import gl
 
 from kinetoken.errors import EngineError
 
+FRAME_BITS: Final = {"red_size": 8, "green_size": 8, "blue_size": 8, "alpha_size": 0, "depth_size": 24}
+GL: Final = {"opengl_api": "gl", "major_version": 3, "minor_version": 3}
+GLES: Final = {"opengl_api": "gles", "major_version": 3, "minor_version": 0}
 SOFTWARE_NAMES: Final = ("llvmpipe", "softpipe", "swrast", "swiftshader", "software")
 
 
 def renderer_name() -> str:
     """What draws: the driver's own words."""
     return ctypes.cast(gl.glGetString(gl.GL_RENDERER), ctypes.c_char_p).value.decode(errors="replace")  # type: ignore[union-attr]
+
+
+def is_gles() -> bool:
+    """Whether the current context speaks OpenGL ES."""
+    context = gl.current_context
+    return context is not None and bool(context.get_info().get_opengl_api() == "gles")
+
+
+def asked_for(*, gles: bool, **more: int) -> Any:
+    """What to ask of the driver: a pyglet Config."""
+    return gl.Config(**FRAME_BITS, **(GLES if gles else GL), **more)  # type: ignore[abstract,arg-type]
 
 
 def is_software(name: str) -> bool:
@@ -167,23 +181,43 @@ class Canvas:
 
     def __init__(self, width: int, height: int) -> None:
         self._width, self._height = width, height
+        self._buffers: list[int] = []
         self.frame = one(gl.glGenFramebuffers)
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self.frame)
         for kind, place in ((gl.GL_RGBA8, gl.GL_COLOR_ATTACHMENT0), (gl.GL_DEPTH_COMPONENT24, gl.GL_DEPTH_ATTACHMENT)):
             buffer = one(gl.glGenRenderbuffers)
+            self._buffers.append(buffer)
             gl.glBindRenderbuffer(gl.GL_RENDERBUFFER, buffer)
             gl.glRenderbufferStorage(gl.GL_RENDERBUFFER, kind, width, height)
             gl.glFramebufferRenderbuffer(gl.GL_FRAMEBUFFER, place, gl.GL_RENDERBUFFER, buffer)
         _check_frame()
 
+    def stretch(self, width: int, height: int) -> None:
+        """Fills the window's framebuffer of this size with the picture, and binds it."""
+        gl.glBindFramebuffer(gl.GL_READ_FRAMEBUFFER, self.frame)
+        gl.glBindFramebuffer(gl.GL_DRAW_FRAMEBUFFER, 0)
+        gl.glBlitFramebuffer(0, 0, self._width, self._height, 0, 0, width, height, gl.GL_COLOR_BUFFER_BIT, gl.GL_LINEAR)
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
+        gl.glViewport(0, 0, width, height)
+
+    def close(self) -> None:
+        """Gives its memory back."""
+        gl.glDeleteFramebuffers(1, ctypes.byref(gl.GLuint(self.frame)))
+        for buffer in self._buffers:
+            gl.glDeleteRenderbuffers(1, ctypes.byref(gl.GLuint(buffer)))
+
     def pixels(self) -> NDArray[np.uint8]:
         """(height, width, 3), row 0 at the top."""
-        out = np.empty((self._height, self._width, 3), dtype=np.uint8)
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self.frame)
-        gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
-        where = out.ctypes.data_as(ctypes.c_void_p)
-        gl.glReadPixels(0, 0, self._width, self._height, gl.GL_RGB, gl.GL_UNSIGNED_BYTE, where)
-        return out[::-1]
+        return read_pixels(self._width, self._height)
+
+
+def read_pixels(width: int, height: int) -> NDArray[np.uint8]:
+    """The bound framebuffer's lower left corner, (height, width, 3), row 0 at the top."""
+    out = np.empty((height, width, 4), dtype=np.uint8)  # with alpha, since OpenGL ES promises no other layout
+    gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
+    gl.glReadPixels(0, 0, width, height, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, out.ctypes.data_as(ctypes.c_void_p))
+    return out[::-1, :, :3]
 
 
 def _check_frame() -> None:

@@ -17,24 +17,23 @@ import pyglet  # noqa: E402
 
 pyglet.options["headless"] = True  # before anything imports pyglet.window
 
-from pyglet import gl  # noqa: E402
-
-from .glkit import Canvas, is_software, renderer_name  # noqa: E402
-from .scene import FRAME_BITS, FULL, SMOOTH, Scene  # noqa: E402
+from .glkit import Canvas, asked_for, is_software, renderer_name  # noqa: E402
+from .scene import FULL, SMOOTH, Scene  # noqa: E402
 from .shot import Pixels, Shot  # noqa: E402
 
 
 class OffscreenRenderer:
     """Shots of one size. Draws larger and averages, so that edges are smooth with every driver."""
 
-    def __init__(self, width: int, height: int, supersample: int = 2) -> None:
+    def __init__(self, width: int, height: int, supersample: int = 2, *, gles: bool = False) -> None:
         self._size = (width, height)
         self._scale = supersample
         try:
             from pyglet import window
 
-            config: gl.Config = gl.Config(**FRAME_BITS)  # type: ignore[abstract]
-            self._window = window.Window(8, 8, visible=False, config=config)
+            screen = pyglet.display.get_display().get_default_screen()
+            context = screen.get_best_config(asked_for(gles=gles)).create_context(None)  # shares with no other kind
+            self._window = window.Window(8, 8, visible=False, context=context)
         except Exception as error:  # pyglet has no common base for what a missing driver raises
             raise EngineError(f"no off-screen graphics: {error}") from error
         self._window.switch_to()

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kinetoken.errors import MissingPackageError
 
+from .promptline import Line
 from .shot import Pixels
 
 try:
@@ -30,23 +32,12 @@ AMBER: Final = (255, 200, 110, 255)
 VEIL: Final = (14, 16, 21, 215)
 ACCENT: Final = (61, 139, 253, 255)
 DESIGN_HEIGHT: Final = 720  # pixels: sizes below are for this height and scale with the picture
+SMALLEST: Final = 0.8  # of the design's words, where the picture is large enough to hold them
 THOUGHT_LINES: Final = 4
+NAME_GAP: Final = 6  # pixels of the design between a name and the head under it
+GAP: Final = "   "  # between the parts of the status
 _FONTS: Final = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf", "Arial.ttf")
 _MOTION: Final = re.compile(r"<move>.*?(?:</move>|$)|<m_\d+_\d+>|</?move>", re.DOTALL)
-
-KEYS: Final = (
-    ("space", "pause or play"),
-    ("left / right", "one frame back or on"),
-    ("down / up", "slower or faster"),
-    ("R", "start again"),
-    ("L", "loop on or off"),
-    ("F", "follow the body on or off"),
-    ("1 2 3 4 5", "three-quarter, front, left, back, top"),
-    ("drag", "orbit; right or shift drag pans; wheel zooms"),
-    ("time bar", "click or drag to scrub"),
-    ("H", "this help"),
-    ("Q, Esc", "close"),
-)
 
 
 @dataclass(frozen=True)
@@ -60,6 +51,10 @@ class Words:
     message: str = ""
     """What needs attention: waiting, a failure."""
     help: bool = False
+    line: Line | None = None
+    """The prompt line, where there is one."""
+    note: str = ""
+    """At the top right: what has just been saved, what is being recorded."""
 
 
 class Panel(NamedTuple):
@@ -103,16 +98,26 @@ class TimeBar(NamedTuple):
         """Whether a click at x, y is meant for the bar: it is easier to hit than it looks."""
         return self.x - 8 <= x <= self.x + self.width + 8 and abs(y - self.y) <= 4 * self.height
 
-    def bars(self, played: float, arrived: float) -> list[Bar]:
-        """The rectangles to draw for two shares, 0 to 1."""
+    def bars(self, played: float, arrived: float, span: tuple[float, float] | None = None) -> list[Bar]:
+        """The rectangles to draw for two shares, 0 to 1; `span`: the part that is played, where it is not all."""
         knob = self.height * 1.5
         at = self.x + self.width * played
+        begin, end = span or (0.0, 1.0)
+        done = max(0.0, min(played, end) - begin)
         return [
             Bar(self.x, self.y, self.width, self.height, (255, 255, 255, 30)),
             Bar(self.x, self.y, self.width * arrived, self.height, (255, 255, 255, 60)),
-            Bar(self.x, self.y, self.width * played, self.height, ACCENT),
+            *(self._span(begin, end) if span is not None else ()),
+            Bar(self.x + self.width * begin, self.y, self.width * done, self.height, ACCENT),
             Bar(at - knob, self.y + self.height / 2 - knob, 2 * knob, 2 * knob, WHITE),
         ]
+
+    def _span(self, begin: float, end: float) -> list[Bar]:
+        """The part from A to B, and a tick at either end."""
+        x, width = self.x + self.width * begin, self.width * (end - begin)
+        tick, tall = self.height / 2, 4 * self.height
+        ticks = [Bar(at - tick / 2, self.y + (self.height - tall) / 2, tick, tall, AMBER) for at in (x, x + width)]
+        return [Bar(x, self.y, width, self.height, (255, 200, 110, 90)), *ticks]
 
 
 def spoken(text: str) -> str:
@@ -121,8 +126,8 @@ def spoken(text: str) -> str:
 
 
 def scale_of(height: int) -> float:
-    """How much larger than in the design the words are."""
-    return max(0.66, height / DESIGN_HEIGHT)
+    """How much larger than in the design the words are: on a small panel not as small as the picture."""
+    return max(height / DESIGN_HEIGHT, min(SMALLEST, max(0.5, height / 400)))
 
 
 def panels(words: Words, width: int, height: int) -> list[Panel]:
@@ -141,16 +146,39 @@ def panels(words: Words, width: int, height: int) -> list[Panel]:
         if len(lines) > THOUGHT_LINES:  # the end is what is being written now
             lines = ["… " + lines[-THOUGHT_LINES], *lines[-THOUGHT_LINES + 1 :]]
         out.append(Panel(text_image(tuple(lines), size, SOFT), margin, y))
+    bottom = height - round(32 * scale)
+    if words.line is not None:
+        from .linebox import LineBox  # it is made of what stands here
+
+        box = LineBox.of(width, height)
+        out.append(box.panel(words.line))
+        bottom = round(box.y - 6 * scale)
     if words.status:
-        image = text_image((words.status,), round(14 * scale), SOFT)
-        out.append(Panel(image, margin, height - round(32 * scale) - image.height))
+        size = round(14 * scale)
+        image = text_image(tuple(rows(words.status, size, width - 2 * margin)), size, SOFT)
+        bottom -= image.height
+        out.append(Panel(image, margin, bottom))
     if words.message:
-        out.append(_message(words.message, width, height, scale))
+        out.append(_message(words.message, width, bottom - round(4 * scale), scale))
+    if words.note:
+        image = framed(text_image((words.note,), round(15 * scale), WHITE), round(8 * scale))
+        out.append(Panel(image, width - margin - image.width, margin))
     if words.help:
-        image = _help_image(scale)
-        if image.width > width or image.height > height:
-            image = image.resize((min(width, image.width), min(height, image.height)))
+        from .keyhelp import help_image  # it is made of what stands here
+
+        image = help_image(scale, width, height)
         out.append(Panel(image, (width - image.width) // 2, (height - image.height) // 2))
+    return out
+
+
+def name_panels(names: list[str], heads: NDArray[np.float64], height: int) -> list[Panel]:
+    """Names over heads at (n, 3): pixels from the left and the top, metres before the eye; none for who is behind it."""
+    scale = scale_of(height)
+    out = []
+    for name, (x, y, depth) in zip(names, heads, strict=True):
+        if name and depth > 0.1:
+            image = text_image((name,), round(17 * scale), WHITE)
+            out.append(Panel(image, round(x) - image.width // 2, round(y - NAME_GAP * scale) - image.height))
     return out
 
 
@@ -215,27 +243,26 @@ def text_image(lines: tuple[str, ...], size: int, colour: Rgba) -> Image.Image:
     return image
 
 
-def _message(text: str, width: int, height: int, scale: float) -> Panel:
-    lines = wrap(text, round(16 * scale), round(width * 0.42))[:5]
-    image = _framed(text_image(tuple(lines), round(16 * scale), AMBER), round(12 * scale))
-    return Panel(image, width - round(22 * scale) - image.width, height - round(36 * scale) - image.height)
+def rows(status: str, size: int, width: int) -> list[str]:
+    """Lines of at most `width` pixels, broken only between the parts of a status, which three spaces hold apart."""
+    face, lines = font(size), [""]
+    for part in status.split(GAP):
+        longer = f"{lines[-1]}{GAP}{part}" if lines[-1] else part
+        if lines[-1] and face.getlength(longer) > width:
+            lines.append(part)
+        else:
+            lines[-1] = longer
+    return lines
 
 
-@functools.lru_cache(maxsize=4)
-def _help_image(scale: float) -> Image.Image:
-    size = round(15 * scale)
-    step, gap = round(size * 1.6), round(150 * scale)
-    face = font(size)
-    width = gap + max(int(face.getlength(what)) for _, what in KEYS) + 4
-    image = Image.new("RGBA", (width, step * len(KEYS)), (12, 14, 18, 0))
-    draw = ImageDraw.Draw(image)
-    for row, (key, what) in enumerate(KEYS):
-        draw.text((0, row * step), key, font=face, fill=WHITE)
-        draw.text((gap, row * step), what, font=face, fill=SOFT)
-    return _framed(image, round(20 * scale))
+def _message(text: str, width: int, bottom: int, scale: float) -> Panel:
+    """Its lower edge at `bottom`, on the right."""
+    lines = wrap(text, round(16 * scale), round(max(width * 0.42, min(width * 0.8, 300))))[:5]
+    image = framed(text_image(tuple(lines), round(16 * scale), AMBER), round(12 * scale))
+    return Panel(image, width - round(22 * scale) - image.width, bottom - image.height)
 
 
-def _framed(inside: Image.Image, margin: int) -> Image.Image:
+def framed(inside: Image.Image, margin: int) -> Image.Image:
     image = Image.new("RGBA", (inside.width + 2 * margin, inside.height + 2 * margin))
     ImageDraw.Draw(image).rounded_rectangle((0, 0, image.width - 1, image.height - 1), radius=margin, fill=VEIL)
     image.alpha_composite(inside, (margin, margin))

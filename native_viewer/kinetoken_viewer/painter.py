@@ -48,7 +48,9 @@ class Painter:
         picture = np.broadcast_to(self._background[:, None], (self._height, self._width, 3)).copy()
         shadow = ShadowMap(shot.parts) if len(shot.parts) else None
         self._floor(picture, shot, shadow)
-        if len(shot.parts):
+        if len(shot.marks):
+            self._marks(picture, shot)
+        if len(shot.parts) or len(shot.ghosts):
             self._bodies(picture, shot)
         assert theme.GAMMA == 2.0
         return (np.sqrt(np.clip(picture, 0.0, 1.0)) * 255.0 + 0.5).astype(np.uint8)
@@ -77,6 +79,25 @@ class Painter:
         if shadow is not None:
             colour *= 1.0 - theme.SHADOW * shadow.sample(x, z)[..., None]
         picture[rows] += (colour - picture[rows]) * cover[..., None]
+
+    def _marks(self, picture: F32, shot: Shot) -> None:
+        """Blends the strokes on the floor into `picture`; later ones lie over earlier ones."""
+        scale = SUPERSAMPLE
+        layer = Image.new("RGBA", (self._width * scale, self._height * scale))
+        draw = ImageDraw.Draw(layer)
+        for mark in shot.marks:
+            middle = np.hypot(*((mark[0:2] + mark[2:4]) / 2 - np.array(shot.camera.target)[[0, 2]])) / shot.spotlight
+            near = 1.0 - float(_smoothstep(theme.FLOOR_NEAR, theme.FLOOR_FAR, np.asarray(middle, np.float32)))
+            colour = tuple(int(255 * math.sqrt(value) + 0.5) for value in mark[5:8])
+            rim, inside = max(mark[8:10]), mark[8]
+            for radius, strength in ((mark[4], rim), (mark[4] - theme.MARK_RIM, inside)):
+                outline = _on_floor(mark[:4], float(radius), shot.camera, layer.size)
+                if outline is not None:
+                    draw.polygon(outline, fill=(*colour, int(255 * strength * near + 0.5)))
+        shrunk = np.asarray(layer.convert("RGBa").resize((self._width, self._height), Image.Resampling.BOX))
+        seen = shrunk[..., 3] > 0
+        drawn = shrunk[seen].astype(np.float32) / 255.0
+        picture[seen] = (drawn[:, :3] + np.sqrt(picture[seen]) * (1.0 - drawn[:, 3:])) ** 2
 
     def _bodies(self, picture: F32, shot: Shot) -> None:
         """Draws the bodies over `picture` inside their bounding box."""
@@ -132,6 +153,18 @@ def _outlines(a: NDArray[np.floating], ra: F32, b: NDArray[np.floating], rb: F32
     farther = np.sum((second - first) * _AROUND, axis=-1, keepdims=True) > 0
     outline: NDArray[np.float64] = np.where(farther, second, first)
     return outline
+
+
+def _on_floor(
+    ends: NDArray[np.floating], radius: float, camera: Camera, size: tuple[int, int]
+) -> list[tuple[float, float]] | None:
+    """Outline in pixels of a flat stroke on the floor between ends (x, z, x, z); None where it has none or is behind."""
+    if radius <= 0.0:
+        return None
+    width = np.array([radius], np.float32)
+    flat = _outlines(ends[None, 0:2], width, ends[None, 2:4], width)[0]
+    places = camera.project(np.insert(flat, 1, FLOOR_Y, axis=1), *size)
+    return None if places[:, 2].min() < 0.1 else [(float(x), float(y)) for x, y in places[:, :2]]
 
 
 def _background(height: int) -> F32:

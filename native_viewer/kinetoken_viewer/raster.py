@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import theme
-from .shot import Shot
+from .shot import GHOST_STRENGTH, Shot
 
 F32 = NDArray[np.float32]
 
@@ -20,13 +20,13 @@ class Raster:
         camera = shot.camera
         self._axes = camera.axes().astype(np.float32)
         focal = 0.5 * height * scale / math.tan(camera.fov / 2)
-        parts = shot.parts
+        parts = np.concatenate([shot.parts, shot.ghosts])
         ends = [camera.project(parts[:, column : column + 3], width * scale, height * scale) for column in (0, 4)]
         depth = np.stack([end[:, 2] for end in ends], axis=1)
         visible = depth.min(axis=1) > 0.2  # metres: nothing is drawn through the eye
+        self._solid = int(visible[: len(shot.parts)].sum())
         self._colour = parts[visible, 8:11]
         self._world = parts[visible][:, [3, 7]]
-        self._height_over_floor = parts[visible][:, [1, 5]]
         self._depth = depth[visible]
         self._xy = np.stack([end[visible, :2] for end in ends], axis=1)  # (n, 2, 2)
         self._radius = self._world * focal / self._depth  # (n, 2) pixels
@@ -44,13 +44,24 @@ class Raster:
         return (self._xy - reach).min(axis=(0, 1)), (self._xy + reach).max(axis=(0, 1))
 
     def draw(self) -> F32:
-        """(h, w, 4) linear light, premultiplied."""
+        """(h, w, 4) linear light, premultiplied: the bodies, then the ghosts that stand before them or beside them."""
+        nearest = np.full(self._shape, np.inf, dtype=np.float32)
+        out = self._layer(range(self._solid), nearest)
+        if self._solid < len(self._xy):
+            veil = self._layer(range(self._solid, len(self._xy)), nearest)
+            veil[..., :3] *= GHOST_STRENGTH**1.6  # GL mixes square roots of light, this mixes light
+            veil[..., 3] *= GHOST_STRENGTH
+            out = veil + out * (1.0 - veil[..., 3:])
+        return out
+
+    def _layer(self, indices: range, nearest: F32) -> F32:
+        """Some parts (h, w, 4) where they are nearer than what `nearest` (h, w) holds, which they take over."""
         normal = np.zeros((*self._shape, 3), dtype=np.float32)
         albedo = np.zeros((*self._shape, 3), dtype=np.float32)
-        nearest = np.full(self._shape, np.inf, dtype=np.float32)
-        for index in range(len(self._xy)):
+        before = nearest.copy()
+        for index in indices:
             self._part(index, normal, albedo, nearest)
-        hit = np.isfinite(nearest)
+        hit = nearest < before
         out = np.zeros((*self._shape, 4), dtype=np.float32)
         world = normal[hit] @ self._axes
         out[hit, :3] = shade(albedo[hit], world, self._axes[2])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -18,8 +20,10 @@ from kinetoken.motion.skeleton import JOINT
 from . import camera as cameras
 from .bones import parts
 from .camera import Camera
+from .cast import Named, people_of
 from .encode import FASTEST_GIF, FILMS, STILLS, Progress, check_packages, suffix_of, write_film, write_still
-from .hud import TimeBar, Words, panels, spoken, stamp
+from .hud import TimeBar, Words, name_panels, panels, spoken, stamp
+from .layers import Layers, Person, over_heads, shot
 from .playhead import Track
 from .shot import Pixels, Renderer, Shot
 
@@ -49,6 +53,12 @@ class Recording:
     """Above 0: so many poses side by side in one picture."""
     words: bool = True
     """Whether prompt, thought and time are written on the pictures."""
+    layers: Layers = field(default_factory=Layers)
+    """What is drawn around the bodies."""
+    gles: bool = False
+    """Whether OpenGL ES draws."""
+    title: str = ""
+    """What stands for prompt and thought where several people are shown."""
 
     def __post_init__(self) -> None:
         suffix = suffix_of(self.path)
@@ -66,34 +76,45 @@ class Recording:
         check_packages(suffix)
 
 
-def record(clip: Clip, recording: Recording) -> None:
-    """Writes the file; InputError for a clip without frames, OutputError where it cannot be written."""
-    if not len(clip):
-        raise InputError("the clip has no frames; there is nothing to show")
-    if not np.isfinite(clip.joints).all():
-        raise InputError("the clip holds values that are not numbers; it cannot be drawn")
-    suffix = suffix_of(recording.path)
-    renderer = open_renderer(*recording.size)
-    try:
+def record(cast: Clip | Sequence[Named], recording: Recording) -> bool:
+    """Writes the file of one clip or of several side by side; whether all of it, since Ctrl-C ends a film early.
+
+    InputError for a clip without frames, OutputError where it cannot be written.
+    """
+    people = [Named("", cast)] if isinstance(cast, Clip) else list(cast)
+    for named in people:
+        _check(named)
+    with contextlib.closing(open_renderer(*recording.size, gles=recording.gles)) as renderer:
         if recording.strip:
-            write_still(recording.path, _strip(clip, recording, renderer))
-        elif suffix in STILLS:
-            write_still(recording.path, Film(clip, recording, renderer).picture(clip.seconds / 2))
-        else:
-            fps = recording.fps or DEFAULT_FPS[suffix]
-            film, count = Film(clip, recording, renderer), max(1, round(clip.seconds * fps))
-            progress = Progress(f"drawing {recording.path.name}", count)
-            write_film(recording.path, fps, count, lambda index: film.picture(index / fps), progress)
-    finally:
-        renderer.close()
+            write_still(recording.path, _strip(people[0].clip, recording, renderer))
+            return True
+        film, suffix = Film(people, recording, renderer), suffix_of(recording.path)
+        if suffix in STILLS:
+            write_still(recording.path, film.picture(film.seconds / 2))
+            return True
+        fps = recording.fps or DEFAULT_FPS[suffix]
+        count = max(1, round(film.seconds * fps))
+        progress = Progress(f"drawing {recording.path.name}", count)
+        done = write_film(recording.path, fps, count, lambda index: film.picture(index / fps), progress)
+        if done < count:
+            print(f"\nkinetoken: stopped; {done / fps:.1f} s are in {recording.path}", file=sys.stderr)
+        return done == count
 
 
-def open_renderer(width: int, height: int) -> Renderer:
+def _check(named: Named) -> None:
+    which = f"the clip {named.name}" if named.name else "the clip"
+    if not len(named.clip):
+        raise InputError(f"{which} has no frames; there is nothing to show")
+    if not np.isfinite(named.clip.joints).all():
+        raise InputError(f"{which} holds values that are not numbers; it cannot be drawn")
+
+
+def open_renderer(width: int, height: int, *, gles: bool = False) -> Renderer:
     """GL off screen where there is any; else the software painter, said in one line."""
     try:
         from .headless import OffscreenRenderer
 
-        return OffscreenRenderer(width, height)
+        return OffscreenRenderer(width, height, gles=gles)
     except (ImportError, EngineError) as error:
         from .painter import Painter
 
@@ -103,49 +124,74 @@ def open_renderer(width: int, height: int) -> Renderer:
 
 
 class Film:
-    """One clip in front of one camera that follows it."""
+    """One clip, or several people side by side, in front of one camera that follows."""
 
-    def __init__(self, clip: Clip, recording: Recording, renderer: Renderer) -> None:
-        self._clip, self._renderer, self._size = clip, renderer, recording.size
-        self._track, self._file = Track(clip.joints), recording.path
-        looks = np.stack([cameras.look_at(pose) for pose in clip.joints])
-        self._path = cameras.smooth_path(looks, clip.fps)
+    def __init__(self, cast: Clip | Sequence[Named], recording: Recording, renderer: Renderer) -> None:
+        self._renderer, self._asked = renderer, recording
+        named = [Named("", cast)] if isinstance(cast, Clip) else list(cast)
+        self.people, self._fps = people_of(named)
+        self._length = max(len(person.track) for person in self.people)
+        self.seconds = self._length / self._fps
+        self._path = self._looks()
         self._camera = self._framed(recording.camera)
-        thought = spoken(clip.text)
-        self._words = Words(clip.prompt or thought, thought if clip.prompt else "") if recording.words else None
+        self._words, self._seed = _words(named, recording.title), named[0].clip.seed if len(named) == 1 else None
+
+    def _looks(self) -> NDArray[np.float64]:
+        """(T, 3): what the camera looks at in every frame, between everybody."""
+        looks = np.array([self._frames(person)[:, 0] for person in self.people])
+        looks[..., 1] = cameras.BODY_CENTRE
+        return cameras.smooth_path((looks.min(axis=0) + looks.max(axis=0)) / 2.0, self._fps)
+
+    def _frames(self, person: Person) -> NDArray[np.float64]:
+        """(T, 22, 3) where somebody is in every frame; who is through stays."""
+        still = ((0, self._length - len(person.track)), (0, 0), (0, 0))
+        return np.asarray(np.pad(person.track.frames, still, mode="edge") + np.array(person.place))
 
     def _framed(self, choice: str) -> Camera:
         """The camera's direction, as near as keeps the whole motion in the picture, words and all."""
         yaw, pitch, zoom = cameras.parse(choice)
         camera = Camera(yaw=yaw, pitch=pitch)
-        offsets = (self._track.frames - self._path[:, None]).reshape(-1, 3)
         around = np.array([[x, y, z] for x in (-REACH, REACH) for y in (-0.05, 0.22) for z in (-REACH, REACH)])
-        extremes = np.unique(np.concatenate([_extremes(offsets + shift, camera) for shift in around]), axis=0)
-        standing = cameras.ENVELOPE * (1.0, ARMS_DOWN, 1.0) - (0.0, cameras.BODY_CENTRE, 0.0)
-        fitted = camera.fitted(np.concatenate([extremes, standing]), self._size[0] / self._size[1])
+        points = []
+        for person in self.people:
+            frames = self._frames(person)
+            offsets = (frames - self._path[:, None]).reshape(-1, 3)
+            points += [_extremes(offsets + shift, camera) for shift in around]
+            standing = cameras.ENVELOPE * (1.0, ARMS_DOWN, 1.0) - (0.0, cameras.BODY_CENTRE, 0.0)
+            points.append(standing + frames[0, 0] * (1.0, 0.0, 1.0) - self._path[0] * (1.0, 0.0, 1.0))
+        fitted = camera.fitted(np.unique(np.concatenate(points), axis=0), self._asked.size[0] / self._asked.size[1])
         return fitted.zoom(1.0 / zoom)
 
     def picture(self, seconds: float) -> Pixels:
         """The picture at a moment of the motion."""
-        position = min(seconds * self._clip.fps, len(self._track) - 1.0)
-        index = min(int(position), max(0, len(self._track) - 2))
+        position = min(seconds * self._fps, self._length - 1.0)
+        index = min(int(position), max(0, self._length - 2))
         nearby = self._path[index : index + 2]
         share = position - index
-        target = nearby[0] * (1 - share) + nearby[-1] * share
-        shot = Shot(self._camera.at(target), parts(self._track.sample(position)))
-        return self._written(self._renderer.render(shot), position)
+        camera = self._camera.at(nearby[0] * (1 - share) + nearby[-1] * share)
+        spotlight = max(1.0, camera.distance / 6.0)
+        taken = shot(self.people, position, self._fps, self._asked.layers, camera, spotlight)
+        return self._written(self._renderer.render(taken), camera, position)
 
-    def _written(self, pixels: Pixels, position: float) -> Pixels:
-        if self._words is None:
+    def _written(self, pixels: Pixels, camera: Camera, position: float) -> Pixels:
+        if not self._asked.words:
             return pixels
-        width, height = self._size
-        status = f"{position / self._clip.fps:.1f} s" + (
-            "" if self._clip.seed is None else f"   seed {self._clip.seed}"
-        )
-        played = position / max(1.0, len(self._track) - 1.0)
-        film = suffix_of(self._file) in FILMS
-        bars = TimeBar.of(width, height).bars(played, 1.0)[:3] if film else []
-        return stamp(pixels, panels(replace(self._words, status=status), width, height), bars)
+        width, height = self._asked.size
+        seed = "" if self._seed is None else f"   seed {self._seed}"
+        words = replace(self._words, status=f"{position / self._fps:.1f} s{seed}")
+        film = suffix_of(self._asked.path) in FILMS
+        bars = TimeBar.of(width, height).bars(position / max(1.0, self._length - 1.0), 1.0)[:3] if film else []
+        heads = camera.project(over_heads(self.people, position), width, height)
+        names = name_panels([person.name for person in self.people], heads, height)
+        return stamp(pixels, [*names, *panels(words, width, height)], bars)
+
+
+def _words(cast: Sequence[Named], title: str) -> Words:
+    """Prompt and thought of one clip; the title of several."""
+    if len(cast) > 1:
+        return Words(title)
+    thought = spoken(cast[0].clip.text)
+    return Words(cast[0].clip.prompt or thought, thought if cast[0].clip.prompt else "")
 
 
 def _extremes(offsets: NDArray[np.float64], camera: Camera) -> NDArray[np.float64]:

@@ -77,6 +77,7 @@ in vec3 normal;
 flat in vec3 albedo;
 uniform vec3 eye;
 uniform float shadow_radius;
+uniform float strength;
 out vec4 pixel;
 void main() {{
     vec3 n = normalize(normal);
@@ -88,7 +89,7 @@ void main() {{
     vec3 rim = pow(1.0 - max(dot(n, v), 0.0), {theme.RIM_POWER:.6f}) * sky * RIM;
     float ground = mix(0.72, 1.0, smoothstep(0.0, 0.35, point.y - FLOOR_Y));
     vec3 light = mix(GROUND, SKY, sky) * ground + KEY * key;
-    pixel = vec4(to_srgb(albedo * light + gloss * min(key * 4.0, 1.0) + rim), 1.0);
+    pixel = vec4(to_srgb(albedo * light + gloss * min(key * 4.0, 1.0) + rim), strength);
 }}
 """
 
@@ -158,6 +159,54 @@ void main() {{
     float away = length(point.xz - centre.xz) / spotlight;
     float cover = 1.0 - smoothstep({theme.FLOOR_NEAR:.6f}, {theme.FLOOR_FAR:.6f}, away);
     pixel = vec4(to_srgb(vec3(1.0 - {theme.SHADOW:.6f} * cover * shadow_at(point, shadow_radius, FLOOR_REACH))), 1.0);
+}}
+"""
+
+# Strokes on the floor: trails and contacts. The quad is as large as the stroke and a pixel more; its distance to the
+# middle line makes the inside, the rim and the soft edge.
+MARK_VERTEX: Final = f"""
+{_CONSTANTS}
+layout(location = 0) in vec2 corner;
+layout(location = 1) in vec4 ends;
+layout(location = 2) in vec4 style;
+layout(location = 3) in vec2 strength;
+uniform mat4 view_projection;
+out vec2 place;
+flat out vec4 line;
+flat out vec4 look;
+flat out vec2 cover;
+void main() {{
+    vec2 along = ends.zw - ends.xy;
+    float span = length(along);
+    along = span > 1e-6 ? along / span : vec2(1.0, 0.0);
+    float reach = style.x * 1.25 + 0.01;
+    place = mix(ends.xy, ends.zw, 0.5 + 0.5 * corner.x) + (along * corner.x + vec2(-along.y, along.x) * corner.y) * reach;
+    line = ends;
+    look = style;
+    cover = strength;
+    gl_Position = view_projection * vec4(place.x, FLOOR_Y + 0.006, place.y, 1.0);  // clear of the floor's own depth
+}}
+"""
+
+MARK_FRAGMENT: Final = f"""
+{_CONSTANTS}
+in vec2 place;
+flat in vec4 line;
+flat in vec4 look;
+flat in vec2 cover;
+uniform vec3 centre;
+uniform float spotlight;
+out vec4 pixel;
+void main() {{
+    vec2 along = line.zw - line.xy;
+    float t = clamp(dot(place - line.xy, along) / max(dot(along, along), 1e-9), 0.0, 1.0);
+    float depth = look.x - length(place - line.xy - t * along);
+    float soft = max(fwidth(depth), 1e-5);
+    float inside = clamp(depth / soft + 0.5, 0.0, 1.0);
+    float rim = inside * clamp(({theme.MARK_RIM:.6f} - depth) / soft + 0.5, 0.0, 1.0);
+    float away = length(place - centre.xz) / spotlight;
+    float near = 1.0 - smoothstep({theme.FLOOR_NEAR:.6f}, {theme.FLOOR_FAR:.6f}, away);
+    pixel = vec4(to_srgb(look.yzw), max(inside * cover.x, rim * cover.y) * near);
 }}
 """
 

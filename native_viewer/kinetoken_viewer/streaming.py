@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from kinetoken.commands.arguments import load_options
+from kinetoken.commands.arguments import image_file, load_options
 from kinetoken.commands.live import open_live, play_out, pour, say
 from kinetoken.motion.clip import Clip
 from kinetoken.options import GenerateOptions
@@ -48,9 +48,11 @@ def _played(args: argparse.Namespace, clip: Clip, settings: LiveSettings) -> int
 
 def _generated(args: argparse.Namespace, options: GenerateOptions, settings: LiveSettings) -> int:
     import kinetoken
+    from kinetoken.commands.progress import Looking
 
     generator = kinetoken.load(args.bundle, **asdict(load_options(args)))
-    generation = generator.stream(args.what, options)
+    with Looking() as looking:
+        generation = generator.stream(args.what, options, image=image_file(args), watch=looking.show)
     fps, length = float(generator.fps), options.seconds or 0.0
     with open_live(settings, fps=fps, prompt=args.what, seed=generation.seed, expected=length) as live:
         try:

@@ -47,6 +47,10 @@ GRID_WIDTH: Final = 0.008  # metres
 GRID_MINOR_STRENGTH: Final = 0.16
 GRID_MAJOR_STRENGTH: Final = 0.42
 
+TRAIL: Final = srgb("#f6c453")
+CONTACT: Final = srgb("#4fd6a3")
+MARK_RIM: Final = 0.012  # metres of a mark's edge that are its rim
+
 # Direction TO the key light, world axes: above, in front and to the left of a body that faces +Z.
 _LIGHT = np.array([-0.42, 1.0, 0.38])
 LIGHT: Final[NDArray[np.float64]] = _LIGHT / np.linalg.norm(_LIGHT)

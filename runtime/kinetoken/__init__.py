@@ -26,15 +26,19 @@ if TYPE_CHECKING:
         TokenError,
     )
     from .motion.clip import Chunk, Clip, MotionChunk, TextChunk
+    from .motion.line import BodyLine
     from .options import GenerateOptions
     from .pipeline import Generation, Generator, Stats, load
+    from .session import Session, Turn
 
 __version__ = "0.1.0"
 
 _HOMES = {
     **dict.fromkeys(("Generation", "Generator", "Stats", "load"), "pipeline"),
     **dict.fromkeys(("Chunk", "Clip", "MotionChunk", "TextChunk"), "motion.clip"),
+    "BodyLine": "motion.line",
     "GenerateOptions": "options",
+    **dict.fromkeys(("Session", "Turn"), "session"),
     **dict.fromkeys(
         (
             "BundleError",
@@ -51,6 +55,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "BodyLine",
     "BundleError",
     "Chunk",
     "Clip",
@@ -64,9 +69,11 @@ __all__ = [
     "MissingPackageError",
     "MotionChunk",
     "OutputError",
+    "Session",
     "Stats",
     "TextChunk",
     "TokenError",
+    "Turn",
     "load",
 ]
 

@@ -10,7 +10,7 @@ from .markup import MOVE_END, MOVE_START, spell
 from .motion.clip import Chunk, MotionChunk, TextChunk
 from .motion.footlock import FootLock
 from .motionrun import MotionRun
-from .sampling.grammar import MoveGrammar
+from .sampling.grammar import MoveGrammar, State
 from .textrun import TextRun
 from .vocabulary import Vocabulary
 
@@ -24,8 +24,9 @@ class AnswerRun:
         self._motion, self._words = MotionRun(bundle.decoder, feet), TextRun(bundle.tokenizer)
         self._answer: list[str] = []
         self._thought: list[str] = []
-        self.motion: list[MotionChunk] = []
-        """All motion so far."""
+        self._ended: tuple[int, ...] | None = None  # what was said, where it ends in the middle
+        self.tokens: list[int] = []
+        """All tokens so far."""
         self.text_tokens = self.motion_tokens = 0
         self.frames = 0
         """Frames of motion so far, final ones only."""
@@ -50,17 +51,45 @@ class AnswerRun:
         """The words so far, without the motion."""
         return "".join(self._thought)
 
+    @property
+    def said(self) -> tuple[int, ...]:
+        """The tokens so far as a chat that goes on holds them: of whole frames, an open block closed, without the end."""
+        if self._ended is not None:
+            return self._ended
+        words = self._vocabulary
+        tokens = self.tokens[: len(self.tokens) - self._cursor.torn]
+        if self._cursor.state is State.BLOCK:
+            tokens = tokens[:-1] if tokens[-1] == words.move_start else [*tokens, words.move_end]
+        return tuple(tokens[:-1] if tokens and tokens[-1] in words.end_of_turn else tokens)
+
     def accept(self, token: int) -> Iterator[Chunk]:
         """Go on by one allowed token; the words and the motion that became final with it. ValueError for any other token."""
         frame = self._cursor.accept(token)
+        self.tokens.append(token)
         yield from self._hear(token)
         if frame is not None:
             yield from self._see(self._motion.push([frame]))
 
     def finish(self) -> Iterator[Chunk]:
-        """No token follows: what was held back. The codes of a frame that is not whole are lost."""
+        """No token follows: what was held back. The codes of a frame that is not whole are lost, and an open block is closed."""
         yield from self._say(self._words.finish())
+        if not self._cursor.done:
+            yield from self._see(self._stop())
         yield from self._see(self._motion.finish())
+
+    def _stop(self) -> MotionChunk | None:
+        """End in the middle: the raw answer stays one that decodes."""
+        opened, self._ended = self._cursor.state is State.BLOCK, self.said
+        frame, lost = self._cursor.stop()
+        if lost:
+            del self._answer[-lost:]
+            self.motion_tokens -= lost
+        if opened and self._answer[-1] == MOVE_START:
+            self._answer.pop()  # a block without a frame is none
+            self.motion_tokens -= 1
+        elif opened:
+            self._answer.append(MOVE_END)
+        return None if frame is None else self._motion.push([frame])
 
     def _hear(self, token: int) -> Iterator[Chunk]:
         """Keep the raw answer and the counts; words are passed on."""
@@ -81,7 +110,6 @@ class AnswerRun:
 
     def _see(self, chunk: MotionChunk | None) -> Iterator[Chunk]:
         if chunk is not None:
-            self.motion.append(chunk)
             self.frames += len(chunk.joints)
             yield chunk
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 from .codec.codebooks import Codebooks
 from .codec.decoder import MotionDecoder
 from .codec.normalizer import Normalizer
-from .engines import LanguageModel, LoadOptions, Tokenizer
+from .engines import LanguageModel, LoadOptions, Tokenizer, Vision
 from .errors import BundleError, InputError
 from .manifest import CodecInfo, Manifest
 from .motion.features import N_FEATURES
 from .vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from .backends.remote import RemoteEngine
 
 BUNDLE_VARIABLE = "KINETOKEN_BUNDLE"
 DEFAULTS = LoadOptions()
@@ -34,6 +37,10 @@ class Bundle:
     language_model: LanguageModel
     tokenizer: Tokenizer
     decoder: MotionDecoder
+    server: RemoteEngine | None = None
+    """Runs the language model where one was named; `language_model` then only says so."""
+    vision: Vision | None = None
+    """What looks at images; None: nothing does."""
 
 
 def bundle_folder(given: str | os.PathLike[str] | None = None) -> Path:
@@ -47,20 +54,46 @@ def bundle_folder(given: str | os.PathLike[str] | None = None) -> Path:
     return DEMO_BUNDLE
 
 
-def open_manifest(folder: Path) -> Manifest:
-    """The manifest, with every file of the bundle checked."""
+def open_manifest(folder: Path, *, with_model: bool = True) -> Manifest:
+    """The manifest, with every file of the bundle checked, or all but the language model's."""
     manifest = Manifest.read(folder)
-    manifest.verify(folder)
+    manifest.verify(folder, None if with_model else _beside_model(manifest))
     return manifest
+
+
+def _beside_model(manifest: Manifest) -> list[str]:
+    """The files that are needed where a server runs the language model."""
+    codec = manifest.codec
+    return [manifest.tokenizer.file, codec.decoder, codec.codebooks, codec.mean, codec.std]
 
 
 def open_bundle(folder: Path, options: LoadOptions = DEFAULTS) -> Bundle:
     """A checked bundle with its engines loaded. BundleError or EngineError says what is wrong with it."""
+    if options.engine is not None:
+        return _open_remote(folder, options)
+    for name in ("engine_kind", "engine_model", "engine_timeout"):
+        if getattr(options, name) is not None:
+            raise InputError(f"{name.replace('_', '-')} says more of the server that engine names: give both")
     manifest = open_manifest(folder)
     vocabulary = Vocabulary.of(manifest)
     decoder = _open_decoder(folder, manifest, options)
     model, tokenizer = _open_language(folder, manifest, options)
-    return Bundle(folder, manifest, vocabulary, model, tokenizer, decoder)
+    return Bundle(folder, manifest, vocabulary, model, tokenizer, decoder, vision=_vision(folder, manifest, model))
+
+
+def _open_remote(folder: Path, options: LoadOptions) -> Bundle:
+    """A bundle whose language model runs on a server; where that holds fewer tokens, so does the bundle."""
+    from .backends.remote import RemoteEngine, RemoteLanguageModel
+    from .backends.tokenizer import HfTokenizer
+
+    manifest = open_manifest(folder, with_model=False)
+    tokenizer = HfTokenizer(folder / manifest.tokenizer.file)
+    server = RemoteEngine.open(options, manifest, tokenizer)
+    info = manifest.language_model
+    context = min(info.context, server.context or info.context)
+    manifest = replace(manifest, language_model=replace(info, context=context))
+    decoder = _open_decoder(folder, manifest, options)
+    return Bundle(folder, manifest, Vocabulary.of(manifest), RemoteLanguageModel(context), tokenizer, decoder, server)
 
 
 def open_codec(folder: Path, options: LoadOptions = DEFAULTS) -> tuple[Manifest, MotionDecoder]:
@@ -119,6 +152,17 @@ def _open_model(folder: Path, manifest: Manifest, options: LoadOptions) -> Langu
 
         return PortableLanguageModel(folder / info.file, info, options.threads)
     return OnnxLanguageModel(folder / info.file, info, options.threads)
+
+
+def _vision(folder: Path, manifest: Manifest, model: LanguageModel) -> Vision | None:
+    """The vision tower of a GGUF model that has one; its weights are read when the first image comes."""
+    info = manifest.language_model
+    if info.backend != "llamacpp" or info.mmproj is None:
+        return None
+    from .backends.llamacpp import LlamaCppLanguageModel
+
+    assert isinstance(model, LlamaCppLanguageModel), "the backend says so"
+    return model.vision(folder / info.mmproj, manifest.files[info.mmproj].sha256)
 
 
 def _array(path: Path) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from importlib import metadata
 from typing import Any, NoReturn, TextIO
 
 from . import __version__
-from .commands import batch, convert, decode, generate, inspect
+from .commands import batch, chat, convert, decode, generate, inspect
 from .errors import KinetokenError, OutputError
 
 COMMANDS_GROUP = "kinetoken.commands"
@@ -32,11 +32,13 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser with the commands of every installed part."""
     parser = OneLineParser(prog="kinetoken", description="Prompt in, moving body out.")
     parser.add_argument("--version", action="version", version=f"kinetoken {__version__}")
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    subparsers: Any = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (generate, batch, decode, convert, inspect):
         command.add_command(subparsers)
     for point in sorted(metadata.entry_points(group=COMMANDS_GROUP), key=lambda p: p.name):
         _add_foreign(subparsers, point)
+    if "chat" not in subparsers.choices:  # the viewer has one with a window
+        chat.add_command(subparsers)
     return parser
 
 

@@ -96,6 +96,15 @@ class ChatTemplate:
     after_system: str
     before_user: str
     after_user: str
+    after_assistant: str | None = None
+    """What ends an answer in a chat that goes on; None: what ends the system prompt, where a user's words end so too."""
+
+    @property
+    def answer_end(self) -> str | None:
+        """What ends an answer in a chat that goes on; None where it is not known."""
+        if self.after_assistant is not None:
+            return self.after_assistant
+        return self.after_system if self.after_system and self.after_user.startswith(self.after_system) else None
 
 
 @dataclass(frozen=True)
@@ -177,6 +186,8 @@ class Defaults:
     top_k: int | None = None
     top_p: float | None = None
     min_p: float | None = None
+    history: int = 0
+    """Earlier turns of a session that the model is shown; one that was trained on single turns answers best without."""
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,22 @@ import os
 import time
 from collections import abc
 from dataclasses import dataclass, fields, replace
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from .answer import AnswerRun
 from .bundle import Bundle, bundle_folder, open_bundle
-from .engines import LoadOptions
-from .errors import InputError
+from .engines import EncodedImage, LoadOptions, Watch, cells
+from .errors import EngineError, InputError
+from .looking import Glance, Image
 from .manifest import Manifest
 from .motion.clip import Chunk, Clip, MotionChunk
 from .motion.footlock import FootLock
 from .options import Asked, GenerateOptions
-from .prompt import prompt_ids
-from .speaker import LocalSpeaker, Speaker
+from .prompt import prompt_ids, with_image
+from .speaker import Chat, Speaker, open_speaker
+
+if TYPE_CHECKING:
+    from .session import Session
 
 
 @dataclass(frozen=True)
@@ -58,22 +62,57 @@ class Generator:
         return self._parts.manifest
 
     @property
+    def parts(self) -> Bundle:
+        """What is loaded, engines and all."""
+        return self._parts
+
+    @property
     def fps(self) -> int:
         """Frames of motion per second."""
         return self._parts.manifest.codec.fps
 
-    def stream(self, prompt: str, options: GenerateOptions | None = None, **asked: Unpack[Asked]) -> Generation:
+    def look(self, image: Image, watch: Watch | None = None) -> EncodedImage:
+        """Look at an image once, for any number of answers: a file's name, an `ImageFile`, or pixels (h, w, 3) uint8.
+
+        `watch` hears how far it is, 0 to 1. InputError where the bundle has no vision tower; FormatError where it is no image.
+        """
+        return Glance(self._parts, image).look(watch)
+
+    def stream(
+        self, prompt: str, options: GenerateOptions | None = None, *, image: Image | EncodedImage | None = None,
+        watch: Watch | None = None, **asked: Unpack[Asked],
+    ) -> Generation:  # fmt: skip
         """Start an answer; its chunks come as they are made.
 
-        Options are those of `GenerateOptions`, as an object or by keyword. InputError where they cannot be met.
+        Options are those of `GenerateOptions`, as an object or by keyword. InputError where they cannot be met. `image` stands
+        before the prompt's words; one that `look` has not seen is looked at first, and `watch` hears how far that is.
         """
         if options is not None and asked:
             raise InputError("give options as one GenerateOptions or by keyword, not both")
-        return Generation(self._parts, prompt, options or _options(asked))
+        options, ids = options or _options(asked), prompt_ids(self._parts, prompt)
+        if image is not None and not isinstance(image, EncodedImage):
+            glance = Glance(self._parts, image)
+            taken = cells(with_image(self._parts, ids, glance.outline))
+            options.grammar(self.bundle, self._parts.vocabulary, taken)  # refuses what cannot be: looking takes seconds
+            image = glance.look(watch)
+        return Generation(self._parts, prompt, options, Chat(with_image(self._parts, ids, image)))
 
-    def generate(self, prompt: str, options: GenerateOptions | None = None, **asked: Unpack[Asked]) -> Clip:
+    def session(
+        self, options: GenerateOptions | None = None, *, history: int | None = None, **asked: Unpack[Asked]
+    ) -> Session:
+        """Several prompts to one body; see `Session`. `history`: earlier turns that the model is shown; None: the bundle's."""
+        from .session import Session  # the one door upward: the method is for the caller's convenience
+
+        if options is not None and asked:
+            raise InputError("give options as one GenerateOptions or by keyword, not both")
+        return Session(self, options or _options(asked), history=history)
+
+    def generate(
+        self, prompt: str, options: GenerateOptions | None = None, *, image: Image | EncodedImage | None = None,
+        **asked: Unpack[Asked],
+    ) -> Clip:  # fmt: skip
         """The whole answer as a clip."""
-        generation = self.stream(prompt, options, **asked)
+        generation = self.stream(prompt, options, image=image, **asked)
         for _ in generation:
             pass
         return generation.clip()
@@ -82,16 +121,21 @@ class Generator:
 class Generation(abc.Iterator[Chunk]):
     """One answer under way: an iterator of text and motion chunks."""
 
-    def __init__(self, bundle: Bundle, prompt: str, options: GenerateOptions) -> None:
+    def __init__(self, bundle: Bundle, prompt: str, options: GenerateOptions, chat: Chat | None = None) -> None:
         manifest = bundle.manifest
         self._manifest, self.prompt = manifest, prompt
-        ids = prompt_ids(bundle, prompt)
+        chat = chat or Chat(prompt_ids(bundle, prompt))
+        self._ids = ids = chat.ids
+        self._motion: list[MotionChunk] = []
         feet = FootLock(fps=float(manifest.codec.fps)) if options.foot_lock else None
         self._notes = {"model": manifest.name} | ({"foot_lock": "on"} if feet is not None else {})
-        self._answer = AnswerRun(bundle, options.grammar(manifest, bundle.vocabulary, len(ids)), feet)
+        self._notes |= {"image": self.image.digest} if self.image is not None else {}
+        if bundle.server is not None:
+            self._notes["engine"] = bundle.server.name
+        grammar = options.grammar(manifest, bundle.vocabulary, cells(ids))
+        self._answer = AnswerRun(bundle, grammar, feet)
         self.seed = options.chosen_seed()
-        chooser = options.sampler(manifest).start(self.seed)
-        self._speaker: Speaker = LocalSpeaker(bundle.language_model.start(), chooser, ids)
+        self._speaker: Speaker = open_speaker(bundle, grammar, options.sampler(manifest), self.seed, chat)
         self._elapsed = 0.0
         self._began: float | None = None
         self._first_pose: float | None = None
@@ -119,6 +163,16 @@ class Generation(abc.Iterator[Chunk]):
         return self._answer.thought
 
     @property
+    def image(self) -> EncodedImage | None:
+        """What the model saw before the prompt."""
+        return next((piece for piece in self._ids if isinstance(piece, EncodedImage)), None)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of this answer so far, a line each: a server that broke the rules or off."""
+        return tuple(self._speaker.notes)
+
+    @property
     def stats(self) -> Stats:
         """A snapshot."""
         answer, work = self._answer, self._work()
@@ -127,7 +181,7 @@ class Generation(abc.Iterator[Chunk]):
 
     def clip(self) -> Clip:
         """All motion that came so far."""
-        whole = Clip.from_chunks(self._answer.motion, prompt=self.prompt, seed=self.seed)
+        whole = Clip.from_chunks(self._motion, prompt=self.prompt, seed=self.seed)
         return replace(whole, text=self.text, fps=float(self._manifest.codec.fps), meta=self._notes)
 
     def _work(self) -> float:
@@ -136,15 +190,31 @@ class Generation(abc.Iterator[Chunk]):
     def _run(self) -> abc.Generator[Chunk, None, None]:
         """The story: one token, one rule, one frame at a time."""
         answer, speaker = self._answer, self._speaker
-        while not answer.done and (token := speaker.next(answer.allowed)) is not None:
-            yield from self._timed(answer.accept(token))
+        try:
+            while not answer.done and (token := speaker.next(answer.allowed)) is not None:
+                yield from self._timed(answer.accept(token))
+        except EngineError:
+            yield from self._timed(answer.finish())  # the motion that came is whole up to here
+            raise
+        finally:
+            speaker.close()
         yield from self._timed(answer.finish())
 
     def _timed(self, chunks: abc.Iterable[Chunk]) -> abc.Iterator[Chunk]:
         for chunk in chunks:
-            if self._first_pose is None and isinstance(chunk, MotionChunk):
-                self._first_pose = self._work()
-            yield chunk
+            yield self._noted(chunk) if isinstance(chunk, MotionChunk) else chunk
+
+    def _noted(self, chunk: MotionChunk) -> MotionChunk:
+        """Keep the motion, and when it began."""
+        if self._first_pose is None:
+            self._first_pose = self._work()
+        chunk = self._placed(chunk)
+        self._motion.append(chunk)
+        return chunk
+
+    def _placed(self, chunk: MotionChunk) -> MotionChunk:
+        """Where the body makes this motion: of an answer that stands alone, where it comes from the codec."""
+        return chunk
 
 
 def _options(asked: Asked) -> GenerateOptions:
@@ -160,11 +230,17 @@ def load(
     threads: int | None = None,
     lookahead: int | None = None,
     gpu_layers: int | None = None,
+    engine: str | None = None,
+    engine_kind: str | None = None,
+    engine_model: str | None = None,
+    engine_timeout: float | None = None,
 ) -> Generator:
     """Open a bundle: the folder given, else $KINETOKEN_BUNDLE, else the demo model in the package.
 
     `threads` of the engine: as given, else $KINETOKEN_THREADS, else the engine's choice. `lookahead`: latent frames that the
-    decoder waits for, 0 to the codec's own; None takes the bundle's. `gpu_layers` of a GGUF model. BundleError, EngineError,
-    InputError.
+    decoder waits for, 0 to the codec's own; None takes the bundle's. `gpu_layers` of a GGUF model. `engine`: URL of a server
+    that runs the language model (docs/servers.md); its kind, its name for the model, and the seconds of silence after which it
+    is given up. BundleError, EngineError, InputError.
     """
-    return Generator(open_bundle(bundle_folder(bundle), LoadOptions(threads, lookahead, gpu_layers)))
+    asked = LoadOptions(threads, lookahead, gpu_layers, engine, engine_kind, engine_model, engine_timeout)
+    return Generator(open_bundle(bundle_folder(bundle), asked))

@@ -1,19 +1,73 @@
-"""A prompt as the model was trained to see it."""
+"""A prompt, and the turns before it, as the model was trained to see them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
 from .bundle import Bundle
+from .engines import EncodedImage, Fed
 from .errors import BundleError
 from .options import check_prompt
 
+IMAGE_MARKERS: Final = ("<|vision_start|>", "<|vision_end|>")
+"""What stands around an image in Qwen2.5-VL's chat, one token each."""
 
-def prompt_ids(bundle: Bundle, prompt: str) -> list[int]:
-    """The whole chat as token ids; what the user typed is plain text whatever it spells."""
+
+@dataclass(frozen=True)
+class Said:
+    """An earlier turn of a chat."""
+
+    prompt: str
+    """What the user typed."""
+    answer: tuple[int, ...]
+    """The model's tokens, whole frames in closed blocks, without the end of the turn."""
+
+
+def prompt_ids(bundle: Bundle, prompt: str, history: Sequence[Said] = ()) -> list[int]:
+    """The whole chat as token ids; what the user typed, now or earlier, is plain text whatever it spells."""
     check_prompt(prompt)
-    chat, tokenizer = bundle.manifest.chat, bundle.tokenizer
-    user = tokenizer.encode_text(prompt)
-    if not all(bundle.vocabulary.is_text(token) for token in user):
+    after = bundle.tokenizer.encode_template(bundle.manifest.chat.template.after_user)
+    return [*known_ids(bundle, history), *_typed(bundle, prompt), *after]
+
+
+def with_image(bundle: Bundle, ids: Sequence[int], image: EncodedImage | None) -> list[Fed]:
+    """A chat with an image before the first of the user's words; BundleError where the tokenizer has no markers for it."""
+    if image is None:
+        return list(ids)
+    start, end = (bundle.tokenizer.encode_template(marker) for marker in IMAGE_MARKERS)
+    if len(start) != 1 or len(end) != 1:
+        raise BundleError(f"this tokenizer has no {' and '.join(IMAGE_MARKERS)}; export the bundle again")
+    at = len(known_ids(bundle))
+    return [*ids[:at], *start, image, *end, *ids[at:]]
+
+
+def known_ids(bundle: Bundle, history: Sequence[Said] = ()) -> list[int]:
+    """What stands before the user's next words, whatever they are."""
+    around, known = bundle.manifest.chat.template, bundle.tokenizer.encode_template
+    ids = known(around.before_system + bundle.manifest.chat.system_prompt + around.after_system + around.before_user)
+    _check_room(bundle, len(ids))
+    if not history:
+        return ids
+    if around.answer_end is None:
+        raise BundleError("this bundle does not say what ends an answer, so it cannot be shown one; export it again")
+    after_user, between = known(around.after_user), known(around.answer_end + around.before_user)
+    for turn in history:
+        ids += [*_typed(bundle, turn.prompt), *after_user, *turn.answer, *between]
+    return ids
+
+
+def _typed(bundle: Bundle, prompt: str) -> list[int]:
+    ids = bundle.tokenizer.encode_text(prompt)
+    if not all(bundle.vocabulary.is_text(token) for token in ids):
         raise BundleError("the tokenizer gives ids outside text_ids for plain text; export the bundle again")
-    around, known = chat.template, tokenizer.encode_template
-    before = known(around.before_system + chat.system_prompt + around.after_system + around.before_user)
-    return [*before, *user, *known(around.after_user)]
+    return ids
+
+
+def _check_room(bundle: Bundle, system: int) -> None:
+    context = bundle.language_model.context
+    if system >= context:
+        raise BundleError(
+            f"the system prompt takes {system:,} tokens and the context holds {context:,}; export the bundle with a longer --context"
+        )

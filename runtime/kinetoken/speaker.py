@@ -3,29 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from .engines import Allowed, LmRun, nth
-from .sampling.sampler import SamplerRun
+from .bundle import Bundle
+from .engines import Allowed, Fed, LmRun, feed, nth, only_ids
+from .sampling.grammar import MoveGrammar
+from .sampling.sampler import Sampler, SamplerRun
+
+
+@dataclass(frozen=True)
+class Chat:
+    """What a prompt is put to the model with, and what it has seen of it."""
+
+    ids: Sequence[Fed]
+    """All of the chat, the prompt included; an image may stand among the ids."""
+    run: LmRun | None = None
+    """Has been fed the first of it; None: a new one."""
+    fed: int = 0
+    """How many of the ids."""
 
 
 class Speaker(Protocol):
     """One answer's tokens, one after another."""
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What did not go as asked, a line each."""
+        ...
+
     def next(self, allowed: Allowed) -> int | None:
         """The next token, one of the allowed ids; None where no more will come. EngineError."""
+        ...
+
+    def close(self) -> None:
+        """No more tokens are wanted."""
         ...
 
 
 class LocalSpeaker:
     """A language model in this process, and the choice among the ids that are allowed."""
 
-    def __init__(self, run: LmRun, chooser: SamplerRun, ids: Sequence[int]) -> None:
-        """`ids` are fed before the first choice: what the run has not seen of the chat."""
-        self._run, self._chooser, self._fed = run, chooser, ids
+    notes: Sequence[str] = ()
+
+    def __init__(self, run: LmRun, chooser: SamplerRun, ids: Sequence[Fed]) -> None:
+        """`ids`, and images among them, are fed before the first choice: what the run has not seen of the chat."""
+        self._run, self._chooser = run, chooser
+        self._fed: Sequence[Fed] = ids
 
     def next(self, allowed: Allowed) -> int:
         """The next token, one of the allowed ids."""
-        token = nth(allowed, self._chooser.pick(self._run.push(self._fed, allowed)))
+        token = nth(allowed, self._chooser.pick(feed(self._run, self._fed, allowed)))
         self._fed = [token]
         return token
+
+    def close(self) -> None:
+        """Nothing to do: a run ends with its owner."""
+
+
+def open_speaker(bundle: Bundle, grammar: MoveGrammar, sampler: Sampler, seed: int, chat: Chat) -> Speaker:
+    """Whoever answers a chat: the bundle's language model, or the server that runs it."""
+    if bundle.server is None:
+        run = bundle.language_model.start() if chat.run is None else chat.run
+        return LocalSpeaker(run, sampler.start(seed), chat.ids[chat.fed :])
+    from .remotespeaker import RemoteSpeaker
+
+    return RemoteSpeaker(bundle.server, bundle.vocabulary, bundle.tokenizer, grammar, sampler, seed, only_ids(chat.ids))

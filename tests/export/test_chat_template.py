@@ -14,7 +14,8 @@ from kinetoken.manifest import ChatTemplate
 from kinetoken_export.chat_template import CHATML, read_template, split_template
 
 DEMO = Path(__file__).parents[2] / "export" / "checkpoints" / "demo" / "lm"
-QWEN = ChatTemplate("<|im_start|>system\n", "<|im_end|>\n", "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n")
+END = "<|im_end|>\n"
+QWEN = ChatTemplate("<|im_start|>system\n", END, "<|im_start|>user\n", f"{END}<|im_start|>assistant\n", END)
 VISION = (
     "{% set image_count = namespace(value=0) %}{% for message in messages %}{% if loop.first and message['role'] != 'system' %}"
     "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{% endif %}<|im_start|>{{ message['role'] }}\n"
@@ -35,6 +36,24 @@ def test_another_template_is_taken_as_it_is() -> None:
     assert parts.before_system + parts.after_system + parts.before_user + parts.after_user == "[system=;user=;]bot="
     assert parts.before_system == "[system="
     assert parts.after_user == ";]bot="
+    assert parts.after_assistant is None  # the bracket closes behind the last message
+    tagged = "{% for m in messages %}<{{ m.role[0] }}>{{ m.content }}\n{% endfor %}{% if add_generation_prompt %}<a>{% endif %}"
+    assert split_template(tagged) == ChatTemplate("<s>", "\n", "<u>", "\n<a>", "\n")
+
+
+def test_a_chat_that_goes_on_is_what_the_template_makes_of_it() -> None:
+    """Answers whose end is not the system prompt's, and templates that rewrite what was said before."""
+    closing = (
+        "{% for m in messages %}[{{ m.role }}]\n{{ m.content }}{{ '</s>' if m.role == 'assistant' else '' }}\n{% endfor %}"
+        "{% if add_generation_prompt %}[assistant]\n{% endif %}"
+    )
+    parts = split_template(closing)
+    assert parts.after_assistant == "</s>\n"
+    assert parts.answer_end == "</s>\n"
+    forgetful = CHATML.replace("message.content", "(message.content if not loop.index0 == 1 or loop.last else '...')")
+    assert split_template(forgetful).after_assistant is None
+    strict = "{{ 1 / 0 if messages | length > 2 else '' }}" + CHATML
+    assert split_template(strict).after_assistant is None
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def test_what_the_file_says_of_itself(models: dict[str, Path], tmp_path: Path) -
     assert said["tokenizer.chat_template"] == "hello"
     assert said["tokenizer.ggml.eos_token_id"] == ids["<|im_end|>"]
     kinds = {token: gguf.TokenType(said["tokenizer.ggml.token_type"][i]).name for token, i in ids.items()}
-    assert {kinds[t] for t in ids if t.startswith("<m_") or t in ("<move>", "</move>")} == {"CONTROL"}
+    assert {kinds[t] for t in ids if t.startswith("<m_") or t in ("<move>", "</move>")} == {"USER_DEFINED"}
     assert (kinds["<|im_start|>"], kinds["<|fim_pad|>"], kinds["<tool_call>"]) == ("CONTROL", "CONTROL", "USER_DEFINED")
     assert kinds["a"] == "NORMAL"
     assert [t for t, kind in kinds.items() if kind == "UNUSED"] == [f"[PAD{len(ids) - 3 + i}]" for i in range(3)]

@@ -26,7 +26,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def own_tiny(tiny: Path, tmp_path: Path) -> Path:
     """A bundle that a test may break."""
-    return Path(shutil.copytree(tiny, tmp_path / "own"))
+    return Path(shutil.copytree(tiny, tmp_path / "own", ignore=shutil.ignore_patterns(".cache")))
 
 
 @pytest.fixture(scope="session")

@@ -133,6 +133,63 @@ def test_the_same_seed_gives_the_same_clip_on_every_engine(
     assert len(seen) == len(few), "answers of several kinds, none like another"
 
 
+@pytest.mark.parametrize("name", [*ENGINES, "reference"])
+def test_a_run_goes_back_and_its_state_goes_to_another(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As if what was taken back had never been fed, and as if the other run had been fed the same."""
+    source = Checkpoint(checkpoint)
+    model = ReferenceLanguageModel(source) if name == "reference" else engine(name, checkpoint, tmp_path, monkeypatch)
+    every, narrow = (range(source.shape.vocab_size),), (range(10, 40),)
+    tokens, other = [5, 17, 200, 3, 88, 41, 7], [9, 30, 31, 250, 8]
+
+    def read(run: LmRun, ids: Sequence[int], steps: Sequence[int]) -> list[Any]:
+        first = run.push(ids, every).copy()
+        return [first, *(run.push([token], narrow).copy() for token in steps)]
+
+    expected = read(model.start(), tokens, other)
+    assert np.std(expected[0]) > 0.3
+    run = model.start()
+    run.push(tokens[:3], every)
+    state = run.state()
+    read(run, other, tokens)
+    run.rewind(3)
+    assert run.length == 3
+    for got, want in zip(read(run, tokens[3:], other), expected, strict=True):
+        np.testing.assert_allclose(got, want, atol=2e-3)
+    twin = model.start()
+    read(twin, other, other)
+    twin.restore(state)
+    assert twin.length == 3
+    assert twin.state() == state
+    for got, want in zip(read(twin, tokens[3:], other), expected, strict=True):
+        np.testing.assert_allclose(got, want, atol=2e-3)
+    run.rewind(0)
+    np.testing.assert_allclose(run.push(tokens, every), expected[0], atol=2e-3)
+    with pytest.raises(ValueError, match="keep 0 to 7"):
+        run.rewind(8)
+
+
+@pytest.mark.parametrize("name", [*ENGINES, "reference"])
+def test_a_state_of_something_else_is_refused_and_leaves_an_empty_run(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    source = Checkpoint(checkpoint)
+    model = ReferenceLanguageModel(source) if name == "reference" else engine(name, checkpoint, tmp_path, monkeypatch)
+    run = model.start()
+    run.push([1, 2, 3, 4], (range(9),))
+    state = run.state()
+    foreign = state.replace(model.fingerprint.encode(), b"another engine")
+    many = state.replace(b"\n4\n", b"\n999999\n", 1)
+    for bad in (b"", b"nothing of ours", foreign, many, state[:-1], state[:60], state + b"x"):
+        with pytest.raises(EngineError, match="make it again"):
+            run.restore(bad)
+        assert run.length == 0
+    run.push([1, 2, 3, 4], (range(9),))
+    assert run.length == 4
+    assert len({model.fingerprint, ScriptedLanguageModel(np.asarray).fingerprint}) == (1 if name == "scripted" else 2)
+
+
 class Overheard:
     """A language model that notes every token that it is fed."""
 
@@ -142,6 +199,10 @@ class Overheard:
     @property
     def context(self) -> int:
         return self._model.context
+
+    @property
+    def fingerprint(self) -> str:
+        return self._model.fingerprint
 
     def start(self) -> LmRun:
         return OverheardRun(self._model.start(), self.fed)
@@ -158,6 +219,15 @@ class OverheardRun:
     def push(self, ids: Sequence[int], allowed: Allowed) -> Any:
         self._fed.extend(ids)
         return self._run.push(ids, allowed)
+
+    def rewind(self, length: int) -> None:
+        self._run.rewind(length)
+
+    def state(self) -> bytes:
+        return self._run.state()
+
+    def restore(self, state: bytes) -> None:
+        self._run.restore(state)
 
 
 @pytest.fixture(scope="module")
@@ -324,7 +394,8 @@ def test_a_gguf_with_fewer_tokens_than_the_manifest(own_gguf: Path, capfd: pytes
 def test_an_engine_that_is_not_installed_is_one_sentence(
     own_gguf: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "kinetoken.backends.llamacpp", raising=False)
+    for name in ("llamacpp", "llamacpp_library"):
+        monkeypatch.delitem(sys.modules, f"kinetoken.backends.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "llama_cpp", None)
     said = one_line(capfd, 4, "--bundle", str(own_gguf))
     assert said == 'kinetoken: this needs llama-cpp-python, which is not installed: pip install "kinetoken[llama]"\n'

@@ -77,6 +77,24 @@ def test_every_cutting_of_the_tokens_gives_the_same_logits(model: PortableLangua
     np.testing.assert_allclose(logits, expected(TOKENS), rtol=1e-4, atol=1e-3)
 
 
+def test_a_run_goes_back_and_its_state_goes_to_another(model: PortableLanguageModel) -> None:
+    every = (range(VOCAB),)
+    run, twin = model.start(), model.start()
+    run.push(TOKENS[:4], every)
+    state = run.state()
+    run.push([1, 2, 3], every)
+    run.rewind(4)
+    twin.push([7, 8], every)
+    twin.restore(state)
+    for each in (run, twin):
+        assert each.length == 4
+        np.testing.assert_allclose(each.push(TOKENS[4:], every), expected(TOKENS), rtol=1e-4, atol=1e-3)
+    for bad in (b"", state[:-1], state + b"x", state.replace(b"portable", b"fused")):
+        with pytest.raises(EngineError, match="make it again"):
+            twin.restore(bad)
+        assert twin.length == 0
+
+
 def test_runs_that_overlap_do_not_mix(model: PortableLanguageModel) -> None:
     one, two = model.start(), model.start()
     for index, token in enumerate(TOKENS):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import time
 from multiprocessing.connection import Connection
 
@@ -11,7 +12,8 @@ import numpy as np
 
 from kinetoken.errors import BundleError
 from kinetoken.motion.clip import Clip, MotionChunk
-from kinetoken_viewer.feed import Ended, Failed, Job, Moved, Opened, Said, serve
+from kinetoken_viewer.feed import Ask, Ended, Failed, Job, Moved, Opened, Order, Ready, Said
+from kinetoken_viewer.generator import serve
 from synthetic_motion import walking
 
 CHUNK = 4  # frames
@@ -32,6 +34,53 @@ def good(job: Job, out: Connection) -> None:
     for start in range(0, FRAMES, CHUNK):
         out.send(Moved(chunk(start), 3.0))
     out.send(Ended(Clip(walking(FRAMES), prompt=job.prompt, text="I walk ahead.", seed=5), 3.0))
+
+
+def good_and_stays(job: Job, out: Connection) -> None:
+    """A whole answer at once, then it waits to be asked."""
+    good(job, out)
+    out.recv()
+
+
+def talks(job: Job, out: Connection) -> None:
+    """Answers every prompt; its seed is the number of the prompt, its thought the prompt."""
+    out.send(Ready(20.0))
+    order: Order = Ask(job.turn, job.prompt, job.options) if job.prompt else out.recv()
+    while True:
+        if isinstance(order, Ask):
+            out.send(Opened(order.turn, 20.0, order.turn))
+            out.send(Said(order.prompt, order.turn))
+            for start in range(0, FRAMES, CHUNK):
+                out.send(Moved(chunk(start), 3.0, order.turn))
+            whole = Clip(walking(FRAMES), prompt=order.prompt, text=order.prompt, seed=order.turn)
+            out.send(Ended(whole, 3.0, order.turn))
+        order = out.recv()
+
+
+def hangs(job: Job, out: Connection) -> None:
+    """Begins to move the body, then says and hears nothing more."""
+    out.send(Ready(20.0))
+    out.send(Opened(5, 20.0, job.turn))
+    out.send(Moved(chunk(0), 3.0, job.turn))
+    time.sleep(600)
+
+
+def half(job: Job, out: Connection) -> None:
+    """Stops in the middle of a message."""
+    out.send(Ready(20.0))
+    os.write(out.fileno(), struct.pack("!i", 4096) + b"only this much")
+    time.sleep(600)
+
+
+def endless(job: Job, out: Connection) -> None:
+    """Writes motion without end until it is told something; then it answers that, and ends."""
+    out.send(Opened(5, 20.0, job.turn))
+    while not out.poll():
+        out.send(Moved(chunk(0), 1000.0, job.turn))
+    order: Order = out.recv()
+    if isinstance(order, Ask):
+        out.send(Opened(6, 20.0, order.turn))
+        out.recv()
 
 
 def slow(job: Job, out: Connection) -> None:

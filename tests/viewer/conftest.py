@@ -61,7 +61,7 @@ def x_display() -> Iterator[str]:
     """A virtual X display of its own, or a skip."""
     if shutil.which("Xvfb") is None:
         pytest.skip("Xvfb is not installed: apt-get install xvfb")
-    command = ["Xvfb", "-displayfd", "1", "-screen", "0", "800x600x24", "-nolisten", "tcp"]
+    command = ["Xvfb", "-displayfd", "1", "-screen", "0", "2000x1200x24", "-nolisten", "tcp"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         assert server.stdout is not None
         number = server.stdout.readline().strip()

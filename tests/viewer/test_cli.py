@@ -12,6 +12,7 @@ from kinetoken.cli import OneLineParser
 from kinetoken.errors import FormatError, InputError, KinetokenError, MissingPackageError, OutputError
 from kinetoken.motion.clip import Clip
 from kinetoken_viewer import cli, recorder
+from kinetoken_viewer.naming import free_name
 from kinetoken_viewer.painter import Painter
 
 
@@ -27,7 +28,7 @@ def play(*args: str) -> int:
 @pytest.fixture(autouse=True)
 def _here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(recorder, "open_renderer", Painter)
+    monkeypatch.setattr(recorder, "open_renderer", lambda width, height, **_: Painter(width, height))
 
 
 def test_a_clip_becomes_a_named_file(walk_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,15 +65,18 @@ def test_a_strip_needs_no_other_option(walk_file: Path) -> None:
 
 
 def test_names_of_odd_prompts() -> None:
-    assert cli.free_name("../../etc/passwd", ".gif") == Path("etc-passwd.gif")
-    assert cli.free_name("!!!", ".gif") == Path("motion.gif")
-    assert cli.free_name("歩く", ".gif") == Path("歩く.gif")
-    assert len(cli.free_name("word " * 100, ".gif").name) < 70
+    assert free_name("../../etc/passwd", ".gif") == Path("etc-passwd.gif")
+    assert free_name("!!!", ".gif") == Path("motion.gif")
+    assert free_name("歩く", ".gif") == Path("歩く.gif")
+    assert len(free_name("word " * 100, ".gif").name) < 70
 
 
 @pytest.mark.parametrize(
     ("args", "error", "words"),
     [
+        (["--headless"], InputError, "what shall be shown"),
+        (["--out", "x.gif"], InputError, "what shall be shown"),
+        (["walk", "--history-file", "nowhere/talk.json"], OutputError, "no folder"),
         (["", "--headless"], InputError, "the prompt is empty"),
         (["  "], InputError, "the prompt is empty"),
         (["nothing.npz"], FormatError, "no such file"),

@@ -10,16 +10,15 @@ import fake_generators
 from kinetoken.options import GenerateOptions
 from kinetoken_viewer.feed import (
     MESSAGES_PER_POLL,
-    PREBUFFER,
-    SLOWEST,
+    UNHEARD,
     Ended,
     Failed,
     Feed,
-    JitterBuffer,
     Job,
     Message,
     Moved,
     Opened,
+    Ready,
     Said,
 )
 from synthetic_motion import walking
@@ -40,12 +39,12 @@ def open_feed() -> Iterator[object]:
         feed.close()
 
 
-def read(feed: Feed, seconds: float = 20.0) -> list[Message]:
-    """Everything up to the last message."""
+def read(feed: Feed, last: type[Message] = Ended, seconds: float = 20.0) -> list[Message]:
+    """Everything up to the first message of a kind, or to the last there is."""
     out: list[Message] = []
     end = time.monotonic() + seconds
-    while not feed.over and time.monotonic() < end:
-        out += feed.poll(wait=0.1)
+    while not feed.over and not any(isinstance(m, last) for m in out) and time.monotonic() < end:
+        out += feed.poll(limit=1, wait=0.1)
     return out
 
 
@@ -66,7 +65,7 @@ def test_a_killed_generator_is_reported_after_what_it_made(open_feed) -> None:
 
 
 def test_a_generator_that_leaves_is_reported(open_feed) -> None:
-    messages = read(open_feed(fake_generators.leaves))
+    messages = read(open_feed(fake_generators.leaves), Failed)
     assert isinstance(messages[-1], Failed)
     assert "exit code 0" in messages[-1].reason
 
@@ -97,7 +96,7 @@ def test_a_flooding_generator_gets_a_bounded_share_and_is_held_back(open_feed) -
 def test_the_real_server_streams_a_real_bundle(open_feed, tiny_bundle) -> None:
     job = Job("a person walks", GenerateOptions(seed=1, seconds=1.0, max_thought=4), str(tiny_bundle))
     messages = read(open_feed(fake_generators.real, job))
-    assert messages[0] == Opened(1, 20.0)
+    assert messages[:2] == [Ready(20.0), Opened(1, 20.0)]
     last = messages[-1]
     assert isinstance(last, Ended)
     assert len(last.clip) == 20
@@ -113,54 +112,88 @@ def test_the_real_server_reports_a_missing_bundle(open_feed, tmp_path) -> None:
     assert "nothing" in message.reason
 
 
-def play(speed: float, length: float, *, known: bool) -> tuple[float, float, list[float]]:
-    """A generator at `speed` times real time: seconds of the first and last picture, and how each stall grew."""
-    buffer, dt = JitterBuffer(), 1 / 60
-    position, clock, first, stalls, still = 0.0, 0.0, -1.0, [], 0.0
-    while position < length - 1e-6:
-        clock += dt
-        made = min(length, speed * clock)
-        finished = made >= length
-        to_come = length - made if known else 0.0
-        rate = buffer.rate(made - position, finished=finished, rtf=speed, to_come=to_come)
-        position = min(made, position + dt * rate)
-        if rate > 0 and first < 0:
-            first = clock
-        if first >= 0:
-            still = 0.0 if rate > 0 else still + dt
-            if rate == 0:
-                stalls.append(still)
-    return first, clock, stalls
+def test_one_process_answers_prompt_after_prompt(open_feed) -> None:
+    feed = open_feed(fake_generators.talks, Job("", GenerateOptions()))
+    assert feed.turn == 0
+    assert read(feed, Ready) == [Ready(20.0)]
+    for turn, prompt in enumerate(("a person walks", "a person waves"), start=1):
+        assert feed.ask(prompt) == turn
+        messages = read(feed)
+        assert messages[0] == Opened(turn, 20.0, turn)
+        assert messages[-1].clip.prompt == prompt
+    assert not feed.over
 
 
-def test_a_fast_generator_never_stalls_and_starts_soon() -> None:
-    first, last, stalls = play(1.5, 8.0, known=False)
-    assert stalls == []
-    assert first == pytest.approx(PREBUFFER / 1.5, abs=0.05)
-    assert last < 8.0 + first + 1.0
+def test_a_new_prompt_ends_the_answer_before_and_nothing_of_it_is_heard_any_more(open_feed) -> None:
+    feed = open_feed(fake_generators.endless)
+    read(feed, Moved)
+    feed.ask("a person waves")
+    assert read(feed, Opened) == [Opened(6, 20.0, 2)]
 
 
-def test_a_slow_generator_of_known_length_waits_once_then_never_stalls() -> None:
-    first, last, stalls = play(0.8, 8.0, known=True)
-    assert stalls == []
-    assert first == pytest.approx(2.0, abs=0.4)  # L * (1 / speed - 1)
-    assert last < 8.0 / 0.8 + 1.0
+@pytest.mark.parametrize("server", [fake_generators.killed, fake_generators.leaves])
+def test_a_prompt_after_a_death_starts_another_process(open_feed, server) -> None:
+    feed = open_feed(server)
+    assert isinstance(read(feed, Failed)[-1], Failed)
+    assert feed.over
+    feed._server = fake_generators.talks
+    assert feed.ask("a person waves") == 2
+    messages = read(feed)
+    assert messages[1] == Opened(2, 20.0, 2)
+    assert messages[-1].clip.prompt == "a person waves"
 
 
-def test_a_slow_generator_of_unknown_length_waits_in_few_long_rests() -> None:
-    _, last, stalls = play(0.5, 6.0, known=False)
-    rests = sum(1 for still in stalls if still <= 1 / 60 + 1e-9)
-    assert 1 <= rests <= 12  # a rest refills the buffer instead of stuttering frame by frame
-    assert last < 6.0 / 0.5 + 1.5
+def test_a_process_that_hangs_is_replaced_where_that_is_asked(open_feed) -> None:
+    feed = open_feed(fake_generators.hangs)
+    read(feed, Moved)
+    feed._server = fake_generators.talks
+    begin = time.monotonic()
+    feed.ask("a person waves", anew=True)
+    assert time.monotonic() - begin < 5.0
+    assert read(feed)[-1].clip.prompt == "a person waves"
 
 
-def test_rate_slows_as_the_buffer_runs_low() -> None:
-    buffer = JitterBuffer()
-    assert buffer.rate(PREBUFFER / 2, finished=False) == 0.0
-    assert buffer.rate(PREBUFFER, finished=False) == 1.0
-    assert buffer.rate(PREBUFFER / 20, finished=False) == SLOWEST
-    assert SLOWEST < buffer.rate(PREBUFFER * 0.9, finished=False) < 1.0
-    assert buffer.rate(0.0, finished=False) == 0.0
-    assert buffer.waiting
-    assert buffer.rate(0.0, finished=True) == 1.0
-    assert not buffer.waiting
+def test_prompts_that_nobody_takes_do_not_pile_up(open_feed) -> None:
+    feed = open_feed(fake_generators.hangs)
+    read(feed, Moved)
+    feed._server = fake_generators.talks
+    for _ in range(UNHEARD + 1):
+        feed.ask("a person waves " * 60)
+    assert read(feed)[-1].turn == UNHEARD + 2
+
+
+def test_a_message_that_stops_half_way_holds_up_nobody(open_feed) -> None:
+    feed = open_feed(fake_generators.half)
+    assert read(feed, Ready) == [Ready(20.0)]
+    time.sleep(0.2)
+    begin = time.monotonic()
+    assert [feed.poll() for _ in range(50)] == [[]] * 50
+    assert time.monotonic() - begin < 0.5
+    feed.close()
+    assert feed.over
+
+
+def test_the_real_server_takes_prompts_and_refuses_without_dying(open_feed, tiny_bundle) -> None:
+    options = GenerateOptions(seed=1, seconds=0.6, max_thought=2)
+    feed = open_feed(fake_generators.real, Job("", options, str(tiny_bundle)))
+    assert read(feed, Ready) == [Ready(20.0)]
+    feed.ask("walk " * 2000)
+    refused = read(feed, Failed)[-1]
+    assert (refused.exit_code, refused.turn) == (2, 1)
+    feed.ask("a person walks")
+    messages = read(feed)
+    assert isinstance(messages[0], Opened)
+    assert len(messages[-1].clip) == 12
+    paces = [m.pace for m in messages if isinstance(m, Moved)]
+    assert paces == sorted(paces)
+    assert paces[-1].motion == 0.6
+
+
+def test_the_real_server_gives_up_an_answer_for_the_next(open_feed, tiny_bundle) -> None:
+    options = GenerateOptions(seed=1, seconds=6.0, max_thought=2)
+    feed = open_feed(fake_generators.real, Job("a person walks", options, str(tiny_bundle)))
+    read(feed, Moved)
+    feed.ask("a person waves", GenerateOptions(seed=2, seconds=0.4, max_thought=2))
+    messages = read(feed)
+    assert {m.turn for m in messages} == {2}
+    assert len(messages[-1].clip) == 8

@@ -125,7 +125,7 @@ def run_window(python, tmp_path: Path, display: str, server: str) -> dict[str, o
 
 
 def test_window_plays_a_generated_motion(python, tmp_path: Path, x_display: str) -> None:
-    seen = run_window(python, tmp_path, x_display, "good")
+    seen = run_window(python, tmp_path, x_display, "good_and_stays")
     assert seen["frames"] == 24
     assert seen["pictures"] > 8
     assert seen["closed"]

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kinetoken_viewer.hud import KEYS, THOUGHT_LINES, TimeBar, Words, panels, spoken, stamp, wrap
+from kinetoken_viewer.hud import THOUGHT_LINES, TimeBar, Words, panels, spoken, stamp, wrap
+from kinetoken_viewer.keyhelp import KEYS
 
 FULL = Words("a person walks", "I look ahead and go.", "1.0 s", "buffering", help=True)
 

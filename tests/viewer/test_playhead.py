@@ -127,3 +127,43 @@ def test_speed_keys_stay_within_the_table() -> None:
 )
 def test_edge(available: int, finished: bool, expected: float) -> None:
     assert edge(available, finished=finished) == expected
+
+
+def test_only_the_part_from_a_to_b_is_played_again_and_again() -> None:
+    head = Playhead(20.0)
+    head.mark(start=10.0)
+    head.mark(stop=14.0)
+    assert head.span == (10.0, 14.0)
+    head.seek(10.0, 60, finished=True)
+    assert not head.advance(0.1, 60, finished=True)
+    assert head.position == 12.0
+    assert head.advance(0.1, 60, finished=True)
+    assert head.position == 10.0
+    head.loop = False
+    for _ in range(3):
+        head.advance(0.1, 60, finished=True)
+    assert (head.position, head.playing) == (14.0, False)
+    head.toggle(60, finished=True)
+    assert (head.position, head.playing) == (10.0, True)
+
+
+def test_the_ends_of_a_part_give_way_to_each_other() -> None:
+    head = Playhead(20.0)
+    head.mark(stop=30.0)
+    assert head.span == (0.0, 30.0)
+    head.mark(start=40.0)
+    assert head.span is not None
+    assert head.span[0] == 40.0
+    assert head.span[1] > 1e6  # to the end, however far that is
+    head.mark(stop=20.0)
+    assert head.span == (0.0, 20.0)
+
+
+def test_a_part_of_a_motion_under_way_is_played_again_once_it_has_come() -> None:
+    head = Playhead(20.0)
+    head.mark(start=2.0, stop=8.0)
+    for _ in range(20):
+        assert not head.advance(0.1, 6, finished=False)
+    assert head.position == 4.0  # of six frames the fifth is the last that can be shown
+    assert [head.advance(0.1, 30, finished=False) for _ in range(2)] == [False, True]
+    assert head.position == 2.0

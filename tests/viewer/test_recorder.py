@@ -22,7 +22,7 @@ SIZE = (160, 96)
 @pytest.fixture(autouse=True)
 def _software(monkeypatch: pytest.MonkeyPatch) -> None:
     """The painter draws: no driver decides what these tests see, and pyglet stays out of this process."""
-    monkeypatch.setattr(recorder, "open_renderer", Painter)
+    monkeypatch.setattr(recorder, "open_renderer", lambda width, height, **_: Painter(width, height))
 
 
 def record_to(path: Path, clip: Clip, **options: object) -> Path:

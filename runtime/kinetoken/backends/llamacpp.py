@@ -1,4 +1,4 @@
-"""llama.cpp through llama-cpp-python's low-level functions; the only file that knows it.
+"""llama.cpp through llama-cpp-python's low-level functions; only the files named llamacpp know it.
 
 The wrapper's own classes copy all logits for every token and cannot run twice at once. Here a run is one llama context: tokens in,
 and a view of the allowed logits out. Inside a block the head is multiplied for the allowed ids alone (llamacpp_head.py).
@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-import warnings
+import platform
 import weakref
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -18,57 +17,28 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines import Allowed, LmBatch, take
-from ..errors import EngineError, InputError, MissingPackageError
+from ..engines import Allowed, EncodedImage, LmBatch, take
+from ..errors import EngineError
 from ..manifest import LanguageModelInfo, MotionInfo
 from .in_turn import TurnBatch
 from .llamacpp_file import checked_header
 from .llamacpp_head import HeadRun, Stopper, open_rows
+from .llamacpp_image import LlamaCppVision, image_batches
+from .llamacpp_library import decode_holding_lock, llama, logits_at, uses_gpu
+from .llamacpp_library import hear as _hear
+from .llamacpp_library import library as _library
+from .llamacpp_library import reason as _reason
+from .llamacpp_library import said as _said
 from .llamacpp_memory import check_memory
+from .places import Places
+from .states import check_rewind, pack, unpack
 from .threads import available_cores, threads
-
-try:
-    import llama_cpp as llama
-except ImportError as error:
-    raise MissingPackageError("llama-cpp-python", "llama") from error
-except (OSError, RuntimeError) as error:  # installed, but its shared library cannot be loaded
-    raise EngineError(f"cannot load llama.cpp ({error}): install llama-cpp-python again") from error
-if not hasattr(llama, "LLAMA_LOAD_MODE_MMAP"):
-    got = getattr(llama, "__version__", "an unknown one")
-    raise EngineError(f'expected llama-cpp-python 0.3.36 or newer, got {got}: pip install -U "kinetoken[llama]"')
 
 MOST_THREADS: Final = 8  # a token waits for memory: more threads only wait too
 CPU_PIECE: Final = 64  # tokens of a prompt fed at once: between two pieces Ctrl-C is heard
 GPU_PIECE: Final = 512
 FULL: Final = "f32"  # weights that are not rounded get attention that is not; all others half precision
-ERROR: Final = 4  # level of llama.cpp's log
 FEWER_LAYERS: Final = "try fewer --gpu-layers"
-
-_said: deque[str] = deque(maxlen=16)
-
-
-@llama.llama_log_callback  # type: ignore[untyped-decorator]
-def _listen(level: int, text: bytes | None, _: Any) -> None:
-    """Keep what went wrong for the error's one line; nothing is printed."""
-    if level == ERROR and text and text.strip():
-        _said.append(text.decode("utf-8", "replace").strip())
-
-
-def _hear() -> None:
-    """Forget what was said and listen from now on; the module keeps the callback alive, which the library calls for good."""
-    _said.clear()
-    llama.llama_log_set(_listen, ctypes.c_void_p(0))
-
-
-_hear()
-_library = llama.llama_cpp._lib
-# The same function once more, called without letting go of Python's lock: it calls back into Python at every node of its graph.
-_decode_holding_lock: Final = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, llama.llama_batch)(
-    ctypes.cast(_library.llama_decode, ctypes.c_void_p).value or 0
-)
-_logits_at: Final = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32)(
-    ("llama_get_logits_ith", _library)
-)
 
 
 class LlamaCppLanguageModel:
@@ -83,7 +53,7 @@ class LlamaCppLanguageModel:
         EngineError where the file is no GGUF of this family, is cut, differs from the manifest, or is more than there is memory.
         """
         header = checked_header(path, info, motion)
-        self._on_gpu = _uses_gpu(gpu_layers)
+        self._on_gpu = uses_gpu(gpu_layers)
         if not self._on_gpu:
             check_memory(path.stat().st_size, str(path), "close other programs, or export a smaller --quant")
         self.info = info
@@ -97,12 +67,21 @@ class LlamaCppLanguageModel:
         """Tokens that a run can hold."""
         return self.info.context
 
+    @property
+    def fingerprint(self) -> str:
+        """What a run's state depends on."""
+        where, number = (
+            "gpu" if self._on_gpu else platform.machine(),
+            "f32" if self.info.quantization == FULL else "f16",
+        )
+        return f"llama-cpp-python {llama.__version__} {where} {number} {self.info.layers}x{self.info.kv_heads}x{self.info.head_dim}"
+
     def start(self) -> LlamaCppRun:
         """A new run with its own cache; EngineError where there is no memory for it."""
         head = self._rows.start() if self._rows is not None else None
         stopper = head.stopper if head is not None else None
         context = self._new_context(1, stopper, "export a smaller --context")
-        return LlamaCppRun(context, self.info.context, self._piece, head)
+        return LlamaCppRun(context, self.info.context, self._piece, head, self.fingerprint)
 
     def start_batch(self, size: int) -> LmBatch:
         """So many sequences in one llama context; EngineError where there is no memory for their caches."""
@@ -123,16 +102,10 @@ class LlamaCppLanguageModel:
         advice = f"{FEWER_LAYERS}, or {smaller}" if self._on_gpu else smaller
         return _Context(self._model, info, self._threads, self._piece, stopper, advice, size)
 
-
-def _uses_gpu(layers: int | None) -> bool:
-    """Whether layers go to a GPU; a warning where they were asked for and there is none."""
-    if layers is not None and layers < 0:
-        raise InputError(f"gpu_layers: expected 0 or more, got {layers}")
-    there = bool(llama.llama_supports_gpu_offload())
-    if layers and not there:
-        advice = "install llama-cpp-python built for it, or leave gpu_layers out"
-        warnings.warn(f"this llama.cpp knows no GPU, all layers run on the processor; {advice}", RuntimeWarning, 3)
-    return there and layers != 0
+    def vision(self, path: Path, identity: str) -> LlamaCppVision:
+        """The vision tower beside it; `identity` tells it from others."""
+        exact = self.info.quantization == FULL
+        return LlamaCppVision(path, identity, self._model, self._threads, self._on_gpu, exact)
 
 
 class _Model:
@@ -148,6 +121,7 @@ class _Model:
         if not self.pointer:
             raise EngineError(f"llama.cpp cannot load {path}: {_reason()}; {advice}")
         self.vocab_size = int(llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(self.pointer)))
+        self.embedding = int(llama.llama_model_n_embd(self.pointer))
         weakref.finalize(self, llama.llama_model_free, self.pointer)
 
 
@@ -179,7 +153,7 @@ class _Context:
         self.pointer = llama.llama_init_from_model(model.pointer, params)
         if not self.pointer:
             raise EngineError(f"llama.cpp cannot make a context of {info.context:,} tokens: {_reason()}; {advice}")
-        self.vocab_size = model.vocab_size
+        self.vocab_size, self.embedding = model.vocab_size, model.embedding
         # The model and the callback stand among the arguments so that they outlive the context.
         weakref.finalize(self, _free_context, self.pointer, model, stopper)
 
@@ -187,18 +161,37 @@ class _Context:
 class LlamaCppRun:
     """One answer: a llama context with its own cache."""
 
-    def __init__(self, context: _Context, limit: int, piece: int, head: HeadRun | None) -> None:
+    def __init__(self, context: _Context, limit: int, piece: int, head: HeadRun | None, fingerprint: str) -> None:
+        self._fingerprint = fingerprint
         self._context, self._limit, self._vocab, self._head = context, limit, context.vocab_size, head
         self._length = 0
         self._tokens = (ctypes.c_int32 * piece)()
+        self._positions = (ctypes.c_int32 * piece)()
+        self._places = Places()
         self._batch = llama.llama_batch_get_one(self._tokens, 0)
-        self._decode = llama.llama_decode if head is None else _decode_holding_lock
+        self._batch.pos = self._positions
+        self._decode = llama.llama_decode if head is None else decode_holding_lock
         self._row, self._row_at = np.zeros(0, np.float32), 0
 
     @property
     def length(self) -> int:
-        """Tokens fed so far."""
+        """Cells of the cache that are taken."""
         return self._length
+
+    def look(self, image: EncodedImage) -> None:
+        """Feed an image; the next token stands behind its longer side."""
+        total, width = self._length + image.cells, self._context.embedding
+        if total > self._limit:
+            raise EngineError(f"expected at most {self._limit} tokens in the context, got {total}; ask for less")
+        if image.embeddings.shape != (image.cells, width):
+            got = image.embeddings.shape
+            raise EngineError(f"expected an image ({image.cells}, {width}), got {got}; look at it with this model")
+        if self._head is not None:
+            self._head.stopper.arm(False)
+        for batch in image_batches(image, self._places.position(self._length), len(self._tokens)):
+            self._run(batch)
+        self._places.add(self._length, image.cells, image.positions)
+        self._length = total
 
     def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
         """Feed tokens; logits of the allowed next ids. The array is overwritten by the next push."""
@@ -239,21 +232,56 @@ class LlamaCppRun:
         room, batch = len(self._tokens), self._batch
         for start in range(0, len(ids), room):
             count = batch.n_tokens = min(room, len(ids) - start)
+            first = self._places.position(self._length)
             self._tokens[:count] = list(ids[start : start + count])
-            _said.clear()
-            status = self._decode(self._context.pointer, batch)
-            if status:
-                raise EngineError(f"llama.cpp failed in the language model ({status}): {_reason()}; start a new answer")
+            self._positions[:count] = list(range(first, first + count))
+            self._run(batch)
             self._length += count
+
+    def _run(self, batch: Any) -> None:
+        """One pass of llama.cpp."""
+        _said.clear()
+        status = self._decode(self._context.pointer, batch)
+        if status:
+            raise EngineError(f"llama.cpp failed in the language model ({status}): {_reason()}; start a new answer")
 
     def _take_back(self) -> None:
         """Forget the last token: its layers were not all computed."""
-        self._length -= 1
-        llama.llama_memory_seq_rm(llama.llama_get_memory(self._context.pointer), 0, self._length, -1)
+        self.rewind(self._length - 1)
+
+    def rewind(self, length: int) -> None:
+        """Forget all but the first tokens, and whatever an interrupted push left behind them."""
+        check_rewind(length, self._length)
+        position = self._places.position(length)
+        llama.llama_memory_seq_rm(llama.llama_get_memory(self._context.pointer), 0, position, -1)
+        self._places.cut(length)
+        self._length = length
+
+    def state(self) -> bytes:
+        """The cells of the cache, as llama.cpp writes them; EngineError where images are among them."""
+        if self._places.position(self._length) != self._length:
+            raise EngineError("a state holds tokens alone: take it before the first image")
+        size = llama.llama_state_seq_get_size(self._context.pointer, 0)
+        data = (ctypes.c_uint8 * size)()
+        written = llama.llama_state_seq_get_data(self._context.pointer, data, size, 0)
+        return pack(self._fingerprint, self._length, bytes(data)[:written])
+
+    def restore(self, state: bytes) -> None:
+        """Take up the cells of a state."""
+        self.rewind(0)
+        length, rest = unpack(self._fingerprint, state, self._limit)
+        data = (ctypes.c_uint8 * len(rest)).from_buffer_copy(rest)
+        _said.clear()
+        read = llama.llama_state_seq_set_data(self._context.pointer, data, len(rest), 0)
+        last = llama.llama_memory_seq_pos_max(llama.llama_get_memory(self._context.pointer), 0)
+        if read != len(rest) or last != length - 1:
+            self.rewind(0)
+            raise EngineError(f"llama.cpp does not take this state: {_reason()}; make it again")
+        self._length = length
 
     def _logits(self) -> NDArray[np.float32]:
         """The last token's logits (vocab,), where llama.cpp keeps them until the next tokens come."""
-        address = _logits_at(self._context.pointer, -1)
+        address = logits_at(self._context.pointer, -1)
         if not address:
             raise EngineError(f"llama.cpp gave no logits: {_reason()}; start a new answer")
         if address != self._row_at:  # nearly always it is where it was
@@ -265,7 +293,3 @@ class LlamaCppRun:
 
 def _free_context(context: Any, *_: object) -> None:
     llama.llama_free(context)
-
-
-def _reason() -> str:
-    return _said[0].splitlines()[0][:300] if _said else "it gives no reason"

@@ -17,7 +17,10 @@ from numpy.typing import NDArray
 
 from ..engines import Allowed, Want, take
 from ..errors import EngineError
-from .llamacpp import _Context, _logits_at, _reason, _said
+from .llamacpp import _Context
+from .llamacpp_library import logits_at
+from .llamacpp_library import reason as _reason
+from .llamacpp_library import said as _said
 
 GRAIN: Final = 4  # tokens: kernels take a prompt in groups of so many
 
@@ -128,7 +131,7 @@ class LlamaCppBatch:
 
     def _row(self, at: int) -> NDArray[np.float32]:
         """Logits (vocab,) of a token of the last pass, where llama.cpp keeps them until the next."""
-        address = _logits_at(self._context.pointer, at)
+        address = logits_at(self._context.pointer, at)
         if not address:
             raise EngineError(f"llama.cpp gave no logits: {_reason()}; start again")
         buffer: Any = (ctypes.c_float * self._context.vocab_size).from_address(address)

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines import Allowed, take
+from ..engines import NO_IMAGES, Allowed, EncodedImage, take
 from ..errors import EngineError, MissingPackageError
 from ..manifest import HeadInfo, LanguageModelInfo
 from .in_turn import TurnBatch
 from .onnx_heads import Piece, pieces
+from .states import as_array, check_rewind, pack, unpack
 from .threads import threads
 
 try:
@@ -107,6 +108,11 @@ class OnnxLanguageModel:
         """Tokens that a run can hold."""
         return self.info.context
 
+    @property
+    def fingerprint(self) -> str:
+        """What a run's state depends on."""
+        return fingerprint(self.info, self.cache_type, "fused")
+
     def start(self) -> OnnxRun:
         """A new run with its own cache."""
         return OnnxRun(self)
@@ -171,6 +177,10 @@ class OnnxRun:
         """Tokens fed so far."""
         return self._length
 
+    def look(self, image: EncodedImage) -> None:
+        """EngineError: these graphs begin with token ids."""
+        raise EngineError(NO_IMAGES)
+
     def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
         """Feed tokens; logits of the allowed next ids. The array is overwritten by the next push."""
         if not ids or self._length + len(ids) > self._context:
@@ -182,6 +192,25 @@ class OnnxRun:
         else:
             self._feed(ort_value(np.array([ids], np.int64)), len(ids))
         return self._from_heads(allowed) if self._model.heads else take(self._out[0, 0], allowed)
+
+    def rewind(self, length: int) -> None:
+        """Forget all but the first tokens; their rows are written over by those that come."""
+        check_rewind(length, self._length)
+        self._length = length
+
+    def state(self) -> bytes:
+        """The rows of the cache that are written."""
+        rows = b"".join(array[:, :, : self._length].tobytes() for array in self.cache)
+        return pack(self._model.fingerprint, self._length, rows)
+
+    def restore(self, state: bytes) -> None:
+        """Take up the rows of a state."""
+        self._length, info = 0, self._model.info
+        length, rest = unpack(self._model.fingerprint, state, self._context)
+        shape = (len(self.cache), 1, info.kv_heads, length, info.head_dim)
+        for array, row in zip(self.cache, as_array(rest, self._model.cache_type, shape), strict=True):
+            array[:, :, :length] = row
+        self._length = length
 
     def _feed(self, tokens: Any, count: int) -> None:
         self._last[0] = self._length + count - 1
@@ -225,6 +254,12 @@ class _HeadRun:
             raise EngineError(f"ONNX Runtime failed in a head: {first_line(error)}") from error
         row: NDArray[np.float32] = self._logits[0, 0]
         return row
+
+
+def fingerprint(info: LanguageModelInfo, cache_type: type[np.floating[Any]], graph: str) -> str:
+    """What a run's state depends on beside the model's file."""
+    shape = f"{2 * info.layers}x{info.kv_heads}x{info.head_dim}"
+    return f"onnxruntime {ort.__version__} {graph} {np.dtype(cache_type).name} {shape}"
 
 
 def array_type(value: ort.NodeArg) -> type[np.floating[Any]]:

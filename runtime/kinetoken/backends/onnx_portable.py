@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines import Allowed, take
+from ..engines import NO_IMAGES, Allowed, EncodedImage, take
 from ..errors import EngineError
 from ..manifest import LanguageModelInfo
 from .in_turn import TurnBatch
-from .onnx import array_type, cache_names, first_line, open_session, ort_value
+from .onnx import array_type, cache_names, fingerprint, first_line, open_session, ort_value
+from .states import as_array, check_rewind, pack, unpack
 
 
 class PortableLanguageModel:
@@ -37,6 +38,11 @@ class PortableLanguageModel:
     def context(self) -> int:
         """Tokens that a run can hold."""
         return self.info.context
+
+    @property
+    def fingerprint(self) -> str:
+        """What a run's state depends on."""
+        return fingerprint(self.info, self.cache_type, "portable")
 
     def start(self) -> PortableRun:
         """A new, empty run."""
@@ -63,6 +69,10 @@ class PortableRun:
         """Tokens fed so far."""
         return self._length
 
+    def look(self, image: EncodedImage) -> None:
+        """EngineError: these graphs begin with token ids."""
+        raise EngineError(NO_IMAGES)
+
     def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
         """Feed tokens; logits of the allowed next ids. EngineError where the context is full or the engine fails."""
         total = self._length + len(ids)
@@ -83,3 +93,25 @@ class PortableRun:
         self._length = total
         row: NDArray[np.float32] = logits.numpy()[0, -1].astype(np.float32, copy=False)
         return take(row, allowed)
+
+    def rewind(self, length: int) -> None:
+        """Forget all but the first tokens."""
+        check_rewind(length, self._length)
+        self._take_up(length, [value.numpy()[:, :, :length] for value in self._cache])
+
+    def state(self) -> bytes:
+        """The cache of the tokens so far."""
+        rows = b"".join(value.numpy().tobytes() for value in self._cache)
+        return pack(self._model.fingerprint, self._length, rows)
+
+    def restore(self, state: bytes) -> None:
+        """Take up the cache of a state."""
+        info, kind = self._model.info, self._model.cache_type
+        self._take_up(0, [np.zeros((1, info.kv_heads, 0, info.head_dim), kind) for _ in self._pasts])
+        length, rest = unpack(self._model.fingerprint, state, info.context)
+        shape = (len(self._pasts), 1, info.kv_heads, length, info.head_dim)
+        self._take_up(length, list(as_array(rest, kind, shape)))
+
+    def _take_up(self, length: int, rows: Sequence[NDArray[Any]]) -> None:
+        self._cache = [ort_value(np.ascontiguousarray(row)) for row in rows]
+        self._length = length

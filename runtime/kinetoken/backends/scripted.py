@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines import Allowed, take
+from ..engines import Allowed, EncodedImage, take
 from ..errors import EngineError
 from .in_turn import TurnBatch
+from .states import check_rewind, pack, unpack, whole
 
 Score = Callable[[Sequence[int]], NDArray[np.float32]]
 """All tokens so far to logits (vocab,)."""
+IMAGE_CELL = -1
+"""What stands in the history for a cell of an image."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,11 @@ class ScriptedLanguageModel:
 
     score: Score
     context: int = 1 << 20
+
+    @property
+    def fingerprint(self) -> str:
+        """What a run's state depends on."""
+        return "scripted"
 
     def start(self) -> ScriptedRun:
         """A new, empty run."""
@@ -59,12 +67,34 @@ class ScriptedRun:
         """Tokens fed so far."""
         return len(self.history)
 
+    def look(self, image: EncodedImage) -> None:
+        """Feed an image: cells that are no token."""
+        if len(self.history) + image.cells > self._model.context:
+            raise EngineError(f"the context of {self._model.context} tokens is full; ask for less")
+        self.history.extend([IMAGE_CELL] * image.cells)
+
     def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
         """Feed tokens; logits of the allowed next ids. EngineError where the context is full."""
         if len(self.history) + len(ids) > self._model.context:
             raise EngineError(f"the context of {self._model.context} tokens is full; ask for less")
         self.history.extend(ids)
         return take(self._model.score(self.history), allowed)
+
+    def rewind(self, length: int) -> None:
+        """Forget all but the first tokens."""
+        check_rewind(length, self.length)
+        del self.history[length:]
+
+    def state(self) -> bytes:
+        """The tokens themselves."""
+        return pack(self._model.fingerprint, self.length, np.array(self.history, np.int64).tobytes())
+
+    def restore(self, state: bytes) -> None:
+        """Take up the tokens of a state."""
+        self.history.clear()
+        length, rest = unpack(self._model.fingerprint, state, self._model.context)
+        history = np.frombuffer(whole(rest, 8 * length), np.int64)
+        self.history.extend(int(token) for token in history)
 
 
 @dataclass(frozen=True)

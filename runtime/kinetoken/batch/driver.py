@@ -17,7 +17,7 @@ from ..answer import AnswerRun
 from ..bundle import Bundle
 from ..engines import Want, nth
 from ..errors import InputError
-from ..motion.clip import Clip
+from ..motion.clip import Chunk, Clip, MotionChunk
 from ..motion.footlock import FootLock
 from ..prompt import prompt_ids
 from .jobs import ClipAnswer, Job, Problem
@@ -89,6 +89,7 @@ class _Seat:
         feet = FootLock(fps=float(manifest.codec.fps)) if options.foot_lock else None
         grammar = options.grammar(manifest, bundle.vocabulary, len(self._fed))
         self._run = AnswerRun(bundle, grammar, feet)
+        self._motion: list[MotionChunk] = []
         self._allowed = self._run.allowed
         self._chooser = options.sampler(manifest).start(self._seed)
 
@@ -99,8 +100,7 @@ class _Seat:
     def take(self, logits: NDArray[np.float32]) -> bool:
         """Go on by a token; whether it was the last."""
         token = nth(self._allowed, self._chooser.pick(logits))
-        for _ in self._run.accept(token):
-            pass
+        self._keep(self._run.accept(token))
         self._fed = [token]
         if self._run.done:
             return True
@@ -109,8 +109,10 @@ class _Seat:
 
     def answer(self) -> ClipAnswer:
         """The whole, once it is done."""
-        for _ in self._run.finish():
-            pass
-        whole = Clip.from_chunks(self._run.motion, prompt=self._job.prompt, seed=self._seed)
+        self._keep(self._run.finish())
+        whole = Clip.from_chunks(self._motion, prompt=self._job.prompt, seed=self._seed)
         fps = float(self._manifest.codec.fps)
         return ClipAnswer(self._job, replace(whole, text=self._run.text, fps=fps, meta=self._notes), self._run.thought)
+
+    def _keep(self, chunks: Iterator[Chunk]) -> None:
+        self._motion += [chunk for chunk in chunks if isinstance(chunk, MotionChunk)]

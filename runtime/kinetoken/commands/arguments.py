@@ -6,6 +6,8 @@ import argparse
 from dataclasses import fields
 
 from ..engines import LoadOptions
+from ..errors import InputError
+from ..images import USUAL_CELLS, ImageFile
 from ..options import FRAMES, GenerateOptions
 from ..rules import THOUGHTS
 
@@ -16,6 +18,11 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, metavar="N", help="threads of the engine (default: $KINETOKEN_THREADS)")
     parser.add_argument("--lookahead", type=int, metavar="N", help="latent frames to wait for (default: the bundle's)")
     parser.add_argument("--gpu-layers", type=int, metavar="N", help="layers of a GGUF model on the graphics card")
+    parser.add_argument("--engine", metavar="URL", help="a server that runs the language model (docs/servers.md)")
+    parser.add_argument("--engine-kind", metavar="KIND", help="llama-server, llama-cpp-python, vllm or openai, where it "
+                        "does not say so itself")  # fmt: skip
+    parser.add_argument("--engine-model", metavar="NAME", help="its name for the model, where it has several")
+    parser.add_argument("--engine-timeout", type=float, metavar="S", help="seconds of silence to bear (default: 60)")
 
 
 def add_generation(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +45,25 @@ def add_generation(parser: argparse.ArgumentParser) -> None:
     _add_lengths(parser.add_argument_group("its lengths, in steps of the model's latent frame"))
 
 
+def add_image(parser: argparse.ArgumentParser) -> None:
+    """--image; `image_file` reads it back."""
+    group = parser.add_argument_group("an image (experimental; GGUF bundles with a vision tower)")
+    group.add_argument("--image", metavar="FILE", help="a picture that the model sees before it reads the prompt")
+    cells = f"places of the context that the image may take (default: {USUAL_CELLS}): more see more, and take longer"
+    group.add_argument("--image-cells", type=int, metavar="N", help=cells)
+
+
+def image_file(args: argparse.Namespace) -> ImageFile | None:
+    """The image that was given, checked as far as can be before the model is loaded. InputError, FormatError."""
+    if args.image is None:
+        if args.image_cells is not None:
+            raise InputError("--image-cells says how much of an image is seen, and there is none; give --image FILE")
+        return None
+    image = ImageFile(args.image, USUAL_CELLS if args.image_cells is None else args.image_cells)
+    image.check()
+    return image
+
+
 def _add_lengths(group: argparse._ArgumentGroup) -> None:
     for what, of in (("", "the motion"), ("block-", "every block of it")):
         for end, word in (("", "exact"), ("min-", "shortest"), ("max-", "longest")):
@@ -49,7 +75,7 @@ def _add_lengths(group: argparse._ArgumentGroup) -> None:
 
 def load_options(args: argparse.Namespace) -> LoadOptions:
     """How the bundle is to be loaded."""
-    return LoadOptions(args.threads, args.lookahead, args.gpu_layers)
+    return LoadOptions(**{field.name: getattr(args, field.name) for field in fields(LoadOptions)})
 
 
 def generate_options(args: argparse.Namespace) -> GenerateOptions:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
 from ..options import check_prompt
-from .arguments import add_bundle, add_generation, generate_options, load_options
+from .arguments import add_bundle, add_generation, add_image, generate_options, image_file, load_options
 from .live import add_live, live_settings, open_live, play_out, pour
-from .progress import ProgressLine, printable
+from .progress import Looking, ProgressLine, printable
 
 if TYPE_CHECKING:
     from ..live.link import Live
@@ -30,6 +30,7 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.add_argument("--json", action="store_true", help="report as one JSON object")
     add_bundle(parser)
     add_generation(parser)
+    add_image(parser)
     add_live(parser)
     parser.set_defaults(func=run)
 
@@ -40,10 +41,12 @@ def run(args: argparse.Namespace) -> int:
     check_prompt(args.prompt)
     if args.out is not None:
         _check_out(args.out)
+    image = image_file(args)
     from ..pipeline import load
 
     generator = load(args.bundle, **asdict(load_options(args)))
-    generation = generator.stream(args.prompt, options)
+    with Looking() as looking:
+        generation = generator.stream(args.prompt, options, image=image, watch=looking.show)
     live = None
     if settings.asked:
         fps, length = float(generator.fps), options.seconds or 0.0
@@ -62,11 +65,15 @@ def _make(args: argparse.Namespace, generation: Generation, live: Live | None) -
     kept = _save(generation, args.out)
     if live is not None and not interrupted:
         interrupted = play_out(live)
+    for note in generation.notes:
+        print(f"kinetoken: {note}", file=sys.stderr)
     with contextlib.redirect_stdout(sys.stderr) if args.stdout else contextlib.nullcontext():
         if args.json:
             print(json.dumps(report(generation, kept, interrupted)))
         else:
-            _tell(generation, kept)
+            if (image := generation.image) is not None:
+                print(f"looked at the image for {image.seconds:.1f} s; it takes {image.cells} cells of the context")
+            tell(generation, kept)
     if interrupted:
         print(f"kinetoken: stopped; {_what_is_kept(generation, args.out, kept)}", file=sys.stderr)
         return INTERRUPTED
@@ -75,13 +82,15 @@ def _make(args: argparse.Namespace, generation: Generation, live: Live | None) -
 
 def report(generation: Generation, out: str | None, interrupted: bool) -> dict[str, Any]:
     """Everything a machine wants to know of a generation."""
-    stats = generation.stats
+    stats, image = generation.stats, generation.image
     return {
         "prompt": generation.prompt,
+        "image": {"cells": image.cells, "seconds": image.seconds} if image is not None else None,
         "seed": generation.seed,
         "text": generation.text,
         "thought": generation.thought,
         "interrupted": interrupted,
+        "notes": list(generation.notes),
         "out": out,
         **asdict(stats),
         "rtf": stats.rtf,
@@ -122,7 +131,8 @@ def _save(generation: Generation, path: str | None) -> str | None:
     return path
 
 
-def _tell(generation: Generation, kept: str | None) -> None:
+def tell(generation: Generation, kept: str | None = None) -> None:
+    """The thought, and a line on how it went."""
     stats = generation.stats
     if generation.thought:
         print(printable(generation.thought))

@@ -41,12 +41,14 @@ def live_settings(args: argparse.Namespace) -> LiveSettings:
     return LiveSettings(vmc, args.ws, args.host, args.stdout, args.rate, args.hip_height)
 
 
-def open_live(settings: LiveSettings, *, fps: float, prompt: str, seed: int | None, expected: float = 0.0) -> Live:
+def open_live(
+    settings: LiveSettings, *, fps: float, prompt: str, seed: int | None, expected: float = 0.0, endless: bool = False
+) -> Live:
     """The way out for one motion; it says on standard error where it leads. InputError, MissingPackageError."""
     from ..live.link import Live
 
     facts = {"prompt": prompt, **({} if seed is None else {"seed": str(seed)})}
-    return Live(replace(settings, fps=fps, facts=facts, expected=expected), say)
+    return Live(replace(settings, fps=fps, facts=facts, expected=expected, endless=endless), say)
 
 
 def pour(generation: Generation, live: Live) -> Iterator[Chunk]:

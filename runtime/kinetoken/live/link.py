@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import EngineError, InputError, KinetokenError, MissingPackageError, OutputError
 from ..processes import deaf_to_ctrl_c
-from .messages import Finish, Gone, Motion, News, Order, Ready, Refused, Report, Shown, Words
+from .messages import Begin, End, Finish, Gone, Motion, News, Order, Ready, Refused, Report, Rested, Shown, Words
 from .settings import LiveSettings
 from .worker import work
 
@@ -38,6 +38,7 @@ class Live:
         self.exit_code = 0
         """Other than 0 after a way out failed."""
         self._tell = tell
+        self._begun = self._rested = 0
         context = multiprocessing.get_context("spawn")
         self._pipe, other = context.Pipe()
         self._process = context.Process(target=worker, args=(settings, other), name="kinetoken-live", daemon=True)
@@ -64,6 +65,20 @@ class Live:
     def show(self, joints: Array, time: float) -> None:
         """The pose (22, 3) that a window shows now; from the first one on, the window is the clock."""
         self._send(Shown(joints.astype(np.float32), time))
+
+    def begin(self, expected: float = 0.0) -> None:
+        """Of endless motion: another answer; what was not shown of the one before is forgotten. Seconds to expect of it."""
+        self._begun += 1
+        self._send(Begin(expected))
+
+    def end(self) -> None:
+        """Of endless motion: all of the answer has been pushed."""
+        self._send(End())
+
+    def rest(self) -> None:
+        """Until every answer that has ended was shown."""
+        while not self.over and self._rested < self._begun:
+            self._hear()
 
     def finish(self) -> None:
         """All frames have been pushed."""
@@ -123,6 +138,8 @@ class Live:
             self.over = True
         if isinstance(news, Report):
             self.report, self.over = news, True
+        elif isinstance(news, Rested):
+            self._rested = news.answers
         elif isinstance(news, Gone):
             self.exit_code = self.exit_code or news.exit_code
             self._tell(news.reason)

@@ -40,7 +40,20 @@ class Finish:
     """No more will come."""
 
 
-Order = Motion | Words | Shown | Finish
+@dataclass(frozen=True)
+class Begin:
+    """Another answer of an endless motion: what was not shown of the one before is forgotten."""
+
+    expected: float = 0.0
+    """Seconds of it to come, where it is known."""
+
+
+@dataclass(frozen=True)
+class End:
+    """All frames of the answer have been sent."""
+
+
+Order = Motion | Words | Shown | Finish | Begin | End
 
 
 @dataclass(frozen=True)
@@ -80,4 +93,11 @@ class Report:
     """The 99th percentile of the same."""
 
 
-News = Ready | Refused | Gone | Report
+@dataclass(frozen=True)
+class Rested:
+    """So many answers of an endless motion are over and shown."""
+
+    answers: int
+
+
+News = Ready | Refused | Gone | Report | Rested

@@ -55,6 +55,8 @@ class LiveSettings:
     """Frames per second of the motion that comes in."""
     loop: bool = False
     """Begin again after the end, until told to stop."""
+    endless: bool = False
+    """Idle motion where no answer is shown, until told to finish; `Begin` and `End` stand around each answer."""
     expected: float = 0.0
     """Seconds of motion to come, where it is known."""
     facts: dict[str, str] = field(default_factory=dict)

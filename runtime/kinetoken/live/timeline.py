@@ -102,8 +102,7 @@ class Timeline:
 
     def _goal(self) -> float:
         """Seconds to have in hand before moving: a generator slower than real time needs a head start for the rest."""
-        rest = max(0.0, self._expected - self._length / self.fps)
-        return max(PREBUFFER, rest * (1.0 / self._rtf - 1.0) if 0.0 < self._rtf < 1.0 else 0.0)
+        return max(PREBUFFER, head_start(self._expected - self._length / self.fps, self._rtf))
 
     def pose(self) -> Pose | None:
         """What to show now; None before the first frame has come."""
@@ -116,6 +115,11 @@ class Timeline:
         after = min(index + 1, last)
         turned = slerp(self._rotations[index], self._rotations[after], share)
         return Pose(self._position / self.fps, catmull_rom(p0, p1, p2, p3, share), turned)
+
+
+def head_start(to_come: float, rtf: float) -> float:
+    """Seconds to have in hand for a rest of so many seconds from a generator of this real-time factor, 0 where unknown."""
+    return max(0.0, to_come) * (1.0 / rtf - 1.0) if 0.0 < rtf < 1.0 else 0.0
 
 
 def _grown(rows: NDArray[np.float64], total: int) -> NDArray[np.float64]:

@@ -13,7 +13,8 @@ import numpy as np
 from ..errors import KinetokenError
 from ..motion.skeleton import N_JOINTS
 from .clock import Clock
-from .messages import Finish, Gone, Motion, Order, Ready, Refused, Report, Shown, Words
+from .endless import EndlessTimeline
+from .messages import Begin, End, Finish, Gone, Motion, Order, Ready, Refused, Report, Rested, Shown, Words
 from .rig import RigRun
 from .settings import LiveSettings
 from .target import Frame, LostError, Target
@@ -69,7 +70,9 @@ class Sender:
 
     def __init__(self, settings: LiveSettings, targets: list[Target], pipe: Connection) -> None:
         self._settings, self._targets, self._pipe = settings, targets, pipe
-        self._timeline = Timeline(settings.fps, loop=settings.loop, to_come=settings.expected)
+        self._endless = EndlessTimeline(settings.fps) if settings.endless else None
+        self._timeline = self._endless or Timeline(settings.fps, loop=settings.loop, to_come=settings.expected)
+        self._rested = 0
         self._rig = RigRun()
         self._rig.push(np.zeros((1, N_JOINTS, 3)))  # the first one takes long: it loads the linear algebra
         self._clock = Clock(settings.rate)
@@ -86,7 +89,15 @@ class Sender:
             passed = self._wait()
             if frame is not None:
                 self._send(frame)
+            self._say_rested()
         self._end()
+
+    def _say_rested(self) -> None:
+        """The other side hears when an answer of an endless motion has been shown."""
+        if self._endless is not None and self._endless.rested > self._rested:
+            self._rested = self._endless.rested
+            with contextlib.suppress(OSError):  # that nobody listens is found out when listening
+                self._pipe.send(Rested(self._rested))
 
     @property
     def _over(self) -> bool:
@@ -126,6 +137,10 @@ class Sender:
         elif isinstance(order, Shown):
             joints = order.joints.astype(np.float64)
             self._shown = Pose(order.time, joints, self._rig.push(joints[None])[0])
+        elif isinstance(order, Begin) and self._endless is not None:
+            self._endless.begin(order.expected)
+        elif isinstance(order, End) and self._endless is not None:
+            self._endless.end()
         elif isinstance(order, Finish):
             self._shown = None
             self._timeline.finish()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,9 +63,21 @@ class TransitionRun:
         self._turn, self._move = np.eye(3), np.zeros(3)  # where the present motion is placed
         self._blend: _Blend | None = None
 
+    @property
+    def shown(self) -> NDArray[np.float64]:
+        """The last poses (0 to 2, 22, 3), metres."""
+        return self._shown
+
     def cut(self) -> None:
         """The next frame that is pushed begins another motion."""
         self._cut = len(self._shown) > 0
+
+    def back_to(self, poses: Array) -> None:
+        """These poses (1 or 2, 22, 3), metres, were the last to be shown; the next frame begins another motion."""
+        if poses.ndim != 3 or poses.shape[1:] != (N_JOINTS, 3) or not len(poses):
+            raise ValueError(f"expected the last one or two poses (n, {N_JOINTS}, 3), got {poses.shape}")
+        self._shown = np.array(poses[-2:], np.float64)
+        self._cut, self._blend = True, None
 
     def push(self, joints: Array) -> NDArray[np.float64]:
         """Joints (n, 22, 3) in metres, where their own motion has them, to joints (n, 22, 3) in the line, final at once."""
@@ -90,7 +102,7 @@ class TransitionRun:
         """Turns the next motion to where the body faces, and starts to blend."""
         self._cut = False
         last = self._shown[-1]
-        self._turn = _yaw(_heading(last) - _heading(first))
+        self._turn = yaw(heading(last) - heading(first))
         frames = _blend_frames(self._settings, self._shown, first @ self._turn.T)
         self._blend = _Blend(self._settings, self._shown, frames) if frames else None
         self._move = (2.0 * last[0] - self._shown[0][0] - self._turn @ first[0]) * _FLOOR
@@ -115,13 +127,25 @@ class _Blend:
     def push(self, pose: Pose) -> Pose:
         """The next pose (22, 3) of the new motion, turned but anywhere on the floor, to the pose that is shown."""
         self._age += 1
-        t = self._age / (self._frames + 1)
-        share = t * t * (3.0 - 2.0 * t)
+        share = self._share(self._age)
         step = self._step if self._before is None else (pose[0] - self._before) * _FLOOR
         self._before = pose[0]
         self._path = self._path + (1.0 - share) * self._step + share * step
-        carried = self._pose + self._velocity * self._coast * (1.0 - np.exp(-self._age / self._coast))
-        return np.asarray(_between(carried, _in_place(pose), share) + self._path * _FLOOR)
+        return np.asarray(_between(self._carried(self._age), _in_place(pose), share) + self._path * _FLOOR)
+
+    def to_one(self, pose: Pose) -> Pose:
+        """All the poses (frames, 22, 3) on the way to one that stands still, each with its root above the origin."""
+        age = np.arange(1, self._frames + 1)[:, None, None]
+        return _between(self._carried(age), _in_place(pose), self._share(age))
+
+    def _share(self, age: Any) -> Any:
+        """Of the new motion so many frames behind the seam."""
+        t = age / (self._frames + 1)
+        return t * t * (3.0 - 2.0 * t)
+
+    def _carried(self, age: Any) -> Pose:
+        """The old motion carried on by itself, in place."""
+        return np.asarray(self._pose + self._velocity * self._coast * (1.0 - np.exp(-age / self._coast)))
 
 
 def _blend_frames(settings: Transition, shown: Pose, pose: Pose) -> int:
@@ -129,9 +153,8 @@ def _blend_frames(settings: Transition, shown: Pose, pose: Pose) -> int:
     least, most = (round(seconds * settings.fps) for seconds in (settings.seconds, settings.longest))
     allowed = max(settings.speed / settings.fps, _fastest([_in_place(shown[0]), _in_place(shown[-1])]))
     for frames in range(least, most, max(1, (most - least) // _TRIALS)):
-        blend = _Blend(settings, shown, frames)
-        line = [shown[-1], *(blend.push(pose) for _ in range(frames)), pose]
-        if _fastest([_in_place(each) for each in line]) <= allowed:
+        way = _Blend(settings, shown, frames).to_one(pose)
+        if _fastest([_in_place(shown[-1]), *way, _in_place(pose)]) <= allowed:
             return frames
     return max(least, most)
 
@@ -141,20 +164,20 @@ def _fastest(poses: list[Pose]) -> float:
     return float(np.linalg.norm(np.diff(poses, axis=0), axis=-1).max())
 
 
-def _between(a: Pose, b: Pose, share: float) -> Pose:
-    """The pose a share of the way from a to b (22, 3): the root's height and every bone's direction and length."""
-    bones_a, bones_b = a[1:] - a[_BONES], b[1:] - b[_BONES]
+def _between(a: Pose, b: Pose, share: float | Pose) -> Pose:
+    """Poses (..., 22, 3) a share of the way from a to b: the root's height and every bone's direction and length."""
+    bones_a, bones_b = a[..., 1:, :] - a[..., _BONES, :], b[..., 1:, :] - b[..., _BONES, :]
     long_a, long_b = (np.linalg.norm(bones, axis=-1, keepdims=True) for bones in (bones_a, bones_b))
-    bones = _arc(bones_a / np.maximum(long_a, _TINY), bones_b / np.maximum(long_b, _TINY), share)
+    bones = arc(bones_a / np.maximum(long_a, _TINY), bones_b / np.maximum(long_b, _TINY), share)
     bones = bones * ((1.0 - share) * long_a + share * long_b)
     out = (1.0 - share) * a + share * b
     for joint, parent in enumerate(PARENTS[1:], start=1):
-        out[joint] = out[parent] + bones[joint - 1]
+        out[..., joint, :] = out[..., parent, :] + bones[..., joint - 1, :]
     return np.asarray(out)
 
 
-def _arc(a: Pose, b: Pose, share: float) -> Pose:
-    """Unit vectors (n, 3) a share of the way from a to b on the sphere; straight between those that are opposite."""
+def arc(a: Pose, b: Pose, share: float | Pose) -> Pose:
+    """Unit vectors (..., 3) a share of the way from a to b on the sphere; straight between those that are opposite."""
     angle = np.arccos(np.clip(np.sum(a * b, axis=-1, keepdims=True), -1.0, 1.0))
     sine = np.sin(angle)
     plain = sine < 1e-4
@@ -170,14 +193,14 @@ def _in_place(pose: Pose) -> Pose:
     return np.asarray(pose - pose[0] * _FLOOR)
 
 
-def _heading(pose: Pose) -> float:
-    """Radians about Y from +Z towards +X, by hips and shoulders."""
+def heading(pose: Pose) -> float:
+    """Of a pose (22, 3): radians about Y from +Z towards +X, by hips and shoulders."""
     across = pose[JOINT["left_hip"]] - pose[JOINT["right_hip"]]
     across = across + pose[JOINT["left_shoulder"]] - pose[JOINT["right_shoulder"]]
     return float(np.arctan2(-across[2], across[0]))
 
 
-def _yaw(angle: float) -> Pose:
-    """Rotation about Y that adds `angle` to a heading."""
+def yaw(angle: float) -> Pose:
+    """Rotation (3, 3) about Y that adds `angle` to a heading."""
     cos, sin = np.cos(angle), np.sin(angle)
     return np.array([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]])

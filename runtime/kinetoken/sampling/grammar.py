@@ -125,6 +125,11 @@ class GrammarCursor:
         return self.state is State.DONE
 
     @property
+    def torn(self) -> int:
+        """Codes of a frame that is not whole yet; in prefix mode every code makes it one."""
+        return 0 if self._grammar.prefix else len(self._frame)
+
+    @property
     def left(self) -> int:
         """Tokens left of the budget."""
         return self._grammar.max_tokens - self.tokens
@@ -182,6 +187,14 @@ class GrammarCursor:
         if self.state is State.TEXT and self._is_over:
             self.state = State.DONE
         return frame
+
+    def stop(self) -> tuple[Frame | None, int]:
+        """No token follows. The frame that then grows no more, in prefix mode; and how many codes of one that is not whole are lost."""
+        codes = len(self._frame)
+        frame = self._take_frame() if self._grammar.prefix else None
+        self._frame.clear()
+        self._known, self.state = None, State.DONE
+        return frame, 0 if frame else codes
 
     def _accept_in_text(self, token: int) -> None:
         words = self._grammar.vocabulary

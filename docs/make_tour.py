@@ -1,0 +1,285 @@
+"""The tour of the viewer: two minutes as MP4, and the best of it as a GIF that is light enough for a README.
+
+    python docs/make_tour.py [--size 960x540] [-o docs/tour] [--draft]
+
+Everything in it is the viewer itself, drawn off screen on the motion's clock: the demo model answers, prompts are typed letter by
+letter, keys are pressed. Needs the extras [viewer] and [video]. A frame costs what it costs; about four minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+import kinetoken
+from kinetoken.motion.clip import Clip, TextChunk
+from kinetoken.options import GenerateOptions
+from kinetoken_viewer import encode
+from kinetoken_viewer.camera import Camera
+from kinetoken_viewer.cast import Cast, Named
+from kinetoken_viewer.controls import Controls, View
+from kinetoken_viewer.feed import Ended, Message, Moved, Opened, Ready, Said
+from kinetoken_viewer.hud import TimeBar, name_panels, panels, stamp
+from kinetoken_viewer.layers import Layers, over_heads, shot
+from kinetoken_viewer.linebox import LineBox
+from kinetoken_viewer.living import LivingStage
+from kinetoken_viewer.pace import Sample
+from kinetoken_viewer.recorder import open_renderer
+from kinetoken_viewer.shot import Pixels, Renderer
+from kinetoken_viewer.stage import Stage
+
+FPS: Final = 20.0
+GIF_SIZE: Final = (480, 270)
+QUALITY: Final = 28  # of the MP4: x264's constant rate factor, chosen for a few megabytes
+GIF_FPS: Final = 8.0
+GIF_LIMIT: Final = 3_000_000  # bytes
+WORD: Final = (
+    0.09  # seconds that a piece of the thought takes in the tour: three times real time, as a small board does
+)
+MOTION: Final = 0.4  # seconds of work for a second of motion
+LETTER: Final = 0.07  # seconds between two letters that are typed
+
+Event = tuple[float, Callable[[], object]]
+
+
+class Teller:
+    """A feed whose generator works at a pace of its own: what the demo model answers, told in the tour's time."""
+
+    def __init__(self, generator: kinetoken.Generator, seed: int) -> None:
+        self._generator, self._seed = generator, seed
+        self.turn, self.over, self.now = 0, False, 0.0
+        self._waiting: list[tuple[float, Message]] = [(0.0, Ready(float(generator.fps)))]
+
+    def ask(self, prompt: str, options: GenerateOptions, *, anew: bool = False) -> int:
+        """The next prompt; its number."""
+        self.turn += 1
+        generation = self._generator.stream(prompt, replace(options, seed=self._seed + self.turn))
+        work = 0.0
+        self._waiting = [(self.now + 0.2, Opened(generation.seed, float(self._generator.fps), self.turn))]
+        for chunk in generation:
+            if isinstance(chunk, TextChunk):
+                work += WORD
+            else:
+                work += MOTION * len(chunk.joints) / self._generator.fps
+            stats = generation.stats
+            pace = Sample(work, stats.seconds_of_motion, stats.text_tokens + stats.motion_tokens)
+            message = (
+                Said(chunk.text, self.turn, pace)
+                if isinstance(chunk, TextChunk)
+                else Moved(chunk, 0.0, self.turn, pace)
+            )
+            self._waiting.append((self.now + 0.2 + work, message))
+        self._waiting.append((self.now + 0.2 + work, Ended(generation.clip(), 1.0 / MOTION, self.turn)))
+        return self.turn
+
+    def stop(self) -> None:
+        """Gives the answer up."""
+        self._waiting = []
+
+    def poll(self) -> list[Message]:
+        """What has come by now."""
+        came = [message for at, message in self._waiting if at <= self.now]
+        self._waiting = [(at, message) for at, message in self._waiting if at > self.now]
+        return came
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Set:
+    """The window's stage, view and keys without the window."""
+
+    def __init__(self, stage: Stage, size: tuple[int, int], layers: Layers | None = None) -> None:
+        self.stage, self.size = stage, size
+        self.view = View(stage, Camera(), 1.0, size[0] / size[1])
+        self.controls = Controls(stage, self.view, layers)
+        self.turning = 0.0
+        """Pixels a second that an unseen hand drags the camera."""
+        self.rising = 0.0
+
+    def press(self, *keys: str) -> Callable[[], None]:
+        """What presses these keys."""
+        return lambda: [self.controls.press(key) for key in keys] and None
+
+    def turn(self, turning: float, rising: float = 0.0) -> Callable[[], None]:
+        """What begins to drag the camera."""
+
+        def begin() -> None:
+            self.turning, self.rising = turning, rising
+
+        return begin
+
+    def tick(self, seconds: float) -> None:
+        """One picture's worth of time."""
+        feed = getattr(self.stage, "_talk", None)
+        if isinstance(feed, Teller):
+            feed.now += seconds
+        self.stage.tick(seconds)
+        self.view.orbit(self.turning * seconds, self.rising * seconds)
+        self.view.tick(seconds, cut=self.controls.cut or self.stage.jumped)
+        self.controls.cut = False
+
+    def picture(self, renderer: Renderer, note: str) -> Pixels:
+        """What the window would show."""
+        (width, height), stage, head = self.size, self.stage, self.stage.playhead
+        people, camera = stage.people(), self.view.camera
+        drawn = renderer.render(shot(people, head.position, head.fps, self.controls.layers, camera, self.view.spread()))
+        bars = TimeBar.of(width, height).bars(*stage.shares(), stage.span())
+        if stage.line is not None and stage.line.focused:
+            bars.append(LineBox.of(width, height).cursor(stage.line.line))
+        names = [person.name for person in people]
+        placed = name_panels(names, camera.project(over_heads(people, head.position), width, height), height)
+        words = replace(stage.words(60.0, help_shown=self.controls.help), note=note)
+        return stamp(drawn, [*placed, *panels(words, width, height)], bars)
+
+
+class Scene(NamedTuple):
+    """A part of the tour."""
+
+    title: str
+    seconds: float
+    set: Set
+    events: list[Event]
+    gif: tuple[float, float]
+    """Which seconds of it the GIF shows."""
+
+
+def typed(stage: Stage, at: float, text: str) -> Iterator[Event]:
+    """Somebody writes a prompt and sends it."""
+    line = stage.line
+    assert line is not None
+    yield at, lambda: setattr(line, "focused", True)
+    for number, letter in enumerate(text):
+        yield at + 0.3 + LETTER * number, lambda letter=letter: line.type(letter)  # type: ignore[misc]
+    sent = at + 0.7 + LETTER * len(text)
+    yield sent, line.send
+    yield sent + 0.1, lambda: setattr(line, "focused", False)
+
+
+def scenes(size: tuple[int, int]) -> Iterator[Scene]:
+    """The tour, part by part."""
+    generator = kinetoken.load()
+
+    def answer(prompt: str, seed: int, seconds: float, **options: object) -> Clip:
+        return generator.generate(prompt, seed=seed, seconds=seconds, **options)  # type: ignore[arg-type]
+
+    yield talk(generator, size)
+    circle = answer("he walks in a circle to the right", 4, 8.0)
+    yield around(circle, size)
+    yield views(circle, size)
+    yield timeline(answer("jumping jacks", 3, 6.0), size)
+    kicks = [Named(f"seed {seed}", answer("someone kicks with the left leg", seed, 5.0)) for seed in (1, 2, 3)]
+    stage = Cast(
+        "someone kicks with the left leg   --compare seed=1,2,3", [n._replace(clip=n.clip.foot_locked()) for n in kicks]
+    )
+    yield Scene("several answers side by side", 11.0, Set(stage, size), [], (1.0, 5.0))
+    levels = [Named(f"levels {n}", answer("a person waves", 2, 5.0, levels=n)) for n in (1, 2, 4)]
+    stage = Cast("a person waves   --compare levels=1,2,4", levels)
+    yield Scene("coarse beside full detail", 9.0, Set(stage, size), [], (1.0, 3.0))
+    yield keys(circle, size)
+
+
+def talk(generator: kinetoken.Generator, size: tuple[int, int]) -> Scene:
+    """Prompts, the thought, idle motion, an interruption."""
+    feed = Teller(generator, 20)
+    stage = LivingStage(feed, "", GenerateOptions(foot_lock=True))  # type: ignore[arg-type]
+    events = [
+        *typed(stage, 1.0, "a person waves"),
+        *typed(stage, 12.0, "jumping jacks"),
+        *typed(stage, 14.0, "he walks in a circle to the left"),
+    ]
+    return Scene(
+        "write a prompt: the body moves while the model still writes", 32.0, Set(stage, size), events, (1.5, 9.5)
+    )
+
+
+def around(clip: Clip, size: tuple[int, int]) -> Scene:
+    """What is drawn around a body."""
+    on = Set(Stage("", clip=clip.foot_locked(), plain=clip), size)
+    events = [
+        (0.5, on.press("T")), (5.0, on.press("C")), (9.0, on.press("T", "C", "G")), (13.0, on.press("T", "C")),
+        (15.0, on.press("K")), (18.0, on.press("K")),
+    ]  # fmt: skip
+    return Scene("T trail, C contacts, G ghosts, K foot lock", 20.0, on, events, (10.0, 15.0))
+
+
+def views(clip: Clip, size: tuple[int, int]) -> Scene:
+    """The camera."""
+    on = Set(Stage("", clip=clip.foot_locked()), size, Layers(trail=True))
+    events = [
+        (0.5, on.turn(-130.0, 12.0)), (5.0, on.turn(0.0)), (5.5, on.press("_2")), (7.5, on.press("_3")), (9.5, on.press("_6")),
+        (12.0, on.press("_1")), (13.0, lambda: on.view.zoom(3)), (15.0, on.press("A")), (16.0, on.turn(60.0)),
+    ]  # fmt: skip
+    return Scene("orbit, pan, zoom, follow, presets, A frames everything", 19.0, on, events, (12.0, 12.0))
+
+
+def timeline(clip: Clip, size: tuple[int, int]) -> Scene:
+    """The time bar."""
+    on = Set(Stage("", clip=clip.foot_locked()), size)
+    steps = [(4.0 + 0.25 * n, on.press("RIGHT")) for n in range(8)]
+    events = [
+        *steps, (6.5, on.press("SPACE", "DOWN", "DOWN")), (8.0, on.press("UP", "UP")), (8.5, on.press("I")), (10.0, on.press("O")),
+        (15.0, on.press("X")),
+    ]  # fmt: skip
+    return Scene("step, slow motion, play a part again and again", 17.0, on, events, (9.0, 9.0))
+
+
+def keys(clip: Clip, size: tuple[int, int]) -> Scene:
+    """The end."""
+    on = Set(Stage("", clip=clip.foot_locked()), size)
+    words = "out: BVH, GLB, VRMA, npz, VMC, a browser page, PNG, GIF, MP4"
+    return Scene(words, 9.0, on, [(4.0, on.press("H"))], (1.0, 1.0))
+
+
+def pictures(parts: list[Scene], renderer: Renderer, every: int) -> Iterator[tuple[Pixels, bool]]:
+    """Every picture of the tour, or one of so many, and whether the GIF has it too."""
+    for scene in parts:
+        left = sorted(scene.events, key=lambda event: event[0])
+        for index in range(round(scene.seconds * FPS)):
+            now = index / FPS
+            while left and left[0][0] <= now:
+                left.pop(0)[1]()
+            scene.set.tick(1.0 / FPS)
+            if not index % every:
+                yield scene.set.picture(renderer, scene.title), scene.gif[0] <= now < scene.gif[1]
+
+
+def main() -> None:
+    """Draws, writes, says how large it is."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--size", default="960x540")
+    parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent / "tour")
+    parser.add_argument("--draft", action="store_true", help="a picture a second, to look it through")
+    args = parser.parse_args()
+    width, height = (int(side) for side in args.size.split("x"))
+    parts, renderer, kept = list(scenes((width, height))), open_renderer(width, height), []
+    step = round(FPS) if args.draft else 1
+    count = sum(len(range(0, round(scene.seconds * FPS), step)) for scene in parts)
+    stream = enumerate(pictures(parts, renderer, step))
+    every = max(1, round(FPS / GIF_FPS) // step)
+
+    def draw(_: int) -> Pixels:
+        index, (picture, in_gif) = next(stream)
+        if in_gif and not index % every:
+            kept.append(np.asarray(Image.fromarray(picture).resize(GIF_SIZE, Image.Resampling.LANCZOS)))
+        return picture
+
+    video, gif = args.out.with_suffix(".mp4"), args.out.with_suffix(".gif")
+    encode.write_film(video, FPS / step, count, draw, encode.Progress(f"drawing {video.name}", count), QUALITY)
+    renderer.close()
+    rate = FPS / step / every
+    encode.write_film(gif, rate, len(kept), kept.__getitem__, encode.Progress(f"writing {gif.name}", len(kept)))
+    for path in (video, gif):
+        print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+    if gif.stat().st_size > GIF_LIMIT:
+        raise SystemExit(f"{gif.name} is larger than {GIF_LIMIT / 1e6:g} MB: show less in it")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Several people side by side on one clock: clips of files, answers to one prompt, or both."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinetoken.motion.clip import Clip
+
+from .feed import Feed, Message, Moved
+from .hud import Words
+from .layers import Person
+from .playhead import Track
+from .stage import STANDING, Stage
+
+APART: Final = 1.0  # metres between the places of two people at least
+CLEAR: Final = 0.6  # metres between the joints of neighbours when they are nearest
+LIVE_APART: Final = 1.7  # metres between the places of people whose motion is not known yet
+FARTHEST: Final = 4.0  # metres between two places: people who wander may meet rather than be out of sight
+
+
+class Named(NamedTuple):
+    """A clip and what it is called beside others."""
+
+    name: str
+    clip: Clip
+
+
+class Beside(NamedTuple):
+    """A message about somebody other than the first of a cast."""
+
+    who: int
+    """Its place in the cast, from 0."""
+    message: Message
+    turn: int = 1
+
+
+def at_rate(clip: Clip, fps: float) -> Track:
+    """The clip's frames as a track of another rate."""
+    if clip.fps == fps:
+        return Track(clip.joints)
+    own = Track(clip.joints)
+    count = max(1, int((len(clip) - 1) / clip.fps * fps + 1e-6) + 1)
+    return Track(np.array([own.sample(index * clip.fps / fps) for index in range(count)]))
+
+
+def places(tracks: Sequence[Track]) -> list[tuple[float, float, float]]:
+    """Where to put people side by side, so that neighbours never come nearer than CLEAR; the middle is the origin."""
+    across = [_across(track, max(len(t) for t in tracks)) for track in tracks]
+    xs = [0.0]
+    for before, after in itertools.pairwise(across):
+        need = float((before[1] - after[0]).max()) + CLEAR
+        xs.append(xs[-1] + min(FARTHEST, max(APART, need)))
+    return _centred(xs)
+
+
+def lanes(count: int) -> list[tuple[float, float, float]]:
+    """Places for people whose motion is still to come."""
+    return _centred([LIVE_APART * index for index in range(count)])
+
+
+def _centred(xs: list[float]) -> list[tuple[float, float, float]]:
+    middle = (xs[0] + xs[-1]) / 2.0
+    return [(x - middle, 0.0, 0.0) for x in xs]
+
+
+def _across(track: Track, length: int) -> NDArray[np.float64]:
+    """(2, length): the smallest and the largest X of every frame; the last frame goes on."""
+    xs = track.frames[..., 0]
+    ends = np.stack([xs.min(axis=1), xs.max(axis=1)])
+    return np.pad(ends, ((0, 0), (0, length - len(track))), mode="edge")
+
+
+def people_of(cast: Sequence[Named], *, foot_lock: bool = False) -> tuple[list[Person], float]:
+    """Everybody with a place, and the rate of their common clock: that of the first."""
+    clips = [named.clip.foot_locked() if foot_lock else named.clip for named in cast]
+    fps = clips[0].fps
+    tracks = [at_rate(clip, fps) for clip in clips]
+    return [
+        Person(track, place, named.name) for track, place, named in zip(tracks, places(tracks), cast, strict=True)
+    ], fps
+
+
+class Cast(Stage):
+    """Finished clips side by side; the longest of them gives the time bar its length."""
+
+    def __init__(self, prompt: str, cast: Sequence[Named], *, foot_lock: bool = True) -> None:
+        plain, fps = people_of(cast)
+        longest = max(plain, key=lambda person: len(person.track))
+        super().__init__(prompt, clip=Clip(longest.track.frames.astype(np.float32), fps=fps))
+        self._plain = plain
+        locked, _ = people_of(cast, foot_lock=True)
+        # Where it differs by a hair, the places would jump: everybody keeps the one that they have without the lock.
+        self._locked = [person._replace(place=old.place) for person, old in zip(locked, plain, strict=True)]
+        self.can_lock, self.foot_lock = True, foot_lock
+        self.cast: list[Named] = []
+        """What is to be saved: these clips are files already."""
+
+    def people(self) -> list[Person]:
+        """First from the left."""
+        return self._locked if self.foot_lock else self._plain
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class LiveCast(Stage):
+    """Answers to one prompt side by side, while they are written: the first's messages move the clock."""
+
+    def __init__(
+        self, prompt: str, names: Sequence[str], feed: Feed, beside: Sequence[Named] = (), *, expected: float = 0.0
+    ) -> None:
+        """`names` of the answers; `beside`: clips to stand to their right."""
+        super().__init__(prompt, feed=feed, expected=expected)
+        self._answers = feed
+        self._names = [*names, *(named.name for named in beside)]
+        self._beside = [at_rate(named.clip, self.playhead.fps) for named in beside]
+        self._others = [Track() for _ in names[1:]]
+        self._clips: dict[int, Clip] = {}
+
+    def _take(self, message: Message) -> None:
+        if not isinstance(message, Beside):
+            super()._take(message)
+        elif isinstance(message.message, Moved):
+            self._others[message.who - 1].append(message.message.chunk.joints)
+        elif hasattr(message.message, "clip"):
+            self._clips[message.who] = message.message.clip
+
+    def people(self) -> list[Person]:
+        """First from the left; who has not moved yet stands."""
+        tracks = [track if len(track) else STANDING for track in (self.track, *self._others, *self._beside)]
+        return [Person(*each) for each in zip(tracks, lanes(len(tracks)), self._names, strict=True)]
+
+    def words(self, picture_rate: float, *, help_shown: bool = False) -> Words:
+        """Without a thought or a seed: everybody has their own."""
+        self.seed = None
+        return replace(super().words(picture_rate, help_shown=help_shown), thought="")
+
+    @property
+    def cast(self) -> list[Named]:
+        """Answers that are whole."""
+        first = self._clip
+        found = ({} if first is None else {0: first}) | self._clips
+        return [Named(self._names[index], found[index]) for index in sorted(found)]
+
+    def close(self) -> None:
+        """Ends the generator's process."""
+        self._answers.close()

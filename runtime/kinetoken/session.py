@@ -1,0 +1,251 @@
+"""Several prompts to one body: what was said stays known, nothing is computed twice, and each move goes on from the last."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from itertools import takewhile
+from typing import Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bundle import Bundle
+from .engines import EncodedImage, Fed, LmRun, Watch, cells, feed, within
+from .errors import BundleError, EngineError, InputError
+from .looking import Image
+from .motion.clip import MotionChunk
+from .motion.line import BodyLine
+from .options import Asked, GenerateOptions
+from .pipeline import Generation, Generator
+from .prompt import Said, known_ids, prompt_ids, with_image
+from .sampling.grammar import MARKERS
+from .speaker import Chat
+from .statefiles import StateFiles
+
+_ANY = (range(1),)  # of logits that nobody wants
+
+
+class Session:
+    """One chat and one body. A new prompt ends the answer before it, which stays in the history as far as it came."""
+
+    def __init__(
+        self, generator: Generator, options: GenerateOptions | None = None, *, history: int | None = None,
+        keep_state: bool = True,
+    ) -> None:  # fmt: skip
+        """`options` of every turn that brings none. `history`: earlier turns that the model is shown; None: the bundle's.
+
+        `keep_state`: whether the system prompt's state is kept on disk for the next start. InputError, BundleError.
+        """
+        if history is not None and (isinstance(history, bool) or not isinstance(history, int) or history < 0):
+            raise InputError(f"history: expected a whole number of 0 or more, got {history!r}")
+        self._generator, self._bundle = generator, generator.parts
+        self.options = options or GenerateOptions()
+        """Of every turn that brings none."""
+        self._limit = self._bundle.manifest.defaults.history if history is None else history
+        self._states = StateFiles(self._bundle) if keep_state else None
+        self._head = known_ids(self._bundle)
+        if self._limit and self._bundle.manifest.chat.template.answer_end is None:
+            raise BundleError("this bundle does not say what ends an answer; ask for history 0, or export it again")
+        self._image: EncodedImage | None = None
+        self._turns: list[Said] = []
+        self._first = 0  # of the turns that the context had room for
+        self._turn: Turn | None = None
+        self._run: LmRun | None = None
+        self._fed: list[Fed] = []  # what the run holds
+        self.line = BodyLine(float(generator.fps))
+        """The body of those who have no clock of their own."""
+
+    @property
+    def history(self) -> tuple[Said, ...]:
+        """All turns so far, those that the model is shown no more and the one under way included."""
+        now = self._turn.said if self._turn is not None else None
+        return (*self._turns, now) if now is not None else tuple(self._turns)
+
+    @property
+    def bundle(self) -> Bundle:
+        """What answers."""
+        return self._bundle
+
+    def look(self, image: Image | EncodedImage | None, watch: Watch | None = None) -> None:
+        """From now on the model sees this image before all that is said; None: no image any more. It is looked at once, and
+        stays in the cache from turn to turn. InputError, FormatError, EngineError; `watch` hears how far it is."""
+        self._settle()
+        if image is not None and not isinstance(image, EncodedImage):
+            image = self._generator.look(image, watch)
+        self._image = image
+
+    def prepare(self) -> None:
+        """Feed the model all that is known of the next prompt, so that only its words are left. EngineError."""
+        self._settle()
+        ids = self._seen(known_ids(self._bundle, self._shown_turns()))
+        if self._bundle.server is None and cells(ids) < self._bundle.language_model.context:
+            run = self._rewound(ids, len(ids))
+            if len(self._fed) < len(ids):
+                feed(run, ids[len(self._fed) :], _ANY)
+                self._fed = ids
+
+    def say(
+        self, prompt: str, options: GenerateOptions | None = None, *, raw: bool = False, **asked: Unpack[Asked]
+    ) -> Turn:
+        """Start an answer; one that is under way is closed. InputError where what is asked cannot be met.
+
+        `options` stand in for the session's, those by keyword are added to them. `raw` leaves the joints where the codec has
+        them, for callers with a `BodyLine` of their own.
+        """
+        options = self._chosen(options, asked)
+        self._settle()
+        alone = cells(self._seen(prompt_ids(self._bundle, prompt)))
+        most = options.grammar(self._bundle.manifest, self._bundle.vocabulary, alone)  # refuses what cannot be
+        room = min(most.max_tokens, most.max_thought + MARKERS + most.max_frames * most.levels)
+        notes = self._make_room(prompt, alone, room)
+        ids = self._seen(prompt_ids(self._bundle, prompt, self._shown_turns()))
+        chat = self._chat(ids)
+        self._turn = Turn(self._bundle, prompt, options, chat, notes, None if raw else self.line)
+        return self._turn
+
+    def idle(self, seconds: float) -> NDArray[np.float64]:
+        """So much idle motion (n, 22, 3), metres, where the body stands; the next move goes on from there."""
+        return self.line.idle(round(seconds * self.line.fps))
+
+    def forget(self) -> None:
+        """Nothing was said yet. The body stays where it is."""
+        self._settle()
+        self._turns.clear()
+        self._first = 0
+
+    def recall(self, turns: Sequence[Said]) -> None:
+        """Take up an earlier chat instead of what was said so far."""
+        self.forget()
+        self._turns.extend(turns)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the history and the body's last poses, whole or not at all. OutputError."""
+        from .chatfile import write_chat
+
+        write_chat(path, self._bundle.manifest, self.history, self.line.shown)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Go on with a chat that `save` wrote. FormatError where it is none, or of another model."""
+        from .chatfile import read_chat
+
+        turns, poses = read_chat(path, self._bundle.manifest)
+        self.recall(turns)
+        if len(poses):
+            self.line.back_to(poses)
+
+    def _chosen(self, options: GenerateOptions | None, asked: Asked) -> GenerateOptions:
+        known = {field.name for field in fields(GenerateOptions)}
+        if unknown := sorted(set(asked) - known):
+            raise InputError(f"unknown option {unknown[0]!r}; known are {', '.join(sorted(known))}")
+        return replace(options or self.options, **asked)
+
+    def _seen(self, ids: Sequence[int]) -> list[Fed]:
+        """A chat with the image, where there is one."""
+        return with_image(self._bundle, ids, self._image)
+
+    def _shown_turns(self) -> list[Said]:
+        """The turns that the model is shown."""
+        return self._turns[max(self._first, len(self._turns) - self._limit) :]
+
+    def _settle(self) -> None:
+        """The last turn is over, and what was said of it is history."""
+        if self._turn is None:
+            return
+        self._turn.close()
+        if self._turn.said is not None:
+            self._turns.append(self._turn.said)
+        if self._run is not None:
+            self._fed = within(self._turn.tokens, self._run.length)
+        self._turn = None
+
+    def _make_room(self, prompt: str, alone: int, room: int) -> tuple[str, ...]:
+        """Forget the oldest turns where the context has no room for them beside the prompt and so many tokens of answer.
+
+        More go than must, down to half of what there is room for: each time all that is left has to be fed again.
+        """
+        context, shown = self._bundle.language_model.context, self._shown_turns()
+        if cells(self._seen(prompt_ids(self._bundle, prompt, shown))) + room <= context:
+            return ()
+        half = alone + (context - room - alone) // 2
+        kept = list(shown)
+        while kept and cells(self._seen(prompt_ids(self._bundle, prompt, kept))) > half:
+            del kept[0]
+        gone, self._first = len(shown) - len(kept), len(self._turns) - len(kept)
+        turns = "the oldest turn is" if gone == 1 else f"the {gone} oldest turns are"
+        return (f"{turns} shown no more: the context of {context:,} tokens is full",)
+
+    def _chat(self, ids: Sequence[Fed]) -> Chat:
+        """The ids, and a run that holds what it can of them; a server holds what it will."""
+        if self._bundle.server is not None:
+            return Chat(ids)
+        run = self._rewound(ids, len(ids) - 1)
+        return Chat(ids, run, len(self._fed))
+
+    def _rewound(self, ids: Sequence[Fed], most: int) -> LmRun:
+        """The run, taken back to what it holds of these ids, `most` of them at most."""
+        run = self._opened()
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(ids[:most], self._fed, strict=False))
+        common = sum(1 for _ in same)
+        run.rewind(cells(ids[:common]))
+        self._fed = list(ids[:common])
+        return run
+
+    def _opened(self) -> LmRun:
+        """The run; a new one has been fed the system prompt."""
+        if self._run is None:
+            run = self._bundle.language_model.start()
+            if not self._restored(run):
+                run.push(self._head, _ANY)
+                if self._states is not None:
+                    self._states.save(self._head, run.state())
+            self._run, self._fed = run, list(self._head)
+        return self._run
+
+    def _restored(self, run: LmRun) -> bool:
+        """Whether a state on disk spared the system prompt."""
+        state = self._states.load(self._head) if self._states is not None else None
+        if state is not None:
+            try:
+                run.restore(state)
+            except EngineError:
+                return False
+            if run.length != len(self._head):
+                run.rewind(0)
+        return run.length > 0
+
+
+class Turn(Generation):
+    """One answer of a session."""
+
+    def __init__(
+        self, bundle: Bundle, prompt: str, options: GenerateOptions, chat: Chat, notes: tuple[str, ...],
+        line: BodyLine | None,
+    ) -> None:  # fmt: skip
+        super().__init__(bundle, prompt, options, chat)
+        self._told, self._line = notes, line
+        if line is not None:
+            line.cut()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of this answer, a line each."""
+        return (*self._told, *super().notes)
+
+    @property
+    def said(self) -> Said | None:
+        """This turn as history, as far as it came; None before the first word or frame."""
+        answer = self._answer.said
+        return Said(self.prompt, answer) if answer else None
+
+    @property
+    def tokens(self) -> list[Fed]:
+        """The chat and the answer so far, as the model has written it."""
+        return [*self._ids, *self._answer.tokens]
+
+    def _placed(self, chunk: MotionChunk) -> MotionChunk:
+        """In the session's line."""
+        if self._line is None:
+            return chunk
+        return replace(chunk, joints=self._line.push(chunk.joints).astype(np.float32))

@@ -1,0 +1,78 @@
+"""What the engine made of the system prompt, kept on disk, so that the next start need not compute it again.
+
+The files lie in the bundle's own cache folder, or in the user's where the bundle cannot be written. They are a convenience:
+one that is missing, damaged or of something else is made again, one that cannot be written is not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from .bundle import Bundle
+from .errors import OutputError
+from .writers.atomic import atomic_path
+
+MAGIC: Final = b"kinetoken cache 1\n"
+FOLDER: Final = ".cache"
+KEPT: Final = 8  # files of a bundle: of earlier engines, say
+LARGEST: Final = 1 << 30  # bytes
+
+
+class StateFiles:
+    """The kept states of one bundle."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+
+    def load(self, ids: Sequence[int]) -> bytes | None:
+        """The state of a run that was fed these ids; None where there is none that is whole."""
+        for folder in self._folders():
+            with contextlib.suppress(OSError):
+                path = folder / self._name(ids)
+                if path.stat().st_size <= LARGEST and (state := _opened(path.read_bytes())) is not None:
+                    return state
+        return None
+
+    def save(self, ids: Sequence[int], state: bytes) -> Path | None:
+        """Keep a state in the first folder that can be written; where, or None."""
+        for folder in self._folders():
+            with contextlib.suppress(OSError, OutputError):
+                folder.mkdir(parents=True, exist_ok=True)
+                path = folder / self._name(ids)
+                with atomic_path(path) as part:
+                    part.write_bytes(MAGIC + hashlib.sha256(state).digest() + state)
+                _tidy(folder)
+                return path
+        return None
+
+    def _folders(self) -> Iterator[Path]:
+        yield self._bundle.folder / FOLDER
+        with contextlib.suppress(RuntimeError):  # a user without a home
+            home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+            yield Path(home) / "kinetoken" / "states"
+
+    def _name(self, ids: Sequence[int]) -> str:
+        """Of all that the state depends on: the bundle's files, the engine and its version, the tokens."""
+        digests = {name: info.sha256 for name, info in self._bundle.manifest.files.items()}
+        depends = [digests, self._bundle.language_model.fingerprint, list(ids)]
+        return f"prompt-{hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:24]}.state"
+
+
+def _opened(data: bytes) -> bytes | None:
+    """The state in a file; None where it is not whole."""
+    digest, state = data[len(MAGIC) : len(MAGIC) + 32], data[len(MAGIC) + 32 :]
+    whole = data.startswith(MAGIC) and hashlib.sha256(state).digest() == digest
+    return state if whole else None
+
+
+def _tidy(folder: Path) -> None:
+    """Remove all but the youngest files."""
+    files = sorted(folder.glob("prompt-*.state"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in files[KEPT:]:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,120 @@
+"""True servers of language models, started on loopback in processes of their own."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from kinetoken.manifest import FileInfo, Manifest, TokenizerInfo
+
+PATIENCE = 60.0  # seconds until it answers
+LLAMA_SERVER = """
+import sys, time
+import xllamacpp
+model, port, context, key = sys.argv[1:]
+params = xllamacpp.CommonParams()
+params.model.path, params.hostnames, params.port = model, ["127.0.0.1"], int(port)
+params.n_ctx, params.n_parallel, params.cpuparams.n_threads, params.warmup = int(context), 1, 1, False
+if key:
+    params.api_keys = [key]
+server = xllamacpp.Server(params)
+while True:
+    time.sleep(1)
+"""
+NEEDED = {
+    "llama-cpp-python": ("llama_cpp", "fastapi", "uvicorn", "sse_starlette", "starlette_context", "pydantic_settings"),
+    "llama-server": ("xllamacpp",),
+}
+
+
+@dataclass
+class RealServer:
+    """One that answers."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """At once, as a machine that loses its power."""
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def real_server(kind: str, model: Path, log: Path, *, context: int = 300, key: str = "") -> Iterator[RealServer]:
+    """llama-cpp-python's own server, or llama.cpp's llama-server, which xllamacpp has in a wheel. Skips without the package."""
+    missing = [name for name in NEEDED[kind] if importlib.util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"needs {', '.join(missing)}, in kinetoken[servers]")
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        port = place.getsockname()[1]
+    if kind == "llama-server":
+        command = ["-c", LLAMA_SERVER, str(model), str(port), str(context), key]
+    else:
+        command = ["-m", "llama_cpp.server", "--model", str(model), "--port", str(port), "--host", "127.0.0.1"]
+        command += [
+            "--n_ctx",
+            str(context),
+            "--n_threads",
+            "1",
+            "--n_threads_batch",
+            "1",
+            *(["--api_key", key] if key else []),
+        ]
+    with log.open("wb") as said:
+        process = subprocess.Popen([sys.executable, *command], stdout=said, stderr=subprocess.STDOUT)
+        server = RealServer(f"http://127.0.0.1:{port}/v1", process)
+        try:
+            _wait(server, log)
+            yield server
+        finally:
+            server.kill()
+
+
+def _wait(server: RealServer, log: Path) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and server.process.poll() is None:
+        try:
+            urllib.request.urlopen(server.url + "/models", timeout=5).close()
+            return
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code == 401:
+                return
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"the server does not answer: {log.read_text(errors='replace')[-2000:]}")
+
+
+def gguf_bundle(tiny: Path, folder: Path) -> Path:
+    """The tiny bundle with a miniature checkpoint's GGUF as its language model. Needs torch and gguf."""
+    from kinetoken_export.motion_tokens import read_vocabulary
+    from tiny_gguf import make
+
+    made = make(folder / "made", "qwen2", "f32")
+    words = read_vocabulary(made.path.parent)
+    bundle = Path(shutil.copytree(tiny, folder / "bundle"))
+    (bundle / "lm.onnx").unlink()
+    for name in (made.path.name, "tokenizer.json"):
+        shutil.copy(made.path.parent / name, bundle / name)
+    manifest = Manifest.read(bundle)
+    text = TokenizerInfo("tokenizer.json", words.text_ids, (words.added["<|im_end|>"],))
+    manifest = replace(manifest, language_model=made.info, motion=words.motion, tokenizer=text)
+    files = {name: FileInfo.of(bundle / name) for name in (set(manifest.files) - {"lm.onnx"}) | {made.path.name}}
+    (bundle / "bundle.json").write_text(json.dumps(replace(manifest, files=files).to_dict()))
+    return bundle
