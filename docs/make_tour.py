@@ -1,6 +1,6 @@
 """The tour of the viewer: two minutes as MP4, and the best of it as a GIF that is light enough for a README.
 
-    python docs/make_tour.py [--size 960x540] [-o docs/tour] [--draft]
+    python docs/make_tour.py [--size 854x480] [-o docs/tour] [--draft]
 
 Everything in it is the viewer itself, drawn off screen on the motion's clock: the demo model answers, prompts are typed letter by
 letter, keys are pressed. Needs the extras [viewer] and [video]. A frame costs what it costs; about four minutes on two cores.
@@ -254,7 +254,7 @@ def pictures(parts: list[Scene], renderer: Renderer, every: int) -> Iterator[tup
 def main() -> None:
     """Draws, writes, says how large it is."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--size", default="960x540")
+    parser.add_argument("--size", default="854x480")
     parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent / "tour")
     parser.add_argument("--draft", action="store_true", help="a picture a second, to look it through")
     args = parser.parse_args()
