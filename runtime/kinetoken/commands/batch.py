@@ -131,8 +131,9 @@ def _info(args: argparse.Namespace, folder: BatchFolder) -> BatchInfo:
     if seed is None:
         seed = GenerateOptions().chosen_seed()
     return BatchInfo(
-        manifest.name, digest(bundle / MANIFEST_NAME), lookahead, args.format, seed, prompts.name, digest(prompts)
-    )
+        bundle=manifest.name, bundle_sha256=digest(bundle / MANIFEST_NAME), lookahead=lookahead, clips=args.format,
+        seed=seed, parallel=args.parallel, prompts=prompts.name, prompts_sha256=digest(prompts),
+    )  # fmt: skip
 
 
 def _answers(args: argparse.Namespace, info: BatchInfo, jobs: Sequence[Job]) -> Iterator[Answer | Problem]:
