@@ -88,7 +88,8 @@ class Arm:
 
 def bare_step(run: Any, token: int) -> dict[str, float]:
     """llama.cpp alone."""
-    run._tokens[0], run._batch.n_tokens = token, 1
+    run._tokens[0], run._positions[0], run._batch.n_tokens = token, run._length, 1
+    run._length += 1
     began = time.perf_counter()
     status = llama.llama_decode(run._context.pointer, run._batch)
     decoded = time.perf_counter()

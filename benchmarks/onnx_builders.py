@@ -29,7 +29,8 @@ from machine import describe
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models
 
-from kinetoken.backends.onnx import OnnxLanguageModel, cache_names, open_session
+from kinetoken.backends.onnx import OnnxLanguageModel, cache_names
+from kinetoken.backends.onnx_session import open_session
 from kinetoken.engines import take
 from kinetoken.manifest import HeadInfo, LanguageModelInfo, MotionInfo
 from kinetoken_export.checkpoint import Qwen2Shape, expected_tensors

@@ -35,7 +35,7 @@ from kinetoken_viewer.shot import Pixels, Renderer
 from kinetoken_viewer.stage import Stage
 
 FPS: Final = 20.0
-GIF_SIZE: Final = (480, 270)
+GIF_SIZES: Final = ((480, 270), (400, 225), (320, 180))  # the first that is light enough
 QUALITY: Final = 28  # of the MP4: x264's constant rate factor, chosen for a few megabytes
 GIF_FPS: Final = 8.0
 GIF_LIMIT: Final = 3_000_000  # bytes
@@ -131,12 +131,13 @@ class Set:
         people, camera = stage.people(), self.view.camera
         drawn = renderer.render(shot(people, head.position, head.fps, self.controls.layers, camera, self.view.spread()))
         bars = TimeBar.of(width, height).bars(*stage.shares(), stage.span())
-        if stage.line is not None and stage.line.focused:
-            bars.append(LineBox.of(width, height).cursor(stage.line.line))
         names = [person.name for person in people]
         placed = name_panels(names, camera.project(over_heads(people, head.position), width, height), height)
         words = replace(stage.words(60.0, help_shown=self.controls.help), note=note)
-        return stamp(drawn, [*placed, *panels(words, width, height)], bars)
+        placed += panels(words, width, height)
+        if stage.line is not None and stage.line.focused:
+            placed.append(LineBox.of(width, height).cursor(stage.line.line))
+        return stamp(drawn, placed, bars)
 
 
 class Scene(NamedTuple):
@@ -267,18 +268,25 @@ def main() -> None:
     def draw(_: int) -> Pixels:
         index, (picture, in_gif) = next(stream)
         if in_gif and not index % every:
-            kept.append(np.asarray(Image.fromarray(picture).resize(GIF_SIZE, Image.Resampling.LANCZOS)))
+            kept.append(picture)
         return picture
 
     video, gif = args.out.with_suffix(".mp4"), args.out.with_suffix(".gif")
     encode.write_film(video, FPS / step, count, draw, encode.Progress(f"drawing {video.name}", count), QUALITY)
     renderer.close()
-    rate = FPS / step / every
-    encode.write_film(gif, rate, len(kept), kept.__getitem__, encode.Progress(f"writing {gif.name}", len(kept)))
+    write_gif(gif, FPS / step / every, kept)
     for path in (video, gif):
         print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
-    if gif.stat().st_size > GIF_LIMIT:
-        raise SystemExit(f"{gif.name} is larger than {GIF_LIMIT / 1e6:g} MB: show less in it")
+
+
+def write_gif(path: Path, fps: float, kept: list[Pixels]) -> None:
+    """As large as fits into GIF_LIMIT."""
+    for size in GIF_SIZES:
+        small = [np.asarray(Image.fromarray(p).resize(size, Image.Resampling.LANCZOS)) for p in kept]
+        encode.write_film(path, fps, len(small), small.__getitem__, encode.Progress(f"writing {path.name}", len(small)))
+        if path.stat().st_size <= GIF_LIMIT:
+            return
+    raise SystemExit(f"{path.name} is larger than {GIF_LIMIT / 1e6:g} MB: show less in it")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from kinetoken.backends.onnx import OnnxSession
+from kinetoken.backends.onnx_session import OnnxSession
 from kinetoken.engines import TensorSession
 from kinetoken.errors import EngineError, FormatError, InputError
 from kinetoken.manifest import CodecInfo, MotionInfo

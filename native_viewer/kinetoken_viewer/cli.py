@@ -169,11 +169,12 @@ def _record(args: argparse.Namespace, options: GenerateOptions, clip: Clip | Non
         )
         print(f"kinetoken: stopped; {kept}", file=sys.stderr)
         return INTERRUPTED
-    whole = record([Named("", clip)], recording)
+    if not record([Named("", clip)], recording):
+        return INTERRUPTED
     saved = f", clip in {args.save}" if args.save is not None else ""
     seed = f", seed {clip.seed}" if clip.seed is not None else ""
     print(f"{clip.seconds:.1f} s of motion{seed} -> {recording.path}{saved}")
-    return 0 if whole else INTERRUPTED
+    return 0
 
 
 def _generate(args: argparse.Namespace, options: GenerateOptions) -> tuple[Clip, bool]:

@@ -27,7 +27,7 @@ from .pace import Sample
 
 MESSAGES_PER_POLL: Final = 64  # a flooding generator gets no more of one picture's time than this
 MESSAGES_WAITING: Final = 64  # between the pipe and the picture; more stay in the pipe
-UNHEARD: Final = 6  # orders that a process has not taken, beyond which it is started anew
+UNHEARD: Final = 16  # orders that a process has not taken, beyond which it is started anew
 STOP_SECONDS: Final = 2.0  # patience with a process that is told to end
 
 
@@ -215,7 +215,7 @@ class _Process:
                 self._ended = time.monotonic()
             else:
                 out.append(message)
-                self._unheard = 0 if isinstance(message, Opened) else self._unheard
+                self._unheard = 0 if isinstance(message, Opened | Failed) else self._unheard
                 self.over = isinstance(message, Failed) and message.turn is None
         return out
 

@@ -24,6 +24,7 @@ except ImportError as error:  # pragma: no cover - the extra brings it
     raise MissingPackageError("Pillow", "viewer") from error
 
 Rgba = tuple[int, int, int, int]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 WHITE: Final = (240, 242, 245, 255)
 SOFT: Final = (176, 184, 196, 255)
@@ -37,6 +38,11 @@ THOUGHT_LINES: Final = 4
 NAME_GAP: Final = 6  # pixels of the design between a name and the head under it
 GAP: Final = "   "  # between the parts of the status
 _FONTS: Final = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf", "Arial.ttf")
+_WIDE_FONTS: Final = (
+    "NotoSansCJK-Regular.ttc", "NotoSansCJKjp-Regular.otf", "wqy-microhei.ttc", "wqy-zenhei.ttc", "DroidSansFallbackFull.ttf",
+    "msyh.ttc", "msgothic.ttc", "malgun.ttf", "Hiragino Sans GB.ttc", "Arial Unicode.ttf",
+)  # fmt: skip
+FIRST_WIDE: Final = "\u1100"  # Hangul, kana, ideographs, emoji: the usual fonts have none of them
 _MOTION: Final = re.compile(r"<move>.*?(?:</move>|$)|<m_\d+_\d+>|</?move>", re.DOTALL)
 
 
@@ -161,7 +167,10 @@ def panels(words: Words, width: int, height: int) -> list[Panel]:
     if words.message:
         out.append(_message(words.message, width, bottom - round(4 * scale), scale))
     if words.note:
-        image = framed(text_image((words.note,), round(15 * scale), WHITE), round(8 * scale))
+        image = framed(
+            text_image(tuple(wrap(words.note, round(15 * scale), round(width * 0.6))), round(15 * scale), WHITE),
+            round(8 * scale),
+        )
         out.append(Panel(image, width - margin - image.width, margin))
     if words.help:
         from .keyhelp import help_image  # it is made of what stands here
@@ -196,10 +205,14 @@ def stamp(picture: Pixels, placed: list[Panel], bars: list[Bar] | None = None) -
     return np.asarray(image.convert("RGB"))
 
 
-@functools.lru_cache(maxsize=32)
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """A legible font of this many pixels."""
-    for name in _FONTS:
+def font(size: int, text: str = "") -> Font:
+    """A legible font of this many pixels, for a text one that has its letters, where there is any."""
+    return _font(size, any(letter >= FIRST_WIDE for letter in text))
+
+
+@functools.lru_cache(maxsize=64)
+def _font(size: int, wide: bool) -> Font:
+    for name in (*(_WIDE_FONTS if wide else ()), *_FONTS):
         try:
             return ImageFont.truetype(name, size)
         except OSError:
@@ -209,7 +222,7 @@ def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 def wrap(text: str, size: int, width: int) -> list[str]:
     """Lines of at most `width` pixels, broken at spaces; a word longer than a line is broken anywhere."""
-    face = font(size)
+    face = font(size, text)
     lines: list[str] = []
     line = ""
     for word in text.split():
@@ -230,7 +243,7 @@ def wrap(text: str, size: int, width: int) -> list[str]:
 @functools.lru_cache(maxsize=64)
 def text_image(lines: tuple[str, ...], size: int, colour: Rgba) -> Image.Image:
     """Lines of text on nothing, with a soft dark edge that keeps them legible over the body."""
-    face = font(size)
+    face = font(size, "".join(lines))
     step = round(size * 1.36)
     edge = max(1, size // 12)
     width = max(int(face.getlength(line)) for line in lines) + 4 * edge

@@ -56,19 +56,24 @@ class LineBox(NamedTuple):
         words, colour = self._words(line)
         inside = Image.new("RGBA", (self.width - 2 * self._inset, self.height))
         place = (-self._shift(line), self.height / 2)
-        ImageDraw.Draw(inside).text(place, words, font=font(self._letters), fill=colour, anchor="lm")
+        ImageDraw.Draw(inside).text(place, words, font=font(self._letters, words), fill=colour, anchor="lm")
         image.alpha_composite(inside, (self._inset, 0))
         return Panel(image, self.x, self.y)
 
     def cursor(self, line: Line) -> Panel:
         """The text cursor."""
-        at = self.x + self._inset + font(self._letters).getlength(line.text[: line.cursor]) - self._shift(line)
+        at = (
+            self.x
+            + self._inset
+            + font(self._letters, line.text).getlength(line.text[: line.cursor])
+            - self._shift(line)
+        )
         image = _stroke(max(2, self.height // 20), round(self.height * 0.6))
         return Panel(image, round(at), self.y + (self.height - image.height) // 2)
 
     def letters_before(self, line: Line, x: float) -> int:
         """Letters of the line before a click at pixel x."""
-        face, goal = font(self._letters), x - self.x - self._inset + self._shift(line)
+        face, goal = font(self._letters, line.text), x - self.x - self._inset + self._shift(line)
         after = bisect.bisect_left(range(len(line.text)), goal, key=lambda count: face.getlength(line.text[:count]))
         return min(max(0, after - 1), after, key=lambda count: abs(face.getlength(line.text[:count]) - goal))
 
@@ -79,7 +84,7 @@ class LineBox(NamedTuple):
 
     def _shift(self, line: Line) -> float:
         """Pixels of the line that lie to the left of the box, so that the cursor is in sight."""
-        face, room = font(self._letters), self.width - 2 * self._inset
+        face, room = font(self._letters, line.text), self.width - 2 * self._inset
         return max(0.0, face.getlength(line.text[: line.cursor]) - room + self.height / 10)
 
 

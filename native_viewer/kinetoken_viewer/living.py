@@ -247,3 +247,6 @@ class LivingStage(Stage):
             return ["at ease"]
         into = max(0.0, head.position - answer.begin) / head.fps if answer.placed else 0.0
         return [f"{into:.1f} s", f"buffer {self._ahead():.1f} s"]
+
+    def _modes(self) -> list[str]:
+        return ["loop"] if self.playhead.loop else []

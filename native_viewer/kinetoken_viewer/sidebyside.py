@@ -96,9 +96,10 @@ def _record(args: argparse.Namespace, asked: Comparison, title: str) -> int:
         print("kinetoken: stopped; " + ("what came is kept" if args.save and cast else "nothing kept"), file=sys.stderr)
         return cli.INTERRUPTED
     cast += _locked(asked, bool(args.foot_lock))
-    whole = record(cast, recording)
+    if not record(cast, recording):
+        return cli.INTERRUPTED
     print(f"{', '.join(named.name for named in cast)} -> {recording.path}")
-    return 0 if whole else cli.INTERRUPTED
+    return 0
 
 
 def _generated(args: argparse.Namespace, asked: Comparison) -> tuple[list[Named], bool]:

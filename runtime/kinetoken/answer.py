@@ -10,7 +10,7 @@ from .markup import MOVE_END, MOVE_START, spell
 from .motion.clip import Chunk, MotionChunk, TextChunk
 from .motion.footlock import FootLock
 from .motionrun import MotionRun
-from .sampling.grammar import MoveGrammar, State
+from .sampling.grammar import Detail, MoveGrammar, State
 from .textrun import TextRun
 from .vocabulary import Vocabulary
 
@@ -18,9 +18,12 @@ from .vocabulary import Vocabulary
 class AnswerRun:
     """What came so far, and what may come next."""
 
-    def __init__(self, bundle: Bundle, grammar: MoveGrammar, feet: FootLock | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, grammar: MoveGrammar, feet: FootLock | None = None, detail: Detail | None = None
+    ) -> None:
+        """`detail` decides the levels of each block; None: all have the grammar's."""
         self._vocabulary = bundle.vocabulary
-        self._cursor = grammar.start()
+        self._cursor = grammar.start(detail)
         self._motion, self._words = MotionRun(bundle.decoder, feet), TextRun(bundle.tokenizer)
         self._answer: list[str] = []
         self._thought: list[str] = []
@@ -40,6 +43,16 @@ class AnswerRun:
     def allowed(self) -> Allowed:
         """Ids that may come next; not to be asked once it is done."""
         return self._cursor.allowed
+
+    @property
+    def in_block(self) -> bool:
+        """Whether the next token stands in a block of motion."""
+        return self._cursor.state is State.BLOCK
+
+    @property
+    def levels(self) -> int:
+        """Codes of a frame of the open block, or of the last; at most, in prefix mode."""
+        return self._cursor.levels
 
     @property
     def text(self) -> str:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .backends.onnx_providers import AUTO, check_provider
 from .codec.codebooks import Codebooks
 from .codec.decoder import MotionDecoder
 from .codec.normalizer import Normalizer
+from .detail import Pace
+from .digests import DigestMemory
 from .engines import LanguageModel, LoadOptions, Tokenizer, Vision
 from .errors import BundleError, InputError
-from .manifest import CodecInfo, Manifest
+from .manifest import CodecInfo, FileInfo, Manifest
 from .motion.features import N_FEATURES
 from .vocabulary import Vocabulary
 
@@ -41,6 +45,8 @@ class Bundle:
     """Runs the language model where one was named; `language_model` then only says so."""
     vision: Vision | None = None
     """What looks at images; None: nothing does."""
+    pace: Pace = field(default_factory=Pace, compare=False, kw_only=True)
+    """How fast tokens came of late: measured by every answer, so the one thing here that changes."""
 
 
 def bundle_folder(given: str | os.PathLike[str] | None = None) -> Path:
@@ -54,11 +60,20 @@ def bundle_folder(given: str | os.PathLike[str] | None = None) -> Path:
     return DEMO_BUNDLE
 
 
-def open_manifest(folder: Path, *, with_model: bool = True) -> Manifest:
-    """The manifest, with every file of the bundle checked, or all but the language model's."""
+def open_manifest(folder: Path, *, with_model: bool = True, afresh: bool = False) -> Manifest:
+    """The manifest, with every file of the bundle checked, or all but the language model's.
+
+    `afresh`: large files as well that are as they were when last digested.
+    """
     manifest = Manifest.read(folder)
-    manifest.verify(folder, None if with_model else _beside_model(manifest))
+    _verify(folder, manifest, list(manifest.files) if with_model else _beside_model(manifest), afresh)
     return manifest
+
+
+def _verify(folder: Path, manifest: Manifest, names: Sequence[str], afresh: bool = False) -> None:
+    memory = DigestMemory(folder)
+    manifest.verify(folder, names, FileInfo.of if afresh else memory.file_info)
+    memory.keep()
 
 
 def _beside_model(manifest: Manifest) -> list[str]:
@@ -69,6 +84,7 @@ def _beside_model(manifest: Manifest) -> list[str]:
 
 def open_bundle(folder: Path, options: LoadOptions = DEFAULTS) -> Bundle:
     """A checked bundle with its engines loaded. BundleError or EngineError says what is wrong with it."""
+    check_provider(options.provider)
     if options.engine is not None:
         return _open_remote(folder, options)
     for name in ("engine_kind", "engine_model", "engine_timeout"):
@@ -100,12 +116,12 @@ def open_codec(folder: Path, options: LoadOptions = DEFAULTS) -> tuple[Manifest,
     """The manifest and the decoder alone: only the files that it needs are checked."""
     manifest = Manifest.read(folder)
     codec = manifest.codec
-    manifest.verify(folder, only=(codec.decoder, codec.codebooks, codec.mean, codec.std))
+    _verify(folder, manifest, (codec.decoder, codec.codebooks, codec.mean, codec.std))
     return manifest, _open_decoder(folder, manifest, options)
 
 
 def _open_decoder(folder: Path, manifest: Manifest, options: LoadOptions) -> MotionDecoder:
-    from .backends.onnx import OnnxSession
+    from .backends.onnx_session import OnnxSession
 
     codec = manifest.codec
     codebooks = Codebooks(_array(folder / codec.codebooks))
@@ -118,8 +134,13 @@ def _open_decoder(folder: Path, manifest: Manifest, options: LoadOptions) -> Mot
         got = (codec.features, *normalizer.mean.shape)
         raise BundleError(f"features: expected {N_FEATURES} (HumanML3D) in manifest and mean, got {got}")
     lookahead = _lookahead(codec, options.lookahead)
-    session = OnnxSession(folder / codec.decoder, options.threads)
+    session = OnnxSession(folder / codec.decoder, options.threads, _decoder_provider(options.provider))
     return MotionDecoder(session, codebooks, normalizer, codec.stride, codec.past, lookahead, codec.exact)
+
+
+def _decoder_provider(asked: str | None) -> str:
+    """The processor, unless a graphics card is asked for by name: a frame takes it a millisecond, and the way to a card and back too."""
+    return "cpu" if asked in (None, AUTO) else asked
 
 
 def _lookahead(codec: CodecInfo, asked: int | None) -> int:
@@ -134,24 +155,26 @@ def _lookahead(codec: CodecInfo, asked: int | None) -> int:
 def _open_language(folder: Path, manifest: Manifest, options: LoadOptions) -> tuple[LanguageModel, Tokenizer]:
     from .backends.tokenizer import HfTokenizer
 
-    model = _open_model(folder, manifest, options)
+    model = open_model(folder, manifest, options)
     return model, HfTokenizer(folder / manifest.tokenizer.file)
 
 
-def _open_model(folder: Path, manifest: Manifest, options: LoadOptions) -> LanguageModel:
+def open_model(folder: Path, manifest: Manifest, options: LoadOptions) -> LanguageModel:
+    """The language model alone, its files not checked."""
     info = manifest.language_model
     if info.backend == "llamacpp":
         from .backends.llamacpp import LlamaCppLanguageModel
 
         return LlamaCppLanguageModel(folder / info.file, info, options.threads, options.gpu_layers, manifest.motion)
-    from .backends.onnx import OnnxLanguageModel, warn_if_doubled
+    from .backends.onnx import OnnxLanguageModel
+    from .backends.onnx_session import warn_if_doubled
 
     warn_if_doubled()
     if info.graph == "portable":
         from .backends.onnx_portable import PortableLanguageModel
 
-        return PortableLanguageModel(folder / info.file, info, options.threads)
-    return OnnxLanguageModel(folder / info.file, info, options.threads)
+        return PortableLanguageModel(folder / info.file, info, options.threads, options.provider)
+    return OnnxLanguageModel(folder / info.file, info, options.threads, options.provider)
 
 
 def _vision(folder: Path, manifest: Manifest, model: LanguageModel) -> Vision | None:

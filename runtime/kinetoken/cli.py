@@ -11,7 +11,7 @@ from importlib import metadata
 from typing import Any, NoReturn, TextIO
 
 from . import __version__
-from .commands import batch, chat, convert, decode, generate, inspect
+from .commands import batch, bench, chat, convert, decode, generate, inspect
 from .errors import KinetokenError, OutputError
 
 COMMANDS_GROUP = "kinetoken.commands"
@@ -33,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="kinetoken", description="Prompt in, moving body out.")
     parser.add_argument("--version", action="version", version=f"kinetoken {__version__}")
     subparsers: Any = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (generate, batch, decode, convert, inspect):
+    for command in (generate, batch, decode, convert, inspect, bench):
         command.add_command(subparsers)
     for point in sorted(metadata.entry_points(group=COMMANDS_GROUP), key=lambda p: p.name):
         _add_foreign(subparsers, point)

@@ -28,6 +28,8 @@ class LoadOptions:
     """Latent frames that the decoder waits for; fewer bring the pose sooner, as the manifest's lookahead_errors say."""
     gpu_layers: int | None = None
     """Layers of a GGUF model on the graphics card; None: all."""
+    provider: str | None = None
+    """Of ONNX Runtime: "cpu", "cuda", "tensorrt"; None or "auto": CUDA where it is there."""
     engine: str | None = None
     """URL of a server that runs the language model instead; the bundle's own is then neither loaded nor needed."""
     engine_kind: str | None = None

@@ -41,8 +41,9 @@ class ImageFile:
             raise InputError(f"image cells: expected {FEWEST_CELLS} to {MOST_CELLS}, got {self.cells}")
 
     def check(self) -> None:
-        """Everything that can be known before decoding. InputError, FormatError, MissingPackageError."""
-        _opened(_bytes(Path(self.path)), self.path).close()
+        """That it is an image, whole, and not too large to be decoded. InputError, FormatError, MissingPackageError."""
+        with _opened(_bytes(Path(self.path)), self.path) as image:
+            _decoded(image, self.path)
 
     def pixels(self, cell: int) -> NDArray[np.uint8]:
         """As a model sees it: (rows * cell, columns * cell, 3), `cell` pixels being one place of the context."""

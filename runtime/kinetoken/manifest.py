@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from .errors import BundleError
+from .files import FileInfo as FileInfo
+from .files import Look, check_file
 from .manifestrules import MANIFEST_NAME, check
 from .plain import from_plain, to_plain
 
@@ -18,23 +19,6 @@ FORMAT: Final = "kinetoken-bundle"
 FORMAT_VERSION: Final = 1
 IdRange = tuple[int, int]
 """Half-open range of token ids: first, stop."""
-
-
-@dataclass(frozen=True)
-class FileInfo:
-    """What a file of the bundle must be."""
-
-    bytes: int
-    """Size."""
-    sha256: str
-    """Digest, 64 lower-case hexadecimal digits."""
-
-    @classmethod
-    def of(cls, path: Path) -> FileInfo:
-        """Size and digest of the file as it is now; OSError where it cannot be read."""
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        return cls(path.stat().st_size, digest)
 
 
 @dataclass(frozen=True)
@@ -268,25 +252,13 @@ class Manifest:
             raise BundleError(f"{path}: expected a JSON object, got {type(data).__name__}; export the bundle again")
         return cls.from_dict(data)
 
-    def verify(self, folder: Path, only: Collection[str] | None = None) -> None:
-        """Check size and digest of the files, or of some; BundleError names the first missing, cut or altered."""
+    def verify(self, folder: Path, only: Collection[str] | None = None, look: Look | None = None) -> None:
+        """Check size and digest of the files, or of some; BundleError names the first missing, cut or altered.
+
+        `look` gives a file's size and digest; None: they are computed.
+        """
         for name in self.files if only is None else only:
-            path, expected = folder / name, self.files[name]
-            try:
-                size = path.stat().st_size
-                if size != expected.bytes:
-                    raise BundleError(f"{path}: expected {expected.bytes:,} bytes, got {size:,}; {_AGAIN}")
-                got = FileInfo.of(path)
-            except FileNotFoundError:
-                raise BundleError(f"{path} is missing from the bundle; {_AGAIN}") from None
-            except OSError as error:
-                raise BundleError(f"cannot read {path}: {error.strerror}; check its permissions") from error
-            if got != expected:
-                message = f"{path} was altered: expected sha256 {expected.sha256[:12]}..., got {got.sha256[:12]}..."
-                raise BundleError(f"{message}; {_AGAIN}")
-
-
-_AGAIN: Final = "copy or export the bundle again"
+            check_file(folder / name, self.files[name], look or FileInfo.of)
 
 
 def _check_format(data: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, TypedDict
 
+from .detail import AUTO, DetailRun, Pace, asked_levels
 from .errors import InputError
 from .lengths import check_pairs
 from .manifest import Manifest
@@ -47,6 +48,7 @@ class Asked(TypedDict, total=False):
     top_p: float | None
     min_p: float | None
     levels: int | None
+    detail: str | None
     frames: str | None
     max_tokens: int | None
     max_thought: int | None
@@ -96,6 +98,9 @@ class GenerateOptions:
     """Only tokens at least p times as probable as the best."""
     levels: int | None = None
     """Codes per frame at most: fewer are faster and coarser."""
+    detail: str | None = None
+    """"full" (default): `levels` in every block; "coarse": level 0 alone; "auto": as many as the measured rate keeps in real time,
+    decided as each block opens; "4,2,1": levels of each block, the last for those after: what "auto" decided, once more."""
     frames: str | None = None
     """"whole" (default): every frame has all its levels; "prefix": the model may stop after any, the others add nothing."""
     max_tokens: int | None = None
@@ -125,6 +130,7 @@ class GenerateOptions:
         for name, known in (("frames", FRAMES), ("thought", tuple(THOUGHTS))):
             if getattr(self, name) not in (None, *known):
                 raise InputError(f"{name}: expected {' or '.join(known)}, got {getattr(self, name)!r}")
+        asked_levels(self.detail)
         check_pairs(self, "")
         check_pairs(self, "block_")
 
@@ -148,6 +154,14 @@ class GenerateOptions:
     def chosen_seed(self) -> int:
         """The seed given, or a new one short enough to type again."""
         return secrets.randbelow(2**31) if self.seed is None else int(self.seed)
+
+    def detail_run(self, manifest: Manifest, vocabulary: Vocabulary, pace: Pace) -> DetailRun | None:
+        """Who decides the levels of each block; None where all have the same."""
+        given = asked_levels(self.detail)
+        if given is None and self.detail != AUTO:
+            return None
+        most = len(vocabulary.levels) if self.levels is None else int(self.levels)
+        return DetailRun(most, manifest.codec.fps / manifest.codec.stride, pace, given)
 
     def grammar(self, manifest: Manifest, vocabulary: Vocabulary, prompt_tokens: int) -> MoveGrammar:
         """The rules of the answer; InputError where what is asked contradicts itself or does not fit the model's context."""

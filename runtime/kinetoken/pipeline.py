@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from .answer import AnswerRun
 from .bundle import Bundle, bundle_folder, open_bundle
+from .detail import DetailRun
 from .engines import EncodedImage, LoadOptions, Watch, cells
 from .errors import EngineError, InputError
 from .looking import Glance, Image
@@ -38,6 +39,8 @@ class Stats:
     """Seconds of work, the prompt's included."""
     time_to_first_pose: float | None = None
     """Seconds of work before the first frame was final."""
+    levels: int = 0
+    """Codes per frame of the open block, or of the last."""
 
     @property
     def rtf(self) -> float:
@@ -130,15 +133,19 @@ class Generation(abc.Iterator[Chunk]):
         feet = FootLock(fps=float(manifest.codec.fps)) if options.foot_lock else None
         self._notes = {"model": manifest.name} | ({"foot_lock": "on"} if feet is not None else {})
         self._notes |= {"image": self.image.digest} if self.image is not None else {}
+        self._pace = bundle.pace
+        self._detail = options.detail_run(manifest, bundle.vocabulary, self._pace)
         if bundle.server is not None:
             self._notes["engine"] = bundle.server.name
+            _check_server(options, self._detail)
         grammar = options.grammar(manifest, bundle.vocabulary, cells(ids))
-        self._answer = AnswerRun(bundle, grammar, feet)
+        self._answer = AnswerRun(bundle, grammar, feet, self._detail)
         self.seed = options.chosen_seed()
         self._speaker: Speaker = open_speaker(bundle, grammar, options.sampler(manifest), self.seed, chat)
         self._elapsed = 0.0
         self._began: float | None = None
         self._first_pose: float | None = None
+        self._chosen: float | None = None  # seconds of work when the last token was chosen
         self._chunks = self._run()
 
     def __next__(self) -> Chunk:
@@ -177,12 +184,14 @@ class Generation(abc.Iterator[Chunk]):
         """A snapshot."""
         answer, work = self._answer, self._work()
         seconds = answer.frames / self._manifest.codec.fps
-        return Stats(answer.text_tokens, answer.motion_tokens, answer.frames, seconds, work, self._first_pose)
+        words, codes, first = answer.text_tokens, answer.motion_tokens, self._first_pose
+        return Stats(words, codes, answer.frames, seconds, work, first, answer.levels)
 
     def clip(self) -> Clip:
         """All motion that came so far."""
         whole = Clip.from_chunks(self._motion, prompt=self.prompt, seed=self.seed)
-        return replace(whole, text=self.text, fps=float(self._manifest.codec.fps), meta=self._notes)
+        notes = self._notes | (self._detail.note if self._detail else {})
+        return replace(whole, text=self.text, fps=float(self._manifest.codec.fps), meta=notes)
 
     def _work(self) -> float:
         return self._elapsed + (time.perf_counter() - self._began if self._began is not None else 0.0)
@@ -192,6 +201,7 @@ class Generation(abc.Iterator[Chunk]):
         answer, speaker = self._answer, self._speaker
         try:
             while not answer.done and (token := speaker.next(answer.allowed)) is not None:
+                self._keep_pace()
                 yield from self._timed(answer.accept(token))
         except EngineError:
             yield from self._timed(answer.finish())  # the motion that came is whole up to here
@@ -199,6 +209,12 @@ class Generation(abc.Iterator[Chunk]):
         finally:
             speaker.close()
         yield from self._timed(answer.finish())
+
+    def _keep_pace(self) -> None:
+        """How long it took from one token to the next, the decoding of a frame included; the first takes in the prompt."""
+        before, self._chosen = self._chosen, self._work()
+        if before is not None:
+            self._pace.add(self._chosen - before, code=self._answer.in_block)
 
     def _timed(self, chunks: abc.Iterable[Chunk]) -> abc.Iterator[Chunk]:
         for chunk in chunks:
@@ -217,6 +233,12 @@ class Generation(abc.Iterator[Chunk]):
         return chunk
 
 
+def _check_server(options: GenerateOptions, detail: DetailRun | None) -> None:
+    """InputError where blocks are to differ: a server is told once what it may write."""
+    if detail is not None:
+        raise InputError(f"detail {options.detail}: a server writes all blocks alike; give levels, or detail coarse")
+
+
 def _options(asked: Asked) -> GenerateOptions:
     known = [field.name for field in fields(GenerateOptions)]
     if unknown := sorted(set(asked) - set(known)):
@@ -230,6 +252,7 @@ def load(
     threads: int | None = None,
     lookahead: int | None = None,
     gpu_layers: int | None = None,
+    provider: str | None = None,
     engine: str | None = None,
     engine_kind: str | None = None,
     engine_model: str | None = None,
@@ -238,9 +261,9 @@ def load(
     """Open a bundle: the folder given, else $KINETOKEN_BUNDLE, else the demo model in the package.
 
     `threads` of the engine: as given, else $KINETOKEN_THREADS, else the engine's choice. `lookahead`: latent frames that the
-    decoder waits for, 0 to the codec's own; None takes the bundle's. `gpu_layers` of a GGUF model. `engine`: URL of a server
-    that runs the language model (docs/servers.md); its kind, its name for the model, and the seconds of silence after which it
-    is given up. BundleError, EngineError, InputError.
+    decoder waits for, 0 to the codec's own; None takes the bundle's. `gpu_layers` of a GGUF model, `provider` of an ONNX model.
+    `engine`: URL of a server that runs the language model (docs/servers.md); its kind, its name for the model, and the seconds
+    of silence after which it is given up. BundleError, EngineError, InputError.
     """
-    asked = LoadOptions(threads, lookahead, gpu_layers, engine, engine_kind, engine_model, engine_timeout)
+    asked = LoadOptions(threads, lookahead, gpu_layers, provider, engine, engine_kind, engine_model, engine_timeout)
     return Generator(open_bundle(bundle_folder(bundle), asked))

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from .detail import COARSE, asked_levels
 from .errors import InputError
 from .lengths import Range, asked_range
 from .manifest import Defaults, Manifest
@@ -41,7 +42,17 @@ def _levels(options: GenerateOptions, vocabulary: Vocabulary) -> int:
     most = len(vocabulary.levels)
     if options.levels is not None and options.levels > most:
         raise InputError(f"levels: expected 1 to {most}, got {options.levels}; this model has {most}")
-    return most if options.levels is None else int(options.levels)
+    if options.detail == COARSE and (options.levels or 1) > 1:
+        raise InputError(
+            f"levels {options.levels} and detail coarse, which is level 0 alone, contradict; give one of them"
+        )
+    levels = most if options.levels is None else int(options.levels)
+    asked = max(asked_levels(options.detail) or (1,))
+    if asked > levels:
+        raise InputError(
+            f"detail: expected 1 to {levels} levels in every block, got {asked}; give fewer, or more levels"
+        )
+    return 1 if options.detail == COARSE else levels
 
 
 def _budget(options: GenerateOptions, manifest: Manifest, prompt_tokens: int, tokens_of_frame: int) -> int:

@@ -15,7 +15,7 @@ from safetensors.torch import save_file  # noqa: E402
 from torch import nn  # noqa: E402
 
 from codec_states import residual_state, transposed_state, write_statistics  # noqa: E402
-from kinetoken.backends.onnx import OnnxSession  # noqa: E402
+from kinetoken.backends.onnx_session import OnnxSession  # noqa: E402
 from kinetoken.codec.codebooks import Codebooks  # noqa: E402
 from kinetoken.codec.decoder import MotionDecoder  # noqa: E402
 from kinetoken.codec.normalizer import Normalizer  # noqa: E402

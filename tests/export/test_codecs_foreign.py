@@ -15,7 +15,7 @@ pytest.importorskip("safetensors", reason="reading a codec needs safetensors: pi
 
 from safetensors.torch import save_file  # noqa: E402
 
-from kinetoken.backends.onnx import OnnxSession  # noqa: E402
+from kinetoken.backends.onnx_session import OnnxSession  # noqa: E402
 from kinetoken.errors import FormatError, InputError, KinetokenError, MissingPackageError  # noqa: E402
 from kinetoken.manifest import MotionInfo  # noqa: E402
 from kinetoken_export.codec_onnx import export_codec  # noqa: E402

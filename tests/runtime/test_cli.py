@@ -444,6 +444,6 @@ def test_warnings_take_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
             warnings.simplefilter("always")
             warnings.warn("two engines", RuntimeWarning, stacklevel=1)
 
-    monkeypatch.setattr("kinetoken.backends.onnx.warn_if_doubled", warn)
+    monkeypatch.setattr("kinetoken.backends.onnx_session.warn_if_doubled", warn)
     code, _, err = run("generate", "walk", "--seconds", 1)
     assert (code, err) == (0, "kinetoken: warning: two engines\n")

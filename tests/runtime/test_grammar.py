@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from math import inf
@@ -12,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kinetoken.engines import nth, take, width
-from kinetoken.sampling.grammar import GrammarCursor, MoveGrammar, State
+from kinetoken.sampling.grammar import Detail, GrammarCursor, MoveGrammar, State
 from kinetoken.vocabulary import Vocabulary, ascending
 
 TEXT, START, END, TURN, PAD = range(10), 10, 11, 12, 13
@@ -45,9 +46,11 @@ def grammars(draw: st.DrawFn, frames: int = 5, spare: int = 30) -> MoveGrammar:
     return replace(grammar, max_tokens=max(1, int(owed)) + draw(st.integers(0, spare)))
 
 
-def walk(grammar: MoveGrammar, choices: st.DataObject) -> tuple[list[int], list[tuple[int, ...]]]:
+def walk(
+    grammar: MoveGrammar, choices: st.DataObject, detail: Detail | None = None
+) -> tuple[list[int], list[tuple[int, ...]]]:
     """An answer whose every token is chosen freely among the allowed ones."""
-    cursor, tokens, frames = grammar.start(), [], []
+    cursor, tokens, frames = grammar.start(detail), [], []
     while not cursor.done:
         allowed = cursor.allowed
         token = nth(allowed, choices.draw(st.integers(0, width(allowed) - 1)))
@@ -70,7 +73,29 @@ def test_every_walk_is_a_decodable_answer(grammar: MoveGrammar, choices: st.Data
     assert longest_thought(tokens) <= max(grammar.max_thought, grammar.max_pause or 0)
 
 
-def parsed(tokens: list[int], grammar: MoveGrammar) -> list[list[tuple[int, ...]]]:
+@st.composite
+def decisions(draw: st.DrawFn, most: int) -> list[int]:
+    """Levels of the first blocks; the last holds for those after."""
+    return draw(st.lists(st.integers(1, most), min_size=1, max_size=4))
+
+
+def deciding(levels: Sequence[int]) -> Detail:
+    return lambda block: levels[min(block, len(levels) - 1)]
+
+
+@given(grammars(), st.data())
+def test_every_walk_is_decodable_whatever_detail_its_blocks_have(grammar: MoveGrammar, choices: st.DataObject) -> None:
+    detail = deciding(choices.draw(decisions(grammar.levels)))
+    tokens, frames = walk(grammar, choices, detail)
+    assert len(tokens) <= grammar.max_tokens
+    assert grammar.min_frames <= len(frames) <= grammar.max_frames
+    blocks = parsed(tokens, grammar, detail)
+    assert frames == [frame for block in blocks for frame in block]
+    assert grammar.min_blocks <= len(blocks) <= grammar.most_blocks
+    assert all(grammar.min_block <= len(block) <= grammar.longest_block for block in blocks)
+
+
+def parsed(tokens: list[int], grammar: MoveGrammar, detail: Detail | None = None) -> list[list[tuple[int, ...]]]:
     """An independent reading: frames in closed, non-empty blocks, text elsewhere, nothing after the end."""
     blocks: list[list[tuple[int, ...]]] = []
     at = 0
@@ -86,7 +111,8 @@ def parsed(tokens: list[int], grammar: MoveGrammar) -> list[list[tuple[int, ...]
                 block[-1].append(code)
             lengths = {len(frame) for frame in block}
             assert block, "an empty block"
-            assert max(lengths) <= grammar.levels if grammar.prefix else lengths == {grammar.levels}
+            levels = detail(len(blocks)) if detail else grammar.levels
+            assert max(lengths) <= levels if grammar.prefix else lengths == {levels}
             blocks.append([(*frame, *(-1,) * (4 - len(frame))) for frame in block])
             at = end
         elif tokens[at] == TURN:
@@ -113,13 +139,49 @@ def test_the_allowed_answers_are_exactly_those_that_were_asked_for(grammar: Move
     assert all_answers(grammar) == answers_by_definition(grammar)
 
 
-def all_answers(grammar: MoveGrammar) -> set[str]:
+@settings(max_examples=80, deadline=None)
+@given(grammars(frames=3, spare=5), st.data())
+def test_blocks_of_any_detail_allow_exactly_what_can_be_fulfilled_whatever_is_decided_later(
+    grammar: MoveGrammar, choices: st.DataObject
+) -> None:
+    """An answer is allowed where each of its beginnings can be completed with the blocks not decided before it in all levels."""
+    assume(grammar.max_tokens <= 11)
+    made = choices.draw(decisions(grammar.levels))
+    decided = [deciding(made)(block) for block in range(12)]
+    safe = [answers_by_definition(grammar, decided[:n] + [grammar.levels] * 12) for n in range(12)]
+    begun = [{answer[:n] for answer in answers for n in range(len(answer) + 1)} for answers in safe]
+    allowed = {
+        answer
+        for answer in answers_by_definition(grammar, decided)
+        if all(answer[:n] in begun[answer[: n - 1].count("(")] for n in range(1, len(answer) + 1))
+    }
+    assert all_answers(grammar, deciding(made)) == allowed
+
+
+def test_a_coarse_block_may_take_the_frames_that_later_blocks_could_not_afford() -> None:
+    """12 tokens, 4 frames of 2 levels, at most 3 in a block: 4 x 2 + 2 x 2 = 12. Coarse frames first leave tokens over."""
+    grammar = MoveGrammar(WORDS, levels=2, min_frames=4, max_frames=4, max_thought=2, max_tokens=12, max_block=3)
+    full, coarse = (replay(grammar, [START], detail=deciding([levels, 2])) for levels in (2, 1))
+    assert (full.levels, coarse.levels) == (2, 1)
+    full.accept(20)
+    full.accept(28)
+    coarse.accept(20)
+    assert END in full.allowed[0]
+    coarse.accept(21)
+    coarse.accept(22)
+    assert coarse.allowed == (range(END, END + 1),)
+    assert coarse.accept(END) is None
+    assert coarse.left == grammar.max_tokens - 5
+    assert set(TEXT) < set(coarse.allowed[0])  # tokens to spare: words may stand before the last block
+
+
+def all_answers(grammar: MoveGrammar, detail: Detail | None = None) -> set[str]:
     """Every path through the cursor; fails where a state allows nothing or something that leads nowhere."""
     found: set[str] = set()
     waiting: list[tuple[int, ...]] = [()]
     while waiting:
         path = waiting.pop()
-        cursor = replay(grammar, list(path))
+        cursor = replay(grammar, list(path), detail)
         if cursor.done:
             found.add("".join(letter(token) for token in path))
             continue
@@ -134,12 +196,20 @@ def letter(token: int) -> str:
     return str(place[0]) if place else {START: "(", END: ")", TURN: "E"}.get(token, "t")
 
 
-def answers_by_definition(g: MoveGrammar) -> set[str]:
-    """Blocks and words put together in every way, kept where lengths, counts and the budget hold."""
-    shapes = range(1, g.levels + 1) if g.prefix else [g.levels]
+def blocks_by_definition(g: MoveGrammar, levels: int) -> dict[int, list[str]]:
+    """All blocks of so many frames in so many levels."""
+    shapes = range(1, levels + 1) if g.prefix else [levels]
     frames = ["".join(map(str, range(shape))) for shape in shapes]
     longest = min(g.longest_block, g.max_tokens)
-    blocks = {n: ["(" + "".join(p) + ")" for p in product(frames, repeat=n)] for n in range(g.min_block, longest + 1)}
+    return {n: ["(" + "".join(p) + ")" for p in product(frames, repeat=n)] for n in range(g.min_block, longest + 1)}
+
+
+def answers_by_definition(g: MoveGrammar, decided: Sequence[int] = ()) -> set[str]:
+    """Blocks and words put together in every way, kept where lengths, counts and the budget hold.
+
+    `decided`: levels of each block; those not told have all.
+    """
+    made = {levels: blocks_by_definition(g, levels) for levels in {g.levels, *decided}}
     pause = g.max_thought if g.max_pause is None else g.max_pause
     out: set[str] = set()
 
@@ -157,7 +227,7 @@ def answers_by_definition(g: MoveGrammar) -> set[str]:
                 out.add(said + "E")
             if fulfilled and said and len(said) == g.max_tokens:
                 out.add(said)
-            for n, choices in blocks.items():
+            for n, choices in made[decided[count] if count < len(decided) else g.levels].items():
                 if total + n <= g.max_frames:
                     for block in choices if len(said) < g.max_tokens else ():
                         grow(said + block, total + n, count + 1)
@@ -198,8 +268,8 @@ def kind_of(token: int) -> str:
     return {START: "start", END: "end", TURN: "turn"}.get(token, "text")
 
 
-def replay(grammar: MoveGrammar, tokens: list[int]) -> GrammarCursor:
-    cursor = grammar.start()
+def replay(grammar: MoveGrammar, tokens: list[int], detail: Detail | None = None) -> GrammarCursor:
+    cursor = grammar.start(detail)
     for token in tokens:
         cursor.accept(token)
     return cursor

@@ -19,7 +19,7 @@ from kinetoken.backends.scripted import IMAGE_CELL, ScriptedLanguageModel
 from kinetoken.bundle import Bundle, open_bundle
 from kinetoken.cli import main
 from kinetoken.commands.progress import Looking
-from kinetoken.engines import EncodedImage, Fed, Watch, cells, feed, within
+from kinetoken.engines import EncodedImage, Fed, Watch, cells, feed, only_ids, within
 from kinetoken.errors import BundleError, EngineError, FormatError, InputError
 from kinetoken.images import ImageFile
 from kinetoken.pipeline import Generator
@@ -176,6 +176,29 @@ def test_a_chat_keeps_its_image_in_the_cache(parts: Bundle, tower: Tower) -> Non
     assert IMAGE_CELL not in history_of(session._run)
 
 
+def test_an_image_is_never_what_the_context_has_no_room_for(parts: Bundle) -> None:
+    """The oldest turns go, the image stays in front."""
+    pytest.importorskip("PIL", reason="needs Pillow, in kinetoken[image]")
+    size = parts.manifest.language_model.vocab_size
+    info = dataclasses.replace(parts.manifest.language_model, context=280)
+    model = ScriptedLanguageModel(lambda _: np.zeros(size, np.float32), 280)
+    small = dataclasses.replace(
+        parts, language_model=model, manifest=dataclasses.replace(parts.manifest, language_model=info)
+    )
+    session = Generator(small).session(history=9, **SHORT)
+    session.look(noise())
+    notes: list[str] = []
+    for prompt in ("walk", "wave", "jump", "turn", "run", "kick"):
+        turn = session.say(prompt)
+        notes += turn.notes
+        for _ in turn:
+            pass
+        run: Any = session._run
+        assert run.history[len(known_ids(small)) + 1] == IMAGE_CELL
+        assert run.history.count(IMAGE_CELL) == 48
+    assert any("shown no more" in note for note in notes)
+
+
 def test_a_chat_with_an_image_is_the_same_as_one_fed_at_once(parts: Bundle) -> None:
     pytest.importorskip("PIL", reason="needs Pillow, in kinetoken[image]")
     generator = Generator(parts)
@@ -200,10 +223,21 @@ def test_a_chat_with_an_image_is_the_same_as_one_fed_at_once(parts: Bundle) -> N
 def test_a_bundle_without_vision_says_so(tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     pil = pytest.importorskip("PIL.Image", reason="needs Pillow, in kinetoken[image]")
     pil.fromarray(noise()).save(tmp_path / "a.png")
-    assert main(["generate", "walk", "--bundle", str(tiny), "--image", str(tmp_path / "a.png")]) == 2
-    said = capfd.readouterr().err
-    assert said.count("\n") == 1
-    assert "the bundle 'tiny' has no vision tower and takes no image; use one that `kinetoken export" in said
+    shown = ["walk", "--bundle", str(tiny), "--image", str(tmp_path / "a.png")]
+    for command in (["generate", *shown], ["chat", *shown[1:]], ["play", *shown, "--out", str(tmp_path / "a.gif")]):
+        assert main(command) == 2
+        said = capfd.readouterr().err
+        assert said.count("\n") == 1
+        assert "the bundle 'tiny' has no vision tower and takes no image; use one that `kinetoken export" in said
+
+
+def test_a_server_is_not_shown_images(parts: Bundle) -> None:
+    far: Any = dataclasses.replace(parts, server=object())  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="leave --engine out, or the image"):
+        Generator(far).look(noise())
+    assert only_ids([1, 2]) == [1, 2]
+    with pytest.raises(EngineError, match="takes no images"):
+        only_ids([1, EncodedImage(4, 2, "x", np.zeros((4, 1), np.float32))])
 
 
 @pytest.mark.parametrize(
@@ -212,6 +246,7 @@ def test_a_bundle_without_vision_says_so(tiny: Path, tmp_path: Path, capfd: pyte
         (["--image", "nowhere.jpg"], 2, "there is no image at nowhere.jpg; check the path"),
         (["--image", "."], 2, "expected an image file, got a folder"),
         (["--image", "no.png"], 3, "no image that can be read"),
+        (["--image", "cut.png"], 3, "cut.png is a damaged image"),
         (["--image", "a.png", "--image-cells", "2"], 2, "expected 4 to 4096, got 2"),
         (["--image-cells", "64"], 2, "give --image FILE"),
     ],
@@ -224,6 +259,7 @@ def test_bad_images_are_one_line_before_the_model_is_loaded(
     monkeypatch.chdir(tmp_path)
     pil.fromarray(noise()).save("a.png")
     Path("no.png").write_text("no image\n")
+    Path("cut.png").write_bytes(Path("a.png").read_bytes()[:9000])
     for command in ("generate", "play"):
         assert main([command, "walk", "--bundle", "nowhere", *arguments]) == code
         said = capfd.readouterr().err

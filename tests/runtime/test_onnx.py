@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kinetoken.backends import onnx as backend
-from kinetoken.backends.onnx import OnnxLanguageModel, OnnxSession
+from kinetoken.backends import onnx_session as backend
+from kinetoken.backends.onnx import OnnxLanguageModel
+from kinetoken.backends.onnx_session import OnnxSession
 from kinetoken.errors import EngineError, InputError
 from kinetoken.manifest import HeadInfo, Manifest
 
@@ -61,9 +62,9 @@ def test_outputs_are_bound_to_the_arrays_that_are_read(model: OnnxLanguageModel)
     run = model.start()
     first = run.push([1], ALL)
     outputs = run._binding.get_outputs()
-    bound = [*run.cache, run._out]
+    bound = [*run.cache, run._row.array]
     assert {value.data_ptr() for value in outputs} == {array.ctypes.data for array in bound}
-    assert np.shares_memory(first, run._out)
+    assert np.shares_memory(first, run._row.array)
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="resident memory is read from /proc")

@@ -178,7 +178,7 @@ def test_what_is_left_no_choice_is_said_here_and_the_rest_is_asked_for(tiny: Pat
     first, second = (tokenizer.decode(body["prompt"]) for body in fake.asked)
     assert second == first + clip.text.split("<move>")[0] + "<move>"
     assert generation.stats.text_tokens == 5
-    assert re.fullmatch(fake.asked[1]["structured_outputs"]["regex"], "".join(FRAMES) + "</move>")
+    assert re.fullmatch(fake.asked[1]["structured_outputs"]["regex"], "".join(FRAMES) + "<move>")
 
 
 def test_motion_that_is_owed_is_asked_for(tiny: Path) -> None:
@@ -388,6 +388,9 @@ def test_the_expression_is_the_grammar(words: Vocabulary) -> None:
     assert re.fullmatch(regex(grammar(words, prefix=True)), "<move><m_0_1><m_0_2><m_1_3></move>")
     assert re.fullmatch(regex(grammar(words, min_frames=0)), "only words")
     assert re.fullmatch(regex(grammar(words), Place(0, 1, True)), FRAMES[0] + "</move>")
+    exact = regex(grammar(words, min_frames=9, max_frames=9))
+    assert not any(re.match(f"{exact}$", "<move>" + FRAMES[0] * n + "</move>") for n in (8, 9))
+    assert re.fullmatch(exact, "<move>" + FRAMES[0] * 9 + "<move>")
 
 
 def test_the_rules_for_llama_cpp(words: Vocabulary) -> None:

@@ -63,7 +63,7 @@ def own_font() -> None:
 
 def forget_words() -> None:
     """What was drawn in another font."""
-    for cached in (hud.font, hud.text_image, keyhelp._drawn):
+    for cached in (hud._font, hud.text_image, keyhelp._drawn):
         cached.cache_clear()
 
 

@@ -310,3 +310,36 @@ def test_a_chunk_without_codes_has_no_detail() -> None:
     talk.say(Ready(20.0), Opened(7, 20.0), Moved(bare, 2.0))
     run(stage, 0.3)
     assert "detail" not in stage.words(60).status
+
+
+def test_an_avatar_gets_every_pose_that_is_shown_idle_motion_too() -> None:
+    class Heard:
+        def __init__(self) -> None:
+            self.poses: list[np.ndarray] = []
+            self.words = ""
+
+        def show(self, joints: np.ndarray, time: float) -> None:
+            self.poses.append(joints)
+
+        def say(self, text: str) -> None:
+            self.words += text
+
+    talk, heard = Talk("a person walks"), Heard()
+    stage = LivingStage(talk, "a person walks", GenerateOptions(), live=heard)  # type: ignore[arg-type]
+    shown = run(stage, 1.0)
+    talk.say(Ready(20.0), Opened(7, 20.0), Said("I go."), *moves(5), Ended(Clip(walking(20)), 3.0))
+    shown = np.concatenate([shown, run(stage, 2.0)])
+    np.testing.assert_array_equal(np.array(heard.poses), shown)
+    assert heard.words == "I go."
+    assert fastest(shown) < 4.0
+
+
+def test_the_wait_of_a_machine_that_is_known_to_be_slow_is_known_from_the_first_frame() -> None:
+    stage, talk = body("a person walks")
+    slow = [Moved(fake_generators.chunk(4 * i), 0.5, 1, Sample(0.4 * i, 0.2 * (i + 1), 24 * i)) for i in range(10)]
+    talk.say(Ready(20.0), Opened(7, 20.0), *slow, Ended(Clip(walking(40)), 0.5))
+    run(stage, 4.0)
+    stage.ask("a person waves")
+    talk.say(Opened(8, 20.0, 2), *moves(4, turn=2, rtf=0.0))
+    run(stage, 1.0)
+    assert stage.waiting  # 0.8 s are in hand, but the rest of 3 s would not come in time

@@ -40,7 +40,7 @@ def moved(count, pace=0.1):
 class Shown:
     def __init__(self, prompt="", **asked):
         self.talk = Talk(prompt)
-        self.stage = LivingStage(self.talk, prompt, GenerateOptions(**asked))
+        self.stage = LivingStage(self.talk, prompt, GenerateOptions(foot_lock=True, **asked))
         self.window = PlayerWindow(self.stage, (480, 320), "three-quarter")
 
     def run(self, seconds, *messages):

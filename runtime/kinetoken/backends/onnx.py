@@ -1,4 +1,4 @@
-"""ONNX Runtime; the only file that knows it.
+"""Language models on ONNX Runtime.
 
 The key-value cache of a run is allocated once, `context` tokens long, and bound both as past and as present:
 GroupQueryAttention then writes the new rows in place, so a token costs no copy and memory stays flat.
@@ -6,9 +6,7 @@ GroupQueryAttention then writes the new rows in place, so a token costs no copy 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,76 +14,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engines import NO_IMAGES, Allowed, EncodedImage, take
-from ..errors import EngineError, MissingPackageError
+from ..errors import EngineError
 from ..manifest import HeadInfo, LanguageModelInfo
 from .in_turn import TurnBatch
 from .onnx_heads import Piece, pieces
+from .onnx_providers import Buffer
+from .onnx_session import (
+    Session,
+    array_type,
+    device_of,
+    fingerprint,
+    first_line,
+    make_buffer,
+    open_session,
+    ort_value,
+    provider_of,
+)
 from .states import as_array, check_rewind, pack, unpack
-from .threads import threads
-
-try:
-    import onnxruntime as ort
-except ImportError as error:
-    raise MissingPackageError("onnxruntime") from error
 
 WIDE_HEAD = 8192  # ids from which on a head is worth threads of its own
 MOST_REMEMBERED = 256
-
-
-def warn_if_doubled() -> None:
-    """onnxruntime and onnxruntime-gpu own the same files: which one runs then is an accident."""
-    if all(map(_is_installed, ("onnxruntime", "onnxruntime-gpu"))):
-        advice = "pip uninstall -y onnxruntime onnxruntime-gpu, then install the one you want"
-        warnings.warn(f"onnxruntime and onnxruntime-gpu are both installed: {advice}", RuntimeWarning, stacklevel=2)
-
-
-def _is_installed(distribution: str) -> bool:
-    try:
-        metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
-
-
-def open_session(path: Path, thread_count: int | None = None) -> ort.InferenceSession:
-    """A session on the CPU; EngineError where the graph cannot be loaded."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads(thread_count)
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Spinning threads would burn the cores that the viewer and the codec need between two tokens.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the library's exceptions share no public base
-        raise EngineError(f"ONNX Runtime cannot load {path}: {first_line(error)}; export the bundle again") from error
-
-
-class OnnxSession:
-    """A graph with one input and one output: the codec's decoder."""
-
-    def __init__(self, path: Path, thread_count: int | None = None) -> None:
-        self._session = open_session(path, thread_count)
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if len(inputs) != 1 or len(outputs) != 1:
-            raise EngineError(f"{path}: expected one input and one output, got {len(inputs)} and {len(outputs)}")
-        self._input, self._outputs = inputs[0].name, [outputs[0].name]
-
-    def run(self, value: NDArray[np.float32]) -> NDArray[np.float32]:
-        """One forward pass; EngineError where it fails."""
-        try:
-            result: NDArray[np.float32] = self._session.run(self._outputs, {self._input: value})[0]
-        except Exception as error:
-            raise EngineError(f"ONNX Runtime failed in the decoder: {first_line(error)}") from error
-        return result
+SMALL = ("seqlens_k", "total_sequence_length", "input_ids")
 
 
 class OnnxLanguageModel:
     """A loaded language model: one graph to the logits, or a body to the hidden state and heads from there."""
 
-    def __init__(self, path: Path, info: LanguageModelInfo, thread_count: int | None = None) -> None:
-        self.session = open_session(path, thread_count)
-        self.info = info
+    def __init__(
+        self, path: Path, info: LanguageModelInfo, thread_count: int | None = None, provider: str | None = "cpu"
+    ) -> None:
+        self.session = open_session(path, thread_count, provider)
+        self.info, self.device = info, device_of(self.session)
         expected = {"input_ids", "seqlens_k", "total_sequence_length", *cache_names("past_key_values", info.layers)}
         got = {value.name: value for value in self.session.get_inputs()}
         if got.keys() != expected:
@@ -100,7 +59,9 @@ class OnnxLanguageModel:
             raise EngineError(
                 f"{path}: output {self.output.name!r} does not match the manifest's {len(info.heads)} heads"
             )
-        self.heads = [_open_head(path.parent / head.file, head, thread_count) for head in info.heads]
+        self.heads = [
+            _open_head(path.parent / head.file, head, thread_count, provider_of(self.session)) for head in info.heads
+        ]
         self._pieces: dict[Allowed, tuple[Piece, ...]] = {}
 
     @property
@@ -111,7 +72,7 @@ class OnnxLanguageModel:
     @property
     def fingerprint(self) -> str:
         """What a run's state depends on."""
-        return fingerprint(self.info, self.cache_type, "fused")
+        return fingerprint(self.info, self.cache_type, "fused", self.device)
 
     def start(self) -> OnnxRun:
         """A new run with its own cache."""
@@ -131,9 +92,9 @@ class OnnxLanguageModel:
         return found
 
 
-def _open_head(path: Path, head: HeadInfo, thread_count: int | None) -> ort.InferenceSession:
+def _open_head(path: Path, head: HeadInfo, thread_count: int | None, provider: str | None) -> Session:
     # A level's head takes microseconds: threads of its own would cost more than they bring.
-    session = open_session(path, 1 if head.ids[1] - head.ids[0] < WIDE_HEAD else thread_count)
+    session = open_session(path, 1 if head.ids[1] - head.ids[0] < WIDE_HEAD else thread_count, provider)
     count = head.ids[1] - head.ids[0]
     if session.get_inputs()[0].name != "hidden" or session.get_outputs()[0].shape != [1, 1, count]:
         raise EngineError(f"{path}: expected a head from the hidden state to {count} logits; export the bundle again")
@@ -151,26 +112,32 @@ class OnnxRun:
         self._total = np.zeros((), np.int32)
         self._token = np.zeros((1, 1), np.int64)
         # (1, 1, vocab) logits, or the (1, 1, H) hidden state that heads are run on
-        self._out = np.zeros(model.output.shape, array_type(model.output))
+        self._row = self._buffer(model.output.shape, array_type(model.output), card=bool(model.heads))
         shape = (1, info.kv_heads, info.context, info.head_dim)
-        self.cache = [np.zeros(shape, model.cache_type) for _ in range(2 * info.layers)]
+        self._cache = [self._buffer(shape, model.cache_type, card=True) for _ in range(2 * info.layers)]
         self._heads: dict[int, _HeadRun] = {}
         self._binding = self._bind(info.layers)
 
     def _bind(self, layers: int) -> Any:
-        """Everything but the token ids is bound once. The values share the arrays' memory and keep no copy."""
+        """What is large is bound once. The values share the arrays' memory and keep no copy."""
         binding = self._session.io_binding()
-        self._values = [ort_value(array) for array in self.cache]
+        self._values = [buffer.value for buffer in self._cache]
         pasts, presents = cache_names("past_key_values", layers), cache_names("present", layers)
         for past, present, value in zip(pasts, presents, self._values, strict=True):
             binding.bind_ortvalue_input(past, value)
             binding.bind_ortvalue_output(present, value)
         self._scalars = [ort_value(a) for a in (self._last, self._total, self._token)]
-        binding.bind_ortvalue_input("seqlens_k", self._scalars[0])
-        binding.bind_ortvalue_input("total_sequence_length", self._scalars[1])
-        self._row = ort_value(self._out)
-        binding.bind_ortvalue_output(self._model.output.name, self._row)
+        binding.bind_ortvalue_output(self._model.output.name, self._row.value)
         return binding
+
+    def _buffer(self, shape: Sequence[int], kind: type[np.floating[Any]], card: bool) -> Buffer:
+        """Numbers that stay on the graphics card, where there is one, or that are read here at every token."""
+        return make_buffer(shape, kind, self._model.device if card else "cpu")
+
+    @property
+    def cache(self) -> list[NDArray[Any]]:
+        """Keys and values of all layers, (1, kv_heads, context, head_dim) each; a copy where they are on a graphics card."""
+        return [buffer.read() for buffer in self._cache]
 
     @property
     def length(self) -> int:
@@ -191,7 +158,7 @@ class OnnxRun:
             self._feed(self._scalars[2], 1)
         else:
             self._feed(ort_value(np.array([ids], np.int64)), len(ids))
-        return self._from_heads(allowed) if self._model.heads else take(self._out[0, 0], allowed)
+        return self._from_heads(allowed) if self._model.heads else take(self._row.read()[0, 0], allowed)
 
     def rewind(self, length: int) -> None:
         """Forget all but the first tokens; their rows are written over by those that come."""
@@ -207,17 +174,23 @@ class OnnxRun:
         """Take up the rows of a state."""
         self._length, info = 0, self._model.info
         length, rest = unpack(self._model.fingerprint, state, self._context)
-        shape = (len(self.cache), 1, info.kv_heads, length, info.head_dim)
-        for array, row in zip(self.cache, as_array(rest, self._model.cache_type, shape), strict=True):
+        shape = (len(self._cache), 1, info.kv_heads, length, info.head_dim)
+        for buffer, row in zip(self._cache, as_array(rest, self._model.cache_type, shape), strict=True):
+            array = buffer.read()
             array[:, :, :length] = row
+            buffer.write(array)
         self._length = length
 
     def _feed(self, tokens: Any, count: int) -> None:
         self._last[0] = self._length + count - 1
         self._total[...] = self._length + count
-        self._binding.bind_ortvalue_input("input_ids", tokens)
+        # Bound anew at every token: on a graphics card binding is what copies them there.
+        for name, value in zip(SMALL, (*self._scalars[:2], tokens), strict=True):
+            self._binding.bind_ortvalue_input(name, value)
         try:
+            self._binding.synchronize_inputs()
             self._session.run_with_iobinding(self._binding)
+            self._binding.synchronize_outputs()
         except Exception as error:
             raise EngineError(f"ONNX Runtime failed in the language model: {first_line(error)}") from error
         self._length += count
@@ -232,14 +205,14 @@ class OnnxRun:
     def _head(self, index: int) -> _HeadRun:
         if index not in self._heads:
             first, stop = self._model.info.heads[index].ids
-            self._heads[index] = _HeadRun(self._model.heads[index], self._row, stop - first)
+            self._heads[index] = _HeadRun(self._model.heads[index], self._row.value, stop - first)
         return self._heads[index]
 
 
 class _HeadRun:
     """A head bound to one run's hidden state and to a row of logits of its own."""
 
-    def __init__(self, session: ort.InferenceSession, hidden: Any, count: int) -> None:
+    def __init__(self, session: Session, hidden: Any, count: int) -> None:
         self._session, self._logits = session, np.zeros((1, 1, count), np.float32)
         self._value = ort_value(self._logits)
         self._binding = session.io_binding()
@@ -256,27 +229,6 @@ class _HeadRun:
         return row
 
 
-def fingerprint(info: LanguageModelInfo, cache_type: type[np.floating[Any]], graph: str) -> str:
-    """What a run's state depends on beside the model's file."""
-    shape = f"{2 * info.layers}x{info.kv_heads}x{info.head_dim}"
-    return f"onnxruntime {ort.__version__} {graph} {np.dtype(cache_type).name} {shape}"
-
-
-def array_type(value: ort.NodeArg) -> type[np.floating[Any]]:
-    """The numpy type of a float input or output."""
-    return np.float16 if value.type == "tensor(float16)" else np.float32
-
-
 def cache_names(prefix: str, layers: int) -> list[str]:
     """Names of the cache tensors of all layers, keys and values in turn."""
     return [f"{prefix}.{layer}.{part}" for layer in range(layers) for part in ("key", "value")]
-
-
-def ort_value(array: NDArray[Any]) -> Any:
-    """An array as the engine takes it, without a copy."""
-    return ort.OrtValue.ortvalue_from_numpy(array)
-
-
-def first_line(error: Exception) -> str:
-    """What an exception of the library says, short."""
-    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__

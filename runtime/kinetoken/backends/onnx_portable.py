@@ -16,15 +16,19 @@ from ..engines import NO_IMAGES, Allowed, EncodedImage, take
 from ..errors import EngineError
 from ..manifest import LanguageModelInfo
 from .in_turn import TurnBatch
-from .onnx import array_type, cache_names, fingerprint, first_line, open_session, ort_value
+from .onnx import cache_names
+from .onnx_session import array_type, device_of, fingerprint, first_line, open_session, ort_value
 from .states import as_array, check_rewind, pack, unpack
 
 
 class PortableLanguageModel:
     """A loaded graph with `past_key_values.*` in and `present.*` out."""
 
-    def __init__(self, path: Path, info: LanguageModelInfo, thread_count: int | None = None) -> None:
-        self.session, self.info = open_session(path, thread_count), info
+    def __init__(
+        self, path: Path, info: LanguageModelInfo, thread_count: int | None = None, provider: str | None = "cpu"
+    ) -> None:
+        self.session, self.info = open_session(path, thread_count, provider), info
+        self.device = device_of(self.session)
         inputs = {value.name: value for value in self.session.get_inputs()}
         expected = {"input_ids", "attention_mask", "position_ids", *cache_names("past_key_values", info.layers)}
         if inputs.keys() != expected:
@@ -42,7 +46,7 @@ class PortableLanguageModel:
     @property
     def fingerprint(self) -> str:
         """What a run's state depends on."""
-        return fingerprint(self.info, self.cache_type, "portable")
+        return fingerprint(self.info, self.cache_type, "portable", self.device)
 
     def start(self) -> PortableRun:
         """A new, empty run."""
@@ -60,7 +64,7 @@ class PortableRun:
         self._model, info = model, model.info
         self._length = 0
         self._pasts = cache_names("past_key_values", info.layers)
-        self._outputs = ["logits", *cache_names("present", info.layers)]
+        self._presents = cache_names("present", info.layers)
         nothing = np.zeros((1, info.kv_heads, 0, info.head_dim), model.cache_type)
         self._cache: list[Any] = [ort_value(nothing) for _ in self._pasts]
 
@@ -83,11 +87,18 @@ class PortableRun:
             "attention_mask": np.ones((1, total), np.int64),
             "position_ids": np.arange(self._length, total, dtype=np.int64)[None],
         }
-        values = {name: ort_value(array) for name, array in feeds.items()} | dict(
-            zip(self._pasts, self._cache, strict=True)
-        )
+        binding = self._model.session.io_binding()
+        values = {name: ort_value(array) for name, array in feeds.items()}
+        for name, value in (*values.items(), *zip(self._pasts, self._cache, strict=True)):
+            binding.bind_ortvalue_input(name, value)
+        binding.bind_output("logits")
+        for name in self._presents:
+            binding.bind_output(name, self._model.device)  # the cache stays where it was computed
         try:
-            logits, *self._cache = self._model.session.run_with_ort_values(self._outputs, values)
+            binding.synchronize_inputs()
+            self._model.session.run_with_iobinding(binding)
+            binding.synchronize_outputs()
+            logits, *self._cache = binding.get_outputs()
         except Exception as error:
             raise EngineError(f"ONNX Runtime failed in the language model: {first_line(error)}") from error
         self._length = total

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..answer import AnswerRun
 from ..bundle import Bundle
+from ..detail import Pace
 from ..engines import Want, nth
 from ..errors import InputError
 from ..motion.clip import Chunk, Clip, MotionChunk
@@ -88,7 +89,9 @@ class _Seat:
         self._notes = {"model": manifest.name} | ({"foot_lock": "on"} if options.foot_lock else {})
         feet = FootLock(fps=float(manifest.codec.fps)) if options.foot_lock else None
         grammar = options.grammar(manifest, bundle.vocabulary, len(self._fed))
-        self._run = AnswerRun(bundle, grammar, feet)
+        # Nobody watches a batch, so nothing has to keep real time: without a pace "auto" takes all levels.
+        self._detail = options.detail_run(manifest, bundle.vocabulary, Pace())
+        self._run = AnswerRun(bundle, grammar, feet, self._detail)
         self._motion: list[MotionChunk] = []
         self._allowed = self._run.allowed
         self._chooser = options.sampler(manifest).start(self._seed)
@@ -112,7 +115,8 @@ class _Seat:
         self._keep(self._run.finish())
         whole = Clip.from_chunks(self._motion, prompt=self._job.prompt, seed=self._seed)
         fps = float(self._manifest.codec.fps)
-        return ClipAnswer(self._job, replace(whole, text=self._run.text, fps=fps, meta=self._notes), self._run.thought)
+        notes = self._notes | (self._detail.note if self._detail else {})
+        return ClipAnswer(self._job, replace(whole, text=self._run.text, fps=fps, meta=notes), self._run.thought)
 
     def _keep(self, chunks: Iterator[Chunk]) -> None:
         self._motion += [chunk for chunk in chunks if isinstance(chunk, MotionChunk)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import fields
 
+from ..backends.onnx_providers import PROVIDERS
 from ..engines import LoadOptions
 from ..errors import InputError
 from ..images import USUAL_CELLS, ImageFile
@@ -18,6 +19,9 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, metavar="N", help="threads of the engine (default: $KINETOKEN_THREADS)")
     parser.add_argument("--lookahead", type=int, metavar="N", help="latent frames to wait for (default: the bundle's)")
     parser.add_argument("--gpu-layers", type=int, metavar="N", help="layers of a GGUF model on the graphics card")
+    parser.add_argument(
+        "--provider", choices=PROVIDERS, help="where an ONNX model runs (default: CUDA where it is there)"
+    )
     parser.add_argument("--engine", metavar="URL", help="a server that runs the language model (docs/servers.md)")
     parser.add_argument("--engine-kind", metavar="KIND", help="llama-server, llama-cpp-python, vllm or openai, where it "
                         "does not say so itself")  # fmt: skip
@@ -34,6 +38,8 @@ def add_generation(parser: argparse.ArgumentParser) -> None:
     add("--top-p", type=float, metavar="P", help="only the likeliest tokens that sum to P")
     add("--min-p", type=float, metavar="P", help="only tokens at least P times as likely as the best")
     add("--levels", type=int, metavar="N", help="codes per frame: fewer are faster and coarser")
+    detail = "auto: fewer levels in a block where this machine is too slow for all; full; coarse; or of each block: 4,2 (default: full)"
+    add("--detail", metavar="WHAT", help=detail)
     add("--frames", choices=FRAMES, help="prefix: the model may leave out a frame's last levels (default: whole)")
     add("--thought", choices=tuple(THOUGHTS), help="how much is said before the motion (default: full)")
     add("--max-thought", type=int, metavar="N", help="text tokens before the motion starts")
@@ -54,7 +60,7 @@ def add_image(parser: argparse.ArgumentParser) -> None:
 
 
 def image_file(args: argparse.Namespace) -> ImageFile | None:
-    """The image that was given, checked as far as can be before the model is loaded. InputError, FormatError."""
+    """The image that was given, checked: loading the model takes longer. InputError, FormatError."""
     if args.image is None:
         if args.image_cells is not None:
             raise InputError("--image-cells says how much of an image is seen, and there is none; give --image FILE")

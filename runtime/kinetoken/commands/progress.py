@@ -73,6 +73,16 @@ class Looking(Line):
             self._paint(f"looking at the image [{'=' * done}{' ' * (BAR - done)}] {share:4.0%}")
 
 
+class StepLine(Line):
+    """What is being done right now."""
+
+    def show(self, step: str) -> None:
+        """Another step begins."""
+        if self._live:
+            self._painted = time.monotonic()
+            self._paint(f"{step} ...")
+
+
 def printable(text: str) -> str:
     """Text without anything that could steer a terminal: a model may write escape codes."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

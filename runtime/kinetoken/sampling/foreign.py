@@ -19,6 +19,8 @@ from .grammar import MoveGrammar
 
 WORDS: Final = "[^<]*"
 """Words in both languages: a marker could not be told from a "<" that is meant."""
+COUNTED: Final = 3
+"""Frames of a block at most that a regular expression counts."""
 Bounds = tuple[int, int]
 
 
@@ -56,12 +58,19 @@ def gbnf(grammar: MoveGrammar, place: Place = START, *, exact: bool = True) -> s
 
 
 def regex(grammar: MoveGrammar, place: Place = START) -> str:
-    """What may follow, as a regular expression over the spelled answer."""
+    """What may follow, as a regular expression over the spelled answer.
+
+    xgrammar looks at the whole vocabulary for every state that it has not met, and every count is another state: so few frames are
+    counted. Of an exact length the end is left to the cursor: the expression has the block go on until something comes that no
+    model says there.
+    """
     codes = [f"<m_{level}_[0-9]+>" for level in range(grammar.levels)]
     frame = _nested(codes, "") if grammar.prefix else "".join(codes)
 
     def block(bounds: Bounds, opened: bool) -> str:
-        return f"{'' if opened else MOVE_START}({frame}){_times(bounds)}{MOVE_END}"
+        least, most = bounds
+        counted, end = (1, MOVE_START) if least == most else (min(least, COUNTED), MOVE_END)
+        return f"{'' if opened else MOVE_START}({frame}){{{counted},}}{end}"
 
     return _sequence(grammar, place, WORDS, block, "")
 

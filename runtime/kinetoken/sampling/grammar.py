@@ -2,14 +2,16 @@
 
     text ──<move>──> block: frame frame ... ──</move>──> text ... or the end
 
-A frame is one code of each level, coarsest first; in prefix mode it may stop after any level. A block is one or more frames,
-an answer one or more blocks with words before, between and after. One rule decides everything: **a token is allowed if and
+A frame is one code of each level, coarsest first; in prefix mode it may stop after any level. Where a caller watches the clock,
+a block may have fewer levels than the answer, decided when it opens. A block is one or more frames, an answer one or more blocks
+with words before, between and after. One rule decides everything: **a token is allowed if and
 only if what is asked can still be fulfilled behind it within the budget**. `MoveGrammar.tokens_owed` counts what is still
 needed at the least, in closed form, so the rule costs no search. docs/guarantee.md has the argument.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from math import inf
@@ -21,6 +23,8 @@ from ..vocabulary import Vocabulary, ascending
 Frame = tuple[int, ...]
 """Q codes, -1 for levels that were not generated."""
 MARKERS: Final = 2  # <move> and </move>
+Detail = Callable[[int], int]
+"""Number of a block, from 0, to the levels of its frames; asked once, when the block opens."""
 
 
 class State(Enum):
@@ -37,7 +41,7 @@ class MoveGrammar:
 
     vocabulary: Vocabulary
     levels: int
-    """Codes per frame, 1..Q."""
+    """Codes per frame, 1..Q; at most, where each block decides."""
     min_frames: int
     """Code frames of the whole answer at least; 0 allows an answer in words alone."""
     max_frames: int
@@ -79,12 +83,14 @@ class MoveGrammar:
         """Tokens that a frame needs at the least."""
         return 1 if self.prefix else self.levels
 
-    def tokens_owed(self, frames: int, blocks: int, in_block: int | None = None) -> float:
+    def tokens_owed(self, frames: int, blocks: int, in_block: int | None = None, levels: int | None = None) -> float:
         """Tokens still needed at the least, behind so many whole frames and opened blocks; infinity where none suffice.
 
-        `in_block`: frames of the block that is open; None between blocks. The blocks that must follow are n: those asked for,
-        or as many as the missing frames fill. Together with this one they hold a number of frames that covers the missing
-        ones and each block's shortest length, and more blocks than n never help, since each only adds a shortest length.
+        `in_block`: frames of the block that is open; None between blocks. `levels`: codes of its frames; None: as any block's.
+        The blocks that must follow are n: those asked for, or as many as the missing frames fill. Together with this one they
+        hold a number of frames that covers the missing ones and each block's shortest length, and more blocks than n never
+        help, since each only adds a shortest length. Frames yet to be opened have all levels: how many they will have is not
+        known, and whatever is decided then must fit. So the open block takes all the frames that it may.
         """
         owed, room = max(0, self.min_frames - frames), self.max_frames - frames
         here = (0, 0) if in_block is None else (max(0, self.min_block - in_block), self.longest_block - in_block)
@@ -94,19 +100,21 @@ class MoveGrammar:
         needed = max(owed, here[0] + more * self.min_block)
         if needed > room or more > self.most_blocks - blocks:
             return inf
-        return needed * self.tokens_of_frame + more * MARKERS + (in_block is not None)
+        soon = min(here[1], needed - more * self.min_block)
+        cheap = 1 if self.prefix else levels or self.levels
+        return soon * cheap + (needed - soon) * self.tokens_of_frame + more * MARKERS + (in_block is not None)
 
-    def start(self) -> GrammarCursor:
-        """A cursor before the first token."""
+    def start(self, detail: Detail | None = None) -> GrammarCursor:
+        """A cursor before the first token; `detail` decides the levels of each block, 1 to `levels`. None: all of them."""
         assert self.tokens_owed(0, 0) <= self.max_tokens, "what is asked contradicts itself or the budget"
-        return GrammarCursor(self)
+        return GrammarCursor(self, detail)
 
 
 class GrammarCursor:
     """Where one answer stands in the grammar."""
 
-    def __init__(self, grammar: MoveGrammar) -> None:
-        self._grammar = grammar
+    def __init__(self, grammar: MoveGrammar, detail: Detail | None = None) -> None:
+        self._grammar, self._detail = grammar, detail
         self._classes = _Classes(grammar.vocabulary)
         self.state = State.TEXT
         self.frames = 0
@@ -114,6 +122,8 @@ class GrammarCursor:
         self.blocks = 0
         """Blocks opened so far."""
         self.tokens = 0
+        self.levels = grammar.levels
+        """Codes of a frame of the open block, or of the last."""
         self._in_row = 0  # text tokens since the start or the last block
         self._in_block = 0  # code frames of the open block
         self._frame: list[int] = []  # codes of the frame being written
@@ -165,12 +175,12 @@ class GrammarCursor:
         if started and not grammar.prefix:
             return self._classes.codes[started]
         close = grammar.tokens_owed(self.frames, self.blocks) <= spare and self._in_block >= grammar.min_block
-        rest = 0 if grammar.prefix else grammar.levels - 1  # tokens of the frame behind its first
+        rest = 0 if grammar.prefix else self.levels - 1  # tokens of the frame behind its first
         another = (
             self._in_block < grammar.longest_block
-            and grammar.tokens_owed(self.frames + 1, self.blocks, self._in_block + 1) + rest <= spare
+            and grammar.tokens_owed(self.frames + 1, self.blocks, self._in_block + 1, self.levels) + rest <= spare
         )
-        deeper = 0 < started < grammar.levels and grammar.tokens_owed(self.frames, self.blocks, self._in_block) <= spare
+        deeper = 0 < started < self.levels and grammar.tokens_owed(self.frames, self.blocks, self._in_block) <= spare
         return self._classes.inside(started if deeper else None, another, close)
 
     def accept(self, token: int) -> Frame | None:
@@ -199,6 +209,9 @@ class GrammarCursor:
     def _accept_in_text(self, token: int) -> None:
         words = self._grammar.vocabulary
         if token == words.move_start:
+            if self._detail is not None:
+                self.levels = self._detail(self.blocks)
+                assert 1 <= self.levels <= self._grammar.levels
             self.state, self._in_row, self._in_block = State.BLOCK, 0, 0
             self.blocks += 1
         elif token in words.end_of_turn:
@@ -214,10 +227,10 @@ class GrammarCursor:
             return self._take_frame()
         finished = self._take_frame() if token in levels[0] else None
         self._frame.append(token - levels[len(self._frame)].start)
-        if len(self._frame) == (1 if grammar.prefix else grammar.levels):
+        if len(self._frame) == (1 if grammar.prefix else self.levels):
             self.frames += 1
             self._in_block += 1
-        return self._take_frame() if len(self._frame) == grammar.levels else finished
+        return self._take_frame() if len(self._frame) == self.levels else finished
 
     def _take_frame(self) -> Frame | None:
         if not self._frame:

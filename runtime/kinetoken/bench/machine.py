@@ -1,0 +1,59 @@
+"""What this machine is: its processor, how fast its memory is read, how much of it this process took."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+READ: Final = 256 << 20  # bytes: more than the caches of small machines hold
+PASSES: Final = 5
+CPUINFO: Final = Path("/proc/cpuinfo")
+BOARD: Final = Path("/proc/device-tree/model")  # of ARM boards, whose processors have no name there
+READERS: Final[tuple[Callable[[NDArray[np.float32]], Any], ...]] = (np.max, lambda part: np.dot(part, part))
+"""Ways to read each number once; which is fastest differs from machine to machine."""
+
+
+def processor() -> str:
+    """What the processor calls itself."""
+    said = dict(line.partition(":")[::2] for line in reversed(_read(CPUINFO).splitlines()))
+    named = {key.strip().lower(): value.strip() for key, value in said.items()}
+    board = _read(BOARD).strip("\0\n ")
+    return named.get("model name") or board or named.get("hardware") or platform.processor() or platform.machine()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def read_bandwidth(threads: int, size: int = READ, passes: int = PASSES) -> float:
+    """Bytes per second that so many threads read from memory together: the best of some passes over `size` bytes."""
+    values = np.ones(size // 4, np.float32)  # written once: pages that never were would all be one
+    parts = np.array_split(values, threads)
+    best = 0.0
+    with ThreadPoolExecutor(threads) as pool:
+        for reader in READERS:
+            for _ in range(passes):
+                began = time.perf_counter()
+                list(pool.map(reader, parts))
+                best = max(best, values.nbytes / (time.perf_counter() - began))
+    return best
+
+
+def peak_memory() -> int | None:
+    """Bytes that this process had in memory at the most, mapped files included; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if platform.system() == "Darwin" else peak * 1024

@@ -1,0 +1,172 @@
+"""Answers timed from within: when the first token and pose came, how fast the rest, and which part took how long."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bundle import Bundle
+from ..engines import Allowed, LanguageModel, LmBatch, LmRun, TensorSession
+from ..motion.clip import Clip
+from ..motion.recover import RecoveryRun
+from ..pipeline import Generator
+
+PROMPT: Final = "a person walks forward"
+SEED: Final = 1
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer; seconds of work throughout."""
+
+    levels: int
+    first_token: float
+    """From the prompt to the first choice that could be made."""
+    first_pose: float
+    tokens_per_second: float
+    """Steadily, inside blocks of motion."""
+    rtf: float
+    """Real-time factor at that rate: above 1 the body keeps going."""
+    rtf_whole: float
+    """Of the whole answer, prompt and words included."""
+    words: int
+    """Text tokens."""
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Seconds that each part took of one answer."""
+
+    language_model: float
+    grammar_and_sampler: float
+    """And what holds the parts together."""
+    codec: float
+    recovery: float
+    sink: float
+    """Writing the clip as .npz."""
+
+    def of_whole(self) -> dict[str, float]:
+        """Part to its share, 0 to 1."""
+        parts = dataclasses.asdict(self)
+        whole = sum(parts.values())
+        return {name: seconds / whole for name, seconds in parts.items()}
+
+
+def measure(bundle: Bundle, levels: int, seconds: float) -> tuple[Answer, Shares]:
+    """One answer of so many seconds of motion in so many levels."""
+    model, session = TimedModel(bundle.language_model), TimedSession(bundle.decoder.session)
+    timed = replace(bundle, language_model=model, decoder=replace(bundle.decoder, session=session))
+    generation = Generator(timed).stream(PROMPT, seconds=seconds, levels=levels, max_pause=0, seed=SEED)
+    began = time.perf_counter()
+    for _ in generation:
+        pass
+    stats, clip = generation.stats, generation.clip()
+    assert stats.time_to_first_pose is not None
+    steps = np.diff(model.ends)[stats.text_tokens :]  # from choice to choice; those of the words come first
+    rate, codec = float(len(steps) / steps.sum()), bundle.manifest.codec
+    first = model.ends[0] - began
+    recovery, sink = time_recovery(clip), time_sink(clip)
+    rest = stats.elapsed - sum(model.seconds) - session.seconds - recovery
+    answer = Answer(
+        levels=levels,
+        first_token=first,
+        first_pose=stats.time_to_first_pose,
+        tokens_per_second=rate,
+        rtf=rate / (levels * codec.fps / codec.stride),
+        rtf_whole=stats.rtf,
+        words=stats.text_tokens,
+    )
+    return answer, Shares(sum(model.seconds), max(0.0, rest), session.seconds, recovery, sink)
+
+
+class TimedModel:
+    """A language model whose runs note when each token's logits came, and how long they took."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self._model = model
+        self.ends: list[float] = []
+        self.seconds: list[float] = []
+
+    @property
+    def context(self) -> int:
+        """Tokens that a run can hold."""
+        return self._model.context
+
+    @property
+    def fingerprint(self) -> str:
+        """What a run's state depends on."""
+        return self._model.fingerprint
+
+    def start(self) -> Any:
+        """A new run."""
+        return _TimedRun(self._model.start(), self)
+
+    def start_batch(self, size: int) -> LmBatch:
+        """So many sequences at once; these are not timed."""
+        return self._model.start_batch(size)
+
+
+class _TimedRun:
+    def __init__(self, run: LmRun, notes: TimedModel) -> None:
+        self._run, self._notes = run, notes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._run, name)
+
+    def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
+        began = time.perf_counter()
+        logits = self._run.push(ids, allowed)
+        self._notes.ends.append(time.perf_counter())
+        self._notes.seconds.append(self._notes.ends[-1] - began)
+        return logits
+
+
+class TimedSession:
+    """A graph that notes how long it ran in all."""
+
+    def __init__(self, session: TensorSession) -> None:
+        self._session, self.seconds = session, 0.0
+
+    def run(self, value: NDArray[np.float32]) -> NDArray[np.float32]:
+        """One forward pass."""
+        began = time.perf_counter()
+        try:
+            return self._session.run(value)
+        finally:
+            self.seconds += time.perf_counter() - began
+
+
+def time_recovery(clip: Clip) -> float:
+    """Seconds to bring the features of a clip to joints once more, in the pieces in which they came."""
+    run, stride = RecoveryRun(), 1 if clip.codes is None else max(1, len(clip) // max(1, len(clip.codes)))
+    assert clip.features is not None
+    began = time.perf_counter()
+    for start in range(0, len(clip), stride):
+        run.push(clip.features[start : start + stride])
+    return time.perf_counter() - began
+
+
+def time_sink(clip: Clip) -> float:
+    """Seconds to write a clip as .npz."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        clip.save(Path(folder) / "clip.npz")
+        return time.perf_counter() - began
+
+
+def pace(model: LanguageModel, ids: Sequence[int], allowed: Allowed, tokens: int) -> Iterator[float]:
+    """Seconds of each of so many tokens behind a prompt, any of those that are allowed, again and again."""
+    run = model.start()
+    run.push(ids, allowed)
+    for _ in range(tokens):
+        began = time.perf_counter()
+        run.push([allowed[0].start], allowed)
+        yield time.perf_counter() - began

@@ -1,0 +1,98 @@
+"""What the large files of a bundle were when they were last digested, so that not every start reads two gigabytes.
+
+A file whose size, inode and times are those of a digest remembered is taken to be what it was. Its times change with every write,
+and the time of its last change of any kind cannot be set by hand. A file changed a moment ago is not remembered: the next write
+could carry the same time. The memory lies in the bundle's cache folder, or in the user's where the bundle cannot be written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from .files import FileInfo
+
+FOLDER: Final = ".cache"
+NAME: Final = "digests.json"
+LARGE: Final = 32 << 20  # bytes: a smaller file is digested in no time
+SETTLED: Final = 2.0  # seconds without a change; file systems keep times in steps of up to two
+
+Seen = dict[str, tuple[list[int], str]]
+"""File to its marks and its digest."""
+
+
+class DigestMemory:
+    """Digests of one bundle's files: from memory where a file is as it was, computed otherwise."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen = self._load()
+        self._news = False
+
+    def file_info(self, path: Path) -> FileInfo:
+        """Size and digest of a file of the bundle; OSError where it cannot be read."""
+        before = path.stat()
+        if before.st_size < LARGE:
+            return FileInfo.of(path)
+        name, marks = path.relative_to(self._folder).as_posix(), _marks(before)
+        known = self._seen.get(name)
+        if known is not None and known[0] == marks:
+            return FileInfo(before.st_size, known[1])
+        info = FileInfo.of(path)
+        changed = max(before.st_mtime, before.st_ctime)
+        if _marks(path.stat()) == marks and changed + SETTLED < time.time():
+            self._seen[name] = (marks, info.sha256)
+            self._news = True
+        return info
+
+    def keep(self) -> None:
+        """Write down what is new, in the first folder that can be written; nowhere is as well."""
+        if not self._news:
+            return
+        for path in self._places():
+            with contextlib.suppress(OSError):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                part = path.with_name(f"{path.name}.{os.getpid()}.part")
+                part.write_text(json.dumps(self._seen), encoding="utf-8")
+                part.replace(path)
+                return
+
+    def _load(self) -> Seen:
+        """From the first folder that has something; nothing where it is damaged."""
+        for path in self._places():
+            with contextlib.suppress(OSError, ValueError, RecursionError):
+                return _checked(json.loads(path.read_text(encoding="utf-8")))
+        return {}
+
+    def _places(self) -> Iterator[Path]:
+        yield self._folder / FOLDER / NAME
+        with contextlib.suppress(RuntimeError, OSError):  # a user without a home
+            home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+            key = hashlib.sha256(os.fsencode(self._folder.resolve())).hexdigest()[:24]
+            yield Path(home) / "kinetoken" / f"digests-{key}.json"
+
+
+def _marks(stat: os.stat_result) -> list[int]:
+    """What changes when a file does."""
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev]
+
+
+def _checked(data: Any) -> Seen:
+    """The memory as it was written; ValueError for anything else."""
+    if not isinstance(data, dict):
+        raise ValueError("expected an object")
+    seen: Seen = {}
+    for name, value in data.items():
+        if not (
+            isinstance(value, list) and len(value) == 2 and isinstance(value[0], list) and isinstance(value[1], str)
+        ):
+            raise ValueError("expected marks and a digest")
+        marks, digest = value
+        seen[name] = (marks, digest)
+    return seen
