@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,10 @@ import numpy as np
 import pytest
 
 import kinetoken
+from fake_server import serving, tokens
 from kinetoken import Clip, GenerateOptions, InputError, cli
+from kinetoken.backends.tokenizer import HfTokenizer
+from kinetoken.batch.apart import answer_apart
 from kinetoken.batch.dispatch import MOST_LOSSES, Dispatch
 from kinetoken.batch.driver import answer_all
 from kinetoken.batch.folder import REPORT, BatchFolder
@@ -25,7 +29,7 @@ from kinetoken.batch.worker import Order, Worker
 from kinetoken.bundle import open_bundle
 from kinetoken.commands.batch_progress import BatchLine, duration
 from kinetoken.engines import LoadOptions
-from kinetoken.errors import FormatError, OutputError
+from kinetoken.errors import EngineError, FormatError, OutputError
 from tiny_bundle import build_tiny_bundle
 
 Run = Callable[..., tuple[int, str, str]]
@@ -337,6 +341,7 @@ def test_two_batches_do_not_write_into_one_folder(run: Run, prompts: Path, tmp_p
         (["p.txt", "-o", "p.txt"], 5, "cannot make the folder p.txt"),
         (["p.txt", "-o", "c", "--parallel", "0"], 2, "--parallel: expected a whole number of 1 or more"),
         (["p.txt", "-o", "c", "--ray-workers", "2"], 2, "name it with --ray"),
+        (["p.txt", "-o", "c", "--ray", "auto", "--engine", "http://localhost:1/v1"], 2, "give one of the two"),
         (["p.txt", "-o", "c", "--format", "fbx"], 2, "invalid choice: 'fbx'"),
         (["p.txt", "-o", "c", "--bundle", "nowhere"], 3, "nowhere"),
         (["p.txt"], 2, "required: -o/--out"),
@@ -454,7 +459,6 @@ def test_a_worker_with_another_model_or_version_says_so(tiny: Path) -> None:
 def test_a_worker_whose_engine_fails_tells_everyone_who_waits(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from kinetoken.batch.driver import BatchRun
     from kinetoken.batch.folder import digest
-    from kinetoken.errors import EngineError
 
     def fail(run: BatchRun) -> list[ClipAnswer]:
         raise EngineError("it broke")
@@ -464,6 +468,72 @@ def test_a_worker_whose_engine_fails_tells_everyone_who_waits(tiny: Path, monkey
     for _ in range(2):
         with pytest.raises(EngineError, match="it broke"):
             worker.make(JOBS[0])
+
+
+def test_a_server_writes_the_clips_of_a_batch(run: Run, tiny: Path, prompts: Path, tmp_path: Path) -> None:
+    tokenizer = HfTokenizer(tiny / "tokenizer.json")
+    answer = tokenizer.encode_template(f"I move.\n<move>{'<m_0_1><m_1_2><m_2_3><m_3_4>' * 3}</move>")
+    prompts.write_text('{"prompt": "walk"}\n{"prompt": "run"}\n{"prompt": "fly", "seconds": 600}\n', encoding="utf-8")
+    with serving(tokens(tokenizer, "vllm", answer), "vllm", tokenizer) as fake:
+        code, said, err = run("batch", prompts, "-o", tmp_path / "c", "--engine", fake.url, "--parallel", 2)
+    assert (code, said[:14]) == (3, "2 clips made: "), err
+    assert "line 3: " in err.splitlines()[0]
+    clip = Clip.load(tmp_path / "c" / "000002.npz")
+    assert (clip.prompt, clip.meta["engine"]) == ("run", "vllm")
+    assert clip.codes is not None
+    assert clip.codes.tolist() == [[1, 2, 3, 4]] * 3
+
+
+def test_what_a_server_broke_off_is_no_clip(run: Run, tiny: Path, prompts: Path, tmp_path: Path) -> None:
+    tokenizer = HfTokenizer(tiny / "tokenizer.json")
+    answer = tokenizer.encode_template("<move><m_0_1><m_1_2><m_2_3><m_3_4><m_2_0>")
+    prompts.write_text('{"prompt": "walk", "code_frames": 5}\n', encoding="utf-8")
+    with serving(tokens(tokenizer, "vllm", answer), "vllm", tokenizer) as fake:
+        code, _, err = run("batch", prompts, "-o", tmp_path / "c", "--engine", fake.url)
+    assert code == 3
+    assert "line 1: " in err
+    assert "wrote <m_2_0> where" in err
+    assert not list(tmp_path.glob("c/*.npz"))
+
+
+def test_a_server_that_fails_again_and_again_stops_the_batch(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def __init__(self, *_: object) -> None:
+            raise EngineError("it broke")
+
+    bundle = open_bundle(tiny, LoadOptions(threads=1))
+    monkeypatch.setattr("kinetoken.batch.apart.Generation", Broken)
+    answers = answer_apart(bundle, [JOBS[0]] * 9, 2)
+    assert [next(answers), next(answers)] == [Problem(1, "it broke")] * 2
+    with pytest.raises(EngineError, match="it broke"):
+        next(answers)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_answers_that_are_asked_for_apart_are_the_same(tiny: Path, generator: kinetoken.Generator, size: int) -> None:
+    answers = list(answer_apart(open_bundle(tiny, LoadOptions(threads=1)), JOBS, size))
+    assert len(answers) == len(JOBS)
+    for answer in answers:
+        assert isinstance(answer, ClipAnswer)
+        same(answer.clip, generator.generate(answer.job.prompt, answer.job.options))
+
+
+def test_the_python_of_its_page_runs(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path(__file__).parents[2] / "docs" / "batch.md"
+    code = re.search(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert code
+    monkeypatch.setenv("KINETOKEN_BUNDLE", str(tiny))
+    monkeypatch.chdir(tmp_path)
+    exec(code[1], {})
+    assert [len(Clip.load(f"clip{n}.npz")) for n in range(3)] == [40, 40, 40]
+
+
+def test_every_option_is_on_its_page(run: Run) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "batch.md").read_text(encoding="utf-8")
+    _, said, _ = run("batch", "--help")
+    own = said[said.index("positional arguments") : said.index("--bundle FOLDER")]
+    for option in set(re.findall(r"--[a-z-]+", own)) - {"--help", "--out"}:
+        assert f"`{option}" in page, option
 
 
 def test_progress_says_how_long_it_takes() -> None:

@@ -18,9 +18,7 @@ from numpy.typing import NDArray
 from ..engines import Allowed, Want, take
 from ..errors import EngineError
 from .llamacpp import _Context
-from .llamacpp_library import logits_at
-from .llamacpp_library import reason as _reason
-from .llamacpp_library import said as _said
+from .llamacpp_library import logits_at, reason, said
 
 GRAIN: Final = 4  # tokens: kernels take a prompt in groups of so many
 
@@ -124,16 +122,16 @@ class LlamaCppBatch:
             self._held[other] = []
 
     def _decode(self, batch: Any) -> None:
-        _said.clear()
+        said.clear()
         status = llama.llama_decode(self._context.pointer, batch)
         if status:
-            raise EngineError(f"llama.cpp failed in the language model ({status}): {_reason()}; start again")
+            raise EngineError(f"llama.cpp failed in the language model ({status}): {reason()}; start again")
 
     def _row(self, at: int) -> NDArray[np.float32]:
         """Logits (vocab,) of a token of the last pass, where llama.cpp keeps them until the next."""
         address = logits_at(self._context.pointer, at)
         if not address:
-            raise EngineError(f"llama.cpp gave no logits: {_reason()}; start again")
+            raise EngineError(f"llama.cpp gave no logits: {reason()}; start again")
         buffer: Any = (ctypes.c_float * self._context.vocab_size).from_address(address)
         buffer.owner = self._context  # a view may outlive the batch
         return np.frombuffer(buffer, np.float32)

@@ -111,9 +111,11 @@ class Crew:
 
     def __init__(self, plan: Plan, jobs: Sequence[Job]) -> None:
         self._dispatch, self._order = Dispatch(jobs), plan.order
-        self._count, self._needs = share(plan.workers, len(jobs))
+        self._share = share(plan.workers, len(jobs))
+        self._count = self._share.workers
         if self._order.load.threads is None:
-            self._order = replace(self._order, load=replace(self._order.load, threads=max(1, int(self._needs))))
+            threads = max(1, int(self._share.processors))
+            self._order = replace(self._order, load=replace(self._order.load, threads=threads))
         self._workers: dict[int, Any] = {}
         self._calls: dict[Any, tuple[int, Job | None]] = {}
         """What is awaited: of which worker, and which job; None: that it is ready."""
@@ -133,7 +135,10 @@ class Crew:
     def _start(self) -> None:
         number, self._started = self._started, self._started + 1
         actor = ray.remote(Worker).options(
-            num_cpus=self._needs, max_concurrency=self._order.parallel + AHEAD + 1, scheduling_strategy="SPREAD"
+            num_cpus=self._share.processors,
+            num_gpus=self._share.cards,
+            max_concurrency=self._order.parallel + AHEAD + 1,
+            scheduling_strategy="SPREAD",
         )
         self._workers[number] = handle = actor.remote(self._order)
         self._calls[handle.ready.remote()] = number, None
@@ -142,7 +147,7 @@ class Crew:
         """The next thing that comes back."""
         ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=PATIENCE)
         if not ready and all(job is None for _, job in self._calls.values()):
-            needs = f"{self._count} workers of {self._needs:g} CPUs each"
+            needs = f"{self._count} workers of {self._share.processors:g} CPUs each"
             warnings.warn(f"still waiting for the cluster to start {needs}", RuntimeWarning, stacklevel=2)
         for call in ready:
             worker, job = self._calls.pop(call)
@@ -202,13 +207,25 @@ class Crew:
             ray.kill(handle)
 
 
-def share(workers: int | None, jobs: int) -> tuple[int, float]:
-    """How many workers, and processors for each: those of the smallest machine, in equal parts."""
-    machines = [float(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
-    machines = [cores for cores in machines if cores] or [1.0]
-    count = min(workers or len(machines), max(1, jobs))
-    each = min(machines) / -(-count // len(machines))  # workers on one machine, rounded up
-    return count, float(int(each)) if each >= 1 else each
+@dataclass(frozen=True)
+class Share:
+    """What each worker gets."""
+
+    workers: int
+    processors: float
+    cards: float
+    """Graphics cards; Ray shows a worker none that it does not ask for."""
+
+
+def share(workers: int | None, jobs: int) -> Share:
+    """The smallest machine in equal parts: as many as the workers that the cluster puts on it."""
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+    processors = min((float(machine["CPU"]) for machine in machines), default=1.0)
+    cards = min((float(machine.get("GPU", 0)) for machine in machines), default=0.0)
+    count = min(workers or max(1, len(machines)), max(1, jobs))
+    beside = -(-count // max(1, len(machines)))  # workers on one machine, rounded up
+    each = [amount / beside for amount in (processors, cards)]
+    return Share(count, *(float(int(amount)) if amount >= 1 else amount for amount in each))
 
 
 def _line(text: str) -> str:

@@ -38,6 +38,8 @@ class BatchInfo:
     """Suffix of the clips."""
     seed: int
     """From which the seeds of lines follow that have none."""
+    parallel: int
+    """Answers at once when it was last run."""
     prompts: str
     """Name of the prompts file when it was last read."""
     prompts_sha256: str

@@ -108,6 +108,10 @@ def _check_counts(args: argparse.Namespace) -> None:
         count = getattr(args, name)
         if count is not None and count < 1:
             raise InputError(f"--{name.replace('_', '-')}: expected a whole number of 1 or more, got {count}")
+    if args.engine is not None and args.ray is not None:
+        raise InputError(
+            "--engine names a server and --ray machines that run the model themselves; give one of the two"
+        )
     if args.ray_workers is not None and args.ray is None:
         raise InputError("--ray-workers is for a Ray cluster; name it with --ray ADDRESS, or leave it out")
 
@@ -127,8 +131,9 @@ def _info(args: argparse.Namespace, folder: BatchFolder) -> BatchInfo:
     if seed is None:
         seed = GenerateOptions().chosen_seed()
     return BatchInfo(
-        manifest.name, digest(bundle / MANIFEST_NAME), lookahead, args.format, seed, prompts.name, digest(prompts)
-    )
+        bundle=manifest.name, bundle_sha256=digest(bundle / MANIFEST_NAME), lookahead=lookahead, clips=args.format,
+        seed=seed, parallel=args.parallel, prompts=prompts.name, prompts_sha256=digest(prompts),
+    )  # fmt: skip
 
 
 def _answers(args: argparse.Namespace, info: BatchInfo, jobs: Sequence[Job]) -> Iterator[Answer | Problem]:
@@ -143,10 +148,12 @@ def _answers(args: argparse.Namespace, info: BatchInfo, jobs: Sequence[Job]) -> 
         order = Order(_named_bundle(args), info.bundle_sha256, options, args.parallel, info.clips)
         yield from answer_over(Plan(args.ray, args.ray_workers, order), jobs)
         return
+    from ..batch.apart import answer_apart
     from ..batch.driver import answer_all
     from ..bundle import bundle_folder, open_bundle
 
-    yield from answer_all(open_bundle(bundle_folder(args.bundle), options), jobs, args.parallel)
+    bundle = open_bundle(bundle_folder(args.bundle), options)
+    yield from (answer_all if bundle.server is None else answer_apart)(bundle, jobs, args.parallel)
 
 
 @contextlib.contextmanager
