@@ -20,8 +20,9 @@ pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[ll
 
 from kinetoken.backends import llamacpp_head
 from kinetoken.backends.gguf_header import Header, TensorPlace, read_header
-from kinetoken.backends.llamacpp import LlamaCppRun, _library
+from kinetoken.backends.llamacpp import LlamaCppRun
 from kinetoken.backends.llamacpp_head import HEAD_VARIABLE, HIDDEN_NODE, HeadRows, open_rows
+from kinetoken.backends.llamacpp_library import library
 from kinetoken.engines import Allowed
 from kinetoken.errors import InputError
 from tiny_gguf import Made, make
@@ -228,7 +229,7 @@ def test_many_allowed_ids_are_left_to_llama_cpp(made: Made) -> None:
 def test_which_head_is_used(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     header = read_header(made.path)
 
-    def rows(header: Header = header, library: Any = _library, on_gpu: bool = False) -> HeadRows | None:
+    def rows(header: Header = header, library: Any = library, on_gpu: bool = False) -> HeadRows | None:
         return open_rows(made.path, header, library, on_gpu)
 
     assert rows(on_gpu=True) is not None, "asked for"

@@ -7,9 +7,7 @@ and a view of the allowed logits out. Inside a block the head is multiplied for 
 from __future__ import annotations
 
 import ctypes
-import os
 import platform
-import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -21,14 +19,11 @@ from ..engines import Allowed, EncodedImage, LmBatch, take
 from ..errors import EngineError
 from ..manifest import LanguageModelInfo, MotionInfo
 from .in_turn import TurnBatch
+from .llamacpp_context import FULL, Context, Model
 from .llamacpp_file import checked_header
 from .llamacpp_head import HeadRun, Stopper, open_rows
 from .llamacpp_image import LlamaCppVision, image_batches
-from .llamacpp_library import decode_holding_lock, llama, logits_at, uses_gpu
-from .llamacpp_library import hear as _hear
-from .llamacpp_library import library as _library
-from .llamacpp_library import reason as _reason
-from .llamacpp_library import said as _said
+from .llamacpp_library import decode_holding_lock, library, llama, logits_at, reason, said, uses_gpu
 from .llamacpp_memory import check_memory
 from .places import Places
 from .states import check_rewind, pack, unpack
@@ -37,12 +32,11 @@ from .threads import available_cores, threads
 MOST_THREADS: Final = 8  # a token waits for memory: more threads only wait too
 CPU_PIECE: Final = 64  # tokens of a prompt fed at once: between two pieces Ctrl-C is heard
 GPU_PIECE: Final = 512
-FULL: Final = "f32"  # weights that are not rounded get attention that is not; all others half precision
 FEWER_LAYERS: Final = "try fewer --gpu-layers"
 
 
 class LlamaCppLanguageModel:
-    """A loaded GGUF; its weights are mapped from the file and shared by all runs."""
+    """A loaded GGUF; its weights are shared by all runs."""
 
     def __init__(
         self, path: Path, info: LanguageModelInfo, thread_count: int | None = None, gpu_layers: int | None = None,
@@ -58,9 +52,9 @@ class LlamaCppLanguageModel:
             check_memory(path.stat().st_size, str(path), "close other programs, or export a smaller --quant")
         self.info = info
         self._threads = threads(thread_count) or min(available_cores(), MOST_THREADS)
-        self._model = _Model(path, gpu_layers, FEWER_LAYERS if self._on_gpu else "copy or export the bundle again")
+        self._model = Model(path, gpu_layers, FEWER_LAYERS if self._on_gpu else "copy or export the bundle again")
         self._piece = min(GPU_PIECE if self._on_gpu else CPU_PIECE, info.context)
-        self._rows = open_rows(path, header, _library, self._on_gpu)
+        self._rows = open_rows(path, header, library, self._on_gpu)
 
     @property
     def context(self) -> int:
@@ -92,7 +86,7 @@ class LlamaCppLanguageModel:
         context = self._new_context(size, None, "take fewer sequences (--parallel), or export a smaller --context")
         return LlamaCppBatch(context, self.info.context, self._piece, size)
 
-    def _new_context(self, size: int, stopper: Stopper | None, smaller: str) -> _Context:
+    def _new_context(self, size: int, stopper: Stopper | None, smaller: str) -> Context:
         """Caches of so many sequences, and what computes on them."""
         info = self.info
         if not self._on_gpu:
@@ -100,7 +94,7 @@ class LlamaCppLanguageModel:
             cache = 2 * number * size * info.layers * info.context * info.kv_heads * info.head_dim
             check_memory(cache, f"a context of {size * info.context:,} tokens", smaller)
         advice = f"{FEWER_LAYERS}, or {smaller}" if self._on_gpu else smaller
-        return _Context(self._model, info, self._threads, self._piece, stopper, advice, size)
+        return Context(self._model, info, self._threads, self._piece, stopper, advice, size)
 
     def vision(self, path: Path, identity: str) -> LlamaCppVision:
         """The vision tower beside it; `identity` tells it from others."""
@@ -108,60 +102,10 @@ class LlamaCppLanguageModel:
         return LlamaCppVision(path, identity, self._model, self._threads, self._on_gpu, exact)
 
 
-class _Model:
-    """Owns the weights; freed when the last run and the language model are gone."""
-
-    def __init__(self, path: Path, gpu_layers: int | None, advice: str) -> None:
-        params = llama.llama_model_default_params()
-        params.load_mode = llama.LLAMA_LOAD_MODE_MMAP
-        if gpu_layers is not None:
-            params.n_gpu_layers = gpu_layers
-        _hear()
-        self.pointer = llama.llama_model_load_from_file(os.fsencode(path), params)
-        if not self.pointer:
-            raise EngineError(f"llama.cpp cannot load {path}: {_reason()}; {advice}")
-        self.vocab_size = int(llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(self.pointer)))
-        self.embedding = int(llama.llama_model_n_embd(self.pointer))
-        weakref.finalize(self, llama.llama_model_free, self.pointer)
-
-
-class _Context:
-    """Owns a cache and the memory that logits are read from; freed when the run and every view of its logits are gone."""
-
-    def __init__(
-        self,
-        model: _Model,
-        info: LanguageModelInfo,
-        thread_count: int,
-        piece: int,
-        stopper: Stopper | None,
-        advice: str,
-        size: int = 1,
-    ) -> None:
-        params = llama.llama_context_default_params()
-        params.n_ctx = info.context * size
-        params.n_batch = params.n_ubatch = max(piece, size)
-        params.n_seq_max = params.n_outputs_max = size  # logits of one token each: no room for a whole prompt's
-        params.n_threads = params.n_threads_batch = thread_count
-        params.no_perf = True
-        if stopper is not None:
-            params.cb_eval = ctypes.cast(stopper.callback, llama.ggml_backend_sched_eval_callback)
-        if info.quantization == FULL:
-            params.type_k = params.type_v = llama.GGML_TYPE_F32
-            params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED  # it rounds to half precision within
-        _hear()
-        self.pointer = llama.llama_init_from_model(model.pointer, params)
-        if not self.pointer:
-            raise EngineError(f"llama.cpp cannot make a context of {info.context:,} tokens: {_reason()}; {advice}")
-        self.vocab_size, self.embedding = model.vocab_size, model.embedding
-        # The model and the callback stand among the arguments so that they outlive the context.
-        weakref.finalize(self, _free_context, self.pointer, model, stopper)
-
-
 class LlamaCppRun:
     """One answer: a llama context with its own cache."""
 
-    def __init__(self, context: _Context, limit: int, piece: int, head: HeadRun | None, fingerprint: str) -> None:
+    def __init__(self, context: Context, limit: int, piece: int, head: HeadRun | None, fingerprint: str) -> None:
         self._fingerprint = fingerprint
         self._context, self._limit, self._vocab, self._head = context, limit, context.vocab_size, head
         self._length = 0
@@ -240,10 +184,10 @@ class LlamaCppRun:
 
     def _run(self, batch: Any) -> None:
         """One pass of llama.cpp."""
-        _said.clear()
+        said.clear()
         status = self._decode(self._context.pointer, batch)
         if status:
-            raise EngineError(f"llama.cpp failed in the language model ({status}): {_reason()}; start a new answer")
+            raise EngineError(f"llama.cpp failed in the language model ({status}): {reason()}; start a new answer")
 
     def _take_back(self) -> None:
         """Forget the last token: its layers were not all computed."""
@@ -271,25 +215,21 @@ class LlamaCppRun:
         self.rewind(0)
         length, rest = unpack(self._fingerprint, state, self._limit)
         data = (ctypes.c_uint8 * len(rest)).from_buffer_copy(rest)
-        _said.clear()
+        said.clear()
         read = llama.llama_state_seq_set_data(self._context.pointer, data, len(rest), 0)
         last = llama.llama_memory_seq_pos_max(llama.llama_get_memory(self._context.pointer), 0)
         if read != len(rest) or last != length - 1:
             self.rewind(0)
-            raise EngineError(f"llama.cpp does not take this state: {_reason()}; make it again")
+            raise EngineError(f"llama.cpp does not take this state: {reason()}; make it again")
         self._length = length
 
     def _logits(self) -> NDArray[np.float32]:
         """The last token's logits (vocab,), where llama.cpp keeps them until the next tokens come."""
         address = logits_at(self._context.pointer, -1)
         if not address:
-            raise EngineError(f"llama.cpp gave no logits: {_reason()}; start a new answer")
+            raise EngineError(f"llama.cpp gave no logits: {reason()}; start a new answer")
         if address != self._row_at:  # nearly always it is where it was
             buffer: Any = (ctypes.c_float * self._vocab).from_address(address)
             buffer.owner = self._context  # a view may outlive the run
             self._row, self._row_at = np.frombuffer(buffer, np.float32), address
         return self._row
-
-
-def _free_context(context: Any, *_: object) -> None:
-    llama.llama_free(context)

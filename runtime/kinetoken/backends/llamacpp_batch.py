@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..engines import Allowed, Want, take
 from ..errors import EngineError
-from .llamacpp import _Context
+from .llamacpp_context import Context
 from .llamacpp_library import logits_at, reason, said
 
 GRAIN: Final = 4  # tokens: kernels take a prompt in groups of so many
@@ -26,7 +26,7 @@ GRAIN: Final = 4  # tokens: kernels take a prompt in groups of so many
 class LlamaCppBatch:
     """So many sequences, each with a number from 0."""
 
-    def __init__(self, context: _Context, limit: int, piece: int, size: int) -> None:
+    def __init__(self, context: Context, limit: int, piece: int, size: int) -> None:
         self._context, self._limit, self._piece = context, limit, piece
         self._memory = llama.llama_get_memory(context.pointer)
         self._batch = _Batch(max(piece, size), size)
