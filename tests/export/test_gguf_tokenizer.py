@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +85,23 @@ def write_gguf(tokenizer: Path, path: Path, rows: int) -> None:
     writer.close()
 
 
+def typed(tokenizer: HfTokenizer, text: str) -> list[int]:
+    """What llama.cpp makes of plain text: motion tokens are words of a GGUF, so that servers send them, and are found in it."""
+    ids, at = [], 0
+    for found in re.finditer(r"</?move>|<m_\d+_\d+>", text):
+        token = tokenizer.encode_template(found.group())
+        if len(token) == 1:
+            ids += [*tokenizer.encode_text(text[at : found.start()]), *token]
+            at = found.end()
+    return [*ids, *tokenizer.encode_text(text[at:])]
+
+
 def compare(tokenizer: Path, rows: int, folder: Path) -> None:
     write_gguf(tokenizer, folder / "words.gguf", rows)
     ours, theirs = HfTokenizer(tokenizer), LlamaTokenizer(folder / "words.gguf")
     assert llama_cpp.llama_vocab_n_tokens(theirs.vocab) == rows
     for text in TEXTS:
-        assert theirs.encode(text, special=False) == ours.encode_text(text), text
+        assert theirs.encode(text, special=False) == typed(ours, text), text
     for text in TEMPLATES:
         assert theirs.encode(text, special=True) == ours.encode_template(text), text
     llama_cpp.llama_model_free(theirs.model)

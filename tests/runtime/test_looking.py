@@ -224,7 +224,11 @@ def test_a_bundle_without_vision_says_so(tiny: Path, tmp_path: Path, capfd: pyte
     pil = pytest.importorskip("PIL.Image", reason="needs Pillow, in kinetoken[image]")
     pil.fromarray(noise()).save(tmp_path / "a.png")
     shown = ["walk", "--bundle", str(tiny), "--image", str(tmp_path / "a.png")]
-    for command in (["generate", *shown], ["chat", *shown[1:]], ["play", *shown, "--out", str(tmp_path / "a.gif")]):
+    for command in (
+        ["generate", *shown],
+        ["chat", *shown[1:], "--headless"],
+        ["play", *shown, "--out", str(tmp_path / "a.gif")],
+    ):
         assert main(command) == 2
         said = capfd.readouterr().err
         assert said.count("\n") == 1
