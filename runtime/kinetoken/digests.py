@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from .cachefolder import cache_places
 from .files import FileInfo
 
-FOLDER: Final = ".cache"
 NAME: Final = "digests.json"
 LARGE: Final = 32 << 20  # bytes: a smaller file is digested in no time
 SETTLED: Final = 2.0  # seconds without a change; file systems keep times in steps of up to two
@@ -71,11 +71,8 @@ class DigestMemory:
         return {}
 
     def _places(self) -> Iterator[Path]:
-        yield self._folder / FOLDER / NAME
-        with contextlib.suppress(RuntimeError, OSError):  # a user without a home
-            home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-            key = hashlib.sha256(os.fsencode(self._folder.resolve())).hexdigest()[:24]
-            yield Path(home) / "kinetoken" / f"digests-{key}.json"
+        key = hashlib.sha256(os.fsencode(self._folder.resolve())).hexdigest()[:24]
+        return cache_places(self._folder, NAME, f"digests-{key}.json")
 
 
 def _marks(stat: os.stat_result) -> list[int]:

@@ -9,17 +9,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from .bundle import Bundle
+from .cachefolder import cache_places
 from .errors import OutputError
 from .writers.atomic import atomic_path
 
 MAGIC: Final = b"kinetoken cache 1\n"
-FOLDER: Final = ".cache"
 KEPT: Final = 8  # files of a bundle: of earlier engines, say
 LARGEST: Final = 1 << 30  # bytes
 
@@ -32,30 +31,26 @@ class StateFiles:
 
     def load(self, ids: Sequence[int]) -> bytes | None:
         """The state of a run that was fed these ids; None where there is none that is whole."""
-        for folder in self._folders():
+        for path in self._places(ids):
             with contextlib.suppress(OSError):
-                path = folder / self._name(ids)
                 if path.stat().st_size <= LARGEST and (state := _opened(path.read_bytes())) is not None:
                     return state
         return None
 
     def save(self, ids: Sequence[int], state: bytes) -> Path | None:
         """Keep a state in the first folder that can be written; where, or None."""
-        for folder in self._folders():
+        for path in self._places(ids):
             with contextlib.suppress(OSError, OutputError):
-                folder.mkdir(parents=True, exist_ok=True)
-                path = folder / self._name(ids)
+                path.parent.mkdir(parents=True, exist_ok=True)
                 with atomic_path(path) as part:
                     part.write_bytes(MAGIC + hashlib.sha256(state).digest() + state)
-                _tidy(folder)
+                _tidy(path.parent)
                 return path
         return None
 
-    def _folders(self) -> Iterator[Path]:
-        yield self._bundle.folder / FOLDER
-        with contextlib.suppress(RuntimeError):  # a user without a home
-            home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-            yield Path(home) / "kinetoken" / "states"
+    def _places(self, ids: Sequence[int]) -> Iterator[Path]:
+        name = self._name(ids)
+        return cache_places(self._bundle.folder, name, f"states/{name}")
 
     def _name(self, ids: Sequence[int]) -> str:
         """Of all that the state depends on: the bundle's files, the engine and its version, the tokens."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -163,3 +165,18 @@ def test_two_engines_in_one_place_are_reported(monkeypatch: pytest.MonkeyPatch) 
         backend.warn_if_doubled()
     installed.remove("onnxruntime")
     backend.warn_if_doubled()
+
+
+def test_nothing_is_told_to_the_engines_maker(tiny: Path, tmp_path: Path) -> None:
+    """Its telemetry keeps an id in the user's folders; where it is on, that is made when the library loads."""
+    code = f"import kinetoken; kinetoken.load({str(tiny)!r}).generate('walk', seconds=0.4, seed=1)"
+    ours = {
+        "HOME": str(tmp_path),
+        "XDG_CACHE_HOME": str(tmp_path),
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env=ours, timeout=120
+    )  # without CI's variables, which switch it off
+    assert not [path for path in tmp_path.rglob("*") if "onnxruntime" in path.name or "deviceid" in path.name]

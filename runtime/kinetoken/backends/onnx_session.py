@@ -19,6 +19,9 @@ from ..manifest import LanguageModelInfo
 from .onnx_providers import ASKED_AS, CPU, ON_CARD, Buffer, chain, fallback, with_options
 from .threads import threads
 
+# Releases of 2026 say to its maker that they run, on Linux too, and keep an id for that; they look at these once, when loaded.
+for _switch in ("ORT_DISABLE_TELEMETRY", "ORT_TELEMETRY_DISABLED"):
+    os.environ.setdefault(_switch, "1")
 try:
     import onnxruntime as ort
 except ImportError as error:
