@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -110,12 +111,18 @@ def test_a_chat_is_saved_and_resumed(generator: Generator, parts: Bundle, tmp_pa
     assert session.history == ()
 
 
-def test_a_chat_file_of_something_else_is_refused(generator: Generator, parts: Bundle, tmp_path: Path) -> None:
+@pytest.fixture
+def saved(generator: Generator, tmp_path: Path) -> tuple[Session, Path]:
+    """A session of one turn, and its file."""
     path = tmp_path / "chat.json"
     session = Session(generator, history=9, keep_state=False)
     whole(session.say("walk", **SHORT))
     session.save(path)
-    good = json.loads(path.read_text())
+    return session, path
+
+
+def damaged(good: dict[str, Any], parts: Bundle) -> Iterator[tuple[Any, str]]:
+    """Files that are none, and why."""
     words = parts.vocabulary
     start, end = words.move_start, words.move_end
     codes = [level.start for level in words.levels]
@@ -124,9 +131,7 @@ def test_a_chat_file_of_something_else_is_refused(generator: Generator, parts: B
     def with_answer(*answer: Any) -> dict[str, Any]:
         return good | {"turns": [{"prompt": "walk", "answer": list(answer)}]}
 
-    path.write_text(json.dumps(with_answer(start, *codes, end)))
-    session.load(path)
-    bad: list[tuple[Any, str]] = [
+    yield from [
         ([1, 2], "JSON object"),
         (good | {"format": "other"}, "no chat of this"),
         (good | {"version": 9}, "no chat of this"),
@@ -148,12 +153,24 @@ def test_a_chat_file_of_something_else_is_refused(generator: Generator, parts: B
         (with_answer(True), "token numbers"),
         (with_answer(-1), "no place"),
         (good | {"turns": [{"prompt": 5, "answer": []}]}, "damaged"),
+        (good | {"turns": [{"prompt": " ", "answer": []}]}, "damaged .the prompt is empty"),
+        (good | {"turns": [{"prompt": "walk \ud800", "answer": []}]}, "damaged .the prompt has half a character"),
     ]
-    for data, reason in bad:
+
+
+def test_a_chat_file_of_something_else_is_refused(saved: tuple[Session, Path], parts: Bundle) -> None:
+    session, path = saved
+    good = json.loads(path.read_text())
+    session.load(path)
+    for data, reason in damaged(good, parts):
         path.write_text(json.dumps(data))
         with pytest.raises(FormatError, match=reason) as caught:
             session.load(path)
         assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_chat_is_refused(saved: tuple[Session, Path], tmp_path: Path) -> None:
+    session, path = saved
     for text in ("", "{", "\x00", "[" * 100_000):
         path.write_text(text)
         with pytest.raises(FormatError, match=r"no chat|file"):
