@@ -13,7 +13,7 @@ from .answer import AnswerRun
 from .bundle import Bundle, bundle_folder, open_bundle
 from .engines import EncodedImage, Fed, LoadOptions, Watch, cells
 from .errors import EngineError, InputError
-from .looking import Glance, Image
+from .looking import Glance, Image, check_seen
 from .manifest import Manifest
 from .motion.clip import Chunk, Clip, MotionChunk
 from .motion.footlock import FootLock
@@ -94,7 +94,9 @@ class Generator:
         if options is not None and asked:
             raise InputError("give options as one GenerateOptions or by keyword, not both")
         options, ids = options or GenerateOptions(**known_options(asked)), prompt_ids(self._parts, prompt)
-        if image is not None and not isinstance(image, EncodedImage):
+        if isinstance(image, EncodedImage):
+            check_seen(self._parts, image)
+        elif image is not None:
             glance = Glance(self._parts, image)
             taken = cells(with_image(self._parts, ids, glance.outline))
             options.grammar(self.bundle, self._parts.vocabulary, taken)  # refuses what cannot be: looking takes seconds

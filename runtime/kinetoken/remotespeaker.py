@@ -211,12 +211,12 @@ class RemoteSpeaker:
         return " or ".join(name for name, ids in named if any(ids[0] in some for some in allowed)) or "the end"
 
 
-def check_text(ids: Sequence[int], tokenizer: Tokenizer, vocabulary: Vocabulary) -> None:
-    """InputError where a server that takes text would read special tokens in what a user typed, now or earlier."""
+def check_text(ids: Sequence[int], tokenizer: Tokenizer, vocabulary: Vocabulary, earlier: bool = False) -> None:
+    """InputError where a server that takes text would read special tokens in what a user typed, `earlier` or now."""
     again = tokenizer.encode_template(tokenizer.decode(ids))
     if [i for i in again if not vocabulary.is_text(i)] != [i for i in ids if not vocabulary.is_text(i)]:
         raise InputError(
-            "the prompt, or an earlier turn that the model is shown, spells special tokens, such as <move>, and this server takes "
-            "text alone, in which they would count as tokens; write it without them (for an earlier turn: forget it, or history 0), "
-            "or use llama-server or vLLM"
+            f"{'an earlier turn of this chat' if earlier else 'the prompt'} spells special tokens, such as <move>, and this server "
+            "takes text alone, in which they would count as tokens; "
+            f"{'begin a new chat, ask for history 0,' if earlier else 'write it without them,'} or use llama-server or vLLM"
         )

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from .bundle import Bundle
 from .engines import EncodedImage, Fed, LmRun, Watch, cells, feed, within
 from .errors import BundleError, EngineError, InputError
-from .looking import Image
+from .looking import Image, check_seen
 from .motion.clip import MotionChunk
 from .motion.line import BodyLine
 from .options import Asked, GenerateOptions, known_options
 from .pipeline import Generation, Generator, check_asked
 from .prompt import Said, checked_turn, known_ids, prompt_ids, with_image
 from .sampling.grammar import MARKERS
-from .speaker import Chat
+from .speaker import Chat, check_chat
 from .statefiles import StateFiles
 
 _ANY = (range(1),)  # of logits that nobody wants
@@ -72,9 +72,11 @@ class Session:
     def look(self, image: Image | EncodedImage | None, watch: Watch | None = None) -> None:
         """From now on the model sees this image before all that is said; None: no image any more. It is looked at once, and
         stays in the cache from turn to turn. InputError, FormatError, EngineError; `watch` hears how far it is."""
-        self._settle()
-        if image is not None and not isinstance(image, EncodedImage):
+        if isinstance(image, EncodedImage):
+            check_seen(self._bundle, image)
+        elif image is not None:
             image = self._generator.look(image, watch)
+        self._settle()
         self._image = image
 
     def prepare(self) -> None:
@@ -103,7 +105,7 @@ class Session:
         shown = self._shown_of(turns)
         kept = self._that_fit(prompt, shown, cells(alone), room)
         ids = self._seen(prompt_ids(self._bundle, prompt, kept))
-        check_asked(self._bundle, options, ids)
+        check_chat(self._bundle, ids, earlier=True)
         self._settle()
         turn = Turn(
             self._bundle, prompt, options, self._chat(ids), self._gone(shown, kept), None if raw else self.line,
