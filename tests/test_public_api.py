@@ -10,8 +10,8 @@ import kinetoken
 
 NAMES = [
     "BodyLine", "BundleError", "Chunk", "Clip", "EngineError", "FormatError", "GenerateOptions", "Generation", "Generator",
-    "InputError", "KinetokenError", "MissingPackageError", "MotionChunk", "OutputError", "Session", "Stats", "TextChunk",
-    "TokenError", "Turn", "load",
+    "InputError", "KinetokenError", "MissingPackageError", "MotionChunk", "OutputError", "Said", "Session", "Stats",
+    "TextChunk", "TokenError", "Turn", "load",
 ]  # fmt: skip
 
 

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kinetoken.errors import KinetokenError
@@ -44,12 +43,14 @@ def told(work: Callable[[Any, Connection], None], job: object, pipe: Connection)
 
 
 def _serve(job: Job, pipe: Connection) -> None:
+    from kinetoken.commands.chat import saved_chat
     from kinetoken.pipeline import load
     from kinetoken.session import Session
 
+    chat = saved_chat(job.history_file, job.bundle)
     session = Session(load(job.bundle, **asdict(job.loading)), job.options, history=job.history)
-    if job.history_file is not None and Path(job.history_file).exists():
-        session.load(job.history_file)
+    if chat:
+        session.load(chat)
     if job.image is not None:
         session.look(job.image)
     talk = Talk(session, pipe, job.history_file)

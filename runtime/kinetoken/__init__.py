@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .motion.line import BodyLine
     from .options import GenerateOptions
     from .pipeline import Generation, Generator, Stats, load
+    from .prompt import Said
     from .session import Session, Turn
 
 __version__ = "0.1.0"
@@ -38,6 +39,7 @@ _HOMES = {
     **dict.fromkeys(("Chunk", "Clip", "MotionChunk", "TextChunk"), "motion.clip"),
     "BodyLine": "motion.line",
     "GenerateOptions": "options",
+    "Said": "prompt",
     **dict.fromkeys(("Session", "Turn"), "session"),
     **dict.fromkeys(
         (
@@ -69,6 +71,7 @@ __all__ = [
     "MissingPackageError",
     "MotionChunk",
     "OutputError",
+    "Said",
     "Session",
     "Stats",
     "TextChunk",

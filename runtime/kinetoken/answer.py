@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .bundle import Bundle
 from .engines import Allowed
@@ -14,6 +14,9 @@ from .sampling.grammar import Detail, MoveGrammar, State
 from .textrun import TextRun
 from .vocabulary import Vocabulary
 
+Piece = tuple[int | None, str]
+"""Of a raw answer: a motion token and its spelling, or words, which have no token."""
+
 
 class AnswerRun:
     """What came so far, and what may come next."""
@@ -23,9 +26,9 @@ class AnswerRun:
     ) -> None:
         """`detail` decides the levels of each block; None: all have the grammar's."""
         self._vocabulary = bundle.vocabulary
-        self._cursor = grammar.start(detail)
+        self._cursor, self._stride = grammar.start(detail), bundle.decoder.stride
         self._motion, self._words = MotionRun(bundle.decoder, feet), TextRun(bundle.tokenizer)
-        self._answer: list[str] = []
+        self._answer: list[Piece] = []
         self._thought: list[str] = []
         self._ended: tuple[int, ...] | None = None  # what was said, where it ends in the middle
         self.tokens: list[int] = []
@@ -57,7 +60,11 @@ class AnswerRun:
     @property
     def text(self) -> str:
         """The raw answer so far, motion tokens spelled out."""
-        return "".join(self._answer)
+        return _joined(self._answer)
+
+    def text_of(self, frames: int) -> str:
+        """The raw answer as one that decodes: all words so far, and the first so many code frames in closed blocks."""
+        return _joined(_of_frames(self._vocabulary, self._answer, frames))
 
     @property
     def thought(self) -> str:
@@ -90,19 +97,25 @@ class AnswerRun:
             yield from self._see(self._stop())
         yield from self._see(self._motion.finish())
 
+    def stop(self, frames: int) -> None:
+        """No token follows, and what was held back never comes: of the code frames these were handed out, of which the raw answer is
+        left, in closed blocks. Nothing changes where that was so: after the end."""
+        if not self._cursor.done:
+            self._ended = self.said
+            self._cursor.stop()
+        self._keep(frames)
+        self.frames = frames * self._stride
+
     def _stop(self) -> MotionChunk | None:
         """End in the middle: the raw answer stays one that decodes."""
-        opened, self._ended = self._cursor.state is State.BLOCK, self.said
-        frame, lost = self._cursor.stop()
-        if lost:
-            del self._answer[-lost:]
-            self.motion_tokens -= lost
-        if opened and self._answer[-1] == MOVE_START:
-            self._answer.pop()  # a block without a frame is none
-            self.motion_tokens -= 1
-        elif opened:
-            self._answer.append(MOVE_END)
+        self._ended = self.said
+        frame, _ = self._cursor.stop()
+        self._keep(self._cursor.frames)
         return None if frame is None else self._motion.push([frame])
+
+    def _keep(self, frames: int) -> None:
+        self._answer = _of_frames(self._vocabulary, self._answer, frames)
+        self.motion_tokens = sum(token is not None for token, _ in self._answer)
 
     def _hear(self, token: int) -> Iterator[Chunk]:
         """Keep the raw answer and the counts; words are passed on."""
@@ -113,11 +126,11 @@ class AnswerRun:
         elif token not in vocabulary.end_of_turn:
             yield from self._say(self._words.finish())
             self.motion_tokens += 1
-            self._answer.append(spell_token(vocabulary, token))
+            self._answer.append((token, spell_token(vocabulary, token)))
 
     def _say(self, text: str) -> Iterator[Chunk]:
         if text:
-            self._answer.append(text)
+            self._answer.append((None, text))
             self._thought.append(text)
             yield TextChunk(text)
 
@@ -125,6 +138,28 @@ class AnswerRun:
         if chunk is not None:
             self.frames += len(chunk.joints)
             yield chunk
+
+
+def _of_frames(vocabulary: Vocabulary, answer: Sequence[Piece], frames: int) -> list[Piece]:
+    """All words of an answer and its first so many code frames, in closed blocks; a block without a frame is none."""
+    start, kept, begun, code = vocabulary.move_start, list[Piece](), 0, False
+    for token, text in answer:
+        place = None if token is None else vocabulary.code(token)
+        begun += place is not None and place[0] == 0
+        if token == vocabulary.move_end and kept[-1][0] == start:
+            kept.pop()
+        elif place is None or begun <= frames:
+            kept.append((token, text))
+            code = place is not None
+    if kept and kept[-1][0] == start:
+        kept.pop()
+    elif code:
+        kept.append((vocabulary.move_end, MOVE_END))
+    return kept
+
+
+def _joined(answer: Sequence[Piece]) -> str:
+    return "".join(text for _, text in answer)
 
 
 def spell_token(vocabulary: Vocabulary, token: int) -> str:

@@ -16,7 +16,7 @@ from .errors import FormatError
 from .manifest import Manifest
 from .motion.skeleton import N_JOINTS
 from .plain import to_plain
-from .prompt import Said
+from .prompt import Said, checked_turn
 from .vocabulary import Vocabulary
 from .writers.atomic import atomic_path
 
@@ -87,20 +87,4 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 def check_turn(item: Any, words: Vocabulary) -> Said:
     """A turn of the file: `prompt`, and `answer` as token ids. ValueError where the grammar could not have written it."""
-    prompt, answer = item["prompt"], tuple(item["answer"])
-    if not isinstance(prompt, str) or not all(type(token) is int for token in answer):
-        raise ValueError("a turn is words and token numbers")
-    open_, level, frames = False, 0, 0
-    for token in answer:
-        place = words.code(token)
-        if token == words.move_start and not open_:
-            open_, level, frames = True, 0, 0
-        elif token == words.move_end and open_ and frames:
-            open_ = False
-        elif place is not None and open_ and (place[0] == 0 or (frames and place[0] == level + 1)):
-            level, frames = place[0], frames + (place[0] == 0)
-        elif open_ or not words.is_text(token):
-            raise ValueError(f"token {token} has no place there")
-    if open_:
-        raise ValueError("a block is open")
-    return Said(prompt, answer)
+    return checked_turn(item["prompt"], item["answer"], words)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Final
 
 from .errors import InputError
@@ -25,25 +26,30 @@ REMEMBERED: Final = 2.0
 
 
 class Pace:
-    """Tokens a second of late: codes and words apart, for inside a block the head is smaller."""
+    """Tokens a second of late: codes and words apart, for inside a block the head is smaller.
+
+    One for all answers of a loaded model, on purpose: they share the machine, and an answer knows the rate before its first
+    token. What is decided by it belongs to each answer. Threads may add at once.
+    """
 
     def __init__(self) -> None:
+        self._lock = Lock()
         self._seconds = {True: 0.0, False: 0.0}  # both fade alike
         self._tokens = {True: 0.0, False: 0.0}
-        self.levels: int | None = None
-        """Levels of the last block that was decided by it."""
 
     def add(self, seconds: float, *, code: bool) -> None:
         """One more token took so long."""
         kept = math.exp(-seconds / REMEMBERED)
-        self._seconds[code] = self._seconds[code] * kept + REMEMBERED * (1 - kept)
-        self._tokens[code] = self._tokens[code] * kept + 1
+        with self._lock:
+            self._seconds[code] = self._seconds[code] * kept + REMEMBERED * (1 - kept)
+            self._tokens[code] = self._tokens[code] * kept + 1
 
     @property
     def rate(self) -> float | None:
         """Codes per second; before the first code, words per second, which are no faster; None before any token."""
-        heard = next((code for code in (True, False) if self._tokens[code]), None)
-        return None if heard is None else self._tokens[heard] / max(self._seconds[heard], 1e-9)
+        with self._lock:
+            heard = next((code for code in (True, False) if self._tokens[code]), None)
+            return None if heard is None else self._tokens[heard] / max(self._seconds[heard], 1e-9)
 
 
 def sustained(rate: float | None, most: int, frames_per_second: float, now: int | None = None) -> int:
@@ -82,14 +88,16 @@ class DetailRun:
     given: tuple[int, ...] | None = None
     """Decided already, block by block; the last holds for those after."""
     decided: list[int] = field(default_factory=list)
+    now: int | None = None
+    """Levels of the block before, in this answer or the one before it in a session."""
 
     def __call__(self, block: int) -> int:
         """Levels of a block that opens."""
         if self.given is not None:
             levels = self.given[min(block, len(self.given) - 1)]
         else:
-            levels = sustained(self.pace.rate, self.most, self.frames_per_second, self.pace.levels)
-            self.pace.levels = levels
+            levels = sustained(self.pace.rate, self.most, self.frames_per_second, self.now)
+        self.now = levels
         self.decided.append(levels)
         return levels
 

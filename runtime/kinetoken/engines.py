@@ -54,6 +54,8 @@ class EncodedImage:
     """(cells, hidden)."""
     seconds: float = 0.0
     """Time that looking at it took."""
+    tower: str = ""
+    """Identity of what looked at it: another model's numbers mean nothing to this one."""
 
     @property
     def rows(self) -> int:
@@ -155,6 +157,11 @@ class Vision(Protocol):
     @property
     def pixels(self) -> int:
         """Width and height of one cell: images have multiples of it."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """What tells it from others; its images carry it."""
         ...
 
     def see(self, image: NDArray[np.uint8], watch: Watch | None = None) -> EncodedImage:

@@ -51,3 +51,12 @@ def vision_of(bundle: Bundle) -> Vision:
     if bundle.vision is None:
         raise InputError(NO_VISION.format(bundle.manifest.name))
     return bundle.vision
+
+
+def check_seen(bundle: Bundle, image: EncodedImage) -> EncodedImage:
+    """The same image; InputError where it cannot be shown to this bundle's model, since another looked at it or none can."""
+    if image.tower != vision_of(bundle).identity:
+        raise InputError(
+            f"this image was looked at with another bundle's vision tower; look at it with {bundle.manifest.name!r}"
+        )
+    return image

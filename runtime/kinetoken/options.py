@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Any, TypedDict
 
@@ -59,7 +59,13 @@ class Asked(TypedDict, total=False):
 
 
 def check_prompt(prompt: str) -> None:
-    """InputError unless the prompt says something."""
+    """InputError unless the prompt says something, in characters that there are."""
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"the prompt is no UTF-8 text: it has half a character at {error.start}; type it again"
+        ) from error
     if not prompt.strip():
         raise InputError('the prompt is empty; describe a movement, such as "a person walks forward"')
 
@@ -166,3 +172,11 @@ class GenerateOptions:
     def grammar(self, manifest: Manifest, vocabulary: Vocabulary, prompt_tokens: int) -> MoveGrammar:
         """The rules of the answer; InputError where what is asked contradicts itself or does not fit the model's context."""
         return rules(self, manifest, vocabulary, prompt_tokens)
+
+
+def known_options(asked: Asked) -> Asked:
+    """The same options; InputError where one is none."""
+    known = [field.name for field in fields(GenerateOptions)]
+    if unknown := sorted(set(asked) - set(known)):
+        raise InputError(f"unknown option {unknown[0]!r}; known are {', '.join(known)}")
+    return asked

@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 import time
 from collections import abc
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Unpack
 
 from .answer import AnswerRun
 from .bundle import Bundle, bundle_folder, open_bundle
-from .detail import DetailRun
-from .engines import EncodedImage, LoadOptions, Watch, cells
+from .engines import EncodedImage, Fed, LoadOptions, Watch, cells
 from .errors import EngineError, InputError
-from .looking import Glance, Image
+from .looking import Glance, Image, check_seen
 from .manifest import Manifest
 from .motion.clip import Chunk, Clip, MotionChunk
 from .motion.footlock import FootLock
-from .options import Asked, GenerateOptions
+from .options import Asked, GenerateOptions, known_options
 from .prompt import prompt_ids, with_image
-from .speaker import Chat, Speaker, open_speaker
+from .sampling.grammar import MoveGrammar
+from .speaker import Chat, Speaker, check_chat, open_speaker
 
 if TYPE_CHECKING:
     from .session import Session
@@ -92,8 +93,10 @@ class Generator:
         """
         if options is not None and asked:
             raise InputError("give options as one GenerateOptions or by keyword, not both")
-        options, ids = options or _options(asked), prompt_ids(self._parts, prompt)
-        if image is not None and not isinstance(image, EncodedImage):
+        options, ids = options or GenerateOptions(**known_options(asked)), prompt_ids(self._parts, prompt)
+        if isinstance(image, EncodedImage):
+            check_seen(self._parts, image)
+        elif image is not None:
             glance = Glance(self._parts, image)
             taken = cells(with_image(self._parts, ids, glance.outline))
             options.grammar(self.bundle, self._parts.vocabulary, taken)  # refuses what cannot be: looking takes seconds
@@ -101,14 +104,18 @@ class Generator:
         return Generation(self._parts, prompt, options, Chat(with_image(self._parts, ids, image)))
 
     def session(
-        self, options: GenerateOptions | None = None, *, history: int | None = None, **asked: Unpack[Asked]
-    ) -> Session:
-        """Several prompts to one body; see `Session`. `history`: earlier turns that the model is shown; None: the bundle's."""
+        self, options: GenerateOptions | None = None, *, history: int | None = None, keep_state: bool = True,
+        **asked: Unpack[Asked],
+    ) -> Session:  # fmt: skip
+        """Several prompts to one body; see `Session`. `history`: earlier turns that the model is shown; None: the bundle's.
+
+        `keep_state`: whether the system prompt's state is kept on disk for the next start.
+        """
         from .session import Session  # the one door upward: the method is for the caller's convenience
 
         if options is not None and asked:
             raise InputError("give options as one GenerateOptions or by keyword, not both")
-        return Session(self, options or _options(asked), history=history)
+        return Session(self, options or GenerateOptions(**known_options(asked)), history=history, keep_state=keep_state)
 
     def generate(
         self, prompt: str, options: GenerateOptions | None = None, *, image: Image | EncodedImage | None = None,
@@ -135,10 +142,8 @@ class Generation(abc.Iterator[Chunk]):
         self._notes |= {"image": self.image.digest} if self.image is not None else {}
         self._pace = bundle.pace
         self._detail = options.detail_run(manifest, bundle.vocabulary, self._pace)
-        if bundle.server is not None:
-            self._notes["engine"] = bundle.server.name
-            _check_server(options, self._detail)
-        grammar = options.grammar(manifest, bundle.vocabulary, cells(ids))
+        self._notes |= {"engine": bundle.server.name} if bundle.server is not None else {}
+        grammar = check_asked(bundle, options, ids)
         self._answer = AnswerRun(bundle, grammar, feet, self._detail)
         self.seed = options.chosen_seed()
         self._speaker: Speaker = open_speaker(bundle, grammar, options.sampler(manifest), self.seed, chat)
@@ -156,8 +161,10 @@ class Generation(abc.Iterator[Chunk]):
             self._elapsed, self._began = self._work(), None
 
     def close(self) -> None:
-        """Stop; what came so far stays."""
+        """Stop; what came so far stays: `text`, `clip` and its codes are then of the frames that were handed out, and words and
+        frames that waited for what would follow are dropped. A session's history has all that was written."""
         self._chunks.close()
+        self._end()  # one that never began has nothing to run its own
 
     @property
     def text(self) -> str:
@@ -188,16 +195,23 @@ class Generation(abc.Iterator[Chunk]):
         return Stats(words, codes, answer.frames, seconds, work, first, answer.levels)
 
     def clip(self) -> Clip:
-        """All motion that came so far."""
+        """All motion that came so far, and the text of just that: whole frames in closed blocks, even while it goes on."""
         whole = Clip.from_chunks(self._motion, prompt=self.prompt, seed=self.seed)
         notes = self._notes | (self._detail.note if self._detail else {})
-        return replace(whole, text=self.text, fps=float(self._manifest.codec.fps), meta=notes)
+        return replace(whole, text=self._answer.text_of(self._handed), fps=float(self._manifest.codec.fps), meta=notes)
 
     def _work(self) -> float:
         return self._elapsed + (time.perf_counter() - self._began if self._began is not None else 0.0)
 
     def _run(self) -> abc.Generator[Chunk, None, None]:
-        """The story: one token, one rule, one frame at a time."""
+        """The story, and however it ends, Ctrl-C in the middle of a frame included: text, codes and poses agree."""
+        try:
+            yield from self._story()
+        finally:
+            self._end()
+
+    def _story(self) -> abc.Iterator[Chunk]:
+        """One token, one rule, one frame at a time."""
         answer, speaker = self._answer, self._speaker
         try:
             while not answer.done and (token := speaker.next(answer.allowed)) is not None:
@@ -209,6 +223,15 @@ class Generation(abc.Iterator[Chunk]):
         finally:
             speaker.close()
         yield from self._timed(answer.finish())
+
+    @property
+    def _handed(self) -> int:
+        """Code frames whose motion was handed out."""
+        return sum(len(chunk.codes) for chunk in self._motion)
+
+    def _end(self) -> None:
+        self._speaker.close()
+        self._answer.stop(self._handed)
 
     def _keep_pace(self) -> None:
         """How long it took from one token to the next, the decoding of a frame included; the first takes in the prompt."""
@@ -233,17 +256,16 @@ class Generation(abc.Iterator[Chunk]):
         return chunk
 
 
-def _check_server(options: GenerateOptions, detail: DetailRun | None) -> None:
-    """InputError where blocks are to differ: a server is told once what it may write."""
-    if detail is not None:
-        raise InputError(f"detail {options.detail}: a server writes all blocks alike; give levels, or detail coarse")
-
-
-def _options(asked: Asked) -> GenerateOptions:
-    known = [field.name for field in fields(GenerateOptions)]
-    if unknown := sorted(set(asked) - set(known)):
-        raise InputError(f"unknown option {unknown[0]!r}; known are {', '.join(known)}")
-    return GenerateOptions(**asked)
+def check_asked(bundle: Bundle, options: GenerateOptions, ids: Sequence[Fed]) -> MoveGrammar:
+    """The rules of an answer to a chat; InputError where it cannot be had, before anything is begun."""
+    detail = options.detail_run(bundle.manifest, bundle.vocabulary, bundle.pace)
+    if bundle.server is not None:
+        if detail is not None:  # a server is told once what it may write
+            raise InputError(
+                f"detail {options.detail}: a server writes all blocks alike; give levels, or detail coarse"
+            )
+        check_chat(bundle, ids)
+    return options.grammar(bundle.manifest, bundle.vocabulary, cells(ids))
 
 
 def load(

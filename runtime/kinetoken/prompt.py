@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from .bundle import Bundle
 from .engines import EncodedImage, Fed
-from .errors import BundleError
+from .errors import BundleError, InputError
 from .options import check_prompt
+from .vocabulary import Vocabulary
 
 IMAGE_MARKERS: Final = ("<|vision_start|>", "<|vision_end|>")
 """What stands around an image in Qwen2.5-VL's chat, one token each."""
@@ -23,6 +24,34 @@ class Said:
     """What the user typed."""
     answer: tuple[int, ...]
     """The model's tokens, whole frames in closed blocks, without the end of the turn."""
+
+
+def checked_turn(prompt: object, answer: Iterable[object], words: Vocabulary) -> Said:
+    """A turn that comes from elsewhere. ValueError where nobody could have said it, or the grammar not have written it."""
+    if not isinstance(prompt, str):
+        raise ValueError("a turn is words and token numbers")
+    try:
+        check_prompt(prompt)
+    except InputError as error:
+        raise ValueError(str(error).split(";")[0]) from error
+    tokens = list[int]()
+    open_, level, frames = False, 0, 0
+    for token in answer:
+        if type(token) is not int:
+            raise ValueError("a turn is words and token numbers")
+        tokens.append(token)
+        place = words.code(token)
+        if token == words.move_start and not open_:
+            open_, level, frames = True, 0, 0
+        elif token == words.move_end and open_ and frames:
+            open_ = False
+        elif place is not None and open_ and (place[0] == 0 or (frames and place[0] == level + 1)):
+            level, frames = place[0], frames + (place[0] == 0)
+        elif open_ or not words.is_text(token):
+            raise ValueError(f"token {token} has no place there")
+    if open_:
+        raise ValueError("a block is open")
+    return Said(prompt, tuple(tokens))
 
 
 def prompt_ids(bundle: Bundle, prompt: str, history: Sequence[Said] = ()) -> list[int]:

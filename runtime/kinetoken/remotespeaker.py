@@ -20,6 +20,7 @@ ODD: Final = -1
 """What is spelled like a motion token and is none; never allowed."""
 LARGE: Final = 1 << 25
 """Codes times vocabulary up to which llama-cpp-python is given every token by name: a demo has 2^24, at 12 ms a token."""
+FULL: Final = "its context was full"
 ASKS: Final = 64  # requests for one answer
 _MARKER: Final = re.compile(r"<move>|</move>|<m_(\d{1,6})_(\d{1,9})>", re.ASCII)
 _BEGUN: Final = re.compile(r"<(?:/?(?:m(?:o(?:ve?)?)?)?|m_(?:\d{1,6}(?:_\d{0,9})?)?)", re.ASCII)
@@ -87,7 +88,7 @@ class RemoteSpeaker:
         self, engine: RemoteEngine, vocabulary: Vocabulary, tokenizer: Tokenizer, grammar: MoveGrammar,
         sampler: Sampler, seed: int, ids: Sequence[int],
     ) -> None:  # fmt: skip
-        """`ids`: the whole chat so far. InputError where the server would read it differently."""
+        """`ids`: the whole chat so far, that `check_text` has seen."""
         self._engine, self._vocabulary, self._tokenizer = engine, vocabulary, tokenizer
         self._grammar, self._sampler, self._seed, self._ids = grammar, sampler, seed, list(ids)
         self._said: list[int] = []
@@ -97,8 +98,6 @@ class RemoteSpeaker:
         self._asks = 0
         self.notes: list[str] = []
         """What did not go as asked, a line each."""
-        if not engine.kind.takes_ids:
-            _check_text(self._ids, tokenizer, vocabulary)
 
     def next(self, allowed: Allowed) -> int | None:
         """The next token; None where the server has none that is allowed: `notes` says why. EngineError where it fails."""
@@ -171,11 +170,13 @@ class RemoteSpeaker:
         reason = self._run.reason if self._run is not None else None
         self.close()
         if (end := self._end_among(allowed)) is not None:
+            if reason == "length":
+                self.notes.append(f"the server ended the answer: {FULL}")
             return end
         start = self._vocabulary.move_start
         if reason == "stop" and any(start in ids for ids in allowed):
             return self._say(start, heard=True)
-        why = {"length": "its context was full", "stop": "it had no more to say"}.get(reason or "", "it broke off")
+        why = {"length": FULL, "stop": "it had no more to say"}.get(reason or "", "it broke off")
         self._give_up(f"the server ended before the answer was whole: {why}")
         return None
 
@@ -210,11 +211,12 @@ class RemoteSpeaker:
         return " or ".join(name for name, ids in named if any(ids[0] in some for some in allowed)) or "the end"
 
 
-def _check_text(ids: Sequence[int], tokenizer: Tokenizer, vocabulary: Vocabulary) -> None:
-    """InputError where a server that takes text would read special tokens in what a user typed."""
+def check_text(ids: Sequence[int], tokenizer: Tokenizer, vocabulary: Vocabulary, earlier: bool = False) -> None:
+    """InputError where a server that takes text would read special tokens in what a user typed, `earlier` or now."""
     again = tokenizer.encode_template(tokenizer.decode(ids))
     if [i for i in again if not vocabulary.is_text(i)] != [i for i in ids if not vocabulary.is_text(i)]:
         raise InputError(
-            "the prompt spells special tokens, such as <move>, and this server takes text alone, in which they would count as "
-            "tokens; write it without them, or use llama-server or vLLM"
+            f"{'an earlier turn of this chat' if earlier else 'the prompt'} spells special tokens, such as <move>, and this server "
+            "takes text alone, in which they would count as tokens; "
+            f"{'begin a new chat, ask for history 0,' if earlier else 'write it without them,'} or use llama-server or vLLM"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import takewhile
 from typing import Unpack
 
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from .bundle import Bundle
 from .engines import EncodedImage, Fed, LmRun, Watch, cells, feed, within
 from .errors import BundleError, EngineError, InputError
-from .looking import Image
+from .looking import Image, check_seen
 from .motion.clip import MotionChunk
 from .motion.line import BodyLine
-from .options import Asked, GenerateOptions
-from .pipeline import Generation, Generator
-from .prompt import Said, known_ids, prompt_ids, with_image
+from .options import Asked, GenerateOptions, known_options
+from .pipeline import Generation, Generator, check_asked
+from .prompt import Said, checked_turn, known_ids, prompt_ids, with_image
 from .sampling.grammar import MARKERS
-from .speaker import Chat
+from .speaker import Chat, check_chat
 from .statefiles import StateFiles
 
 _ANY = (range(1),)  # of logits that nobody wants
@@ -54,6 +54,7 @@ class Session:
         self._turn: Turn | None = None
         self._run: LmRun | None = None
         self._fed: list[Fed] = []  # what the run holds
+        self._levels: int | None = None  # of the last block whose detail was decided by the machine's pace
         self.line = BodyLine(float(generator.fps))
         """The body of those who have no clock of their own."""
 
@@ -71,9 +72,11 @@ class Session:
     def look(self, image: Image | EncodedImage | None, watch: Watch | None = None) -> None:
         """From now on the model sees this image before all that is said; None: no image any more. It is looked at once, and
         stays in the cache from turn to turn. InputError, FormatError, EngineError; `watch` hears how far it is."""
-        self._settle()
-        if image is not None and not isinstance(image, EncodedImage):
+        if isinstance(image, EncodedImage):
+            check_seen(self._bundle, image)
+        elif image is not None:
             image = self._generator.look(image, watch)
+        self._settle()
         self._image = image
 
     def prepare(self) -> None:
@@ -94,16 +97,22 @@ class Session:
         `options` stand in for the session's, those by keyword are added to them. `raw` leaves the joints where the codec has
         them, for callers with a `BodyLine` of their own.
         """
-        options = self._chosen(options, asked)
-        self._settle()
-        alone = cells(self._seen(prompt_ids(self._bundle, prompt)))
-        most = options.grammar(self._bundle.manifest, self._bundle.vocabulary, alone)  # refuses what cannot be
+        options = replace(options or self.options, **known_options(asked))
+        turns = self.history  # the answer under way as far as it came: what is refused does it no harm
+        alone = self._seen(prompt_ids(self._bundle, prompt))
+        most = check_asked(self._bundle, options, alone)
         room = min(most.max_tokens, most.max_thought + MARKERS + most.max_frames * most.levels)
-        notes = self._make_room(prompt, alone, room)
-        ids = self._seen(prompt_ids(self._bundle, prompt, self._shown_turns()))
-        chat = self._chat(ids)
-        self._turn = Turn(self._bundle, prompt, options, chat, notes, None if raw else self.line)
-        return self._turn
+        shown = self._shown_of(turns)
+        kept = self._that_fit(prompt, shown, cells(alone), room)
+        ids = self._seen(prompt_ids(self._bundle, prompt, kept))
+        check_chat(self._bundle, ids, earlier=True)
+        self._settle()
+        turn = Turn(
+            self._bundle, prompt, options, self._chat(ids), self._gone(shown, kept), None if raw else self.line,
+            self._levels,
+        )  # fmt: skip
+        self._turn, self._first = turn, max(self._first, len(turns) - len(kept) if len(kept) < len(shown) else 0)
+        return turn
 
     def idle(self, seconds: float) -> NDArray[np.float64]:
         """So much idle motion (n, 22, 3), metres, where the body stands; the next move goes on from there."""
@@ -116,9 +125,13 @@ class Session:
         self._first = 0
 
     def recall(self, turns: Sequence[Said]) -> None:
-        """Take up an earlier chat instead of what was said so far."""
+        """Take up an earlier chat instead of what was said so far. InputError where no session of this model could have said it."""
+        try:
+            known = [checked_turn(turn.prompt, turn.answer, self._bundle.vocabulary) for turn in turns]
+        except (TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"cannot take up this chat ({error}); give turns of a session with this model") from error
         self.forget()
-        self._turns.extend(turns)
+        self._turns.extend(known)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the history and the body's last poses, whole or not at all. OutputError."""
@@ -135,19 +148,17 @@ class Session:
         if len(poses):
             self.line.back_to(poses)
 
-    def _chosen(self, options: GenerateOptions | None, asked: Asked) -> GenerateOptions:
-        known = {field.name for field in fields(GenerateOptions)}
-        if unknown := sorted(set(asked) - known):
-            raise InputError(f"unknown option {unknown[0]!r}; known are {', '.join(sorted(known))}")
-        return replace(options or self.options, **asked)
-
     def _seen(self, ids: Sequence[int]) -> list[Fed]:
         """A chat with the image, where there is one."""
         return with_image(self._bundle, ids, self._image)
 
     def _shown_turns(self) -> list[Said]:
         """The turns that the model is shown."""
-        return self._turns[max(self._first, len(self._turns) - self._limit) :]
+        return self._shown_of(self._turns)
+
+    def _shown_of(self, turns: Sequence[Said]) -> list[Said]:
+        """Of all these turns."""
+        return list(turns[max(self._first, len(turns) - self._limit) :])
 
     def _settle(self) -> None:
         """The last turn is over, and what was said of it is history."""
@@ -156,25 +167,30 @@ class Session:
         self._turn.close()
         if self._turn.said is not None:
             self._turns.append(self._turn.said)
+        self._levels = self._turn.decided or self._levels
         if self._run is not None:
             self._fed = within(self._turn.tokens, self._run.length)
         self._turn = None
 
-    def _make_room(self, prompt: str, alone: int, room: int) -> tuple[str, ...]:
-        """Forget the oldest turns where the context has no room for them beside the prompt and so many tokens of answer.
+    def _that_fit(self, prompt: str, shown: Sequence[Said], alone: int, room: int) -> list[Said]:
+        """The turns that the context has room for beside the prompt and so many tokens of answer; the oldest go.
 
         More go than must, down to half of what there is room for: each time all that is left has to be fed again.
         """
-        context, shown = self._bundle.language_model.context, self._shown_turns()
-        if cells(self._seen(prompt_ids(self._bundle, prompt, shown))) + room <= context:
-            return ()
+        context, kept = self._bundle.language_model.context, list(shown)
+        if cells(self._seen(prompt_ids(self._bundle, prompt, kept))) + room <= context:
+            return kept
         half = alone + (context - room - alone) // 2
-        kept = list(shown)
         while kept and cells(self._seen(prompt_ids(self._bundle, prompt, kept))) > half:
             del kept[0]
-        gone, self._first = len(shown) - len(kept), len(self._turns) - len(kept)
+        return kept
+
+    def _gone(self, shown: Sequence[Said], kept: Sequence[Said]) -> tuple[str, ...]:
+        """What the user should know of turns that did not fit; it is told with the first answer that can do without them."""
+        if not (gone := len(shown) - len(kept)):
+            return ()
         turns = "the oldest turn is" if gone == 1 else f"the {gone} oldest turns are"
-        return (f"{turns} shown no more: the context of {context:,} tokens is full",)
+        return (f"{turns} shown no more: the context of {self._bundle.language_model.context:,} tokens is full",)
 
     def _chat(self, ids: Sequence[Fed]) -> Chat:
         """The ids, and a run that holds what it can of them; a server holds what it will."""
@@ -221,9 +237,12 @@ class Turn(Generation):
 
     def __init__(
         self, bundle: Bundle, prompt: str, options: GenerateOptions, chat: Chat, notes: tuple[str, ...],
-        line: BodyLine | None,
+        line: BodyLine | None, levels: int | None = None,
     ) -> None:  # fmt: skip
+        """`levels` of the last block that the session's pace decided."""
         super().__init__(bundle, prompt, options, chat)
+        if self._detail is not None:
+            self._detail.now = levels
         self._told, self._line = notes, line
         if line is not None:
             line.cut()
@@ -238,6 +257,11 @@ class Turn(Generation):
         """This turn as history, as far as it came; None before the first word or frame."""
         answer = self._answer.said
         return Said(self.prompt, answer) if answer else None
+
+    @property
+    def decided(self) -> int | None:
+        """Levels of the last block, where they were decided block by block; None before one opened."""
+        return self._detail.now if self._detail is not None else None
 
     @property
     def tokens(self) -> list[Fed]:

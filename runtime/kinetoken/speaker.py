@@ -61,6 +61,16 @@ class LocalSpeaker:
         """Nothing to do: a run ends with its owner."""
 
 
+def check_chat(bundle: Bundle, ids: Sequence[Fed], *, earlier: bool = False) -> None:
+    """InputError or EngineError where a server cannot be shown this chat; `earlier`: because of its turns before the prompt."""
+    if bundle.server is not None:
+        from .remotespeaker import check_text
+
+        words = only_ids(ids)
+        if not bundle.server.kind.takes_ids:
+            check_text(words, bundle.tokenizer, bundle.vocabulary, earlier)
+
+
 def open_speaker(bundle: Bundle, grammar: MoveGrammar, sampler: Sampler, seed: int, chat: Chat) -> Speaker:
     """Whoever answers a chat: the bundle's language model, or the server that runs it."""
     if bundle.server is None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -19,8 +21,10 @@ from .errors import OutputError
 from .writers.atomic import atomic_path
 
 MAGIC: Final = b"kinetoken cache 1\n"
+HEAD: Final = len(MAGIC) + 32
 KEPT: Final = 8  # files of a bundle: of earlier engines, say
 LARGEST: Final = 1 << 30  # bytes
+STALE: Final = 3600.0  # seconds after which nobody is still writing a file
 
 
 class StateFiles:
@@ -34,17 +38,22 @@ class StateFiles:
         for path in self._places(ids):
             with contextlib.suppress(OSError):
                 if path.stat().st_size <= LARGEST and (state := _opened(path.read_bytes())) is not None:
+                    with contextlib.suppress(OSError):
+                        os.utime(path)  # in use: not the one to go
                     return state
         return None
 
     def save(self, ids: Sequence[int], state: bytes) -> Path | None:
-        """Keep a state in the first folder that can be written; where, or None."""
+        """Keep a state in the first folder that can be written; where, or None, as for one too large to be read again."""
+        if HEAD + len(state) > LARGEST:
+            return None
         for path in self._places(ids):
             with contextlib.suppress(OSError, OutputError):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with atomic_path(path) as part:
                     part.write_bytes(MAGIC + hashlib.sha256(state).digest() + state)
-                _tidy(path.parent)
+                with contextlib.suppress(OSError):
+                    _tidy(path.parent)
                 return path
         return None
 
@@ -61,13 +70,24 @@ class StateFiles:
 
 def _opened(data: bytes) -> bytes | None:
     """The state in a file; None where it is not whole."""
-    digest, state = data[len(MAGIC) : len(MAGIC) + 32], data[len(MAGIC) + 32 :]
+    digest, state = data[len(MAGIC) : HEAD], data[HEAD:]
     whole = data.startswith(MAGIC) and hashlib.sha256(state).digest() == digest
     return state if whole else None
 
 
 def _tidy(folder: Path) -> None:
-    """Remove all but the youngest files."""
-    files = sorted(folder.glob("prompt-*.state"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in files[KEPT:]:
+    """Remove all but the files used last, and what processes that were killed left half written. Others may tidy at once."""
+    ages = [(age, path) for path in folder.glob("prompt-*.state") if (age := _age(path)) is not None]
+    for _, path in sorted(ages)[KEPT:]:
         path.unlink(missing_ok=True)
+    for path in folder.glob(".*.part.state"):
+        if (_age(path) or 0.0) > STALE:
+            path.unlink(missing_ok=True)
+
+
+def _age(path: Path) -> float | None:
+    """Seconds since a file was last written or read as a state; None where it is gone."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return None

@@ -109,8 +109,22 @@ def test_a_prompt_that_cannot_be_answered_does_not_end_the_chat(environment: dic
     typed = b"walk " * 2000 + b"\nwave\n"
     code, out, err = run(environment, typed, *SHORT, "--json")
     assert code == 2
-    assert [json.loads(line)["prompt"] for line in out.splitlines()] == ["wave"]
-    assert "write a shorter one" in err
+    refused, answered = (json.loads(line) for line in out.splitlines())
+    assert answered["prompt"] == "wave"
+    assert list(refused) == ["prompt", "error"]
+    assert refused["prompt"] == typed.splitlines()[0].decode().strip()
+    assert "write a shorter one" in refused["error"]
+    assert refused["error"] in err
+
+
+def test_a_chat_with_another_model_is_refused_before_this_one_is_loaded(
+    environment: dict[str, str], own_tiny: Path, tmp_path: Path
+) -> None:
+    (own_tiny / "lm.onnx").unlink()
+    foreign = {"format": "kinetoken-chat", "version": 1, "model": "other", "tokens": "0", "turns": [], "poses": []}
+    (tmp_path / "foreign.json").write_text(json.dumps(foreign))
+    code, _, err = run(environment, b"walk\n", "--bundle", own_tiny, "--history-file", tmp_path / "foreign.json")
+    assert (code, "another model" in err) == (3, True), err
 
 
 def test_what_is_typed_is_sent_live_one_answer_after_another(environment: dict[str, str]) -> None:

@@ -21,6 +21,7 @@ import pytest
 from kinetoken import Clip, cli
 from kinetoken.commands.progress import ProgressLine, printable
 from kinetoken.manifest import Manifest
+from kinetoken.markup import read_strictly
 
 Run = Callable[..., tuple[int, str, str]]
 FRAME = "<m_0_1><m_1_2><m_2_3><m_3_4>"
@@ -382,7 +383,10 @@ def test_a_terminal_sees_a_live_line_and_ctrl_c_stops_it(tiny: Path, tmp_path: P
     assert "x real time" in text
     assert "Traceback" not in text
     assert f"so far are in {out}" in text
-    assert 8 <= len(Clip.load(out)) < 300
+    clip = Clip.load(out)
+    assert 8 <= len(clip) < 300
+    assert clip.codes is not None
+    assert read_strictly(clip.text, 4, 512).frames == [tuple(frame) for frame in clip.codes.tolist()]
 
 
 class Terminal(io.StringIO):

@@ -32,6 +32,7 @@ class Tower:
     """Sees cells of ten pixels, and remembers how often."""
 
     pixels = 10
+    identity = "ten"
 
     def __init__(self) -> None:
         self.seen = 0
@@ -42,7 +43,7 @@ class Tower:
             watch(0.5)
         rows, columns = image.shape[0] // 10, image.shape[1] // 10
         values = image.reshape(rows, 10, columns, 30).mean((1, 3)).reshape(-1, 1).astype(np.float32)
-        return EncodedImage(rows * columns, columns, f"{image.shape} {image.sum()}", values, 1.5)
+        return EncodedImage(rows * columns, columns, f"{image.shape} {image.sum()}", values, 1.5, self.identity)
 
 
 class Words:
@@ -105,6 +106,16 @@ def test_an_image_that_was_seen_is_not_looked_at_again(parts: Bundle, tower: Tow
     assert (tower.seen, heard) == (1, [0.5])
     np.testing.assert_array_equal(clips[0].joints, clips[1].joints)
     assert generator.stream("walk", **SHORT).image is None
+
+
+def test_an_image_of_another_tower_is_refused_at_the_door(parts: Bundle, tiny: Path) -> None:
+    foreign = EncodedImage(4, 2, "x", np.zeros((4, 1), np.float32), tower="eleven")
+    blind = Generator(open_bundle(tiny))
+    for generator, why in ((Generator(parts), "another bundle's vision tower"), (blind, "has no vision tower")):
+        with pytest.raises(InputError, match=why):
+            generator.stream("walk", image=foreign)
+        with pytest.raises(InputError, match=why):
+            generator.session(keep_state=False).look(foreign)
 
 
 def test_what_cannot_be_is_refused_before_looking(parts: Bundle, tower: Tower, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import kinetoken
 from fake_server import FakeServer, Handler, serving, texts, tokens
+from kinetoken import Said
 from kinetoken.backends.remote_kinds import KINDS
 from kinetoken.backends.tokenizer import HfTokenizer
 from kinetoken.errors import EngineError, InputError
@@ -264,6 +265,24 @@ def test_a_prompt_that_spells_tokens_is_refused_where_it_would_count(
                 generator.stream(prompt)
         run(generator.stream("walk <b> & 3 < 4"))
     assert "walk <b> & 3 < 4" in fake.asked[0]["prompt"]
+
+
+def test_an_earlier_turn_that_spells_tokens_is_named(tiny: Path, tokenizer: HfTokenizer) -> None:
+    with serving(texts(ANSWER), "openai", tokenizer) as fake:
+        session = load(tiny, fake).session(history=2)
+        session.recall([Said("walk <move>", ())])
+        with pytest.raises(InputError, match=r"an earlier turn of this chat spells special tokens.*history 0"):
+            session.say("walk")
+        with pytest.raises(InputError, match=r"the prompt spells special tokens.*write it without"):
+            session.say("<move>")
+
+
+def test_a_server_whose_context_is_full_where_the_answer_may_end(tiny: Path, tokenizer: HfTokenizer) -> None:
+    for reason, notes in (("stop", ()), ("length", ("the server ended the answer: its context was full",))):
+        with serving(texts(ANSWER, reason=reason), "openai", tokenizer) as fake:
+            generation = load(tiny, fake).stream("walk")
+            assert len(run(generation)) > 0
+            assert generation.notes == notes
 
 
 @pytest.mark.parametrize("kind", ["vllm", "llama-server"])

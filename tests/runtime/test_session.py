@@ -15,8 +15,9 @@ import kinetoken
 from kinetoken.backends.scripted import ScriptedLanguageModel
 from kinetoken.bundle import Bundle, open_bundle
 from kinetoken.chatfile import check_turn
+from kinetoken.detail import Pace
 from kinetoken.engines import LanguageModel
-from kinetoken.errors import BundleError, InputError
+from kinetoken.errors import BundleError, EngineError, InputError
 from kinetoken.motion.clip import MotionChunk
 from kinetoken.pipeline import Generation, Generator
 from kinetoken.prompt import Said, known_ids, prompt_ids
@@ -250,6 +251,71 @@ def test_a_new_prompt_ends_the_answer_before_it(generator: Generator) -> None:
     assert next(first, None) is None
     assert isinstance(second, Turn)
     assert len(whole(second)) > 0
+
+
+def test_a_prompt_that_is_refused_does_the_answer_under_way_no_harm(generator: Generator) -> None:
+    session = Session(generator, keep_state=False)
+    first = session.say("walk", seed=1, seconds=2.0)
+    next(first)
+    refused: list[tuple[str, dict[str, Any]]] = [
+        ("", {}), ("\ud800", {}), ("wave", {"seconds": 1e4}), ("wave", {"levels": 9}), ("wave", {"speed": 1}), ("word " * 600, {}),
+    ]  # fmt: skip
+    for prompt, asked in refused:
+        with pytest.raises(InputError):
+            session.say(prompt, **asked)
+    assert whole(first).text == generator.generate("walk", seed=1, seconds=2.0).text
+    assert len(session.history) == 1
+
+
+def test_what_has_to_be_told_is_told_with_the_next_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the engine failed after the oldest turns had to go, the answer that comes at last says so."""
+    session = Session(kinetoken.load(build_tiny_bundle(tmp_path, context=330)), history=100, keep_state=False)
+    for number in range(14):
+        whole(turn := session.say(PROMPTS[number % 5], seed=number))
+        if turn.notes:
+            break
+    session.forget()
+    for again in range(number):
+        whole(turn := session.say(PROMPTS[again % 5], seed=again))
+        assert turn.notes == ()
+
+    def broken(*_: object) -> Chat:
+        raise EngineError("no memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "_chat", broken)
+        with pytest.raises(EngineError, match="no memory"):
+            session.say(PROMPTS[number % 5], seed=number)
+    assert "shown no more" in session.say(PROMPTS[number % 5], seed=number).notes[0]
+
+
+def test_turns_that_nobody_said_are_not_recalled(generator: Generator, parts: Bundle) -> None:
+    session = Session(generator, history=3, keep_state=False)
+    whole(session.say("walk", **SHORT))
+    before, words = session.history, parts.vocabulary
+    bad = [
+        Said("", ()), Said("\ud800", ()), Said("walk", (words.move_start,)), Said("walk", (words.end_of_turn[0],)),
+        Said("walk", (-1,)), Said("walk", ("1",)), Said(5, ()), "walk",
+    ]  # fmt: skip
+    for turn in bad:
+        with pytest.raises(InputError, match="cannot take up this chat"):
+            session.recall([*before, turn])  # type: ignore[list-item]
+        assert session.history == before
+    session.recall([*before, *before])
+    assert len(session.history) == 2
+
+
+def test_what_the_pace_decided_stays_with_the_session(parts: Bundle) -> None:
+    asked: dict[str, Any] = {"detail": "auto", **SHORT}
+    bundle = dataclasses.replace(parts, pace=Pace())
+    bundle.pace.add(0.05, code=True)  # 20 a second: three levels, and four would have to be plenty to come back
+    slow, other = (Session(Generator(bundle), keep_state=False) for _ in range(2))
+    whole(slow.say("walk", **asked))
+    assert slow._levels is None
+    slow._settle()
+    assert slow._levels is not None
+    assert slow._levels == slow.say("wave", **asked).decided
+    assert other._levels is None
 
 
 def test_options_of_the_session_and_of_a_turn(generator: Generator) -> None:

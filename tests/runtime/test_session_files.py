@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from kinetoken.errors import FormatError
 from kinetoken.pipeline import Generator
 from kinetoken.prompt import known_ids
 from kinetoken.session import Session
+from kinetoken.statefiles import StateFiles
 from overheard import PROMPTS, SHORT, overheard, whole
 
 
@@ -110,12 +113,61 @@ def test_a_chat_is_saved_and_resumed(generator: Generator, parts: Bundle, tmp_pa
     assert session.history == ()
 
 
-def test_a_chat_file_of_something_else_is_refused(generator: Generator, parts: Bundle, tmp_path: Path) -> None:
+def test_a_state_in_use_is_not_the_one_to_go(own_tiny: Path) -> None:
+    """Nor is a state kept that is too large to be read, nor what a killed process left."""
+    states, folder = StateFiles(open_bundle(own_tiny)), own_tiny / ".cache"
+    paths = [states.save([number], b"state") for number in range(8)]
+    for age, path in enumerate(paths):
+        assert path is not None
+        os.utime(path, (1e9 - age, 1e9 - age))
+    assert states.load([7]) == b"state"  # the oldest of all
+    stale, fresh = folder / ".0123.part.state", folder / ".4567.part.state"
+    for path in (stale, fresh):
+        path.write_bytes(b"half")
+    os.utime(stale, (1e9, 1e9))
+    states.save([8], b"state")
+    assert [states.load([number]) for number in (7, 6, 8)] == [b"state", None, b"state"]
+    assert [path.exists() for path in (stale, fresh)] == [False, True]
+
+
+def test_tidying_beside_another_process_writes_no_second_copy(
+    own_tiny: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    real = Path.glob
+
+    def glob(folder: Path, pattern: str) -> list[Path]:
+        return [*real(folder, pattern), folder / "prompt-gone.state"]
+
+    monkeypatch.setattr(Path, "glob", glob)
+    states = StateFiles(open_bundle(own_tiny))
+    for number in range(10):
+        states.save([number], b"state")
+    monkeypatch.undo()
+    assert len(list((own_tiny / ".cache").iterdir())) == 8
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_state_too_large_to_be_read_is_not_written(own_tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kinetoken.statefiles.LARGEST", 60)
+    states = StateFiles(open_bundle(own_tiny))
+    assert states.save([1], b"x" * 40) is None
+    assert states.save([1], b"x" * 4) is not None
+    assert states.load([1]) == b"xxxx"
+
+
+@pytest.fixture
+def saved(generator: Generator, tmp_path: Path) -> tuple[Session, Path]:
+    """A session of one turn, and its file."""
     path = tmp_path / "chat.json"
     session = Session(generator, history=9, keep_state=False)
     whole(session.say("walk", **SHORT))
     session.save(path)
-    good = json.loads(path.read_text())
+    return session, path
+
+
+def damaged(good: dict[str, Any], parts: Bundle) -> Iterator[tuple[Any, str]]:
+    """Files that are none, and why."""
     words = parts.vocabulary
     start, end = words.move_start, words.move_end
     codes = [level.start for level in words.levels]
@@ -124,9 +176,7 @@ def test_a_chat_file_of_something_else_is_refused(generator: Generator, parts: B
     def with_answer(*answer: Any) -> dict[str, Any]:
         return good | {"turns": [{"prompt": "walk", "answer": list(answer)}]}
 
-    path.write_text(json.dumps(with_answer(start, *codes, end)))
-    session.load(path)
-    bad: list[tuple[Any, str]] = [
+    yield from [
         ([1, 2], "JSON object"),
         (good | {"format": "other"}, "no chat of this"),
         (good | {"version": 9}, "no chat of this"),
@@ -148,12 +198,24 @@ def test_a_chat_file_of_something_else_is_refused(generator: Generator, parts: B
         (with_answer(True), "token numbers"),
         (with_answer(-1), "no place"),
         (good | {"turns": [{"prompt": 5, "answer": []}]}, "damaged"),
+        (good | {"turns": [{"prompt": " ", "answer": []}]}, "damaged .the prompt is empty"),
+        (good | {"turns": [{"prompt": "walk \ud800", "answer": []}]}, "damaged .the prompt is no UTF-8 text"),
     ]
-    for data, reason in bad:
+
+
+def test_a_chat_file_of_something_else_is_refused(saved: tuple[Session, Path], parts: Bundle) -> None:
+    session, path = saved
+    good = json.loads(path.read_text())
+    session.load(path)
+    for data, reason in damaged(good, parts):
         path.write_text(json.dumps(data))
         with pytest.raises(FormatError, match=reason) as caught:
             session.load(path)
         assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_chat_is_refused(saved: tuple[Session, Path], tmp_path: Path) -> None:
+    session, path = saved
     for text in ("", "{", "\x00", "[" * 100_000):
         path.write_text(text)
         with pytest.raises(FormatError, match=r"no chat|file"):

@@ -23,7 +23,7 @@ from .llamacpp_context import FULL, Context, Model
 from .llamacpp_file import checked_header
 from .llamacpp_head import HeadRun, Stopper, open_rows
 from .llamacpp_image import LlamaCppVision, image_batches
-from .llamacpp_library import decode_holding_lock, library, llama, logits_at, reason, said, uses_gpu
+from .llamacpp_library import decode_holding_lock, library, llama, logits_at, processor, reason, said, uses_gpu
 from .llamacpp_memory import check_memory
 from .places import Places
 from .states import check_rewind, pack, unpack
@@ -47,7 +47,7 @@ class LlamaCppLanguageModel:
         EngineError where the file is no GGUF of this family, is cut, differs from the manifest, or is more than there is memory.
         """
         header = checked_header(path, info, motion)
-        self._on_gpu = uses_gpu(gpu_layers)
+        self._on_gpu, self._gpu_layers = uses_gpu(gpu_layers), gpu_layers
         if not self._on_gpu:
             check_memory(path.stat().st_size, str(path), "close other programs, or export a smaller --quant")
         self.info = info
@@ -63,12 +63,11 @@ class LlamaCppLanguageModel:
 
     @property
     def fingerprint(self) -> str:
-        """What a run's state depends on."""
-        where, number = (
-            "gpu" if self._on_gpu else platform.machine(),
-            "f32" if self.info.quantization == FULL else "f16",
-        )
-        return f"llama-cpp-python {llama.__version__} {where} {number} {self.info.layers}x{self.info.kv_heads}x{self.info.head_dim}"
+        """What a run's state depends on, to the last bit: another processor sharing the bundle has other kernels."""
+        info, layers = self.info, "all" if self._gpu_layers is None else self._gpu_layers
+        where = f"{platform.machine()} {processor()}" + (f" gpu {layers}" if self._on_gpu else "")
+        number = "f32" if info.quantization == FULL else "f16"
+        return f"llama-cpp-python {llama.__version__} {where} {number} {info.layers}x{info.kv_heads}x{info.head_dim}"
 
     def start(self) -> LlamaCppRun:
         """A new run with its own cache; EngineError where there is no memory for it."""

@@ -59,6 +59,11 @@ class LlamaCppVision:
         """Width and height of one cell."""
         return self._pixels
 
+    @property
+    def identity(self) -> str:
+        """What tells it from other towers."""
+        return self._identity
+
     def see(self, image: NDArray[np.uint8], watch: Watch | None = None) -> EncodedImage:
         """An image (height, width, 3) of whole cells. EngineError; a KeyboardInterrupt ends it within a layer."""
         began = time.perf_counter()
@@ -72,7 +77,7 @@ class LlamaCppVision:
                 self._tower = _Tower(self._path, self._model, self._threads, self._on_gpu, self._exact, self._layers)
             embeddings = self._tower.embed(image, rows, columns, watch)
         digest = hashlib.sha256(f"{self._identity} {image.shape}".encode() + image.tobytes()).hexdigest()
-        return EncodedImage(rows * columns, columns, digest, embeddings, time.perf_counter() - began)
+        return EncodedImage(rows * columns, columns, digest, embeddings, time.perf_counter() - began, self._identity)
 
     def _check_memory(self, cells: int) -> None:
         """EngineError where there is surely no room for the weights, a mask, and the attention of a layer."""

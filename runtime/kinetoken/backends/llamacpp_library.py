@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import warnings
 from collections import deque
 from typing import Any, Final
@@ -19,7 +20,18 @@ if not hasattr(llama, "LLAMA_LOAD_MODE_MMAP"):
     got = getattr(llama, "__version__", "an unknown one")
     raise EngineError(f'expected llama-cpp-python 0.3.36 or newer, got {got}: pip install -U "kinetoken[llama]"')
 
-__all__ = ["decode_holding_lock", "hear", "library", "listen", "llama", "logits_at", "reason", "said", "uses_gpu"]
+__all__ = [
+    "decode_holding_lock",
+    "hear",
+    "library",
+    "listen",
+    "llama",
+    "logits_at",
+    "processor",
+    "reason",
+    "said",
+    "uses_gpu",
+]
 
 ERROR: Final = 4  # level of llama.cpp's log
 said: deque[str] = deque(maxlen=16)
@@ -48,6 +60,12 @@ def hear() -> None:
 def reason() -> str:
     """What went wrong first since the last `hear`, short."""
     return said[0].splitlines()[0][:300] if said else "it gives no reason"
+
+
+def processor() -> str:
+    """Digest of what llama.cpp's kernels are chosen by: the features of the processor, and what it was built with."""
+    told: bytes = llama.llama_print_system_info()
+    return hashlib.sha256(told).hexdigest()[:12]
 
 
 def uses_gpu(layers: int | None) -> bool:

@@ -65,16 +65,29 @@ def open_session(args: argparse.Namespace) -> Session:
 
         check_writable(args.history_file)
     image = image_file(args)
+    chat = saved_chat(args.history_file, args.bundle)
     from ..pipeline import load
     from ..session import Session
 
     session = Session(load(args.bundle, **asdict(load_options(args))), options, history=args.history)
-    if args.history_file is not None and Path(args.history_file).exists():
-        session.load(args.history_file)
+    if chat:
+        session.load(chat)
     if image is not None:
         with Looking() as looking:
             session.look(image, looking.show)
     return session
+
+
+def saved_chat(path: str | None, bundle: str | None) -> str | None:
+    """The chat's file where it is there already. FormatError, from the manifest alone, before a model is loaded for it."""
+    if path is None or not Path(path).exists():
+        return None
+    from ..bundle import bundle_folder
+    from ..chatfile import read_chat
+    from ..manifest import Manifest
+
+    read_chat(path, Manifest.read(bundle_folder(bundle)))
+    return path
 
 
 def run(args: argparse.Namespace) -> int:
@@ -154,7 +167,12 @@ class Conversation:
                 self._say(prompt)
         except KinetokenError as error:
             self._code = error.exit_code
+            if self._args.json:
+                print(json.dumps({"prompt": prompt, "error": str(error)}), flush=True)
             say(str(error))
+        else:
+            with contextlib.suppress(KinetokenError):  # what fails now fails again, and is told, with the next prompt
+                self._session.prepare()
         if live is not None:
             live.end()
             if not self._typed:
@@ -172,7 +190,6 @@ class Conversation:
             print(json.dumps(report(turn, None, stopped)), flush=True)
         else:
             tell(turn)
-        self._session.prepare()
 
     def _watch(self, turn: Turn) -> bool:
         """Let it run to its end, or until Ctrl-C or another line; whether it was stopped."""
