@@ -163,7 +163,7 @@ class RemoteRun:
             event = json.loads(data)
             if "error" in event or ("message" in event and "choices" not in event):
                 said = self._link.quoted(error_message(event))
-                raise EngineError(f"{self._link.address} failed while it wrote{said}; look into its log")
+                raise StatusError(_code(event), f"{self._link.address} failed while it wrote{said}; look into its log")
             if not event["choices"]:
                 return None
             choice = event["choices"][0]
@@ -213,6 +213,13 @@ def _unknown(link: Link, model: str, models: Sequence[Mapping[str, Any]]) -> lis
 def _names(models: Sequence[Mapping[str, Any]]) -> str:
     names = [str(entry.get("id"))[:100] for entry in models]
     return " or ".join(names[:NAMED]) + (" ..." if len(names) > NAMED else "")
+
+
+def _code(event: Mapping[str, Any]) -> int:
+    """The status that an error in the middle of an answer would have had at its beginning; 500 where it does not tell."""
+    error = event.get("error")
+    code = (error if isinstance(error, dict) else event).get("code")
+    return code if isinstance(code, int) else 500
 
 
 def _context(entry: Mapping[str, Any]) -> int | None:

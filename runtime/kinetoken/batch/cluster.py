@@ -160,7 +160,7 @@ class Crew:
                 self._welcome(worker, value)
             elif self._dispatch.done(worker, job):
                 self._lost = 0
-                yield Problem(job.line, value.refused) if value.refused is not None else value
+                yield job.problem(value.refused) if value.refused is not None else value
             self._feed(worker)
 
     def _welcome(self, worker: int, refusal: str) -> None:

@@ -74,7 +74,7 @@ def answer_all(bundle: Bundle, jobs: Iterable[Job], size: int) -> Iterator[ClipA
                 try:
                     run.begin(job)
                 except InputError as error:
-                    yield Problem(job.line, str(error))
+                    yield job.problem(error)
         if run.busy:
             yield from run.step()
 

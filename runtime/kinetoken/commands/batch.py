@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import EngineError, FormatError, InputError, OutputError
+from ..errors import FormatError, InputError, KinetokenError
 from .arguments import add_bundle, add_generation, generate_options, load_options
 from .batch_progress import BatchLine
 
@@ -94,10 +94,10 @@ def run(args: argparse.Namespace) -> int:
         try:
             with _quiet(args.ray is not None):
                 _make(folder, info, tally, _answers(args, info, [job.seeded(info.seed) for job in left]))
-        except (EngineError, OutputError) as error:
+        except KinetokenError as error:
             if not tally.made:
                 raise
-            raise type(error)(f"{error}; {_kept(tally, args.out)}") from error
+            raise error.adding(_kept(tally, args.out)) from error
         finally:
             folder.close(tally.problems)
     return _tell(args, tally)
