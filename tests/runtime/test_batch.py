@@ -301,6 +301,7 @@ def test_a_report_cut_in_the_middle_costs_one_clip(run: Run, prompts: Path, tmp_
 
 def test_two_batches_do_not_write_into_one_folder(run: Run, prompts: Path, tmp_path: Path) -> None:
     pytest.importorskip("fcntl", reason="needs a system with file locks")
+    (tmp_path / "clips").mkdir()
     with BatchFolder(tmp_path / "clips"):
         code, _, err = run("batch", prompts, "-o", tmp_path / "clips")
     assert code == OutputError.exit_code

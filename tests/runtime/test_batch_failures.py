@@ -10,9 +10,8 @@ import pytest
 
 from batch_runs import JOBS, Run
 from fake_server import Handler, Reply, serving, tokens
-from kinetoken import Clip
 from kinetoken.backends.tokenizer import HfTokenizer
-from kinetoken.batch.folder import REPORT, digest
+from kinetoken.batch.folder import digest
 from kinetoken.batch.jobs import ClipAnswer
 from kinetoken.batch.worker import Order, Worker
 from kinetoken.engines import LoadOptions
@@ -96,7 +95,7 @@ def test_lines_over_which_a_server_fails_do_not_keep_the_others_from_being_made(
     assert batch(run, many, tokenizer, reply)[0] == EngineError.exit_code
     assert clips(many) == []
     code, said, err = batch(run, many, tokenizer, reply)  # those that failed come last now
-    assert (code, said) == (EngineError.exit_code, ""), err
+    assert (code, said[:13]) == (3, "5 clips made:"), err
     assert clips(many) == [4, 5, 6, 7, 8]
 
 

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PureWindowsPath
 from typing import Any, Final, NoReturn
 
 from ..engines import LoadOptions, Tokenizer
@@ -52,6 +53,12 @@ class RemoteEngine:
     def name(self) -> str:
         """For people and files: the kind of server, without its address."""
         return self.kind.name
+
+    @property
+    def model_name(self) -> str | None:
+        """The server's name for its model, without the folders of a file on its disk; None where it has none."""
+        rooted = self.model is not None and (self.model.startswith("/") or self.model[1:2] == ":")
+        return PureWindowsPath(self.model).name if self.model is not None and rooted else self.model
 
     def start(self, order: Order) -> RemoteRun:
         """Ask for an answer. EngineError where it is refused."""

@@ -63,7 +63,13 @@ class Problem:
     @property
     def row(self) -> dict[str, Any]:
         """Of the report: what is known of it."""
-        known = {"id": self.name, "line": self.line, "prompt": self.prompt, "error": self.message}
+        known = {
+            "id": self.name,
+            "line": self.line,
+            "prompt": self.prompt,
+            "error": self.message,
+            "request": self.request,
+        }
         return {key: value for key, value in known.items() if value is not None}
 
 
