@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections import abc
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Unpack
 
 from .answer import AnswerRun
 from .bundle import Bundle, bundle_folder, open_bundle
+from .clipmaker import ClipMaker
 from .detail import DetailRun
 from .engines import EncodedImage, LoadOptions, Watch, cells
 from .errors import EngineError, InputError
 from .looking import Glance, Image
 from .manifest import Manifest
 from .motion.clip import Chunk, Clip, MotionChunk
-from .motion.footlock import FootLock
 from .options import Asked, GenerateOptions
 from .prompt import prompt_ids, with_image
 from .speaker import Chat, Speaker, open_speaker
@@ -130,16 +130,14 @@ class Generation(abc.Iterator[Chunk]):
         chat = chat or Chat(prompt_ids(bundle, prompt))
         self._ids = ids = chat.ids
         self._motion: list[MotionChunk] = []
-        feet = FootLock(fps=float(manifest.codec.fps)) if options.foot_lock else None
-        self._notes = {"model": manifest.name} | ({"foot_lock": "on"} if feet is not None else {})
-        self._notes |= {"image": self.image.digest} if self.image is not None else {}
         self._pace = bundle.pace
-        self._detail = options.detail_run(manifest, bundle.vocabulary, self._pace)
+        self._maker = maker = ClipMaker(bundle, options, self._pace)
+        maker.notes |= {"image": self.image.digest} if self.image is not None else {}
         if bundle.server is not None:
-            self._notes["engine"] = bundle.server.name
-            _check_server(options, self._detail)
+            maker.notes["engine"] = bundle.server.name
+            _check_server(options, maker.detail)
         grammar = options.grammar(manifest, bundle.vocabulary, cells(ids))
-        self._answer = AnswerRun(bundle, grammar, feet, self._detail)
+        self._answer = AnswerRun(bundle, grammar, maker.feet, maker.detail)
         self.seed = options.chosen_seed()
         self._speaker: Speaker = open_speaker(bundle, grammar, options.sampler(manifest), self.seed, chat)
         self._elapsed = 0.0
@@ -189,9 +187,7 @@ class Generation(abc.Iterator[Chunk]):
 
     def clip(self) -> Clip:
         """All motion that came so far."""
-        whole = Clip.from_chunks(self._motion, prompt=self.prompt, seed=self.seed)
-        notes = self._notes | (self._detail.note if self._detail else {})
-        return replace(whole, text=self.text, fps=float(self._manifest.codec.fps), meta=notes)
+        return self._maker.clip(self._motion, self.text, self.prompt, self.seed)
 
     def _work(self) -> float:
         return self._elapsed + (time.perf_counter() - self._began if self._began is not None else 0.0)

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..answer import AnswerRun
 from ..bundle import Bundle
+from ..clipmaker import ClipMaker
 from ..detail import Pace
 from ..engines import Want, nth
 from ..errors import InputError
-from ..motion.clip import Chunk, Clip, MotionChunk
-from ..motion.footlock import FootLock
+from ..motion.clip import Chunk, MotionChunk
 from ..prompt import prompt_ids
 from .jobs import ClipAnswer, Job, Problem
 
@@ -84,14 +83,12 @@ class _Seat:
 
     def __init__(self, bundle: Bundle, job: Job) -> None:
         manifest, options = bundle.manifest, job.options
-        self._job, self._manifest, self._seed = job, manifest, options.chosen_seed()
+        self._job, self._seed = job, options.chosen_seed()
         self._fed = prompt_ids(bundle, job.prompt)
-        self._notes = {"model": manifest.name} | ({"foot_lock": "on"} if options.foot_lock else {})
-        feet = FootLock(fps=float(manifest.codec.fps)) if options.foot_lock else None
         grammar = options.grammar(manifest, bundle.vocabulary, len(self._fed))
         # Nobody watches a batch, so nothing has to keep real time: without a pace "auto" takes all levels.
-        self._detail = options.detail_run(manifest, bundle.vocabulary, Pace())
-        self._run = AnswerRun(bundle, grammar, feet, self._detail)
+        self._maker = ClipMaker(bundle, options, Pace())
+        self._run = AnswerRun(bundle, grammar, self._maker.feet, self._maker.detail)
         self._motion: list[MotionChunk] = []
         self._allowed = self._run.allowed
         self._chooser = options.sampler(manifest).start(self._seed)
@@ -113,10 +110,8 @@ class _Seat:
     def answer(self) -> ClipAnswer:
         """The whole, once it is done."""
         self._keep(self._run.finish())
-        whole = Clip.from_chunks(self._motion, prompt=self._job.prompt, seed=self._seed)
-        fps = float(self._manifest.codec.fps)
-        notes = self._notes | (self._detail.note if self._detail else {})
-        return ClipAnswer(self._job, replace(whole, text=self._run.text, fps=fps, meta=notes), self._run.thought)
+        clip = self._maker.clip(self._motion, self._run.text, self._job.prompt, self._seed)
+        return ClipAnswer(self._job, clip, self._run.thought)
 
     def _keep(self, chunks: Iterator[Chunk]) -> None:
         self._motion += [chunk for chunk in chunks if isinstance(chunk, MotionChunk)]
