@@ -11,10 +11,11 @@ import pytest
 
 from batch_runs import Run
 from fake_server import FakeServer, Reply, serving, tokens
+from kinetoken.backends.onnx import OnnxLanguageModel
 from kinetoken.backends.tokenizer import HfTokenizer
 from kinetoken.batch.folder import REPORT
 from kinetoken.batch.jobs import ClipAnswer
-from kinetoken.errors import OutputError
+from kinetoken.errors import EngineError, OutputError
 
 ONE = {"prompt": "a person walks", "id": "walk", "code_frames": 2}
 
@@ -150,6 +151,18 @@ def test_nothing_is_made_where_no_clip_can_be(
 def test_a_damaged_model_leaves_no_folder(run: Run, own_tiny: Path, lines: Path, tmp_path: Path) -> None:
     (own_tiny / "lm.onnx").write_bytes(b"damaged")
     assert run("batch", lines, "-o", tmp_path / "c", "--bundle", own_tiny)[0] == 3
+    assert not (tmp_path / "c").exists()
+
+
+def test_too_little_memory_for_so_many_at_once_leaves_no_folder(
+    run: Run, lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(model: OnnxLanguageModel, size: int) -> None:
+        raise EngineError(f"no memory for {size}")
+
+    monkeypatch.setattr(OnnxLanguageModel, "start_batch", refuse)
+    code, _, err = run("batch", lines, "-o", tmp_path / "c", "--parallel", 7)
+    assert (code, err) == (EngineError.exit_code, "kinetoken: no memory for 7\n")
     assert not (tmp_path / "c").exists()
 
 

@@ -55,6 +55,21 @@ class BatchRun:
         ended = [place for (place, seat), row in zip(self._seats.items(), rows, strict=True) if seat.take(row)]
         return [self._leave(place) for place in ended]
 
+    def answers(self, jobs: Iterable[Job]) -> Iterator[ClipAnswer | Problem]:
+        """Every job's answer, or why there is none, in the order in which they end. EngineError where the engine fails."""
+        waiting, more = iter(jobs), True
+        while more or self.busy:
+            while more and self.room:
+                job = next(waiting, None)
+                more = job is not None
+                if job is not None:
+                    try:
+                        self.begin(job)
+                    except InputError as error:
+                        yield job.problem(error)
+            if self.busy:
+                yield from self.step()
+
     def _leave(self, place: int) -> ClipAnswer:
         self._engine.drop(place)
         self._free.append(place)
@@ -62,20 +77,8 @@ class BatchRun:
 
 
 def answer_all(bundle: Bundle, jobs: Iterable[Job], size: int) -> Iterator[ClipAnswer | Problem]:
-    """Every job's answer, or why there is none, in the order in which they end. EngineError where the engine fails."""
-    run, waiting = BatchRun(bundle, size), iter(jobs)
-    more = True
-    while more or run.busy:
-        while more and run.room:
-            job = next(waiting, None)
-            more = job is not None
-            if job is not None:
-                try:
-                    run.begin(job)
-                except InputError as error:
-                    yield job.problem(error)
-        if run.busy:
-            yield from run.step()
+    """The answers of a run of that size. InputError, EngineError."""
+    return BatchRun(bundle, size).answers(jobs)
 
 
 class _Seat:

@@ -172,14 +172,13 @@ def _maker(args: argparse.Namespace, info: BatchInfo, server: Bundle | None) -> 
             yield partial(answer_over, Plan(args.ray_workers, order))
         return
     from ..batch.apart import answer_apart
-    from ..batch.driver import answer_all
+    from ..batch.driver import BatchRun
     from ..bundle import bundle_folder, open_bundle
 
     if server is not None:
         yield lambda jobs: answer_apart(server, jobs, args.parallel)
         return
-    bundle = open_bundle(bundle_folder(args.bundle), options)
-    yield lambda jobs: answer_all(bundle, jobs, args.parallel)
+    yield BatchRun(open_bundle(bundle_folder(args.bundle), options), args.parallel).answers
 
 
 @contextlib.contextmanager
