@@ -88,6 +88,17 @@ def test_a_clip_that_was_begun_is_made_again_and_not_refused(
     assert [row["status"] for row in rows(out)] == ["made", "made"]
 
 
+def test_what_a_killed_process_left_is_tidied_and_nothing_else(run: Run, lines: Path, tmp_path: Path) -> None:
+    pytest.importorskip("fcntl", reason="needs a system with file locks")
+    out = tmp_path / "c"
+    out.mkdir()
+    names = [".0123456789abcdef.part.npz", ".0123456789abcdef.part", ".mine.part.npz"]
+    for name in names:
+        (out / name).write_bytes(b"half")
+    assert run("batch", lines, "-o", out)[0] == 0
+    assert [name for name in names if (out / name).exists()] == [".mine.part.npz"]
+
+
 def answers(tiny: Path) -> tuple[Reply, HfTokenizer]:
     tokenizer = HfTokenizer(tiny / "tokenizer.json")
     said = tokenizer.encode_template(f"I move.\n<move>{'<m_0_1><m_1_2><m_2_3><m_3_4>' * 3}</move>")

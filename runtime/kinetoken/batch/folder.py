@@ -15,7 +15,7 @@ from typing import Any, Final
 from .. import __version__
 from ..errors import FormatError, InputError, OutputError
 from ..motion.clip import Clip
-from ..writers.atomic import atomic_path, check_writable
+from ..writers.atomic import atomic_path, check_writable, tidy
 from .jobs import Answer, Job, Problem, given
 
 MANIFEST: Final = "batch.json"
@@ -118,6 +118,8 @@ class BatchFolder:
         if self._lock is None:
             self._enter()
         left = self.left(info, jobs, force)
+        if self._lock is not None:
+            tidy(self.path)
         with _told(self.path), atomic_path(self.path / MANIFEST) as part:
             said = {"format": FORMAT, "format_version": VERSION, "kinetoken": __version__, **asdict(info)}
             part.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
