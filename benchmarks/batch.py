@@ -4,14 +4,17 @@
     python benchmarks/batch.py demo_gguf=DEMO demo_onnx= 3b=BUNDLE -o benchmarks/results/batch
 
 The same prompts, options and seeds at each size, as `kinetoken batch` makes them but for the files. Rounds are interleaved: in each,
-every bundle at every size, in turning order; medians. One answer at once is `kinetoken generate` for each line in turn. A name
-without a folder is the demo bundle of the package.
+every bundle at every size, in an order of the round's own; what comes first in a process is not counted. Throughput is that of the
+median round, and the gain over one is the ratio of these medians; beside it stand the lowest and the highest ratio within a
+round, between which that of the medians lies. One answer at once is `kinetoken generate` for each line in turn. A name without
+a folder is the demo bundle of the package.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 import statistics
 import sys
 import time
@@ -52,9 +55,10 @@ def once(bundle: Bundle, work: list[Job], size: int) -> dict[str, Any]:
 def measure(bundles: dict[str, Bundle], work: list[Job], rounds: int) -> dict[str, Any]:
     """Every bundle at every size, in turn."""
     kept: dict[tuple[str, int], list[dict[str, Any]]] = {(name, size): [] for name in bundles for size in SIZES}
+    for bundle in bundles.values():
+        once(bundle, work[: max(SIZES)], max(SIZES))
     for number in range(rounds):
-        arms = list(kept)
-        for name, size in arms[number % len(arms) :] + arms[: number % len(arms)]:
+        for name, size in random.Random(number).sample(list(kept), len(kept)):
             kept[name, size].append(once(bundles[name], work, size))
             print(
                 f"round {number + 1}: {name}, {size} at once: {kept[name, size][-1]['seconds']:.1f} s", file=sys.stderr
@@ -63,15 +67,16 @@ def measure(bundles: dict[str, Bundle], work: list[Job], rounds: int) -> dict[st
 
 
 def summary(bundle: Bundle, rows: list[dict[str, Any]], alone: list[dict[str, Any]], size: int) -> dict[str, Any]:
-    """Medians, and how many clips are those of their line alone."""
+    """Of the median round, and how many clips are those of their line alone."""
     answers, others = rows[0]["answers"], alone[0]["answers"]
     tokens = sum(len(bundle.vocabulary.levels) * len(answer.clip.codes) for answer in answers.values())
-    took = statistics.median(row["seconds"] for row in rows)
-    gain = statistics.median(one["seconds"] / row["seconds"] for one, row in zip(alone, rows, strict=True))
+    times, ones = [row["seconds"] for row in rows], [row["seconds"] for row in alone]
+    took, gains = statistics.median(times), [one / time for one, time in zip(ones, times, strict=True)]
     return {
-        "size": size, "seconds": took, "processor_seconds": statistics.median(row["processor"] for row in rows),
+        "size": size, "seconds": took, "rounds": times, "processor_seconds": statistics.median(row["processor"] for row in rows),
         "clips_a_minute": 60 * len(answers) / took, "codes_a_second": tokens / took,
-        "rtf": sum(answer.seconds for answer in answers.values()) / took, "gain": gain,
+        "rtf": sum(answer.seconds for answer in answers.values()) / took,
+        "gain": statistics.median(ones) / took, "gain_low": min(gains), "gain_high": max(gains),
         "same": sum(answer.clip.text == others[name].clip.text for name, answer in answers.items()), "clips": len(answers),
     }  # fmt: skip
 
@@ -80,7 +85,8 @@ def table(results: dict[str, Any], infos: dict[str, str], what: str) -> str:
     """The report in Markdown."""
     lines = [
         "# Batches: throughput with several answers at once", "",
-        f"{describe()}. `{command()}`: {what}; rounds interleaved, medians. Motion tokens are counted, words are not.", "",
+        f"{describe()}. `{command()}`: {what}; rounds interleaved, medians; beside the gain its "
+        "lowest and highest within a round. Motion tokens are counted, words are not.", "",
         "| bundle | at once | clips a minute | motion tokens/s | x real time | gain over one | processor, s | clips as alone |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]  # fmt: skip
@@ -88,9 +94,14 @@ def table(results: dict[str, Any], infos: dict[str, str], what: str) -> str:
         for row in rows:
             lines.append(
                 f"| {name} ({infos[name]}) | {row['size']} | {row['clips_a_minute']:.1f} | {row['codes_a_second']:.1f} "
-                f"| {row['rtf']:.2f} | {row['gain']:.2f} | {row['processor_seconds']:.1f} | {row['same']} of {row['clips']} |"
+                f"| {row['rtf']:.2f} | {gain(row)} | {row['processor_seconds']:.1f} | {row['same']} of {row['clips']} |"
             )
     return "\n".join([*lines, ""])
+
+
+def gain(row: dict[str, Any]) -> str:
+    """With its spread."""
+    return f"{row['gain']:.2f} ({row['gain_low']:.2f} to {row['gain_high']:.2f})"
 
 
 def command() -> str:
@@ -105,7 +116,7 @@ def main() -> int:
     parser.add_argument("bundles", nargs="+", metavar="NAME=FOLDER")
     parser.add_argument("--clips", type=int, default=24)
     parser.add_argument("--seconds", type=float, default=3.0, help="of motion in a clip, on average")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--quick", action="store_true", help="8 clips of 1 second, one round")
     parser.add_argument("-o", "--out", type=Path)

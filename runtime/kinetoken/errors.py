@@ -18,6 +18,12 @@ class KinetokenError(Exception):
 
     exit_code = 1
 
+    def adding(self, more: str) -> KinetokenError:
+        """An error with the same exit code and more in its line, whatever the class of this one is made from."""
+        error = KinetokenError(f"{self}; {more}")
+        error.exit_code = self.exit_code
+        return error
+
 
 class InputError(KinetokenError, ValueError):
     """An argument, option or prompt that cannot be used."""

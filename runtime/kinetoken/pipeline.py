@@ -6,17 +6,17 @@ import os
 import time
 from collections import abc
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Unpack
 
 from .answer import AnswerRun
 from .bundle import Bundle, bundle_folder, open_bundle
+from .clipmaker import ClipMaker
 from .engines import EncodedImage, Fed, LoadOptions, Watch, cells
 from .errors import EngineError, InputError
 from .looking import Glance, Image, check_seen
 from .manifest import Manifest
 from .motion.clip import Chunk, Clip, MotionChunk
-from .motion.footlock import FootLock
 from .options import Asked, GenerateOptions, known_options
 from .prompt import prompt_ids, with_image
 from .sampling.grammar import MoveGrammar
@@ -137,14 +137,12 @@ class Generation(abc.Iterator[Chunk]):
         chat = chat or Chat(prompt_ids(bundle, prompt))
         self._ids = ids = chat.ids
         self._motion: list[MotionChunk] = []
-        feet = FootLock(fps=float(manifest.codec.fps)) if options.foot_lock else None
-        self._notes = {"model": manifest.name} | ({"foot_lock": "on"} if feet is not None else {})
-        self._notes |= {"image": self.image.digest} if self.image is not None else {}
         self._pace = bundle.pace
-        self._detail = options.detail_run(manifest, bundle.vocabulary, self._pace)
-        self._notes |= {"engine": bundle.server.name} if bundle.server is not None else {}
+        self._maker = maker = ClipMaker(bundle, options, self._pace)
+        maker.notes |= {"image": self.image.digest} if self.image is not None else {}
+        maker.notes |= {"engine": bundle.server.name} if bundle.server is not None else {}
         grammar = check_asked(bundle, options, ids)
-        self._answer = AnswerRun(bundle, grammar, feet, self._detail)
+        self._answer = AnswerRun(bundle, grammar, maker.feet, maker.detail)
         self.seed = options.chosen_seed()
         self._speaker: Speaker = open_speaker(bundle, grammar, options.sampler(manifest), self.seed, chat)
         self._elapsed = 0.0
@@ -196,9 +194,7 @@ class Generation(abc.Iterator[Chunk]):
 
     def clip(self) -> Clip:
         """All motion that came so far, and the text of just that: whole frames in closed blocks, even while it goes on."""
-        whole = Clip.from_chunks(self._motion, prompt=self.prompt, seed=self.seed)
-        notes = self._notes | (self._detail.note if self._detail else {})
-        return replace(whole, text=self._answer.text_of(self._handed), fps=float(self._manifest.codec.fps), meta=notes)
+        return self._maker.clip(self._motion, self._answer.text_of(self._handed), self.prompt, self.seed)
 
     def _work(self) -> float:
         return self._elapsed + (time.perf_counter() - self._began if self._began is not None else 0.0)

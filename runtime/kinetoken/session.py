@@ -241,8 +241,8 @@ class Turn(Generation):
     ) -> None:  # fmt: skip
         """`levels` of the last block that the session's pace decided."""
         super().__init__(bundle, prompt, options, chat)
-        if self._detail is not None:
-            self._detail.now = levels
+        if self._maker.detail is not None:
+            self._maker.detail.now = levels
         self._told, self._line = notes, line
         if line is not None:
             line.cut()
@@ -261,7 +261,7 @@ class Turn(Generation):
     @property
     def decided(self) -> int | None:
         """Levels of the last block, where they were decided block by block; None before one opened."""
-        return self._detail.now if self._detail is not None else None
+        return self._maker.detail.now if self._maker.detail is not None else None
 
     @property
     def tokens(self) -> list[Fed]:

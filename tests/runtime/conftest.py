@@ -9,6 +9,8 @@ import pytest
 from hypothesis import settings
 
 import kinetoken
+from batch_runs import Run
+from kinetoken import cli
 from tiny_bundle import build_tiny_bundle
 
 settings.register_profile("kinetoken", deadline=None, max_examples=60)
@@ -41,3 +43,20 @@ def golden() -> Path:
     if not GOLDEN.is_dir():
         pytest.skip("the golden HumanML3D samples (../shared/data/mocap/golden) are not here")
     return GOLDEN
+
+
+@pytest.fixture
+def run(tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """kinetoken with these arguments: exit code, standard output, standard error."""
+    monkeypatch.setenv("KINETOKEN_BUNDLE", str(tiny))
+    monkeypatch.setenv("KINETOKEN_THREADS", "1")
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        try:
+            code = cli.main([str(argument) for argument in arguments])
+        except SystemExit as exit_:
+            code = int(exit_.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 import kinetoken
+from batch_runs import JOBS, Run
 from fake_server import serving, tokens
-from kinetoken import Clip, GenerateOptions, InputError, cli
+from kinetoken import Clip, GenerateOptions, InputError
 from kinetoken.backends.tokenizer import HfTokenizer
 from kinetoken.batch.apart import answer_apart
 from kinetoken.batch.dispatch import MOST_LOSSES, Dispatch
@@ -32,32 +33,7 @@ from kinetoken.engines import LoadOptions
 from kinetoken.errors import EngineError, FormatError, OutputError
 from tiny_bundle import build_tiny_bundle
 
-Run = Callable[..., tuple[int, str, str]]
 USUAL = GenerateOptions()
-JOBS = [
-    Job.of(1, "a", "a person walks", GenerateOptions(seconds=1.2, seed=1)),
-    Job.of(2, "b", "a person waves with the left hand", GenerateOptions(max_seconds=2.0, seed=2, levels=2)),
-    Job.of(3, "c", "jump", GenerateOptions(code_frames=3, seed=3, thought="none", foot_lock=True)),
-    Job.of(4, "d", "the man runs in a circle", GenerateOptions(text_only=True, seed=4, max_tokens=9)),
-    Job.of(5, "e", "turn around", GenerateOptions(seconds=0.4, seed=5, temperature=0.0)),
-]
-
-
-@pytest.fixture
-def run(tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """kinetoken with these arguments: exit code, standard output, standard error."""
-    monkeypatch.setenv("KINETOKEN_BUNDLE", str(tiny))
-    monkeypatch.setenv("KINETOKEN_THREADS", "1")
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        try:
-            code = cli.main([str(argument) for argument in arguments])
-        except SystemExit as exit_:
-            code = int(exit_.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 @pytest.fixture
@@ -325,6 +301,7 @@ def test_a_report_cut_in_the_middle_costs_one_clip(run: Run, prompts: Path, tmp_
 
 def test_two_batches_do_not_write_into_one_folder(run: Run, prompts: Path, tmp_path: Path) -> None:
     pytest.importorskip("fcntl", reason="needs a system with file locks")
+    (tmp_path / "clips").mkdir()
     with BatchFolder(tmp_path / "clips"):
         code, _, err = run("batch", prompts, "-o", tmp_path / "clips")
     assert code == OutputError.exit_code
@@ -504,7 +481,7 @@ def test_a_server_that_fails_again_and_again_stops_the_batch(tiny: Path, monkeyp
     bundle = open_bundle(tiny, LoadOptions(threads=1))
     monkeypatch.setattr("kinetoken.batch.apart.Generation", Broken)
     answers = answer_apart(bundle, [JOBS[0]] * 9, 2)
-    assert [next(answers), next(answers)] == [Problem(1, "it broke")] * 2
+    assert [next(answers), next(answers)] == [JOBS[0].problem("it broke")] * 2
     with pytest.raises(EngineError, match="it broke"):
         next(answers)
 

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PureWindowsPath
 from typing import Any, Final, NoReturn
 
 from ..engines import LoadOptions, Tokenizer
@@ -52,6 +53,12 @@ class RemoteEngine:
     def name(self) -> str:
         """For people and files: the kind of server, without its address."""
         return self.kind.name
+
+    @property
+    def model_name(self) -> str | None:
+        """The server's name for its model, without the folders of a file on its disk; None where it has none."""
+        rooted = self.model is not None and (self.model.startswith("/") or self.model[1:2] == ":")
+        return PureWindowsPath(self.model).name if self.model is not None and rooted else self.model
 
     def start(self, order: Order) -> RemoteRun:
         """Ask for an answer. EngineError where it is refused."""
@@ -163,7 +170,7 @@ class RemoteRun:
             event = json.loads(data)
             if "error" in event or ("message" in event and "choices" not in event):
                 said = self._link.quoted(error_message(event))
-                raise EngineError(f"{self._link.address} failed while it wrote{said}; look into its log")
+                raise StatusError(_code(event), f"{self._link.address} failed while it wrote{said}; look into its log")
             if not event["choices"]:
                 return None
             choice = event["choices"][0]
@@ -213,6 +220,13 @@ def _unknown(link: Link, model: str, models: Sequence[Mapping[str, Any]]) -> lis
 def _names(models: Sequence[Mapping[str, Any]]) -> str:
     names = [str(entry.get("id"))[:100] for entry in models]
     return " or ".join(names[:NAMED]) + (" ..." if len(names) > NAMED else "")
+
+
+def _code(event: Mapping[str, Any]) -> int:
+    """The status that an error in the middle of an answer would have had at its beginning; 500 where it does not tell."""
+    error = event.get("error")
+    code = (error if isinstance(error, dict) else event).get("code")
+    return code if isinstance(code, int) else 500
 
 
 def _context(entry: Mapping[str, Any]) -> int | None:

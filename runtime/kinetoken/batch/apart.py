@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from ..backends.remote_http import StatusError
 from ..bundle import Bundle
 from ..errors import EngineError, InputError
 from ..pipeline import Generation
 from .jobs import ClipAnswer, Job, Problem
 
 MOST_FAILURES: Final = 3  # one after another: the server is not there, and the next line would not do better
+OF_THE_REQUEST: Final = (400, 413, 414, 422, 431)  # RFC 9110 and 6585: what was asked is at fault, not who was
 
 
 def answer_apart(bundle: Bundle, jobs: Iterable[Job], size: int) -> Iterator[ClipAnswer | Problem]:
-    """Every job's answer, or why there is none, as they come. EngineError where the server fails again and again.
+    """Every job's answer, or why there is none, as they come. EngineError where the server fails again and again;
+    that it refuses some lines is theirs.
 
     An answer that the server broke off, or in which it broke the rules, is none: it is shorter than what was asked.
     """
@@ -30,15 +33,20 @@ def answer_apart(bundle: Bundle, jobs: Iterable[Job], size: int) -> Iterator[Cli
         for _ in range(work.total):
             done = work.done.get()
             if isinstance(done, _Failure):
-                failures += 1
+                failures += not _of_the_request(done.error)
                 if failures >= MOST_FAILURES or not isinstance(done.error, EngineError):
                     raise done.error
-                yield Problem(done.job.line, str(done.error))
+                yield done.job.problem(done.error)
             else:
                 failures = 0
                 yield done
     finally:
         work.stopped.set()
+
+
+def _of_the_request(error: Exception) -> bool:
+    """Whether the server is well and refuses this line alone."""
+    return isinstance(error, StatusError) and error.status in OF_THE_REQUEST
 
 
 @dataclass(frozen=True)
@@ -77,10 +85,10 @@ class _Work:
         try:
             generation = Generation(self._bundle, job.prompt, job.options)
         except InputError as error:
-            return Problem(job.line, str(error))
+            return job.problem(error)
         for _ in generation:
             if self.stopped.is_set():
                 generation.close()
         if generation.notes:
-            return Problem(job.line, "; ".join(generation.notes))
+            return job.problem("; ".join(generation.notes))
         return ClipAnswer(job, generation.clip(), generation.thought)

@@ -16,7 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ..errors import EngineError, InputError, MissingPackageError
+from ..errors import EngineError, MissingPackageError
+from .address import LOCAL, host_and_port
 from .dispatch import Dispatch
 from .jobs import Answer, Job, Problem
 from .worker import Order, Worker
@@ -27,9 +28,6 @@ try:
 except ImportError as error:
     raise MissingPackageError("ray", "ray") from error
 
-LOCAL: Final = "local"
-AUTO: Final = "auto"
-CLIENT: Final = "ray://"
 ANSWERS_WITHIN: Final = 5.0  # seconds
 JOINS_WITHIN: Final = 15.0
 AHEAD: Final = 1  # jobs that wait at a worker, so that it need not wait for them
@@ -40,29 +38,35 @@ _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass(frozen=True)
 class Plan:
-    """Where and how."""
+    """How."""
 
-    address: str
-    """host:port of the cluster's head, "auto" for the one that this machine is in, "local" for one of its own."""
     workers: int | None
     """None: one on each machine."""
     order: Order
 
 
-def answer_over(plan: Plan, jobs: Sequence[Job]) -> Iterator[Answer | Problem]:
-    """Every job's answer, or why there is none, as they come. EngineError where the cluster cannot do it."""
-    connect(plan.address)
+@contextlib.contextmanager
+def joined(address: str) -> Iterator[None]:
+    """In a cluster until the block ends. EngineError, soon, where none answers."""
+    connect(address)
     try:
-        yield from Crew(plan, jobs).work()
+        yield
     finally:
         ray.shutdown()
 
 
+def answer_over(plan: Plan, jobs: Sequence[Job]) -> Iterator[Answer | Problem]:
+    """Every job's answer, or why there is none, as they come; in a cluster. EngineError where it cannot do it."""
+    return Crew(plan, jobs).work()
+
+
 def connect(address: str) -> None:
-    """Join a cluster; EngineError, soon, where none answers."""
+    """Join a cluster: host:port of its head, "auto" for the one that this machine is in, "local" for one of its own.
+
+    EngineError, soon, where none answers.
+    """
     if address != LOCAL:
-        if address != AUTO:
-            check_answers(address)
+        check_answers(address)
         check_joins(address)
     try:
         _join(address)
@@ -96,11 +100,11 @@ def check_joins(address: str) -> None:
 
 def check_answers(address: str) -> None:
     """InputError where this is no address, EngineError where nobody answers there: Ray itself waits long for it."""
-    host, _, port = address.removeprefix(CLIENT).rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise InputError(f"--ray: expected HOST:PORT, {CLIENT}HOST:PORT, auto or local, got {address!r}")
+    place = host_and_port(address)
+    if place is None:
+        return
     try:
-        socket.create_connection((host.strip("[]"), int(port)), ANSWERS_WITHIN).close()
+        socket.create_connection(place, ANSWERS_WITHIN).close()
     except OSError as error:
         reason = error.strerror or str(error)
         raise EngineError(f"nobody answers at {address} ({reason}); start Ray there with: ray start --head") from error
@@ -160,7 +164,7 @@ class Crew:
                 self._welcome(worker, value)
             elif self._dispatch.done(worker, job):
                 self._lost = 0
-                yield Problem(job.line, value.refused) if value.refused is not None else value
+                yield job.problem(value.refused) if value.refused is not None else value
             self._feed(worker)
 
     def _welcome(self, worker: int, refusal: str) -> None:

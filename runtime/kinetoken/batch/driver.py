@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..answer import AnswerRun
 from ..bundle import Bundle
+from ..clipmaker import ClipMaker
 from ..detail import Pace
 from ..engines import Want, nth
 from ..errors import InputError
-from ..motion.clip import Chunk, Clip, MotionChunk
-from ..motion.footlock import FootLock
+from ..motion.clip import Chunk, MotionChunk
 from ..prompt import prompt_ids
 from .jobs import ClipAnswer, Job, Problem
 
@@ -56,6 +55,21 @@ class BatchRun:
         ended = [place for (place, seat), row in zip(self._seats.items(), rows, strict=True) if seat.take(row)]
         return [self._leave(place) for place in ended]
 
+    def answers(self, jobs: Iterable[Job]) -> Iterator[ClipAnswer | Problem]:
+        """Every job's answer, or why there is none, in the order in which they end. EngineError where the engine fails."""
+        waiting, more = iter(jobs), True
+        while more or self.busy:
+            while more and self.room:
+                job = next(waiting, None)
+                more = job is not None
+                if job is not None:
+                    try:
+                        self.begin(job)
+                    except InputError as error:
+                        yield job.problem(error)
+            if self.busy:
+                yield from self.step()
+
     def _leave(self, place: int) -> ClipAnswer:
         self._engine.drop(place)
         self._free.append(place)
@@ -63,20 +77,8 @@ class BatchRun:
 
 
 def answer_all(bundle: Bundle, jobs: Iterable[Job], size: int) -> Iterator[ClipAnswer | Problem]:
-    """Every job's answer, or why there is none, in the order in which they end. EngineError where the engine fails."""
-    run, waiting = BatchRun(bundle, size), iter(jobs)
-    more = True
-    while more or run.busy:
-        while more and run.room:
-            job = next(waiting, None)
-            more = job is not None
-            if job is not None:
-                try:
-                    run.begin(job)
-                except InputError as error:
-                    yield Problem(job.line, str(error))
-        if run.busy:
-            yield from run.step()
+    """The answers of a run of that size. InputError, EngineError."""
+    return BatchRun(bundle, size).answers(jobs)
 
 
 class _Seat:
@@ -84,14 +86,12 @@ class _Seat:
 
     def __init__(self, bundle: Bundle, job: Job) -> None:
         manifest, options = bundle.manifest, job.options
-        self._job, self._manifest, self._seed = job, manifest, options.chosen_seed()
+        self._job, self._seed = job, options.chosen_seed()
         self._fed = prompt_ids(bundle, job.prompt)
-        self._notes = {"model": manifest.name} | ({"foot_lock": "on"} if options.foot_lock else {})
-        feet = FootLock(fps=float(manifest.codec.fps)) if options.foot_lock else None
         grammar = options.grammar(manifest, bundle.vocabulary, len(self._fed))
         # Nobody watches a batch, so nothing has to keep real time: without a pace "auto" takes all levels.
-        self._detail = options.detail_run(manifest, bundle.vocabulary, Pace())
-        self._run = AnswerRun(bundle, grammar, feet, self._detail)
+        self._maker = ClipMaker(bundle, options, Pace())
+        self._run = AnswerRun(bundle, grammar, self._maker.feet, self._maker.detail)
         self._motion: list[MotionChunk] = []
         self._allowed = self._run.allowed
         self._chooser = options.sampler(manifest).start(self._seed)
@@ -113,10 +113,8 @@ class _Seat:
     def answer(self) -> ClipAnswer:
         """The whole, once it is done."""
         self._keep(self._run.finish())
-        whole = Clip.from_chunks(self._motion, prompt=self._job.prompt, seed=self._seed)
-        fps = float(self._manifest.codec.fps)
-        notes = self._notes | (self._detail.note if self._detail else {})
-        return ClipAnswer(self._job, replace(whole, text=self._run.text, fps=fps, meta=notes), self._run.thought)
+        clip = self._maker.clip(self._motion, self._run.text, self._job.prompt, self._seed)
+        return ClipAnswer(self._job, clip, self._run.thought)
 
     def _keep(self, chunks: Iterator[Chunk]) -> None:
         self._motion += [chunk for chunk in chunks if isinstance(chunk, MotionChunk)]

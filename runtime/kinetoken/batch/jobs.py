@@ -38,6 +38,10 @@ class Job:
         drawn = hashlib.sha256(f"{base}/{self.name}".encode()).digest()
         return replace(self, options=replace(self.options, seed=int.from_bytes(drawn[:4], "big") >> 1))
 
+    def problem(self, reason: object) -> Problem:
+        """Why there is no clip of it."""
+        return Problem(self.line, str(reason), self.name, self.prompt, self.request)
+
 
 def given(options: GenerateOptions) -> dict[str, Any]:
     """The options that are not left to the bundle."""
@@ -50,6 +54,23 @@ class Problem:
 
     line: int
     message: str
+    name: str | None = None
+    """Of the clip that there would be; None where the line does not tell."""
+    prompt: str | None = None
+    request: str | None = None
+    """As the job's, where it became one."""
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """Of the report: what is known of it."""
+        known = {
+            "id": self.name,
+            "line": self.line,
+            "prompt": self.prompt,
+            "error": self.message,
+            "request": self.request,
+        }
+        return {key: value for key, value in known.items() if value is not None}
 
 
 class Answer(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -42,14 +42,13 @@ def read_prompts(path: Path, usual: GenerateOptions) -> Prompts:
     try:
         with path.open("rb") as stream:
             for line, raw in _lines(stream):
-                try:
-                    job = _job(line, raw, path.suffix.lower() == PLAIN, usual)
-                    first = names.setdefault(job.name.casefold(), line)
-                    if first != line:
-                        raise InputError(f"line {first} has the id {job.name!r} too; give every line its own")
+                job = _job_or_problem(line, raw, path.suffix.lower() == PLAIN, usual)
+                if isinstance(job, Problem):
+                    problems.append(job)
+                elif (first := names.setdefault(job.name.casefold(), line)) != line:
+                    problems.append(job.problem(f"line {first} has the id {job.name!r} too; give every line its own"))
+                else:
                     jobs.append(job)
-                except KinetokenError as error:
-                    problems.append(Problem(line, str(error)))
     except OSError as error:
         raise FormatError(f"cannot read {path}: {error.strerror}; check the path") from error
     if not jobs and not problems:
@@ -71,18 +70,39 @@ def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
             yield number, raw
 
 
-def _job(line: int, raw: bytes, plain: bool, usual: GenerateOptions) -> Job:
-    """One line; InputError or FormatError say what is wrong with it."""
+def _job_or_problem(line: int, raw: bytes, plain: bool, usual: GenerateOptions) -> Job | Problem:
+    """One line, or what is wrong with it."""
+    try:
+        said = _said(raw, plain)
+    except KinetokenError as error:
+        return Problem(line, str(error))
+    try:
+        _check_keys(said)
+        prompt, name = _text(said, "prompt"), _name(said.get("id"), line)
+        check_prompt(prompt)
+        return Job.of(line, name, prompt, _options(said, usual))
+    except KinetokenError as error:
+        readable = _or_none(lambda: _name(said.get("id"), line)), _or_none(lambda: _text(said, "prompt"))
+        return Problem(line, str(error), *readable)
+
+
+def _or_none(read: Callable[[], str]) -> str | None:
+    """What can be read of a line that is wrong elsewhere."""
+    try:
+        return read()
+    except InputError:
+        return None
+
+
+def _said(raw: bytes, plain: bool) -> Mapping[str, Any]:
+    """What a line says; FormatError or InputError say what is wrong with it."""
     if len(raw) > LONGEST_LINE:
         raise FormatError(f"expected at most {LONGEST_LINE:,} bytes, got more; write a shorter prompt")
     try:
         text = raw.decode("utf-8").strip()
     except UnicodeDecodeError as error:
         raise FormatError(f"expected UTF-8 text, got byte {error.start} that is none; convert the file") from None
-    said = {"prompt": text} if plain else _object(text)
-    prompt, name = _text(said, "prompt"), _name(said.get("id"), line)
-    check_prompt(prompt)
-    return Job.of(line, name, prompt, _options(said, usual))
+    return {"prompt": text} if plain else _object(text)
 
 
 def _object(text: str) -> Mapping[str, Any]:
@@ -95,11 +115,14 @@ def _object(text: str) -> Mapping[str, Any]:
         raise FormatError(f"expected a JSON object, got {_short(text)} ({reason}); see docs/batch.md") from None
     if not isinstance(value, dict):
         raise FormatError(f'expected a JSON object such as {{"prompt": "a person waves"}}, got {_short(text)}')
-    if unknown := sorted(set(value) - set(KEYS)):
+    return value
+
+
+def _check_keys(said: Mapping[str, Any]) -> None:
+    if unknown := sorted(set(said) - set(KEYS)):
         near = get_close_matches(unknown[0], KEYS, 1)
         advice = f"did you mean {near[0]!r}?" if near else "docs/batch.md has them all"
         raise InputError(f"unknown key {_short(unknown[0])}; {advice}")
-    return value
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -99,7 +99,10 @@ class Worker:
                 while self._run.room and self._begin(wait=not self._run.busy):
                     pass
                 for answer in self._run.step():
-                    self._answers.pop(answer.job.name).set_result(self._packed(answer))
+                    made = self._packed(
+                        answer
+                    )  # before its place is given up: who waits must hear of whatever goes wrong
+                    self._answers.pop(answer.job.name).set_result(made)
         except BaseException as error:  # whatever it is, those who wait must hear of it
             self._fail(error)
 
@@ -117,13 +120,18 @@ class Worker:
         return True
 
     def _packed(self, answer: ClipAnswer) -> Made:
-        data = b""
-        if answer.frames:
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / f"clip.{self._order.suffix}"
-                answer.save(path)
-                data = path.read_bytes()
+        """An answer as the bytes of its file; where that cannot be written, it alone is refused."""
+        try:
+            data = self._bytes(answer) if answer.frames else b""
+        except (KinetokenError, OSError) as error:
+            return Made(answer.job, refused=f"its clip cannot be written on the worker's machine: {error}")
         return Made(answer.job, answer.frames, answer.seconds, answer.thought, data)
+
+    def _bytes(self, answer: ClipAnswer) -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"clip.{self._order.suffix}"
+            answer.save(path)
+            return path.read_bytes()
 
     def _fail(self, error: BaseException) -> None:
         with self._door:

@@ -8,18 +8,21 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import EngineError, FormatError, InputError, OutputError
+from ..errors import FormatError, InputError, KinetokenError
 from .arguments import add_bundle, add_generation, generate_options, load_options
 from .batch_progress import BatchLine
 
 if TYPE_CHECKING:
     from ..batch.folder import BatchFolder, BatchInfo
     from ..batch.jobs import Answer, Job, Problem
+    from ..bundle import Bundle
+
+    Maker = Callable[[Sequence[Job]], Iterator[Answer | Problem]]
 
 FORMATS: Final = ("npz", "bvh", "glb", "vrma")
 AT_ONCE: Final = 4
@@ -69,7 +72,7 @@ class Tally:
 
     def report(self, out: str) -> dict[str, Any]:
         """For machines."""
-        failed = [{"line": problem.line, "error": problem.message} for problem in self.sorted_problems]
+        failed = [problem.row for problem in self.sorted_problems]
         return {
             "out": out, "clips": self.made + self.there, "made": self.made, "there_before": self.there, "failed": failed,
             "seconds_of_motion": self.seconds, "elapsed": self.elapsed, "interrupted": self.interrupted,
@@ -83,27 +86,30 @@ def run(args: argparse.Namespace) -> int:
     from ..batch.folder import BatchFolder
     from ..batch.prompts import read_prompts
 
-    _check_counts(args)
+    _check(args)
     usual = replace(generate_options(args), seed=None)  # --seed is the batch's, see Job.seeded
     prompts = read_prompts(Path(args.prompts), usual)
-    with BatchFolder(Path(args.out)) as folder:
-        info = _info(args, folder)
-        left = folder.open(info, prompts.jobs, args.force)
-        total = len(prompts.jobs) + len(prompts.problems)
-        tally = Tally(total, len(prompts.jobs) - len(left), list(prompts.problems))
-        try:
-            with _quiet(args.ray is not None):
-                _make(folder, info, tally, _answers(args, info, [job.seeded(info.seed) for job in left]))
-        except (EngineError, OutputError) as error:
-            if not tally.made:
-                raise
-            raise type(error)(f"{error}; {_kept(tally, args.out)}") from error
-        finally:
-            folder.close(tally.problems)
+    with BatchFolder(Path(args.out)) as folder, _quiet(args.ray is not None):
+        server = _server(args)
+        info = _info(args, folder, server)
+        nothing = not folder.left(info, prompts.jobs, args.force)
+        with contextlib.nullcontext() if nothing else _maker(args, info, server) as make:
+            left = folder.open(info, prompts.jobs, args.force)
+            total = len(prompts.jobs) + len(prompts.problems)
+            tally = Tally(total, len(prompts.jobs) - len(left), list(prompts.problems))
+            jobs = [job.seeded(info.seed) for job in left]
+            try:
+                _make(folder, info, tally, make(jobs) if make else iter(()))
+            except KinetokenError as error:
+                if not tally.made:
+                    raise
+                raise error.adding(_kept(tally, args.out)) from error
+            finally:
+                folder.close(tally.problems)
     return _tell(args, tally)
 
 
-def _check_counts(args: argparse.Namespace) -> None:
+def _check(args: argparse.Namespace) -> None:
     for name in ("parallel", "ray_workers"):
         count = getattr(args, name)
         if count is not None and count < 1:
@@ -114,11 +120,24 @@ def _check_counts(args: argparse.Namespace) -> None:
         )
     if args.ray_workers is not None and args.ray is None:
         raise InputError("--ray-workers is for a Ray cluster; name it with --ray ADDRESS, or leave it out")
+    if args.ray is not None:
+        from ..batch.address import host_and_port
+
+        host_and_port(args.ray)
 
 
-def _info(args: argparse.Namespace, folder: BatchFolder) -> BatchInfo:
+def _server(args: argparse.Namespace) -> Bundle | None:
+    """The bundle whose answers a server writes; None: they are made here or in a cluster."""
+    if args.engine is None:
+        return None
+    from ..bundle import bundle_folder, open_bundle
+
+    return open_bundle(bundle_folder(args.bundle), load_options(args))
+
+
+def _info(args: argparse.Namespace, folder: BatchFolder, parts: Bundle | None) -> BatchInfo:
     """What will make the clips."""
-    from ..batch.folder import BatchInfo, digest
+    from ..batch.folder import HERE, BatchInfo, digest
     from ..bundle import bundle_folder
     from ..manifest import Manifest
     from ..manifestrules import MANIFEST_NAME
@@ -130,30 +149,36 @@ def _info(args: argparse.Namespace, folder: BatchFolder) -> BatchInfo:
     seed = folder.seed(args.force) if args.seed is None else args.seed
     if seed is None:
         seed = GenerateOptions().chosen_seed()
+    server = parts.server if parts is not None else None
+    engine, model = (HERE, None) if server is None else (server.name, server.model_name)
     return BatchInfo(
-        bundle=manifest.name, bundle_sha256=digest(bundle / MANIFEST_NAME), lookahead=lookahead, clips=args.format,
-        seed=seed, parallel=args.parallel, prompts=prompts.name, prompts_sha256=digest(prompts),
+        bundle=manifest.name, bundle_sha256=digest(bundle / MANIFEST_NAME), engine=engine, engine_model=model,
+        lookahead=lookahead, clips=args.format, seed=seed, parallel=args.parallel, prompts=prompts.name, prompts_sha256=digest(prompts),
     )  # fmt: skip
 
 
-def _answers(args: argparse.Namespace, info: BatchInfo, jobs: Sequence[Job]) -> Iterator[Answer | Problem]:
-    """The jobs' answers as they are made; where none is left, nothing is loaded."""
-    if not jobs:
-        return
+@contextlib.contextmanager
+def _maker(args: argparse.Namespace, info: BatchInfo, server: Bundle | None) -> Iterator[Maker]:
+    """What makes answers of jobs; it is there and loaded before anything is written."""
+    from functools import partial
+
     options = load_options(args)
     if args.ray is not None:
-        from ..batch.cluster import Plan, answer_over
+        from ..batch.cluster import Plan, answer_over, joined
         from ..batch.worker import Order
 
         order = Order(_named_bundle(args), info.bundle_sha256, options, args.parallel, info.clips)
-        yield from answer_over(Plan(args.ray, args.ray_workers, order), jobs)
+        with joined(args.ray):
+            yield partial(answer_over, Plan(args.ray_workers, order))
         return
     from ..batch.apart import answer_apart
-    from ..batch.driver import answer_all
+    from ..batch.driver import BatchRun
     from ..bundle import bundle_folder, open_bundle
 
-    bundle = open_bundle(bundle_folder(args.bundle), options)
-    yield from (answer_all if bundle.server is None else answer_apart)(bundle, jobs, args.parallel)
+    if server is not None:
+        yield lambda jobs: answer_apart(server, jobs, args.parallel)
+        return
+    yield BatchRun(open_bundle(bundle_folder(args.bundle), options), args.parallel).answers
 
 
 @contextlib.contextmanager
@@ -194,6 +219,7 @@ def _make(folder: BatchFolder, info: BatchInfo, tally: Tally, answers: Iterator[
 
 def _keep(folder: BatchFolder, info: BatchInfo, tally: Tally, answer: Answer) -> None:
     if answer.frames:
+        folder.begin(answer.job)
         answer.save(folder.file(answer.job, info.clips))
     folder.note(answer)
     tally.made += 1

@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from ..errors import OutputError
+
+_PART: Final = re.compile(r"\.[0-9a-f]{16}\.part(\.\w+)?")
 
 
 @contextlib.contextmanager
@@ -33,6 +37,14 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     """OutputError where `path` cannot be written, asked before the work instead of after it. Writes nothing there."""
     with _told(path), _file_beside(Path(os.path.realpath(path))):
         pass
+
+
+def tidy(folder: Path) -> None:
+    """Remove what processes left that were killed while they wrote; only for who knows that nobody else writes there."""
+    for part in folder.glob(".*.part*"):
+        if _PART.fullmatch(part.name):
+            with contextlib.suppress(OSError):
+                part.unlink()
 
 
 @contextlib.contextmanager
