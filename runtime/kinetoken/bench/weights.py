@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,17 @@ def read_per_token(folder: Path, manifest: Manifest) -> int:
     with contextlib.suppress(OSError, ValueError):
         return whole - _unread(folder / lm.file, whole)
     return whole
+
+
+def file_bits(folder: Path, manifest: Manifest) -> float | None:
+    """Bits of a weight in the bundle itself: bytes over numbers; None where its file does not tell numbers from bytes."""
+    lm = manifest.language_model
+    if lm.backend != "llamacpp":
+        return None
+    with contextlib.suppress(OSError, ValueError):
+        numbers = sum(math.prod(place.dims) for place in read_header(folder / lm.file).tensors.values())
+        return 8 * manifest.files[lm.file].bytes / numbers if numbers else None
+    return None
 
 
 def _unread(path: Path, size: int) -> int:
