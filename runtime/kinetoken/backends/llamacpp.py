@@ -62,6 +62,11 @@ class LlamaCppLanguageModel:
         return self.info.context
 
     @property
+    def device(self) -> str:
+        """Where it computes: "cpu" or "gpu"."""
+        return "gpu" if self._on_gpu else "cpu"
+
+    @property
     def fingerprint(self) -> str:
         """What a run's state depends on."""
         where, number = (
