@@ -164,20 +164,24 @@ def offered(manifest: Manifest, present: float | None = None) -> tuple[str, ...]
 
 def room_for_context(manifest: Manifest, room: int) -> int:
     """Tokens of context whose cache fits into so many bytes beside everything else; 0 where not even the weights do."""
-    free = room - _all(budget(manifest, context=1), room)
+    free = room - _all(budget(manifest, context=1), with_images(manifest, room))
     return max(0, free // max(1, cache_bytes(manifest, 1)) + 1)
 
 
 def quantizations_that_fit(manifest: Manifest, room: int, present: float | None = None) -> list[tuple[str, int]]:
     """Names of this engine's quantizations that fit at the same context, the finest first, and the bytes they need in all."""
-    names = offered(manifest, present)
-    needed = [(name, _all(budget(manifest, quantization=name, present=present), room)) for name in names]
+    names, images = offered(manifest, present), with_images(manifest, room)
+    needed = [(name, _all(budget(manifest, quantization=name, present=present), images)) for name in names]
     return [(name, total) for name, total in needed if total <= room]
 
 
-def _all(parts: Budget, room: int) -> int:
-    """Bytes needed: with the vision tower where there is room for it."""
-    return parts.total if parts.total <= room else parts.without_images
+def with_images(manifest: Manifest, room: int) -> bool:
+    """Whether the bundle fits as it is, vision tower included; else what would fit is counted without."""
+    return budget(manifest).total <= room
+
+
+def _all(parts: Budget, images: bool) -> int:
+    return parts.total if images else parts.without_images
 
 
 def parse_size(text: str) -> int:

@@ -97,10 +97,11 @@ def _choices(found: dict[str, Any]) -> list[str]:
     if longest:
         more = "; there is room for a longer one, as far as the model goes" if found["room_for_longer_context"] else ""
         lines.append(f"longest context          {longest:>8,} tokens{more} (kinetoken export --context)")
+    images = "" if found["fits"] or not found["needs"]["vision"] else ", without images"
     sizes = ", ".join(f"{name} {total / GB:.1f} GB" for name, total in found["quantizations"].items())
     return [
         *lines,
-        f"quantizations that fit   {sizes or 'none that is known'} (kinetoken export --quant; sizes estimated)",
+        f"quantizations that fit   {sizes or 'none that is known'} (kinetoken export --quant; sizes estimated{images})",
     ]
 
 
