@@ -71,7 +71,7 @@ def open_manifest(folder: Path, *, with_model: bool = True, afresh: bool = False
 
 
 def _verify(folder: Path, manifest: Manifest, names: Sequence[str], afresh: bool = False) -> None:
-    memory = DigestMemory(folder)
+    memory = DigestMemory(folder, manifest.files)
     manifest.verify(folder, names, FileInfo.of if afresh else memory.file_info)
     memory.keep()
 

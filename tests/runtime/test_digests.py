@@ -104,7 +104,19 @@ def test_small_files_are_always_read(own: Path, read: list[str], monkeypatch: py
     assert not (own / ".cache").exists()
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"lm.onnx": 3}', '{"lm.onnx": [[1], "ff"]}', "\xff", "[" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        '{"lm.onnx": 3}',
+        '{"lm.onnx": [[1], "ff"]}',
+        '{"lm.onnx": [[1], "ff", "now"]}',
+        "\xff",
+        "[" * 100_000,
+    ],
+)
 def test_a_damaged_memory_is_made_again(own: Path, read: list[str], text: str) -> None:
     open_manifest(own)
     (own / ".cache" / "digests.json").write_text(text, encoding="latin-1")
@@ -130,3 +142,49 @@ def test_nowhere_to_remember_is_no_error(own: Path, read: list[str], monkeypatch
     for _ in range(2):
         manifest = open_manifest(own)
     assert len(read) == 2 * len(manifest.files)
+
+
+def alter_memory(place: Path, digest: str | None = None, seconds: float = 0.0) -> None:
+    """Another digest for all files, or another time."""
+    seen = json.loads(place.read_text(encoding="utf-8"))
+    changed = {name: [marks, digest or known, at + seconds] for name, (marks, known, at) in seen.items()}
+    place.write_text(json.dumps(changed), encoding="utf-8")
+
+
+def test_a_wrong_memory_does_not_condemn_a_good_bundle(own: Path, read: list[str]) -> None:
+    manifest, place = open_manifest(own), own / ".cache" / "digests.json"
+    alter_memory(place, digest="0" * 64)
+    read.clear()
+    assert open_manifest(own) == manifest
+    assert sorted(read) == sorted(manifest.files)
+    read.clear()
+    open_manifest(own)
+    assert read == [], "it was mended"
+
+
+@pytest.mark.parametrize(("seconds", "again"), [(-6 * 86_400.0, False), (-8 * 86_400.0, True), (3600.0, True)])
+def test_a_digest_is_believed_for_a_week(own: Path, read: list[str], seconds: float, again: bool) -> None:
+    manifest = open_manifest(own)
+    alter_memory(own / ".cache" / "digests.json", seconds=seconds)
+    read.clear()
+    open_manifest(own)
+    assert sorted(read) == (sorted(manifest.files) if again else [])
+
+
+def test_news_elsewhere_count_beside_a_stale_memory_that_cannot_be_written(
+    own: Path, tmp_path: Path, read: list[str]
+) -> None:
+    manifest, place = open_manifest(own), own / ".cache" / "digests.json"
+    (own / "lm.onnx").touch()
+    stale = place.read_text(encoding="utf-8")
+    place.unlink()
+    place.parent.rmdir()
+    (own / ".cache").write_text("cannot be written", encoding="utf-8")
+    open_manifest(own)
+    assert list((tmp_path / "home" / "kinetoken").glob("digests-*.json"))
+    (own / ".cache").unlink()
+    place.parent.mkdir()
+    place.write_text(stale, encoding="utf-8")
+    read.clear()
+    assert open_manifest(own) == manifest
+    assert read == []

@@ -13,9 +13,12 @@ import pytest
 import kinetoken
 from kinetoken import InputError
 from kinetoken.backends import onnx_session
+from kinetoken.backends.onnx import OnnxLanguageModel
 from kinetoken.backends.onnx_providers import CPU, CUDA, PROVIDERS, TENSORRT, Buffer, chain, fallback, missing_library
+from kinetoken.bundle import bundle_folder
 from kinetoken.cli import main
 from kinetoken.engines import LoadOptions
+from kinetoken.manifest import Manifest
 
 BUILT_FOR_ALL = (TENSORRT, CUDA, CPU)
 
@@ -108,6 +111,62 @@ def test_the_warning_is_one_line_on_the_command_line(
         assert main(["generate", "walk", "--bundle", str(tiny), "--seconds", "1", "--provider", "cuda"]) == 0
     said = [line for line in capsys.readouterr().err.splitlines() if "CUDA is not used" in line]
     assert len(said) == 1
+
+
+class Card:
+    """A card that is not there: graphs whose names begin so say that they are on CUDA, and are computed here."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, graphs: str) -> None:
+        self.asked: list[tuple[str, str]] = []
+        real = onnx_session.ort.InferenceSession
+
+        class OnCard:
+            def __init__(self, session: Any) -> None:
+                self._session = session
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(self._session, name)
+
+            def get_providers(self) -> list[str]:
+                return [CUDA, CPU]
+
+        def session(path: str, options: Any, providers: Sequence[Any], **kwargs: Any) -> Any:
+            first = providers[0] if isinstance(providers[0], str) else providers[0][0]
+            self.asked.append((Path(path).name, first))
+            opened = real(path, options, providers=[CPU])
+            return OnCard(opened) if first == CUDA and Path(path).name.startswith(graphs) else opened
+
+        monkeypatch.setattr(onnx_session.ort, "InferenceSession", session)
+        monkeypatch.setattr(onnx_session.ort, "get_available_providers", lambda: [CUDA, CPU])
+
+
+def test_auto_leaves_single_precision_to_the_processor(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = Card(monkeypatch, "")
+    with pytest.warns(RuntimeWarning, match="CUDA is not used, the processor is: .*int4_fp16"):
+        generator = kinetoken.load(tiny)
+    assert [first for name, first in card.asked if name == "lm.onnx"] == [CUDA, CPU]
+    assert len(generator.generate("walk", seconds=1, seed=2)) == 20
+
+
+def test_cuda_by_name_is_taken_and_a_better_recipe_named(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Card(monkeypatch, "")
+    info = Manifest.read(tiny).language_model
+    with pytest.warns(RuntimeWarning, match="may leave much to the processor: .*int4_fp16"):
+        assert OnnxLanguageModel(tiny / "lm.onnx", info, 1, "cuda").device == "cuda"
+
+
+def test_a_head_that_fell_back_brings_the_body_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = bundle_folder()
+    info = Manifest.read(folder).language_model
+    card = Card(monkeypatch, "lm")
+    with pytest.warns(RuntimeWarning) as told:
+        model = OnnxLanguageModel(folder / info.file, info, 1, "cuda")
+    assert any(str(warning.message).startswith("CUDA is not used, the processor is") for warning in told)
+    assert model.device == "cpu"
+    assert {onnx_session.device_of(session) for session in (model.session, *model.heads)} == {"cpu"}
+    assert [first for name, first in card.asked if name == info.file] == [CUDA, CPU]
+    run = model.start()
+    assert len(run.push([1, 2], (range(5),))) == 5
 
 
 def test_load_options_have_a_provider() -> None:

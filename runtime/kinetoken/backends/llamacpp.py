@@ -62,6 +62,11 @@ class LlamaCppLanguageModel:
         return self.info.context
 
     @property
+    def device(self) -> str:
+        """Where it computes: "cpu" or "gpu"."""
+        return "gpu" if self._on_gpu else "cpu"
+
+    @property
     def fingerprint(self) -> str:
         """What a run's state depends on, to the last bit: another processor sharing the bundle has other kernels."""
         info, layers = self.info, "all" if self._gpu_layers is None else self._gpu_layers

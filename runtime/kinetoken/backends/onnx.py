@@ -6,6 +6,7 @@ GroupQueryAttention then writes the new rows in place, so a token costs no copy 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from ..errors import EngineError
 from ..manifest import HeadInfo, LanguageModelInfo
 from .in_turn import TurnBatch
 from .onnx_heads import Piece, pieces
-from .onnx_providers import Buffer
+from .onnx_providers import AUTO, Buffer, check_provider
 from .onnx_session import (
     Session,
     array_type,
@@ -34,6 +35,10 @@ from .states import as_array, check_rewind, pack, unpack
 
 WIDE_HEAD = 8192  # ids from which on a head is worth threads of its own
 MOST_REMEMBERED = 256
+PROCESSOR = "cpu"
+SINGLE = (
+    "its attention has half precision only, this bundle is in single; export it with --quant int4_fp16 or another _fp16"
+)
 SMALL = ("seqlens_k", "total_sequence_length", "input_ids")
 
 
@@ -43,8 +48,7 @@ class OnnxLanguageModel:
     def __init__(
         self, path: Path, info: LanguageModelInfo, thread_count: int | None = None, provider: str | None = "cpu"
     ) -> None:
-        self.session = open_session(path, thread_count, provider)
-        self.info, self.device = info, device_of(self.session)
+        self.session, self.info = _open_body(path, thread_count, provider), info
         expected = {"input_ids", "seqlens_k", "total_sequence_length", *cache_names("past_key_values", info.layers)}
         got = {value.name: value for value in self.session.get_inputs()}
         if got.keys() != expected:
@@ -59,9 +63,11 @@ class OnnxLanguageModel:
             raise EngineError(
                 f"{path}: output {self.output.name!r} does not match the manifest's {len(info.heads)} heads"
             )
-        self.heads = [
-            _open_head(path.parent / head.file, head, thread_count, provider_of(self.session)) for head in info.heads
-        ]
+        self.heads = _open_heads(path, info, thread_count, provider_of(self.session))
+        if any(device_of(head) != device_of(self.session) for head in self.heads):  # which was told when it came
+            self.session = open_session(path, thread_count, PROCESSOR)
+            self.heads = _open_heads(path, info, thread_count, PROCESSOR)
+        self.device = device_of(self.session)
         self._pieces: dict[Allowed, tuple[Piece, ...]] = {}
 
     @property
@@ -90,6 +96,27 @@ class OnnxLanguageModel:
                 self._pieces.clear()
             found = self._pieces[allowed] = pieces([head.ids for head in self.info.heads], allowed)
         return found
+
+
+def _open_body(path: Path, thread_count: int | None, provider: str | None) -> Session:
+    """The graph that has the cache. Under auto CUDA has it only where it can do all of it."""
+    session = open_session(path, thread_count, provider)
+    if device_of(session) == PROCESSOR or not _is_single(session):
+        return session
+    if check_provider(provider) == AUTO:
+        warnings.warn(f"CUDA is not used, the processor is: {SINGLE}", RuntimeWarning, stacklevel=1)
+        return open_session(path, thread_count, PROCESSOR)
+    warnings.warn(f"CUDA may leave much to the processor: {SINGLE}", RuntimeWarning, stacklevel=1)
+    return session
+
+
+def _open_heads(path: Path, info: LanguageModelInfo, thread_count: int | None, provider: str) -> list[Session]:
+    return [_open_head(path.parent / head.file, head, thread_count, provider) for head in info.heads]
+
+
+def _is_single(session: Session) -> bool:
+    """Whether keys and values are kept in single precision."""
+    return any(array_type(v) is np.float32 for v in session.get_inputs() if v.name.startswith("past_key_values."))
 
 
 def _open_head(path: Path, head: HeadInfo, thread_count: int | None, provider: str | None) -> Session:

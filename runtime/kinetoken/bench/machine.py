@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 READ: Final = 256 << 20  # bytes: more than the caches of small machines hold
 PASSES: Final = 5
 CPUINFO: Final = Path("/proc/cpuinfo")
+STATUS: Final = Path("/proc/self/status")
+CACHES: Final = Path("/sys/devices/system/cpu/cpu0/cache")
 BOARD: Final = Path("/proc/device-tree/model")  # of ARM boards, whose processors have no name there
 READERS: Final[tuple[Callable[[NDArray[np.float32]], Any], ...]] = (np.max, lambda part: np.dot(part, part))
 """Ways to read each number once; which is fastest differs from machine to machine."""
@@ -49,8 +52,20 @@ def read_bandwidth(threads: int, size: int = READ, passes: int = PASSES) -> floa
     return best
 
 
+def last_cache() -> int:
+    """Bytes of the processor's largest cache; 0 where the system does not tell."""
+    sizes = [re.fullmatch(r"(\d+)([KM])", _read(path).strip()) for path in CACHES.glob("index*/size")]
+    return max((int(found[1]) << (10 if found[2] == "K" else 20) for found in sizes if found), default=0)
+
+
 def peak_memory() -> int | None:
-    """Bytes that this process had in memory at the most, mapped files included; None where the system does not tell."""
+    """Bytes that this process had in memory at the most, mapped files included; None where the system does not tell.
+
+    Linux counts it for the program that runs now. What `getrusage` says, asked elsewhere, is handed on from a large parent.
+    """
+    found = re.search(r"^VmHWM:\s*(\d+) kB", _read(STATUS), re.MULTILINE)
+    if found:
+        return 1024 * int(found[1])
     try:
         import resource
     except ImportError:  # Windows

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 import numpy as np
@@ -29,10 +30,12 @@ class Answer:
 
     levels: int
     first_token: float
-    """From the prompt to the first choice that could be made."""
+    """From the prompt as a string to the first choice that could be made."""
     first_pose: float
     tokens_per_second: float
     """Steadily, inside blocks of motion."""
+    model_per_second: float
+    """Tokens of the language model alone there: grammar, codec and recovery taken off."""
     rtf: float
     """Real-time factor at that rate: above 1 the body keeps going."""
     rtf_whole: float
@@ -64,8 +67,9 @@ def measure(bundle: Bundle, levels: int, seconds: float) -> tuple[Answer, Shares
     """One answer of so many seconds of motion in so many levels."""
     model, session = TimedModel(bundle.language_model), TimedSession(bundle.decoder.session)
     timed = replace(bundle, language_model=model, decoder=replace(bundle.decoder, session=session))
-    generation = Generator(timed).stream(PROMPT, seconds=seconds, levels=levels, max_pause=0, seed=SEED)
     began = time.perf_counter()
+    generation = Generator(timed).stream(PROMPT, seconds=seconds, levels=levels, max_pause=0, seed=SEED)
+    asked = time.perf_counter() - began  # the prompt became tokens, the cache was allocated
     for _ in generation:
         pass
     stats, clip = generation.stats, generation.clip()
@@ -78,13 +82,19 @@ def measure(bundle: Bundle, levels: int, seconds: float) -> tuple[Answer, Shares
     answer = Answer(
         levels=levels,
         first_token=first,
-        first_pose=stats.time_to_first_pose,
+        first_pose=asked + stats.time_to_first_pose,
         tokens_per_second=rate,
+        model_per_second=len(steps) / sum(model.seconds[stats.text_tokens + 1 :]),
         rtf=rate / (levels * codec.fps / codec.stride),
         rtf_whole=stats.rtf,
         words=stats.text_tokens,
     )
     return answer, Shares(sum(model.seconds), max(0.0, rest), session.seconds, recovery, sink)
+
+
+def middle(records: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of each figure the median over several records with the same names."""
+    return {name: float(median(record[name] for record in records)) for name in records[0]}
 
 
 class TimedModel:

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 INTERRUPTED: Final = 130
 SHORTEST: Final = 1.0  # seconds
+ROUNDS: Final = 3
 TOKENS: Final = 24
-"""Of a sweep over numbers of threads."""
+"""Of a sweep over numbers of threads, in each of its rounds."""
+COUNTS: Final = (1, 2, 4, 8)
+"""Numbers of threads that are tried, beside all cores and what is used now."""
 
 
 def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -56,63 +59,89 @@ def run(args: argparse.Namespace) -> int:
 
 def _start(manifest: Manifest, options: LoadOptions) -> Report:
     from ..backends.threads import available_cores, threads
-    from ..bench.machine import processor
+    from ..bench.machine import last_cache, processor
     from ..bench.report import Report
 
     lm = manifest.language_model
     cores, count = available_cores(), threads(options.threads)
-    return Report(manifest.name, lm.quantization, lm.backend, processor(), cores, count)
+    return Report(
+        manifest.name, lm.quantization, lm.backend, processor(), cores, count, provider=options.provider or "auto",
+        gpu_layers=options.gpu_layers, last_cache=last_cache(),
+    )  # fmt: skip
 
 
 def _measure(
     report: Report, folder: Path, manifest: Manifest, options: LoadOptions, seconds: float, line: StepLine
 ) -> None:
     """One thing after another; what is interrupted leaves what came before it."""
-    from ..bench.machine import peak_memory, read_bandwidth
-    from ..bench.weights import read_per_token
+    from ..bench.weights import device_of, read_per_token
     from ..bundle import open_bundle
 
     line.show("loading")
     began = time.perf_counter()
     bundle = open_bundle(folder, options)
     report.load_s = time.perf_counter() - began
-    report.weights = read_per_token(folder, manifest)
+    report.device = device_of(bundle.language_model)
+    report.weights = read_per_token(folder, manifest, bundle.language_model)
     _answers(report, bundle, seconds, line)
-    report.peak_memory = peak_memory()
-    line.show("reading memory")
-    report.bandwidth = read_bandwidth(report.threads or report.cores)
+    length = _answer_length(bundle, seconds)
     del bundle  # the next ones take its room
-    _sweep(report, folder, manifest, options, line)
+    if report.device == "cpu":
+        _sweep(report, folder, manifest, options, length, line)
     report.whole = True
 
 
 def _answers(report: Report, bundle: Bundle, seconds: float, line: StepLine) -> None:
-    """An answer at each number of levels, most first, behind one that is not counted."""
+    """Rounds of an answer at each number of levels, most first, behind one that is not counted; the memory's speed between them."""
     from dataclasses import asdict
 
-    from ..bench.measure import measure
+    from ..bench.machine import peak_memory, read_bandwidth
+    from ..bench.measure import measure, middle
 
     most = len(bundle.manifest.motion.levels)
     line.show("warming up")
     measure(bundle, most, SHORTEST)
-    for levels in range(most, 0, -1):
-        line.show(f"{levels} of {most} levels")
-        answer, shares = measure(bundle, levels, seconds)
-        report.answers.append(asdict(answer))
-        report.shares = report.shares or shares.of_whole()
+    found: dict[int, list[dict[str, float]]] = {levels: [] for levels in range(most, 0, -1)}
+    shares: list[dict[str, float]] = []
+    for report.rounds in range(1, ROUNDS + 1):
+        for levels, runs in found.items():
+            line.show(f"round {report.rounds} of {ROUNDS}, {levels} of {most} levels")
+            answer, parts = measure(bundle, levels, seconds)
+            runs.append(asdict(answer))
+            shares += [asdict(parts)] if levels == most else []
+            report.answers = [middle(runs) for runs in found.values() if runs]
+            report.shares = type(parts)(**middle(shares)).of_whole()
+        report.peak_memory = report.peak_memory or peak_memory()  # before the next line takes memory of its own
+        if report.device == "cpu":
+            line.show("reading memory")
+            report.bandwidths.append(read_bandwidth(report.threads or report.cores))
 
 
-def _sweep(report: Report, folder: Path, manifest: Manifest, options: LoadOptions, line: StepLine) -> None:
-    """The language model alone at other numbers of threads."""
+def _answer_length(bundle: Bundle, seconds: float) -> int:
+    """Tokens of context in the middle of an answer at all levels."""
+    from ..bench.measure import PROMPT
+    from ..prompt import prompt_ids
+
+    manifest = bundle.manifest
+    rate = len(manifest.motion.levels) * manifest.codec.fps / manifest.codec.stride
+    return min(
+        len(prompt_ids(bundle, PROMPT)) + round(rate * seconds / 2), manifest.language_model.context - TOKENS - 1
+    )
+
+
+def _sweep(report: Report, folder: Path, manifest: Manifest, options: LoadOptions, length: int, line: StepLine) -> None:
+    """The language model alone at other numbers of threads, there and back so that a machine's moods strike all alike."""
     from dataclasses import replace
     from statistics import median
 
     from ..bench.measure import pace
     from ..bundle import open_model
 
-    allowed = (range(*manifest.motion.levels[-1]),)
-    for count in sorted({1, max(1, report.cores // 2), report.cores}):
-        line.show(f"{count} threads")
-        model = open_model(folder, manifest, replace(options, threads=count))
-        report.rates[count] = 1 / median(pace(model, [manifest.motion.move_start] * 8, allowed, TOKENS))
+    allowed, found = (range(*manifest.motion.levels[-1]),), dict[int, list[float]]()
+    counts = sorted({*(count for count in COUNTS if count < report.cores), report.cores, report.threads})
+    for count in (*counts, *reversed(counts)):
+        line.show(f"{count or 'usual'} threads")
+        model = open_model(folder, manifest, replace(options, threads=count or None))
+        found.setdefault(count, []).extend(pace(model, [manifest.motion.move_start] * length, allowed, TOKENS))
+        report.rates[count] = 1 / median(found[count])
         del model

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from ..budget import GB, MB, SYSTEM, budget, longest_context, parse_size, quantizations_that_fit
+from ..budget import CARD, GB, MB, SYSTEM, budget, parse_size, quantizations_that_fit, room_for_context
 
 if TYPE_CHECKING:
     from ..manifest import Manifest
@@ -32,55 +32,77 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
 
 def run(args: argparse.Namespace) -> int:
     """Check, then print."""
+    from ..bench.weights import file_bits
     from ..bundle import bundle_folder, open_manifest
 
     size = None if args.fit is None else parse_size(args.fit)
     folder = bundle_folder(args.bundle)
     manifest = open_manifest(folder, afresh=args.verify)
     if size is not None:
-        found = fitting(manifest, size)
+        found = fitting(manifest, size, file_bits(folder, manifest))
         print(json.dumps(found, indent=2) if args.json else "\n".join(told(found)))
         return 0 if found["fits"] else DOES_NOT_FIT
     print(json.dumps(manifest.to_dict(), indent=2) if args.json else "\n".join(summary(manifest, str(folder))))
     return 0
 
 
-def fitting(manifest: Manifest, size: int) -> dict[str, Any]:
-    """Bytes of each part beside the memory of a machine, and what would fit it."""
-    parts, room = budget(manifest), max(0, size - SYSTEM)
+def fitting(manifest: Manifest, size: int, present: float | None = None) -> dict[str, Any]:
+    """Bytes of each part beside the memory of a machine, and what would fit it; `present`: bits of a weight, as the file tells."""
+    parts, room, context = budget(manifest), max(0, size - SYSTEM), manifest.language_model.context
+    longest = room_for_context(manifest, room)
     return {
         "memory": size,
         "system": SYSTEM,
         "needs": asdict(parts),
         "total": parts.total,
-        "with_vision": parts.total + parts.vision,
         "fits": parts.total <= room,
-        "context": manifest.language_model.context,
-        "longest_context": longest_context(manifest, room),
+        "fits_without_images": parts.without_images <= room,
+        "card": CARD,
+        "fits_with_card": parts.total + CARD <= room,
+        "context": context,
+        "longest_context": min(longest, context),
+        "room_for_longer_context": longest > context,
         "quantization": manifest.language_model.quantization,
-        "quantizations": dict(quantizations_that_fit(manifest, room)),
+        "quantizations": dict(quantizations_that_fit(manifest, room, present)),
     }
+
+
+NAMES: Final = {"weights": "weights", "packed": "weights laid out anew", "codec": "codec", "words": "tokenizer",
+                "vision": "vision tower", "program": "program and engines"}  # fmt: skip
 
 
 def told(found: dict[str, Any]) -> list[str]:
     """The same in words, a line each."""
-    needs, free = found["needs"], found["memory"] - found["system"] - found["total"]
-    names = {"weights": "weights", "cache": f"cache of {found['context']} tokens", "codec": "codec", "words": "tokenizer",
-             "program": "program and engines"}  # fmt: skip
-    rows = [*((names[name], needs[name]) for name in names), ("system", found["system"])]
-    lines = [f"{name:<24} {value / MB:>8,.0f} MB" for name, value in rows]
-    verdict = (
-        f"fits, {free / MB:,.0f} MB to spare" if found["fits"] else f"does not fit: {-free / MB:,.0f} MB are missing"
-    )
-    lines.append(f"{'of':<24} {found['memory'] / MB:>8,.0f} MB: {verdict}")
-    if needs["vision"]:
-        more = "" if found["with_vision"] + found["system"] <= found["memory"] else "; with it, it does not fit"
-        lines.append(f"{'vision tower':<24} {needs['vision'] / MB:>8,.0f} MB, only where an image is shown{more}")
-    if found["longest_context"]:
-        lines.append(f"longest context          {found['longest_context']:>8,} tokens (kinetoken export --context)")
+    rows = [
+        (NAMES.get(name, f"cache of {found['context']} tokens"), size) for name, size in found["needs"].items() if size
+    ]
+    lines = [_row(name, size) for name, size in (*rows, ("system", found["system"]))]
+    free = found["memory"] - found["system"] - found["total"]
+    verdict = f"fits, {free / MB:,.0f} MB to spare" if free >= 0 else f"does not fit: {-free / MB:,.0f} MB are missing"
+    if free < 0 and found["fits_without_images"]:
+        verdict += "; without images it fits"
+    lines.append(f"{_row('of', found['memory'])}: {verdict}")
+    more = "" if found["fits_with_card"] or free < 0 else "; with it, it does not fit"
+    lines.append(f"{_row('CUDA, where it is used', found['card'])} more, an allowance, not measured{more}")
+    return [*lines, *_choices(found)]
+
+
+def _row(name: str, size: int) -> str:
+    return f"{name:<24} {size / MB:>8,.0f} MB"
+
+
+def _choices(found: dict[str, Any]) -> list[str]:
+    """Which context and which quantizations there is room for."""
+    longest, lines = found["longest_context"], []
+    if longest:
+        more = "; there is room for a longer one, as far as the model goes" if found["room_for_longer_context"] else ""
+        lines.append(f"longest context          {longest:>8,} tokens{more} (kinetoken export --context)")
+    images = "" if found["fits"] or not found["needs"]["vision"] else ", without images"
     sizes = ", ".join(f"{name} {total / GB:.1f} GB" for name, total in found["quantizations"].items())
-    lines.append(f"quantizations that fit   {sizes or 'none'} (kinetoken export --quant; sizes estimated)")
-    return lines
+    return [
+        *lines,
+        f"quantizations that fit   {sizes or 'none that is known'} (kinetoken export --quant; sizes estimated{images})",
+    ]
 
 
 def summary(manifest: Manifest, folder: str) -> list[str]:
