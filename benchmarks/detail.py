@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from machine import asked
 from report import curves, heading, table, write
 
 import kinetoken
@@ -35,7 +36,7 @@ def main() -> None:
     parser.add_argument("--bundle")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("-o", "--out", type=Path)
-    args = parser.parse_args()
+    args = asked(parser)
     generator = kinetoken.load(args.bundle)
     loss = distances(generator, seeds=1 if args.quick else 5)
     held = [
