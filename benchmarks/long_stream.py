@@ -9,7 +9,7 @@ nothing else.
 
 An answer keeps its own motion until it is dropped, so that `clip()` can give it: a stream without end is a session of answers, as
 `kinetoken chat` and the window have it, not one answer without end, which the model's context would not hold anyway. A session keeps
-what was said, some 4 bytes for each token that a model may be shown again.
+what was said, the tokens that the model may be shown again: some 40 bytes each, 2 MB for an hour of motion in four levels.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from .motion.clip import Chunk, Clip, MotionChunk
 from .motion.footlock import FootLock
 from .options import Asked, GenerateOptions
 from .prompt import prompt_ids, with_image
-from .speaker import Chat, Speaker, open_speaker
+from .speaker import Chat, LocalSpeaker, Speaker, open_speaker
 
 if TYPE_CHECKING:
     from .session import Session
@@ -126,7 +126,7 @@ class Generation(abc.Iterator[Chunk]):
 
     def __init__(self, bundle: Bundle, prompt: str, options: GenerateOptions, chat: Chat | None = None) -> None:
         manifest = bundle.manifest
-        self._manifest, self.prompt = manifest, prompt
+        self._manifest, self._words, self.prompt = manifest, bundle.vocabulary, prompt
         chat = chat or Chat(prompt_ids(bundle, prompt))
         self._ids = ids = chat.ids
         self._motion: list[MotionChunk] = []
@@ -146,7 +146,8 @@ class Generation(abc.Iterator[Chunk]):
         self._began: float | None = None
         self._first_pose: float | None = None
         self._chosen: float | None = None  # seconds of work when the last token was chosen
-        self._chunks = self._run()
+        self._counted = 0  # frames of motion that the pace knows of
+        self._chunks = self._pace.shared(self._run())
 
     def __next__(self) -> Chunk:
         self._began = time.perf_counter()
@@ -200,8 +201,7 @@ class Generation(abc.Iterator[Chunk]):
         """The story: one token, one rule, one frame at a time."""
         answer, speaker = self._answer, self._speaker
         try:
-            while not answer.done and (token := speaker.next(answer.allowed)) is not None:
-                self._keep_pace()
+            while not answer.done and (token := self._next()) is not None:
                 yield from self._timed(answer.accept(token))
         except EngineError:
             yield from self._timed(answer.finish())  # the motion that came is whole up to here
@@ -210,11 +210,34 @@ class Generation(abc.Iterator[Chunk]):
             speaker.close()
         yield from self._timed(answer.finish())
 
-    def _keep_pace(self) -> None:
-        """How long it took from one token to the next, the decoding of a frame included; the first takes in the prompt."""
-        before, self._chosen = self._chosen, self._work()
-        if before is not None:
-            self._pace.add(self._chosen - before, code=self._answer.in_block)
+    def _next(self) -> int | None:
+        """The next token; the pace hears what it took, and what there was to do since the one before."""
+        answer, pace, ready = self._answer, self._pace, self._work()
+        if self._chosen is not None:
+            frames = (answer.frames - self._counted) / self._manifest.codec.stride
+            pace.add_beside(ready - self._chosen, frames)
+            self._counted = answer.frames
+        token = self._speaker.next(answer.allowed)
+        first, self._chosen = self._chosen is None, self._work()
+        if first:  # its time is the prompt's
+            self._try_pace()
+        elif answer.in_block or not answer.motion_tokens:
+            pace.add(self._chosen - ready, code=answer.in_block)
+        else:
+            pace.add_beside(self._chosen - ready)  # words and markers between blocks, in which the body waits
+        return token
+
+    def _try_pace(self) -> None:
+        """Where the pace decides and knows nothing, two codes are fed and forgotten; the first may set things up."""
+        if self._detail is None or self._detail.given is not None or self._pace.rate is not None:
+            return
+        if isinstance(speaker := self._speaker, LocalSpeaker):
+            words = self._words
+            for _ in range(2):
+                began = self._work()
+                speaker.try_token(words.move_start, (words.levels[0],))
+            self._chosen = self._work()
+            self._pace.add(self._chosen - began, code=True)
 
     def _timed(self, chunks: abc.Iterable[Chunk]) -> abc.Iterator[Chunk]:
         for chunk in chunks:

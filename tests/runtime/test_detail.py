@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import gc
+import threading
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 
 import numpy as np
@@ -133,14 +135,14 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     return Machine(monkeypatch)
 
 
-ASKED = {"min_blocks": 3, "block_code_frames": 6, "code_frames": 18, "max_thought": 4, "seed": 5}
+ASKED = {"min_blocks": 3, "block_code_frames": 6, "code_frames": 18, "max_thought": 4, "max_pause": 0, "seed": 5}
 
 
 def levels_of(codes: np.ndarray) -> list[int]:
     return (codes >= 0).sum(axis=1).tolist()
 
 
-@pytest.mark.parametrize(("rate", "levels"), [(1000, 4), (18, 3), (11, 2), (7, 1), (1, 1)])
+@pytest.mark.parametrize(("rate", "levels"), [(1000, 4), (18, 3), (13, 2), (7, 1), (1, 1)])
 def test_a_slow_machine_gets_the_detail_that_it_holds(
     generator: Generator, machine: Machine, rate: float, levels: int
 ) -> None:
@@ -175,12 +177,87 @@ def test_the_same_decisions_make_the_same_clip(generator: Generator) -> None:
     assert first.meta["detail"] == "4,1,2"
 
 
-def test_the_next_answer_knows_how_fast_the_last_was(generator: Generator, machine: Machine) -> None:
+def test_the_first_answer_knows_how_fast_the_machine_is(generator: Generator, machine: Machine) -> None:
     machine.seconds_per_token = 1 / 11
     slow = machine.slow(generator)
-    asked = {"seconds": 2, "seed": 1, "max_thought": 0, "detail": "auto"}
-    assert set(levels_of(slow.generate("walk", **asked).codes)) == {4}, "nothing was known yet"
-    assert set(levels_of(slow.generate("walk", **asked).codes)) == {2}
+    asked = {"seconds": 2, "seed": 1, "max_thought": 0, "max_blocks": 1}
+    auto = [slow.generate("walk", detail="auto", **asked) for _ in range(2)]
+    assert [set(levels_of(clip.codes)) for clip in auto] == [{2}, {2}]
+    np.testing.assert_array_equal(auto[0].joints, slow.generate("walk", detail="2", **asked).joints)
+
+
+def test_what_was_tried_leaves_no_trace(generator: Generator) -> None:
+    tried, known = (Generator(dataclasses.replace(generator._parts, pace=pace)) for pace in (Pace(), paced(1000.0)))
+    asked = {"seconds": 2, "seed": 1, "detail": "auto"}
+    np.testing.assert_array_equal(tried.generate("walk", **asked).joints, known.generate("walk", **asked).joints)
+
+
+def test_several_avatars_share_the_machine(generator: Generator, machine: Machine) -> None:
+    machine.seconds_per_token = 1 / 45
+    slow = machine.slow(generator)
+    several = [slow.stream("walk", detail="auto", **ASKED) for _ in range(4)]
+    waiting = list(several)
+    while waiting:  # a chunk of each in turn
+        waiting = [answer for answer in waiting if next(answer, None) is not None]
+    assert levels_of(several[-1].clip().codes) == [2] * 6 + [1] * 12, "the last began when three others were under way"
+    assert slow.parts.pace.under_way == 1
+    alone = slow.generate("walk", detail="auto", **ASKED)
+    assert levels_of(alone.codes)[-1] == 4
+
+
+def test_an_answer_that_is_closed_or_forgotten_shares_no_more(generator: Generator, machine: Machine) -> None:
+    slow = machine.slow(generator)
+    pace = slow.parts.pace
+    closed, forgotten = (slow.stream("walk", **ASKED) for _ in range(2))
+    next(closed), next(forgotten)
+    assert pace.under_way == 2
+    closed.close()
+    del forgotten
+    gc.collect()
+    assert (pace.under_way, pace._under_way, pace._at_once) == (1, 0, 0)
+
+
+def test_answers_in_threads_have_each_others_time_in_theirs() -> None:
+    pace, inside = Pace(), threading.Barrier(2)
+
+    def work() -> Iterator[int]:
+        inside.wait(10)
+        pace.add(0.2, code=True)
+        inside.wait(10)
+        yield 1
+
+    threads = [threading.Thread(target=lambda: list(pace.shared(work()))) for _ in range(2)]  # type: ignore[arg-type]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert pace.rate == pytest.approx(10, rel=0.2)
+
+
+def test_what_is_beside_the_codes_counts_at_any_number_of_levels() -> None:
+    assert [sustained(100, 4, FRAMES_PER_SECOND, beside=seconds) for seconds in (0.0, 0.15, 0.16, 0.18, 0.5)] == [
+        4,
+        4,
+        3,
+        1,
+        1,
+    ]
+    pace = Pace()
+    for _ in range(50):
+        for _ in range(4):
+            pace.add(0.01, code=True)
+        pace.add_beside(0.15, 1)
+    assert pace.rate == pytest.approx(100, rel=0.05), "the codec's time is none of a code's"
+    assert pace.beside == pytest.approx(0.15, rel=0.1)
+
+
+def test_pauses_between_blocks_cost_detail(generator: Generator, machine: Machine) -> None:
+    machine.seconds_per_token = 1 / 24
+    asked = {"min_blocks": 6, "block_code_frames": 4, "code_frames": 24, "max_thought": 0, "seed": 2, "detail": "auto"}
+    held = [machine.slow(generator).generate("walk", max_pause=pause, **asked).meta["detail"] for pause in (0, 12)]
+    first, later = ([int(levels) for levels in detail.split(",")] for detail in held)
+    assert first[0] == later[0] == 4
+    assert sum(later) < sum(first)
 
 
 def test_a_server_is_told_once_what_it_may_write(generator: Generator) -> None:
