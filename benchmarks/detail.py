@@ -127,7 +127,7 @@ def held_at(generator: kinetoken.Generator, rate: float, seconds: float) -> dict
         made = generation.stats.seconds_of_motion - 0.2
         found[detail] = {
             "rtf": made / (time.perf_counter() - first),
-            "levels": generation.clip().meta.get("detail", "4"),
+            "levels": generation.clip().meta.get("detail", "all"),
         }
     return found
 

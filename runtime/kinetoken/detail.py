@@ -8,6 +8,7 @@ that a frame is never of two minds, and it is written down: the same decisions a
 from __future__ import annotations
 
 import math
+import re
 import threading
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ PLENTY: Final = 1.2
 REMEMBERED: Final = 2.0
 """Seconds of work that a pace looks back, about: older ones fade by e in that time."""
 _END: Final = object()
+_SPELLED: Final = re.compile(r"(?:auto([1-9][0-9]*):)?([0-9]+(?:,[0-9]+)*)")
 
 
 Item = TypeVar("Item")
@@ -116,13 +118,30 @@ def sustained(
 
 
 def asked_levels(detail: str | None) -> tuple[int, ...] | None:
-    """Levels that are spelled out block by block: "4,2,1"; None where the detail is a word. InputError for anything else."""
+    """Levels that are spelled out block by block, "4,2,1" or "auto4:4,2,1"; None where the detail is a word. InputError."""
     if detail in (None, AUTO, FULL, COARSE):
         return None
-    parts = str(detail).split(",")
-    if not all(part.strip().isdecimal() and int(part) >= 1 for part in parts):
+    said = _SPELLED.fullmatch(str(detail).replace(" ", ""))
+    if said is None or not all(map(int, said[2].split(","))):
         raise InputError(f"detail: expected auto, full, coarse or levels of each block such as 4,2,1, got {detail!r}")
-    return tuple(int(part) for part in parts)
+    return tuple(map(int, said[2].split(",")))
+
+
+def most_levels(detail: str | None) -> int | None:
+    """Of "auto4:4,2,1", which "auto" decided where 4 were the most: the 4. None for any other detail.
+
+    While "auto" decides, every block to come is counted at the most, and what may be written depends on that where tokens are few.
+    """
+    said = _SPELLED.fullmatch(str(detail).replace(" ", ""))
+    return int(said[1]) if said is not None and said[1] else None
+
+
+def planned_levels(detail: str | None) -> tuple[int, ...]:
+    """Levels of each block, the last for those after, where they are known before the answer begins; else nothing."""
+    levels = () if most_levels(detail) else asked_levels(detail) or ()
+    while len(levels) > 1 and levels[-1] == levels[-2]:
+        levels = levels[:-1]
+    return levels
 
 
 @dataclass
@@ -136,6 +155,8 @@ class DetailRun:
     pace: Pace
     given: tuple[int, ...] | None = None
     """Decided already, block by block; the last holds for those after."""
+    asked: str = ""
+    """How that was said."""
     decided: list[int] = field(default_factory=list)
 
     def __call__(self, block: int) -> int:
@@ -152,5 +173,7 @@ class DetailRun:
 
     @property
     def note(self) -> dict[str, str]:
-        """The decisions for a clip's notes, as `detail` takes them."""
-        return {"detail": ",".join(map(str, self.decided))} if self.decided else {}
+        """For a clip's notes: the detail that makes the same clip again."""
+        if self.given is not None:
+            return {"detail": self.asked}
+        return {"detail": f"{AUTO}{self.most}:{','.join(map(str, self.decided or [self.most]))}"}
