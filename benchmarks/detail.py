@@ -151,9 +151,8 @@ def text(loss: list[dict[str, float]], held: list[dict[str, Any]]) -> list[str]:
         "Distance of the same motion in fewer levels from that in all: around the pelvis, in the world, and of the pelvis on the floor.",
         "",
         *table(("levels", "tokens/s in real time", "pose, mm", "world, mm", "drift, mm per s"), distances),
-        "The millimetres are of truncated codes: what the levels left out would have added to this very motion. A model that writes "
-        "fewer levels chooses its next codes behind what it wrote, so its motion is another one, not a blurred copy, and no distance "
-        "between the two is meant.",
+        "The millimetres are of truncated codes: what the levels that are left out add to this very motion. A model that writes fewer "
+        "levels chooses each code behind other ones, so its motion is another, and how far that is from this one is not measured.",
         "",
         '`detail="auto"` on the same model slowed down to a rate; real-time factor of the motion once it has begun:',
         "",
