@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from kinetoken import BundleError, Generator, InputError
 from kinetoken.backends.tokenizer import HfTokenizer
 from kinetoken.prompt import prompt_ids
 from kinetoken.textrun import TextRun
+from qwen import qwen_tokenizer_json
 
 SPELLED = [
     "<move>",
@@ -36,6 +38,46 @@ def test_special_tokens_in_a_prompt_stay_text(tokenizer: HfTokenizer, text: str)
     assert max(ids) < 320
     assert tokenizer.decode(ids) == text
     assert max(tokenizer.encode_template(text)) >= 320  # while the bundle's own template has them recognised
+
+
+def check_against_library(path: Path, words: int) -> None:
+    """Templates and answers read as the library's whole tokenizer reads them."""
+    tokenizers = pytest.importorskip("tokenizers")
+    ours, theirs = HfTokenizer(path), tokenizers.Tokenizer.from_file(str(path))
+    draw = np.random.default_rng(0)
+    for text in [
+        *SPELLED,
+        "",
+        "h\u00e9llo \U0001f57a",
+        "<|im_start|>user\nwalk<|im_end|>\n<|im_start|>assistant\n",
+        "<move",
+    ]:
+        assert ours.encode_template(text) == theirs.encode(text, add_special_tokens=False).ids
+    for length in (1, 2, 5, 40) * 20:
+        ids = draw.integers(words, size=length)
+        last = theirs.get_vocab_size()
+        ids[:: 1 + length // 3] = draw.integers(last - 60, last, size=len(ids[:: 1 + length // 3]))
+        runs = ours.decode(ids)
+        assert (
+            runs == theirs.decode(ids, skip_special_tokens=False) or "\ufffd" in runs
+        )  # characters torn by an added token
+
+
+def test_one_tokenizer_reads_as_two(tiny: Path) -> None:
+    check_against_library(tiny / "tokenizer.json", 256)
+
+
+def test_the_real_vocabulary_too() -> None:
+    check_against_library(qwen_tokenizer_json(), 151_643)
+
+
+def test_added_tokens_that_mind_the_letters_beside_them_are_the_librarys(tiny: Path, tmp_path: Path) -> None:
+    data = json.loads((tiny / "tokenizer.json").read_text())
+    data["added_tokens"][0]["lstrip"] = True
+    path = tmp_path / "tokenizer.json"
+    path.write_text(json.dumps(data))
+    name, number = data["added_tokens"][0]["content"], data["added_tokens"][0]["id"]
+    assert HfTokenizer(path).encode_template(f"  {name}") == [number]
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
