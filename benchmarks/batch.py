@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from machine import describe
+from machine import asked, describe
 
 from kinetoken.batch.driver import answer_all
 from kinetoken.batch.jobs import ClipAnswer, Job
@@ -120,7 +120,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--quick", action="store_true", help="8 clips of 1 second, one round")
     parser.add_argument("-o", "--out", type=Path)
-    args = parser.parse_args()
+    args = asked(parser)
     if args.quick:
         args.clips, args.seconds, args.rounds = 8, 1.0, 1
     folders = {

@@ -1,9 +1,11 @@
 """What does decoding cost: does a latent frame at frame 3,000 cost what it cost at frame 10, and beside decoding all again, and torch?
 
-    python benchmarks/codec.py [--bundle B] [--codec export/checkpoints/demo/codec] [--quick] [-o benchmarks/results/codec]
+    python benchmarks/codec.py [--bundle B] [--codec export/checkpoints/demo/codec] [--rounds 7] [--quick]
+        [-o benchmarks/results/codec]
 
-Every round decodes one more latent frame in every way, in turn: streaming through the runtime (a fixed window), the whole motion so
-far once more through the same graph, and through the torch module that it came from (where torch is there).
+Every round is one motion of 3,000 latent frames, ten minutes, fed one frame after another without a break, each push timed: what
+streaming costs at a frame is the median of the pushes around it. On the way, at those frames, the whole motion so far is decoded
+once more through the same graph, and through the torch module that it came from (where torch is there).
 """
 
 from __future__ import annotations
@@ -16,17 +18,20 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from machine import asked, middle, spread
 from report import curves, heading, table, write
 
 from kinetoken.bundle import bundle_folder, open_codec
+from kinetoken.codec.decoder import MotionDecoder
 from kinetoken.engines import LoadOptions
 
-AT: Final = (10, 30, 100, 300, 1000, 3000)
-"""Latent frames at which a frame is timed."""
+AROUND: Final = {10: range(5, 16), 30: range(20, 41), 100: range(80, 121), 300: range(250, 351), 1000: range(900, 1101),
+                 3000: range(2800, 3000)}  # fmt: skip
+"""Latent frames at which all is timed, to the pushes around them."""
 CODEC: Final = Path(__file__).parents[1] / "export" / "checkpoints" / "demo" / "codec"
-ROUNDS: Final = 15
-Way = Callable[[int], float]
-"""Milliseconds to bring one latent frame, with so many before it."""
+STREAMING: Final = "streaming"
+Way = Callable[[int], Any]
+"""Decodes so many latent frames."""
 
 
 def main() -> None:
@@ -35,62 +40,77 @@ def main() -> None:
     parser.add_argument("--bundle")
     parser.add_argument("--codec", type=Path, default=CODEC)
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--quick", action="store_true", help="one round, to frame 300")
     parser.add_argument("-o", "--out", type=Path)
-    args = parser.parse_args()
-    ways = all_ways(args.bundle, args.codec, args.threads, AT[-1])
-    rounds = 3 if args.quick else ROUNDS
-    found = {name: dict.fromkeys(AT, 0.0) for name in ways}
-    for at in AT:
-        times: dict[str, list[float]] = {name: [] for name in ways}
-        for round_ in range(rounds + 1):
-            for name in np.roll(list(ways), round_):
-                times[name].append(ways[str(name)](at))
-        for name, values in times.items():
-            found[name][at] = statistics.median(values[1:])
-    flat = found["streaming"][3000] / found["streaming"][10]
-    lines = [
-        *heading(
-            "What decoding costs", f"One latent frame (0.2 s of motion), milliseconds, medians of {rounds} rounds.", ""
-        ),
-        *table(("latent frames before it", *found), [(at, *(f"{found[name][at]:.2f}" for name in found)) for at in AT]),
-        f"Streaming at frame 3,000 costs {flat:.2f} times what it costs at frame 10.",
-        "",
-    ]
-    drawing = curves(
-        {n: list(v.items()) for n, v in found.items()}, "latent frames so far", "ms for one more", log=True
-    )
-    write(args.out, lines, {"rounds": rounds, "ms": found, "frame_3000_over_10": flat}, drawing)
-
-
-def all_ways(bundle: str | None, codec: Path, threads: int | None, longest: int) -> dict[str, Way]:
-    """Each way to a frame, by name."""
-    _, decoder = open_codec(bundle_folder(bundle), LoadOptions(threads))
+    args = asked(parser)
+    places = [at for at in AROUND if not args.quick or at <= 300]
+    _, decoder = open_codec(bundle_folder(args.bundle), LoadOptions(args.threads))
     rng = np.random.default_rng(0)
     levels, codes, _ = decoder.codebooks.table.shape
-    frames = rng.integers(0, codes, (longest + 1, levels))
-    latents = decoder.codebooks.latents(frames)
-    run, fed = decoder.start(), 0
+    frames = rng.integers(0, codes, (places[-1], levels))
+    ways = others(decoder, args.codec, decoder.codebooks.latents(frames))
+    one_round(decoder, frames[:15], ways, [10])  # the first calls, not counted
+    rounds = [one_round(decoder, frames, ways, places) for _ in range(1 if args.quick else args.rounds)]
+    found = {name: {at: middle({"ms": r[name][at]} for r in rounds) for at in places} for name in (STREAMING, *ways)}
+    steps = [r[STREAMING] for r in rounds]
+    flat = middle({f"over_{at}": r[places[-1]] / r[at] for at in (10, 100)} for r in steps)
+    write(
+        args.out,
+        page(found, flat, len(rounds)),
+        {"rounds": len(rounds), "ms": found, "last": flat},
+        drawing(found),
+    )
 
-    def streaming(at: int) -> float:
-        nonlocal run, fed
-        if fed >= at:
-            run, fed = decoder.start(), 0
-        start = max(fed, at - 2 * decoder.past - 2)  # the window is what counts: frames far before it leave no trace
-        for frame in range(start, at):
-            run.push(frames[frame : frame + 1])
-        began = time.perf_counter()
-        run.push(frames[at : at + 1])
-        fed = at + 1
-        return 1000 * (time.perf_counter() - began)
 
-    def again(at: int) -> float:
-        began = time.perf_counter()
-        decoder.session.run(latents[None, : at + 1])
-        return 1000 * (time.perf_counter() - began)
+def one_round(
+    decoder: MotionDecoder, frames: Any, ways: dict[str, Way], places: list[int]
+) -> dict[str, dict[int, float]]:
+    """Milliseconds by way and place: one motion from its first frame to its last."""
+    run, pushes = decoder.start(), []
+    found: dict[str, dict[int, float]] = {name: {} for name in (STREAMING, *ways)}
+    for at in range(len(frames)):
+        pushes.append(timed(lambda at=at: run.push(frames[at : at + 1])))  # type: ignore[misc]
+        if at + 1 in places:
+            for name, way in ways.items():
+                found[name][at + 1] = timed(lambda way=way, at=at: way(at + 1))  # type: ignore[misc]
+    for at in places:
+        found[STREAMING][at] = statistics.median(pushes[push] for push in AROUND[at] if push < len(pushes))
+    return found
 
+
+def timed(work: Callable[[], Any]) -> float:
+    """Milliseconds."""
+    began = time.perf_counter()
+    work()
+    return 1000 * (time.perf_counter() - began)
+
+
+def page(found: dict[str, Any], flat: dict[str, float], rounds: int) -> list[str]:
+    """The report in Markdown."""
+    places = list(found[STREAMING])
+    rows = [(at, *(spread(found[name][at], "ms") for name in found)) for at in places]
+    said = f"One latent frame (0.2 s of motion) more, milliseconds: medians of {rounds} rounds (least to most)."
+    return [
+        *heading("What decoding costs", said, ""),
+        *table(("latent frames before it", *found), rows),
+        f"Streaming at frame {places[-1]:,} costs {spread(flat, 'over_100')} times what it costs at frame 100, and "
+        f"{spread(flat, 'over_10')} times what it costs at frame 10, where the decoder's window is not yet full.",
+        "",
+    ]
+
+
+def drawing(found: dict[str, Any]) -> bytes | None:
+    """Milliseconds over the length so far."""
+    lines = {name: [(at, figures["ms"]) for at, figures in places.items()] for name, places in found.items()}
+    return curves(lines, "latent frames so far", "ms for one more", log=True)
+
+
+def others(decoder: MotionDecoder, codec: Path, latents: Any) -> dict[str, Way]:
+    """The ways that decode all again, by name."""
     torch = torch_way(codec, latents)
-    return {"streaming": streaming, "all again, ONNX": again} | ({"all again, torch": torch} if torch else {})
+    ways: dict[str, Way] = {"all again, ONNX": lambda length: decoder.session.run(latents[None, :length])}
+    return ways | ({"all again, torch": torch} if torch else {})
 
 
 def torch_way(codec: Path, latents: Any) -> Way | None:
@@ -102,13 +122,7 @@ def torch_way(codec: Path, latents: Any) -> Way | None:
         decoder = read_codec(codec).decoder
     except (ImportError, OSError):
         return None
-
-    def again(at: int) -> float:
-        began = time.perf_counter()
-        normalised_features(decoder, latents[: at + 1])
-        return 1000 * (time.perf_counter() - began)
-
-    return again
+    return lambda length: normalised_features(decoder, latents[:length])
 
 
 if __name__ == "__main__":

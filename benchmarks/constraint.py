@@ -4,7 +4,8 @@
 
 Over the real Qwen vocabulary with the motion tokens (155,763 ids; needs the dashscope wheel), inside a block of whole frames of four
 levels. A step is: take the token that was chosen, say which may come next, choose among random logits. The same random walk for all,
-medians over the steps; after each step the allowed ids are compared, off the clock, with those that the definition gives.
+medians over the steps; after each step the allowed ids are compared, off the clock, with those that the definition gives. Off the
+clock is as well what only this comparison needs: new logits at every token, and a look at what llama.cpp's grammar left.
 MODEL.gguf gives llama.cpp the vocabulary: any GGUF exported with it will do. xgrammar (which brings torch along) and outlines-core run
 under a Python of their own.
 """
@@ -41,7 +42,7 @@ def steps(advance: engines.Advance, tokens: list[int], seen: Callable[[Any], Run
     for token in tokens[:-1]:
         began = time.perf_counter()
         result = advance(token)
-        spent = (time.perf_counter() - began) * 1e6
+        spent = (time.perf_counter() - began - engines.off.taken()) * 1e6
         out.append((spent, seen(result)))
     return out[1:]
 
@@ -81,6 +82,10 @@ def measured(gguf: Path, tokenizer: Path, others: str | None) -> list[dict[str, 
         row(
             "llguidance: ranges of ids, then min-p over all",
             steps(e.llguidance_sampling(tokenizer, logits), tokens, e.runs_of_bits),
+        ),
+        row(
+            "llguidance: its own kernel on the logits, then min-p over all",
+            steps(e.llguidance_kernel(tokenizer, logits), tokens, e.runs_of_bits),
         ),
         row("llama.cpp GBNF over characters, its own min-p", steps(e.llamacpp_sampling(gguf, True, logits), walk(25), e.runs)),
         row("llama.cpp GBNF with token ids, its own min-p", steps(e.llamacpp_sampling(gguf, False, logits), walk(6), e.runs)),

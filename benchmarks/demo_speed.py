@@ -11,12 +11,11 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
 
-from machine import describe
+from machine import describe, fresh
 
 import kinetoken
 
@@ -24,7 +23,7 @@ PROMPT = "a person walks forward"
 SECONDS = 6.0
 
 FRESH = """
-import json, resource, sys, time
+import json, time
 began = time.perf_counter()
 import kinetoken
 imported = time.perf_counter()
@@ -36,7 +35,7 @@ for chunk in generator.stream("a person walks forward", seconds=6.0, seed=1):
         first = time.perf_counter()
 print(json.dumps({
     "import_s": imported - began, "load_s": loaded - imported, "start_to_first_pose_s": first - began,
-    "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    "peak_rss_mb": machine.peak_memory() / 2**20,
 }))
 """
 
@@ -48,11 +47,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("-o", "--out", type=Path)
     args = parser.parse_args()
+    found = [fresh(FRESH, args.bundle) for _ in range(args.rounds)]
+    start = {key: statistics.median(run[key] for run in found) for key in found[0]}
     warm = measure_warm(args.bundle or None, args.rounds)
-    fresh = [
-        json.loads(subprocess.check_output([sys.executable, "-c", FRESH, args.bundle])) for _ in range(args.rounds)
-    ]
-    start = {key: statistics.median(run[key] for run in fresh) for key in fresh[0]}
     report = table(warm, start, args.rounds)
     print(report)
     if args.out:

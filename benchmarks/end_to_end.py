@@ -1,43 +1,50 @@
 """From prompt to pose: when does the body move, how fast does it go on, how much memory does it take; for one and for several avatars?
 
-    python benchmarks/end_to_end.py [--bundle B] [--quick] [-o benchmarks/results/end_to_end]
+    python benchmarks/end_to_end.py [--bundle B] [--rounds 5] [--quick] [-o benchmarks/results/end_to_end]
 
-Warm: one process, each round runs every number of levels once, in turn, after one that is not counted. Cold: a fresh process each
-time. Several avatars: so many answers in one process, a chunk of each in turn, as a scene of several bodies would ask for them.
+Warm: one process, each round runs every number of levels and every number of avatars once, in turn, after a round that is not
+counted. Cold: a fresh process for each of them, three rounds, before anything is loaded here. Several avatars: so many answers in
+one process, a chunk of each in turn, as a scene of several bodies would ask for them.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any, Final
 
+from machine import asked, fresh, middle, spread
 from report import curves, heading, table, write
 
 import kinetoken
+from kinetoken.bundle import bundle_folder
+from kinetoken.manifest import Manifest
 
 PROMPT: Final = "a person walks forward"
 SECONDS: Final = 6.0
 AVATARS: Final = (1, 2, 4, 8)
 LEVELS: Final = (1, 2, 4)
+COLD_ROUNDS: Final = 3
+Figures = dict[str, float]
 
 FRESH: Final = """
-import json, resource, sys, time
+import json, time
 began = time.perf_counter()
 import kinetoken
 generator = kinetoken.load(sys.argv[1] or None)
 loaded = time.perf_counter()
+seconds, levels, avatars = float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+waiting = [generator.stream("a person walks forward", seconds=seconds, levels=levels, seed=n) for n in range(avatars)]
 first = None
-for chunk in generator.stream("a person walks forward", seconds=float(sys.argv[2]), seed=1):
-    if first is None and isinstance(chunk, kinetoken.MotionChunk):
-        first = time.perf_counter()
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({"load_s": loaded - began, "first_pose_s": first - began, "peak_mb": peak}))
+while waiting:
+    for generation in list(waiting):
+        chunk = next(generation, None)
+        if chunk is None:
+            waiting.remove(generation)
+        elif first is None and isinstance(chunk, kinetoken.MotionChunk):
+            first = time.perf_counter()
+print(json.dumps({"load_s": loaded - began, "first_pose_s": first - began, "peak_mb": machine.peak_memory() / 2**20}))
 """
 
 
@@ -46,47 +53,50 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--bundle", default="")
     parser.add_argument("--seconds", type=float, default=SECONDS)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="one round of 2 s of motion, 4 avatars at most")
     parser.add_argument("-o", "--out", type=Path)
-    args = parser.parse_args()
-    rounds, seconds = (2, 2.0) if args.quick else (args.rounds, args.seconds)
-    generator = kinetoken.load(args.bundle or None)
-    warm = in_rounds(generator, rounds, seconds)
-    crowds = {count: crowd(generator, count, seconds) for count in AVATARS}
-    fresh = [cold(args.bundle, seconds) for _ in range(rounds)]
-    start = {key: statistics.median(run[key] for run in fresh) for key in fresh[0]}
-    record = {"warm": warm, "crowds": crowds, "cold": start, "seconds": seconds}
-    drawing = curves(
-        {"each avatar": [(n, c["rtf_each"]) for n, c in crowds.items()], "all together": [(n, c["rtf"]) for n, c in crowds.items()]},
-        "avatars at once", "seconds of motion per second", line_at=1.0,
-    )  # fmt: skip
-    write(args.out, page(warm, crowds, start, rounds, seconds), record, drawing)
-
-
-def in_rounds(generator: kinetoken.Generator, rounds: int, seconds: float) -> dict[int, dict[str, float]]:
-    """Medians by number of levels."""
-    most = len(generator.bundle.motion.levels)
+    args = asked(parser)
+    rounds, seconds = (1, 2.0) if args.quick else (args.rounds, args.seconds)
+    avatars = AVATARS[: 3 if args.quick else None]
+    folder = bundle_folder(args.bundle or None)
+    most = len(Manifest.read(folder).motion.levels)
     levels = sorted({min(q, most) for q in LEVELS})
-    runs: dict[int, list[dict[str, float]]] = {q: [] for q in levels}
-    for round_ in range(rounds + 1):
-        for q in levels:
-            generation = generator.stream(PROMPT, seconds=seconds, levels=q, seed=round_)
-            for _ in generation:
-                pass
-            stats = generation.stats
-            first = stats.time_to_first_pose or 0.0
-            going = (stats.seconds_of_motion - 0.2) / max(1e-9, stats.elapsed - first)
-            if round_:
-                runs[q].append({"first_pose_ms": 1000 * first, "rtf": stats.rtf, "rtf_going": going})
-    return {q: {key: statistics.median(r[key] for r in mine) for key in mine[0]} for q, mine in runs.items()}
+    arms = [(q, 1) for q in levels] + [(most, n) for n in avatars if n > 1]
+    started = cold(args.bundle, seconds, arms, min(rounds, COLD_ROUNDS))
+    found = warm(kinetoken.load(args.bundle or None), seconds, arms, rounds)
+    named = [{"levels": q, "avatars": n} | {"warm": found[q, n], "cold": started[q, n]} for q, n in arms]
+    crowds = [(n, found[q, n]) for q, n in arms if q == most]
+    lines = {"each avatar": [(n, c["rtf_each"]) for n, c in crowds], "all together": [(n, c["rtf"]) for n, c in crowds]}
+    drawing = curves(lines, "avatars at once", "seconds of motion per second", line_at=1.0)
+    write(args.out, page(named, seconds, rounds), {"arms": named, "seconds": seconds, "rounds": rounds}, drawing)
 
 
-def crowd(generator: kinetoken.Generator, count: int, seconds: float) -> dict[str, float]:
-    """So many answers at once, a chunk of each in turn."""
+def cold(bundle: str, seconds: float, arms: list[tuple[int, int]], rounds: int) -> dict[tuple[int, int], Figures]:
+    """Start and memory by levels and avatars, each in processes of its own."""
+    runs = [{arm: fresh(FRESH, bundle, str(seconds), *map(str, arm)) for arm in turned(arms, n)} for n in range(rounds)]
+    return {arm: middle(run[arm] for run in runs) for arm in arms}
+
+
+def warm(
+    generator: kinetoken.Generator, seconds: float, arms: list[tuple[int, int]], rounds: int
+) -> dict[tuple[int, int], Figures]:
+    """Speed by levels and avatars, in one process."""
+    runs = [{arm: crowd(generator, *arm, seconds, n) for arm in turned(arms, n)} for n in range(rounds + 1)]
+    return {arm: middle(run[arm] for run in runs[1:]) for arm in arms}
+
+
+def turned(arms: list[tuple[int, int]], number: int) -> list[tuple[int, int]]:
+    """Another order every round."""
+    at = number % len(arms)
+    return arms[at:] + arms[:at]
+
+
+def crowd(generator: kinetoken.Generator, levels: int, count: int, seconds: float, round_: int) -> Figures:
+    """So many answers at once, a chunk of each in turn. "going": from the first pose of all to the last."""
     began = time.perf_counter()
-    waiting = [generator.stream(PROMPT, seconds=seconds, seed=seed) for seed in range(count)]
-    last, made = began, 0.0
+    waiting = [generator.stream(PROMPT, seconds=seconds, levels=levels, seed=count * round_ + n) for n in range(count)]
+    ends: list[tuple[float, float]] = []  # when a chunk came, and seconds of motion in it
     firsts: dict[int, float] = {}
     while waiting:
         for generation in list(waiting):
@@ -94,35 +104,39 @@ def crowd(generator: kinetoken.Generator, count: int, seconds: float) -> dict[st
             if chunk is None:
                 waiting.remove(generation)
             elif isinstance(chunk, kinetoken.MotionChunk):
-                last, made = time.perf_counter(), made + len(chunk.joints) / generator.fps
-                firsts.setdefault(generation.seed, 1000 * (last - began))
+                ends.append((time.perf_counter(), len(chunk.joints) / generator.fps))
+                firsts.setdefault(generation.seed, ends[-1][0] - began)
+    made, last = sum(motion for _, motion in ends), ends[-1][0]
+    going = (made - ends[0][1]) / max(1e-9, last - ends[0][0])
     rtf = made / (last - began)
-    return {"rtf": rtf, "rtf_each": rtf / count, "last_first_pose_ms": max(firsts.values())}
+    return {
+        "first_pose_ms": 1000 * max(firsts.values()),
+        "rtf": rtf,
+        "rtf_each": rtf / count,
+        "rtf_going": going / count,
+    }
 
 
-def cold(bundle: str, seconds: float) -> dict[str, float]:
-    """A process of its own."""
-    said = subprocess.check_output([sys.executable, "-c", FRESH, bundle, str(seconds)])
-    found: dict[str, float] = json.loads(said)
-    return found
-
-
-def page(
-    warm: dict[int, Any], crowds: dict[int, Any], start: dict[str, float], rounds: int, seconds: float
-) -> list[str]:
+def page(arms: list[dict[str, Any]], seconds: float, rounds: int) -> list[str]:
     """The report in Markdown."""
-    levels = [(q, f"{m['first_pose_ms']:.0f}", f"{m['rtf']:.2f}", f"{m['rtf_going']:.2f}") for q, m in warm.items()]
-    several = [
-        (n, f"{c['rtf_each']:.2f}", f"{c['rtf']:.2f}", f"{c['last_first_pose_ms']:.0f}") for n, c in crowds.items()
-    ]
+    rows = [
+        (arm["levels"], arm["avatars"], spread(arm["warm"], "first_pose_ms", ".0f"), spread(arm["warm"], "rtf_each", ".1f"),
+         f"{arm['warm']['rtf']:.1f}", f"{arm['warm']['rtf_going']:.1f}", f"{arm['cold']['peak_mb']:.0f}")
+        for arm in arms
+    ]  # fmt: skip
+    start = arms[0]["cold"]
+    said = f'{seconds:g} s of "{PROMPT}" for each avatar, medians of {rounds} rounds (least to most).'
     return [
-        *heading("From prompt to pose", f'{seconds:g} s of "{PROMPT}", medians of {rounds} rounds.', ""),
-        *table(("levels", "first pose, ms", "real-time factor", "once it moves"), levels),
-        f"From a fresh process: loaded after {start['load_s']:.2f} s, first pose after {start['first_pose_s']:.2f} s, "
-        f"at most {start['peak_mb']:.0f} MB in memory.",
+        *heading("From prompt to pose", said, ""),
+        *table(
+            ("levels", "avatars at once", "first pose of the last one, ms", "real-time factor of each", "of all",
+             "of each, once one moves", "peak memory, MB"),
+            rows,
+        ),
+        f"From a fresh process, {arms[0]['levels']} level: loaded after {spread(start, 'load_s')} s, "
+        f"first pose after {spread(start, 'first_pose_s')} s. Peak memory is that of fresh processes.",
         "",
-        *table(("avatars at once", "real-time factor of each", "of all", "last one's first pose, ms"), several),
-    ]
+    ]  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -3,22 +3,19 @@
     python benchmarks/full_size_checkpoint.py --wheel dashscope-*.whl -o FOLDER      # random weights, once
     python benchmarks/full_size.py FOLDER --work WORK -o benchmarks/results/full_size
 
-Each export and each run is a process of its own. Peak memory is the largest resident set that the system counted, which takes in
-file pages that were mapped and could have been dropped; "own memory" leaves those out (sampled ten times a second).
+Each export and each run is a process of its own. Peak memory is the largest resident set (VmHWM), which takes in file pages
+that were mapped and could have been dropped; "own memory" leaves those out. Both are looked at ten times a second.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
-from machine import describe
+from machine import Watched, describe, watched
 
 CODEC = Path(__file__).parents[1] / "export" / "checkpoints" / "demo" / "codec"
 PLANS = {
@@ -42,35 +39,9 @@ print(json.dumps({"load_s": loaded - began, "first_pose_s": stats.time_to_first_
 """
 
 
-def watched(command: list[str]) -> tuple[dict[str, float], str]:
-    """Run a command to its end: seconds, peak memory in GB, and what it printed."""
-    began, own = time.perf_counter(), 0
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    while True:
-        pid, status, usage = os.wait4(child.pid, os.WNOHANG)
-        if pid:
-            break
-        own = max(own, anonymous_kb(child.pid))
-        time.sleep(0.1)
-    assert child.stdout is not None
-    said = child.stdout.read()
-    if status:
-        raise SystemExit(f"{' '.join(command[:6])} ... ended with {os.waitstatus_to_exitcode(status)}")
-    figures = {
-        "seconds": time.perf_counter() - began,
-        "peak_gb": usage.ru_maxrss * 1024 / 1e9,
-        "own_gb": own * 1024 / 1e9,
-    }
-    return figures, said
-
-
-def anonymous_kb(pid: int) -> int:
-    """Resident memory that is no file's."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon", "RssShmem")))
+def figures(ran: Watched) -> dict[str, float]:
+    """Seconds and gigabytes."""
+    return {"seconds": ran.seconds, "peak_gb": ran.peak / 1e9, "own_gb": ran.own / 1e9}
 
 
 def measure(checkpoint: Path, work: Path, plan: str, options: tuple[str, ...]) -> dict[str, Any]:
@@ -88,10 +59,10 @@ def measure(checkpoint: Path, work: Path, plan: str, options: tuple[str, ...]) -
         str(out),
         "--force",
     ]
-    made, _ = watched([*command, "--context", CONTEXT, *options])
+    made = figures(watched([*command, "--context", CONTEXT, *options]))
     sizes = {path.name: path.stat().st_size for path in sorted(out.iterdir())}
-    ran, said = watched([sys.executable, "-c", RUN, str(out)])
-    return {"export": made, "files": sizes, "run": ran | json.loads(said)}
+    ran = watched([sys.executable, "-c", RUN, str(out)])
+    return {"export": made, "files": sizes, "run": figures(ran) | json.loads(ran.said)}
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:

@@ -1,13 +1,15 @@
-"""How long does a token take, beside everyone else on the same weights?
+"""How long does a token take, beside everyone else on the same model?
 
     kinetoken export export/checkpoints/demo/lm --codec export/checkpoints/demo/codec -o DEMO --format gguf --quant q8_0
-    python benchmarks/lm_step.py --gguf DEMO [--onnx BUNDLE] [--checkpoint export/checkpoints/demo/lm] [--quick]
-        [--genai PYTHON --genai-model FOLDER] [-o benchmarks/results/lm_step]
+    python benchmarks/lm_step.py --gguf DEMO [--onnx BUNDLE] [--checkpoint export/checkpoints/demo/lm]
+        [--genai PYTHON --genai-model FOLDER] [--rounds 5] [--quick] [-o benchmarks/results/lm_step]
 
 Every round, each way writes so many tokens once, the order changing from round to round. A way's time for a token is what n tokens
-took less what one took, over n - 1: the prompt is no part of it. kinetoken's includes grammar and sampler; "bare" is llama_decode and
-a look at its logits. create_completion and transformers sample among all tokens, and nothing keeps what they write decodable.
-onnxruntime-genai runs in a Python and on a model folder of its own (`python -m onnxruntime_genai.models.builder`).
+took less what one took, over n - 1, each the median of three: the prompt is no part of it. The weights are one model's, in the type
+that a column names, so only ways of one type compare engines. kinetoken's time includes grammar and sampler, and not the codec,
+whose calls are taken out; "bare" is llama_decode with the whole head and a look at its logits. create_completion and transformers
+sample among all tokens, and nothing keeps what they write decodable. onnxruntime-genai runs in a Python and on a model folder of its
+own (`python -m onnxruntime_genai.models.builder`); its column is the folder's name.
 """
 
 from __future__ import annotations
@@ -17,15 +19,18 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from machine import asked, middle, spread
 from report import bars, heading, table, write
 
 import kinetoken
 from kinetoken.bench.measure import TimedModel
 from kinetoken.bundle import Bundle, open_bundle
+from kinetoken.engines import TensorSession
 from kinetoken.pipeline import Generator
 from kinetoken.prompt import prompt_ids
 
@@ -33,8 +38,10 @@ PROMPT: Final = "a person walks forward"
 MOVES: Final = 'root ::= "<move>" frame+ "</move>"\nframe ::= ' + " ".join(f'"<m_{q}_" [0-9]+ ">"' for q in range(4))
 Way = Callable[[int], float]
 """Seconds for each of so many tokens behind the prompt."""
+REPEATS: Final = 3
+"""Of those ways that are the difference of two runs."""
 GENAI: Final = """
-import sys, time
+import statistics, sys, time
 import onnxruntime_genai as og
 model = og.Model(sys.argv[1])
 ids = [int(i) for i in sys.argv[2].split(",")]
@@ -48,8 +55,8 @@ def took(n):
         generator.generate_next_token()
     return time.perf_counter() - began
 took(4)
-n = int(sys.argv[3])
-print((took(n) - took(1)) / (n - 1))
+n, runs = int(sys.argv[3]), [(took(1), took(n)) for _ in range(int(sys.argv[4]))]
+print((statistics.median(r[1] for r in runs) - statistics.median(r[0] for r in runs)) / (n - 1))
 """
 
 
@@ -62,46 +69,42 @@ def main() -> None:
     parser.add_argument("--genai", help="a Python with onnxruntime-genai")
     parser.add_argument("--genai-model", help="a folder that its builder made")
     parser.add_argument("--tokens", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("-o", "--out", type=Path)
-    args = parser.parse_args()
+    args = asked(parser)
     rounds, tokens = (2, 16) if args.quick else (args.rounds, args.tokens)
     ways, ids = all_ways(args)
     times: dict[str, list[float]] = {name: [] for name in ways}
     for round_ in range(rounds + 1):
         for name in map(str, np.roll(list(ways), round_)):
-            seconds = ways[name](tokens)
+            seconds = ways[name][1](tokens)
             if round_:
                 times[name].append(1000 * seconds)
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    rows = [
-        (n, f"{ms:.3f}", f"{1000 / ms:.1f}", f"{min(times[n]):.3f} to {max(times[n]):.3f}") for n, ms in medians.items()
-    ]
+    found = {name: middle({"ms": ms, "rate": 1000 / ms} for ms in values) for name, values in times.items()}
+    rows = [(n, ways[n][0], spread(ms, "ms", ".3f"), f"{ms['rate']:.1f}") for n, ms in found.items()]
+    said = f"{tokens} tokens behind a prompt of {len(ids)}, medians of {rounds} rounds (least to most)."
     lines = [
-        *heading(
-            "A token of the language model",
-            f"{tokens} tokens behind a prompt of {len(ids)}, medians of {rounds} rounds.",
-            "",
-        ),
-        *table(("way", "ms a token", "tokens/s", "from round to round, ms"), rows),
+        *heading("A token of the language model", said, ""),
+        *table(("way", "weights", "ms a token", "tokens/s"), rows),
     ]
-    record = {"ms": medians, "rounds": times, "tokens": tokens}
-    write(args.out, lines, record, bars(medians, "ms a token"))
+    record = {"found": {n: {"weights": ways[n][0]} | ms for n, ms in found.items()}, "rounds": times, "tokens": tokens}
+    drawing = bars({f"{n} ({ways[n][0]})": ms["ms"] for n, ms in found.items()}, "ms a token")
+    write(args.out, lines, record, drawing)
 
 
-def all_ways(args: argparse.Namespace) -> tuple[dict[str, Way], list[int]]:
-    """Every way for which there is something to run, and the prompt."""
-    ways: dict[str, Way] = {}
+def all_ways(args: argparse.Namespace) -> tuple[dict[str, tuple[str, Way]], list[int]]:
+    """Every way for which there is something to run, with the type of its weights; and the prompt."""
+    ways: dict[str, tuple[str, Way]] = {}
     bundle = open_bundle(args.onnx) if args.onnx else kinetoken.load().parts
     ids = prompt_ids(bundle, PROMPT)
-    ways["kinetoken, ONNX"] = runtime(bundle)
+    ways["kinetoken, ONNX"] = bundle.manifest.language_model.quantization, runtime(bundle)
     if args.gguf:
         ways |= llama_ways(args.gguf)
     if args.checkpoint:
-        ways["transformers generate"] = transformers_way(args.checkpoint, ids)
+        ways["transformers generate"] = "float32", transformers_way(args.checkpoint, ids)
     if args.genai and args.genai_model:
-        ways["onnxruntime-genai"] = genai_way(args.genai, args.genai_model, ids)
+        ways["onnxruntime-genai"] = Path(args.genai_model).name, genai_way(args.genai, args.genai_model, ids)
     return ways, ids
 
 
@@ -110,21 +113,43 @@ def runtime(bundle: Bundle) -> Way:
     levels = len(bundle.manifest.motion.levels)
 
     def way(tokens: int) -> float:
-        from dataclasses import replace
-
-        from kinetoken.bench.measure import TimedSession
-
-        model, session = TimedModel(bundle.language_model), TimedSession(bundle.decoder.session)
+        model, session = TimedModel(bundle.language_model), NotedSession(bundle.decoder.session)
         timed = replace(bundle, language_model=model, decoder=replace(bundle.decoder, session=session))
         frames = -(-tokens // levels)
         for _ in Generator(timed).stream(PROMPT, code_frames=frames, thought="none", max_pause=0, seed=1):
             pass
-        return (model.ends[-1] - model.ends[0] - session.seconds) / (len(model.ends) - 1)
+        first, last = model.ends[0], model.ends[-1]
+        decoding = sum(end - began for began, end in session.calls if first <= began and end <= last)
+        return (last - first - decoding) / (len(model.ends) - 1)
 
     return way
 
 
-def llama_ways(folder: Path) -> dict[str, Way]:
+class NotedSession:
+    """A graph that notes when each of its runs began and ended."""
+
+    def __init__(self, session: TensorSession) -> None:
+        self._session = session
+        self.calls: list[tuple[float, float]] = []
+
+    def run(self, value: Any) -> Any:
+        """One forward pass."""
+        began = time.perf_counter()
+        found = self._session.run(value)
+        self.calls.append((began, time.perf_counter()))
+        return found
+
+
+def beyond_first(took: Callable[[int], tuple[float, int]], tokens: int) -> float:
+    """Seconds for each token behind the first; `took` gives seconds and how many tokens there were in the end."""
+    runs = [(took(1), took(tokens)) for _ in range(REPEATS)]
+    more = min(count for _, (_, count) in runs)
+    assert 2 * more > tokens, f"only {more} of {tokens} tokens were written"
+    one = statistics.median(seconds for (seconds, _), _ in runs)
+    return statistics.median((seconds - one) / (count - 1) for _, (seconds, count) in runs)
+
+
+def llama_ways(folder: Path) -> dict[str, tuple[str, Way]]:
     """llama.cpp: through the runtime, bare, and through the wrapper's own loop with and without a grammar."""
     import llama_cpp as llama
     from llamacpp_overhead import bare_step
@@ -146,24 +171,20 @@ def llama_ways(folder: Path) -> dict[str, Way]:
     grammar = llama.LlamaGrammar.from_string(MOVES, verbose=False)
     bias = dict.fromkeys(bundle.manifest.tokenizer.end_of_turn, -100.0)
 
-    def took(tokens: int, rules: Any) -> tuple[float, int]:
-        began = time.perf_counter()
-        options = {"max_tokens": tokens, "temperature": 0.5, "logit_bias": bias, "grammar": rules}
-        said = high.create_completion(ids, **options)
-        return time.perf_counter() - began, said["usage"]["completion_tokens"]
-
     def completion(rules: Any) -> Way:
-        def way(tokens: int) -> float:
-            high.reset()
-            one = took(1, rules)[0]
-            high.reset()
-            seconds, count = took(tokens, rules)
-            return (seconds - one) / max(1, count - 1)
+        options = {"temperature": 0.5, "logit_bias": bias, "grammar": rules}
 
-        return way
+        def took(tokens: int) -> tuple[float, int]:
+            high.reset()
+            began = time.perf_counter()
+            said = high.create_completion(ids, max_tokens=tokens, **options)
+            return time.perf_counter() - began, said["usage"]["completion_tokens"]
 
-    return {"kinetoken, llama.cpp": runtime(bundle), "bare llama_decode": bare,
+        return lambda tokens: beyond_first(took, tokens)
+
+    ways = {"kinetoken, llama.cpp": runtime(bundle), "bare llama_decode": bare,
             "create_completion": completion(None), "create_completion, GBNF": completion(grammar)}  # fmt: skip
+    return {name: (lm.quantization, way) for name, way in ways.items()}
 
 
 def transformers_way(checkpoint: Path, ids: list[int]) -> Way:
@@ -174,22 +195,22 @@ def transformers_way(checkpoint: Path, ids: list[int]) -> Way:
     model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32)
     prompt = torch.tensor([ids])
 
-    def took(tokens: int) -> float:
+    def took(tokens: int) -> tuple[float, int]:
         began = time.perf_counter()
         with torch.no_grad():
             model.generate(
                 prompt, max_new_tokens=tokens, min_new_tokens=tokens, do_sample=True, temperature=0.5, pad_token_id=0
             )
-        return time.perf_counter() - began
+        return time.perf_counter() - began, tokens
 
-    return lambda tokens: (took(tokens) - took(1)) / (tokens - 1)
+    return lambda tokens: beyond_first(took, tokens)
 
 
 def genai_way(python: str, folder: str, ids: list[int]) -> Way:
     """A process of its own: it brings another ONNX Runtime."""
 
     def way(tokens: int) -> float:
-        command = [python, "-c", GENAI, folder, ",".join(map(str, ids)), str(tokens)]
+        command = [python, "-c", GENAI, folder, ",".join(map(str, ids)), str(tokens), str(REPEATS)]
         return float(subprocess.check_output(command, text=True).split()[-1])
 
     return way

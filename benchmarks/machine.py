@@ -1,15 +1,42 @@
-"""The machine a figure was measured on, in one line."""
+"""The machine a figure was measured on, in one line; fresh processes, and how much memory each took."""
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import platform
-from importlib import metadata
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
+
+HERE: Final = Path(__file__).parent
+STATUS: Final = Path("/proc/self/status")
+LOOK: Final = 0.1
+"""Seconds between two looks at another process."""
+
+
+def _load() -> float | None:
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):  # Windows
+        return None
+
+
+LOAD: Final = _load()
+"""Processes that wanted a core in the last minute, before this one measured anything."""
 
 
 def describe() -> str:
-    """Processor, cores, system, versions: what a reader needs to compare."""
+    """Processor, cores, system, versions, and what else was running: what a reader needs to compare."""
+    from importlib import metadata
+
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
@@ -18,4 +45,89 @@ def describe() -> str:
         ]
         cpu = names[0] if names else cpu
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("onnxruntime", "numpy"))
-    return f"{cpu}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}, {versions}"
+    before = "" if LOAD is None else f", load average {LOAD:.1f} before"
+    system = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    return f"{cpu}, {system}, {versions}{before}"
+
+
+def memory(field: str, status: Path = STATUS) -> int | None:
+    """Bytes that a line of a /proc/.../status tells, VmRSS (now) or VmHWM (most so far); None where there is none."""
+    try:
+        lines = status.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:")), None)
+
+
+def peak_memory() -> int:
+    """Bytes that this process had in memory at the most, mapped files included.
+
+    Where /proc does not tell it is ru_maxrss, which a child takes over from the process that started it.
+    """
+    if (peak := memory("VmHWM")) is not None:
+        return peak
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if platform.system() == "Darwin" else peak * 1024
+
+
+def fresh(code: str, *arguments: str) -> Any:
+    """What a Python program prints as JSON, run in a process of its own that may `import machine`."""
+    whole = f"import sys\nsys.path.insert(0, {str(HERE)!r})\nimport machine\n{code}"
+    return json.loads(subprocess.check_output([sys.executable, "-c", whole, *arguments]).splitlines()[-1])
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a command took."""
+
+    seconds: float
+    peak: int
+    """Bytes of its first process in memory at the most, mapped files included; looked at ten times a second."""
+    own: int
+    """The same without files."""
+    said: str
+
+
+def watched(command: Sequence[str]) -> Watched:
+    """Run a command to its end. SystemExit where it fails."""
+    peak = own = 0
+    with tempfile.TemporaryFile() as out:
+        began = time.perf_counter()
+        child = subprocess.Popen(command, stdout=out)
+        status = Path(f"/proc/{child.pid}/status")
+        while child.poll() is None:
+            peak = max(peak, memory("VmHWM", status) or 0)
+            own = max(own, (memory("RssAnon", status) or 0) + (memory("RssShmem", status) or 0))
+            time.sleep(LOOK)
+        took = time.perf_counter() - began
+        out.seek(0)
+        said = out.read().decode()
+    if child.returncode:
+        raise SystemExit(f"{' '.join(command[:6])} ... ended with {child.returncode}")
+    return Watched(took, peak, own, said)
+
+
+def middle(rounds: Iterable[dict[str, float]]) -> dict[str, float]:
+    """The median of each figure over rounds, and its least and most as NAME_least and NAME_most."""
+    found = list(rounds)
+    columns = {key: [figures[key] for figures in found] for key in found[0]}
+    ends = {
+        f"{key}_{name}": end(values) for key, values in columns.items() for name, end in (("least", min), ("most", max))
+    }
+    return {key: statistics.median(values) for key, values in columns.items()} | ends
+
+
+def spread(figures: dict[str, float], key: str, form: str = ".2f") -> str:
+    """A figure of `middle` as a table shows it: median (least to most)."""
+    low, high = figures[f"{key}_least"], figures[f"{key}_most"]
+    return f"{figures[key]:{form}} ({low:{form}} to {high:{form}})"
+
+
+def asked(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """The arguments; a short form is no result, so `--quick` and `-o` together are refused."""
+    args = parser.parse_args()
+    if args.quick and args.out is not None:
+        parser.error("--quick only shows that a benchmark runs: leave out -o, or leave out --quick")
+    return args

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -25,7 +23,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 import onnxruntime as ort
 import torch
-from machine import describe
+from machine import describe, watched
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models
 
@@ -71,7 +69,6 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=6, help="processes, each with its own luck of where weights lie")
     parser.add_argument("-o", "--out", type=Path)
     args = parser.parse_args()
-    # In a process of its own: a child's peak memory counts what its parent held when it was started.
     checkpoint = fresh(write_checkpoint, args.work / "checkpoint")
     exports = {
         "kinetoken int4": export_ours(checkpoint, args.work, "int4"),
@@ -129,20 +126,10 @@ def export_genai(checkpoint: Path, out: Path, python: str) -> dict[str, float]:
 
 def timed(command: list[str], out: Path) -> dict[str, float]:
     """Run a process; what it took, and what lies in its folder afterwards."""
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    said = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{command[:3]} failed: {said.decode()[-2000:]}")
+    ran = watched(command)
     files = [path for path in out.iterdir() if ".onnx" in path.name or path.suffix == ".data"]
-    return {
-        "seconds": time.perf_counter() - began,
-        "peak_mb": usage.ru_maxrss / 1024,
-        "size_mb": sum(path.stat().st_size for path in files) / 1e6,
-    }
+    size = sum(path.stat().st_size for path in files)
+    return {"seconds": ran.seconds, "peak_mb": ran.peak / 2**20, "size_mb": size / 1e6}
 
 
 def measure(work: Path, rounds: int, backwards: bool) -> dict[str, dict[str, float]]:

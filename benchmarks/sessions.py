@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import describe
+from machine import asked, describe
 
 import kinetoken
 from kinetoken.motion.skeleton import FPS
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--exam", type=int, default=40, help="chats of each kind; 0 leaves the exam out")
     parser.add_argument("--quick", action="store_true", help="one round, three turns, four chats")
     parser.add_argument("-o", "--out", type=Path)
-    args = parser.parse_args()
+    args = asked(parser)
     if args.quick:
         args.turns, args.rounds, args.exam = 3, 1, min(args.exam, 4)
     record = {"times": times(args), "seams": seams(args), "obedience": obedience(args) if args.exam else None}

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import describe
+from machine import asked, describe
 
 import kinetoken
 from kinetoken.motion.clip import Clip
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="half a second of each")
     parser.add_argument("-o", "--out", type=Path)
     parser.add_argument("--part", choices=("windows", "off-screen", "painter"), help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    args = asked(parser)
     seconds = 0.5 if args.quick else args.seconds
     if args.part:
         print(json.dumps(PARTS[args.part](seconds)))

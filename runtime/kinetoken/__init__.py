@@ -28,17 +28,19 @@ if TYPE_CHECKING:
     from .motion.clip import Chunk, Clip, MotionChunk, TextChunk
     from .motion.line import BodyLine
     from .options import GenerateOptions
-    from .pipeline import Generation, Generator, Stats, load
+    from .pipeline import Generation, Generator, load
     from .prompt import Said
     from .session import Session, Turn
+    from .stats import Stats
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    **dict.fromkeys(("Generation", "Generator", "Stats", "load"), "pipeline"),
+    **dict.fromkeys(("Generation", "Generator", "load"), "pipeline"),
     **dict.fromkeys(("Chunk", "Clip", "MotionChunk", "TextChunk"), "motion.clip"),
     "BodyLine": "motion.line",
     "GenerateOptions": "options",
+    "Stats": "stats",
     "Said": "prompt",
     **dict.fromkeys(("Session", "Turn"), "session"),
     **dict.fromkeys(

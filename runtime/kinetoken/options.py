@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Any, TypedDict
 
-from .detail import AUTO, DetailRun, Pace, asked_levels
+from .detail import AUTO, DetailRun, Pace, asked_levels, most_levels
 from .errors import InputError
 from .lengths import check_pairs
 from .manifest import Manifest
@@ -166,8 +166,8 @@ class GenerateOptions:
         given = asked_levels(self.detail)
         if given is None and self.detail != AUTO:
             return None
-        most = len(vocabulary.levels) if self.levels is None else int(self.levels)
-        return DetailRun(most, manifest.codec.fps / manifest.codec.stride, pace, given)
+        most = most_levels(self.detail) or self.levels or len(vocabulary.levels)
+        return DetailRun(int(most), manifest.codec.fps / manifest.codec.stride, pace, given, self.detail or "")
 
     def grammar(self, manifest: Manifest, vocabulary: Vocabulary, prompt_tokens: int) -> MoveGrammar:
         """The rules of the answer; InputError where what is asked contradicts itself or does not fit the model's context."""

@@ -6,7 +6,6 @@ import os
 import time
 from collections import abc
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Unpack
 
 from .answer import AnswerRun
@@ -20,38 +19,11 @@ from .motion.clip import Chunk, Clip, MotionChunk
 from .options import Asked, GenerateOptions, known_options
 from .prompt import prompt_ids, with_image
 from .sampling.grammar import MoveGrammar
-from .speaker import Chat, Speaker, check_chat, open_speaker
+from .speaker import Chat, LocalSpeaker, Speaker, check_chat, open_speaker
+from .stats import Stats
 
 if TYPE_CHECKING:
     from .session import Session
-
-
-@dataclass(frozen=True)
-class Stats:
-    """How a generation is doing. Time counts only while the generator works, not while its caller does."""
-
-    text_tokens: int = 0
-    motion_tokens: int = 0
-    """Codes and block markers."""
-    frames: int = 0
-    """Frames of motion, final ones only."""
-    seconds_of_motion: float = 0.0
-    elapsed: float = 0.0
-    """Seconds of work, the prompt's included."""
-    time_to_first_pose: float | None = None
-    """Seconds of work before the first frame was final."""
-    levels: int = 0
-    """Codes per frame of the open block, or of the last."""
-
-    @property
-    def rtf(self) -> float:
-        """Real-time factor: seconds of motion made per second of work; above 1 keeps up."""
-        return self.seconds_of_motion / self.elapsed if self.elapsed > 0 else 0.0
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Tokens of every kind per second of work."""
-        return (self.text_tokens + self.motion_tokens) / self.elapsed if self.elapsed > 0 else 0.0
 
 
 class Generator:
@@ -133,7 +105,7 @@ class Generation(abc.Iterator[Chunk]):
 
     def __init__(self, bundle: Bundle, prompt: str, options: GenerateOptions, chat: Chat | None = None) -> None:
         manifest = bundle.manifest
-        self._manifest, self.prompt = manifest, prompt
+        self._manifest, self._words, self.prompt = manifest, bundle.vocabulary, prompt
         chat = chat or Chat(prompt_ids(bundle, prompt))
         self._ids = ids = chat.ids
         self._motion: list[MotionChunk] = []
@@ -149,7 +121,8 @@ class Generation(abc.Iterator[Chunk]):
         self._began: float | None = None
         self._first_pose: float | None = None
         self._chosen: float | None = None  # seconds of work when the last token was chosen
-        self._chunks = self._run()
+        self._counted = 0  # frames of motion that the pace knows of
+        self._chunks = self._pace.shared(self._run())
 
     def __next__(self) -> Chunk:
         self._began = time.perf_counter()
@@ -210,8 +183,7 @@ class Generation(abc.Iterator[Chunk]):
         """One token, one rule, one frame at a time."""
         answer, speaker = self._answer, self._speaker
         try:
-            while not answer.done and (token := speaker.next(answer.allowed)) is not None:
-                self._keep_pace()
+            while not answer.done and (token := self._next()) is not None:
                 yield from self._timed(answer.accept(token))
         except EngineError:
             yield from self._timed(answer.finish())  # the motion that came is whole up to here
@@ -229,11 +201,34 @@ class Generation(abc.Iterator[Chunk]):
         self._speaker.close()
         self._answer.stop(self._handed)
 
-    def _keep_pace(self) -> None:
-        """How long it took from one token to the next, the decoding of a frame included; the first takes in the prompt."""
-        before, self._chosen = self._chosen, self._work()
-        if before is not None:
-            self._pace.add(self._chosen - before, code=self._answer.in_block)
+    def _next(self) -> int | None:
+        """The next token; the pace hears what it took, and what there was to do since the one before."""
+        answer, pace, ready = self._answer, self._pace, self._work()
+        if self._chosen is not None:
+            frames = (answer.frames - self._counted) / self._manifest.codec.stride
+            pace.add_beside(ready - self._chosen, frames)
+            self._counted = answer.frames
+        token = self._speaker.next(answer.allowed)
+        first, self._chosen = self._chosen is None, self._work()
+        if first:  # its time is the prompt's
+            self._try_pace()
+        elif answer.in_block or not answer.motion_tokens:
+            pace.add(self._chosen - ready, code=answer.in_block)
+        else:
+            pace.add_beside(self._chosen - ready)  # words and markers between blocks, in which the body waits
+        return token
+
+    def _try_pace(self) -> None:
+        """Where the pace decides and knows nothing, two codes are fed and forgotten; the first may set things up."""
+        if self._maker.detail is None or self._maker.detail.given is not None or self._pace.rate is not None:
+            return
+        if isinstance(speaker := self._speaker, LocalSpeaker):
+            words = self._words
+            for _ in range(2):
+                began = self._work()
+                speaker.try_token(words.move_start, (words.levels[0],))
+            self._chosen = self._work()
+            self._pace.add(self._chosen - began, code=True)
 
     def _timed(self, chunks: abc.Iterable[Chunk]) -> abc.Iterator[Chunk]:
         for chunk in chunks:

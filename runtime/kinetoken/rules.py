@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from .detail import COARSE, asked_levels
+from .detail import AUTO, COARSE, asked_levels, most_levels, planned_levels
 from .errors import InputError
 from .lengths import Range, asked_range
 from .manifest import Defaults, Manifest
@@ -25,14 +25,15 @@ def rules(options: GenerateOptions, manifest: Manifest, vocabulary: Vocabulary, 
     """The grammar of an answer; InputError where what is asked contradicts itself or does not fit the model's context."""
     step = manifest.codec.stride / manifest.codec.fps
     levels, prefix = _levels(options, vocabulary), options.frames == "prefix"
-    budget = _budget(options, manifest, prompt_tokens, 1 if prefix else levels)
-    fits = max(0, budget - MARKERS) // (1 if prefix else levels)
+    plan = planned_levels(options.detail)
+    budget = _budget(options, manifest, prompt_tokens, 1 if prefix else (*plan, levels)[0])
+    fits = max(0, budget - MARKERS) // (1 if prefix else min(plan, default=levels))
     whole, block = asked_range(options, "", step), asked_range(options, "block_", step)
     _check_fit(options, whole, step, fits)
     low = _shortest(options, whole)
     grammar = MoveGrammar(
         vocabulary, levels, low, _longest(options, manifest.defaults, whole, block, step, fits), _thought(options, manifest.defaults),
-        budget, block.low or 1, block.high, options.min_blocks or 0, options.max_blocks, options.max_pause, prefix,
+        budget, block.low or 1, block.high, options.min_blocks or 0, options.max_blocks, options.max_pause, prefix, plan,
     )  # fmt: skip
     _check(grammar, options, step)
     return grammar if block.low is not None else _with_usual_blocks(grammar, manifest.defaults.min_frames)
@@ -46,7 +47,12 @@ def _levels(options: GenerateOptions, vocabulary: Vocabulary) -> int:
         raise InputError(
             f"levels {options.levels} and detail coarse, which is level 0 alone, contradict; give one of them"
         )
-    levels = most if options.levels is None else int(options.levels)
+    limit = most_levels(options.detail)
+    if limit is not None and options.levels not in (None, limit):
+        raise InputError(f"levels {options.levels} and detail {options.detail} contradict; leave out levels")
+    levels = limit or (most if options.levels is None else int(options.levels))
+    if levels > most:
+        raise InputError(f"detail: expected auto with 1 to {most} levels, got {limit}; this model has {most}")
     asked = max(asked_levels(options.detail) or (1,))
     if asked > levels:
         raise InputError(
@@ -80,7 +86,13 @@ def _check_fit(options: GenerateOptions, whole: Range, step: float, fits: int) -
             said = f"{name} {asked:g}" if asked is not None else f"{name.replace('seconds', 'code_frames')} {frames}"
             most = f"{fits * step:g} seconds" if asked is None else f"{fits * step:g}"
             limit = "the model's context" if options.max_tokens is None else f"max_tokens {options.max_tokens}"
-            raise InputError(f"{said} does not fit {limit}; ask for at most {most}")
+            raise InputError(f"{said} does not fit {limit}; ask for at most {most}{_reckoned(options)}")
+
+
+def _reckoned(options: GenerateOptions) -> str:
+    """Why fewer levels do not help, where they are not known yet."""
+    auto = options.detail == AUTO or most_levels(options.detail) is not None
+    return ", or for fewer levels: detail auto reckons with all of them in every block to come" if auto else ""
 
 
 def _shortest(options: GenerateOptions, whole: Range) -> int:
@@ -122,7 +134,9 @@ def _check(grammar: MoveGrammar, options: GenerateOptions, step: float) -> None:
             f"no number of {blocks} makes {g.min_frames * step:g} to {g.max_frames * step:g} s of motion; widen one of the two"
         )
     if owed > g.max_tokens:
-        raise InputError(f"what is asked takes at least {owed} tokens, and {g.max_tokens} may be used; ask for less")
+        raise InputError(
+            f"what is asked takes at least {owed} tokens, and {g.max_tokens} may be used; ask for less{_reckoned(options)}"
+        )
 
 
 def _with_usual_blocks(grammar: MoveGrammar, usual: int) -> MoveGrammar:

@@ -57,6 +57,12 @@ class LocalSpeaker:
         self._fed = [token]
         return token
 
+    def try_token(self, token: int, allowed: Allowed) -> None:
+        """Feed a token and forget it, so that its time is known."""
+        length = self._run.length
+        self._run.push([token], allowed)
+        self._run.rewind(length)
+
     def close(self) -> None:
         """Nothing to do: a run ends with its owner."""
 

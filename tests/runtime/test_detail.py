@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import gc
+import threading
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 
 import numpy as np
@@ -83,7 +85,9 @@ def test_a_stall_weighs_no_more_than_what_a_pace_remembers() -> None:
     assert pace.rate == pytest.approx(20, rel=0.1), "six seconds later it is forgotten"
 
 
-@pytest.mark.parametrize("wrong", ["", "best", "4,", "0", "4,0", "-1", "4;2", "1.5"])
+@pytest.mark.parametrize(
+    "wrong", ["", "best", "4,", "0", "4,0", "-1", "4;2", "1.5", "auto:4", "auto0:1", "auto4:", "auto4"]
+)
 def test_what_is_no_detail_is_refused(wrong: str) -> None:
     with pytest.raises(InputError, match="auto, full, coarse or levels of each block"):
         GenerateOptions(detail=wrong)
@@ -133,14 +137,14 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     return Machine(monkeypatch)
 
 
-ASKED = {"min_blocks": 3, "block_code_frames": 6, "code_frames": 18, "max_thought": 4, "seed": 5}
+ASKED = {"min_blocks": 3, "block_code_frames": 6, "code_frames": 18, "max_thought": 4, "max_pause": 0, "seed": 5}
 
 
 def levels_of(codes: np.ndarray) -> list[int]:
     return (codes >= 0).sum(axis=1).tolist()
 
 
-@pytest.mark.parametrize(("rate", "levels"), [(1000, 4), (18, 3), (11, 2), (7, 1), (1, 1)])
+@pytest.mark.parametrize(("rate", "levels"), [(1000, 4), (18, 3), (13, 2), (7, 1), (1, 1)])
 def test_a_slow_machine_gets_the_detail_that_it_holds(
     generator: Generator, machine: Machine, rate: float, levels: int
 ) -> None:
@@ -149,7 +153,7 @@ def test_a_slow_machine_gets_the_detail_that_it_holds(
     list(generation)
     clip = generation.clip()
     assert levels_of(clip.codes) == [levels] * 18
-    assert clip.meta["detail"] == ",".join([str(levels)] * 3)
+    assert clip.meta["detail"] == "auto4:" + ",".join([str(levels)] * 3)
     assert generation.stats.levels == levels
 
 
@@ -163,9 +167,54 @@ def test_it_drops_within_an_answer_and_comes_back_by_and_by(generator: Generator
     assert levels_of(generation.clip().codes) == [4] * 6 + [1] * 12
     machine.seconds_per_token = 1 / 30
     later = [slow.generate("walk", detail="auto", **ASKED).meta["detail"] for _ in range(6)]
-    decided = [int(levels) for detail in later for levels in detail.split(",")]
+    decided = [int(levels) for detail in later for levels in detail.partition(":")[2].split(",")]
     assert decided == sorted(decided)
     assert (decided[0], decided[-1]) == (1, 4)
+
+
+@pytest.mark.parametrize("levels", [None, 3])
+@pytest.mark.parametrize("spare", [0, 1, 5, 40])
+def test_a_clip_says_what_makes_it_again(
+    generator: Generator, machine: Machine, levels: int | None, spare: int
+) -> None:
+    """Where tokens are few, what may be written depends on how blocks to come are counted."""
+    machine.seconds_per_token = 1 / 17
+    slow = machine.slow(generator)
+    tokens = 18 * (levels or 4) + 2 * 3 + spare
+    asked = ASKED | {"block_code_frames": None, "max_blocks": 3, "max_tokens": tokens, "max_pause": 9}
+    auto = slow.generate("walk", detail="auto", levels=levels, **asked)
+    again = generator_like(slow).generate("walk", detail=auto.meta["detail"], **asked)
+    assert auto.meta["detail"].startswith(f"auto{levels or 4}:")
+    assert again.text == auto.text
+    assert again.meta == auto.meta
+
+
+def generator_like(generator: Generator) -> Generator:
+    """The same bundle, of whose speed nothing is known."""
+    return Generator(dataclasses.replace(generator.parts, pace=Pace()))
+
+
+def test_spelled_out_levels_are_counted_as_they_are(generator: Generator) -> None:
+    asked = {"code_frames": 18, "max_tokens": 24, "seed": 1, "max_thought": 0}
+    for detail, tokens in (("1", 24), ("4,1", 36), ("1,4", 24)):
+        clip = generator.generate("walk", detail=detail, **asked | {"max_tokens": tokens})
+        assert len(clip.codes) == 18
+        assert {1} <= set(levels_of(clip.codes)) <= {1, 4}
+    with pytest.raises(InputError, match="detail auto reckons with all of them in every block to come"):
+        generator.stream("walk", detail="auto", **asked)
+    with pytest.raises(InputError, match=r"ask for at most 1$"):
+        generator.stream("walk", detail="full", **asked | {"code_frames": None, "seconds": 3.6})
+    with pytest.raises(InputError, match=r"takes at least 74 tokens, and 24 may be used; ask for less$"):
+        generator.stream("walk", detail="4,1", **asked | {"max_blocks": 1})
+
+
+def test_levels_that_a_clip_names_and_levels_beside_them(generator: Generator) -> None:
+    wrong = (("auto2:1", 3, "contradict"), ("auto5:1", None, "auto with 1 to 4"), ("auto2:3", None, "got 3"))
+    for detail, levels, problem in wrong:
+        with pytest.raises(InputError, match=problem):
+            generator.stream("walk", detail=detail, levels=levels)
+    again = generator.generate("walk", detail="auto2:1", levels=2, seconds=1, seed=1)
+    assert levels_of(again.codes) == [1] * 5
 
 
 def test_the_same_decisions_make_the_same_clip(generator: Generator) -> None:
@@ -175,12 +224,87 @@ def test_the_same_decisions_make_the_same_clip(generator: Generator) -> None:
     assert first.meta["detail"] == "4,1,2"
 
 
-def test_the_next_answer_knows_how_fast_the_last_was(generator: Generator, machine: Machine) -> None:
+def test_the_first_answer_knows_how_fast_the_machine_is(generator: Generator, machine: Machine) -> None:
     machine.seconds_per_token = 1 / 11
     slow = machine.slow(generator)
-    asked = {"seconds": 2, "seed": 1, "max_thought": 0, "detail": "auto"}
-    assert set(levels_of(slow.generate("walk", **asked).codes)) == {4}, "nothing was known yet"
-    assert set(levels_of(slow.generate("walk", **asked).codes)) == {2}
+    asked = {"seconds": 2, "seed": 1, "max_thought": 0, "max_blocks": 1}
+    auto = [slow.generate("walk", detail="auto", **asked) for _ in range(2)]
+    assert [set(levels_of(clip.codes)) for clip in auto] == [{2}, {2}]
+    np.testing.assert_array_equal(auto[0].joints, slow.generate("walk", detail="2", **asked).joints)
+
+
+def test_what_was_tried_leaves_no_trace(generator: Generator) -> None:
+    tried, known = (Generator(dataclasses.replace(generator._parts, pace=pace)) for pace in (Pace(), paced(1000.0)))
+    asked = {"seconds": 2, "seed": 1, "detail": "auto"}
+    np.testing.assert_array_equal(tried.generate("walk", **asked).joints, known.generate("walk", **asked).joints)
+
+
+def test_several_avatars_share_the_machine(generator: Generator, machine: Machine) -> None:
+    machine.seconds_per_token = 1 / 45
+    slow = machine.slow(generator)
+    several = [slow.stream("walk", detail="auto", **ASKED) for _ in range(4)]
+    waiting = list(several)
+    while waiting:  # a chunk of each in turn
+        waiting = [answer for answer in waiting if next(answer, None) is not None]
+    assert levels_of(several[-1].clip().codes) == [2] * 6 + [1] * 12, "the last began when three others were under way"
+    assert slow.parts.pace.under_way == 1
+    alone = slow.generate("walk", detail="auto", **ASKED)
+    assert levels_of(alone.codes)[-1] == 4
+
+
+def test_an_answer_that_is_closed_or_forgotten_shares_no_more(generator: Generator, machine: Machine) -> None:
+    slow = machine.slow(generator)
+    pace = slow.parts.pace
+    closed, forgotten = (slow.stream("walk", **ASKED) for _ in range(2))
+    next(closed), next(forgotten)
+    assert pace.under_way == 2
+    closed.close()
+    del forgotten
+    gc.collect()
+    assert (pace.under_way, pace._under_way, pace._at_once) == (1, 0, 0)
+
+
+def test_answers_in_threads_have_each_others_time_in_theirs() -> None:
+    pace, inside = Pace(), threading.Barrier(2)
+
+    def work() -> Iterator[int]:
+        inside.wait(10)
+        pace.add(0.2, code=True)
+        inside.wait(10)
+        yield 1
+
+    threads = [threading.Thread(target=lambda: list(pace.shared(work()))) for _ in range(2)]  # type: ignore[arg-type]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert pace.rate == pytest.approx(10, rel=0.2)
+
+
+def test_what_is_beside_the_codes_counts_at_any_number_of_levels() -> None:
+    assert [sustained(100, 4, FRAMES_PER_SECOND, beside=seconds) for seconds in (0.0, 0.15, 0.16, 0.18, 0.5)] == [
+        4,
+        4,
+        3,
+        1,
+        1,
+    ]
+    pace = Pace()
+    for _ in range(50):
+        for _ in range(4):
+            pace.add(0.01, code=True)
+        pace.add_beside(0.15, 1)
+    assert pace.rate == pytest.approx(100, rel=0.05), "the codec's time is none of a code's"
+    assert pace.beside == pytest.approx(0.15, rel=0.1)
+
+
+def test_pauses_between_blocks_cost_detail(generator: Generator, machine: Machine) -> None:
+    machine.seconds_per_token = 1 / 24
+    asked = {"min_blocks": 6, "block_code_frames": 4, "code_frames": 24, "max_thought": 0, "seed": 2, "detail": "auto"}
+    held = [machine.slow(generator).generate("walk", max_pause=pause, **asked).meta["detail"] for pause in (0, 12)]
+    first, later = ([int(levels) for levels in detail.partition(":")[2].split(",")] for detail in held)
+    assert first[0] == later[0] == 4
+    assert sum(later) < sum(first)
 
 
 def test_a_server_is_told_once_what_it_may_write(generator: Generator) -> None:
@@ -197,7 +321,7 @@ def test_a_batch_takes_the_same_decisions_and_all_levels_where_it_may_choose(gen
     alone = generator.generate("walk", spelled)
     np.testing.assert_array_equal(clips["a"].joints, alone.joints)
     assert clips["a"].meta == alone.meta
-    assert clips["b"].meta["detail"] == "4,4,4"
+    assert clips["b"].meta["detail"] == "auto4:4,4,4"
 
 
 def test_a_turn_of_a_session_goes_by_the_pace_of_those_before(generator: Generator, machine: Machine) -> None:

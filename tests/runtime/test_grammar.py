@@ -158,6 +158,30 @@ def test_blocks_of_any_detail_allow_exactly_what_can_be_fulfilled_whatever_is_de
     assert all_answers(grammar, deciding(made)) == allowed
 
 
+@settings(max_examples=150, deadline=None)
+@given(grammars(frames=3, spare=5), st.data())
+def test_blocks_of_known_detail_allow_exactly_what_was_asked_for(grammar: MoveGrammar, choices: st.DataObject) -> None:
+    plan = tuple(choices.draw(st.lists(st.integers(1, grammar.levels), min_size=1, max_size=4)))
+    owed = replace(grammar, plan=plan).tokens_owed(0, 0)
+    asked = replace(grammar, plan=plan, max_tokens=max(1, int(owed)) + choices.draw(st.integers(0, 4)))
+    assume(asked.max_tokens <= 11)
+    decided = [plan[min(block, len(plan) - 1)] for block in range(12)]
+    answers = answers_by_definition(asked, decided)
+    assert answers
+    if owed > 1:
+        assert not answers_by_definition(replace(asked, max_tokens=int(owed) - 1), decided), (
+            "no token is counted too much"
+        )
+    assert all_answers(asked) == answers
+
+
+def test_frames_stand_where_they_are_cheapest() -> None:
+    """At least 4 frames of 2 levels, then 1: one frame, and three in the next block, are 2 + 3 + 2 x 2; all in one are 8 + 2."""
+    grammar = MoveGrammar(WORDS, levels=2, min_frames=4, max_frames=4, max_thought=2, max_tokens=9, plan=(2, 1))
+    assert grammar.tokens_owed(0, 0) == 9
+    assert replay(grammar, [START, 20, 28]).allowed == (range(END, END + 1),)
+
+
 def test_a_coarse_block_may_take_the_frames_that_later_blocks_could_not_afford() -> None:
     """12 tokens, 4 frames of 2 levels, at most 3 in a block: 4 x 2 + 2 x 2 = 12. Coarse frames first leave tokens over."""
     grammar = MoveGrammar(WORDS, levels=2, min_frames=4, max_frames=4, max_thought=2, max_tokens=12, max_block=3)

@@ -18,7 +18,8 @@ from math import inf
 from typing import Final
 
 from ..engines import Allowed
-from ..vocabulary import Vocabulary, ascending
+from ..vocabulary import Vocabulary
+from .tokenclasses import TokenClasses
 
 Frame = tuple[int, ...]
 """Q codes, -1 for levels that were not generated."""
@@ -60,6 +61,8 @@ class MoveGrammar:
     """Text tokens after a block; None: as before the first."""
     prefix: bool = False
     """Whether a frame may stop after any level."""
+    plan: tuple[int, ...] = ()
+    """Levels of each block, 1 to `levels`, the last for those after, where they are known from the start."""
 
     def __post_init__(self) -> None:
         assert 1 <= self.levels <= len(self.vocabulary.levels)
@@ -67,6 +70,7 @@ class MoveGrammar:
         assert self.max_frames >= 1
         assert self.max_tokens >= 1
         assert self.min_block >= 1
+        assert all(1 <= levels <= self.levels for levels in self.plan)
 
     @property
     def longest_block(self) -> int:
@@ -80,8 +84,12 @@ class MoveGrammar:
 
     @property
     def tokens_of_frame(self) -> int:
-        """Tokens that a frame needs at the least."""
+        """Tokens that a frame needs at the least, of a block of which nothing is known."""
         return 1 if self.prefix else self.levels
+
+    def planned(self, block: int) -> int:
+        """Levels of a block, from 0, as far as is known: at most."""
+        return self.plan[min(block, len(self.plan) - 1)] if self.plan else self.levels
 
     def tokens_owed(self, frames: int, blocks: int, in_block: int | None = None, levels: int | None = None) -> float:
         """Tokens still needed at the least, behind so many whole frames and opened blocks; infinity where none suffice.
@@ -90,19 +98,49 @@ class MoveGrammar:
         The blocks that must follow are n: those asked for, or as many as the missing frames fill. Together with this one they
         hold a number of frames that covers the missing ones and each block's shortest length, and more blocks than n never
         help, since each only adds a shortest length. Frames yet to be opened have all levels: how many they will have is not
-        known, and whatever is decided then must fit. So the open block takes all the frames that it may.
+        known, and whatever is decided then must fit. So the open block takes all the frames that it may. Where the levels of
+        all blocks are known, `_owed_as_planned`.
         """
         owed, room = max(0, self.min_frames - frames), self.max_frames - frames
         here = (0, 0) if in_block is None else (max(0, self.min_block - in_block), self.longest_block - in_block)
         if here[1] < 0:
             return inf
         more = max(0, self.min_blocks - blocks, -(-(owed - here[1]) // self.longest_block))
+        if self.plan and not self.prefix:
+            return self._owed_as_planned(owed, room, here, in_block is not None, blocks, more)
         needed = max(owed, here[0] + more * self.min_block)
         if needed > room or more > self.most_blocks - blocks:
             return inf
         soon = min(here[1], needed - more * self.min_block)
         cheap = 1 if self.prefix else levels or self.levels
         return soon * cheap + (needed - soon) * self.tokens_of_frame + more * MARKERS + (in_block is not None)
+
+    def _owed_as_planned(
+        self, owed: int, room: int, here: tuple[int, int], opened: bool, blocks: int, fewest: int
+    ) -> float:
+        """The same where every block's levels are known: the frames that are missing stand where they are cheapest.
+
+        `here`: frames that the open block takes at the least and at the most. More blocks than must be may be cheaper, where their
+        frames are: as many as lead to the end of the plan, and one for each block before that, which they empty.
+        """
+        listed, best = max(0, len(self.plan) - blocks), inf
+        for more in range(fewest, min(self.most_blocks - blocks, max(fewest, listed) + listed + 1) + 1):
+            needed = max(owed, here[0] + more * self.min_block)
+            if needed > room:
+                break
+            named = min(more, listed)
+            rooms = [
+                (self.planned(block), self.min_block, self.longest_block) for block in range(blocks, blocks + named)
+            ]
+            rest = more - named
+            rooms.append((self.plan[-1], rest * self.min_block, rest * self.longest_block))
+            rooms.append((self.planned(blocks - 1), *here))
+            price, missing = more * MARKERS + opened, needed - sum(least for _, least, _ in rooms)
+            for levels, least, most in sorted(rooms):
+                taken = min(missing, most - least)
+                price, missing = price + levels * (least + taken), missing - taken
+            best = min(best, price)
+        return best
 
     def start(self, detail: Detail | None = None) -> GrammarCursor:
         """A cursor before the first token; `detail` decides the levels of each block, 1 to `levels`. None: all of them."""
@@ -115,7 +153,7 @@ class GrammarCursor:
 
     def __init__(self, grammar: MoveGrammar, detail: Detail | None = None) -> None:
         self._grammar, self._detail = grammar, detail
-        self._classes = _Classes(grammar.vocabulary)
+        self._classes = TokenClasses(grammar.vocabulary)
         self.state = State.TEXT
         self.frames = 0
         """Code frames so far; in prefix mode the one that may still grow included."""
@@ -209,9 +247,10 @@ class GrammarCursor:
     def _accept_in_text(self, token: int) -> None:
         words = self._grammar.vocabulary
         if token == words.move_start:
+            self.levels = self._grammar.planned(self.blocks)
             if self._detail is not None:
-                self.levels = self._detail(self.blocks)
-                assert 1 <= self.levels <= self._grammar.levels
+                most, self.levels = self.levels, self._detail(self.blocks)
+                assert 1 <= self.levels <= most
             self.state, self._in_row, self._in_block = State.BLOCK, 0, 0
             self.blocks += 1
         elif token in words.end_of_turn:
@@ -246,40 +285,3 @@ class GrammarCursor:
         grammar = self._grammar
         full = self.blocks > 0 and (self.frames == grammar.max_frames or self.blocks == grammar.most_blocks)
         return self.left == 0 or full
-
-
-class _Classes:
-    """The sets of ids that ever are allowed together, made once."""
-
-    def __init__(self, words: Vocabulary) -> None:
-        self._ends = [range(i, i + 1) for i in words.end_of_turn]
-        self._start = range(words.move_start, words.move_start + 1)
-        self._close = range(words.move_end, words.move_end + 1)
-        self._words = words
-        self.codes = tuple(ascending([ids]) for ids in words.levels)
-        self._made: dict[tuple[object, ...], Allowed] = {}
-
-    def between(self, text: bool, open_: bool, end: bool) -> Allowed:
-        """Between blocks."""
-        key = ("between", text, open_, end)
-        if key not in self._made:
-            parts = [
-                *(self._words.text if text else ()),
-                *([self._start] if open_ else []),
-                *(self._ends if end else []),
-            ]
-            self._made[key] = ascending(parts)
-        return self._made[key]
-
-    def inside(self, deeper: int | None, another: bool, close: bool) -> Allowed:
-        """In a block: the next level of the frame, another frame, the end of the block."""
-        key = ("inside", deeper, another, close)
-        if key not in self._made:
-            levels = self._words.levels
-            parts = [
-                *([] if deeper is None else [levels[deeper]]),
-                *([levels[0]] if another else []),
-                *([self._close] if close else []),
-            ]
-            self._made[key] = ascending(parts)
-        return self._made[key]

@@ -1,0 +1,57 @@
+"""Published figures are those of whole runs, and the page of benchmarks leads to all of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+RESULTS = sorted((BENCHMARKS / "results").glob("*.json"))
+SHORT = sorted(path.name for path in BENCHMARKS.glob("*.py") if '"--quick"' in path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+def test_no_result_is_of_a_short_run(path: Path) -> None:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert "--quick" not in str(found.get("command", "") if isinstance(found, dict) else "")
+    assert "--quick" not in path.with_suffix(".md").read_text(encoding="utf-8")
+
+
+def test_the_page_names_every_result() -> None:
+    page = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
+    assert {path.stem for path in RESULTS} <= set(re.findall(r"results/(\w+)\.md", page))
+
+
+@pytest.mark.parametrize("script", SHORT)
+def test_every_short_form_refuses_to_be_a_result(script: str) -> None:
+    """Read, not run: some need engines that are not there."""
+    assert re.search(r"args = asked\(parser\)", (BENCHMARKS / script).read_text(encoding="utf-8"))
+
+
+def test_a_short_run_with_a_result_is_refused(tmp_path: Path) -> None:
+    command = [sys.executable, str(BENCHMARKS / "end_to_end.py"), "--quick", "-o", str(tmp_path / "found")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--quick only shows that a benchmark runs" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_memory_of_a_process_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ru_maxrss goes over from the process that starts another."""
+    if not Path("/proc/self/status").is_file():
+        pytest.skip("this system has no /proc")
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import machine
+
+    held = b"1" * 300_000_000
+    assert machine.peak_memory() > len(held)
+    assert machine.fresh("print(machine.peak_memory())") < 100_000_000
+    command = [sys.executable, "-c", "import time; held = b'1' * 200_000_000; time.sleep(0.5); print(7)"]
+    watched = machine.watched(command)
+    assert watched.said == "7\n"
+    assert 200_000_000 < watched.own <= watched.peak < 300_000_000
