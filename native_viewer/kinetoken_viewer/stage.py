@@ -76,7 +76,7 @@ class Stage:
         rate = self._buffer.rate(ahead, finished=self.finished, rtf=self.rtf, to_come=to_come, passed=seconds)
         self.jumped = self.playhead.advance(seconds * rate, len(self.track), finished=self.finished)
         if self._live is not None and len(self.track):
-            self._live.show(self.pose(), self.playhead.position / self.playhead.fps)
+            self._live.show(self.pose(), self.playhead.position / self.playhead.fps, waiting=self.waiting)
 
     def _listen(self, seconds: float, ahead: float, to_come: float) -> None:
         """Takes what has come, unless so much is in hand that the generator may wait."""

@@ -162,6 +162,8 @@ class Conversation:
 
     def _say(self, prompt: str) -> None:
         turn = self._session.say(prompt, raw=True)
+        if self._live is not None:
+            self._live.ask(turn.prompt, turn.seed)
         try:
             stopped = self._watch(turn)
         finally:
