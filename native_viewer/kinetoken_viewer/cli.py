@@ -24,9 +24,9 @@ from kinetoken.errors import EngineError, InputError, KinetokenError, MissingPac
 from kinetoken.motion.clip import Clip
 from kinetoken.motion.skeleton import FPS
 from kinetoken.options import GenerateOptions, check_prompt
+from kinetoken.readers import names_a_file
 
 from .lookargs import add_look, camera_of, layers_of, need, recording_of, size_of
-from .naming import is_clip
 
 if TYPE_CHECKING:
     from kinetoken.live.settings import LiveSettings
@@ -147,7 +147,7 @@ def _drive(args: argparse.Namespace, options: GenerateOptions, clip: Clip | None
 
 def _clip(what: str) -> Clip | None:
     """The clip of a file; None where the words are a prompt. FormatError for a file that is not there or not a clip."""
-    return Clip.load(what) if is_clip(what) else None
+    return Clip.load(what) if names_a_file(what) else None
 
 
 def _record(args: argparse.Namespace, options: GenerateOptions, clip: Clip | None, recording: Recording) -> int:
