@@ -26,6 +26,7 @@ from kinetoken.motion.skeleton import FPS
 from kinetoken.options import GenerateOptions, check_prompt
 from kinetoken.readers import names_a_file
 
+from .fitting import check_sense
 from .lookargs import add_look, camera_of, layers_of, need, recording_of, size_of
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
     elif clip is None:
         check_prompt(args.what)
     check_kept(args.save, args.history_file)
+    check_sense(args, options, clip, live)
     if live.asked:
         return _drive(args, options, clip, live)
     if args.headless or args.out is not None or args.strip:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import http
 import json
 import logging
@@ -34,6 +35,11 @@ BEHIND: Final = 256 * 1024  # bytes that wait for a client, about 7 s of frames,
 MOST_CLIENTS: Final = 32
 LONGEST_SAID: Final = 4000  # letters of a thought that late clients hear: a flood of words must not fill the memory
 CLOSING: Final = 1.0  # seconds
+_ADVICE: Final = {
+    errno.EADDRINUSE: "choose another port, or 0 for any free one",
+    errno.EADDRNOTAVAIL: "--host must be an address of this machine; 0.0.0.0 stands for all of them",
+    errno.EACCES: "choose a port from 1024 on, or 0 for any free one",
+}
 _LOGGER: Final = logging.getLogger("kinetoken.live.websockets")
 
 
@@ -160,6 +166,6 @@ def _listen(settings: LiveSettings) -> socket.socket:
         listener.listen()
     except OSError as error:
         listener.close()
-        advice = "choose another port, or 0 for any free one"
+        advice = _ADVICE.get(error.errno or 0, "choose another port or --host")
         raise InputError(f"--ws {settings.ws}: cannot listen on {host}: {error.strerror}; {advice}") from error
     return listener
