@@ -20,7 +20,7 @@ from kinetoken.commands.arguments import (
 )
 from kinetoken.commands.chat import add_history
 from kinetoken.commands.live import add_live, live_settings, open_live
-from kinetoken.errors import EngineError, InputError, KinetokenError, MissingPackageError
+from kinetoken.errors import INTERRUPTED, EngineError, InputError, KinetokenError, MissingPackageError
 from kinetoken.motion.clip import Clip
 from kinetoken.motion.skeleton import FPS
 from kinetoken.options import GenerateOptions, check_prompt
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from .stage import Stage
 
 WINDOW_SIZE: Final = (1280, 720)
-INTERRUPTED: Final = 130
 
 
 def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

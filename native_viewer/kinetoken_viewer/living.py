@@ -11,9 +11,9 @@ from kinetoken.live.link import Live
 from kinetoken.motion.clip import Clip
 from kinetoken.motion.line import BodyLine
 from kinetoken.options import GenerateOptions
+from kinetoken.pace import JitterBuffer, Meter
 
 from .feed import Ended, Failed, Feed, Message, Moved, Opened, Ready, Said
-from .pace import JitterBuffer, Meter
 from .playhead import edge
 from .promptline import PromptLine
 from .stage import STALLED, Stage

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from kinetoken.live.link import Live
 from kinetoken.motion.clip import Clip, MotionChunk
 from kinetoken.motion.skeleton import BONE_LENGTHS, FPS, JOINT_NAMES, PARENTS
+from kinetoken.pace import JitterBuffer, Meter
 
 from .feed import Ended, Failed, Feed, Message, Moved, Opened, Ready, Said
 from .hud import GAP, Words, spoken
 from .layers import Person
-from .pace import JitterBuffer, Meter
 from .playhead import Playhead, Track, edge
 from .promptline import PromptLine
 from .takes import detail

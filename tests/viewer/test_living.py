@@ -11,10 +11,10 @@ import fake_generators
 from kinetoken.motion.clip import Clip, MotionChunk
 from kinetoken.motion.skeleton import JOINT
 from kinetoken.options import GenerateOptions
+from kinetoken.pace import Sample
 from kinetoken_viewer import living
 from kinetoken_viewer.feed import Ended, Failed, Message, Moved, Opened, Ready, Said
 from kinetoken_viewer.living import LEAD, LivingStage
-from kinetoken_viewer.pace import Sample
 from kinetoken_viewer.playhead import edge
 from kinetoken_viewer.stage import LONGEST_AHEAD, STALLED
 from scripted_feed import Talk

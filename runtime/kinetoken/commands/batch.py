@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import EngineError, FormatError, InputError, OutputError
+from ..errors import INTERRUPTED, EngineError, FormatError, InputError, OutputError
 from .arguments import add_bundle, add_generation, generate_options, load_options
 from .batch_progress import BatchLine
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 FORMATS: Final = ("npz", "bvh", "glb", "vrma")
 AT_ONCE: Final = 4
 MOST_SHOWN: Final = 20  # problems
-INTERRUPTED: Final = 130
 
 
 def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -12,9 +12,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import KinetokenError
+from ..errors import INTERRUPTED, KinetokenError
 from .arguments import add_bundle, add_generation, add_image, generate_options, image_file, load_options
-from .generate import INTERRUPTED, report, tell
+from .generate import report, tell
 from .live import add_live, live_settings, open_live, play_out, pour, say
 from .progress import Looking, ProgressLine
 
