@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from kinetoken.live.settings import LiveSettings
 
 
-
 def stream(args: argparse.Namespace, options: GenerateOptions, clip: Clip | None, settings: LiveSettings) -> int:
     """A clip, or a prompt while it is answered, to everything in the settings. InputError, MissingPackageError."""
     settings = replace(settings, loop=not args.once)

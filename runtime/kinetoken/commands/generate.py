@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ..pipeline import Generation
 
 
-
 def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """kinetoken generate PROMPT."""
     parser = subparsers.add_parser("generate", help="make a motion from a prompt")
