@@ -40,7 +40,11 @@ PAIRS = 200
 LOCK_WORDS = f"""Nothing is held back (delay 0 frames); {{lock_us_per_frame:.0f}} µs a frame, four frames at a time. Slide in
 contact is the measure of `kinetoken demo evaluate`: mean speed over the floor of ankles and feet lower than 5 cm above where each
 stands. It counts the roll of a foot on its way, so captured feet have it too. Slide of planted feet counts only those that are
-also slower than {PLANTED:g} m/s before the lock: they should not move at all. Moved: the distance from where the joints were."""
+also slower than {PLANTED:g} m/s before the lock: they should not move at all. Moved: the distance from where the joints were.
+
+A correction is at most 8 cm, of ankle and of toe, and the ankle keeps to that. The toe may land 1 to 2 cm further: a foot keeps its
+length, so it is turned towards the place its toe should have, around an ankle that has moved. A foot that turns while it is
+dragged along at the limit does that most."""
 SEAM_WORDS = f"""{PAIRS} random pairs of each kind, joined; the {AFTER} frames from the seam. A cut places the second motion where the
 first ends, without a blend. Usual is the 95th percentile of the frames within the two motions. The frames after the seam are the
 second motion's own too: its kick is counted. What exceeds the fastest are quiet motions whose poses lie far apart."""

@@ -20,6 +20,7 @@ from PIL import Image
 import kinetoken
 from kinetoken.motion.clip import Clip, TextChunk
 from kinetoken.options import GenerateOptions
+from kinetoken.pace import Sample
 from kinetoken_viewer import encode
 from kinetoken_viewer.camera import Camera
 from kinetoken_viewer.cast import Cast, Named
@@ -29,7 +30,6 @@ from kinetoken_viewer.hud import TimeBar, name_panels, panels, stamp
 from kinetoken_viewer.layers import Layers, over_heads, shot
 from kinetoken_viewer.linebox import LineBox
 from kinetoken_viewer.living import LivingStage
-from kinetoken_viewer.pace import Sample
 from kinetoken_viewer.recorder import open_renderer
 from kinetoken_viewer.shot import Pixels, Renderer
 from kinetoken_viewer.stage import Stage

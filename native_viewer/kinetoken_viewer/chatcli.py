@@ -14,6 +14,7 @@ from kinetoken.commands.live import live_settings, say
 from kinetoken.errors import MissingPackageError
 
 from . import cli
+from .fitting import check_terminal
 from .lookargs import add_layers
 from .streaming import spoken_aside
 
@@ -24,7 +25,7 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     chat.add_arguments(parser)
     group = parser.add_argument_group("the window")
     group.add_argument("--headless", action="store_true", help="no window: the chat is in the terminal")
-    group.add_argument("--camera", default="three-quarter", metavar="C",
+    group.add_argument("--camera", metavar="C",
                        help="three-quarter, front, left, right, back, top, or YAW,PITCH[,ZOOM] in degrees")  # fmt: skip
     group.add_argument("--size", metavar="WxH", help="of the window in pixels")
     add_layers(group)
@@ -33,6 +34,7 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
 
 def run(args: argparse.Namespace) -> int:
     """A window where there can be one; the terminal where prompts come through a pipe, or answers go out as JSON."""
+    check_terminal(args)
     if args.headless or args.json or _piped():
         return chat.run(args)
     live = live_settings(args)

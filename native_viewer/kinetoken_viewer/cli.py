@@ -20,13 +20,14 @@ from kinetoken.commands.arguments import (
 )
 from kinetoken.commands.chat import add_history
 from kinetoken.commands.live import add_live, live_settings, open_live
-from kinetoken.errors import EngineError, InputError, KinetokenError, MissingPackageError
+from kinetoken.errors import INTERRUPTED, EngineError, InputError, KinetokenError, MissingPackageError
 from kinetoken.motion.clip import Clip
 from kinetoken.motion.skeleton import FPS
 from kinetoken.options import GenerateOptions, check_prompt
+from kinetoken.readers import names_a_file
 
+from .fitting import check_sense
 from .lookargs import add_look, camera_of, layers_of, need, recording_of, size_of
-from .naming import is_clip
 
 if TYPE_CHECKING:
     from kinetoken.live.settings import LiveSettings
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from .stage import Stage
 
 WINDOW_SIZE: Final = (1280, 720)
-INTERRUPTED: Final = 130
 
 
 def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -80,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
     elif clip is None:
         check_prompt(args.what)
     check_kept(args.save, args.history_file)
+    check_sense(args, options, clip, live)
     if live.asked:
         return _drive(args, options, clip, live)
     if args.headless or args.out is not None or args.strip:
@@ -147,7 +148,7 @@ def _drive(args: argparse.Namespace, options: GenerateOptions, clip: Clip | None
 
 def _clip(what: str) -> Clip | None:
     """The clip of a file; None where the words are a prompt. FormatError for a file that is not there or not a clip."""
-    return Clip.load(what) if is_clip(what) else None
+    return Clip.load(what) if names_a_file(what) else None
 
 
 def _record(args: argparse.Namespace, options: GenerateOptions, clip: Clip | None, recording: Recording) -> int:

@@ -17,11 +17,11 @@ from kinetoken.errors import InputError
 from kinetoken.motion.clip import Clip, MotionChunk
 from kinetoken.motion.features import N_FEATURES
 from kinetoken.options import GenerateOptions
+from kinetoken.readers import names_a_file
 
 from .cast import Beside, Named
 from .feed import Ended, Message, Moved, Opened
 from .generator import told
-from .naming import is_clip
 
 if TYPE_CHECKING:
     from kinetoken.pipeline import Generation, Generator
@@ -63,7 +63,7 @@ class Comparison:
 def parse(text: str, what: str | None, options: GenerateOptions, bundle: str | None) -> Comparison:
     """ "seed=1,2,3" or "a.npz,b.bvh" beside a PROMPT or CLIP. InputError, FormatError for a clip that is none."""
     found = re.fullmatch(r"\s*([A-Za-z_-]+)\s*=(.*)", text, re.DOTALL)
-    clip_asked = what is not None and is_clip(what)
+    clip_asked = what is not None and names_a_file(what)
     if found is None:
         clips = [Named(_name(path), Clip.load(path)) for path in _values(text)]
         if what is not None and clip_asked:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.errors import InputError, MissingPackageError, OutputError
+from kinetoken.writers import WRITERS
 from kinetoken.writers.atomic import atomic_path
 
 from .shot import Pixels
@@ -38,7 +39,8 @@ def suffix_of(path: Path) -> str:
     """The path's suffix in lower case; InputError unless it is one that can be written."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise InputError(f"cannot write {path.name!r}: expected a name that ends in {', '.join(SUFFIXES)}")
+        clip = f"; a clip is kept with -o {path.name}" if suffix in WRITERS else ""
+        raise InputError(f"cannot write {path.name!r}: expected a name that ends in {', '.join(SUFFIXES)}{clip}")
     return suffix
 
 

@@ -21,9 +21,8 @@ from kinetoken.engines import LoadOptions
 from kinetoken.images import ImageFile
 from kinetoken.motion.clip import Clip, MotionChunk
 from kinetoken.options import GenerateOptions
+from kinetoken.pace import Sample
 from kinetoken.processes import deaf_to_ctrl_c
-
-from .pace import Sample
 
 MESSAGES_PER_POLL: Final = 64  # a flooding generator gets no more of one picture's time than this
 MESSAGES_WAITING: Final = 64  # between the pipe and the picture; more stay in the pipe

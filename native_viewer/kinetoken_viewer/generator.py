@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kinetoken.errors import KinetokenError
 from kinetoken.motion.clip import TextChunk
+from kinetoken.pace import Sample
 
 from .feed import Ask, Ended, Failed, Job, Moved, Opened, Order, Ready, Said, Stop
-from .pace import Sample
 
 if TYPE_CHECKING:
     from kinetoken.pipeline import Generation

@@ -11,9 +11,9 @@ from kinetoken.live.link import Live
 from kinetoken.motion.clip import Clip
 from kinetoken.motion.line import BodyLine
 from kinetoken.options import GenerateOptions
+from kinetoken.pace import JitterBuffer, Meter
 
 from .feed import Ended, Failed, Feed, Message, Moved, Opened, Ready, Said
-from .pace import JitterBuffer, Meter
 from .playhead import edge
 from .promptline import PromptLine
 from .stage import STALLED, Stage
@@ -90,7 +90,7 @@ class LivingStage(Stage):
         if min(self._shown, self.playhead.position) > REMEMBERED:
             self._forget(REMEMBERED // 2)
         if self._live is not None:
-            self._live.show(self.pose(), self.playhead.position / self.playhead.fps)
+            self._live.show(self.pose(), self.playhead.position / self.playhead.fps, waiting=self.waiting)
 
     def _rate(self, seconds: float) -> float:
         if self._idle:
@@ -162,6 +162,8 @@ class LivingStage(Stage):
         elif isinstance(message, Opened):
             self.opened, self.seed, self._answer.seed = True, message.seed, message.seed
             self._set_rate(message.fps)
+            if self._live is not None:
+                self._live.ask(self.prompt, message.seed)
         elif isinstance(message, Said):
             self._hear(message)
             self._answer.thought = self._thought

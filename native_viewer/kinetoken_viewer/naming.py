@@ -6,21 +6,14 @@ import re
 from pathlib import Path
 from typing import Final
 
-CLIP_SUFFIXES: Final = (".npz", ".npy", ".bvh")
+from kinetoken.readers import READERS
+
 LONGEST_NAME: Final = 60  # letters of a prompt that become a file's name
-
-
-def is_clip(what: str) -> bool:
-    """Whether the words name a file rather than say what to do."""
-    try:
-        return Path(what).suffix.lower() in CLIP_SUFFIXES or Path(what).is_file()
-    except (OSError, ValueError):  # too long, or not a name at all: words
-        return False
 
 
 def free_name(what: str, suffix: str) -> Path:
     """A name made of a prompt's or a clip's words that no file in this folder has yet."""
-    stem = Path(what).stem if Path(what).suffix.lower() in CLIP_SUFFIXES else what
+    stem = Path(what).stem if Path(what).suffix.lower() in READERS else what
     name = slug(stem) or "motion"
     path, number = Path(name + suffix), 2
     while path.exists():

@@ -28,6 +28,7 @@ from .playhead import Track
 from .shot import Pixels, Renderer, Shot
 
 SIZES: Final = (64, 4096)  # pixels, smallest and largest side
+MOST_PICTURES: Final = {".mp4": 500_000, ".gif": 20_000, ".webp": 20_000}  # hours of film; GIFs nobody can open
 FPS_RANGE: Final = (1.0, 120.0)
 DEFAULT_FPS: Final = {".gif": 20.0, ".webp": 25.0, ".mp4": 30.0}
 REACH: Final = 0.13  # metres from a joint to the skin at most: head, hands, feet
@@ -84,6 +85,7 @@ def record(cast: Clip | Sequence[Named], recording: Recording) -> bool:
     people = [Named("", cast)] if isinstance(cast, Clip) else list(cast)
     for named in people:
         _check(named)
+    _check_count(people, recording)
     with contextlib.closing(open_renderer(*recording.size, gles=recording.gles)) as renderer:
         if recording.strip:
             write_still(recording.path, _strip(people[0].clip, recording, renderer))
@@ -99,6 +101,20 @@ def record(cast: Clip | Sequence[Named], recording: Recording) -> bool:
         if done < count:
             print(f"\nkinetoken: stopped; {done / fps:.1f} s are in {recording.path}", file=sys.stderr)
         return done == count
+
+
+def _check_count(people: Sequence[Named], recording: Recording) -> None:
+    """InputError where the film would have more pictures than anybody can wait for."""
+    suffix = suffix_of(recording.path)
+    if suffix in STILLS:
+        return
+    seconds = max(named.clip.seconds for named in people)
+    count, most = seconds * (recording.fps or DEFAULT_FPS[suffix]), MOST_PICTURES[suffix]
+    if count > most:
+        raise InputError(
+            f"{recording.path}: {seconds:.0f} s are {count:.0f} pictures, of at most {most} in {suffix}; "
+            "lower --fps, or cut the clip"
+        )
 
 
 def _check(named: Named) -> None:

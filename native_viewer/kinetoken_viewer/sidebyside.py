@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kinetoken.commands.arguments import load_options
 from kinetoken.commands.live import live_settings
-from kinetoken.errors import InputError
+from kinetoken.errors import INTERRUPTED, InputError
 from kinetoken.options import GenerateOptions, check_prompt
 
 from . import cli
@@ -55,7 +55,7 @@ def _play(args: argparse.Namespace, play: Callable[[Stage], None], stage: Cast |
         play(stage)
     except KeyboardInterrupt:
         print("kinetoken: stopped", file=sys.stderr)
-        code = cli.INTERRUPTED
+        code = INTERRUPTED
     finally:
         stage.close()
         _keep(stage.cast, args.save)
@@ -94,10 +94,10 @@ def _record(args: argparse.Namespace, asked: Comparison, title: str) -> int:
     _keep(cast, args.save)
     if interrupted:
         print("kinetoken: stopped; " + ("what came is kept" if args.save and cast else "nothing kept"), file=sys.stderr)
-        return cli.INTERRUPTED
+        return INTERRUPTED
     cast += _locked(asked, bool(args.foot_lock))
     if not record(cast, recording):
-        return cli.INTERRUPTED
+        return INTERRUPTED
     print(f"{', '.join(named.name for named in cast)} -> {recording.path}")
     return 0
 

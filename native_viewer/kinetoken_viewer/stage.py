@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from kinetoken.live.link import Live
 from kinetoken.motion.clip import Clip, MotionChunk
 from kinetoken.motion.skeleton import BONE_LENGTHS, FPS, JOINT_NAMES, PARENTS
+from kinetoken.pace import JitterBuffer, Meter
 
 from .feed import Ended, Failed, Feed, Message, Moved, Opened, Ready, Said
 from .hud import GAP, Words, spoken
 from .layers import Person
-from .pace import JitterBuffer, Meter
 from .playhead import Playhead, Track, edge
 from .promptline import PromptLine
 from .takes import detail
@@ -76,7 +76,7 @@ class Stage:
         rate = self._buffer.rate(ahead, finished=self.finished, rtf=self.rtf, to_come=to_come, passed=seconds)
         self.jumped = self.playhead.advance(seconds * rate, len(self.track), finished=self.finished)
         if self._live is not None and len(self.track):
-            self._live.show(self.pose(), self.playhead.position / self.playhead.fps)
+            self._live.show(self.pose(), self.playhead.position / self.playhead.fps, waiting=self.waiting)
 
     def _listen(self, seconds: float, ahead: float, to_come: float) -> None:
         """Takes what has come, unless so much is in hand that the generator may wait."""

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 from kinetoken.commands.arguments import image_file, load_options
 from kinetoken.commands.live import open_live, play_out, pour, say
+from kinetoken.errors import INTERRUPTED
 from kinetoken.motion.clip import Clip
 from kinetoken.options import GenerateOptions
 
 if TYPE_CHECKING:
     from kinetoken.live.link import Live
     from kinetoken.live.settings import LiveSettings
-
-INTERRUPTED = 130
 
 
 def stream(args: argparse.Namespace, options: GenerateOptions, clip: Clip | None, settings: LiveSettings) -> int:

@@ -12,10 +12,9 @@ from typing import Any, NoReturn, TextIO
 
 from . import __version__
 from .commands import batch, bench, chat, convert, decode, generate, inspect
-from .errors import KinetokenError, OutputError
+from .errors import INTERRUPTED, KinetokenError, OutputError
 
 COMMANDS_GROUP = "kinetoken.commands"
-INTERRUPTED = 130
 BROKEN_PIPE = 141
 OUT_OF_MEMORY = 6
 AddCommand = Callable[["argparse._SubParsersAction[argparse.ArgumentParser]"], None]

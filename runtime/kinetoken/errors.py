@@ -12,6 +12,11 @@ KinetokenError            1
 
 from __future__ import annotations
 
+from typing import Final
+
+INTERRUPTED: Final = 130
+"""The exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
+
 
 class KinetokenError(Exception):
     """Base of every error raised on purpose; `str(error)` is one line for the user."""

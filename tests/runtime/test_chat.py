@@ -133,11 +133,14 @@ def test_what_is_typed_is_sent_live_one_answer_after_another(environment: dict[s
     lines = [json.loads(line) for line in out.splitlines()]
     frames = [line for line in lines if "frame" in line]
     assert lines[-1] == {"end": True, "frames": len(frames)}
+    asked = [line for line in lines if line.keys() == {"prompt", "seed"}]
+    assert [line["prompt"] for line in asked] == ["walk", "wave"]
     assert len(frames) >= 2 * 0.6 * 60
     joints = np.array([frame["joints"] for frame in frames])
     assert np.linalg.norm(np.diff(joints, axis=0), axis=-1).max() * 60 < 25.0
     reports = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
     assert [report["prompt"] for report in reports] == ["walk", "wave"]
+    assert [str(report["seed"]) for report in reports] == [line["seed"] for line in asked]
 
 
 class Typist:

@@ -188,8 +188,8 @@ REFUSED: list[tuple[list[str], int, str]] = [
     (["generate", "walk \udcff"], 2, "UTF-8"),
     (["decode", "x"], 2, "-o/--out"),
     (["convert", "none.npz", "x.bvh"], 3, "no such file"),
-    (["convert", "none.mp4", "x.bvh"], 2, "ends in .npz, .npy or .bvh"),
-    (["convert", "x.glb", "y.bvh"], 2, "ends in .npz, .npy or .bvh"),
+    (["convert", "none.mp4", "x.bvh"], 2, "MP4 holds pictures, not motion"),
+    (["convert", "x.glb", "y.bvh"], 2, "GLB is written, not read"),
     (["inspect", "no/such/bundle"], 3, "nothing there"),
 ]
 

@@ -13,9 +13,13 @@ import pytest
 
 from kinetoken import Clip, FormatError, InputError, OutputError
 from kinetoken.motion.recover import recover
+from kinetoken.readers import names_a_file
 from kinetoken.writers.atomic import atomic_path, check_writable
 from kinetoken.writers.npy import write_npy
+from synthetic_motion import walking
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*the head is not above the feet")  # numbers by chance are no body
+WALK = walking(8)
 RNG = np.random.default_rng(0)
 FEATURES = RNG.normal(0, 0.1, (8, 263)).astype(np.float32)
 CLIP = Clip(
@@ -189,12 +193,59 @@ def test_a_link_is_written_through_and_the_mask_is_kept(tmp_path: Path) -> None:
     assert real.stat().st_mode & 0o777 == 0o640
 
 
-@pytest.mark.parametrize("name", ["x.mp4", "x", "x.npz.bak"])
+@pytest.mark.parametrize("name", ["x.csv", "x", "x.npz.bak"])
 def test_unknown_suffixes(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
     with pytest.raises(InputError, match=r"expected a name that ends in \.npz, \.bvh, \.glb or \.vrma"):
         CLIP.save(tmp_path / name)
     with pytest.raises(InputError, match=r"expected a name that ends in \.npz, \.npy or \.bvh"):
         Clip.load(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("x.glb", "GLB is written, not read; give the .npz or .bvh"),
+        ("x.VRMA", "VRMA is written, not read"),
+        ("x.mp4", "MP4 holds pictures, not motion"),
+        ("x.fbx", "no such file"),
+        ("folder/x", "no such file"),
+    ],
+)
+def test_files_that_are_not_read_say_why(name: str, words: str) -> None:
+    assert names_a_file(name)
+    with pytest.raises((InputError, FormatError), match=words):
+        Clip.load(name)
+
+
+@pytest.mark.parametrize(
+    "words", ["walk", "a person walks", "walk and/or run", "see x.mp4 first", "", "x" * 5000, "a.b"]
+)
+def test_other_words_name_no_file(words: str) -> None:
+    assert not names_a_file(words)
+
+
+@pytest.mark.parametrize(("turn", "guess"), [([0, 2, 1], "Z points up"), ([1, 0, 2], "X points up")])
+def test_another_axis_up_is_a_warning(tmp_path: Path, turn: list[int], guess: str) -> None:
+    np.save(tmp_path / "x.npy", WALK[..., turn])
+    with pytest.warns(UserWarning, match=guess):
+        assert len(Clip.load(tmp_path / "x.npy")) == len(WALK)
+
+
+def test_upside_down_is_a_warning_and_upright_is_none(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", WALK * [1, -1, 1])
+    with pytest.warns(UserWarning, match="Y points down"):
+        Clip.load(tmp_path / "x.npy")
+    np.save(tmp_path / "x.npy", WALK)
+    assert len(Clip.load(tmp_path / "x.npy")) == len(WALK)
+
+
+def test_a_text_named_npz_is_told_in_our_words(tmp_path: Path) -> None:
+    for name in ("x.npz", "x.npy"):
+        (tmp_path / name).write_text("a walk")
+        with pytest.raises(FormatError, match="no file of NumPy's, or holds objects") as caught:
+            Clip.load(tmp_path / name)
+        assert "pickle" not in str(caught.value)
 
 
 def test_a_clip_of_nothing_is_not_written(tmp_path: Path) -> None:
@@ -215,9 +266,14 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     ({"joints": JOINTS * 1e8}, "expected metres"),
     ({"joints": np.full(JOINTS.shape, "a")}, "expected numbers"),
     ({"joints": JOINTS, "features": FEATURES[:3]}, r"expected features \(8, 263\)"),
-    ({"joints": JOINTS, "fps": 0}, "fps above 0"),
-    ({"joints": JOINTS, "fps": np.nan}, "fps above 0"),
-    ({"joints": JOINTS, "fps": [20, 20]}, "fps above 0"),
+    ({"joints": JOINTS, "fps": 0}, "1 to 1000 frames per second"),
+    ({"joints": JOINTS, "fps": np.nan}, "1 to 1000 frames per second"),
+    ({"joints": JOINTS, "fps": [20, 20]}, "fps as one number"),
+    ({"joints": JOINTS, "fps": 1001}, "1 to 1000 frames per second, got 1001"),
+    ({"joints": WALK * 100}, r"metres, got a leg of 8\d\.?\d*: centimetres\? Divide by 100"),
+    ({"joints": WALK * 1000}, "millimetres. Divide by 1000"),
+    ({"joints": WALK * 4}, "scale the body to 0.25 to 2.5"),
+    ({"joints": WALK * 0}, "in one place, which is no body"),
     ({"joints": JOINTS, "text": 3}, "text as one string"),
     ({"joints": JOINTS, "seed": 0.5}, "seed as one whole number"),
     ({"joints": JOINTS, "codes": [1, 2]}, "codes"),
@@ -245,7 +301,7 @@ def test_pickles_are_not_opened(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", joints=np.array([{}], object))
     np.save(tmp_path / "x.npy", np.array([{}], object))
     for name in ("x.npz", "x.npy"):
-        with pytest.raises(FormatError, match="no plain arrays"):
+        with pytest.raises(FormatError, match="expected plain arrays"):
             Clip.load(tmp_path / name)
 
 

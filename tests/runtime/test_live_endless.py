@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from kinetoken.live.endless import EndlessTimeline
 from kinetoken.live.messages import Begin, End, Finish, Motion, Ready, Report, Rested, Words
 from kinetoken.live.settings import LiveSettings
-from kinetoken.live.timeline import LONGEST_STEP, PREBUFFER
+from kinetoken.live.timeline import LONGEST_STEP
 from kinetoken.live.worker import work
+from kinetoken.pace import PREBUFFER, SLOWEST
 from synthetic_motion import walking
 
 FPS, RATE = 20.0, 60.0
@@ -122,6 +123,19 @@ def test_it_waits_for_something_in_hand_and_idles_where_that_is_gone() -> None:
     shown(timeline, 3.0)
     assert timeline.over
     assert timeline.holds == 1
+
+
+def test_little_in_hand_is_played_slowly() -> None:
+    timeline = EndlessTimeline(FPS)
+    timeline.begin()
+    timeline.push(WALK[:20])
+    positions = [timeline._position]
+    for _ in range(60):
+        timeline.advance(1.0 / RATE)
+        positions.append(timeline._position)
+    steps = np.diff(positions) * RATE / FPS
+    assert steps[0] == pytest.approx(1.0)
+    assert steps[-1] == pytest.approx(SLOWEST)
 
 
 def test_a_slow_generator_gets_a_head_start() -> None:

@@ -20,7 +20,7 @@ from kinetoken.errors import InputError
 from kinetoken.live.pages import FOLDER, PageFiles
 from kinetoken.live.rig import RigRun
 from kinetoken.live.settings import LiveSettings
-from kinetoken.live.target import FRAME, Frame, header
+from kinetoken.live.target import FRAME, Frame, asked, header
 from kinetoken.live.timeline import Pose
 from synthetic_motion import walking
 
@@ -28,7 +28,7 @@ pytest.importorskip("websockets", reason="websockets is not installed: pip insta
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from kinetoken.live.server import PageTarget
+from kinetoken.live.server import LONGEST_SAID, PageTarget
 
 WALK = walking(4)
 TURNS = RigRun().push(WALK)
@@ -91,6 +91,28 @@ def test_several_clients_hear_the_header_then_every_frame(target: PageTarget) ->
         assert json.loads(first.recv(5)) == {"end": True}
         with pytest.raises(ConnectionClosed):
             first.recv(5)
+
+
+def test_another_prompt_is_told_and_is_that_of_later_clients(target: PageTarget) -> None:
+    with connect(stream(target)) as first:
+        head = json.loads(first.recv(5))
+        until(lambda: len(target._clients) == 1)
+        target.say("I walk.")
+        target.ask("a person waves", 2**63)
+        target.say("I wave.")
+        told = [json.loads(first.recv(5)) for _ in range(3)]
+        assert told == [{"say": "I walk."}, {"prompt": "a person waves", "seed": str(2**63)}, {"say": "I wave."}]
+        with connect(stream(target)) as late:
+            assert json.loads(late.recv(5)) == {**head, **told[1], "said": "I wave."}
+        target.ask("jump", None)
+        assert json.loads(first.recv(5)) == {"prompt": "jump"}
+        for _ in range(3):
+            target.say("x" * LONGEST_SAID)
+            first.recv(5)
+        with connect(stream(target)) as late:
+            later = json.loads(late.recv(5))
+        assert "seed" not in later
+        assert later["said"] == "x" * LONGEST_SAID
 
 
 def test_a_slow_client_is_dropped_and_the_others_are_not(target: PageTarget) -> None:
@@ -171,7 +193,7 @@ def test_a_port_in_use_is_one_line(target: PageTarget) -> None:
 
 
 def test_an_address_of_another_machine_cannot_be_bound() -> None:
-    with pytest.raises(InputError, match=r"cannot listen on 192\.0\.2\.1"):
+    with pytest.raises(InputError, match=r"cannot listen on 192\.0\.2\.1.*must be an address of this machine"):
         PageTarget(LiveSettings(ws=0, host="192.0.2.1"))
 
 
@@ -182,6 +204,8 @@ def test_javascript_reads_what_python_writes(tmp_path: Path) -> None:
     (tmp_path / "protocol.mjs").write_bytes((FOLDER / "protocol.js").read_bytes())
     (tmp_path / "header.json").write_text(json.dumps({**header(LiveSettings(facts=FACTS)), "said": "I "}))
     (tmp_path / "frame.bin").write_bytes(Frame(5, frame(1).pose, waiting=True).to_bytes())
+    for name, facts in (("asked", asked("jump", 3)), ("again", asked("stop", None))):
+        (tmp_path / f"{name}.json").write_text(json.dumps(facts))
     (tmp_path / "run.mjs").write_text("""
 import { readFileSync } from "node:fs";
 import { SILENT, hear } from "./protocol.mjs";
@@ -189,16 +213,20 @@ const bytes = readFileSync("frame.bin");
 const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
 let state = hear(SILENT, readFileSync("header.json", "utf8"));
 for (const data of [buffer, '{"say": "walk"}', '{"end": true}']) state = hear(state, data);
+const turns = [state];
+for (const name of ["asked", "again"]) turns.push(hear(turns.at(-1), readFileSync(`${name}.json`, "utf8")));
+const facts = turns.map(({ header, said }) => [header.prompt, header.seed ?? null, said]);
 const { joints, rotations, ...frame } = state.frame;
 const wrong = [];
 for (const bad of ['{"format": "x"}', "no json"]) try { hear(SILENT, bad); } catch (error) { wrong.push(error.message); }
 try { hear(state, new ArrayBuffer(3)); } catch (error) { wrong.push(error.message); }
-console.log(JSON.stringify({ ...state, header: 0, frame, wrong, joints: [...joints], rotations: [...rotations] }));
+console.log(JSON.stringify({ ...state, header: 0, frame, facts, wrong, joints: [...joints], rotations: [...rotations] }));
 """)
     done = subprocess.run([node, "run.mjs"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60)
     found = json.loads(done.stdout)
     assert found["frame"] == {"index": 5, "waiting": True, "time": 1 / 60}
     assert (found["said"], found["ended"], len(found["wrong"])) == ("I walk", True, 3)
+    assert found["facts"] == [[FACTS["prompt"], FACTS["seed"], "I walk"], ["jump", "3", ""], ["stop", None, ""]]
     assert found["wrong"][2] == "expected 632 bytes, got 3"
     np.testing.assert_allclose(np.reshape(found["joints"], (22, 3)), WALK[1], atol=1e-6)
     np.testing.assert_allclose(np.reshape(found["rotations"], (22, 4)), TURNS[1], atol=1e-6)

@@ -99,3 +99,12 @@ def test_mistakes_are_told_before_a_window_opens(terminal, shown) -> None:
     with pytest.raises(InputError, match="temperature"):
         talk("--temperature", "-1")
     assert shown == []
+
+
+@pytest.mark.parametrize("options", [("--size", "640x360"), ("--camera", "left"), ("--trail",), ("--gles",)])
+@pytest.mark.parametrize("why", ["--headless", "--json"])
+def test_options_of_the_window_are_refused_where_there_is_none(terminal, why: str, options: tuple[str, ...]) -> None:
+    with pytest.raises(InputError, match=f"{options[0]} is of the window, and {why} keeps"):
+        talk(why, *options)
+    assert terminal == []
+    assert talk(why) == 17

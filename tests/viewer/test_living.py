@@ -11,10 +11,10 @@ import fake_generators
 from kinetoken.motion.clip import Clip, MotionChunk
 from kinetoken.motion.skeleton import JOINT
 from kinetoken.options import GenerateOptions
+from kinetoken.pace import Sample
 from kinetoken_viewer import living
 from kinetoken_viewer.feed import Ended, Failed, Message, Moved, Opened, Ready, Said
 from kinetoken_viewer.living import LEAD, LivingStage
-from kinetoken_viewer.pace import Sample
 from kinetoken_viewer.playhead import edge
 from kinetoken_viewer.stage import LONGEST_AHEAD, STALLED
 from scripted_feed import Talk
@@ -316,10 +316,16 @@ def test_an_avatar_gets_every_pose_that_is_shown_idle_motion_too() -> None:
     class Heard:
         def __init__(self) -> None:
             self.poses: list[np.ndarray] = []
+            self.waits: list[bool] = []
             self.words = ""
+            self.prompts: list[tuple[str, int | None]] = []
 
-        def show(self, joints: np.ndarray, time: float) -> None:
+        def show(self, joints: np.ndarray, time: float, *, waiting: bool) -> None:
             self.poses.append(joints)
+            self.waits.append(waiting)
+
+        def ask(self, prompt: str, seed: int | None) -> None:
+            self.prompts.append((prompt, seed))
 
         def say(self, text: str) -> None:
             self.words += text
@@ -332,6 +338,14 @@ def test_an_avatar_gets_every_pose_that_is_shown_idle_motion_too() -> None:
     np.testing.assert_array_equal(np.array(heard.poses), shown)
     assert heard.words == "I go."
     assert fastest(shown) < 4.0
+    assert heard.prompts == [("a person walks", 7)]
+    assert not any(heard.waits[:30])
+    assert not heard.waits[-1]
+    stage.ask("and on")
+    talk.say(Opened(8, 20.0, 2), *moves(2, turn=2))
+    run(stage, 3.0)
+    assert heard.prompts[1:] == [("and on", 8)]
+    assert heard.waits[-1]
 
 
 def test_the_wait_of_a_machine_that_is_known_to_be_slow_is_known_from_the_first_frame() -> None:

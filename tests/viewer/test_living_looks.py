@@ -25,7 +25,7 @@ from kinetoken.motion.clip import MotionChunk
 from kinetoken.options import GenerateOptions
 from kinetoken_viewer.feed import Failed, Moved, Opened, Ready, Said
 from kinetoken_viewer.living import LivingStage
-from kinetoken_viewer.pace import Sample
+from kinetoken.pace import Sample
 from scripted_feed import Talk
 
 shots.own_font()

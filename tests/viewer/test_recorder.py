@@ -190,3 +190,11 @@ def test_without_any_gl_the_painter_draws_and_says_so_in_one_line(python, walk_f
     assert "drawing in software, without OpenGL" in done.stderr
     with Image.open(tmp_path / "bare.png") as image:
         assert image.size == (160, 96)
+
+
+@pytest.mark.parametrize(("name", "fps"), [("walk.gif", None), ("walk.webp", 50.0), ("walk.mp4", 120.0)])
+def test_a_film_of_days_is_refused_before_it_is_drawn(tmp_path: Path, walk: Clip, name: str, fps: float | None) -> None:
+    slow = Clip(np.repeat(walk.joints[:1], 5000, axis=0), fps=1.0)
+    with pytest.raises(InputError, match=r"5000 s are .* pictures, of at most"):
+        record_to(tmp_path / name, slow, fps=fps)
+    assert not (tmp_path / name).exists()

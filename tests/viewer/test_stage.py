@@ -204,7 +204,7 @@ class Heard:
         self.poses: list[tuple[np.ndarray, float]] = []
         self.words = ""
 
-    def show(self, joints: np.ndarray, time: float) -> None:
+    def show(self, joints: np.ndarray, time: float, *, waiting: bool) -> None:
         self.poses.append((joints, time))
 
     def say(self, text: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import FormatError, InputError, KinetokenError
+from ..errors import INTERRUPTED, FormatError, InputError, KinetokenError
 from .arguments import add_bundle, add_generation, generate_options, load_options
 from .batch_progress import BatchLine
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 FORMATS: Final = ("npz", "bvh", "glb", "vrma")
 AT_ONCE: Final = 4
 MOST_SHOWN: Final = 20  # problems
-INTERRUPTED: Final = 130
 
 
 def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ..errors import InputError
+from ..errors import INTERRUPTED, InputError
 from .arguments import add_bundle, load_options
 from .progress import StepLine
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ..engines import LoadOptions
     from ..manifest import Manifest
 
-INTERRUPTED: Final = 130
 SHORTEST: Final = 1.0  # seconds
 ROUNDS: Final = 3
 TOKENS: Final = 24

@@ -12,9 +12,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import KinetokenError
+from ..errors import INTERRUPTED, KinetokenError
 from .arguments import add_bundle, add_generation, add_image, generate_options, image_file, load_options
-from .generate import INTERRUPTED, report, tell
+from .generate import report, tell
 from .live import add_live, live_settings, open_live, play_out, pour, say
 from .progress import Looking, ProgressLine
 
@@ -180,6 +180,8 @@ class Conversation:
 
     def _say(self, prompt: str) -> None:
         turn = self._session.say(prompt, raw=True)
+        if self._live is not None:
+            self._live.ask(turn.prompt, turn.seed)
         try:
             stopped = self._watch(turn)
         finally:

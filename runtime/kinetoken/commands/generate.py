@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ..errors import EngineError
+from ..errors import INTERRUPTED, EngineError
 from ..options import check_prompt
 from .arguments import add_bundle, add_generation, add_image, generate_options, image_file, load_options
 from .live import add_live, live_settings, open_live, play_out, pour
@@ -18,8 +18,6 @@ from .progress import Looking, ProgressLine, printable
 if TYPE_CHECKING:
     from ..live.link import Live
     from ..pipeline import Generation
-
-INTERRUPTED = 130
 
 
 def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -46,9 +46,9 @@ def open_live(
 ) -> Live:
     """The way out for one motion; it says on standard error where it leads. InputError, MissingPackageError."""
     from ..live.link import Live
+    from ..live.target import asked
 
-    facts = {"prompt": prompt, **({} if seed is None else {"seed": str(seed)})}
-    return Live(replace(settings, fps=fps, facts=facts, expected=expected, endless=endless), say)
+    return Live(replace(settings, fps=fps, facts=asked(prompt, seed), expected=expected, endless=endless), say)
 
 
 def pour(generation: Generation, live: Live) -> Iterator[Chunk]:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ..motion.line import BodyLine
 from ..motion.splines import catmull_rom
+from ..pace import JitterBuffer
 from .rig import RigRun, slerp
-from .timeline import LONGEST_STEP, PREBUFFER, Pose, head_start
+from .timeline import LONGEST_STEP, Pose
 
 Array = NDArray[np.floating]
 AHEAD: Final = 2  # poses beyond the one that is left: one to go to, one that shapes the way
@@ -35,6 +36,7 @@ class EndlessTimeline:
         self._ended = True  # whether all of the present answer has come
         self._moving = False
         self._expected = self._rtf = 0.0
+        self._buffer = JitterBuffer()
         self._came = 0  # frames of the present answer
         self._coming: deque[NDArray[np.float64]] = deque()
         self._line, self._rig = BodyLine(fps), RigRun()
@@ -54,6 +56,7 @@ class EndlessTimeline:
         self._moving = self.waiting = self._ended = False
         self._begun += 1
         self._expected, self._came = expected, 0
+        self._buffer = JitterBuffer()
 
     def end(self) -> None:
         """All of the present answer has come."""
@@ -82,8 +85,9 @@ class EndlessTimeline:
         return self.finished and not self._moving and not self._coming
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
-        self._position += min(seconds, LONGEST_STEP) * self.fps
+        """Let time pass; a move goes slower where little of it is in hand."""
+        passed = min(seconds, LONGEST_STEP)
+        self._position += passed * self._rate(passed) * self.fps
         self._fill()
         while int(self._position) - 1 > self._first:
             del self._poses[0]
@@ -96,6 +100,12 @@ class EndlessTimeline:
         p0, p1, p2, p3 = (self._poses[max(0, i)][0] for i in range(at - 1, at + 3))
         turned = slerp(self._poses[at][1], self._poses[at + 1][1], share)
         return Pose(self._position / self.fps, catmull_rom(p0, p1, p2, p3, share), turned)
+
+    def _rate(self, passed: float) -> float:
+        """Share of the normal speed."""
+        if not self._moving:
+            return 1.0
+        return self._buffer.speed(self.ahead, finished=self._ended, rtf=self._rtf, passed=passed)
 
     def _fill(self) -> None:
         while self._first + len(self._poses) <= int(self._position) + AHEAD:
@@ -116,7 +126,7 @@ class EndlessTimeline:
         return self._line.idle(1)
 
     def _goal(self) -> float:
-        return max(PREBUFFER, head_start(self._expected - self._came / self.fps, self._rtf))
+        return self._buffer.goal(self._rtf, max(0.0, self._expected - self._came / self.fps))
 
     def _settle(self) -> None:
         if self._ended and not self._coming and not self._moving:

@@ -10,7 +10,7 @@ import threading
 from typing import Final
 
 from .settings import LiveSettings
-from .target import Frame, LostError, header
+from .target import Frame, LostError, asked, header
 
 BROKEN_PIPE: Final = 141
 UNWRITABLE: Final = 5
@@ -37,6 +37,10 @@ class LinesTarget:
             raise self._lost
         if self._put(frame.to_json()):
             self._frames += 1
+
+    def ask(self, prompt: str, seed: int | None) -> None:
+        """So does every prompt."""
+        self._put(json.dumps(asked(prompt, seed)))
 
     def say(self, text: str) -> None:
         """Words have a line of their own."""

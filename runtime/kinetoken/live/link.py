@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import EngineError, InputError, KinetokenError, MissingPackageError, OutputError
 from ..processes import deaf_to_ctrl_c
-from .messages import Begin, End, Finish, Gone, Motion, News, Order, Ready, Refused, Report, Rested, Shown, Words
+from .messages import Asked, Begin, End, Finish, Gone, Motion, News, Order, Ready, Refused, Report, Rested, Shown, Words
 from .settings import LiveSettings
 from .worker import work
 
@@ -53,6 +53,10 @@ class Live:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    def ask(self, prompt: str, seed: int | None = None) -> None:
+        """The prompt that is answered from here on; every reader hears of it, and forgets the thought before."""
+        self._send(Asked(prompt, seed))
+
     def say(self, text: str) -> None:
         """Words of the thought."""
         self._send(Words(text))
@@ -62,9 +66,12 @@ class Live:
         for start in range(0, len(joints), PIECE):
             self._send(Motion(joints[start : start + PIECE].astype(np.float32), rtf))
 
-    def show(self, joints: Array, time: float) -> None:
-        """The pose (22, 3) that a window shows now; from the first one on, the window is the clock."""
-        self._send(Shown(joints.astype(np.float32), time))
+    def show(self, joints: Array, time: float, *, waiting: bool = False) -> None:
+        """The pose (22, 3) that a window shows now; from the first one on, the window is the clock.
+
+        `waiting`: it is no more than that because the generator has not come so far.
+        """
+        self._send(Shown(joints.astype(np.float32), time, waiting))
 
     def begin(self, expected: float = 0.0) -> None:
         """Of endless motion: another answer; what was not shown of the one before is forgotten. Seconds to expect of it."""

@@ -26,6 +26,14 @@ class Words:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What is answered from here on; the thought begins again."""
+
+    prompt: str
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
 class Shown:
     """One pose to be sent as it is: another clock, a window's, decides what is seen."""
 
@@ -33,6 +41,8 @@ class Shown:
     """(22, 3) metres."""
     time: float
     """Seconds into the motion."""
+    waiting: bool = False
+    """Whether it holds still, or idles, because the generator has not come so far."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,7 @@ class End:
     """All frames of the answer have been sent."""
 
 
-Order = Motion | Words | Shown | Finish | Begin | End
+Order = Motion | Words | Asked | Shown | Finish | Begin | End
 
 
 @dataclass(frozen=True)

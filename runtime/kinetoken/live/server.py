@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import http
 import json
 import logging
@@ -20,7 +21,7 @@ from typing import Any, Final
 from ..errors import InputError, MissingPackageError
 from .pages import PageFiles
 from .settings import LOOPBACK, LiveSettings, is_loopback, resolve
-from .target import Frame, header
+from .target import Frame, asked, header
 
 try:
     from websockets.asyncio.server import ServerConnection, broadcast, serve
@@ -32,7 +33,13 @@ except ImportError as error:
 
 BEHIND: Final = 256 * 1024  # bytes that wait for a client, about 7 s of frames, beyond which it is dropped
 MOST_CLIENTS: Final = 32
+LONGEST_SAID: Final = 4000  # letters of a thought that late clients hear: a flood of words must not fill the memory
 CLOSING: Final = 1.0  # seconds
+_ADVICE: Final = {
+    errno.EADDRINUSE: "choose another port, or 0 for any free one",
+    errno.EADDRNOTAVAIL: "--host must be an address of this machine; 0.0.0.0 stands for all of them",
+    errno.EACCES: "choose a port from 1024 on, or 0 for any free one",
+}
 _LOGGER: Final = logging.getLogger("kinetoken.live.websockets")
 
 
@@ -63,6 +70,10 @@ class PageTarget:
         """To every client that keeps up."""
         if self._clients:
             self._call(self._broadcast, frame.to_bytes())
+
+    def ask(self, prompt: str, seed: int | None) -> None:
+        """To every client, and in the header of those that come later."""
+        self._call(self._turn, asked(prompt, seed))
 
     def say(self, text: str) -> None:
         """To every client, and to those that come later."""
@@ -124,8 +135,13 @@ class PageTarget:
                 client.transport.abort()
         broadcast(self._clients, message)
 
+    def _turn(self, facts: dict[str, str]) -> None:
+        self._header = {key: value for key, value in self._header.items() if key not in ("prompt", "seed")} | facts
+        self._said = ""
+        self._broadcast(json.dumps(facts))
+
     def _tell(self, text: str) -> None:
-        self._said += text
+        self._said = (self._said + text)[-LONGEST_SAID:]
         self._broadcast(json.dumps({"say": text}))
 
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -150,6 +166,6 @@ def _listen(settings: LiveSettings) -> socket.socket:
         listener.listen()
     except OSError as error:
         listener.close()
-        advice = "choose another port, or 0 for any free one"
+        advice = _ADVICE.get(error.errno or 0, "choose another port or --host")
         raise InputError(f"--ws {settings.ws}: cannot listen on {host}: {error.strerror}; {advice}") from error
     return listener

@@ -70,6 +70,10 @@ class Target(Protocol):
         """One frame leaves now; LostError where nothing will leave any more."""
         ...
 
+    def ask(self, prompt: str, seed: int | None) -> None:
+        """What is answered from here on; the thought begins again."""
+        ...
+
     def say(self, text: str) -> None:
         """Words of the thought."""
         ...
@@ -77,6 +81,11 @@ class Target(Protocol):
     def close(self) -> None:
         """The end: what is still under way is delivered, within a second."""
         ...
+
+
+def asked(prompt: str, seed: int | None) -> dict[str, str]:
+    """What is said of an answer: its prompt, and its seed where there is one, as text, since JSON's readers round it."""
+    return {"prompt": prompt, **({} if seed is None else {"seed": str(seed)})}
 
 
 def header(settings: LiveSettings) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ..motion.skeleton import N_JOINTS
 from ..motion.splines import catmull_rom
+from ..pace import JitterBuffer
 from .rig import RigRun, slerp
 
 Array = NDArray[np.floating]
 
-PREBUFFER: Final = 0.6  # seconds of motion in hand before it starts, and before it goes on after a rest
 LONGEST_AHEAD: Final = 30.0  # seconds in hand beyond which no more is taken: then the generator waits
 LONGEST_STEP: Final = 0.1  # seconds: a machine that hangs for longer delays the motion instead of making it jump
 
@@ -40,7 +40,7 @@ class Timeline:
         self.holds = 0
         """How often the motion had to rest because no more had come."""
         self.finished = False
-        self.waiting = True
+        self._buffer = JitterBuffer()
         self._expected = to_come
         self._rtf = 0.0
         self._rig = RigRun()
@@ -83,26 +83,27 @@ class Timeline:
         return float(max(0, self._length - (1 if self.finished else 2)))
 
     def advance(self, seconds: float) -> None:
-        """Let time pass; the motion moves unless it has to wait."""
-        if self._rests():
+        """Let time pass; the motion moves unless it has to wait, slower where little is in hand."""
+        passed = min(seconds, LONGEST_STEP)
+        rate = self._rate(passed)
+        if not rate:
             return
-        self._position += min(seconds, LONGEST_STEP) * self.fps
+        self._position += passed * rate * self.fps
         if self._position >= self._edge:
             self._position = 0.0 if self.finished and self.loop else self._edge
 
-    def _rests(self) -> bool:
-        if self.finished:
-            self.waiting = False
-        elif self.waiting:
-            self.waiting = self.ahead < self._goal()
-        elif self.ahead <= 0.0:
-            self.waiting = True
-            self.holds += 1
-        return self.waiting
+    @property
+    def waiting(self) -> bool:
+        """Whether it rests because no more has come."""
+        return self._buffer.waiting
 
-    def _goal(self) -> float:
-        """Seconds to have in hand before moving: a generator slower than real time needs a head start for the rest."""
-        return max(PREBUFFER, head_start(self._expected - self._length / self.fps, self._rtf))
+    def _rate(self, passed: float) -> float:
+        """Share of the normal speed; 0 to rest."""
+        rested = self.waiting
+        to_come = max(0.0, self._expected - self._length / self.fps)
+        rate = self._buffer.rate(self.ahead, finished=self.finished, rtf=self._rtf, to_come=to_come, passed=passed)
+        self.holds += self.waiting and not rested
+        return rate
 
     def pose(self) -> Pose | None:
         """What to show now; None before the first frame has come."""
@@ -115,11 +116,6 @@ class Timeline:
         after = min(index + 1, last)
         turned = slerp(self._rotations[index], self._rotations[after], share)
         return Pose(self._position / self.fps, catmull_rom(p0, p1, p2, p3, share), turned)
-
-
-def head_start(to_come: float, rtf: float) -> float:
-    """Seconds to have in hand for a rest of so many seconds from a generator of this real-time factor, 0 where unknown."""
-    return max(0.0, to_come) * (1.0 / rtf - 1.0) if 0.0 < rtf < 1.0 else 0.0
 
 
 def _grown(rows: NDArray[np.float64], total: int) -> NDArray[np.float64]:

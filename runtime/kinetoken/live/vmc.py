@@ -74,6 +74,9 @@ class VmcTarget:
             _add(builder, "/VMC/Ext/Bone/Pos", [bone, *self._rest[joint], *turns[joint]])
         return bytes(builder.build().dgram)
 
+    def ask(self, prompt: str, seed: int | None) -> None:
+        """The protocol has no words."""
+
     def say(self, text: str) -> None:
         """The protocol has no words."""
 

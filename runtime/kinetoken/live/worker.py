@@ -14,7 +14,7 @@ from ..errors import KinetokenError
 from ..motion.skeleton import N_JOINTS
 from .clock import Clock
 from .endless import EndlessTimeline
-from .messages import Begin, End, Finish, Gone, Motion, Order, Ready, Refused, Report, Rested, Shown, Words
+from .messages import Asked, Begin, End, Finish, Gone, Motion, Order, Ready, Refused, Report, Rested, Shown, Words
 from .rig import RigRun
 from .settings import LiveSettings
 from .target import Frame, LostError, Target
@@ -76,7 +76,8 @@ class Sender:
         self._rig = RigRun()
         self._rig.push(np.zeros((1, N_JOINTS, 3)))  # the first one takes long: it loads the linear algebra
         self._clock = Clock(settings.rate)
-        self._shown: Pose | None = None
+        self._shown: Shown | None = None
+        self._pose: Pose | None = None  # of what a window shows
         self._sent = 0
         self._alone = False
 
@@ -114,7 +115,8 @@ class Sender:
 
     def _next(self, passed: float) -> Frame | None:
         if self._shown is not None:
-            return Frame(self._sent, self._shown)
+            assert self._pose is not None
+            return Frame(self._sent, self._pose, self._shown.waiting)
         if self._sent:  # the first pose is the first frame's, however much has come before it
             self._timeline.advance(passed)
         pose = self._timeline.pose()
@@ -134,9 +136,12 @@ class Sender:
         elif isinstance(order, Words):
             for target in self._targets:
                 target.say(order.text)
+        elif isinstance(order, Asked):
+            for target in self._targets:
+                target.ask(order.prompt, order.seed)
         elif isinstance(order, Shown):
             joints = order.joints.astype(np.float64)
-            self._shown = Pose(order.time, joints, self._rig.push(joints[None])[0])
+            self._shown, self._pose = order, Pose(order.time, joints, self._rig.push(joints[None])[0])
         elif isinstance(order, Begin) and self._endless is not None:
             self._endless.begin(order.expected)
         elif isinstance(order, End) and self._endless is not None:

@@ -17,6 +17,7 @@ from ..motion.clip import Clip
 from ..motion.features import N_FEATURES
 from ..motion.recover import recover
 from ..motion.skeleton import FPS, N_JOINTS
+from .plausible import check_legs, check_rate, warn_of_axes
 
 _SHAPES: Final = f"joints (T, {N_JOINTS}, 3) or features (T, {N_FEATURES})"
 SCALE_LIMIT: Final = 1e6  # metres: beyond it is no motion, and float32 loses centimetres
@@ -56,6 +57,9 @@ def _clip(motion: NDArray[Any], path: Path, data: Mapping[str, NDArray[Any]]) ->
         raise FormatError(f"{path}: expected features ({len(joints)}, {N_FEATURES}) beside the joints, got {got}")
     if np.abs(joints).max() > SCALE_LIMIT:
         raise FormatError(f"{path}: positions reach {np.abs(joints).max():.3g} m; expected metres, not another unit")
+    if features is None:  # those have a unit and axes of their own
+        check_legs(joints, path)
+        warn_of_axes(joints, path)
     return Clip(
         joints=joints.astype(np.float32),
         fps=_fps(data, path),
@@ -80,7 +84,8 @@ def _open(path: Path, read: Callable[[BinaryIO, Path], Any]) -> Any:
             raise FormatError(f"{path} is damaged ({error}); copy or export it again") from error
         raise FormatError(f"cannot read {path}: {error.strerror}; check the path and its permissions") from error
     except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise FormatError(f"{path} is damaged or holds no plain arrays ({error}); copy or export it again") from error
+        why = "no file of NumPy's, or holds objects" if "pickle" in str(error) else f"damaged ({error})"
+        raise FormatError(f"{path}: expected plain arrays, and it is {why}; copy or export it again") from error
 
 
 def _plain_array(stream: BinaryIO, path: Path) -> NDArray[Any]:
@@ -111,9 +116,9 @@ def _fps(data: Mapping[str, NDArray[Any]], path: Path) -> float:
     if "fps" not in data:
         return float(FPS)
     value = data["fps"]
-    if value.size != 1 or value.dtype.kind not in "fiu" or not 0 < float(value.item()) <= 10_000:
-        raise FormatError(f"{path}: expected fps above 0, got {value!s:.40}; save it as one number")
-    return float(value.item())
+    if value.size != 1 or value.dtype.kind not in "fiu":
+        raise FormatError(f"{path}: expected fps as one number, got {value!s:.40}; save it as one number")
+    return check_rate(float(value.item()), path)
 
 
 def _text(data: Mapping[str, NDArray[Any]], key: str, path: Path) -> str:

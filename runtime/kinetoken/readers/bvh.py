@@ -18,11 +18,10 @@ from ..motion.clip import Clip
 from ..motion.skeleton import JOINT, JOINT_NAMES, PARENTS
 from .arrays import LONGEST, SCALE_LIMIT
 from .bvhfile import BvhFile, parse, solve
+from .plausible import METRES, check_rate, is_leg, warn_of_axes
 
-METRES: Final = (1.0, 0.01, 0.001)  # units that occur: metre, centimetre, millimetre
 _AT_ONCE: Final = 20_000  # frames whose matrices are held at a time
 _LONGEST_WORDS: Final = 80  # letters of a file that a message repeats
-_LEG: Final = (0.25, 2.5)  # metres from hip to ankle, of any body
 _SIDES: Final = {"l": "left", "r": "right", "left": "left", "right": "right"}
 # Other words for the joints, without "left" and "right", underscores and capitals.
 _SMPL: Final = {
@@ -45,7 +44,9 @@ def read_bvh(path: Path) -> Clip:
         joints = np.concatenate([solve(file, rows)[0][:, chosen] for rows in parts]) * _unit(file, chosen, path)
     if not np.isfinite(joints).all() or np.abs(joints).max() > SCALE_LIMIT:
         raise FormatError(f"{path}: the motion holds NaN, infinity or places beyond {SCALE_LIMIT:g} m; export it again")
-    return Clip(joints=joints.astype(np.float32), fps=1.0 / file.frame_time, meta={"source": path.name})
+    warn_of_axes(joints, path)
+    fps = check_rate(1.0 / file.frame_time, path)
+    return Clip(joints=joints.astype(np.float32), fps=fps, meta={"source": path.name})
 
 
 def _parsed(path: Path) -> BvhFile:
@@ -106,7 +107,7 @@ def _unit(file: BvhFile, chosen: list[int], path: Path) -> float:
     leg = 0.0
     for name in ("left_knee", "left_ankle"):
         leg += float(np.linalg.norm(file.offsets[chosen[JOINT[name]]]))
-    for unit in METRES:
-        if _LEG[0] < leg * unit < _LEG[1]:
+    for unit in METRES.values():
+        if is_leg(leg * unit):
             return unit
     raise FormatError(f"{path}: a leg of {leg:g} is no body in metres, centimetres or millimetres; scale it")

@@ -17,6 +17,9 @@ from .vrma import write_vrma
 Writer = Callable[[Clip, str | os.PathLike[str]], None]
 WRITERS: Final[dict[str, Writer]] = {".npz": write_npz, ".bvh": write_bvh, ".glb": write_glb, ".vrma": write_vrma}
 
+PICTURES: Final = (".mp4", ".gif", ".webp", ".png")
+"""Suffixes of what the viewer writes."""
+
 
 def writer_for(path: str | os.PathLike[str]) -> Writer:
     """The writer of the path's suffix; InputError names the known ones."""
@@ -24,7 +27,8 @@ def writer_for(path: str | os.PathLike[str]) -> Writer:
     if suffix not in WRITERS:
         names = list(WRITERS)
         got = f"got {suffix!r}" if suffix else "got none"
-        raise InputError(f"{path}: expected a name that ends in {', '.join(names[:-1])} or {names[-1]}, {got}")
+        film = f"; a film: kinetoken play ... --out {Path(path).name}" if suffix in PICTURES else ""
+        raise InputError(f"{path}: expected a name that ends in {', '.join(names[:-1])} or {names[-1]}, {got}{film}")
     return WRITERS[suffix]
 
 

@@ -4,6 +4,7 @@ export const FORMAT = "kinetoken-live";
 export const VERSION = 1;
 const HEAD = 16; // bytes: index, flags, time
 const WAITING = 1;
+const LONGEST_SAID = 4000; // letters of a thought that are kept: a page may stay open for days
 
 // The header, once it is one that this page can read; throws otherwise.
 export function readHeader(text) {
@@ -35,7 +36,8 @@ export function readFrame(buffer, header) {
   };
 }
 
-// What a message does to the state {header, frame, said, ended}; the new state.
+// What a message does to the state {header, frame, said, ended}; the new state. Another prompt takes the place of the
+// header's, and of the seed there, and the thought begins again.
 export function hear(state, data) {
   if (typeof data !== "string") return { ...state, frame: readFrame(data, state.header) };
   if (state.header === null) {
@@ -43,7 +45,11 @@ export function hear(state, data) {
     return { ...state, header, said: header.said ?? "" };
   }
   const news = JSON.parse(data);
-  return { ...state, said: state.said + (news.say ?? ""), ended: state.ended || news.end === true };
+  if (news.prompt !== undefined) {
+    const { prompt, seed } = news;
+    return { ...state, header: { ...state.header, prompt, seed }, said: "" };
+  }
+  return { ...state, said: (state.said + (news.say ?? "")).slice(-LONGEST_SAID), ended: state.ended || news.end === true };
 }
 
 export const SILENT = Object.freeze({ header: null, frame: null, said: "", ended: false });

@@ -158,10 +158,10 @@ function take(data) {
   const before = state;
   state = hear(state, data);
   if (before.header === null) {
-    at("prompt").textContent = state.header.prompt ?? "";
     if (body !== null) scene.remove(body.group);
     body = makeBody(state.header);
   }
+  if (state.header !== before.header) at("prompt").textContent = state.header.prompt ?? "";
   if (state.said !== before.said || before.header === null) at("said").textContent = state.said;
   if (state.frame !== before.frame) count();
   else if (state.frame === null) say("waiting for the first pose");

@@ -1,4 +1,7 @@
-"""The pace of what arrives: how fast it is made, when to wait for more, how fast to play what there is. No process here."""
+"""The pace of what arrives: how fast it is made, when to wait for more, how fast to play what there is.
+
+One policy for windows and for live output without one. No process and no clock in here.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,8 @@ from collections import deque
 from typing import Final, NamedTuple
 
 PREBUFFER: Final = 0.6  # seconds of motion before playing starts, or starts again, while nothing has been measured
-WORK_IN_HAND: Final = (
-    0.9  # seconds of the generator's work that the buffer covers: 0.6 s of motion at 1.5 times real time
-)
+# Seconds of the generator's work that the buffer covers: 0.6 s of motion at 1.5 times real time.
+WORK_IN_HAND: Final = 0.9
 PREBUFFERS: Final = (0.3, 1.2)  # seconds, least and most
 STARVED: Final = 0.02  # seconds ahead below which to rest and refill, rather than stutter along the edge
 SLOWEST: Final = 0.75  # of the speed, when the buffer runs low
@@ -98,14 +100,18 @@ class JitterBuffer:
 
     def goal(self, rtf: float, to_come: float) -> float:
         """Seconds to have before playing: a generator slower than real time needs a head start for the rest."""
-        lag = to_come * (1.0 / rtf - 1.0) if 0.0 < rtf < 1.0 else 0.0
-        return max(prebuffer(rtf), lag)
+        return max(prebuffer(rtf), head_start(to_come, rtf))
 
     def wait(self, ahead: float, rtf: float, to_come: float) -> float:
         """Seconds until the goal is reached, at this real-time factor; 0 where that is unknown."""
         if rtf <= 0.0:
             return 0.0
         return max(0.0, (prebuffer(rtf) - ahead) / rtf, to_come * (1.0 / rtf - 1.0) - ahead)
+
+
+def head_start(to_come: float, rtf: float) -> float:
+    """Seconds to have in hand for a rest of so many seconds from a generator of this real-time factor, 0 where unknown."""
+    return max(0.0, to_come) * (1.0 / rtf - 1.0) if 0.0 < rtf < 1.0 else 0.0
 
 
 def prebuffer(rtf: float) -> float:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kinetoken_viewer.pace import FASTEST, PREBUFFER, PREBUFFERS, SLOWEST, JitterBuffer, Meter, Sample, prebuffer
+from kinetoken.pace import FASTEST, PREBUFFER, PREBUFFERS, SLOWEST, JitterBuffer, Meter, Sample, prebuffer
 
 
 def play(speed: float, length: float, *, known: bool) -> tuple[float, float, list[float]]:
