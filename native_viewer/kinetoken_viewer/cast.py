@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetoken.motion.clip import Clip
+from kinetoken.motion.clip import Clip, MotionChunk
 
-from .feed import Feed, Message, Moved
+from .feed import Ended, Feed, Message, Moved, Opened
 from .hud import Words
 from .layers import Person
 from .playhead import Track
@@ -118,35 +118,60 @@ class LiveCast(Stage):
         """`names` of the answers; `beside`: clips to stand to their right."""
         super().__init__(prompt, feed=feed, expected=expected)
         self._answers = feed
-        self._names = [*names, *(named.name for named in beside)]
-        self._beside = [at_rate(named.clip, self.playhead.fps) for named in beside]
+        self._answered, self._names = len(names), [*names, *(named.name for named in beside)]
+        self._beside, self._beside_tracks, self._beside_rate = beside, list[Track](), 0.0
         self._others = [Track() for _ in names[1:]]
+        self._pieces: list[list[MotionChunk]] = [self._chunks, *([] for _ in names[1:])]
+        self._seeds: dict[int, int] = {}
         self._clips: dict[int, Clip] = {}
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: Message | Beside) -> None:
         if not isinstance(message, Beside):
             super()._take(message)
-        elif isinstance(message.message, Moved):
-            self._others[message.who - 1].append(message.message.chunk.joints)
-        elif hasattr(message.message, "clip"):
-            self._clips[message.who] = message.message.clip
+            return
+        who, news = message.who, message.message
+        if isinstance(news, Moved):
+            self._others[who - 1].append(news.chunk.joints)
+            self._pieces[who].append(news.chunk)
+        elif isinstance(news, Opened):
+            self._seeds[who] = news.seed
+        elif isinstance(news, Ended):
+            self._clips[who] = news.clip
 
     def people(self) -> list[Person]:
         """First from the left; who has not moved yet stands."""
-        tracks = [track if len(track) else STANDING for track in (self.track, *self._others, *self._beside)]
+        tracks = [
+            track if len(track) else STANDING
+            for track in (self.track, *self._others, *self._clips_at(self.playhead.fps))
+        ]
         return [Person(*each) for each in zip(tracks, lanes(len(tracks)), self._names, strict=True)]
 
+    def _clips_at(self, fps: float) -> list[Track]:
+        """The clips beside the answers at the rate of the clock, which the model says when it is loaded."""
+        if fps != self._beside_rate:
+            self._beside_tracks, self._beside_rate = [at_rate(named.clip, fps) for named in self._beside], fps
+        return self._beside_tracks
+
     def words(self, picture_rate: float, *, help_shown: bool = False) -> Words:
-        """Without a thought or a seed: everybody has their own."""
-        self.seed = None
+        """Without a thought: everybody has their own."""
         return replace(super().words(picture_rate, help_shown=help_shown), thought="")
+
+    def _seed(self) -> list[str]:
+        return []  # everybody has their own
 
     @property
     def cast(self) -> list[Named]:
-        """Answers that are whole."""
-        first = self._clip
-        found = ({} if first is None else {0: first}) | self._clips
-        return [Named(self._names[index], found[index]) for index in sorted(found)]
+        """Answers, whole or as far as they have come; not those of which no motion has."""
+        found = [(self._names[who], self._answer(who)) for who in range(self._answered)]
+        return [Named(name, clip) for name, clip in found if clip is not None]
+
+    def _answer(self, who: int) -> Clip | None:
+        if who in self._clips:
+            return self._clips[who]
+        if not self._pieces[who]:
+            return None
+        clip = Clip.from_chunks(self._pieces[who], prompt=self.prompt, seed=self._seeds.get(who))
+        return replace(clip, fps=self.playhead.fps)
 
     def close(self) -> None:
         """Ends the generator's process."""

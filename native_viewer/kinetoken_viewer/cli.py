@@ -25,17 +25,18 @@ from kinetoken.motion.clip import Clip
 from kinetoken.motion.skeleton import FPS
 from kinetoken.options import GenerateOptions, check_prompt
 
+from .keeping import INTERRUPTED, keep_clip, shown
 from .lookargs import add_look, camera_of, layers_of, need, recording_of, size_of
 from .naming import is_clip
 
 if TYPE_CHECKING:
+    from kinetoken.live.link import Live
     from kinetoken.live.settings import LiveSettings
 
     from .recorder import Recording
     from .stage import Stage
 
 WINDOW_SIZE: Final = (1280, 720)
-INTERRUPTED: Final = 130
 
 
 def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -200,69 +201,36 @@ def show(
     live: LiveSettings,
 ) -> int:  # fmt: skip
     """The window until it is closed; then what came is saved, and a failure told."""
-    from .display import when_lost
-    from .feed import Feed, Job
-    from .footing import LONG, LongStage
-    from .living import LivingStage
-    from .stage import Stage
-
     prompt = (args.what or "") if clip is None else clip.prompt or Path(args.what).name
     with contextlib.ExitStack() as open_things:
         way_out = None
         if live.asked:
             seed = options.seed if clip is None else clip.seed
             way_out = open_things.enter_context(open_live(live, fps=FPS, prompt=prompt, seed=seed))
-        if clip is None:
-            job = Job(
-                prompt, options, args.bundle, load_options(args), 1, args.history, args.history_file, image_file(args)
-            )
-            stage: Stage = LivingStage(Feed(job), prompt, options, live=way_out, keep=args.save is not None)
-        elif args.foot_lock and len(clip) > LONG:
-            stage = LongStage(prompt, clip, way_out)
-        else:
-            stage = Stage(prompt, clip=clip.foot_locked(), live=way_out, plain=clip)
-            stage.foot_lock = args.foot_lock
-
-        def keep() -> None:
-            stage.close()
-            _keep(stage, args.save)
-
-        when_lost(lambda: _lost(keep))
-        code = 0
-        try:
-            play(stage)
-        except KeyboardInterrupt:
-            print("kinetoken: stopped", file=sys.stderr)
-            code = INTERRUPTED
-        finally:
-            keep()
-    if stage.failure is not None:
-        print(f"kinetoken: {stage.failure.reason}", file=sys.stderr)
-        return stage.failure.exit_code
-    return code
+        stage = _living(args, prompt, options, way_out) if clip is None else _finished(args, prompt, clip, way_out)
+        return shown(stage, play, lambda: keep_clip(stage.clip, args.save))
 
 
-def _lost(keep: Callable[[], None]) -> int:
-    """The display has gone: what came is kept, and one line says why the window is no more."""
-    print("kinetoken: the display is gone, and the window with it", file=sys.stderr)
-    try:
-        keep()
-    except KinetokenError as error:
-        print(f"kinetoken: {error}", file=sys.stderr)
-    return EngineError.exit_code
+def _living(args: argparse.Namespace, prompt: str, options: GenerateOptions, live: Live | None) -> Stage:
+    """A body that takes prompts."""
+    from .feed import Feed, Job
+    from .living import LivingStage
+
+    history, image = (args.history, args.history_file), image_file(args)
+    job = Job(prompt, options, args.bundle, load_options(args), 1, *history, image)
+    return LivingStage(Feed(job), prompt, options, live=live, keep=args.save is not None)
 
 
-def _keep(stage: Stage, path: str | None) -> None:
-    """Writes what came, and says so."""
-    clip = stage.clip
-    if path is None:
-        return
-    if clip is None or not len(clip):
-        print("kinetoken: no motion had come yet; nothing was saved", file=sys.stderr)
-        return
-    clip.save(path)
-    seed = f", seed {clip.seed}" if clip.seed is not None else ""
-    print(f"{clip.seconds:.1f} s of motion{seed} -> {path}")
+def _finished(args: argparse.Namespace, prompt: str, clip: Clip, live: Live | None) -> Stage:
+    """A clip from a file."""
+    from .footing import LONG, LongStage
+    from .stage import Stage
+
+    if args.foot_lock and len(clip) > LONG:
+        return LongStage(prompt, clip, live)
+    stage = Stage(prompt, clip=clip.foot_locked(), live=live, plain=clip)
+    stage.foot_lock = args.foot_lock
+    return stage
 
 
 def check_kept(path: str | None, history_file: str | None) -> None:

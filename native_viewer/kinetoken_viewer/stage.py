@@ -219,8 +219,7 @@ class Stage:
             parts.append(f"{self._meter.tokens_per_second:.0f} tokens/s")
         if self._detail:
             parts.append(self._detail)
-        if self.seed is not None:
-            parts.append(f"seed {self.seed}")
+        parts += self._seed()
         if self.can_lock and not self.foot_lock:
             parts.append("no foot lock")
         if head.span is not None:
@@ -230,6 +229,9 @@ class Stage:
         if not head.playing:
             parts.append("paused")
         return GAP.join([*parts, *self._modes(), "H: keys"])
+
+    def _seed(self) -> list[str]:
+        return [] if self.seed is None else [f"seed {self.seed}"]
 
     def _times(self) -> list[str]:
         """Where the motion is, and how much is in hand."""
