@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from kinetoken.motion.clip import Clip, MotionChunk
 
+from .atrest import STANDING
 from .feed import Ended, Feed, Message, Moved, Opened
 from .hud import Words
-from .layers import Person
+from .layers import Person, ground
 from .playhead import Track
-from .stage import STANDING, Stage
+from .stage import Stage
 
 APART: Final = 1.0  # metres between the places of two people at least
 CLEAR: Final = 0.6  # metres between the joints of neighbours when they are nearest
@@ -81,9 +82,8 @@ def people_of(cast: Sequence[Named], *, foot_lock: bool = False) -> tuple[list[P
     clips = [named.clip.foot_locked() if foot_lock else named.clip for named in cast]
     fps = clips[0].fps
     tracks = [at_rate(clip, fps) for clip in clips]
-    return [
-        Person(track, place, named.name) for track, place, named in zip(tracks, places(tracks), cast, strict=True)
-    ], fps
+    stands = [(place[0], ground(clip.joints)[1], place[2]) for place, clip in zip(places(tracks), clips, strict=True)]
+    return [Person(track, place, named.name) for track, place, named in zip(tracks, stands, cast, strict=True)], fps
 
 
 class Cast(Stage):
@@ -144,7 +144,10 @@ class LiveCast(Stage):
             track if len(track) else STANDING
             for track in (self.track, *self._others, *self._clips_at(self.playhead.fps))
         ]
-        return [Person(*each) for each in zip(tracks, lanes(len(tracks)), self._names, strict=True)]
+        spots = lanes(len(tracks))
+        for index, named in enumerate(self._beside, start=self._answered):
+            spots[index] = (spots[index][0], ground(named.clip.joints)[1], spots[index][2])
+        return [Person(*each) for each in zip(tracks, spots, self._names, strict=True)]
 
     def _clips_at(self, fps: float) -> list[Track]:
         """The clips beside the answers at the rate of the clock, which the model says when it is loaded."""

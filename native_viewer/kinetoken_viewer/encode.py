@@ -84,9 +84,13 @@ def write_film(
             if stopped():
                 return
 
-    with heard_ctrl_c() as stopped, atomic_path(path) as part:
+    with heard_ctrl_c() as stopped, atomic_path(path, long=True) as part:
         if path.suffix.lower() == ".mp4":
-            _mp4(part, fps, pictures(), quality)
+            try:
+                _mp4(part, fps, pictures(), quality)
+            except OutputError:
+                if not stopped():  # a shutdown ends ffmpeg too, which closes the film properly
+                    raise
         elif path.suffix.lower() == ".webp":
             _webp(part, fps, count, pictures())
         else:

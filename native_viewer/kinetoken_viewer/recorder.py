@@ -23,7 +23,7 @@ from .camera import Camera
 from .cast import Named, people_of
 from .encode import FASTEST_GIF, FILMS, STILLS, Progress, check_packages, suffix_of, write_film, write_still
 from .hud import TimeBar, Words, name_panels, panels, spoken, stamp
-from .layers import Layers, Person, over_heads, shot
+from .layers import Layers, Person, ground, over_heads, shot
 from .playhead import Track
 from .shot import Pixels, Renderer, Shot
 
@@ -209,11 +209,11 @@ def _strip(clip: Clip, recording: Recording, renderer: Renderer) -> Pixels:
     camera = Camera(yaw=yaw, pitch=pitch, fov=STRIP_FOV)
     times = np.linspace(0.0, len(clip) - 1.0, recording.strip)
     track = Track(clip.joints)
-    right = camera.axes()[0]
+    right, floor = camera.axes()[0], np.array(ground(clip.joints))
     poses, middles, edge = [], [], 0.0
     for position in times:
         pose = track.sample(float(position))
-        pose -= pose[JOINT["pelvis"]] * (1.0, 0.0, 1.0)
+        pose -= pose[JOINT["pelvis"]] * (1.0, 0.0, 1.0) - floor
         across = pose @ right
         centre = edge + STRIP_GAP / 2 + REACH - float(across.min())
         edge = centre + float(across.max()) + REACH + STRIP_GAP / 2
