@@ -20,6 +20,8 @@ from .playhead import Track
 from .stage import Stage
 
 APART: Final = 1.0  # metres between the places of two people at least
+TWO_ROWS: Final = 6  # people, from whom on they stand in two rows
+ROW: Final = 2.4  # metres between the rows
 CLEAR: Final = 0.6  # metres between the joints of neighbours when they are nearest
 LIVE_APART: Final = 1.7  # metres between the places of people whose motion is not known yet
 FARTHEST: Final = 4.0  # metres between two places: people who wander may meet rather than be out of sight
@@ -53,21 +55,37 @@ def at_rate(clip: Clip, fps: float) -> Track:
 def places(tracks: Sequence[Track]) -> list[tuple[float, float, float]]:
     """Where to put people side by side, so that neighbours never come nearer than CLEAR; the middle is the origin."""
     across = [_across(track, max(len(t) for t in tracks)) for track in tracks]
-    xs = [0.0]
-    for before, after in itertools.pairwise(across):
-        need = float((before[1] - after[0]).max()) + CLEAR
-        xs.append(xs[-1] + min(FARTHEST, max(APART, need)))
-    return _centred(xs)
+    out = []
+    for row in _rows(len(tracks)):
+        xs = [0.0]
+        for before, after in itertools.pairwise(across[row.start : row.stop]):
+            need = float((before[1] - after[0]).max()) + CLEAR
+            xs.append(xs[-1] + min(FARTHEST, max(APART, need)))
+        out.append(xs)
+    return _centred(out)
 
 
 def lanes(count: int) -> list[tuple[float, float, float]]:
     """Places for people whose motion is still to come."""
-    return _centred([LIVE_APART * index for index in range(count)])
+    return _centred([[LIVE_APART * index for index in range(len(row))] for row in _rows(count)])
 
 
-def _centred(xs: list[float]) -> list[tuple[float, float, float]]:
-    middle = (xs[0] + xs[-1]) / 2.0
-    return [(x - middle, 0.0, 0.0) for x in xs]
+def _rows(count: int) -> list[range]:
+    """Who stands in which row, the back row first: it is seen between those before it."""
+    if count < TWO_ROWS:
+        return [range(count)]
+    return [range(count // 2), range(count // 2, count)]
+
+
+def _centred(rows: Sequence[Sequence[float]]) -> list[tuple[float, float, float]]:
+    """Of places along each row: around the origin, and the rows behind each other; in rows of equal length one aside."""
+    out, aside = [], 0.0
+    if len(rows) > 1 and len(rows[0]) == len(rows[1]):
+        aside = 0.25 * (rows[0][1] - rows[0][0])
+    for number, xs in enumerate(rows):
+        middle = (xs[0] + xs[-1]) / 2.0 + (aside if number else -aside)
+        out += [(x - middle, 0.0, ROW * (number - (len(rows) - 1) / 2.0)) for x in xs]
+    return out
 
 
 def _across(track: Track, length: int) -> NDArray[np.float64]:
@@ -89,10 +107,10 @@ def people_of(cast: Sequence[Named], *, foot_lock: bool = False) -> tuple[list[P
 class Cast(Stage):
     """Finished clips side by side; the longest of them gives the time bar its length."""
 
-    def __init__(self, prompt: str, cast: Sequence[Named], *, foot_lock: bool = True) -> None:
+    def __init__(self, title: str, cast: Sequence[Named], *, foot_lock: bool = True) -> None:
         plain, fps = people_of(cast)
         longest = max(plain, key=lambda person: len(person.track))
-        super().__init__(prompt, clip=Clip(longest.track.frames.astype(np.float32), fps=fps))
+        super().__init__("", title=title, clip=Clip(longest.track.frames.astype(np.float32), fps=fps))
         self._plain = plain
         locked, _ = people_of(cast, foot_lock=True)
         # Where it differs by a hair, the places would jump: everybody keeps the one that they have without the lock.

@@ -6,8 +6,7 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Final
 
 from kinetoken.commands.arguments import (
@@ -27,7 +26,7 @@ from kinetoken.options import GenerateOptions, check_prompt
 
 from .keeping import INTERRUPTED, keep_clip, shown
 from .lookargs import add_look, camera_of, layers_of, need, recording_of, size_of
-from .naming import is_clip
+from .naming import is_clip, title
 
 if TYPE_CHECKING:
     from kinetoken.live.link import Live
@@ -170,7 +169,7 @@ def _record(args: argparse.Namespace, options: GenerateOptions, clip: Clip | Non
         )
         print(f"kinetoken: stopped; {kept}", file=sys.stderr)
         return INTERRUPTED
-    if not record([Named("", clip)], recording):
+    if not record([Named("", clip)], replace(recording, title=title(args.what))):
         return INTERRUPTED
     saved = f", clip in {args.save}" if args.save is not None else ""
     seed = f", seed {clip.seed}" if clip.seed is not None else ""
@@ -201,12 +200,12 @@ def show(
     live: LiveSettings,
 ) -> int:  # fmt: skip
     """The window until it is closed; then what came is saved, and a failure told."""
-    prompt = (args.what or "") if clip is None else clip.prompt or Path(args.what).name
+    prompt = (args.what or "") if clip is None else clip.prompt
     with contextlib.ExitStack() as open_things:
         way_out = None
         if live.asked:
             seed = options.seed if clip is None else clip.seed
-            way_out = open_things.enter_context(open_live(live, fps=FPS, prompt=prompt, seed=seed))
+            way_out = open_things.enter_context(open_live(live, fps=FPS, prompt=prompt or args.what or "", seed=seed))
         stage = _living(args, prompt, options, way_out) if clip is None else _finished(args, prompt, clip, way_out)
         return shown(stage, play, lambda: keep_clip(stage.clip, args.save))
 
@@ -227,8 +226,8 @@ def _finished(args: argparse.Namespace, prompt: str, clip: Clip, live: Live | No
     from .stage import Stage
 
     if args.foot_lock and len(clip) > LONG:
-        return LongStage(prompt, clip, live)
-    stage = Stage(prompt, clip=clip.foot_locked(), live=live, plain=clip)
+        return LongStage(prompt, clip, live, title(args.what))
+    stage = Stage(prompt, clip=clip.foot_locked(), live=live, plain=clip, title=title(args.what))
     stage.foot_lock = args.foot_lock
     return stage
 

@@ -19,6 +19,7 @@ ZOOM: Final = 0.9  # of the distance, per notch of the wheel
 PRESET_KEYS: Final = dict(zip("123456", ("three-quarter", "front", "left", "right", "back", "top"), strict=True))
 SKIN: Final = 0.2  # metres around the joints that a picture of everything keeps in the frame
 LINE_ROOM: Final = 0.5  # metres below the feet that a prompt line and its words take
+GHOST_ROOM: Final = 2.4  # times the room around a body, that its ghosts take
 FRAMED_POSES: Final = 400  # of a long motion so many decide how far back the camera must go
 
 
@@ -33,6 +34,7 @@ class View:
         self._home = np.array([0.0, -self._below / 4, 0.0])
         self._offset = self._home
         self._touched = False
+        self._wide = 1.0
         self.camera = camera
         self.resized(aspect)
 
@@ -53,9 +55,14 @@ class View:
         if not self._touched:
             self._frame()
 
+    def widened(self, *, ghosts: bool) -> None:
+        """Ghosts are on or off: with them more must fit into the picture, unless the user chose a distance."""
+        self._wide = GHOST_ROOM if ghosts else 1.0
+        self.resized(self._aspect)
+
     def _frame(self) -> None:
         middle, at = self.middle(), self._stage.playhead.position
-        room = ENVELOPE - (ENVELOPE[:, 1:2] == 0.0) * np.array([0.0, self._below, 0.0])
+        room = ENVELOPE * (self._wide, 1.0, self._wide) - (ENVELOPE[:, 1:2] == 0.0) * np.array([0.0, self._below, 0.0])
         offsets = [room - np.array([0.0, BODY_CENTRE, 0.0]) - self._home + look_at(pose(person, at)) - middle
                    for person in self._stage.people()]  # fmt: skip
         self.camera = self.camera.fitted(np.concatenate(offsets), self._aspect).zoom(1.0 / self._zoom)
@@ -126,6 +133,7 @@ class Controls:
     def __init__(self, stage: Stage, view: View, layers: Layers | None = None, takes: Takes | None = None) -> None:
         self._stage, self._view = stage, view
         self.layers = layers or Layers()
+        view.widened(ghosts=self.layers.ghosts)
         self.help = False
         self.cut = False
         """Set by what moves to another moment: the camera cuts too; the window clears it."""
@@ -201,6 +209,7 @@ class Controls:
 
     def _switch(self, layer: str) -> None:
         setattr(self.layers, layer, not getattr(self.layers, layer))
+        self._view.widened(ghosts=self.layers.ghosts)
 
     def _toggle_lock(self) -> None:
         if self._stage.can_lock:

@@ -78,8 +78,8 @@ class Footing:
 class LongStage(Stage):
     """A clip too long to be locked before it is shown."""
 
-    def __init__(self, prompt: str, clip: Clip, live: Live | None = None) -> None:
-        super().__init__(prompt, clip=clip, live=live)
+    def __init__(self, prompt: str, clip: Clip, live: Live | None = None, title: str = "") -> None:
+        super().__init__(prompt, clip=clip, live=live, title=title)
         self._footing = Footing(clip, self.track)
         self._footing.reach(0.0)
 

@@ -26,7 +26,9 @@ TRAIL_WIDTH: Final = 0.015  # metres, half
 TRAIL_AHEAD: Final = 0.72  # how far the trail of what is still to come is washed out
 GHOST_STEP: Final = 0.5  # seconds between two ghosts: they stay where they are, the body moves through them
 GHOST_REACH: Final = 3  # ghosts to each side of the moment at most
-GHOST_FADE: Final = 0.2  # how much paler each ghost farther away is
+GHOST_REACH_OF_MANY: Final = 1  # the same, where several people would be lost among them
+GHOST_TINT: Final = 0.9  # how much of its own colours a ghost gives up
+GHOST_FADE: Final = 0.2  # how much nearer to the floor's colour each ghost farther away is
 SOLE: Final = 0.058  # metres, half the width of a contact's mark
 SPEED_WINDOW: Final = 0.05  # seconds to each side, over which a foot's speed is measured
 NAME_RISE: Final = 0.27  # metres from the head's joint to just above the crown
@@ -74,7 +76,8 @@ def shot(
 ) -> Shot:
     """Everybody at a moment (position in frames), with the layers that are on. Each has a frame at least."""
     bodies = np.concatenate([parts(pose(person, position)) for person in people])
-    ghosts = [ghost_parts(person, position, fps) for person in people if layers.ghosts]
+    reach = ghost_reach(len(people))
+    ghosts = [ghost_parts(person, position, fps, reach) for person in people if layers.ghosts]
     marks = [trail_marks(person, position, fps) for person in people if layers.trail]
     marks += [contact_marks(person, position, fps) for person in people if layers.contacts]
     return Shot(
@@ -83,15 +86,22 @@ def shot(
     )  # fmt: skip
 
 
-def ghost_parts(person: Person, position: float, fps: float) -> Rows:
-    """(m, 11) bodies at every half second around the moment, paler the farther away; not the moment itself."""
+def ghost_reach(people: int) -> int:
+    """Ghosts to each side of the moment, of so many people."""
+    return GHOST_REACH if people == 1 else GHOST_REACH_OF_MANY
+
+
+def ghost_parts(person: Person, position: float, fps: float, reach: int = GHOST_REACH) -> Rows:
+    """(m, 11) bodies at every half second around the moment, fainter the farther away; one tint for past, one for future."""
     step = GHOST_STEP * fps
     nearest = round(position / step)
     rows = [no_parts()]
-    for number in range(nearest - GHOST_REACH, nearest + GHOST_REACH + 1):
+    for number in range(nearest - reach, nearest + reach + 1):
         away = abs(number * step - position) / step
-        if 0.25 < away <= GHOST_REACH and 0 <= number * step <= len(person.track) - 1:
-            rows.append(parts(pose(person, number * step), fade=min(0.8, GHOST_FADE * away)))
+        if 0.25 < away <= reach and 0 <= number * step <= len(person.track) - 1:
+            tint = theme.GHOST_PAST if number * step < position else theme.GHOST_FUTURE
+            colour = theme.mixed(tint, theme.FLOOR, GHOST_FADE * (away - 1.0 if away > 1.0 else 0.0))
+            rows.append(parts(pose(person, number * step), GHOST_TINT, colour))
     return np.concatenate(rows)
 
 

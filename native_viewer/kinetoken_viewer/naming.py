@@ -19,6 +19,11 @@ def is_clip(what: str) -> bool:
         return False
 
 
+def title(file: str) -> str:
+    """What a clip is called that has no prompt: its file's name."""
+    return Path(file).name
+
+
 def free_name(what: str, suffix: str) -> Path:
     """A name made of a prompt's or a clip's words that no file in this folder has yet."""
     stem = Path(what).stem if Path(what).suffix.lower() in CLIP_SUFFIXES else what

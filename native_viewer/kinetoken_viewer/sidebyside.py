@@ -78,7 +78,8 @@ def _check_save(path: str, asked: Comparison) -> None:
 def _record(args: argparse.Namespace, asked: Comparison, title: str) -> int:
     from .recorder import record
 
-    recording = replace(recording_of(args, title), title=title)
+    recording = recording_of(args, title)
+    recording = replace(recording, prompt=title) if asked.ways else replace(recording, title=title)
     cast: list[Named] = []
     try:
         _generate(args, asked, cast)

@@ -39,9 +39,12 @@ class Stage:
         expected: float = 0.0,
         live: Live | None = None,
         plain: Clip | None = None,
+        title: str = "",
     ) -> None:
-        """`live`: where every pose goes that is shown, and every word. `plain`: the clip without its foot lock."""
-        self.prompt = prompt
+        """`title`: a name for what nobody asked for in words.
+
+        `live`: where every pose goes that is shown, and every word. `plain`: the clip without its foot lock."""
+        self.prompt, self.title = prompt, title
         self.can_lock = plain is not None
         """Whether the foot lock can be switched."""
         self.foot_lock = True
@@ -210,7 +213,10 @@ class Stage:
     def words(self, picture_rate: float, *, help_shown: bool = False) -> Words:
         """What to write at this moment."""
         line = None if self.line is None else self.line.line
-        return Words(self.prompt, self._thought.strip(), self._status(picture_rate), self.message(), help_shown, line)
+        title = "" if self.prompt else self.title
+        return Words(
+            self.prompt, self._thought.strip(), self._status(picture_rate), self.message(), help_shown, line, title
+        )
 
     def _status(self, picture_rate: float) -> str:
         head = self.playhead

@@ -18,9 +18,10 @@ from .bones import parts
 from .camera import Camera
 from .capture import Capture
 from .controls import Controls, View
-from .hud import Panel, TimeBar, Words, name_panels, panels
+from .hud import Panel, TimeBar, Words, panels
 from .layers import Layers, over_heads, pose, shot
 from .linebox import LineBox
+from .nametags import name_panels
 from .naming import free_name
 from .shot import Pixels, Shot
 from .stage import Stage
@@ -63,7 +64,7 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
         software = is_software(renderer_name())
         super().__init__(
             *size,
-            caption=_caption(stage.prompt),
+            caption=_caption(stage.prompt or stage.title),
             resizable=True,
             context=_context(software=software, gles=gles),
             vsync=not software,
@@ -74,7 +75,7 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
         self._screen, self._overlay = Screen(self._scene), Overlay(self._scene)
         yaw, pitch, zoom = cameras.parse(camera)
         self._orbit = View(stage, Camera(yaw=yaw, pitch=pitch), zoom, size[0] / size[1])
-        self._capture = Capture(lambda suffix: free_name(stage.prompt, suffix))
+        self._capture = Capture(lambda suffix: free_name(stage.prompt or stage.title, suffix))
         self._controls = Controls(stage, self._orbit, layers, self._capture)
         self._scrubbing = self._selecting = False
         self._input = None if stage.line is None else TextInput(stage.line, self._paste, self.set_clipboard_text)
@@ -137,11 +138,13 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
             self._words_at = now
             words = self._stage.words(self._rate, help_shown=self._controls.help)
             if words != self._words:
-                if words.prompt != self._words.prompt:
-                    self.set_caption(_caption(words.prompt))
+                if (words.prompt, words.title) != (self._words.prompt, self._words.title):
+                    self.set_caption(_caption(words.prompt or words.title))
                 self._words, self._panels = words, panels(words, width, height)
         bars = TimeBar.of(width, height).bars(*self._stage.shares(), self._stage.span())
-        placed = [*self._names(width, height), *self._panels, *self._cursor(width, height, now)]
+        placed = self._panels
+        if not self._words.help:  # which stands alone
+            placed = [*self._names(width, height), *placed, *self._cursor(width, height, now)]
         self._overlay.draw(placed, bars, width, height)
 
     def _names(self, width: int, height: int) -> list[Panel]:
@@ -185,7 +188,7 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
             self._words = Words()
 
     def on_key_press(self, symbol: int, modifiers: int) -> None:
-        """Keys: see hud.KEYS. While a prompt is written, they belong to it."""
+        """Keys: see keyhelp.KEYS. While a prompt is written, they belong to it."""
         if self._input is not None and self._input.press(symbol, modifiers):
             self._typed()
         elif symbol in (key.Q, key.ESCAPE):
