@@ -88,9 +88,9 @@ def run(args: argparse.Namespace) -> int:
         return show(args, options, clip, window(args), live)
     except NoWindowError as error:
         if args.what is None:
-            raise InputError(f"no display ({_short(error)}): give a prompt or a clip, or use kinetoken chat") from error
+            raise InputError(f"no window ({_short(error)}): give a prompt or a clip, or use kinetoken chat") from error
         recording = recording_of(args, args.what)
-        print(f"kinetoken: no display ({_short(error)}): writing {recording.path} instead", file=sys.stderr)
+        print(f"kinetoken: no window ({_short(error)}): writing {recording.path} instead", file=sys.stderr)
         return _record(args, options, clip, recording)
 
 

@@ -122,7 +122,8 @@ def open_renderer(width: int, height: int, *, gles: bool = False) -> Renderer:
         from .painter import Painter
 
         reason = " ".join(str(error).split())[:120]
-        print(f"kinetoken: drawing in software, without OpenGL ({reason})", file=sys.stderr)
+        wanted = "OpenGL ES, in spite of --gles" if gles else "OpenGL"
+        print(f"kinetoken: drawing in software, without {wanted} ({reason})", file=sys.stderr)
         return Painter(width, height)
 
 

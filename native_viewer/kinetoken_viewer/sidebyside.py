@@ -39,7 +39,7 @@ def run(args: argparse.Namespace, options: GenerateOptions) -> int:
         play = cli.window(args)
     except cli.NoWindowError as error:
         recording = recording_of(args, title)
-        print(f"kinetoken: no display ({str(error)[:80]}): writing {recording.path} instead", file=sys.stderr)
+        print(f"kinetoken: no window ({str(error)[:80]}): writing {recording.path} instead", file=sys.stderr)
         args.out = str(recording.path)
         return _record(args, asked, title)
     stage = _stage(args, asked, title, options)

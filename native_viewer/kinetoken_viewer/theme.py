@@ -53,8 +53,8 @@ GRID_WIDTH: Final = 0.008  # metres
 GRID_MINOR_STRENGTH: Final = 0.16
 GRID_MAJOR_STRENGTH: Final = 0.42
 
-GHOST_PAST: Final = srgb("#c9a98a")
-GHOST_FUTURE: Final = srgb("#8fc3dc")
+GHOST_PAST: Final = srgb("#ffb45e")
+GHOST_FUTURE: Final = srgb("#63d4ff")
 TRAIL: Final = srgb("#f6c453")
 CONTACT: Final = srgb("#4fd6a3")
 MARK_RIM: Final = 0.012  # metres of a mark's edge that are its rim

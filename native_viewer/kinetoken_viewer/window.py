@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from typing import Final
 
@@ -18,6 +16,7 @@ from .bones import parts
 from .camera import Camera
 from .capture import Capture
 from .controls import Controls, View
+from .display import NoDisplayError, why_not
 from .hud import Panel, TimeBar, Words, panels
 from .layers import Layers, over_heads, pose, shot
 from .linebox import LineBox
@@ -35,18 +34,12 @@ PASTE_SECONDS: Final = 0.5  # patience with the owner of the clipboard
 IDLE_FADE: Final = 0.55  # of the standing body shown until the motion comes
 
 
-class NoDisplayError(EngineError):
-    """There is no screen to open a window on, or no OpenGL to fill it."""
-
-
 try:  # importing pyglet.window already opens the display
     from pyglet import window
     from pyglet.gl.lib import GLException
     from pyglet.window import key, mouse
 except Exception as error:  # pyglet has no common base for what a missing display or driver raises
-    unset = sys.platform.startswith("linux") and not os.environ.get("DISPLAY")
-    reason = "DISPLAY is not set" if unset else " ".join(str(error).split()) or type(error).__name__
-    raise NoDisplayError(reason) from error
+    raise NoDisplayError(why_not(error)) from error
 
 from .glkit import asked_for, is_software, read_pixels, renderer_name  # noqa: E402
 from .overlay import Overlay  # noqa: E402
