@@ -90,7 +90,7 @@ def test_without_a_display_it_says_so_and_stays_in_the_terminal(
     assert talk() == 17
     assert (
         capsys.readouterr().err
-        == "kinetoken: no window (no display: DISPLAY is not set): the chat is in the terminal\n"
+        == "kinetoken: no window (DISPLAY is not set): the chat is in the terminal\n"
     )
 
 
