@@ -157,8 +157,10 @@ def _record(args: argparse.Namespace, options: GenerateOptions, clip: Clip | Non
     interrupted = False
     if clip is None:
         clip, interrupted = _generate(args, options)
+        seen = clip
     else:
-        clip = _footed(args, clip)
+        seen, recording = _needed(args, clip, recording)
+        clip = seen if args.save is not None else clip
     if args.save is not None and len(clip):
         clip.save(args.save)
     if interrupted:
@@ -169,12 +171,26 @@ def _record(args: argparse.Namespace, options: GenerateOptions, clip: Clip | Non
         )
         print(f"kinetoken: stopped; {kept}", file=sys.stderr)
         return INTERRUPTED
-    if not record([Named("", clip)], replace(recording, title=title(args.what))):
+    if not record([Named("", seen)], replace(recording, title=title(args.what))):
         return INTERRUPTED
     saved = f", clip in {args.save}" if args.save is not None else ""
     seed = f", seed {clip.seed}" if clip.seed is not None else ""
     print(f"{clip.seconds:.1f} s of motion{seed} -> {recording.path}{saved}")
     return 0
+
+
+def _needed(args: argparse.Namespace, clip: Clip, recording: Recording) -> tuple[Clip, Recording]:
+    """The clip with the foot lock where that is wanted; of a long one only what is looked at, unless it is kept."""
+    from .encode import STILLS
+    from .footing import around_middle, lock_at
+    from .recorder import strip_positions
+
+    if args.save is not None or recording.path.suffix.lower() not in STILLS:
+        return _footed(args, clip), recording
+    if recording.strip:
+        return lock_at(clip, strip_positions(clip, recording.strip).tolist()) if args.foot_lock else clip, recording
+    piece, begin = around_middle(clip)
+    return _footed(args, piece), replace(recording, begin=begin)
 
 
 def _generate(args: argparse.Namespace, options: GenerateOptions) -> tuple[Clip, bool]:

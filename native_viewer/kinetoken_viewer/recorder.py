@@ -62,6 +62,8 @@ class Recording:
     """The name of what is shown, where nothing was asked for."""
     prompt: str = ""
     """What several people answer."""
+    begin: float = 0.0
+    """Seconds of the motion that were left away before the clip."""
 
     def __post_init__(self) -> None:
         suffix = suffix_of(self.path)
@@ -196,7 +198,7 @@ class Film:
             return pixels
         width, height = self._asked.size
         seed = "" if self._seed is None else f"   seed {self._seed}"
-        words = replace(self._words, status=f"{position / self._fps:.1f} s{seed}")
+        words = replace(self._words, status=f"{self._asked.begin + position / self._fps:.1f} s{seed}")
         film = suffix_of(self._asked.path) in FILMS
         bars = TimeBar.of(width, height).bars(position / max(1.0, self._length - 1.0), 1.0)[:3] if film else []
         heads = camera.project(over_heads(self.people, position), width, height)
@@ -221,11 +223,16 @@ def _extremes(offsets: NDArray[np.float64], camera: Camera) -> NDArray[np.float6
     return chosen
 
 
+def strip_positions(clip: Clip, poses: int) -> NDArray[np.float64]:
+    """(n,) in frames: what a strip of so many poses shows."""
+    return np.linspace(0.0, len(clip) - 1.0, poses)
+
+
 def _strip(clip: Clip, recording: Recording, renderer: Renderer) -> Pixels:
     """Poses at even times side by side, first on the left, each with its time."""
     yaw, pitch, zoom = cameras.parse(recording.camera)
     camera = Camera(yaw=yaw, pitch=pitch, fov=STRIP_FOV)
-    times = np.linspace(0.0, len(clip) - 1.0, recording.strip)
+    times = strip_positions(clip, recording.strip)
     track = Track(clip.joints)
     right, floor = camera.axes()[0], np.array(ground(clip.joints))
     poses, middles, edge = [], [], 0.0

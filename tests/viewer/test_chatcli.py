@@ -88,10 +88,7 @@ def test_without_a_display_it_says_so_and_stays_in_the_terminal(
 
     monkeypatch.setattr(cli, "window", none)
     assert talk() == 17
-    assert (
-        capsys.readouterr().err
-        == "kinetoken: no window (DISPLAY is not set): the chat is in the terminal\n"
-    )
+    assert capsys.readouterr().err == "kinetoken: no window (DISPLAY is not set): the chat is in the terminal\n"
 
 
 def test_mistakes_are_told_before_a_window_opens(terminal, shown) -> None:
