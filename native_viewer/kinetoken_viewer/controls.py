@@ -20,6 +20,7 @@ PRESET_KEYS: Final = dict(zip("123456", ("three-quarter", "front", "left", "righ
 SKIN: Final = 0.2  # metres around the joints that a picture of everything keeps in the frame
 LINE_ROOM: Final = 0.5  # metres below the feet that a prompt line and its words take
 GHOST_ROOM: Final = 2.4  # times the room around a body, that its ghosts take
+SMALL_ROOM: Final = (0.7, 1.0)  # the same above and below, where the picture is so small that words fill much of it
 FRAMED_POSES: Final = 400  # of a long motion so many decide how far back the camera must go
 
 
@@ -30,8 +31,8 @@ class View:
         self._stage, self._zoom, self._aspect = stage, zoom, aspect
         self.following = True
         self._follow = Follow(self.middle())
-        self._below = 0.0 if stage.line is None else LINE_ROOM
-        self._home = np.array([0.0, -self._below / 4, 0.0])
+        self._above, self._below = _room(stage, small=False)
+        self._home = np.array([0.0, (self._above - self._below) / 4, 0.0])
         self._offset = self._home
         self._touched = False
         self._wide = 1.0
@@ -49,20 +50,25 @@ class View:
         """How much farther the floor must reach than for one body."""
         return max(1.0, self.camera.distance / 6.0)
 
-    def resized(self, aspect: float) -> None:
-        """The window has another shape: frames everybody anew unless the user chose a distance."""
-        self._aspect = aspect
+    def resized(self, aspect: float, *, small: bool = False) -> None:
+        """The window has another shape: frames everybody anew unless the user chose a distance. `small`: words are near."""
+        before, self._aspect = self._home, aspect
+        self._above, self._below = _room(self._stage, small=small)
+        self._home = np.array([0.0, (self._above - self._below) / 4, 0.0])
+        self._offset = self._offset + self._home - before
         if not self._touched:
             self._frame()
 
     def widened(self, *, ghosts: bool) -> None:
         """Ghosts are on or off: with them more must fit into the picture, unless the user chose a distance."""
         self._wide = GHOST_ROOM if ghosts else 1.0
-        self.resized(self._aspect)
+        if not self._touched:
+            self._frame()
 
     def _frame(self) -> None:
         middle, at = self.middle(), self._stage.playhead.position
         room = ENVELOPE * (self._wide, 1.0, self._wide) - (ENVELOPE[:, 1:2] == 0.0) * np.array([0.0, self._below, 0.0])
+        room = room + (ENVELOPE[:, 1:2] > 0.0) * np.array([0.0, self._above, 0.0])
         offsets = [room - np.array([0.0, BODY_CENTRE, 0.0]) - self._home + look_at(pose(person, at)) - middle
                    for person in self._stage.people()]  # fmt: skip
         self.camera = self.camera.fitted(np.concatenate(offsets), self._aspect).zoom(1.0 / self._zoom)
@@ -113,6 +119,13 @@ class View:
         self.following = not self.following
         if self.following:
             self._follow.jump(np.asarray(self.camera.target) - self._offset)
+
+
+def _room(stage: Stage, *, small: bool) -> tuple[float, float]:
+    """Metres above and below a body that the words of a stage with a prompt line take."""
+    if stage.line is None:
+        return 0.0, 0.0
+    return SMALL_ROOM if small else (0.0, LINE_ROOM)
 
 
 class Takes(Protocol):

@@ -17,7 +17,7 @@ from .camera import Camera
 from .capture import Capture
 from .controls import Controls, View
 from .display import NoDisplayError, why_not
-from .hud import Panel, TimeBar, Words, panels
+from .hud import SMALL, Panel, TimeBar, Words, panels
 from .layers import Layers, over_heads, pose, shot
 from .linebox import LineBox
 from .nametags import name_panels
@@ -68,6 +68,7 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
         self._screen, self._overlay = Screen(self._scene), Overlay(self._scene)
         yaw, pitch, zoom = cameras.parse(camera)
         self._orbit = View(stage, Camera(yaw=yaw, pitch=pitch), zoom, size[0] / size[1])
+        self._orbit.resized(size[0] / size[1], small=size[1] < SMALL)
         self._capture = Capture(lambda suffix: free_name(stage.prompt or stage.title, suffix))
         self._controls = Controls(stage, self._orbit, layers, self._capture)
         self._scrubbing = self._selecting = False
@@ -177,7 +178,7 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
     def on_resize(self, width: int, height: int) -> None:
         """Frames the body in the new shape; the words are laid out again."""
         if hasattr(self, "_orbit"):  # pyglet calls this while it makes the window
-            self._orbit.resized(width / max(1, height))
+            self._orbit.resized(width / max(1, height), small=height < SMALL)
             self._words = Words()
 
     def on_key_press(self, symbol: int, modifiers: int) -> None:
