@@ -26,10 +26,11 @@ from kinetoken_viewer.camera import Camera
 from kinetoken_viewer.cast import Cast, Named
 from kinetoken_viewer.controls import Controls, View
 from kinetoken_viewer.feed import Ended, Message, Moved, Opened, Ready, Said
-from kinetoken_viewer.hud import TimeBar, name_panels, panels, stamp
+from kinetoken_viewer.hud import TimeBar, panels, stamp
 from kinetoken_viewer.layers import Layers, over_heads, shot
 from kinetoken_viewer.linebox import LineBox
 from kinetoken_viewer.living import LivingStage
+from kinetoken_viewer.nametags import name_panels
 from kinetoken_viewer.recorder import open_renderer
 from kinetoken_viewer.shot import Pixels, Renderer
 from kinetoken_viewer.stage import Stage

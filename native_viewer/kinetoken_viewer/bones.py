@@ -71,10 +71,10 @@ _END: Final = np.array([POINT[part.end] for part in PARTS])
 _STYLE: Final = np.array([(p.start_radius, p.end_radius, *theme.linear(p.colour)) for p in PARTS], dtype=np.float32)
 
 
-def parts(joints: Array, fade: float = 0.0) -> NDArray[np.float32]:
+def parts(joints: Array, fade: float = 0.0, toward: theme.Colour = theme.FLOOR) -> NDArray[np.float32]:
     """Joint positions (22, 3) in metres to instance rows (n_parts, 11).
 
-    `fade` (0 to 1) washes the colours toward the floor's, for poses of the past.
+    `fade` (0 to 1) washes the colours toward another one, for poses of other moments.
     """
     if joints.shape != (N_JOINTS, 3):
         raise ValueError(f"expected one pose ({N_JOINTS}, 3), got {joints.shape}")
@@ -82,7 +82,7 @@ def parts(joints: Array, fade: float = 0.0) -> NDArray[np.float32]:
     rows = np.empty((len(PARTS), COLUMNS), dtype=np.float32)
     rows[:, 0:3], rows[:, 3] = points[_START], _STYLE[:, 0]
     rows[:, 4:7], rows[:, 7] = points[_END], _STYLE[:, 1]
-    rows[:, 8:11] = _STYLE[:, 2:] * (1.0 - fade) + np.array(theme.linear(theme.FLOOR), dtype=np.float32) * fade
+    rows[:, 8:11] = _STYLE[:, 2:] * (1.0 - fade) + np.array(theme.linear(toward), dtype=np.float32) * fade
     return rows
 
 

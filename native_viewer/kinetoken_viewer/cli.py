@@ -6,8 +6,7 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Final
 
 from kinetoken.commands.arguments import (
@@ -27,9 +26,12 @@ from kinetoken.options import GenerateOptions, check_prompt
 from kinetoken.readers import names_a_file
 
 from .fitting import check_sense
+from .keeping import keep_clip, shown
 from .lookargs import add_look, camera_of, layers_of, need, recording_of, size_of
+from .naming import title
 
 if TYPE_CHECKING:
+    from kinetoken.live.link import Live
     from kinetoken.live.settings import LiveSettings
 
     from .recorder import Recording
@@ -89,9 +91,9 @@ def run(args: argparse.Namespace) -> int:
         return show(args, options, clip, window(args), live)
     except NoWindowError as error:
         if args.what is None:
-            raise InputError(f"no display ({_short(error)}): give a prompt or a clip, or use kinetoken chat") from error
+            raise InputError(f"no window ({_short(error)}): give a prompt or a clip, or use kinetoken chat") from error
         recording = recording_of(args, args.what)
-        print(f"kinetoken: no display ({_short(error)}): writing {recording.path} instead", file=sys.stderr)
+        print(f"kinetoken: no window ({_short(error)}): writing {recording.path} instead", file=sys.stderr)
         return _record(args, options, clip, recording)
 
 
@@ -158,8 +160,10 @@ def _record(args: argparse.Namespace, options: GenerateOptions, clip: Clip | Non
     interrupted = False
     if clip is None:
         clip, interrupted = _generate(args, options)
+        seen = clip
     else:
-        clip = _footed(args, clip)
+        seen, recording = _needed(args, clip, recording)
+        clip = seen if args.save is not None else clip
     if args.save is not None and len(clip):
         clip.save(args.save)
     if interrupted:
@@ -170,12 +174,26 @@ def _record(args: argparse.Namespace, options: GenerateOptions, clip: Clip | Non
         )
         print(f"kinetoken: stopped; {kept}", file=sys.stderr)
         return INTERRUPTED
-    if not record([Named("", clip)], recording):
+    if not record([Named("", seen)], replace(recording, title=title(args.what))):
         return INTERRUPTED
     saved = f", clip in {args.save}" if args.save is not None else ""
     seed = f", seed {clip.seed}" if clip.seed is not None else ""
     print(f"{clip.seconds:.1f} s of motion{seed} -> {recording.path}{saved}")
     return 0
+
+
+def _needed(args: argparse.Namespace, clip: Clip, recording: Recording) -> tuple[Clip, Recording]:
+    """The clip with the foot lock where that is wanted; of a long one only what is looked at, unless it is kept."""
+    from .encode import STILLS
+    from .footing import around_middle, lock_at
+    from .recorder import strip_positions
+
+    if args.save is not None or recording.path.suffix.lower() not in STILLS:
+        return _footed(args, clip), recording
+    if recording.strip:
+        return lock_at(clip, strip_positions(clip, recording.strip).tolist()) if args.foot_lock else clip, recording
+    piece, begin = around_middle(clip)
+    return _footed(args, piece), replace(recording, begin=begin)
 
 
 def _generate(args: argparse.Namespace, options: GenerateOptions) -> tuple[Clip, bool]:
@@ -201,69 +219,36 @@ def show(
     live: LiveSettings,
 ) -> int:  # fmt: skip
     """The window until it is closed; then what came is saved, and a failure told."""
-    from .display import when_lost
-    from .feed import Feed, Job
-    from .footing import LONG, LongStage
-    from .living import LivingStage
-    from .stage import Stage
-
-    prompt = (args.what or "") if clip is None else clip.prompt or Path(args.what).name
+    prompt = (args.what or "") if clip is None else clip.prompt
     with contextlib.ExitStack() as open_things:
         way_out = None
         if live.asked:
             seed = options.seed if clip is None else clip.seed
-            way_out = open_things.enter_context(open_live(live, fps=FPS, prompt=prompt, seed=seed))
-        if clip is None:
-            job = Job(
-                prompt, options, args.bundle, load_options(args), 1, args.history, args.history_file, image_file(args)
-            )
-            stage: Stage = LivingStage(Feed(job), prompt, options, live=way_out, keep=args.save is not None)
-        elif args.foot_lock and len(clip) > LONG:
-            stage = LongStage(prompt, clip, way_out)
-        else:
-            stage = Stage(prompt, clip=clip.foot_locked(), live=way_out, plain=clip)
-            stage.foot_lock = args.foot_lock
-
-        def keep() -> None:
-            stage.close()
-            _keep(stage, args.save)
-
-        when_lost(lambda: _lost(keep))
-        code = 0
-        try:
-            play(stage)
-        except KeyboardInterrupt:
-            print("kinetoken: stopped", file=sys.stderr)
-            code = INTERRUPTED
-        finally:
-            keep()
-    if stage.failure is not None:
-        print(f"kinetoken: {stage.failure.reason}", file=sys.stderr)
-        return stage.failure.exit_code
-    return code
+            way_out = open_things.enter_context(open_live(live, fps=FPS, prompt=prompt or args.what or "", seed=seed))
+        stage = _living(args, prompt, options, way_out) if clip is None else _finished(args, prompt, clip, way_out)
+        return shown(stage, play, lambda: keep_clip(stage.clip, args.save))
 
 
-def _lost(keep: Callable[[], None]) -> int:
-    """The display has gone: what came is kept, and one line says why the window is no more."""
-    print("kinetoken: the display is gone, and the window with it", file=sys.stderr)
-    try:
-        keep()
-    except KinetokenError as error:
-        print(f"kinetoken: {error}", file=sys.stderr)
-    return EngineError.exit_code
+def _living(args: argparse.Namespace, prompt: str, options: GenerateOptions, live: Live | None) -> Stage:
+    """A body that takes prompts."""
+    from .feed import Feed, Job
+    from .living import LivingStage
+
+    history, image = (args.history, args.history_file), image_file(args)
+    job = Job(prompt, options, args.bundle, load_options(args), 1, *history, image)
+    return LivingStage(Feed(job), prompt, options, live=live, keep=args.save is not None)
 
 
-def _keep(stage: Stage, path: str | None) -> None:
-    """Writes what came, and says so."""
-    clip = stage.clip
-    if path is None:
-        return
-    if clip is None or not len(clip):
-        print("kinetoken: no motion had come yet; nothing was saved", file=sys.stderr)
-        return
-    clip.save(path)
-    seed = f", seed {clip.seed}" if clip.seed is not None else ""
-    print(f"{clip.seconds:.1f} s of motion{seed} -> {path}")
+def _finished(args: argparse.Namespace, prompt: str, clip: Clip, live: Live | None) -> Stage:
+    """A clip from a file."""
+    from .footing import LONG, LongStage
+    from .stage import Stage
+
+    if args.foot_lock and len(clip) > LONG:
+        return LongStage(prompt, clip, live, title(args.what))
+    stage = Stage(prompt, clip=clip.foot_locked(), live=live, plain=clip, title=title(args.what))
+    stage.foot_lock = args.foot_lock
+    return stage
 
 
 def check_kept(path: str | None, history_file: str | None) -> None:

@@ -22,6 +22,7 @@ from kinetoken.readers import names_a_file
 from .cast import Beside, Named
 from .feed import Ended, Message, Moved, Opened
 from .generator import told
+from .naming import distinct
 
 if TYPE_CHECKING:
     from kinetoken.pipeline import Generation, Generator
@@ -83,7 +84,10 @@ def _checked(asked: Comparison) -> Comparison:
     empty = [named.name for named in asked.clips if not len(named.clip)]
     if empty:
         raise InputError(f"the clip {empty[0]} has no frames; there is nothing to show")
-    return asked
+    names = distinct([way.name for way in asked.ways] + [named.name for named in asked.clips])
+    ways = [replace(way, name=name) for way, name in zip(asked.ways, names, strict=False)]
+    clips = [named._replace(name=name) for named, name in zip(asked.clips, names[len(ways) :], strict=True)]
+    return Comparison(tuple(ways), tuple(clips))
 
 
 def _values(text: str) -> list[str]:
@@ -126,7 +130,9 @@ def _answer(question: Question, out: Connection) -> None:
     lead = generations[0]
     fps = lead.clip().fps
     out.send(Opened(lead.seed, fps))
-    going, began, frames, told = dict(enumerate(generations)), time.perf_counter(), 0, 0  # told: of the first
+    for index, generation in enumerate(generations):
+        out.send(Beside(index, Opened(generation.seed, fps)))
+    going, began, frames, shown = dict(enumerate(generations)), time.perf_counter(), 0, 0  # shown: of the first
     while going:
         for index in sorted(going, reverse=True):  # the first comes last: where its motion is, everybody's is
             chunk = next((chunk for chunk in going[index] if isinstance(chunk, MotionChunk)), None)
@@ -135,11 +141,11 @@ def _answer(question: Question, out: Connection) -> None:
                 _tell(out, index, Ended(generations[index].clip(), 0.0))
             else:
                 frames = max(frames, chunk.start + len(chunk.joints))
-                told = told if index else chunk.start + len(chunk.joints)
+                shown = shown if index else chunk.start + len(chunk.joints)
                 _tell(out, index, Moved(chunk, frames / fps / (time.perf_counter() - began)))
-        if 0 not in going and 0 < told < frames:  # it stands where it ended while others go on
-            out.send(Moved(_still(lead.clip(), told, frames), frames / fps / (time.perf_counter() - began)))
-            told = frames
+        if 0 not in going and 0 < shown < frames:  # it stands where it ended while others go on
+            out.send(Moved(_still(lead.clip(), shown, frames), frames / fps / (time.perf_counter() - began)))
+            shown = frames
     out.send(Ended(lead.clip(), frames / fps / (time.perf_counter() - began)))
 
 
@@ -155,11 +161,8 @@ def start(question: Question) -> list[Generation]:
 
 
 def _tell(out: Connection, index: int, message: Message) -> None:
-    """The first's own end waits until everybody has ended: it ends the feed."""
-    if index:
-        out.send(Beside(index, message))
-    elif not isinstance(message, Ended):
-        out.send(message)
+    """The first's motion moves the clock; its end does not end the feed, which everybody's does."""
+    out.send(Beside(index, message) if index or isinstance(message, Ended) else message)
 
 
 def _still(clip: Clip, begin: int, end: int) -> MotionChunk:

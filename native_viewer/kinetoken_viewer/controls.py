@@ -19,6 +19,8 @@ ZOOM: Final = 0.9  # of the distance, per notch of the wheel
 PRESET_KEYS: Final = dict(zip("123456", ("three-quarter", "front", "left", "right", "back", "top"), strict=True))
 SKIN: Final = 0.2  # metres around the joints that a picture of everything keeps in the frame
 LINE_ROOM: Final = 0.5  # metres below the feet that a prompt line and its words take
+GHOST_ROOM: Final = 2.4  # times the room around a body, that its ghosts take
+SMALL_ROOM: Final = (0.7, 1.0)  # the same above and below, where the picture is so small that words fill much of it
 FRAMED_POSES: Final = 400  # of a long motion so many decide how far back the camera must go
 
 
@@ -29,10 +31,11 @@ class View:
         self._stage, self._zoom, self._aspect = stage, zoom, aspect
         self.following = True
         self._follow = Follow(self.middle())
-        self._below = 0.0 if stage.line is None else LINE_ROOM
-        self._home = np.array([0.0, -self._below / 4, 0.0])
+        self._above, self._below = _room(stage, small=False)
+        self._home = np.array([0.0, (self._above - self._below) / 4, 0.0])
         self._offset = self._home
         self._touched = False
+        self._wide = 1.0
         self.camera = camera
         self.resized(aspect)
 
@@ -47,15 +50,25 @@ class View:
         """How much farther the floor must reach than for one body."""
         return max(1.0, self.camera.distance / 6.0)
 
-    def resized(self, aspect: float) -> None:
-        """The window has another shape: frames everybody anew unless the user chose a distance."""
-        self._aspect = aspect
+    def resized(self, aspect: float, *, small: bool = False) -> None:
+        """The window has another shape: frames everybody anew unless the user chose a distance. `small`: words are near."""
+        before, self._aspect = self._home, aspect
+        self._above, self._below = _room(self._stage, small=small)
+        self._home = np.array([0.0, (self._above - self._below) / 4, 0.0])
+        self._offset = self._offset + self._home - before
+        if not self._touched:
+            self._frame()
+
+    def widened(self, *, ghosts: bool) -> None:
+        """Ghosts are on or off: with them more must fit into the picture, unless the user chose a distance."""
+        self._wide = GHOST_ROOM if ghosts else 1.0
         if not self._touched:
             self._frame()
 
     def _frame(self) -> None:
         middle, at = self.middle(), self._stage.playhead.position
-        room = ENVELOPE - (ENVELOPE[:, 1:2] == 0.0) * np.array([0.0, self._below, 0.0])
+        room = ENVELOPE * (self._wide, 1.0, self._wide) - (ENVELOPE[:, 1:2] == 0.0) * np.array([0.0, self._below, 0.0])
+        room = room + (ENVELOPE[:, 1:2] > 0.0) * np.array([0.0, self._above, 0.0])
         offsets = [room - np.array([0.0, BODY_CENTRE, 0.0]) - self._home + look_at(pose(person, at)) - middle
                    for person in self._stage.people()]  # fmt: skip
         self.camera = self.camera.fitted(np.concatenate(offsets), self._aspect).zoom(1.0 / self._zoom)
@@ -108,6 +121,13 @@ class View:
             self._follow.jump(np.asarray(self.camera.target) - self._offset)
 
 
+def _room(stage: Stage, *, small: bool) -> tuple[float, float]:
+    """Metres above and below a body that the words of a stage with a prompt line take."""
+    if stage.line is None:
+        return 0.0, 0.0
+    return SMALL_ROOM if small else (0.0, LINE_ROOM)
+
+
 class Takes(Protocol):
     """Keeps what is shown."""
 
@@ -126,6 +146,7 @@ class Controls:
     def __init__(self, stage: Stage, view: View, layers: Layers | None = None, takes: Takes | None = None) -> None:
         self._stage, self._view = stage, view
         self.layers = layers or Layers()
+        view.widened(ghosts=self.layers.ghosts)
         self.help = False
         self.cut = False
         """Set by what moves to another moment: the camera cuts too; the window clears it."""
@@ -201,6 +222,7 @@ class Controls:
 
     def _switch(self, layer: str) -> None:
         setattr(self.layers, layer, not getattr(self.layers, layer))
+        self._view.widened(ghosts=self.layers.ghosts)
 
     def _toggle_lock(self) -> None:
         if self._stage.can_lock:

@@ -1,4 +1,5 @@
-"""A display that disappears: X11 ends a process that has lost it, so what is to be saved is saved before."""
+"""A display that is not there, and one that disappears: X11 ends a process that has lost it, so what is to be saved is
+saved before."""
 
 from __future__ import annotations
 
@@ -8,8 +9,27 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from kinetoken.errors import EngineError
+
 _handlers: list[Any] = []  # kept, since X11 holds them by their address alone
 _closing: list[Callable[[], None]] = []
+
+
+class NoDisplayError(EngineError):
+    """There is no screen to open a window on, or no OpenGL to fill it."""
+
+
+def why_not(error: Exception) -> str:
+    """What pyglet means that could not open a window: no display, or one without OpenGL."""
+    display = os.environ.get("DISPLAY")
+    said = " ".join(str(error).split()) or type(error).__name__
+    if sys.platform.startswith("linux") and not display:
+        return "no display: DISPLAY is not set"
+    if type(error).__name__ == "NoSuchDisplayException":  # pyglet's own; importing it would open the display
+        return f"no display: nothing answers at DISPLAY={display}"
+    if isinstance(error, ImportError):
+        return f"a library is missing: {said}"
+    return f"the display offers no OpenGL: {said}"
 
 
 def close_when_lost(close: Callable[[], None]) -> None:

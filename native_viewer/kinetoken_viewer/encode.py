@@ -7,6 +7,7 @@ import itertools
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +33,7 @@ GIF_COLOURS: Final = 64  # a walk of 4 s at 640x360 stays near 1.5 MB; 128 colou
 GIF_TICK: Final = 100  # a GIF counts time in hundredths of a second
 FASTEST_GIF: Final = 50.0  # pictures per second that players honour
 MP4_QUALITY: Final = 19
+LINE_SECONDS: Final = 10.0  # between two lines about work that goes on, where there is no terminal
 _BINS: Final = 6  # bits per channel when colours are counted for the palette
 
 
@@ -45,11 +47,12 @@ def suffix_of(path: Path) -> str:
 
 
 class Progress:
-    """A bar on stderr that redraws itself; a line at the end where stderr is not a terminal."""
+    """A bar on stderr that redraws itself; where stderr is no terminal, a line now and then, so that long work is seen."""
 
     def __init__(self, what: str, total: int, *, quiet: bool = False) -> None:
         self._what, self._total, self._done = what, total, 0
-        self._live = sys.stderr.isatty() and not quiet
+        self._live, self._lines = sys.stderr.isatty() and not quiet, not quiet
+        self._said = time.monotonic()
 
     def step(self) -> None:
         """One more is done."""
@@ -59,6 +62,9 @@ class Progress:
             bar = "#" * filled + "." * (24 - filled)
             end = "\n" if self._done >= self._total else ""
             print(f"\r{self._what} [{bar}] {self._done}/{self._total}", end=end, file=sys.stderr, flush=True)
+        elif self._lines and time.monotonic() - self._said >= LINE_SECONDS:
+            self._said = time.monotonic()
+            print(f"kinetoken: {self._what}: {self._done}/{self._total}", file=sys.stderr, flush=True)
 
 
 def write_still(path: Path, picture: Pixels) -> None:
@@ -86,9 +92,13 @@ def write_film(
             if stopped():
                 return
 
-    with heard_ctrl_c() as stopped, atomic_path(path) as part:
+    with heard_ctrl_c() as stopped, atomic_path(path, long=True) as part:
         if path.suffix.lower() == ".mp4":
-            _mp4(part, fps, pictures(), quality)
+            try:
+                _mp4(part, fps, pictures(), quality)
+            except OutputError:
+                if not stopped():  # a shutdown ends ffmpeg too, which closes the film properly
+                    raise
         elif path.suffix.lower() == ".webp":
             _webp(part, fps, count, pictures())
         else:

@@ -226,7 +226,7 @@ class _Process:
             return []
         self.over = True
         how = f"killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-        return [Failed(f"the generator's process ended unexpectedly ({how}); run the prompt again")]
+        return [Failed(f"the generator's process ended unexpectedly ({how})")]
 
     def close(self, *, kindly: bool) -> None:
         self._closed.set()

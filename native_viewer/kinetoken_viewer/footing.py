@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -13,11 +14,13 @@ from kinetoken.motion.clip import Clip
 from kinetoken.motion.features import CONTACTS
 from kinetoken.motion.footlock import FootLock, FootLockRun
 
+from .layers import TRAIL_SECONDS
 from .playhead import Array, Track
 from .stage import Stage
 
 LONG: Final = 6000  # frames, 5 minutes: locking them takes half a second
 PIECE: Final = 40  # frames that are locked at a time
+STILL_REACH: Final = TRAIL_SECONDS  # seconds to each side that are seen on a still
 WARM_UP: Final = 2.0  # seconds before a place that decide which feet stand there
 AHEAD: Final = 3.0  # seconds before the playhead that are locked already
 BUDGET: Final = 0.006  # seconds of one picture's time
@@ -37,6 +40,28 @@ def lock(clip: Clip) -> Clip:
         joints[start : start + BAR_PIECE] = _push(run, clip, start, start + BAR_PIECE)
         progress.step()
     return replace(clip, joints=joints, meta={**clip.meta, "foot_lock": "on"})
+
+
+def around_middle(clip: Clip) -> tuple[Clip, float]:
+    """What a still of a long clip needs, as far as trail and ghosts reach; and the seconds before it."""
+    reach = round((STILL_REACH + WARM_UP) * clip.fps)
+    if len(clip) <= max(LONG, 2 * reach + 2):
+        return clip, 0.0
+    begin = len(clip) // 2 - reach
+    piece = slice(begin, len(clip) - begin)
+    features = None if clip.features is None else clip.features[piece]
+    return replace(clip, joints=clip.joints[piece], features=features, codes=None), begin / clip.fps
+
+
+def lock_at(clip: Clip, positions: Sequence[float]) -> Clip:
+    """Locked where somebody looks, at these positions in frames; all of it where that is soon done."""
+    if len(clip) <= LONG or clip.meta.get("foot_lock") == "on":
+        return clip.foot_locked()
+    settings, joints = FootLock.over(clip.joints, clip.fps), clip.joints.copy()
+    for at in sorted({int(position) for position in positions}):
+        run, warm = settings.start(), max(0, at - round(WARM_UP * clip.fps))
+        joints[at : at + 2] = _push(run, clip, warm, at + 2)[at - warm :]
+    return replace(clip, joints=joints)
 
 
 def _push(run: FootLockRun, clip: Clip, start: int, stop: int) -> Array:
@@ -78,8 +103,8 @@ class Footing:
 class LongStage(Stage):
     """A clip too long to be locked before it is shown."""
 
-    def __init__(self, prompt: str, clip: Clip, live: Live | None = None) -> None:
-        super().__init__(prompt, clip=clip, live=live)
+    def __init__(self, prompt: str, clip: Clip, live: Live | None = None, title: str = "") -> None:
+        super().__init__(prompt, clip=clip, live=live, title=title)
         self._footing = Footing(clip, self.track)
         self._footing.reach(0.0)
 

@@ -223,3 +223,8 @@ def read_pixels(width: int, height: int) -> NDArray[np.uint8]:
 def _check_frame() -> None:
     if gl.glCheckFramebufferStatus(gl.GL_FRAMEBUFFER) != gl.GL_FRAMEBUFFER_COMPLETE:
         raise EngineError("the graphics driver cannot draw off screen")
+
+
+def depth_range(near: float, far: float) -> None:
+    """Where in the depth buffer the nearest and the farthest come to lie, 0 to 1. OpenGL ES has it for short numbers alone."""
+    (gl.glDepthRangef if is_gles() else gl.glDepthRange)(near, far)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
 import numpy as np
 
@@ -29,9 +30,13 @@ class OffscreenRenderer:
         self._size = (width, height)
         self._scale = supersample
         try:
-            from pyglet import window
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                from pyglet import window
 
-            screen = pyglet.display.get_display().get_default_screen()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # pyglet's, of a display that it goes on to do without
+                screen = pyglet.display.get_display().get_default_screen()
             context = screen.get_best_config(asked_for(gles=gles)).create_context(None)  # shares with no other kind
             self._window = window.Window(8, 8, visible=False, context=context)
         except Exception as error:  # pyglet has no common base for what a missing driver raises

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kinetoken.errors import MissingPackageError
 
@@ -35,7 +34,9 @@ ACCENT: Final = (61, 139, 253, 255)
 DESIGN_HEIGHT: Final = 720  # pixels: sizes below are for this height and scale with the picture
 SMALLEST: Final = 0.8  # of the design's words, where the picture is large enough to hold them
 THOUGHT_LINES: Final = 4
-NAME_GAP: Final = 6  # pixels of the design between a name and the head under it
+SMALL: Final = 400  # pixels of height, below which words leave more of the picture to the body
+SMALL_THOUGHT_LINES: Final = 2
+MARGIN: Final = 22  # pixels of the design between words and the picture's edge
 GAP: Final = "   "  # between the parts of the status
 _FONTS: Final = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf", "Arial.ttf")
 _WIDE_FONTS: Final = (
@@ -51,6 +52,7 @@ class Words:
     """Everything written on one picture."""
 
     prompt: str = ""
+    """What was asked for, in quotation marks."""
     thought: str = ""
     status: str = ""
     """One line at the bottom left."""
@@ -59,6 +61,8 @@ class Words:
     help: bool = False
     line: Line | None = None
     """The prompt line, where there is one."""
+    title: str = ""
+    """Where nothing was asked for: the name of what is shown."""
     note: str = ""
     """At the top right: what has just been saved, what is being recorded."""
 
@@ -137,21 +141,14 @@ def scale_of(height: int) -> float:
 
 
 def panels(words: Words, width: int, height: int) -> list[Panel]:
-    """The words as pictures with their places."""
+    """The words as pictures with their places; the key help stands alone."""
     scale = scale_of(height)
-    margin = round(22 * scale)
-    out: list[Panel] = []
-    y = margin
-    if words.prompt:
-        lines = wrap(f"“{words.prompt}”", round(26 * scale), width - 2 * margin)[:2]  # fmt: skip
-        out.append(Panel(text_image(tuple(lines), round(26 * scale), WHITE), margin, y))
-        y += out[-1].image.height + round(6 * scale)
-    if words.thought:
-        size = round(16 * scale)
-        lines = wrap(words.thought, size, min(width - 2 * margin, round(720 * scale)))
-        if len(lines) > THOUGHT_LINES:  # the end is what is being written now
-            lines = ["… " + lines[-THOUGHT_LINES], *lines[-THOUGHT_LINES + 1 :]]
-        out.append(Panel(text_image(tuple(lines), size, SOFT), margin, y))
+    if words.help:
+        from .keyhelp import help_image  # it is made of what stands here
+
+        image = help_image(scale, width, height)
+        return [Panel(image, (width - image.width) // 2, (height - image.height) // 2)]
+    out = _top(words, width, height, scale)
     bottom = height - round(32 * scale)
     if words.line is not None:
         from .linebox import LineBox  # it is made of what stands here
@@ -159,36 +156,42 @@ def panels(words: Words, width: int, height: int) -> list[Panel]:
         box = LineBox.of(width, height)
         out.append(box.panel(words.line))
         bottom = round(box.y - 6 * scale)
+    margin = round(MARGIN * scale)
     if words.status:
         size = round(14 * scale)
         image = text_image(tuple(rows(words.status, size, width - 2 * margin)), size, SOFT)
         bottom -= image.height
         out.append(Panel(image, margin, bottom))
     if words.message:
-        out.append(_message(words.message, width, bottom - round(4 * scale), scale))
+        out.append(_message(words.message, width, bottom - round(4 * scale), height))
     if words.note:
-        image = framed(
-            text_image(tuple(wrap(words.note, round(15 * scale), round(width * 0.6))), round(15 * scale), WHITE),
-            round(8 * scale),
-        )
+        size = round(15 * scale)
+        image = framed(text_image(tuple(wrap(words.note, size, round(width * 0.6))), size, WHITE), round(8 * scale))
         out.append(Panel(image, width - margin - image.width, margin))
-    if words.help:
-        from .keyhelp import help_image  # it is made of what stands here
-
-        image = help_image(scale, width, height)
-        out.append(Panel(image, (width - image.width) // 2, (height - image.height) // 2))
     return out
 
 
-def name_panels(names: list[str], heads: NDArray[np.float64], height: int) -> list[Panel]:
-    """Names over heads at (n, 3): pixels from the left and the top, metres before the eye; none for who is behind it."""
-    scale = scale_of(height)
-    out = []
-    for name, (x, y, depth) in zip(names, heads, strict=True):
-        if name and depth > 0.1:
-            image = text_image((name,), round(17 * scale), WHITE)
-            out.append(Panel(image, round(x) - image.width // 2, round(y - NAME_GAP * scale) - image.height))
+def _top(words: Words, width: int, height: int, scale: float) -> list[Panel]:
+    """Prompt or title, and the thought."""
+    out, margin, small = [], round(MARGIN * scale), height < SMALL
+    y, room = margin, width - 2 * margin
+    title = f"“{words.prompt}”" if words.prompt else words.title
+    if title:
+        size = round((20 if small else 26) * scale)
+        out.append(Panel(text_image(tuple(cut(wrap(title, size, room), 1 if small else 2)), size, WHITE), margin, y))
+        y += out[-1].image.height + round((2 if small else 6) * scale)
+    if words.thought:
+        size, most = round(16 * scale), SMALL_THOUGHT_LINES if small else THOUGHT_LINES
+        lines = wrap(words.thought, size, min(room, round(720 * scale)))
+        if len(lines) > most:  # the end is what is being written now
+            lines = ["… " + lines[-most], *lines[-most + 1 :]]
+        out.append(Panel(text_image(tuple(lines), size, SOFT), margin, y))
     return out
+
+
+def cut(lines: list[str], most: int) -> list[str]:
+    """The first lines, and a sign where there were more."""
+    return lines if len(lines) <= most else [*lines[: most - 1], lines[most - 1] + " …"]
 
 
 def stamp(picture: Pixels, placed: list[Panel], bars: list[Bar] | None = None) -> Pixels:
@@ -268,15 +271,18 @@ def rows(status: str, size: int, width: int) -> list[str]:
     return lines
 
 
-def _message(text: str, width: int, bottom: int, scale: float) -> Panel:
-    """Its lower edge at `bottom`, on the right."""
-    lines = wrap(text, round(16 * scale), round(max(width * 0.42, min(width * 0.8, 300))))[:5]
-    image = framed(text_image(tuple(lines), round(16 * scale), AMBER), round(12 * scale))
-    return Panel(image, width - round(22 * scale) - image.width, bottom - image.height)
+def _message(text: str, width: int, bottom: int, height: int) -> Panel:
+    """Its lower edge at `bottom`, on the right; beside the body where the picture is small."""
+    scale = scale_of(height)
+    small = height < SMALL
+    size, room = round((14 if small else 16) * scale), max(width * (0.3 if small else 0.42), 110 if small else 300)
+    lines = wrap(text, size, round(min(width * 0.8, room)))
+    image = framed(text_image(tuple(cut(lines, 8 if small else 5)), size, AMBER), round((8 if small else 12) * scale))
+    return Panel(image, width - round(MARGIN * scale) - image.width, bottom - image.height)
 
 
-def framed(inside: Image.Image, margin: int) -> Image.Image:
+def framed(inside: Image.Image, margin: int, back: Rgba = VEIL) -> Image.Image:
     image = Image.new("RGBA", (inside.width + 2 * margin, inside.height + 2 * margin))
-    ImageDraw.Draw(image).rounded_rectangle((0, 0, image.width - 1, image.height - 1), radius=margin, fill=VEIL)
+    ImageDraw.Draw(image).rounded_rectangle((0, 0, image.width - 1, image.height - 1), radius=margin, fill=back)
     image.alpha_composite(inside, (margin, margin))
     return image

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kinetoken.motion.contacts import floor_of, standing
 from kinetoken.motion.skeleton import CONTACT_JOINTS, JOINT
 
 from . import theme
@@ -25,10 +26,10 @@ TRAIL_WIDTH: Final = 0.015  # metres, half
 TRAIL_AHEAD: Final = 0.72  # how far the trail of what is still to come is washed out
 GHOST_STEP: Final = 0.5  # seconds between two ghosts: they stay where they are, the body moves through them
 GHOST_REACH: Final = 3  # ghosts to each side of the moment at most
-GHOST_FADE: Final = 0.2  # how much paler each ghost farther away is
+GHOST_REACH_OF_MANY: Final = 1  # the same, where several people would be lost among them
+GHOST_TINT: Final = 0.9  # how much of its own colours a ghost gives up
+GHOST_FADE: Final = 0.2  # how much nearer to the floor's colour each ghost farther away is
 SOLE: Final = 0.058  # metres, half the width of a contact's mark
-SLOW: Final = 0.45  # m/s over the floor, below which a low foot is shown as standing; see motion/footlock.py
-LOW: Final = (0.115, 0.065)  # metres over the floor, of an ankle and of a toe that stand
 SPEED_WINDOW: Final = 0.05  # seconds to each side, over which a foot's speed is measured
 NAME_RISE: Final = 0.27  # metres from the head's joint to just above the crown
 NOWHERE: Final = (0.0, 0.0, 0.0)
@@ -53,6 +54,11 @@ class Layers:
     contacts: bool = False
 
 
+def ground(joints: Array) -> tuple[float, float, float]:
+    """The place of a finished motion (T, 22, 3) that puts its floor on the one that is drawn."""
+    return (0.0, -floor_of(joints), 0.0)
+
+
 def pose(person: Person, position: float) -> NDArray[np.float64]:
     """(22, 3) where it stands on the stage, at a position in frames; its last pose once it is through."""
     moved: NDArray[np.float64] = person.track.sample(position) + np.array(person.place)
@@ -70,7 +76,8 @@ def shot(
 ) -> Shot:
     """Everybody at a moment (position in frames), with the layers that are on. Each has a frame at least."""
     bodies = np.concatenate([parts(pose(person, position)) for person in people])
-    ghosts = [ghost_parts(person, position, fps) for person in people if layers.ghosts]
+    reach = ghost_reach(len(people))
+    ghosts = [ghost_parts(person, position, fps, reach) for person in people if layers.ghosts]
     marks = [trail_marks(person, position, fps) for person in people if layers.trail]
     marks += [contact_marks(person, position, fps) for person in people if layers.contacts]
     return Shot(
@@ -79,15 +86,22 @@ def shot(
     )  # fmt: skip
 
 
-def ghost_parts(person: Person, position: float, fps: float) -> Rows:
-    """(m, 11) bodies at every half second around the moment, paler the farther away; not the moment itself."""
+def ghost_reach(people: int) -> int:
+    """Ghosts to each side of the moment, of so many people."""
+    return GHOST_REACH if people == 1 else GHOST_REACH_OF_MANY
+
+
+def ghost_parts(person: Person, position: float, fps: float, reach: int = GHOST_REACH) -> Rows:
+    """(m, 11) bodies at every half second around the moment, fainter the farther away; one tint for past, one for future."""
     step = GHOST_STEP * fps
     nearest = round(position / step)
     rows = [no_parts()]
-    for number in range(nearest - GHOST_REACH, nearest + GHOST_REACH + 1):
+    for number in range(nearest - reach, nearest + reach + 1):
         away = abs(number * step - position) / step
-        if 0.25 < away <= GHOST_REACH and 0 <= number * step <= len(person.track) - 1:
-            rows.append(parts(pose(person, number * step), fade=min(0.8, GHOST_FADE * away)))
+        if 0.25 < away <= reach and 0 <= number * step <= len(person.track) - 1:
+            tint = theme.GHOST_PAST if number * step < position else theme.GHOST_FUTURE
+            colour = theme.mixed(tint, theme.FLOOR, GHOST_FADE * (away - 1.0 if away > 1.0 else 0.0))
+            rows.append(parts(pose(person, number * step), GHOST_TINT, colour))
     return np.concatenate(rows)
 
 
@@ -117,11 +131,10 @@ def _line(person: Person, positions: Array, fades: Array) -> Rows:
 
 def contact_marks(person: Person, position: float, fps: float) -> Rows:
     """(k, 10) a footprint under every foot that stands; one under the toes where only they do."""
-    joints = pose(person, position)
-    points = joints[list(CONTACT_JOINTS)]
+    points = pose(person, position)[list(CONTACT_JOINTS)]
+    stands = standing_points(person, position, fps)
     rows = []
     for ankle, toe in ((0, 1), (2, 3)):
-        stands = standing_points(person.track, position, fps)
         if not (stands[ankle] or stands[toe]):
             continue
         along = points[toe, ::2] - points[ankle, ::2]
@@ -132,12 +145,12 @@ def contact_marks(person: Person, position: float, fps: float) -> Rows:
     return np.array(rows, np.float32).reshape(-1, MARK_COLUMNS)
 
 
-def standing_points(track: Track, position: float, fps: float) -> NDArray[np.bool_]:
-    """(4,) of left ankle, left toe, right ankle, right toe: slow, and as low as they get."""
-    reach = SPEED_WINDOW * fps
-    ends = [track.sample(at)[list(CONTACT_JOINTS)] for at in (position - reach, position + reach)]
-    span = min(position + reach, len(track) - 1.0) - max(position - reach, 0.0)
-    moved = np.linalg.norm((ends[1] - ends[0])[:, ::2], axis=1)
-    slow = moved * fps / max(span, 1e-6) < SLOW if span > 0 else np.ones(4, np.bool_)
-    height = track.sample(position)[list(CONTACT_JOINTS), 1]
-    return np.asarray(slow & (height < np.array([LOW[0], LOW[1]] * 2)))
+def standing_points(person: Person, position: float, fps: float) -> NDArray[np.bool_]:
+    """(4,) of left ankle, left toe, right ankle, right toe."""
+    reach, last = SPEED_WINDOW * fps, len(person.track) - 1.0
+    before, now, after = (
+        pose(person, at)[list(CONTACT_JOINTS)] for at in (position - reach, position, position + reach)
+    )
+    seconds = (min(position + reach, last) - max(position - reach, 0.0)) / fps
+    moved = np.linalg.norm((after - before)[:, ::2], axis=1)
+    return standing(now, moved / seconds if seconds > 0 else np.zeros(4))

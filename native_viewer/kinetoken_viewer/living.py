@@ -232,7 +232,7 @@ class LivingStage(Stage):
         """What needs attention at this moment; empty for nothing."""
         answer = self._answer
         if self.failure is not None:
-            return self.failure.reason
+            return self.failure.reason + ("; a new prompt starts another" if self._talk.over else "")
         if not self._loaded:
             return "loading the model" + self._counted()
         if answer.over:
@@ -246,7 +246,7 @@ class LivingStage(Stage):
     def _times(self) -> list[str]:
         head, answer = self.playhead, self._answer
         if self._idle and answer.over and head.position >= self._shown:
-            return ["at ease"]
+            return ["idle"]
         into = max(0.0, head.position - answer.begin) / head.fps if answer.placed else 0.0
         return [f"{into:.1f} s", f"buffer {self._ahead():.1f} s"]
 

@@ -44,14 +44,14 @@ class Raster:
         return (self._xy - reach).min(axis=(0, 1)), (self._xy + reach).max(axis=(0, 1))
 
     def draw(self) -> F32:
-        """(h, w, 4) linear light, premultiplied: the bodies, then the ghosts that stand before them or beside them."""
+        """(h, w, 4) linear light, premultiplied: the bodies, and the ghosts beside and behind them."""
         nearest = np.full(self._shape, np.inf, dtype=np.float32)
         out = self._layer(range(self._solid), nearest)
         if self._solid < len(self._xy):
-            veil = self._layer(range(self._solid, len(self._xy)), nearest)
-            veil[..., :3] *= GHOST_STRENGTH**1.6  # GL mixes square roots of light, this mixes light
+            veil = self._layer(range(self._solid, len(self._xy)), np.full(self._shape, np.inf, dtype=np.float32))
+            veil[..., :3] *= GHOST_STRENGTH**1.15  # GL mixes square roots of light, this mixes light
             veil[..., 3] *= GHOST_STRENGTH
-            out = veil + out * (1.0 - veil[..., 3:])
+            out = out + veil * (1.0 - out[..., 3:])
         return out
 
     def _layer(self, indices: range, nearest: F32) -> F32:

@@ -22,8 +22,9 @@ from .bones import parts
 from .camera import Camera
 from .cast import Named, people_of
 from .encode import FASTEST_GIF, FILMS, STILLS, Progress, check_packages, suffix_of, write_film, write_still
-from .hud import TimeBar, Words, name_panels, panels, spoken, stamp
-from .layers import Layers, Person, over_heads, shot
+from .hud import TimeBar, Words, panels, spoken, stamp
+from .layers import GHOST_STEP, Layers, Person, ghost_reach, ground, over_heads, shot
+from .nametags import name_panels
 from .playhead import Track
 from .shot import Pixels, Renderer, Shot
 
@@ -59,7 +60,11 @@ class Recording:
     gles: bool = False
     """Whether OpenGL ES draws."""
     title: str = ""
-    """What stands for prompt and thought where several people are shown."""
+    """The name of what is shown, where nothing was asked for."""
+    prompt: str = ""
+    """What several people answer."""
+    begin: float = 0.0
+    """Seconds of the motion that were left away before the clip."""
 
     def __post_init__(self) -> None:
         suffix = suffix_of(self.path)
@@ -135,7 +140,8 @@ def open_renderer(width: int, height: int, *, gles: bool = False) -> Renderer:
         from .painter import Painter
 
         reason = " ".join(str(error).split())[:120]
-        print(f"kinetoken: drawing in software, without OpenGL ({reason})", file=sys.stderr)
+        wanted = "OpenGL ES, in spite of --gles" if gles else "OpenGL"
+        print(f"kinetoken: drawing in software, without {wanted} ({reason})", file=sys.stderr)
         return Painter(width, height)
 
 
@@ -150,7 +156,7 @@ class Film:
         self.seconds = self._length / self._fps
         self._path = self._looks()
         self._camera = self._framed(recording.camera)
-        self._words, self._seed = _words(named, recording.title), named[0].clip.seed if len(named) == 1 else None
+        self._words, self._seed = _words(named, recording), named[0].clip.seed if len(named) == 1 else None
 
     def _looks(self) -> NDArray[np.float64]:
         """(T, 3): what the camera looks at in every frame, between everybody."""
@@ -171,12 +177,26 @@ class Film:
         points = []
         for person in self.people:
             frames = self._frames(person)
-            offsets = (frames - self._path[:, None]).reshape(-1, 3)
+            offsets = np.concatenate([self._near(frames, away) for away in self._moments()]).reshape(-1, 3)
             points += [_extremes(offsets + shift, camera) for shift in around]
             standing = cameras.ENVELOPE * (1.0, ARMS_DOWN, 1.0) - (0.0, cameras.BODY_CENTRE, 0.0)
             points.append(standing + frames[0, 0] * (1.0, 0.0, 1.0) - self._path[0] * (1.0, 0.0, 1.0))
         fitted = camera.fitted(np.unique(np.concatenate(points), axis=0), self._asked.size[0] / self._asked.size[1])
         return fitted.zoom(1.0 / zoom)
+
+    def _moments(self) -> list[int]:
+        """Frames from the present to what is shown: the body, and its ghosts."""
+        if not self._asked.layers.ghosts:
+            return [0]
+        reach = ghost_reach(len(self.people))
+        return [round(number * GHOST_STEP * self._fps) for number in range(-reach, reach + 1)]
+
+    def _near(self, frames: NDArray[np.float64], away: int) -> NDArray[np.float64]:
+        """Frames (T, 22, 3) of another moment as the camera has them, which looks at the present."""
+        present = np.arange(self._length)
+        seen = (present + away >= 0) & (present + away < self._length)
+        moved: NDArray[np.float64] = frames[present[seen] + away] - self._path[present[seen], None]
+        return moved
 
     def picture(self, seconds: float) -> Pixels:
         """The picture at a moment of the motion."""
@@ -194,7 +214,7 @@ class Film:
             return pixels
         width, height = self._asked.size
         seed = "" if self._seed is None else f"   seed {self._seed}"
-        words = replace(self._words, status=f"{position / self._fps:.1f} s{seed}")
+        words = replace(self._words, status=f"{self._asked.begin + position / self._fps:.1f} s{seed}")
         film = suffix_of(self._asked.path) in FILMS
         bars = TimeBar.of(width, height).bars(position / max(1.0, self._length - 1.0), 1.0)[:3] if film else []
         heads = camera.project(over_heads(self.people, position), width, height)
@@ -202,12 +222,12 @@ class Film:
         return stamp(pixels, [*names, *panels(words, width, height)], bars)
 
 
-def _words(cast: Sequence[Named], title: str) -> Words:
-    """Prompt and thought of one clip; the title of several."""
+def _words(cast: Sequence[Named], recording: Recording) -> Words:
+    """Prompt and thought of one clip, the prompt of several; the name of what is shown where there is none."""
     if len(cast) > 1:
-        return Words(title)
-    thought = spoken(cast[0].clip.text)
-    return Words(cast[0].clip.prompt or thought, thought if cast[0].clip.prompt else "")
+        return Words(recording.prompt, title=recording.title)
+    clip = cast[0].clip
+    return Words(clip.prompt, spoken(clip.text), title="" if clip.prompt else recording.title)
 
 
 def _extremes(offsets: NDArray[np.float64], camera: Camera) -> NDArray[np.float64]:
@@ -219,17 +239,22 @@ def _extremes(offsets: NDArray[np.float64], camera: Camera) -> NDArray[np.float6
     return chosen
 
 
+def strip_positions(clip: Clip, poses: int) -> NDArray[np.float64]:
+    """(n,) in frames: what a strip of so many poses shows."""
+    return np.linspace(0.0, len(clip) - 1.0, poses)
+
+
 def _strip(clip: Clip, recording: Recording, renderer: Renderer) -> Pixels:
     """Poses at even times side by side, first on the left, each with its time."""
     yaw, pitch, zoom = cameras.parse(recording.camera)
     camera = Camera(yaw=yaw, pitch=pitch, fov=STRIP_FOV)
-    times = np.linspace(0.0, len(clip) - 1.0, recording.strip)
+    times = strip_positions(clip, recording.strip)
     track = Track(clip.joints)
-    right = camera.axes()[0]
+    right, floor = camera.axes()[0], np.array(ground(clip.joints))
     poses, middles, edge = [], [], 0.0
     for position in times:
         pose = track.sample(float(position))
-        pose -= pose[JOINT["pelvis"]] * (1.0, 0.0, 1.0)
+        pose -= pose[JOINT["pelvis"]] * (1.0, 0.0, 1.0) - floor
         across = pose @ right
         centre = edge + STRIP_GAP / 2 + REACH - float(across.min())
         edge = centre + float(across.max()) + REACH + STRIP_GAP / 2
@@ -253,8 +278,7 @@ def _labelled(
     from .hud import SOFT, Panel, scale_of, text_image
 
     width, height = asked.size
-    thought = spoken(clip.text)
-    placed = panels(Words(clip.prompt or thought, thought if clip.prompt else ""), width, height)
+    placed = panels(_words([Named("", clip)], asked), width, height)
     for time, place in zip(times, camera.project(feet, width, height), strict=True):
         image = text_image((f"{time / clip.fps:.1f} s",), round(14 * scale_of(height)), SOFT)
         placed.append(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pyglet import gl
 
 from . import shaders, theme
-from .glkit import DepthMap, Mesh, Program, is_gles, is_software, renderer_name
+from .glkit import DepthMap, Mesh, Program, depth_range, is_gles, is_software, renderer_name
 from .lighting import shadow_matrix, shadow_patch, shadow_square
 from .shot import GHOST_STRENGTH, Shot
 
@@ -118,11 +118,16 @@ class Scene:
         self._body.set("shadow_radius", 1.5 / self._shadow.size)
 
     def _draw_ghosts(self, shot: Shot, matrix: Matrix, light: Matrix) -> None:
-        """First their depth alone, then the nearest surface once: limbs that overlap do not add up."""
+        """First their depth alone, then the nearest surface once: limbs that overlap do not add up. No ghost covers a body."""
+        gl.glColorMask(gl.GL_FALSE, gl.GL_FALSE, gl.GL_FALSE, gl.GL_FALSE)
+        if len(shot.parts):  # whose pixels come to lie before everything
+            depth_range(0.0, 0.0)
+            self._limb.upload(shot.parts)
+            self._draw_bodies(shot, matrix, light)
+            depth_range(0.0, 1.0)
         self._limb.upload(shot.ghosts)
         self._use_body(shot, matrix, light, GHOST_STRENGTH)
         gl.glEnable(gl.GL_CULL_FACE)
-        gl.glColorMask(gl.GL_FALSE, gl.GL_FALSE, gl.GL_FALSE, gl.GL_FALSE)
         self._limb.draw(len(shot.ghosts))
         gl.glColorMask(gl.GL_TRUE, gl.GL_TRUE, gl.GL_TRUE, gl.GL_TRUE)
         gl.glDepthFunc(gl.GL_EQUAL)

@@ -13,7 +13,7 @@ from .camera import Camera
 Pixels = NDArray[np.uint8]
 
 MARK_COLUMNS: Final = 10
-GHOST_STRENGTH: Final = 0.34  # how much of a ghost covers what is behind it
+GHOST_STRENGTH: Final = 0.25  # how much of a ghost covers what is behind it; bodies cover ghosts
 
 
 def no_parts() -> NDArray[np.float32]:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kinetoken.commands.arguments import load_options
 from kinetoken.commands.live import live_settings
-from kinetoken.errors import INTERRUPTED, InputError
+from kinetoken.errors import INTERRUPTED, InputError, KinetokenError
 from kinetoken.options import GenerateOptions, check_prompt
 
 from . import cli
 from .compare import Comparison, Question, parse, serve, start
+from .keeping import beside, keep_cast, shown
 from .lookargs import recording_of
-from .naming import slug
 
 if TYPE_CHECKING:
     from .cast import Cast, LiveCast, Named
-    from .stage import Stage
 
 
 def run(args: argparse.Namespace, options: GenerateOptions) -> int:
@@ -34,7 +31,7 @@ def run(args: argparse.Namespace, options: GenerateOptions) -> int:
     if asked.ways:
         check_prompt(args.what)
     if args.save is not None:
-        cli.check_save(args.save)
+        _check_save(args.save, asked)
     title = args.what if asked.ways else " ".join(named.name for named in asked.clips)
     if args.headless or args.out is not None:
         return _record(args, asked, title)
@@ -42,27 +39,11 @@ def run(args: argparse.Namespace, options: GenerateOptions) -> int:
         play = cli.window(args)
     except cli.NoWindowError as error:
         recording = recording_of(args, title)
-        print(f"kinetoken: no display ({str(error)[:80]}): writing {recording.path} instead", file=sys.stderr)
+        print(f"kinetoken: no window ({str(error)[:80]}): writing {recording.path} instead", file=sys.stderr)
         args.out = str(recording.path)
         return _record(args, asked, title)
-    return _play(args, play, _stage(args, asked, title, options))
-
-
-def _play(args: argparse.Namespace, play: Callable[[Stage], None], stage: Cast | LiveCast) -> int:
-    """The window until it is closed; then what came is saved, and a failure told."""
-    code = 0
-    try:
-        play(stage)
-    except KeyboardInterrupt:
-        print("kinetoken: stopped", file=sys.stderr)
-        code = INTERRUPTED
-    finally:
-        stage.close()
-        _keep(stage.cast, args.save)
-    if stage.failure is not None:
-        print(f"kinetoken: {stage.failure.reason}", file=sys.stderr)
-        return stage.failure.exit_code
-    return code
+    stage = _stage(args, asked, title, options)
+    return shown(stage, play, lambda: keep_cast(stage.cast, args.save) if asked.ways else None)
 
 
 def _stage(args: argparse.Namespace, asked: Comparison, title: str, options: GenerateOptions) -> Cast | LiveCast:
@@ -86,15 +67,31 @@ def _locked(asked: Comparison, lock: bool) -> list[Named]:
     return [named._replace(clip=named.clip.foot_locked()) if lock else named for named in asked.clips]
 
 
+def _check_save(path: str, asked: Comparison) -> None:
+    """Refuse now what could not be kept later."""
+    if not asked.ways:
+        raise InputError("-o keeps what is generated, and these clips are files already: leave it out")
+    for way in asked.ways:
+        cli.check_save(str(beside(path, way.name)))
+
+
 def _record(args: argparse.Namespace, asked: Comparison, title: str) -> int:
     from .recorder import record
 
-    recording = replace(recording_of(args, title), title=title)
-    cast, interrupted = _generated(args, asked) if asked.ways else ([], False)
-    _keep(cast, args.save)
-    if interrupted:
-        print("kinetoken: stopped; " + ("what came is kept" if args.save and cast else "nothing kept"), file=sys.stderr)
+    recording = recording_of(args, title)
+    recording = replace(recording, prompt=title) if asked.ways else replace(recording, title=title)
+    cast: list[Named] = []
+    try:
+        _generate(args, asked, cast)
+    except KeyboardInterrupt:
+        kept = keep_cast(cast, args.save)
+        print(f"kinetoken: stopped; {'what came is kept' if kept else 'nothing kept'}", file=sys.stderr)
         return INTERRUPTED
+    except KinetokenError:
+        if cast:
+            keep_cast(cast, args.save)
+        raise
+    keep_cast(cast, args.save)
     cast += _locked(asked, bool(args.foot_lock))
     if not record(cast, recording):
         return INTERRUPTED
@@ -102,32 +99,17 @@ def _record(args: argparse.Namespace, asked: Comparison, title: str) -> int:
     return 0
 
 
-def _generated(args: argparse.Namespace, asked: Comparison) -> tuple[list[Named], bool]:
-    """The whole clips, one after another, and whether it was cut short."""
+def _generate(args: argparse.Namespace, asked: Comparison, cast: list[Named]) -> None:
+    """The clips, one after another, into `cast`; where it is cut short, the last of them as far as it came."""
     from kinetoken.commands.progress import ProgressLine
 
     from .cast import Named
 
-    cast: list[Named] = []
-    for way, generation in zip(asked.ways, start(_question(args, asked)), strict=True):
+    for way, generation in zip(asked.ways, start(_question(args, asked)) if asked.ways else [], strict=True):
         with ProgressLine() as line:
             try:
                 for _ in generation:
                     line.show(generation)
-            except KeyboardInterrupt:
+            finally:
                 generation.close()
-                return cast, True
-        cast.append(Named(way.name, generation.clip()))
-    return cast, False
-
-
-def _keep(cast: list[Named], path: str | None) -> None:
-    """Every clip in a file of its own: the path's name and the clip's."""
-    if path is None:
-        return
-    target = Path(path)
-    for named in cast:
-        if len(named.clip):
-            file = target.with_name(f"{target.stem}-{slug(named.name)}{target.suffix}")
-            named.clip.save(file)
-            print(f"{named.clip.seconds:.1f} s of motion -> {file}")
+                cast.append(Named(way.name, generation.clip()))

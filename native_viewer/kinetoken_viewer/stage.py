@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from kinetoken.live.link import Live
 from kinetoken.motion.clip import Clip, MotionChunk
-from kinetoken.motion.skeleton import BONE_LENGTHS, FPS, JOINT_NAMES, PARENTS
+from kinetoken.motion.skeleton import FPS
 from kinetoken.pace import JitterBuffer, Meter
 
+from .atrest import STANDING
 from .feed import Ended, Failed, Feed, Message, Moved, Opened, Ready, Said
 from .hud import GAP, Words, spoken
-from .layers import Person
+from .layers import NOWHERE, Person, ground
 from .playhead import Playhead, Track, edge
 from .promptline import PromptLine
 from .takes import detail
@@ -38,9 +39,12 @@ class Stage:
         expected: float = 0.0,
         live: Live | None = None,
         plain: Clip | None = None,
+        title: str = "",
     ) -> None:
-        """`live`: where every pose goes that is shown, and every word. `plain`: the clip without its foot lock."""
-        self.prompt = prompt
+        """`title`: a name for what nobody asked for in words.
+
+        `live`: where every pose goes that is shown, and every word. `plain`: the clip without its foot lock."""
+        self.prompt, self.title = prompt, title
         self.can_lock = plain is not None
         """Whether the foot lock can be switched."""
         self.foot_lock = True
@@ -58,6 +62,7 @@ class Stage:
         self.line: PromptLine | None = None
         """Where the next prompt is written, for a stage that takes any."""
         self._feed, self._clip, self._expected, self._live = feed, clip, expected, live
+        self._place = NOWHERE if clip is None else ground(clip.joints)
         self._buffer = JitterBuffer()
         self._meter = Meter()
         self._quiet = 0.0  # seconds since the generator said something, while it should
@@ -147,7 +152,7 @@ class Stage:
     def people(self) -> list[Person]:
         """Everybody on show, first from the left; somebody who stands until the first frame has come."""
         track = self.track if self._free is None or self.foot_lock else self._free
-        return [Person(track if len(track) else STANDING)]
+        return [Person(track if len(track) else STANDING, self._place)]
 
     @property
     def busy(self) -> bool:
@@ -208,7 +213,10 @@ class Stage:
     def words(self, picture_rate: float, *, help_shown: bool = False) -> Words:
         """What to write at this moment."""
         line = None if self.line is None else self.line.line
-        return Words(self.prompt, self._thought.strip(), self._status(picture_rate), self.message(), help_shown, line)
+        title = "" if self.prompt else self.title
+        return Words(
+            self.prompt, self._thought.strip(), self._status(picture_rate), self.message(), help_shown, line, title
+        )
 
     def _status(self, picture_rate: float) -> str:
         head = self.playhead
@@ -219,8 +227,7 @@ class Stage:
             parts.append(f"{self._meter.tokens_per_second:.0f} tokens/s")
         if self._detail:
             parts.append(self._detail)
-        if self.seed is not None:
-            parts.append(f"seed {self.seed}")
+        parts += self._seed()
         if self.can_lock and not self.foot_lock:
             parts.append("no foot lock")
         if head.span is not None:
@@ -230,6 +237,9 @@ class Stage:
         if not head.playing:
             parts.append("paused")
         return GAP.join([*parts, *self._modes(), "H: keys"])
+
+    def _seed(self) -> list[str]:
+        return [] if self.seed is None else [f"seed {self.seed}"]
 
     def _times(self) -> list[str]:
         """Where the motion is, and how much is in hand."""
@@ -268,30 +278,3 @@ class Stage:
             return "buffering"
         left = self._buffer.wait(ahead, self.rtf, self._to_come())
         return f"slower than real time ({self.rtf:.1f} times): {left:.0f} s until it moves on"
-
-
-def standing() -> NDArray[np.float64]:
-    """A body (22, 3) at rest at the origin, facing +Z."""
-    out = np.zeros((len(JOINT_NAMES), 3))
-    out[0] = (0.0, 0.94, 0.0)
-    for joint, parent in enumerate(PARENTS[1:], start=1):
-        direction = np.array(_direction(JOINT_NAMES[joint]))
-        out[joint] = out[parent] + BONE_LENGTHS[joint] * direction / np.linalg.norm(direction)
-    out[:, 1] -= out[:, 1].min()
-    return out
-
-
-def _direction(name: str) -> tuple[float, float, float]:
-    """Where a bone of the standing body points; its joint's name says which."""
-    side = 1.0 if name.startswith("left") else -1.0
-    directions = {
-        "hip": (0.72 * side, -1.0, 0.0), "knee": (0.06 * side, -1.0, 0.02), "ankle": (0.0, -1.0, -0.06),
-        "foot": (0.15 * side, -0.42, 1.0), "collar": (0.75 * side, 1.0, -0.1), "shoulder": (1.0 * side, 0.25, 0.0),
-        "elbow": (0.22 * side, -1.0, -0.05), "wrist": (0.12 * side, -1.0, 0.22), "neck": (0.0, 1.0, -0.06),
-        "head": (0.0, 1.0, 0.3),
-    }  # fmt: skip
-    return directions.get(name.split("_")[-1], (0.0, 1.0, 0.0))
-
-
-STANDING: Final = Track(standing()[None])
-"""A track of one frame: somebody who waits."""

@@ -15,6 +15,8 @@ from kinetoken.errors import INTERRUPTED
 from kinetoken.motion.clip import Clip
 from kinetoken.options import GenerateOptions
 
+from .keeping import keep_clip
+
 if TYPE_CHECKING:
     from kinetoken.live.link import Live
     from kinetoken.live.settings import LiveSettings
@@ -35,7 +37,7 @@ def spoken_aside(args: argparse.Namespace) -> Iterator[None]:
 
 
 def _played(args: argparse.Namespace, clip: Clip, settings: LiveSettings) -> int:
-    _keep(clip, args.save)
+    keep_clip(clip, args.save)
     prompt = clip.prompt or args.what
     with open_live(settings, fps=clip.fps, prompt=prompt, seed=clip.seed) as live:
         try:
@@ -62,7 +64,7 @@ def _generated(args: argparse.Namespace, options: GenerateOptions, settings: Liv
             return _stopped()
         finally:
             generation.close()
-            _keep(generation.clip(), args.save)
+            keep_clip(generation.clip(), args.save)
         return _to_the_end(live)
 
 
@@ -73,14 +75,3 @@ def _to_the_end(live: Live) -> int:
 def _stopped() -> int:
     say("stopped")
     return INTERRUPTED
-
-
-def _keep(clip: Clip, path: str | None) -> None:
-    """Writes what there is, before it is played, and says so."""
-    if path is None:
-        return
-    if not len(clip):
-        say("no motion had come yet; nothing was saved")
-        return
-    clip.save(path)
-    print(f"{clip.seconds:.1f} s of motion -> {path}")

@@ -23,6 +23,12 @@ def linear(colour: Colour) -> Colour:
     return (colour[0] ** GAMMA, colour[1] ** GAMMA, colour[2] ** GAMMA)
 
 
+def mixed(colour: Colour, other: Colour, share: float) -> Colour:
+    """So much of the way from one colour to another."""
+    r, g, b = (a + (z - a) * share for a, z in zip(colour, other, strict=True))
+    return (r, g, b)
+
+
 GAMMA: Final = (
     2.0  # a square root to go back: half the cost of 2.2 where the processor draws, and no visible difference
 )
@@ -47,6 +53,8 @@ GRID_WIDTH: Final = 0.008  # metres
 GRID_MINOR_STRENGTH: Final = 0.16
 GRID_MAJOR_STRENGTH: Final = 0.42
 
+GHOST_PAST: Final = srgb("#ffb45e")
+GHOST_FUTURE: Final = srgb("#63d4ff")
 TRAIL: Final = srgb("#f6c453")
 CONTACT: Final = srgb("#4fd6a3")
 MARK_RIM: Final = 0.012  # metres of a mark's edge that are its rim

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from typing import Final
 
@@ -18,9 +16,11 @@ from .bones import parts
 from .camera import Camera
 from .capture import Capture
 from .controls import Controls, View
-from .hud import Panel, TimeBar, Words, name_panels, panels
+from .display import NoDisplayError, why_not
+from .hud import SMALL, Panel, TimeBar, Words, panels
 from .layers import Layers, over_heads, pose, shot
 from .linebox import LineBox
+from .nametags import name_panels
 from .naming import free_name
 from .shot import Pixels, Shot
 from .stage import Stage
@@ -34,18 +34,12 @@ PASTE_SECONDS: Final = 0.5  # patience with the owner of the clipboard
 IDLE_FADE: Final = 0.55  # of the standing body shown until the motion comes
 
 
-class NoDisplayError(EngineError):
-    """There is no screen to open a window on, or no OpenGL to fill it."""
-
-
 try:  # importing pyglet.window already opens the display
     from pyglet import window
     from pyglet.gl.lib import GLException
     from pyglet.window import key, mouse
 except Exception as error:  # pyglet has no common base for what a missing display or driver raises
-    unset = sys.platform.startswith("linux") and not os.environ.get("DISPLAY")
-    reason = "DISPLAY is not set" if unset else " ".join(str(error).split()) or type(error).__name__
-    raise NoDisplayError(reason) from error
+    raise NoDisplayError(why_not(error)) from error
 
 from .glkit import asked_for, is_software, read_pixels, renderer_name  # noqa: E402
 from .overlay import Overlay  # noqa: E402
@@ -63,7 +57,7 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
         software = is_software(renderer_name())
         super().__init__(
             *size,
-            caption=_caption(stage.prompt),
+            caption=_caption(stage.prompt or stage.title),
             resizable=True,
             context=_context(software=software, gles=gles),
             vsync=not software,
@@ -74,7 +68,8 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
         self._screen, self._overlay = Screen(self._scene), Overlay(self._scene)
         yaw, pitch, zoom = cameras.parse(camera)
         self._orbit = View(stage, Camera(yaw=yaw, pitch=pitch), zoom, size[0] / size[1])
-        self._capture = Capture(lambda suffix: free_name(stage.prompt, suffix))
+        self._orbit.resized(size[0] / size[1], small=size[1] < SMALL)
+        self._capture = Capture(lambda suffix: free_name(stage.prompt or stage.title, suffix))
         self._controls = Controls(stage, self._orbit, layers, self._capture)
         self._scrubbing = self._selecting = False
         self._input = None if stage.line is None else TextInput(stage.line, self._paste, self.set_clipboard_text)
@@ -137,11 +132,13 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
             self._words_at = now
             words = self._stage.words(self._rate, help_shown=self._controls.help)
             if words != self._words:
-                if words.prompt != self._words.prompt:
-                    self.set_caption(_caption(words.prompt))
+                if (words.prompt, words.title) != (self._words.prompt, self._words.title):
+                    self.set_caption(_caption(words.prompt or words.title))
                 self._words, self._panels = words, panels(words, width, height)
         bars = TimeBar.of(width, height).bars(*self._stage.shares(), self._stage.span())
-        placed = [*self._names(width, height), *self._panels, *self._cursor(width, height, now)]
+        placed = self._panels
+        if not self._words.help:  # which stands alone
+            placed = [*self._names(width, height), *placed, *self._cursor(width, height, now)]
         self._overlay.draw(placed, bars, width, height)
 
     def _names(self, width: int, height: int) -> list[Panel]:
@@ -181,11 +178,11 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
     def on_resize(self, width: int, height: int) -> None:
         """Frames the body in the new shape; the words are laid out again."""
         if hasattr(self, "_orbit"):  # pyglet calls this while it makes the window
-            self._orbit.resized(width / max(1, height))
+            self._orbit.resized(width / max(1, height), small=height < SMALL)
             self._words = Words()
 
     def on_key_press(self, symbol: int, modifiers: int) -> None:
-        """Keys: see hud.KEYS. While a prompt is written, they belong to it."""
+        """Keys: see keyhelp.KEYS. While a prompt is written, they belong to it."""
         if self._input is not None and self._input.press(symbol, modifiers):
             self._typed()
         elif symbol in (key.Q, key.ESCAPE):

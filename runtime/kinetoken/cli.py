@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TextIO
 from . import __version__
 from .commands import batch, bench, chat, convert, decode, generate, inspect
 from .errors import INTERRUPTED, KinetokenError, OutputError
+from .processes import terminated_like_ctrl_c
 
 COMMANDS_GROUP = "kinetoken.commands"
 BROKEN_PIPE = 141
@@ -84,8 +85,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     args = build_parser().parse_args(argv)
-    code: int = args.func(args)
-    sys.stdout.flush()
+    with terminated_like_ctrl_c():
+        code: int = args.func(args)
+        sys.stdout.flush()
     return code
 
 

@@ -1,4 +1,4 @@
-"""Where Ctrl-C is not for a process, and where it has to wait."""
+"""Where Ctrl-C is not for a process, where it has to wait, and what else means the same."""
 
 from __future__ import annotations
 
@@ -35,3 +35,16 @@ def ctrl_c_later() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
     if heard:
         raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def terminated_like_ctrl_c() -> Iterator[None]:
+    """SIGTERM, which a service manager sends or a shutdown, ends things as Ctrl-C does: what came is kept."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

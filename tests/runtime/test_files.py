@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -140,6 +142,25 @@ def test_an_interrupt_while_writing_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         stopped_half_way()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="nobody can say there whether a process is alive")
+def test_what_a_killed_process_left_half_written_goes(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    orphan = tmp_path / f".film.{dead.pid}.part.mp4"
+    others = [
+        tmp_path / name
+        for name in (f".film.{os.getppid()}.part.mp4", f".other.{dead.pid}.part.mp4", ".film.x.part.mp4")
+    ]
+    for file in (orphan, *others):
+        file.write_bytes(b"half")
+    with atomic_path(tmp_path / "film.mp4", long=True) as part:
+        assert str(os.getpid()) in part.name
+        part.write_bytes(b"whole")
+    assert not orphan.exists()
+    assert all(file.exists() for file in others)
+    assert (tmp_path / "film.mp4").read_bytes() == b"whole"
 
 
 def test_places_that_cannot_be_written(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from kinetoken.motion.features import CONTACTS
 from kinetoken.motion.footlock import FootLock
 from kinetoken.motion.legs import LEGS, place_feet
 from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS, JOINT, PARENTS
-from kinetoken_viewer.stage import standing
+from kinetoken_viewer.atrest import standing
 from synthetic_motion import walking
 
 Array = NDArray[np.float64]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kinetoken.motion.skeleton import FPS, PARENTS
 from kinetoken.motion.transition import Transition
-from kinetoken_viewer.stage import standing
+from kinetoken_viewer.atrest import standing
 from synthetic_motion import raised_arms, walking
 
 Array = NDArray[np.float64]

@@ -13,8 +13,9 @@ from kinetoken.motion.clip import Clip
 from kinetoken_viewer import hud, keyhelp
 from kinetoken_viewer.camera import BODY_CENTRE, ENVELOPE, Camera, look_at
 from kinetoken_viewer.cast import Named, people_of
-from kinetoken_viewer.hud import TimeBar, Words, name_panels, panels, stamp
+from kinetoken_viewer.hud import TimeBar, Words, panels, stamp
 from kinetoken_viewer.layers import Layers, over_heads, pose, shot
+from kinetoken_viewer.nametags import name_panels
 from kinetoken_viewer.shot import Renderer
 
 SIZE = (400, 240)

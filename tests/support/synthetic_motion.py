@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.motion.skeleton import FPS, JOINT
-from kinetoken_viewer.stage import standing
+from kinetoken_viewer.atrest import standing
 
 STRIDE = 0.32  # metres that a foot swings to each side
 STEPS_PER_SECOND = 1.8

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kinetoken.cli import main
 from kinetoken.errors import MissingPackageError
 from kinetoken.motion.clip import Clip
 from kinetoken_viewer import capture, encode, recorder
@@ -178,8 +179,8 @@ def test_a_film_whose_window_is_killed_can_be_played(tmp_path: Path) -> None:
     assert count > 60
 
 
-def interrupting(after: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C while the picture number `after` is drawn."""
+def interrupting(after: int, monkeypatch: pytest.MonkeyPatch, number: int = signal.SIGINT) -> None:
+    """Ctrl-C, or another signal, while the picture number `after` is drawn."""
     drawn = 0
     render = Painter.render
 
@@ -187,7 +188,7 @@ def interrupting(after: int, monkeypatch: pytest.MonkeyPatch) -> None:
         nonlocal drawn
         drawn += 1
         if drawn == after:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
         return render(self, shot)  # type: ignore[arg-type]
 
     monkeypatch.setattr(recorder, "open_renderer", lambda width, height, **_: Painter(width, height))
@@ -212,6 +213,16 @@ def test_ctrl_c_leaves_a_film_of_what_was_drawn(
         return
     with Image.open(path) as image:
         assert 1 <= image.n_frames <= 9
+
+
+def test_sigterm_leaves_a_film_of_what_was_drawn(walk_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupting(9, monkeypatch, signal.SIGTERM)
+    handler = signal.getsignal(signal.SIGTERM)
+    assert main(["play", str(walk_file), "--out", "walk.webp", "--size", "120x80", "--fps", "10"]) == 130
+    assert signal.getsignal(signal.SIGTERM) is handler
+    with Image.open("walk.webp") as image:
+        assert 1 <= image.n_frames <= 9
+    assert not [file for file in Path().iterdir() if ".part" in file.name]
 
 
 def test_the_second_ctrl_c_is_heard_at_once() -> None:

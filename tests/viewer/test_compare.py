@@ -15,11 +15,12 @@ from kinetoken.engines import LoadOptions
 from kinetoken.errors import FormatError, InputError, KinetokenError
 from kinetoken.motion.clip import Clip
 from kinetoken.options import GenerateOptions
-from kinetoken_viewer import cli, compare, recorder
+from kinetoken_viewer import cli, compare, naming, recorder
 from kinetoken_viewer.camera import Camera, look_at
 from kinetoken_viewer.cast import CLEAR, Beside, Cast, LiveCast, Named, at_rate, lanes, places
 from kinetoken_viewer.controls import Controls, View
-from kinetoken_viewer.feed import Ended, Feed, Moved, Opened
+from kinetoken_viewer.feed import Ended, Failed, Feed, Moved, Opened
+from kinetoken_viewer.keeping import keep_cast
 from kinetoken_viewer.layers import pose
 from kinetoken_viewer.painter import Painter
 from kinetoken_viewer.playhead import Track
@@ -247,6 +248,55 @@ def test_a_comparison_becomes_a_file(tiny_bundle: Path, capsys: pytest.CaptureFi
         play("walk", "--compare", "seed=1,2", "--stdout")
     with pytest.raises(InputError, match="strip"):
         play("walk", "--compare", "seed=1,2", "--strip", "4")
+
+
+def test_equal_names_are_numbered(walk_file: Path) -> None:
+    asked = compare.parse("seed=1,1,1", "walk", NOBODY, None)
+    assert [way.name for way in asked.ways] == ["seed 1", "seed 1 (2)", "seed 1 (3)"]
+    folder = Path("other")
+    folder.mkdir()
+    (folder / "walk.npz").write_bytes(walk_file.read_bytes())
+    assert [n.name for n in compare.parse("walk.npz,other/walk.npz", None, NOBODY, None).clips] == ["walk", "walk (2)"]
+    assert naming.distinct(["a-2", "a", "A", "a (2)"]) == ["a-2", "a", "A (3)", "a (2) (2)"]
+
+
+def test_clips_that_are_files_are_not_kept_again(walk_file: Path) -> None:
+    with pytest.raises(InputError, match="these clips are files already"):
+        play("--compare", "walk.npz,walk.npz", "-o", "again.npz", "--headless")
+
+
+def test_halves_of_answers_are_kept() -> None:
+    feed: Feed = Script(Opened(1, 10.0), Beside(0, Opened(1, 10.0)), Beside(1, Opened(2, 10.0)), Beside(2, Opened(3, 10.0)),
+                        Beside(1, moved(1)), moved(1), Beside(1, moved(2)), moved(2),
+                        Beside(0, Ended(Clip(walking(15), seed=1), 0.0)), Failed("gone", 6))  # type: ignore[assignment]  # fmt: skip
+    stage = LiveCast("walk", ["a", "b", "c"], feed, [Named("file", Clip(walking(30)))])
+    stage.tick(0.0)
+    assert [(n.name, len(n.clip), n.clip.seed) for n in stage.cast] == [("a", 15, 1), ("b", 20, 2)]
+    assert stage.cast[1].clip.fps == 10.0
+    assert len(stage.people()[3].track) == 15  # a clip of 20 fps on a clock of 10
+    assert "seed" not in stage.words(60).status
+    assert keep_cast(stage.cast, "q.npz")
+    assert [len(Clip.load(f"q-{name}.npz")) for name in "ab"] == [15, 20]
+
+
+def test_ctrl_c_keeps_the_half_of_an_answer(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = 0
+
+    def show(self: object, generation: object) -> None:
+        nonlocal calls
+        calls += 1
+        if generation.clip().seed == 2 and len(generation.clip()):  # type: ignore[attr-defined]
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("kinetoken.commands.progress.ProgressLine.show", show)
+    options = ("--bundle", str(tiny_bundle), "--seconds", "3", "--max-thought", "2", "--headless")
+    assert play("walk", "--compare", "seed=1,2,3", "-o", "kept.npz", *options) == 130
+    whole, half = (len(Clip.load(f"kept-seed-{seed}.npz")) for seed in (1, 2))
+    assert 0 < half < whole == 60
+    assert not Path("kept-seed-3.npz").exists()
+    assert "stopped; what came is kept" in capsys.readouterr().err
 
 
 def test_questions_can_be_sent_to_a_process() -> None:

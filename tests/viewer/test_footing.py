@@ -5,7 +5,7 @@ import pytest
 
 from kinetoken.motion.clip import Clip
 from kinetoken_viewer import footing
-from kinetoken_viewer.footing import PIECE, Footing, LongStage, lock
+from kinetoken_viewer.footing import PIECE, Footing, LongStage, around_middle, lock, lock_at
 from kinetoken_viewer.playhead import Track
 from synthetic_motion import walking
 
@@ -56,3 +56,20 @@ def test_a_seek_is_locked_where_it_goes() -> None:
     np.testing.assert_array_equal(track.frames[600:1400], clip.joints[600:1400])
     feet.reach(0.0, budget=0.0)
     np.testing.assert_allclose(track.frames[:PIECE], locked[:PIECE], atol=1e-6)
+
+
+def test_a_still_of_a_long_clip_needs_only_its_middle() -> None:
+    clip = Clip(np.tile(walking(100), (70, 1, 1)).astype(np.float32), features=np.zeros((7000, 263), np.float32))
+    piece, begin = around_middle(clip)
+    assert len(piece) == len(piece.features) < 500
+    assert begin + piece.seconds / 2 == pytest.approx(clip.seconds / 2)
+    np.testing.assert_array_equal(piece.joints, clip.joints[round(begin * 20) :][: len(piece)])
+    assert around_middle(piece) == (piece, 0.0)
+
+
+def test_a_strip_of_a_long_clip_is_locked_where_it_looks() -> None:
+    clip = Clip(np.tile(walking(100), (70, 1, 1)).astype(np.float32))
+    whole, some = clip.foot_locked(), lock_at(clip, [30.0, 6999.0])
+    np.testing.assert_allclose(some.joints[30:32], whole.joints[30:32], atol=1e-6)
+    np.testing.assert_array_equal(some.joints[32:6999], clip.joints[32:6999])
+    assert lock_at(Clip(walking(40)), [3.0]).meta["foot_lock"] == "on"

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kinetoken_viewer.atrest import standing
 from kinetoken_viewer.bones import parts
 from kinetoken_viewer.camera import Camera, look_at
 from kinetoken_viewer.painter import Painter
 from kinetoken_viewer.shot import Shot
-from kinetoken_viewer.stage import standing
 
 SIZE = (320, 200)
 
@@ -29,7 +29,7 @@ from PIL import Image
 from kinetoken_viewer.bones import parts
 from kinetoken_viewer.camera import Camera, look_at
 from kinetoken_viewer.shot import Shot
-from kinetoken_viewer.stage import standing
+from kinetoken_viewer.atrest import standing
 import numpy as np
 camera = Camera().at(look_at(standing()))
 Image.fromarray(renderer.render(Shot(camera, parts(standing())))).save("gl.png")

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from kinetoken_viewer.hud import THOUGHT_LINES, TimeBar, Words, panels, spoken, stamp, wrap
+from kinetoken_viewer import keyhelp
+from kinetoken_viewer.hud import THOUGHT_LINES, TimeBar, Words, panels, scale_of, spoken, stamp, wrap
 from kinetoken_viewer.keyhelp import KEYS
+from kinetoken_viewer.nametags import name_panels
 
-FULL = Words("a person walks", "I look ahead and go.", "1.0 s", "buffering", help=True)
+FULL = Words("a person walks", "I look ahead and go.", "1.0 s", "buffering", note="saved")
 
 
 @pytest.mark.parametrize(
@@ -32,6 +37,39 @@ def test_words_lie_inside_the_picture(size: tuple[int, int]) -> None:
         assert panel.y >= 0
         assert panel.x + panel.image.width <= width
         assert panel.y + panel.image.height <= height
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (480, 320), (320, 240)])
+def test_the_key_help_stands_alone_and_can_be_read(size: tuple[int, int]) -> None:
+    (panel,) = panels(replace(FULL, help=True), *size)
+    assert panel.x >= 0
+    assert panel.y >= 0
+    assert panel.image.width <= size[0]
+    assert panel.image.height <= size[1]
+    assert np.asarray(panel.image)[panel.image.height // 2, :, 3].min() > 240
+    small = keyhelp._fitted(keyhelp.SHORT, (1,), scale_of(size[1]), *size)[0]
+    assert max(small, keyhelp._fitted(KEYS, (1, 2), scale_of(size[1]), *size)[0]) >= keyhelp.LEGIBLE
+
+
+def test_a_small_panel_leaves_the_middle_to_the_body() -> None:
+    words = Words(
+        "a person walks in a circle and sits down " * 3, "I lean forward and go round. " * 20, "1.0 s", "thinking " * 9
+    )
+    placed = panels(words, 320, 240)
+    assert all(p.y + p.image.height < 0.4 * 240 or p.y > 0.6 * 240 or p.x > 0.6 * 320 for p in placed)
+
+
+def test_quotation_marks_are_for_prompts() -> None:
+    asked, named = (panels(words, 640, 480)[0].image for words in (Words("walk.npz"), Words(title="walk.npz")))
+    assert asked.width > named.width
+
+
+def test_names_that_would_cover_each_other_are_staggered() -> None:
+    heads = np.array([[100.0 + 12 * i, 120.0, 5.0 + 0.1 * i] for i in range(4)])
+    boxes = [(p.x, p.y, p.x + p.image.width, p.y + p.image.height) for p in name_panels(["seed 1"] * 4, heads, 480)]
+    assert len(boxes) == 4
+    for one, two in itertools.combinations(boxes, 2):
+        assert one[0] >= two[2] or two[0] >= one[2] or one[1] >= two[3] or two[1] >= one[3]
 
 
 def test_nothing_to_say_is_nothing_drawn() -> None:

@@ -3,8 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kinetoken.motion.clip import Clip
 from kinetoken.motion.skeleton import CONTACT_JOINTS
+from kinetoken_viewer.atrest import STANDING, standing
 from kinetoken_viewer.camera import Camera
+from kinetoken_viewer.cast import Cast, Named
 from kinetoken_viewer.layers import (
     GHOST_REACH,
     TRAIL_SECONDS,
@@ -13,12 +16,13 @@ from kinetoken_viewer.layers import (
     contact_marks,
     ghost_parts,
     over_heads,
+    pose,
     shot,
     standing_points,
     trail_marks,
 )  # fmt: skip
 from kinetoken_viewer.playhead import Track
-from kinetoken_viewer.stage import STANDING, standing
+from kinetoken_viewer.stage import Stage
 from synthetic_motion import walking
 
 PARTS = 24  # round cones of a body
@@ -64,12 +68,12 @@ def test_ghosts_stand_where_the_body_was_and_will_be() -> None:
 
 
 def test_a_standing_body_stands_on_both_feet_and_a_lifted_foot_does_not() -> None:
-    pose = standing()
-    lifted = pose.copy()
+    upright = standing()
+    lifted = upright.copy()
     lifted[list(CONTACT_JOINTS[:2]), 1] += 0.3
-    both, one = (Track(np.repeat(each[None], 10, axis=0)) for each in (pose, lifted))
-    assert standing_points(both, 5.0, 20.0).all()
-    assert standing_points(one, 5.0, 20.0).tolist() == [False, False, True, True]
+    both, one = (Track(np.repeat(each[None], 10, axis=0)) for each in (upright, lifted))
+    assert standing_points(Person(both), 5.0, 20.0).all()
+    assert standing_points(Person(one), 5.0, 20.0).tolist() == [False, False, True, True]
     assert len(contact_marks(Person(both), 5.0, 20.0)) == 2
     assert len(contact_marks(Person(one), 5.0, 20.0)) == 1
 
@@ -77,7 +81,7 @@ def test_a_standing_body_stands_on_both_feet_and_a_lifted_foot_does_not() -> Non
 def test_a_foot_that_slides_fast_does_not_stand() -> None:
     frames = np.repeat(standing()[None], 20, axis=0)
     frames[..., 0] += np.arange(20)[:, None] * 0.05  # 1 m/s
-    assert not standing_points(Track(frames), 10.0, 20.0).any()
+    assert not standing_points(Person(Track(frames)), 10.0, 20.0).any()
 
 
 def test_layers_that_are_off_cost_nothing() -> None:
@@ -88,3 +92,17 @@ def test_layers_that_are_off_cost_nothing() -> None:
     assert min(len(full.ghosts), len(full.marks)) > 0
     assert abs(full.parts[:, 0].mean() - 2.0) < 0.5
     assert over_heads([person], 10.0)[0, 1] > 1.7
+
+
+@pytest.mark.parametrize("height", [0.3, -1.2, 40.0])
+def test_a_motion_on_another_floor_is_shown_on_the_one_that_is_drawn(height: float) -> None:
+    raised = walking(40) + np.array([0.0, height, 0.0])
+    plain, other = (Stage("", clip=Clip(joints), plain=Clip(joints)).people()[0] for joints in (walking(40), raised))
+    at = next(at for at in range(10, 30) if standing_points(plain, at, 20.0).any())
+    np.testing.assert_allclose(
+        pose(other, at), pose(plain, at) - np.array([0, plain.track.frames[..., 1].min(), 0]), atol=0.03
+    )
+    np.testing.assert_array_equal(standing_points(other, at, 20.0), standing_points(plain, at, 20.0))
+    assert len(contact_marks(other, at, 20.0)) == len(contact_marks(plain, at, 20.0)) > 0
+    beside = Cast("", [Named("plain", Clip(walking(40))), Named("raised", Clip(raised))]).people()
+    assert len(contact_marks(beside[1], at, 20.0)) == len(contact_marks(beside[0], at, 20.0)) > 0

@@ -55,7 +55,7 @@ def test_it_stands_at_ease_and_breathes_until_it_is_asked() -> None:
     talk.say(Ready(20.0))
     poses = run(stage, 3.0)
     assert stage.words(60).message == ""
-    assert "at ease" in stage.words(60).status
+    assert "idle" in stage.words(60).status
     assert not stage.busy
     assert 0.001 < np.ptp(poses[:, JOINT["head"], 1]) < 0.05
     assert len(stage.track) - 1 - stage.playhead.position < LEAD + 1  # just in time: nothing is in the way of a move
@@ -81,7 +81,7 @@ def test_a_prompt_moves_it_and_then_it_stands_again() -> None:
     assert np.ptp(poses[:, 0, 2]) > 0.5
     assert fastest(poses) < 4.0
     ending = run(stage, 4.0)
-    assert "at ease" in stage.words(60).status
+    assert "idle" in stage.words(60).status
     assert fastest(ending) < 4.0
     assert fastest(ending[-60:]) < 0.1
     assert len(stage.clip) == 40
@@ -120,7 +120,7 @@ def test_a_stop_lets_it_come_to_stand_and_the_rest_is_not_heard() -> None:
     talk.say(*moves(30), Ended(Clip(walking(40)), 3.0))
     run(stage, 3.0)
     assert not stage.busy
-    assert "at ease" in stage.words(60).status
+    assert "idle" in stage.words(60).status
     assert 20 < len(stage.clip) < 40
     talk.stopped = False
     stage.stop()
@@ -172,7 +172,7 @@ def test_a_death_is_said_and_the_next_prompt_starts_another() -> None:
     talk.say(Ready(20.0), Opened(7, 20.0), *moves(3), Failed("the generator died", 1))
     talk.over = True
     run(stage, 1.5)
-    assert stage.words(60).message == "the generator died"
+    assert stage.words(60).message == "the generator died; a new prompt starts another"
     assert not stage.busy
     assert not stage.hopeless
     assert len(stage.clip) == 12

@@ -84,7 +84,7 @@ stalled = Shown("a person walks in a circle")
 stalled.run(14.3, *READY, *moved(8))
 stalled.keep("living-stalled")
 dead = Shown("a person walks in a circle")
-dead.run(1.2, *READY, *moved(8), Failed("the generator's process ended unexpectedly (killed by signal 9); run the prompt again"))
+dead.run(1.2, *READY, *moved(8), Failed("the generator's process ended unexpectedly (killed by signal 9)"))
 dead.keep("living-dead")
 """
 NAMES = ("ease", "typing", "thinking", "moving", "slow", "stalled", "dead")

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from kinetoken_viewer.atrest import standing
 from kinetoken_viewer.bones import COLUMNS, PARTS, parts
 from kinetoken_viewer.camera import BODY_CENTRE, ENVELOPE, PRESETS, Camera, look_at, parse
 from kinetoken_viewer.lighting import light_axes, shadow_matrix, shadow_patch, shadow_square
 from kinetoken_viewer.painter import Painter
 from kinetoken_viewer.shot import Pixels, Shot
-from kinetoken_viewer.stage import standing
 from synthetic_motion import raised_arms, walking
 
 WIDTH, HEIGHT = 256, 160

@@ -7,10 +7,11 @@ import numpy as np
 import fake_generators
 from kinetoken.motion.clip import Clip
 from kinetoken.motion.skeleton import BONE_LENGTHS, JOINT, PARENTS
+from kinetoken_viewer.atrest import standing
 from kinetoken_viewer.camera import Camera, look_at
 from kinetoken_viewer.controls import Controls, View
 from kinetoken_viewer.feed import Ended, Failed, Feed, Message, Moved, Opened, Said
-from kinetoken_viewer.stage import LONGEST_AHEAD, Stage, standing
+from kinetoken_viewer.stage import LONGEST_AHEAD, Stage
 from synthetic_motion import walking
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -170,7 +172,7 @@ def test_a_prompt_is_written_in_the_window_and_the_body_moves(python, tmp_path: 
     assert seen["moving"]["prompt"] == seen["moving"]["thought"] == "a person walks"
     assert seen["moving"]["message"] == ""
     assert "seed 1" in str(seen["moving"]["status"])
-    assert "at ease" in str(seen["at ease"]["status"])
+    assert "idle" in str(seen["at ease"]["status"])
     focused, asleep = pixels(tmp_path / "typing.png"), pixels(tmp_path / "at ease.png")
     frame = (focused[..., 2] > 200) & (focused[..., 0] < 90)  # the line's edge is blue while it has the keyboard
     assert frame[-60:].any(axis=0).sum() > 200
@@ -188,34 +190,80 @@ def test_the_window_stays_alive_whatever_the_generator_does(python, tmp_path: Pa
     assert ((amber[..., 0] > 200) & (amber[..., 2] < 140)).sum() > 50  # what went wrong is written in the picture
 
 
-def test_a_display_that_disappears_is_one_line_and_what_came_is_saved(tmp_path: Path, tiny_bundle: Path) -> None:
+@contextlib.contextmanager
+def started(tmp_path: Path, *args: str) -> Iterator[tuple[subprocess.Popen[str], subprocess.Popen[str]]]:
+    """An X server, and a window on it that says "moves" once motion has come."""
     server = subprocess.Popen(
         ["Xvfb", "-displayfd", "1", "-screen", "0", "400x300x24", "-nolisten", "tcp"],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     with server:
         assert server.stdout is not None
-        display = f":{server.stdout.readline().strip()}"
-        env = {**os.environ, "DISPLAY": display, "LP_NUM_THREADS": "1"}
+        env = {**os.environ, "DISPLAY": f":{server.stdout.readline().strip()}", "LP_NUM_THREADS": "1"}
         env["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-        line = "import sys; from kinetoken.cli import main; sys.exit(main())"
-        command = [sys.executable, "-c", line, "play", "a person walks", "--bundle", str(tiny_bundle), "--seconds", "20",
-                   "--max-thought", "2", "--size", "320x240", "-o", "kept.npz", "--stdout"]  # fmt: skip
+        command = [sys.executable, "-c", MOVES, "play", "a person walks", "--seconds", "20", "--max-thought", "2",
+                   "--size", "320x240", *args]  # fmt: skip
         player = subprocess.Popen(
             command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        with player:
-            assert player.stdout is not None
-            said = next((line for line in iter(player.stdout.readline, "") if '"say"' in line), "")
-            for _ in range(120):  # two seconds of frames: the body moves
-                player.stdout.readline()
+        try:
+            with player:
+                yield server, player
+        finally:
             server.kill()
-            _, err = player.communicate(timeout=40)
-    if "no display" in err:
-        pytest.skip(f"no OpenGL window here: {err[:150]}")
-    assert said
-    assert player.returncode == 6, err
-    _live, gone, kept = err.splitlines()
+
+
+MOVES = """
+import sys
+from kinetoken.cli import main
+from kinetoken_viewer.stage import Stage
+take, seen = Stage._measure, []
+
+def measure(self, message):
+    take(self, message)
+    seen.append(message)
+    if len(seen) == 3:
+        print("moves", file=sys.stderr, flush=True)
+
+Stage._measure = measure
+sys.exit(main())
+"""
+
+
+def ended(player: subprocess.Popen[str], end: Callable[[], object]) -> list[str]:
+    """What is said once motion had come and `end` has been called."""
+    assert player.stderr is not None
+    before: list[str] = []
+    for line in iter(player.stderr.readline, ""):
+        if line == "moves\n":
+            break
+        before.append(line)
+    if "no window" in "".join(before):
+        pytest.skip(f"no OpenGL window here: {before}")
+    end()
+    out, err = player.communicate(timeout=40)
+    return [line for line in (*before, *err.splitlines(), *out.splitlines()) if "serving" not in line]
+
+
+@pytest.mark.parametrize("kind", ["one", "compare"])
+def test_a_display_that_disappears_is_one_line_and_what_came_is_saved(
+    tmp_path: Path, tiny_bundle: Path, kind: str
+) -> None:
+    more = ("--compare", "seed=1,1") if kind == "compare" else ()
+    with started(tmp_path, "--bundle", str(tiny_bundle), "-o", "kept.npz", *more) as (server, player):
+        gone, *kept = ended(player, server.kill)
+    assert player.returncode == 6, kept
     assert gone == "kinetoken: the display is gone, and the window with it"
+    names = ["kept-seed-1.npz", "kept-seed-1-2.npz"] if kind == "compare" else ["kept.npz"]
+    assert [line.split(" -> ")[1] for line in kept] == names
+    for name in names:
+        assert len(Clip.load(tmp_path / name)) > 0
+
+
+def test_sigterm_ends_a_window_like_ctrl_c(tmp_path: Path, tiny_bundle: Path) -> None:
+    with started(tmp_path, "--bundle", str(tiny_bundle), "-o", "kept.npz") as (_, player):
+        stopped, kept = ended(player, player.terminate)
+    assert player.returncode == 130
+    assert stopped == "kinetoken: stopped"
     assert kept.endswith("-> kept.npz")
     assert len(Clip.load(tmp_path / "kept.npz")) > 0

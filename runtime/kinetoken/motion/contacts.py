@@ -11,6 +11,9 @@ from .features import CONTACT_STEP_SQUARED, CONTACTS, N_FEATURES
 from .skeleton import CONTACT_JOINTS, N_JOINTS
 
 Array = NDArray[np.floating]
+SLOW: Final = 0.5  # m/s over the floor, below which a low foot may be taken to stand
+LOW: Final = (0.115, 0.065)  # metres over the floor, of an ankle and of a toe that stand
+OWN_FLOOR: Final = 0.08  # metres from 0, beyond which the lowest joint of a motion is on a floor of its own
 CONTACT_LIMIT: Final = 0.5  # a contact channel is 0 or 1 in the data and anything between in a codec's output
 
 
@@ -33,3 +36,14 @@ def contacts_of(joints: Array) -> NDArray[np.bool_]:
     if not len(steps):
         return np.ones((len(joints), len(CONTACT_JOINTS)), np.bool_)
     return np.asarray(np.sum(np.concatenate([steps, steps[-1:]]) ** 2, axis=-1) < CONTACT_STEP_SQUARED)
+
+
+def floor_of(joints: Array) -> float:
+    """Height in metres of the floor of a finished motion (T, 22, 3): 0, or the lowest joint where that is far from it."""
+    lowest = float(joints[..., 1].min()) if joints.size else 0.0
+    return lowest if abs(lowest) > OWN_FLOOR else 0.0
+
+
+def standing(feet: Array, speed: Array, floor: float = 0.0) -> NDArray[np.bool_]:
+    """Which of the ankles and toes (..., 4, 3), metres, stand at a speed over the floor (..., 4), m/s: low and slow."""
+    return np.asarray((speed < SLOW) & (feet[..., 1] - floor < np.array(LOW * 2)))

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .contacts import SLOW, floor_of
 from .legs import place_feet
 from .skeleton import CONTACT_JOINTS, FPS, N_JOINTS
 
@@ -32,7 +33,7 @@ class FootLock:
     """What counts as standing, and how far a foot may be corrected."""
 
     fps: float = float(FPS)
-    slow: float = 0.5
+    slow: float = SLOW
     """m/s over the floor, below which a foot may be taken to stand."""
     fast: float = 0.7
     """m/s, above which it has left."""
@@ -58,8 +59,7 @@ class FootLock:
     @classmethod
     def over(cls, joints: Array, fps: float) -> FootLock:
         """For a finished motion (T, 22, 3) of any rate: one that goes deep below 0, or never comes near it, has no floor."""
-        lowest = float(joints[..., 1].min()) if joints.size else 0.0
-        return cls(fps=fps, floor=0.0 if abs(lowest) <= cls.furthest else None)
+        return cls(fps=fps, floor=None if floor_of(joints) else 0.0)
 
     def start(self) -> FootLockRun:
         """A new motion."""

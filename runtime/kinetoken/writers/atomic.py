@@ -17,14 +17,18 @@ _PART: Final = re.compile(r"\.[0-9a-f]{16}\.part(\.\w+)?")
 
 
 @contextlib.contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str], *, long: bool = False) -> Iterator[Path]:
     """A new empty file to write, with the same suffix; it takes the place of `path` when the block ends well.
 
     Whatever ends the block otherwise leaves `path` as it was and nothing beside it. OutputError says what is wrong.
+    `long`: it is written for so long that the process may be killed meanwhile, which leaves the half behind; it has the
+    target's name and the process's in it, and the next that writes there takes it away.
     """
     with _told(path):
         target = Path(os.path.realpath(path))  # through a link, the file it leads to
-        with _file_beside(target) as part:
+        if long:
+            _sweep(target)
+        with _file_beside(target, f"{target.stem[:80]}.{os.getpid()}" if long else "") as part:
             mode = part.stat().st_mode
             yield part
             part.chmod(mode)  # some libraries put a file of their own in its place, readable by nobody else
@@ -48,20 +52,45 @@ def tidy(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _file_beside(target: Path) -> Iterator[Path]:
+def _file_beside(target: Path, name: str = "") -> Iterator[Path]:
     """A new empty file in the target's folder, gone when the block ends unless it was moved."""
     with contextlib.suppress(FileNotFoundError):
         if not os.path.isfile(target) and os.stat(target):
             raise OutputError(f"cannot write {target}: it is not a regular file; choose a file name")
     if not target.parent.is_dir():
         raise OutputError(f"cannot write {target}: there is no folder {target.parent}; make it first")
-    part = target.with_name(f".{secrets.token_hex(8)}.part{target.suffix}")
+    part = target.with_name(f".{name or secrets.token_hex(8)}.part{target.suffix}")
     try:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield part
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def _sweep(target: Path) -> None:
+    """Halves of this file go whose process is no more (or was this one's number once)."""
+    pattern = re.compile(rf"\.{re.escape(target.stem[:80])}\.(\d+)\.part{re.escape(target.suffix)}")
+    with contextlib.suppress(OSError):
+        for name in os.listdir(target.parent):
+            found = pattern.fullmatch(name)
+            if found is not None and not _alive(int(found[1])):
+                target.with_name(name).unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    """Whether another process has this number; True where nobody can say."""
+    if os.name != "posix":
+        return True
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 @contextlib.contextmanager
