@@ -49,7 +49,7 @@ class Raster:
         out = self._layer(range(self._solid), nearest)
         if self._solid < len(self._xy):
             veil = self._layer(range(self._solid, len(self._xy)), np.full(self._shape, np.inf, dtype=np.float32))
-            veil[..., :3] *= GHOST_STRENGTH**1.15  # GL mixes square roots of light, this mixes light
+            veil[..., :3] *= GHOST_STRENGTH**1.6  # GL mixes square roots of light, this mixes light
             veil[..., 3] *= GHOST_STRENGTH
             out = out + veil * (1.0 - out[..., 3:])
         return out
