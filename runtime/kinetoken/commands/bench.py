@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SHORTEST: Final = 1.0  # seconds
 ROUNDS: Final = 3
+ENOUGH: Final = 60.0
+"""Seconds of answers after which no other round is begun."""
 TOKENS: Final = 24
 """Of a sweep over numbers of threads, in each of its rounds."""
 COUNTS: Final = (1, 2, 4, 8)
@@ -102,6 +104,7 @@ def _answers(report: Report, bundle: Bundle, seconds: float, line: StepLine) -> 
     measure(bundle, most, SHORTEST)
     found: dict[int, list[dict[str, float]]] = {levels: [] for levels in range(most, 0, -1)}
     shares: list[dict[str, float]] = []
+    began = time.perf_counter()
     for report.rounds in range(1, ROUNDS + 1):
         for levels, runs in found.items():
             line.show(f"round {report.rounds} of {ROUNDS}, {levels} of {most} levels")
@@ -114,6 +117,8 @@ def _answers(report: Report, bundle: Bundle, seconds: float, line: StepLine) -> 
         if report.device == "cpu":
             line.show("reading memory")
             report.bandwidths.append(read_bandwidth(report.threads or report.cores))
+        if time.perf_counter() - began > ENOUGH:
+            break
 
 
 def _answer_length(bundle: Bundle, seconds: float) -> int:
