@@ -35,7 +35,9 @@ from kinetoken.pipeline import Generator
 from kinetoken.prompt import prompt_ids
 
 PROMPT: Final = "a person walks forward"
-MOVES: Final = 'root ::= "<move>" frame{40,400} "</move>"\nframe ::= ' + " ".join(f'"<m_{q}_" [0-9]+ ">"' for q in range(4))
+MOVES: Final = 'root ::= "<move>" frame{40,400} "</move>"\nframe ::= ' + " ".join(
+    f'"<m_{q}_" [0-9]+ ">"' for q in range(4)
+)
 Way = Callable[[int], float]
 """Seconds for each of so many tokens behind the prompt."""
 REPEATS: Final = 3
