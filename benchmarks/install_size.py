@@ -24,7 +24,7 @@ from report import bars, heading, table, write
 
 ROOT: Final = Path(__file__).parents[1]
 OWN: Final = {
-    "base": "numpy, onnxruntime, tokenizers", "viewer": "pyglet, pyglet.window.key, PIL.Image", "video": "imageio_ffmpeg",
+    "base": "numpy, onnxruntime, tokenizers", "viewer": "pyglet, PIL.Image", "video": "imageio_ffmpeg",
     "live": "pythonosc.udp_client, websockets.sync.server", "gpu": "onnxruntime", "llama": "llama_cpp",
     "image": "llama_cpp.mtmd_cpp, PIL.Image", "ray": "ray", "export": "torch, onnx, safetensors, gguf, huggingface_hub",
 }  # fmt: skip
