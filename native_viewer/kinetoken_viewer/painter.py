@@ -19,7 +19,7 @@ from .bones import FLOOR_Y
 from .camera import Camera
 from .lighting import light_axes, shadow_square
 from .raster import Raster
-from .shot import Pixels, Shot
+from .shot import GHOST_STRENGTH, Pixels, Shot
 
 try:
     from PIL import Image, ImageDraw, ImageFilter
@@ -105,13 +105,28 @@ class Painter:
         raster = Raster(shot, self._width, self._height, scale)
         if raster.empty:
             return
-        rgba = raster.draw()
-        h, w = rgba.shape[0] // scale, rgba.shape[1] // scale
-        rgba = rgba.reshape(h, scale, w, scale, 4).mean(axis=(1, 3))
+        bodies = _shrunk(raster.bodies())
         left, top = raster.left // scale, raster.top // scale
-        patch = picture[top : top + h, left : left + w]
-        patch *= 1.0 - rgba[..., 3:]
-        patch += rgba[..., :3]
+        patch = picture[top : top + bodies.shape[0], left : left + bodies.shape[1]]
+        if len(shot.ghosts):
+            _veil(patch, _shrunk(raster.ghosts()))
+        patch *= 1.0 - bodies[..., 3:]
+        patch += bodies[..., :3]
+
+
+def _shrunk(rgba: F32) -> F32:
+    """A picture (h, w, 4) at `SUPERSAMPLE` times the size to its size."""
+    h, w = rgba.shape[0] // SUPERSAMPLE, rgba.shape[1] // SUPERSAMPLE
+    out: F32 = rgba.reshape(h, SUPERSAMPLE, w, SUPERSAMPLE, 4).mean(axis=(1, 3))
+    return out
+
+
+def _veil(patch: F32, ghosts: F32) -> None:
+    """Blends the ghosts (h, w, 4) into `patch` (h, w, 3), both linear: as a display's values are mixed, which is what GL does."""
+    cover = ghosts[..., 3:]
+    colour = np.sqrt(ghosts[..., :3] / np.maximum(cover, 1e-6))
+    strength = GHOST_STRENGTH * cover
+    patch[...] = (strength * colour + (1.0 - strength) * np.sqrt(patch)) ** 2
 
 
 class ShadowMap:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import theme
-from .shot import GHOST_STRENGTH, Shot
+from .shot import Shot
 
 F32 = NDArray[np.float32]
 
@@ -43,25 +43,22 @@ class Raster:
         reach = self._radius[..., None] + 2.0
         return (self._xy - reach).min(axis=(0, 1)), (self._xy + reach).max(axis=(0, 1))
 
-    def draw(self) -> F32:
-        """(h, w, 4) linear light, premultiplied: the bodies, and the ghosts beside and behind them."""
-        nearest = np.full(self._shape, np.inf, dtype=np.float32)
-        out = self._layer(range(self._solid), nearest)
-        if self._solid < len(self._xy):
-            veil = self._layer(range(self._solid, len(self._xy)), np.full(self._shape, np.inf, dtype=np.float32))
-            veil[..., :3] *= GHOST_STRENGTH**1.6  # GL mixes square roots of light, this mixes light
-            veil[..., 3] *= GHOST_STRENGTH
-            out = out + veil * (1.0 - out[..., 3:])
-        return out
+    def bodies(self) -> F32:
+        """(h, w, 4) linear light, premultiplied."""
+        return self._layer(range(self._solid))
 
-    def _layer(self, indices: range, nearest: F32) -> F32:
-        """Some parts (h, w, 4) where they are nearer than what `nearest` (h, w) holds, which they take over."""
+    def ghosts(self) -> F32:
+        """The same of the ghosts, solid and without the bodies before them."""
+        return self._layer(range(self._solid, len(self._xy)))
+
+    def _layer(self, indices: range) -> F32:
+        """Some parts (h, w, 4), the nearest of them at each point."""
+        nearest = np.full(self._shape, np.inf, dtype=np.float32)
         normal = np.zeros((*self._shape, 3), dtype=np.float32)
         albedo = np.zeros((*self._shape, 3), dtype=np.float32)
-        before = nearest.copy()
         for index in indices:
             self._part(index, normal, albedo, nearest)
-        hit = nearest < before
+        hit = np.isfinite(nearest)
         out = np.zeros((*self._shape, 4), dtype=np.float32)
         world = normal[hit] @ self._axes
         out[hit, :3] = shade(albedo[hit], world, self._axes[2])
