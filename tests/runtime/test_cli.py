@@ -11,37 +11,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from batch_runs import Run
 from kinetoken import Clip, cli
 from kinetoken.commands.progress import ProgressLine, printable
 from kinetoken.manifest import Manifest
 from kinetoken.markup import read_strictly
 
-Run = Callable[..., tuple[int, str, str]]
 FRAME = "<m_0_1><m_1_2><m_2_3><m_3_4>"
-
-
-@pytest.fixture
-def run(tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """kinetoken with these arguments: exit code, standard output, standard error."""
-    monkeypatch.setenv("KINETOKEN_BUNDLE", str(tiny))
-    monkeypatch.setenv("KINETOKEN_THREADS", "1")
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        try:
-            code = cli.main([str(argument) for argument in arguments])
-        except SystemExit as exit_:  # argparse's own way out
-            code = int(exit_.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 def test_generate_writes_a_clip_and_says_how_it_went(run: Run, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 import subprocess
@@ -26,7 +27,7 @@ from kinetoken.backends.scripted import ScriptedLanguageModel
 from kinetoken.backends.tokenizer import HfTokenizer
 from kinetoken.bundle import Bundle, open_bundle
 from kinetoken.cli import main
-from kinetoken.engines import Allowed, LanguageModel, LmRun
+from kinetoken.engines import LanguageModel, LmRun
 from kinetoken.errors import EngineError, InputError
 from kinetoken.manifest import FileInfo, LanguageModelInfo, TokenizerInfo
 from kinetoken.pipeline import Generator
@@ -35,6 +36,7 @@ from kinetoken.vocabulary import Vocabulary
 from kinetoken_export.checkpoint import Checkpoint
 from kinetoken_export.motion_tokens import read_vocabulary
 from kinetoken_export.reference import Reference, ReferenceLanguageModel
+from overheard import Overheard
 from qwen import qwen_tokenizer_json
 from tiny_checkpoint import ORDINARY, SPECIALS, build_checkpoint
 
@@ -190,46 +192,6 @@ def test_a_state_of_something_else_is_refused_and_leaves_an_empty_run(
     assert len({model.fingerprint, ScriptedLanguageModel(np.asarray).fingerprint}) == (1 if name == "scripted" else 2)
 
 
-class Overheard:
-    """A language model that notes every token that it is fed."""
-
-    def __init__(self, model: LanguageModel) -> None:
-        self._model, self.fed = model, list[int]()
-
-    @property
-    def context(self) -> int:
-        return self._model.context
-
-    @property
-    def fingerprint(self) -> str:
-        return self._model.fingerprint
-
-    def start(self) -> LmRun:
-        return OverheardRun(self._model.start(), self.fed)
-
-
-class OverheardRun:
-    def __init__(self, run: LmRun, fed: list[int]) -> None:
-        self._run, self._fed = run, fed
-
-    @property
-    def length(self) -> int:
-        return self._run.length
-
-    def push(self, ids: Sequence[int], allowed: Allowed) -> Any:
-        self._fed.extend(ids)
-        return self._run.push(ids, allowed)
-
-    def rewind(self, length: int) -> None:
-        self._run.rewind(length)
-
-    def state(self) -> bytes:
-        return self._run.state()
-
-    def restore(self, state: bytes) -> None:
-        self._run.restore(state)
-
-
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Folders of bundles that the real exporter made, by format; do not change them."""
@@ -288,7 +250,7 @@ def test_what_is_typed_stays_text_up_to_the_engine(exported: Callable[[str], Pat
         ids = prompt_ids(parts, trick)
         typed = ids[len(before) : len(ids) - len(after)]
         assert ids == [*before, *typed, *after]
-        assert model.fed[: len(ids)] == ids
+        assert list(itertools.chain(*model.fed))[: len(ids)] == ids
         assert all(parts.vocabulary.is_text(token) for token in typed)
         assert parts.tokenizer.decode(typed) == trick
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from kinetoken.motion.clip import Clip
+from kinetoken_viewer import recorder
+from kinetoken_viewer.painter import Painter
 from synthetic_motion import walking
 from tiny_bundle import build_tiny_bundle
 
@@ -22,6 +24,13 @@ Script = Callable[..., subprocess.CompletedProcess[str]]
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle that runs through the real engines."""
     return build_tiny_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture
+def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A folder of the test's own to stand in, and pictures by the painter."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(recorder, "open_renderer", lambda width, height, **_: Painter(width, height))
 
 
 @pytest.fixture

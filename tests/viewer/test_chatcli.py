@@ -6,19 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from kinetoken.cli import OneLineParser
+from called import chat as talk
 from kinetoken.commands import chat
 from kinetoken.errors import InputError, OutputError
 from kinetoken_viewer import chatcli, cli
-
-
-def talk(*args: str) -> int:
-    """`kinetoken chat` in this process, errors as exceptions."""
-    parser = OneLineParser(prog="kinetoken")
-    chatcli.add_command(parser.add_subparsers())
-    parsed = parser.parse_args(["chat", *args])
-    code: int = parsed.func(parsed)
-    return code
 
 
 @pytest.fixture

@@ -8,27 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kinetoken.cli import OneLineParser
+from called import play
 from kinetoken.errors import FormatError, InputError, KinetokenError, MissingPackageError, OutputError
 from kinetoken.motion.clip import Clip
-from kinetoken_viewer import cli, recorder
+from kinetoken_viewer import cli
 from kinetoken_viewer.naming import free_name
-from kinetoken_viewer.painter import Painter
 
-
-def play(*args: str) -> int:
-    """`kinetoken play` in this process, errors as exceptions."""
-    parser = OneLineParser(prog="kinetoken")
-    cli.add_command(parser.add_subparsers())
-    parsed = parser.parse_args(["play", *args])
-    code: int = parsed.func(parsed)
-    return code
-
-
-@pytest.fixture(autouse=True)
-def _here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(recorder, "open_renderer", lambda width, height, **_: Painter(width, height))
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def test_a_clip_becomes_a_named_file(walk_file: Path, capsys: pytest.CaptureFixture[str]) -> None:

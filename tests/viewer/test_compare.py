@@ -10,38 +10,25 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kinetoken.cli import OneLineParser
+from called import play
 from kinetoken.engines import LoadOptions
 from kinetoken.errors import FormatError, InputError, KinetokenError
 from kinetoken.motion.clip import Clip
 from kinetoken.options import GenerateOptions
-from kinetoken_viewer import cli, compare, naming, recorder
+from kinetoken_viewer import compare, naming
 from kinetoken_viewer.camera import Camera, look_at
 from kinetoken_viewer.cast import CLEAR, Beside, Cast, LiveCast, Named, at_rate, lanes, places
 from kinetoken_viewer.controls import Controls, View
 from kinetoken_viewer.feed import Ended, Failed, Feed, Moved, Opened
 from kinetoken_viewer.keeping import keep_cast
 from kinetoken_viewer.layers import pose
-from kinetoken_viewer.painter import Painter
 from kinetoken_viewer.playhead import Track
 from synthetic_motion import walking
 
 NOBODY = GenerateOptions(seed=7, seconds=2.0)
 
 
-def play(*args: str) -> int:
-    """`kinetoken play` in this process, errors as exceptions."""
-    parser = OneLineParser(prog="kinetoken")
-    cli.add_command(parser.add_subparsers())
-    parsed = parser.parse_args(["play", *args])
-    code: int = parsed.func(parsed)
-    return code
-
-
-@pytest.fixture(autouse=True)
-def _here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(recorder, "open_renderer", lambda width, height, **_: Painter(width, height))
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def test_an_option_with_several_values() -> None:
@@ -192,7 +179,7 @@ def test_answers_arrive_side_by_side() -> None:
 
 QUESTION = """
 import json, sys
-from kinetoken.cli import OneLineParser
+from called import play
 from kinetoken.engines import LoadOptions
 from kinetoken.options import GenerateOptions
 from kinetoken_viewer.cast import LiveCast
