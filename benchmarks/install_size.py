@@ -64,6 +64,7 @@ def page(rows: dict[str, dict[str, Any]]) -> list[str]:
     return [
         *heading("What each extra costs"),
         *table(names, shown),
+        "Pip took what it had in its cache: llama-cpp-python, compiled before, would add 6 to 10 minutes.",
         "Medians (least to most). The base carries ONNX Runtime, numpy and tokenizers and the demo; `import kinetoken` alone loads "
         "none of them.",
         "",
