@@ -155,8 +155,8 @@ def _lookahead(codec: CodecInfo, asked: int | None) -> int:
 def _open_language(folder: Path, manifest: Manifest, options: LoadOptions) -> tuple[LanguageModel, Tokenizer]:
     from .backends.tokenizer import HfTokenizer
 
-    model = open_model(folder, manifest, options)
-    return model, HfTokenizer(folder / manifest.tokenizer.file)
+    tokenizer = HfTokenizer(folder / manifest.tokenizer.file)  # first: reading it takes memory that the weights then have again
+    return open_model(folder, manifest, options), tokenizer
 
 
 def open_model(folder: Path, manifest: Manifest, options: LoadOptions) -> LanguageModel:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from ..engines import Allowed, EncodedImage, LmBatch, take
 from ..errors import EngineError
 from ..manifest import LanguageModelInfo, MotionInfo
+from .heap import hand_back
 from .in_turn import TurnBatch
-from .llamacpp_context import FULL, Context, Model
-from .llamacpp_file import checked_header
+from .llamacpp_context import FULL, Context, Model, move_cells
+from .llamacpp_file import checked_tensors
 from .llamacpp_head import HeadRun, Stopper, open_rows
 from .llamacpp_image import LlamaCppVision, image_batches
 from .llamacpp_library import decode_holding_lock, library, llama, logits_at, processor, reason, said, uses_gpu
@@ -32,6 +33,8 @@ from .threads import available_cores, threads
 MOST_THREADS: Final = 8  # a token waits for memory: more threads only wait too
 CPU_PIECE: Final = 64  # tokens of a prompt fed at once: between two pieces Ctrl-C is heard
 GPU_PIECE: Final = 512
+FIRST_CELLS: Final = 512
+"""Tokens that a run has room for at first: llama.cpp fills the whole cache with zeros, which at 3B takes 20 ms and 36 MB a thousand."""
 FEWER_LAYERS: Final = "try fewer --gpu-layers"
 
 
@@ -46,7 +49,8 @@ class LlamaCppLanguageModel:
 
         EngineError where the file is no GGUF of this family, is cut, differs from the manifest, or is more than there is memory.
         """
-        header = checked_header(path, info, motion)
+        tensors = checked_tensors(path, info, motion)
+        hand_back()  # the words of a large vocabulary are 30 MB
         self._on_gpu, self._gpu_layers = uses_gpu(gpu_layers), gpu_layers
         if not self._on_gpu:
             check_memory(path.stat().st_size, str(path), "close other programs, or export a smaller --quant")
@@ -54,7 +58,7 @@ class LlamaCppLanguageModel:
         self._threads = threads(thread_count) or min(available_cores(), MOST_THREADS)
         self._model = Model(path, gpu_layers, FEWER_LAYERS if self._on_gpu else "copy or export the bundle again")
         self._piece = min(GPU_PIECE if self._on_gpu else CPU_PIECE, info.context)
-        self._rows = open_rows(path, header, library, self._on_gpu)
+        self._rows = open_rows(path, tensors, library, self._on_gpu)
 
     @property
     def context(self) -> int:
@@ -78,8 +82,11 @@ class LlamaCppLanguageModel:
         """A new run with its own cache; EngineError where there is no memory for it."""
         head = self._rows.start() if self._rows is not None else None
         stopper = head.stopper if head is not None else None
-        context = self._new_context(1, stopper, "export a smaller --context")
-        return LlamaCppRun(context, self.info.context, self._piece, head, self.fingerprint)
+
+        def opened(cells: int) -> Context:
+            return self._new_context(1, stopper, "export a smaller --context", cells)
+
+        return LlamaCppRun(opened, self.info.context, self._piece, head, self.fingerprint)
 
     def start_batch(self, size: int) -> LmBatch:
         """So many sequences in one llama context; EngineError where there is no memory for their caches."""
@@ -87,18 +94,19 @@ class LlamaCppLanguageModel:
 
         if size == 1:  # the same pass as without a batch, narrow head included
             return TurnBatch(self.start, size)
-        context = self._new_context(size, None, "take fewer sequences (--parallel), or export a smaller --context")
+        smaller = "take fewer sequences (--parallel), or export a smaller --context"
+        context = self._new_context(size, None, smaller, size * self.info.context)
         return LlamaCppBatch(context, self.info.context, self._piece, size)
 
-    def _new_context(self, size: int, stopper: Stopper | None, smaller: str) -> Context:
-        """Caches of so many sequences, and what computes on them."""
+    def _new_context(self, size: int, stopper: Stopper | None, smaller: str, cells: int) -> Context:
+        """Caches of so many sequences with so many cells in all, and what computes on them; there must be memory for full ones."""
         info = self.info
         if not self._on_gpu:
             number = 4 if info.quantization == FULL else 2  # bytes
             cache = 2 * number * size * info.layers * info.context * info.kv_heads * info.head_dim
             check_memory(cache, f"a context of {size * info.context:,} tokens", smaller)
         advice = f"{FEWER_LAYERS}, or {smaller}" if self._on_gpu else smaller
-        return Context(self._model, info, self._threads, self._piece, stopper, advice, size)
+        return Context(self._model, info, self._threads, self._piece, stopper, advice, cells, size)
 
     def vision(self, path: Path, identity: str) -> LlamaCppVision:
         """The vision tower beside it; `identity` tells it from others."""
@@ -107,11 +115,15 @@ class LlamaCppLanguageModel:
 
 
 class LlamaCppRun:
-    """One answer: a llama context with its own cache."""
+    """One answer: a llama context with its own cache, which grows with what it holds."""
 
-    def __init__(self, context: Context, limit: int, piece: int, head: HeadRun | None, fingerprint: str) -> None:
-        self._fingerprint = fingerprint
-        self._context, self._limit, self._vocab, self._head = context, limit, context.vocab_size, head
+    def __init__(
+        self, opened: Callable[[int], Context], limit: int, piece: int, head: HeadRun | None, fingerprint: str
+    ) -> None:
+        """`opened` makes a context for so many tokens; `limit`: the most."""
+        self._fingerprint, self._opened = fingerprint, opened
+        self._context = context = opened(min(FIRST_CELLS, limit))
+        self._limit, self._vocab, self._head = limit, context.vocab_size, head
         self._length = 0
         self._tokens = (ctypes.c_int32 * piece)()
         self._positions = (ctypes.c_int32 * piece)()
@@ -134,6 +146,7 @@ class LlamaCppRun:
         if image.embeddings.shape != (image.cells, width):
             got = image.embeddings.shape
             raise EngineError(f"expected an image ({image.cells}, {width}), got {got}; look at it with this model")
+        self._hold(self._limit)  # at once: cells of images could not be moved
         if self._head is not None:
             self._head.stopper.arm(False)
         for batch in image_batches(image, self._places.position(self._length), len(self._tokens)):
@@ -150,6 +163,7 @@ class LlamaCppRun:
             raise EngineError(
                 f"expected token ids below {self._vocab}, got {min(ids)} to {max(ids)}; export the bundle again"
             )
+        self._hold(total)
         head = self._head
         if head is None:
             self._feed(ids)
@@ -161,6 +175,19 @@ class LlamaCppRun:
             if self._stops(head.stopper, ids, product is not None) and product is not None:
                 return head.logits(product)
         return take(self._logits(), allowed)
+
+    def _hold(self, total: int) -> None:
+        """Have room for so many tokens; what the cache holds moves to a longer one."""
+        cells = self._context.cells
+        if total <= cells:
+            return
+        self.rewind(self._length)
+        wider = self._opened(min(self._limit, max(total, 2 * cells)))
+        if self._length:
+            move_cells(self._context, wider)
+        self._context, self._row, self._row_at = wider, np.zeros(0, np.float32), 0
+        if self._head is not None:
+            self._head.stopper.forget()
 
     def _stops(self, stopper: Stopper, ids: Sequence[int], wanted: bool) -> bool:
         """Feed one token; whether it ended at the hidden state. Else llama.cpp has its logits."""
@@ -218,6 +245,7 @@ class LlamaCppRun:
         """Take up the cells of a state."""
         self.rewind(0)
         length, rest = unpack(self._fingerprint, state, self._limit)
+        self._hold(length)
         data = (ctypes.c_uint8 * len(rest)).from_buffer_copy(rest)
         said.clear()
         read = llama.llama_state_seq_set_data(self._context.pointer, data, len(rest), 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import weakref
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +11,7 @@ from ..errors import EngineError
 from ..manifest import LanguageModelInfo
 from .llamacpp_head import Stopper
 from .llamacpp_library import hear, llama, reason
+from .llamacpp_weights import read_weights
 
 FULL: Final = "f32"  # weights that are not rounded get attention that is not; all others half precision
 
@@ -20,13 +20,8 @@ class Model:
     """Owns the weights; freed when the last run and the language model are gone."""
 
     def __init__(self, path: Path, gpu_layers: int | None, advice: str) -> None:
-        params = llama.llama_model_default_params()
-        # Read and not mapped: on the processor llama.cpp keeps many weights in another order, and would hold those twice.
-        params.load_mode = llama.LLAMA_LOAD_MODE_NONE
-        if gpu_layers is not None:
-            params.n_gpu_layers = gpu_layers
         hear()
-        self.pointer = llama.llama_model_load_from_file(os.fsencode(path), params)
+        self.pointer = read_weights(path, gpu_layers)
         if not self.pointer:
             raise EngineError(f"llama.cpp cannot load {path}: {reason()}; {advice}")
         self.vocab_size = int(llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(self.pointer)))
@@ -45,10 +40,12 @@ class Context:
         piece: int,
         stopper: Stopper | None,
         advice: str,
+        cells: int,
         size: int = 1,
     ) -> None:
+        """`cells`: room for so many tokens, of all `size` sequences together."""
         params = llama.llama_context_default_params()
-        params.n_ctx = info.context * size
+        params.n_ctx = cells
         params.n_batch = params.n_ubatch = max(piece, size)
         params.n_seq_max = params.n_outputs_max = size  # logits of one token each: no room for a whole prompt's
         params.n_threads = params.n_threads_batch = thread_count
@@ -61,10 +58,20 @@ class Context:
         hear()
         self.pointer = llama.llama_init_from_model(model.pointer, params)
         if not self.pointer:
-            raise EngineError(f"llama.cpp cannot make a context of {info.context:,} tokens: {reason()}; {advice}")
-        self.vocab_size, self.embedding = model.vocab_size, model.embedding
+            raise EngineError(f"llama.cpp cannot make a context of {cells:,} tokens: {reason()}; {advice}")
+        self.vocab_size, self.embedding, self.cells = model.vocab_size, model.embedding, cells
         # The model and the callback stand among the arguments so that they outlive the context.
         weakref.finalize(self, _free_context, self.pointer, model, stopper)
+
+
+def move_cells(old: Context, new: Context) -> None:
+    """All of the first sequence's cells into a context that has none; EngineError where llama.cpp does not take them."""
+    size = llama.llama_state_seq_get_size(old.pointer, 0)
+    data = (ctypes.c_uint8 * size)()
+    hear()
+    written = llama.llama_state_seq_get_data(old.pointer, data, size, 0)
+    if not written or llama.llama_state_seq_set_data(new.pointer, data, written, 0) != written:
+        raise EngineError(f"llama.cpp cannot move to a longer context: {reason()}; start a new answer")
 
 
 def _free_context(context: Any, *_: object) -> None:

@@ -10,14 +10,16 @@ from typing import Any, Final
 from ..errors import EngineError
 from ..manifest import LanguageModelInfo, MotionInfo
 from ..markup import MOVE_END, MOVE_START, spell
-from .gguf_header import Header, read_header
+from .gguf_header import TensorPlace, read_header
 
 ARCHITECTURES: Final = ("qwen2", "qwen2vl")
 _ZEROS: Final = re.compile(r"_0+(?=\d)")
 
 
-def checked_header(path: Path, info: LanguageModelInfo, motion: MotionInfo | None = None) -> Header:
-    """What the file says of itself; EngineError unless it is the GGUF that the manifest describes.
+def checked_tensors(
+    path: Path, info: LanguageModelInfo, motion: MotionInfo | None = None
+) -> Mapping[str, TensorPlace]:
+    """Where each tensor lies in the file; EngineError unless it is the GGUF that the manifest describes.
 
     `motion`: where the motion tokens have to be; None: not looked at.
     """
@@ -40,7 +42,7 @@ def checked_header(path: Path, info: LanguageModelInfo, motion: MotionInfo | Non
             raise EngineError(f"{path}: expected {expected:,} {what} as in the manifest, got {got}; export it again")
     if motion is not None:
         _check_motion(path, said["tokenizer.ggml.tokens"], motion)
-    return header
+    return header.tensors
 
 
 def _check_motion(path: Path, words: Sequence[bytes], motion: MotionInfo) -> None:

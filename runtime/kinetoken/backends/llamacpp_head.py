@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..engines import Allowed, width
 from ..errors import EngineError, InputError
-from .gguf_header import Header, TensorPlace
+from .gguf_header import TensorPlace
 
 HEAD_VARIABLE: Final = "KINETOKEN_HEAD"
 FULL, SLICE = "full", "slice"
@@ -94,7 +94,7 @@ def wanted_head() -> str | None:
     return said
 
 
-def open_rows(path: Path, header: Header, library: Any, on_gpu: bool) -> HeadRows | None:
+def open_rows(path: Path, tensors: Mapping[str, TensorPlace], library: Any, on_gpu: bool) -> HeadRows | None:
     """The rows of the head, or None where llama.cpp's own head is used.
 
     That is so where a GPU does it, where the head is small, where it is more than a product, or where the library lacks the means;
@@ -102,8 +102,8 @@ def open_rows(path: Path, header: Header, library: Any, on_gpu: bool) -> HeadRow
     the process on types and widths that do not fit.
     """
     wanted = wanted_head()
-    place = next((header.tensors[name] for name in HEADS if name in header.tensors), None)
-    if wanted == FULL or place is None or len(place.dims) != 2 or any(name in header.tensors for name in ADDED):
+    place = next((tensors[name] for name in HEADS if name in tensors), None)
+    if wanted == FULL or place is None or len(place.dims) != 2 or any(name in tensors for name in ADDED):
         return None
     try:
         ggml = Ggml(library)
@@ -262,6 +262,10 @@ class Stopper:
         self._armed = stop
         self._left[:] = (False, True)
         self._seen[self.node] = self._stop if stop else None
+
+    def forget(self) -> None:
+        """The graphs that it knew are gone."""
+        self.node = None
 
     def stopped(self) -> bool:
         """After tokens: whether the graph ended before the head. If not, llama.cpp has the logits."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from ..errors import BundleError, InputError, MissingPackageError
+from .heap import hand_back
 
 try:
     from tokenizers import Tokenizer
@@ -47,7 +46,7 @@ class HfTokenizer:
         self._content = {token: content for content, token in self._added.items()}
         longest_first = sorted(self._added, key=len, reverse=True)
         self._split = re.compile(f"({'|'.join(map(re.escape, longest_first))})" if longest_first else "(?!)")
-        _hand_back()
+        hand_back()  # with a large vocabulary 90 MB
 
     def encode_text(self, text: str) -> list[int]:
         """What a person typed: special tokens spelled in it stay plain text."""
@@ -73,10 +72,3 @@ class HfTokenizer:
 
     def _words(self, ids: list[int]) -> str:
         return str(self._plain.decode(ids, skip_special_tokens=False))
-
-
-def _hand_back() -> None:
-    """What reading the file took goes back to the system: with a large vocabulary 90 MB, which glibc would keep for later."""
-    with contextlib.suppress(AttributeError, OSError):
-        trim: Any = ctypes.CDLL(None).malloc_trim
-        trim(0)
