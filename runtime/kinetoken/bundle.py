@@ -155,7 +155,9 @@ def _lookahead(codec: CodecInfo, asked: int | None) -> int:
 def _open_language(folder: Path, manifest: Manifest, options: LoadOptions) -> tuple[LanguageModel, Tokenizer]:
     from .backends.tokenizer import HfTokenizer
 
-    tokenizer = HfTokenizer(folder / manifest.tokenizer.file)  # first: reading it takes memory that the weights then have again
+    tokenizer = HfTokenizer(
+        folder / manifest.tokenizer.file
+    )  # first: reading it takes memory that the weights then have again
     return open_model(folder, manifest, options), tokenizer
 
 

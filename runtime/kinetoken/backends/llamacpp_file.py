@@ -16,9 +16,7 @@ ARCHITECTURES: Final = ("qwen2", "qwen2vl")
 _ZEROS: Final = re.compile(r"_0+(?=\d)")
 
 
-def checked_tensors(
-    path: Path, info: LanguageModelInfo, motion: MotionInfo | None = None
-) -> Mapping[str, TensorPlace]:
+def checked_tensors(path: Path, info: LanguageModelInfo, motion: MotionInfo | None = None) -> Mapping[str, TensorPlace]:
     """Where each tensor lies in the file; EngineError unless it is the GGUF that the manifest describes.
 
     `motion`: where the motion tokens have to be; None: not looked at.
