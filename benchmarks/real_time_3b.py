@@ -6,6 +6,7 @@ BUNDLE is a GGUF of true size: random weights cost what trained ones do. Tokens:
 whole head write the same block, one token each in turn (llamacpp_overhead.py). Answers: a fresh process each, which has the system
 prompt's state on disk and a session prepared, as the window has while somebody types; medians. The unavoidable part of the first pose is
 what llama_decode itself took for the prompt's new tokens, the words and the codes of one latent frame. Variants: bare loops in turn.
+Between them the memory's bandwidth is read, which bounds a token: its weights pass through the processor once.
 """
 
 from __future__ import annotations
@@ -27,7 +28,12 @@ from llamacpp_overhead import measure
 from report import heading, table, write
 
 import kinetoken
+from kinetoken.backends import llamacpp_weights
 from kinetoken.backends.llamacpp_context import Model
+from kinetoken.bench.machine import read_bandwidth
+from kinetoken.bench.weights import read_per_token
+from kinetoken.bundle import open_model
+from kinetoken.engines import LoadOptions
 from kinetoken.manifest import Manifest
 
 PROMPT: Final = "a person walks forward"
@@ -78,15 +84,24 @@ def peak_bytes() -> int:
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
-def answers(bundle: Path, rounds: int, detail: str) -> dict[str, Any]:
-    """Medians over processes; the first one, which makes the state on disk, does not count."""
-    command = [sys.executable, __file__, str(bundle), "--answer", detail]
-    runs = [json.loads(subprocess.check_output(command).splitlines()[-1]) for _ in range(rounds + 1)][1:]
+def answers(bundle: Path, rounds: int) -> dict[str, dict[str, Any]]:
+    """By detail, in turn: medians over processes; the first one of each, which makes the state on disk, does not count."""
+    runs: dict[str, list[dict[str, Any]]] = {"full": [], "auto": []}
+    for _ in range(rounds + 1):
+        for detail, done in runs.items():
+            command = [sys.executable, __file__, str(bundle), "--answer", detail]
+            done.append(json.loads(subprocess.check_output(command).splitlines()[-1]))
+    return {detail: middle(done[1:]) for detail, done in runs.items()}
+
+
+def middle(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of every figure the median."""
     found: dict[str, Any] = {key: statistics.median(run[key] for run in runs) for key in runs[0] if key != "detail"}
     return found | {
         "detail": runs[-1]["detail"],
         "ratio": statistics.median(r["first_pose"] / r["unavoidable"] for r in runs),
-    }
+        "least": min(r["rtf"] for r in runs), "most": max(r["rtf"] for r in runs),
+    }  # fmt: skip
 
 
 def targets(tokens: dict[str, Any], full: dict[str, Any], size: int) -> list[tuple[str, str, str, str]]:
@@ -125,13 +140,14 @@ def bare_loop(model: Model, **settings: int) -> Iterator[float]:
 
 def variants(bundle: Path, others: dict[str, Path]) -> list[tuple[str, str, str]]:
     """Name, milliseconds a token, and that over the first one's, step by step."""
-    model = Model(bundle / Manifest.read(bundle).language_model.file, None, "")
-    q8 = llama.GGML_TYPE_Q8_0
+    file = bundle / Manifest.read(bundle).language_model.file
+    model, q8 = Model(file, None, ""), llama.GGML_TYPE_Q8_0
     loops = {
         "as it is": bare_loop(model),
         "one thread": bare_loop(model, n_threads=1, n_threads_batch=1),
         "cache of q8_0": bare_loop(model, type_k=q8, type_v=q8, flash_attn_type=llama.LLAMA_FLASH_ATTN_TYPE_ENABLED),
         "context of 1,024": bare_loop(model, n_ctx=1024),
+        "pages of 4 KB": bare_loop(in_small_pages(file)),
     }
     for name, folder in others.items():
         other = Model(folder / Manifest.read(folder).language_model.file, None, "")
@@ -148,6 +164,36 @@ def variants(bundle: Path, others: dict[str, Path]) -> list[tuple[str, str, str]
     ]  # fmt: skip
 
 
+def bandwidth() -> float:
+    """Bytes per second that all cores read together."""
+    return read_bandwidth(os.cpu_count() or 1)
+
+
+def bound(weights: int, tokens: dict[str, Any], gives: list[float]) -> list[str]:
+    """What memory allows: real time at four levels is twenty tokens a second."""
+    reached = weights * 1e3 / tokens["slice"]["token_ms"] / 1e9
+    return [
+        f"A token inside a block reads {weights / 1e9:.2f} GB: twenty a second are {20 * weights / 1e9:.1f} GB/s. Memory gave "
+        f"{min(gives) / 1e9:.1f} to {max(gives) / 1e9:.1f} GB/s between the parts of this run, kinetoken read {reached:.1f}.", "",
+    ]  # fmt: skip
+
+
+def in_small_pages(file: Path) -> Model:
+    """The same weights as any program has them that does not ask for large pages."""
+    asked = llamacpp_weights.ask_for_large_pages
+    llamacpp_weights.ask_for_large_pages = lambda _: None
+    try:
+        return Model(file, None, "")
+    finally:
+        llamacpp_weights.ask_for_large_pages = asked
+
+
+def bytes_of_token(bundle: Path) -> int:
+    """Weights that a token inside a block reads."""
+    manifest = Manifest.read(bundle)
+    return read_per_token(bundle, manifest, open_model(bundle, manifest, LoadOptions()))
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser()
@@ -161,10 +207,14 @@ def main() -> None:
     if args.answer:
         return answer(str(args.bundle), args.answer)
     info = Manifest.read(args.bundle).language_model
+    gives = [bandwidth()]
     tokens = measure(args.bundle, args.frames)
-    full, auto = (answers(args.bundle, args.rounds, detail) for detail in ("full", "auto"))
+    gives.append(bandwidth())
+    full, auto = answers(args.bundle, args.rounds).values()
+    gives.append(bandwidth())
     others = {name: Path(folder) for name, _, folder in (each.partition("=") for each in args.other)}
     tried = variants(args.bundle, others)
+    gives.append(bandwidth())
     size = (args.bundle / info.file).stat().st_size
     load = os.getloadavg()[0]
     page = [
@@ -182,10 +232,16 @@ def main() -> None:
             [(name, *(f"{a[key]:.2f}" for key in ("first_pose", "unavoidable", "rtf", "rtf_whole")), f"{a['peak'] / 1e9:.2f}")
              for name, a in (("--detail full", full), (f"--detail auto ({auto['detail']})", auto))],
         ),
-        f"{full['prompt_tokens']:.0f} tokens of the prompt were new, {full['words']:.0f} words were said.", "",
+        f"{full['prompt_tokens']:.0f} tokens of the prompt were new, {full['words']:.0f} words were said; RTF once it moves, all levels: "
+        f"{full['least']:.2f} to {full['most']:.2f}.", "",
+        *bound(bytes_of_token(args.bundle), tokens, gives),
         *table(("variant of the bare loop", "a token, ms", "times as long"), tried),
     ]  # fmt: skip
-    write(args.out, page, {"tokens": tokens, "full": full, "auto": auto, "variants": tried, "size": size})
+    write(
+        args.out,
+        page,
+        {"tokens": tokens, "bandwidth": gives, "full": full, "auto": auto, "variants": tried, "size": size},
+    )
     return None
 
 

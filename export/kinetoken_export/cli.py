@@ -42,7 +42,7 @@ def add_command(subparsers: SubParsers) -> None:
 def _add_model(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--format", choices=("onnx", "gguf"), default="onnx", help="ONNX Runtime (default) or llama.cpp")
-    add("--quant", metavar="NAME", help="how the weights are stored (default: int8 for onnx, q4_k_m for gguf)")
+    add("--quant", metavar="NAME", help="how the weights are stored (default: int8 for onnx, q4_k_s for gguf)")
     add("--graph", choices=("fused", "portable"), default="fused", help="of ONNX: fused (default), or plain operators")
     add("--context", type=int, metavar="TOKENS", help="longest prompt and answer (default: the model's, at most 4096)")
     add("--prune-vocab", metavar="CORPUS|english", help="keep only the words that a text file, or English, needs")

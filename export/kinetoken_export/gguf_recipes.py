@@ -211,7 +211,7 @@ GGUF_RECIPES: Final = {
         _plan("iq1_s", "IQ1_S", *_IQ1, embedding="Q2_K", head="Q5_K", needs=True),
     )
 }  # fmt: skip
-GGUF_DEFAULT: Final = "q4_k_m"
+GGUF_DEFAULT: Final = "q4_k_s"
 
 
 def find_gguf_recipe(text: str | None) -> GgufRecipe:

@@ -49,7 +49,7 @@ TYPES: Final = {"q5_k": 5.5, "q4_k": 4.5}
 OUTER: Final = 0.1
 """Share of a 3B's weights that are its embedding and head."""
 OFFERED: Final = {
-    "llamacpp": ("f16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0", "q3_k_m", "q2_k"),
+    "llamacpp": ("f16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_k_s", "q3_k_m", "q2_k"),
     "onnx": ("fp32", "fp16", "int8", "int4"),
 }
 """Quantizations worth naming, the finest first."""

@@ -155,9 +155,8 @@ def _lookahead(codec: CodecInfo, asked: int | None) -> int:
 def _open_language(folder: Path, manifest: Manifest, options: LoadOptions) -> tuple[LanguageModel, Tokenizer]:
     from .backends.tokenizer import HfTokenizer
 
-    tokenizer = HfTokenizer(
-        folder / manifest.tokenizer.file
-    )  # first: reading it takes memory that the weights then have again
+    # Before the model: reading it takes memory for a while, which the weights then have.
+    tokenizer = HfTokenizer(folder / manifest.tokenizer.file)
     return open_model(folder, manifest, options), tokenizer
 
 

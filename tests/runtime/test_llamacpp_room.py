@@ -16,7 +16,7 @@ pytest.importorskip("gguf", reason="needs gguf, in kinetoken[export]")
 pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
 
 from kinetoken.backends import llamacpp, llamacpp_weights
-from kinetoken.backends.llamacpp import LlamaCppRun
+from kinetoken.backends.llamacpp import LlamaCppLanguageModel, LlamaCppRun
 from kinetoken.backends.llamacpp_head import HEAD_VARIABLE
 from kinetoken.backends.llamacpp_weights import LARGE, ask_for_large_pages, stretches
 from kinetoken.errors import EngineError
@@ -140,3 +140,34 @@ def flags_at(address: int) -> list[str]:
 def test_a_system_that_does_not_tell_is_not_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(llamacpp_weights, "MAPS", tmp_path / "missing")
     assert stretches() == set()
+
+
+@pytest.mark.parametrize("quantization", ["f16", "q8_0", "q4_k_s"])
+def test_the_number_of_threads_changes_no_logit(tmp_path: Path, quantization: str) -> None:
+    """Flash attention's do: behind 256 tokens it shares out the sums."""
+    made = make(tmp_path, "qwen2", quantization)
+    one, two, three = (made.load(threads).start() for threads in (1, 2, 3))
+    ids = [i * 7 % 400 for i in range(250)]
+    for cut in (ids, *([token] for token in TOKENS[:40])):
+        expected = one.push(cut, made.every)
+        np.testing.assert_array_equal(two.push(cut, made.every), expected)
+        np.testing.assert_array_equal(three.push(cut, made.every), expected)
+
+
+def test_threads_are_chosen_for_each_token_unless_they_were_named(made: Made) -> None:
+    import llama_cpp
+
+    def used(run: LlamaCppRun) -> int:
+        return int(llama_cpp.llama_n_threads(run._context.pointer))
+
+    free = LlamaCppLanguageModel(made.path, made.info)
+    assert free._choice is not None
+    run = free.start()
+    free._choice.count = 3
+    run.push(TOKENS[:4], made.every)
+    assert used(run) == free._settings.threads, "of a prompt all"
+    run.push(TOKENS[4:5], made.every)
+    assert used(run) == 3
+    named = made.load(2)
+    assert named._choice is None
+    assert used(named.start()) == 2

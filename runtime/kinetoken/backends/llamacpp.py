@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +21,7 @@ from ..errors import EngineError
 from ..manifest import LanguageModelInfo, MotionInfo
 from .heap import hand_back
 from .in_turn import TurnBatch
-from .llamacpp_context import FULL, Context, Model, move_cells
+from .llamacpp_context import FULL, Context, Model, Settings, move_cells
 from .llamacpp_file import checked_tensors
 from .llamacpp_head import HeadRun, Stopper, open_rows
 from .llamacpp_image import LlamaCppVision, image_batches
@@ -28,6 +29,7 @@ from .llamacpp_library import decode_holding_lock, library, llama, logits_at, pr
 from .llamacpp_memory import check_memory
 from .places import Places
 from .states import check_rewind, pack, unpack
+from .threadchoice import ThreadChoice
 from .threads import available_cores, threads
 
 MOST_THREADS: Final = 8  # a token waits for memory: more threads only wait too
@@ -55,9 +57,12 @@ class LlamaCppLanguageModel:
         if not self._on_gpu:
             check_memory(path.stat().st_size, str(path), "close other programs, or export a smaller --quant")
         self.info = info
-        self._threads = threads(thread_count) or min(available_cores(), MOST_THREADS)
+        wanted = threads(thread_count)
+        self._threads = wanted or min(available_cores(), MOST_THREADS)
         self._model = Model(path, gpu_layers, FEWER_LAYERS if self._on_gpu else "copy or export the bundle again")
-        self._piece = min(GPU_PIECE if self._on_gpu else CPU_PIECE, info.context)
+        piece = min(GPU_PIECE if self._on_gpu else CPU_PIECE, info.context)
+        self._settings = Settings(self._threads, piece, self._on_gpu)
+        self._choice = None if wanted or self._on_gpu else ThreadChoice(self._threads)
         self._rows = open_rows(path, tensors, library, self._on_gpu)
 
     @property
@@ -75,7 +80,7 @@ class LlamaCppLanguageModel:
         """What a run's state depends on, to the last bit: another processor sharing the bundle has other kernels."""
         info, layers = self.info, "all" if self._gpu_layers is None else self._gpu_layers
         where = f"{platform.machine()} {processor()}" + (f" gpu {layers}" if self._on_gpu else "")
-        number = "f32" if info.quantization == FULL else "f16"
+        number = "f32" if info.quantization == FULL else "f16" if self._on_gpu else "f16 exact"
         return f"llama-cpp-python {llama.__version__} {where} {number} {info.layers}x{info.kv_heads}x{info.head_dim}"
 
     def start(self) -> LlamaCppRun:
@@ -86,7 +91,7 @@ class LlamaCppLanguageModel:
         def opened(cells: int) -> Context:
             return self._new_context(1, stopper, "export a smaller --context", cells)
 
-        return LlamaCppRun(opened, self.info.context, self._piece, head, self.fingerprint)
+        return LlamaCppRun(opened, self.info.context, self._settings.piece, head, self.fingerprint, self._choice)
 
     def start_batch(self, size: int) -> LmBatch:
         """So many sequences in one llama context; EngineError where there is no memory for their caches."""
@@ -96,7 +101,7 @@ class LlamaCppLanguageModel:
             return TurnBatch(self.start, size)
         smaller = "take fewer sequences (--parallel), or export a smaller --context"
         context = self._new_context(size, None, smaller, size * self.info.context)
-        return LlamaCppBatch(context, self.info.context, self._piece, size)
+        return LlamaCppBatch(context, self.info.context, self._settings.piece, size)
 
     def _new_context(self, size: int, stopper: Stopper | None, smaller: str, cells: int) -> Context:
         """Caches of so many sequences with so many cells in all, and what computes on them; there must be memory for full ones."""
@@ -106,7 +111,7 @@ class LlamaCppLanguageModel:
             cache = 2 * number * size * info.layers * info.context * info.kv_heads * info.head_dim
             check_memory(cache, f"a context of {size * info.context:,} tokens", smaller)
         advice = f"{FEWER_LAYERS}, or {smaller}" if self._on_gpu else smaller
-        return Context(self._model, info, self._threads, self._piece, stopper, advice, cells, size)
+        return Context(self._model, info, self._settings, stopper, advice, cells, size)
 
     def vision(self, path: Path, identity: str) -> LlamaCppVision:
         """The vision tower beside it; `identity` tells it from others."""
@@ -118,10 +123,11 @@ class LlamaCppRun:
     """One answer: a llama context with its own cache, which grows with what it holds."""
 
     def __init__(
-        self, opened: Callable[[int], Context], limit: int, piece: int, head: HeadRun | None, fingerprint: str
-    ) -> None:
-        """`opened` makes a context for so many tokens; `limit`: the most."""
-        self._fingerprint, self._opened = fingerprint, opened
+        self, opened: Callable[[int], Context], limit: int, piece: int, head: HeadRun | None, fingerprint: str,
+        choice: ThreadChoice | None = None,
+    ) -> None:  # fmt: skip
+        """`opened` makes a context for so many tokens; `limit`: the most. `choice` of threads for each token; None: always all."""
+        self._fingerprint, self._opened, self._choice = fingerprint, opened, choice
         self._context = context = opened(min(FIRST_CELLS, limit))
         self._limit, self._vocab, self._head = limit, context.vocab_size, head
         self._length = 0
@@ -216,9 +222,21 @@ class LlamaCppRun:
     def _run(self, batch: Any) -> None:
         """One pass of llama.cpp."""
         said.clear()
-        status = self._decode(self._context.pointer, batch)
+        status = self._decode(self._context.pointer, batch) if batch.n_tokens > 1 else self._run_token(batch)
         if status:
             raise EngineError(f"llama.cpp failed in the language model ({status}): {reason()}; start a new answer")
+
+    def _run_token(self, batch: Any) -> int:
+        """One pass for one token, with as many threads as are of use now."""
+        context, choice = self._context, self._choice
+        if choice is None:
+            return int(self._decode(context.pointer, batch))
+        count = choice.count
+        context.use(count)
+        began, on_core = time.perf_counter(), time.process_time()
+        status = int(self._decode(context.pointer, batch))
+        choice.took(time.perf_counter() - began, time.process_time() - on_core, count)
+        return status
 
     def _take_back(self) -> None:
         """Forget the last token: its layers were not all computed."""

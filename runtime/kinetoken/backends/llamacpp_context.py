@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import weakref
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +30,17 @@ class Model:
         weakref.finalize(self, llama.llama_model_free, self.pointer)
 
 
+@dataclass(frozen=True)
+class Settings:
+    """How contexts of a model compute."""
+
+    threads: int
+    """At the most; of a prompt always."""
+    piece: int
+    """Tokens at once."""
+    on_gpu: bool
+
+
 class Context:
     """Owns a cache and the memory that logits are read from; freed when the run and every view of its logits are gone."""
 
@@ -36,8 +48,7 @@ class Context:
         self,
         model: Model,
         info: LanguageModelInfo,
-        thread_count: int,
-        piece: int,
+        settings: Settings,
         stopper: Stopper | None,
         advice: str,
         cells: int,
@@ -46,22 +57,32 @@ class Context:
         """`cells`: room for so many tokens, of all `size` sequences together."""
         params = llama.llama_context_default_params()
         params.n_ctx = cells
-        params.n_batch = params.n_ubatch = max(piece, size)
+        params.n_batch = params.n_ubatch = max(settings.piece, size)
         params.n_seq_max = params.n_outputs_max = size  # logits of one token each: no room for a whole prompt's
-        params.n_threads = params.n_threads_batch = thread_count
+        params.n_threads = params.n_threads_batch = settings.threads
         params.no_perf = True
         if stopper is not None:
             params.cb_eval = ctypes.cast(stopper.callback, llama.ggml_backend_sched_eval_callback)
         if info.quantization == FULL:
             params.type_k = params.type_v = llama.GGML_TYPE_F32
-            params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED  # it rounds to half precision within
+        if info.quantization == FULL or not settings.on_gpu:
+            # On the processor it rounds to half precision within, so that what comes out depends on the number of threads, and is
+            # no faster: at 3B the same behind 300 tokens, a fifth slower behind 3,000.
+            params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
         hear()
         self.pointer = llama.llama_init_from_model(model.pointer, params)
         if not self.pointer:
             raise EngineError(f"llama.cpp cannot make a context of {cells:,} tokens: {reason()}; {advice}")
         self.vocab_size, self.embedding, self.cells = model.vocab_size, model.embedding, cells
+        self._threads = self._all_threads = settings.threads
         # The model and the callback stand among the arguments so that they outlive the context.
         weakref.finalize(self, _free_context, self.pointer, model, stopper)
+
+    def use(self, threads: int) -> None:
+        """So many threads for single tokens from now on."""
+        if threads != self._threads:
+            self._threads = threads
+            llama.llama_set_n_threads(self.pointer, threads, self._all_threads)
 
 
 def move_cells(old: Context, new: Context) -> None:

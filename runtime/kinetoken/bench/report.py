@@ -19,8 +19,8 @@ LIKE: Final = 1.05
 """Of the rate: numbers of threads nearer than this are alike, and the fewest of them do."""
 CACHE: Final = 256_000_000
 """Bytes: what is larger does not stay in a processor's cache, and seems to only where the bandwidth was measured too low."""
-FASTER: Final = {"llamacpp": ("f32", "f16", "q8_0", "q4_k_m"), "onnx": ("fp32", "int8", "int4")}
-"""Quantizations that were each measured to be faster than the one before (benchmarks/results/quantizations.md), on processors."""
+FASTER: Final = {"llamacpp": ("f32", "f16", "q8_0", "q4_k_m", "q4_k_s"), "onnx": ("fp32", "int8", "int4")}
+"""Quantizations that were each measured to be faster than the one before (quantizations.md, real_time_3b.md in benchmarks/results), CPU."""
 
 
 @dataclass

@@ -1,0 +1,87 @@
+"""How many threads compute a token while other programs want the cores too. Knows no engine and no clock.
+
+The threads of a token wait for each other a thousand times. Where one of them has to give up its core for a while, all wait: on two
+cores beside one busy program a token took 220 ms with two threads, 81 with one, and 49 with two where nothing else ran. So the choice
+is made by trying: fewer threads where cores were taken away, one more again from time to time, and what was faster stays.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from statistics import median
+from typing import Final
+
+LOOK: Final = 6
+"""Tokens whose medians are looked at."""
+TRY: Final = 4
+"""Tokens with another number before the two are compared."""
+HOPELESS: Final = 1.3
+"""Of the usual time: two tokens that both take longer are enough to go back."""
+BETTER: Final = 0.95
+"""Of the usual time: another number stays only where it takes less than this."""
+LOST: Final = 0.4
+"""Cores that other programs took away: from here on fewer threads are tried. On a quiet machine it is 0.0."""
+PATIENCE: Final = 48
+"""Tokens until more threads are tried again."""
+MOST_PATIENCE: Final = 768
+"""Each try in vain doubles the tokens until the next one, up to this."""
+SHORT: Final = 0.002
+"""Seconds: shorter tokens are no trouble, and too short to judge."""
+
+
+class ThreadChoice:
+    """The number for the next token, from how the last ones went. One for all runs of a model: they share the cores."""
+
+    def __init__(self, most: int) -> None:
+        self.count = self._most = self._settled = most
+        self._usual = 0.0
+        """Seconds of a token with the settled number, while another is tried."""
+        self._tokens: deque[tuple[float, float]] = deque(maxlen=LOOK)
+        self._since = 0
+        """Tokens since the number changed."""
+        self._until_fewer, self._until_more = LOOK, PATIENCE
+        self._stride = 1
+        """Grows where a few threads fewer did not help: a core short of enough is no better than many."""
+
+    def took(self, seconds: float, cpu_seconds: float, count: int) -> None:
+        """A token took `seconds` with `count` threads, which together were on a core for `cpu_seconds`."""
+        if seconds < SHORT or count != self.count:
+            return
+        self._tokens.append((seconds, cpu_seconds))
+        self._since += 1
+        if self.count != self._settled:
+            self._judge()
+        elif self._since >= LOOK:
+            self._consider()
+
+    def _judge(self) -> None:
+        """Stay with what is tried, or go back."""
+        hopeless = len(self._tokens) > 1 and min(self._tokens)[0] > HOPELESS * self._usual
+        if not hopeless and len(self._tokens) < TRY:
+            return
+        if self._seconds() < BETTER * self._usual:
+            self._until_fewer, self._until_more, self._stride = LOOK, PATIENCE, 1
+            self._settled = self.count
+        elif self.count < self._settled:
+            self._until_fewer = min(2 * max(self._until_fewer, PATIENCE // 2), MOST_PATIENCE)
+            self._stride = min(2 * self._stride, self._most)
+        else:
+            self._until_more = min(2 * self._until_more, MOST_PATIENCE)
+        self._take(self._settled)
+
+    def _consider(self) -> None:
+        """Whether to try another number."""
+        lost = median(self.count - on_core / seconds for seconds, on_core in self._tokens)
+        if lost > LOST and self.count > 1 and self._since >= self._until_fewer:
+            self._usual = self._seconds()
+            self._take(max(1, self.count - max(1, round(lost)) * self._stride))
+        elif self.count < self._most and self._since >= self._until_more:
+            self._usual = self._seconds()
+            self._take(self.count + 1)
+
+    def _take(self, count: int) -> None:
+        self.count, self._since = count, 0
+        self._tokens.clear()
+
+    def _seconds(self) -> float:
+        return median(seconds for seconds, _ in self._tokens)
