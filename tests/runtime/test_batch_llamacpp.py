@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -121,7 +122,12 @@ def test_what_a_prompt_shares_with_another_is_not_fed_again_to_the_last_bit(
     batch.drop(0)
     fed: list[int] = []
     decode = batch._decode
-    batch._decode = lambda struct: (fed.append(struct.n_tokens), decode(struct))[1]  # type: ignore[method-assign, func-returns-value]
+
+    def counted(struct: Any, *, prompt: bool) -> None:
+        fed.append(struct.n_tokens)
+        decode(struct, prompt=prompt)
+
+    batch._decode = counted  # type: ignore[method-assign]
     np.testing.assert_array_equal(batch.push([(slot, whole, made.every)])[0], expected)
     assert sum(fed) == len(whole) - reusable(first, whole, CPU_PIECE)
     made.check(batch.push([(slot, [7], made.every)])[0], [*whole, 7])

@@ -161,13 +161,13 @@ def test_threads_are_chosen_for_each_token_unless_they_were_named(made: Made) ->
         return int(llama_cpp.llama_n_threads(run._context.pointer))
 
     free = LlamaCppLanguageModel(made.path, made.info)
-    assert free._choice is not None
+    assert free._settings.choice is not None
     run = free.start()
-    free._choice.count = 3
+    free._settings.choice.count = 3
     run.push(TOKENS[:4], made.every)
     assert used(run) == free._settings.threads, "of a prompt all"
     run.push(TOKENS[4:5], made.every)
     assert used(run) == 3
     named = made.load(2)
-    assert named._choice is None
+    assert named._settings.choice is None
     assert used(named.start()) == 2

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import platform
-import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,8 +61,8 @@ class LlamaCppLanguageModel:
         self._threads = wanted or min(available_cores(), MOST_THREADS)
         self._model = Model(path, gpu_layers, FEWER_LAYERS if self._on_gpu else "copy or export the bundle again")
         piece = min(GPU_PIECE if self._on_gpu else CPU_PIECE, info.context)
-        self._settings = Settings(self._threads, piece, self._on_gpu)
-        self._choice = None if wanted or self._on_gpu else ThreadChoice(self._threads)
+        choice = None if wanted or self._on_gpu else ThreadChoice(self._threads)
+        self._settings = Settings(self._threads, piece, self._on_gpu, choice)
         self._rows = open_rows(path, tensors, library, self._on_gpu)
 
     @property
@@ -89,9 +89,9 @@ class LlamaCppLanguageModel:
         stopper = head.stopper if head is not None else None
 
         def opened(cells: int) -> Context:
-            return self._new_context(1, stopper, "export a smaller --context", cells)
+            return self._new_context(self._settings, stopper, "export a smaller --context", cells)
 
-        return LlamaCppRun(opened, self.info.context, self._settings.piece, head, self.fingerprint, self._choice)
+        return LlamaCppRun(opened, self.info.context, self._settings.piece, head, self.fingerprint)
 
     def start_batch(self, size: int) -> LmBatch:
         """So many sequences in one llama context; EngineError where there is no memory for their caches."""
@@ -100,10 +100,17 @@ class LlamaCppLanguageModel:
         if size == 1:  # the same pass as without a batch, narrow head included
             return TurnBatch(self.start, size)
         smaller = "take fewer sequences (--parallel), or export a smaller --context"
-        context = self._new_context(size, None, smaller, size * self.info.context)
+        settings = self._settings
+        if settings.choice is not None:
+            settings = replace(
+                settings, choice=ThreadChoice(self._threads)
+            )  # a pass for several takes longer than for one
+        context = self._new_context(settings, None, smaller, size * self.info.context, size)
         return LlamaCppBatch(context, self.info.context, self._settings.piece, size)
 
-    def _new_context(self, size: int, stopper: Stopper | None, smaller: str, cells: int) -> Context:
+    def _new_context(
+        self, settings: Settings, stopper: Stopper | None, smaller: str, cells: int, size: int = 1
+    ) -> Context:
         """Caches of so many sequences with so many cells in all, and what computes on them; there must be memory for full ones."""
         info = self.info
         if not self._on_gpu:
@@ -111,7 +118,7 @@ class LlamaCppLanguageModel:
             cache = 2 * number * size * info.layers * info.context * info.kv_heads * info.head_dim
             check_memory(cache, f"a context of {size * info.context:,} tokens", smaller)
         advice = f"{FEWER_LAYERS}, or {smaller}" if self._on_gpu else smaller
-        return Context(self._model, info, self._settings, stopper, advice, cells, size)
+        return Context(self._model, info, settings, stopper, advice, cells, size)
 
     def vision(self, path: Path, identity: str) -> LlamaCppVision:
         """The vision tower beside it; `identity` tells it from others."""
@@ -123,11 +130,10 @@ class LlamaCppRun:
     """One answer: a llama context with its own cache, which grows with what it holds."""
 
     def __init__(
-        self, opened: Callable[[int], Context], limit: int, piece: int, head: HeadRun | None, fingerprint: str,
-        choice: ThreadChoice | None = None,
-    ) -> None:  # fmt: skip
-        """`opened` makes a context for so many tokens; `limit`: the most. `choice` of threads for each token; None: always all."""
-        self._fingerprint, self._opened, self._choice = fingerprint, opened, choice
+        self, opened: Callable[[int], Context], limit: int, piece: int, head: HeadRun | None, fingerprint: str
+    ) -> None:
+        """`opened` makes a context for so many tokens; `limit`: the most."""
+        self._fingerprint, self._opened = fingerprint, opened
         self._context = context = opened(min(FIRST_CELLS, limit))
         self._limit, self._vocab, self._head = limit, context.vocab_size, head
         self._length = 0
@@ -222,21 +228,9 @@ class LlamaCppRun:
     def _run(self, batch: Any) -> None:
         """One pass of llama.cpp."""
         said.clear()
-        status = self._decode(self._context.pointer, batch) if batch.n_tokens > 1 else self._run_token(batch)
+        status = self._context.run(self._decode, batch, prompt=batch.n_tokens > 1)
         if status:
             raise EngineError(f"llama.cpp failed in the language model ({status}): {reason()}; start a new answer")
-
-    def _run_token(self, batch: Any) -> int:
-        """One pass for one token, with as many threads as are of use now."""
-        context, choice = self._context, self._choice
-        if choice is None:
-            return int(self._decode(context.pointer, batch))
-        count = choice.count
-        context.use(count)
-        began, on_core = time.perf_counter(), time.process_time()
-        status = int(self._decode(context.pointer, batch))
-        choice.took(time.perf_counter() - began, time.process_time() - on_core, count)
-        return status
 
     def _take_back(self) -> None:
         """Forget the last token: its layers were not all computed."""

@@ -66,7 +66,9 @@ class LlamaCppBatch:
         while at < len(ids):
             stop = min(len(ids), (at // self._piece + 1) * self._piece)  # where a prompt that is fed whole is cut too
             last = stop - at - 1
-            self._decode(self._batch.fill((token, place, k == last) for k, token in enumerate(ids[at:stop])))
+            self._decode(
+                self._batch.fill((token, place, k == last) for k, token in enumerate(ids[at:stop])), prompt=True
+            )
             at = stop
         self._lengths[sequence] += len(ids)
         return take(self._row(last), allowed).copy()
@@ -100,7 +102,9 @@ class LlamaCppBatch:
             self._begin(sequence, ids)
         self._close_gaps([sequence for sequence, _, _ in wants])
         ordered = sorted(wants, key=lambda want: self._places[want[0]])
-        self._decode(self._batch.fill((ids[0], self._places[sequence], True) for sequence, ids, _ in ordered))
+        self._decode(
+            self._batch.fill((ids[0], self._places[sequence], True) for sequence, ids, _ in ordered), prompt=False
+        )
         for sequence, _, _ in ordered:
             self._lengths[sequence] += 1
         return {sequence: take(self._row(at), allowed) for at, (sequence, _, allowed) in enumerate(ordered)}
@@ -121,9 +125,9 @@ class LlamaCppBatch:
             llama.llama_memory_seq_rm(self._memory, last, -1, -1)
             self._held[other] = []
 
-    def _decode(self, batch: Any) -> None:
+    def _decode(self, batch: Any, *, prompt: bool) -> None:
         said.clear()
-        status = llama.llama_decode(self._context.pointer, batch)
+        status = self._context.run(llama.llama_decode, batch, prompt=prompt)
         if status:
             raise EngineError(f"llama.cpp failed in the language model ({status}): {reason()}; start again")
 

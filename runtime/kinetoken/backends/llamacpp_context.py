@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import time
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +15,7 @@ from ..manifest import LanguageModelInfo
 from .llamacpp_head import Stopper
 from .llamacpp_library import hear, llama, reason
 from .llamacpp_weights import read_weights
+from .threadchoice import ThreadChoice
 
 FULL: Final = "f32"  # weights that are not rounded get attention that is not; all others half precision
 
@@ -39,6 +42,8 @@ class Settings:
     piece: int
     """Tokens at once."""
     on_gpu: bool
+    choice: ThreadChoice | None = None
+    """Of threads for each token of an answer; None: always all."""
 
 
 class Context:
@@ -74,15 +79,24 @@ class Context:
         if not self.pointer:
             raise EngineError(f"llama.cpp cannot make a context of {cells:,} tokens: {reason()}; {advice}")
         self.vocab_size, self.embedding, self.cells = model.vocab_size, model.embedding, cells
-        self._threads = self._all_threads = settings.threads
+        self._choice, self._threads, self._all_threads = settings.choice, settings.threads, settings.threads
         # The model and the callback stand among the arguments so that they outlive the context.
         weakref.finalize(self, _free_context, self.pointer, model, stopper)
 
-    def use(self, threads: int) -> None:
-        """So many threads for single tokens from now on."""
-        if threads != self._threads:
-            self._threads = threads
-            llama.llama_set_n_threads(self.pointer, threads, self._all_threads)
+    def run(self, decode: Callable[[Any, Any], Any], batch: Any, *, prompt: bool) -> int:
+        """One pass; its status. A prompt takes all threads, what follows in an answer as many as are of use now."""
+        choice = self._choice
+        if choice is None:
+            return int(decode(self.pointer, batch))
+        count = self._all_threads if prompt else choice.count
+        if count != self._threads:
+            self._threads = count
+            llama.llama_set_n_threads(self.pointer, count, count)
+        began, on_core = time.perf_counter(), time.process_time()
+        status = int(decode(self.pointer, batch))
+        if not prompt:
+            choice.took(time.perf_counter() - began, time.process_time() - on_core, count)
+        return status
 
 
 def move_cells(old: Context, new: Context) -> None:

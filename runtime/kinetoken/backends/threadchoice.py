@@ -25,8 +25,6 @@ PATIENCE: Final = 48
 """Tokens until more threads are tried again."""
 MOST_PATIENCE: Final = 768
 """Each try in vain doubles the tokens until the next one, up to this."""
-SHORT: Final = 0.002
-"""Seconds: shorter tokens are no trouble, and too short to judge."""
 
 
 class ThreadChoice:
@@ -45,7 +43,7 @@ class ThreadChoice:
 
     def took(self, seconds: float, cpu_seconds: float, count: int) -> None:
         """A token took `seconds` with `count` threads, which together were on a core for `cpu_seconds`."""
-        if seconds < SHORT or count != self.count:
+        if count != self.count:
             return
         self._tokens.append((seconds, cpu_seconds))
         self._since += 1
