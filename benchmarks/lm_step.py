@@ -15,8 +15,10 @@ own (`python -m onnxruntime_genai.models.builder`); its column is the folder's n
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -42,24 +44,7 @@ Way = Callable[[int], float]
 """Seconds for each of so many tokens behind the prompt."""
 REPEATS: Final = 3
 """Of those ways that are the difference of two runs."""
-GENAI: Final = """
-import statistics, sys, time
-import onnxruntime_genai as og
-model = og.Model(sys.argv[1])
-ids = [int(i) for i in sys.argv[2].split(",")]
-def took(n):
-    params = og.GeneratorParams(model)
-    params.set_search_options(max_length=len(ids) + n, min_length=len(ids) + n, do_sample=True, temperature=0.5)
-    generator = og.Generator(model, params)
-    began = time.perf_counter()
-    generator.append_tokens(ids)
-    for _ in range(n):
-        generator.generate_next_token()
-    return time.perf_counter() - began
-took(4)
-n, runs = int(sys.argv[3]), [(took(1), took(n)) for _ in range(int(sys.argv[4]))]
-print((statistics.median(r[1] for r in runs) - statistics.median(r[0] for r in runs)) / (n - 1))
-"""
+PEERS: Final = Path(__file__).with_name("lm_peers.py")
 
 
 def main() -> None:
@@ -69,7 +54,7 @@ def main() -> None:
     parser.add_argument("--onnx", type=Path, help="an ONNX bundle (default: the demo)")
     parser.add_argument("--checkpoint", type=Path, help="for transformers generate")
     parser.add_argument("--genai", help="a Python with onnxruntime-genai")
-    parser.add_argument("--genai-model", help="a folder that its builder made")
+    parser.add_argument("--genai-model", type=Path, help="a folder that its builder made")
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true")
@@ -104,9 +89,10 @@ def all_ways(args: argparse.Namespace) -> tuple[dict[str, tuple[str, Way]], list
     if args.gguf:
         ways |= llama_ways(args.gguf)
     if args.checkpoint:
-        ways["transformers generate"] = "float32", transformers_way(args.checkpoint, ids)
+        dtype = dtype_of(args.checkpoint)
+        ways["transformers generate"] = dtype, peer_way(sys.executable, "transformers", args.checkpoint, ids, dtype)
     if args.genai and args.genai_model:
-        ways["onnxruntime-genai"] = Path(args.genai_model).name, genai_way(args.genai, args.genai_model, ids)
+        ways["onnxruntime-genai"] = args.genai_model.name, peer_way(args.genai, "genai", args.genai_model, ids)
     return ways, ids
 
 
@@ -189,30 +175,18 @@ def llama_ways(folder: Path) -> dict[str, tuple[str, Way]]:
     return {name: (lm.quantization, way) for name, way in ways.items()}
 
 
-def transformers_way(checkpoint: Path, ids: list[int]) -> Way:
-    """What a model's own script does."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32)
-    prompt = torch.tensor([ids])
-
-    def took(tokens: int) -> tuple[float, int]:
-        began = time.perf_counter()
-        with torch.no_grad():
-            model.generate(
-                prompt, max_new_tokens=tokens, min_new_tokens=tokens, do_sample=True, temperature=0.5, pad_token_id=0
-            )
-        return time.perf_counter() - began, tokens
-
-    return lambda tokens: beyond_first(took, tokens)
+def dtype_of(checkpoint: Path) -> str:
+    """The type of a checkpoint's weights, as its config tells it."""
+    config = json.loads((checkpoint / "config.json").read_text())
+    whole = config.get("text_config", {}) | config
+    return str(whole.get("dtype") or whole.get("torch_dtype") or "float32")
 
 
-def genai_way(python: str, folder: str, ids: list[int]) -> Way:
-    """A process of its own: it brings another ONNX Runtime."""
+def peer_way(python: str, peer: str, folder: Path, ids: list[int], dtype: str = "") -> Way:
+    """A process of its own each round: it brings libraries of its own, and a full-size model's memory is free again."""
 
     def way(tokens: int) -> float:
-        command = [python, "-c", GENAI, folder, ",".join(map(str, ids)), str(tokens), str(REPEATS)]
+        command = [python, str(PEERS), peer, str(folder), dtype, ",".join(map(str, ids)), str(tokens)]
         return float(subprocess.check_output(command, text=True).split()[-1])
 
     return way
