@@ -35,6 +35,7 @@ LAYER: Final = re.compile(r"\b(layers|past_key_values|present)\.(\d+)\b")
 PAGE: Final = 4096
 TEXT: Final = {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2"}
 VISION: Final = ("vision_config", "rope_scaling")
+OPTIONAL: Final = ("tokenizer_config.json", "generation_config.json")
 SAYS: Final = """
 import sys
 import onnxruntime_genai as og
@@ -77,10 +78,14 @@ def main() -> None:
 def write_short(source: Checkpoint, layers: int, folder: Path) -> None:
     """The language model's first layers as a checkpoint of its own, with what the builder wants beside the weights."""
     folder.mkdir()
-    config = {key: value for key, value in (source.config | source.config.get("text_config", {})).items() if key not in VISION}
+    config = {
+        key: value for key, value in (source.config | source.config.get("text_config", {})).items() if key not in VISION
+    }
     (folder / "config.json").write_text(json.dumps(config | TEXT | {"num_hidden_layers": layers}))
-    shutil.copy(source.folder / "tokenizer.json", folder)
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
+    for name in ("tokenizer.json", *OPTIONAL):
+        if name not in OPTIONAL or (source.folder / name).is_file():
+            shutil.copy(source.folder / name, folder)
     names = [name for name, _ in expected_tensors(replace(source.shape, layers=layers))]
     tensors = {name: torch.from_numpy(source.tensor(name)).to(torch.bfloat16) for name in names}
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})

@@ -1,15 +1,19 @@
 """How long does a token take, beside everyone else on the same model?
 
     kinetoken export export/checkpoints/demo/lm --codec export/checkpoints/demo/codec -o DEMO --format gguf --quant q8_0
+    GENAI/bin/python -m onnxruntime_genai.models.builder -i export/checkpoints/demo/lm -o GENAI_DEMO/int8 -p int8 -e cpu -c CACHE
     python benchmarks/lm_step.py --gguf DEMO [--onnx BUNDLE] [--checkpoint export/checkpoints/demo/lm]
-        [--genai PYTHON --genai-model FOLDER] [--rounds 5] [--quick] [-o benchmarks/results/lm_step]
+        [--genai GENAI/bin/python --genai-model GENAI_DEMO/int8] [--rounds 5] [--quick] [-o benchmarks/results/lm_step]
 
 Every round, each way writes so many tokens once, the order changing from round to round. A way's time for a token is what n tokens
 took less what one took, over n - 1, each the median of three: the prompt is no part of it. The weights are one model's, in the type
 that a column names, so only ways of one type compare engines. kinetoken's time includes grammar and sampler, and not the codec,
-whose calls are taken out; "bare" is llama_decode with the whole head and a look at its logits. create_completion and transformers
-sample among all tokens, and nothing keeps what they write decodable. onnxruntime-genai runs in a Python and on a model folder of its
-own (`python -m onnxruntime_genai.models.builder`); its column is the folder's name.
+whose calls are taken out; "bare" is llama_decode with the whole head and a look at its logits. create_completion, transformers and
+onnxruntime-genai sample among all tokens, and nothing keeps what they write decodable.
+
+The last two run in a process of their own each round (lm_peers.py) and take the times of tokens as they come. transformers does what
+a model's own script does: its own class, the checkpoint's own type. onnxruntime-genai has a Python and a model folder of its own
+(genai_full_size.py makes one of a full-size model); its column is the folder's name. With a 3B all of it takes 15 GB of memory.
 """
 
 from __future__ import annotations
@@ -52,9 +56,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gguf", type=Path, help="a GGUF bundle")
     parser.add_argument("--onnx", type=Path, help="an ONNX bundle (default: the demo)")
-    parser.add_argument("--checkpoint", type=Path, help="for transformers generate")
+    parser.add_argument("--checkpoint", type=Path, help="a folder for transformers generate, which has to be installed")
     parser.add_argument("--genai", help="a Python with onnxruntime-genai")
-    parser.add_argument("--genai-model", type=Path, help="a folder that its builder made")
+    parser.add_argument(
+        "--genai-model", type=Path, help="a folder that its builder made, named after the weights' type"
+    )
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true")
