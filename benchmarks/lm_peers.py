@@ -1,12 +1,14 @@
 """One peer's own loop in a process of its own: prints the seconds that each token behind the first took.
 
-    PYTHON benchmarks/lm_peers.py genai|transformers FOLDER DTYPE IDS TOKENS
+    PYTHON benchmarks/lm_peers.py transformers|genai FOLDER DTYPE|THREADS IDS TOKENS
 
-IDS is the prompt, as ids with commas. The file needs nothing of the project, so that the peer's own Python runs it.
+THREADS is 0 for onnxruntime-genai's own choice; IDS is the prompt, as ids with commas. The file needs nothing of the project, so that the
+peer's own Python runs it.
 """
 
 from __future__ import annotations
 
+import json
 import statistics
 import sys
 import time
@@ -44,7 +46,12 @@ def transformers(folder: str, dtype: str, ids: list[int]) -> Run:
     kind = library.AutoModelForImageTextToText if sees else library.AutoModelForCausalLM
     model = kind.from_pretrained(folder, dtype=getattr(torch, dtype))
     prompt = torch.tensor([ids])
-    options = {"attention_mask": torch.ones_like(prompt), "do_sample": True, "temperature": 0.5, "pad_token_id": 0}
+    options: dict[str, Any] = {
+        "attention_mask": torch.ones_like(prompt),
+        "do_sample": True,
+        "temperature": 0.5,
+        "pad_token_id": 0,
+    }
 
     def run(tokens: int) -> list[float]:
         clock = Clock()
@@ -55,11 +62,15 @@ def transformers(folder: str, dtype: str, ids: list[int]) -> Run:
     return run
 
 
-def genai(folder: str, _: str, ids: list[int]) -> Run:
+def genai(folder: str, threads: str, ids: list[int]) -> Run:
     """onnxruntime-genai's loop, its cache as long as what is asked for."""
     import onnxruntime_genai as library
 
-    model = library.Model(folder)
+    config = library.Config(folder)
+    if threads != "0":
+        options = {"session_options": {"intra_op_num_threads": int(threads)}}
+        config.overlay(json.dumps({"model": {"decoder": options}}))
+    model = library.Model(config)
 
     def run(tokens: int) -> list[float]:
         params, length = library.GeneratorParams(model), len(ids) + tokens
@@ -86,6 +97,6 @@ def seconds(run: Run, tokens: int) -> float:
 
 
 if __name__ == "__main__":
-    peer, folder, dtype, prompt, tokens = sys.argv[1:]
+    peer, folder, option, prompt, tokens = sys.argv[1:]
     ids = [int(i) for i in prompt.split(",")]
-    print(seconds({"genai": genai, "transformers": transformers}[peer](folder, dtype, ids), int(tokens)))
+    print(seconds({"genai": genai, "transformers": transformers}[peer](folder, option, ids), int(tokens)))

@@ -13,7 +13,8 @@ onnxruntime-genai sample among all tokens, and nothing keeps what they write dec
 
 The last two run in a process of their own each round (lm_peers.py) and take the times of tokens as they come. transformers does what
 a model's own script does: its own class, the checkpoint's own type. onnxruntime-genai has a Python and a model folder of its own
-(genai_full_size.py makes one of a full-size model); its column is the folder's name. With a 3B all of it takes 15 GB of memory.
+(genai_full_size.py makes one of a full-size model); its column is the folder's name. By itself it leaves cores idle (one of two), so it
+runs with all of them too. With a 3B everything together takes 15 GB of memory.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from machine import asked, middle, spread
 from report import bars, heading, table, write
 
 import kinetoken
+from kinetoken.backends.threads import available_cores
 from kinetoken.bench.measure import TimedModel
 from kinetoken.bundle import Bundle, open_bundle
 from kinetoken.engines import TensorSession
@@ -98,7 +100,8 @@ def all_ways(args: argparse.Namespace) -> tuple[dict[str, tuple[str, Way]], list
         dtype = dtype_of(args.checkpoint)
         ways["transformers generate"] = dtype, peer_way(sys.executable, "transformers", args.checkpoint, ids, dtype)
     if args.genai and args.genai_model:
-        ways["onnxruntime-genai"] = args.genai_model.name, peer_way(args.genai, "genai", args.genai_model, ids)
+        for name, count in (("onnxruntime-genai", 0), ("onnxruntime-genai, all cores", available_cores())):
+            ways[name] = args.genai_model.name, peer_way(args.genai, "genai", args.genai_model, ids, str(count))
     return ways, ids
 
 
@@ -188,11 +191,11 @@ def dtype_of(checkpoint: Path) -> str:
     return str(whole.get("dtype") or whole.get("torch_dtype") or "float32")
 
 
-def peer_way(python: str, peer: str, folder: Path, ids: list[int], dtype: str = "") -> Way:
+def peer_way(python: str, peer: str, folder: Path, ids: list[int], option: str) -> Way:
     """A process of its own each round: it brings libraries of its own, and a full-size model's memory is free again."""
 
     def way(tokens: int) -> float:
-        command = [python, str(PEERS), peer, str(folder), dtype, ",".join(map(str, ids)), str(tokens)]
+        command = [python, str(PEERS), peer, str(folder), option, ",".join(map(str, ids)), str(tokens)]
         return float(subprocess.check_output(command, text=True).split()[-1])
 
     return way
