@@ -2,8 +2,8 @@
 
     PYTHON benchmarks/lm_peers.py transformers|genai FOLDER DTYPE|THREADS IDS TOKENS
 
-THREADS is 0 for onnxruntime-genai's own choice; IDS is the prompt, as ids with commas. The file needs nothing of the project, so that the
-peer's own Python runs it.
+THREADS is 0 for onnxruntime-genai's own choice; IDS is the prompt, as ids with commas. The file needs nothing of the project, so
+that the peer's own Python runs it.
 """
 
 from __future__ import annotations
