@@ -1,17 +1,19 @@
 """What does each extra cost: megabytes on disk, packages, and seconds to import?
 
-    python benchmarks/install_size.py [--extras base viewer live ...] [--rounds 5] [--limit 75] [--quick]
+    python benchmarks/install_size.py [--extras base viewer live ...] [--rounds 5] [--limit 600] [--quick]
         [-o benchmarks/results/install_size]
 
 Each extra is installed with pip into a new virtual environment; its size is that of site-packages less pip itself. Times are of fresh
 interpreters, in turn, after one of each that is not counted: the extra's own modules imported (the import statements alone), the
-command loaded, and the demo loaded and a second of motion made (both with the interpreter's own start). An extra that pip does not
-install within the limit is said to be so: llama compiles for minutes, and torch's default build brings CUDA along.
+command loaded, and the demo loaded and a second of motion made (both with the interpreter's own start). Where an extra brings torch
+it is held to the version that export/README.md names, because the newest one's default build may bring CUDA along. An extra that pip
+does not install, or not within the limit, is said to be so: llama, image and servers compile for minutes where no wheel is at hand.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
@@ -26,10 +28,11 @@ ROOT: Final = Path(__file__).parents[1]
 OWN: Final = {
     "base": "numpy, onnxruntime, tokenizers", "viewer": "pyglet, PIL.Image", "video": "imageio_ffmpeg",
     "live": "pythonosc.udp_client, websockets.sync.server", "gpu": "onnxruntime", "llama": "llama_cpp",
-    "image": "llama_cpp.mtmd_cpp, PIL.Image", "ray": "ray", "export": "torch, onnx, safetensors, gguf, huggingface_hub",
+    "image": "llama_cpp.mtmd_cpp, PIL.Image", "servers": "llama_cpp.server.app, xllamacpp", "ray": "ray",
+    "export": "torch, onnx, safetensors, gguf, huggingface_hub", "portable": "optimum.exporters.onnx",
 }  # fmt: skip
 """Extra to the modules that it brings and the project imports."""
-USUAL: Final = ("base", "viewer", "video", "live", "gpu", "llama")
+TORCH: Final = "torch==2.13.0"
 QUICK: Final = ("base", "live")
 COMMAND: Final = "import kinetoken.cli; kinetoken.cli.build_parser()"
 MOTION: Final = "import kinetoken; kinetoken.load().generate('a person walks', seconds=1, seed=1)"
@@ -41,15 +44,15 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--extras", nargs="+", choices=OWN)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--limit", type=float, default=75.0, help="seconds for pip")
+    parser.add_argument("--limit", type=float, default=600.0, help="seconds for pip, each extra")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("-o", "--out", type=Path)
     args = asked(parser)
-    chosen = args.extras or (QUICK if args.quick else USUAL)
+    chosen = args.extras or (QUICK if args.quick else OWN)
     found = {extra: measure(extra, 1 if args.quick else args.rounds, args.limit) for extra in chosen}
     rows = {extra: figures for extra, figures in found.items() if figures is not None}
     late = [extra for extra in found if extra not in rows]
-    said = [f"Not installed within {args.limit:g} s: {', '.join(late)}.", ""] if late else []
+    said = [f"Not installed, or not within {args.limit:g} s: {', '.join(late)}.", ""] if late else []
     size = bars({name: r["mb"] for name, r in rows.items()}, "MB on disk")
     write(args.out, [*page(rows), *said], {"extras": found}, size)
 
@@ -64,37 +67,49 @@ def page(rows: dict[str, dict[str, Any]]) -> list[str]:
     return [
         *heading("What each extra costs"),
         *table(names, shown),
-        "Pip took what it had in its cache: llama-cpp-python, compiled before, would add 6 to 10 minutes.",
+        *with_torch(rows),
+        "Pip took what it had in its cache: llama-cpp-python (llama, image, servers), compiled before, would add 6 to 10 minutes.",
         "Medians (least to most). The base carries ONNX Runtime, numpy and tokenizers and the demo; `import kinetoken` alone loads "
         "none of them.",
         "",
     ]
 
 
+def with_torch(rows: dict[str, dict[str, Any]]) -> list[str]:
+    """A line on which torch the larger extras brought."""
+    found = {name: r["torch"] for name, r in rows.items() if r["torch"]}
+    builds = " and ".join(sorted(set(found.values())))
+    said = f"With `{TORCH}`, as export/README.md tells to: {' and '.join(found)}; what pip found for it was {builds}."
+    return [said] if found else []
+
+
 def measure(extra: str, rounds: int, limit: float) -> dict[str, Any] | None:
-    """One extra in an environment of its own; None where pip takes longer."""
+    """One extra in an environment of its own; None where pip takes longer or gives up."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         python = Path(folder) / "bin" / "python"
-        before, began = size_of(folder), time.perf_counter()
         what = f"{ROOT}{'' if extra == 'base' else f'[{extra}]'}"
-        install = [python, "-m", "pip", "install", "-q", "--no-compile", what]
+        pinned = Path(folder) / "constraints.txt"
+        pinned.write_text(TORCH)
+        before, began = size_of(folder), time.perf_counter()
+        install = [python, "-m", "pip", "install", "-q", "--no-compile", "-c", pinned, what]
         try:
             subprocess.run(install, check=True, stderr=subprocess.DEVNULL, timeout=limit)
-        except subprocess.TimeoutExpired:
+        except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
             return None
         took = time.perf_counter() - began
+        held = packages(python)
         return {
-            "mb": (size_of(folder) - before) / 1e6, "packages": packages(python), "pip_s": took,
+            "mb": (size_of(folder) - before) / 1e6, "packages": len(held), "torch": held.get("torch"), "pip_s": took,
             **middle([starts(python, extra) for _ in range(rounds + 1)][1:]),
         }  # fmt: skip
 
 
-def packages(python: Path) -> int:
-    """How many are installed, pip and setuptools left out."""
-    command = [python, "-m", "pip", "list", "--format=freeze"]
-    listed = subprocess.check_output(command, text=True, stderr=subprocess.DEVNULL)
-    return len([line for line in listed.split() if not line.startswith(("pip=", "setuptools="))])
+def packages(python: Path) -> dict[str, str]:
+    """Name to version of what is installed, pip and setuptools left out."""
+    command = [python, "-m", "pip", "list", "--format=json"]
+    listed = json.loads(subprocess.check_output(command, text=True, stderr=subprocess.DEVNULL))
+    return {item["name"]: item["version"] for item in listed if item["name"] not in ("pip", "setuptools")}
 
 
 def starts(python: Path, extra: str) -> dict[str, float]:

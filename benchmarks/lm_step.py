@@ -1,22 +1,29 @@
 """How long does a token take, beside everyone else on the same model?
 
     kinetoken export export/checkpoints/demo/lm --codec export/checkpoints/demo/codec -o DEMO --format gguf --quant q8_0
+    GENAI/bin/python -m onnxruntime_genai.models.builder -i export/checkpoints/demo/lm -o GENAI_DEMO/int8 -p int8 -e cpu -c CACHE
     python benchmarks/lm_step.py --gguf DEMO [--onnx BUNDLE] [--checkpoint export/checkpoints/demo/lm]
-        [--genai PYTHON --genai-model FOLDER] [--rounds 5] [--quick] [-o benchmarks/results/lm_step]
+        [--genai GENAI/bin/python --genai-model GENAI_DEMO/int8] [--rounds 5] [--quick] [-o benchmarks/results/lm_step]
 
 Every round, each way writes so many tokens once, the order changing from round to round. A way's time for a token is what n tokens
 took less what one took, over n - 1, each the median of three: the prompt is no part of it. The weights are one model's, in the type
 that a column names, so only ways of one type compare engines. kinetoken's time includes grammar and sampler, and not the codec,
-whose calls are taken out; "bare" is llama_decode with the whole head and a look at its logits. create_completion and transformers
-sample among all tokens, and nothing keeps what they write decodable. onnxruntime-genai runs in a Python and on a model folder of its
-own (`python -m onnxruntime_genai.models.builder`); its column is the folder's name.
+whose calls are taken out; "bare" is llama_decode with the whole head and a look at its logits. create_completion, transformers and
+onnxruntime-genai sample among all tokens, and nothing keeps what they write decodable.
+
+The last two run in a process of their own each round (lm_peers.py) and take the times of tokens as they come. transformers does what
+a model's own script does: its own class, the checkpoint's own type. onnxruntime-genai has a Python and a model folder of its own
+(genai_full_size.py makes one of a full-size model); its column is the folder's name. By itself it leaves cores idle (one of two), so it
+runs with all of them too. With a 3B everything together takes 15 GB of memory.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,6 +35,7 @@ from machine import asked, middle, spread
 from report import bars, heading, table, write
 
 import kinetoken
+from kinetoken.backends.threads import available_cores
 from kinetoken.bench.measure import TimedModel
 from kinetoken.bundle import Bundle, open_bundle
 from kinetoken.engines import TensorSession
@@ -42,24 +50,7 @@ Way = Callable[[int], float]
 """Seconds for each of so many tokens behind the prompt."""
 REPEATS: Final = 3
 """Of those ways that are the difference of two runs."""
-GENAI: Final = """
-import statistics, sys, time
-import onnxruntime_genai as og
-model = og.Model(sys.argv[1])
-ids = [int(i) for i in sys.argv[2].split(",")]
-def took(n):
-    params = og.GeneratorParams(model)
-    params.set_search_options(max_length=len(ids) + n, min_length=len(ids) + n, do_sample=True, temperature=0.5)
-    generator = og.Generator(model, params)
-    began = time.perf_counter()
-    generator.append_tokens(ids)
-    for _ in range(n):
-        generator.generate_next_token()
-    return time.perf_counter() - began
-took(4)
-n, runs = int(sys.argv[3]), [(took(1), took(n)) for _ in range(int(sys.argv[4]))]
-print((statistics.median(r[1] for r in runs) - statistics.median(r[0] for r in runs)) / (n - 1))
-"""
+PEERS: Final = Path(__file__).with_name("lm_peers.py")
 
 
 def main() -> None:
@@ -67,9 +58,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gguf", type=Path, help="a GGUF bundle")
     parser.add_argument("--onnx", type=Path, help="an ONNX bundle (default: the demo)")
-    parser.add_argument("--checkpoint", type=Path, help="for transformers generate")
+    parser.add_argument("--checkpoint", type=Path, help="a folder for transformers generate, which has to be installed")
     parser.add_argument("--genai", help="a Python with onnxruntime-genai")
-    parser.add_argument("--genai-model", help="a folder that its builder made")
+    parser.add_argument(
+        "--genai-model", type=Path, help="a folder that its builder made, named after the weights' type"
+    )
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true")
@@ -104,9 +97,11 @@ def all_ways(args: argparse.Namespace) -> tuple[dict[str, tuple[str, Way]], list
     if args.gguf:
         ways |= llama_ways(args.gguf)
     if args.checkpoint:
-        ways["transformers generate"] = "float32", transformers_way(args.checkpoint, ids)
+        dtype = dtype_of(args.checkpoint)
+        ways["transformers generate"] = dtype, peer_way(sys.executable, "transformers", args.checkpoint, ids, dtype)
     if args.genai and args.genai_model:
-        ways["onnxruntime-genai"] = Path(args.genai_model).name, genai_way(args.genai, args.genai_model, ids)
+        for name, count in (("onnxruntime-genai", 0), ("onnxruntime-genai, all cores", available_cores())):
+            ways[name] = args.genai_model.name, peer_way(args.genai, "genai", args.genai_model, ids, str(count))
     return ways, ids
 
 
@@ -189,30 +184,18 @@ def llama_ways(folder: Path) -> dict[str, tuple[str, Way]]:
     return {name: (lm.quantization, way) for name, way in ways.items()}
 
 
-def transformers_way(checkpoint: Path, ids: list[int]) -> Way:
-    """What a model's own script does."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32)
-    prompt = torch.tensor([ids])
-
-    def took(tokens: int) -> tuple[float, int]:
-        began = time.perf_counter()
-        with torch.no_grad():
-            model.generate(
-                prompt, max_new_tokens=tokens, min_new_tokens=tokens, do_sample=True, temperature=0.5, pad_token_id=0
-            )
-        return time.perf_counter() - began, tokens
-
-    return lambda tokens: beyond_first(took, tokens)
+def dtype_of(checkpoint: Path) -> str:
+    """The type of a checkpoint's weights, as its config tells it."""
+    config = json.loads((checkpoint / "config.json").read_text())
+    whole = config.get("text_config", {}) | config
+    return str(whole.get("dtype") or whole.get("torch_dtype") or "float32")
 
 
-def genai_way(python: str, folder: str, ids: list[int]) -> Way:
-    """A process of its own: it brings another ONNX Runtime."""
+def peer_way(python: str, peer: str, folder: Path, ids: list[int], option: str) -> Way:
+    """A process of its own each round: it brings libraries of its own, and a full-size model's memory is free again."""
 
     def way(tokens: int) -> float:
-        command = [python, "-c", GENAI, folder, ",".join(map(str, ids)), str(tokens), str(REPEATS)]
+        command = [python, str(PEERS), peer, str(folder), option, ",".join(map(str, ids)), str(tokens)]
         return float(subprocess.check_output(command, text=True).split()[-1])
 
     return way

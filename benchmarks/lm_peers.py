@@ -1,0 +1,102 @@
+"""One peer's own loop in a process of its own: prints the seconds that each token behind the first took.
+
+    PYTHON benchmarks/lm_peers.py transformers|genai FOLDER DTYPE|THREADS IDS TOKENS
+
+THREADS is 0 for onnxruntime-genai's own choice; IDS is the prompt, as ids with commas. The file needs nothing of the project, so
+that the peer's own Python runs it.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+REPEATS: Final = 3
+ENOUGH: Final = 10.0
+"""Seconds after which a run is not repeated: those of a full-size model are long enough to stand alone."""
+Run = Callable[[int], list[float]]
+"""Write so many tokens: when each of them was there."""
+
+
+class Clock:
+    """A streamer of transformers that keeps nothing but the time; the first thing that it is given is the prompt."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def put(self, _: Any) -> None:
+        """Something was written."""
+        self.times.append(time.perf_counter())
+
+    def end(self) -> None:
+        """All was written."""
+
+
+def transformers(folder: str, dtype: str, ids: list[int]) -> Run:
+    """What a model's own script does."""
+    import torch
+    import transformers as library
+
+    config = library.AutoConfig.from_pretrained(folder)
+    sees = hasattr(config, "vision_config")
+    kind = library.AutoModelForImageTextToText if sees else library.AutoModelForCausalLM
+    model = kind.from_pretrained(folder, dtype=getattr(torch, dtype))
+    prompt = torch.tensor([ids])
+    options: dict[str, Any] = {
+        "attention_mask": torch.ones_like(prompt),
+        "do_sample": True,
+        "temperature": 0.5,
+        "pad_token_id": 0,
+    }
+
+    def run(tokens: int) -> list[float]:
+        clock = Clock()
+        with torch.no_grad():
+            model.generate(prompt, max_new_tokens=tokens, min_new_tokens=tokens, streamer=clock, **options)
+        return clock.times[1:]
+
+    return run
+
+
+def genai(folder: str, threads: str, ids: list[int]) -> Run:
+    """onnxruntime-genai's loop, its cache as long as what is asked for."""
+    import onnxruntime_genai as library
+
+    config = library.Config(folder)
+    if threads != "0":
+        options = {"session_options": {"intra_op_num_threads": int(threads)}}
+        config.overlay(json.dumps({"model": {"decoder": options}}))
+    model = library.Model(config)
+
+    def run(tokens: int) -> list[float]:
+        params, length = library.GeneratorParams(model), len(ids) + tokens
+        params.set_search_options(max_length=length, min_length=length, do_sample=True, temperature=0.5)
+        generator, times = library.Generator(model, params), []
+        generator.append_tokens(ids)
+        for _ in range(tokens):
+            generator.generate_next_token()
+            times.append(time.perf_counter())
+        return times
+
+    return run
+
+
+def seconds(run: Run, tokens: int) -> float:
+    """For each token behind the first: the median of the runs there was time for, after one of two tokens."""
+    run(2)
+    found, until = list[float](), time.perf_counter() + ENOUGH
+    while len(found) < REPEATS and (not found or time.perf_counter() < until):
+        times = run(tokens)
+        assert len(times) == tokens, f"{len(times)} of {tokens} tokens were written"
+        found.append((times[-1] - times[0]) / (tokens - 1))
+    return statistics.median(found)
+
+
+if __name__ == "__main__":
+    peer, folder, option, prompt, tokens = sys.argv[1:]
+    ids = [int(i) for i in prompt.split(",")]
+    print(seconds({"genai": genai, "transformers": transformers}[peer](folder, option, ids), int(tokens)))
