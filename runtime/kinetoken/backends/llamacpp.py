@@ -30,9 +30,8 @@ from .llamacpp_memory import check_memory
 from .places import Places
 from .states import check_rewind, pack, unpack
 from .threadchoice import ThreadChoice
-from .threads import available_cores, threads
+from .threads import MOST_THREADS, available_cores, threads
 
-MOST_THREADS: Final = 8  # a token waits for memory: more threads only wait too
 CPU_PIECE: Final = 64  # tokens of a prompt fed at once: between two pieces Ctrl-C is heard
 GPU_PIECE: Final = 512
 FIRST_CELLS: Final = 512

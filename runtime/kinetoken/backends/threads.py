@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import Final
 
 from ..errors import InputError
 
 THREADS_VARIABLE = "KINETOKEN_THREADS"
+MOST_THREADS: Final = 8
+"""Of llama.cpp where nobody names a number: a token waits for memory, and more threads only wait too."""
 
 
 def threads(given: int | None = None) -> int:
