@@ -49,7 +49,7 @@ class ThreadChoice:
         self._since += 1
         if self.count != self._settled:
             self._judge()
-        elif self._since >= LOOK:
+        elif self._since % LOOK == 0:
             self._consider()
 
     def _judge(self) -> None:
