@@ -1,18 +1,21 @@
 """How many threads compute a token while other programs want the cores too. Knows no engine and no clock.
 
 The threads of a token wait for each other a thousand times. Where one of them has to give up its core for a while, all wait: on two
-cores beside one busy program a token took 220 ms with two threads, 81 with one, and 49 with two where nothing else ran. So the choice
-is made by trying: fewer threads where cores were taken away, one more again from time to time, and what was faster stays.
+cores beside one busy program a token took 113 to 220 ms with two threads, 81 to 94 with one, and 49 to 55 with two where nothing else
+ran. So the choice is made by trying: fewer threads where cores were taken away, more where cores are idle, and what was faster stays.
 """
 
 from __future__ import annotations
 
+import os
 from collections import deque
+from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 from typing import Final
 
 LOOK: Final = 6
-"""Tokens whose medians are looked at."""
+"""Tokens after which the last ones are looked at."""
 TRY: Final = 4
 """Tokens with another number before the two are compared."""
 HOPELESS: Final = 1.3
@@ -21,25 +24,44 @@ BETTER: Final = 0.95
 """Of the usual time: another number stays only where it takes less than this."""
 LOST: Final = 0.4
 """Cores that other programs took away: from here on fewer threads are tried. On a quiet machine it is 0.0."""
+FREE: Final = 0.7
+"""Cores that are idle: from here on more threads are tried."""
+ENOUGH: Final = 0.25
+"""Seconds over which idle cores are counted; the system counts in hundredths."""
 PATIENCE: Final = 48
-"""Tokens until more threads are tried again."""
+"""Tokens until more threads are tried again, in vain the last time or where no system tells how many cores are idle."""
 MOST_PATIENCE: Final = 768
 """Each try in vain doubles the tokens until the next one, up to this."""
+STAT: Final = Path("/proc/stat")
+
+
+def idle_seconds(stat: Path = STAT) -> float | None:
+    """Seconds that the cores of this machine were idle so far, all together; None where the system does not tell."""
+    try:
+        with stat.open(encoding="ascii", errors="replace") as lines:
+            return float(lines.readline().split()[4]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, AttributeError):
+        return None
 
 
 class ThreadChoice:
     """The number for the next token, from how the last ones went. One for all runs of a model: they share the cores."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, idle: Callable[[], float | None] = idle_seconds) -> None:
+        """`most` threads; `idle` tells the seconds that all cores were idle so far."""
         self.count = self._most = self._settled = most
+        self._idle = idle
         self._usual = 0.0
         """Seconds of a token with the settled number, while another is tried."""
         self._tokens: deque[tuple[float, float]] = deque(maxlen=LOOK)
         self._since = 0
         """Tokens since the number changed."""
-        self._until_fewer, self._until_more = LOOK, PATIENCE
+        self._until_fewer, self._until_more = LOOK, 0
         self._stride = 1
         """Grows where a few threads fewer did not help: a core short of enough is no better than many."""
+        self._watched = 0.0
+        """Seconds of tokens since the idle ones were read."""
+        self._idle_then: float | None = None
 
     def took(self, seconds: float, cpu_seconds: float, count: int) -> None:
         """A token took `seconds` with `count` threads, which together were on a core for `cpu_seconds`."""
@@ -47,6 +69,7 @@ class ThreadChoice:
             return
         self._tokens.append((seconds, cpu_seconds))
         self._since += 1
+        self._watched += seconds
         if self.count != self._settled:
             self._judge()
         elif self._since % LOOK == 0:
@@ -58,13 +81,13 @@ class ThreadChoice:
         if not hopeless and len(self._tokens) < TRY:
             return
         if self._seconds() < BETTER * self._usual:
-            self._until_fewer, self._until_more, self._stride = LOOK, PATIENCE, 1
+            self._until_fewer, self._until_more, self._stride = LOOK, 0, 1
             self._settled = self.count
         elif self.count < self._settled:
             self._until_fewer = min(2 * max(self._until_fewer, PATIENCE // 2), MOST_PATIENCE)
             self._stride = min(2 * self._stride, self._most)
         else:
-            self._until_more = min(2 * self._until_more, MOST_PATIENCE)
+            self._until_more = min(max(2 * self._until_more, PATIENCE), MOST_PATIENCE)
         self._take(self._settled)
 
     def _consider(self) -> None:
@@ -73,12 +96,25 @@ class ThreadChoice:
         if lost > LOST and self.count > 1 and self._since >= self._until_fewer:
             self._usual = self._seconds()
             self._take(max(1, self.count - max(1, round(lost)) * self._stride))
-        elif self.count < self._most and self._since >= self._until_more:
+        elif self.count < self._most and (free := self._free()):
             self._usual = self._seconds()
-            self._take(self.count + 1)
+            self._take(min(self._most, self.count + free))
+
+    def _free(self) -> int:
+        """How many threads more to try now."""
+        if self._watched < ENOUGH:
+            return 0
+        now, then, watched = self._idle(), self._idle_then, self._watched
+        self._idle_then, self._watched = now, 0.0
+        if now is None:
+            return int(self._since >= max(PATIENCE, self._until_more))
+        if then is None or self._since < self._until_more:
+            return 0
+        free = (now - then) / watched
+        return max(1, int(free)) if free >= FREE else 0
 
     def _take(self, count: int) -> None:
-        self.count, self._since = count, 0
+        self.count, self._since, self._idle_then, self._watched = count, 0, None, ENOUGH
         self._tokens.clear()
 
     def _seconds(self) -> float:
