@@ -88,7 +88,7 @@ def bars(values: Mapping[str, float], xlabel: str, title: str = "") -> bytes | N
 
     def draw(axes: Any) -> None:
         found = axes.barh(list(values)[::-1], list(values.values())[::-1], color=COLOURS[0], height=0.6)
-        axes.bar_label(found, fmt="%.3g", padding=3)
+        axes.bar_label(found, fmt=lambda value: f"{value:,.0f}" if value >= 100 else f"{value:.3g}", padding=3)
         axes.grid(visible=False, axis="y")
         axes.margins(x=0.15)
 

@@ -51,6 +51,13 @@ def test_a_short_answer_takes_little(made: Made, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("small")
+def test_on_a_card_all_is_taken_at_once(made: Made) -> None:
+    model = made.load()
+    model._on_gpu = True
+    assert cells(model.start()) == made.info.context
+
+
+@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("head", ["full", "slice"])
 def test_a_cache_that_grows_gives_the_logits_of_one_that_was_large(
     made: Made, head: str, monkeypatch: pytest.MonkeyPatch

@@ -35,7 +35,10 @@ from .threads import MOST_THREADS, available_cores, threads
 CPU_PIECE: Final = 64  # tokens of a prompt fed at once: between two pieces Ctrl-C is heard
 GPU_PIECE: Final = 512
 FIRST_CELLS: Final = 512
-"""Tokens that a run has room for at first: llama.cpp fills the whole cache with zeros, which at 3B takes 20 ms and 36 MB a thousand."""
+"""Tokens that a run has room for at first: llama.cpp fills the whole cache with zeros, which at 3B takes 20 ms and 36 MB a thousand.
+
+Not on a graphics card, whose memory is taken at once: how much of it is free is not known before.
+"""
 FEWER_LAYERS: Final = "try fewer --gpu-layers"
 
 
@@ -90,7 +93,8 @@ class LlamaCppLanguageModel:
         def opened(cells: int) -> Context:
             return self._new_context(self._settings, stopper, "export a smaller --context", cells)
 
-        return LlamaCppRun(opened, self.info.context, self._settings.piece, head, self.fingerprint)
+        first = opened(self.info.context if self._on_gpu else min(FIRST_CELLS, self.info.context))
+        return LlamaCppRun(first, opened, self.info.context, self._settings.piece, head, self.fingerprint)
 
     def start_batch(self, size: int) -> LmBatch:
         """So many sequences in one llama context; EngineError where there is no memory for their caches."""
@@ -129,11 +133,11 @@ class LlamaCppRun:
     """One answer: a llama context with its own cache, which grows with what it holds."""
 
     def __init__(
-        self, opened: Callable[[int], Context], limit: int, piece: int, head: HeadRun | None, fingerprint: str
-    ) -> None:
-        """`opened` makes a context for so many tokens; `limit`: the most."""
-        self._fingerprint, self._opened = fingerprint, opened
-        self._context = context = opened(min(FIRST_CELLS, limit))
+        self, context: Context, opened: Callable[[int], Context], limit: int, piece: int, head: HeadRun | None,
+        fingerprint: str,
+    ) -> None:  # fmt: skip
+        """`opened` makes another context for so many tokens; `limit`: the most."""
+        self._fingerprint, self._opened, self._context = fingerprint, opened, context
         self._limit, self._vocab, self._head = limit, context.vocab_size, head
         self._length = 0
         self._tokens = (ctypes.c_int32 * piece)()
