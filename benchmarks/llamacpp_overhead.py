@@ -88,6 +88,7 @@ class Arm:
 
 def bare_step(run: Any, token: int) -> dict[str, float]:
     """llama.cpp alone."""
+    run._hold(run._length + 1)
     run._tokens[0], run._positions[0], run._batch.n_tokens = token, run._length, 1
     run._length += 1
     began = time.perf_counter()

@@ -18,7 +18,7 @@ pytest.importorskip("gguf", reason="needs gguf, in kinetoken[export]")
 pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
 pytest.importorskip("llama_cpp.mtmd_cpp", reason="needs llama-cpp-python with libmtmd")
 
-from kinetoken.backends import llamacpp, llamacpp_image, llamacpp_memory  # noqa: E402
+from kinetoken.backends import llamacpp, llamacpp_memory, patience  # noqa: E402
 from kinetoken.backends.llamacpp import LlamaCppLanguageModel  # noqa: E402
 from kinetoken.backends.llamacpp_image import LlamaCppVision  # noqa: E402
 from kinetoken.backends.places import Places  # noqa: E402
@@ -257,7 +257,7 @@ def test_images_are_equal_where_model_and_pixels_are(eye: Eye) -> None:
 
 def test_looking_is_watched_and_can_be_stopped(eye: Eye, monkeypatch: pytest.MonkeyPatch) -> None:
     shares: list[float] = []
-    monkeypatch.setattr(llamacpp_image, "HEARTBEAT", 0.0)
+    monkeypatch.setattr(patience, "HEARTBEAT", 0.0)
     image = picture(560, 560)
     eye.vision.see(image, shares.append)
     assert shares == sorted(shares)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 pytest.importorskip("gguf", reason="needs gguf, in kinetoken[export]")
 pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
 
-from kinetoken.backends import llamacpp, llamacpp_weights
+from kinetoken.backends import llamacpp, llamacpp_weights, patience
 from kinetoken.backends.llamacpp import LlamaCppLanguageModel, LlamaCppRun
 from kinetoken.backends.llamacpp_head import HEAD_VARIABLE
 from kinetoken.backends.llamacpp_weights import LARGE, ask_for_large_pages, stretches
@@ -106,13 +107,26 @@ def test_no_memory_for_more_is_one_line_and_loses_nothing(made: Made, monkeypatc
 
 
 def test_ctrl_c_ends_the_reading(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    went_on = []
+
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
+    class Slow(llamacpp_weights._Reading):
+        """Waits at its first tensor until Ctrl-C has come."""
+
+        def _at(self, progress: float, data: Any) -> bool:
+            while not self.over:
+                time.sleep(0.001)
+            went_on.append(super()._at(progress, data))
+            return went_on[-1]
+
     with monkeypatch.context() as patched:
-        patched.setattr(llamacpp_weights, "wait", interrupted)
+        patched.setattr(patience, "wait", interrupted)
+        patched.setattr(llamacpp_weights, "_Reading", Slow)
         with pytest.raises(KeyboardInterrupt):
             made.load()
+    assert went_on == [False], "no tensor more was read"
     made.check(made.load().start().push(TOKENS[:3], made.every), TOKENS[:3])
 
 

@@ -30,7 +30,7 @@ from .llamacpp_memory import check_memory
 from .places import Places
 from .states import check_rewind, pack, unpack
 from .threadchoice import ThreadChoice
-from .threads import MOST_THREADS, available_cores, threads
+from .threads import threads, usual_threads
 
 CPU_PIECE: Final = 64  # tokens of a prompt fed at once: between two pieces Ctrl-C is heard
 GPU_PIECE: Final = 512
@@ -60,7 +60,7 @@ class LlamaCppLanguageModel:
             check_memory(path.stat().st_size, str(path), "close other programs, or export a smaller --quant")
         self.info = info
         wanted = threads(thread_count)
-        self._threads = wanted or min(available_cores(), MOST_THREADS)
+        self._threads = wanted or usual_threads()
         self._model = Model(path, gpu_layers, FEWER_LAYERS if self._on_gpu else "copy or export the bundle again")
         piece = min(GPU_PIECE if self._on_gpu else CPU_PIECE, info.context)
         choice = None if wanted or self._on_gpu else ThreadChoice(self._threads)
@@ -105,9 +105,8 @@ class LlamaCppLanguageModel:
         smaller = "take fewer sequences (--parallel), or export a smaller --context"
         settings = self._settings
         if settings.choice is not None:
-            settings = replace(
-                settings, choice=ThreadChoice(self._threads)
-            )  # a pass for several takes longer than for one
+            # Its own: a pass for several takes longer than one for a single token.
+            settings = replace(settings, choice=ThreadChoice(self._threads))
         context = self._new_context(settings, None, smaller, size * self.info.context, size)
         return LlamaCppBatch(context, self.info.context, self._settings.piece, size)
 

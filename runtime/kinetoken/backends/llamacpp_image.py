@@ -12,9 +12,8 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +23,12 @@ from ..errors import EngineError
 from .gguf_header import read_header
 from .llamacpp_library import hear, library, listen, llama, reason
 from .llamacpp_memory import check_memory
+from .patience import patiently
 from .places import places_of
 
 PROJECTOR: Final = "qwen2.5vl_merger"
 MERGED: Final = 2  # patches beside each other that become one cell
 LAYER_END: Final = b"layer_out-"  # name of the node behind each layer
-HEARTBEAT: Final = 0.05  # seconds between two looks at how far it is: within them Ctrl-C is heard
-T = TypeVar("T")
 _name_of = ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_void_p)(("ggml_get_name", library))
 
 
@@ -139,7 +137,7 @@ class _Tower:
                     f"expected llama.cpp to see {rows} x {columns} cells, it saw {count}; use llama.cpp 0.3.36"
                 )
             hear()
-            status = self._gauge.patiently(lambda: mtmd.mtmd_encode_chunk(self._pointer, chunk), watch)
+            status = patiently(lambda: mtmd.mtmd_encode_chunk(self._pointer, chunk), *self._gauge.started(watch))
             if status:
                 raise EngineError(f"llama.cpp failed in the vision tower ({status}): {reason()}; try a smaller image")
             found = np.ctypeslib.as_array(mtmd.mtmd_get_output_embd(self._pointer), (count, self._width)).copy()
@@ -181,19 +179,13 @@ class _Gauge:
         self._done += 1
         return not self._over
 
-    def patiently(self, work: Callable[[], T], watch: Watch | None) -> T:
-        """Work in a thread of its own, where Python delivers no Ctrl-C, which a callback would lose; it is heard in this one."""
+    def started(self, watch: Watch | None) -> tuple[Callable[[], None], Callable[[], None]]:
+        """From the beginning: what ends it, and what tells `watch` how far it is."""
         self._done, self._over = 0, False
-        with ThreadPoolExecutor(1) as pool:
-            under_way = pool.submit(work)
-            try:
-                while wait([under_way], HEARTBEAT).not_done:
-                    if watch is not None:
-                        watch(min(1.0, self._done / self._layers))
-            except BaseException:
-                self._over = True  # leaving the pool waits for its thread
-                raise
-            return under_way.result()
+        return self._stop, lambda: watch(min(1.0, self._done / self._layers)) if watch is not None else None
+
+    def _stop(self) -> None:
+        self._over = True
 
 
 def _library() -> Any:

@@ -7,13 +7,12 @@ import ctypes
 import mmap
 import os
 import re
-from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Final
 
 from .llamacpp_library import llama
+from .patience import patiently
 
-HEARTBEAT: Final = 0.05  # seconds between two looks at whether Ctrl-C came
 LARGE: Final = 32 << 20  # bytes: smaller stretches of memory are not the weights
 MAPS: Final = Path("/proc/self/maps")
 # Memory that may be written and belongs to no file: "7f0a-7f0b rw-p 00000000 00:00 0".
@@ -24,7 +23,7 @@ def read_weights(path: Path, gpu_layers: int | None) -> Any:
     """llama.cpp's pointer to a model; null where it refuses the file. A KeyboardInterrupt ends the reading.
 
     Read and not mapped: on the processor llama.cpp keeps many weights in another order, and would hold those twice. In pages of 4 KB
-    a 3B takes half a million of them: with large ones it is read a third faster, and each token takes a few percent less.
+    a 3B takes half a million of them: with large ones it is read a third faster.
     """
     params = llama.llama_model_default_params()
     params.load_mode = llama.LLAMA_LOAD_MODE_NONE
@@ -32,16 +31,7 @@ def read_weights(path: Path, gpu_layers: int | None) -> Any:
         params.n_gpu_layers = gpu_layers
     reading = _Reading()
     params.progress_callback = reading.callback
-    # In a thread of its own, where Python delivers no Ctrl-C: an exception would be lost in the callback.
-    with ThreadPoolExecutor(1) as pool:
-        under_way = pool.submit(llama.llama_model_load_from_file, os.fsencode(path), params)
-        try:
-            while wait([under_way], HEARTBEAT).not_done:
-                pass
-        except BaseException:
-            reading.over = True  # leaving the pool waits for its thread
-            raise
-        return under_way.result()
+    return patiently(lambda: llama.llama_model_load_from_file(os.fsencode(path), params), reading.stop)
 
 
 class _Reading:
@@ -52,6 +42,10 @@ class _Reading:
         self._before = stretches()
         self._begun = False
         self.callback = llama.llama_progress_callback(self._at)
+
+    def stop(self) -> None:
+        """Read no further tensor."""
+        self.over = True
 
     def _at(self, _: float, __: Any) -> bool:
         """Whether to go on."""

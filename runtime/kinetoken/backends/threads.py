@@ -23,6 +23,11 @@ def threads(given: int | None = None) -> int:
     return int(text)
 
 
+def usual_threads() -> int:
+    """Threads that llama.cpp gets where nobody names a number and nothing else is busy."""
+    return min(available_cores(), MOST_THREADS)
+
+
 def available_cores() -> int:
     """Cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)

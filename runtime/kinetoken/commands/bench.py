@@ -138,14 +138,14 @@ def _sweep(report: Report, folder: Path, manifest: Manifest, options: LoadOption
     from dataclasses import replace
     from statistics import median
 
-    from ..backends.threads import MOST_THREADS
+    from ..backends.threads import usual_threads
     from ..bench.measure import pace
     from ..bundle import open_model
 
     allowed, found = (range(*manifest.motion.levels[-1]),), dict[int, list[float]]()
     counts = sorted({*(count for count in COUNTS if count < report.cores), report.cores, report.threads})
     if report.backend == "llamacpp" and not report.threads:
-        counts.remove(min(report.cores, MOST_THREADS))  # which is the engine's own choice where nothing else is busy
+        counts.remove(usual_threads())  # the engine's own choice, which is measured as such
     for count in (*counts, *reversed(counts)):
         line.show(f"{count or 'usual'} threads")
         model = open_model(folder, manifest, replace(options, threads=count or None))
