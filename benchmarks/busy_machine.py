@@ -2,8 +2,8 @@
 
     python benchmarks/busy_machine.py BUNDLE [--tokens 80] [-o benchmarks/results/busy_machine]
 
-A GGUF bundle writes motion tokens while other processes compute: none; one that takes 5 ms of every sixtieth of a second, as a viewer
-does that draws in software; one that never stops; as many of those as there are cores. The three ways take turns within each load.
+A GGUF bundle writes motion tokens while other processes compute: none; one that takes 5 ms of every sixtieth of a second, as a window
+does that somebody else draws; one that never stops; as many of those as there are cores. The three ways take turns within each load.
 """
 
 from __future__ import annotations
