@@ -25,9 +25,9 @@ from machine import asked, describe
 
 from kinetoken.batch.driver import answer_all
 from kinetoken.batch.jobs import ClipAnswer, Job
-from kinetoken.bundle import DEMO_BUNDLE, Bundle, open_bundle
-from kinetoken.engines import LoadOptions
-from kinetoken.options import GenerateOptions
+from kinetoken.engines.protocols import LoadOptions
+from kinetoken.generation.bundle import DEMO_BUNDLE, Bundle, open_bundle
+from kinetoken.generation.options import GenerateOptions
 
 SIZES: Final = (1, 2, 4, 8)
 PROMPTS: Final = (
@@ -39,14 +39,20 @@ PROMPTS: Final = (
 def jobs(count: int, seconds: float) -> list[Job]:
     """Lines of a prompts file, no two alike; their lengths differ, as they do in life."""
     lengths = [seconds * (0.75, 1.0, 1.25)[n % 3] for n in range(count)]
-    options = [GenerateOptions(seconds=length, seed=n, thought="brief") for n, length in enumerate(lengths)]
+    options = [
+        GenerateOptions(seconds=length, seed=n, thought="brief") for n, length in enumerate(lengths)
+    ]
     return [Job.of(n, str(n), PROMPTS[n % len(PROMPTS)], asked) for n, asked in enumerate(options)]
 
 
 def once(bundle: Bundle, work: list[Job], size: int) -> dict[str, Any]:
     """One pass over all jobs: seconds of it, and the answers."""
     began, processor = time.perf_counter(), time.process_time()
-    answers = {answer.job.name: answer for answer in answer_all(bundle, work, size) if isinstance(answer, ClipAnswer)}
+    answers = {
+        answer.job.name: answer
+        for answer in answer_all(bundle, work, size)
+        if isinstance(answer, ClipAnswer)
+    }
     took, used = time.perf_counter() - began, time.process_time() - processor
     assert len(answers) == len(work), "every job is answered"
     return {"seconds": took, "processor": used, "answers": answers}
@@ -54,24 +60,37 @@ def once(bundle: Bundle, work: list[Job], size: int) -> dict[str, Any]:
 
 def measure(bundles: dict[str, Bundle], work: list[Job], rounds: int) -> dict[str, Any]:
     """Every bundle at every size, in turn."""
-    kept: dict[tuple[str, int], list[dict[str, Any]]] = {(name, size): [] for name in bundles for size in SIZES}
+    kept: dict[tuple[str, int], list[dict[str, Any]]] = {
+        (name, size): [] for name in bundles for size in SIZES
+    }
     for bundle in bundles.values():
         once(bundle, work[: max(SIZES)], max(SIZES))
     for number in range(rounds):
         for name, size in random.Random(number).sample(list(kept), len(kept)):
             kept[name, size].append(once(bundles[name], work, size))
             print(
-                f"round {number + 1}: {name}, {size} at once: {kept[name, size][-1]['seconds']:.1f} s", file=sys.stderr
+                f"round {number + 1}: {name}, {size} at once: {kept[name, size][-1]['seconds']:.1f} s",
+                file=sys.stderr,
             )
-    return {name: [summary(bundles[name], kept[name, size], kept[name, 1], size) for size in SIZES] for name in bundles}
+    return {
+        name: [summary(bundles[name], kept[name, size], kept[name, 1], size) for size in SIZES]
+        for name in bundles
+    }
 
 
-def summary(bundle: Bundle, rows: list[dict[str, Any]], alone: list[dict[str, Any]], size: int) -> dict[str, Any]:
+def summary(
+    bundle: Bundle, rows: list[dict[str, Any]], alone: list[dict[str, Any]], size: int
+) -> dict[str, Any]:
     """Of the median round, and how many clips are those of their line alone."""
     answers, others = rows[0]["answers"], alone[0]["answers"]
-    tokens = sum(len(bundle.vocabulary.levels) * len(answer.clip.codes) for answer in answers.values())
+    tokens = sum(
+        len(bundle.vocabulary.levels) * len(answer.clip.codes) for answer in answers.values()
+    )
     times, ones = [row["seconds"] for row in rows], [row["seconds"] for row in alone]
-    took, gains = statistics.median(times), [one / time for one, time in zip(ones, times, strict=True)]
+    took, gains = (
+        statistics.median(times),
+        [one / time for one, time in zip(ones, times, strict=True)],
+    )
     return {
         "size": size, "seconds": took, "rounds": times, "processor_seconds": statistics.median(row["processor"] for row in rows),
         "clips_a_minute": 60 * len(answers) / took, "codes_a_second": tokens / took,
@@ -115,7 +134,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("bundles", nargs="+", metavar="NAME=FOLDER")
     parser.add_argument("--clips", type=int, default=24)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of motion in a clip, on average")
+    parser.add_argument(
+        "--seconds", type=float, default=3.0, help="of motion in a clip, on average"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--quick", action="store_true", help="8 clips of 1 second, one round")
@@ -124,9 +145,12 @@ def main() -> int:
     if args.quick:
         args.clips, args.seconds, args.rounds = 8, 1.0, 1
     folders = {
-        name: Path(folder) if folder else DEMO_BUNDLE for name, _, folder in (b.partition("=") for b in args.bundles)
+        name: Path(folder) if folder else DEMO_BUNDLE
+        for name, _, folder in (b.partition("=") for b in args.bundles)
     }
-    bundles = {name: open_bundle(folder, LoadOptions(args.threads)) for name, folder in folders.items()}
+    bundles = {
+        name: open_bundle(folder, LoadOptions(args.threads)) for name, folder in folders.items()
+    }
     models = {name: bundle.manifest.language_model for name, bundle in bundles.items()}
     infos = {name: f"{model.backend}, {model.quantization}" for name, model in models.items()}
     results = measure(bundles, jobs(args.clips, args.seconds), args.rounds)
@@ -136,7 +160,9 @@ def main() -> int:
     if args.out:
         record = {"machine": describe(), "command": command(), "work": what, "results": results}
         args.out.with_suffix(".md").write_text(report, encoding="utf-8")
-        args.out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        args.out.with_suffix(".json").write_text(
+            json.dumps(record, indent=1) + "\n", encoding="utf-8"
+        )
     return 0
 
 

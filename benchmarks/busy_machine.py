@@ -22,9 +22,9 @@ from typing import Any, Final
 from machine import asked
 from report import heading, table, write
 
-from kinetoken.bundle import open_model
-from kinetoken.engines import LoadOptions
-from kinetoken.manifest import Manifest
+from kinetoken.engines.protocols import LoadOptions
+from kinetoken.generation.bundle import open_model
+from kinetoken.manifest.schema import Manifest
 
 WAYS: Final = {"chosen": None, "all cores": os.cpu_count() or 1, "one thread": 1}
 LOADS: Final = {
@@ -46,15 +46,25 @@ while True:
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("bundle", type=Path)
-    parser.add_argument("--tokens", type=int, default=80, help="of each way in each load, two rounds of half of them")
+    parser.add_argument(
+        "--tokens",
+        type=int,
+        default=80,
+        help="of each way in each load, two rounds of half of them",
+    )
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("-o", "--out", type=Path)
     args = asked(parser)
     half = 8 if args.quick else args.tokens // 2
     manifest = Manifest.read(args.bundle)
-    models = {way: open_model(args.bundle, manifest, LoadOptions(threads=count)) for way, count in WAYS.items()}
+    models = {
+        way: open_model(args.bundle, manifest, LoadOptions(threads=count))
+        for way, count in WAYS.items()
+    }
     found: dict[str, dict[str, list[float]]] = {}
     for load, programs in LOADS.items():
         found[load] = {way: [] for way in WAYS}
@@ -66,7 +76,11 @@ def main() -> None:
     lm = manifest.language_model
     said = f"{lm.architecture} {lm.quantization}; ms a motion token, median (95th percentile), {2 * half} tokens each."
     record = {"found": found, "tokens": 2 * half}
-    write(args.out, [*heading("Beside other programs", said, ""), *table(("other programs", *WAYS), rows)], record)
+    write(
+        args.out,
+        [*heading("Beside other programs", said, ""), *table(("other programs", *WAYS), rows)],
+        record,
+    )
 
 
 def told(seconds: list[float]) -> str:
@@ -89,7 +103,10 @@ def tokens(model: Any, manifest: Manifest, count: int) -> list[float]:
 @contextmanager
 def busy(programs: list[tuple[float, float]]) -> Iterator[None]:
     """Other processes, each with its seconds of work and of rest."""
-    running = [subprocess.Popen([sys.executable, "-c", BUSY, str(work), str(rest)]) for work, rest in programs]
+    running = [
+        subprocess.Popen([sys.executable, "-c", BUSY, str(work), str(rest)])
+        for work, rest in programs
+    ]
     time.sleep(0.3)
     try:
         yield

@@ -21,9 +21,9 @@ import numpy as np
 from machine import asked, middle, spread
 from report import curves, heading, table, write
 
-from kinetoken.bundle import bundle_folder, open_codec
 from kinetoken.codec.decoder import MotionDecoder
-from kinetoken.engines import LoadOptions
+from kinetoken.engines.protocols import LoadOptions
+from kinetoken.generation.bundle import bundle_folder, open_codec
 
 AROUND: Final = {10: range(5, 16), 30: range(20, 41), 100: range(80, 121), 300: range(250, 351), 1000: range(900, 1101),
                  3000: range(2800, 3000)}  # fmt: skip
@@ -51,8 +51,13 @@ def main() -> None:
     frames = rng.integers(0, codes, (places[-1], levels))
     ways = others(decoder, args.codec, decoder.codebooks.latents(frames))
     one_round(decoder, frames[:15], ways, [10])  # the first calls, not counted
-    rounds = [one_round(decoder, frames, ways, places) for _ in range(1 if args.quick else args.rounds)]
-    found = {name: {at: middle({"ms": r[name][at]} for r in rounds) for at in places} for name in (STREAMING, *ways)}
+    rounds = [
+        one_round(decoder, frames, ways, places) for _ in range(1 if args.quick else args.rounds)
+    ]
+    found = {
+        name: {at: middle({"ms": r[name][at]} for r in rounds) for at in places}
+        for name in (STREAMING, *ways)
+    }
     steps = [r[STREAMING] for r in rounds]
     flat = middle({f"over_{at}": r[places[-1]] / r[at] for at in (10, 100)} for r in steps)
     write(
@@ -75,7 +80,9 @@ def one_round(
             for name, way in ways.items():
                 found[name][at + 1] = timed(lambda way=way, at=at: way(at + 1))  # type: ignore[misc]
     for at in places:
-        found[STREAMING][at] = statistics.median(pushes[push] for push in AROUND[at] if push < len(pushes))
+        found[STREAMING][at] = statistics.median(
+            pushes[push] for push in AROUND[at] if push < len(pushes)
+        )
     return found
 
 
@@ -102,14 +109,19 @@ def page(found: dict[str, Any], flat: dict[str, float], rounds: int) -> list[str
 
 def drawing(found: dict[str, Any]) -> bytes | None:
     """Milliseconds over the length so far."""
-    lines = {name: [(at, figures["ms"]) for at, figures in places.items()] for name, places in found.items()}
+    lines = {
+        name: [(at, figures["ms"]) for at, figures in places.items()]
+        for name, places in found.items()
+    }
     return curves(lines, "latent frames so far", "ms for one more", log=True)
 
 
 def others(decoder: MotionDecoder, codec: Path, latents: Any) -> dict[str, Way]:
     """The ways that decode all again, by name."""
     torch = torch_way(codec, latents)
-    ways: dict[str, Way] = {"all again, ONNX": lambda length: decoder.session.run(latents[None, :length])}
+    ways: dict[str, Way] = {
+        "all again, ONNX": lambda length: decoder.session.run(latents[None, :length])
+    }
     return ways | ({"all again, torch": torch} if torch else {})
 
 

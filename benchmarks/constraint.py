@@ -51,7 +51,9 @@ def elsewhere(python: str, script: str, tokenizer: Path) -> list[Step] | str:
     """An engine in a process of its own; a string where it did not run."""
     command = [python, str(HERE / script), str(tokenizer)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=PATIENCE
+        )
     except subprocess.TimeoutExpired:
         return f"no first mask within {PATIENCE} s"
     if done.returncode:
@@ -91,9 +93,17 @@ def measured(gguf: Path, tokenizer: Path, others: str | None) -> list[dict[str, 
         row("llama.cpp GBNF with token ids, its own min-p", steps(e.llamacpp_sampling(gguf, False, logits), walk(6), e.runs)),
     ]  # fmt: skip
     if others:
-        rows.append(row("xgrammar: grammar alone, mask made", elsewhere(others, "constraint_xgrammar.py", tokenizer)))
         rows.append(
-            row("outlines-core: grammar alone, mask made", elsewhere(others, "constraint_outlines.py", tokenizer))
+            row(
+                "xgrammar: grammar alone, mask made",
+                elsewhere(others, "constraint_xgrammar.py", tokenizer),
+            )
+        )
+        rows.append(
+            row(
+                "outlines-core: grammar alone, mask made",
+                elsewhere(others, "constraint_outlines.py", tokenizer),
+            )
         )
     return rows
 
@@ -102,7 +112,9 @@ def main() -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--gguf", type=Path, required=True)
-    parser.add_argument("--others", metavar="PYTHON", help="has xgrammar, outlines-core and tokenizers")
+    parser.add_argument(
+        "--others", metavar="PYTHON", help="has xgrammar, outlines-core and tokenizers"
+    )
     parser.add_argument("-o", "--out", type=Path)
     args = parser.parse_args()
     found = importlib.util.find_spec("dashscope")
@@ -110,13 +122,17 @@ def main() -> int:
         parser.error("expected the Qwen vocabulary: pip install --no-deps dashscope")
     with tempfile.TemporaryDirectory() as folder:
         tokenizer = Path(folder) / "tokenizer.json"
-        qwen_tokenizer((Path(found.origin).parent / "resources" / "qwen.tiktoken").read_bytes(), tokenizer)
+        qwen_tokenizer(
+            (Path(found.origin).parent / "resources" / "qwen.tiktoken").read_bytes(), tokenizer
+        )
         rows = measured(args.gguf, tokenizer, args.others)
     report = table(rows)
     print(report)
     if args.out:
         args.out.with_suffix(".md").write_text(report, encoding="utf-8")
-        args.out.with_suffix(".json").write_text(json.dumps({"machine": describe(), "rows": rows}, indent=1) + "\n")
+        args.out.with_suffix(".json").write_text(
+            json.dumps({"machine": describe(), "rows": rows}, indent=1) + "\n"
+        )
     return 0
 
 
@@ -134,7 +150,9 @@ def table(rows: list[dict[str, Any]]) -> str:
             continue
         counts = ", ".join(map(str, r["allowed"][:4]))
         wrong = f"{r['wrong']} of {r['steps']}"
-        lines.append(f"| {r['engine']} | {r['median_us']:,.0f} | {r['p99_us']:,.0f} | {counts} | {wrong} |")
+        lines.append(
+            f"| {r['engine']} | {r['median_us']:,.0f} | {r['p99_us']:,.0f} | {counts} | {wrong} |"
+        )
     return "\n".join([*lines, ""])
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from constraint_ids import FRAMES, LEVELS, SIZE, START, TEXT, TURN, Runs, runs, runs_of_bits
 
-from kinetoken.engines import Allowed
+from kinetoken.engines.protocols import Allowed
 from kinetoken.sampling.grammar import MoveGrammar
 from kinetoken.sampling.sampler import Sampler
-from kinetoken.vocabulary import Vocabulary
+from kinetoken.tokens.vocabulary import Vocabulary
 
 WORDS = Vocabulary((range(TEXT),), START, START + 1, LEVELS, (TURN,))
 Advance = Callable[[int], Any]
@@ -75,7 +75,9 @@ def llguidance_rules(tokenizer_json: Path) -> Advance:
     import llguidance
     from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
 
-    tokenizer = llguidance.LLTokenizer(tokenizer_json.read_text(encoding="utf-8"), n_vocab=SIZE, eos_token=TURN)
+    tokenizer = llguidance.LLTokenizer(
+        tokenizer_json.read_text(encoding="utf-8"), n_vocab=SIZE, eos_token=TURN
+    )
     frame = " ".join(f"<[{ids.start}-{ids.stop - 1}]>" for ids in LEVELS)
     lark = (
         f"start: (word | move)*\nword: <[0-{TEXT - 1}]>\n"
@@ -130,7 +132,9 @@ def gbnf(characters: bool) -> str:
         code = '("10" ([01] [0-9] | "2" [0-3]) | [1-9] [0-9]? [0-9]? | "0")'
         levels = " ".join(f'"<m_{q}_" {code} ">"' for q in range(4))
         return f'root ::= "<move>" frame+ "</move>"\nframe ::= {levels}\n'
-    rules = "\n".join(f"l{q} ::= " + " | ".join(f"<[{i}]>" for i in ids) for q, ids in enumerate(LEVELS))
+    rules = "\n".join(
+        f"l{q} ::= " + " | ".join(f"<[{i}]>" for i in ids) for q, ids in enumerate(LEVELS)
+    )
     return f"root ::= <[{START}]> frame+ <[{START + 1}]>\nframe ::= l0 l1 l2 l3\n{rules}\n"
 
 
@@ -144,9 +148,15 @@ def llamacpp_sampling(gguf: Path, characters: bool, logits: np.ndarray) -> Advan
     params = ll.llama_model_default_params()
     params.vocab_only = True
     model = ll.llama_model_load_from_file(str(gguf).encode(), params)
-    grammar = ll.llama_sampler_init_grammar(ll.llama_model_get_vocab(model), gbnf(characters).encode(), b"root")
+    grammar = ll.llama_sampler_init_grammar(
+        ll.llama_model_get_vocab(model), gbnf(characters).encode(), b"root"
+    )
     assert grammar, "llama.cpp refused the grammar"
-    chain = [ll.llama_sampler_init_min_p(0.05, 1), ll.llama_sampler_init_temp(0.5), ll.llama_sampler_init_dist(0)]
+    chain = [
+        ll.llama_sampler_init_min_p(0.05, 1),
+        ll.llama_sampler_init_temp(0.5),
+        ll.llama_sampler_init_dist(0),
+    ]
     data = (ll.llama_token_data * SIZE)()
     view = np.frombuffer(data, dtype=[("id", np.int32), ("logit", np.float32), ("p", np.float32)])
     ids = np.arange(SIZE)

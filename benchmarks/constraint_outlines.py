@@ -36,7 +36,9 @@ def main() -> None:
     """Compile, then time advance and mask for each token inside the block."""
     levels = "".join(f"<m_{q}_{CODE}>" for q in range(4))
     began = time.perf_counter()
-    index = Index(f"<move>({levels})+</move>", Vocabulary(TURN, words(Tokenizer.from_file(sys.argv[1]))))
+    index = Index(
+        f"<move>({levels})+</move>", Vocabulary(TURN, words(Tokenizer.from_file(sys.argv[1])))
+    )
     print(f"compiled in {time.perf_counter() - began:.0f} s", file=sys.stderr)
     guide, mask = Guide(index), np.zeros(-(-SIZE // 32), np.uint32)
     out = []

@@ -29,7 +29,10 @@ def main() -> None:
     """Time advance and mask for each token inside the block."""
     words = sorted(Tokenizer.from_file(sys.argv[1]).get_vocab().items(), key=lambda item: item[1])
     info = xg.TokenizerInfo(
-        [word for word, _ in words], vocab_type=xg.VocabType.BYTE_LEVEL, vocab_size=SIZE, stop_token_ids=[TURN]
+        [word for word, _ in words],
+        vocab_type=xg.VocabType.BYTE_LEVEL,
+        vocab_size=SIZE,
+        stop_token_ids=[TURN],
     )
     compiled = xg.GrammarCompiler(info).compile_structural_tag(json.dumps(structure()))
     matcher, mask = xg.GrammarMatcher(compiled), xg.allocate_token_bitmask(1, SIZE)

@@ -55,8 +55,15 @@ def main() -> None:
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.with_suffix(".md").write_text(report, encoding="utf-8")
-        record = {"machine": describe(), "command": " ".join(sys.argv), "warm": warm, "start": start}
-        args.out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        record = {
+            "machine": describe(),
+            "command": " ".join(sys.argv),
+            "warm": warm,
+            "start": start,
+        }
+        args.out.with_suffix(".json").write_text(
+            json.dumps(record, indent=1) + "\n", encoding="utf-8"
+        )
 
 
 def measure_warm(bundle: str | None, rounds: int) -> dict[int, dict[str, float]]:
@@ -74,8 +81,17 @@ def measure_warm(bundle: str | None, rounds: int) -> dict[int, dict[str, float]]
             if round_:
                 tokens = (stats.text_tokens + stats.motion_tokens) / wall
                 first = (stats.time_to_first_pose or 0.0) * 1000
-                runs[q].append({"rtf": stats.seconds_of_motion / wall, "first_pose_ms": first, "tokens_per_s": tokens})
-    return {q: {key: statistics.median(r[key] for r in mine) for key in mine[0]} for q, mine in runs.items()}
+                runs[q].append(
+                    {
+                        "rtf": stats.seconds_of_motion / wall,
+                        "first_pose_ms": first,
+                        "tokens_per_s": tokens,
+                    }
+                )
+    return {
+        q: {key: statistics.median(r[key] for r in mine) for key in mine[0]}
+        for q, mine in runs.items()
+    }
 
 
 def table(warm: dict[int, dict[str, float]], start: dict[str, float], rounds: int) -> str:
@@ -88,7 +104,10 @@ def table(warm: dict[int, dict[str, float]], start: dict[str, float], rounds: in
         "| levels | real-time factor | prompt to first pose, ms | tokens/s |",
         "|---:|---:|---:|---:|",
     ]
-    lines += [f"| {q} | {m['rtf']:.1f} | {m['first_pose_ms']:.0f} | {m['tokens_per_s']:.0f} |" for q, m in warm.items()]
+    lines += [
+        f"| {q} | {m['rtf']:.1f} | {m['first_pose_ms']:.0f} | {m['tokens_per_s']:.0f} |"
+        for q, m in warm.items()
+    ]
     lines += [
         "",
         "The thought is part of the answer and of these times. From a fresh process:",

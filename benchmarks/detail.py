@@ -21,9 +21,9 @@ from machine import asked
 from report import curves, heading, table, write
 
 import kinetoken
-from kinetoken.detail import Pace
-from kinetoken.engines import Allowed, LmRun
-from kinetoken.motionrun import decode_clip
+from kinetoken.engines.protocols import Allowed, LmRun
+from kinetoken.generation.adaptive_detail import Pace
+from kinetoken.generation.motion_stream import decode_clip
 
 PROMPTS = ("a person walks forward", "someone runs", "a person walks in a circle to the left", "a man jumps forward", "do a squat",
            "someone kicks with the right leg", "a person waves", "do jumping jacks", "a person sits down", "dance")  # fmt: skip
@@ -40,10 +40,13 @@ def main() -> None:
     generator = kinetoken.load(args.bundle)
     loss = distances(generator, seeds=1 if args.quick else 5)
     held = [
-        held_at(generator, rate, seconds=2.0 if args.quick else 4.0) for rate in (RATES[::2] if args.quick else RATES)
+        held_at(generator, rate, seconds=2.0 if args.quick else 4.0)
+        for rate in (RATES[::2] if args.quick else RATES)
     ]
     record = {"loss": loss, "auto": held}
-    lines = {name: [(row["levels"], row[f"{name}_mm"]) for row in loss] for name in ("pose", "world")}
+    lines = {
+        name: [(row["levels"], row[f"{name}_mm"]) for row in loss] for name in ("pose", "world")
+    }
     drawing = curves(lines, "levels of a frame", "mm from all levels", "What fewer levels cost")
     write(args.out, text(loss, held), record, drawing)
 
@@ -116,9 +119,13 @@ def held_at(generator: kinetoken.Generator, rate: float, seconds: float) -> dict
     found: dict[str, Any] = {"tokens_per_s": rate}
     for detail in ("full", "auto"):
         parts = dataclasses.replace(
-            generator._parts, language_model=Slow(generator._parts.language_model, 1 / rate), pace=Pace()
+            generator._parts,
+            language_model=Slow(generator._parts.language_model, 1 / rate),
+            pace=Pace(),
         )
-        generation = kinetoken.Generator(parts).stream(PROMPTS[0], seconds=seconds, seed=1, detail=detail)
+        generation = kinetoken.Generator(parts).stream(
+            PROMPTS[0], seconds=seconds, seed=1, detail=detail
+        )
         first = None
         for chunk in generation:
             if first is None and isinstance(chunk, kinetoken.MotionChunk):
@@ -143,14 +150,22 @@ def text(loss: list[dict[str, float]], held: list[dict[str, Any]]) -> list[str]:
         for m in loss
     ]
     rates = [
-        (f"{m['tokens_per_s']:g}", m["auto"]["levels"], f"{m['auto']['rtf']:.2f}", f"{m['full']['rtf']:.2f}")
+        (
+            f"{m['tokens_per_s']:g}",
+            m["auto"]["levels"],
+            f"{m['auto']['rtf']:.2f}",
+            f"{m['full']['rtf']:.2f}",
+        )
         for m in held
     ]
     return [
         *heading("What detail costs"),
         "Distance of the same motion in fewer levels from that in all: around the pelvis, in the world, and of the pelvis on the floor.",
         "",
-        *table(("levels", "tokens/s in real time", "pose, mm", "world, mm", "drift, mm per s"), distances),
+        *table(
+            ("levels", "tokens/s in real time", "pose, mm", "world, mm", "drift, mm per s"),
+            distances,
+        ),
         "The millimetres are of truncated codes: what the levels that are left out add to this very motion. A model that writes fewer "
         "levels chooses each code behind other ones, so its motion is another, and how far that is from this one is not measured.",
         "",

@@ -18,8 +18,8 @@ from machine import asked, fresh, middle, spread
 from report import curves, heading, table, write
 
 import kinetoken
-from kinetoken.bundle import bundle_folder
-from kinetoken.manifest import Manifest
+from kinetoken.generation.bundle import bundle_folder
+from kinetoken.manifest.schema import Manifest
 
 PROMPT: Final = "a person walks forward"
 SECONDS: Final = 6.0
@@ -54,7 +54,9 @@ def main() -> None:
     parser.add_argument("--bundle", default="")
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="one round of 2 s of motion, 4 avatars at most")
+    parser.add_argument(
+        "--quick", action="store_true", help="one round of 2 s of motion, 4 avatars at most"
+    )
     parser.add_argument("-o", "--out", type=Path)
     args = asked(parser)
     rounds, seconds = (1, 2.0) if args.quick else (args.rounds, args.seconds)
@@ -65,16 +67,31 @@ def main() -> None:
     arms = [(q, 1) for q in levels] + [(most, n) for n in avatars if n > 1]
     started = cold(args.bundle, seconds, arms, min(rounds, COLD_ROUNDS))
     found = warm(kinetoken.load(args.bundle or None), seconds, arms, rounds)
-    named = [{"levels": q, "avatars": n} | {"warm": found[q, n], "cold": started[q, n]} for q, n in arms]
+    named = [
+        {"levels": q, "avatars": n} | {"warm": found[q, n], "cold": started[q, n]} for q, n in arms
+    ]
     crowds = [(n, found[q, n]) for q, n in arms if q == most]
-    lines = {"each avatar": [(n, c["rtf_each"]) for n, c in crowds], "all together": [(n, c["rtf"]) for n, c in crowds]}
+    lines = {
+        "each avatar": [(n, c["rtf_each"]) for n, c in crowds],
+        "all together": [(n, c["rtf"]) for n, c in crowds],
+    }
     drawing = curves(lines, "avatars at once", "seconds of motion per second", line_at=1.0)
-    write(args.out, page(named, seconds, rounds), {"arms": named, "seconds": seconds, "rounds": rounds}, drawing)
+    write(
+        args.out,
+        page(named, seconds, rounds),
+        {"arms": named, "seconds": seconds, "rounds": rounds},
+        drawing,
+    )
 
 
-def cold(bundle: str, seconds: float, arms: list[tuple[int, int]], rounds: int) -> dict[tuple[int, int], Figures]:
+def cold(
+    bundle: str, seconds: float, arms: list[tuple[int, int]], rounds: int
+) -> dict[tuple[int, int], Figures]:
     """Start and memory by levels and avatars, each in processes of its own."""
-    runs = [{arm: fresh(FRESH, bundle, str(seconds), *map(str, arm)) for arm in turned(arms, n)} for n in range(rounds)]
+    runs = [
+        {arm: fresh(FRESH, bundle, str(seconds), *map(str, arm)) for arm in turned(arms, n)}
+        for n in range(rounds)
+    ]
     return {arm: middle(run[arm] for run in runs) for arm in arms}
 
 
@@ -82,7 +99,10 @@ def warm(
     generator: kinetoken.Generator, seconds: float, arms: list[tuple[int, int]], rounds: int
 ) -> dict[tuple[int, int], Figures]:
     """Speed by levels and avatars, in one process."""
-    runs = [{arm: crowd(generator, *arm, seconds, n) for arm in turned(arms, n)} for n in range(rounds + 1)]
+    runs = [
+        {arm: crowd(generator, *arm, seconds, n) for arm in turned(arms, n)}
+        for n in range(rounds + 1)
+    ]
     return {arm: middle(run[arm] for run in runs[1:]) for arm in arms}
 
 
@@ -92,10 +112,15 @@ def turned(arms: list[tuple[int, int]], number: int) -> list[tuple[int, int]]:
     return arms[at:] + arms[:at]
 
 
-def crowd(generator: kinetoken.Generator, levels: int, count: int, seconds: float, round_: int) -> Figures:
+def crowd(
+    generator: kinetoken.Generator, levels: int, count: int, seconds: float, round_: int
+) -> Figures:
     """So many answers at once, a chunk of each in turn. "going": from the first pose of all to the last."""
     began = time.perf_counter()
-    waiting = [generator.stream(PROMPT, seconds=seconds, levels=levels, seed=count * round_ + n) for n in range(count)]
+    waiting = [
+        generator.stream(PROMPT, seconds=seconds, levels=levels, seed=count * round_ + n)
+        for n in range(count)
+    ]
     ends: list[tuple[float, float]] = []  # when a chunk came, and seconds of motion in it
     firsts: dict[int, float] = {}
     while waiting:
@@ -125,7 +150,9 @@ def page(arms: list[dict[str, Any]], seconds: float, rounds: int) -> list[str]:
         for arm in arms
     ]  # fmt: skip
     start = arms[0]["cold"]
-    said = f'{seconds:g} s of "{PROMPT}" for each avatar, medians of {rounds} rounds (least to most).'
+    said = (
+        f'{seconds:g} s of "{PROMPT}" for each avatar, medians of {rounds} rounds (least to most).'
+    )
     return [
         *heading("From prompt to pose", said, ""),
         *table(

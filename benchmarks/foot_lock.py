@@ -24,8 +24,8 @@ from kinetoken.motion.features import CONTACTS
 from kinetoken.motion.footlock import FootLock
 from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS
 from kinetoken.motion.transition import Transition
-from kinetoken_export.demo.codec_report import FOOT_HEIGHT, foot_slide, jerk
-from kinetoken_export.demo.exam import EXAM
+from kinetoken_export.demo.training.codec_report import FOOT_HEIGHT, foot_slide, jerk
+from kinetoken_export.demo.training.exam import EXAM
 
 Array = NDArray[np.float64]
 Motion = tuple[Array, Array | None]
@@ -55,7 +55,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--bundle")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--clips", type=Path, default=Path("../shared/data/mocap/processed/clips20_22x3.npz"))
+    parser.add_argument(
+        "--clips", type=Path, default=Path("../shared/data/mocap/processed/clips20_22x3.npz")
+    )
     parser.add_argument("-o", "--out", type=Path)
     args = parser.parse_args()
     kinds = {"generated": generations(args.bundle, args.seeds)}
@@ -71,8 +73,17 @@ def main() -> None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.with_suffix(".md").write_text(text, encoding="utf-8")
         settings = {"foot_lock": asdict(FootLock()), "transition": asdict(Transition())}
-        record = {"machine": describe(), "settings": settings, "motions": counts, "lock": locks, "seams": seams, **pace}
-        args.out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        record = {
+            "machine": describe(),
+            "settings": settings,
+            "motions": counts,
+            "lock": locks,
+            "seams": seams,
+            **pace,
+        }
+        args.out.with_suffix(".json").write_text(
+            json.dumps(record, indent=1) + "\n", encoding="utf-8"
+        )
 
 
 def generations(bundle: str | None, seeds: int) -> list[Motion]:
@@ -82,7 +93,9 @@ def generations(bundle: str | None, seeds: int) -> list[Motion]:
         for seed in range(seeds):
             clip = generator.generate(prompts[0], seed=seed, temperature=0.5)
             assert clip.features is not None
-            out.append((clip.joints.astype(np.float64), clip.features[:, CONTACTS].astype(np.float64)))
+            out.append(
+                (clip.joints.astype(np.float64), clip.features[:, CONTACTS].astype(np.float64))
+            )
     return out
 
 
@@ -124,7 +137,10 @@ def _over_floor(joints: Array) -> Array:
 
 def legs(joints: Array) -> float:
     """The 99th percentile of knee, ankle and foot accelerations, m/s^2: a knee that pops is here."""
-    return float(np.percentile(np.linalg.norm(np.diff(joints[:, [4, 5, *FEET]], n=2, axis=0), axis=-1), 99) * FPS**2)
+    return float(
+        np.percentile(np.linalg.norm(np.diff(joints[:, [4, 5, *FEET]], n=2, axis=0), axis=-1), 99)
+        * FPS**2
+    )
 
 
 def speeds(joints: Array) -> Array:
@@ -171,7 +187,9 @@ def cost(motions: list[Motion]) -> dict[str, float]:
     for joints, contacts in motions:
         run = FootLock().start()
         for start in range(0, len(joints), 4):
-            run.push(joints[start : start + 4], None if contacts is None else contacts[start : start + 4])
+            run.push(
+                joints[start : start + 4], None if contacts is None else contacts[start : start + 4]
+            )
         frames += len(joints)
     return {"lock_us_per_frame": (time.perf_counter() - began) / max(1, frames) * 1e6}
 
@@ -218,7 +236,8 @@ def _table(columns: dict[str, str], rows: dict[str, dict[str, float]]) -> list[s
         "| | " + " | ".join(columns) + " |",
         "|---" + "|---:" * len(columns) + "|",
         *(
-            "| ".join([f"| {kind} ", *(f"{form.format(**row)} " for form in columns.values())]) + "|"
+            "| ".join([f"| {kind} ", *(f"{form.format(**row)} " for form in columns.values())])
+            + "|"
             for kind, row in rows.items()
         ),
     ]

@@ -108,13 +108,18 @@ def main() -> int:
     parser.add_argument("-o", "--out", type=Path)
     args = parser.parse_args()
     plans = {plan: options for plan, options in PLANS.items() if args.only in (None, plan)}
-    results = {plan: measure(args.checkpoint, args.work, plan, options) for plan, options in plans.items()}
+    results = {
+        plan: measure(args.checkpoint, args.work, plan, options) for plan, options in plans.items()
+    }
     report = table(results)
     print(report)
     if args.out:
         args.out.with_suffix(".md").write_text(report, encoding="utf-8")
         args.out.with_suffix(".json").write_text(
-            json.dumps({"machine": describe(), "command": " ".join(sys.argv), "results": results}, indent=1) + "\n"
+            json.dumps(
+                {"machine": describe(), "command": " ".join(sys.argv), "results": results}, indent=1
+            )
+            + "\n"
         )
     return 0
 

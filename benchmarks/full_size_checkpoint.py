@@ -22,7 +22,7 @@ import torch
 from qwen_vocabulary import MOTION, SPECIALS, qwen_tokenizer
 from safetensors.torch import save_file
 
-from kinetoken_export.checkpoint import Qwen2Shape, expected_tensors
+from kinetoken_export.checkpoint.tensors import Qwen2Shape, expected_tensors
 from kinetoken_export.progress import bar
 
 TIKTOKEN: Final = "dashscope/resources/qwen.tiktoken"
@@ -51,8 +51,15 @@ SHARD_BYTES: Final = 4_000_000_000
 def vision_tensors() -> Iterator[tuple[str, tuple[int, ...]]]:
     """Names and shapes of the vision tower."""
     v = CONFIG["vision_config"]
-    wide, mlp, merged = v["hidden_size"], v["intermediate_size"], v["hidden_size"] * v["spatial_merge_size"] ** 2
-    yield "visual.patch_embed.proj.weight", (wide, 3, v["temporal_patch_size"], v["patch_size"], v["patch_size"])
+    wide, mlp, merged = (
+        v["hidden_size"],
+        v["intermediate_size"],
+        v["hidden_size"] * v["spatial_merge_size"] ** 2,
+    )
+    yield (
+        "visual.patch_embed.proj.weight",
+        (wide, 3, v["temporal_patch_size"], v["patch_size"], v["patch_size"]),
+    )
     for i in range(v["depth"]):
         block = f"visual.blocks.{i}"
         yield from ((f"{block}.{norm}.weight", (wide,)) for norm in ("norm1", "norm2"))

@@ -28,7 +28,7 @@ import torch
 from machine import watched
 from safetensors.torch import save_file
 
-from kinetoken_export.checkpoint import Checkpoint, expected_tensors
+from kinetoken_export.checkpoint.tensors import Checkpoint, expected_tensors
 
 LAYER: Final = re.compile(r"\b(layers|past_key_values|present)\.(\d+)\b")
 """How the builder's names tell which layer something belongs to; the norm behind the last counts as one more."""
@@ -53,10 +53,18 @@ Named = TypeVar("Named", onnx.NodeProto, onnx.TensorProto, onnx.ValueInfoProto)
 
 def main() -> None:
     """Build, grow, look whether it runs."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", type=Path, help="Qwen2 or Qwen2.5-VL, of which the language model is taken")
-    parser.add_argument("--genai", required=True, help="a Python with onnxruntime-genai and what its builder needs")
-    parser.add_argument("--layers", type=int, default=2, help="layers that the builder gets, at least 2")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "checkpoint", type=Path, help="Qwen2 or Qwen2.5-VL, of which the language model is taken"
+    )
+    parser.add_argument(
+        "--genai", required=True, help="a Python with onnxruntime-genai and what its builder needs"
+    )
+    parser.add_argument(
+        "--layers", type=int, default=2, help="layers that the builder gets, at least 2"
+    )
     parser.add_argument("-o", "--out", type=Path, required=True, help="the model folder")
     args = parser.parse_args()
     source = Checkpoint(args.checkpoint)
@@ -66,23 +74,39 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=args.out.parent) as work:
         short, built = Path(work, "short"), Path(work, "built")
         write_short(source, args.layers, short)
-        builder = [args.genai, "-m", "onnxruntime_genai.models.builder", "-i", str(short), "-o", str(built)]
+        builder = [
+            args.genai,
+            "-m",
+            "onnxruntime_genai.models.builder",
+            "-i",
+            str(short),
+            "-o",
+            str(built),
+        ]
         ran = watched([*builder, "-p", "int4", "-e", "cpu", "-c", str(Path(work, "cache"))])
-        print(f"{args.layers} layers built in {ran.seconds:.0f} s with {ran.peak / 1e9:.1f} GB at the most")
+        print(
+            f"{args.layers} layers built in {ran.seconds:.0f} s with {ran.peak / 1e9:.1f} GB at the most"
+        )
         grow(built, args.layers, source.shape.layers, args.out)
     size = sum(path.stat().st_size for path in args.out.glob("model.onnx*"))
     print(f"{args.out}: {source.shape.layers} layers, {size / 1e9:.2f} GB")
-    print("says", subprocess.check_output([args.genai, "-c", SAYS, str(args.out)], text=True).strip())
+    print(
+        "says", subprocess.check_output([args.genai, "-c", SAYS, str(args.out)], text=True).strip()
+    )
 
 
 def write_short(source: Checkpoint, layers: int, folder: Path) -> None:
     """The language model's first layers as a checkpoint of its own, with what the builder wants beside the weights."""
     folder.mkdir()
     config = {
-        key: value for key, value in (source.config | source.config.get("text_config", {})).items() if key not in VISION
+        key: value
+        for key, value in (source.config | source.config.get("text_config", {})).items()
+        if key not in VISION
     }
     (folder / "config.json").write_text(json.dumps(config | TEXT | {"num_hidden_layers": layers}))
-    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"})
+    )
     for name in ("tokenizer.json", *OPTIONAL):
         if name not in OPTIONAL or (source.folder / name).is_file():
             shutil.copy(source.folder / name, folder)
@@ -99,13 +123,18 @@ def grow(built: Path, layers: int, wanted: int, out: Path) -> None:
     nodes = sorted(
         (place, i, node)
         for i, node in enumerate(graph.node)
-        for place, node in repeated([node], layers, wanted, outside=-1 if i < inner[0] else wanted + 1)
+        for place, node in repeated(
+            [node], layers, wanted, outside=-1 if i < inner[0] else wanted + 1
+        )
     )
     _set(graph.node, (node for _, _, node in nodes))
     for field in (graph.input, graph.output, graph.value_info):
         _set(field, (value for _, value in repeated(field, layers, wanted)))
     with (built / "model.onnx.data").open("rb") as old, (out / "model.onnx.data").open("wb") as new:
-        tensors = [with_own_bytes(tensor, old, new) for _, tensor in repeated(graph.initializer, layers, wanted)]
+        tensors = [
+            with_own_bytes(tensor, old, new)
+            for _, tensor in repeated(graph.initializer, layers, wanted)
+        ]
     _set(graph.initializer, tensors)
     for path in built.iterdir():
         if not path.name.startswith("model.onnx"):
@@ -122,12 +151,17 @@ def layer_of(name: str) -> int | None:
     return int(found[2]) if found else None
 
 
-def repeated(things: Iterable[Named], layers: int, wanted: int, outside: int = -1) -> Iterator[tuple[int, Named]]:
+def repeated(
+    things: Iterable[Named], layers: int, wanted: int, outside: int = -1
+) -> Iterator[tuple[int, Named]]:
     """Each thing as often as the grown graph has it, with the layer where it stands there (`outside` the layers)."""
     for thing in things:
         layer = layer_of(thing.name)
         if layer is None:
-            yield outside, moved(thing, wanted - layers)  # the head reads what comes behind the last layer
+            yield (
+                outside,
+                moved(thing, wanted - layers),
+            )  # the head reads what comes behind the last layer
             continue
         for place in places(layer, layers, wanted):
             yield place, moved(thing, place - layer)
@@ -165,7 +199,10 @@ def with_own_bytes(tensor: onnx.TensorProto, old: BinaryIO, new: BinaryIO) -> on
         old.seek(int(where["offset"]))
         where["offset"] = str(new.tell())
         new.write(old.read(int(where["length"])))
-        _set(copy.external_data, (onnx.StringStringEntryProto(key=key, value=value) for key, value in where.items()))
+        _set(
+            copy.external_data,
+            (onnx.StringStringEntryProto(key=key, value=value) for key, value in where.items()),
+        )
     return copy
 
 

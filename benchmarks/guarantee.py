@@ -23,14 +23,14 @@ from typing import Any
 import numpy as np
 from machine import describe
 
-from kinetoken.bundle import bundle_folder, open_codec
-from kinetoken.engines import nth, take
-from kinetoken.errors import InputError
-from kinetoken.manifest import Manifest
-from kinetoken.motionrun import decode_clip
-from kinetoken.options import GenerateOptions
+from kinetoken.base.errors import InputError
+from kinetoken.engines.protocols import nth, take
+from kinetoken.generation.bundle import bundle_folder, open_codec
+from kinetoken.generation.motion_stream import decode_clip
+from kinetoken.generation.options import GenerateOptions
+from kinetoken.manifest.schema import Manifest
 from kinetoken.sampling.grammar import MoveGrammar
-from kinetoken.vocabulary import Vocabulary
+from kinetoken.tokens.vocabulary import Vocabulary
 
 TEXT, START, END, TURN, CODES = range(40), 40, 41, 42, 16
 LEVELS = tuple(range(50 + CODES * q, 50 + CODES * (q + 1)) for q in range(4))
@@ -87,9 +87,11 @@ def logits(kind: str, draw: np.random.Generator) -> np.ndarray:
     if kind == "illegal":
         row[43:50] = 1e30
     elif kind in ("nan", "plus infinity", "minus infinity"):
-        row[draw.random(SIZE) < draw.random()] = {"nan": np.nan, "plus infinity": np.inf, "minus infinity": -np.inf}[
-            kind
-        ]
+        row[draw.random(SIZE) < draw.random()] = {
+            "nan": np.nan,
+            "plus infinity": np.inf,
+            "minus infinity": -np.inf,
+        }[kind]
     elif kind == "ties":
         row[:] = 0
     elif kind == "only words":
@@ -102,7 +104,11 @@ def logits(kind: str, draw: np.random.Generator) -> np.ndarray:
 
 
 def answer(
-    grammar: MoveGrammar, options: GenerateOptions, manifest: Manifest, kind: str, draw: np.random.Generator
+    grammar: MoveGrammar,
+    options: GenerateOptions,
+    manifest: Manifest,
+    kind: str,
+    draw: np.random.Generator,
 ) -> tuple[str, list[Any]]:
     """The answer as one letter a token, and its code frames."""
     cursor, chooser, said, frames = grammar.start(), options.sampler(manifest).start(1), [], []
@@ -158,7 +164,14 @@ def main() -> int:
     args = parser.parse_args()
     manifest, decoder = open_codec(bundle_folder())
     small = replace(manifest, language_model=replace(manifest.language_model, context=400))
-    draw, found, kinds, tokens, decoded, refused = np.random.default_rng(0), Counter[str](), Counter[str](), 0, 0, 0
+    draw, found, kinds, tokens, decoded, refused = (
+        np.random.default_rng(0),
+        Counter[str](),
+        Counter[str](),
+        0,
+        0,
+        0,
+    )
     began = time.perf_counter()
     while kinds.total() < args.answers:
         try:
@@ -175,7 +188,11 @@ def main() -> int:
         if wrong is None and frames and kinds.total() % 100 == 0:
             clip = decode_clip(decoder, frames)
             decoded += 1
-            wrong = None if np.isfinite(clip.joints).all() and len(clip) == 4 * len(frames) else "does not decode"
+            wrong = (
+                None
+                if np.isfinite(clip.joints).all() and len(clip) == 4 * len(frames)
+                else "does not decode"
+            )
         if wrong:
             found[wrong] += 1
             print(f"{wrong}: {grammar} {said}", file=sys.stderr)
@@ -193,7 +210,9 @@ def main() -> int:
     print(report)
     if args.out:
         args.out.with_suffix(".md").write_text(report, encoding="utf-8")
-        args.out.with_suffix(".json").write_text(json.dumps(record | {"machine": describe()}, indent=1) + "\n")
+        args.out.with_suffix(".json").write_text(
+            json.dumps(record | {"machine": describe()}, indent=1) + "\n"
+        )
     return 1 if found else 0
 
 

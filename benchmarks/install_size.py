@@ -34,9 +34,11 @@ OWN: Final = {
 """Extra to the modules that it brings and the project imports."""
 TORCH: Final = "torch==2.13.0"
 QUICK: Final = ("base", "live")
-COMMAND: Final = "import kinetoken.cli; kinetoken.cli.build_parser()"
+COMMAND: Final = "from kinetoken.cli.main import build_parser; build_parser()"
 MOTION: Final = "import kinetoken; kinetoken.load().generate('a person walks', seconds=1, seed=1)"
-IMPORT: Final = "import time; began = time.perf_counter(); import {}; print(time.perf_counter() - began)"
+IMPORT: Final = (
+    "import time; began = time.perf_counter(); import {}; print(time.perf_counter() - began)"
+)
 
 
 def main() -> None:
@@ -49,17 +51,29 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path)
     args = asked(parser)
     chosen = args.extras or (QUICK if args.quick else OWN)
-    found = {extra: measure(extra, 1 if args.quick else args.rounds, args.limit) for extra in chosen}
+    found = {
+        extra: measure(extra, 1 if args.quick else args.rounds, args.limit) for extra in chosen
+    }
     rows = {extra: figures for extra, figures in found.items() if figures is not None}
     late = [extra for extra in found if extra not in rows]
-    said = [f"Not installed, or not within {args.limit:g} s: {', '.join(late)}.", ""] if late else []
+    said = (
+        [f"Not installed, or not within {args.limit:g} s: {', '.join(late)}.", ""] if late else []
+    )
     size = bars({name: r["mb"] for name, r in rows.items()}, "MB on disk")
     write(args.out, [*page(rows), *said], {"extras": found}, size)
 
 
 def page(rows: dict[str, dict[str, Any]]) -> list[str]:
     """The report in Markdown."""
-    names = ("extra", "MB on disk", "packages", "pip, s", "own modules, s", "command, s", "a second of motion, s")
+    names = (
+        "extra",
+        "MB on disk",
+        "packages",
+        "pip, s",
+        "own modules, s",
+        "command, s",
+        "a second of motion, s",
+    )
     shown = [
         (name, f"{r['mb']:.0f}", r["packages"], f"{r['pip_s']:.0f}", *(spread(r, key) for key in ("own_s", "command_s", "motion_s")))
         for name, r in rows.items()
@@ -109,13 +123,23 @@ def packages(python: Path) -> dict[str, str]:
     """Name to version of what is installed, pip and setuptools left out."""
     command = [python, "-m", "pip", "list", "--format=json"]
     listed = json.loads(subprocess.check_output(command, text=True, stderr=subprocess.DEVNULL))
-    return {item["name"]: item["version"] for item in listed if item["name"] not in ("pip", "setuptools")}
+    return {
+        item["name"]: item["version"]
+        for item in listed
+        if item["name"] not in ("pip", "setuptools")
+    }
 
 
 def starts(python: Path, extra: str) -> dict[str, float]:
     """Seconds of each start, once."""
-    own = float(subprocess.check_output([python, "-c", IMPORT.format(OWN[extra])], cwd="/").split()[-1])
-    return {"own_s": own, "command_s": started(python, COMMAND), "motion_s": started(python, MOTION)}
+    own = float(
+        subprocess.check_output([python, "-c", IMPORT.format(OWN[extra])], cwd="/").split()[-1]
+    )
+    return {
+        "own_s": own,
+        "command_s": started(python, COMMAND),
+        "motion_s": started(python, MOTION),
+    }
 
 
 def started(python: Path, code: str) -> float:

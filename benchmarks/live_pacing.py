@@ -98,13 +98,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("-o", "--out", type=Path)
     args = parser.parse_args()
-    rows = {"at rest": measure(args.seconds, busy=False), "generating all the time": measure(args.seconds, busy=True)}
+    rows = {
+        "at rest": measure(args.seconds, busy=False),
+        "generating all the time": measure(args.seconds, busy=True),
+    }
     text = table(rows, args.seconds)
     print(text)
     if args.out is not None:
         args.out.with_suffix(".md").write_text(text, encoding="utf-8")
         data = {"machine": describe(), "seconds": args.seconds, "rows": rows}
-        args.out.with_suffix(".json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        args.out.with_suffix(".json").write_text(
+            json.dumps(data, indent=1) + "\n", encoding="utf-8"
+        )
 
 
 def table(rows: dict[str, dict[str, float]], seconds: float) -> str:
@@ -120,7 +125,9 @@ def table(rows: dict[str, dict[str, float]], seconds: float) -> str:
     for name, r in rows.items():
         late = f"{r['late_median_ms']:.2f} | {r['late_p99_ms']:.2f}"
         gaps = f"{r['gap_p01_ms']:.2f} | {r['gap_median_ms']:.2f} | {r['gap_p99_ms']:.2f}"
-        counts = f"{r['frames']:.0f} | {r['arrived']:.0f} | {r['holds']:.0f} | {r['generated_s']:.0f}"
+        counts = (
+            f"{r['frames']:.0f} | {r['arrived']:.0f} | {r['holds']:.0f} | {r['generated_s']:.0f}"
+        )
         lines.append(f"| {name} | {late} | {gaps} | {counts} |")
     return "\n".join([*lines, ""])
 

@@ -27,13 +27,13 @@ import llama_cpp as llama
 import numpy as np
 from machine import describe
 
-from kinetoken.backends.llamacpp import LlamaCppLanguageModel, LlamaCppRun
-from kinetoken.backends.llamacpp_head import HEAD_VARIABLE
-from kinetoken.backends.tokenizer import HfTokenizer
-from kinetoken.engines import nth
-from kinetoken.manifest import Manifest
-from kinetoken.options import GenerateOptions
-from kinetoken.vocabulary import Vocabulary
+from kinetoken.engines.llamacpp.model import LlamaCppLanguageModel, LlamaCppRun
+from kinetoken.engines.llamacpp.narrow_head import HEAD_VARIABLE
+from kinetoken.engines.protocols import nth
+from kinetoken.engines.tokenizer import HfTokenizer
+from kinetoken.generation.options import GenerateOptions
+from kinetoken.manifest.schema import Manifest
+from kinetoken.tokens.vocabulary import Vocabulary
 
 ARMS: Final = ("bare", "full", "slice")
 WARM: Final = 8  # tokens that are not counted
@@ -83,7 +83,11 @@ class Arm:
         token = nth(allowed, self.chooser.pick(self.run.push(fed, allowed)))
         self.cursor.accept(token)
         whole = time.perf_counter() - began
-        return token, {"token": whole, "decode": self.decode.seconds, "product": self.product.seconds}
+        return token, {
+            "token": whole,
+            "decode": self.decode.seconds,
+            "product": self.product.seconds,
+        }
 
 
 def bare_step(run: Any, token: int) -> dict[str, float]:
@@ -121,13 +125,20 @@ def measure(folder: Path, frames: int) -> dict[str, Any]:
         assert chosen["full"] == chosen["slice"], "same draws, same tokens"
         token = chosen["full"]
         stopped += arms["slice"].run._head.stopper.stopped()
-    counts = {"tokens": index + 1 - WARM, "stopped": stopped, "vocabulary": models["full"].info.vocab_size}
+    counts = {
+        "tokens": index + 1 - WARM,
+        "stopped": stopped,
+        "vocabulary": models["full"].info.vocab_size,
+    }
     return summary(kept) | counts
 
 
 def summary(kept: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
     """Medians; gains token by token, so that what slows all three down for a while does not count."""
-    series = {arm: {key: np.array([row[key] for row in rows[WARM:]]) for key in rows[0]} for arm, rows in kept.items()}
+    series = {
+        arm: {key: np.array([row[key] for row in rows[WARM:]]) for key in rows[0]}
+        for arm, rows in kept.items()
+    }
     result: dict[str, Any] = {}
     for arm, rows in series.items():
         outside = rows["token"] - rows["decode"]
@@ -180,7 +191,9 @@ def is_cut(result: dict[str, Any]) -> bool:
 def remark(name: str, result: dict[str, Any]) -> str:
     """What the slice brought."""
     if not is_cut(result):
-        return f"- {name}: a level is more than an eighth of its vocabulary, so its head is never cut."
+        return (
+            f"- {name}: a level is more than an eighth of its vocabulary, so its head is never cut."
+        )
     return (
         f"- {name}: with the slice a token takes {100 * result['gain_over_full']:.1f} % less than with the full head, and "
         f"{100 * result['gain_over_bare']:.1f} % less than in the bare loop (median of the ratios, token by token). "
@@ -191,7 +204,9 @@ def remark(name: str, result: dict[str, Any]) -> str:
 def main() -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("bundles", type=Path, nargs="+", help="GGUF bundles, as NAME=FOLDER or FOLDER")
+    parser.add_argument(
+        "bundles", type=Path, nargs="+", help="GGUF bundles, as NAME=FOLDER or FOLDER"
+    )
     parser.add_argument("--frames", type=int, default=50, help="code frames in the block")
     parser.add_argument("-o", "--out", type=Path)
     args = parser.parse_args()
@@ -204,7 +219,9 @@ def main() -> int:
     if args.out:
         record = {"machine": describe(), "command": " ".join(sys.argv), "results": results}
         args.out.with_suffix(".md").write_text(report, encoding="utf-8")
-        args.out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        args.out.with_suffix(".json").write_text(
+            json.dumps(record, indent=1) + "\n", encoding="utf-8"
+        )
     return 0
 
 

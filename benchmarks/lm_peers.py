@@ -56,7 +56,9 @@ def transformers(folder: str, dtype: str, ids: list[int]) -> Run:
     def run(tokens: int) -> list[float]:
         clock = Clock()
         with torch.no_grad():
-            model.generate(prompt, max_new_tokens=tokens, min_new_tokens=tokens, streamer=clock, **options)
+            model.generate(
+                prompt, max_new_tokens=tokens, min_new_tokens=tokens, streamer=clock, **options
+            )
         return clock.times[1:]
 
     return run
@@ -74,7 +76,9 @@ def genai(folder: str, threads: str, ids: list[int]) -> Run:
 
     def run(tokens: int) -> list[float]:
         params, length = library.GeneratorParams(model), len(ids) + tokens
-        params.set_search_options(max_length=length, min_length=length, do_sample=True, temperature=0.5)
+        params.set_search_options(
+            max_length=length, min_length=length, do_sample=True, temperature=0.5
+        )
         generator, times = library.Generator(model, params), []
         generator.append_tokens(ids)
         for _ in range(tokens):
@@ -99,4 +103,8 @@ def seconds(run: Run, tokens: int) -> float:
 if __name__ == "__main__":
     peer, folder, option, prompt, tokens = sys.argv[1:]
     ids = [int(i) for i in prompt.split(",")]
-    print(seconds({"genai": genai, "transformers": transformers}[peer](folder, option, ids), int(tokens)))
+    print(
+        seconds(
+            {"genai": genai, "transformers": transformers}[peer](folder, option, ids), int(tokens)
+        )
+    )

@@ -35,12 +35,12 @@ from machine import asked, middle, spread
 from report import bars, heading, table, write
 
 import kinetoken
-from kinetoken.backends.threads import available_cores
 from kinetoken.bench.measure import TimedModel
-from kinetoken.bundle import Bundle, open_bundle
-from kinetoken.engines import TensorSession
-from kinetoken.pipeline import Generator
-from kinetoken.prompt import prompt_ids
+from kinetoken.engines.protocols import TensorSession
+from kinetoken.engines.threads import available_cores
+from kinetoken.generation.bundle import Bundle, open_bundle
+from kinetoken.generation.chat_format import prompt_ids
+from kinetoken.generation.generator import Generator
 
 PROMPT: Final = "a person walks forward"
 MOVES: Final = 'root ::= "<move>" frame{40,400} "</move>"\nframe ::= ' + " ".join(
@@ -55,13 +55,21 @@ PEERS: Final = Path(__file__).with_name("lm_peers.py")
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--gguf", type=Path, help="a GGUF bundle")
     parser.add_argument("--onnx", type=Path, help="an ONNX bundle (default: the demo)")
-    parser.add_argument("--checkpoint", type=Path, help="a folder for transformers generate, which has to be installed")
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        help="a folder for transformers generate, which has to be installed",
+    )
     parser.add_argument("--genai", help="a Python with onnxruntime-genai")
     parser.add_argument(
-        "--genai-model", type=Path, help="a folder that its builder made, named after the weights' type"
+        "--genai-model",
+        type=Path,
+        help="a folder that its builder made, named after the weights' type",
     )
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
@@ -76,14 +84,23 @@ def main() -> None:
             seconds = ways[name][1](tokens)
             if round_:
                 times[name].append(1000 * seconds)
-    found = {name: middle({"ms": ms, "rate": 1000 / ms} for ms in values) for name, values in times.items()}
-    rows = [(n, ways[n][0], spread(ms, "ms", ".3f"), f"{ms['rate']:.1f}") for n, ms in found.items()]
+    found = {
+        name: middle({"ms": ms, "rate": 1000 / ms} for ms in values)
+        for name, values in times.items()
+    }
+    rows = [
+        (n, ways[n][0], spread(ms, "ms", ".3f"), f"{ms['rate']:.1f}") for n, ms in found.items()
+    ]
     said = f"{tokens} tokens behind a prompt of {len(ids)}, medians of {rounds} rounds (least to most)."
     lines = [
         *heading("A token of the language model", said, ""),
         *table(("way", "weights", "ms a token", "tokens/s"), rows),
     ]
-    record = {"found": {n: {"weights": ways[n][0]} | ms for n, ms in found.items()}, "rounds": times, "tokens": tokens}
+    record = {
+        "found": {n: {"weights": ways[n][0]} | ms for n, ms in found.items()},
+        "rounds": times,
+        "tokens": tokens,
+    }
     drawing = bars({f"{n} ({ways[n][0]})": ms["ms"] for n, ms in found.items()}, "ms a token")
     write(args.out, lines, record, drawing)
 
@@ -98,10 +115,19 @@ def all_ways(args: argparse.Namespace) -> tuple[dict[str, tuple[str, Way]], list
         ways |= llama_ways(args.gguf)
     if args.checkpoint:
         dtype = dtype_of(args.checkpoint)
-        ways["transformers generate"] = dtype, peer_way(sys.executable, "transformers", args.checkpoint, ids, dtype)
+        ways["transformers generate"] = (
+            dtype,
+            peer_way(sys.executable, "transformers", args.checkpoint, ids, dtype),
+        )
     if args.genai and args.genai_model:
-        for name, count in (("onnxruntime-genai", 0), ("onnxruntime-genai, all cores", available_cores())):
-            ways[name] = args.genai_model.name, peer_way(args.genai, "genai", args.genai_model, ids, str(count))
+        for name, count in (
+            ("onnxruntime-genai", 0),
+            ("onnxruntime-genai, all cores", available_cores()),
+        ):
+            ways[name] = (
+                args.genai_model.name,
+                peer_way(args.genai, "genai", args.genai_model, ids, str(count)),
+            )
     return ways, ids
 
 
@@ -111,12 +137,18 @@ def runtime(bundle: Bundle) -> Way:
 
     def way(tokens: int) -> float:
         model, session = TimedModel(bundle.language_model), NotedSession(bundle.decoder.session)
-        timed = replace(bundle, language_model=model, decoder=replace(bundle.decoder, session=session))
+        timed = replace(
+            bundle, language_model=model, decoder=replace(bundle.decoder, session=session)
+        )
         frames = -(-tokens // levels)
-        for _ in Generator(timed).stream(PROMPT, code_frames=frames, thought="none", max_pause=0, seed=1):
+        for _ in Generator(timed).stream(
+            PROMPT, code_frames=frames, thought="none", max_pause=0, seed=1
+        ):
             pass
         first, last = model.ends[0], model.ends[-1]
-        decoding = sum(end - began for began, end in session.calls if first <= began and end <= last)
+        decoding = sum(
+            end - began for began, end in session.calls if first <= began and end <= last
+        )
         return (last - first - decoding) / (len(model.ends) - 1)
 
     return way
@@ -164,7 +196,9 @@ def llama_ways(folder: Path) -> dict[str, tuple[str, Way]]:
         return statistics.mean(bare_step(run, first)["token"] for _ in range(tokens))
 
     lm = bundle.manifest.language_model
-    high = llama.Llama(str(folder / lm.file), n_ctx=lm.context, n_threads=model._threads, verbose=False, seed=1)
+    high = llama.Llama(
+        str(folder / lm.file), n_ctx=lm.context, n_threads=model._threads, verbose=False, seed=1
+    )
     grammar = llama.LlamaGrammar.from_string(MOVES, verbose=False)
     bias = dict.fromkeys(bundle.manifest.tokenizer.end_of_turn, -100.0)
 
@@ -195,7 +229,15 @@ def peer_way(python: str, peer: str, folder: Path, ids: list[int], option: str) 
     """A process of its own each round: it brings libraries of its own, and a full-size model's memory is free again."""
 
     def way(tokens: int) -> float:
-        command = [python, str(PEERS), peer, str(folder), option, ",".join(map(str, ids)), str(tokens)]
+        command = [
+            python,
+            str(PEERS),
+            peer,
+            str(folder),
+            option,
+            ",".join(map(str, ids)),
+            str(tokens),
+        ]
         return float(subprocess.check_output(command, text=True).split()[-1])
 
     return way

@@ -48,15 +48,23 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path)
     args = asked(parser)
     if memory("VmRSS") is None:
-        parser.error("this system does not tell how much memory a process has: expected /proc/self/status")
+        parser.error(
+            "this system does not tell how much memory a process has: expected /proc/self/status"
+        )
     minutes, work = (3.0, 0.0) if args.quick else (args.minutes, args.work)
     rows = stream(kinetoken.load(args.bundle), minutes, 60 * work, args.levels)
     found = flatness(rows[1:])
-    drawing = curves({"memory": [(r["minute"], r["mb"]) for r in rows]}, "minutes of motion", "resident memory, MB")
+    drawing = curves(
+        {"memory": [(r["minute"], r["mb"]) for r in rows]},
+        "minutes of motion",
+        "resident memory, MB",
+    )
     write(args.out, page(rows, found), {"minutes": rows, **found}, drawing)
 
 
-def stream(generator: kinetoken.Generator, minutes: float, work: float, levels: int | None) -> list[Row]:
+def stream(
+    generator: kinetoken.Generator, minutes: float, work: float, levels: int | None
+) -> list[Row]:
     """One row for each minute of motion."""
     session, rows, made, answer, worked = generator.session(), list[Row](), 0.0, 0, 0.0
     frames: list[float] = []  # milliseconds of each latent frame of this minute
@@ -90,8 +98,14 @@ def row(minute: int, frames: list[float], motion: float, worked: float) -> Row:
 def flatness(settled: list[Row]) -> dict[str, float]:
     """Growth of memory in MB for each minute of motion, by least squares; the second half's latent frame over the first's."""
     half = max(1, len(settled) // 2)
-    early, late = (statistics.median(r["ms"] for r in part) for part in (settled[:half], settled[-half:]))
-    slope = np.polyfit([r["minute"] for r in settled], [r["mb"] for r in settled], 1)[0] if len(settled) > 1 else 0.0
+    early, late = (
+        statistics.median(r["ms"] for r in part) for part in (settled[:half], settled[-half:])
+    )
+    slope = (
+        np.polyfit([r["minute"] for r in settled], [r["mb"] for r in settled], 1)[0]
+        if len(settled) > 1
+        else 0.0
+    )
     most = max(r["mb"] for r in settled) - min(r["mb"] for r in settled)
     return {"mb_per_minute": float(slope), "mb_between": most, "step_ratio": late / early}
 
@@ -103,8 +117,23 @@ def page(rows: list[Row], found: dict[str, float]) -> list[str]:
     return [
         *heading("Half an hour of motion", said, ""),
         *table(
-            ("minute of motion", "memory, MB", "latent frame, ms (median)", "(99th)", "real-time factor"),
-            [(r["minute"], f"{r['mb']:.1f}", f"{r['ms']:.2f}", f"{r['ms_99']:.2f}", f"{r['rtf']:.1f}") for r in shown],
+            (
+                "minute of motion",
+                "memory, MB",
+                "latent frame, ms (median)",
+                "(99th)",
+                "real-time factor",
+            ),
+            [
+                (
+                    r["minute"],
+                    f"{r['mb']:.1f}",
+                    f"{r['ms']:.2f}",
+                    f"{r['ms_99']:.2f}",
+                    f"{r['rtf']:.1f}",
+                )
+                for r in shown
+            ],
         ),
         f"From the second minute on: memory grows {found['mb_per_minute']:+.3f} MB a minute of motion and lies within "
         f"{found['mb_between']:.1f} MB; a latent frame of the second half takes {found['step_ratio']:.2f} times one of the first.",

@@ -41,7 +41,9 @@ def describe() -> str:
     info = Path("/proc/cpuinfo")
     if info.is_file():
         names = [
-            line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+            line.partition(":")[2].strip()
+            for line in info.read_text().splitlines()
+            if line.startswith("model name")
         ]
         cpu = names[0] if names else cpu
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("onnxruntime", "numpy"))
@@ -56,7 +58,9 @@ def memory(field: str, status: Path = STATUS) -> int | None:
         lines = status.read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:
         return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:")), None)
+    return next(
+        (int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:")), None
+    )
 
 
 def peak_memory() -> int:
@@ -75,7 +79,9 @@ def peak_memory() -> int:
 def fresh(code: str, *arguments: str) -> Any:
     """What a Python program prints as JSON, run in a process of its own that may `import machine`."""
     whole = f"import sys\nsys.path.insert(0, {str(HERE)!r})\nimport machine\n{code}"
-    return json.loads(subprocess.check_output([sys.executable, "-c", whole, *arguments]).splitlines()[-1])
+    return json.loads(
+        subprocess.check_output([sys.executable, "-c", whole, *arguments]).splitlines()[-1]
+    )
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,9 @@ def middle(rounds: Iterable[dict[str, float]]) -> dict[str, float]:
     found = list(rounds)
     columns = {key: [figures[key] for figures in found] for key in found[0]}
     ends = {
-        f"{key}_{name}": end(values) for key, values in columns.items() for name, end in (("least", min), ("most", max))
+        f"{key}_{name}": end(values)
+        for key, values in columns.items()
+        for name, end in (("least", min), ("most", max))
     }
     return {key: statistics.median(values) for key, values in columns.items()} | ends
 

@@ -27,14 +27,16 @@ from machine import describe, watched
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models
 
-from kinetoken.backends.onnx import OnnxLanguageModel, cache_names
-from kinetoken.backends.onnx_session import open_session
-from kinetoken.engines import take
-from kinetoken.manifest import HeadInfo, LanguageModelInfo, MotionInfo
-from kinetoken_export.checkpoint import Qwen2Shape, expected_tensors
+from kinetoken.engines.onnx.model import OnnxLanguageModel, cache_names
+from kinetoken.engines.onnx.session import open_session
+from kinetoken.engines.protocols import take
+from kinetoken.manifest.schema import HeadInfo, LanguageModelInfo, MotionInfo
+from kinetoken_export.checkpoint.tensors import Qwen2Shape, expected_tensors
 
 Result = TypeVar("Result")
-MOTION: Final = MotionInfo(151665, 151666, tuple((151667 + 1024 * q, 151667 + 1024 * (q + 1)) for q in range(4)))
+MOTION: Final = MotionInfo(
+    151665, 151666, tuple((151667 + 1024 * q, 151667 + 1024 * (q + 1)) for q in range(4))
+)
 VOCAB: Final = MOTION.levels[-1][1]
 CONTEXT: Final = 2048
 PROMPT: Final = 64
@@ -50,10 +52,10 @@ OURS: Final = """
 import json, sys, time
 from dataclasses import asdict
 from pathlib import Path
-from kinetoken.manifest import MotionInfo
-from kinetoken_export.checkpoint import Checkpoint
-from kinetoken_export.lm_onnx import export_language_model
-from kinetoken_export.recipes import RECIPES
+from kinetoken.manifest.schema import MotionInfo
+from kinetoken_export.checkpoint.tensors import Checkpoint
+from kinetoken_export.onnx.language_model import export_language_model
+from kinetoken_export.onnx.recipes import RECIPES
 source, out, recipe, motion = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], json.loads(sys.argv[4])
 info = export_language_model(Checkpoint(source), RECIPES[recipe], out, MotionInfo(motion[0], motion[1], tuple(map(tuple, motion[2]))))
 (out / "info.json").write_text(json.dumps(asdict(info)))
@@ -62,11 +64,22 @@ info = export_language_model(Checkpoint(source), RECIPES[recipe], out, MotionInf
 
 def main() -> None:
     """Export, measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--genai", required=True, help="a Python with onnxruntime-genai and what its builder needs")
-    parser.add_argument("--work", type=Path, required=True, help="folder for the checkpoint and both exports, 3 GB")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--genai", required=True, help="a Python with onnxruntime-genai and what its builder needs"
+    )
+    parser.add_argument(
+        "--work", type=Path, required=True, help="folder for the checkpoint and both exports, 3 GB"
+    )
     parser.add_argument("--rounds", type=int, default=40, help="tokens per graph")
-    parser.add_argument("--repeats", type=int, default=6, help="processes, each with its own luck of where weights lie")
+    parser.add_argument(
+        "--repeats",
+        type=int,
+        default=6,
+        help="processes, each with its own luck of where weights lie",
+    )
     parser.add_argument("-o", "--out", type=Path)
     args = parser.parse_args()
     checkpoint = fresh(write_checkpoint, args.work / "checkpoint")
@@ -85,7 +98,9 @@ def main() -> None:
     print(report)
     if args.out:
         args.out.with_suffix(".md").write_text(report, encoding="utf-8")
-        args.out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        args.out.with_suffix(".json").write_text(
+            json.dumps(record, indent=1) + "\n", encoding="utf-8"
+        )
 
 
 def fresh(work: Callable[..., Result], *arguments: Any) -> Result:
@@ -100,8 +115,12 @@ def write_checkpoint(folder: Path) -> Path:
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(CONFIG))
-    Tokenizer(models.BPE({"a": 0, "b": 1, "ab": 2}, [("a", "b")])).save(str(folder / "tokenizer.json"))
-    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
+    Tokenizer(models.BPE({"a": 0, "b": 1, "ab": 2}, [("a", "b")])).save(
+        str(folder / "tokenizer.json")
+    )
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"})
+    )
     stream, tensors = torch.Generator().manual_seed(0), {}
     for name, dims in expected_tensors(SHAPE):
         drawn = torch.randn(dims, generator=stream).mul_(0.02)
@@ -120,7 +139,15 @@ def export_ours(checkpoint: Path, work: Path, recipe: str) -> dict[str, float]:
 
 def export_genai(checkpoint: Path, out: Path, python: str) -> dict[str, float]:
     """The same of onnxruntime-genai's builder with its defaults for processors."""
-    builder = [python, "-m", "onnxruntime_genai.models.builder", "-i", str(checkpoint), "-o", str(out)]
+    builder = [
+        python,
+        "-m",
+        "onnxruntime_genai.models.builder",
+        "-i",
+        str(checkpoint),
+        "-o",
+        str(out),
+    ]
     return timed([*builder, "-p", "int4", "-e", "cpu", "-c", str(out) + ".cache"], out)
 
 
@@ -140,7 +167,10 @@ def measure(work: Path, rounds: int, backwards: bool) -> dict[str, dict[str, flo
         "genai builder int4": lambda: GenaiRun(work / "genai" / "model.onnx"),
     }
     runs = {name: openers[name]() for name in sorted(openers, reverse=backwards)}
-    words, codes = (range(151643), range(151645, 151646), range(151665, 151666)), (range(*MOTION.levels[1]),)
+    words, codes = (
+        (range(151643), range(151645, 151646), range(151665, 151666)),
+        (range(*MOTION.levels[1]),),
+    )
     prompt = np.random.default_rng(0).integers(0, 151643, PROMPT).tolist()
     times: dict[str, dict[str, list[float]]] = {
         name: {"prompt": [seconds(run, prompt, words)]} for name, run in runs.items()
@@ -150,7 +180,8 @@ def measure(work: Path, rounds: int, backwards: bool) -> dict[str, dict[str, flo
             for what, allowed in (("motion token", codes), ("word", words)):
                 times[name].setdefault(what, []).append(seconds(run, [1000 + step], allowed))
     return {
-        name: {what: 1000 * statistics.median(spent) for what, spent in kinds.items()} for name, kinds in times.items()
+        name: {what: 1000 * statistics.median(spent) for what, spent in kinds.items()}
+        for name, kinds in times.items()
     }
 
 
@@ -176,8 +207,15 @@ class GenaiRun:
         self._binding = self._session.io_binding()
         self._length = 0
         layers, shape = SHAPE.layers, (1, SHAPE.kv_heads, CONTEXT, SHAPE.head_dim)
-        self._cache = [ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, np.float32)) for _ in range(2 * layers)]
-        names = zip(cache_names("past_key_values", layers), cache_names("present", layers), self._cache, strict=True)
+        self._cache = [
+            ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, np.float32)) for _ in range(2 * layers)
+        ]
+        names = zip(
+            cache_names("past_key_values", layers),
+            cache_names("present", layers),
+            self._cache,
+            strict=True,
+        )
         for past, present, value in names:
             self._binding.bind_ortvalue_input(past, value)
             self._binding.bind_ortvalue_output(present, value)
@@ -217,7 +255,9 @@ def table(record: dict[str, Any], repeats: int, rounds: int) -> str:
             f"| {name} | {made['seconds']:.0f} | {made['peak_mb']:.0f} | {made['size_mb']:.0f} | {ms['prompt']:.0f} "
             f"| {ms['word']:.1f} | {ms['motion token']:.1f} | {1000 / ms['motion token']:.0f} |"
         )
-    return "\n".join([*lines, "", "Inside a block our body is followed by a head of one level, 1,024 rows.", ""])
+    return "\n".join(
+        [*lines, "", "Inside a block our body is followed by a head of one level, 1,024 rows.", ""]
+    )
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from machine import asked
 from real_time_3b import bandwidth, bare_loop
 from report import bars, heading, table, write
 
-from kinetoken.backends.llamacpp_context import Model
+from kinetoken.engines.llamacpp.context import Model
 
 # Of Qwen2.5-VL-3B's language model.
 WIDTH, INNER, HEADS, KV_HEADS, HEAD, LAYERS = 2048, 11008, 16, 2, 128, 36
@@ -45,10 +45,14 @@ STEPS, WARM = 40, 4
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--types", nargs="+", choices=FILE_TYPES, default=list(FILE_TYPES))
     parser.add_argument("--layers", type=int, default=8)
-    parser.add_argument("--work", type=Path, help="where files of together 6 GB are kept (default: nowhere)")
+    parser.add_argument(
+        "--work", type=Path, help="where files of together 6 GB are kept (default: nowhere)"
+    )
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("-o", "--out", type=Path)
     args = asked(parser)
@@ -60,14 +64,24 @@ def main() -> None:
         gives = [bandwidth()]
         times = measure(files, steps)
         gives.append(bandwidth())
-    found = {name: figures(sizes[name], layers, *both, times[next(iter(times))][0]) for name, both in times.items()}
+    found = {
+        name: figures(sizes[name], layers, *both, times[next(iter(times))][0])
+        for name, both in times.items()
+    }
     said = f"{layers} layers, {steps - WARM} tokens each in turn; memory gave {min(gives) / 1e9:.1f} to {max(gives) / 1e9:.1f} GB/s."
     record = {"found": found, "bandwidth": gives, "layers": layers}
     drawing = bars({name: f["ms"] for name, f in found.items()}, "ms for the 36 layers of a 3B")
-    write(args.out, [*heading("How fast each type of weight is", said, ""), *page(found)], record, drawing)
+    write(
+        args.out,
+        [*heading("How fast each type of weight is", said, ""), *page(found)],
+        record,
+        drawing,
+    )
 
 
-def figures(size: int, layers: int, two: list[float], one: list[float], first: list[float]) -> dict[str, float]:
+def figures(
+    size: int, layers: int, two: list[float], one: list[float], first: list[float]
+) -> dict[str, float]:
     """Of one type; `first`: the seconds of the type that all are compared with, token by token."""
     middle = statistics.median(two)
     return {
@@ -107,7 +121,9 @@ def measure(files: dict[str, Path], steps: int) -> dict[str, tuple[list[float], 
     spent: dict[tuple[str, int], list[float]] = {key: [] for key in loops}
     for step in range(steps):
         for key in turned(list(loops), step):
-            next(loops[key])  # the other types' weights have left the cache: this one's code and activations come back
+            next(
+                loops[key]
+            )  # the other types' weights have left the cache: this one's code and activations come back
             seconds = next(loops[key])
             if step >= WARM:
                 spent[key].append(seconds)
@@ -133,7 +149,9 @@ def quantized(folder: Path, layers: int, names: list[str]) -> dict[str, Path]:
             params.ftype, params.pure, params.nthread = FILE_TYPES[name], True, os.cpu_count() or 1
             params.output_tensor_type = params.token_embedding_type = Q8_0
             part = path.with_suffix(".part")
-            status = llama.llama_model_quantize(os.fsencode(source), os.fsencode(part), ctypes.byref(params))
+            status = llama.llama_model_quantize(
+                os.fsencode(source), os.fsencode(part), ctypes.byref(params)
+            )
             assert status == 0, name
             part.rename(path)
     source.unlink(missing_ok=True)
@@ -158,7 +176,11 @@ def weights(path: Path) -> int:
     """Bytes of the layers' matrices."""
     from gguf import GGUFReader
 
-    return sum(int(t.n_bytes) for t in GGUFReader(path).tensors if t.name.startswith("blk.") and len(t.shape) == 2)
+    return sum(
+        int(t.n_bytes)
+        for t in GGUFReader(path).tensors
+        if t.name.startswith("blk.") and len(t.shape) == 2
+    )
 
 
 def write_source(path: Path, layers: int) -> None:
@@ -177,7 +199,9 @@ def write_source(path: Path, layers: int) -> None:
         name: (0.02 * random.standard_normal(shape, np.float32)).astype(np.float16)
         for name, shape in matrices().items()
     }
-    writer.add_tensor("token_embd.weight", (0.02 * random.standard_normal((WORDS, WIDTH))).astype(np.float16))
+    writer.add_tensor(
+        "token_embd.weight", (0.02 * random.standard_normal((WORDS, WIDTH))).astype(np.float16)
+    )
     writer.add_tensor("output_norm.weight", np.ones(WIDTH, np.float32))
     for layer in range(layers):
         for name, values in drawn.items():

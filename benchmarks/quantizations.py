@@ -22,17 +22,17 @@ from typing import Any, Final
 
 from machine import describe
 
-from kinetoken.bundle import open_bundle
-from kinetoken.errors import KinetokenError
-from kinetoken.manifest import Manifest
-from kinetoken.pipeline import Generator
-from kinetoken_export import parity
-from kinetoken_export.assemble import assemble
-from kinetoken_export.parity_motion import open_source_codec
-from kinetoken_export.parity_source import align
+from kinetoken.base.errors import KinetokenError
+from kinetoken.generation.bundle import open_bundle
+from kinetoken.generation.generator import Generator
+from kinetoken.manifest.schema import Manifest
+from kinetoken_export.bundle.build import assemble
+from kinetoken_export.checkpoint.sources import find_codec, find_model
 from kinetoken_export.progress import progress
 from kinetoken_export.request import OWN, Request
-from kinetoken_export.sources import find_codec, find_model
+from kinetoken_export.verify import report
+from kinetoken_export.verify.motion import open_source_codec
+from kinetoken_export.verify.source import align
 
 DEMO: Final = Path(__file__).parents[1] / "export" / "checkpoints" / "demo"
 PROMPT: Final = "a person walks forward"
@@ -52,20 +52,18 @@ class Plan:
     @property
     def name(self) -> str:
         """As the user names it here."""
-        return (
-            f"{'portable' if self.graph == 'portable' else self.format}/{self.quant}{'+own' if self.importance else ''}"
-        )
+        return f"{'portable' if self.graph == 'portable' else self.format}/{self.quant}{'+own' if self.importance else ''}"
 
 
 def plans() -> Iterator[Plan]:
     """Every recipe; formats whose packages are missing are left out with a word on stderr."""
-    from kinetoken_export.lm_portable import PRECISIONS
-    from kinetoken_export.recipes import RECIPES
+    from kinetoken_export.onnx.portable import PRECISIONS
+    from kinetoken_export.onnx.recipes import RECIPES
 
     yield from (Plan("onnx", "fused", name) for name in RECIPES)
     yield from (Plan("onnx", "portable", name) for name in PRECISIONS)
     try:
-        from kinetoken_export.gguf_recipes import GGUF_RECIPES
+        from kinetoken_export.gguf.recipes import GGUF_RECIPES
     except ImportError as error:
         print(f"no GGUF: {error}", file=sys.stderr)
         return
@@ -83,11 +81,19 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="only the first prompts")
     parser.add_argument("-o", "--out", type=Path)
     args = parser.parse_args()
-    chosen = [p for p in plans() if not args.only or p.name in args.only or p.name.split("/")[0] in args.only]
+    chosen = [
+        p
+        for p in plans()
+        if not args.only or p.name in args.only or p.name.split("/")[0] in args.only
+    ]
     with tempfile.TemporaryDirectory() as work:
         results = measure(chosen, Path(work), args.limit)
         time_all(
-            {name: Path(work) / name.replace("/", "-") for name in results if "parity" in results[name]},
+            {
+                name: Path(work) / name.replace("/", "-")
+                for name in results
+                if "parity" in results[name]
+            },
             results,
             args.rounds,
         )
@@ -97,25 +103,30 @@ def main() -> None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.with_suffix(".md").write_text(report, encoding="utf-8")
         record = {"machine": describe(), "command": " ".join(sys.argv), "results": results}
-        args.out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        args.out.with_suffix(".json").write_text(
+            json.dumps(record, indent=1) + "\n", encoding="utf-8"
+        )
 
 
 def measure(chosen: list[Plan], work: Path, limit: int | None) -> dict[str, dict[str, Any]]:
     """Export and verify each plan: its sizes and its report by name, or the reason why there is none."""
     results: dict[str, dict[str, Any]] = {}
-    theirs: parity.Answers | None = None
+    theirs: report.Answers | None = None
     for plan in chosen:
         print(plan.name, file=sys.stderr)
         folder = work / plan.name.replace("/", "-")
         try:
             manifest = assemble(_request(plan, folder))
-            asked = parity.Request(folder, DEMO / "lm", DEMO / "codec", parity.PROMPTS[:limit])
+            asked = report.Request(folder, DEMO / "lm", DEMO / "codec", report.PROMPTS[:limit])
             bundle = open_bundle(folder)
-            source, codec = align(bundle, asked.against), open_source_codec(bundle, DEMO / "codec", trust_code=False)
-            theirs = theirs or parity.source_answers(
+            source, codec = (
+                align(bundle, asked.against),
+                open_source_codec(bundle, DEMO / "codec", trust_code=False),
+            )
+            theirs = theirs or report.source_answers(
                 asked, bundle, source
             )  # the same for every bundle: no vocabulary is pruned
-            found = parity.compare(asked, bundle, source, codec, theirs).parity
+            found = report.compare(asked, bundle, source, codec, theirs).parity
         except KinetokenError as error:
             shutil.rmtree(folder, ignore_errors=True)
             results[plan.name] = {"error": str(error)}
@@ -136,7 +147,10 @@ def sizes(manifest: Manifest) -> dict[str, float]:
     codec = manifest.codec
     others = {codec.decoder, codec.codebooks, codec.mean, codec.std, manifest.tokenizer.file}
     total = sum(info.bytes for info in manifest.files.values())
-    return {"model_bytes": total - sum(manifest.files[name].bytes for name in others), "bundle_bytes": total}
+    return {
+        "model_bytes": total - sum(manifest.files[name].bytes for name in others),
+        "bundle_bytes": total,
+    }
 
 
 def time_all(folders: dict[str, Path], results: dict[str, dict[str, Any]], rounds: int) -> None:
@@ -157,9 +171,19 @@ def table(results: dict[str, dict[str, Any]], rounds: int) -> str:
     """The report in Markdown."""
     done = {name: r for name, r in results.items() if "parity" in r}
     first = next(iter(done.values()))["parity"] if done else None
-    lines = ["# Quantizations of the demo model", "", f"{describe()}. `python {' '.join(sys.argv)}`.", ""]
+    lines = [
+        "# Quantizations of the demo model",
+        "",
+        f"{describe()}. `python {' '.join(sys.argv)}`.",
+        "",
+    ]
     if first is not None:
-        lines += [*head(first, rounds), *(row(name, r) for name, r in done.items()), "", *scale(first)]
+        lines += [
+            *head(first, rounds),
+            *(row(name, r) for name, r in done.items()),
+            "",
+            *scale(first),
+        ]
     failed = [f"- {name}: {r['error']}" for name, r in results.items() if "error" in r]
     return "\n".join([*lines, *(["", "Not exported here:", "", *failed] if failed else []), ""])
 

@@ -16,10 +16,12 @@ SPECIALS: Final = (
     "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>",
     "<tool_call>", "</tool_call>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>",
 )  # fmt: skip
-MOTION: Final = ("<move>", "</move>", *(f"<m_{level}_{code}>" for level in range(4) for code in range(1024)))
-SPLIT: Final = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+MOTION: Final = (
+    "<move>",
+    "</move>",
+    *(f"<m_{level}_{code}>" for level in range(4) for code in range(1024)),
 )
+SPLIT: Final = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 
 def byte_letters() -> dict[int, str]:
@@ -42,7 +44,10 @@ def merge_of(token: bytes, ranks: dict[bytes, int]) -> tuple[bytes, bytes]:
 
 def qwen_tokenizer(tiktoken: bytes, out: Path) -> None:
     """tokenizer.json of Qwen2.5 with the motion tokens, from its tiktoken ranks (base64 and rank on each line)."""
-    ranks = {base64.b64decode(word): int(rank) for word, rank in (line.split() for line in tiktoken.splitlines())}
+    ranks = {
+        base64.b64decode(word): int(rank)
+        for word, rank in (line.split() for line in tiktoken.splitlines())
+    }
     letters = byte_letters()
 
     def spell(token: bytes) -> str:
@@ -57,7 +62,12 @@ def qwen_tokenizer(tiktoken: bytes, out: Path) -> None:
          "special": token.startswith("<|") or token in MOTION}
         for i, token in enumerate((*SPECIALS, *MOTION))
     ]  # fmt: skip
-    level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
+    level = {
+        "type": "ByteLevel",
+        "add_prefix_space": False,
+        "trim_offsets": False,
+        "use_regex": False,
+    }
     split = {"type": "Split", "pattern": {"Regex": SPLIT}, "behavior": "Isolated", "invert": False}
     model = {
         "type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": "", "end_of_word_suffix": "",

@@ -28,13 +28,13 @@ from llamacpp_overhead import measure
 from report import heading, table, write
 
 import kinetoken
-from kinetoken.backends import llamacpp_weights
-from kinetoken.backends.llamacpp_context import Model
 from kinetoken.bench.machine import read_bandwidth
 from kinetoken.bench.weights import read_per_token
-from kinetoken.bundle import open_model
-from kinetoken.engines import LoadOptions
-from kinetoken.manifest import Manifest
+from kinetoken.engines.llamacpp import weights
+from kinetoken.engines.llamacpp.context import Model
+from kinetoken.engines.protocols import LoadOptions
+from kinetoken.generation.bundle import open_model
+from kinetoken.manifest.schema import Manifest
 
 PROMPT: Final = "a person walks forward"
 SECONDS: Final = 4.0
@@ -58,14 +58,18 @@ def answer(bundle: str, detail: str) -> None:
 
     run._decode = timed
     began, ends, first = time.perf_counter(), list[float](), 0.0
-    turn = session.say(PROMPT, seconds=SECONDS, max_thought=WORDS, max_pause=0, seed=1, detail=detail)
+    turn = session.say(
+        PROMPT, seconds=SECONDS, max_thought=WORDS, max_pause=0, seed=1, detail=detail
+    )
     for chunk in turn:
         if isinstance(chunk, kinetoken.MotionChunk):
             ends.append(time.perf_counter() - began)
             first = first or ends[0]
     stats, whole = turn.stats, time.perf_counter() - began
     levels = len(Manifest.read(Path(bundle)).motion.levels) if detail == "full" else stats.levels
-    codes = stats.text_tokens + 1 + levels  # words, <move>, one latent frame; the prompt's pieces come before
+    codes = (
+        stats.text_tokens + 1 + levels
+    )  # words, <move>, one latent frame; the prompt's pieces come before
     prompt = sum(count for _, count in spent) - stats.text_tokens - stats.motion_tokens + 1
     at, fed = 0, 0
     while fed < prompt:
@@ -96,7 +100,9 @@ def answers(bundle: Path, rounds: int) -> dict[str, dict[str, Any]]:
 
 def middle(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Of every figure the median."""
-    found: dict[str, Any] = {key: statistics.median(run[key] for run in runs) for key in runs[0] if key != "detail"}
+    found: dict[str, Any] = {
+        key: statistics.median(run[key] for run in runs) for key in runs[0] if key != "detail"
+    }
     return found | {
         "detail": runs[-1]["detail"],
         "ratio": statistics.median(r["first_pose"] / r["unavoidable"] for r in runs),
@@ -104,7 +110,9 @@ def middle(runs: list[dict[str, Any]]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def targets(tokens: dict[str, Any], full: dict[str, Any], size: int) -> list[tuple[str, str, str, str]]:
+def targets(
+    tokens: dict[str, Any], full: dict[str, Any], size: int
+) -> list[tuple[str, str, str, str]]:
     """What is asked, what was reached, and whether that is enough."""
     faster = tokens["bare"]["token_ms"] / tokens["slice"]["token_ms"]
     rows = [
@@ -145,7 +153,9 @@ def variants(bundle: Path, others: dict[str, Path]) -> list[tuple[str, str, str]
     loops = {
         "as it is": bare_loop(model),
         "one thread": bare_loop(model, n_threads=1, n_threads_batch=1),
-        "cache of q8_0": bare_loop(model, type_k=q8, type_v=q8, flash_attn_type=llama.LLAMA_FLASH_ATTN_TYPE_ENABLED),
+        "cache of q8_0": bare_loop(
+            model, type_k=q8, type_v=q8, flash_attn_type=llama.LLAMA_FLASH_ATTN_TYPE_ENABLED
+        ),
         "context of 1,024": bare_loop(model, n_ctx=1024),
         "pages of 4 KB": bare_loop(in_small_pages(file)),
     }
@@ -180,12 +190,12 @@ def bound(weights: int, tokens: dict[str, Any], gives: list[float]) -> list[str]
 
 def in_small_pages(file: Path) -> Model:
     """The same weights as any program has them that does not ask for large pages."""
-    asked = llamacpp_weights.ask_for_large_pages
-    llamacpp_weights.ask_for_large_pages = lambda _: None
+    asked = weights.ask_for_large_pages
+    weights.ask_for_large_pages = lambda _: None
     try:
         return Model(file, None, "")
     finally:
-        llamacpp_weights.ask_for_large_pages = asked
+        weights.ask_for_large_pages = asked
 
 
 def bytes_of_token(bundle: Path) -> int:
@@ -212,7 +222,9 @@ def main() -> None:
     gives.append(bandwidth())
     full, auto = answers(args.bundle, args.rounds).values()
     gives.append(bandwidth())
-    others = {name: Path(folder) for name, _, folder in (each.partition("=") for each in args.other)}
+    others = {
+        name: Path(folder) for name, _, folder in (each.partition("=") for each in args.other)
+    }
     tried = variants(args.bundle, others)
     gives.append(bandwidth())
     size = (args.bundle / info.file).stat().st_size
@@ -240,7 +252,14 @@ def main() -> None:
     write(
         args.out,
         page,
-        {"tokens": tokens, "bandwidth": gives, "full": full, "auto": auto, "variants": tried, "size": size},
+        {
+            "tokens": tokens,
+            "bandwidth": gives,
+            "full": full,
+            "auto": auto,
+            "variants": tried,
+            "size": size,
+        },
     )
     return None
 

@@ -32,9 +32,13 @@ def command() -> str:
 def table(names: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
     """A Markdown table, numbers to the right."""
     numeric = [
-        all(isinstance(row[i], int | float) or _is_number(str(row[i])) for row in rows) for i in range(len(names))
+        all(isinstance(row[i], int | float) or _is_number(str(row[i])) for row in rows)
+        for i in range(len(names))
     ]
-    lines = ["| " + " | ".join(names) + " |", "|" + "|".join("---:" if n else "---" for n in numeric) + "|"]
+    lines = [
+        "| " + " | ".join(names) + " |",
+        "|" + "|".join("---:" if n else "---" for n in numeric) + "|",
+    ]
     return [*lines, *("| " + " | ".join(map(str, row)) + " |" for row in rows), ""]
 
 
@@ -42,7 +46,9 @@ def _is_number(text: str) -> bool:
     return text[:1].isdigit() or text in ("", "-")
 
 
-def write(out: Path | None, lines: Sequence[str], record: Mapping[str, Any], picture: bytes | None = None) -> None:
+def write(
+    out: Path | None, lines: Sequence[str], record: Mapping[str, Any], picture: bytes | None = None
+) -> None:
     """Print the page; write OUT.md, OUT.json and OUT.svg where an OUT is given."""
     if out is not None and picture is not None:
         lines = [*lines, f"![{out.stem}]({out.stem}.svg)", ""]
@@ -71,7 +77,9 @@ def curves(
 
     def draw(axes: Any) -> None:
         for (name, points), colour in zip(lines.items(), COLOURS * 9, strict=False):
-            axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=name, color=colour)
+            axes.plot(
+                *zip(*points, strict=True), marker="o", markersize=3, label=name, color=colour
+            )
         if log:
             axes.set(xscale="log", yscale="log")
         else:
@@ -87,8 +95,12 @@ def bars(values: Mapping[str, float], xlabel: str, title: str = "") -> bytes | N
     """A bar for each name, the first on top; None where matplotlib is not there."""
 
     def draw(axes: Any) -> None:
-        found = axes.barh(list(values)[::-1], list(values.values())[::-1], color=COLOURS[0], height=0.6)
-        axes.bar_label(found, fmt=lambda value: f"{value:,.0f}" if value >= 100 else f"{value:.3g}", padding=3)
+        found = axes.barh(
+            list(values)[::-1], list(values.values())[::-1], color=COLOURS[0], height=0.6
+        )
+        axes.bar_label(
+            found, fmt=lambda value: f"{value:,.0f}" if value >= 100 else f"{value:.3g}", padding=3
+        )
         axes.grid(visible=False, axis="y")
         axes.margins(x=0.15)
 

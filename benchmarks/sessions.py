@@ -35,7 +35,7 @@ BLEND = round(0.3 * FPS)  # frames behind a cut
 TIMES = """
 import json, sys, time
 import kinetoken
-from kinetoken.session import Session
+from kinetoken.chat.session import Session
 bundle, turns, history, kept, cache, prompts = json.loads(sys.argv[1])
 generator = kinetoken.load(bundle)
 began = time.perf_counter()
@@ -66,19 +66,27 @@ def main() -> None:
     parser.add_argument("--bundle")
     parser.add_argument("--turns", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--exam", type=int, default=40, help="chats of each kind; 0 leaves the exam out")
+    parser.add_argument(
+        "--exam", type=int, default=40, help="chats of each kind; 0 leaves the exam out"
+    )
     parser.add_argument("--quick", action="store_true", help="one round, three turns, four chats")
     parser.add_argument("-o", "--out", type=Path)
     args = asked(parser)
     if args.quick:
         args.turns, args.rounds, args.exam = 3, 1, min(args.exam, 4)
-    record = {"times": times(args), "seams": seams(args), "obedience": obedience(args) if args.exam else None}
+    record = {
+        "times": times(args),
+        "seams": seams(args),
+        "obedience": obedience(args) if args.exam else None,
+    }
     report = "\n".join([*time_lines(record, args), *seam_lines(record), *exam_lines(record), ""])
     print(report)
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.with_suffix(".md").write_text(report, encoding="utf-8")
-        args.out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        args.out.with_suffix(".json").write_text(
+            json.dumps(record, indent=1) + "\n", encoding="utf-8"
+        )
 
 
 def times(args: argparse.Namespace) -> dict[str, Any]:
@@ -92,7 +100,9 @@ def times(args: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in kinds}
     with tempfile.TemporaryDirectory() as folder:
         for number in range(args.rounds):
-            home = Path(folder) / str(number)  # an empty cache: the first process of each round is cold
+            home = Path(folder) / str(
+                number
+            )  # an empty cache: the first process of each round is cold
             bundle = linked(args.bundle, home / "bundle")
             for name, (history, kept, cache) in kinds.items():
                 asked = json.dumps([str(bundle), args.turns, history, kept, cache, PROMPTS])
@@ -129,7 +139,9 @@ def seams(args: argparse.Namespace) -> dict[str, list[float]]:
     for number in range(2 if args.quick else 6):
         for prompt in PROMPTS:
             turn = session.say(prompt, seed=number, raw=True)
-            raw = np.concatenate([c.joints for c in turn if isinstance(c, kinetoken.MotionChunk)]).astype(float)
+            raw = np.concatenate(
+                [c.joints for c in turn if isinstance(c, kinetoken.MotionChunk)]
+            ).astype(float)
             session.line.cut()
             placed = session.line.push(raw)
             found["within"].append(_fastest(placed[BLEND:]))
@@ -151,8 +163,8 @@ def _fastest(joints: np.ndarray[Any, Any]) -> float:
 
 def obedience(args: argparse.Namespace) -> dict[str, dict[str, list[int]]]:
     """Passed and sat, by turn, of chats with and without history."""
-    from kinetoken_export.demo.exam import EXAM
-    from kinetoken_export.demo.physics import obeys
+    from kinetoken_export.demo.training.exam import EXAM
+    from kinetoken_export.demo.training.physics import obeys
 
     generator = kinetoken.load(args.bundle)
     questions = [(action, prompt) for action, prompts in EXAM.items() for prompt in prompts]
@@ -179,7 +191,9 @@ def time_lines(record: dict[str, Any], args: argparse.Namespace) -> list[str]:
         f"| | to prepare | turn 1 | turn {args.turns} | real-time factor |", "|---|---:|---:|---:|---:|",
     ]  # fmt: skip
     for name, row in record["times"].items():
-        lines.append(f"| {name} | {row['prepare']:.3f} | {row['first']:.3f} | {row['last']:.3f} | {row['rtf']:.1f} |")
+        lines.append(
+            f"| {name} | {row['prepare']:.3f} | {row['first']:.3f} | {row['last']:.3f} | {row['rtf']:.1f} |"
+        )
     return lines
 
 
@@ -189,10 +203,18 @@ def seam_lines(record: dict[str, Any]) -> list[str]:
         "within": "within moves", "seam": "across the seams, blended", "idle": "from a move to idle motion",
         "cut": "across the same seams, only cut and placed",
     }  # fmt: skip
-    lines = ["", "## The fastest joint, m/s", "", "| | median | 95th percentile | n |", "|---|---:|---:|---:|"]
+    lines = [
+        "",
+        "## The fastest joint, m/s",
+        "",
+        "| | median | 95th percentile | n |",
+        "|---|---:|---:|---:|",
+    ]
     for key, name in names.items():
         values = record["seams"][key]
-        lines.append(f"| {name} | {np.median(values):.2f} | {np.percentile(values, 95):.2f} | {len(values)} |")
+        lines.append(
+            f"| {name} | {np.median(values):.2f} | {np.percentile(values, 95):.2f} | {len(values)} |"
+        )
     return lines
 
 

@@ -23,8 +23,8 @@ from machine import asked, describe
 
 import kinetoken
 from kinetoken.motion.clip import Clip
-from kinetoken_viewer.cast import Cast, Named
-from kinetoken_viewer.layers import Layers
+from kinetoken_viewer.stage.layers import Layers
+from kinetoken_viewer.stage.side_by_side import Cast, Named
 
 WARM_UP = 10  # pictures
 BARE, ALL = Layers(), Layers(True, True, True)
@@ -49,7 +49,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
     parser.add_argument("--quick", action="store_true", help="half a second of each")
     parser.add_argument("-o", "--out", type=Path)
-    parser.add_argument("--part", choices=("windows", "off-screen", "painter"), help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--part", choices=("windows", "off-screen", "painter"), help=argparse.SUPPRESS
+    )
     args = asked(parser)
     seconds = 0.5 if args.quick else args.seconds
     if args.part:
@@ -65,7 +67,9 @@ def main() -> None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.with_suffix(".md").write_text(text, encoding="utf-8")
         record = {"machine": describe(), "driver": driver, "rows": rows}
-        args.out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        args.out.with_suffix(".json").write_text(
+            json.dumps(record, indent=1) + "\n", encoding="utf-8"
+        )
 
 
 def in_process(part: str, seconds: float) -> dict[str, Any]:
@@ -83,7 +87,9 @@ def clips() -> list[Named]:
     """Three walks of the demo model."""
     generator = kinetoken.load()
     return [
-        Named(f"seed {seed}", generator.generate("a person walks in a circle", seed=seed, seconds=6))
+        Named(
+            f"seed {seed}", generator.generate("a person walks in a circle", seed=seed, seconds=6)
+        )
         for seed in (1, 2, 3)
     ]
 
@@ -109,7 +115,7 @@ def pace(turn: Callable[[], object], seconds: float) -> dict[str, float]:
 
 def windows(seconds: float) -> dict[str, Any]:
     """Every kind of window on the display."""
-    from kinetoken_viewer.window import PlayerWindow
+    from kinetoken_viewer.window.window import PlayerWindow
 
     cast, rows = clips(), {}
     for name, size, people, layers, gles in WINDOWS:
@@ -127,7 +133,7 @@ def windows(seconds: float) -> dict[str, Any]:
 
 def film(renderer: Any, seconds: float) -> dict[str, float]:
     """Pictures of a film of one walk."""
-    from kinetoken_viewer.recorder import Film, Recording
+    from kinetoken_viewer.record.recorder import Film, Recording
 
     clip: Clip = clips()[0].clip
     film, moments = Film(clip, Recording(Path("x.gif"), (640, 360)), renderer), iter(range(10**9))
@@ -136,14 +142,14 @@ def film(renderer: Any, seconds: float) -> dict[str, float]:
 
 def off_screen(seconds: float) -> dict[str, Any]:
     """Through EGL."""
-    from kinetoken_viewer.headless import OffscreenRenderer
+    from kinetoken_viewer.record.offscreen import OffscreenRenderer
 
     return {FILES[0]: film(OffscreenRenderer(640, 360), seconds)}
 
 
 def painter(seconds: float) -> dict[str, Any]:
     """In numpy."""
-    from kinetoken_viewer.painter import Painter
+    from kinetoken_viewer.render.software.painter import Painter
 
     return {FILES[1]: film(Painter(640, 360), seconds)}
 

@@ -18,31 +18,29 @@ import numpy as np
 from PIL import Image
 
 import kinetoken
+from kinetoken.generation.options import GenerateOptions
 from kinetoken.motion.clip import Clip, TextChunk
-from kinetoken.options import GenerateOptions
-from kinetoken.pace import Sample
-from kinetoken_viewer import encode
-from kinetoken_viewer.camera import Camera
-from kinetoken_viewer.cast import Cast, Named
-from kinetoken_viewer.controls import Controls, View
-from kinetoken_viewer.feed import Ended, Message, Moved, Opened, Ready, Said
-from kinetoken_viewer.hud import TimeBar, panels, stamp
-from kinetoken_viewer.layers import Layers, over_heads, shot
-from kinetoken_viewer.linebox import LineBox
-from kinetoken_viewer.living import LivingStage
-from kinetoken_viewer.nametags import name_panels
-from kinetoken_viewer.recorder import open_renderer
-from kinetoken_viewer.shot import Pixels, Renderer
-from kinetoken_viewer.stage import Stage
+from kinetoken.motion.playback import Sample
+from kinetoken_viewer.generator.feed import Ended, Message, Moved, Opened, Ready, Said
+from kinetoken_viewer.hud.name_tags import name_panels
+from kinetoken_viewer.hud.panels import TimeBar, panels, stamp
+from kinetoken_viewer.hud.prompt_box import LineBox
+from kinetoken_viewer.record import encode
+from kinetoken_viewer.record.recorder import open_renderer
+from kinetoken_viewer.render.camera import Camera
+from kinetoken_viewer.render.shot import Pixels, Renderer
+from kinetoken_viewer.stage.layers import Layers, over_heads, shot
+from kinetoken_viewer.stage.living_stage import LivingStage
+from kinetoken_viewer.stage.side_by_side import Cast, Named
+from kinetoken_viewer.stage.stage import Stage
+from kinetoken_viewer.window.controls import Controls, View
 
 FPS: Final = 20.0
 GIF_SIZES: Final = ((480, 270), (400, 225), (320, 180))  # the first that is light enough
 QUALITY: Final = 28  # of the MP4: x264's constant rate factor, chosen for a few megabytes
 GIF_FPS: Final = 8.0
 GIF_LIMIT: Final = 3_000_000  # bytes
-WORD: Final = (
-    0.09  # seconds that a piece of the thought takes in the tour: three times real time, as a small board does
-)
+WORD: Final = 0.09  # seconds that a piece of the thought takes in the tour: three times real time, as a small board does
 MOTION: Final = 0.4  # seconds of work for a second of motion
 LETTER: Final = 0.07  # seconds between two letters that are typed
 
@@ -62,7 +60,9 @@ class Teller:
         self.turn += 1
         generation = self._generator.stream(prompt, replace(options, seed=self._seed + self.turn))
         work = 0.0
-        self._waiting = [(self.now + 0.2, Opened(generation.seed, float(self._generator.fps), self.turn))]
+        self._waiting = [
+            (self.now + 0.2, Opened(generation.seed, float(self._generator.fps), self.turn))
+        ]
         for chunk in generation:
             if isinstance(chunk, TextChunk):
                 work += WORD
@@ -76,7 +76,9 @@ class Teller:
                 else Moved(chunk, 0.0, self.turn, pace)
             )
             self._waiting.append((self.now + 0.2 + work, message))
-        self._waiting.append((self.now + 0.2 + work, Ended(generation.clip(), 1.0 / MOTION, self.turn)))
+        self._waiting.append(
+            (self.now + 0.2 + work, Ended(generation.clip(), 1.0 / MOTION, self.turn))
+        )
         return self.turn
 
     def stop(self) -> None:
@@ -130,10 +132,14 @@ class Set:
         """What the window would show."""
         (width, height), stage, head = self.size, self.stage, self.stage.playhead
         people, camera = stage.people(), self.view.camera
-        drawn = renderer.render(shot(people, head.position, head.fps, self.controls.layers, camera, self.view.spread()))
+        drawn = renderer.render(
+            shot(people, head.position, head.fps, self.controls.layers, camera, self.view.spread())
+        )
         bars = TimeBar.of(width, height).bars(*stage.shares(), stage.span())
         names = [person.name for person in people]
-        placed = name_panels(names, camera.project(over_heads(people, head.position), width, height), height)
+        placed = name_panels(
+            names, camera.project(over_heads(people, head.position), width, height), height
+        )
         words = replace(stage.words(60.0, help_shown=self.controls.help), note=note)
         placed += panels(words, width, height)
         if stage.line is not None and stage.line.focused:
@@ -176,9 +182,13 @@ def scenes(size: tuple[int, int]) -> Iterator[Scene]:
     yield around(circle, size)
     yield views(circle, size)
     yield timeline(answer("jumping jacks", 3, 6.0), size)
-    kicks = [Named(f"seed {seed}", answer("someone kicks with the left leg", seed, 5.0)) for seed in (1, 2, 3)]
+    kicks = [
+        Named(f"seed {seed}", answer("someone kicks with the left leg", seed, 5.0))
+        for seed in (1, 2, 3)
+    ]
     stage = Cast(
-        "someone kicks with the left leg   --compare seed=1,2,3", [n._replace(clip=n.clip.foot_locked()) for n in kicks]
+        "someone kicks with the left leg   --compare seed=1,2,3",
+        [n._replace(clip=n.clip.foot_locked()) for n in kicks],
     )
     yield Scene("several answers side by side", 11.0, Set(stage, size), [], (1.0, 5.0))
     levels = [Named(f"levels {n}", answer("a person waves", 2, 5.0, levels=n)) for n in (1, 2, 4)]
@@ -197,7 +207,11 @@ def talk(generator: kinetoken.Generator, size: tuple[int, int]) -> Scene:
         *typed(stage, 14.0, "he walks in a circle to the left"),
     ]
     return Scene(
-        "write a prompt: the body moves while the model still writes", 32.0, Set(stage, size), events, (1.5, 9.5)
+        "write a prompt: the body moves while the model still writes",
+        32.0,
+        Set(stage, size),
+        events,
+        (1.5, 9.5),
     )
 
 
@@ -218,7 +232,9 @@ def views(clip: Clip, size: tuple[int, int]) -> Scene:
         (0.5, on.turn(-130.0, 12.0)), (5.0, on.turn(0.0)), (5.5, on.press("_2")), (7.5, on.press("_3")), (9.5, on.press("_6")),
         (12.0, on.press("_1")), (13.0, lambda: on.view.zoom(3)), (15.0, on.press("A")), (16.0, on.turn(60.0)),
     ]  # fmt: skip
-    return Scene("orbit, pan, zoom, follow, presets, A frames everything", 19.0, on, events, (12.0, 12.0))
+    return Scene(
+        "orbit, pan, zoom, follow, presets, A frames everything", 19.0, on, events, (12.0, 12.0)
+    )
 
 
 def timeline(clip: Clip, size: tuple[int, int]) -> Scene:
@@ -257,7 +273,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--size", default="854x480")
     parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent / "tour")
-    parser.add_argument("--draft", action="store_true", help="a picture a second, to look it through")
+    parser.add_argument(
+        "--draft", action="store_true", help="a picture a second, to look it through"
+    )
     args = parser.parse_args()
     width, height = (int(side) for side in args.size.split("x"))
     parts, renderer, kept = list(scenes((width, height))), open_renderer(width, height), []
@@ -273,7 +291,9 @@ def main() -> None:
         return picture
 
     video, gif = args.out.with_suffix(".mp4"), args.out.with_suffix(".gif")
-    encode.write_film(video, FPS / step, count, draw, encode.Progress(f"drawing {video.name}", count), QUALITY)
+    encode.write_film(
+        video, FPS / step, count, draw, encode.Progress(f"drawing {video.name}", count), QUALITY
+    )
     renderer.close()
     write_gif(gif, FPS / step / every, kept)
     for path in (video, gif):
@@ -283,8 +303,16 @@ def main() -> None:
 def write_gif(path: Path, fps: float, kept: list[Pixels]) -> None:
     """As large as fits into GIF_LIMIT."""
     for size in GIF_SIZES:
-        small = [np.asarray(Image.fromarray(p).resize(size, Image.Resampling.LANCZOS)) for p in kept]
-        encode.write_film(path, fps, len(small), small.__getitem__, encode.Progress(f"writing {path.name}", len(small)))
+        small = [
+            np.asarray(Image.fromarray(p).resize(size, Image.Resampling.LANCZOS)) for p in kept
+        ]
+        encode.write_film(
+            path,
+            fps,
+            len(small),
+            small.__getitem__,
+            encode.Progress(f"writing {path.name}", len(small)),
+        )
         if path.stat().st_size <= GIF_LIMIT:
             return
     raise SystemExit(f"{path.name} is larger than {GIF_LIMIT / 1e6:g} MB: show less in it")

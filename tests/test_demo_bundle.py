@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import kinetoken
-from kinetoken_export.demo.exam import EXAM
-from kinetoken_export.demo.physics import Evidence, obeys
+from kinetoken_export.demo.training.exam import EXAM
+from kinetoken_export.demo.training.physics import Evidence, obeys
 
 
 @pytest.fixture(scope="module")
@@ -18,13 +18,20 @@ def demo() -> kinetoken.Generator:
 
 def test_it_obeys_wordings_it_was_never_trained_on(demo: kinetoken.Generator) -> None:
     """One sample of every action. The full examination is `kinetoken demo evaluate`; this one catches a broken export."""
-    failed = [action for action, prompts in EXAM.items() if not obeys(action, demo.generate(prompts[1], seed=1).joints)]
+    failed = [
+        action
+        for action, prompts in EXAM.items()
+        if not obeys(action, demo.generate(prompts[1], seed=1).joints)
+    ]
     assert len(failed) <= 4, failed
 
 
 @pytest.mark.parametrize(("side", "sign"), [("left", 1), ("right", -1)])
 def test_left_is_left(demo: kinetoken.Generator, side: str, sign: int) -> None:
-    turns = [Evidence(demo.generate(f"a person walks in a circle to the {side}", seed=s).joints).turn for s in range(3)]
+    turns = [
+        Evidence(demo.generate(f"a person walks in a circle to the {side}", seed=s).joints).turn
+        for s in range(3)
+    ]
     assert all(sign * turn > 60 for turn in turns), turns
 
 

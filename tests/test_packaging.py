@@ -10,7 +10,9 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
-PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+    "project"
+]
 MEGABYTE = 1_000_000
 
 
@@ -22,7 +24,9 @@ def installed(*extras: str) -> set[str]:
     out = set()
     for text in requirements:
         requirement = Requirement(text)
-        if requirement.marker is None or any(requirement.marker.evaluate({"extra": e}) for e in extras or ("",)):
+        if requirement.marker is None or any(
+            requirement.marker.evaluate({"extra": e}) for e in extras or ("",)
+        ):
             out.add(requirement.name)
     return out
 
@@ -49,7 +53,13 @@ def test_torch_comes_only_with_export(extra: str) -> None:
 
 
 def test_every_command_of_the_other_packages_is_an_entry_point() -> None:
-    assert set(PROJECT["entry-points"]["kinetoken.commands"]) == {"play", "chat", "export", "demo", "verify"}
+    assert set(PROJECT["entry-points"]["kinetoken.commands"]) == {
+        "play",
+        "chat",
+        "export",
+        "demo",
+        "verify",
+    }
 
 
 def test_what_ships_stays_small() -> None:

@@ -29,10 +29,13 @@ def test_every_public_name_is_there_and_says_what_it_is(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["BodyLine", "Clip", "Generation", "Generator", "GenerateOptions", "Session", "Stats", "Turn"]
+    "name",
+    ["BodyLine", "Clip", "Generation", "Generator", "GenerateOptions", "Session", "Stats", "Turn"],
 )
 def test_every_public_method_says_what_it_does(name: str) -> None:
-    members = inspect.getmembers(getattr(kinetoken, name), lambda m: inspect.isfunction(m) or isinstance(m, property))
+    members = inspect.getmembers(
+        getattr(kinetoken, name), lambda m: inspect.isfunction(m) or isinstance(m, property)
+    )
     for member, value in members:
         if not member.startswith("_"):
             assert inspect.getdoc(value), f"{name}.{member}"
@@ -50,9 +53,11 @@ def test_the_options_of_a_stream_are_those_of_generate_options() -> None:
 
 
 def test_keywords_and_fields_are_the_same_options() -> None:
-    from kinetoken.options import Asked
+    from kinetoken.generation.options import Asked
 
-    assert list(Asked.__annotations__) == list(inspect.signature(kinetoken.GenerateOptions).parameters)
+    assert list(Asked.__annotations__) == list(
+        inspect.signature(kinetoken.GenerateOptions).parameters
+    )
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -30,7 +30,11 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_links_inside_the_project_lead_somewhere() -> None:
-    pages = [ROOT / "README.md", *ROOT.glob("*/README.md"), ROOT / "export" / "checkpoints" / "demo" / "README.md"]
+    pages = [
+        ROOT / "README.md",
+        *ROOT.glob("*/README.md"),
+        ROOT / "export" / "checkpoints" / "demo" / "README.md",
+    ]
     for page in pages:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"

@@ -16,7 +16,9 @@ def bar(done: float, label: str, tail: str = "") -> None:
     if sys.stderr.isatty():
         filled = int(done * WIDTH)
         end = "\n" if done >= 1 else ""
-        sys.stderr.write(f"\r\x1b[K{label} {'█' * filled}{'·' * (WIDTH - filled)} {done:4.0%} {tail}{end}")
+        sys.stderr.write(
+            f"\r\x1b[K{label} {'█' * filled}{'·' * (WIDTH - filled)} {done:4.0%} {tail}{end}"
+        )
         sys.stderr.flush()
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kinetoken.errors import InputError
+from kinetoken.base.errors import InputError
 
-from .motion_tokens import SYSTEM_PROMPT
-from .sources import Source
+from .checkpoint.motion_tokens import SYSTEM_PROMPT
+from .checkpoint.sources import Source
 
 OWN = "own"
 """Importance from the checkpoint's own answers."""
@@ -56,7 +56,9 @@ class Request:
     def __post_init__(self) -> None:
         """InputError for options that do not go together."""
         if self.graph == "portable" and self.format != "onnx":
-            raise InputError("--graph portable is a form of ONNX; leave it out, or give --format onnx")
+            raise InputError(
+                "--graph portable is a form of ONNX; leave it out, or give --format onnx"
+            )
         if self.importance is not None and self.format != "gguf":
             raise InputError(
                 "--importance weighs the columns of GGUF quantizations; leave it out, or give --format gguf"

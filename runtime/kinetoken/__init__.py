@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .errors import (
+    from .base.errors import (
         BundleError,
         EngineError,
         FormatError,
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
         OutputError,
         TokenError,
     )
+    from .chat.session import Session, Turn
+    from .generation.chat_format import Said
+    from .generation.generator import Generation, Generator, load
+    from .generation.options import GenerateOptions
+    from .generation.stats import Stats
     from .motion.clip import Chunk, Clip, MotionChunk, TextChunk
     from .motion.line import BodyLine
-    from .options import GenerateOptions
-    from .pipeline import Generation, Generator, load
-    from .prompt import Said
-    from .session import Session, Turn
-    from .stats import Stats
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    **dict.fromkeys(("Generation", "Generator", "load"), "pipeline"),
+    **dict.fromkeys(("Generation", "Generator", "load"), "generation.generator"),
     **dict.fromkeys(("Chunk", "Clip", "MotionChunk", "TextChunk"), "motion.clip"),
     "BodyLine": "motion.line",
-    "GenerateOptions": "options",
-    "Stats": "stats",
-    "Said": "prompt",
-    **dict.fromkeys(("Session", "Turn"), "session"),
+    "GenerateOptions": "generation.options",
+    "Stats": "generation.stats",
+    "Said": "generation.chat_format",
+    **dict.fromkeys(("Session", "Turn"), "chat.session"),
     **dict.fromkeys(
         (
             "BundleError",
@@ -54,7 +54,7 @@ _HOMES = {
             "OutputError",
             "TokenError",
         ),
-        "errors",
+        "base.errors",
     ),
 }
 

@@ -10,7 +10,7 @@ from hypothesis import settings
 
 import kinetoken
 from batch_runs import Run
-from kinetoken import cli
+from kinetoken.cli import main as cli
 from tiny_bundle import build_tiny_bundle
 
 settings.register_profile("kinetoken", deadline=None, max_examples=60)

@@ -18,6 +18,8 @@ def moving_body(seed: int, frames: int = 30, reach: float = 0.6) -> Array:
     angles = reach * np.sin(time * rng.uniform(1.0, 4.0, 22) + rng.uniform(0.0, 6.0, 22))
     axes = rng.normal(size=(22, 3))
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
-    local = np.stack([turns(np.repeat(axes[[j]], frames, axis=0), angles[:, j]) for j in range(22)], axis=1)
+    local = np.stack(
+        [turns(np.repeat(axes[[j]], frames, axis=0), angles[:, j]) for j in range(22)], axis=1
+    )
     root = np.stack([np.sin(time[:, 0]), 0.9 + 0.05 * np.cos(3.0 * time[:, 0]), time[:, 0]], axis=1)
     return forward_kinematics(root, local, RestPose.standard())

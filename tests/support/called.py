@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kinetoken.cli import OneLineParser
-from kinetoken_viewer import chatcli, cli
+from kinetoken.cli.main import OneLineParser
+from kinetoken_viewer.commands import chat as chat_command
+from kinetoken_viewer.commands import play as play_command
 
 
 def play(*args: str) -> int:
     """`kinetoken play`, errors as exceptions."""
-    return _called(cli.add_command, "play", *args)
+    return _called(play_command.add_command, "play", *args)
 
 
 def chat(*args: str) -> int:
     """`kinetoken chat`, errors as exceptions."""
-    return _called(chatcli.add_command, "chat", *args)
+    return _called(chat_command.add_command, "chat", *args)
 
 
 def _called(add_command: Callable[[Any], None], *args: str) -> int:

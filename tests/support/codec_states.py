@@ -15,7 +15,9 @@ OWN_STD = (0.012826, 0.016927, 0.016927, 0.153766)
 """HumanML3D's own Std in columns 0:4."""
 
 
-def residual_state(levels: int, codes: int, latent: int = 8, width: int = 12, blocks: int = 2, depth: int = 3) -> State:
+def residual_state(
+    levels: int, codes: int, latent: int = 8, width: int = 12, blocks: int = 2, depth: int = 3
+) -> State:
     """MoMask's layout, encoder included; one level at `quantizer.codebook` as in T2M-GPT where `levels` is 0."""
     shapes: dict[str, tuple[int, ...]] = {}
 
@@ -53,12 +55,21 @@ def transposed_state(levels: int, codes: int, latent: int = 8, width: int = 12) 
     ):
         for layer in range(4):
             name, (a, b) = f"{side}.{side}.{3 * layer}", widths[layer : layer + 2]
-            shapes[f"{name}.weight"], shapes[f"{name}.bias"] = (a, b, 3) if side == "decoder" else (b, a, 3), (b,)
+            shapes[f"{name}.weight"], shapes[f"{name}.bias"] = (
+                (a, b, 3) if side == "decoder" else (b, a, 3),
+                (b,),
+            )
             if side == "encoder" or layer < 3:
                 norm = f"{side}.{side}.{3 * layer + 2}"
-                shapes |= {f"{norm}.{part}": (b,) for part in ("weight", "bias", "running_mean", "running_var")}
+                shapes |= {
+                    f"{norm}.{part}": (b,)
+                    for part in ("weight", "bias", "running_mean", "running_var")
+                }
     for level in range(levels):
-        shapes |= {f"rvq.quantizers.{level}.{name}": (latent, codes) for name in ("embedding", "embedding_avg")}
+        shapes |= {
+            f"rvq.quantizers.{level}.{name}": (latent, codes)
+            for name in ("embedding", "embedding_avg")
+        }
         shapes[f"rvq.quantizers.{level}.cluster_size"] = (codes,)
     state = drawn(shapes)
     for name, values in state.items():
@@ -71,7 +82,8 @@ def drawn(shapes: dict[str, tuple[int, ...]]) -> State:
     """Random values, such that signals neither die nor grow much."""
     draw = torch.Generator().manual_seed(11)
     return {
-        name: torch.randn(shape, generator=draw) * (0.7 / np.sqrt(np.prod(shape[1:])) if len(shape) == 3 else 0.5)
+        name: torch.randn(shape, generator=draw)
+        * (0.7 / np.sqrt(np.prod(shape[1:])) if len(shape) == 3 else 0.5)
         for name, shape in shapes.items()
     }
 
@@ -84,7 +96,9 @@ def residual_features(
     def convolve(x: Tensor, name: str, dilation: int = 1) -> Tensor:
         weight = state[f"decoder.model.{name}.weight"]
         pad = (weight.shape[2] - 1) // 2 * dilation
-        return F.conv1d(x, weight, state[f"decoder.model.{name}.bias"], padding=pad, dilation=dilation)
+        return F.conv1d(
+            x, weight, state[f"decoder.model.{name}.bias"], padding=pad, dilation=dilation
+        )
 
     tables = [v for k, v in sorted(state.items()) if k.startswith("quantizer.")]
     given = torch.from_numpy(codes)
@@ -101,13 +115,18 @@ def residual_features(
 def transposed_features(state: State, codes: NDArray[np.int64]) -> NDArray[np.float32]:
     """Codes (n, Q) to features (4 n, 263): each layer, then ReLU, then batch norm, but for the last."""
     given = torch.from_numpy(codes)
-    x = sum(state[f"rvq.quantizers.{q}.embedding"][:, given[:, q]] for q in range(codes.shape[1]))[None]
+    x = sum(state[f"rvq.quantizers.{q}.embedding"][:, given[:, q]] for q in range(codes.shape[1]))[
+        None
+    ]
     for layer, stride in enumerate((2, 2, 1, 1)):
         name = f"decoder.decoder.{3 * layer}"
-        x = F.conv_transpose1d(x, state[f"{name}.weight"], state[f"{name}.bias"], stride, 1, output_padding=stride - 1)
+        x = F.conv_transpose1d(
+            x, state[f"{name}.weight"], state[f"{name}.bias"], stride, 1, output_padding=stride - 1
+        )
         if layer < 3:
             norm = [
-                state[f"decoder.decoder.{3 * layer + 2}.{n}"] for n in ("running_mean", "running_var", "weight", "bias")
+                state[f"decoder.decoder.{3 * layer + 2}.{n}"]
+                for n in ("running_mean", "running_var", "weight", "bias")
             ]
             mean, variance, scale, bias = (v[:, None] for v in norm)
             x = (torch.relu(x) - mean) / torch.sqrt(variance + 1e-5) * scale + bias

@@ -10,10 +10,20 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from kinetoken.errors import BundleError
+from kinetoken.base.errors import BundleError
 from kinetoken.motion.clip import Clip, MotionChunk
-from kinetoken_viewer.feed import Ask, Ended, Failed, Job, Moved, Opened, Order, Ready, Said
-from kinetoken_viewer.generator import serve
+from kinetoken_viewer.generator.feed import (
+    Ask,
+    Ended,
+    Failed,
+    Job,
+    Moved,
+    Opened,
+    Order,
+    Ready,
+    Said,
+)
+from kinetoken_viewer.generator.process import serve
 from synthetic_motion import walking
 
 CHUNK = 4  # frames
@@ -23,7 +33,9 @@ FRAMES = 24
 def chunk(start: int) -> MotionChunk:
     """Frames start to start + CHUNK of the synthetic walk."""
     joints = walking(start + CHUNK)[start:]
-    return MotionChunk(start, joints, np.zeros((CHUNK, 263), np.float32), np.zeros((1, 4), np.int64))
+    return MotionChunk(
+        start, joints, np.zeros((CHUNK, 263), np.float32), np.zeros((1, 4), np.int64)
+    )
 
 
 def good(job: Job, out: Connection) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from kinetoken.backends.tokenizer import HfTokenizer
+from kinetoken.engines.tokenizer import HfTokenizer
 
 Reply = Callable[["Handler", dict[str, Any]], None]
 OWNERS = {"llama-server": "llamacpp", "llama-cpp-python": "me", "vllm": "vllm", "openai": "system"}
@@ -95,7 +95,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def choice(self, reason: str | None = None, **said: Any) -> None:
         """An event with one choice."""
-        self.event(json.dumps({"choices": [{"index": 0, "finish_reason": reason, **said}]}).encode())
+        self.event(
+            json.dumps({"choices": [{"index": 0, "finish_reason": reason, **said}]}).encode()
+        )
 
     def end(self, reason: str = "stop") -> None:
         self.choice(reason, text="")
@@ -143,12 +145,16 @@ class Quiet(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(reply: Reply, kind: str = "openai", tokenizer: HfTokenizer | None = None) -> Iterator[FakeServer]:
+def serving(
+    reply: Reply, kind: str = "openai", tokenizer: HfTokenizer | None = None
+) -> Iterator[FakeServer]:
     """A server under way, of a kind that it tells by the owner of its models."""
     fake = FakeServer(tokenizer, OWNERS[kind], reply)
     server = Quiet(("127.0.0.1", 0), type("Bound", (Handler,), {"fake": fake}))
     fake.url = f"http://127.0.0.1:{server.server_port}/v1"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    )
     thread.start()
     try:
         yield fake

@@ -10,11 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 import kinetoken
-from kinetoken.bundle import Bundle
-from kinetoken.engines import Allowed, LanguageModel, LmRun
-from kinetoken.pipeline import Generation, Generator
+from kinetoken.engines.protocols import Allowed, LanguageModel, LmRun
+from kinetoken.generation.bundle import Bundle
+from kinetoken.generation.generator import Generation, Generator
 
-PROMPTS = ["a person walks forward", "wave with the left hand", "now jump", "turn around", "walk back"]
+PROMPTS = [
+    "a person walks forward",
+    "wave with the left hand",
+    "now jump",
+    "turn around",
+    "walk back",
+]
 SHORT: dict[str, Any] = {"seconds": 0.6, "max_thought": 4}
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from kinetoken.manifest import FileInfo, Manifest, TokenizerInfo
+from kinetoken.manifest.schema import FileInfo, Manifest, TokenizerInfo
 
 PATIENCE = 60.0  # seconds until it answers
 LLAMA_SERVER = """
@@ -35,7 +35,14 @@ while True:
     time.sleep(1)
 """
 NEEDED = {
-    "llama-cpp-python": ("llama_cpp", "fastapi", "uvicorn", "sse_starlette", "starlette_context", "pydantic_settings"),
+    "llama-cpp-python": (
+        "llama_cpp",
+        "fastapi",
+        "uvicorn",
+        "sse_starlette",
+        "starlette_context",
+        "pydantic_settings",
+    ),
     "llama-server": ("xllamacpp",),
 }
 
@@ -54,7 +61,9 @@ class RealServer:
 
 
 @contextmanager
-def real_server(kind: str, model: Path, log: Path, *, context: int = 300, key: str = "") -> Iterator[RealServer]:
+def real_server(
+    kind: str, model: Path, log: Path, *, context: int = 300, key: str = ""
+) -> Iterator[RealServer]:
     """llama-cpp-python's own server, or llama.cpp's llama-server, which xllamacpp has in a wheel. Skips without the package."""
     missing = [name for name in NEEDED[kind] if importlib.util.find_spec(name) is None]
     if missing:
@@ -65,7 +74,16 @@ def real_server(kind: str, model: Path, log: Path, *, context: int = 300, key: s
     if kind == "llama-server":
         command = ["-c", LLAMA_SERVER, str(model), str(port), str(context), key]
     else:
-        command = ["-m", "llama_cpp.server", "--model", str(model), "--port", str(port), "--host", "127.0.0.1"]
+        command = [
+            "-m",
+            "llama_cpp.server",
+            "--model",
+            str(model),
+            "--port",
+            str(port),
+            "--host",
+            "127.0.0.1",
+        ]
         command += [
             "--n_ctx",
             str(context),
@@ -76,7 +94,9 @@ def real_server(kind: str, model: Path, log: Path, *, context: int = 300, key: s
             *(["--api_key", key] if key else []),
         ]
     with log.open("wb") as said:
-        process = subprocess.Popen([sys.executable, *command], stdout=said, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            [sys.executable, *command], stdout=said, stderr=subprocess.STDOUT
+        )
         server = RealServer(f"http://127.0.0.1:{port}/v1", process)
         try:
             _wait(server, log)
@@ -103,7 +123,7 @@ def _wait(server: RealServer, log: Path) -> None:
 
 def gguf_bundle(tiny: Path, folder: Path) -> Path:
     """The tiny bundle with a miniature checkpoint's GGUF as its language model. Needs torch and gguf."""
-    from kinetoken_export.motion_tokens import read_vocabulary
+    from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
     from tiny_gguf import make
 
     made = make(folder / "made", "qwen2", "f32")
@@ -115,6 +135,9 @@ def gguf_bundle(tiny: Path, folder: Path) -> Path:
     manifest = Manifest.read(bundle)
     text = TokenizerInfo("tokenizer.json", words.text_ids, (words.added["<|im_end|>"],))
     manifest = replace(manifest, language_model=made.info, motion=words.motion, tokenizer=text)
-    files = {name: FileInfo.of(bundle / name) for name in (set(manifest.files) - {"lm.onnx"}) | {made.path.name}}
+    files = {
+        name: FileInfo.of(bundle / name)
+        for name in (set(manifest.files) - {"lm.onnx"}) | {made.path.name}
+    }
     (bundle / "bundle.json").write_text(json.dumps(replace(manifest, files=files).to_dict()))
     return bundle

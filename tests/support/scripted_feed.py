@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kinetoken.options import GenerateOptions
-from kinetoken_viewer.feed import Message
+from kinetoken.generation.options import GenerateOptions
+from kinetoken_viewer.generator.feed import Message
 
 
 class Talk:
@@ -19,7 +19,9 @@ class Talk:
     def say(self, *messages: Message) -> None:
         self.left += messages
 
-    def ask(self, prompt: str, options: GenerateOptions | None = None, *, anew: bool = False) -> int:
+    def ask(
+        self, prompt: str, options: GenerateOptions | None = None, *, anew: bool = False
+    ) -> int:
         self.turn += 1
         self.asked.append((prompt, anew))
         self.left.clear()

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.motion.clip import Clip
-from kinetoken_viewer import hud, keyhelp
-from kinetoken_viewer.camera import BODY_CENTRE, ENVELOPE, Camera, look_at
-from kinetoken_viewer.cast import Named, people_of
-from kinetoken_viewer.hud import TimeBar, Words, panels, stamp
-from kinetoken_viewer.layers import Layers, over_heads, pose, shot
-from kinetoken_viewer.nametags import name_panels
-from kinetoken_viewer.shot import Renderer
+from kinetoken_viewer.hud import key_help
+from kinetoken_viewer.hud import panels as hud
+from kinetoken_viewer.hud.name_tags import name_panels
+from kinetoken_viewer.hud.panels import TimeBar, Words, panels, stamp
+from kinetoken_viewer.render.camera import BODY_CENTRE, ENVELOPE, Camera, look_at
+from kinetoken_viewer.render.shot import Renderer
+from kinetoken_viewer.stage.layers import Layers, over_heads, pose, shot
+from kinetoken_viewer.stage.side_by_side import Named, people_of
 
 SIZE = (400, 240)
 MOTION = Path(__file__).parent.parent / "viewer" / "references" / "three_walks.npz"
@@ -30,7 +31,9 @@ def _bare(renderer: Renderer, layers: Layers, count: int = 1) -> Pixels:
         motions = file["joints"].astype(np.float32)
     people, fps = people_of([Named(f"seed {i + 1}", Clip(motions[i])) for i in range(count)])
     middle = np.mean([look_at(pose(person, MOMENT)) for person in people], axis=0)
-    offsets = [ENVELOPE * WIDE + look_at(pose(p, MOMENT)) - middle - (0, BODY_CENTRE, 0) for p in people]
+    offsets = [
+        ENVELOPE * WIDE + look_at(pose(p, MOMENT)) - middle - (0, BODY_CENTRE, 0) for p in people
+    ]
     camera = Camera().at(middle).fitted(np.concatenate(offsets), SIZE[0] / SIZE[1])
     picture = renderer.render(shot(people, MOMENT, fps, layers, camera, 1.3))
     if count == 1:
@@ -50,8 +53,12 @@ MODES: dict[str, Callable[[Renderer], Pixels]] = {
     "ghosts": lambda renderer: _bare(renderer, Layers(ghosts=True)),
     "contacts": lambda renderer: _bare(renderer, Layers(contacts=True)),
     "compare": lambda renderer: _bare(renderer, Layers(True, True, True), 3),
-    "span": lambda renderer: _words(renderer, Words("a walk", "I go.", "1.25 / 3.0 s   A-B"), (0.3, 0.6)),
-    "message": lambda renderer: _words(renderer, Words("a walk", message="thinking", note="saved walk.png")),
+    "span": lambda renderer: _words(
+        renderer, Words("a walk", "I go.", "1.25 / 3.0 s   A-B"), (0.3, 0.6)
+    ),
+    "message": lambda renderer: _words(
+        renderer, Words("a walk", message="thinking", note="saved walk.png")
+    ),
     "help": lambda renderer: _words(renderer, Words("a walk", help=True)),
 }
 
@@ -64,7 +71,7 @@ def own_font() -> None:
 
 def forget_words() -> None:
     """What was drawn in another font."""
-    for cached in (hud._font, hud.text_image, keyhelp._drawn):
+    for cached in (hud._font, hud.text_image, key_help._drawn):
         cached.cache_clear()
 
 
@@ -73,7 +80,7 @@ def main() -> None:
     from PIL import Image
 
     try:
-        from kinetoken_viewer.headless import OffscreenRenderer
+        from kinetoken_viewer.record.offscreen import OffscreenRenderer
 
         renderer = OffscreenRenderer(*SIZE, gles="gles" in sys.argv[2:])
     except Exception as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetoken_export.demo.retarget import impose_bone_lengths
+from kinetoken_export.demo.data.retarget import impose_bone_lengths
 
 STANDING = np.array(
     [
@@ -17,12 +17,20 @@ STANDING = np.array(
 )  # fmt: skip
 
 
-def walker(frames: int, speed: float = 1.2, turn: float = 0.0, seed: int = 0) -> NDArray[np.float32]:
+def walker(
+    frames: int, speed: float = 1.2, turn: float = 0.0, seed: int = 0
+) -> NDArray[np.float32]:
     """A body (T, 22, 3) that swings its limbs and goes forward at `speed` m/s, turning `turn` degrees a second to the left."""
     t = np.arange(frames) / 20
     phase = np.sin(2 * np.pi * t + seed)
     joints = np.repeat(STANDING[None], frames, axis=0)
-    for left, right, reach in ((7, 8, 0.28), (10, 11, 0.3), (4, 5, 0.15), (21, 20, 0.2), (19, 18, 0.1)):
+    for left, right, reach in (
+        (7, 8, 0.28),
+        (10, 11, 0.3),
+        (4, 5, 0.15),
+        (21, 20, 0.2),
+        (19, 18, 0.1),
+    ):
         joints[:, left, 2] += reach * phase
         joints[:, right, 2] -= reach * phase
     heading = np.radians(turn) * t

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.motion.skeleton import FPS, JOINT
-from kinetoken_viewer.atrest import standing
+from kinetoken_viewer.stage.standing_pose import standing
 
 STRIDE = 0.32  # metres that a foot swings to each side
 STEPS_PER_SECOND = 1.8
@@ -19,7 +19,13 @@ def walking(frames: int, speed: float = 1.2) -> NDArray[np.float32]:
     swing = STRIDE * np.sin(np.pi * STEPS_PER_SECOND * time)
     joints = np.repeat(pose[None], frames, axis=0)
     for side, sign in (("left", 1.0), ("right", -1.0)):
-        for name, share in (("knee", 0.5), ("ankle", 1.0), ("foot", 1.0), ("elbow", -0.5), ("wrist", -1.0)):
+        for name, share in (
+            ("knee", 0.5),
+            ("ankle", 1.0),
+            ("foot", 1.0),
+            ("elbow", -0.5),
+            ("wrist", -1.0),
+        ):
             joints[:, JOINT[f"{side}_{name}"], 2] += sign * share * swing
     joints[:, :, 2] += (speed * time)[:, None]
     return joints.astype(np.float32)

@@ -26,6 +26,8 @@ def rigid(frames: int) -> NDArray[np.float64]:
     axes = random.normal(size=(N_JOINTS, 3))
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
     half = np.linspace(0.0, 0.9, frames)[:, None, None]
-    quaternions = np.concatenate([np.sin(half) * axes, np.broadcast_to(np.cos(half), (frames, N_JOINTS, 1))], axis=-1)
+    quaternions = np.concatenate(
+        [np.sin(half) * axes, np.broadcast_to(np.cos(half), (frames, N_JOINTS, 1))], axis=-1
+    )
     roots = np.linspace([0.0, 0.9, 0.0], [1.0, 1.1, 2.0], frames)
     return forward_kinematics(roots, matrices(quaternions), RestPose.standard())

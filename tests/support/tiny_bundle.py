@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from kinetoken.manifest import (
+from kinetoken.manifest.schema import (
     ChatInfo,
     ChatTemplate,
     CodecInfo,
@@ -37,7 +37,10 @@ SYSTEM_PROMPT = (
     "inside <move></move> tags."
 )
 TEMPLATE = ChatTemplate(
-    "<|im_start|>system\n", "<|im_end|>\n", "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"
+    "<|im_start|>system\n",
+    "<|im_end|>\n",
+    "<|im_start|>user\n",
+    "<|im_end|>\n<|im_start|>assistant\n",
 )
 FEATURES, STRIDE, PAST, LOOKAHEAD = 263, 4, 2, 1
 LAYERS, HEADS, KV_HEADS, HEAD_DIM = 2, 4, 2, 16
@@ -65,7 +68,13 @@ class Words:
 
 
 def build_tiny_bundle(
-    folder: Path, *, levels: int = 4, codes: int = 16, context: int = 512, seed: int = 0, max_seconds: float = 4.0
+    folder: Path,
+    *,
+    levels: int = 4,
+    codes: int = 16,
+    context: int = 512,
+    seed: int = 0,
+    max_seconds: float = 4.0,
 ) -> Path:
     """Write a bundle into `folder` (made where it is missing) and return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,7 +82,9 @@ def build_tiny_bundle(
     words = build_tokenizer(folder / "tokenizer.json", levels, codes)
     onnx.save(build_language_model(rng, words.vocab_size, context), folder / "lm.onnx")
     onnx.save(build_decoder(rng), folder / "decoder.onnx")
-    np.save(folder / "codebooks.npy", rng.normal(0, 0.5, (levels, codes, LATENT)).astype(np.float32))
+    np.save(
+        folder / "codebooks.npy", rng.normal(0, 0.5, (levels, codes, LATENT)).astype(np.float32)
+    )
     mean, std = feature_statistics()
     np.save(folder / "Mean.npy", mean)
     np.save(folder / "Std.npy", std)
@@ -87,20 +98,39 @@ def write_manifest(folder: Path, words: Words, context: int, max_seconds: float)
     manifest = Manifest(
         name="tiny",
         language_model=LanguageModelInfo(
-            "onnx", "lm.onnx", "qwen2", LAYERS, KV_HEADS, HEAD_DIM, words.vocab_size, context, "none"
+            "onnx",
+            "lm.onnx",
+            "qwen2",
+            LAYERS,
+            KV_HEADS,
+            HEAD_DIM,
+            words.vocab_size,
+            context,
+            "none",
         ),
         tokenizer=TokenizerInfo("tokenizer.json", ((0, words.text),), (words.im_end,)),
         chat=ChatInfo(SYSTEM_PROMPT, TEMPLATE),
         motion=MotionInfo(words.move_start, words.move_end, words.levels),
         codec=CodecInfo(
-            "decoder.onnx", "codebooks.npy", "Mean.npy", "Std.npy", 20, STRIDE, FEATURES, LATENT, PAST, LOOKAHEAD
+            "decoder.onnx",
+            "codebooks.npy",
+            "Mean.npy",
+            "Std.npy",
+            20,
+            STRIDE,
+            FEATURES,
+            LATENT,
+            PAST,
+            LOOKAHEAD,
         ),
         defaults=Defaults(max_thought=12, max_seconds=max_seconds),
         licence=Licence("random numbers", "random numbers"),
         provenance=Provenance("tests/support/tiny_bundle.py"),
         files={name: FileInfo.of(folder / name) for name in names},
     )
-    (folder / "bundle.json").write_text(json.dumps(manifest.to_dict(), indent=2) + "\n", encoding="utf-8")
+    (folder / "bundle.json").write_text(
+        json.dumps(manifest.to_dict(), indent=2) + "\n", encoding="utf-8"
+    )
 
 
 def build_tokenizer(path: Path, levels: int, codes: int) -> Words:
@@ -114,12 +144,19 @@ def build_tokenizer(path: Path, levels: int, codes: int) -> Words:
     text = tokenizer.get_vocab_size()
     tokenizer.add_special_tokens(["<|im_start|>", "<|im_end|>"])
     motion = [f"<m_{level}_{code}>" for level in range(levels) for code in range(codes)]
-    tokenizer.add_tokens([AddedToken(t, normalized=False, special=False) for t in ("<move>", "</move>", *motion)])
+    tokenizer.add_tokens(
+        [AddedToken(t, normalized=False, special=False) for t in ("<move>", "</move>", *motion)]
+    )
     tokenizer.save(str(path))
-    ids = {token: tokenizer.token_to_id(token) for token in ("<move>", "</move>", "<|im_end|>", "<m_0_0>")}
+    ids = {
+        token: tokenizer.token_to_id(token)
+        for token in ("<move>", "</move>", "<|im_end|>", "<m_0_0>")
+    }
     first = ids["<m_0_0>"]
     ranges = tuple((first + level * codes, first + (level + 1) * codes) for level in range(levels))
-    return Words(text, tokenizer.get_vocab_size(), ids["<move>"], ids["</move>"], ids["<|im_end|>"], ranges)
+    return Words(
+        text, tokenizer.get_vocab_size(), ids["<move>"], ids["</move>"], ids["<|im_end|>"], ranges
+    )
 
 
 def build_language_model(rng: np.random.Generator, vocab: int, context: int) -> onnx.ModelProto:
@@ -127,12 +164,17 @@ def build_language_model(rng: np.random.Generator, vocab: int, context: int) -> 
     graph = _Graph(rng)
     hidden = graph.node("Gather", [graph.weight((vocab, HIDDEN), 1.0), "input_ids"])
     angles = np.arange(context)[:, None] / 10000.0 ** (np.arange(0, HEAD_DIM, 2) / HEAD_DIM)
-    cos, sin = graph.constant(np.cos(angles).astype(np.float32)), graph.constant(np.sin(angles).astype(np.float32))
+    cos, sin = (
+        graph.constant(np.cos(angles).astype(np.float32)),
+        graph.constant(np.sin(angles).astype(np.float32)),
+    )
     for layer in range(LAYERS):
         hidden = graph.node("Add", [hidden, _attention(graph, hidden, layer, cos, sin)])
         wide = graph.node("MatMul", [graph.norm(hidden), graph.weight((HIDDEN, 2 * HIDDEN), 0.15)])
         narrow = graph.weight((2 * HIDDEN, HIDDEN), 0.15)
-        hidden = graph.node("Add", [hidden, graph.node("MatMul", [graph.node("Sigmoid", [wide]), narrow])])
+        hidden = graph.node(
+            "Add", [hidden, graph.node("MatMul", [graph.node("Sigmoid", [wide]), narrow])]
+        )
     starts, ends, axes = (graph.constant(np.array([v], np.int64)) for v in (-1, 2**31, 1))
     last = graph.node("Slice", [graph.norm(hidden), starts, ends, axes])
     graph.node("MatMul", [last, graph.weight((HIDDEN, vocab), 0.4)], outputs=["logits"])
@@ -142,7 +184,10 @@ def build_language_model(rng: np.random.Generator, vocab: int, context: int) -> 
         helper.make_tensor_value_info("input_ids", TensorProto.INT64, (1, "n")),
         helper.make_tensor_value_info("seqlens_k", TensorProto.INT32, (1,)),
         helper.make_tensor_value_info("total_sequence_length", TensorProto.INT32, ()),
-        *(helper.make_tensor_value_info(f"past_key_values.{n}", TensorProto.FLOAT, cache) for n in names),
+        *(
+            helper.make_tensor_value_info(f"past_key_values.{n}", TensorProto.FLOAT, cache)
+            for n in names
+        ),
     ]
     outputs = [
         helper.make_tensor_value_info("logits", TensorProto.FLOAT, (1, 1, vocab)),
@@ -221,7 +266,14 @@ class _Graph:
         self._weights.append(numpy_helper.from_array(value, name))
         return name
 
-    def node(self, kind: str, inputs: list[str], *, outputs: list[str] | None = None, **attributes: object) -> str:
+    def node(
+        self,
+        kind: str,
+        inputs: list[str],
+        *,
+        outputs: list[str] | None = None,
+        **attributes: object,
+    ) -> str:
         outputs = outputs or [f"value.{len(self._nodes)}"]
         self._nodes.append(helper.make_node(kind, inputs, outputs, **attributes))
         return outputs[0]
@@ -230,7 +282,9 @@ class _Graph:
         scale = self.constant(np.ones(HIDDEN, np.float32))
         return self.node("SimplifiedLayerNormalization", [value, scale], axis=-1, epsilon=1e-6)
 
-    def model(self, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]) -> onnx.ModelProto:
+    def model(
+        self, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]
+    ) -> onnx.ModelProto:
         graph = helper.make_graph(self._nodes, "tiny", inputs, outputs, self._weights)
         opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=8)

@@ -13,14 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import (
+    AddedToken,
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    trainers,
+)
 
 HEAD_DIM = 64
 ROPE_THETA = 1000000.0
 MROPE_SECTION = [8, 12, 12]  # rotary pairs of time, height, width: HEAD_DIM / 2 together
-PATTERN = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
+PATTERN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 # In the order of Qwen2.5's own ids; the last eight are not marked special there.
 SPECIALS = [
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>",
@@ -84,25 +91,40 @@ def build_checkpoint(
     """
     folder.mkdir(parents=True, exist_ok=True)
     mini = Mini(
-        layers=layers, context=context, hidden=hidden, intermediate=intermediate or 2 * hidden, kv_heads=kv_heads
+        layers=layers,
+        context=context,
+        hidden=hidden,
+        intermediate=intermediate or 2 * hidden,
+        kv_heads=kv_heads,
     )
     ids = write_tokenizer(folder, merges, levels, codes, motion_special)
     vocab = len(ids) + padded
     vision = architecture == "qwen2_5_vl"
-    config = _vision_language_config(mini, vocab, tied, ids, renamed) if vision else _config(mini, vocab, tied, ids)
+    config = (
+        _vision_language_config(mini, vocab, tied, ids, renamed)
+        if vision
+        else _config(mini, vocab, tied, ids)
+    )
     _write_json(folder / "config.json", config | {"torch_dtype": dtype})
-    end = {"bos_token_id": ids["<|endoftext|>"], "eos_token_id": [ids["<|im_end|>"], ids["<|endoftext|>"]]}
+    end = {
+        "bos_token_id": ids["<|endoftext|>"],
+        "eos_token_id": [ids["<|im_end|>"], ids["<|endoftext|>"]],
+    }
     _write_json(folder / "generation_config.json", end)
     if vision:
         _write_json(folder / "preprocessor_config.json", PREPROCESSOR)
     shapes = dict(_language_shapes(mini, vocab, tied))
     if vision:
         shapes |= dict(_vision_shapes(mini))
-    _write_tensors(folder, {_stored(n, renamed and vision): s for n, s in shapes.items()}, dtype, shards, seed)
+    _write_tensors(
+        folder, {_stored(n, renamed and vision): s for n, s in shapes.items()}, dtype, shards, seed
+    )
     return folder
 
 
-def write_tokenizer(folder: Path, merges: int, levels: int, codes: int, motion_special: bool) -> dict[str, int]:
+def write_tokenizer(
+    folder: Path, merges: int, levels: int, codes: int, motion_special: bool
+) -> dict[str, int]:
     """tokenizer.json and tokenizer_config.json; returns the ids of all tokens."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
@@ -112,10 +134,16 @@ def write_tokenizer(folder: Path, merges: int, levels: int, codes: int, motion_s
     )
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=256 + merges, initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=256 + merges, initial_alphabet=alphabet, show_progress=False
+    )
     tokenizer.train_from_iterator(CORPUS, trainer)
     motion = ["<move>", "</move>", *(f"<m_{q}_{v}>" for q in range(levels) for v in range(codes))]
-    marked = [(t, True) for t in SPECIALS] + [(t, False) for t in ORDINARY] + [(t, motion_special) for t in motion]
+    marked = (
+        [(t, True) for t in SPECIALS]
+        + [(t, False) for t in ORDINARY]
+        + [(t, motion_special) for t in motion]
+    )
     for token, special in marked:
         tokenizer.add_tokens([AddedToken(token, normalized=False, special=special)])
     tokenizer.save(str(folder / "tokenizer.json"))
@@ -139,11 +167,17 @@ def _config(mini: Mini, vocab: int, tied: bool, ids: dict[str, int]) -> dict[str
     }  # fmt: skip
 
 
-def _vision_language_config(mini: Mini, vocab: int, tied: bool, ids: dict[str, int], nested: bool) -> dict[str, Any]:
+def _vision_language_config(
+    mini: Mini, vocab: int, tied: bool, ids: dict[str, int], nested: bool
+) -> dict[str, Any]:
     text = _config(mini, vocab, tied, ids)
     text["rope_scaling"] = {"type": "mrope", "mrope_section": MROPE_SECTION}
     head = {"architectures": ["Qwen2_5_VLForConditionalGeneration"], "model_type": "qwen2_5_vl"}
-    names = {"vision_start": "<|vision_start|>", "vision_end": "<|vision_end|>", "vision": "<|vision_pad|>"}
+    names = {
+        "vision_start": "<|vision_start|>",
+        "vision_end": "<|vision_end|>",
+        "vision": "<|vision_pad|>",
+    }
     names |= {"image": "<|image_pad|>", "video": "<|video_pad|>"}
     shared = {f"{name}_token_id": ids[token] for name, token in names.items()}
     shared |= {"tie_word_embeddings": tied, "vision_config": _vision_config(mini)}
@@ -207,34 +241,54 @@ def _vision_shapes(mini: Mini) -> Iterator[tuple[str, tuple[int, ...]]]:
 def _stored(name: str, renamed: bool) -> str:
     if not renamed or name.startswith("lm_head"):
         return name
-    return f"model.{name}" if name.startswith("visual") else "model.language_model" + name.removeprefix("model")
+    return (
+        f"model.{name}"
+        if name.startswith("visual")
+        else "model.language_model" + name.removeprefix("model")
+    )
 
 
-def _values(rng: np.random.Generator, name: str, dims: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _values(
+    rng: np.random.Generator, name: str, dims: tuple[int, ...]
+) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Random weights that keep the activations of every layer near unit size."""
     normal = rng.normal(0, 1, dims).astype(np.float32)
     if "norm" in name or "ln_q" in name:
         return 1 + normal * np.float32(0.1)
     if len(dims) == 1:
         return normal * np.float32(0.1)
-    scale = 0.08 if "embed_tokens" in name or "lm_head" in name else float(np.prod(dims[1:])) ** -0.5
+    scale = (
+        0.08 if "embed_tokens" in name or "lm_head" in name else float(np.prod(dims[1:])) ** -0.5
+    )
     return normal * np.float32(scale)
 
 
-def _write_tensors(folder: Path, shapes: dict[str, tuple[int, ...]], dtype: str, shards: int, seed: int) -> None:
+def _write_tensors(
+    folder: Path, shapes: dict[str, tuple[int, ...]], dtype: str, shards: int, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     data = {name: (dims, encode(_values(rng, name, dims), dtype)) for name, dims in shapes.items()}
     if shards == 1:
         write_safetensors(folder / "model.safetensors", data, dtype)
         return
-    places = {name: f"model-{1 + i * shards // len(data):05}-of-{shards:05}.safetensors" for i, name in enumerate(data)}
+    places = {
+        name: f"model-{1 + i * shards // len(data):05}-of-{shards:05}.safetensors"
+        for i, name in enumerate(data)
+    }
     for shard in dict.fromkeys(places.values()):
-        write_safetensors(folder / shard, {n: value for n, value in data.items() if places[n] == shard}, dtype)
+        write_safetensors(
+            folder / shard, {n: value for n, value in data.items() if places[n] == shard}, dtype
+        )
     size = sum(len(value) for _, value in data.values())
-    _write_json(folder / "model.safetensors.index.json", {"metadata": {"total_size": size}, "weight_map": places})
+    _write_json(
+        folder / "model.safetensors.index.json",
+        {"metadata": {"total_size": size}, "weight_map": places},
+    )
 
 
-def write_safetensors(path: Path, tensors: dict[str, tuple[tuple[int, ...], bytes]], dtype: str) -> None:
+def write_safetensors(
+    path: Path, tensors: dict[str, tuple[tuple[int, ...], bytes]], dtype: str
+) -> None:
     """A safetensors file of shapes and bytes: the length of a JSON header, the header, the bytes one after the other."""
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     at = 0
@@ -244,14 +298,18 @@ def write_safetensors(path: Path, tensors: dict[str, tuple[tuple[int, ...], byte
         at += len(data)
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    path.write_bytes(len(text).to_bytes(8, "little") + text + b"".join(data for _, data in tensors.values()))
+    path.write_bytes(
+        len(text).to_bytes(8, "little") + text + b"".join(data for _, data in tensors.values())
+    )
 
 
 def encode(values: np.ndarray[Any, np.dtype[np.float32]], dtype: str) -> bytes:
     """Float32 numbers as little-endian bytes of a safetensors dtype."""
     if dtype == "bfloat16":
         bits = values.view(np.uint32)
-        return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2").tobytes()  # round to nearest even
+        return (
+            ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2").tobytes()
+        )  # round to nearest even
     return values.astype({"float16": "<f2", "float32": "<f4"}[dtype]).tobytes()
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetoken.backends.llamacpp import LlamaCppLanguageModel
-from kinetoken.manifest import LanguageModelInfo
-from kinetoken_export.checkpoint import Checkpoint
-from kinetoken_export.gguf_recipes import find_gguf_recipe
-from kinetoken_export.lm_gguf import export_gguf
-from kinetoken_export.motion_tokens import read_vocabulary
-from kinetoken_export.reference import Reference
+from kinetoken.engines.llamacpp.model import LlamaCppLanguageModel
+from kinetoken.manifest.schema import LanguageModelInfo
+from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
+from kinetoken_export.checkpoint.reference_model import Reference
+from kinetoken_export.checkpoint.tensors import Checkpoint
+from kinetoken_export.gguf.language_model import export_gguf
+from kinetoken_export.gguf.recipes import find_gguf_recipe
 from tiny_checkpoint import build_checkpoint
 
 
@@ -50,16 +50,33 @@ class Made:
         return row
 
 
-def make(folder: Path, architecture: str, quantization: str, *, tied: bool = True, padded: int = 5) -> Made:
+def make(
+    folder: Path, architecture: str, quantization: str, *, tied: bool = True, padded: int = 5
+) -> Made:
     """Write a checkpoint and its GGUF into a folder."""
     checkpoint = build_checkpoint(folder, architecture, tied=tied, padded=padded)
     source, path = Checkpoint(checkpoint), folder / "lm.gguf"
     recipe, vocabulary = find_gguf_recipe(quantization), read_vocabulary(checkpoint)
     context = export_gguf(
-        source, checkpoint / "tokenizer.json", vocabulary, recipe, path, name="tiny", chat_template=None, context=300
+        source,
+        checkpoint / "tokenizer.json",
+        vocabulary,
+        recipe,
+        path,
+        name="tiny",
+        chat_template=None,
+        context=300,
     )
     s = source.shape
     info = LanguageModelInfo(
-        "llamacpp", path.name, architecture, s.layers, s.kv_heads, s.head_dim, s.vocab_size, context, quantization
+        "llamacpp",
+        path.name,
+        architecture,
+        s.layers,
+        s.kv_heads,
+        s.head_dim,
+        s.vocab_size,
+        context,
+        quantization,
     )
     return Made(source, path, info)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from kinetoken.motion.clip import Clip
-from kinetoken_viewer import recorder
-from kinetoken_viewer.painter import Painter
+from kinetoken_viewer.record import recorder
+from kinetoken_viewer.render.software.painter import Painter
 from synthetic_motion import walking
 from tiny_bundle import build_tiny_bundle
 
@@ -30,13 +30,17 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A folder of the test's own to stand in, and pictures by the painter."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(recorder, "open_renderer", lambda width, height, **_: Painter(width, height))
+    monkeypatch.setattr(
+        recorder, "open_renderer", lambda width, height, **_: Painter(width, height)
+    )
 
 
 @pytest.fixture
 def walk() -> Clip:
     """Two seconds of synthetic walking."""
-    return Clip(walking(40), prompt="a person walks", text="I walk ahead. <move><m_0_1></move>", seed=3)
+    return Clip(
+        walking(40), prompt="a person walks", text="I walk ahead. <move><m_0_1></move>", seed=3
+    )
 
 
 @pytest.fixture
@@ -51,15 +55,29 @@ def walk_file(walk: Clip, tmp_path: Path) -> Path:
 def python(tmp_path: Path) -> Script:
     """Runs python in a process of its own: pyglet is headless or not once and for all in each."""
 
-    def run(*args: str, display: str | None = None, timeout: float = 50.0) -> subprocess.CompletedProcess[str]:
-        env = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    def run(
+        *args: str, display: str | None = None, timeout: float = 50.0
+    ) -> subprocess.CompletedProcess[str]:
+        env = {
+            key: value
+            for key, value in os.environ.items()
+            if key not in ("DISPLAY", "WAYLAND_DISPLAY")
+        }
         env["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-        env["LP_NUM_THREADS"] = "1"  # a software driver with more threads waits long for each on a busy machine
+        env["LP_NUM_THREADS"] = (
+            "1"  # a software driver with more threads waits long for each on a busy machine
+        )
         if display is not None:
             env["DISPLAY"] = display
         command = [sys.executable, *args]
         return subprocess.run(
-            command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=timeout, check=False
+            command,
+            env=env,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
         )
 
     return run
@@ -71,7 +89,9 @@ def x_display() -> Iterator[str]:
     if shutil.which("Xvfb") is None:
         pytest.skip("Xvfb is not installed: apt-get install xvfb")
     command = ["Xvfb", "-displayfd", "1", "-screen", "0", "2000x1200x24", "-nolisten", "tcp"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
         assert server.stdout is not None
         number = server.stdout.readline().strip()
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kinetoken_viewer.painter import Painter
+from kinetoken_viewer.render.software.painter import Painter
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "make_tour.py"
 SIZE = (160, 90)

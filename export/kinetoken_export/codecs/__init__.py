@@ -8,18 +8,27 @@ from typing import Any, Final
 
 import numpy as np
 
-from kinetoken.errors import FormatError, InputError
+from kinetoken.base.errors import FormatError, InputError
 from kinetoken.motion.skeleton import FPS
 
-from . import foreign, own, residual, transposed
+from . import own, residual, transposed
 from .files import CodecFiles, number, open_files
+from .foreign import reader
 from .source import CodecSource, decode, normalised_features, random_codes, sum_of_rows
 from .statistics import check_statistics, find_statistics
 
 __all__ = ["CodecSource", "decode", "random_codes", "read_codec"]
 
 CODE_FILE: Final = "rvq_model.py"
-WINDOW_NAMES: Final = ("window_size", "window", "window_length", "train_window", "seq_len", "clip_length", "num_frames")
+WINDOW_NAMES: Final = (
+    "window_size",
+    "window",
+    "window_length",
+    "train_window",
+    "seq_len",
+    "clip_length",
+    "num_frames",
+)
 CHECKED_FRAMES: Final = 96  # latent frames of random codes that the statistics are checked on
 
 
@@ -52,12 +61,14 @@ def _read(found: CodecFiles, base: dict[str, Any], trust_code: bool) -> CodecSou
             raise InputError(
                 f"{code} is a program that has to run to read this codec: read it, then give --trust-code if you trust it"
             )
-        return foreign.read(found, code, base)
+        return reader.read(found, code, base)
     if residual.prefix_of(found.state) is not None:
         return residual.read(found.state, found.settings, found.weights, base)
     if transposed.prefix_of(found.state) is not None:
         return transposed.read(found.state, found.settings, found.weights, base)
-    names = ", ".join(f"{name} {tuple(value.shape)}" for name, value in list(found.state.items())[:3])
+    names = ", ".join(
+        f"{name} {tuple(value.shape)}" for name, value in list(found.state.items())[:3]
+    )
     raise FormatError(
         f"{found.weights}: expected the layout of MoMask, T2M-GPT or ConvTranspose with batch norm, "
         f"got {len(found.state)} tensors such as {names}: put the codec's class beside it as {CODE_FILE} and give --trust-code"
@@ -67,8 +78,14 @@ def _read(found: CodecFiles, base: dict[str, Any], trust_code: bool) -> CodecSou
 def _check(source: CodecSource, found: CodecFiles, std: Path) -> None:
     """Finite codebooks, and features that the statistics fit."""
     if not np.isfinite(source.codebooks).all():
-        raise FormatError(f"{found.weights}: expected finite codebooks, got NaN or infinity: download it again")
-    features = normalised_features(source.decoder, sum_of_rows(random_codes(source, CHECKED_FRAMES), source.codebooks))
+        raise FormatError(
+            f"{found.weights}: expected finite codebooks, got NaN or infinity: download it again"
+        )
+    features = normalised_features(
+        source.decoder, sum_of_rows(random_codes(source, CHECKED_FRAMES), source.codebooks)
+    )
     if not np.isfinite(features).all():
-        raise FormatError(f"{found.weights}: expected finite features, got NaN or infinity: download it again")
+        raise FormatError(
+            f"{found.weights}: expected finite features, got NaN or infinity: download it again"
+        )
     check_statistics(source.std, features, std)

@@ -15,14 +15,30 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from kinetoken.errors import FormatError, InputError
+from kinetoken.base.errors import FormatError, InputError
 
 SAFE: Final = ".safetensors"
 PICKLES: Final = (".pth", ".pt", ".tar", ".ckpt", ".bin")
 # Where training scripts put the weights among other things; the order is that of preference.
-WRAPPERS: Final = ("vq_model", "net", "model_state_dict", "state_dict", "model", "vqvae", "generator")
+WRAPPERS: Final = (
+    "vq_model",
+    "net",
+    "model_state_dict",
+    "state_dict",
+    "model",
+    "vqvae",
+    "generator",
+)
 # Several weights in one folder: what the authors' own scripts load comes first.
-PREFERRED: Final = ("motion_rvq_weights", "net_best_fid", "finest", "model", "best", "net_last", "latest")
+PREFERRED: Final = (
+    "motion_rvq_weights",
+    "net_best_fid",
+    "finest",
+    "model",
+    "best",
+    "net_last",
+    "latest",
+)
 SETTING_FILES: Final = ("config.json", "opt.txt")
 DEPTH: Final = 2  # folders below the given one in which weights are looked for
 
@@ -49,17 +65,26 @@ def open_files(path: Path) -> CodecFiles:
     folder = weights.parent if path.is_file() else path
     # Beside weights that lie in model/ or the like, settings are one folder up.
     around = [folder, *([folder.parent] if path.is_file() else [weights.parent])]
-    found = [p for name in SETTING_FILES for where in dict.fromkeys(around) if (p := where / name).is_file()]
+    found = [
+        p
+        for name in SETTING_FILES
+        for where in dict.fromkeys(around)
+        if (p := where / name).is_file()
+    ]
     state, inner = _load(weights)
     settings: dict[str, Any] = dict(_flat(inner))
     for file in found:
         settings |= dict(_flat(_settings(file)))
-    return CodecFiles(folder, weights, state, settings, (weights, *found), _licence(folder, settings))
+    return CodecFiles(
+        folder, weights, state, settings, (weights, *found), _licence(folder, settings)
+    )
 
 
 def _find_weights(folder: Path) -> Path:
     if not folder.is_dir():
-        raise InputError(f"expected a codec's folder or weights file at {folder}, found nothing: check the path")
+        raise InputError(
+            f"expected a codec's folder or weights file at {folder}, found nothing: check the path"
+        )
     found = [p for p in _within(folder, DEPTH) if p.suffix in (SAFE, *PICKLES)]
     found = [p for p in found if p.suffix == SAFE] or found
     if not found:
@@ -93,7 +118,9 @@ def _load(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of old pickles; what cannot be read is refused below
             whole: Any = (
-                load_file(path) if path.suffix == SAFE else torch.load(path, map_location="cpu", weights_only=True)
+                load_file(path)
+                if path.suffix == SAFE
+                else torch.load(path, map_location="cpu", weights_only=True)
             )
     except Exception as error:  # a broken pickle fails in any way
         if isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error):
@@ -106,7 +133,9 @@ def _load(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
         ) from error
     state = _state(whole)
     if not state:
-        raise FormatError(f"{path}: expected tensors by name, alone or under one of {', '.join(WRAPPERS)}, found none")
+        raise FormatError(
+            f"{path}: expected tensors by name, alone or under one of {', '.join(WRAPPERS)}, found none"
+        )
     inner = whole.get("config", whole.get("args", {})) if isinstance(whole, dict) else {}
     return state, inner if isinstance(inner, Mapping) else {}
 

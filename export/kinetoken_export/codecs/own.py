@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..demo.codec_model import MODEL_TYPE
-from ..demo.train_codec import load_codec
+from ..demo.training.train_codec import load_codec
+from .own_model import MODEL_TYPE
 from .source import Array, CodecSource, Codes
 
 

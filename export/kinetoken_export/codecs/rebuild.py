@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kinetoken.errors import FormatError
+from kinetoken.base.errors import FormatError
 
 from .source import Array, Codes, residual_codes
 
@@ -28,26 +28,40 @@ ACTIVATIONS: Final[Mapping[str, Callable[[], nn.Module]]] = {
 def activation(name: object, path: Path) -> Callable[[], nn.Module]:
     """A layer by the name that a config gives it."""
     if str(name).lower() not in ACTIVATIONS:
-        raise FormatError(f"{path}: expected an activation among {', '.join(ACTIVATIONS)}, got {name!r}")
+        raise FormatError(
+            f"{path}: expected an activation among {', '.join(ACTIVATIONS)}, got {name!r}"
+        )
     return ACTIVATIONS[str(name).lower()]
 
 
 def part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """Tensors below a prefix, which is taken off."""
-    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    return {
+        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
+    }
 
 
 def load_into(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.Module:
     """The module with exactly these tensors, in evaluation mode; FormatError names the first that does not fit."""
-    expected = {n: tuple(v.shape) for n, v in module.state_dict().items() if n.rsplit(".")[-1] not in TRAINING_ONLY}
+    expected = {
+        n: tuple(v.shape)
+        for n, v in module.state_dict().items()
+        if n.rsplit(".")[-1] not in TRAINING_ONLY
+    }
     got = {n: tuple(v.shape) for n, v in state.items() if n.rsplit(".")[-1] not in TRAINING_ONLY}
     for name in expected.keys() - got.keys():
-        raise FormatError(f"{path}: expected a tensor {name} {expected[name]}, found none: the weights are incomplete")
+        raise FormatError(
+            f"{path}: expected a tensor {name} {expected[name]}, found none: the weights are incomplete"
+        )
     for name in sorted(got.keys() - expected.keys()):
-        raise FormatError(f"{path}: expected no tensor {name} in this layout: give the codec's class with --trust-code")
+        raise FormatError(
+            f"{path}: expected no tensor {name} in this layout: give the codec's class with --trust-code"
+        )
     for name, shape in got.items():
         if shape != expected[name]:
-            raise FormatError(f"{path}: expected {name} of shape {expected[name]}, got {shape}: it is no known layout")
+            raise FormatError(
+                f"{path}: expected {name} of shape {expected[name]}, got {shape}: it is no known layout"
+            )
     module.load_state_dict(dict(state), strict=False)
     return module.eval()
 

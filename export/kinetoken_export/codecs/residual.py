@@ -14,14 +14,23 @@ from typing import Any, Final
 
 from torch import Tensor, nn
 
-from kinetoken.errors import FormatError
+from kinetoken.base.errors import FormatError
 from kinetoken.motion.features import N_FEATURES
 
 from .rebuild import activation, coder, leftover, load_into, part, stacked
 from .source import Array, CodecSource
 
 # Longest first: T2M-GPT wraps its module, MotionGPT's checkpoints hold language models beside it.
-PREFIXES: Final = ("module.vqvae.", "module.", "motion_vae.", "vqvae.", "vae.", "model.", "net.", "")
+PREFIXES: Final = (
+    "module.vqvae.",
+    "module.",
+    "motion_vae.",
+    "vqvae.",
+    "vae.",
+    "model.",
+    "net.",
+    "",
+)
 INLET: Final = "decoder.model.0.weight"
 BLOCK: Final = re.compile(r"decoder\.model\.(\d+)\.0\.model\.(\d+)\.conv1\.weight\Z")
 GROWTH: Final = 3
@@ -74,11 +83,23 @@ class _Plan:
         """Latents (B, D, n) to features (B, 263, stride * n)."""
         width = self.width
         blocks = [
-            nn.Sequential(self.residuals(), nn.Upsample(scale_factor=2), nn.Conv1d(width, width, 3, padding=1))
+            nn.Sequential(
+                self.residuals(), nn.Upsample(scale_factor=2), nn.Conv1d(width, width, 3, padding=1)
+            )
             for _ in range(self.halvings)
         ]
-        inlet, hidden = nn.Conv1d(self.latent, width, 3, padding=1), nn.Conv1d(width, width, 3, padding=1)
-        return _Chain(inlet, nn.ReLU(), *blocks, hidden, nn.ReLU(), nn.Conv1d(width, self.features, 3, padding=1))
+        inlet, hidden = (
+            nn.Conv1d(self.latent, width, 3, padding=1),
+            nn.Conv1d(width, width, 3, padding=1),
+        )
+        return _Chain(
+            inlet,
+            nn.ReLU(),
+            *blocks,
+            hidden,
+            nn.ReLU(),
+            nn.Conv1d(width, self.features, 3, padding=1),
+        )
 
     def encoder(self) -> nn.Module:
         """Features (B, 263, n) to latents (B, D, n // stride)."""
@@ -100,7 +121,9 @@ def prefix_of(state: Mapping[str, Tensor]) -> str | None:
     return None
 
 
-def read(state: Mapping[str, Tensor], settings: Mapping[str, Any], path: Path, base: Mapping[str, Any]) -> CodecSource:
+def read(
+    state: Mapping[str, Tensor], settings: Mapping[str, Any], path: Path, base: Mapping[str, Any]
+) -> CodecSource:
     """The codec; FormatError names a tensor that is missing or left over. `base`: fields that do not hang on the layout."""
     prefix = prefix_of(state)
     assert prefix is not None
@@ -117,7 +140,9 @@ def read(state: Mapping[str, Tensor], settings: Mapping[str, Any], path: Path, b
     )  # fmt: skip
 
 
-def _plan(own: Mapping[str, Tensor], settings: Mapping[str, Any], path: Path) -> tuple[_Plan, tuple[str, ...]]:
+def _plan(
+    own: Mapping[str, Tensor], settings: Mapping[str, Any], path: Path
+) -> tuple[_Plan, tuple[str, ...]]:
     found = [(int(m[1]), int(m[2])) for m in map(BLOCK.match, own) if m]
     halvings, depth = len({block for block, _ in found}), 1 + max(unit for _, unit in found)
     outlet = f"decoder.model.{4 + halvings}.weight"
@@ -130,11 +155,17 @@ def _plan(own: Mapping[str, Tensor], settings: Mapping[str, Any], path: Path) ->
     growth = settings.get("dilation_growth_rate", GROWTH)
     act = settings.get("vq_act", settings.get("activation", "relu"))
     if not isinstance(growth, int) or growth < 1:
-        raise FormatError(f"{path}: expected a whole dilation_growth_rate in the codec's settings, got {growth!r}")
+        raise FormatError(
+            f"{path}: expected a whole dilation_growth_rate in the codec's settings, got {growth!r}"
+        )
     dilations = [growth**unit for unit in reversed(range(depth))]
     plan = _Plan(N_FEATURES, latent, width, dilations, halvings, activation(act, path))
-    named = "dilation_growth_rate" in settings and ("vq_act" in settings or "activation" in settings)
-    return plan, () if named else (f"no settings beside the weights: took {act} and dilations {dilations}",)
+    named = "dilation_growth_rate" in settings and (
+        "vq_act" in settings or "activation" in settings
+    )
+    return plan, () if named else (
+        f"no settings beside the weights: took {act} and dilations {dilations}",
+    )
 
 
 def _codebooks(own: Mapping[str, Tensor], latent: int, path: Path) -> Array:
@@ -150,5 +181,7 @@ def _codebooks(own: Mapping[str, Tensor], latent: int, path: Path) -> Array:
         )
     tables = stacked([own[name] for name in levels], path)
     if tables.shape[2] != latent:
-        raise FormatError(f"{path}: expected codebooks of width {latent}, as the decoder reads, got {tables.shape[2]}")
+        raise FormatError(
+            f"{path}: expected codebooks of width {latent}, as the decoder reads, got {tables.shape[2]}"
+        )
     return tables

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from kinetoken.errors import FormatError, InputError
+from kinetoken.base.errors import FormatError, InputError
 from kinetoken.motion.features import N_FEATURES
 
 from .source import Array
@@ -24,7 +24,9 @@ OWN: Final = np.array([0.012826, 0.016927, 0.016927, 0.153766, *[0.355933] * 4])
 PLAIN: Final = np.r_[4:259]
 BIASES: Final = (1, 5, 25)
 SAME: Final = 0.02  # relative difference below which two columns count as the same
-APART: Final = 3.0  # factor between what Std says and what the decoder writes; between two pairs it is 5 or 25
+APART: Final = (
+    3.0  # factor between what Std says and what the decoder writes; between two pairs it is 5 or 25
+)
 NAMES: Final = (("Mean.npy", "Std.npy"), ("mean.npy", "std.npy"))
 
 
@@ -49,7 +51,9 @@ def _row(path: Path, *, positive: bool) -> Array:
     try:
         values = np.asarray(np.load(path, allow_pickle=False), np.float32)
     except (OSError, ValueError, EOFError) as error:
-        raise FormatError(f"{path}: expected a .npy array of {N_FEATURES} numbers, got something unreadable") from error
+        raise FormatError(
+            f"{path}: expected a .npy array of {N_FEATURES} numbers, got something unreadable"
+        ) from error
     values = values.reshape(-1) if values.ndim == 2 and 1 in values.shape else values
     if values.shape != (N_FEATURES,):
         raise FormatError(
@@ -57,7 +61,9 @@ def _row(path: Path, *, positive: bool) -> Array:
         )
     if not np.isfinite(values).all() or (positive and (values <= 0).any()):
         wanted = "numbers above 0" if positive else "finite numbers"
-        raise FormatError(f"{path}: expected {wanted}, got {values.min():.3g} to {values.max():.3g}: download it again")
+        raise FormatError(
+            f"{path}: expected {wanted}, got {values.min():.3g} to {values.max():.3g}: download it again"
+        )
     return values
 
 

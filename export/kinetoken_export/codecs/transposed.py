@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from torch import Tensor, nn
 
-from kinetoken.errors import FormatError
+from kinetoken.base.errors import FormatError
 from kinetoken.motion.features import N_FEATURES
 
 from .files import number
@@ -36,7 +36,9 @@ def prefix_of(state: Mapping[str, Tensor]) -> str | None:
     return None
 
 
-def read(state: Mapping[str, Tensor], settings: Mapping[str, Any], path: Path, base: Mapping[str, Any]) -> CodecSource:
+def read(
+    state: Mapping[str, Tensor], settings: Mapping[str, Any], path: Path, base: Mapping[str, Any]
+) -> CodecSource:
     """The codec; FormatError names a tensor that is missing or left over. `base`: fields that do not hang on the layout."""
     prefix = prefix_of(state)
     assert prefix is not None
@@ -54,19 +56,30 @@ def read(state: Mapping[str, Tensor], settings: Mapping[str, Any], path: Path, b
     act = activation(settings.get("activation", "relu"), path)
     decoder, strides = _stack(part(own, "decoder.decoder."), settings, act, path, up=True)
     encoder = part(own, "encoder.encoder.")
-    encode = coder(_stack(encoder, settings, act, path, up=False)[0], codebooks) if encoder else None
+    encode = (
+        coder(_stack(encoder, settings, act, path, up=False)[0], codebooks) if encoder else None
+    )
     stride = 1
     for factor in strides:
         stride *= factor
     named = "activation" in settings and ("downsampling_ratio" in settings or "strides" in settings)
-    notes = () if named else (f"took strides {strides} and activation {settings.get('activation', 'relu')}",)
+    notes = (
+        ()
+        if named
+        else (f"took strides {strides} and activation {settings.get('activation', 'relu')}",)
+    )
     return CodecSource(
         layout="conv-transpose", decoder=decoder, codebooks=codebooks, stride=stride, encoder=encode, notes=notes, **base
     )  # fmt: skip
 
 
 def _stack(
-    state: Mapping[str, Tensor], settings: Mapping[str, Any], act: Callable[[], nn.Module], path: Path, *, up: bool
+    state: Mapping[str, Tensor],
+    settings: Mapping[str, Any],
+    act: Callable[[], nn.Module],
+    path: Path,
+    *,
+    up: bool,
 ) -> tuple[nn.Module, list[int]]:
     """The sequence, loaded, and the stride of each convolution."""
     count = 1 + max(int(name.split(".")[0]) for name in state)
@@ -85,7 +98,9 @@ def _stack(
             _check_norm(state, place, weights, settings, path)
     end = convolutions[-1].shape[1] if up else convolutions[0].shape[1]
     if end != N_FEATURES:
-        raise FormatError(f"{path}: expected {N_FEATURES} features (HumanML3D), got {end}: is it another skeleton's?")
+        raise FormatError(
+            f"{path}: expected {N_FEATURES} features (HumanML3D), got {end}: is it another skeleton's?"
+        )
     return load_into(nn.Sequential(*layers), state, path), strides
 
 
@@ -94,13 +109,19 @@ def _convolution(weight: Tensor, stride: int, bias: bool, *, up: bool) -> nn.Mod
     pad = (kernel - 1) // 2
     if up:
         extra = stride - kernel + 2 * pad  # so that the length is exactly multiplied
-        return nn.ConvTranspose1d(weight.shape[0], weight.shape[1], kernel, stride, pad, extra, bias=bias)
+        return nn.ConvTranspose1d(
+            weight.shape[0], weight.shape[1], kernel, stride, pad, extra, bias=bias
+        )
     return nn.Conv1d(weight.shape[1], weight.shape[0], kernel, stride, pad, bias=bias)
 
 
 def _strides(weights: list[Tensor], settings: Mapping[str, Any], path: Path) -> list[int]:
     given = settings.get("strides")
-    if isinstance(given, list) and len(given) == len(weights) and all(isinstance(s, int) and s > 0 for s in given):
+    if (
+        isinstance(given, list)
+        and len(given) == len(weights)
+        and all(isinstance(s, int) and s > 0 for s in given)
+    ):
         return [int(s) for s in given]
     kernels = [int(w.shape[2]) for w in weights]
     if 4 in kernels:  # a kernel of 4 halves or doubles; the others keep the rate
@@ -115,11 +136,19 @@ def _strides(weights: list[Tensor], settings: Mapping[str, Any], path: Path) -> 
 
 
 def _check_norm(
-    state: Mapping[str, Tensor], place: int, weights: list[Tensor | None], settings: Mapping[str, Any], path: Path
+    state: Mapping[str, Tensor],
+    place: int,
+    weights: list[Tensor | None],
+    settings: Mapping[str, Any],
+    path: Path,
 ) -> None:
     """What a batch norm right after a ReLU has seen was never below zero."""
     after_activation = place > 0 and weights[place - 1] is None
-    if after_activation and "activation" not in settings and (state[f"{place}.running_mean"] < 0).any():
+    if (
+        after_activation
+        and "activation" not in settings
+        and (state[f"{place}.running_mean"] < 0).any()
+    ):
         raise FormatError(
             f"{path}: expected ReLU before the batch norm at place {place}, but its running mean goes below 0: "
             f'name the activation in config.json, as "activation": "leaky_relu"'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..errors import InputError
+from ..base.errors import InputError
 
 LOCAL: Final = "local"
 AUTO: Final = "auto"
@@ -17,5 +17,7 @@ def host_and_port(address: str) -> tuple[str, int] | None:
         return None
     host, _, port = address.removeprefix(CLIENT).rpartition(":")
     if not host or not (port.isascii() and port.isdecimal()) or not 0 < int(port) < 65536:
-        raise InputError(f"--ray: expected HOST:PORT, {CLIENT}HOST:PORT, auto or local, got {address!r}")
+        raise InputError(
+            f"--ray: expected HOST:PORT, {CLIENT}HOST:PORT, auto or local, got {address!r}"
+        )
     return host.strip("[]"), int(port)

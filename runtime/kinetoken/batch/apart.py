@@ -8,14 +8,22 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from ..backends.remote_http import StatusError
-from ..bundle import Bundle
-from ..errors import EngineError, InputError
-from ..pipeline import Generation
+from ..base.errors import EngineError, InputError
+from ..engines.remote.http import StatusError
+from ..generation.bundle import Bundle
+from ..generation.generator import Generation
 from .jobs import ClipAnswer, Job, Problem
 
-MOST_FAILURES: Final = 3  # one after another: the server is not there, and the next line would not do better
-OF_THE_REQUEST: Final = (400, 413, 414, 422, 431)  # RFC 9110 and 6585: what was asked is at fault, not who was
+MOST_FAILURES: Final = (
+    3  # one after another: the server is not there, and the next line would not do better
+)
+OF_THE_REQUEST: Final = (
+    400,
+    413,
+    414,
+    422,
+    431,
+)  # RFC 9110 and 6585: what was asked is at fault, not who was
 
 
 def answer_apart(bundle: Bundle, jobs: Iterable[Job], size: int) -> Iterator[ClipAnswer | Problem]:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ..errors import EngineError, MissingPackageError
+from ..base.errors import EngineError, MissingPackageError
 from .address import LOCAL, host_and_port
 from .dispatch import Dispatch
 from .jobs import Answer, Job, Problem
@@ -71,17 +71,26 @@ def connect(address: str) -> None:
     try:
         _join(address)
     except Exception as error:  # Ray's own share no base here
-        raise EngineError(f"no Ray cluster at {address}: {_line(str(error))}; start one with ray start") from error
+        raise EngineError(
+            f"no Ray cluster at {address}: {_line(str(error))}; start one with ray start"
+        ) from error
 
 
 def _join(address: str) -> None:
     more = {"include_dashboard": False} if address == LOCAL else {}
-    ray.init(None if address == LOCAL else address, logging_level="ERROR", log_to_driver=False, **more)
+    ray.init(
+        None if address == LOCAL else address, logging_level="ERROR", log_to_driver=False, **more
+    )
 
 
 def check_joins(address: str) -> None:
     """EngineError unless a process of its own can join the cluster: where something else answers Ray waits for minutes."""
-    command = [sys.executable, "-c", "import sys, ray; ray.init(sys.argv[1], log_to_driver=False)", address]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys, ray; ray.init(sys.argv[1], log_to_driver=False)",
+        address,
+    ]
     try:
         done = subprocess.run(command, capture_output=True, timeout=JOINS_WITHIN)
         ended, said = done.returncode, done.stderr
@@ -90,7 +99,9 @@ def check_joins(address: str) -> None:
     if ended == 0:
         return
     if b"InvalidAuthToken" in said:
-        raise EngineError(f"the Ray cluster at {address} wants a token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN")
+        raise EngineError(
+            f"the Ray cluster at {address} wants a token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
+        )
     if ended is None:
         waited = f"nothing that is Ray answers at {address} within {JOINS_WITHIN:g} seconds"
         raise EngineError(f"{waited}; start a cluster with ray start --head, and give its port")
@@ -107,7 +118,9 @@ def check_answers(address: str) -> None:
         socket.create_connection(place, ANSWERS_WITHIN).close()
     except OSError as error:
         reason = error.strerror or str(error)
-        raise EngineError(f"nobody answers at {address} ({reason}); start Ray there with: ray start --head") from error
+        raise EngineError(
+            f"nobody answers at {address} ({reason}); start Ray there with: ray start --head"
+        ) from error
 
 
 class Crew:
@@ -152,7 +165,9 @@ class Crew:
         ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=PATIENCE)
         if not ready and all(job is None for _, job in self._calls.values()):
             needs = f"{self._count} workers of {self._share.processors:g} CPUs each"
-            warnings.warn(f"still waiting for the cluster to start {needs}", RuntimeWarning, stacklevel=2)
+            warnings.warn(
+                f"still waiting for the cluster to start {needs}", RuntimeWarning, stacklevel=2
+            )
         for call in ready:
             worker, job = self._calls.pop(call)
             try:
@@ -175,7 +190,9 @@ class Crew:
             self._end(worker)
             if not self._workers:
                 raise EngineError(f"no worker of the cluster can start: {refusal}")
-            warnings.warn(f"a worker of the cluster cannot start: {refusal}", RuntimeWarning, stacklevel=2)
+            warnings.warn(
+                f"a worker of the cluster cannot start: {refusal}", RuntimeWarning, stacklevel=2
+            )
 
     def _feed(self, worker: int) -> None:
         """As many jobs as it does at once, and one to wait."""
@@ -195,10 +212,16 @@ class Crew:
         reason = _line(str(getattr(error, "cause", None) or error))
         self._end(worker)
         self._lost += 1
-        warnings.warn(f"a worker of the cluster is lost, others do its work: {reason}", RuntimeWarning, stacklevel=2)
+        warnings.warn(
+            f"a worker of the cluster is lost, others do its work: {reason}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
         yield from self._dispatch.lost(worker, reason)
         if self._lost > self._count * (MOST_LOSSES if self._welcomed else 1):
-            raise EngineError(f"workers of the cluster are lost one after another: {reason}; see Ray's logs")
+            raise EngineError(
+                f"workers of the cluster are lost one after another: {reason}; see Ray's logs"
+            )
         self._start()
         for other in list(self._workers):
             self._feed(other)
@@ -223,7 +246,9 @@ class Share:
 
 def share(workers: int | None, jobs: int) -> Share:
     """The smallest machine in equal parts: as many as the workers that the cluster puts on it."""
-    machines = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+    machines = [
+        node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")
+    ]
     processors = min((float(machine["CPU"]) for machine in machines), default=1.0)
     cards = min((float(machine.get("GPU", 0)) for machine in machines), default=0.0)
     count = min(workers or max(1, len(machines)), max(1, jobs))
@@ -234,6 +259,8 @@ def share(workers: int | None, jobs: int) -> Share:
 
 def _line(text: str) -> str:
     """The line of an error that says most: what the last exception in it says, else the first line."""
-    lines = [_COLOUR.sub("", line).strip() for line in text.splitlines() if line.strip()] or ["it does not say why"]
+    lines = [_COLOUR.sub("", line).strip() for line in text.splitlines() if line.strip()] or [
+        "it does not say why"
+    ]
     exceptions = [line.partition("Error: ")[2] for line in lines if "Error: " in line]
     return (exceptions[-1] if exceptions else lines[0])[:200].rstrip(".")

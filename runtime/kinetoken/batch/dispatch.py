@@ -48,5 +48,7 @@ class Dispatch:
             if self._losses[job.name] < MOST_LOSSES:
                 self._waiting.appendleft(job)
             else:
-                given_up.append(job.problem(f"{MOST_LOSSES} workers were lost over it ({reason}); try it alone"))
+                given_up.append(
+                    job.problem(f"{MOST_LOSSES} workers were lost over it ({reason}); try it alone")
+                )
         return given_up

@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ..answer import AnswerRun
-from ..bundle import Bundle
-from ..clipmaker import ClipMaker
-from ..detail import Pace
-from ..engines import Want, nth
-from ..errors import InputError
+from ..base.errors import InputError
+from ..engines.protocols import Want, nth
+from ..generation.adaptive_detail import Pace
+from ..generation.answer import AnswerRun
+from ..generation.bundle import Bundle
+from ..generation.chat_format import prompt_ids
+from ..generation.clip_maker import ClipMaker
 from ..motion.clip import Chunk, MotionChunk
-from ..prompt import prompt_ids
 from .jobs import ClipAnswer, Job, Problem
 
 
@@ -52,7 +52,11 @@ class BatchRun:
     def step(self) -> list[ClipAnswer]:
         """One token more for each; those that have ended. EngineError: none of them can go on."""
         rows = self._engine.push([seat.want(place) for place, seat in self._seats.items()])
-        ended = [place for (place, seat), row in zip(self._seats.items(), rows, strict=True) if seat.take(row)]
+        ended = [
+            place
+            for (place, seat), row in zip(self._seats.items(), rows, strict=True)
+            if seat.take(row)
+        ]
         return [self._leave(place) for place in ended]
 
     def answers(self, jobs: Iterable[Job]) -> Iterator[ClipAnswer | Problem]:

@@ -13,9 +13,9 @@ from types import TracebackType
 from typing import Any, Final
 
 from .. import __version__
-from ..errors import FormatError, InputError, OutputError
+from ..base.atomic_file import atomic_path, check_writable, tidy
+from ..base.errors import FormatError, InputError, OutputError
 from ..motion.clip import Clip
-from ..writers.atomic import atomic_path, check_writable, tidy
 from .jobs import Answer, Job, Problem, given
 
 MANIFEST: Final = "batch.json"
@@ -82,7 +82,12 @@ class BatchFolder:
     def __enter__(self) -> BatchFolder:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         if self._report is not None:
             self._report.close()
         if self._lock is not None:
@@ -106,7 +111,11 @@ class BatchFolder:
             raise InputError(f"{self.path} holds clips {other}; {_ELSEWHERE}")
         self._done = {} if other else made
         self._begun = (
-            {} if other else {row["id"]: row for row in rows if row["status"] == BEGUN and row["id"] not in made}
+            {}
+            if other
+            else {
+                row["id"]: row for row in rows if row["status"] == BEGUN and row["id"] not in made
+            }
         )
         ours = before is not None and not other
         left = [job for job in jobs if not self._has(job, info, ours=ours, force=force)]
@@ -121,7 +130,12 @@ class BatchFolder:
         if self._lock is not None:
             tidy(self.path)
         with _told(self.path), atomic_path(self.path / MANIFEST) as part:
-            said = {"format": FORMAT, "format_version": VERSION, "kinetoken": __version__, **asdict(info)}
+            said = {
+                "format": FORMAT,
+                "format_version": VERSION,
+                "kinetoken": __version__,
+                **asdict(info),
+            }
             part.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
         self._write_report([*self._done.values(), *self._begun.values()])
         self._report = (self.path / REPORT).open("a", encoding="utf-8")
@@ -131,7 +145,9 @@ class BatchFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"cannot make the folder {self.path}: {error.strerror}; choose another") from error
+            raise OutputError(
+                f"cannot make the folder {self.path}: {error.strerror}; choose another"
+            ) from error
         check_writable(self.path / REPORT)
         self._lock = _lock(self.path)
 
@@ -141,7 +157,13 @@ class BatchFolder:
 
     def begin(self, job: Job) -> None:
         """A job's clip is about to be put into its place: should this end in the middle, it is known to be this batch's."""
-        row = {"id": job.name, "line": job.line, "status": BEGUN, "prompt": job.prompt, "request": job.request}
+        row = {
+            "id": job.name,
+            "line": job.line,
+            "status": BEGUN,
+            "prompt": job.prompt,
+            "request": job.request,
+        }
         self._begun[job.name] = row
         self._append(row)
         with _told(self.path):
@@ -150,8 +172,19 @@ class BatchFolder:
     def note(self, answer: Answer) -> None:
         """An answer has come to its end and its clip, if it has motion, is in its place."""
         job = answer.job
-        row = {"id": job.name, "line": job.line, "status": MADE, "prompt": job.prompt, "options": given(job.options)}
-        row |= {"frames": answer.frames, "seconds": answer.seconds, "thought": answer.thought, "request": job.request}
+        row = {
+            "id": job.name,
+            "line": job.line,
+            "status": MADE,
+            "prompt": job.prompt,
+            "options": given(job.options),
+        }
+        row |= {
+            "frames": answer.frames,
+            "seconds": answer.seconds,
+            "thought": answer.thought,
+            "request": job.request,
+        }
         self._append(row)
         self._done[job.name] = row
         self._begun.pop(job.name, None)
@@ -180,7 +213,9 @@ class BatchFolder:
             self._begun.pop(job.name, None)
         if force or not there or (row is None and ours and self._began(job, path, info.seed)):
             return False
-        what = "of another prompt or other options" if known else "that no batch in this folder made"
+        what = (
+            "of another prompt or other options" if known else "that no batch in this folder made"
+        )
         raise InputError(f"line {job.line}: {path} is a clip {what}; {_ELSEWHERE}")
 
     def _began(self, job: Job, path: Path, seed: int) -> bool:
@@ -201,7 +236,9 @@ class BatchFolder:
         except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             if force:
                 return None
-            raise InputError(f"{self.path / MANIFEST} is not of this kinetoken's batches; {_ELSEWHERE}") from error
+            raise InputError(
+                f"{self.path / MANIFEST} is not of this kinetoken's batches; {_ELSEWHERE}"
+            ) from error
 
     def _read_report(self) -> list[dict[str, Any]]:
         """Its rows; those that are not whole are left out."""
@@ -251,7 +288,9 @@ def _check_can_be_made(path: Path) -> None:
     """OutputError where there is no folder that a new one could be made in."""
     above = next((folder for folder in path.absolute().parents if folder.exists()), Path("/"))
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        raise OutputError(f"cannot make the folder {path}: {above} is no folder to write into; choose another")
+        raise OutputError(
+            f"cannot make the folder {path}: {above} is no folder to write into; choose another"
+        )
 
 
 @contextlib.contextmanager
@@ -261,7 +300,9 @@ def _told(path: Path) -> Iterator[None]:
     except OutputError:
         raise
     except OSError as error:
-        raise OutputError(f"cannot write {path / REPORT}: {error.strerror}; free some space") from error
+        raise OutputError(
+            f"cannot write {path / REPORT}: {error.strerror}; free some space"
+        ) from error
 
 
 def _lock(path: Path) -> int | None:
@@ -275,7 +316,9 @@ def _lock(path: Path) -> int | None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(handle)
-        raise OutputError(f"another kinetoken batch writes into {path}; wait for it or choose another folder") from None
+        raise OutputError(
+            f"another kinetoken batch writes into {path}; wait for it or choose another folder"
+        ) from None
     except OSError:  # a file system that knows no locks
         os.close(handle)
         return None

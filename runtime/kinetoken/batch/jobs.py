@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..generation.options import GenerateOptions
 from ..motion.clip import Clip
-from ..options import GenerateOptions
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,9 @@ class Job:
         if self.options.seed is not None:
             return self
         drawn = hashlib.sha256(f"{base}/{self.name}".encode()).digest()
-        return replace(self, options=replace(self.options, seed=int.from_bytes(drawn[:4], "big") >> 1))
+        return replace(
+            self, options=replace(self.options, seed=int.from_bytes(drawn[:4], "big") >> 1)
+        )
 
     def problem(self, reason: object) -> Problem:
         """Why there is no clip of it."""

@@ -10,8 +10,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from ..errors import FormatError, InputError, KinetokenError
-from ..options import GenerateOptions, check_prompt
+from ..base.errors import FormatError, InputError, KinetokenError
+from ..generation.options import GenerateOptions, check_prompt
 from .jobs import Job, Problem
 
 PLAIN: Final = ".txt"
@@ -46,13 +46,19 @@ def read_prompts(path: Path, usual: GenerateOptions) -> Prompts:
                 if isinstance(job, Problem):
                     problems.append(job)
                 elif (first := names.setdefault(job.name.casefold(), line)) != line:
-                    problems.append(job.problem(f"line {first} has the id {job.name!r} too; give every line its own"))
+                    problems.append(
+                        job.problem(
+                            f"line {first} has the id {job.name!r} too; give every line its own"
+                        )
+                    )
                 else:
                     jobs.append(job)
     except OSError as error:
         raise FormatError(f"cannot read {path}: {error.strerror}; check the path") from error
     if not jobs and not problems:
-        raise FormatError(f'{path}: expected prompts, a line each such as {{"prompt": "a person waves"}}, got none')
+        raise FormatError(
+            f'{path}: expected prompts, a line each such as {{"prompt": "a person waves"}}, got none'
+        )
     return Prompts(tuple(jobs), tuple(problems))
 
 
@@ -82,7 +88,10 @@ def _job_or_problem(line: int, raw: bytes, plain: bool, usual: GenerateOptions) 
         check_prompt(prompt)
         return Job.of(line, name, prompt, _options(said, usual))
     except KinetokenError as error:
-        readable = _or_none(lambda: _name(said.get("id"), line)), _or_none(lambda: _text(said, "prompt"))
+        readable = (
+            _or_none(lambda: _name(said.get("id"), line)),
+            _or_none(lambda: _text(said, "prompt")),
+        )
         return Problem(line, str(error), *readable)
 
 
@@ -97,11 +106,15 @@ def _or_none(read: Callable[[], str]) -> str | None:
 def _said(raw: bytes, plain: bool) -> Mapping[str, Any]:
     """What a line says; FormatError or InputError say what is wrong with it."""
     if len(raw) > LONGEST_LINE:
-        raise FormatError(f"expected at most {LONGEST_LINE:,} bytes, got more; write a shorter prompt")
+        raise FormatError(
+            f"expected at most {LONGEST_LINE:,} bytes, got more; write a shorter prompt"
+        )
     try:
         text = raw.decode("utf-8").strip()
     except UnicodeDecodeError as error:
-        raise FormatError(f"expected UTF-8 text, got byte {error.start} that is none; convert the file") from None
+        raise FormatError(
+            f"expected UTF-8 text, got byte {error.start} that is none; convert the file"
+        ) from None
     return {"prompt": text} if plain else _object(text)
 
 
@@ -112,9 +125,13 @@ def _object(text: str) -> Mapping[str, Any]:
         if isinstance(error, KinetokenError):
             raise
         reason = str(error).split(": line ")[0]
-        raise FormatError(f"expected a JSON object, got {_short(text)} ({reason}); see docs/batch.md") from None
+        raise FormatError(
+            f"expected a JSON object, got {_short(text)} ({reason}); see docs/batch.md"
+        ) from None
     if not isinstance(value, dict):
-        raise FormatError(f'expected a JSON object such as {{"prompt": "a person waves"}}, got {_short(text)}')
+        raise FormatError(
+            f'expected a JSON object such as {{"prompt": "a person waves"}}, got {_short(text)}'
+        )
     return value
 
 
@@ -142,12 +159,16 @@ def _text(said: Mapping[str, Any], key: str) -> str:
     value = said.get(key)
     if not isinstance(value, str):
         raise InputError(
-            f"{key}: expected a text, got {_short(value)}" if key in said else f"the key {key!r} is missing"
+            f"{key}: expected a text, got {_short(value)}"
+            if key in said
+            else f"the key {key!r} is missing"
         )
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise InputError(f"{key}: expected Unicode text, got half a character; write it whole") from None
+        raise InputError(
+            f"{key}: expected Unicode text, got half a character; write it whole"
+        ) from None
     return value
 
 
@@ -155,8 +176,14 @@ def _name(given: Any, line: int) -> str:
     if given is None:
         return f"{line:06d}"
     name = str(given) if isinstance(given, int) and not isinstance(given, bool) else given
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name.encode(errors="replace")) > 200:
-        raise InputError(f"id: expected up to 100 letters, digits, _, - or . for a file's name, got {_short(given)}")
+    if (
+        not isinstance(name, str)
+        or not _NAME.fullmatch(name)
+        or len(name.encode(errors="replace")) > 200
+    ):
+        raise InputError(
+            f"id: expected up to 100 letters, digits, _, - or . for a file's name, got {_short(given)}"
+        )
     return name
 
 

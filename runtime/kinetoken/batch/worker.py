@@ -10,9 +10,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from .. import __version__
-from ..engines import LoadOptions
-from ..errors import InputError, KinetokenError
-from ..writers.atomic import atomic_path
+from ..base.atomic_file import atomic_path
+from ..base.errors import InputError, KinetokenError
+from ..engines.protocols import LoadOptions
 from .driver import BatchRun
 from .jobs import ClipAnswer, Job
 
@@ -82,15 +82,19 @@ class Worker:
         return answer.result()
 
     def _open(self) -> BatchRun:
-        from ..bundle import bundle_folder, open_bundle
-        from ..manifestrules import MANIFEST_NAME
+        from ..generation.bundle import bundle_folder, open_bundle
+        from ..manifest.checks import MANIFEST_NAME
         from .folder import digest
 
         order, folder = self._order, bundle_folder(self._order.bundle)
         if order.version != __version__:
-            raise InputError(f"expected kinetoken {order.version}, got {__version__}; install the same everywhere")
+            raise InputError(
+                f"expected kinetoken {order.version}, got {__version__}; install the same everywhere"
+            )
         if digest(folder / MANIFEST_NAME) != order.bundle_sha256:
-            raise InputError(f"{folder} is another model than where the batch was started; copy it there")
+            raise InputError(
+                f"{folder} is another model than where the batch was started; copy it there"
+            )
         return BatchRun(open_bundle(folder, order.load), order.parallel)
 
     def _work(self) -> None:
@@ -124,7 +128,9 @@ class Worker:
         try:
             data = self._bytes(answer) if answer.frames else b""
         except (KinetokenError, OSError) as error:
-            return Made(answer.job, refused=f"its clip cannot be written on the worker's machine: {error}")
+            return Made(
+                answer.job, refused=f"its clip cannot be written on the worker's machine: {error}"
+            )
         return Made(answer.job, answer.frames, answer.seconds, answer.thought, data)
 
     def _bytes(self, answer: ClipAnswer) -> bytes:

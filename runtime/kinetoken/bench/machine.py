@@ -19,7 +19,10 @@ CPUINFO: Final = Path("/proc/cpuinfo")
 STATUS: Final = Path("/proc/self/status")
 CACHES: Final = Path("/sys/devices/system/cpu/cpu0/cache")
 BOARD: Final = Path("/proc/device-tree/model")  # of ARM boards, whose processors have no name there
-READERS: Final[tuple[Callable[[NDArray[np.float32]], Any], ...]] = (np.max, lambda part: np.dot(part, part))
+READERS: Final[tuple[Callable[[NDArray[np.float32]], Any], ...]] = (
+    np.max,
+    lambda part: np.dot(part, part),
+)
 """Ways to read each number once; which is fastest differs from machine to machine."""
 
 
@@ -28,7 +31,13 @@ def processor() -> str:
     said = dict(line.partition(":")[::2] for line in reversed(_read(CPUINFO).splitlines()))
     named = {key.strip().lower(): value.strip() for key, value in said.items()}
     board = _read(BOARD).strip("\0\n ")
-    return named.get("model name") or board or named.get("hardware") or platform.processor() or platform.machine()
+    return (
+        named.get("model name")
+        or board
+        or named.get("hardware")
+        or platform.processor()
+        or platform.machine()
+    )
 
 
 def _read(path: Path) -> str:
@@ -54,8 +63,12 @@ def read_bandwidth(threads: int, size: int = READ, passes: int = PASSES) -> floa
 
 def last_cache() -> int:
     """Bytes of the processor's largest cache; 0 where the system does not tell."""
-    sizes = [re.fullmatch(r"(\d+)([KM])", _read(path).strip()) for path in CACHES.glob("index*/size")]
-    return max((int(found[1]) << (10 if found[2] == "K" else 20) for found in sizes if found), default=0)
+    sizes = [
+        re.fullmatch(r"(\d+)([KM])", _read(path).strip()) for path in CACHES.glob("index*/size")
+    ]
+    return max(
+        (int(found[1]) << (10 if found[2] == "K" else 20) for found in sizes if found), default=0
+    )
 
 
 def peak_memory() -> int | None:

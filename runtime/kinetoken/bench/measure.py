@@ -14,11 +14,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle import Bundle
-from ..engines import Allowed, LanguageModel, LmBatch, LmRun, TensorSession
+from ..engines.protocols import Allowed, LanguageModel, LmBatch, LmRun, TensorSession
+from ..generation.bundle import Bundle
+from ..generation.generator import Generator
 from ..motion.clip import Clip
 from ..motion.recover import RecoveryRun
-from ..pipeline import Generator
 
 PROMPT: Final = "a person walks forward"
 SEED: Final = 1
@@ -68,13 +68,17 @@ def measure(bundle: Bundle, levels: int, seconds: float) -> tuple[Answer, Shares
     model, session = TimedModel(bundle.language_model), TimedSession(bundle.decoder.session)
     timed = replace(bundle, language_model=model, decoder=replace(bundle.decoder, session=session))
     began = time.perf_counter()
-    generation = Generator(timed).stream(PROMPT, seconds=seconds, levels=levels, max_pause=0, seed=SEED)
+    generation = Generator(timed).stream(
+        PROMPT, seconds=seconds, levels=levels, max_pause=0, seed=SEED
+    )
     asked = time.perf_counter() - began  # the prompt became tokens, the cache was allocated
     for _ in generation:
         pass
     stats, clip = generation.stats, generation.clip()
     assert stats.time_to_first_pose is not None
-    steps = np.diff(model.ends)[stats.text_tokens :]  # from choice to choice; those of the words come first
+    steps = np.diff(model.ends)[
+        stats.text_tokens :
+    ]  # from choice to choice; those of the words come first
     rate, codec = float(len(steps) / steps.sum()), bundle.manifest.codec
     first = model.ends[0] - began
     recovery, sink = time_recovery(clip), time_sink(clip)
@@ -156,7 +160,10 @@ class TimedSession:
 
 def time_recovery(clip: Clip) -> float:
     """Seconds to bring the features of a clip to joints once more, in the pieces in which they came."""
-    run, stride = RecoveryRun(), 1 if clip.codes is None else max(1, len(clip) // max(1, len(clip.codes)))
+    run, stride = (
+        RecoveryRun(),
+        1 if clip.codes is None else max(1, len(clip) // max(1, len(clip.codes))),
+    )
     assert clip.features is not None
     began = time.perf_counter()
     for start in range(0, len(clip), stride):
@@ -172,7 +179,9 @@ def time_sink(clip: Clip) -> float:
         return time.perf_counter() - began
 
 
-def pace(model: LanguageModel, ids: Sequence[int], allowed: Allowed, tokens: int) -> Iterator[float]:
+def pace(
+    model: LanguageModel, ids: Sequence[int], allowed: Allowed, tokens: int
+) -> Iterator[float]:
     """Seconds of each of so many tokens behind a prompt, any of those that are allowed, again and again."""
     run = model.start()
     run.push(ids, allowed)

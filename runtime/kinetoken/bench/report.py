@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Final
 
-from ..budget import bits
-from ..manifest import Manifest
+from ..manifest.memory_estimate import bits
+from ..manifest.schema import Manifest
 
 KEEPS: Final = 1.05
 """Real-time factor that is safe to call real time."""
@@ -19,7 +19,10 @@ LIKE: Final = 1.05
 """Of the rate: numbers of threads nearer than this are alike, and the fewest of them do."""
 CACHE: Final = 256_000_000
 """Bytes: what is larger does not stay in a processor's cache, and seems to only where the bandwidth was measured too low."""
-FASTER: Final = {"llamacpp": ("f32", "f16", "q8_0", "q4_k_m", "q4_k_s"), "onnx": ("fp32", "int8", "int4")}
+FASTER: Final = {
+    "llamacpp": ("f32", "f16", "q8_0", "q4_k_m", "q4_k_s"),
+    "onnx": ("fp32", "int8", "int4"),
+}
 """Quantizations that were each measured to be faster than the one before (quantizations.md, real_time_3b.md in benchmarks/results), CPU."""
 
 
@@ -62,7 +65,11 @@ class Report:
     def to_dict(self, manifest: Manifest) -> dict[str, Any]:
         """Plain JSON values, the advice with them."""
         plain = dataclasses.asdict(self)
-        near = {"bandwidth": self.bandwidth, "reached_bytes_per_s": self.reached, "of_bandwidth": self.near}
+        near = {
+            "bandwidth": self.bandwidth,
+            "reached_bytes_per_s": self.reached,
+            "of_bandwidth": self.near,
+        }
         return plain | near | {"in_cache": self.in_cache, "advice": advice(self, manifest)}
 
     @property
@@ -83,12 +90,16 @@ class Report:
     @property
     def in_cache(self) -> bool:
         """Whether the weights stay in the processor's cache, so that the memory's bandwidth does not bound them."""
-        return self.device == "cpu" and (self.weights <= self.last_cache or (self.near > 1 and self.weights < CACHE))
+        return self.device == "cpu" and (
+            self.weights <= self.last_cache or (self.near > 1 and self.weights < CACHE)
+        )
 
     @property
     def held(self) -> int:
         """Most levels that keep real time; 0 where not even one does."""
-        return max((int(answer["levels"]) for answer in self.answers if answer["rtf"] >= KEEPS), default=0)
+        return max(
+            (int(answer["levels"]) for answer in self.answers if answer["rtf"] >= KEEPS), default=0
+        )
 
 
 def advice(report: Report, manifest: Manifest) -> list[str]:
@@ -101,7 +112,9 @@ def advice(report: Report, manifest: Manifest) -> list[str]:
 def _detail(report: Report, manifest: Manifest) -> str:
     most, held = len(manifest.motion.levels), report.held
     if held == most:
-        return f"detail: all {most} levels keep real time, {report.answers[0]['rtf']:.1f} times over"
+        return (
+            f"detail: all {most} levels keep real time, {report.answers[0]['rtf']:.1f} times over"
+        )
     if held:
         return f"detail: {held} of {most} levels keep real time; --detail auto takes as many as there is time for"
     need = manifest.codec.fps / manifest.codec.stride
@@ -132,7 +145,9 @@ def _quantization(report: Report, manifest: Manifest) -> list[str]:
         ]
     finer = [name for name in names if reach[name] < 0.95 * rate and reach[name] >= wanted]
     if finer:
-        return [f"quant: there may be time for {finer[0]}, which is finer: {reach[finer[0]]:.0f} tokens/s by its size"]
+        return [
+            f"quant: there may be time for {finer[0]}, which is finer: {reach[finer[0]]:.0f} tokens/s by its size"
+        ]
     return [f"quant: {report.quantization} keeps real time; a finer one would not, by its size"]
 
 
@@ -141,7 +156,9 @@ def _threads(report: Report) -> list[str]:
     if now is None or len(report.rates) < 2:
         return []
     best = max(report.rates.values())
-    fewest = min((count for count, rate in report.rates.items() if count and rate * LIKE >= best), default=0)
+    fewest = min(
+        (count for count, rate in report.rates.items() if count and rate * LIKE >= best), default=0
+    )
     if not fewest or best < BETTER * now:
         return []
     return [
@@ -155,7 +172,11 @@ def _threads_name(count: int) -> str:
 
 def page(report: Report, manifest: Manifest) -> list[str]:
     """One screen."""
-    memory = "" if report.peak_memory is None else f", {report.peak_memory / 1e6:,.0f} MB of memory at the most"
+    memory = (
+        ""
+        if report.peak_memory is None
+        else f", {report.peak_memory / 1e6:,.0f} MB of memory at the most"
+    )
     engine = f"{report.threads} threads" if report.threads else "threads as the engine likes"
     where = report.backend if report.device == "cpu" else f"{report.backend} ({report.device})"
     lines = [
@@ -166,14 +187,26 @@ def page(report: Report, manifest: Manifest) -> list[str]:
         lines += [f"loaded in  {report.load_s:.2f} s{memory}", "", *_table(report), ""]
     if report.shares:
         lines.append(
-            "time       " + ", ".join(f"{name.replace('_', ' ')} {share:.1%}" for name, share in report.shares.items())
+            "time       "
+            + ", ".join(
+                f"{name.replace('_', ' ')} {share:.1%}" for name, share in report.shares.items()
+            )
         )
     if report.answers and report.bandwidth:
         lines += _nearness(report)
     if report.rates:
         rates = sorted(report.rates.items())
-        lines.append("threads    " + ", ".join(f"{_threads_name(count)}: {rate:.0f}/s" for count, rate in rates))
-    return [*lines, *(f"{'advice' if not i else '':<10} {line}" for i, line in enumerate(advice(report, manifest)))]
+        lines.append(
+            "threads    "
+            + ", ".join(f"{_threads_name(count)}: {rate:.0f}/s" for count, rate in rates)
+        )
+    return [
+        *lines,
+        *(
+            f"{'advice' if not i else '':<10} {line}"
+            for i, line in enumerate(advice(report, manifest))
+        ),
+    ]
 
 
 def _table(report: Report) -> list[str]:

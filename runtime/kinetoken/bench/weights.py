@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from ..backends.gguf_header import TensorPlace, read_header
-from ..backends.llamacpp_head import FULL, HEADS, SLICE, WORTH_BYTES, wanted_head
-from ..budget import bits, weight_bytes
-from ..engines import LanguageModel
-from ..manifest import Manifest
+from ..engines.llamacpp.gguf_header import TensorPlace, read_header
+from ..engines.llamacpp.narrow_head import FULL, HEADS, SLICE, WORTH_BYTES, wanted_head
+from ..engines.protocols import LanguageModel
+from ..manifest.memory_estimate import bits, weight_bytes
+from ..manifest.schema import Manifest
 
 MOTION_ROWS: Final = 1025
 """Of the head that are allowed inside a block at the most: a level, and the end of the block."""
@@ -42,7 +42,11 @@ def _rows_left_out(manifest: Manifest, model: LanguageModel) -> int:
     if not lm.heads or output is None:
         return 0
     stored = bits(lm.quantization)
-    return 0 if stored is None else round(max(0, lm.vocab_size - MOTION_ROWS) * output.shape[-1] * stored / 8)
+    return (
+        0
+        if stored is None
+        else round(max(0, lm.vocab_size - MOTION_ROWS) * output.shape[-1] * stored / 8)
+    )
 
 
 def file_bits(folder: Path, manifest: Manifest) -> float | None:
@@ -51,7 +55,9 @@ def file_bits(folder: Path, manifest: Manifest) -> float | None:
     if lm.backend != "llamacpp":
         return None
     with contextlib.suppress(OSError, ValueError):
-        numbers = sum(math.prod(place.dims) for place in read_header(folder / lm.file).tensors.values())
+        numbers = sum(
+            math.prod(place.dims) for place in read_header(folder / lm.file).tensors.values()
+        )
         return 8 * manifest.files[lm.file].bytes / numbers if numbers else None
     return None
 
@@ -66,9 +72,17 @@ def _unread(path: Path, size: int, on_card: bool) -> int:
         return apart
     whole, wanted = _bytes(place, tensors, size), wanted_head()
     sliced = wanted != FULL and (wanted == SLICE or (not on_card and whole >= WORTH_BYTES))
-    return apart + (round(whole * max(0, place.dims[1] - MOTION_ROWS) / place.dims[1]) if sliced else 0)
+    return apart + (
+        round(whole * max(0, place.dims[1] - MOTION_ROWS) / place.dims[1]) if sliced else 0
+    )
 
 
 def _bytes(place: TensorPlace, tensors: Mapping[str, TensorPlace], size: int) -> int:
     """Bytes up to the next tensor, or to the end of the file."""
-    return min((other.offset for other in tensors.values() if other.offset > place.offset), default=size) - place.offset
+    return (
+        min(
+            (other.offset for other in tensors.values() if other.offset > place.offset),
+            default=size,
+        )
+        - place.offset
+    )

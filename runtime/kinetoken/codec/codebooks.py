@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BundleError, TokenError
+from ..base.errors import BundleError, TokenError
 
 MISSING = -1
 """A level that was not generated: it adds nothing."""
@@ -22,15 +22,21 @@ class Codebooks:
 
     def __post_init__(self) -> None:
         if self.table.ndim != 3 or 0 in self.table.shape or not np.isfinite(self.table).all():
-            raise BundleError(f"codebooks: expected finite numbers (levels, codes, width), got {self.table.shape}")
+            raise BundleError(
+                f"codebooks: expected finite numbers (levels, codes, width), got {self.table.shape}"
+            )
 
     def latents(self, codes: NDArray[np.integer]) -> NDArray[np.float32]:
         """Codes (n, Q), -1 for missing levels, to latents (n, D). TokenError for a code outside its codebook."""
         levels, size, _ = self.table.shape
         if codes.ndim != 2 or codes.shape[1] != levels:
-            raise TokenError(f"expected codes (n, {levels}), got {codes.shape}; give every frame {levels} codes")
+            raise TokenError(
+                f"expected codes (n, {levels}), got {codes.shape}; give every frame {levels} codes"
+            )
         if codes.size and (codes.min() < MISSING or codes.max() >= size):
-            raise TokenError(f"expected codes 0..{size - 1}, got {codes.min()}..{codes.max()}; is it another codec's?")
+            raise TokenError(
+                f"expected codes 0..{size - 1}, got {codes.min()}..{codes.max()}; is it another codec's?"
+            )
         rows = self.table[np.arange(levels), codes]
         rows[codes == MISSING] = 0.0
         return np.asarray(rows.sum(axis=1, dtype=np.float32))

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines import TensorSession
-from ..errors import BundleError, EngineError, InputError
+from ..base.errors import BundleError, EngineError, InputError
+from ..engines.protocols import TensorSession
 from .codebooks import Codebooks
 from .normalizer import Normalizer
 
@@ -53,7 +53,9 @@ class MotionDecoder:
     def with_lookahead(self, frames: int) -> MotionDecoder:
         """The same decoder, waiting for so many latent frames; InputError beyond 0..exact."""
         if not 0 <= frames <= self.exact:
-            raise InputError(f"lookahead: expected 0 to {self.exact} latent frames, got {frames}; more changes nothing")
+            raise InputError(
+                f"lookahead: expected 0 to {self.exact} latent frames, got {frames}; more changes nothing"
+            )
         return replace(self, lookahead=frames, exact_lookahead=self.exact)
 
     def start(self) -> DecoderRun:
@@ -71,7 +73,9 @@ class DecoderRun:
 
     def __init__(self, decoder: MotionDecoder) -> None:
         self._decoder = decoder
-        self._latents = np.zeros((0, decoder.codebooks.table.shape[2]), np.float32)  # from frame `_first` on
+        self._latents = np.zeros(
+            (0, decoder.codebooks.table.shape[2]), np.float32
+        )  # from frame `_first` on
         self._first = 0
         self._done = 0
 
@@ -105,6 +109,8 @@ class DecoderRun:
         out = decoder.session.run(window[None])
         expected = (1, len(window) * decoder.stride, len(decoder.normalizer.mean))
         if out.shape != expected:
-            raise EngineError(f"decoder: expected features {expected}, got {out.shape}; export the bundle again")
+            raise EngineError(
+                f"decoder: expected features {expected}, got {out.shape}; export the bundle again"
+            )
         begin = (frame - start) * decoder.stride
         return decoder.normalizer.denormalize(out[0, begin : begin + decoder.stride])

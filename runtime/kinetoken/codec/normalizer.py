@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BundleError
+from ..base.errors import BundleError
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,13 @@ class Normalizer:
 
     def __post_init__(self) -> None:
         if self.mean.ndim != 1 or self.mean.shape != self.std.shape:
-            raise BundleError(f"mean and std: expected two rows of one width, got {self.mean.shape}, {self.std.shape}")
+            raise BundleError(
+                f"mean and std: expected two rows of one width, got {self.mean.shape}, {self.std.shape}"
+            )
         if not (np.isfinite(self.mean).all() and np.isfinite(self.std).all()):
-            raise BundleError("mean and std: expected finite numbers, got NaN or infinity; export the bundle again")
+            raise BundleError(
+                "mean and std: expected finite numbers, got NaN or infinity; export the bundle again"
+            )
 
     def denormalize(self, normalized: NDArray[np.float32]) -> NDArray[np.float32]:
         """Normalised features (n, F) to real ones."""

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..motion.line import BodyLine
+from ..motion.playback import JitterBuffer
 from ..motion.splines import catmull_rom
-from ..pace import JitterBuffer
 from .rig import RigRun, slerp
 from .timeline import LONGEST_STEP, Pose
 
@@ -40,7 +40,9 @@ class EndlessTimeline:
         self._came = 0  # frames of the present answer
         self._coming: deque[NDArray[np.float64]] = deque()
         self._line, self._rig = BodyLine(fps), RigRun()
-        self._poses: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []  # from one before the present one
+        self._poses: list[
+            tuple[NDArray[np.float64], NDArray[np.float64]]
+        ] = []  # from one before the present one
         self._first = 0  # number of the first of these
         self._position = 0.0
         self._fill()

@@ -14,7 +14,9 @@ from .target import Frame, LostError, asked, header
 
 BROKEN_PIPE: Final = 141
 UNWRITABLE: Final = 5
-SECONDS_KEPT: Final = 2.0  # of frames: a reader that falls further behind misses frames, as their numbers show
+SECONDS_KEPT: Final = (
+    2.0  # of frames: a reader that falls further behind misses frames, as their numbers show
+)
 CLOSING: Final = 1.0  # seconds that a reader has for the rest
 
 
@@ -69,8 +71,12 @@ class LinesTarget:
                 while rest:
                     rest = rest[os.write(self._handle, rest) :]
             except BrokenPipeError:
-                self._lost = LostError("whoever read standard output is gone; --stdout ends", BROKEN_PIPE)
+                self._lost = LostError(
+                    "whoever read standard output is gone; --stdout ends", BROKEN_PIPE
+                )
                 return
             except OSError as error:
-                self._lost = LostError(f"cannot write to standard output: {error.strerror}; --stdout ends", UNWRITABLE)
+                self._lost = LostError(
+                    f"cannot write to standard output: {error.strerror}; --stdout ends", UNWRITABLE
+                )
                 return

@@ -11,9 +11,24 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import EngineError, InputError, KinetokenError, MissingPackageError, OutputError
-from ..processes import deaf_to_ctrl_c
-from .messages import Asked, Begin, End, Finish, Gone, Motion, News, Order, Ready, Refused, Report, Rested, Shown, Words
+from ..base.errors import EngineError, InputError, KinetokenError, MissingPackageError, OutputError
+from ..base.processes import deaf_to_ctrl_c
+from .messages import (
+    Asked,
+    Begin,
+    End,
+    Finish,
+    Gone,
+    Motion,
+    News,
+    Order,
+    Ready,
+    Refused,
+    Report,
+    Rested,
+    Shown,
+    Words,
+)
 from .settings import LiveSettings
 from .worker import work
 
@@ -26,7 +41,9 @@ Worker = Callable[[LiveSettings, Connection], None]
 class Live:
     """One motion on its way to everything in the settings. Ways out that fail are told and do not stop the others."""
 
-    def __init__(self, settings: LiveSettings, tell: Callable[[str], None], worker: Worker = work) -> None:
+    def __init__(
+        self, settings: LiveSettings, tell: Callable[[str], None], worker: Worker = work
+    ) -> None:
         """Opens all of it; `tell` hears one line for each thing the user should know.
 
         InputError for a port in use or an unknown host, MissingPackageError.
@@ -41,7 +58,9 @@ class Live:
         self._begun = self._rested = 0
         context = multiprocessing.get_context("spawn")
         self._pipe, other = context.Pipe()
-        self._process = context.Process(target=worker, args=(settings, other), name="kinetoken-live", daemon=True)
+        self._process = context.Process(
+            target=worker, args=(settings, other), name="kinetoken-live", daemon=True
+        )
         with deaf_to_ctrl_c():
             self._process.start()
         other.close()  # so that the pipe ends when the process does
@@ -50,7 +69,12 @@ class Live:
     def __enter__(self) -> Live:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self.close()
 
     def ask(self, prompt: str, seed: int | None = None) -> None:

@@ -72,7 +72,10 @@ class PageFiles:
 
 
 def _plain(status: int) -> Found:
-    words = {403: b"forbidden: use the whole address that kinetoken printed\n", 404: b"there is no such page\n"}
+    words = {
+        403: b"forbidden: use the whole address that kinetoken printed\n",
+        404: b"there is no such page\n",
+    }
     return Found(status, words[status], _typed("text/plain"))
 
 

@@ -53,8 +53,14 @@ def from_matrices(matrices: Array) -> NDArray[np.float64]:
     """
     m = np.asarray(matrices, np.float64)
     xx, yy, zz = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
-    squares = np.stack([1 + xx - yy - zz, 1 - xx + yy - zz, 1 - xx - yy + zz, 1 + xx + yy + zz], axis=-1)
-    xy, xz, yz = m[..., 0, 1] + m[..., 1, 0], m[..., 0, 2] + m[..., 2, 0], m[..., 1, 2] + m[..., 2, 1]
+    squares = np.stack(
+        [1 + xx - yy - zz, 1 - xx + yy - zz, 1 - xx - yy + zz, 1 + xx + yy + zz], axis=-1
+    )
+    xy, xz, yz = (
+        m[..., 0, 1] + m[..., 1, 0],
+        m[..., 0, 2] + m[..., 2, 0],
+        m[..., 1, 2] + m[..., 2, 1],
+    )
     x, y, z = m[..., 2, 1] - m[..., 1, 2], m[..., 0, 2] - m[..., 2, 0], m[..., 1, 0] - m[..., 0, 1]
     rows = np.stack(
         [
@@ -66,7 +72,9 @@ def from_matrices(matrices: Array) -> NDArray[np.float64]:
         axis=-2,
     )
     largest = squares.argmax(axis=-1)[..., None, None]
-    row = np.take_along_axis(rows, np.broadcast_to(largest, (*largest.shape[:-1], 4)), axis=-2)[..., 0, :]
+    row = np.take_along_axis(rows, np.broadcast_to(largest, (*largest.shape[:-1], 4)), axis=-2)[
+        ..., 0, :
+    ]
     return np.asarray(row / np.linalg.norm(row, axis=-1, keepdims=True))
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final
 
-from ..errors import InputError, MissingPackageError
+from ..base.errors import InputError, MissingPackageError
 from .pages import PageFiles
 from .settings import LOOPBACK, LiveSettings, is_loopback, resolve
 from .target import Frame, asked, header
@@ -31,9 +31,13 @@ try:
 except ImportError as error:
     raise MissingPackageError("websockets", "live") from error
 
-BEHIND: Final = 256 * 1024  # bytes that wait for a client, about 7 s of frames, beyond which it is dropped
+BEHIND: Final = (
+    256 * 1024
+)  # bytes that wait for a client, about 7 s of frames, beyond which it is dropped
 MOST_CLIENTS: Final = 32
-LONGEST_SAID: Final = 4000  # letters of a thought that late clients hear: a flood of words must not fill the memory
+LONGEST_SAID: Final = (
+    4000  # letters of a thought that late clients hear: a flood of words must not fill the memory
+)
 CLOSING: Final = 1.0  # seconds
 _ADVICE: Final = {
     errno.EADDRINUSE: "choose another port, or 0 for any free one",
@@ -103,9 +107,18 @@ class PageTarget:
         silent = logging.NullHandler()
         _LOGGER.addHandler(silent)
         _LOGGER.propagate = False  # a browser that breaks a handshake off is no news
-        options: dict[str, Any] = {"sock": self._socket, "process_request": self._answer, "compression": None}
+        options: dict[str, Any] = {
+            "sock": self._socket,
+            "process_request": self._answer,
+            "compression": None,
+        }
         async with serve(
-            self._client, **options, logger=_LOGGER, server_header=None, max_size=1024, close_timeout=CLOSING
+            self._client,
+            **options,
+            logger=_LOGGER,
+            server_header=None,
+            max_size=1024,
+            close_timeout=CLOSING,
         ):
             ready.set_result(None)
             await self._stop.wait()
@@ -136,7 +149,9 @@ class PageTarget:
         broadcast(self._clients, message)
 
     def _turn(self, facts: dict[str, str]) -> None:
-        self._header = {key: value for key, value in self._header.items() if key not in ("prompt", "seed")} | facts
+        self._header = {
+            key: value for key, value in self._header.items() if key not in ("prompt", "seed")
+        } | facts
         self._said = ""
         self._broadcast(json.dumps(facts))
 
@@ -146,12 +161,16 @@ class PageTarget:
 
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """None lets the WebSocket begin; anything else is a plain page."""
-        found = self._files.find(request.path, request.headers.get_all("Host"), request.headers.get_all("Origin"))
+        found = self._files.find(
+            request.path, request.headers.get_all("Host"), request.headers.get_all("Origin")
+        )
         upgrade = request.headers.get("Upgrade", "").lower() == "websocket"
         if found.is_stream and upgrade:
             return None
         status = http.HTTPStatus(426 if found.is_stream else found.status)
-        headers = Headers({**found.headers, "Content-Length": str(len(found.body)), "Connection": "close"})
+        headers = Headers(
+            {**found.headers, "Content-Length": str(len(found.body)), "Connection": "close"}
+        )
         return Response(status.value, status.phrase, headers, found.body)
 
 
@@ -167,5 +186,7 @@ def _listen(settings: LiveSettings) -> socket.socket:
     except OSError as error:
         listener.close()
         advice = _ADVICE.get(error.errno or 0, "choose another port or --host")
-        raise InputError(f"--ws {settings.ws}: cannot listen on {host}: {error.strerror}; {advice}") from error
+        raise InputError(
+            f"--ws {settings.ws}: cannot listen on {host}: {error.strerror}; {advice}"
+        ) from error
     return listener

@@ -8,7 +8,7 @@ import socket
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..errors import InputError
+from ..base.errors import InputError
 
 LOOPBACK: Final = "127.0.0.1"
 VMC_PORT: Final = 39539  # where the receivers of the VMC protocol listen
@@ -29,9 +29,13 @@ class Address:
         """HOST, HOST:PORT, :PORT, [IPV6]:PORT or nothing at all; InputError for anything else."""
         host, port = _split(text.strip())
         if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
-            raise InputError(f"--vmc: expected HOST or HOST:PORT with a port from 1 to 65535, got {text!r}")
+            raise InputError(
+                f"--vmc: expected HOST or HOST:PORT with a port from 1 to 65535, got {text!r}"
+            )
         if any(c.isspace() or c in "/@?#" for c in host):
-            raise InputError(f"--vmc: {host!r} is no host; a prompt stands before --vmc, as in: PROMPT --vmc HOST:PORT")
+            raise InputError(
+                f"--vmc: {host!r} is no host; a prompt stands before --vmc, as in: PROMPT --vmc HOST:PORT"
+            )
         return cls(host or LOOPBACK, int(port))
 
 
@@ -79,13 +83,17 @@ class LiveSettings:
         return self.vmc is not None or self.ws is not None or self.stdout
 
 
-def resolve(host: str, port: int, kind: socket.SocketKind, option: str) -> tuple[socket.AddressFamily, str]:
+def resolve(
+    host: str, port: int, kind: socket.SocketKind, option: str
+) -> tuple[socket.AddressFamily, str]:
     """Family and numeric address of a host; InputError where it cannot be found."""
     try:
         found = socket.getaddrinfo(host, port, type=kind)
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or "not a host name"
-        raise InputError(f"{option}: cannot find the host {host!r} ({why}); give its address in numbers") from None
+        raise InputError(
+            f"{option}: cannot find the host {host!r} ({why}); give its address in numbers"
+        ) from None
     family, _, _, _, address = found[0]
     return family, str(address[0])
 
@@ -102,7 +110,9 @@ def _split(text: str) -> tuple[str, str]:
     """Host and port as written; the port is VMC's own where there is none."""
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
-        return host, rest[1:] if rest.startswith(":") else str(VMC_PORT) if bracket and not rest else "?"
+        return host, rest[1:] if rest.startswith(":") else str(
+            VMC_PORT
+        ) if bracket and not rest else "?"
     if text.count(":") > 1:  # IPv6 without brackets has no port
         return text, str(VMC_PORT)
     host, colon, port = text.partition(":")

@@ -16,7 +16,9 @@ from .timeline import Pose
 FORMAT: Final = "kinetoken-live"
 VERSION: Final = 1
 HEAD: Final = np.dtype([("index", "<u4"), ("flags", "<u4"), ("time", "<f8")])
-FRAME: Final = np.dtype([*HEAD.descr, ("joints", "<f4", (N_JOINTS, 3)), ("rotations", "<f4", (N_JOINTS, 4))])
+FRAME: Final = np.dtype(
+    [*HEAD.descr, ("joints", "<f4", (N_JOINTS, 3)), ("rotations", "<f4", (N_JOINTS, 4))]
+)
 WAITING: Final = 1  # a flag: the generator has not come so far, the pose holds still
 
 

@@ -8,15 +8,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..motion.playback import JitterBuffer
 from ..motion.skeleton import N_JOINTS
 from ..motion.splines import catmull_rom
-from ..pace import JitterBuffer
 from .rig import RigRun, slerp
 
 Array = NDArray[np.floating]
 
-LONGEST_AHEAD: Final = 30.0  # seconds in hand beyond which no more is taken: then the generator waits
-LONGEST_STEP: Final = 0.1  # seconds: a machine that hangs for longer delays the motion instead of making it jump
+LONGEST_AHEAD: Final = (
+    30.0  # seconds in hand beyond which no more is taken: then the generator waits
+)
+LONGEST_STEP: Final = (
+    0.1  # seconds: a machine that hangs for longer delays the motion instead of making it jump
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,9 @@ class Timeline:
         self._rtf = rtf or self._rtf
         total = self._length + len(joints)
         if total > len(self._joints):
-            self._joints, self._rotations = (_grown(rows, total) for rows in (self._joints, self._rotations))
+            self._joints, self._rotations = (
+                _grown(rows, total) for rows in (self._joints, self._rotations)
+            )
         self._joints[self._length : total] = joints
         self._rotations[self._length : total] = self._rig.push(joints)
         self._length = total
@@ -101,7 +107,9 @@ class Timeline:
         """Share of the normal speed; 0 to rest."""
         rested = self.waiting
         to_come = max(0.0, self._expected - self._length / self.fps)
-        rate = self._buffer.rate(self.ahead, finished=self.finished, rtf=self._rtf, to_come=to_come, passed=passed)
+        rate = self._buffer.rate(
+            self.ahead, finished=self.finished, rtf=self._rtf, to_come=to_come, passed=passed
+        )
         self.holds += self.waiting and not rested
         return rate
 

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import MissingPackageError
+from ..base.errors import MissingPackageError
 from ..motion.skeleton import JOINT
 from .rig import rest_offsets
 from .settings import LiveSettings, resolve

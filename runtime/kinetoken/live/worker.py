@@ -10,11 +10,25 @@ from typing import Final
 
 import numpy as np
 
-from ..errors import KinetokenError
+from ..base.errors import KinetokenError
 from ..motion.skeleton import N_JOINTS
 from .clock import Clock
 from .endless import EndlessTimeline
-from .messages import Asked, Begin, End, Finish, Gone, Motion, Order, Ready, Refused, Report, Rested, Shown, Words
+from .messages import (
+    Asked,
+    Begin,
+    End,
+    Finish,
+    Gone,
+    Motion,
+    Order,
+    Ready,
+    Refused,
+    Report,
+    Rested,
+    Shown,
+    Words,
+)
 from .rig import RigRun
 from .settings import LiveSettings
 from .target import Frame, LostError, Target
@@ -25,7 +39,9 @@ TAKING: Final = 0.25  # of a period at most goes into what has arrived; the rest
 
 def work(settings: LiveSettings, pipe: Connection) -> None:
     """All the process does. It ends with its last frame, or when the other side closes the pipe."""
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # nobody is left to hear how it went
+    with contextlib.suppress(
+        BrokenPipeError, ConnectionResetError
+    ):  # nobody is left to hear how it went
         try:
             targets = open_targets(settings)
         except KinetokenError as error:
@@ -71,10 +87,14 @@ class Sender:
     def __init__(self, settings: LiveSettings, targets: list[Target], pipe: Connection) -> None:
         self._settings, self._targets, self._pipe = settings, targets, pipe
         self._endless = EndlessTimeline(settings.fps) if settings.endless else None
-        self._timeline = self._endless or Timeline(settings.fps, loop=settings.loop, to_come=settings.expected)
+        self._timeline = self._endless or Timeline(
+            settings.fps, loop=settings.loop, to_come=settings.expected
+        )
         self._rested = 0
         self._rig = RigRun()
-        self._rig.push(np.zeros((1, N_JOINTS, 3)))  # the first one takes long: it loads the linear algebra
+        self._rig.push(
+            np.zeros((1, N_JOINTS, 3))
+        )  # the first one takes long: it loads the linear algebra
         self._clock = Clock(settings.rate)
         self._shown: Shown | None = None
         self._pose: Pose | None = None  # of what a window shows
@@ -141,7 +161,10 @@ class Sender:
                 target.ask(order.prompt, order.seed)
         elif isinstance(order, Shown):
             joints = order.joints.astype(np.float64)
-            self._shown, self._pose = order, Pose(order.time, joints, self._rig.push(joints[None])[0])
+            self._shown, self._pose = (
+                order,
+                Pose(order.time, joints, self._rig.push(joints[None])[0]),
+            )
         elif isinstance(order, Begin) and self._endless is not None:
             self._endless.begin(order.expected)
         elif isinstance(order, End) and self._endless is not None:

@@ -70,7 +70,9 @@ class Clip:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write .npz, .bvh, .glb or .vrma, by suffix, whole or not at all. InputError or OutputError say why not."""
-        from ..writers import save  # the one door upward: the method is for the caller's convenience
+        from ..formats.write import (
+            save,  # the one door upward: the method is for the caller's convenience
+        )
 
         save(self, path)
 
@@ -80,17 +82,21 @@ class Clip:
             return self
         contacts = None if self.features is None else self.features[:, CONTACTS]
         joints = FootLock.over(self.joints, self.fps).apply(self.joints, contacts)
-        return replace(self, joints=joints.astype(np.float32), meta={**self.meta, "foot_lock": "on"})
+        return replace(
+            self, joints=joints.astype(np.float32), meta={**self.meta, "foot_lock": "on"}
+        )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Clip:
         """Read .npz or .npy (joints or features), or .bvh on the 22 joints. FormatError says what is wrong."""
-        from ..readers import load
+        from ..formats.read import load
 
         return load(path)
 
     @classmethod
-    def from_chunks(cls, chunks: Iterable[Chunk], *, prompt: str = "", seed: int | None = None) -> Clip:
+    def from_chunks(
+        cls, chunks: Iterable[Chunk], *, prompt: str = "", seed: int | None = None
+    ) -> Clip:
         """Everything a stream yields, as one clip; its text is the thought alone."""
         text: list[str] = []
         motion: list[MotionChunk] = []

@@ -13,8 +13,12 @@ from .skeleton import CONTACT_JOINTS, N_JOINTS
 Array = NDArray[np.floating]
 SLOW: Final = 0.5  # m/s over the floor, below which a low foot may be taken to stand
 LOW: Final = (0.115, 0.065)  # metres over the floor, of an ankle and of a toe that stand
-OWN_FLOOR: Final = 0.08  # metres from 0, beyond which the lowest joint of a motion is on a floor of its own
-CONTACT_LIMIT: Final = 0.5  # a contact channel is 0 or 1 in the data and anything between in a codec's output
+OWN_FLOOR: Final = (
+    0.08  # metres from 0, beyond which the lowest joint of a motion is on a floor of its own
+)
+CONTACT_LIMIT: Final = (
+    0.5  # a contact channel is 0 or 1 in the data and anything between in a codec's output
+)
 
 
 def contacts_in(features: Array) -> NDArray[np.bool_]:
@@ -35,7 +39,9 @@ def contacts_of(joints: Array) -> NDArray[np.bool_]:
     steps = np.diff(feet, axis=0)
     if not len(steps):
         return np.ones((len(joints), len(CONTACT_JOINTS)), np.bool_)
-    return np.asarray(np.sum(np.concatenate([steps, steps[-1:]]) ** 2, axis=-1) < CONTACT_STEP_SQUARED)
+    return np.asarray(
+        np.sum(np.concatenate([steps, steps[-1:]]) ** 2, axis=-1) < CONTACT_STEP_SQUARED
+    )
 
 
 def floor_of(joints: Array) -> float:

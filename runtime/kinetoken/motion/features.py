@@ -38,7 +38,13 @@ CONTACT_STEP_SQUARED: Final = 0.002  # m^2 per frame: below it a foot counts as 
 FACING_SIGMA: Final = 20.0  # frames, Gaussian over the facing direction
 FACING_TRUNCATE: Final = 4.0  # sigmas
 
-_CHAINS: Final = ((0, 2, 5, 8, 11), (0, 1, 4, 7, 10), (0, 3, 6, 9, 12, 15), (9, 14, 17, 19, 21), (9, 13, 16, 18, 20))
+_CHAINS: Final = (
+    (0, 2, 5, 8, 11),
+    (0, 1, 4, 7, 10),
+    (0, 3, 6, 9, 12, 15),
+    (9, 14, 17, 19, 21),
+    (9, 13, 16, 18, 20),
+)
 # HumanML3D's own reference directions: limbs hang down, this is not a T-pose.
 _REFERENCE: Final[NDArray[np.float64]] = np.array(
     [[0, 0, 0], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, -1, 0], [0, 1, 0], [0, -1, 0], [0, -1, 0], [0, 1, 0],
@@ -53,12 +59,16 @@ def encode(joints: Array) -> Array:
     The clip is first set on the floor at the origin and turned to face +Z, so a world placement is not kept.
     """
     if joints.ndim != 3 or joints.shape[1:] != (N_JOINTS, 3) or len(joints) < 2:
-        raise ValueError(f"expected joint positions (T, {N_JOINTS}, 3) with T >= 2, got {joints.shape}")
+        raise ValueError(
+            f"expected joint positions (T, {N_JOINTS}, 3) with T >= 2, got {joints.shape}"
+        )
     points = canonical(np.asarray(joints, dtype=np.float64))
     facing = _facing_quaternions(points)
     steps = np.diff(points, axis=0)
     turn = _multiply(facing[1:], _conjugate(facing[:-1]))
-    turn = np.where(turn[:, :1] < 0, -turn, turn)  # beyond 180 degrees arcsin would take the wrong sign
+    turn = np.where(
+        turn[:, :1] < 0, -turn, turn
+    )  # beyond 180 degrees arcsin would take the wrong sign
     local = points - points[:, :1] * np.array([1.0, 0.0, 1.0])
     local = _rotate(facing[:, None], local)
     squared = np.sum(steps[:, CONTACT_JOINTS, :] ** 2, axis=-1)
@@ -81,7 +91,12 @@ def canonical(joints: Array) -> Array:
     """Joint positions (T, 22, 3) moved so that the lowest joint is at Y = 0 and frame 0 faces +Z at X = Z = 0."""
     points = joints - np.array([joints[0, 0, 0], joints[..., 1].min(), joints[0, 0, 2]])
     left_hip, right_hip = points[0, JOINT["left_hip"]], points[0, JOINT["right_hip"]]
-    across = left_hip - right_hip + points[0, JOINT["left_shoulder"]] - points[0, JOINT["right_shoulder"]]
+    across = (
+        left_hip
+        - right_hip
+        + points[0, JOINT["left_shoulder"]]
+        - points[0, JOINT["right_shoulder"]]
+    )
     forward = np.cross(across, [0.0, 1.0, 0.0])
     return _rotate(_between(_unit(forward), np.array([0.0, 0.0, 1.0])), points)
 
@@ -103,7 +118,9 @@ def _smooth(values: Array) -> Array:
     kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / FACING_SIGMA) ** 2)
     kernel /= kernel.sum()
     padded = np.pad(values, ((radius, radius), (0, 0)), mode="edge")
-    return np.stack([np.convolve(padded[:, axis], kernel, mode="valid") for axis in range(3)], axis=1)
+    return np.stack(
+        [np.convolve(padded[:, axis], kernel, mode="valid") for axis in range(3)], axis=1
+    )
 
 
 def _rotations_6d(points: Array, facing: Array) -> Array:

@@ -78,7 +78,9 @@ class FootLockRun:
         self._settle = max(1, round(settings.settle * settings.fps))
         self._release = max(1, round(settings.release * settings.fps))
         self._window = min(_LONGEST_WINDOW, max(1, round(settings.fps)))
-        self._past: Vector = np.zeros((0, _POINTS, 3))  # ankles and toes of the last frames, a window of them at most
+        self._past: Vector = np.zeros(
+            (0, _POINTS, 3)
+        )  # ankles and toes of the last frames, a window of them at most
         self._standing = np.zeros(_POINTS, np.bool_)
         self._age = np.zeros(_POINTS, np.int64)  # frames since a point began to stand or left
         self._held = np.zeros((_POINTS, 2))  # correction when it left
@@ -122,11 +124,17 @@ class FootLockRun:
         self._age = np.where(changed, 0, self._age) + 1
         self._held = np.where(changed[:, None], self._shift, self._held)
         self._standing = standing
-        taken = _eased(self._age, self._settle)[:, None]  # of the motion's step, once a point stands
+        taken = _eased(self._age, self._settle)[
+            :, None
+        ]  # of the motion's step, once a point stands
         stood = _shorter(self._shift - taken * steps, self._settings.furthest)
-        led = np.where(standing[_PARTNER][:, None], stood[_PARTNER], 0.0)  # a free end follows the end that stands
+        led = np.where(
+            standing[_PARTNER][:, None], stood[_PARTNER], 0.0
+        )  # a free end follows the end that stands
         fade = _eased(self._age, self._release)[:, None]
-        self._shift = self._as_one(np.where(standing[:, None], stood, (1.0 - fade) * self._held + fade * led))
+        self._shift = self._as_one(
+            np.where(standing[:, None], stood, (1.0 - fade) * self._held + fade * led)
+        )
         return self._shift
 
     def _as_one(self, shift: Vector) -> Vector:

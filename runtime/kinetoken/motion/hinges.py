@@ -19,7 +19,10 @@ from .skeleton import JOINT
 Array = NDArray[np.floating]
 Vector = tuple[float, float, float]
 
-BENT: Final = (0.15, 0.5)  # sine of the bend: below the first the plane is noise, above the second it is trusted
+BENT: Final = (
+    0.15,
+    0.5,
+)  # sine of the bend: below the first the plane is noise, above the second it is trusted
 _TINY: Final = 1e-9
 
 
@@ -38,7 +41,9 @@ class Hinge:
     """Degrees of twist that are trusted, and beyond which none is; motion capture stays below the first 99 times of 100."""
 
 
-def _limb(side: str, names: tuple[str, str, str], axis: Vector, carry: float, reach: tuple[float, float]) -> Hinge:
+def _limb(
+    side: str, names: tuple[str, str, str], axis: Vector, carry: float, reach: tuple[float, float]
+) -> Hinge:
     top, middle, end = (JOINT[f"{side}_{name}"] for name in names)
     return Hinge(top, middle, end, axis, carry, reach)
 
@@ -69,7 +74,9 @@ def twist(hinge: Hinge, upper: Array, lower: Array, swung: Array) -> NDArray[np.
     tilt = np.arcsin(np.clip(hinge.carry / np.maximum(bend, _TINY), -1.0, 1.0))[:, None]
     wanted = np.cos(tilt) * np.cross(upper, aside) + np.sin(tilt) * aside
     axis = swung @ np.array(hinge.axis)
-    angle = np.arctan2(np.sum(upper * np.cross(axis, wanted), axis=-1), np.sum(axis * wanted, axis=-1))
+    angle = np.arctan2(
+        np.sum(upper * np.cross(axis, wanted), axis=-1), np.sum(axis * wanted, axis=-1)
+    )
     trust = _smoothstep(BENT, bend) * (1.0 - _smoothstep(np.radians(hinge.reach), np.abs(angle)))
     return turns(upper, trust * angle) @ swung
 

@@ -30,7 +30,10 @@ LOW: Final = 0.06  # metres over its height in standing, below which a foot may 
 SLOW: Final = 0.7  # m/s, the same for its speed
 GLIDE: Final = 0.2  # seconds of its velocity that the root goes on while the body stops
 RISE: Final = (0.8, 2.5)  # seconds of standing up at least and at most
-TURN_SPEED, RISE_SPEED = 1.3, 0.35  # rad/s of a bone and m/s of the root, by which standing up lasts longer
+TURN_SPEED, RISE_SPEED = (
+    1.3,
+    0.35,
+)  # rad/s of a bone and m/s of the root, by which standing up lasts longer
 STRAIGHT: Final = 0.99  # of the length of a leg, from hip to ankle in standing
 TOE_HEIGHT: Final = 0.015  # metres
 LEAD: Final = 0.02  # metres that the root stands before the ankles
@@ -75,7 +78,9 @@ class IdleRun:
     def __init__(self, shown: Array, fps: float = float(FPS)) -> None:
         """`shown`: the last poses (1 or 2, 22, 3) in metres; two tell its velocity."""
         if shown.ndim != 3 or shown.shape[1:] != (N_JOINTS, 3) or not len(shown):
-            raise ValueError(f"expected the last one or two poses (n, {N_JOINTS}, 3), got {shown.shape}")
+            raise ValueError(
+                f"expected the last one or two poses (n, {N_JOINTS}, 3), got {shown.shape}"
+            )
         last = np.asarray(shown[-1], np.float64)
         velocity = (last - np.asarray(shown[max(0, len(shown) - 2)], np.float64)) * fps
         self._fps, self._frames = fps, 0
@@ -96,7 +101,9 @@ class IdleRun:
         root = self._path(time, share)
         feet = [leg.foot(time) for leg in self._legs]
         for leg, (ankle, _) in zip(self._legs, feet, strict=True):
-            root[:, 1] = np.minimum(root[:, 1], leg.highest_root(root, bones[:, leg.hip - 1], ankle))
+            root[:, 1] = np.minimum(
+                root[:, 1], leg.highest_root(root, bones[:, leg.hip - 1], ankle)
+            )
         pose = _chain(root, bones)
         for leg, (ankle, direction) in zip(self._legs, feet, strict=True):
             leg.bend(pose, ankle, direction, self._turn[:, 2], share)
@@ -123,11 +130,19 @@ class IdleRun:
         """The root (n, 3): over the floor a critically damped spring, so that it leaves with the speed it has."""
         firm = 4.0 / self._rise
         away = (self._root - self._goal) * _FLOOR
-        flat = (away + (self._speed * _FLOOR + firm * away) * time[:, None]) * np.exp(-firm * time)[:, None]
+        flat = (away + (self._speed * _FLOOR + firm * away) * time[:, None]) * np.exp(-firm * time)[
+            :, None
+        ]
         root = self._goal * _FLOOR + flat
-        root[:, 1] = (1.0 - share) * (self._root[1] + self._speed[1] * _coasted(time)) + share * self._goal[1]
+        root[:, 1] = (1.0 - share) * (
+            self._root[1] + self._speed[1] * _coasted(time)
+        ) + share * self._goal[1]
         sway = np.stack(
-            [0.008 * _wave(time, SWAYS[0]) + 0.004 * _wave(time, SWAYS[1]), 0.004 * _wave(time, SWAYS[2])], axis=1
+            [
+                0.008 * _wave(time, SWAYS[0]) + 0.004 * _wave(time, SWAYS[1]),
+                0.004 * _wave(time, SWAYS[2]),
+            ],
+            axis=1,
         )
         return np.asarray(root + share[:, None] * (sway @ self._turn[:, [0, 2]].T))
 
@@ -185,14 +200,18 @@ class _Leg:
         """Height (...,) of the root over an ankle with the leg at that part of its length; `hip` is the bone from the root."""
         away = np.sum((((root + hip) - ankle) * _FLOOR) ** 2, axis=-1)
         length = part * (self.bones[0] + self.bones[1])
-        return np.asarray(ankle[..., 1] + np.sqrt(np.maximum(length**2 - away, (0.3 * length) ** 2)) - hip[..., 1])
+        return np.asarray(
+            ankle[..., 1] + np.sqrt(np.maximum(length**2 - away, (0.3 * length) ** 2)) - hip[..., 1]
+        )
 
     def bend(self, pose: Pose, ankle: Pose, direction: Pose, forward: Pose, share: Pose) -> None:
         """Puts knee, ankle and toe of this leg into poses (n, 22, 3), whose hips are right."""
         thigh, shin, foot = self.bones
         hip = pose[:, self.hip]
         line = ankle - hip
-        reach = np.clip(np.linalg.norm(line, axis=-1, keepdims=True), abs(thigh - shin) + _TINY, thigh + shin)
+        reach = np.clip(
+            np.linalg.norm(line, axis=-1, keepdims=True), abs(thigh - shin) + _TINY, thigh + shin
+        )
         axis = _unit(line)
         along = (thigh**2 - shin**2 + reach**2) / (2.0 * reach)
         out = np.sqrt(np.maximum(0.0, thigh**2 - along**2))
@@ -229,7 +248,11 @@ def _leg(last: Pose, velocity: Pose, turn: Pose, side: str, beside: Pose | None)
     lengths = np.linalg.norm(np.diff(points, axis=0), axis=-1)
     now = _unit(points[3] - points[2])
     ease = STAND[toe - 1] @ turn.T
-    flat = _unit(now * _FLOOR) if beside is None and np.linalg.norm(now * _FLOOR) > 0.3 else _unit(ease * _FLOOR)
+    flat = (
+        _unit(now * _FLOOR)
+        if beside is None and np.linalg.norm(now * _FLOOR) > 0.3
+        else _unit(ease * _FLOOR)
+    )
     standing = flat * np.linalg.norm(ease * _FLOOR) + (0.0, ease[1], 0.0)
     on_toe = beside is None and points[3, 1] - TOE_HEIGHT < points[2, 1] - _ankle_height(lengths[2])
     pivot = toe if on_toe else ankle

@@ -17,10 +17,10 @@ Array = NDArray[np.floating]
 
 _SIDES: Final = ("left", "right")
 # Hip, knee, ankle, toe of each leg; the toe is what the skeleton calls the foot.
-LEGS: Final = tuple(tuple(JOINT[f"{side}_{part}"] for part in ("hip", "knee", "ankle", "foot")) for side in _SIDES)
-_STRAIGHT: Final = (
-    0.01  # metres that a knee is out of line, below which the foot's direction helps to say where it bends
+LEGS: Final = tuple(
+    tuple(JOINT[f"{side}_{part}"] for part in ("hip", "knee", "ankle", "foot")) for side in _SIDES
 )
+_STRAIGHT: Final = 0.01  # metres that a knee is out of line, below which the foot's direction helps to say where it bends
 # Radians that a knee's angle changes at most. Near a straight leg a few millimetres of reach bend the knee by many
 # centimetres, which is seen more than the rest of a slide.
 _KNEE_CHANGE: Final = 0.2
@@ -69,7 +69,11 @@ def _knee_angle(thigh: Array, shin: Array, reach: Array) -> NDArray[np.float64]:
 def _bend(leg: Array, to_ankle: Array) -> NDArray[np.float64]:
     """From hip to knee (n, 3), for an ankle at `to_ankle` (n, 3) from the hip."""
     before = leg[:, 2] - leg[:, 0]
-    thigh, shin, reach = _length(leg[:, 1] - leg[:, 0]), _length(leg[:, 2] - leg[:, 1]), _length(to_ankle)
+    thigh, shin, reach = (
+        _length(leg[:, 1] - leg[:, 0]),
+        _length(leg[:, 2] - leg[:, 1]),
+        _length(to_ankle),
+    )
     turn = swing(_unit(before), _unit(to_ankle))
     side = _across(leg[:, 1] - leg[:, 0], before)
     doubt = np.maximum(0.0, 1.0 - _length(side) / _STRAIGHT)

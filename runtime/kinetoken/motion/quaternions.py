@@ -22,7 +22,9 @@ class QuaternionRun:
         out = from_matrices(rotations)
         for frame in range(len(out)):
             last = np.array(IDENTITY) if self._last is None else self._last
-            out[frame] *= np.where(np.sum(out[frame] * last, axis=-1, keepdims=True) < 0.0, -1.0, 1.0)
+            out[frame] *= np.where(
+                np.sum(out[frame] * last, axis=-1, keepdims=True) < 0.0, -1.0, 1.0
+            )
             self._last = out[frame]
         return out
 
@@ -38,7 +40,25 @@ def from_matrices(rotations: Array) -> NDArray[np.float64]:
     a, b, c = r[..., 2, 1] - r[..., 1, 2], r[..., 0, 2] - r[..., 2, 0], r[..., 1, 0] - r[..., 0, 1]
     d, e, f = r[..., 0, 1] + r[..., 1, 0], r[..., 0, 2] + r[..., 2, 0], r[..., 1, 2] + r[..., 2, 1]
     square = np.stack(
-        [1 + x - y - z, d, e, a, d, 1 - x + y - z, f, b, e, f, 1 - x - y + z, c, a, b, c, 1 + x + y + z], axis=-1
+        [
+            1 + x - y - z,
+            d,
+            e,
+            a,
+            d,
+            1 - x + y - z,
+            f,
+            b,
+            e,
+            f,
+            1 - x - y + z,
+            c,
+            a,
+            b,
+            c,
+            1 + x + y + z,
+        ],
+        axis=-1,
     ).reshape(*r.shape[:-2], 4, 4)
     largest = np.argmax(np.diagonal(square, axis1=-2, axis2=-1), axis=-1)
     row = np.take_along_axis(square, largest[..., None, None], axis=-2)[..., 0, :]

@@ -20,7 +20,9 @@ class RecoveryRun:
     def __init__(self) -> None:
         self._yaw = 0.0  # half the heading, radians
         self._root = np.zeros(2)  # world X, Z in metres
-        self._pending = np.zeros(3)  # yaw and root velocity of the last row: they move the NEXT frame
+        self._pending = np.zeros(
+            3
+        )  # yaw and root velocity of the last row: they move the NEXT frame
 
     def push(self, features: Array) -> NDArray[np.float64]:
         """Features (n, 263) to world joint positions (n, 22, 3) in metres."""
@@ -32,7 +34,9 @@ class RecoveryRun:
         moves = np.concatenate([self._pending[None], rows[:-1, :3]])
         yaw = self._yaw + np.cumsum(moves[:, 0])
         cos, sin = np.cos(2.0 * yaw), np.sin(2.0 * yaw)
-        steps = np.stack([cos * moves[:, 1] - sin * moves[:, 2], sin * moves[:, 1] + cos * moves[:, 2]], axis=1)
+        steps = np.stack(
+            [cos * moves[:, 1] - sin * moves[:, 2], sin * moves[:, 1] + cos * moves[:, 2]], axis=1
+        )
         root = self._root + np.cumsum(steps, axis=0)
         local = rows[:, POSITIONS].reshape(len(rows), N_JOINTS - 1, 3)
         joints = np.empty((len(rows), N_JOINTS, 3))

@@ -82,7 +82,9 @@ class RestPose:
 def _lengths(joints: Array) -> NDArray[np.float64]:
     """Bone lengths (22,) in metres: the body's own where it is rigid."""
     bones = np.zeros((len(joints), N_JOINTS))
-    bones[:, 1:] = np.linalg.norm(joints[:, 1:].astype(np.float64) - joints[:, list(PARENTS[1:])], axis=-1)
+    bones[:, 1:] = np.linalg.norm(
+        joints[:, 1:].astype(np.float64) - joints[:, list(PARENTS[1:])], axis=-1
+    )
     if not len(bones):
         return BONE_LENGTHS
     mean = bones.mean(axis=0)
@@ -114,7 +116,9 @@ class RotationRun:
         return out
 
 
-def _orientation(joint: int, points: Array, placed: Array, parent: Array, offsets: Array) -> NDArray[np.float64]:
+def _orientation(
+    joint: int, points: Array, placed: Array, parent: Array, offsets: Array
+) -> NDArray[np.float64]:
     """(T, 3, 3) of one joint, under that of its parent."""
     children = list(CHILDREN[joint])
     if not children:
@@ -215,7 +219,9 @@ def _cross_matrix(v: Array) -> NDArray[np.float64]:
     """Matrices (T, 3, 3) with m @ w == cross(v, w)."""
     x, y, z = v[:, 0], v[:, 1], v[:, 2]
     zero = np.zeros_like(x)
-    return np.asarray(np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(-1, 3, 3), np.float64)
+    return np.asarray(
+        np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(-1, 3, 3), np.float64
+    )
 
 
 def _unit(vectors: Array) -> NDArray[np.float64]:

@@ -22,7 +22,8 @@ JOINT: Final = {name: index for index, name in enumerate(JOINT_NAMES)}
 
 # Joint j and its mirror image on the other side of the body.
 MIRROR: Final = tuple(
-    JOINT[n.replace("left", "right") if n.startswith("left") else n.replace("right", "left")] for n in JOINT_NAMES
+    JOINT[n.replace("left", "right") if n.startswith("left") else n.replace("right", "left")]
+    for n in JOINT_NAMES
 )
 
 # Metres, from each joint to its parent; the same in every clip of HumanML3D.
@@ -32,4 +33,9 @@ BONE_LENGTHS: Final[NDArray[np.float64]] = np.array(
 )  # fmt: skip
 
 # Columns 259:263 of a feature row: which joint each contact channel speaks of.
-CONTACT_JOINTS: Final = (JOINT["left_ankle"], JOINT["left_foot"], JOINT["right_ankle"], JOINT["right_foot"])
+CONTACT_JOINTS: Final = (
+    JOINT["left_ankle"],
+    JOINT["left_foot"],
+    JOINT["right_ankle"],
+    JOINT["right_foot"],
+)

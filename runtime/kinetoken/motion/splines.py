@@ -7,7 +7,11 @@ from numpy.typing import NDArray
 
 
 def catmull_rom(
-    p0: NDArray[np.floating], p1: NDArray[np.floating], p2: NDArray[np.floating], p3: NDArray[np.floating], t: float
+    p0: NDArray[np.floating],
+    p1: NDArray[np.floating],
+    p2: NDArray[np.floating],
+    p3: NDArray[np.floating],
+    t: float,
 ) -> NDArray[np.float64]:
     """The spline through p1 (t = 0) and p2 (t = 1) with neighbours p0 and p3; any equal shapes (Catmull, Rom, 1974)."""
     tangent1, tangent2 = 0.5 * (p2 - p0), 0.5 * (p3 - p1)

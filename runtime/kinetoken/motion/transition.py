@@ -75,7 +75,9 @@ class TransitionRun:
     def back_to(self, poses: Array) -> None:
         """These poses (1 or 2, 22, 3), metres, were the last to be shown; the next frame begins another motion."""
         if poses.ndim != 3 or poses.shape[1:] != (N_JOINTS, 3) or not len(poses):
-            raise ValueError(f"expected the last one or two poses (n, {N_JOINTS}, 3), got {poses.shape}")
+            raise ValueError(
+                f"expected the last one or two poses (n, {N_JOINTS}, 3), got {poses.shape}"
+            )
         self._shown = np.array(poses[-2:], np.float64)
         self._cut, self._blend = True, None
 
@@ -94,7 +96,9 @@ class TransitionRun:
             blended.append(self._blend.push(turned[len(blended)]))
             self._move = (blended[-1][0] - turned[len(blended) - 1][0]) * _FLOOR
             self._blend = None if self._blend.over else self._blend
-        out = np.concatenate([np.reshape(blended, (-1, N_JOINTS, 3)), turned[len(blended) :] + self._move])
+        out = np.concatenate(
+            [np.reshape(blended, (-1, N_JOINTS, 3)), turned[len(blended) :] + self._move]
+        )
         self._shown = np.concatenate([self._shown, out])[-2:]
         return out
 
@@ -131,7 +135,9 @@ class _Blend:
         step = self._step if self._before is None else (pose[0] - self._before) * _FLOOR
         self._before = pose[0]
         self._path = self._path + (1.0 - share) * self._step + share * step
-        return np.asarray(_between(self._carried(self._age), _in_place(pose), share) + self._path * _FLOOR)
+        return np.asarray(
+            _between(self._carried(self._age), _in_place(pose), share) + self._path * _FLOOR
+        )
 
     def to_one(self, pose: Pose) -> Pose:
         """All the poses (frames, 22, 3) on the way to one that stands still, each with its root above the origin."""
@@ -145,13 +151,19 @@ class _Blend:
 
     def _carried(self, age: Any) -> Pose:
         """The old motion carried on by itself, in place."""
-        return np.asarray(self._pose + self._velocity * self._coast * (1.0 - np.exp(-age / self._coast)))
+        return np.asarray(
+            self._pose + self._velocity * self._coast * (1.0 - np.exp(-age / self._coast))
+        )
 
 
 def _blend_frames(settings: Transition, shown: Pose, pose: Pose) -> int:
     """How long to blend from what was shown (1 or 2, 22, 3) to a pose: no longer than the speed of its joints asks for."""
-    least, most = (round(seconds * settings.fps) for seconds in (settings.seconds, settings.longest))
-    allowed = max(settings.speed / settings.fps, _fastest([_in_place(shown[0]), _in_place(shown[-1])]))
+    least, most = (
+        round(seconds * settings.fps) for seconds in (settings.seconds, settings.longest)
+    )
+    allowed = max(
+        settings.speed / settings.fps, _fastest([_in_place(shown[0]), _in_place(shown[-1])])
+    )
     for frames in range(least, most, max(1, (most - least) // _TRIALS)):
         way = _Blend(settings, shown, frames).to_one(pose)
         if _fastest([_in_place(shown[-1]), *way, _in_place(pose)]) <= allowed:

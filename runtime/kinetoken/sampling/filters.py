@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Logits = NDArray[np.float64]
-LARGE: Final = 4096  # ids from which on looking for the few that count is quicker than weighing them all
+LARGE: Final = (
+    4096  # ids from which on looking for the few that count is quicker than weighing them all
+)
 COLD: Final = 1e-200  # above, the difference of two float32 logits over the temperature is a number that float64 holds
 DOUBLE: Final = 8  # bytes of a float64
 NEGLIGIBLE: Final = 45.0  # nats below the best id
@@ -34,7 +36,9 @@ def sampled_at_all(logits: NDArray[np.floating], temperature: float) -> NDArray[
     """
     if len(logits) < LARGE:
         return None
-    worth = np.flatnonzero(logits >= logits.dtype.type(float(logits.max()) - NEGLIGIBLE * temperature))
+    worth = np.flatnonzero(
+        logits >= logits.dtype.type(float(logits.max()) - NEGLIGIBLE * temperature)
+    )
     return worth if len(worth) < len(logits) // 2 else None
 
 

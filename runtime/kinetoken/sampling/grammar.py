@@ -17,8 +17,8 @@ from enum import Enum
 from math import inf
 from typing import Final
 
-from ..engines import Allowed
-from ..vocabulary import Vocabulary
+from ..engines.protocols import Allowed
+from ..tokens.vocabulary import Vocabulary
 from .tokenclasses import TokenClasses
 
 Frame = tuple[int, ...]
@@ -91,7 +91,9 @@ class MoveGrammar:
         """Levels of a block, from 0, as far as is known: at most."""
         return self.plan[min(block, len(self.plan) - 1)] if self.plan else self.levels
 
-    def tokens_owed(self, frames: int, blocks: int, in_block: int | None = None, levels: int | None = None) -> float:
+    def tokens_owed(
+        self, frames: int, blocks: int, in_block: int | None = None, levels: int | None = None
+    ) -> float:
         """Tokens still needed at the least, behind so many whole frames and opened blocks; infinity where none suffice.
 
         `in_block`: frames of the block that is open; None between blocks. `levels`: codes of its frames; None: as any block's.
@@ -102,7 +104,11 @@ class MoveGrammar:
         all blocks are known, `_owed_as_planned`.
         """
         owed, room = max(0, self.min_frames - frames), self.max_frames - frames
-        here = (0, 0) if in_block is None else (max(0, self.min_block - in_block), self.longest_block - in_block)
+        here = (
+            (0, 0)
+            if in_block is None
+            else (max(0, self.min_block - in_block), self.longest_block - in_block)
+        )
         if here[1] < 0:
             return inf
         more = max(0, self.min_blocks - blocks, -(-(owed - here[1]) // self.longest_block))
@@ -113,7 +119,12 @@ class MoveGrammar:
             return inf
         soon = min(here[1], needed - more * self.min_block)
         cheap = 1 if self.prefix else levels or self.levels
-        return soon * cheap + (needed - soon) * self.tokens_of_frame + more * MARKERS + (in_block is not None)
+        return (
+            soon * cheap
+            + (needed - soon) * self.tokens_of_frame
+            + more * MARKERS
+            + (in_block is not None)
+        )
 
     def _owed_as_planned(
         self, owed: int, room: int, here: tuple[int, int], opened: bool, blocks: int, fewest: int
@@ -124,13 +135,16 @@ class MoveGrammar:
         frames are: as many as lead to the end of the plan, and one for each block before that, which they empty.
         """
         listed, best = max(0, len(self.plan) - blocks), inf
-        for more in range(fewest, min(self.most_blocks - blocks, max(fewest, listed) + listed + 1) + 1):
+        for more in range(
+            fewest, min(self.most_blocks - blocks, max(fewest, listed) + listed + 1) + 1
+        ):
             needed = max(owed, here[0] + more * self.min_block)
             if needed > room:
                 break
             named = min(more, listed)
             rooms = [
-                (self.planned(block), self.min_block, self.longest_block) for block in range(blocks, blocks + named)
+                (self.planned(block), self.min_block, self.longest_block)
+                for block in range(blocks, blocks + named)
             ]
             rest = more - named
             rooms.append((self.plan[-1], rest * self.min_block, rest * self.longest_block))
@@ -144,7 +158,9 @@ class MoveGrammar:
 
     def start(self, detail: Detail | None = None) -> GrammarCursor:
         """A cursor before the first token; `detail` decides the levels of each block, 1 to `levels`. None: all of them."""
-        assert self.tokens_owed(0, 0) <= self.max_tokens, "what is asked contradicts itself or the budget"
+        assert self.tokens_owed(0, 0) <= self.max_tokens, (
+            "what is asked contradicts itself or the budget"
+        )
         return GrammarCursor(self, detail)
 
 
@@ -187,7 +203,9 @@ class GrammarCursor:
         """Ids that may come next; never empty before the answer is done."""
         if self._known is None:
             assert not self.done, "the answer is complete"
-            self._known = self._allowed_text() if self.state is State.TEXT else self._allowed_block()
+            self._known = (
+                self._allowed_text() if self.state is State.TEXT else self._allowed_block()
+            )
         return self._known
 
     def _allowed_text(self) -> Allowed:
@@ -212,19 +230,29 @@ class GrammarCursor:
         grammar, started, spare = self._grammar, len(self._frame), self.left - 1
         if started and not grammar.prefix:
             return self._classes.codes[started]
-        close = grammar.tokens_owed(self.frames, self.blocks) <= spare and self._in_block >= grammar.min_block
+        close = (
+            grammar.tokens_owed(self.frames, self.blocks) <= spare
+            and self._in_block >= grammar.min_block
+        )
         rest = 0 if grammar.prefix else self.levels - 1  # tokens of the frame behind its first
         another = (
             self._in_block < grammar.longest_block
-            and grammar.tokens_owed(self.frames + 1, self.blocks, self._in_block + 1, self.levels) + rest <= spare
+            and grammar.tokens_owed(self.frames + 1, self.blocks, self._in_block + 1, self.levels)
+            + rest
+            <= spare
         )
-        deeper = 0 < started < self.levels and grammar.tokens_owed(self.frames, self.blocks, self._in_block) <= spare
+        deeper = (
+            0 < started < self.levels
+            and grammar.tokens_owed(self.frames, self.blocks, self._in_block) <= spare
+        )
         return self._classes.inside(started if deeper else None, another, close)
 
     def accept(self, token: int) -> Frame | None:
         """Move on by one allowed token; the code frame that it completes. ValueError for any other token."""
         if self.done or not any(token in ids for ids in self.allowed):
-            raise ValueError(f"token {token} is not allowed here: state {self.state.value}, frame {self.frames}")
+            raise ValueError(
+                f"token {token} is not allowed here: state {self.state.value}, frame {self.frames}"
+            )
         self._known = None
         self.tokens += 1
         frame = None
@@ -283,5 +311,7 @@ class GrammarCursor:
     def _is_over(self) -> bool:
         """Behind a block or a word: whether nothing more may come, or the budget has nothing left for it."""
         grammar = self._grammar
-        full = self.blocks > 0 and (self.frames == grammar.max_frames or self.blocks == grammar.most_blocks)
+        full = self.blocks > 0 and (
+            self.frames == grammar.max_frames or self.blocks == grammar.most_blocks
+        )
         return self.left == 0 or full

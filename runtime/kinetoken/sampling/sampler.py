@@ -43,7 +43,9 @@ class SamplerRun:
 
     def pick(self, logits: NDArray[np.floating]) -> int:
         """Index of the chosen entry of logits (n,), n >= 1; any values whatever."""
-        draw = self._draw()  # also where the choice is forced: the stream keeps step with the tokens
+        draw = (
+            self._draw()
+        )  # also where the choice is forced: the stream keeps step with the tokens
         if len(logits) == 1:
             return 0
         top = float(logits.max())
@@ -73,5 +75,7 @@ class SamplerRun:
             scores = keep_top_p(scores, options.top_p)
         if options.min_p is not None:
             scores = keep_min_p(scores, options.min_p)
-        cumulated = np.exp(scores, out=scores).cumsum()  # the best score is 0 after `heat`, so the sum is at least 1
+        cumulated = np.exp(
+            scores, out=scores
+        ).cumsum()  # the best score is 0 after `heat`, so the sum is at least 1
         return int(cumulated.searchsorted(draw * cumulated[-1], "right"))

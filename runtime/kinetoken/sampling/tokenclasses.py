@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..engines import Allowed
-from ..vocabulary import Vocabulary, ascending
+from ..engines.protocols import Allowed
+from ..tokens.vocabulary import Vocabulary, ascending
 
 
 class TokenClasses:

@@ -1,0 +1,151 @@
+"""A folder that appears whole or not at all, and replaces an old one in a single step."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Final
+
+from kinetoken.base.atomic_file import flush_folder
+from kinetoken.base.errors import OutputError
+
+_AT_FDCWD: Final = -100  # fcntl.h: paths relative to the working directory
+_EXCHANGE: Final = 2  # RENAME_EXCHANGE of linux/fs.h, and RENAME_SWAP of macOS' sys/stdio.h
+
+
+@contextmanager
+def new_folder(out: Path, force: bool = False) -> Iterator[Path]:
+    """A folder beside `out` to build in; it becomes `out` when the block ends well, and is gone when it does not.
+
+    A process killed half way leaves a hidden folder behind; the next one that builds the same `out` removes it. OutputError
+    where `out` exists and `force` does not say to replace it, where its folder cannot be written, or where the disk is full.
+    """
+    out = Path(os.path.abspath(out))
+    _check_place(out, force)
+    building = out.parent / f"{_prefix(out)}{secrets.token_hex(6)}"
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(out)
+        with _locked(_lock_of(building)):
+            try:
+                building.mkdir(mode=0o755)
+                yield building
+                _put_in_place(building, out)
+            finally:  # what is left is a half-built folder, or the one that was replaced
+                shutil.rmtree(building, ignore_errors=True)
+    except OSError as error:
+        if isinstance(error, OutputError) or error.strerror is None:
+            raise
+        kept = "; what was there is unchanged" if force else ""
+        raise OutputError(
+            f"cannot write {out}: {error.strerror}; free some space or give another folder{kept}"
+        ) from error
+
+
+def _check_place(out: Path, force: bool) -> None:
+    if os.path.lexists(out) and not force:
+        raise OutputError(f"{out} exists: give another folder with -o, or --force to replace it")
+    if os.path.lexists(out) and (out.is_symlink() or not out.is_dir()):
+        raise OutputError(f"{out} is not a folder: give another folder with -o, or remove it first")
+
+
+def _prefix(out: Path) -> str:
+    return f".{out.name}.new."
+
+
+def _lock_of(building: Path) -> Path:
+    return building.with_name(f"{building.name}.lock")
+
+
+def _aside_of(building: Path) -> Path:
+    return building.with_name(f"{building.name}.old")
+
+
+def _sweep(out: Path) -> None:
+    """Clear away what killed processes left: folders whose lock nobody holds."""
+    for lock in out.parent.glob(f"{_prefix(out)}*.lock"):
+        building = lock.with_name(lock.name.removesuffix(".lock"))
+        with suppress(OSError), lock.open("rb") as file:
+            if _lock(file):
+                if _aside_of(building).exists() and not os.path.lexists(out):
+                    os.replace(_aside_of(building), out)  # killed between the two renames
+                shutil.rmtree(_aside_of(building), ignore_errors=True)
+                shutil.rmtree(building, ignore_errors=True)
+                lock.unlink()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """A file that says that this process is at work, for as long as it lives."""
+    with path.open("wb") as file:
+        _lock(file)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Take the lock if nobody has it; False where somebody has, or where the system knows no such locks."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+def _put_in_place(building: Path, out: Path) -> None:
+    for path in building.rglob("*"):
+        if path.is_file():
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+    if not os.path.lexists(out):
+        os.replace(building, out)
+    elif not _exchange(building, out):
+        _step_aside(building, out)
+    flush_folder(out.parent)
+
+
+def _step_aside(building: Path, out: Path) -> None:
+    """Where a system cannot swap two folders, the old one steps aside first and comes back if anything fails."""
+    aside = _aside_of(building)
+    os.replace(out, aside)
+    try:
+        os.replace(building, out)
+    except BaseException:
+        os.replace(aside, out)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two folders in one step; False where the system or its file system cannot."""
+    call = _swap_function()
+    if call is None:
+        return False
+    if call(os.fsencode(one), os.fsencode(other)) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
+        return False
+    raise OSError(code, os.strerror(code), str(other))
+
+
+def _swap_function() -> Callable[[bytes, bytes], int] | None:
+    if os.name != "posix":
+        return None
+    libc = ctypes.CDLL(None, use_errno=True)
+    if sys.platform == "darwin" and hasattr(libc, "renamex_np"):
+        return lambda a, b: libc.renamex_np(a, b, _EXCHANGE)
+    if hasattr(libc, "renameat2"):
+        return lambda a, b: libc.renameat2(_AT_FDCWD, a, _AT_FDCWD, b, _EXCHANGE)
+    return None

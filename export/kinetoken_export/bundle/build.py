@@ -1,0 +1,201 @@
+"""A checkpoint and a codec into a bundle folder: checked first, built beside, put in place whole."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from kinetoken.base.errors import FormatError, InputError, OutputError
+from kinetoken.manifest.checks import MANIFEST_NAME
+from kinetoken.manifest.schema import (
+    ChatInfo,
+    CodecInfo,
+    Defaults,
+    FileInfo,
+    LanguageModelInfo,
+    Licence,
+    Manifest,
+    Provenance,
+    TokenizerInfo,
+)
+
+from ..checkpoint.chat_template import read_template, split_template
+from ..checkpoint.motion_tokens import Vocabulary, read_vocabulary
+from ..checkpoint.tensors import Array, Checkpoint, TensorSource
+from ..codecs import CodecSource, read_codec
+from ..onnx.codec import check_codec, export_codec
+from ..progress import progress
+from ..request import ENGLISH, Request
+from ..versions import versions
+from .atomic_folder import new_folder
+from .language_model import bytes_needed, check_request, export_any
+from .measure_lookahead import measured_codec
+
+END_TOKENS: Final = ("<|im_end|>", "<|endoftext|>")
+TOKENIZER: Final = "tokenizer.json"
+SPARE: Final = 200_000_000  # bytes for codec, tokenizer and manifest
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What goes in, read and checked."""
+
+    checkpoint: Checkpoint
+    vocabulary: Vocabulary
+    codec: CodecSource
+    template: str
+
+
+def assemble(request: Request) -> Manifest:
+    """Build the bundle; the folder appears whole or not at all, and an old one stays until the new one is complete."""
+    check_request(request)
+    with new_folder(request.out, request.force) as folder:
+        parts = _open(request)
+        _check_space(folder, bytes_needed(request, parts.checkpoint))
+        return _build(request, parts, folder)
+
+
+def _open(request: Request) -> Parts:
+    """Everything that can be wrong with what the user gave is found here, before any long work."""
+    folder = request.model.folder
+    checkpoint = Checkpoint(folder)
+    vocabulary = read_vocabulary(folder)
+    checkpoint.check()
+    last = max(stop for _, stop in (*vocabulary.motion.levels, *vocabulary.text_ids))
+    if last > checkpoint.shape.vocab_size:
+        raise FormatError(
+            f"{folder}: expected an embedding of at least {last} rows, as the tokenizer has ids, "
+            f"got {checkpoint.shape.vocab_size}: tokenizer and weights are not of one model"
+        )
+    template = read_template(folder)
+    split_template(template)
+    codec = read_codec(request.codec.folder, trust_code=request.trust_code)
+    check_codec(codec, vocabulary.motion)
+    return Parts(checkpoint, vocabulary, codec, template)
+
+
+def _build(request: Request, parts: Parts, folder: Path) -> Manifest:
+    """The story: tokenizer, codec, language model, manifest, and what can be measured only on the finished bundle."""
+    source, vocabulary = _vocabulary(request, parts, folder)
+    codec = export_codec(parts.codec, vocabulary.motion, folder, precision=request.codec_precision)
+    provenance = _provenance(request, parts)
+
+    def build(asked: Request, importance: Mapping[str, Array] | None = None) -> Manifest:
+        language_model = export_any(asked, source, vocabulary, parts.template, folder, importance)
+        return _write(
+            _manifest(asked, parts, vocabulary, codec, language_model, provenance), folder
+        )
+
+    manifest = build(request, _importance(request, source, folder, build))
+    manifest = _write(
+        replace(manifest, codec=measured_codec(folder, codec, request.lookahead)), folder
+    )
+    for note in parts.codec.notes:
+        print(f"codec: {note}", file=sys.stderr)
+    return manifest
+
+
+def _importance(
+    request: Request, source: TensorSource, folder: Path, build: Callable[[Request], object]
+) -> Mapping[str, Array] | None:
+    if request.importance is None:
+        return None
+    from ..gguf.weigh import find_importance
+
+    return find_importance(request, source, folder, build)
+
+
+def _vocabulary(request: Request, parts: Parts, folder: Path) -> tuple[TensorSource, Vocabulary]:
+    """The tokenizer in the bundle, and the tensors that go with it."""
+    tokenizer = request.model.folder / TOKENIZER
+    if request.prune_vocab is None:
+        shutil.copyfile(tokenizer, folder / TOKENIZER)
+        return parts.checkpoint, parts.vocabulary
+    from ..checkpoint.prune import prune
+
+    corpus = ENGLISH if request.prune_vocab == ENGLISH else Path(request.prune_vocab)
+    around = split_template(parts.template)
+    always = (
+        around.before_system + request.system_prompt + around.after_system + around.before_user,
+        around.after_user,
+    )
+    source = prune(parts.checkpoint, tokenizer, corpus, folder / TOKENIZER, always)
+    print(source.summary())
+    return source, read_vocabulary(folder)
+
+
+def _manifest(
+    request: Request,
+    parts: Parts,
+    vocabulary: Vocabulary,
+    codec: CodecInfo,
+    language_model: LanguageModelInfo,
+    provenance: Provenance,
+) -> Manifest:
+    defaults = (
+        Defaults() if request.temperature is None else Defaults(temperature=request.temperature)
+    )
+    licence = Licence(
+        request.licence or request.model.licence,
+        request.codec_licence or request.codec.licence,
+        request.acknowledgement,
+    )
+    return Manifest(
+        name=request.name,
+        language_model=language_model,
+        tokenizer=TokenizerInfo(
+            TOKENIZER, vocabulary.text_ids, _ends(vocabulary, request.model.folder)
+        ),
+        chat=ChatInfo(request.system_prompt, split_template(parts.template)),
+        motion=vocabulary.motion,
+        codec=codec,
+        defaults=defaults,
+        licence=licence,
+        provenance=provenance,
+        files={},
+    )
+
+
+def _provenance(request: Request, parts: Parts) -> Provenance:
+    model = {
+        path.name: path for path in (*parts.checkpoint.files, request.model.folder / TOKENIZER)
+    }
+    named = model | {f"codec/{path.name}": path for path in parts.codec.files}
+    digests = {name: FileInfo.of(path).sha256 for name, path in progress(named.items(), "digests")}
+    return Provenance(
+        request.model.name, request.model.revision, request.codec.name, digests, versions()
+    )
+
+
+def _write(manifest: Manifest, folder: Path) -> Manifest:
+    """bundle.json with the digests of the files that lie in the folder now; the manifest as it reads back."""
+    files = sorted(
+        path for path in folder.iterdir() if path.is_file() and path.name != MANIFEST_NAME
+    )
+    known = {path.name: manifest.files.get(path.name) or FileInfo.of(path) for path in files}
+    text = json.dumps(replace(manifest, files=known).to_dict(), indent=2) + "\n"
+    (folder / MANIFEST_NAME).write_text(text, encoding="utf-8")
+    return Manifest.from_dict(json.loads(text))
+
+
+def _ends(vocabulary: Vocabulary, checkpoint: Path) -> tuple[int, ...]:
+    ends = tuple(vocabulary.added[token] for token in END_TOKENS if token in vocabulary.added)
+    if not ends:
+        raise InputError(
+            f"{checkpoint}: expected {END_TOKENS[0]} in the tokenizer, found none: it is no chat model of this family"
+        )
+    return ends
+
+
+def _check_space(folder: Path, needed: int) -> None:
+    free, wanted = shutil.disk_usage(folder).free, needed + SPARE
+    if free < wanted:
+        raise OutputError(
+            f"expected {wanted / 1e9:.1f} GB of free disk space for this bundle, found {free / 1e9:.1f} GB in {folder.parent}: "
+            "free some, or give a place on another disk with -o"
+        )

@@ -1,0 +1,137 @@
+"""The language model in the format that was asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from kinetoken.base.errors import InputError
+from kinetoken.manifest.schema import LanguageModelInfo
+
+from ..checkpoint.motion_tokens import Vocabulary
+from ..checkpoint.tensors import Array, TensorSource, expected_tensors
+from ..onnx.recipes import DEFAULT as ONNX_DEFAULT
+from ..onnx.recipes import RECIPES, OnnxRecipe
+from ..request import DRAFT, Request
+
+CONTEXT: Final = 4096
+"""Tokens that a bundle holds where the user does not say: more than three minutes of motion. The cache has this size."""
+GGUF_FILE: Final = "lm.gguf"
+MMPROJ_FILE: Final = "mmproj.gguf"
+PORTABLE_DEFAULT: Final = "fp32"
+VISION: Final = "visual."
+
+
+def check_request(request: Request) -> None:
+    """InputError for a quantization that does not exist or lacks what it needs; before anything is read."""
+    if request.format == "gguf":
+        from ..gguf.recipes import find_gguf_recipe
+
+        recipe = find_gguf_recipe(request.quant)
+        if recipe.needs_importance and request.importance is None:
+            raise InputError(
+                f"{recipe.name} needs an importance matrix: give --importance own, or a file of prompts"
+            )
+    elif request.graph == "portable":
+        _portable_precision(request.quant)
+    else:
+        find_onnx_recipe(request.quant)
+
+
+def find_onnx_recipe(name: str | None) -> OnnxRecipe:
+    """The recipe of a fused graph; InputError lists them."""
+    if (name or ONNX_DEFAULT) not in RECIPES:
+        raise InputError(f"expected a quantization of {', '.join(RECIPES)} for onnx, got {name!r}")
+    return RECIPES[name or ONNX_DEFAULT]
+
+
+def _portable_precision(name: str | None) -> str:
+    from ..onnx.portable import PRECISIONS
+
+    if (name or PORTABLE_DEFAULT) not in PRECISIONS:
+        raise InputError(
+            f"expected a quantization of {', '.join(PRECISIONS)} for a portable graph, got {name!r}"
+        )
+    return name or PORTABLE_DEFAULT
+
+
+def bytes_needed(request: Request, source: TensorSource) -> int:
+    """Disk space that writing the language model takes."""
+    tensors = [dims for _, dims in expected_tensors(source.shape)]
+    numbers = sum(math.prod(dims) for dims in tensors)
+    if request.format == "gguf":
+        vision = sum(math.prod(source.dims(name)) for name in source.names(VISION))
+        draft = (
+            0 if request.importance is None else _gguf_bytes(source, DRAFT)
+        )  # it lies there until it is replaced
+        return _gguf_bytes(source, request.quant) + draft + 2 * vision
+    if request.graph == "portable":
+        return 3 * 4 * numbers  # the checkpoint as float32, what optimum writes, and the graph
+    recipe = find_onnx_recipe(request.quant)
+    bits = max(recipe.linear_bits, recipe.text_bits) + recipe.float_bits / recipe.block
+    return int(numbers * bits / 8 * 1.1)  # a tenth for matrices that are kept finer
+
+
+def _gguf_bytes(source: TensorSource, quant: str | None) -> int:
+    from ..gguf.language_model import llama_name
+    from ..gguf.quantizer import row_bytes
+    from ..gguf.recipes import find_gguf_recipe
+
+    recipe, total = find_gguf_recipe(quant), 0
+    for name, dims in expected_tensors(source.shape):
+        kind = recipe.type_of(llama_name(name), source.shape, dims[-1], measured=False)
+        total += math.prod(dims[:-1]) * row_bytes(kind, dims[-1])
+    return total
+
+
+def export_any(
+    request: Request,
+    source: TensorSource,
+    vocabulary: Vocabulary,
+    template: str,
+    folder: Path,
+    importance: Mapping[str, Array] | None = None,
+) -> LanguageModelInfo:
+    """Write the language model into `folder`, whose tokenizer.json is there; what the manifest says of it."""
+    context = request.context or min(CONTEXT, source.shape.context)
+    if request.format == "gguf":
+        return _gguf(request, source, vocabulary, template, folder, context, importance)
+    if request.graph == "portable":
+        from ..onnx.portable import export_portable
+
+        return export_portable(source, _portable_precision(request.quant), folder, context=context)
+    from ..onnx.language_model import export_language_model
+
+    return export_language_model(
+        source, find_onnx_recipe(request.quant), folder, vocabulary.motion, context=context
+    )
+
+
+def _gguf(
+    request: Request,
+    source: TensorSource,
+    vocabulary: Vocabulary,
+    template: str,
+    folder: Path,
+    context: int,
+    importance: Mapping[str, Array] | None,
+) -> LanguageModelInfo:
+    from ..gguf.language_model import export_gguf
+    from ..gguf.recipes import find_gguf_recipe
+
+    recipe, shape = find_gguf_recipe(request.quant), source.shape
+    context = export_gguf(
+        source, folder / "tokenizer.json", vocabulary, recipe, folder / GGUF_FILE, name=request.name, chat_template=template,
+        importance=importance, context=context,
+    )  # fmt: skip
+    mmproj = MMPROJ_FILE if source.names(VISION) else None
+    if mmproj and not (folder / mmproj).exists():
+        from ..gguf.vision_tower import export_mmproj
+
+        export_mmproj(source, folder / mmproj)
+    return LanguageModelInfo(
+        "llamacpp", GGUF_FILE, source.architecture, shape.layers, shape.kv_heads, shape.head_dim, shape.vocab_size, context,
+        recipe.name, mmproj=mmproj,
+    )  # fmt: skip

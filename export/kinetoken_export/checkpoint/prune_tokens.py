@@ -1,0 +1,204 @@
+"""The tokenizer of a pruned vocabulary: which tokens a text needs, and tokenizer.json without the others.
+
+Byte-pair encoding joins the pair of lowest rank, again and again. If every pair that it joins on the way to a token is kept, it
+goes the same way in the smaller vocabulary, because what is gone was never the lowest: so a text whose tokens are all kept
+is cut exactly as before. Any other text falls into smaller kept pieces, at worst into single bytes, and comes back the same.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from tokenizers import Tokenizer, pre_tokenizers
+
+from kinetoken.base.atomic_file import atomic_path
+from kinetoken.base.errors import FormatError, InputError
+
+from ..progress import bar, progress
+from .tensors import read_json
+
+BYTES: Final = frozenset(pre_tokenizers.ByteLevel.alphabet())
+"""The letters in which byte-level BPE writes the 256 bytes."""
+_CURLY: Final = r"\u2018\u2019\u201c\u201d"  # typographic quotes
+_DASHES: Final = r"\u2013\u2014\u2026"
+# One word in one case, with the one sign before it that English sets without a space; else signs, digits and white space.
+ENGLISH: Final = re.compile(
+    rf"""[ "'(\-{_CURLY}{_DASHES}]?(?:[a-z]+|[A-Z][a-z]*|[A-Z]+)|[\s0-9.,:;!?'"()\-/&%${_CURLY}{_DASHES}]+"""
+)
+# Here no word of the pre-tokenizer is cut in two: a line break ends one, a letter or digit begins one.
+_SEAM: Final = re.compile(r"(?<=\n)(?=[^\W_])")
+_PIECE: Final = 1 << 16  # characters
+_BPE_OPTIONS: Final = (
+    "continuing_subword_prefix",
+    "end_of_word_suffix",
+    "byte_fallback",
+    "ignore_merges",
+    "dropout",
+)
+_HARMLESS: Final = ("ByteLevel",)  # post-processors without ids
+
+
+class Bpe:
+    """A byte-level BPE tokenizer.json, opened to see how its tokens come about."""
+
+    def __init__(self, path: Path) -> None:
+        """FormatError where the file is no tokenizer of this kind."""
+        self.path, self.data = path, read_json(path)
+        try:
+            model = self.data["model"]
+            odd = [name for name in _BPE_OPTIONS if model.get(name)]
+            self.vocab: Mapping[str, int] = model["vocab"]
+            self.added = {
+                str(token["content"]): int(token["id"]) for token in self.data["added_tokens"]
+            }
+            self._ranks = {pair(merge): rank for rank, merge in enumerate(model["merges"])}
+            self._tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises bare Exception
+            raise FormatError(
+                f"{path}: expected a byte-level BPE tokenizer.json, got something else ({error})"
+            ) from error
+        if odd or not set(self.vocab) >= BYTES or self._tokenizer.pre_tokenizer is None:
+            why = odd[0] if odd else "no token for some byte"
+            raise FormatError(
+                f"{path}: expected plain byte-level BPE, found {why}: its vocabulary cannot be pruned"
+            )
+        self._split = re.compile(
+            "|".join(map(re.escape, sorted(self.added, key=len, reverse=True))) or r"(?!)"
+        )
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of a text, added tokens recognised."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def words(self, text: str) -> set[str]:
+        """The different words, in byte letters, into which a text falls before BPE; added tokens are no words."""
+        normalizer, cut = self._tokenizer.normalizer, self._tokenizer.pre_tokenizer
+        pieces = [piece for piece in self._split.split(text) if piece]
+        plain = [normalizer.normalize_str(piece) if normalizer else piece for piece in pieces]
+        return {word for piece in plain for word, _ in cut.pre_tokenize_str(piece)}
+
+    def way(self, word: str) -> list[str]:
+        """Every token that BPE passes through on its way to cut a word of byte letters."""
+        parts, seen = list(word), list(word)
+        while len(parts) > 1:
+            rank, at = min(
+                (self._ranks.get((parts[i], parts[i + 1]), len(self._ranks)), i)
+                for i in range(len(parts) - 1)
+            )
+            if rank == len(self._ranks):
+                break
+            parts[at : at + 2] = [parts[at] + parts[at + 1]]
+            seen.append(parts[at])
+        return seen
+
+
+def pair(merge: str | list[str]) -> tuple[str, str]:
+    """The two halves of a merge, which older files write as one string."""
+    left, right = merge.split(" ") if isinstance(merge, str) else merge
+    return left, right
+
+
+def spelled(token: str) -> str | None:
+    """Text of a token in byte letters; None where it is no whole characters."""
+    try:
+        return bytes(_BYTE_OF[letter] for letter in token).decode("utf-8")
+    except (KeyError, UnicodeDecodeError):
+        return None
+
+
+def _byte_of() -> dict[str, int]:
+    """GPT-2's table, inverted: printable bytes stand for themselves, the rest for the letters from 256 on."""
+    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    rest = [byte for byte in range(256) if byte not in plain]
+    return {chr(b): b for b in plain} | {chr(256 + i): b for i, b in enumerate(rest)}
+
+
+_BYTE_OF: Final = _byte_of()
+
+
+def english_tokens(bpe: Bpe) -> set[str]:
+    """Tokens that English can be spelled with: see ENGLISH. A rule, not a list: no corpus and no licence are needed."""
+    wanted = (token for token in bpe.vocab if ENGLISH.fullmatch(spelled(token) or ""))
+    return {step for token in progress(list(wanted), "English tokens") for step in bpe.way(token)}
+
+
+def corpus_tokens(bpe: Bpe, corpus: Path) -> set[str]:
+    """Tokens that a text file (UTF-8) needs; InputError where it is none."""
+    try:
+        text = corpus.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"{corpus}: expected a text file as the corpus, cannot read it ({error.strerror})"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{corpus}: expected UTF-8 text as the corpus, got other bytes at {error.start}"
+        ) from None
+    if not text.strip():
+        raise InputError(
+            f"{corpus}: expected text as the corpus, got an empty file: give what the model shall understand"
+        )
+    words: set[str] = set()
+    for done, piece in _pieces(text):
+        words |= bpe.words(piece)
+        bar(done, "corpus")
+    return {step for word in progress(sorted(words), "corpus tokens") for step in bpe.way(word)}
+
+
+def _pieces(text: str) -> Iterator[tuple[float, str]]:
+    """A long text in pieces that can be cut into words apart, each with the share that is done after it."""
+    start = 0
+    while start < len(text):
+        seam = _SEAM.search(text, start + _PIECE)
+        stop = seam.start() if seam else len(text)
+        yield stop / len(text), text[start:stop]
+        start = stop
+
+
+def write_pruned(bpe: Bpe, numbers: Mapping[int, int], path: Path) -> None:
+    """tokenizer.json with only the ids in `numbers`, under their new ones; FormatError for parts that cannot be renumbered."""
+    data = dict(bpe.data)
+    model = dict(data["model"])
+    model["vocab"] = {token: numbers[old] for token, old in bpe.vocab.items() if old in numbers}
+    kept: Collection[str] = model["vocab"]
+    model["merges"] = [merge for merge in model["merges"] if _stands(pair(merge), kept)]
+    data["model"] = model
+    data["added_tokens"] = [token | {"id": numbers[token["id"]]} for token in data["added_tokens"]]
+    data["post_processor"] = _renumbered(data.get("post_processor"), numbers, bpe.path)
+    if data.get("padding"):
+        data["padding"] = data["padding"] | {"pad_id": numbers[data["padding"]["pad_id"]]}
+    with atomic_path(path) as part:
+        part.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+
+
+def _stands(halves: tuple[str, str], kept: Collection[str]) -> bool:
+    return halves[0] in kept and halves[1] in kept and "".join(halves) in kept
+
+
+def _renumbered(processor: Any, numbers: Mapping[int, int], path: Path) -> Any:
+    """A post-processor with new ids in it."""
+    if processor is None or processor["type"] in _HARMLESS:
+        return processor
+    if processor["type"] == "Sequence":
+        return processor | {
+            "processors": [_renumbered(p, numbers, path) for p in processor["processors"]]
+        }
+    if processor["type"] != "TemplateProcessing":
+        raise FormatError(
+            f"{path}: a post-processor {processor['type']} cannot be renumbered: export without pruning"
+        )
+    specials = processor["special_tokens"]
+    renewed = {
+        name: token | {"ids": [numbers[i] for i in token["ids"]]}
+        for name, token in specials.items()
+    }
+    return processor | {"special_tokens": renewed}
+
+
+def ids_of(bpe: Bpe, tokens: Iterable[str]) -> set[int]:
+    """Ids of tokens in byte letters."""
+    return {bpe.vocab[token] for token in tokens}

@@ -1,0 +1,350 @@
+"""The checkpoint itself, computed by torch in float32: what every export is measured against.
+
+`Reference` brings all sequences through one layer after another and holds the weights of a single layer, so that a model of
+billions fits a small memory. `ReferenceLanguageModel` holds all weights and keeps a cache: it stands where an engine stands,
+so that the runtime itself can write answers with the source.
+
+For text alone the three positions of a Qwen2.5-VL are one, and its rotary embedding equals that of Qwen2.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from kinetoken.base.errors import EngineError, InputError
+from kinetoken.engines.one_at_a_time import TurnBatch
+from kinetoken.engines.protocols import NO_IMAGES, Allowed, EncodedImage, take, width
+from kinetoken.engines.saved_state import as_array, check_rewind, pack, unpack
+
+from ..progress import progress
+from .tensors import EMBEDDING, HEAD, Array, Qwen2Shape, TensorSource, expected_tensors, row_chunks
+
+FINAL_NORM: Final = "model.norm.weight"
+MEMORY: Final = Path("/proc/meminfo")
+SHARE: Final = 0.7  # of the free memory that float32 weights may take
+SMALL: Final = 1 << 21  # numbers of a matrix
+Observe = Callable[[str, Array], None]
+"""Name of a matrix, and the inputs (n, in) that it is about to multiply."""
+Rotary = tuple[Tensor, Tensor]
+"""Cosines and sines (n, head_dim) of the positions."""
+
+
+class Reference:
+    """A checkpoint, read a layer at a time for as long as it is needed."""
+
+    def __init__(self, source: TensorSource) -> None:
+        self._source, self._shape = source, source.shape
+
+    def logits(
+        self, sequences: Sequence[Sequence[int]], *, observe: Observe | None = None
+    ) -> list[Array]:
+        """Logits (n, vocab) after each token of each sequence of n ids; `observe` sees the inputs of every matrix."""
+        return list(self.each(sequences, observe=observe))
+
+    def each(
+        self, sequences: Sequence[Sequence[int]], *, observe: Observe | None = None
+    ) -> Iterator[Array]:
+        """The same, one sequence at a time: logits of a large vocabulary are larger than the model."""
+        return (self.head(hidden) for hidden in self.hidden(sequences, observe=observe))
+
+    @torch.inference_mode()
+    def hidden(
+        self, sequences: Sequence[Sequence[int]], *, observe: Observe | None = None
+    ) -> list[Array]:
+        """Normed hidden states (n, H) of each sequence, which the head multiplies; InputError for ids that do not exist."""
+        rotaries = {n: angles(self._shape, 0, n) for n in {len(ids) for ids in sequences}}
+        states = [self._embedded(ids) for ids in sequences]
+        for number in progress(range(self._shape.layers), "source"):
+            layer = Layer.read(self._source, number)
+            states = [layer.forward(x, rotaries[len(x)], observe=observe) for x in states]
+        gain = torch.from_numpy(self._source.tensor(FINAL_NORM))
+        arrays = [np.asarray(_norm(x, gain, self._shape).numpy()) for x in states]
+        if observe is not None:
+            for array in arrays:
+                observe(head_name(self._shape), array)
+        return arrays
+
+    @torch.inference_mode()
+    def head(self, hidden: Array) -> Array:
+        """Logits (n, vocab) of normed hidden states (n, H), a piece of the head at a time."""
+        name, rows = head_name(self._shape), self._shape.vocab_size
+        out, states = np.empty((len(hidden), rows), np.float32), torch.from_numpy(hidden)
+        for start, stop in row_chunks(rows, self._shape.hidden):
+            piece = torch.from_numpy(self._source.rows(name, start, stop))
+            out[:, start:stop] = F.linear(states, piece).numpy()
+        return out
+
+    def _embedded(self, ids: Sequence[int]) -> Tensor:
+        """Rows (n, H) of the embedding, of which only those that occur are read."""
+        _check_ids(ids, self._shape)
+        wanted, places = np.unique(np.asarray(ids, np.int64), return_inverse=True)
+        rows = np.concatenate([self._source.rows(EMBEDDING, int(i), int(i) + 1) for i in wanted])
+        return torch.from_numpy(rows[places])
+
+
+@dataclass
+class Cache:
+    """Keys and values (kv_heads, n, head_dim) of the tokens so far."""
+
+    keys: Tensor
+    values: Tensor
+
+    @classmethod
+    def empty(cls, shape: Qwen2Shape) -> Cache:
+        """Before the first token."""
+        nothing = torch.zeros(shape.kv_heads, 0, shape.head_dim)
+        return cls(nothing, nothing)
+
+    def extend(self, keys: Tensor, values: Tensor) -> None:
+        """Add those of new tokens."""
+        self.keys, self.values = (
+            torch.cat([self.keys, keys], 1),
+            torch.cat([self.values, values], 1),
+        )
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One transformer layer, norms first."""
+
+    prefix: str
+    shape: Qwen2Shape
+    weights: dict[str, Tensor]
+    """Names below the prefix."""
+
+    @classmethod
+    def read(cls, source: TensorSource, number: int) -> Layer:
+        """Layer `number` of a checkpoint."""
+        prefix = f"model.layers.{number}."
+        names = [
+            "input_layernorm.weight",
+            "post_attention_layernorm.weight",
+            "self_attn.o_proj.weight",
+        ]
+        names += [f"self_attn.{part}_proj.{kind}" for part in "qkv" for kind in ("weight", "bias")]
+        names += [f"mlp.{part}_proj.weight" for part in ("gate", "up", "down")]
+        return cls(
+            prefix,
+            source.shape,
+            {name: torch.from_numpy(source.tensor(prefix + name)) for name in names},
+        )
+
+    def forward(
+        self, x: Tensor, rotary: Rotary, cache: Cache | None = None, observe: Observe | None = None
+    ) -> Tensor:
+        """Hidden states (n, H) to those of the next layer."""
+        normed = _norm(x, self.weights["input_layernorm.weight"], self.shape)
+        x = x + self._attention(normed, rotary, cache or Cache.empty(self.shape), observe)
+        normed = _norm(x, self.weights["post_attention_layernorm.weight"], self.shape)
+        gate = F.silu(self._multiply("mlp.gate_proj", normed, observe))
+        return x + self._multiply(
+            "mlp.down_proj", gate * self._multiply("mlp.up_proj", normed, observe), observe
+        )
+
+    def _attention(
+        self, x: Tensor, rotary: Rotary, cache: Cache, observe: Observe | None
+    ) -> Tensor:
+        s, n = self.shape, len(x)
+        q, k, v = (
+            self._multiply(f"self_attn.{part}_proj", x, observe)
+            .view(n, heads, s.head_dim)
+            .transpose(0, 1)
+            for part, heads in (("q", s.heads), ("k", s.kv_heads), ("v", s.kv_heads))
+        )
+        cache.extend(_rotate(k, rotary), v)
+        keys, values = (
+            t.repeat_interleave(s.heads // s.kv_heads, 0) for t in (cache.keys, cache.values)
+        )
+        seen = torch.ones(n, keys.shape[1], dtype=torch.bool).tril(keys.shape[1] - n)
+        mixed = F.scaled_dot_product_attention(
+            _rotate(q, rotary)[None], keys[None], values[None], attn_mask=seen
+        )
+        return self._multiply("self_attn.o_proj", mixed[0].transpose(0, 1).reshape(n, -1), observe)
+
+    def _multiply(self, name: str, x: Tensor, observe: Observe | None) -> Tensor:
+        if observe is not None:
+            observe(f"{self.prefix}{name}.weight", x.numpy())
+        bias = self.weights.get(f"{name}.bias")
+        return F.linear(
+            x, self.weights[f"{name}.weight"].float(), None if bias is None else bias.float()
+        )
+
+
+class ReferenceLanguageModel:
+    """The checkpoint as an engine of the runtime; all weights in memory, computed in float32."""
+
+    def __init__(
+        self, source: TensorSource, context: int | None = None, *, compact: bool | None = None
+    ) -> None:
+        """`context` in tokens: at most, and by default, what the checkpoint was made for.
+
+        `compact` holds what is bfloat16 as such: half the memory and slower; None: where float32 would not fit.
+        """
+        self.shape = source.shape
+        self._context = min(context or source.shape.context, source.shape.context)
+        keep = (
+            _compact
+            if (_is_large(source.shape) if compact is None else compact)
+            else torch.Tensor.contiguous
+        )
+        layers = (Layer.read(source, i) for i in progress(range(source.shape.layers), "source"))
+        self.layers = [
+            replace(one, weights={n: keep(w) for n, w in one.weights.items()}) for one in layers
+        ]
+        self.norm = torch.from_numpy(source.tensor(FINAL_NORM))
+        self.embedding = keep(torch.from_numpy(source.tensor(EMBEDDING)))
+        self.head = (
+            self.embedding if source.shape.tied else keep(torch.from_numpy(source.tensor(HEAD)))
+        )
+
+    @property
+    def context(self) -> int:
+        """Tokens that a run can hold."""
+        return self._context
+
+    @property
+    def fingerprint(self) -> str:
+        """What a run's state depends on."""
+        return f"torch {torch.__version__} {self.shape}"
+
+    def start(self) -> ReferenceRun:
+        """A new, empty run."""
+        return ReferenceRun(self)
+
+    def start_batch(self, size: int) -> TurnBatch:
+        """So many runs in turn."""
+        return TurnBatch(self.start, size)
+
+
+class ReferenceRun:
+    """One answer being written."""
+
+    def __init__(self, model: ReferenceLanguageModel) -> None:
+        self._model = model
+        self._caches = [Cache.empty(model.shape) for _ in model.layers]
+        self._length = 0
+
+    @property
+    def length(self) -> int:
+        """Tokens fed so far."""
+        return self._length
+
+    def look(self, image: EncodedImage) -> None:
+        """EngineError: here one position stands for M-RoPE's three."""
+        raise EngineError(NO_IMAGES)
+
+    @torch.inference_mode()
+    def push(self, ids: Sequence[int], allowed: Allowed) -> Array:
+        """Feed tokens; logits of the allowed next ids. EngineError where the context is full."""
+        model, stop = self._model, self._length + len(ids)
+        if not ids or stop > model.context:
+            raise EngineError(
+                f"expected 1 to {model.context} tokens in the context, got {stop}; ask for less"
+            )
+        _check_ids(ids, model.shape)
+        x, rotary = (
+            model.embedding[torch.tensor(ids)].float(),
+            angles(model.shape, self._length, stop),
+        )
+        for layer, cache in zip(model.layers, self._caches, strict=True):
+            x = layer.forward(x, rotary, cache)
+        self._length = stop
+        last = _norm(x[-1], model.norm, model.shape)
+        if width(allowed) < model.shape.vocab_size // 2:
+            return np.concatenate(
+                [F.linear(last, model.head[r.start : r.stop].float()).numpy() for r in allowed]
+            )
+        return take(F.linear(last, model.head.float()).numpy(), allowed)
+
+    def rewind(self, length: int) -> None:
+        """Forget all but the first tokens."""
+        check_rewind(length, self._length)
+        self._caches = [
+            Cache(c.keys[:, :length].clone(), c.values[:, :length].clone()) for c in self._caches
+        ]
+        self._length = length
+
+    def state(self) -> bytes:
+        """The cache of the tokens so far."""
+        rows = b"".join(
+            part.contiguous().numpy().tobytes() for c in self._caches for part in (c.keys, c.values)
+        )
+        return pack(self._model.fingerprint, self._length, rows)
+
+    def restore(self, state: bytes) -> None:
+        """Take up the cache of a state."""
+        self.rewind(0)
+        length, rest = unpack(self._model.fingerprint, state, self._model.context)
+        heads, width = self._model.shape.kv_heads, self._model.shape.head_dim
+        rows = torch.from_numpy(
+            as_array(rest, np.float32, (len(self._caches), 2, heads, length, width)).copy()
+        )
+        self._caches = [Cache(keys, values) for keys, values in rows]
+        self._length = length
+
+
+def head_name(shape: Qwen2Shape) -> str:
+    """Name of the matrix that makes logits of hidden states."""
+    return EMBEDDING if shape.tied else HEAD
+
+
+def angles(shape: Qwen2Shape, start: int, stop: int) -> Rotary:
+    """Rotary angles of the positions [start, stop)."""
+    # float64 where the engines have float32 too: the positions are small, the error of an angle is not seen.
+    exponents = torch.arange(0, shape.head_dim, 2, dtype=torch.float64) / shape.head_dim
+    turns = torch.arange(start, stop, dtype=torch.float64)[:, None] * shape.rope_theta**-exponents
+    both = torch.cat([turns, turns], 1)
+    return both.cos().float(), both.sin().float()
+
+
+def _rotate(x: Tensor, rotary: Rotary) -> Tensor:
+    """Turn pairs (i, i + half) of x (heads, n, head_dim)."""
+    low, high = x.chunk(2, -1)
+    return x * rotary[0] + torch.cat([-high, low], -1) * rotary[1]
+
+
+def _norm(x: Tensor, gain: Tensor, shape: Qwen2Shape) -> Tensor:
+    return F.rms_norm(x, (shape.hidden,), gain.float(), shape.norm_eps)
+
+
+def _compact(weight: Tensor) -> Tensor:
+    """The same numbers in half the memory, where bfloat16 holds them all."""
+    half = weight.bfloat16()
+    return half if torch.equal(half.float(), weight) else weight
+
+
+def _is_large(shape: Qwen2Shape) -> bool:
+    """Whether the weights in float32 would take most of the memory that is free now."""
+    needed = 4 * sum(math.prod(dims) for _, dims in expected_tensors(shape))
+    free = re.search(r"MemAvailable:\s*(\d+) kB", MEMORY.read_text()) if MEMORY.is_file() else None
+    return free is not None and needed > SHARE * 1024 * int(free[1])
+
+
+@contextlib.contextmanager
+def few_threads(shape: Qwen2Shape) -> Iterator[None]:
+    """One thread for a small model: its products are done before a second thread has woken up."""
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1 if shape.hidden * shape.intermediate < SMALL else before)
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _check_ids(ids: Sequence[int], shape: Qwen2Shape) -> None:
+    if not len(ids) or min(ids) < 0 or max(ids) >= shape.vocab_size:
+        got = f"{min(ids)}..{max(ids)}" if len(ids) else "none"
+        raise InputError(
+            f"expected token ids within 0..{shape.vocab_size - 1}, got {got}: is it another tokenizer's?"
+        )

@@ -1,0 +1,281 @@
+"""A Hugging Face folder of a Qwen2 or Qwen2.5-VL model: its config, and its tensors one at a time.
+
+Tensors have one name whatever the version of transformers that saved them: `model.layers.0...`, `model.embed_tokens.weight`,
+`lm_head.weight` for the language model, `visual....` for the vision tower.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinetoken.base.errors import FormatError, InputError
+
+Array = NDArray[np.float32]
+
+ARCHITECTURES: Final = {
+    "Qwen2ForCausalLM": "qwen2",
+    "Qwen2_5_VLForConditionalGeneration": "qwen2_5_vl",
+}
+INDEX: Final = "model.safetensors.index.json"
+SINGLE: Final = "model.safetensors"
+EMBEDDING: Final = "model.embed_tokens.weight"
+HEAD: Final = "lm_head.weight"
+# transformers moved the parts of a vision-language model around between versions; longest prefix first.
+_RENAMED: Final = (
+    ("model.language_model.", "model."), ("language_model.model.", "model."), ("language_model.lm_head.", "lm_head."),
+    ("model.visual.", "visual."),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Qwen2Shape:
+    """The numbers of config.json that shape the language model."""
+
+    layers: int
+    hidden: int
+    intermediate: int
+    heads: int
+    kv_heads: int
+    vocab_size: int
+    """Rows of the embedding; may be more than the tokenizer has."""
+    context: int
+    rope_theta: float
+    norm_eps: float
+    tied: bool
+    """Whether the embedding is the head too."""
+    mrope_section: tuple[int, ...] = ()
+    """Rotary pairs for time, height and width in a vision-language model; for text alone all three positions are one."""
+
+    @property
+    def head_dim(self) -> int:
+        """Width of one attention head."""
+        return self.hidden // self.heads
+
+
+class TensorSource(Protocol):
+    """What an exporter needs of a checkpoint, whole or pruned."""
+
+    @property
+    def architecture(self) -> str:
+        """ "qwen2" or "qwen2_5_vl"."""
+        ...
+
+    @property
+    def shape(self) -> Qwen2Shape:
+        """Numbers of the language model."""
+        ...
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """config.json as it is."""
+        ...
+
+    def names(self, prefix: str = "") -> list[str]:
+        """Names of the tensors that start so."""
+        ...
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a tensor."""
+        ...
+
+    def dims(self, name: str) -> tuple[int, ...]:
+        """Shape of a tensor, without reading it."""
+        ...
+
+    def tensor(self, name: str) -> Array:
+        """A whole tensor as float32."""
+        ...
+
+    def rows(self, name: str, start: int, stop: int) -> Array:
+        """Rows [start, stop) of a matrix as float32: an embedding need not fit memory."""
+        ...
+
+
+class Checkpoint:
+    """An opened folder. Files are opened for each tensor and closed again, so that memory holds one at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config: Mapping[str, Any] = read_json(folder / "config.json")
+        name = (self.config.get("architectures") or ["none"])[0]
+        if name not in ARCHITECTURES:
+            raise FormatError(
+                f"{folder}: expected a model of {' or '.join(ARCHITECTURES)}, got {name}"
+            )
+        self.architecture = ARCHITECTURES[name]
+        self.shape = _shape(self.config, folder)
+        self._places = {
+            _canonical(stored): (path, stored) for stored, path in self._locate().items()
+        }
+
+    def _locate(self) -> dict[str, Path]:
+        """Stored name of every tensor to its shard."""
+        index = self.folder / INDEX
+        if index.is_file():
+            try:
+                return {
+                    name: self.folder / shard
+                    for name, shard in read_json(index)["weight_map"].items()
+                }
+            except (KeyError, AttributeError, TypeError):
+                raise FormatError(
+                    f"{index}: expected a weight_map of tensors to shards: download it again"
+                ) from None
+        path = self.folder / SINGLE
+        if not path.is_file():
+            raise InputError(
+                f"{self.folder}: expected {SINGLE} or {INDEX}, found neither: give a complete checkpoint folder"
+            )
+        with _opened(path) as file:
+            return dict.fromkeys(file.keys(), path)
+
+    @property
+    def files(self) -> list[Path]:
+        """The shards."""
+        return sorted({path for path, _ in self._places.values()})
+
+    def check(self) -> None:
+        """FormatError unless every shard is whole and every tensor of the language model is there in its shape."""
+        for path in self.files:
+            with _opened(path) as file:
+                held = set(file.keys())
+            lacking = next(
+                (s for p, s in self._places.values() if p == path and s not in held), None
+            )
+            if lacking:
+                raise FormatError(
+                    f"{path}: expected a tensor {lacking}, as {INDEX} says, found none: download it again"
+                )
+        for name, dims in expected_tensors(self.shape):
+            if self.dims(name) != dims:
+                raise FormatError(
+                    f"{self.folder}: expected {name} of shape {dims}, as config.json says, got {self.dims(name)}"
+                )
+
+    def names(self, prefix: str = "") -> list[str]:
+        """Names of the tensors that start so."""
+        return sorted(name for name in self._places if name.startswith(prefix))
+
+    def has(self, name: str) -> bool:
+        """Whether the checkpoint holds a tensor."""
+        return name in self._places
+
+    def dims(self, name: str) -> tuple[int, ...]:
+        """Shape of a tensor, without reading it."""
+        path, stored = self._place(name)
+        with _opened(path) as file:
+            return tuple(file.get_slice(stored).get_shape())
+
+    def tensor(self, name: str) -> Array:
+        """One tensor as float32; FormatError names what is missing."""
+        path, stored = self._place(name)
+        with _opened(path) as file:
+            values: Array = file.get_tensor(stored).float().numpy()
+        return values
+
+    def rows(self, name: str, start: int, stop: int) -> Array:
+        """Rows [start, stop) of a matrix as float32."""
+        path, stored = self._place(name)
+        with _opened(path) as file:
+            values: Array = file.get_slice(stored)[start:stop].float().numpy()
+        return values
+
+    def _place(self, name: str) -> tuple[Path, str]:
+        if name not in self._places:
+            raise FormatError(
+                f"{self.folder}: expected a tensor {name}, found none: the checkpoint is incomplete"
+            )
+        return self._places[name]
+
+
+def expected_tensors(shape: Qwen2Shape) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Every tensor of the language model and its shape; matrices are (out, in)."""
+    hidden, wide, kv = shape.hidden, shape.intermediate, shape.kv_heads * shape.head_dim
+    yield EMBEDDING, (shape.vocab_size, hidden)
+    for layer in range(shape.layers):
+        prefix = f"model.layers.{layer}"
+        yield f"{prefix}.input_layernorm.weight", (hidden,)
+        for part, rows in (("q", hidden), ("k", kv), ("v", kv)):
+            yield f"{prefix}.self_attn.{part}_proj.weight", (rows, hidden)
+            yield f"{prefix}.self_attn.{part}_proj.bias", (rows,)
+        yield f"{prefix}.self_attn.o_proj.weight", (hidden, hidden)
+        yield f"{prefix}.post_attention_layernorm.weight", (hidden,)
+        yield f"{prefix}.mlp.gate_proj.weight", (wide, hidden)
+        yield f"{prefix}.mlp.up_proj.weight", (wide, hidden)
+        yield f"{prefix}.mlp.down_proj.weight", (hidden, wide)
+    yield "model.norm.weight", (hidden,)
+    if not shape.tied:
+        yield HEAD, (shape.vocab_size, hidden)
+
+
+def row_chunks(rows: int, columns: int, numbers: int = 1 << 24) -> Iterator[tuple[int, int]]:
+    """Cut a matrix into [start, stop) of about so many numbers each (64 MiB of float32)."""
+    step = max(1, numbers // columns)
+    return ((start, min(start + step, rows)) for start in range(0, rows, step))
+
+
+def _canonical(name: str) -> str:
+    for old, new in _RENAMED:
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name
+
+
+def _opened(path: Path) -> Any:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        return safe_open(path, framework="pt")
+    except FileNotFoundError:
+        raise InputError(
+            f"expected a shard at {path}, found nothing: download the checkpoint again"
+        ) from None
+    except (SafetensorError, OSError) as error:
+        raise FormatError(
+            f"{path}: expected a whole safetensors file, got something unreadable ({error}): download it again"
+        ) from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file of a checkpoint; InputError or FormatError where it is none."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{path}: expected a checkpoint's {path.name}, cannot read it ({error.strerror})"
+        ) from error
+    except ValueError as error:
+        raise FormatError(f"{path}: expected JSON, got something unreadable ({error})") from error
+    if not isinstance(data, dict):
+        raise FormatError(f"{path}: expected a JSON object, got {type(data).__name__}")
+    return data
+
+
+def _shape(config: Mapping[str, Any], folder: Path) -> Qwen2Shape:
+    # transformers 4.52 moved the language model's numbers of a vision-language config into text_config.
+    text = config.get("text_config") or config
+    rope = text.get("rope_parameters") or text.get("rope_scaling") or {}
+    try:
+        return Qwen2Shape(
+            layers=int(text["num_hidden_layers"]), hidden=int(text["hidden_size"]), intermediate=int(text["intermediate_size"]),
+            heads=int(text["num_attention_heads"]), kv_heads=int(text["num_key_value_heads"]), vocab_size=int(text["vocab_size"]),
+            context=int(text["max_position_embeddings"]), rope_theta=float(text.get("rope_theta") or rope["rope_theta"]),
+            norm_eps=float(text["rms_norm_eps"]),
+            tied=bool(config.get("tie_word_embeddings", text.get("tie_word_embeddings", False))),
+            mrope_section=tuple(int(n) for n in rope.get("mrope_section", ())),
+        )  # fmt: skip
+    except KeyError as error:
+        raise FormatError(
+            f"{folder / 'config.json'}: expected a key {error}, found none: it is no Qwen2 config"
+        ) from error
+    except (TypeError, ValueError) as error:
+        raise FormatError(
+            f"{folder / 'config.json'}: expected numbers of a Qwen2 config, got: {error}"
+        ) from error

@@ -1,0 +1,223 @@
+"""The demo's motion codec: convolutional encoder, residual vector quantizer, causal decoder with one latent of lookahead.
+
+Four feature frames make one latent frame. The decoder works at latent rate and writes four frames ("a patch") from each
+latent, so it streams exactly: an output needs the 15 latents before it and one after.
+Residual quantization follows SoundStream (Zeghidour et al., 2021): EMA codebooks, dead codes replaced, quantizer dropout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from kinetoken.motion.features import N_FEATURES
+
+MODEL_TYPE: Final = "kinetoken-causal-rvq"
+
+
+@dataclass(frozen=True)
+class CodecConfig:
+    """What config.json of a codec folder says."""
+
+    model_type: str = MODEL_TYPE
+    features: int = N_FEATURES
+    stride: int = 4
+    levels: int = 4
+    codes: int = 1024
+    latent_dim: int = 64
+    encoder_width: int = 320
+    decoder_width: int = 448
+    dilations: tuple[int, ...] = (1, 2, 4)
+    fps: int = 20
+
+    def to_dict(self) -> dict[str, object]:
+        """As written to config.json."""
+        return asdict(self)
+
+
+class ResidualBlock(nn.Module):
+    """ReLU, dilated conv k3, ReLU, conv k1, plus the input; causal blocks see the past only."""
+
+    def __init__(self, width: int, dilation: int, causal: bool) -> None:
+        super().__init__()
+        self.pad = (2 * dilation, 0) if causal else (dilation, dilation)
+        self.wide = nn.Conv1d(width, width, 3, dilation=dilation)
+        self.point = nn.Conv1d(width, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # Zero padding: with replicate padding a stream's first window would differ from the whole.
+        y: Tensor = self.wide(F.pad(F.relu(x), self.pad))
+        out: Tensor = x + self.point(F.relu(y))
+        return out
+
+
+class Encoder(nn.Module):
+    """Normalised features (B, 263, 4n) to latents (B, D, n)."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        width = config.encoder_width
+        self.layers = nn.Sequential(
+            nn.Conv1d(config.features, width, 4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv1d(width, width, 4, stride=2, padding=1),
+            ResidualBlock(width, 1, causal=False),
+            ResidualBlock(width, 3, causal=False),
+            nn.ReLU(),
+            nn.Conv1d(width, config.latent_dim, 3, padding=1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.layers(x)
+        return out
+
+
+class Decoder(nn.Module):
+    """Latents (B, D, n) to normalised features (B, 263, 4n)."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        width = config.decoder_width
+        self.stride, self.features = config.stride, config.features
+        self.inlet = nn.Conv1d(
+            config.latent_dim, width, 3, padding=1
+        )  # the one latent of lookahead
+        self.blocks = nn.Sequential(
+            *(ResidualBlock(width, d, causal=True) for d in config.dilations)
+        )
+        self.hidden = nn.Conv1d(width, width, 1)
+        self.patch = nn.Conv1d(width, config.stride * config.features, 1)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        x = self.patch(F.relu(self.hidden(F.relu(self.blocks(self.inlet(latents))))))
+        batch, _, n = x.shape
+        patches = x.reshape(batch, self.stride, self.features, n)
+        out: Tensor = patches.permute(0, 2, 3, 1).reshape(batch, self.features, n * self.stride)
+        return out
+
+
+class Level(nn.Module):
+    """One codebook, learnt by moving averages."""
+
+    codebook: Tensor
+    usage: Tensor
+    total: Tensor
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        self.register_buffer("codebook", torch.zeros(config.codes, config.latent_dim))
+        self.register_buffer("usage", torch.ones(config.codes), persistent=False)
+        self.register_buffer(
+            "total", torch.zeros(config.codes, config.latent_dim), persistent=False
+        )
+
+    def nearest(self, x: Tensor) -> Tensor:
+        """Code (N,) of each row of x (N, D)."""
+        return (self.codebook.square().sum(1) - 2 * x @ self.codebook.T).argmin(1)
+
+    @torch.no_grad()
+    def set_from(self, x: Tensor, iterations: int = 12) -> None:
+        """k-means over x (N, D), from random rows."""
+        self.codebook.copy_(x[torch.randint(len(x), (len(self.codebook),))])
+        for _ in range(iterations):
+            codes = self.nearest(x)
+            count = torch.bincount(codes, minlength=len(self.codebook)).to(x.dtype)
+            sums = torch.zeros_like(self.codebook).index_add_(0, codes, x)
+            alive = count > 0
+            self.codebook[alive] = sums[alive] / count[alive, None]
+            self.codebook[~alive] = x[torch.randint(len(x), (int((~alive).sum()),))]
+        self.usage.fill_(1.0)
+        self.total.copy_(self.codebook)
+
+    @torch.no_grad()
+    def learn(self, x: Tensor, codes: Tensor, decay: float, dead_below: float) -> None:
+        """Move each code toward the mean of the rows that chose it; a code hardly chosen starts anew at a random row."""
+        count = torch.bincount(codes, minlength=len(self.codebook)).to(x.dtype)
+        self.usage.mul_(decay).add_(count, alpha=1 - decay)
+        sums = torch.zeros_like(self.total).index_add_(0, codes, x)
+        self.total.mul_(decay).add_(sums, alpha=1 - decay)
+        dead = self.usage < dead_below
+        if bool(dead.any()):
+            self.total[dead] = x[torch.randint(len(x), (int(dead.sum()),))]
+            self.usage[dead] = 1.0
+        self.codebook.copy_(self.total / self.usage[:, None])
+
+
+class Quantizer(nn.Module):
+    """Residual quantizer: each level codes what the levels before it left over."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(Level(config) for _ in range(config.levels))
+
+    @property
+    def levels(self) -> list[Level]:
+        """The codebooks, coarsest first."""
+        return [layer for layer in self.layers if isinstance(layer, Level)]
+
+    def forward(self, latents: Tensor, keep: Tensor, learn: bool) -> tuple[Tensor, Tensor]:
+        """Latents (B, D, n) quantized with the first `keep` (B,) levels; straight-through output and commitment loss."""
+        batch, dim, n = latents.shape
+        x = latents.transpose(1, 2).reshape(-1, dim)
+        uses = keep.repeat_interleave(n)
+        done = torch.zeros_like(x)
+        commitment = x.new_zeros(())
+        for q, level in enumerate(self.levels):
+            rows = uses > q
+            residual = (x - done).detach()
+            codes = level.nearest(residual)
+            step = F.embedding(codes, level.codebook) * rows[:, None]
+            if learn and bool(rows.any()):
+                level.learn(residual[rows], codes[rows], decay=0.99, dead_below=0.03)
+            done = done + step
+            commitment = commitment + ((x - done).square().mean(1) * rows).mean()
+        out = x + (done - x).detach()
+        return out.reshape(batch, n, dim).transpose(1, 2), commitment / len(self.levels)
+
+    @torch.no_grad()
+    def encode(self, latents: Tensor, beam: int = 16) -> Tensor:
+        """Codes (n, Q) of latents (n, D), the best of `beam` candidates kept from level to level."""
+        n, dim = latents.shape
+        done = latents.new_zeros(n, 1, dim)
+        chosen = torch.zeros(n, 1, 0, dtype=torch.long)
+        for level in self.levels:
+            left = latents[:, None] - done
+            distance = (
+                left.square().sum(-1, keepdim=True)
+                - 2 * left @ level.codebook.T
+                + level.codebook.square().sum(1)
+            )
+            width = min(beam, distance[0].numel())
+            best = distance.reshape(n, -1).topk(width, dim=1, largest=False).indices
+            parent, code = best // len(level.codebook), best % len(level.codebook)
+            done = done.gather(1, parent[..., None].expand(-1, -1, dim)) + level.codebook[code]
+            chosen = torch.cat(
+                [
+                    chosen.gather(1, parent[..., None].expand(-1, -1, chosen.shape[-1])),
+                    code[..., None],
+                ],
+                -1,
+            )
+        return chosen[:, 0]
+
+    def lookup(self, codes: Tensor) -> Tensor:
+        """Latents (n, D) of codes (n, q); levels beyond q add nothing."""
+        return sum(
+            (level.codebook[codes[:, q]] for q, level in enumerate(self.levels[: codes.shape[1]])),
+            torch.zeros(()),
+        )
+
+
+class MotionCodec(nn.Module):
+    """Encoder, quantizer and decoder in one module: the state dict of motion_rvq_weights.safetensors."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.quantizer = Quantizer(config)
+        self.decoder = Decoder(config)

@@ -1,0 +1,49 @@
+"""BVH files of any skeleton to global joint transforms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinetoken.base.errors import FormatError
+from kinetoken.formats.bvh_syntax import parse, solve
+from kinetoken.formats.read_arrays import LONGEST
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class BvhMotion:
+    """One BVH file, solved: where each joint is and how it is turned, in the file's own units and axes."""
+
+    names: tuple[str, ...]
+    positions: Array
+    """(T, J, 3) global positions."""
+    rotations: Array
+    """(T, J, 3, 3) global rotation matrices."""
+    frame_time: float
+    """Seconds between frames, as the header says."""
+
+    def index(self, name: str) -> int:
+        """Index of the joint called `name`; FormatError when the skeleton has none."""
+        try:
+            return self.names.index(name)
+        except ValueError:
+            raise FormatError(
+                f"expected a joint called {name!r} (CMU motion in cgspeed's Daz-friendly BVH), got {', '.join(self.names[:6])}, ..."
+            ) from None
+
+
+def read_bvh(path: Path) -> BvhMotion:
+    """Parse and solve a BVH file; FormatError when it is not one or is cut short."""
+    try:
+        file = parse(path.read_text(encoding="ascii", errors="replace"), LONGEST)
+    except ValueError as error:
+        raise FormatError(
+            f"{path.name}: expected a BVH file, got something unreadable ({error})"
+        ) from error
+    positions, rotations = solve(file, file.rows)
+    return BvhMotion(file.names, positions, rotations, file.frame_time)

@@ -1,0 +1,70 @@
+"""Windows, and the tools that cut them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinetoken.motion.recover import recover
+
+from ..training.physics import JUDGES, obeys
+from .augment import Features, cycle, looped, to_features
+from .clips import Joints
+
+STRIDE: Final = 4  # feature frames per latent frame: windows are whole latent frames
+LONGEST: Final = 120  # frames: six seconds
+LOOP_GAP: Final = 0.15  # m and m/frame together: a seam above it is seen
+
+
+@dataclass(frozen=True)
+class Window:
+    """One stretch of motion that shows one action."""
+
+    action: str
+    features: Features
+    """(T, 263), T a multiple of 4."""
+    clip: str
+    side: str = ""
+    """left or right, where the action has one."""
+    style: str = ""
+    """A word that the caption may use: salsa, ballet, slowly, ..."""
+
+
+def cut(rows: Features, start: int, length: int) -> Features:
+    """Rows start.. of about `length`, inside the clip, a multiple of 4."""
+    length = min(length, LONGEST, len(rows)) // STRIDE * STRIDE
+    start = max(0, min(start, len(rows) - length))
+    return rows[start : start + length].copy()
+
+
+def _passes(window: Window) -> bool:
+    return window.action not in JUDGES or obeys(
+        window.action, recover(window.features.astype(np.float64))
+    )
+
+
+def checked(candidates: Iterable[Window]) -> Iterator[Window]:
+    """Those that are long enough and pass their judge."""
+    return (w for w in candidates if len(w.features) >= 24 and _passes(w))
+
+
+def loop(joints: Joints, shortest: int, longest: int, rows: int) -> Features | None:
+    """`rows` feature rows of the best cycle of a clip; None where it closes badly."""
+    features = to_features(joints)
+    start, end, gap = cycle(features, shortest, longest, first=2)
+    return looped(features, start, end, rows) if gap < LOOP_GAP and end > start else None
+
+
+def peaks(values: NDArray[np.floating], above: float, apart: int) -> list[int]:
+    """Indices of the highest values above a bound, at least `apart` from each other."""
+    out: list[int] = []
+    for at in np.argsort(-values):
+        if values[at] < above:
+            break
+        if all(abs(int(at) - other) >= apart for other in out):
+            out.append(int(at))
+    return sorted(out)

@@ -1,0 +1,169 @@
+"""`kinetoken demo evaluate`: does a bundle do what it is told, judged by physics on wordings that it was never trained on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+import kinetoken
+from kinetoken.base.atomic_file import atomic_path
+from kinetoken.base.errors import InputError
+
+from ...progress import progress
+from ..data.clips import load_clips, training
+from .codec_report import CodecErrors, codec_errors, foot_slide, jerk
+from .exam import EXAM, SECOND
+from .physics import obeys
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One sample of the exam."""
+
+    action: str
+    prompt: str
+    seed: int
+    passed: bool
+    seconds: float
+    slide: float
+    jerk: float
+    thought: str
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How the exam is sat."""
+
+    seeds: int = 5
+    """Samples of each wording."""
+    temperature: float = 0.5
+    levels: int | None = None
+    """Codes per frame; None takes all."""
+    exam: str = "first"
+    """Which wordings: first or second."""
+
+    def __str__(self) -> str:
+        levels = "all levels" if self.levels is None else f"{self.levels} level(s)"
+        return f"temperature {self.temperature:g}, {levels}, {self.seeds} seeds of each wording"
+
+
+def evaluate(
+    bundle: Path | None, work: Path, codec: Path, conditions: Conditions, out: Path | None
+) -> None:
+    """Sit the exam, measure the codec where `work` holds its clips, print tables and write them to `out`.md and .json."""
+    if conditions.seeds < 1:
+        raise InputError(f"expected --seeds of 1 or more, got {conditions.seeds}")
+    answers = sit(kinetoken.load(bundle), conditions)
+    tables = [exam_table(answers, conditions)]
+    record: dict[str, object] = {
+        "conditions": asdict(conditions),
+        "answers": [asdict(a) for a in answers],
+    }
+    if (work / "clips.npz").is_file() and codec.is_dir():
+        errors = codec_errors(work, codec)
+        tables += [codec_table(errors), physics_table(answers, work)]
+        record["codec"] = [asdict(e) for e in errors]
+    report = "\n\n".join(tables) + "\n"
+    print(report)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        for suffix, text in ((".md", report), (".json", json.dumps(record, indent=1) + "\n")):
+            with atomic_path(out.with_suffix(suffix)) as temporary:
+                Path(temporary).write_text(text, encoding="utf-8")
+
+
+def sit(generator: kinetoken.Generator, conditions: Conditions) -> list[Answer]:
+    """Every wording of the exam, `seeds` times."""
+    exam = EXAM if conditions.exam == "first" else SECOND
+    questions = [
+        (a, p, s) for a, prompts in exam.items() for p in prompts for s in range(conditions.seeds)
+    ]
+    return [_answer(generator, *question, conditions) for question in progress(questions, "exam")]
+
+
+def _answer(
+    generator: kinetoken.Generator, action: str, prompt: str, seed: int, conditions: Conditions
+) -> Answer:
+    generation = generator.stream(
+        prompt, seed=seed, temperature=conditions.temperature, levels=conditions.levels
+    )
+    for _ in generation:
+        pass
+    clip = generation.clip()
+    joints = clip.joints.astype(np.float64)
+    passed, slide, shake = obeys(action, joints), foot_slide(joints), jerk(joints)
+    return Answer(
+        action, prompt, seed, passed, clip.seconds, slide, shake, generation.thought.strip()
+    )
+
+
+def exam_table(answers: list[Answer], conditions: Conditions) -> str:
+    """Success of each action, in Markdown."""
+    lines = [
+        f"### {conditions.exam.capitalize()} exam: {len(answers)} samples, {conditions}",
+        "",
+        "| action | passed | of | share | seconds |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for action in dict.fromkeys(a.action for a in answers):
+        mine = [a for a in answers if a.action == action]
+        good = sum(a.passed for a in mine)
+        length = float(np.mean([a.seconds for a in mine]))
+        lines.append(
+            f"| {action.replace('_', ' ')} | {good} | {len(mine)} | {good / len(mine):.0%} | {length:.1f} |"
+        )
+    good = sum(a.passed for a in answers)
+    lines.append(f"| **all** | **{good}** | **{len(answers)}** | **{good / len(answers):.1%}** | |")
+    return "\n".join(lines)
+
+
+def codec_table(errors: list[CodecErrors]) -> str:
+    """Errors of the codec on held-out clips, in Markdown."""
+    lines = [
+        "### Codec on held-out clips: mean joint error in mm, root-relative",
+        "",
+        "'facing': in each motion's own facing direction, as the features hold it; 'world': directions of the world kept, so that a",
+        "heading that drifted over a long clip counts on every joint. Drift: of the root, cm per second.",
+        "",
+        "| clip | frames | 4 levels, facing | 4 levels, world | level 0, facing | level 0, world | drift |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    rows = [
+        [e.frames, e.all_levels_facing, e.all_levels, e.level_0_facing, e.level_0, e.drift]
+        for e in errors
+    ]
+    for error, row in zip(errors, rows, strict=True):
+        lines.append(
+            f"| {error.clip} | {row[0]} | " + " | ".join(f"{v:.1f}" for v in row[1:]) + " |"
+        )
+    table = np.array(rows, dtype=np.float64)
+    weights = table[:, 0] / table[:, 0].sum()
+    for label, means in (
+        ("mean of clips", table[:, 1:].mean(0)),
+        ("mean of frames", weights @ table[:, 1:]),
+    ):
+        lines.append(f"| **{label}** | | " + " | ".join(f"**{v:.1f}**" for v in means) + " |")
+    return "\n".join(lines)
+
+
+def physics_table(answers: list[Answer], work: Path) -> str:
+    """Foot slide and jerk of generated motion beside the training clips', in Markdown."""
+    real = [joints.astype(np.float64) for _, joints in training(load_clips(work))]
+    slides, jerks = [foot_slide(j) for j in real], [jerk(j) for j in real]
+    lines = [
+        "### Motion beside the captured clips",
+        "",
+        "| | foot slide in contact, m/s, median (quartiles) | jerk, m/s³, median (quartiles) |",
+        "|---|---:|---:|",
+        f"| captured ({len(real)} clips) | {_quartiles(slides, 2)} | {_quartiles(jerks, 0)} |",
+        f"| generated ({len(answers)}) | {_quartiles([a.slide for a in answers], 2)} | {_quartiles([a.jerk for a in answers], 0)} |",
+    ]
+    return "\n".join(lines)
+
+
+def _quartiles(values: list[float], digits: int) -> str:
+    low, middle, high = np.percentile(values, [25, 50, 75])
+    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"

@@ -1,0 +1,246 @@
+"""`kinetoken demo train-codec`: clips to motion_rvq_weights.safetensors, with checkpoints that a stopped run goes on from."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from kinetoken.base.atomic_file import atomic_path
+from kinetoken.base.errors import FormatError, InputError
+from kinetoken.motion.features import CONTACTS, N_FEATURES, POSITIONS, ROTATIONS
+
+from ...codecs.own_model import MODEL_TYPE, CodecConfig, MotionCodec
+from ...progress import bar
+from .codec_data import Windows, build, facing_steps, statistics
+
+WEIGHTS: Final = "motion_rvq_weights.safetensors"
+
+
+@dataclass(frozen=True)
+class CodecTraining:
+    """The plan of a codec training."""
+
+    steps: int = 8200
+    batch: int = 40
+    frames: int = 64
+    peak: float = 1.0e-3
+    unquantized: int = 300
+    """Steps before the codebooks start."""
+    dropout: float = 0.5
+    """Share of windows that are coded with fewer than all levels."""
+    save_every: int = 250
+    seed: int = 1
+
+
+def train_codec(work: Path, plan: CodecTraining, out: Path) -> None:
+    """Train (or go on with) the codec in `work` and write its folder to `out`."""
+    torch.manual_seed(plan.seed)
+    rows, starts = build(work)
+    mean, std = statistics(rows)
+    model = MotionCodec(CodecConfig())
+    parameters = list(model.encoder.parameters()) + list(model.decoder.parameters())
+    optimizer = torch.optim.AdamW(parameters, lr=plan.peak, weight_decay=0.01, betas=(0.9, 0.98))
+    done = _resume(work / "codec.pt", model, optimizer)
+    windows = Windows(rows, starts, plan.frames, plan.seed + done)
+    loss = Loss(torch.from_numpy(mean), torch.from_numpy(std))
+    began, average = time.monotonic(), 0.0
+    for step in range(done, plan.steps):
+        _set_rate(optimizer, plan, step)
+        batch = windows.draw(plan.batch)
+        if step == plan.unquantized:
+            _start_codebooks(model, windows, loss)
+        value = _step(model, loss, batch, plan, quantized=step >= plan.unquantized)
+        optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(value)
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        average = value.item() if not average else 0.99 * average + 0.01 * value.item()
+        left = (time.monotonic() - began) / (step - done + 1) * (plan.steps - step - 1)
+        bar((step + 1) / plan.steps, "codec", f"loss {average:.3f}, {left / 60:.0f} min left")
+        if (step + 1) % plan.save_every == 0 or step + 1 == plan.steps:
+            print(
+                f"step {step + 1} loss {average:.4f} {(time.monotonic() - began) / (step - done + 1):.3f} s/step",
+                flush=True,
+            )
+            _save(work / "codec.pt", model, optimizer, step + 1)
+    write_codec(model, mean, std, out)
+
+
+class Loss:
+    """How far decoded features are from the true ones: in features, in metres, in motion, along the path."""
+
+    def __init__(self, mean: Tensor, std: Tensor) -> None:
+        self.mean, self.std = mean, std
+        weight = torch.ones(263)
+        weight[0:4] = 4.0
+        weight[POSITIONS] = 2.0
+        weight[ROTATIONS] = 0.5
+        weight[CONTACTS] = 0.5
+        self.weight = weight
+
+    def normalize(self, features: Tensor) -> Tensor:
+        """Features (B, T, 263) to zero mean and unit deviation, channels first (B, 263, T)."""
+        return ((features - self.mean) / self.std).transpose(1, 2)
+
+    def __call__(self, decoded: Tensor, true: Tensor) -> Tensor:
+        """Scalar loss of decoded (B, 263, T), normalised, against true features (B, T, 263)."""
+        guess = decoded.transpose(1, 2)
+        target = (true - self.mean) / self.std
+        features = (F.smooth_l1_loss(guess, target, reduction="none") * self.weight).mean()
+        raw = guess * self.std + self.mean
+        mine, theirs = _joints(raw), _joints(true)
+        # Fast limbs are what punches and kicks are made of, and a mean over all frames hardly sees them.
+        speed = F.pad((theirs[:, 1:] - theirs[:, :-1]).norm(dim=-1), (0, 0, 0, 1)) * 20
+        emphasis = 1.0 + (speed / 2.0).clamp(max=2.5)
+        joints = (((mine - theirs).square().sum(-1) + 1e-8).sqrt() * emphasis).mean()
+        steps = (facing_steps(raw) - facing_steps(true)).abs().mean()
+        return features + 12.0 * joints + 10.0 * steps + 1.0 * _path_error(raw, true)
+
+
+def _joints(features: Tensor) -> Tensor:
+    """Root-relative positions (B, T, 21, 3) of joints 1..21, metres."""
+    positions = features[..., 4:67].reshape(*features.shape[:2], 21, 3)
+    height = features[..., 3]
+    zero = torch.zeros_like(height)
+    return positions - torch.stack([zero, height, zero], dim=-1).unsqueeze(2)
+
+
+def _path_error(raw: Tensor, true: Tensor) -> Tensor:
+    """Mean distance (m) of the integrated root paths plus mean yaw difference (rad)."""
+    paths = []
+    for features in (raw, true):
+        yaw = 2.0 * torch.cumsum(features[..., 0], dim=1)
+        c, s = torch.cos(yaw), torch.sin(yaw)
+        vx, vz = features[..., 1], features[..., 2]
+        paths.append(
+            (torch.cumsum(torch.stack([c * vx - s * vz, s * vx + c * vz], -1), dim=1), yaw)
+        )
+    (mine, my_yaw), (theirs, their_yaw) = paths
+    height = (raw[..., 3] - true[..., 3]).abs().mean()
+    return (mine - theirs).abs().mean() + 2.0 * (my_yaw - their_yaw).abs().mean() + 5.0 * height
+
+
+def _step(
+    model: MotionCodec, loss: Loss, batch: Tensor, plan: CodecTraining, quantized: bool
+) -> Tensor:
+    latents = model.encoder(loss.normalize(batch))
+    if not quantized:
+        value: Tensor = loss(model.decoder(latents), batch)
+        return value
+    levels = model.config.levels
+    keep = torch.full((len(batch),), levels)
+    fewer = torch.rand(len(batch)) < plan.dropout
+    # Level 0 alone has to move sensibly, so it is drawn more often than two or three levels.
+    keep[fewer] = torch.tensor([1, 1, 2, 3])[torch.randint(4, (int(fewer.sum()),))]
+    latents, commitment = model.quantizer(latents, keep, learn=True)
+    out: Tensor = loss(model.decoder(latents), batch) + 0.1 * commitment
+    return out
+
+
+@torch.no_grad()
+def _start_codebooks(model: MotionCodec, windows: Windows, loss: Loss) -> None:
+    latents = torch.cat([model.encoder(loss.normalize(windows.draw(64))) for _ in range(12)])
+    left = latents.transpose(1, 2).reshape(-1, model.config.latent_dim)
+    for level in model.quantizer.levels:
+        level.set_from(left)
+        left = left - level.codebook[level.nearest(left)]
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, plan: CodecTraining, step: int) -> None:
+    warm = min(1.0, (step + 1) / 200)
+    rate = plan.peak * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / plan.steps)))
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def _resume(path: Path, model: MotionCodec, optimizer: torch.optim.Optimizer) -> int:
+    if not path.is_file():
+        return 0
+    state = torch.load(path, weights_only=True)
+    model.load_state_dict(state["model"], strict=False)
+    for level, kept in zip(model.quantizer.levels, state["averages"], strict=True):
+        level.usage.copy_(kept["usage"])
+        level.total.copy_(kept["total"])
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["step"])
+
+
+def _save(path: Path, model: MotionCodec, optimizer: torch.optim.Optimizer, step: int) -> None:
+    averages = [{"usage": level.usage, "total": level.total} for level in model.quantizer.levels]
+    with atomic_path(path) as temporary:
+        torch.save(
+            {
+                "model": model.state_dict(),
+                "averages": averages,
+                "optimizer": optimizer.state_dict(),
+                "step": step,
+            },
+            temporary,
+        )
+
+
+def write_codec(
+    model: MotionCodec, mean: NDArray[np.float32], std: NDArray[np.float32], out: Path
+) -> None:
+    """Write the codec folder: weights in half precision, config.json, Mean.npy, Std.npy."""
+    out.mkdir(parents=True, exist_ok=True)
+    weights = {k: v.half().contiguous() for k, v in model.state_dict().items()}
+    with atomic_path(out / WEIGHTS) as temporary:
+        save_file(weights, temporary)
+    with atomic_path(out / "config.json") as temporary:
+        Path(temporary).write_text(
+            json.dumps(model.config.to_dict(), indent=2) + "\n", encoding="utf-8"
+        )
+    for name, values in (("Mean.npy", mean), ("Std.npy", std)):
+        with atomic_path(out / name) as temporary, open(temporary, "wb") as file:
+            np.save(file, values)
+
+
+def load_codec(folder: Path) -> tuple[MotionCodec, Tensor, Tensor]:
+    """A codec folder of this layout: the module in float32, Mean and Std (263,)."""
+    model = MotionCodec(_config(folder))
+    try:
+        weights = {k: v.float() for k, v in load_file(folder / WEIGHTS).items()}
+        model.load_state_dict(weights)
+        mean, std = (torch.from_numpy(np.load(folder / f"{name}.npy")) for name in ("Mean", "Std"))
+    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise FormatError(
+            f"{folder}: expected {WEIGHTS}, Mean.npy and Std.npy of this codec, got: {reason}"
+        ) from error
+    if mean.shape != (N_FEATURES,) or std.shape != (N_FEATURES,):
+        raise FormatError(
+            f"{folder}: expected Mean and Std of {N_FEATURES} numbers, got {len(mean)} and {len(std)}"
+        )
+    return model.eval(), mean, std
+
+
+def _config(folder: Path) -> CodecConfig:
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        if config.get("model_type") != MODEL_TYPE:
+            raise FormatError(
+                f"{path}: expected a codec of model_type {MODEL_TYPE}, got {config.get('model_type')!r}"
+            )
+        return CodecConfig(**(config | {"dilations": tuple(config["dilations"])}))
+    except OSError as error:
+        raise InputError(
+            f"expected a codec folder at {folder}, cannot read its config.json ({error.strerror})"
+        ) from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise FormatError(
+            f"{path}: expected the config of a {MODEL_TYPE} codec, got something else ({error})"
+        ) from error

@@ -1,0 +1,162 @@
+"""Which columns of each matrix matter: the mean square of what is multiplied with them, llama.cpp's importance matrix.
+
+Measured on token sequences with the checkpoint itself, or read from a file that llama-imatrix wrote, of the old kind or the new.
+The head is left out, as llama.cpp leaves it out: it keeps more bits anyway.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from gguf import GGUFReader, GGUFWriter
+from numpy.typing import NDArray
+
+from kinetoken.base.atomic_file import atomic_path
+from kinetoken.base.errors import FormatError, InputError
+
+from ..checkpoint.tensors import Array
+from .language_model import llama_name
+
+if TYPE_CHECKING:
+    from ..checkpoint.reference_model import Reference
+
+MAGIC: Final = b"GGUF"
+LEGACY: Final = (".dat", ".imatrix")
+CHUNK: Final = 512  # tokens; llama-imatrix counts in such pieces
+LEAST: Final = 1e-6  # of the mean: a column that was never used still counts a little, or blocks of such have no best scale
+SUMS, COUNTS = ".in_sum2", ".counts"
+
+
+class Collector:
+    """Adds up squares; give `observe` to the reference."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, NDArray[np.float64]] = {}
+        self.tokens: dict[str, int] = {}
+
+    def observe(self, name: str, inputs: Array) -> None:
+        """Inputs (n, in) of a matrix, named as in the checkpoint."""
+        llama = llama_name(name)
+        if llama.startswith("blk."):
+            squares = np.einsum("ij,ij->j", inputs, inputs, dtype=np.float64)
+            self.sums[llama] = self.sums.get(llama, 0.0) + squares
+            self.tokens[llama] = self.tokens.get(llama, 0) + len(inputs)
+
+    def rows(self) -> dict[str, Array]:
+        """Mean squares (n_in,) by llama.cpp's name of the matrix."""
+        return {name: floored(total / self.tokens[name]) for name, total in self.sums.items()}
+
+
+def measure_importance(
+    reference: Reference, sequences: Sequence[Sequence[int]]
+) -> dict[str, Array]:
+    """Importance of every matrix but the head, by llama.cpp's name, on sequences of token ids; InputError for none."""
+    if not any(len(ids) for ids in sequences):
+        raise InputError(
+            "expected token sequences to measure the importance on, got none: give some prompts"
+        )
+    collector = Collector()
+    reference.hidden([ids for ids in sequences if len(ids)], observe=collector.observe)
+    return collector.rows()
+
+
+def floored(values: NDArray[Any]) -> Array:
+    """Importance without zeros; columns that all were zero count alike."""
+    mean = float(values.mean())
+    out: Array = (
+        np.maximum(values, mean * LEAST).astype(np.float32)
+        if mean > 0
+        else np.ones(values.shape, np.float32)
+    )
+    return out
+
+
+def is_importance_file(path: Path) -> bool:
+    """Whether a file is one of llama-imatrix rather than text."""
+    if path.suffix in LEGACY:
+        return True
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(MAGIC)) == MAGIC
+    except OSError as error:
+        raise InputError(
+            f"{path}: expected a file of importance or of prompts, cannot read it ({error.strerror})"
+        ) from error
+
+
+def write_importance(path: Path, rows: Mapping[str, Array], tokens: int, dataset: str) -> None:
+    """The file that llama.cpp's own tools read; `dataset` says in a word what it was measured on."""
+    writer = GGUFWriter(None, "")
+    writer.kv_data[0].clear()  # it has no architecture
+    writer.add_type("imatrix")
+    writer.add_array("imatrix.datasets", [dataset])
+    writer.add_uint32("imatrix.chunk_count", -(-tokens // CHUNK))
+    writer.add_uint32("imatrix.chunk_size", CHUNK)
+    for name, row in sorted(rows.items()):
+        writer.add_tensor(name + SUMS, (row * np.float32(tokens)).reshape(1, -1))
+        writer.add_tensor(name + COUNTS, np.full((1, 1), tokens, np.float32))
+    with atomic_path(path) as part:
+        writer.write_header_to_file(part)
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+
+
+def read_importance(path: Path) -> dict[str, Array]:
+    """What llama-imatrix or `write_importance` wrote, as mean squares; FormatError where it is something else."""
+    try:
+        data = path.read_bytes()[: len(MAGIC)]
+        rows = _read_gguf(path) if data == MAGIC else _read_legacy(path.read_bytes())
+    except OSError as error:
+        raise InputError(
+            f"{path}: expected an importance matrix, cannot read it ({error.strerror})"
+        ) from error
+    except (ValueError, KeyError, IndexError, struct.error, UnicodeDecodeError) as error:
+        raise FormatError(
+            f"{path}: expected an importance matrix of llama-imatrix, got something else: make it again"
+        ) from error
+    for name, row in rows.items():
+        if not np.isfinite(row).all() or (row < 0).any():
+            raise FormatError(
+                f"{path}: expected finite numbers of 0 or more for {name}: measure it again"
+            )
+    return {name: floored(row) for name, row in rows.items()}
+
+
+def _read_gguf(path: Path) -> dict[str, Array]:
+    tensors = {
+        tensor.name: np.array(tensor.data, np.float32).ravel()
+        for tensor in GGUFReader(path).tensors
+    }
+    names = [name.removesuffix(SUMS) for name in tensors if name.endswith(SUMS)]
+    if not names:
+        raise ValueError("no sums")
+    return {name: _mean(tensors[name + SUMS], tensors[name + COUNTS]) for name in names}
+
+
+def _mean(sums: Array, counts: Array) -> Array:
+    """One matrix has one count; a matrix that was never used counts alike in every column."""
+    (count,) = counts.tolist()
+    return sums / np.float32(count) if count > 0 else np.ones_like(sums)
+
+
+def _read_legacy(data: bytes) -> dict[str, Array]:
+    """Entries of: length and name, number of calls, number of values, the values summed over the calls."""
+    (entries,), at = struct.unpack_from("<i", data), 4
+    rows: dict[str, Array] = {}
+    for _ in range(entries):
+        (length,) = struct.unpack_from("<i", data, at)
+        name = data[at + 4 : at + 4 + length].decode()
+        calls, values = struct.unpack_from("<ii", data, at + 4 + length)
+        at += 12 + length
+        if min(length, values) < 1:
+            raise ValueError("an empty entry")
+        rows[name] = np.frombuffer(data, np.float32, values, at) / np.float32(max(calls, 1))
+        at += 4 * values
+    if not rows:
+        raise ValueError("no entries")
+    return rows

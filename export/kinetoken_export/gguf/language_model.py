@@ -1,0 +1,163 @@
+"""A checkpoint's language model as GGUF, quantized straight from its tensors: none but the one at hand is in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import prod
+from pathlib import Path
+from typing import Final
+
+import gguf
+import numpy as np
+from gguf import GGUFWriter
+
+from kinetoken.base.errors import InputError
+
+from ..checkpoint.motion_tokens import Vocabulary
+from ..checkpoint.tensors import EMBEDDING, HEAD, Array, TensorSource, expected_tensors, row_chunks
+from .file import GgufFile, Planned, gguf_file
+from .quantizer import Quantizer
+from .recipes import GgufRecipe
+from .tokenizer import add_vocabulary, read_gguf_vocabulary
+
+ARCHITECTURES: Final = {"qwen2": "qwen2", "qwen2_5_vl": "qwen2vl"}
+"""Architecture of a checkpoint to llama.cpp's name."""
+_OUTER: Final = {
+    EMBEDDING: "token_embd.weight",
+    "model.norm.weight": "output_norm.weight",
+    HEAD: "output.weight",
+}
+_PARTS: Final = {
+    "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output", "post_attention_layernorm": "ffn_norm", "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+}  # fmt: skip
+MROPE_AXES: Final = 4  # llama.cpp keeps a fourth section, unused here
+
+
+def llama_name(name: str) -> str:
+    """A checkpoint's tensor name as llama.cpp calls it: model.layers.3.self_attn.v_proj.weight to blk.3.attn_v.weight."""
+    if name in _OUTER:
+        return _OUTER[name]
+    _, _, layer, rest = name.split(".", 3)
+    part, _, suffix = rest.rpartition(".")
+    return f"blk.{layer}.{_PARTS[part]}.{suffix}"
+
+
+def export_gguf(
+    source: TensorSource, tokenizer: Path, vocabulary: Vocabulary, recipe: GgufRecipe, path: Path, *, name: str,
+    chat_template: str | None, importance: Mapping[str, Array] | None = None, context: int | None = None,
+) -> int:  # fmt: skip
+    """Write `path`; returns the context in tokens, at most what the model was made for.
+
+    `tokenizer` is a tokenizer.json. `importance` maps llama.cpp's tensor names to one number a column (n_in,).
+    InputError, FormatError, OutputError or MissingPackageError say what is wrong.
+    """
+    limit = source.shape.context
+    context = limit if context is None else context
+    if not 1 <= context <= limit:
+        raise InputError(
+            f"expected a context of 1 to {limit} tokens, got {context}: this model knows no more positions"
+        )
+    if recipe.needs_importance and importance is None:
+        raise InputError(
+            f"{recipe.name} needs an importance matrix: give one, or choose another quantization"
+        )
+    plan = list(_plan(source, recipe, measured=importance is not None))
+    _check_importance(plan, importance)
+    writer = GGUFWriter(None, ARCHITECTURES[source.architecture])
+    _add_model(writer, source, recipe, name)
+    add_vocabulary(writer, read_gguf_vocabulary(tokenizer, vocabulary, source.shape.vocab_size))
+    _add_ends(writer, source, vocabulary)
+    if chat_template:
+        writer.add_chat_template(chat_template)
+    with (
+        Quantizer() as quantizer,
+        gguf_file(path, writer, [tensor for _, tensor in plan], "language model") as file,
+    ):
+        for stored, tensor in plan:
+            _write(file, quantizer, source, stored, tensor, (importance or {}).get(tensor.name))
+    return context
+
+
+def _plan(
+    source: TensorSource, recipe: GgufRecipe, *, measured: bool
+) -> Iterator[tuple[str, Planned]]:
+    """Name in the checkpoint, and the tensor that it becomes."""
+    for stored, dims in expected_tensors(source.shape):
+        name = llama_name(stored)
+        yield (
+            stored,
+            Planned(name, dims, recipe.type_of(name, source.shape, dims[-1], measured=measured)),
+        )
+
+
+def _check_importance(
+    plan: list[tuple[str, Planned]], importance: Mapping[str, Array] | None
+) -> None:
+    """InputError unless it names every matrix but embedding and head, for which none is asked."""
+    names = [
+        tensor.name for _, tensor in plan if tensor.name.startswith("blk.") and len(tensor.dims) > 1
+    ]
+    lacking = next(
+        (name for name in names if importance is not None and name not in importance), None
+    )
+    if lacking:
+        raise InputError(
+            f"expected the importance of {lacking}, found none: it was measured on another model"
+        )
+
+
+def _write(
+    file: GgufFile,
+    quantizer: Quantizer,
+    source: TensorSource,
+    stored: str,
+    tensor: Planned,
+    importance: Array | None,
+) -> None:
+    if len(tensor.dims) == 1:
+        file.write(
+            tensor.name, np.ascontiguousarray(source.tensor(stored), np.float32).view(np.uint8)
+        )
+        return
+    for start, stop in row_chunks(*tensor.dims):
+        rows = source.rows(stored, start, stop)
+        file.write(tensor.name, quantizer.rows(rows, tensor.kind, importance, name=stored))
+
+
+def _add_model(writer: GGUFWriter, source: TensorSource, recipe: GgufRecipe, name: str) -> None:
+    shape = source.shape
+    writer.add_type(gguf.GGUFType.MODEL)
+    writer.add_name(name)
+    writer.add_size_label(_size_label(source))
+    writer.add_block_count(shape.layers)
+    writer.add_context_length(shape.context)
+    writer.add_embedding_length(shape.hidden)
+    writer.add_feed_forward_length(shape.intermediate)
+    writer.add_head_count(shape.heads)
+    writer.add_head_count_kv(shape.kv_heads)
+    if shape.mrope_section:
+        sections = [*shape.mrope_section, *[0] * MROPE_AXES]
+        writer.add_rope_dimension_sections(sections[:MROPE_AXES])
+    writer.add_rope_freq_base(shape.rope_theta)
+    writer.add_layer_norm_rms_eps(shape.norm_eps)
+    writer.add_file_type(recipe.file_type)
+    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+
+
+def _size_label(source: TensorSource) -> str:
+    total = sum(prod(dims) for _, dims in expected_tensors(source.shape))
+    return str(gguf.size_label(total, total, 0, 0))
+
+
+def _add_ends(writer: GGUFWriter, source: TensorSource, vocabulary: Vocabulary) -> None:
+    """Which tokens begin, end and pad: Qwen's where they are there."""
+    for token, add in (
+        ("<|im_end|>", writer.add_eos_token_id),
+        ("<|endoftext|>", writer.add_pad_token_id),
+    ):
+        if token in vocabulary.added:
+            add(vocabulary.added[token])
+    if "<|endoftext|>" in vocabulary.added:
+        writer.add_bos_token_id(vocabulary.added["<|endoftext|>"])

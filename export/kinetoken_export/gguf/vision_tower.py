@@ -1,0 +1,162 @@
+"""The vision tower of a Qwen2.5-VL checkpoint as the second GGUF that llama.cpp wants for images (an mmproj)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any, Final
+
+import gguf
+from gguf import GGMLQuantizationType, GGUFWriter, LlamaFileType
+
+from kinetoken.base.errors import FormatError, InputError
+
+from ..checkpoint.tensors import Array, TensorSource
+from .file import Planned, gguf_file
+from .quantizer import Quantizer
+from .recipes import fitting
+
+PRECISIONS: Final = {
+    "f32": LlamaFileType.ALL_F32, "f16": LlamaFileType.MOSTLY_F16, "bf16": LlamaFileType.MOSTLY_BF16,
+    "q8_0": LlamaFileType.MOSTLY_Q8_0,
+}  # fmt: skip
+PREFIX: Final = "visual."
+PATCH: Final = "visual.patch_embed.proj.weight"
+IMAGE_SIZE: Final = 560  # what llama.cpp's converter writes where the config names none; images of any size are taken
+# Qwen's image processor, the same for every model of the family.
+MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
+STD: Final = (0.26862954, 0.26130258, 0.27577711)
+Read = Callable[[TensorSource], Array]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A tensor of the file and where it comes from."""
+
+    plan: Planned
+    read: Read
+
+
+def export_mmproj(
+    source: TensorSource, path: Path, precision: str = "f16", *, name: str = "vision tower"
+) -> None:
+    """Write the vision tower; matrices in `precision` f32, f16, bf16 or q8_0. InputError, FormatError or OutputError."""
+    if precision not in PRECISIONS:
+        raise InputError(f"expected a precision of {', '.join(PRECISIONS)}, got {precision!r}")
+    vision = source.config.get("vision_config")
+    if not vision or not source.names(PREFIX):
+        raise FormatError(
+            "expected a checkpoint with a vision tower, found none: export it without"
+        )
+    parts = list(_parts(source, vision, GGMLQuantizationType[precision.upper()]))
+    writer = GGUFWriter(None, "clip")
+    _add_metadata(writer, source, vision, name, sum(prod(part.plan.dims) for part in parts))
+    writer.add_file_type(PRECISIONS[precision])
+    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+    with (
+        Quantizer() as quantizer,
+        gguf_file(path, writer, [part.plan for part in parts], "vision tower") as file,
+    ):
+        for part in parts:
+            values = part.read(source)
+            rows = values.reshape(-1, part.plan.dims[-1])
+            file.write(part.plan.name, quantizer.rows(rows, part.plan.kind, name=part.plan.name))
+
+
+def _add_metadata(
+    writer: GGUFWriter, source: TensorSource, vision: Mapping[str, Any], name: str, numbers: int
+) -> None:
+    try:
+        writer.add_type(gguf.GGUFType.MMPROJ)
+        writer.add_name(name)
+        writer.add_size_label(gguf.size_label(numbers, numbers, 0, 0))
+        writer.add_clip_has_vision_encoder(True)
+        writer.add_vision_projection_dim(source.shape.hidden)
+        writer.add_vision_image_size(int(vision.get("image_size", IMAGE_SIZE)))
+        writer.add_vision_patch_size(int(vision["patch_size"]))
+        writer.add_vision_embedding_length(int(vision["hidden_size"]))
+        writer.add_vision_feed_forward_length(int(vision["intermediate_size"]))
+        writer.add_vision_block_count(int(vision["depth"]))
+        writer.add_vision_head_count(int(vision["num_heads"]))
+        writer.add_vision_image_mean(MEAN)
+        writer.add_vision_image_std(STD)
+        writer.add_clip_projector_type(gguf.VisionProjectorType.QWEN25VL)
+        writer.add_vision_use_silu(True)
+        writer.add_vision_n_wa_pattern(_window_pattern(vision))
+        writer.add_vision_attention_layernorm_eps(source.shape.norm_eps)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(
+            f"config.json: expected the vision_config of Qwen2.5-VL, got a wrong {error}"
+        ) from error
+
+
+def _window_pattern(vision: Mapping[str, Any]) -> int:
+    """Every how many blocks attention sees the whole image; llama.cpp knows only an even beat."""
+    blocks = [int(i) for i in vision["fullatt_block_indexes"]]
+    beat = blocks[0] + 1 if blocks else 0
+    if not beat or blocks != list(range(beat - 1, beat * len(blocks), beat)):
+        raise FormatError(
+            f"expected blocks of full attention at an even beat, got {blocks}: llama.cpp cannot run it"
+        )
+    return beat
+
+
+def _parts(
+    source: TensorSource, vision: Mapping[str, Any], kind: GGMLQuantizationType
+) -> Iterator[Part]:
+    yield from _patch_embedding(source, kind)
+    for block in range(int(vision["depth"])):
+        stored, name = f"visual.blocks.{block}", f"v.blk.{block}"
+        for old, new in (("norm1", "ln1"), ("norm2", "ln2")):
+            yield _part(source, f"{stored}.{old}.weight", f"{name}.{new}.weight", kind)
+        for suffix in ("weight", "bias"):
+            yield from _attention_inputs(source, f"{stored}.attn.qkv.{suffix}", name, suffix, kind)
+            for old, new in _MATRICES.items():
+                yield _part(source, f"{stored}.{old}.{suffix}", f"{name}.{new}.{suffix}", kind)
+    yield _part(source, "visual.merger.ln_q.weight", "v.post_ln.weight", kind)
+    for step in ("0", "2"):
+        for suffix in ("weight", "bias"):
+            yield _part(source, f"visual.merger.mlp.{step}.{suffix}", f"mm.{step}.{suffix}", kind)
+
+
+_MATRICES: Final = {
+    "attn.proj": "attn_out", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+}  # fmt: skip
+
+
+def _part(source: TensorSource, stored: str, name: str, kind: GGMLQuantizationType) -> Part:
+    dims = source.dims(stored)
+    return Part(Planned(name, dims, _kind(dims, kind)), lambda s: s.tensor(stored))
+
+
+def _kind(dims: tuple[int, ...], kind: GGMLQuantizationType) -> GGMLQuantizationType:
+    return fitting(kind, dims[-1]) if len(dims) > 1 else GGMLQuantizationType.F32
+
+
+def _attention_inputs(
+    source: TensorSource, stored: str, block: str, suffix: str, kind: GGMLQuantizationType
+) -> Iterator[Part]:
+    """Queries, keys and values lie one below the other in the checkpoint."""
+    rows, *rest = source.dims(stored)
+    dims = (rows // 3, *rest)
+    for index, part in enumerate("qkv"):
+        start = index * dims[0]
+        plan = Planned(f"{block}.attn_{part}.{suffix}", dims, _kind(dims, kind))
+        yield Part(plan, lambda s, start=start: s.rows(stored, start, start + dims[0]))  # type: ignore[misc]
+
+
+def _patch_embedding(source: TensorSource, kind: GGMLQuantizationType) -> Iterator[Part]:
+    """A convolution over two frames (hidden, 3, 2, 14, 14) as one over each frame."""
+    hidden, channels, frames, height, width = source.dims(PATCH)
+    if frames != 2:
+        raise FormatError(
+            f"expected a patch embedding over 2 frames, got {frames}: llama.cpp cannot run it"
+        )
+    narrow = (
+        GGMLQuantizationType.F16 if kind == GGMLQuantizationType.F16 else GGMLQuantizationType.F32
+    )
+    for frame, name in enumerate(("v.patch_embd.weight", "v.patch_embd.weight.1")):
+        plan = Planned(name, (hidden, channels, height, width), narrow)
+        yield Part(plan, lambda s, frame=frame: s.tensor(PATCH)[:, :, frame])  # type: ignore[misc]

@@ -1,0 +1,242 @@
+"""The decoder half of a codec as ONNX, checked against its module, and how far it sees, measured on the exported graph."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from kinetoken.base.errors import EngineError, FormatError, InputError
+from kinetoken.engines.onnx.session import OnnxSession
+from kinetoken.engines.protocols import TensorSession
+from kinetoken.manifest.schema import CodecInfo, MotionInfo
+from kinetoken.motion.features import N_FEATURES
+
+from ..codecs.source import CodecSource, decode, random_codes, sum_of_rows
+
+OPSET: Final = 17
+TRACED: Final = 24  # latent frames of the example that is traced
+PROBE: Final = 96  # latent frames of the probe: more than twice what any known decoder sees
+HALF_FROM: Final = 1024  # elements; larger tensors are stored in half precision
+FAINT: Final = 1e-3  # of the largest move: what counts as hardly seen
+CHECKED: Final = (1, 7, 40)  # latent frames of the motions that graph and module are compared on
+# Largest error of a normalised feature, as a part of that feature's spread where it is above 1.
+TOLERANCE: Final[dict[str, float]] = {"fp16": 2e-2, "fp32": 1e-3}
+DECODER, CODEBOOKS, MEAN, STD = "decoder.onnx", "codebooks.npy", "Mean.npy", "Std.npy"
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """Latent frames that an output frame depends on, before and after its own."""
+
+    past: int
+    lookahead: int
+    note: str | None = None
+    """Where there is no such bound: which window was taken instead."""
+
+
+def check_codec(source: CodecSource, motion: MotionInfo) -> None:
+    """FormatError unless the codec has the levels and codes of the tokenizer."""
+    levels, codes, _ = source.codebooks.shape
+    sizes = {stop - first for first, stop in motion.levels}
+    if len(motion.levels) != levels or sizes != {codes}:
+        raise FormatError(
+            f"expected a codec of {len(motion.levels)} levels x {max(sizes)} codes, as the tokenizer has, "
+            f"got {levels} x {codes}: give the codec that this model was trained with"
+        )
+
+
+def export_codec(
+    source: CodecSource, motion: MotionInfo, folder: Path, *, precision: str = "fp16"
+) -> CodecInfo:
+    """decoder.onnx, codebooks.npy, Mean.npy and Std.npy in `folder`; the lookahead is the exact one.
+
+    `precision` of what is stored, "fp16" or "fp32"; computed is in single precision. FormatError where levels or codes
+    are not the tokenizer's, or the graph does not do what the module does.
+    """
+    if precision not in TOLERANCE:
+        raise InputError(
+            f"precision of the codec: expected {' or '.join(TOLERANCE)}, got {precision!r}"
+        )
+    check_codec(source, motion)
+    codebooks = source.codebooks.astype(np.float16 if precision == "fp16" else np.float32)
+    graph = folder / DECODER
+    export_decoder(source.decoder, codebooks.shape[2], graph, half=precision == "fp16")
+    np.save(folder / CODEBOOKS, codebooks)
+    np.save(folder / MEAN, source.mean)
+    np.save(folder / STD, source.std)
+    error = largest_error(graph, source, codebooks.astype(np.float32))
+    if not error <= TOLERANCE[precision]:
+        cure = (
+            "store it with --codec-precision fp32"
+            if precision == "fp16"
+            else "please report this codec"
+        )
+        raise FormatError(
+            f"{graph.name}: expected features within {TOLERANCE[precision]:g} of the codec's own, got {error:.3g}: {cure}"
+        )
+    field = measure(graph, codebooks.shape[2], source.stride, source.window)
+    if field.note:
+        before, after = field.past, field.lookahead
+        print(
+            f"decoder: {field.note}: streamed with {before} latent frames before and {after} after",
+            file=sys.stderr,
+        )
+    return CodecInfo(
+        DECODER, CODEBOOKS, MEAN, STD, source.fps, source.stride, N_FEATURES, codebooks.shape[2],
+        field.past, field.lookahead, field.lookahead,
+    )  # fmt: skip
+
+
+class _Frames(nn.Module):
+    """A channels-first decoder with frames first: (1, n, D) to (1, n * stride, 263)."""
+
+    def __init__(self, decoder: nn.Module) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, latents: Tensor) -> Tensor:
+        out: Tensor = self.decoder(latents.transpose(1, 2)).transpose(1, 2)
+        return out
+
+
+def export_decoder(decoder: nn.Module, latent_dim: int, path: Path, half: bool = True) -> None:
+    """Trace a decoder (1, D, n) -> (1, 263, stride * n) into `path`: latents (1, n, D) to normalised features.
+
+    FormatError where it cannot be written as plain ONNX operators.
+    """
+    module = _Frames(decoder).eval()
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter(
+                "ignore"
+            )  # the exporter speaks of its own successor; the result is checked below
+            torch.onnx.export(
+                module, (torch.randn(1, TRACED, latent_dim),), str(path), input_names=["latents"],
+                output_names=["features"], dynamic_axes={"latents": {1: "n"}, "features": {1: "frames"}},
+                opset_version=OPSET, dynamo=False,
+            )  # fmt: skip
+    except (RuntimeError, TypeError, ValueError, torch.onnx.errors.OnnxExporterError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise FormatError(
+            f"expected a decoder of plain tensor operations, tracing it failed ({reason})"
+        ) from error
+    if half:
+        model = onnx.load(path)
+        _store_half(model)
+        onnx.save(model, path)
+
+
+def _store_half(model: onnx.ModelProto) -> None:
+    """Large float tensors as float16 and a Cast: half the size on disk, computed in float32 as before."""
+    casts = []
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if tensor.data_type == TensorProto.FLOAT and values.size >= HALF_FROM:
+            name = tensor.name
+            with np.errstate(
+                over="ignore"
+            ):  # too large for half precision: the comparison with the module tells
+                tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+            casts.append(
+                helper.make_node(
+                    "Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT, name=f"{name}.cast"
+                )
+            )
+    nodes = casts + list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def measure(path: Path, latent_dim: int, stride: int, window: int | None = None) -> ReceptiveField:
+    """Perturb one latent frame and see which outputs move: the receptive field of the graph in `path`.
+
+    A decoder that sees everything, but what is far away hardly (recurrent ones), gets the field outside of which
+    nothing moves by more than a thousandth of the largest move; one that sees everything evenly (a norm over time,
+    attention) the `window` in latent frames that it was trained on, FormatError without it.
+    """
+    moves = _moves(OnnxSession(path), latent_dim, stride)
+    if not moves.any():
+        raise FormatError(
+            f"{path.name}: expected features that hang on the codes, they never change: wrong weights?"
+        )
+    for least, note in (
+        (0.0, None),
+        (FAINT * float(moves.max()), "it sees the whole motion, what is further off hardly"),
+    ):
+        touched = np.flatnonzero(moves > least) - PROBE // 2
+        if touched[0] > -PROBE // 2 and touched[-1] < PROBE // 2 - 1:
+            return ReceptiveField(max(0, int(touched[-1])), max(0, int(-touched[0])), note)
+    if window is None:
+        raise FormatError(
+            f"{path.name}: expected a decoder that sees a bounded time, this one sees all of {PROBE} latent frames: name the "
+            'frames that it was trained on at once in its config.json, as "window_size": 100, to stream it in such windows'
+        )
+    past = window // 2
+    return ReceptiveField(
+        past, window - 1 - past, "it sees the whole motion, windows are as long as in training"
+    )
+
+
+def _moves(session: TensorSession, latent_dim: int, stride: int) -> NDArray[np.float32]:
+    """How far the features of each latent frame move when the one in the middle of PROBE does; below 1e-7 counts as not."""
+    draw = np.random.default_rng(0)
+    latents = draw.normal(size=(1, PROBE, latent_dim)).astype(np.float32)
+    base = session.run(latents)
+    moves = np.zeros(PROBE, np.float32)
+    for _ in range(4):  # one perturbation may hide behind a closed ReLU, four hardly
+        other = latents.copy()
+        other[0, PROBE // 2] += draw.normal(size=latent_dim).astype(np.float32) * 3
+        moves = np.maximum(moves, np.abs(session.run(other) - base).reshape(PROBE, -1).max(axis=1))
+    moves[moves <= 1e-7] = 0.0
+    return moves
+
+
+def largest_error(
+    path: Path, source: CodecSource, codebooks: NDArray[np.float32] | None = None
+) -> float:
+    """Largest difference between graph and codebooks on one side and the codec's own way on the other, on random codes.
+
+    In normalised features, as a part of the feature's spread where that is above 1. `codebooks`: as they were stored.
+    """
+    session = _opened(path)
+    tables = source.codebooks if codebooks is None else codebooks
+    errors = []
+    for frames in CHECKED:
+        codes = random_codes(source, frames, seed=frames)
+        wanted = decode(source, codes)
+        got = _run(session, sum_of_rows(codes, tables), path)
+        if got.shape != wanted.shape:
+            raise FormatError(
+                f"{path.name}: expected features {wanted.shape}, got {got.shape}: its length is fixed by the code"
+            )
+        errors.append((np.abs(got - wanted) / np.maximum(1.0, wanted.std(axis=0))).max())
+    return float(np.max(errors))
+
+
+def _opened(path: Path) -> TensorSession:
+    try:
+        return OnnxSession(path)
+    except EngineError as error:
+        raise FormatError(
+            f"expected a decoder of plain tensor operations, its graph is no such: {error}"
+        ) from error
+
+
+def _run(session: TensorSession, latents: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
+    try:
+        out: NDArray[np.float32] = session.run(latents[None])[0]
+    except EngineError as error:
+        raise FormatError(
+            f"{path.name}: expected a decoder that takes any length: {error}"
+        ) from error
+    return out

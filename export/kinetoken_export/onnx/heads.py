@@ -1,0 +1,114 @@
+"""The head of a language model cut up by ids, so that inside a block only the rows of one level are multiplied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+from onnx import TensorProto, helper
+
+from kinetoken.manifest.schema import HeadInfo, IdRange, MotionInfo
+
+from ..checkpoint.tensors import EMBEDDING, HEAD
+from .graph import Graph
+from .quantize import Matrix, Writer
+from .recipes import OnnxRecipe
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of all ids, as one matrix or as two that keep different bits."""
+
+    segments: tuple[tuple[int, Matrix], ...]
+    """First id and matrix, ascending."""
+
+    def holding(self, ids: IdRange) -> tuple[int, Matrix]:
+        """The segment that all these ids lie in."""
+        first, matrix = next(s for s in reversed(self.segments) if s[0] <= ids[0])
+        assert ids[1] <= first + matrix.rows, "heads end where segments do"
+        return first, matrix
+
+
+def head_ids(motion: MotionInfo, vocab_size: int) -> dict[str, IdRange]:
+    """Name of each head and its ids; together they cover every id.
+
+    <move> and </move> join the head of level 0 where they lie directly before it; elsewhere each has one of its own, so that
+    "next frame or close" never needs the head of the words.
+    """
+    marks = (motion.move_start, motion.move_end)
+    levels = _levels(motion)
+    alone = sorted(mark for mark in marks if not levels[0][0] <= mark < levels[0][1])
+    heads = {str(level): ids for level, ids in enumerate(levels)} | {
+        f"mark_{mark}": (mark, mark + 1) for mark in alone
+    }
+    gaps = _gaps(levels, vocab_size)
+    widest = max(gaps, key=lambda ids: ids[1] - ids[0], default=None)
+    return heads | {"text" if gap == widest else f"rest_{gap[0]}": gap for gap in gaps}
+
+
+def _levels(motion: MotionInfo) -> list[IdRange]:
+    """Ids of the levels, the first one grown by the marks directly before it."""
+    first, stop = motion.levels[0]
+    while first - 1 in (motion.move_start, motion.move_end):
+        first -= 1
+    return [(first, stop), *motion.levels[1:]]
+
+
+def _gaps(ranges: Sequence[IdRange], stop: int) -> list[IdRange]:
+    """What of [0, stop) the ranges leave out."""
+    at, gaps = 0, []
+    for first, end in sorted(ranges):
+        if first > at:
+            gaps.append((at, first))
+        at = max(at, end)
+    return gaps + ([(at, stop)] if at < stop else [])
+
+
+def write_table(
+    writer: Writer, tensor: str, name: str, motion: MotionInfo, rows: int, recipe: OnnxRecipe
+) -> Table:
+    """The embedding or the head: words in the bits of text, everything from the first motion token on in finer ones."""
+    split = min(first for first, _ in _levels(motion))
+    if recipe.text_bits == recipe.motion_bits or split == 0:
+        return Table(((0, writer.table(name, (tensor, 0, rows), recipe.motion_bits)),))
+    text = writer.table(f"{name}.text", (tensor, 0, split), recipe.text_bits)
+    return Table(
+        (
+            (0, text),
+            (split, writer.table(f"{name}.motion", (tensor, split, rows), recipe.motion_bits)),
+        )
+    )
+
+
+def tensor_of_head(tied: bool) -> str:
+    """The checkpoint's name of the head's rows."""
+    return EMBEDDING if tied else HEAD
+
+
+def write_heads(
+    folder: Path, table: Table, motion: MotionInfo, vocab_size: int, recipe: OnnxRecipe
+) -> tuple[HeadInfo, ...]:
+    """One graph per head into `folder`, all over rows of the table; what the manifest says of them."""
+    heads = []
+    for name, ids in head_ids(motion, vocab_size).items():
+        heads.append(HeadInfo(f"head_{name}.onnx", ids))
+        onnx.save_model(_head(table, ids, recipe), folder / heads[-1].file)
+    return tuple(heads)
+
+
+def _head(table: Table, ids: IdRange, recipe: OnnxRecipe) -> onnx.ModelProto:
+    """hidden (1, 1, H) to logits (1, 1, ids) in float32."""
+    begin, matrix = table.holding(ids)
+    graph, count = Graph(recipe.float_bits, recipe.accuracy_level), ids[1] - ids[0]
+    single = graph.float_type == TensorProto.FLOAT
+    out = graph.multiply(
+        "hidden", matrix, "logits" if single else "raw", first=ids[0] - begin, stop=ids[1] - begin
+    )
+    if not single:
+        graph.node("Cast", [out], "logits", to=TensorProto.FLOAT)
+    hidden = helper.make_tensor_value_info("hidden", graph.float_type, (1, 1, matrix.columns))
+    return graph.model(
+        [hidden], [helper.make_tensor_value_info("logits", TensorProto.FLOAT, (1, 1, count))]
+    )

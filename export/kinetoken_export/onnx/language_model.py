@@ -1,0 +1,262 @@
+"""A Qwen2 checkpoint as fused, quantized ONNX graphs: the same nodes that ONNX Runtime's own builders emit.
+
+RMS norms are fused with their residual sums, q/k/v are one matrix, attention is GroupQueryAttention with
+its rotary positions and a cache of fixed size that the runtime shares between past and present. The body ends at the normed
+hidden state of the last position; heads are graphs of their own. All weights lie in one file, written as they are quantized,
+so that the memory needed does not grow with the model; a tied embedding is stored once, gathered by the body and multiplied
+by the heads.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from kinetoken.base.errors import InputError
+from kinetoken.manifest.schema import LanguageModelInfo, MotionInfo
+
+from ..checkpoint.tensors import EMBEDDING, TensorSource, expected_tensors, row_chunks
+from ..progress import bar
+from .graph import MICROSOFT, Graph
+from .heads import Table, tensor_of_head, write_heads, write_table
+from .quantize import Writer
+from .recipes import OnnxRecipe
+from .store import TensorFile
+
+GRAPH_FILE: Final = "lm.onnx"
+DATA_FILE: Final = "lm.data"
+
+
+def export_language_model(
+    source: TensorSource,
+    recipe: OnnxRecipe,
+    folder: Path,
+    motion: MotionInfo,
+    *,
+    context: int | None = None,
+) -> LanguageModelInfo:
+    """Write body, heads and weights into `folder`; returns what the manifest says of them.
+
+    The cache holds `context` tokens, at most what the model was made for. InputError where that is not so, FormatError where
+    the checkpoint lacks a tensor, OutputError where the disk is full.
+    """
+    shape = source.shape
+    context = shape.context if context is None else context
+    if not 1 <= context <= shape.context:
+        raise InputError(
+            f"expected a context of 1 to {shape.context} tokens, got {context}: this model knows no more positions"
+        )
+    meter = _Meter(sum(math.prod(dims) for name, dims in expected_tensors(shape) if len(dims) == 2))
+    with TensorFile(folder / DATA_FILE) as file:
+        writer = Writer(source, file, recipe.block, recipe.float_bits, meter.advance)
+        try:
+            body = _Body(source, recipe, context, writer, file, motion)
+            onnx.save_model(body.build(), folder / GRAPH_FILE)
+        finally:
+            writer.close()
+    heads = write_heads(folder, body.head, motion, shape.vocab_size, recipe)
+    return LanguageModelInfo(
+        "onnx", GRAPH_FILE, source.architecture, shape.layers, shape.kv_heads, shape.head_dim, shape.vocab_size, context,
+        recipe.name, heads=heads,
+    )  # fmt: skip
+
+
+class _Meter:
+    """Numbers written so far, as a bar with the time left."""
+
+    def __init__(self, total: int) -> None:
+        self._done, self._total, self._began = 0, total, time.monotonic()
+
+    def advance(self, numbers: int) -> None:
+        self._done += numbers
+        left = (time.monotonic() - self._began) * (self._total / self._done - 1)
+        bar(self._done / self._total, "language model", f"{left:.0f} s left")
+
+
+class _Body:
+    """Adds nodes in the order of the forward pass, and writes each layer's weights when it comes to it."""
+
+    def __init__(
+        self,
+        source: TensorSource,
+        recipe: OnnxRecipe,
+        context: int,
+        writer: Writer,
+        file: TensorFile,
+        motion: MotionInfo,
+    ) -> None:
+        self.shape, self.recipe, self.context = source.shape, recipe, context
+        self.writer, self.file = writer, file
+        self.graph = Graph(recipe.float_bits, recipe.accuracy_level)
+        rows = self.shape.vocab_size
+        self.embedding = write_table(writer, EMBEDDING, "embedding", motion, rows, recipe)
+        tied = self.shape.tied
+        self.head = (
+            self.embedding
+            if tied
+            else write_table(writer, tensor_of_head(tied), "head", motion, rows, recipe)
+        )
+
+    def build(self) -> onnx.ModelProto:
+        self._rotary()
+        x, residual = _look_up(self.graph, self.embedding), ""
+        for layer in range(self.shape.layers):
+            x, residual = self._layer(layer, x, residual)
+        last = [
+            self.graph.cut(value, -1, 2**62, 1, f"last.{i}")
+            for i, value in enumerate((x, residual))
+        ]
+        self._norm("model.norm.weight", last[0], last[1], "hidden", total="")
+        return self.graph.model(self._inputs(), self._outputs())
+
+    def _rotary(self) -> None:
+        """Tables of the rotary positions (context, head_dim / 2), row chunk by row chunk: a long context is long."""
+        half = self.shape.head_dim // 2
+        frequencies = self.shape.rope_theta ** -(
+            np.arange(0, self.shape.head_dim, 2) / self.shape.head_dim
+        )
+        for name, wave in (("cos", np.cos), ("sin", np.sin)):
+            region = self.file.reserve(self.writer.float_type, (self.context, half))
+            for first, stop in row_chunks(self.context, half, 1 << 20):
+                angles = np.arange(first, stop)[:, None] * frequencies[None]
+                self.file.write(region, first, wave(angles).astype(self.writer.float_type))
+            self.graph.refer(region.proto(name))
+
+    def _layer(self, layer: int, x: str, residual: str) -> tuple[str, str]:
+        prefix = f"model.layers.{layer}"
+        normed, residual = self._norm(
+            f"{prefix}.input_layernorm.weight", x, residual, f"{layer}.in.norm", f"{layer}.in.sum"
+        )
+        attended = self._attention(layer, normed)
+        out = self._linear(f"{layer}.o", attended, [f"{prefix}.self_attn.o_proj"])
+        normed, residual = self._norm(
+            f"{prefix}.post_attention_layernorm.weight",
+            out,
+            residual,
+            f"{layer}.post.norm",
+            f"{layer}.post.sum",
+        )
+        return self._feed_forward(layer, normed), residual
+
+    def _attention(self, layer: int, x: str) -> str:
+        s = self.shape
+        caches = [f"past_key_values.{layer}.key", f"past_key_values.{layer}.value"]
+        return self.graph.node(
+            "GroupQueryAttention",
+            [*self._queries_keys_values(layer, x), *caches, "seqlens_k", "total_sequence_length", "cos", "sin"],
+            [f"{layer}.attended", f"present.{layer}.key", f"present.{layer}.value"],
+            domain=MICROSOFT, num_heads=s.heads, kv_num_heads=s.kv_heads, scale=s.head_dim**-0.5, do_rotary=1,
+            rotary_interleaved=0,
+        )  # fmt: skip
+
+    def _queries_keys_values(self, layer: int, x: str) -> list[str]:
+        """One packed product, or three where the values keep more bits than queries and keys."""
+        s = self.shape
+        names = {part: f"model.layers.{layer}.self_attn.{part}_proj" for part in "qkv"}
+        if not self.recipe.fine(layer, s.layers):
+            return [self._linear(f"{layer}.qkv", x, list(names.values()), biased=True), "", ""]
+        both = self._linear(f"{layer}.qk", x, [names["q"], names["k"]], biased=True)
+        sizes = self.graph.number([s.hidden, s.kv_heads * s.head_dim])
+        parts = [f"{layer}.query", f"{layer}.key"]
+        self.graph.node("Split", [both, sizes], parts, axis=-1)
+        return [
+            *parts,
+            self._linear(f"{layer}.v", x, [names["v"]], biased=True, bits=self.recipe.fine_bits),
+        ]
+
+    def _feed_forward(self, layer: int, x: str) -> str:
+        prefix, graph = f"model.layers.{layer}.mlp", self.graph
+        # Two products: one of both would have to be split, which copies, and is not faster.
+        gate, up = (
+            self._linear(f"{layer}.{part}", x, [f"{prefix}.{part}_proj"]) for part in ("gate", "up")
+        )
+        swished = graph.node(
+            "QuickGelu", [gate], f"{layer}.swished", domain=MICROSOFT, alpha=1.0
+        )  # x * sigmoid(x)
+        product = graph.node("Mul", [swished, up], f"{layer}.product")
+        bits = self.recipe.fine_bits if self.recipe.fine(layer, self.shape.layers) else None
+        return self._linear(f"{layer}.down", product, [f"{prefix}.down_proj"], bits=bits)
+
+    def _norm(self, weight: str, x: str, residual: str, out: str, total: str) -> tuple[str, str]:
+        """RMS norm of x + residual; returns it and the sum. The very first norm has no residual yet."""
+        gain, eps = self.graph.const(weight, self.writer.vector(weight)), self.shape.norm_eps
+        if not residual:
+            return self.graph.node(
+                "SimplifiedLayerNormalization", [x, gain], out, axis=-1, epsilon=eps
+            ), x
+        outs = [out, "", "", total] if total else [out]
+        self.graph.node(
+            "SkipSimplifiedLayerNormalization",
+            [x, residual, gain],
+            outs,
+            domain=MICROSOFT,
+            epsilon=eps,
+        )
+        return out, total
+
+    def _linear(
+        self,
+        name: str,
+        x: str,
+        modules: Sequence[str],
+        *,
+        biased: bool = False,
+        bits: int | None = None,
+    ) -> str:
+        """x times the weights of modules, one below the other, plus their biases."""
+        matrix = self.writer.linear(
+            name, [f"{m}.weight" for m in modules], bits or self.recipe.linear_bits
+        )
+        bias = ""
+        if biased:
+            bias = self.graph.const(
+                f"{name}.bias", np.concatenate([self.writer.vector(f"{m}.bias") for m in modules])
+            )
+        return self.graph.multiply(x, matrix, f"{name}.out", bias=bias)
+
+    def _cache(self, prefix: str) -> list[onnx.ValueInfoProto]:
+        dims = (1, self.shape.kv_heads, self.context, self.shape.head_dim)
+        names = [
+            f"{prefix}.{layer}.{part}"
+            for layer in range(self.shape.layers)
+            for part in ("key", "value")
+        ]
+        return [helper.make_tensor_value_info(name, self.graph.float_type, dims) for name in names]
+
+    def _inputs(self) -> list[onnx.ValueInfoProto]:
+        return [
+            helper.make_tensor_value_info("input_ids", onnx.TensorProto.INT64, (1, "tokens")),
+            helper.make_tensor_value_info("seqlens_k", onnx.TensorProto.INT32, (1,)),
+            helper.make_tensor_value_info("total_sequence_length", onnx.TensorProto.INT32, ()),
+            *self._cache("past_key_values"),
+        ]
+
+    def _outputs(self) -> list[onnx.ValueInfoProto]:
+        hidden = helper.make_tensor_value_info(
+            "hidden", self.graph.float_type, (1, 1, self.shape.hidden)
+        )
+        return [hidden, *self._cache("present")]
+
+
+def _look_up(graph: Graph, table: Table) -> str:
+    """input_ids (1, n) to (1, n, H), from whichever segment holds each id."""
+    if len(table.segments) == 1:
+        return graph.gather(table.segments[0][1], "input_ids", "embedded")
+    (_, text), (split, motion) = table.segments
+    words = graph.node("Min", ["input_ids", graph.number(text.rows - 1)], "embedded.word")
+    shifted = graph.node("Sub", ["input_ids", graph.number(split)], "embedded.shifted")
+    moves = graph.node("Max", [shifted, graph.number(0)], "embedded.move")
+    is_word = graph.node("Less", ["input_ids", graph.number(split)], "embedded.is_word")
+    rows = [
+        graph.gather(text, words, "embedded.words"),
+        graph.gather(motion, moves, "embedded.moves"),
+    ]
+    each = graph.node("Unsqueeze", [is_word, graph.number([-1])], "embedded.each")
+    return graph.node("Where", [each, *rows], "embedded")

@@ -1,0 +1,200 @@
+"""Blockwise quantization as MatMulNBits reads it, row chunk by row chunk from the checkpoint to the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from os import cpu_count
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..checkpoint.tensors import Array, TensorSource, row_chunks
+from .recipes import FLOATS
+from .store import Region, TensorFile
+
+CHUNK: Final = (
+    1 << 22
+)  # numbers worked on at a time by each thread: 16 MiB of float32, a few copies of it
+MOST_THREADS: Final = 8
+STEPS: Final = (
+    -0.6,
+    -0.4,
+    -0.2,
+    0.2,
+    0.4,
+    0.6,
+)  # codes that the largest weight of a block may land beside -8
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A stored weight of (rows, columns) = (out, in)."""
+
+    name: str
+    rows: int
+    columns: int
+    bits: int
+    block: int
+    values: Region
+    """Codes (rows, blocks, bytes of a block), or floats (rows, columns), (columns, rows) where `turned`."""
+    scales: Region | None = None
+    """(rows, blocks); None for floats."""
+    turned: bool = False
+    """Floats stored (in, out), as MatMul takes them."""
+
+
+Part = tuple[str, int, int]
+"""Rows [first, stop) of a tensor of the checkpoint."""
+
+
+class Writer:
+    """Brings tensors of a checkpoint into the file."""
+
+    def __init__(
+        self,
+        source: TensorSource,
+        file: TensorFile,
+        block: int,
+        float_bits: int,
+        done: Callable[[int], None],
+    ) -> None:
+        """`done` is called with how many more numbers have been written, by one thread at a time."""
+        self._source, self._file, self._block, self._done = source, file, block, done
+        self.float_type = np.dtype(np.float16 if float_bits == 16 else np.float32)
+        self._pool = ThreadPoolExecutor(min(MOST_THREADS, cpu_count() or 1))
+
+    def close(self) -> None:
+        """End the threads; what they have not begun is dropped."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def vector(self, name: str) -> NDArray[Any]:
+        """A small tensor in the type of the activations."""
+        return self._source.tensor(name).astype(self.float_type)
+
+    def linear(self, name: str, tensors: Sequence[str], bits: int) -> Matrix:
+        """Tensors (out, in) one below the other as one matrix that activations are multiplied with."""
+        parts = [(tensor, 0, self._source.dims(tensor)[0]) for tensor in tensors]
+        return (
+            self._floats_turned(name, parts, bits)
+            if bits in FLOATS
+            else self._integers(name, parts, bits)
+        )
+
+    def table(self, name: str, part: Part, bits: int) -> Matrix:
+        """Rows that are both gathered and multiplied."""
+        return (
+            self._floats(name, part, bits) if bits in FLOATS else self._integers(name, [part], bits)
+        )
+
+    def _integers(self, name: str, parts: Sequence[Part], bits: int) -> Matrix:
+        rows, columns = (
+            sum(stop - first for _, first, stop in parts),
+            self._source.dims(parts[0][0])[1],
+        )
+        blocks = -(-columns // self._block)
+        codes = self._file.reserve(np.uint8, (rows, blocks, self._block * bits // 8))
+        scales = self._file.reserve(self.float_type, (rows, blocks))
+
+        def write(at: int, values: Array) -> None:
+            packed, scale = quantize(values, bits, self._block)
+            self._file.write(codes, at, packed)
+            self._file.write(scales, at, scale.astype(self.float_type))
+
+        self._chunks(parts, columns, write)
+        return Matrix(name, rows, columns, bits, self._block, codes, scales)
+
+    def _floats(self, name: str, part: Part, bits: int) -> Matrix:
+        tensor, first, stop = part
+        columns = self._source.dims(tensor)[1]
+        region = self._file.reserve(self.float_type, (stop - first, columns))
+        self._chunks(
+            [part],
+            columns,
+            lambda at, values: self._file.write(region, at, values.astype(self.float_type)),
+        )
+        return Matrix(name, stop - first, columns, bits, self._block, region)
+
+    def _floats_turned(self, name: str, parts: Sequence[Part], bits: int) -> Matrix:
+        whole = np.concatenate(
+            [self._source.tensor(tensor).astype(self.float_type) for tensor, _, _ in parts]
+        )
+        rows, columns = whole.shape
+        region = self._file.reserve(self.float_type, (columns, rows))
+        for first, stop in row_chunks(columns, rows, CHUNK):
+            self._file.write(region, first, np.ascontiguousarray(whole[:, first:stop].T))
+            self._done((stop - first) * rows)
+        return Matrix(name, rows, columns, bits, self._block, region, turned=True)
+
+    def _chunks(
+        self, parts: Sequence[Part], columns: int, write: Callable[[int, Array], None]
+    ) -> None:
+        """Call `write` with every chunk of rows and where it goes, on several threads."""
+        jobs, at = [], 0
+        for tensor, first, stop in parts:
+            jobs += [
+                (tensor, first + a, first + b, at + a)
+                for a, b in row_chunks(stop - first, columns, CHUNK)
+            ]
+            at += stop - first
+
+        def work(job: tuple[str, int, int, int]) -> int:
+            tensor, first, stop, place = job
+            write(place, self._source.rows(tensor, first, stop))
+            return (stop - first) * columns
+
+        for numbers in self._pool.map(work, jobs):
+            self._done(numbers)
+
+
+def quantize(weight: Array, bits: int, block: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Weight (out, in) to MatMulNBits' codes (out, in / block, block * bits / 8) and scales (out, in / block).
+
+    Symmetric: value = (code - 2^(bits-1)) * scale. The scale takes the sign of the block's largest weight, which then lands on
+    the one code that the positive side lacks; with four bits it may land a little beside it, where that fits the block better.
+    """
+    rows, columns = weight.shape
+    blocks = np.pad(weight, ((0, 0), (0, -columns % block))).reshape(rows, -1, block)
+    middle = 1 << (bits - 1)
+    high, low = blocks.max(-1), blocks.min(-1)
+    largest = np.where(high > -low, high, low)
+    codes, scales = (
+        _fit(blocks, largest, middle) if bits == 4 else _round(blocks, largest, middle, middle)
+    )
+    whole: NDArray[np.uint8] = (codes + middle).astype(np.uint8)
+    return (_pack(whole) if bits == 4 else whole), scales
+
+
+def _pack(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Two codes a byte, the first in its low half."""
+    packed: NDArray[np.uint8] = codes[..., ::2] | (codes[..., 1::2] << np.uint8(4))
+    return packed
+
+
+def _round(blocks: Array, largest: Array, middle: int, reach: float) -> tuple[Array, Array]:
+    """Codes (rows, blocks, block) about 0 and scales, the largest weight at -`reach`."""
+    inverse = np.divide(-reach, largest, out=np.zeros_like(largest), where=largest != 0)
+    codes = blocks * inverse[..., None]
+    np.rint(codes, out=codes)
+    np.clip(codes, -middle, middle - 1, out=codes)
+    return codes, (largest / -reach).astype(np.float32)
+
+
+def _fit(blocks: Array, largest: Array, middle: int) -> tuple[Array, Array]:
+    """Of several scales the one with the smallest squared error, each refined by least squares over its codes."""
+    codes, scales = _round(blocks, largest, middle, middle)
+    gain = np.full(largest.shape, -np.inf, np.float32)
+    best = codes
+    for step in (0.0, *STEPS):
+        tried = codes if not step else _round(blocks, largest, middle, middle + step)[0]
+        product, square = (
+            np.einsum("rbk,rbk->rb", blocks, tried),
+            np.einsum("rbk,rbk->rb", tried, tried),
+        )
+        scale = np.divide(product, square, out=np.zeros_like(product), where=square != 0)
+        better = product * scale > gain  # squared error = sum of squares of the weights - this
+        gain, scales = np.where(better, product * scale, gain), np.where(better, scale, scales)
+        best = np.where(better[..., None], tried, best)
+    return best, scales

@@ -1,0 +1,48 @@
+"""The report into the bundle: parity.json and parity.svg, listed in the manifest, never leaving a bundle that does not open."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from kinetoken.base.atomic_file import atomic_path, check_writable
+from kinetoken.base.errors import OutputError
+from kinetoken.manifest.checks import MANIFEST_NAME
+from kinetoken.manifest.schema import FileInfo, Manifest
+
+REPORT: Final = "parity.json"
+PLOT: Final = "parity.svg"
+
+
+def check_place(folder: Path) -> None:
+    """OutputError where the report could not be written; asked before the work."""
+    if not folder.is_dir():
+        raise OutputError(f"{folder}: expected a folder for the report, found none: make it first")
+    check_writable(folder / REPORT)
+
+
+def record(bundle: Path, files: Mapping[str, bytes]) -> None:
+    """Put files into a bundle. At every moment the manifest lists only what lies there, so an accident leaves it whole."""
+    manifest = Manifest.read(bundle)
+    others = {name: info for name, info in manifest.files.items() if name not in files}
+    if len(others) < len(manifest.files):
+        _write_manifest(bundle, replace(manifest, files=others))
+    write(bundle, files)
+    listed = others | {name: FileInfo.of(bundle / name) for name in files}
+    _write_manifest(bundle, replace(manifest, files=dict(sorted(listed.items()))))
+
+
+def write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Each file whole or not at all."""
+    for name, data in files.items():
+        with atomic_path(folder / name) as part:
+            part.write_bytes(data)
+
+
+def _write_manifest(bundle: Path, manifest: Manifest) -> None:
+    write(
+        bundle, {MANIFEST_NAME: (json.dumps(manifest.to_dict(), indent=2) + "\n").encode("utf-8")}
+    )

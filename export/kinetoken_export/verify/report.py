@@ -1,0 +1,239 @@
+"""Exported against source: the language model, the codec, and the motion that comes out.
+
+The source writes answers to some prompts, token by token in float32; both models then read them. Clips are compared twice:
+greedy, and sampled with equal random draws, where one different token turns the rest into another answer of the same model.
+How far apart two answers of the source itself lie, its greedy one and its sampled one, says what such a distance means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from kinetoken.generation.bundle import Bundle, open_bundle
+from kinetoken.generation.options import GenerateOptions
+from kinetoken.manifest.json_dataclass import to_plain
+
+from .. import own_answers
+from ..checkpoint.reference_model import Reference, ReferenceLanguageModel, few_threads
+from ..own_answers import Answer, answers
+from ..versions import versions
+from .language_model import TEXT, LmFigures, Rows, compare_models, figures
+from .motion import (
+    ClipFigures,
+    CodecFigures,
+    bundle_decoder,
+    compare_clips,
+    compare_codecs,
+    exact_decoder,
+    open_source_codec,
+    source_decoder,
+)
+from .source import align
+
+if TYPE_CHECKING:
+    from ..checkpoint.tensors import TensorSource
+    from ..codecs import CodecSource
+
+PROMPTS: Final = (
+    *own_answers.PROMPTS, "a person runs forward quickly", "someone walks backward slowly", "a man throws a punch with his fist",
+    "a person stands still", "the woman dances", "a person squats down", "somebody jumps forward", "a boxer boxes",
+)  # fmt: skip
+SECONDS: Final = 4.0
+Answers = dict[str, list[Answer]]
+"""Of each prompt, "greedy" and "sampled"."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `kinetoken verify` was asked for."""
+
+    bundle: Path
+    against: Path
+    """Folder of the checkpoint."""
+    codec: Path | None = None
+    """Folder or file of the codec; None: the bundle's decoder is taken as right."""
+    prompts: tuple[str, ...] = PROMPTS
+    seconds: float | None = None
+    """Length of each clip; None: four seconds, or what the model holds."""
+    trust_code: bool = False
+    against_name: str = ""
+    """How the checkpoint is called in the report; default: its folder."""
+    codec_name: str = ""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """The report."""
+
+    bundle: str
+    quantization: str
+    against: str
+    codec_source: str
+    """Empty where the codec was not compared."""
+    prompts: tuple[str, ...]
+    seconds: float
+    temperature: float
+    """Of the sampled clips; their seeds are the numbers of the prompts."""
+    text: LmFigures
+    """Positions of prompts and thoughts."""
+    motion: LmFigures
+    """Positions of codes and `</move>`."""
+    levels: tuple[LmFigures, ...]
+    """Positions of the codes of each level."""
+    codec: CodecFigures | None
+    greedy: ClipFigures
+    sampled: ClipFigures
+    apart: ClipFigures
+    """For scale: the source's greedy answers beside its sampled ones."""
+    tools: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        plain: dict[str, Any] = to_plain(self)
+        return plain
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The report, and every position behind it for the plot."""
+
+    parity: Parity
+    rows: Rows
+
+
+def verify(request: Request) -> Measured:
+    """Open and compare; InputError where bundle, checkpoint, codec or prompts do not belong together."""
+    bundle = open_bundle(request.bundle)
+    source = align(bundle, request.against)
+    codec = (
+        None
+        if request.codec is None
+        else open_source_codec(bundle, request.codec, request.trust_code)
+    )
+    return compare(request, bundle, source, codec)
+
+
+def compare(
+    request: Request,
+    bundle: Bundle,
+    source: TensorSource,
+    codec: CodecSource | None,
+    theirs: Answers | None = None,
+) -> Measured:
+    """Compare what is open: `source` has the ids of the bundle. `theirs` are its answers, where they are known already."""
+    asked = _asked(request, bundle)
+    theirs = theirs or source_answers(request, bundle, source)
+    ours = {
+        name: answers(bundle, options, request.prompts, f"{name} clips")
+        for name, options in asked.items()
+    }
+    rows = compare_models(Reference(source), bundle, theirs["sampled"])
+    return Measured(_report(request, bundle, codec, ours, theirs, rows), rows)
+
+
+def source_answers(request: Request, bundle: Bundle, source: TensorSource) -> Answers:
+    """What the source says, greedy and sampled; its weights are gone from memory afterwards."""
+    model = ReferenceLanguageModel(source, bundle.language_model.context)
+    speaking = replace(bundle, language_model=model)
+    with few_threads(source.shape):
+        asked = _asked(request, bundle).items()
+        return {
+            name: answers(speaking, options, request.prompts, f"source, {name}")
+            for name, options in asked
+        }
+
+
+def _asked(request: Request, bundle: Bundle) -> dict[str, GenerateOptions]:
+    """The two ways of choosing that clips are compared in."""
+    seconds = _seconds(bundle) if request.seconds is None else request.seconds
+    return {
+        "greedy": GenerateOptions(seconds=seconds, temperature=0.0),
+        "sampled": GenerateOptions(seconds=seconds),
+    }
+
+
+def _report(
+    request: Request,
+    bundle: Bundle,
+    codec: CodecSource | None,
+    ours: Answers,
+    theirs: Answers,
+    rows: Rows,
+) -> Parity:
+    manifest, asked = bundle.manifest, _asked(request, bundle)["sampled"]
+    mine, right = (
+        bundle_decoder(bundle),
+        exact_decoder(bundle) if codec is None else source_decoder(codec),
+    )
+    written = [answer.codes for answer in theirs["sampled"]]
+    levels = range(len(manifest.motion.levels))
+    return Parity(
+        bundle=manifest.name, quantization=manifest.language_model.quantization,
+        against=request.against_name or request.against.resolve().name,
+        codec_source="" if codec is None else request.codec_name or codec.name, prompts=request.prompts,
+        seconds=asked.seconds or 0.0, temperature=asked.sampler(manifest).temperature,
+        text=figures(rows, rows.kind == TEXT), motion=figures(rows, rows.kind != TEXT),
+        levels=tuple(figures(rows, rows.kind == level) for level in levels),
+        codec=None if codec is None else compare_codecs(bundle, codec, written),
+        greedy=compare_clips(ours["greedy"], mine, theirs["greedy"], right),
+        sampled=compare_clips(ours["sampled"], mine, theirs["sampled"], right),
+        apart=compare_clips(theirs["greedy"], right, theirs["sampled"], right), tools=versions(),
+    )  # fmt: skip
+
+
+def _seconds(bundle: Bundle) -> float:
+    """Four seconds, or what half the context holds: the rest is for prompt and thought."""
+    codec, levels = bundle.manifest.codec, len(bundle.vocabulary.levels)
+    frames = max(1, bundle.language_model.context // 2 // levels)
+    return min(SECONDS, bundle.manifest.defaults.max_seconds, frames * codec.stride / codec.fps)
+
+
+def rows_of(parity: Parity) -> list[tuple[str, LmFigures]]:
+    """The parts of the language model's figures by name, in the order of the table."""
+    by_level: Sequence[tuple[str, LmFigures]] = [
+        (f"  level {q}", level) for q, level in enumerate(parity.levels)
+    ]
+    return [("text", parity.text), ("motion", parity.motion), *by_level]
+
+
+def table(parity: Parity) -> str:
+    """The report for the screen."""
+    p, ms = parity, _millimetres
+    lines = [
+        f"{p.bundle} ({p.quantization}) against {p.against}, prompts: {len(p.prompts)}, {p.seconds:g} s each",
+        "",
+    ]
+    lines += [
+        f"{'next token':<12}{'positions':>10}{'same best':>11}{'KL mean':>10}{'KL p99':>10}{'perplexity':>12}"
+    ]
+    lines += [
+        f"{name:<12}{f.positions:>10,}{f.top1:>11.2%}{f.kl_mean:>10.2g}{f.kl_p99:>10.2g}{f.perplexity_ratio:>11.4f}x"
+        for name, f in rows_of(p)
+    ]
+    if p.codec is not None:
+        c = p.codec
+        lines += [
+            "",
+            f"codec: largest error {c.largest_error:.2g}, mean {c.mean_error:.2g} (normalised features, random codes)",
+        ]
+        lines += [
+            f"       {ms(c.mean_mm)} mean, {ms(c.largest_mm)} largest on the source's codes, lookahead {c.lookahead}"
+        ]
+    lines += [
+        "",
+        f"{'clips':<12}{'joints':>10}{'pose only':>11}{'same clips':>12}{'same code frames':>18}",
+    ]
+    named = (("greedy", p.greedy), ("sampled", p.sampled), ("(for scale)", p.apart))
+    lines += [
+        f"{name:<12}{ms(c.mean_mm):>10}{ms(c.pose_mm):>11}{f'{c.same_clips} of {c.clips}':>12}"
+        f"{f'{c.same_frames:.1f} of {c.frames:.1f}':>18}"
+        for name, c in named
+    ]
+    return "\n".join([*lines, "(for scale): two answers of the source itself, greedy and sampled"])
+
+
+def _millimetres(value: float) -> str:
+    return f"{value:.1f} mm" if value >= 0.1 or value == 0 else f"{value:.1g} mm"

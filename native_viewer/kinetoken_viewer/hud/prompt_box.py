@@ -1,0 +1,108 @@
+"""Where the prompt line lies in the picture, and how it looks. Drawn by Pillow, like all words."""
+
+from __future__ import annotations
+
+import bisect
+import functools
+from typing import Final, NamedTuple
+
+from PIL import Image, ImageDraw
+
+from ..stage.prompt_line import Line
+from .panels import ACCENT, DIM, VEIL, WHITE, Panel, Rgba, font, scale_of
+
+HINT: Final = "say what the body shall do, Enter sends it"
+INVITATION: Final = "Enter, / or a click: write a prompt"
+EDGE: Final = (255, 255, 255, 46)
+SLEEPING: Final = (14, 16, 21, 120)
+HEIGHT: Final = 38  # pixels in the design's 720
+WIDEST: Final = 860
+
+
+class LineBox(NamedTuple):
+    """A box at the lower edge of a picture: left, top, width, height in pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, width: int, height: int) -> LineBox:
+        """In a picture of this size."""
+        scale = scale_of(height)
+        margin, tall = round(22 * scale), round(HEIGHT * scale)
+        return cls(
+            margin,
+            height - round(32 * scale) - tall,
+            min(width - 2 * margin, round(WIDEST * scale)),
+            tall,
+        )
+
+    def holds(self, x: float, y: float) -> bool:
+        """Whether a click at x, y (from the top) is meant for the line."""
+        return self.x <= x <= self.x + self.width and self.y <= y <= self.y + self.height
+
+    @property
+    def _letters(self) -> int:
+        return round(self.height * 0.46)
+
+    @property
+    def _inset(self) -> int:
+        return round(self.height * 0.40)
+
+    def panel(self, line: Line) -> Panel:
+        """The box with the line in it; a line that is too long shows the part around the cursor."""
+        image = Image.new("RGBA", (self.width, self.height))
+        draw = ImageDraw.Draw(image)
+        back, edge = (VEIL, ACCENT) if line.focused else (SLEEPING, EDGE)
+        frame = (0, 0, self.width - 1, self.height - 1)
+        draw.rounded_rectangle(
+            frame, radius=self.height // 3, fill=back, outline=edge, width=max(1, self.height // 22)
+        )
+        words, colour = self._words(line)
+        inside = Image.new("RGBA", (self.width - 2 * self._inset, self.height))
+        place = (-self._shift(line), self.height / 2)
+        ImageDraw.Draw(inside).text(
+            place, words, font=font(self._letters, words), fill=colour, anchor="lm"
+        )
+        image.alpha_composite(inside, (self._inset, 0))
+        return Panel(image, self.x, self.y)
+
+    def cursor(self, line: Line) -> Panel:
+        """The text cursor."""
+        at = (
+            self.x
+            + self._inset
+            + font(self._letters, line.text).getlength(line.text[: line.cursor])
+            - self._shift(line)
+        )
+        image = _stroke(max(2, self.height // 20), round(self.height * 0.6))
+        return Panel(image, round(at), self.y + (self.height - image.height) // 2)
+
+    def letters_before(self, line: Line, x: float) -> int:
+        """Letters of the line before a click at pixel x."""
+        face, goal = font(self._letters, line.text), x - self.x - self._inset + self._shift(line)
+        after = bisect.bisect_left(
+            range(len(line.text)), goal, key=lambda count: face.getlength(line.text[:count])
+        )
+        return min(
+            max(0, after - 1),
+            after,
+            key=lambda count: abs(face.getlength(line.text[:count]) - goal),
+        )
+
+    def _words(self, line: Line) -> tuple[str, Rgba]:
+        if line.text:
+            return line.text, WHITE
+        return (HINT if line.focused else INVITATION), DIM
+
+    def _shift(self, line: Line) -> float:
+        """Pixels of the line that lie to the left of the box, so that the cursor is in sight."""
+        face, room = font(self._letters, line.text), self.width - 2 * self._inset
+        return max(0.0, face.getlength(line.text[: line.cursor]) - room + self.height / 10)
+
+
+@functools.lru_cache(maxsize=4)
+def _stroke(width: int, height: int) -> Image.Image:
+    return Image.new("RGBA", (width, height), WHITE)

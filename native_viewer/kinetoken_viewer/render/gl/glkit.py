@@ -1,0 +1,272 @@
+"""Thin handles over raw pyglet.gl: a program, a mesh, an off-screen target. Importing it opens no window."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pyglet import gl
+
+from kinetoken.base.errors import EngineError
+
+FRAME_BITS: Final = {
+    "red_size": 8,
+    "green_size": 8,
+    "blue_size": 8,
+    "alpha_size": 0,
+    "depth_size": 24,
+}
+GL: Final = {"opengl_api": "gl", "major_version": 3, "minor_version": 3}
+GLES: Final = {"opengl_api": "gles", "major_version": 3, "minor_version": 0}
+SOFTWARE_NAMES: Final = ("llvmpipe", "softpipe", "swrast", "swiftshader", "software")
+
+
+def renderer_name() -> str:
+    """What draws: the driver's own words."""
+    return ctypes.cast(gl.glGetString(gl.GL_RENDERER), ctypes.c_char_p).value.decode(
+        errors="replace"
+    )  # type: ignore[union-attr]
+
+
+def is_gles() -> bool:
+    """Whether the current context speaks OpenGL ES."""
+    context = gl.current_context
+    return context is not None and bool(context.get_info().get_opengl_api() == "gles")
+
+
+def asked_for(*, gles: bool, **more: int) -> Any:
+    """What to ask of the driver: a pyglet Config."""
+    return gl.Config(**FRAME_BITS, **(GLES if gles else GL), **more)  # type: ignore[abstract,arg-type]
+
+
+def is_software(name: str) -> bool:
+    """Whether a driver of this name draws on the processor."""
+    return any(word in name.lower() for word in SOFTWARE_NAMES)
+
+
+def one(function: Any) -> int:
+    """Calls a glGen function for one name."""
+    name = gl.GLuint()
+    function(1, ctypes.byref(name))
+    return name.value
+
+
+class Program:
+    """A linked pair of shaders with its uniforms by name."""
+
+    def __init__(self, header: str, vertex: str, fragment: str) -> None:
+        self._id = gl.glCreateProgram()
+        for kind, source in ((gl.GL_VERTEX_SHADER, vertex), (gl.GL_FRAGMENT_SHADER, fragment)):
+            gl.glAttachShader(self._id, _compile(kind, header + source))
+        gl.glLinkProgram(self._id)
+        status = gl.GLint()
+        gl.glGetProgramiv(self._id, gl.GL_LINK_STATUS, ctypes.byref(status))
+        if not status.value:
+            raise EngineError("the graphics driver refused to link the viewer's shaders")
+        self._places: dict[str, int] = {}
+
+    def use(self) -> None:
+        """Makes this the program that draws."""
+        gl.glUseProgram(self._id)
+
+    def _place(self, name: str) -> int:
+        if name not in self._places:
+            self._places[name] = gl.glGetUniformLocation(self._id, name.encode())
+        return self._places[name]
+
+    def set(self, name: str, *values: float) -> None:
+        """A uniform of one to four floats; the program must be in use."""
+        setter = (gl.glUniform1f, gl.glUniform2f, gl.glUniform3f, gl.glUniform4f)[len(values) - 1]
+        setter(self._place(name), *values)
+
+    def set_int(self, name: str, value: int) -> None:
+        """An integer or a sampler's texture unit."""
+        gl.glUniform1i(self._place(name), value)
+
+    def set_matrix(self, name: str, matrix: NDArray[np.float64]) -> None:
+        """A row-major (4, 4) matrix."""
+        flat = np.ascontiguousarray(matrix, dtype=np.float32)
+        gl.glUniformMatrix4fv(
+            self._place(name), 1, gl.GL_TRUE, flat.ctypes.data_as(ctypes.POINTER(gl.GLfloat))
+        )
+
+
+def _compile(kind: int, source: str) -> int:
+    shader: int = gl.glCreateShader(kind)
+    text = ctypes.c_char_p(source.encode())
+    pointer = ctypes.cast(ctypes.byref(text), ctypes.POINTER(ctypes.POINTER(gl.GLchar)))
+    gl.glShaderSource(shader, 1, pointer, None)
+    gl.glCompileShader(shader)
+    status = gl.GLint()
+    gl.glGetShaderiv(shader, gl.GL_COMPILE_STATUS, ctypes.byref(status))
+    if not status.value:
+        log = ctypes.create_string_buffer(2048)
+        gl.glGetShaderInfoLog(shader, len(log), None, log)
+        words = " ".join(log.value.decode(errors="replace").split())
+        raise EngineError(f"the graphics driver refused a shader of the viewer: {words[:300]}")
+    return shader
+
+
+class Mesh:
+    """Triangles in a buffer; optionally one row of numbers per instance."""
+
+    def __init__(
+        self,
+        vertices: NDArray[np.float32],
+        indices: NDArray[np.uint32],
+        instance: tuple[int, ...] = (),
+    ) -> None:
+        self._count = indices.size
+        self._columns = sum(instance)
+        self._array = one(gl.glGenVertexArrays)
+        gl.glBindVertexArray(self._array)
+        _fill(gl.GL_ARRAY_BUFFER, one(gl.glGenBuffers), vertices, gl.GL_STATIC_DRAW)
+        _attribute(0, vertices.shape[1], vertices.shape[1], 0)
+        _fill(gl.GL_ELEMENT_ARRAY_BUFFER, one(gl.glGenBuffers), indices, gl.GL_STATIC_DRAW)
+        self._rows = one(gl.glGenBuffers)
+        gl.glBindBuffer(gl.GL_ARRAY_BUFFER, self._rows)
+        offset = 0
+        for location, size in enumerate(instance, start=1):
+            _attribute(location, size, self._columns, offset)
+            gl.glVertexAttribDivisor(location, 1)
+            offset += size
+        gl.glBindVertexArray(0)
+
+    def upload(self, rows: NDArray[np.float32]) -> None:
+        """The instances' numbers, (n, columns)."""
+        assert rows.shape[1] == self._columns
+        _fill(
+            gl.GL_ARRAY_BUFFER,
+            self._rows,
+            np.ascontiguousarray(rows, dtype=np.float32),
+            gl.GL_STREAM_DRAW,
+        )
+
+    def draw(self, instances: int = 1) -> None:
+        """Draws with the program in use."""
+        gl.glBindVertexArray(self._array)
+        gl.glDrawElementsInstanced(
+            gl.GL_TRIANGLES, self._count, gl.GL_UNSIGNED_INT, None, instances
+        )
+        gl.glBindVertexArray(0)
+
+
+def _fill(target: int, buffer: int, data: NDArray[Any], usage: int) -> None:
+    gl.glBindBuffer(target, buffer)
+    gl.glBufferData(target, data.nbytes, data.ctypes.data_as(ctypes.c_void_p), usage)
+
+
+def _attribute(location: int, size: int, columns: int, offset: int) -> None:
+    gl.glEnableVertexAttribArray(location)
+    gl.glVertexAttribPointer(
+        location, size, gl.GL_FLOAT, gl.GL_FALSE, 4 * columns, ctypes.c_void_p(4 * offset)
+    )
+
+
+class DepthMap:
+    """A square depth texture that a shader can compare against, with a framebuffer to draw into it."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._texture = one(gl.glGenTextures)
+        gl.glBindTexture(gl.GL_TEXTURE_2D, self._texture)
+        gl.glTexImage2D(gl.GL_TEXTURE_2D, 0, gl.GL_DEPTH_COMPONENT24, size, size, 0,
+                        gl.GL_DEPTH_COMPONENT, gl.GL_UNSIGNED_INT, None)  # fmt: skip
+        for key, value in (
+            (gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR), (gl.GL_TEXTURE_MAG_FILTER, gl.GL_LINEAR),
+            (gl.GL_TEXTURE_WRAP_S, gl.GL_CLAMP_TO_EDGE), (gl.GL_TEXTURE_WRAP_T, gl.GL_CLAMP_TO_EDGE),
+            (gl.GL_TEXTURE_COMPARE_MODE, gl.GL_COMPARE_REF_TO_TEXTURE), (gl.GL_TEXTURE_COMPARE_FUNC, gl.GL_LEQUAL),
+        ):  # fmt: skip
+            gl.glTexParameteri(gl.GL_TEXTURE_2D, key, value)
+        self._frame = one(gl.glGenFramebuffers)
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._frame)
+        gl.glFramebufferTexture2D(
+            gl.GL_FRAMEBUFFER, gl.GL_DEPTH_ATTACHMENT, gl.GL_TEXTURE_2D, self._texture, 0
+        )
+        gl.glDrawBuffers(1, (gl.GLenum * 1)(gl.GL_NONE))
+        _check_frame()
+
+    def begin(self) -> None:
+        """Later drawing goes into the map, which starts empty."""
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._frame)
+        gl.glViewport(0, 0, self.size, self.size)
+        gl.glClear(gl.GL_DEPTH_BUFFER_BIT)
+
+    def bind(self) -> None:
+        """Texture unit 0 reads the map."""
+        gl.glActiveTexture(gl.GL_TEXTURE0)
+        gl.glBindTexture(gl.GL_TEXTURE_2D, self._texture)
+
+
+class Canvas:
+    """An off-screen colour and depth target of any size, and its pixels."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._width, self._height = width, height
+        self._buffers: list[int] = []
+        self.frame = one(gl.glGenFramebuffers)
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self.frame)
+        for kind, place in (
+            (gl.GL_RGBA8, gl.GL_COLOR_ATTACHMENT0),
+            (gl.GL_DEPTH_COMPONENT24, gl.GL_DEPTH_ATTACHMENT),
+        ):
+            buffer = one(gl.glGenRenderbuffers)
+            self._buffers.append(buffer)
+            gl.glBindRenderbuffer(gl.GL_RENDERBUFFER, buffer)
+            gl.glRenderbufferStorage(gl.GL_RENDERBUFFER, kind, width, height)
+            gl.glFramebufferRenderbuffer(gl.GL_FRAMEBUFFER, place, gl.GL_RENDERBUFFER, buffer)
+        _check_frame()
+
+    def stretch(self, width: int, height: int) -> None:
+        """Fills the window's framebuffer of this size with the picture, and binds it."""
+        gl.glBindFramebuffer(gl.GL_READ_FRAMEBUFFER, self.frame)
+        gl.glBindFramebuffer(gl.GL_DRAW_FRAMEBUFFER, 0)
+        gl.glBlitFramebuffer(
+            0,
+            0,
+            self._width,
+            self._height,
+            0,
+            0,
+            width,
+            height,
+            gl.GL_COLOR_BUFFER_BIT,
+            gl.GL_LINEAR,
+        )
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
+        gl.glViewport(0, 0, width, height)
+
+    def close(self) -> None:
+        """Gives its memory back."""
+        gl.glDeleteFramebuffers(1, ctypes.byref(gl.GLuint(self.frame)))
+        for buffer in self._buffers:
+            gl.glDeleteRenderbuffers(1, ctypes.byref(gl.GLuint(buffer)))
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """(height, width, 3), row 0 at the top."""
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self.frame)
+        return read_pixels(self._width, self._height)
+
+
+def read_pixels(width: int, height: int) -> NDArray[np.uint8]:
+    """The bound framebuffer's lower left corner, (height, width, 3), row 0 at the top."""
+    out = np.empty(
+        (height, width, 4), dtype=np.uint8
+    )  # with alpha, since OpenGL ES promises no other layout
+    gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
+    gl.glReadPixels(
+        0, 0, width, height, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, out.ctypes.data_as(ctypes.c_void_p)
+    )
+    return out[::-1, :, :3]
+
+
+def _check_frame() -> None:
+    if gl.glCheckFramebufferStatus(gl.GL_FRAMEBUFFER) != gl.GL_FRAMEBUFFER_COMPLETE:
+        raise EngineError("the graphics driver cannot draw off screen")
+
+
+def depth_range(near: float, far: float) -> None:
+    """Where in the depth buffer the nearest and the farthest come to lie, 0 to 1. OpenGL ES has it for short numbers alone."""
+    (gl.glDepthRangef if is_gles() else gl.glDepthRange)(near, far)

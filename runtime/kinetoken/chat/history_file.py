@@ -1,0 +1,108 @@
+"""A chat as a file of JSON: what was said, and where the body stands."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.atomic_file import atomic_path
+from ..base.errors import FormatError
+from ..generation.chat_format import Said, checked_turn
+from ..manifest.json_dataclass import to_plain
+from ..manifest.schema import Manifest
+from ..motion.skeleton import N_JOINTS
+from ..tokens.vocabulary import Vocabulary
+
+FORMAT: Final = "kinetoken-chat"
+VERSION: Final = 1
+LARGEST: Final = 1 << 28  # bytes
+FURTHEST: Final = 1e6  # metres
+
+
+def write_chat(
+    path: str | os.PathLike[str],
+    manifest: Manifest,
+    turns: Sequence[Said],
+    poses: NDArray[np.float64],
+) -> None:
+    """The turns and the last poses (0 to 2, 22, 3), metres, whole or not at all. OutputError."""
+    data = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": manifest.name,
+        "tokens": identity(manifest),
+        "turns": [{"prompt": turn.prompt, "answer": list(turn.answer)} for turn in turns],
+        "poses": np.round(poses, 5).tolist(),
+    }
+    with atomic_path(path) as part:
+        part.write_text(json.dumps(data) + "\n", encoding="utf-8")
+
+
+def read_chat(
+    path: str | os.PathLike[str], manifest: Manifest
+) -> tuple[list[Said], NDArray[np.float64]]:
+    """What `write_chat` wrote: turns and poses. FormatError where it is damaged, or the chat of another model."""
+    data = _parsed(Path(path))
+    if data.get("format") != FORMAT or data.get("version") != VERSION:
+        raise FormatError(
+            f"{path} is no chat of this kinetoken; name one that `kinetoken chat --history-file` wrote"
+        )
+    if data.get("tokens") != identity(manifest):
+        raise FormatError(
+            f"{path} is a chat with another model ({str(data.get('model'))[:60]!r}, this is {manifest.name!r}); "
+            "load that one, or begin a new file"
+        )
+    words = Vocabulary.of(manifest)
+    try:
+        turns = [check_turn(item, words) for item in data["turns"]]
+        poses = np.array(data["poses"], np.float64).reshape(-1, N_JOINTS, 3)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise FormatError(f"{path} is damaged ({error}); begin a new file") from error
+    if len(poses) > 2 or not (np.abs(poses) < FURTHEST).all():
+        raise FormatError(f"{path} is damaged (its poses are none); begin a new file")
+    return turns, poses
+
+
+def identity(manifest: Manifest) -> str:
+    """Of the model that a chat was held with, whatever engine ran it: its weights' source, its words, its motion tokens."""
+    tokenizer = manifest.files.get(manifest.tokenizer.file)
+    source = dict(manifest.provenance.sha256) or {
+        n: info.sha256 for n, info in manifest.files.items()
+    }
+    parts = [
+        tokenizer.sha256 if tokenizer else "",
+        source,
+        to_plain(manifest.motion),
+        to_plain(manifest.tokenizer),
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise FormatError(f"{path} is too large for a chat; name another file")
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FormatError(
+            f"cannot read {path}: {error.strerror}; name a chat that was saved"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path} is no chat ({error}); name another file") from error
+    if not isinstance(data, dict):
+        raise FormatError(
+            f"{path} is no chat: expected a JSON object, got {type(data).__name__}; name another file"
+        )
+    return data
+
+
+def check_turn(item: Any, words: Vocabulary) -> Said:
+    """A turn of the file: `prompt`, and `answer` as token ids. ValueError where the grammar could not have written it."""
+    return checked_turn(item["prompt"], item["answer"], words)

@@ -1,0 +1,98 @@
+"""What the engine made of the system prompt, kept on disk, so that the next start need not compute it again.
+
+The files lie in the bundle's own cache folder, or in the user's where the bundle cannot be written. They are a convenience:
+one that is missing, damaged or of something else is made again, one that cannot be written is not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from ..base.atomic_file import atomic_path
+from ..base.cache_folder import cache_places
+from ..base.errors import OutputError
+from ..generation.bundle import Bundle
+
+MAGIC: Final = b"kinetoken cache 1\n"
+HEAD: Final = len(MAGIC) + 32
+KEPT: Final = 8  # files of a bundle: of earlier engines, say
+LARGEST: Final = 1 << 30  # bytes
+STALE: Final = 3600.0  # seconds after which nobody is still writing a file
+
+
+class StateFiles:
+    """The kept states of one bundle."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+
+    def load(self, ids: Sequence[int]) -> bytes | None:
+        """The state of a run that was fed these ids; None where there is none that is whole."""
+        for path in self._places(ids):
+            with contextlib.suppress(OSError):
+                if (
+                    path.stat().st_size <= LARGEST
+                    and (state := _opened(path.read_bytes())) is not None
+                ):
+                    with contextlib.suppress(OSError):
+                        os.utime(path)  # in use: not the one to go
+                    return state
+        return None
+
+    def save(self, ids: Sequence[int], state: bytes) -> Path | None:
+        """Keep a state in the first folder that can be written; where, or None, as for one too large to be read again."""
+        if HEAD + len(state) > LARGEST:
+            return None
+        for path in self._places(ids):
+            with contextlib.suppress(OSError, OutputError):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with atomic_path(path) as part:
+                    part.write_bytes(MAGIC + hashlib.sha256(state).digest() + state)
+                with contextlib.suppress(OSError):
+                    _tidy(path.parent)
+                return path
+        return None
+
+    def _places(self, ids: Sequence[int]) -> Iterator[Path]:
+        name = self._name(ids)
+        return cache_places(self._bundle.folder, name, f"states/{name}")
+
+    def _name(self, ids: Sequence[int]) -> str:
+        """Of all that the state depends on: the bundle's files, the engine and its version, the tokens."""
+        digests = {name: info.sha256 for name, info in self._bundle.manifest.files.items()}
+        depends = [digests, self._bundle.language_model.fingerprint, list(ids)]
+        return f"prompt-{hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:24]}.state"
+
+
+def _opened(data: bytes) -> bytes | None:
+    """The state in a file; None where it is not whole."""
+    digest, state = data[len(MAGIC) : HEAD], data[HEAD:]
+    whole = data.startswith(MAGIC) and hashlib.sha256(state).digest() == digest
+    return state if whole else None
+
+
+def _tidy(folder: Path) -> None:
+    """Remove all but the files used last, and what processes that were killed left half written. Others may tidy at once."""
+    ages = [
+        (age, path) for path in folder.glob("prompt-*.state") if (age := _age(path)) is not None
+    ]
+    for _, path in sorted(ages)[KEPT:]:
+        path.unlink(missing_ok=True)
+    for path in folder.glob(".*.part.state"):
+        if (_age(path) or 0.0) > STALE:
+            path.unlink(missing_ok=True)
+
+
+def _age(path: Path) -> float | None:
+    """Seconds since a file was last written or read as a state; None where it is gone."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return None

@@ -1,0 +1,297 @@
+"""Several prompts to one body: what was said stays known, nothing is computed twice, and each move goes on from the last."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import takewhile
+from typing import Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.errors import BundleError, EngineError, InputError
+from ..engines.protocols import EncodedImage, Fed, LmRun, Watch, cells, feed, within
+from ..generation.bundle import Bundle
+from ..generation.chat_format import Said, checked_turn, known_ids, prompt_ids, with_image
+from ..generation.generator import Generation, Generator, check_asked
+from ..generation.image_input import Image, check_seen
+from ..generation.options import Asked, GenerateOptions, known_options
+from ..generation.token_source import Chat, check_chat
+from ..motion.clip import MotionChunk
+from ..motion.line import BodyLine
+from ..sampling.grammar import MARKERS
+from .prompt_cache import StateFiles
+
+_ANY = (range(1),)  # of logits that nobody wants
+
+
+class Session:
+    """One chat and one body. A new prompt ends the answer before it, which stays in the history as far as it came."""
+
+    def __init__(
+        self, generator: Generator, options: GenerateOptions | None = None, *, history: int | None = None,
+        keep_state: bool = True,
+    ) -> None:  # fmt: skip
+        """`options` of every turn that brings none. `history`: earlier turns that the model is shown; None: the bundle's.
+
+        `keep_state`: whether the system prompt's state is kept on disk for the next start. InputError, BundleError.
+        """
+        if history is not None and (
+            isinstance(history, bool) or not isinstance(history, int) or history < 0
+        ):
+            raise InputError(f"history: expected a whole number of 0 or more, got {history!r}")
+        self._generator, self._bundle = generator, generator.parts
+        self.options = options or GenerateOptions()
+        """Of every turn that brings none."""
+        self._limit = self._bundle.manifest.defaults.history if history is None else history
+        self._states = StateFiles(self._bundle) if keep_state else None
+        self._head = known_ids(self._bundle)
+        if self._limit and self._bundle.manifest.chat.template.answer_end is None:
+            raise BundleError(
+                "this bundle does not say what ends an answer; ask for history 0, or export it again"
+            )
+        self._image: EncodedImage | None = None
+        self._turns: list[Said] = []
+        self._first = 0  # of the turns that the context had room for
+        self._turn: Turn | None = None
+        self._run: LmRun | None = None
+        self._fed: list[Fed] = []  # what the run holds
+        self._levels: int | None = (
+            None  # of the last block whose detail was decided by the machine's pace
+        )
+        self.line = BodyLine(float(generator.fps))
+        """The body of those who have no clock of their own."""
+
+    @property
+    def history(self) -> tuple[Said, ...]:
+        """All turns so far, those that the model is shown no more and the one under way included."""
+        now = self._turn.said if self._turn is not None else None
+        return (*self._turns, now) if now is not None else tuple(self._turns)
+
+    @property
+    def bundle(self) -> Bundle:
+        """What answers."""
+        return self._bundle
+
+    def look(self, image: Image | EncodedImage | None, watch: Watch | None = None) -> None:
+        """From now on the model sees this image before all that is said; None: no image any more. It is looked at once, and
+        stays in the cache from turn to turn. InputError, FormatError, EngineError; `watch` hears how far it is."""
+        if isinstance(image, EncodedImage):
+            check_seen(self._bundle, image)
+        elif image is not None:
+            image = self._generator.look(image, watch)
+        self._settle()
+        self._image = image
+
+    def prepare(self) -> None:
+        """Feed the model all that is known of the next prompt, so that only its words are left. EngineError."""
+        self._settle()
+        ids = self._seen(known_ids(self._bundle, self._shown_turns()))
+        if self._bundle.server is None and cells(ids) < self._bundle.language_model.context:
+            run = self._rewound(ids, len(ids))
+            if len(self._fed) < len(ids):
+                feed(run, ids[len(self._fed) :], _ANY)
+                self._fed = ids
+
+    def say(
+        self,
+        prompt: str,
+        options: GenerateOptions | None = None,
+        *,
+        raw: bool = False,
+        **asked: Unpack[Asked],
+    ) -> Turn:
+        """Start an answer; one that is under way is closed. InputError where what is asked cannot be met.
+
+        `options` stand in for the session's, those by keyword are added to them. `raw` leaves the joints where the codec has
+        them, for callers with a `BodyLine` of their own.
+        """
+        options = replace(options or self.options, **known_options(asked))
+        turns = (
+            self.history
+        )  # the answer under way as far as it came: what is refused does it no harm
+        alone = self._seen(prompt_ids(self._bundle, prompt))
+        most = check_asked(self._bundle, options, alone)
+        room = min(most.max_tokens, most.max_thought + MARKERS + most.max_frames * most.levels)
+        shown = self._shown_of(turns)
+        kept = self._that_fit(prompt, shown, cells(alone), room)
+        ids = self._seen(prompt_ids(self._bundle, prompt, kept))
+        check_chat(self._bundle, ids, earlier=True)
+        self._settle()
+        turn = Turn(
+            self._bundle, prompt, options, self._chat(ids), self._gone(shown, kept), None if raw else self.line,
+            self._levels,
+        )  # fmt: skip
+        self._turn, self._first = (
+            turn,
+            max(self._first, len(turns) - len(kept) if len(kept) < len(shown) else 0),
+        )
+        return turn
+
+    def idle(self, seconds: float) -> NDArray[np.float64]:
+        """So much idle motion (n, 22, 3), metres, where the body stands; the next move goes on from there."""
+        return self.line.idle(round(seconds * self.line.fps))
+
+    def forget(self) -> None:
+        """Nothing was said yet. The body stays where it is."""
+        self._settle()
+        self._turns.clear()
+        self._first = 0
+
+    def recall(self, turns: Sequence[Said]) -> None:
+        """Take up an earlier chat instead of what was said so far. InputError where no session of this model could have said it."""
+        try:
+            known = [
+                checked_turn(turn.prompt, turn.answer, self._bundle.vocabulary) for turn in turns
+            ]
+        except (TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"cannot take up this chat ({error}); give turns of a session with this model"
+            ) from error
+        self.forget()
+        self._turns.extend(known)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the history and the body's last poses, whole or not at all. OutputError."""
+        from .history_file import write_chat
+
+        write_chat(path, self._bundle.manifest, self.history, self.line.shown)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Go on with a chat that `save` wrote. FormatError where it is none, or of another model."""
+        from .history_file import read_chat
+
+        turns, poses = read_chat(path, self._bundle.manifest)
+        self.recall(turns)
+        if len(poses):
+            self.line.back_to(poses)
+
+    def _seen(self, ids: Sequence[int]) -> list[Fed]:
+        """A chat with the image, where there is one."""
+        return with_image(self._bundle, ids, self._image)
+
+    def _shown_turns(self) -> list[Said]:
+        """The turns that the model is shown."""
+        return self._shown_of(self._turns)
+
+    def _shown_of(self, turns: Sequence[Said]) -> list[Said]:
+        """Of all these turns."""
+        return list(turns[max(self._first, len(turns) - self._limit) :])
+
+    def _settle(self) -> None:
+        """The last turn is over, and what was said of it is history."""
+        if self._turn is None:
+            return
+        self._turn.close()
+        if self._turn.said is not None:
+            self._turns.append(self._turn.said)
+        self._levels = self._turn.decided or self._levels
+        if self._run is not None:
+            self._fed = within(self._turn.tokens, self._run.length)
+        self._turn = None
+
+    def _that_fit(self, prompt: str, shown: Sequence[Said], alone: int, room: int) -> list[Said]:
+        """The turns that the context has room for beside the prompt and so many tokens of answer; the oldest go.
+
+        More go than must, down to half of what there is room for: each time all that is left has to be fed again.
+        """
+        context, kept = self._bundle.language_model.context, list(shown)
+        if cells(self._seen(prompt_ids(self._bundle, prompt, kept))) + room <= context:
+            return kept
+        half = alone + (context - room - alone) // 2
+        while kept and cells(self._seen(prompt_ids(self._bundle, prompt, kept))) > half:
+            del kept[0]
+        return kept
+
+    def _gone(self, shown: Sequence[Said], kept: Sequence[Said]) -> tuple[str, ...]:
+        """What the user should know of turns that did not fit; it is told with the first answer that can do without them."""
+        if not (gone := len(shown) - len(kept)):
+            return ()
+        turns = "the oldest turn is" if gone == 1 else f"the {gone} oldest turns are"
+        return (
+            f"{turns} shown no more: the context of {self._bundle.language_model.context:,} tokens is full",
+        )
+
+    def _chat(self, ids: Sequence[Fed]) -> Chat:
+        """The ids, and a run that holds what it can of them; a server holds what it will."""
+        if self._bundle.server is not None:
+            return Chat(ids)
+        run = self._rewound(ids, len(ids) - 1)
+        return Chat(ids, run, len(self._fed))
+
+    def _rewound(self, ids: Sequence[Fed], most: int) -> LmRun:
+        """The run, taken back to what it holds of these ids, `most` of them at most."""
+        run = self._opened()
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(ids[:most], self._fed, strict=False))
+        common = sum(1 for _ in same)
+        run.rewind(cells(ids[:common]))
+        self._fed = list(ids[:common])
+        return run
+
+    def _opened(self) -> LmRun:
+        """The run; a new one has been fed the system prompt."""
+        if self._run is None:
+            run = self._bundle.language_model.start()
+            if not self._restored(run):
+                run.push(self._head, _ANY)
+                if self._states is not None:
+                    self._states.save(self._head, run.state())
+            self._run, self._fed = run, list(self._head)
+        return self._run
+
+    def _restored(self, run: LmRun) -> bool:
+        """Whether a state on disk spared the system prompt."""
+        state = self._states.load(self._head) if self._states is not None else None
+        if state is not None:
+            try:
+                run.restore(state)
+            except EngineError:
+                return False
+            if run.length != len(self._head):
+                run.rewind(0)
+        return run.length > 0
+
+
+class Turn(Generation):
+    """One answer of a session."""
+
+    def __init__(
+        self, bundle: Bundle, prompt: str, options: GenerateOptions, chat: Chat, notes: tuple[str, ...],
+        line: BodyLine | None, levels: int | None = None,
+    ) -> None:  # fmt: skip
+        """`levels` of the last block that the session's pace decided."""
+        super().__init__(bundle, prompt, options, chat)
+        if self._maker.detail is not None:
+            self._maker.detail.now = levels
+        self._told, self._line = notes, line
+        if line is not None:
+            line.cut()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of this answer, a line each."""
+        return (*self._told, *super().notes)
+
+    @property
+    def said(self) -> Said | None:
+        """This turn as history, as far as it came; None before the first word or frame."""
+        answer = self._answer.said
+        return Said(self.prompt, answer) if answer else None
+
+    @property
+    def decided(self) -> int | None:
+        """Levels of the last block, where they were decided block by block; None before one opened."""
+        return self._maker.detail.now if self._maker.detail is not None else None
+
+    @property
+    def tokens(self) -> list[Fed]:
+        """The chat and the answer so far, as the model has written it."""
+        return [*self._ids, *self._answer.tokens]
+
+    def _placed(self, chunk: MotionChunk) -> MotionChunk:
+        """In the session's line."""
+        if self._line is None:
+            return chunk
+        return replace(chunk, joints=self._line.push(chunk.joints).astype(np.float32))

@@ -1,0 +1,181 @@
+"""kinetoken bench: how a bundle does on this machine, on one screen."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ..base.errors import INTERRUPTED, InputError
+from .arguments import add_bundle, load_options
+from .terminal import StepLine
+
+if TYPE_CHECKING:
+    from ..bench.report import Report
+    from ..engines.protocols import LoadOptions
+    from ..generation.bundle import Bundle
+    from ..manifest.schema import Manifest
+
+SHORTEST: Final = 1.0  # seconds
+ROUNDS: Final = 3
+ENOUGH: Final = 60.0
+"""Seconds of answers after which no other round is begun."""
+TOKENS: Final = 24
+"""Of a sweep over numbers of threads, in each of its rounds."""
+COUNTS: Final = (1, 2, 4, 8)
+"""Numbers of threads that are tried, beside all cores and what is used now."""
+
+
+def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """kinetoken bench."""
+    parser = subparsers.add_parser(
+        "bench", help="how fast a bundle is on this machine, and what would make it faster"
+    )
+    add_bundle(parser)
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=4.0,
+        metavar="S",
+        help="of motion in each answer (default: 4)",
+    )
+    parser.add_argument("--json", action="store_true", help="report as one JSON object")
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print what was measured."""
+    if not SHORTEST <= args.seconds <= 60:
+        raise InputError(f"seconds: expected {SHORTEST:g} to 60, got {args.seconds:g}")
+    from ..bench.report import page
+    from ..generation.bundle import bundle_folder, open_manifest
+
+    folder, options = bundle_folder(args.bundle), load_options(args)
+    if options.engine is not None:
+        raise InputError("bench measures this machine: leave --engine out")
+    manifest = open_manifest(folder)
+    report = _start(manifest, options)
+    try:
+        with StepLine() as line:
+            _measure(report, folder, manifest, options, args.seconds, line)
+    except KeyboardInterrupt:
+        pass
+    print(json.dumps(report.to_dict(manifest)) if args.json else "\n".join(page(report, manifest)))
+    return 0 if report.whole else INTERRUPTED
+
+
+def _start(manifest: Manifest, options: LoadOptions) -> Report:
+    from ..bench.machine import last_cache, processor
+    from ..bench.report import Report
+    from ..engines.threads import available_cores, threads
+
+    lm = manifest.language_model
+    cores, count = available_cores(), threads(options.threads)
+    return Report(
+        manifest.name, lm.quantization, lm.backend, processor(), cores, count, provider=options.provider or "auto",
+        gpu_layers=options.gpu_layers, last_cache=last_cache(),
+    )  # fmt: skip
+
+
+def _measure(
+    report: Report,
+    folder: Path,
+    manifest: Manifest,
+    options: LoadOptions,
+    seconds: float,
+    line: StepLine,
+) -> None:
+    """One thing after another; what is interrupted leaves what came before it."""
+    from ..bench.weights import device_of, read_per_token
+    from ..generation.bundle import open_bundle
+
+    line.show("loading")
+    began = time.perf_counter()
+    bundle = open_bundle(folder, options)
+    report.load_s = time.perf_counter() - began
+    report.device = device_of(bundle.language_model)
+    report.weights = read_per_token(folder, manifest, bundle.language_model)
+    _answers(report, bundle, seconds, line)
+    length = _answer_length(bundle, seconds)
+    del bundle  # the next ones take its room
+    if report.device == "cpu":
+        _sweep(report, folder, manifest, options, length, line)
+    report.whole = True
+
+
+def _answers(report: Report, bundle: Bundle, seconds: float, line: StepLine) -> None:
+    """Rounds of an answer at each number of levels, most first, behind one that is not counted; the memory's speed between them."""
+    from dataclasses import asdict
+
+    from ..bench.machine import peak_memory, read_bandwidth
+    from ..bench.measure import measure, middle
+
+    most = len(bundle.manifest.motion.levels)
+    line.show("warming up")
+    measure(bundle, most, SHORTEST)
+    found: dict[int, list[dict[str, float]]] = {levels: [] for levels in range(most, 0, -1)}
+    shares: list[dict[str, float]] = []
+    began = time.perf_counter()
+    for report.rounds in range(1, ROUNDS + 1):
+        for levels, runs in found.items():
+            line.show(f"round {report.rounds} of {ROUNDS}, {levels} of {most} levels")
+            answer, parts = measure(bundle, levels, seconds)
+            runs.append(asdict(answer))
+            shares += [asdict(parts)] if levels == most else []
+            report.answers = [middle(runs) for runs in found.values() if runs]
+            report.shares = type(parts)(**middle(shares)).of_whole()
+        report.peak_memory = (
+            report.peak_memory or peak_memory()
+        )  # before the next line takes memory of its own
+        if report.device == "cpu":
+            line.show("reading memory")
+            report.bandwidths.append(read_bandwidth(report.threads or report.cores))
+        if time.perf_counter() - began > ENOUGH:
+            break
+
+
+def _answer_length(bundle: Bundle, seconds: float) -> int:
+    """Tokens of context in the middle of an answer at all levels."""
+    from ..bench.measure import PROMPT
+    from ..generation.chat_format import prompt_ids
+
+    manifest = bundle.manifest
+    rate = len(manifest.motion.levels) * manifest.codec.fps / manifest.codec.stride
+    return min(
+        len(prompt_ids(bundle, PROMPT)) + round(rate * seconds / 2),
+        manifest.language_model.context - TOKENS - 1,
+    )
+
+
+def _sweep(
+    report: Report,
+    folder: Path,
+    manifest: Manifest,
+    options: LoadOptions,
+    length: int,
+    line: StepLine,
+) -> None:
+    """The language model alone at other numbers of threads, there and back so that a machine's moods strike all alike."""
+    from dataclasses import replace
+    from statistics import median
+
+    from ..bench.measure import pace
+    from ..engines.threads import usual_threads
+    from ..generation.bundle import open_model
+
+    allowed, found = (range(*manifest.motion.levels[-1]),), dict[int, list[float]]()
+    counts = sorted(
+        {*(count for count in COUNTS if count < report.cores), report.cores, report.threads}
+    )
+    if report.backend == "llamacpp" and not report.threads:
+        counts.remove(usual_threads())  # the engine's own choice, which is measured as such
+    for count in (*counts, *reversed(counts)):
+        line.show(f"{count or 'usual'} threads")
+        model = open_model(folder, manifest, replace(options, threads=count or None))
+        found.setdefault(count, []).extend(
+            pace(model, [manifest.motion.move_start] * length, allowed, TOKENS)
+        )
+        report.rates[count] = 1 / median(found[count])
+        del model

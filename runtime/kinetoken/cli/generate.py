@@ -1,0 +1,162 @@
+"""kinetoken generate: a prompt becomes a clip, with a live line while it does."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from ..base.errors import INTERRUPTED, EngineError
+from ..generation.options import check_prompt
+from .arguments import (
+    add_bundle,
+    add_generation,
+    add_image,
+    generate_options,
+    image_file,
+    load_options,
+)
+from .live_arguments import add_live, live_settings, open_live, play_out, pour
+from .terminal import Looking, ProgressLine, printable
+
+if TYPE_CHECKING:
+    from ..generation.generator import Generation
+    from ..live.link import Live
+
+
+def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """kinetoken generate PROMPT."""
+    parser = subparsers.add_parser("generate", help="make a motion from a prompt")
+    parser.add_argument("prompt", help="what the body shall do, in words")
+    parser.add_argument(
+        "-o", "--out", metavar="FILE", help="write the clip: .npz, .bvh, .glb or .vrma"
+    )
+    parser.add_argument("--json", action="store_true", help="report as one JSON object")
+    add_bundle(parser)
+    add_generation(parser)
+    add_image(parser)
+    add_live(parser)
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Generate, show how it goes, save what came, report."""
+    options, settings = generate_options(args), live_settings(args)
+    check_prompt(args.prompt)
+    if args.out is not None:
+        _check_out(args.out)
+    image = image_file(args)
+    from ..generation.generator import load
+
+    generator = load(args.bundle, **asdict(load_options(args)))
+    with Looking() as looking:
+        generation = generator.stream(args.prompt, options, image=image, watch=looking.show)
+    live = None
+    if settings.asked:
+        fps, length = float(generator.fps), options.seconds or 0.0
+        live = open_live(
+            settings, fps=fps, prompt=args.prompt, seed=generation.seed, expected=length
+        )
+    with live or contextlib.nullcontext():
+        return _make(args, generation, live)
+
+
+def _make(args: argparse.Namespace, generation: Generation, live: Live | None) -> int:
+    """To the end of the generation, and then of what is sent of it."""
+    try:
+        interrupted = _watch(generation, live, keeps=args.out is not None)
+    except EngineError as error:
+        kept = _save(generation, args.out)
+        raise EngineError(f"{error}; {_what_is_kept(generation, args.out, kept)}") from error
+    kept = _save(generation, args.out)
+    if live is not None and not interrupted:
+        interrupted = play_out(live)
+    for note in generation.notes:
+        print(f"kinetoken: {note}", file=sys.stderr)
+    with contextlib.redirect_stdout(sys.stderr) if args.stdout else contextlib.nullcontext():
+        if args.json:
+            print(json.dumps(report(generation, kept, interrupted)))
+        else:
+            if (image := generation.image) is not None:
+                print(
+                    f"looked at the image for {image.seconds:.1f} s; it takes {image.cells} cells of the context"
+                )
+            tell(generation, kept)
+    if interrupted:
+        print(f"kinetoken: stopped; {_what_is_kept(generation, args.out, kept)}", file=sys.stderr)
+        return INTERRUPTED
+    return live.exit_code if live is not None else 0
+
+
+def report(generation: Generation, out: str | None, interrupted: bool) -> dict[str, Any]:
+    """Everything a machine wants to know of a generation."""
+    stats, image = generation.stats, generation.image
+    return {
+        "prompt": generation.prompt,
+        "image": {"cells": image.cells, "seconds": image.seconds} if image is not None else None,
+        "seed": generation.seed,
+        "text": generation.text,
+        "thought": generation.thought,
+        "interrupted": interrupted,
+        "notes": list(generation.notes),
+        "out": out,
+        **asdict(stats),
+        "rtf": stats.rtf,
+        "tokens_per_second": stats.tokens_per_second,
+    }
+
+
+def _check_out(path: str) -> None:
+    """Refuse now what could not be saved later."""
+    from ..base.atomic_file import check_writable
+    from ..formats.write import writer_for
+
+    writer_for(path)
+    check_writable(path)
+
+
+def _watch(generation: Generation, live: Live | None, *, keeps: bool) -> bool:
+    """Let it run to the end; whether the user stopped it. Without a file to keep it in, nobody listening ends it too."""
+    with ProgressLine() as line:
+        try:
+            for _ in generation if live is None else pour(generation, live):
+                line.show(generation)
+                if live is not None and live.over and not keeps:
+                    generation.close()
+                    break
+        except KeyboardInterrupt:
+            generation.close()
+            return True
+    return False
+
+
+def _save(generation: Generation, path: str | None) -> str | None:
+    """Write what came; the path where something was written."""
+    clip = generation.clip()
+    if path is None or not len(clip):
+        return None
+    clip.save(path)
+    return path
+
+
+def tell(generation: Generation, kept: str | None = None) -> None:
+    """The thought, and a line on how it went."""
+    stats = generation.stats
+    if generation.thought:
+        print(printable(generation.thought))
+    pose = (
+        "no pose"
+        if stats.time_to_first_pose is None
+        else f"first pose after {stats.time_to_first_pose:.2f} s"
+    )
+    made = f"{stats.seconds_of_motion:.1f} s of motion in {stats.elapsed:.1f} s ({stats.rtf:.1f}x real time, {pose})"
+    print(f"{made}, seed {generation.seed}" + (f" -> {kept}" if kept else ""))
+
+
+def _what_is_kept(generation: Generation, path: str | None, kept: str | None) -> str:
+    if kept:
+        return f"the {generation.stats.seconds_of_motion:.1f} s of motion so far are in {kept}"
+    return "no motion had come yet" if path else "nothing was saved (no -o was given)"

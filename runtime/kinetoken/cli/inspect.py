@@ -1,0 +1,177 @@
+"""kinetoken inspect: what a bundle is, once every file of it was checked."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from ..manifest.memory_estimate import (
+    CARD,
+    GB,
+    MB,
+    SYSTEM,
+    budget,
+    parse_size,
+    quantizations_that_fit,
+    room_for_context,
+)
+
+if TYPE_CHECKING:
+    from ..manifest.schema import Manifest
+
+
+DOES_NOT_FIT: Final = 1
+
+
+def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """kinetoken inspect [BUNDLE]."""
+    parser = subparsers.add_parser("inspect", help="check a bundle and say what it is")
+    parser.add_argument(
+        "bundle", nargs="?", metavar="BUNDLE", help="(default: $KINETOKEN_BUNDLE, else the demo)"
+    )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="digest every file again, also those that look as they did",
+    )
+    parser.add_argument(
+        "--fit",
+        metavar="SIZE",
+        help="count whether it fits a machine with so much memory, such as 8GB",
+    )
+    parser.add_argument("--json", action="store_true", help="print the manifest")
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check, then print."""
+    from ..bench.weights import file_bits
+    from ..generation.bundle import bundle_folder, open_manifest
+
+    size = None if args.fit is None else parse_size(args.fit)
+    folder = bundle_folder(args.bundle)
+    manifest = open_manifest(folder, afresh=args.verify)
+    if size is not None:
+        found = fitting(manifest, size, file_bits(folder, manifest))
+        print(json.dumps(found, indent=2) if args.json else "\n".join(told(found)))
+        return 0 if found["fits"] else DOES_NOT_FIT
+    print(
+        json.dumps(manifest.to_dict(), indent=2)
+        if args.json
+        else "\n".join(summary(manifest, str(folder)))
+    )
+    return 0
+
+
+def fitting(manifest: Manifest, size: int, present: float | None = None) -> dict[str, Any]:
+    """Bytes of each part beside the memory of a machine, and what would fit it; `present`: bits of a weight, as the file tells."""
+    parts, room, context = budget(manifest), max(0, size - SYSTEM), manifest.language_model.context
+    longest = room_for_context(manifest, room)
+    return {
+        "memory": size,
+        "system": SYSTEM,
+        "needs": asdict(parts),
+        "total": parts.total,
+        "fits": parts.total <= room,
+        "fits_without_images": parts.without_images <= room,
+        "card": CARD,
+        "fits_with_card": parts.total + CARD <= room,
+        "context": context,
+        "longest_context": min(longest, context),
+        "room_for_longer_context": longest > context,
+        "quantization": manifest.language_model.quantization,
+        "quantizations": dict(quantizations_that_fit(manifest, room, present)),
+    }
+
+
+NAMES: Final = {"weights": "weights", "packed": "weights laid out anew", "codec": "codec", "words": "tokenizer",
+                "vision": "vision tower", "program": "program and engines"}  # fmt: skip
+
+
+def told(found: dict[str, Any]) -> list[str]:
+    """The same in words, a line each."""
+    rows = [
+        (NAMES.get(name, f"cache of {found['context']} tokens"), size)
+        for name, size in found["needs"].items()
+        if size
+    ]
+    lines = [_row(name, size) for name, size in (*rows, ("system", found["system"]))]
+    free = found["memory"] - found["system"] - found["total"]
+    verdict = (
+        f"fits, {free / MB:,.0f} MB to spare"
+        if free >= 0
+        else f"does not fit: {-free / MB:,.0f} MB are missing"
+    )
+    if free < 0 and found["fits_without_images"]:
+        verdict += "; without images it fits"
+    lines.append(f"{_row('of', found['memory'])}: {verdict}")
+    more = "" if found["fits_with_card"] or free < 0 else "; with it, it does not fit"
+    lines.append(
+        f"{_row('CUDA, where it is used', found['card'])} more, an allowance, not measured{more}"
+    )
+    return [*lines, *_choices(found)]
+
+
+def _row(name: str, size: int) -> str:
+    return f"{name:<24} {size / MB:>8,.0f} MB"
+
+
+def _choices(found: dict[str, Any]) -> list[str]:
+    """Which context and which quantizations there is room for."""
+    longest, lines = found["longest_context"], []
+    if longest:
+        more = (
+            "; there is room for a longer one, as far as the model goes"
+            if found["room_for_longer_context"]
+            else ""
+        )
+        lines.append(
+            f"longest context          {longest:>8,} tokens{more} (kinetoken export --context)"
+        )
+    images = "" if found["fits"] or not found["needs"]["vision"] else ", without images"
+    sizes = ", ".join(
+        f"{name} {total / GB:.1f} GB" for name, total in found["quantizations"].items()
+    )
+    return [
+        *lines,
+        f"quantizations that fit   {sizes or 'none that is known'} (kinetoken export --quant; sizes estimated{images})",
+    ]
+
+
+def summary(manifest: Manifest, folder: str) -> list[str]:
+    """The bundle in words and numbers, a line each."""
+    lm, codec, words, defaults = (
+        manifest.language_model,
+        manifest.codec,
+        manifest.tokenizer,
+        manifest.defaults,
+    )
+    first, stop = manifest.motion.levels[0]
+    rate = codec.fps / codec.stride
+    levels, total = len(manifest.motion.levels), sum(info.bytes for info in manifest.files.values())
+    plain = sum(b - a for a, b in words.text_ids)
+    rows = {
+        "bundle": f"{manifest.name} ({folder})",
+        "language model": f"{lm.architecture}, {lm.layers} layers, {lm.quantization}, on {lm.backend}",
+        "context": f"{lm.context} tokens: at most {lm.context // levels / rate:.0f} s of motion in {levels} levels",
+        "vocabulary": f"{lm.vocab_size} tokens: {plain} of text, {levels} x {stop - first} of motion",
+        "codec": f"{codec.stride} frames per latent frame, {codec.fps} fps, {levels * rate:g} motion tokens a second",
+        "delay": f"{(codec.lookahead + 1) / rate:g} s of codes before the first pose (lookahead {codec.lookahead})",
+        "defaults": f"temperature {defaults.temperature:g}, up to {defaults.max_seconds:g} s, "
+        f"thought of up to {defaults.max_thought} tokens",
+        "source": " ".join(
+            filter(None, (manifest.provenance.source, manifest.provenance.revision))
+        ),
+        "made with": ", ".join(
+            f"{tool} {version}" for tool, version in manifest.provenance.tools.items()
+        ),
+        "licence": f"language model {manifest.licence.language_model}; codec {manifest.licence.codec}",
+        "thanks": manifest.licence.acknowledgement,
+    }
+    lines = [f"{name:<15} {value}" for name, value in rows.items() if value]
+    files = [
+        f"  {name:<20} {info.bytes:>14,} bytes" for name, info in sorted(manifest.files.items())
+    ]
+    return [*lines, f"files           {total / 1e6:.1f} MB, all whole and unaltered", *files]

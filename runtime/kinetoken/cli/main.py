@@ -1,0 +1,115 @@
+"""The command `kinetoken`: finds the subcommand, turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from typing import Any, NoReturn, TextIO
+
+from .. import __version__
+from ..base.errors import INTERRUPTED, KinetokenError, OutputError
+from ..base.processes import terminated_like_ctrl_c
+from . import batch, bench, chat, convert, decode, generate, inspect
+
+COMMANDS_GROUP = "kinetoken.commands"
+BROKEN_PIPE = 141
+OUT_OF_MEMORY = 6
+AddCommand = Callable[["argparse._SubParsersAction[argparse.ArgumentParser]"], None]
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """argparse that answers a mistake with one line instead of the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with the commands of every installed part."""
+    parser = OneLineParser(prog="kinetoken", description="Prompt in, moving body out.")
+    parser.add_argument("--version", action="version", version=f"kinetoken {__version__}")
+    subparsers: Any = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (generate, batch, decode, convert, inspect, bench):
+        command.add_command(subparsers)
+    for point in sorted(metadata.entry_points(group=COMMANDS_GROUP), key=lambda p: p.name):
+        _add_foreign(subparsers, point)
+    if "chat" not in subparsers.choices:  # the viewer has one with a window
+        chat.add_command(subparsers)
+    return parser
+
+
+def _add_foreign(subparsers: Any, point: metadata.EntryPoint) -> None:
+    """A command of another part; one that cannot be imported stays listed and says why when called."""
+    if point.name in subparsers.choices:
+        return
+    try:
+        add: AddCommand = point.load()
+    except ImportError as error:
+        reason = f"the command {point.name} cannot be loaded ({error}); install the part it needs"
+
+        def refuse(args: argparse.Namespace) -> int:
+            raise KinetokenError(reason)
+
+        subparsers.add_parser(point.name, help="(cannot be loaded here)").set_defaults(func=refuse)
+        return
+    add(subparsers)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            return _run(argv)
+        except KinetokenError as error:
+            return _fail(str(error), error.exit_code)
+        except KeyboardInterrupt:
+            return _fail("stopped", INTERRUPTED)
+        except BrokenPipeError:
+            _silence_stdout()
+            return BROKEN_PIPE
+        except OSError as error:  # most files are opened where their errors are known: what is left is standard output
+            if error.filename:
+                return _fail(
+                    f"{error.filename}: {error.strerror}; check the path and its permissions",
+                    OutputError.exit_code,
+                )
+            _silence_stdout()
+            return _fail(
+                f"cannot write the report: {error.strerror or error}; free some space",
+                OutputError.exit_code,
+            )
+        except MemoryError:
+            return _fail(
+                "out of memory; ask for less, or use a smaller or more quantized model",
+                OUT_OF_MEMORY,
+            )
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    args = build_parser().parse_args(argv)
+    with terminated_like_ctrl_c():
+        code: int = args.func(args)
+        sys.stdout.flush()
+    return code
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"kinetoken: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _silence_stdout() -> None:
+    """What is still buffered has no reader: without this the interpreter would complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None,
+    line: str | None = None,
+) -> None:  # fmt: skip
+    print(f"kinetoken: warning: {message}", file=sys.stderr)

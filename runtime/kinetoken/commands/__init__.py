@@ -1,1 +1,0 @@
-"""The subcommands of the runtime: one file each, with `add_command(subparsers)`."""

@@ -1,0 +1,198 @@
+"""Several answers in one llama context: their next tokens go through the weights together, which are read from memory once.
+
+Every sequence has a cache of its own. A prompt is fed alone, in the same pieces as without a batch, so only the tokens of the
+answers meet others.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from itertools import takewhile
+from typing import Any, Final
+
+import llama_cpp as llama
+import numpy as np
+from numpy.typing import NDArray
+
+from ...base.errors import EngineError
+from ..protocols import Allowed, Want, take
+from .context import Context
+from .library import logits_at, reason, said
+
+GRAIN: Final = 4  # tokens: kernels take a prompt in groups of so many
+
+
+class LlamaCppBatch:
+    """So many sequences, each with a number from 0."""
+
+    def __init__(self, context: Context, limit: int, piece: int, size: int) -> None:
+        self._context, self._limit, self._piece = context, limit, piece
+        self._memory = llama.llama_get_memory(context.pointer)
+        self._batch = _Batch(max(piece, size), size)
+        self._places = list(range(size))
+        """Where llama.cpp keeps each sequence: it computes neighbours together, so those in use stand side by side."""
+        self._held: list[list[int]] = [[] for _ in range(size)]
+        """The prompt whose cells are there; of a sequence that was dropped too, for the next may begin with the same words."""
+        self._lengths = [0] * size
+
+    def push(self, wants: Sequence[Want]) -> list[NDArray[np.float32]]:
+        """Feed tokens to some sequences; the allowed logits of each, overwritten by the next push."""
+        for sequence, ids, _ in wants:
+            self._check(sequence, ids)
+        rows: dict[int, NDArray[np.float32]] = {}
+        for sequence, ids, allowed in wants:
+            if len(ids) > 1:
+                rows[sequence] = self._feed_prompt(sequence, ids, allowed)
+        rows |= self._feed_tokens([want for want in wants if len(want[1]) == 1])
+        return [rows[sequence] for sequence, _, _ in wants]
+
+    def drop(self, sequence: int) -> None:
+        """Forget a sequence."""
+        self._lengths[sequence] = 0
+
+    def _check(self, sequence: int, ids: Sequence[int]) -> None:
+        total = self._lengths[sequence] + len(ids)
+        if not ids or total > self._limit:
+            raise EngineError(
+                f"expected 1 to {self._limit} tokens in the context, got {total}; ask for less"
+            )
+        if min(ids) < 0 or max(ids) >= self._context.vocab_size:
+            got = f"got {min(ids)} to {max(ids)}; export the bundle again"
+            raise EngineError(f"expected token ids below {self._context.vocab_size}, {got}")
+
+    def _feed_prompt(
+        self, sequence: int, ids: Sequence[int], allowed: Allowed
+    ) -> NDArray[np.float32]:
+        """One sequence alone; its logits as a copy, for other tokens follow."""
+        place, known = self._places[sequence], self._begin(sequence, ids)
+        at = known
+        while at < len(ids):
+            stop = min(
+                len(ids), (at // self._piece + 1) * self._piece
+            )  # where a prompt that is fed whole is cut too
+            last = stop - at - 1
+            self._decode(
+                self._batch.fill((token, place, k == last) for k, token in enumerate(ids[at:stop])),
+                prompt=True,
+            )
+            at = stop
+        self._lengths[sequence] += len(ids)
+        return take(self._row(last), allowed).copy()
+
+    def _begin(self, sequence: int, ids: Sequence[int]) -> int:
+        """Of an empty sequence that shall hold these ids, how many it holds already: the first of them, the system prompt's.
+
+        They are taken from what it held last, or from another sequence. Not all: the last must be fed for its logits.
+        """
+        if self._lengths[sequence]:
+            return 0
+        shared = [reusable(held, ids, self._piece) for held in self._held]
+        best = max(range(len(shared)), key=shared.__getitem__)
+        place = self._places[sequence]
+        if shared[best] > shared[sequence]:
+            self._copy(self._places[best], place)
+        known = max(shared)
+        llama.llama_memory_seq_rm(self._memory, place, known, -1)
+        self._held[sequence] = list(ids)
+        return known
+
+    def _copy(self, source: int, target: int) -> None:
+        llama.llama_memory_seq_rm(self._memory, target, -1, -1)
+        llama.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+
+    def _feed_tokens(self, wants: Sequence[Want]) -> dict[int, NDArray[np.float32]]:
+        """One token of each sequence, all in one pass."""
+        if not wants:
+            return {}
+        for sequence, ids, _ in wants:
+            self._begin(sequence, ids)
+        self._close_gaps([sequence for sequence, _, _ in wants])
+        ordered = sorted(wants, key=lambda want: self._places[want[0]])
+        self._decode(
+            self._batch.fill(
+                (ids[0], self._places[sequence], True) for sequence, ids, _ in ordered
+            ),
+            prompt=False,
+        )
+        for sequence, _, _ in ordered:
+            self._lengths[sequence] += 1
+        return {
+            sequence: take(self._row(at), allowed)
+            for at, (sequence, _, allowed) in enumerate(ordered)
+        }
+
+    def _close_gaps(self, used: Sequence[int]) -> None:
+        """Sequences move down into empty places between those in use: the weights are read once for each row of neighbours."""
+        owner = {place: sequence for sequence, place in enumerate(self._places)}
+        while True:
+            places = sorted(self._places[sequence] for sequence in used)
+            between = [
+                place for place in range(places[0], places[-1]) if not self._lengths[owner[place]]
+            ]
+            if not between or between[0] in places:
+                return
+            gap, last = between[0], places[-1]
+            self._copy(last, gap)
+            mover, other = owner[last], owner[gap]
+            self._places[mover], self._places[other] = gap, last
+            owner[gap], owner[last] = mover, other
+            llama.llama_memory_seq_rm(self._memory, last, -1, -1)
+            self._held[other] = []
+
+    def _decode(self, batch: Any, *, prompt: bool) -> None:
+        said.clear()
+        status = self._context.run(llama.llama_decode, batch, prompt=prompt)
+        if status:
+            raise EngineError(
+                f"llama.cpp failed in the language model ({status}): {reason()}; start again"
+            )
+
+    def _row(self, at: int) -> NDArray[np.float32]:
+        """Logits (vocab,) of a token of the last pass, where llama.cpp keeps them until the next."""
+        address = logits_at(self._context.pointer, at)
+        if not address:
+            raise EngineError(f"llama.cpp gave no logits: {reason()}; start again")
+        buffer: Any = (ctypes.c_float * self._context.vocab_size).from_address(address)
+        buffer.owner = self._context  # a view may outlive the batch
+        return np.frombuffer(buffer, np.float32)
+
+
+def reusable(held: Sequence[int], ids: Sequence[int], piece: int) -> int:
+    """How many tokens of one prompt another need not feed again so that its logits stay the same to the last bit.
+
+    Every other token then goes through the kernel that it goes through in a prompt that is fed whole: pieces that are full stay
+    full, as attention has a kernel of its own for them, and a part of a piece ends where a group of tokens does. Not all are
+    left out: the last must be fed for its logits.
+    """
+    pairs = zip(held, ids[:-1], strict=False)
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    whole = same // piece * piece
+    if max(len(held), len(ids)) >= whole + piece:
+        return whole
+    return whole + (same - whole) // GRAIN * GRAIN
+
+
+class _Batch:
+    """Arrays that llama.cpp reads tokens from. It finds their positions itself."""
+
+    def __init__(self, room: int, size: int) -> None:
+        self._tokens, self._wanted = (ctypes.c_int32 * room)(), (ctypes.c_int8 * room)()
+        self._counts = (ctypes.c_int32 * room)(*[1] * room)
+        self._numbers = [(ctypes.c_int32 * 1)(place) for place in range(size)]
+        self._sequences = (ctypes.POINTER(ctypes.c_int32) * room)()
+        self._pointers = [
+            ctypes.cast(number, ctypes.POINTER(ctypes.c_int32)) for number in self._numbers
+        ]
+        self.struct = llama.llama_batch(
+            token=self._tokens, n_seq_id=self._counts, seq_id=self._sequences, logits=self._wanted
+        )
+
+    def fill(self, rows: Any) -> Any:
+        """Rows are (token, sequence, whether its logits are wanted)."""
+        at = -1
+        for at, (token, place, wanted) in enumerate(rows):
+            self._tokens[at], self._wanted[at] = token, wanted
+            self._sequences[at] = self._pointers[place]
+        self.struct.n_tokens = at + 1
+        return self.struct

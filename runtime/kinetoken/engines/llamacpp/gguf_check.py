@@ -1,0 +1,88 @@
+"""Is a GGUF the one that the manifest describes? Asked before llama.cpp sees it, which ends the process on some others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from ...base.errors import EngineError
+from ...manifest.schema import LanguageModelInfo, MotionInfo
+from ...tokens.markup import MOVE_END, MOVE_START, spell
+from .gguf_header import TensorPlace, read_header
+
+ARCHITECTURES: Final = ("qwen2", "qwen2vl")
+_ZEROS: Final = re.compile(r"_0+(?=\d)")
+
+
+def checked_tensors(
+    path: Path, info: LanguageModelInfo, motion: MotionInfo | None = None
+) -> Mapping[str, TensorPlace]:
+    """Where each tensor lies in the file; EngineError unless it is the GGUF that the manifest describes.
+
+    `motion`: where the motion tokens have to be; None: not looked at.
+    """
+    try:
+        header = read_header(path)
+        said = header.said
+        architecture = bytes(said.get("general.architecture", b"")).decode(errors="replace")
+        facts = tuple(_facts(said, architecture, info))
+    except OSError as error:
+        raise EngineError(
+            f"cannot read {path}: {error.strerror}; export the bundle again"
+        ) from error
+    except ValueError as error:
+        raise EngineError(f"{path}: {error}; copy or export the bundle again") from error
+    except TypeError as error:  # a list where a number should stand
+        raise EngineError(
+            f"{path}: expected a GGUF's own keys, got others; export the bundle again"
+        ) from error
+    if architecture not in ARCHITECTURES:
+        known = " or ".join(ARCHITECTURES)
+        raise EngineError(
+            f"{path}: expected a model of {known}, got {architecture!r}; export the bundle again"
+        )
+    for what, expected, got in facts:
+        if expected != got:
+            raise EngineError(
+                f"{path}: expected {expected:,} {what} as in the manifest, got {got}; export it again"
+            )
+    if motion is not None:
+        _check_motion(path, said["tokenizer.ggml.tokens"], motion)
+    return header.tensors
+
+
+def _check_motion(path: Path, words: Sequence[bytes], motion: MotionInfo) -> None:
+    """EngineError unless the motion tokens stand at the ids that the manifest says."""
+    expected = [(motion.move_start, MOVE_START), (motion.move_end, MOVE_END)]
+    for level, (first, stop) in enumerate(motion.levels):
+        expected += [(token, spell(level, token - first)) for token in range(first, stop)]
+    for token, text in expected:
+        got = words[token].decode(errors="replace") if token < len(words) else "nothing"
+        if _plain(got) != text:
+            raise EngineError(
+                f"{path}: expected {text} as token {token}, got {got}; export it with its motion tokens"
+            )
+
+
+def _plain(token: str) -> str:
+    """A motion token without leading zeros."""
+    return _ZEROS.sub("_", token) if token.startswith("<m_") else token
+
+
+def _facts(
+    said: Mapping[str, Any], architecture: str, info: LanguageModelInfo
+) -> Iterator[tuple[str, int, Any]]:
+    """What has to agree: its name, the manifest's number, the file's."""
+    words = said.get("tokenizer.ggml.tokens", [])
+    yield "rows of the vocabulary", info.vocab_size, len(words)
+    yield "different tokens", info.vocab_size, len(set(words))
+    yield "layers", info.layers, said.get(f"{architecture}.block_count")
+    yield "key-value heads", info.kv_heads, said.get(f"{architecture}.attention.head_count_kv")
+    width, heads = (
+        said.get(f"{architecture}.{key}") for key in ("embedding_length", "attention.head_count")
+    )
+    yield "numbers a head", info.head_dim, width / heads if width and heads else None
+    positions = said.get(f"{architecture}.context_length") or 0
+    yield "positions", info.context, min(info.context, positions)

@@ -1,0 +1,123 @@
+"""What a GGUF says of itself, read without llama.cpp, which ends the process on some damaged or strange files."""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+MAGIC: Final = b"GGUF"
+VERSIONS: Final = (2, 3)
+STRING, ARRAY = 8, 9
+MOST_DIMENSIONS: Final = 4
+ALIGNMENT_KEY: Final = "general.alignment"
+USUAL_ALIGNMENT: Final = 32  # bytes, where the file does not say it
+# GGUF's number of a type to how struct spells it.
+NUMBERS: Final = {
+    0: "B",
+    1: "b",
+    2: "H",
+    3: "h",
+    4: "I",
+    5: "i",
+    6: "f",
+    7: "?",
+    10: "Q",
+    11: "q",
+    12: "d",
+}
+
+
+@dataclass(frozen=True)
+class TensorPlace:
+    """Where a tensor lies in the file."""
+
+    dims: tuple[int, ...]
+    """Fastest first: (columns, rows) of a matrix."""
+    kind: int
+    """ggml's number of its type."""
+    offset: int
+    """Bytes from the start of the file."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """Everything in the file but the weights."""
+
+    said: dict[str, Any]
+    """Keys and values; strings as bytes, arrays as lists."""
+    tensors: dict[str, TensorPlace]
+
+
+def read_header(path: Path) -> Header:
+    """Keys, values and places. ValueError says what is wrong, OSError that the file cannot be read."""
+    with path.open("rb") as stream:
+        if stream.read(4) != MAGIC:
+            raise ValueError("expected a GGUF, got another kind of file")
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            try:
+                return _Reader(data).header()
+            except (struct.error, KeyError, UnicodeDecodeError) as error:
+                raise ValueError("expected a whole GGUF, got a damaged one") from error
+
+
+class _Reader:
+    """A place in the file."""
+
+    def __init__(self, data: mmap.mmap) -> None:
+        self._data, self._at = data, len(MAGIC)
+
+    def header(self) -> Header:
+        version = self._number("I")
+        if version not in VERSIONS:
+            raise ValueError(f"expected GGUF version {VERSIONS[-1]}, got {version}")
+        tensors, keys = self._number("Q"), self._number("Q")
+        said = {self._string().decode(): self._value(self._number("I")) for _ in range(keys)}
+        places = {self._string().decode(): self._place() for _ in range(self._fits(tensors))}
+        step = said.get(ALIGNMENT_KEY, USUAL_ALIGNMENT)
+        if not isinstance(step, int) or step < 1:
+            raise struct.error("no alignment")
+        start = -(-self._at // step) * step
+        return Header(
+            said, {n: TensorPlace(p.dims, p.kind, start + p.offset) for n, p in places.items()}
+        )
+
+    def _place(self) -> TensorPlace:
+        """A tensor's line, its offset still counted from the first weight."""
+        count = self._number("I")
+        if count > MOST_DIMENSIONS:
+            raise struct.error("too many dimensions")
+        return TensorPlace(
+            tuple(self._number("Q") for _ in range(count)), self._number("I"), self._number("Q")
+        )
+
+    def _value(self, kind: int) -> Any:
+        if kind == STRING:
+            return self._string()
+        if kind != ARRAY:
+            return self._number(NUMBERS[kind])
+        inner, count = self._number("I"), self._number("Q")
+        if inner == STRING:
+            return [self._string() for _ in range(self._fits(count))]
+        form = f"<{self._fits(count)}{NUMBERS[inner]}"
+        values = list(struct.unpack_from(form, self._data, self._at))
+        self._at += struct.calcsize(form)
+        return values
+
+    def _string(self) -> bytes:
+        start = self._at + 8
+        self._at = start + self._fits(self._number("Q"))
+        return self._data[start : self._at]
+
+    def _number(self, form: str) -> Any:
+        (value,) = struct.unpack_from(f"<{form}", self._data, self._at)
+        self._at += struct.calcsize(form)
+        return value
+
+    def _fits(self, count: int) -> int:
+        """A number of things that the file has room for."""
+        if count > len(self._data) - self._at:
+            raise struct.error("beyond the end")
+        return count

@@ -1,0 +1,90 @@
+"""llama.cpp's library: whether it is there and new enough, and what it says when something goes wrong."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import warnings
+from collections import deque
+from typing import Any, Final
+
+from ...base.errors import EngineError, InputError, MissingPackageError
+
+try:
+    import llama_cpp as llama
+except ImportError as error:
+    raise MissingPackageError("llama-cpp-python", "llama") from error
+except (OSError, RuntimeError) as error:  # installed, but its shared library cannot be loaded
+    raise EngineError(f"cannot load llama.cpp ({error}): install llama-cpp-python again") from error
+if not hasattr(llama, "LLAMA_LOAD_MODE_MMAP"):
+    got = getattr(llama, "__version__", "an unknown one")
+    raise EngineError(
+        f'expected llama-cpp-python 0.3.36 or newer, got {got}: pip install -U "kinetoken[llama]"'
+    )
+
+__all__ = [
+    "decode_holding_lock",
+    "hear",
+    "library",
+    "listen",
+    "llama",
+    "logits_at",
+    "processor",
+    "reason",
+    "said",
+    "uses_gpu",
+]
+
+ERROR: Final = 4  # level of llama.cpp's log
+said: deque[str] = deque(maxlen=16)
+"""What went wrong lately, the oldest first."""
+library = llama.llama_cpp._lib
+# The same function once more, called without letting go of Python's lock: it calls back into Python at every node of its graph.
+decode_holding_lock: Final = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, llama.llama_batch)(
+    ctypes.cast(library.llama_decode, ctypes.c_void_p).value or 0
+)
+logits_at: Final = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32)(
+    ("llama_get_logits_ith", library)
+)
+
+
+@llama.llama_log_callback  # type: ignore[untyped-decorator]
+def listen(level: int, text: bytes | None, _: Any) -> None:
+    """Keep what went wrong for the error's one line; nothing is printed."""
+    if level == ERROR and text and text.strip():
+        said.append(text.decode("utf-8", "replace").strip())
+
+
+def hear() -> None:
+    """Forget what was said and listen from now on; the module keeps the callback alive, which the library calls for good."""
+    said.clear()
+    llama.llama_log_set(listen, ctypes.c_void_p(0))
+
+
+def reason() -> str:
+    """What went wrong first since the last `hear`, short."""
+    return said[0].splitlines()[0][:300] if said else "it gives no reason"
+
+
+def processor() -> str:
+    """Digest of what llama.cpp's kernels are chosen by: the features of the processor, and what it was built with."""
+    told: bytes = llama.llama_print_system_info()
+    return hashlib.sha256(told).hexdigest()[:12]
+
+
+def uses_gpu(layers: int | None) -> bool:
+    """Whether layers go to a GPU; a warning where they were asked for and there is none."""
+    if layers is not None and layers < 0:
+        raise InputError(f"gpu_layers: expected 0 or more, got {layers}")
+    there = bool(llama.llama_supports_gpu_offload())
+    if layers and not there:
+        advice = "install llama-cpp-python built for it, or leave gpu_layers out"
+        warnings.warn(
+            f"this llama.cpp knows no GPU, all layers run on the processor; {advice}",
+            RuntimeWarning,
+            3,
+        )
+    return there and layers != 0
+
+
+hear()

@@ -1,0 +1,70 @@
+"""Is there memory enough? Asked before llama.cpp takes it: it writes to all of it at once, and the system then ends a process."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from ...base.errors import EngineError
+
+MEMINFO: Final = Path("/proc/meminfo")
+CONTAINER: Final = Path(
+    "/sys/fs/cgroup"
+)  # version 2: the limit of the container that this process is in
+STATM: Final = Path("/proc/self/statm")
+KEPT: Final = (
+    64 << 20
+)  # bytes below a limit of the process: llama.cpp ends it where even a small piece is refused
+GB: Final = 1e9
+
+
+def check_memory(needed: int, what: str, advice: str) -> None:
+    """EngineError where so many bytes are surely not there. Where the system does not tell, nothing is refused."""
+    free = free_bytes()
+    if free is not None and needed > free:
+        raise EngineError(
+            f"{what} needs {needed / GB:.1f} GB of memory, {free / GB:.1f} GB are free; {advice}"
+        )
+
+
+def free_bytes() -> int | None:
+    """Bytes that this process can still take, caches of files that can be dropped included; None where it is not told."""
+    told = [free for free in (_of_system(), _of_container(), _of_process()) if free is not None]
+    return min(told, default=None)
+
+
+def _of_system() -> int | None:
+    text = _read(MEMINFO)
+    found = [
+        re.search(rf"^{name}:\s*(\d+) kB", text, re.MULTILINE)
+        for name in ("MemAvailable", "SwapFree")
+    ]
+    return 1024 * sum(int(match[1]) for match in found if match) if found[0] else None
+
+
+def _of_container() -> int | None:
+    limit, used = (_read(CONTAINER / name).strip() for name in ("memory.max", "memory.current"))
+    if not limit.isdecimal() or not used.isdecimal():
+        return None
+    cached = re.search(r"^inactive_file (\d+)$", _read(CONTAINER / "memory.stat"), re.MULTILINE)
+    return max(0, int(limit) - int(used) + (int(cached[1]) if cached else 0))
+
+
+def _of_process() -> int | None:
+    """Below the limit of the address space (ulimit -v), where there is one."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limits
+        return None
+    limit, pages = resource.getrlimit(resource.RLIMIT_AS)[0], _read(STATM).split()
+    if limit == resource.RLIM_INFINITY or not pages:
+        return None
+    return max(0, limit - int(pages[0]) * resource.getpagesize() - KEPT)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""

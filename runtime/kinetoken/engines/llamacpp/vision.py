@@ -1,0 +1,274 @@
+"""The vision tower of a GGUF model through llama.cpp's libmtmd, driven directly.
+
+libmtmd is asked for one thing: pixels to embeddings, once an image. What comes of them in the cache is the run's business, which
+keeps cells and positions apart. The bindings' own chat handlers mix the two and look at the image again at every call.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...base.errors import EngineError
+from ..protocols import EncodedImage, Watch
+from .gguf_header import read_header
+from .interruptible import patiently
+from .library import hear, library, listen, llama, reason
+from .memory import check_memory
+from .positions import places_of
+
+PROJECTOR: Final = "qwen2.5vl_merger"
+MERGED: Final = 2  # patches beside each other that become one cell
+LAYER_END: Final = b"layer_out-"  # name of the node behind each layer
+_name_of = ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_void_p)(("ggml_get_name", library))
+
+
+class LlamaCppVision:
+    """A vision tower (mmproj); its weights are read when the first image comes."""
+
+    def __init__(
+        self, path: Path, identity: str, model: Any, thread_count: int, on_gpu: bool, exact: bool
+    ) -> None:
+        """`identity` becomes part of the images' digests. `model` owns the language model's weights. `exact`: no rounding in
+        attention. EngineError where the file is no tower of this language model."""
+        said = _header(path)
+        self._path, self._identity, self._model = path, identity, model
+        self._threads, self._on_gpu, self._exact = thread_count, on_gpu, exact
+        width = _number(path, said, "clip.vision.projection_dim")
+        if width != model.embedding:
+            raise EngineError(
+                f"{path}: expected {model.embedding} numbers a cell, got {width}; export the bundle again"
+            )
+        self._pixels = MERGED * _number(path, said, "clip.vision.patch_size")
+        self._layers = _number(path, said, "clip.vision.block_count")
+        self._heads = _number(path, said, "clip.vision.attention.head_count")
+        self._tower: _Tower | None = None
+        self._lock = threading.Lock()  # libmtmd has one place for what comes out
+
+    @property
+    def pixels(self) -> int:
+        """Width and height of one cell."""
+        return self._pixels
+
+    @property
+    def identity(self) -> str:
+        """What tells it from other towers."""
+        return self._identity
+
+    def see(self, image: NDArray[np.uint8], watch: Watch | None = None) -> EncodedImage:
+        """An image (height, width, 3) of whole cells. EngineError; a KeyboardInterrupt ends it within a layer."""
+        began = time.perf_counter()
+        height, width, _ = image.shape
+        rows, columns = height // self._pixels, width // self._pixels
+        if image.shape != (rows * self._pixels, columns * self._pixels, 3) or not image.size:
+            raise EngineError(
+                f"expected an image (h, w, 3) of multiples of {self._pixels} pixels, got {image.shape}"
+            )
+        with self._lock:
+            self._check_memory(rows * columns)
+            if self._tower is None:
+                self._tower = _Tower(
+                    self._path, self._model, self._threads, self._on_gpu, self._exact, self._layers
+                )
+            embeddings = self._tower.embed(image, rows, columns, watch)
+        digest = hashlib.sha256(
+            f"{self._identity} {image.shape}".encode() + image.tobytes()
+        ).hexdigest()
+        return EncodedImage(
+            rows * columns, columns, digest, embeddings, time.perf_counter() - began, self._identity
+        )
+
+    def _check_memory(self, cells: int) -> None:
+        """EngineError where there is surely no room for the weights, a mask, and the attention of a layer."""
+        patches = cells * MERGED**2
+        needed = 4 * patches**2 * (1 + (self._heads if self._exact else 0))
+        if self._tower is None:
+            needed += self._path.stat().st_size
+        if not self._on_gpu:
+            check_memory(
+                needed, f"looking at an image of {cells:,} cells", "ask for fewer --image-cells"
+            )
+
+
+def image_batches(image: EncodedImage, first: int, room: int) -> Iterator[Any]:
+    """What llama_decode is given of an image whose first position is `first`, at most `room` cells at once; no logits."""
+    for start in range(0, image.cells, room):
+        cells = range(start, min(image.cells, start + room))
+        values = np.ascontiguousarray(image.embeddings[cells.start : cells.stop], np.float32)
+        places = places_of(image, first, cells)
+        batch: Any = llama.llama_batch(n_tokens=len(cells), logits=(ctypes.c_int8 * len(cells))())
+        batch.embd = values.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+        batch.pos = places.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
+        yield batch
+
+
+class _Tower:
+    """Owns libmtmd's context; freed when nobody looks any more."""
+
+    def __init__(
+        self, path: Path, model: Any, thread_count: int, on_gpu: bool, exact: bool, layers: int
+    ) -> None:
+        self._mtmd = _library()
+        self._gauge = _Gauge(layers)
+        params = self._mtmd.mtmd_context_params_default()
+        params.use_gpu, params.n_threads = on_gpu, thread_count
+        params.print_timings = params.warmup = False
+        params.image_min_tokens, params.image_max_tokens = (
+            1,
+            2**16,
+        )  # images come in the size in which they are seen
+        params.cb_eval = self._gauge.callback
+        if exact:
+            params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        hear()
+        self._pointer = self._mtmd.mtmd_init_from_file(str(path).encode(), model.pointer, params)
+        if not self._pointer:
+            raise EngineError(
+                f"llama.cpp cannot load {path}: {reason()}; copy or export the bundle again"
+            )
+        # The model and the callback stand among the arguments so that they outlive the context.
+        weakref.finalize(self, _free, self._mtmd, self._pointer, model, self._gauge)
+        self._width = model.embedding
+        if not self._mtmd.mtmd_decode_use_mrope(
+            self._pointer
+        ) or self._mtmd.mtmd_decode_use_non_causal(self._pointer, None):
+            raise EngineError(
+                f"{path}: expected a tower whose cells stand by M-RoPE, got another; export the bundle again"
+            )
+
+    def embed(
+        self, image: NDArray[np.uint8], rows: int, columns: int, watch: Watch | None
+    ) -> NDArray[np.float32]:
+        """Embeddings (rows * columns, width)."""
+        mtmd, chunks = self._mtmd, self._mtmd.mtmd_input_chunks_init()
+        try:
+            chunk = self._chunk(image, chunks)
+            count = int(mtmd.mtmd_input_chunk_get_n_tokens(chunk))
+            if count != rows * columns or mtmd.mtmd_input_chunk_get_n_pos(chunk) != max(
+                rows, columns
+            ):
+                raise EngineError(
+                    f"expected llama.cpp to see {rows} x {columns} cells, it saw {count}; use llama.cpp 0.3.36"
+                )
+            hear()
+            status = patiently(
+                lambda: mtmd.mtmd_encode_chunk(self._pointer, chunk), *self._gauge.started(watch)
+            )
+            if status:
+                raise EngineError(
+                    f"llama.cpp failed in the vision tower ({status}): {reason()}; try a smaller image"
+                )
+            found = np.ctypeslib.as_array(
+                mtmd.mtmd_get_output_embd(self._pointer), (count, self._width)
+            ).copy()
+        finally:
+            mtmd.mtmd_input_chunks_free(chunks)
+        if not np.isfinite(found).all():
+            raise EngineError(
+                "the vision tower gave numbers that are none; export the bundle again"
+            )
+        return np.asarray(found, np.float32)
+
+    def _chunk(self, image: NDArray[np.uint8], chunks: Any) -> Any:
+        """The image, its pixels normalised, among libmtmd's pieces of a prompt that is nothing else."""
+        mtmd, (height, width, _) = self._mtmd, image.shape
+        pixels = (ctypes.c_uint8 * image.size).from_buffer_copy(image.tobytes())
+        bitmap = mtmd.mtmd_bitmap_init(width, height, pixels)
+        marker = mtmd.mtmd_default_marker()
+        text = mtmd.mtmd_input_text(marker, len(marker), False, True)
+        bitmaps = (mtmd.mtmd_bitmap_p_ctypes * 1)(bitmap)
+        hear()
+        status = mtmd.mtmd_tokenize(self._pointer, chunks, ctypes.byref(text), bitmaps, 1)
+        mtmd.mtmd_bitmap_free(bitmap)
+        held = [
+            mtmd.mtmd_input_chunks_get(chunks, i)
+            for i in range(mtmd.mtmd_input_chunks_size(chunks))
+        ]
+        seen = [
+            chunk
+            for chunk in held
+            if mtmd.mtmd_input_chunk_get_type(chunk) == mtmd.MTMD_INPUT_CHUNK_TYPE_IMAGE
+        ]
+        if status or len(seen) != 1:
+            raise EngineError(
+                f"llama.cpp cannot take the image ({status}): {reason()}; try another"
+            )
+        return seen[0]
+
+
+class _Gauge:
+    """How far the tower is, from the callback that llama.cpp asks at every node, and the way to end it."""
+
+    def __init__(self, layers: int) -> None:
+        self._layers, self._done, self._over = layers, 0, False
+        self.callback = llama.ggml_backend_sched_eval_callback(self._at)
+
+    def _at(self, node: int, asks: bool, _: Any) -> bool:
+        """Asked whether a node is wanted: the last of each layer is. Told that it is there: whether to go on."""
+        if asks:
+            return bool(_name_of(node).startswith(LAYER_END))
+        self._done += 1
+        return not self._over
+
+    def started(self, watch: Watch | None) -> tuple[Callable[[], None], Callable[[], None]]:
+        """From the beginning: what ends it, and what tells `watch` how far it is."""
+        self._done, self._over = 0, False
+        return (
+            self._stop,
+            lambda: watch(min(1.0, self._done / self._layers)) if watch is not None else None,
+        )
+
+    def _stop(self) -> None:
+        self._over = True
+
+
+def _library() -> Any:
+    """libmtmd's functions; EngineError where llama-cpp-python was built without it."""
+    try:
+        from llama_cpp import mtmd_cpp as mtmd
+    except (ImportError, OSError, RuntimeError) as error:
+        raise EngineError(
+            f"this llama-cpp-python has no libmtmd ({error}); install it again"
+        ) from error
+    mtmd.mtmd_log_set(listen, ctypes.c_void_p(0))
+    return mtmd
+
+
+def _header(path: Path) -> dict[str, Any]:
+    """What the file says of itself; EngineError unless it is a tower that this was written for."""
+    try:
+        said = read_header(path).said
+    except OSError as error:
+        raise EngineError(
+            f"cannot read {path}: {error.strerror}; export the bundle again"
+        ) from error
+    except ValueError as error:
+        raise EngineError(f"{path}: {error}; copy or export the bundle again") from error
+    projector = said.get("clip.projector_type", b"")
+    if projector != PROJECTOR.encode():
+        raise EngineError(
+            f"{path}: expected a vision tower of {PROJECTOR}, got {projector!r}; export the bundle again"
+        )
+    return said
+
+
+def _number(path: Path, said: dict[str, Any], key: str) -> int:
+    value = said.get(key)
+    if not isinstance(value, int) or value < 1:
+        raise EngineError(
+            f"{path}: expected a number as {key}, got {value!r}; export the bundle again"
+        )
+    return value
+
+
+def _free(mtmd: Any, pointer: Any, *_: object) -> None:
+    mtmd.mtmd_free(pointer)

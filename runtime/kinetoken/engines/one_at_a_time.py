@@ -1,0 +1,32 @@
+"""Several sequences on an engine that takes one at a time: a run each, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .protocols import LmRun, Want
+
+
+class TurnBatch:
+    """So many runs, each begun when its number is first used."""
+
+    def __init__(self, start: Callable[[], LmRun], size: int) -> None:
+        self._start, self._size = start, size
+        self._runs: dict[int, LmRun] = {}
+
+    def push(self, wants: Sequence[Want]) -> list[NDArray[np.float32]]:
+        """Feed every sequence its tokens; the logits of each, overwritten by its next push."""
+        return [self._run(sequence).push(ids, allowed) for sequence, ids, allowed in wants]
+
+    def drop(self, sequence: int) -> None:
+        """Forget a sequence and its cache."""
+        self._runs.pop(sequence, None)
+
+    def _run(self, sequence: int) -> LmRun:
+        assert 0 <= sequence < self._size, "a sequence has a number below the size"
+        if sequence not in self._runs:
+            self._runs[sequence] = self._start()
+        return self._runs[sequence]

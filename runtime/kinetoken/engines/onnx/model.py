@@ -1,0 +1,302 @@
+"""Language models on ONNX Runtime.
+
+The key-value cache of a run is allocated once, `context` tokens long, and bound both as past and as present:
+GroupQueryAttention then writes the new rows in place, so a token costs no copy and memory stays flat.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...base.errors import EngineError
+from ...manifest.schema import HeadInfo, LanguageModelInfo
+from ..one_at_a_time import TurnBatch
+from ..protocols import NO_IMAGES, Allowed, EncodedImage, take
+from ..saved_state import as_array, check_rewind, pack, unpack
+from .heads import Piece, pieces
+from .providers import AUTO, Buffer, check_provider
+from .session import (
+    Session,
+    array_type,
+    device_of,
+    fingerprint,
+    first_line,
+    make_buffer,
+    open_session,
+    ort_value,
+    provider_of,
+)
+
+WIDE_HEAD = 8192  # ids from which on a head is worth threads of its own
+MOST_REMEMBERED = 256
+PROCESSOR = "cpu"
+SINGLE = "its attention has half precision only, this bundle is in single; export it with --quant int4_fp16 or another _fp16"
+SMALL = ("seqlens_k", "total_sequence_length", "input_ids")
+
+
+class OnnxLanguageModel:
+    """A loaded language model: one graph to the logits, or a body to the hidden state and heads from there."""
+
+    def __init__(
+        self,
+        path: Path,
+        info: LanguageModelInfo,
+        thread_count: int | None = None,
+        provider: str | None = "cpu",
+    ) -> None:
+        self.session, self.info = _open_body(path, thread_count, provider), info
+        expected = {
+            "input_ids",
+            "seqlens_k",
+            "total_sequence_length",
+            *cache_names("past_key_values", info.layers),
+        }
+        got = {value.name: value for value in self.session.get_inputs()}
+        if got.keys() != expected:
+            odd = sorted(got.keys() ^ expected)[0]
+            raise EngineError(
+                f"{path}: input {odd!r} does not match the manifest's {info.layers} layers"
+            )
+        self.cache_type = array_type(got["past_key_values.0.key"])
+        self.output = self.session.get_outputs()[0]
+        width = self.output.shape[-1]
+        if not info.heads and self.output.name == "logits" and width != info.vocab_size:
+            raise EngineError(
+                f"{path}: expected logits of {info.vocab_size} ids, got {width}; export the bundle again"
+            )
+        if self.output.name != ("hidden" if info.heads else "logits"):
+            raise EngineError(
+                f"{path}: output {self.output.name!r} does not match the manifest's {len(info.heads)} heads"
+            )
+        self.heads = _open_heads(path, info, thread_count, provider_of(self.session))
+        if any(
+            device_of(head) != device_of(self.session) for head in self.heads
+        ):  # which was told when it came
+            self.session = open_session(path, thread_count, PROCESSOR)
+            self.heads = _open_heads(path, info, thread_count, PROCESSOR)
+        self.device = device_of(self.session)
+        self._pieces: dict[Allowed, tuple[Piece, ...]] = {}
+
+    @property
+    def context(self) -> int:
+        """Tokens that a run can hold."""
+        return self.info.context
+
+    @property
+    def fingerprint(self) -> str:
+        """What a run's state depends on."""
+        return fingerprint(self.info, self.cache_type, "fused", self.device)
+
+    def start(self) -> OnnxRun:
+        """A new run with its own cache."""
+        return OnnxRun(self)
+
+    def start_batch(self, size: int) -> TurnBatch:
+        """So many runs in turn: the graph takes one sequence at a time."""
+        return TurnBatch(self.start, size)
+
+    def pieces(self, allowed: Allowed) -> tuple[Piece, ...]:
+        """Stretches of heads that give the allowed logits. A grammar has few states, so they are remembered."""
+        found = self._pieces.get(allowed)
+        if found is None:
+            if len(self._pieces) >= MOST_REMEMBERED:
+                self._pieces.clear()
+            found = self._pieces[allowed] = pieces([head.ids for head in self.info.heads], allowed)
+        return found
+
+
+def _open_body(path: Path, thread_count: int | None, provider: str | None) -> Session:
+    """The graph that has the cache. Under auto CUDA has it only where it can do all of it."""
+    session = open_session(path, thread_count, provider)
+    if device_of(session) == PROCESSOR or not _is_single(session):
+        return session
+    if check_provider(provider) == AUTO:
+        warnings.warn(f"CUDA is not used, the processor is: {SINGLE}", RuntimeWarning, stacklevel=1)
+        return open_session(path, thread_count, PROCESSOR)
+    warnings.warn(f"CUDA may leave much to the processor: {SINGLE}", RuntimeWarning, stacklevel=1)
+    return session
+
+
+def _open_heads(
+    path: Path, info: LanguageModelInfo, thread_count: int | None, provider: str
+) -> list[Session]:
+    return [
+        _open_head(path.parent / head.file, head, thread_count, provider) for head in info.heads
+    ]
+
+
+def _is_single(session: Session) -> bool:
+    """Whether keys and values are kept in single precision."""
+    return any(
+        array_type(v) is np.float32
+        for v in session.get_inputs()
+        if v.name.startswith("past_key_values.")
+    )
+
+
+def _open_head(
+    path: Path, head: HeadInfo, thread_count: int | None, provider: str | None
+) -> Session:
+    # A level's head takes microseconds: threads of its own would cost more than they bring.
+    session = open_session(
+        path, 1 if head.ids[1] - head.ids[0] < WIDE_HEAD else thread_count, provider
+    )
+    count = head.ids[1] - head.ids[0]
+    if session.get_inputs()[0].name != "hidden" or session.get_outputs()[0].shape != [1, 1, count]:
+        raise EngineError(
+            f"{path}: expected a head from the hidden state to {count} logits; export the bundle again"
+        )
+    return session
+
+
+class OnnxRun:
+    """One answer: the cache, and arrays that the engine reads and writes in place."""
+
+    def __init__(self, model: OnnxLanguageModel) -> None:
+        self._model, info = model, model.info
+        self._session, self._context = model.session, info.context
+        self._length = 0
+        self._last = np.zeros(1, np.int32)  # seqlens_k: index of the last token
+        self._total = np.zeros((), np.int32)
+        self._token = np.zeros((1, 1), np.int64)
+        # (1, 1, vocab) logits, or the (1, 1, H) hidden state that heads are run on
+        self._row = self._buffer(
+            model.output.shape, array_type(model.output), card=bool(model.heads)
+        )
+        shape = (1, info.kv_heads, info.context, info.head_dim)
+        self._cache = [
+            self._buffer(shape, model.cache_type, card=True) for _ in range(2 * info.layers)
+        ]
+        self._heads: dict[int, _HeadRun] = {}
+        self._binding = self._bind(info.layers)
+
+    def _bind(self, layers: int) -> Any:
+        """What is large is bound once. The values share the arrays' memory and keep no copy."""
+        binding = self._session.io_binding()
+        self._values = [buffer.value for buffer in self._cache]
+        pasts, presents = cache_names("past_key_values", layers), cache_names("present", layers)
+        for past, present, value in zip(pasts, presents, self._values, strict=True):
+            binding.bind_ortvalue_input(past, value)
+            binding.bind_ortvalue_output(present, value)
+        self._scalars = [ort_value(a) for a in (self._last, self._total, self._token)]
+        binding.bind_ortvalue_output(self._model.output.name, self._row.value)
+        return binding
+
+    def _buffer(self, shape: Sequence[int], kind: type[np.floating[Any]], card: bool) -> Buffer:
+        """Numbers that stay on the graphics card, where there is one, or that are read here at every token."""
+        return make_buffer(shape, kind, self._model.device if card else "cpu")
+
+    @property
+    def cache(self) -> list[NDArray[Any]]:
+        """Keys and values of all layers, (1, kv_heads, context, head_dim) each; a copy where they are on a graphics card."""
+        return [buffer.read() for buffer in self._cache]
+
+    @property
+    def length(self) -> int:
+        """Tokens fed so far."""
+        return self._length
+
+    def look(self, image: EncodedImage) -> None:
+        """EngineError: these graphs begin with token ids."""
+        raise EngineError(NO_IMAGES)
+
+    def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
+        """Feed tokens; logits of the allowed next ids. The array is overwritten by the next push."""
+        if not ids or self._length + len(ids) > self._context:
+            total = self._length + len(ids)
+            raise EngineError(
+                f"expected 1 to {self._context} tokens in the context, got {total}; ask for less"
+            )
+        if len(ids) == 1:
+            self._token[0, 0] = ids[0]
+            self._feed(self._scalars[2], 1)
+        else:
+            self._feed(ort_value(np.array([ids], np.int64)), len(ids))
+        return (
+            self._from_heads(allowed)
+            if self._model.heads
+            else take(self._row.read()[0, 0], allowed)
+        )
+
+    def rewind(self, length: int) -> None:
+        """Forget all but the first tokens; their rows are written over by those that come."""
+        check_rewind(length, self._length)
+        self._length = length
+
+    def state(self) -> bytes:
+        """The rows of the cache that are written."""
+        rows = b"".join(array[:, :, : self._length].tobytes() for array in self.cache)
+        return pack(self._model.fingerprint, self._length, rows)
+
+    def restore(self, state: bytes) -> None:
+        """Take up the rows of a state."""
+        self._length, info = 0, self._model.info
+        length, rest = unpack(self._model.fingerprint, state, self._context)
+        shape = (len(self._cache), 1, info.kv_heads, length, info.head_dim)
+        for buffer, row in zip(
+            self._cache, as_array(rest, self._model.cache_type, shape), strict=True
+        ):
+            array = buffer.read()
+            array[:, :, :length] = row
+            buffer.write(array)
+        self._length = length
+
+    def _feed(self, tokens: Any, count: int) -> None:
+        self._last[0] = self._length + count - 1
+        self._total[...] = self._length + count
+        # Bound anew at every token: on a graphics card binding is what copies them there.
+        for name, value in zip(SMALL, (*self._scalars[:2], tokens), strict=True):
+            self._binding.bind_ortvalue_input(name, value)
+        try:
+            self._binding.synchronize_inputs()
+            self._session.run_with_iobinding(self._binding)
+            self._binding.synchronize_outputs()
+        except Exception as error:
+            raise EngineError(
+                f"ONNX Runtime failed in the language model: {first_line(error)}"
+            ) from error
+        self._length += count
+
+    def _from_heads(self, allowed: Allowed) -> NDArray[np.float32]:
+        """Run the heads that the allowed ids need, each once."""
+        wanted = self._model.pieces(allowed)
+        rows = {index: self._head(index).run() for index in {index for index, _ in wanted}}
+        parts = [rows[index][part] for index, part in wanted]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _head(self, index: int) -> _HeadRun:
+        if index not in self._heads:
+            first, stop = self._model.info.heads[index].ids
+            self._heads[index] = _HeadRun(self._model.heads[index], self._row.value, stop - first)
+        return self._heads[index]
+
+
+class _HeadRun:
+    """A head bound to one run's hidden state and to a row of logits of its own."""
+
+    def __init__(self, session: Session, hidden: Any, count: int) -> None:
+        self._session, self._logits = session, np.zeros((1, 1, count), np.float32)
+        self._value = ort_value(self._logits)
+        self._binding = session.io_binding()
+        self._binding.bind_ortvalue_input("hidden", hidden)
+        self._binding.bind_ortvalue_output("logits", self._value)
+
+    def run(self) -> NDArray[np.float32]:
+        """Logits of the head's ids, overwritten by the next run."""
+        try:
+            self._session.run_with_iobinding(self._binding)
+        except Exception as error:
+            raise EngineError(f"ONNX Runtime failed in a head: {first_line(error)}") from error
+        row: NDArray[np.float32] = self._logits[0, 0]
+        return row
+
+
+def cache_names(prefix: str, layers: int) -> list[str]:
+    """Names of the cache tensors of all layers, keys and values in turn."""
+    return [f"{prefix}.{layer}.{part}" for layer in range(layers) for part in ("key", "value")]

@@ -1,0 +1,147 @@
+"""A language model of plain ONNX operators, for execution providers that lack the fused ones: its cache grows as it is fed.
+
+Beside the fused graph it copies the cache at every token, so it is slower, the more the longer the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...base.errors import EngineError
+from ...manifest.schema import LanguageModelInfo
+from ..one_at_a_time import TurnBatch
+from ..protocols import NO_IMAGES, Allowed, EncodedImage, take
+from ..saved_state import as_array, check_rewind, pack, unpack
+from .model import cache_names
+from .session import array_type, device_of, fingerprint, first_line, open_session, ort_value
+
+
+class PortableLanguageModel:
+    """A loaded graph with `past_key_values.*` in and `present.*` out."""
+
+    def __init__(
+        self,
+        path: Path,
+        info: LanguageModelInfo,
+        thread_count: int | None = None,
+        provider: str | None = "cpu",
+    ) -> None:
+        self.session, self.info = open_session(path, thread_count, provider), info
+        self.device = device_of(self.session)
+        inputs = {value.name: value for value in self.session.get_inputs()}
+        expected = {
+            "input_ids",
+            "attention_mask",
+            "position_ids",
+            *cache_names("past_key_values", info.layers),
+        }
+        if inputs.keys() != expected:
+            odd = sorted(inputs.keys() ^ expected)[0]
+            raise EngineError(
+                f"{path}: input {odd!r} does not match a portable graph of {info.layers} layers"
+            )
+        if self.session.get_outputs()[0].shape[-1] != info.vocab_size:
+            raise EngineError(
+                f"{path}: expected logits of {info.vocab_size} ids; export the bundle again"
+            )
+        self.cache_type = array_type(inputs["past_key_values.0.key"])
+
+    @property
+    def context(self) -> int:
+        """Tokens that a run can hold."""
+        return self.info.context
+
+    @property
+    def fingerprint(self) -> str:
+        """What a run's state depends on."""
+        return fingerprint(self.info, self.cache_type, "portable", self.device)
+
+    def start(self) -> PortableRun:
+        """A new, empty run."""
+        return PortableRun(self)
+
+    def start_batch(self, size: int) -> TurnBatch:
+        """So many runs in turn: the graph takes one sequence at a time."""
+        return TurnBatch(self.start, size)
+
+
+class PortableRun:
+    """One answer: the cache of the tokens so far, handed from one pass to the next without leaving the engine."""
+
+    def __init__(self, model: PortableLanguageModel) -> None:
+        self._model, info = model, model.info
+        self._length = 0
+        self._pasts = cache_names("past_key_values", info.layers)
+        self._presents = cache_names("present", info.layers)
+        nothing = np.zeros((1, info.kv_heads, 0, info.head_dim), model.cache_type)
+        self._cache: list[Any] = [ort_value(nothing) for _ in self._pasts]
+
+    @property
+    def length(self) -> int:
+        """Tokens fed so far."""
+        return self._length
+
+    def look(self, image: EncodedImage) -> None:
+        """EngineError: these graphs begin with token ids."""
+        raise EngineError(NO_IMAGES)
+
+    def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
+        """Feed tokens; logits of the allowed next ids. EngineError where the context is full or the engine fails."""
+        total = self._length + len(ids)
+        if not ids or total > self._model.context:
+            raise EngineError(
+                f"expected 1 to {self._model.context} tokens in the context, got {total}; ask for less"
+            )
+        feeds = {
+            "input_ids": np.array([ids], np.int64),
+            "attention_mask": np.ones((1, total), np.int64),
+            "position_ids": np.arange(self._length, total, dtype=np.int64)[None],
+        }
+        binding = self._model.session.io_binding()
+        values = {name: ort_value(array) for name, array in feeds.items()}
+        for name, value in (*values.items(), *zip(self._pasts, self._cache, strict=True)):
+            binding.bind_ortvalue_input(name, value)
+        binding.bind_output("logits")
+        for name in self._presents:
+            binding.bind_output(name, self._model.device)  # the cache stays where it was computed
+        try:
+            binding.synchronize_inputs()
+            self._model.session.run_with_iobinding(binding)
+            binding.synchronize_outputs()
+            logits, *self._cache = binding.get_outputs()
+        except Exception as error:
+            raise EngineError(
+                f"ONNX Runtime failed in the language model: {first_line(error)}"
+            ) from error
+        self._length = total
+        row: NDArray[np.float32] = logits.numpy()[0, -1].astype(np.float32, copy=False)
+        return take(row, allowed)
+
+    def rewind(self, length: int) -> None:
+        """Forget all but the first tokens."""
+        check_rewind(length, self._length)
+        self._take_up(length, [value.numpy()[:, :, :length] for value in self._cache])
+
+    def state(self) -> bytes:
+        """The cache of the tokens so far."""
+        rows = b"".join(value.numpy().tobytes() for value in self._cache)
+        return pack(self._model.fingerprint, self._length, rows)
+
+    def restore(self, state: bytes) -> None:
+        """Take up the cache of a state."""
+        info, kind = self._model.info, self._model.cache_type
+        self._take_up(
+            0, [np.zeros((1, info.kv_heads, 0, info.head_dim), kind) for _ in self._pasts]
+        )
+        length, rest = unpack(self._model.fingerprint, state, info.context)
+        shape = (len(self._pasts), 1, info.kv_heads, length, info.head_dim)
+        self._take_up(length, list(as_array(rest, kind, shape)))
+
+    def _take_up(self, length: int, rows: Sequence[NDArray[Any]]) -> None:
+        self._cache = [ort_value(np.ascontiguousarray(row)) for row in rows]
+        self._length = length

@@ -1,0 +1,125 @@
+"""Where ONNX Runtime computes: which of its execution providers to ask for, and why one was not had. Knows no engine.
+
+CUDA is taken where it is there. TensorRT has to be asked for: it compiles a graph for minutes at its first start, and again for
+shapes that it has not seen, and what it does not know (the fused attention) goes to CUDA anyway.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from ...base.errors import InputError
+
+AUTO: Final = "auto"
+PROVIDERS: Final = (AUTO, "cpu", "cuda", "tensorrt")
+"""What a caller may ask for."""
+CPU: Final = "CPUExecutionProvider"
+CUDA: Final = "CUDAExecutionProvider"
+TENSORRT: Final = "TensorrtExecutionProvider"
+CHAINS: Final = {
+    AUTO: (CUDA, CPU),
+    "cpu": (CPU,),
+    "cuda": (CUDA, CPU),
+    "tensorrt": (TENSORRT, CUDA, CPU),
+}
+NAMES: Final = {CPU: "the processor", CUDA: "CUDA", TENSORRT: "TensorRT"}
+ASKED_AS: Final[dict[str, str]] = {CPU: "cpu", CUDA: "cuda", TENSORRT: "tensorrt"}
+ON_CARD: Final = (CUDA, TENSORRT)
+OPTIONS: Final[dict[str, dict[str, str]]] = {
+    CPU: {},
+    # Full precision where the graph has it, so that the card gives what the processor gives; memory in the steps that are asked for.
+    CUDA: {"use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"},
+    TENSORRT: {"trt_engine_cache_enable": "1", "trt_timing_cache_enable": "1"},
+}
+INSTALL: Final = 'pip install "kinetoken[gpu]" in an environment of its own'
+
+
+def check_provider(asked: str | None) -> str:
+    """What is asked for; InputError where there is no such provider."""
+    if asked not in (None, *PROVIDERS):
+        raise InputError(f"provider: expected {', '.join(PROVIDERS)}, got {asked!r}")
+    return asked or AUTO
+
+
+def chain(asked: str | None, available: Collection[str]) -> list[str]:
+    """Providers to ask for, the best first, of those that this ONNX Runtime was built with."""
+    return [name for name in CHAINS[check_provider(asked)] if name in available or name == CPU]
+
+
+def with_options(names: Sequence[str], cache: Path | None) -> list[tuple[str, dict[str, str]]]:
+    """The providers as the library takes them; `cache` is where TensorRT keeps what it compiled."""
+    kept = (
+        {}
+        if cache is None
+        else {"trt_engine_cache_path": str(cache), "trt_timing_cache_path": str(cache)}
+    )
+    return [(name, OPTIONS[name] | (kept if name == TENSORRT else {})) for name in names]
+
+
+def fallback(
+    asked: str | None, available: Collection[str], got: Sequence[str], library: Path, failed: str
+) -> str | None:
+    """One line where less came than was asked for, or than this ONNX Runtime was built for; None where all is well.
+
+    `got`: providers of the session; `library`: the folder of ONNX Runtime's libraries; `failed`: what it said, where it did.
+    """
+    wanted = CHAINS[check_provider(asked)][0]
+    if wanted in got or (wanted not in available and check_provider(asked) == AUTO):
+        return None
+    if wanted not in available:
+        why = f"this ONNX Runtime was built without it; {INSTALL}"
+    else:
+        why = (
+            missing_library(wanted, library)
+            or failed
+            or "it cannot be started here; is there a graphics card, and its driver?"
+        )
+    return f"{NAMES[wanted]} is not used, {NAMES[got[0]]} is: {why}"
+
+
+def missing_library(provider: str, folder: Path) -> str | None:
+    """What the loader says of a provider's library: mostly the name of one that it needs. None where it says nothing."""
+    prefix, suffix = ("", ".dll") if sys.platform == "win32" else ("lib", ".so")
+    kind = {CUDA: "cuda", TENSORRT: "tensorrt"}.get(provider)
+    path = folder / f"{prefix}onnxruntime_providers_{kind}{suffix}"
+    if kind is None or not path.exists():
+        return None
+    try:
+        ctypes.CDLL(str(path))
+    except OSError as error:
+        advice = (
+            'CUDA and cuDNN come with pip install "onnxruntime-gpu[cuda,cudnn]"'
+            if kind == "cuda"
+            else "install TensorRT"
+        )
+        return f"{str(error).removeprefix(str(folder) + '/')}; {advice}"
+    return None
+
+
+class Buffer:
+    """An array that the engine reads and writes in place: in this process's memory, or on a graphics card."""
+
+    def __init__(self, values: Any, shape: Sequence[int], kind: Any, device: str) -> None:
+        """`values`: ONNX Runtime's class of values; `device` "cpu" or "cuda"."""
+        import numpy as np
+
+        self.array = np.zeros(shape, kind) if device == "cpu" else None
+        if self.array is not None:
+            self.value = values.ortvalue_from_numpy(self.array)  # shares the memory
+        else:
+            self.value = values.ortvalue_from_shape_and_type(list(shape), kind, device, 0)
+
+    def read(self) -> Any:
+        """The numbers; those of this process's memory are the very array."""
+        return self.value.numpy() if self.array is None else self.array
+
+    def write(self, numbers: Any) -> None:
+        """All numbers, changed."""
+        if self.array is None:
+            self.value.update_inplace(numbers)
+        elif numbers is not self.array:
+            self.array[...] = numbers

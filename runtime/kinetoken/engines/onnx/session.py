@@ -1,0 +1,174 @@
+"""ONNX Runtime: its sessions; the only file that knows it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import warnings
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...base.errors import EngineError, MissingPackageError
+from ...manifest.schema import LanguageModelInfo
+from ..threads import threads
+from .providers import ASKED_AS, CPU, ON_CARD, Buffer, chain, fallback, with_options
+
+# Releases of 2026 say to its maker that they run, on Linux too, and keep an id for that; they look at these once, when loaded.
+for _switch in ("ORT_DISABLE_TELEMETRY", "ORT_TELEMETRY_DISABLED"):
+    os.environ.setdefault(_switch, "1")
+try:
+    import onnxruntime as ort
+except ImportError as error:
+    raise MissingPackageError("onnxruntime") from error
+
+WARNING, FATAL = 2, 4  # of ONNX Runtime's log
+Session: TypeAlias = Any
+"""The library's own sessions."""
+
+
+def warn_if_doubled() -> None:
+    """onnxruntime and onnxruntime-gpu own the same files: which one runs then is an accident."""
+    if all(map(_is_installed, ("onnxruntime", "onnxruntime-gpu"))):
+        advice = "pip uninstall -y onnxruntime onnxruntime-gpu, then install the one you want"
+        warnings.warn(
+            f"onnxruntime and onnxruntime-gpu are both installed: {advice}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def open_session(
+    path: Path, thread_count: int | None = None, provider: str | None = "cpu"
+) -> Session:
+    """A session on the processor, or where `provider` says; a warning where less came. EngineError for a graph that is none."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads(thread_count)
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Spinning threads would burn the cores that the viewer and the codec need between two tokens.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    available = ort.get_available_providers()
+    session, failed = _best(path, options, chain(provider, available))
+    told = fallback(
+        provider, available, session.get_providers(), Path(ort.__file__).parent / "capi", failed
+    )
+    if told is not None:
+        warnings.warn(
+            told, RuntimeWarning, stacklevel=1
+        )  # from one place: said once, not for every graph
+    return session
+
+
+def _best(path: Path, options: ort.SessionOptions, wanted: list[str]) -> tuple[Session, str]:
+    """A session on the first provider that can be started, and what one before it said."""
+    failed = ""
+    while True:
+        try:
+            return _create(path, options, wanted), failed
+        except Exception as error:  # the library's exceptions share no public base
+            if len(wanted) == 1:
+                advice = "export the bundle again"
+                raise EngineError(
+                    f"ONNX Runtime cannot load {path}: {first_line(error)}; {advice}"
+                ) from error
+            wanted, failed = wanted[1:], failed or first_line(error)
+
+
+def _create(path: Path, options: ort.SessionOptions, wanted: list[str]) -> Session:
+    """A session that asks for providers. What one cannot do it says on standard error, in colours: the warning says it better."""
+    if wanted == [CPU]:
+        return ort.InferenceSession(str(path), options, providers=wanted)
+    ort.set_default_logger_severity(FATAL)
+    try:
+        if hasattr(ort, "preload_dlls"):
+            with contextlib.redirect_stdout(io.StringIO()):  # which may be where motion goes
+                ort.preload_dlls()  # CUDA and cuDNN that pip installed lie where the loader does not look
+        return ort.InferenceSession(
+            str(path), options, providers=with_options(wanted, _compiled()), enable_fallback=0
+        )
+    finally:
+        ort.set_default_logger_severity(WARNING)
+
+
+def device_of(session: Session) -> str:
+    """Where a session computes: "cpu" or "cuda"."""
+    return "cuda" if session.get_providers()[0] in ON_CARD else "cpu"
+
+
+def provider_of(session: Session) -> str:
+    """What a session got, for those that work beside it."""
+    return ASKED_AS[str(session.get_providers()[0])]
+
+
+class OnnxSession:
+    """A graph with one input and one output: the codec's decoder."""
+
+    def __init__(
+        self, path: Path, thread_count: int | None = None, provider: str | None = "cpu"
+    ) -> None:
+        self._session = open_session(path, thread_count, provider)
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise EngineError(
+                f"{path}: expected one input and one output, got {len(inputs)} and {len(outputs)}"
+            )
+        self._input, self._outputs = inputs[0].name, [outputs[0].name]
+
+    def run(self, value: NDArray[np.float32]) -> NDArray[np.float32]:
+        """One forward pass; EngineError where it fails."""
+        try:
+            result: NDArray[np.float32] = self._session.run(self._outputs, {self._input: value})[0]
+        except Exception as error:
+            raise EngineError(f"ONNX Runtime failed in the decoder: {first_line(error)}") from error
+        return result
+
+
+def fingerprint(
+    info: LanguageModelInfo, cache_type: type[np.floating[Any]], graph: str, device: str
+) -> str:
+    """What a run's state depends on beside the model's file."""
+    shape = f"{2 * info.layers}x{info.kv_heads}x{info.head_dim}"
+    return f"onnxruntime {ort.__version__} {graph} {device} {np.dtype(cache_type).name} {shape}"
+
+
+def array_type(value: Any) -> type[np.floating[Any]]:
+    """The numpy type of a float input or output."""
+    return np.float16 if value.type == "tensor(float16)" else np.float32
+
+
+def ort_value(array: NDArray[Any]) -> Any:
+    """An array as the engine takes it, without a copy."""
+    return ort.OrtValue.ortvalue_from_numpy(array)
+
+
+def first_line(error: Exception) -> str:
+    """What an exception of the library says, short."""
+    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+
+
+def make_buffer(shape: Sequence[int], kind: type[np.floating[Any]], device: str) -> Buffer:
+    """An array of zeros, or of anything on a graphics card, that the engine reads and writes in place."""
+    return Buffer(ort.OrtValue, shape, kind, device)
+
+
+def _compiled() -> Path | None:
+    """Where TensorRT keeps what it compiled: the user's cache folder."""
+    try:
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:  # a user without a home
+        return None
+    return Path(home) / "kinetoken" / "tensorrt"

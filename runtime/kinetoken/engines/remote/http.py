@@ -1,0 +1,299 @@
+"""HTTP to a server that writes answers: one request at a time, plain errors, lines as they come. Nothing but the standard library."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import math
+import os
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
+
+from ...base.errors import EngineError, InputError
+from .address import KEY_VARIABLE, Address, usual_port
+
+CONNECT_SECONDS: Final = 10.0
+TRIES: Final = 4  # where the server is busy
+LONGEST_WAIT: Final = 20.0  # seconds before the next try, whatever the server asks for
+SHORTEST_WAIT: Final = 0.5
+REDIRECTS: Final = 3
+LONGEST_LINE: Final = 1 << 20  # bytes
+LONGEST_ANSWER: Final = 1 << 24  # bytes of an answer that is read whole
+SAID: Final = 200  # letters of a server's own words in an error
+BUSY: Final = (429, 503)
+MOVED: Final = (301, 302, 307, 308)
+
+
+@dataclass(frozen=True)
+class Link:
+    """An address, how long to wait for it, and the key that it asks for."""
+
+    address: Address
+    timeout: float
+    """Seconds of silence after which the server is given up."""
+    key: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def open(cls, url: str, timeout: float) -> Link:
+        """With the key of $KINETOKEN_API_KEY; InputError where one of the three cannot be used."""
+        key = os.environ.get(KEY_VARIABLE) or None
+        if key is not None and not (key.isascii() and key.isprintable()):
+            raise InputError(
+                f"${KEY_VARIABLE}: expected letters, digits and signs, got something else; set it again"
+            )
+        return cls(Address.parse(url), timeout, key)
+
+    def get(self, path: str) -> Any:
+        """A JSON value."""
+        return self._json("GET", path, None)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """A JSON value."""
+        return self._json("POST", path, body)
+
+    def stream(self, path: str, body: dict[str, Any]) -> Lines:
+        """The answer as it comes. EngineError where it is no stream of events."""
+        response, connection = self._ask("POST", path, body, "text/event-stream")
+        kind = response.headers.get_content_type()
+        if kind != "text/event-stream":
+            said = self._said(response, connection)
+            raise EngineError(
+                f"expected a stream of events of {self.address}, got {kind}{said}; {_CHECK}"
+            )
+        return Lines(self, response, connection)
+
+    def _json(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        response, connection = self._ask(method, path, body, "application/json")
+        try:
+            return json.loads(response.read(LONGEST_ANSWER))
+        except (ValueError, RecursionError):
+            kind = response.headers.get_content_type()
+            raise EngineError(
+                f"expected JSON of {self.address}, got something else ({kind}); {_CHECK}"
+            ) from None
+        except (OSError, http.client.HTTPException) as error:
+            raise self.lost(error) from error
+        finally:
+            connection.close()
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None, accept: str) -> Reply:
+        """An answer with status 200; a busy server is asked again, a few times."""
+        moved, tries = 0, 1
+        while True:
+            response, connection = self._send(method, path, body, accept)
+            if response.status == http.HTTPStatus.OK:
+                return response, connection
+            if response.status in MOVED and moved < REDIRECTS:
+                path, moved = self._moved(response, connection, path), moved + 1
+                continue
+            error = StatusError(
+                response.status, self._what(response.status) + self._said(response, connection)
+            )
+            if response.status not in BUSY or tries == TRIES:
+                raise error
+            time.sleep(_wait(response.headers.get("Retry-After"), tries))
+            tries += 1
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None, accept: str) -> Reply:
+        address = self.address
+        connection = self._connection()
+        headers = {"Accept": accept, "User-Agent": "kinetoken"}
+        if self.key is not None:
+            headers["Authorization"] = f"Bearer {self.key}"
+        data = None
+        if body is not None:
+            data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
+        try:
+            connection.connect()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise EngineError(
+                f"nothing answers at {address} ({_why(error)}); start the server, or check the URL"
+            ) from error
+        try:
+            if connection.sock is not None:
+                connection.sock.settimeout(self.timeout)
+            connection.request(method, path, data, headers)
+            return connection.getresponse(), connection
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise self.lost(error) from error
+        except BaseException:
+            connection.close()
+            raise
+
+    def _connection(self) -> http.client.HTTPConnection:
+        address, patience = self.address, min(CONNECT_SECONDS, self.timeout)
+        if address.scheme == "http":
+            return http.client.HTTPConnection(address.host, address.port, timeout=patience)
+        context = ssl.create_default_context()
+        return http.client.HTTPSConnection(
+            address.host, address.port, timeout=patience, context=context
+        )
+
+    def _moved(
+        self, response: http.client.HTTPResponse, connection: http.client.HTTPConnection, path: str
+    ) -> str:
+        """The path on the same server where it sends on to; a key is for no other."""
+        connection.close()
+        here = self.address
+        target = urlsplit(
+            urljoin(
+                f"{here.scheme}://{here.host}:{here.port}{path}",
+                response.headers.get("Location", ""),
+            )
+        )
+        if (target.scheme, target.hostname, target.port or usual_port(target)) != (
+            here.scheme,
+            here.host,
+            here.port,
+        ):
+            there = f"{target.scheme}://{target.netloc}"[:SAID]
+            raise EngineError(f"{here} sends on to {there}; give that address, if you trust it")
+        return target.path + (f"?{target.query}" if target.query else "")
+
+    def _what(self, status: int) -> str:
+        """The beginning of an error's line."""
+        at = str(self.address)
+        if status in (401, 403):
+            return f"{at} refuses the key ({status}): put the right one into ${KEY_VARIABLE}"
+        if status == http.HTTPStatus.NOT_FOUND:
+            return f"{at} knows no such model or path (404): check the URL, which mostly ends in /v1, and --engine-model"
+        if status in BUSY:
+            return f"{at} is still busy after {TRIES} tries ({status}): try again later"
+        if status in MOVED:
+            return f"{at} sends on in circles ({status}): check the URL"
+        blame = (
+            "failed" if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR else "refuses the request"
+        )
+        return f"{at} {blame} ({status}): look into its log"
+
+    def _said(
+        self, response: http.client.HTTPResponse, connection: http.client.HTTPConnection
+    ) -> str:
+        """What the server says about it, in a few words and without the key."""
+        try:
+            text = response.read(LONGEST_LINE).decode("utf-8", "replace")
+        except (OSError, http.client.HTTPException):
+            text = ""
+        finally:
+            connection.close()
+        return self.quoted(_message(text))
+
+    def quoted(self, text: str) -> str:
+        """A server's own words at the end of an error."""
+        line = "".join(c if c.isprintable() else " " for c in text[: 4 * SAID])
+        if self.key:
+            line = line.replace(self.key, "***")
+        line = " ".join(line.split())[:SAID]
+        return f'; it says "{line}"' if line else ""
+
+    def lost(self, error: Exception) -> EngineError:
+        """The error of a connection that was there."""
+        if isinstance(error, TimeoutError):
+            return self.silent()
+        if isinstance(error, http.client.BadStatusLine) and not isinstance(
+            error, http.client.RemoteDisconnected
+        ):
+            return EngineError(f"what answers at {self.address} speaks no HTTP; {_CHECK}")
+        return EngineError(
+            f"{self.address} cut the connection ({_why(error)}); look into its log and try again"
+        )
+
+    def silent(self) -> EngineError:
+        """The error of a server that says nothing."""
+        return EngineError(
+            f"{self.address} was silent for {self.timeout:g} s; give it more with --engine-timeout"
+        )
+
+
+class StatusError(EngineError):
+    """The server answered, with a refusal."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+Reply = tuple[http.client.HTTPResponse, http.client.HTTPConnection]
+_CHECK: Final = "check the URL: it needs a server with OpenAI's completions"
+
+
+class Lines:
+    """The lines of an answer under way, without their ends."""
+
+    def __init__(
+        self, link: Link, response: http.client.HTTPResponse, connection: http.client.HTTPConnection
+    ) -> None:
+        self._link, self._response, self._connection = link, response, connection
+
+    def __iter__(self) -> Iterator[bytes]:
+        while line := self._line():
+            yield line.rstrip(b"\r\n")
+
+    def close(self) -> None:
+        """Hang up, which makes the server stop."""
+        self._response.close()
+        self._connection.close()
+
+    def _line(self) -> bytes:
+        try:
+            line = self._response.readline(LONGEST_LINE)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise self._link.lost(error) from error
+        if len(line) >= LONGEST_LINE:
+            raise EngineError(f"{self._link.address} writes lines without an end; {_CHECK}")
+        return line
+
+
+def _message(text: str) -> str:
+    """The message of OpenAI's form of an error, or the text itself; nothing of a page for browsers."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return "" if text.lstrip().startswith("<") else text
+    return error_message(data)
+
+
+def error_message(data: Any) -> str:
+    """What {"error": {"message": ...}} and its relatives say."""
+    for key in ("error", "message", "detail"):
+        if isinstance(data, dict) and key in data:
+            data = data[key]
+    return data if isinstance(data, str) else json.dumps(data) if data else ""
+
+
+def _why(error: Exception) -> str:
+    """The reason in a few words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}"
+    if isinstance(error, TimeoutError):
+        return "no answer"
+    if isinstance(error, http.client.IncompleteRead):
+        return "in the middle of an answer"
+    if isinstance(error, socket.gaierror):
+        return "no such host"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return " ".join(str(error).split())[:SAID] or type(error).__name__
+
+
+def _wait(asked: str | None, tries: int) -> float:
+    """Seconds until the next try: what Retry-After says, in seconds or as a date, within bounds."""
+    usual = SHORTEST_WAIT * float(2**tries)
+    if asked is None:
+        return usual
+    try:
+        seconds = float(asked)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(asked).timestamp() - time.time()
+        except (ValueError, TypeError):
+            return usual
+    return min(LONGEST_WAIT, max(0.0, seconds)) if math.isfinite(seconds) else usual

@@ -1,0 +1,271 @@
+"""A server that runs the language model: OpenAI's completions, streamed. What it says is not trusted by whoever reads it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PureWindowsPath
+from typing import Any, Final, NoReturn
+
+from ...base.errors import EngineError, InputError
+from ...manifest.schema import Manifest, MotionInfo
+from ..protocols import LoadOptions, Tokenizer
+from .http import Lines, Link, StatusError, error_message
+from .servers import KINDS, Kind, Order, Piece, kind_of
+
+TIMEOUT: Final = 60.0  # seconds
+NAMED: Final = 5  # models listed in an error
+DONE: Final = b"[DONE]"
+ABSENT: Final = (404, 405, 501)
+
+
+@dataclass(frozen=True)
+class RemoteEngine:
+    """A server that was found to run this bundle's model; frozen and shared like any loaded engine."""
+
+    link: Link
+    kind: Kind
+    model: str | None
+    context: int | None
+    """Tokens that it holds, where it says so."""
+
+    @classmethod
+    def open(cls, options: LoadOptions, manifest: Manifest, tokenizer: Tokenizer) -> RemoteEngine:
+        """Ask who is there and whether it knows the motion tokens. InputError, EngineError."""
+        assert options.engine is not None
+        named = options.engine_kind
+        if named is not None and named not in KINDS:
+            raise InputError(f"engine-kind: expected {', '.join(KINDS)}, got {named!r}")
+        timeout = TIMEOUT if options.engine_timeout is None else options.engine_timeout
+        if not 0 < timeout < float("inf"):
+            raise InputError(f"engine-timeout: expected seconds above 0, got {timeout}")
+        link = Link.open(options.engine, timeout)
+        entry = _entry(link, options)
+        kind = KINDS[named] if named is not None else kind_of(entry.get("owned_by"))
+        model = entry.get("id", options.engine_model)
+        engine = cls(
+            link, kind, model if isinstance(model, str) else options.engine_model, _context(entry)
+        )
+        engine._check_tokens(manifest.motion, tokenizer)
+        return engine
+
+    @property
+    def name(self) -> str:
+        """For people and files: the kind of server, without its address."""
+        return self.kind.name
+
+    @property
+    def model_name(self) -> str | None:
+        """The server's name for its model, without the folders of a file on its disk; None where it has none."""
+        rooted = self.model is not None and (self.model.startswith("/") or self.model[1:2] == ":")
+        return PureWindowsPath(self.model).name if self.model is not None and rooted else self.model
+
+    def start(self, order: Order) -> RemoteRun:
+        """Ask for an answer. EngineError where it is refused."""
+        body = self.kind.body(order) | ({} if self.model is None else {"model": self.model})
+        return RemoteRun(
+            self.link, self.kind, self.link.stream(f"{self.link.address.path}/completions", body)
+        )
+
+    def _check_tokens(self, motion: MotionInfo, tokenizer: Tokenizer) -> None:
+        """EngineError unless the server has the motion tokens where the bundle has them, and shows them."""
+        ids = [
+            motion.move_start,
+            *(i for first, stop in motion.levels for i in (first, stop - 1)),
+            motion.move_end,
+        ]
+        got = self._tokens(tokenizer.decode(ids))
+        if got is not None and got[-len(ids) :] != ids:
+            raise EngineError(
+                f"{self.link.address} runs another model: expected token ids {ids[:3]}... of <move> and its codes, got "
+                f"{got[:3]}...; serve the model of this bundle, or give the bundle of that model"
+            )
+        if self.kind.name == "llama-cpp-python":
+            self._check_shown(ids)
+
+    def _tokens(self, text: str) -> list[Any] | None:
+        """Token ids of a text; None where the server does not tell."""
+        asked = self.kind.tokenize(text, self.model)
+        if asked is None:
+            return None
+        answer = self._beside(*asked)
+        tokens = answer.get("tokens") if isinstance(answer, dict) else None
+        return tokens if isinstance(tokens, list) else None
+
+    def _check_shown(self, ids: Sequence[int]) -> None:
+        answer = self._beside("/extras/detokenize", {"tokens": list(ids)})
+        if isinstance(answer, dict) and "<m" not in str(answer.get("text")):
+            raise EngineError(
+                f"{self.link.address} hides motion tokens: its GGUF calls them control tokens, which llama-cpp-python leaves "
+                "out of its text; export it again, or serve it with llama-server"
+            )
+
+    def _beside(self, path: str, body: dict[str, Any]) -> Any:
+        """What a path beside the API answers; None where there is none."""
+        try:
+            return self.link.post(self.link.address.root + path, body)
+        except StatusError as error:
+            if error.status in ABSENT:
+                return None
+            raise
+
+
+@dataclass(frozen=True)
+class RemoteLanguageModel:
+    """Stands where a loaded model would: a server gives tokens, never logits."""
+
+    context: int
+    """Tokens that the server's runs hold."""
+    fingerprint: str = ""
+    """Of states: a server keeps its own."""
+
+    def start_batch(self, size: int) -> NoReturn:
+        """EngineError, as `start`."""
+        self.start()
+
+    def start(self) -> NoReturn:
+        """EngineError: what needs logits needs a model that is loaded here."""
+        raise EngineError(
+            "a server writes the answers of this bundle, which gives no logits; load it without engine"
+        )
+
+
+class RemoteRun:
+    """One request under way."""
+
+    def __init__(self, link: Link, kind: Kind, lines: Lines) -> None:
+        self._link, self._kind, self._lines = link, kind, lines
+        self._heard = time.monotonic()
+        self.reason: str | None = None
+        """Why the server ended: "stop", "length", or None where it did not say."""
+
+    def close(self) -> None:
+        """Hang up."""
+        self._lines.close()
+
+    def __iter__(self) -> Iterator[Piece]:
+        """What comes, until the server says that it is done. EngineError where it fails, stalls or talks nonsense."""
+        for data in self._events():
+            if data == DONE:
+                return
+            piece = self._piece(data)
+            if piece is not None:
+                yield piece
+                self._heard = time.monotonic()  # however long its reader took
+        if self.reason is None:
+            raise EngineError(
+                f"{self._link.address} cut the connection in the middle of the answer; look into its log"
+            )
+
+    def _events(self) -> Iterator[bytes]:
+        """Data of server-sent events (WHATWG HTML, 9.2), one value each; comments keep the line open and no more."""
+        data: list[bytes] = []
+        for line in self._lines:
+            if time.monotonic() - self._heard > self._link.timeout:
+                raise self._link.silent()
+            name, _, value = line.partition(b":")
+            if name in (
+                b"data",
+                b"error",
+            ):  # llama-server once wrote its errors under a name of their own
+                data.append(value.removeprefix(b" "))
+            elif not line and data:
+                yield b"\n".join(data)
+                data.clear()
+            elif line and name not in (b"", b"event", b"id", b"retry"):
+                raise self._nonsense(line)
+        if data:
+            yield b"\n".join(data)
+
+    def _piece(self, data: bytes) -> Piece | None:
+        """What an event says; None where there is no text in it."""
+        try:
+            event = json.loads(data)
+            if "error" in event or ("message" in event and "choices" not in event):
+                said = self._link.quoted(error_message(event))
+                raise StatusError(
+                    _code(event),
+                    f"{self._link.address} failed while it wrote{said}; look into its log",
+                )
+            if not event["choices"]:
+                return None
+            choice = event["choices"][0]
+            text = choice.get("text") or ""
+            text.encode()
+            piece = self._kind.piece(choice, text)
+            self.reason = choice.get("finish_reason") or self.reason
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+            raise self._nonsense(data) from None
+        return piece if piece.text or piece.ids else None
+
+    def _nonsense(self, line: bytes) -> EngineError:
+        said = self._link.quoted(line.decode("utf-8", "replace"))
+        return EngineError(
+            f"{self._link.address} writes what is no completion{said}; check the URL and its log"
+        )
+
+
+def _entry(link: Link, options: LoadOptions) -> Mapping[str, Any]:
+    """What the server says of the model; empty where it says nothing and need not."""
+    try:
+        answer = link.get(f"{link.address.path}/models")
+    except StatusError as error:
+        if error.status in ABSENT and options.engine_kind is not None:
+            return {}
+        raise
+    found = answer.get("data") if isinstance(answer, dict) else None
+    models: list[Mapping[str, Any]] = (
+        [entry for entry in found or [] if isinstance(entry, dict)]
+        if isinstance(found, list)
+        else []
+    )
+    if options.engine_model is not None:
+        models = [entry for entry in models if entry.get("id") == options.engine_model] or _unknown(
+            link, options.engine_model, models
+        )
+    if len(models) > 1:
+        raise InputError(
+            f"{link.address} has several models: choose with --engine-model {_names(models)}"
+        )
+    if not models and options.engine_kind is None:
+        raise EngineError(
+            f"{link.address} lists no model; load one, or name the server with --engine-kind"
+        )
+    return models[0] if models else {}
+
+
+def _unknown(
+    link: Link, model: str, models: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """InputError where the server has others; one that lists none is taken at its word later."""
+    if models:
+        raise InputError(
+            f"{link.address} has no model {model!r}: choose with --engine-model {_names(models)}"
+        )
+    return []
+
+
+def _names(models: Sequence[Mapping[str, Any]]) -> str:
+    names = [str(entry.get("id"))[:100] for entry in models]
+    return " or ".join(names[:NAMED]) + (" ..." if len(names) > NAMED else "")
+
+
+def _code(event: Mapping[str, Any]) -> int:
+    """The status that an error in the middle of an answer would have had at its beginning; 500 where it does not tell."""
+    error = event.get("error")
+    code = (error if isinstance(error, dict) else event).get("code")
+    return code if isinstance(code, int) else 500
+
+
+def _context(entry: Mapping[str, Any]) -> int | None:
+    """Tokens that the server holds: vLLM and llama-server say so in the list of models."""
+    meta = entry.get("meta")
+    for value in (
+        entry.get("max_model_len"),
+        meta.get("n_ctx") if isinstance(meta, dict) else None,
+    ):
+        if isinstance(value, int) and value > 0:
+            return value
+    return None

@@ -1,0 +1,50 @@
+"""A run's cache as bytes: a line that says whose it is, then what the engine wants. Knows no engine."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.errors import EngineError
+
+MAGIC: Final = b"kinetoken state 1\n"
+FOREIGN: Final = "this state of a run is damaged or of another model or engine; make it again"
+
+
+def check_rewind(length: int, fed: int) -> None:
+    """ValueError unless `length` tokens were fed."""
+    if not 0 <= length <= fed:
+        raise ValueError(f"expected to keep 0 to {fed} tokens, got {length}")
+
+
+def pack(fingerprint: str, length: int, rest: bytes) -> bytes:
+    """The state of a run of so many tokens."""
+    return MAGIC + f"{fingerprint}\n{length}\n".encode() + rest
+
+
+def unpack(fingerprint: str, state: bytes, context: int) -> tuple[int, bytes]:
+    """Tokens and the engine's part of a state that `pack` made for the same engine; EngineError for any other."""
+    head = MAGIC + f"{fingerprint}\n".encode()
+    if not state.startswith(head):
+        raise EngineError(FOREIGN)
+    number, _, rest = state[len(head) :].partition(b"\n")
+    if not number.isdigit() or len(number) > 9 or int(number) > context:
+        raise EngineError(FOREIGN)
+    return int(number), rest
+
+
+def whole(rest: bytes, size: int) -> bytes:
+    """The same bytes; EngineError where they are not so many."""
+    if len(rest) != size:
+        raise EngineError(FOREIGN)
+    return rest
+
+
+def as_array(
+    rest: bytes, kind: type[np.floating[Any]], shape: tuple[int, ...]
+) -> NDArray[np.floating[Any]]:
+    """The bytes as an array; EngineError where they are not as many as it takes."""
+    size = int(np.prod(shape)) * np.dtype(kind).itemsize
+    return np.frombuffer(whole(rest, size), kind).reshape(shape)

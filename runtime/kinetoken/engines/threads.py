@@ -1,0 +1,34 @@
+"""How many threads an engine may use."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from ..base.errors import InputError
+
+THREADS_VARIABLE = "KINETOKEN_THREADS"
+MOST_THREADS: Final = 8
+"""Of llama.cpp where nobody names a number: a token waits for memory, and more threads only wait too."""
+
+
+def threads(given: int | None = None) -> int:
+    """Threads of one engine: as given, else from the environment, else 0 for the engine's choice."""
+    text = os.environ.get(THREADS_VARIABLE, "") if given is None else str(given)
+    if not text:
+        return 0
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+        where = THREADS_VARIABLE if given is None else "threads"
+        raise InputError(f"{where}: expected a number of threads from 1 to 1024, got {text!r}")
+    return int(text)
+
+
+def usual_threads() -> int:
+    """Threads that llama.cpp gets where nobody names a number and nothing else is busy."""
+    return min(available_cores(), MOST_THREADS)
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -1,0 +1,91 @@
+"""tokenizer.json through the tokenizers library; the only file that knows it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from ..base.errors import BundleError, InputError, MissingPackageError
+from .llamacpp.heap import hand_back
+
+try:
+    from tokenizers import Tokenizer
+except ImportError as error:
+    raise MissingPackageError("tokenizers") from error
+
+_ODD: Final = (
+    "single_word",
+    "lstrip",
+    "rstrip",
+)  # an added token that minds the letters beside it is left to the library
+
+
+class HfTokenizer:
+    """One tokenizer without its added tokens, for what people type; they are found here, and only where the bundle's own text is.
+
+    The library's own switch does not cover those that are not marked special, and a second tokenizer that knows them would take
+    another 50 MB with a vocabulary of 150,000.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """BundleError where the file is no tokenizer."""
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            added = data.get("added_tokens") or []
+            odd = any(token.get(flag) for token in added for flag in _ODD)
+            self._full = Tokenizer.from_str(json.dumps(data)) if odd else None
+            self._added = {str(token["content"]): int(token["id"]) for token in added}
+            self._plain = Tokenizer.from_str(
+                json.dumps({**data, "added_tokens": [], "post_processor": None})
+            )
+        except Exception as error:  # the library raises bare Exception
+            raise BundleError(
+                f"{path} is not a tokenizer.json ({error}); export the bundle again"
+            ) from error
+        del data, added
+        self._content = {token: content for content, token in self._added.items()}
+        longest_first = sorted(self._added, key=len, reverse=True)
+        self._split = re.compile(
+            f"({'|'.join(map(re.escape, longest_first))})" if longest_first else "(?!)"
+        )
+        hand_back()  # with a large vocabulary 90 MB
+
+    def encode_text(self, text: str) -> list[int]:
+        """What a person typed: special tokens spelled in it stay plain text."""
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            raise InputError(
+                "the prompt holds bytes that are not UTF-8 text; type it again"
+            ) from None
+        return list(self._plain.encode(text, add_special_tokens=False).ids)
+
+    def encode_template(self, text: str) -> list[int]:
+        """What the bundle says around it: special tokens are recognised."""
+        if self._full is not None:
+            return list(self._full.encode(text, add_special_tokens=False).ids)
+        parts = (part for part in self._split.split(text) if part)
+        known = self._added
+        return [
+            i
+            for part in parts
+            for i in ([known[part]] if part in known else self.encode_text(part))
+        ]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of the ids; U+FFFD where a character is not whole yet."""
+        known: Mapping[int, str] = self._content
+        runs = (
+            (is_added, list(run)) for is_added, run in itertools.groupby(ids, known.__contains__)
+        )
+        return "".join(
+            "".join(known[i] for i in run) if is_added else self._words(run)
+            for is_added, run in runs
+        )
+
+    def _words(self, ids: list[int]) -> str:
+        return str(self._plain.decode(ids, skip_special_tokens=False))

@@ -1,0 +1,192 @@
+"""Clips from arrays: what the project wrote itself, and HumanML3D's own files."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.errors import FormatError
+from ..motion.clip import Clip
+from ..motion.features import N_FEATURES
+from ..motion.recover import recover
+from ..motion.skeleton import FPS, N_JOINTS
+from .plausible import check_legs, check_rate, warn_of_axes
+
+_SHAPES: Final = f"joints (T, {N_JOINTS}, 3) or features (T, {N_FEATURES})"
+SCALE_LIMIT: Final = 1e6  # metres: beyond it is no motion, and float32 loses centimetres
+LONGEST: Final = 500_000  # frames: 7 hours at 20 fps
+
+
+def read_npy(path: Path) -> Clip:
+    """Joints or denormalised features, told apart by their shape; 20 fps."""
+    return _clip(_open(path, _plain_array), path, {})
+
+
+def read_npz(path: Path) -> Clip:
+    """The keys that `kinetoken.formats.write_npz` writes; either joints or features must be there."""
+    data = _open(path, _archive)
+    if "joints" not in data and "features" not in data:
+        found = ", ".join(sorted(data)[:6]) or "nothing"
+        raise FormatError(
+            f"{path}: expected the key joints or features, got {found}; rename the array and save again"
+        )
+    main = "joints" if "joints" in data else "features"
+    return _clip(data[main], path, data)
+
+
+def _clip(motion: NDArray[Any], path: Path, data: Mapping[str, NDArray[Any]]) -> Clip:
+    """A clip whose motion is joints or features, with what else the file says."""
+    values = _numbers(motion, path)
+    joints = values
+    features = _numbers(data["features"], path) if "features" in data else None
+    if values.ndim == 2 and values.shape[1] == N_FEATURES:
+        joints, features = recover(values), values
+    elif values.ndim != 3 or values.shape[1:] != (N_JOINTS, 3):
+        raise FormatError(
+            f"{path}: expected {_SHAPES}, got {values.shape}; other skeletons are not read"
+        )
+    if not len(joints):
+        raise FormatError(f"{path}: expected at least one frame, got none; export the motion again")
+    if len(joints) > LONGEST:
+        raise FormatError(
+            f"{path}: expected at most {LONGEST} frames, got {len(joints)}; cut it into pieces"
+        )
+    if features is not None and features.shape != (len(joints), N_FEATURES):
+        got = features.shape
+        raise FormatError(
+            f"{path}: expected features ({len(joints)}, {N_FEATURES}) beside the joints, got {got}"
+        )
+    if np.abs(joints).max() > SCALE_LIMIT:
+        raise FormatError(
+            f"{path}: positions reach {np.abs(joints).max():.3g} m; expected metres, not another unit"
+        )
+    if features is None:  # those have a unit and axes of their own
+        check_legs(joints, path)
+        warn_of_axes(joints, path)
+    return Clip(
+        joints=joints.astype(np.float32),
+        fps=_fps(data, path),
+        prompt=_text(data, "prompt", path),
+        text=_text(data, "text", path),
+        seed=_seed(data, path),
+        features=None if features is None else features.astype(np.float32),
+        codes=_codes(data, path),
+        meta=_meta(data, path),
+    )
+
+
+def _open(path: Path, read: Callable[[BinaryIO, Path], Any]) -> Any:
+    """What `read` makes of the file; FormatError for whatever is wrong with it."""
+    try:
+        with path.open("rb") as stream:
+            return read(stream, path)
+    except FileNotFoundError:
+        raise FormatError(f"{path}: there is no such file; check the path") from None
+    except OSError as error:
+        if error.errno is None:  # numpy's word for a broken file
+            raise FormatError(f"{path} is damaged ({error}); copy or export it again") from error
+        raise FormatError(
+            f"cannot read {path}: {error.strerror}; check the path and its permissions"
+        ) from error
+    except (
+        ValueError,
+        EOFError,
+        KeyError,
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,
+    ) as error:
+        why = (
+            "no file of NumPy's, or holds objects"
+            if "pickle" in str(error)
+            else f"damaged ({error})"
+        )
+        raise FormatError(
+            f"{path}: expected plain arrays, and it is {why}; copy or export it again"
+        ) from error
+
+
+def _plain_array(stream: BinaryIO, path: Path) -> NDArray[Any]:
+    value = np.load(stream, allow_pickle=False)
+    if not isinstance(value, np.ndarray):
+        raise FormatError(f"{path}: expected one array, got an archive; rename it to end in .npz")
+    return value
+
+
+def _archive(stream: BinaryIO, path: Path) -> dict[str, NDArray[Any]]:
+    archive = np.load(stream, allow_pickle=False)
+    if isinstance(archive, np.ndarray):
+        raise FormatError(
+            f"{path}: expected an archive of arrays, got one array; rename it to end in .npy"
+        )
+    known = ("joints", "features", "codes", "fps", "text", "prompt", "seed", "meta")
+    wanted = [key for key in archive.files if key in known]
+    return {key: archive[key] for key in (wanted or archive.files[:6])}
+
+
+def _numbers(value: NDArray[Any], path: Path) -> NDArray[np.float64]:
+    if value.dtype.kind not in "fiu":
+        raise FormatError(
+            f"{path}: expected numbers, got {value.dtype}; save the motion as float32"
+        )
+    if value.dtype.kind == "f" and not np.isfinite(value).all():
+        raise FormatError(f"{path}: the motion holds NaN or infinity; export it again")
+    return value.astype(np.float64)
+
+
+def _fps(data: Mapping[str, NDArray[Any]], path: Path) -> float:
+    if "fps" not in data:
+        return float(FPS)
+    value = data["fps"]
+    if value.size != 1 or value.dtype.kind not in "fiu":
+        raise FormatError(
+            f"{path}: expected fps as one number, got {value!s:.40}; save it as one number"
+        )
+    return check_rate(float(value.item()), path)
+
+
+def _text(data: Mapping[str, NDArray[Any]], key: str, path: Path) -> str:
+    if key not in data:
+        return ""
+    if data[key].size != 1 or data[key].dtype.kind != "U":
+        raise FormatError(
+            f"{path}: expected {key} as one string, got {data[key].dtype} {data[key].shape}"
+        )
+    return str(data[key].item())
+
+
+def _seed(data: Mapping[str, NDArray[Any]], path: Path) -> int | None:
+    if "seed" not in data:
+        return None
+    if data["seed"].size != 1 or data["seed"].dtype.kind not in "iu":
+        raise FormatError(f"{path}: expected seed as one whole number, got {data['seed']!s:.40}")
+    return int(data["seed"].item())
+
+
+def _codes(data: Mapping[str, NDArray[Any]], path: Path) -> NDArray[np.int64] | None:
+    if "codes" not in data:
+        return None
+    if data["codes"].ndim != 2 or data["codes"].dtype.kind not in "iu":
+        raise FormatError(
+            f"{path}: expected codes (n, Q) as whole numbers, got {data['codes'].shape}"
+        )
+    return data["codes"].astype(np.int64)
+
+
+def _meta(data: Mapping[str, NDArray[Any]], path: Path) -> dict[str, str]:
+    try:
+        notes = json.loads(_text(data, "meta", path) or "{}")
+    except json.JSONDecodeError as error:
+        raise FormatError(
+            f"{path}: expected meta as JSON ({error}); leave it out or save it again"
+        ) from error
+    if not isinstance(notes, dict):
+        raise FormatError(f"{path}: expected meta as a JSON object, got {type(notes).__name__}")
+    return {str(key): str(value) for key, value in notes.items()}

@@ -1,0 +1,110 @@
+"""A clip as a skeleton that turns: what BVH, glTF and VRM animation have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..motion.clip import Clip
+from ..motion.quaternions import QuaternionRun
+from ..motion.rotations import (
+    CHILDREN,
+    RestPose,
+    forward_kinematics,
+    global_rotations,
+    local_rotations,
+)
+from ..motion.skeleton import JOINT, JOINT_NAMES, N_JOINTS, PARENTS
+from .gltf import GltfFile, Json
+
+SOLE: Final = 0.022  # metres: foot joints lie inside the foot, the floor is a little lower
+_LONGEST_NAME: Final = 60  # letters
+
+
+@dataclass(frozen=True)
+class Rig:
+    """Bones of constant length, and how each is turned in each frame."""
+
+    rest: RestPose
+    root: NDArray[np.float64]
+    """(T, 3) pelvis, metres."""
+    rotations: NDArray[np.float64]
+    """(T, 22, 3, 3) relative to the parent."""
+    fps: float
+
+    @classmethod
+    def of(cls, clip: Clip) -> Rig:
+        """The clip's body in T-pose, and its motion."""
+        rest = RestPose.fit(clip.joints)
+        rotations = local_rotations(global_rotations(clip.joints, rest))
+        return cls(rest, clip.joints[:, 0].astype(np.float64), rotations, clip.fps)
+
+    def joints(self) -> NDArray[np.float64]:
+        """Where the turned bones put the joints, (T, 22, 3) metres."""
+        return forward_kinematics(self.root, self.rotations, self.rest)
+
+    def rest_joints(self) -> NDArray[np.float64]:
+        """The T-pose (22, 3) in metres, standing on the floor at X = Z = 0."""
+        upright = np.broadcast_to(np.eye(3), (1, N_JOINTS, 3, 3))
+        points: NDArray[np.float64] = forward_kinematics(np.zeros((1, 3)), upright, self.rest)[0]
+        feet = points[[JOINT["left_foot"], JOINT["right_foot"]], 1]
+        points[:, 1] += SOLE - feet.min()
+        return points
+
+
+def add_skeleton(file: GltfFile, rig: Rig) -> None:
+    """Nodes 0 to 21, in the order of the joints, in T-pose."""
+    places = rig.rest.offsets.copy()
+    places[0] = rig.rest_joints()[0]
+    nodes: list[Json] = []
+    for joint, name in enumerate(JOINT_NAMES):
+        node: Json = {"name": name, "translation": [float(v) for v in places[joint]]}
+        if CHILDREN[joint]:
+            node["children"] = list(CHILDREN[joint])
+        nodes.append(node)
+    assert PARENTS[0] == -1
+    file.json["nodes"] = nodes
+    file.json["scene"] = 0
+    file.json["scenes"] = [{"nodes": [0]}]
+
+
+def add_animation(file: GltfFile, rig: Rig, name: str) -> None:
+    """One animation: where the pelvis is, and how every joint with a bone is turned."""
+    times = file.add(
+        np.arange(len(rig.root), dtype=np.float64).astype("f4") / np.float32(rig.fps), bounds=True
+    )
+    turned = QuaternionRun().push(rig.rotations).astype("f4")
+    outputs = [(0, "translation", file.add(rig.root.astype("f4")))]
+    outputs += [(j, "rotation", file.add(turned[:, j])) for j in range(N_JOINTS) if CHILDREN[j]]
+    samplers = [
+        {"input": times, "interpolation": "LINEAR", "output": output} for _, _, output in outputs
+    ]
+    channels = [
+        {"sampler": index, "target": {"node": node, "path": path}}
+        for index, (node, path, _) in enumerate(outputs)
+    ]
+    file.json["animations"] = [{"name": name, "samplers": samplers, "channels": channels}]
+
+
+def clip_name(clip: Clip) -> str:
+    """What the clip's animation is called."""
+    return plain(clip.prompt)[:_LONGEST_NAME].strip() or "motion"
+
+
+def notes(clip: Clip) -> Json:
+    """What a file may say of where its motion comes from."""
+    told: Json = {
+        "prompt": plain(clip.prompt),
+        "text": plain(clip.text),
+        "seed": clip.seed,
+        **clip.meta,
+    }
+    return {key: value for key, value in told.items() if value not in ("", None)}
+
+
+def plain(text: str) -> str:
+    """Text that every JSON reader takes: no half characters."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,41 @@
+"""Clips as .npy: one bare array, as HumanML3D's own files."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.atomic_file import atomic_path
+from ..base.errors import FormatError, InputError
+from ..motion.clip import Clip
+from ..motion.features import encode
+from ..motion.skeleton import FPS
+
+
+def write_npy(clip: Clip, path: str | os.PathLike[str], array: str = "joints") -> None:
+    """`array` is "joints" (T, 22, 3) or "features" (T, 263), encoded from the joints where the clip has none.
+
+    InputError where there are no features to be had, OutputError where it cannot be written.
+    """
+    value = clip.joints if array == "joints" else _features(clip)
+    with atomic_path(path) as part, part.open("wb") as stream:
+        np.save(stream, value.astype(np.float32))
+
+
+def _features(clip: Clip) -> NDArray[np.floating]:
+    if clip.features is not None:
+        return clip.features
+    if len(clip) < 2 or clip.fps != FPS:
+        got = f"{len(clip)} at {clip.fps:g}"
+        raise InputError(
+            f"features need at least 2 frames at {FPS} fps, got {got}; resample it or write joints"
+        )
+    with np.errstate(all="ignore"):  # a body without a facing direction gives NaN: refused below
+        features = encode(clip.joints)
+    if not np.isfinite(features).all():
+        raise FormatError(
+            "the joints have no facing direction (hips or shoulders in one point); write joints instead"
+        )
+    return features

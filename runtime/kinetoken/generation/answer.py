@@ -1,0 +1,175 @@
+"""One answer being written: tokens in, words and motion out. It knows no engine, so whatever gives tokens can feed it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..engines.protocols import Allowed
+from ..motion.clip import Chunk, MotionChunk, TextChunk
+from ..motion.footlock import FootLock
+from ..sampling.grammar import Detail, MoveGrammar, State
+from ..tokens.markup import MOVE_END, MOVE_START, spell
+from ..tokens.vocabulary import Vocabulary
+from .bundle import Bundle
+from .motion_stream import MotionRun
+from .text_stream import TextRun
+
+Piece = tuple[int | None, str]
+"""Of a raw answer: a motion token and its spelling, or words, which have no token."""
+
+
+class AnswerRun:
+    """What came so far, and what may come next."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        grammar: MoveGrammar,
+        feet: FootLock | None = None,
+        detail: Detail | None = None,
+    ) -> None:
+        """`detail` decides the levels of each block; None: all have the grammar's."""
+        self._vocabulary = bundle.vocabulary
+        self._cursor, self._stride = grammar.start(detail), bundle.decoder.stride
+        self._motion, self._words = MotionRun(bundle.decoder, feet), TextRun(bundle.tokenizer)
+        self._answer: list[Piece] = []
+        self._thought: list[str] = []
+        self._ended: tuple[int, ...] | None = None  # what was said, where it ends in the middle
+        self.tokens: list[int] = []
+        """All tokens so far."""
+        self.text_tokens = self.motion_tokens = 0
+        self.frames = 0
+        """Frames of motion so far, final ones only."""
+
+    @property
+    def done(self) -> bool:
+        """Whether no token may follow."""
+        return self._cursor.done
+
+    @property
+    def allowed(self) -> Allowed:
+        """Ids that may come next; not to be asked once it is done."""
+        return self._cursor.allowed
+
+    @property
+    def in_block(self) -> bool:
+        """Whether the next token stands in a block of motion."""
+        return self._cursor.state is State.BLOCK
+
+    @property
+    def levels(self) -> int:
+        """Codes of a frame of the open block, or of the last; at most, in prefix mode."""
+        return self._cursor.levels
+
+    @property
+    def text(self) -> str:
+        """The raw answer so far, motion tokens spelled out."""
+        return _joined(self._answer)
+
+    def text_of(self, frames: int) -> str:
+        """The raw answer as one that decodes: all words so far, and the first so many code frames in closed blocks."""
+        return _joined(_of_frames(self._vocabulary, self._answer, frames))
+
+    @property
+    def thought(self) -> str:
+        """The words so far, without the motion."""
+        return "".join(self._thought)
+
+    @property
+    def said(self) -> tuple[int, ...]:
+        """The tokens so far as a chat that goes on holds them: of whole frames, an open block closed, without the end."""
+        if self._ended is not None:
+            return self._ended
+        words = self._vocabulary
+        tokens = self.tokens[: len(self.tokens) - self._cursor.torn]
+        if self._cursor.state is State.BLOCK:
+            tokens = tokens[:-1] if tokens[-1] == words.move_start else [*tokens, words.move_end]
+        return tuple(tokens[:-1] if tokens and tokens[-1] in words.end_of_turn else tokens)
+
+    def accept(self, token: int) -> Iterator[Chunk]:
+        """Go on by one allowed token; the words and the motion that became final with it. ValueError for any other token."""
+        frame = self._cursor.accept(token)
+        self.tokens.append(token)
+        yield from self._hear(token)
+        if frame is not None:
+            yield from self._see(self._motion.push([frame]))
+
+    def finish(self) -> Iterator[Chunk]:
+        """No token follows: what was held back. The codes of a frame that is not whole are lost, and an open block is closed."""
+        yield from self._say(self._words.finish())
+        if not self._cursor.done:
+            yield from self._see(self._stop())
+        yield from self._see(self._motion.finish())
+
+    def stop(self, frames: int) -> None:
+        """No token follows, and what was held back never comes: of the code frames these were handed out, of which the raw answer is
+        left, in closed blocks. Nothing changes where that was so: after the end."""
+        if not self._cursor.done:
+            self._ended = self.said
+            self._cursor.stop()
+        self._keep(frames)
+        self.frames = frames * self._stride
+
+    def _stop(self) -> MotionChunk | None:
+        """End in the middle: the raw answer stays one that decodes."""
+        self._ended = self.said
+        frame, _ = self._cursor.stop()
+        self._keep(self._cursor.frames)
+        return None if frame is None else self._motion.push([frame])
+
+    def _keep(self, frames: int) -> None:
+        self._answer = _of_frames(self._vocabulary, self._answer, frames)
+        self.motion_tokens = sum(token is not None for token, _ in self._answer)
+
+    def _hear(self, token: int) -> Iterator[Chunk]:
+        """Keep the raw answer and the counts; words are passed on."""
+        vocabulary = self._vocabulary
+        if vocabulary.is_text(token):
+            self.text_tokens += 1
+            yield from self._say(self._words.push(token))
+        elif token not in vocabulary.end_of_turn:
+            yield from self._say(self._words.finish())
+            self.motion_tokens += 1
+            self._answer.append((token, spell_token(vocabulary, token)))
+
+    def _say(self, text: str) -> Iterator[Chunk]:
+        if text:
+            self._answer.append((None, text))
+            self._thought.append(text)
+            yield TextChunk(text)
+
+    def _see(self, chunk: MotionChunk | None) -> Iterator[Chunk]:
+        if chunk is not None:
+            self.frames += len(chunk.joints)
+            yield chunk
+
+
+def _of_frames(vocabulary: Vocabulary, answer: Sequence[Piece], frames: int) -> list[Piece]:
+    """All words of an answer and its first so many code frames, in closed blocks; a block without a frame is none."""
+    start, kept, begun, code = vocabulary.move_start, list[Piece](), 0, False
+    for token, text in answer:
+        place = None if token is None else vocabulary.code(token)
+        begun += place is not None and place[0] == 0
+        if token == vocabulary.move_end and kept[-1][0] == start:
+            kept.pop()
+        elif place is None or begun <= frames:
+            kept.append((token, text))
+            code = place is not None
+    if kept and kept[-1][0] == start:
+        kept.pop()
+    elif code:
+        kept.append((vocabulary.move_end, MOVE_END))
+    return kept
+
+
+def _joined(answer: Sequence[Piece]) -> str:
+    return "".join(text for _, text in answer)
+
+
+def spell_token(vocabulary: Vocabulary, token: int) -> str:
+    """The text of a block marker or motion token."""
+    if token in (vocabulary.move_start, vocabulary.move_end):
+        return MOVE_START if token == vocabulary.move_start else MOVE_END
+    place = vocabulary.code(token)
+    assert place is not None, "text tokens have no spelling here"
+    return spell(*place)

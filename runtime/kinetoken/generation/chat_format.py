@@ -1,0 +1,113 @@
+"""A prompt, and the turns before it, as the model was trained to see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ..base.errors import BundleError, InputError
+from ..engines.protocols import EncodedImage, Fed
+from ..tokens.vocabulary import Vocabulary
+from .bundle import Bundle
+from .options import check_prompt
+
+IMAGE_MARKERS: Final = ("<|vision_start|>", "<|vision_end|>")
+"""What stands around an image in Qwen2.5-VL's chat, one token each."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """An earlier turn of a chat."""
+
+    prompt: str
+    """What the user typed."""
+    answer: tuple[int, ...]
+    """The model's tokens, whole frames in closed blocks, without the end of the turn."""
+
+
+def checked_turn(prompt: object, answer: Iterable[object], words: Vocabulary) -> Said:
+    """A turn that comes from elsewhere. ValueError where nobody could have said it, or the grammar not have written it."""
+    if not isinstance(prompt, str):
+        raise ValueError("a turn is words and token numbers")
+    try:
+        check_prompt(prompt)
+    except InputError as error:
+        raise ValueError(str(error).split(";")[0]) from error
+    tokens = list[int]()
+    open_, level, frames = False, 0, 0
+    for token in answer:
+        if type(token) is not int:
+            raise ValueError("a turn is words and token numbers")
+        tokens.append(token)
+        place = words.code(token)
+        if token == words.move_start and not open_:
+            open_, level, frames = True, 0, 0
+        elif token == words.move_end and open_ and frames:
+            open_ = False
+        elif place is not None and open_ and (place[0] == 0 or (frames and place[0] == level + 1)):
+            level, frames = place[0], frames + (place[0] == 0)
+        elif open_ or not words.is_text(token):
+            raise ValueError(f"token {token} has no place there")
+    if open_:
+        raise ValueError("a block is open")
+    return Said(prompt, tuple(tokens))
+
+
+def prompt_ids(bundle: Bundle, prompt: str, history: Sequence[Said] = ()) -> list[int]:
+    """The whole chat as token ids; what the user typed, now or earlier, is plain text whatever it spells."""
+    check_prompt(prompt)
+    after = bundle.tokenizer.encode_template(bundle.manifest.chat.template.after_user)
+    return [*known_ids(bundle, history), *_typed(bundle, prompt), *after]
+
+
+def with_image(bundle: Bundle, ids: Sequence[int], image: EncodedImage | None) -> list[Fed]:
+    """A chat with an image before the first of the user's words; BundleError where the tokenizer has no markers for it."""
+    if image is None:
+        return list(ids)
+    start, end = (bundle.tokenizer.encode_template(marker) for marker in IMAGE_MARKERS)
+    if len(start) != 1 or len(end) != 1:
+        raise BundleError(
+            f"this tokenizer has no {' and '.join(IMAGE_MARKERS)}; export the bundle again"
+        )
+    at = len(known_ids(bundle))
+    return [*ids[:at], *start, image, *end, *ids[at:]]
+
+
+def known_ids(bundle: Bundle, history: Sequence[Said] = ()) -> list[int]:
+    """What stands before the user's next words, whatever they are."""
+    around, known = bundle.manifest.chat.template, bundle.tokenizer.encode_template
+    ids = known(
+        around.before_system
+        + bundle.manifest.chat.system_prompt
+        + around.after_system
+        + around.before_user
+    )
+    _check_room(bundle, len(ids))
+    if not history:
+        return ids
+    if around.answer_end is None:
+        raise BundleError(
+            "this bundle does not say what ends an answer, so it cannot be shown one; export it again"
+        )
+    after_user, between = known(around.after_user), known(around.answer_end + around.before_user)
+    for turn in history:
+        ids += [*_typed(bundle, turn.prompt), *after_user, *turn.answer, *between]
+    return ids
+
+
+def _typed(bundle: Bundle, prompt: str) -> list[int]:
+    ids = bundle.tokenizer.encode_text(prompt)
+    if not all(bundle.vocabulary.is_text(token) for token in ids):
+        raise BundleError(
+            "the tokenizer gives ids outside text_ids for plain text; export the bundle again"
+        )
+    return ids
+
+
+def _check_room(bundle: Bundle, system: int) -> None:
+    context = bundle.language_model.context
+    if system >= context:
+        raise BundleError(
+            f"the system prompt takes {system:,} tokens and the context holds {context:,}; export the bundle with a longer --context"
+        )

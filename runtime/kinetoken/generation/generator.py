@@ -1,0 +1,310 @@
+"""A prompt becomes motion: tokens, code frames, features, joints, each as soon as the one before allows."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import abc
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Unpack
+
+from ..base.errors import EngineError, InputError
+from ..engines.protocols import EncodedImage, Fed, LoadOptions, Watch, cells
+from ..manifest.schema import Manifest
+from ..motion.clip import Chunk, Clip, MotionChunk
+from ..sampling.grammar import MoveGrammar
+from .answer import AnswerRun
+from .bundle import Bundle, bundle_folder, open_bundle
+from .chat_format import prompt_ids, with_image
+from .clip_maker import ClipMaker
+from .image_input import Glance, Image, check_seen
+from .options import Asked, GenerateOptions, known_options
+from .stats import Stats
+from .token_source import Chat, LocalSpeaker, Speaker, check_chat, open_speaker
+
+if TYPE_CHECKING:
+    from ..chat.session import Session
+
+
+class Generator:
+    """A loaded bundle that answers prompts; any number of answers may be under way at once."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._parts = bundle
+
+    @property
+    def bundle(self) -> Manifest:
+        """What is loaded: names, shapes, licence, provenance."""
+        return self._parts.manifest
+
+    @property
+    def parts(self) -> Bundle:
+        """What is loaded, engines and all."""
+        return self._parts
+
+    @property
+    def fps(self) -> int:
+        """Frames of motion per second."""
+        return self._parts.manifest.codec.fps
+
+    def look(self, image: Image, watch: Watch | None = None) -> EncodedImage:
+        """Look at an image once, for any number of answers: a file's name, an `ImageFile`, or pixels (h, w, 3) uint8.
+
+        `watch` hears how far it is, 0 to 1. InputError where the bundle has no vision tower; FormatError where it is no image.
+        """
+        return Glance(self._parts, image).look(watch)
+
+    def stream(
+        self, prompt: str, options: GenerateOptions | None = None, *, image: Image | EncodedImage | None = None,
+        watch: Watch | None = None, **asked: Unpack[Asked],
+    ) -> Generation:  # fmt: skip
+        """Start an answer; its chunks come as they are made.
+
+        Options are those of `GenerateOptions`, as an object or by keyword. InputError where they cannot be met. `image` stands
+        before the prompt's words; one that `look` has not seen is looked at first, and `watch` hears how far that is.
+        """
+        if options is not None and asked:
+            raise InputError("give options as one GenerateOptions or by keyword, not both")
+        options, ids = (
+            options or GenerateOptions(**known_options(asked)),
+            prompt_ids(self._parts, prompt),
+        )
+        if isinstance(image, EncodedImage):
+            check_seen(self._parts, image)
+        elif image is not None:
+            glance = Glance(self._parts, image)
+            taken = cells(with_image(self._parts, ids, glance.outline))
+            options.grammar(
+                self.bundle, self._parts.vocabulary, taken
+            )  # refuses what cannot be: looking takes seconds
+            image = glance.look(watch)
+        return Generation(self._parts, prompt, options, Chat(with_image(self._parts, ids, image)))
+
+    def session(
+        self, options: GenerateOptions | None = None, *, history: int | None = None, keep_state: bool = True,
+        **asked: Unpack[Asked],
+    ) -> Session:  # fmt: skip
+        """Several prompts to one body; see `Session`. `history`: earlier turns that the model is shown; None: the bundle's.
+
+        `keep_state`: whether the system prompt's state is kept on disk for the next start.
+        """
+        from ..chat.session import (
+            Session,  # the one door upward: the method is for the caller's convenience
+        )
+
+        if options is not None and asked:
+            raise InputError("give options as one GenerateOptions or by keyword, not both")
+        return Session(
+            self,
+            options or GenerateOptions(**known_options(asked)),
+            history=history,
+            keep_state=keep_state,
+        )
+
+    def generate(
+        self, prompt: str, options: GenerateOptions | None = None, *, image: Image | EncodedImage | None = None,
+        **asked: Unpack[Asked],
+    ) -> Clip:  # fmt: skip
+        """The whole answer as a clip."""
+        generation = self.stream(prompt, options, image=image, **asked)
+        for _ in generation:
+            pass
+        return generation.clip()
+
+
+class Generation(abc.Iterator[Chunk]):
+    """One answer under way: an iterator of text and motion chunks."""
+
+    def __init__(
+        self, bundle: Bundle, prompt: str, options: GenerateOptions, chat: Chat | None = None
+    ) -> None:
+        manifest = bundle.manifest
+        self._manifest, self._words, self.prompt = manifest, bundle.vocabulary, prompt
+        chat = chat or Chat(prompt_ids(bundle, prompt))
+        self._ids = ids = chat.ids
+        self._motion: list[MotionChunk] = []
+        self._pace = bundle.pace
+        self._maker = maker = ClipMaker(bundle, options, self._pace)
+        maker.notes |= {"image": self.image.digest} if self.image is not None else {}
+        maker.notes |= {"engine": bundle.server.name} if bundle.server is not None else {}
+        grammar = check_asked(bundle, options, ids)
+        self._answer = AnswerRun(bundle, grammar, maker.feet, maker.detail)
+        self.seed = options.chosen_seed()
+        self._speaker: Speaker = open_speaker(
+            bundle, grammar, options.sampler(manifest), self.seed, chat
+        )
+        self._elapsed = 0.0
+        self._began: float | None = None
+        self._first_pose: float | None = None
+        self._chosen: float | None = None  # seconds of work when the last token was chosen
+        self._counted = 0  # frames of motion that the pace knows of
+        self._chunks = self._pace.shared(self._run())
+
+    def __next__(self) -> Chunk:
+        self._began = time.perf_counter()
+        try:
+            return next(self._chunks)
+        finally:
+            self._elapsed, self._began = self._work(), None
+
+    def close(self) -> None:
+        """Stop; what came so far stays: `text`, `clip` and its codes are then of the frames that were handed out, and words and
+        frames that waited for what would follow are dropped. A session's history has all that was written."""
+        self._chunks.close()
+        self._end()  # one that never began has nothing to run its own
+
+    @property
+    def text(self) -> str:
+        """The raw answer so far, motion tokens spelled out."""
+        return self._answer.text
+
+    @property
+    def thought(self) -> str:
+        """The words so far, without the motion."""
+        return self._answer.thought
+
+    @property
+    def image(self) -> EncodedImage | None:
+        """What the model saw before the prompt."""
+        return next((piece for piece in self._ids if isinstance(piece, EncodedImage)), None)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of this answer so far, a line each: a server that broke the rules or off."""
+        return tuple(self._speaker.notes)
+
+    @property
+    def stats(self) -> Stats:
+        """A snapshot."""
+        answer, work = self._answer, self._work()
+        seconds = answer.frames / self._manifest.codec.fps
+        words, codes, first = answer.text_tokens, answer.motion_tokens, self._first_pose
+        return Stats(words, codes, answer.frames, seconds, work, first, answer.levels)
+
+    def clip(self) -> Clip:
+        """All motion that came so far, and the text of just that: whole frames in closed blocks, even while it goes on."""
+        return self._maker.clip(
+            self._motion, self._answer.text_of(self._handed), self.prompt, self.seed
+        )
+
+    def _work(self) -> float:
+        return self._elapsed + (
+            time.perf_counter() - self._began if self._began is not None else 0.0
+        )
+
+    def _run(self) -> abc.Generator[Chunk, None, None]:
+        """The story, and however it ends, Ctrl-C in the middle of a frame included: text, codes and poses agree."""
+        try:
+            yield from self._story()
+        finally:
+            self._end()
+
+    def _story(self) -> abc.Iterator[Chunk]:
+        """One token, one rule, one frame at a time."""
+        answer, speaker = self._answer, self._speaker
+        try:
+            while not answer.done and (token := self._next()) is not None:
+                yield from self._timed(answer.accept(token))
+        except EngineError:
+            yield from self._timed(answer.finish())  # the motion that came is whole up to here
+            raise
+        finally:
+            speaker.close()
+        yield from self._timed(answer.finish())
+
+    @property
+    def _handed(self) -> int:
+        """Code frames whose motion was handed out."""
+        return sum(len(chunk.codes) for chunk in self._motion)
+
+    def _end(self) -> None:
+        self._speaker.close()
+        self._answer.stop(self._handed)
+
+    def _next(self) -> int | None:
+        """The next token; the pace hears what it took, and what there was to do since the one before."""
+        answer, pace, ready = self._answer, self._pace, self._work()
+        if self._chosen is not None:
+            frames = (answer.frames - self._counted) / self._manifest.codec.stride
+            pace.add_beside(ready - self._chosen, frames)
+            self._counted = answer.frames
+        token = self._speaker.next(answer.allowed)
+        first, self._chosen = self._chosen is None, self._work()
+        if first:  # its time is the prompt's
+            self._try_pace()
+        elif answer.in_block or not answer.motion_tokens:
+            pace.add(self._chosen - ready, code=answer.in_block)
+        else:
+            pace.add_beside(
+                self._chosen - ready
+            )  # words and markers between blocks, in which the body waits
+        return token
+
+    def _try_pace(self) -> None:
+        """Where the pace decides and knows nothing, two codes are fed and forgotten; the first may set things up."""
+        if (
+            self._maker.detail is None
+            or self._maker.detail.given is not None
+            or self._pace.rate is not None
+        ):
+            return
+        if isinstance(speaker := self._speaker, LocalSpeaker):
+            words = self._words
+            for _ in range(2):
+                began = self._work()
+                speaker.try_token(words.move_start, (words.levels[0],))
+            self._chosen = self._work()
+            self._pace.add(self._chosen - began, code=True)
+
+    def _timed(self, chunks: abc.Iterable[Chunk]) -> abc.Iterator[Chunk]:
+        for chunk in chunks:
+            yield self._noted(chunk) if isinstance(chunk, MotionChunk) else chunk
+
+    def _noted(self, chunk: MotionChunk) -> MotionChunk:
+        """Keep the motion, and when it began."""
+        if self._first_pose is None:
+            self._first_pose = self._work()
+        chunk = self._placed(chunk)
+        self._motion.append(chunk)
+        return chunk
+
+    def _placed(self, chunk: MotionChunk) -> MotionChunk:
+        """Where the body makes this motion: of an answer that stands alone, where it comes from the codec."""
+        return chunk
+
+
+def check_asked(bundle: Bundle, options: GenerateOptions, ids: Sequence[Fed]) -> MoveGrammar:
+    """The rules of an answer to a chat; InputError where it cannot be had, before anything is begun."""
+    detail = options.detail_run(bundle.manifest, bundle.vocabulary, bundle.pace)
+    if bundle.server is not None:
+        if detail is not None:  # a server is told once what it may write
+            raise InputError(
+                f"detail {options.detail}: a server writes all blocks alike; give levels, or detail coarse"
+            )
+        check_chat(bundle, ids)
+    return options.grammar(bundle.manifest, bundle.vocabulary, cells(ids))
+
+
+def load(
+    bundle: str | os.PathLike[str] | None = None,
+    *,
+    threads: int | None = None,
+    lookahead: int | None = None,
+    gpu_layers: int | None = None,
+    provider: str | None = None,
+    engine: str | None = None,
+    engine_kind: str | None = None,
+    engine_model: str | None = None,
+    engine_timeout: float | None = None,
+) -> Generator:
+    """Open a bundle: the folder given, else $KINETOKEN_BUNDLE, else the demo model in the package.
+
+    `threads` of the engine: as given, else $KINETOKEN_THREADS, else the engine's choice. `lookahead`: latent frames that the
+    decoder waits for, 0 to the codec's own; None takes the bundle's. `gpu_layers` of a GGUF model, `provider` of an ONNX model.
+    `engine`: URL of a server that runs the language model (docs/servers.md); its kind, its name for the model, and the seconds
+    of silence after which it is given up. BundleError, EngineError, InputError.
+    """
+    asked = LoadOptions(
+        threads, lookahead, gpu_layers, provider, engine, engine_kind, engine_model, engine_timeout
+    )
+    return Generator(open_bundle(bundle_folder(bundle), asked))

@@ -1,0 +1,66 @@
+"""From an image to what a model takes of it, by way of the bundle's vision tower."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.errors import InputError
+from ..engines.protocols import EncodedImage, Vision, Watch
+from .bundle import Bundle
+from .image_file import ImageFile, array_pixels
+
+Image = str | os.PathLike[str] | ImageFile | NDArray[np.uint8]
+"""A file, or pixels (height, width, 3)."""
+NO_VISION: Final = (
+    "the bundle {!r} has no vision tower and takes no image; "
+    "use one that `kinetoken export --format gguf` made from a vision-language checkpoint"
+)
+
+
+class Glance:
+    """An image before it is looked at: how much room it will take is known, and looking takes seconds."""
+
+    def __init__(self, bundle: Bundle, image: Image) -> None:
+        """InputError where the bundle has no vision tower or the image more cells than its context; FormatError where it is none."""
+        self._vision = vision_of(bundle)
+        side = self._vision.pixels
+        source = ImageFile(os.fspath(image)) if isinstance(image, str | os.PathLike) else image
+        self._pixels = (
+            source.pixels(side) if isinstance(source, ImageFile) else array_pixels(source, side)
+        )
+        rows, columns = self._pixels.shape[0] // side, self._pixels.shape[1] // side
+        if rows * columns >= bundle.language_model.context:
+            room = bundle.language_model.context
+            raise InputError(
+                f"an image of {rows * columns} cells does not fit the context of {room}; ask for fewer cells"
+            )
+        self.outline = EncodedImage(rows * columns, columns, "", np.zeros((0, 0), np.float32))
+        """What it will be, without what is seen in it: for counting."""
+
+    def look(self, watch: Watch | None = None) -> EncodedImage:
+        """What the model takes of it. EngineError."""
+        return self._vision.see(self._pixels, watch)
+
+
+def vision_of(bundle: Bundle) -> Vision:
+    """The bundle's vision tower; InputError where it has none, or where a server has the language model."""
+    if bundle.server is not None:
+        raise InputError(
+            "an image is seen by a model on this machine alone; leave --engine out, or the image"
+        )
+    if bundle.vision is None:
+        raise InputError(NO_VISION.format(bundle.manifest.name))
+    return bundle.vision
+
+
+def check_seen(bundle: Bundle, image: EncodedImage) -> EncodedImage:
+    """The same image; InputError where it cannot be shown to this bundle's model, since another looked at it or none can."""
+    if image.tower != vision_of(bundle).identity:
+        raise InputError(
+            f"this image was looked at with another bundle's vision tower; look at it with {bundle.manifest.name!r}"
+        )
+    return image

@@ -1,0 +1,84 @@
+"""Lengths as a caller asks for them, in seconds or code frames, to whole code frames."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..base.errors import InputError
+
+_NEARLY = 1e-6  # 0.6 / 0.2 is a little less than 3
+
+
+@dataclass(frozen=True)
+class Range:
+    """Code frames, both ends included; None where nothing was asked."""
+
+    low: int | None
+    high: int | None
+
+
+class _Options(Protocol):
+    """Anything with the fields of GenerateOptions."""
+
+
+def asked_range(options: _Options, what: str, step: float) -> Range:
+    """The range that the fields named `what`seconds, min_, max_ and their code_frames ask for; `step` seconds a code frame.
+
+    `what` is "" for the whole answer and "block_" for a block. InputError for a length below one code frame, and for a range
+    that no whole number of code frames falls into.
+    """
+    frames = f"{what}code_frames"
+    exact = _whole(options, f"{what}seconds", frames, step, "exact")
+    if exact is not None:
+        return Range(exact, exact)
+    low = _whole(options, f"min_{what}seconds", f"min_{frames}", step, "low")
+    high = _whole(options, f"max_{what}seconds", f"max_{frames}", step, "high")
+    if low is not None and high is not None and low > high:
+        ends = [getattr(options, f"{end}_{what}seconds") for end in ("min", "max")]
+        if None not in ends and ends[0] <= ends[1]:
+            asked = f"{ends[0]:g} and {ends[1]:g}"
+            raise InputError(
+                f"motion comes in steps of {step:g} s and none lies between {asked}; widen the range"
+            )
+        raise InputError(
+            f"the shortest {what.replace('_', ' ')}length asked, {low} code frames, is above the longest, {high}"
+        )
+    return Range(low, high)
+
+
+def _whole(options: _Options, seconds: str, frames: str, step: float, end: str) -> int | None:
+    """One end of the range in code frames."""
+    given = getattr(options, frames)
+    if given is not None:
+        return int(given)
+    asked = getattr(options, seconds)
+    if asked is None:
+        return None
+    number = float(asked) / step
+    if number > 1e9:
+        raise InputError(f"{seconds} {asked:g} does not fit the model's context; ask for less")
+    rounded = {"exact": number + 0.5, "low": number + 1 - _NEARLY, "high": number + _NEARLY}[end]
+    if math.floor(rounded) < 1:
+        raise InputError(
+            f"{seconds} {asked:g} is less than one step of motion; ask for at least {step:g}"
+        )
+    return math.floor(rounded)
+
+
+def check_pairs(options: _Options, what: str) -> None:
+    """InputError where one end is given twice, or an exact length beside a range."""
+    exact = (f"{what}seconds", f"{what}code_frames")
+    ends = [f"{end}_{name}" for end in ("min", "max") for name in exact]
+    pairs = (exact, tuple(ends[:2]), tuple(ends[2:]))
+    for pair in pairs:
+        if all(getattr(options, name) is not None for name in pair):
+            raise InputError(f"{pair[0]} and {pair[1]} say the same in two units; give one")
+    given = next((name for name in exact if getattr(options, name) is not None), None)
+    if given is not None and any(getattr(options, name) is not None for name in ends):
+        raise InputError(f"{given} is exact: give it alone, or {ends[0]} and {ends[2]} without it")
+    for low, high in zip(ends[:2], ends[2:], strict=True):
+        a, b = getattr(options, low), getattr(options, high)
+        if a is not None and b is not None and a > b:
+            raise InputError(f"{low} {a:g} is above {high} {b:g}; swap them or give one alone")

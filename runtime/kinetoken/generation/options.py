@@ -1,0 +1,199 @@
+"""What a caller may ask for, checked against the bundle before anything runs."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
+from typing import Any, TypedDict
+
+from ..base.errors import InputError
+from ..manifest.schema import Manifest
+from ..sampling.grammar import MoveGrammar
+from ..sampling.sampler import Sampler
+from ..tokens.vocabulary import Vocabulary
+from .adaptive_detail import AUTO, DetailRun, Pace, asked_levels, most_levels
+from .lengths import check_pairs
+from .request_grammar import THOUGHTS, rules
+
+MAX_SEED = 2**63 - 1
+MAX_TEMPERATURE = 100.0
+FRAMES = ("whole", "prefix")
+_SECONDS = tuple(f"{end}{what}seconds" for end in ("", "min_", "max_") for what in ("", "block_"))
+_CODE_FRAMES = tuple(name.replace("seconds", "code_frames") for name in _SECONDS)
+
+
+class Asked(TypedDict, total=False):
+    """The same options by keyword."""
+
+    seconds: float | None
+    min_seconds: float | None
+    max_seconds: float | None
+    code_frames: int | None
+    min_code_frames: int | None
+    max_code_frames: int | None
+    block_seconds: float | None
+    min_block_seconds: float | None
+    max_block_seconds: float | None
+    block_code_frames: int | None
+    min_block_code_frames: int | None
+    max_block_code_frames: int | None
+    min_blocks: int | None
+    max_blocks: int | None
+    seed: int | None
+    temperature: float | None
+    top_k: int | None
+    top_p: float | None
+    min_p: float | None
+    levels: int | None
+    detail: str | None
+    frames: str | None
+    max_tokens: int | None
+    max_thought: int | None
+    max_pause: int | None
+    thought: str | None
+    text_only: bool | None
+    foot_lock: bool | None
+
+
+def check_prompt(prompt: str) -> None:
+    """InputError unless the prompt says something, in characters that there are."""
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"the prompt is no UTF-8 text: it has half a character at {error.start}; type it again"
+        ) from error
+    if not prompt.strip():
+        raise InputError(
+            'the prompt is empty; describe a movement, such as "a person walks forward"'
+        )
+
+
+@dataclass(frozen=True)
+class GenerateOptions:
+    """None takes the bundle's default."""
+
+    seconds: float | None = None
+    """Exact length of the motion, rounded to whole code frames."""
+    min_seconds: float | None = None
+    max_seconds: float | None = None
+    code_frames: int | None = None
+    """The same lengths in code frames, the grain in which motion comes."""
+    min_code_frames: int | None = None
+    max_code_frames: int | None = None
+    block_seconds: float | None = None
+    """Exact length of every block of motion; words may stand between blocks."""
+    min_block_seconds: float | None = None
+    max_block_seconds: float | None = None
+    block_code_frames: int | None = None
+    min_block_code_frames: int | None = None
+    max_block_code_frames: int | None = None
+    min_blocks: int | None = None
+    """Number of blocks."""
+    max_blocks: int | None = None
+    seed: int | None = None
+    """Same seed, same clip; None draws one and reports it."""
+    temperature: float | None = None
+    """0 always takes the most probable token."""
+    top_k: int | None = None
+    """Only the k most probable tokens."""
+    top_p: float | None = None
+    """Only the fewest tokens whose probabilities sum to p."""
+    min_p: float | None = None
+    """Only tokens at least p times as probable as the best."""
+    levels: int | None = None
+    """Codes per frame at most: fewer are faster and coarser."""
+    detail: str | None = None
+    """"full" (default): `levels` in every block; "coarse": level 0 alone; "auto": as many as the measured rate keeps in real time,
+    decided as each block opens; "4,2,1": levels of each block, the last for those after: what "auto" decided, once more."""
+    frames: str | None = None
+    """"whole" (default): every frame has all its levels; "prefix": the model may stop after any, the others add nothing."""
+    max_tokens: int | None = None
+    """Tokens of the whole answer, thought included."""
+    max_thought: int | None = None
+    """Text tokens before the first block, after which it opens."""
+    max_pause: int | None = None
+    """Text tokens after a block, after which the next opens or the answer ends; None: as max_thought."""
+    thought: str | None = None
+    """"full" (default), "brief" or "none": how much may be said, where max_thought and max_pause do not say it."""
+    text_only: bool | None = None
+    """Whether an answer may have no motion at all."""
+    foot_lock: bool | None = None
+    """Whether standing feet are kept from sliding; the features stay as the model made them. None: no."""
+
+    def __post_init__(self) -> None:
+        for name in _SECONDS:
+            self._check(name, Real, "a number of seconds above 0", lambda v: v > 0)
+        self._check(
+            "temperature",
+            Real,
+            "0 (greedy) to 100; 0.5 is usual",
+            lambda v: 0 <= v <= MAX_TEMPERATURE,
+        )
+        for name in ("top_p", "min_p"):
+            self._check(name, Real, "a number above 0, at most 1", lambda v: 0 < v <= 1)
+        for name in ("top_k", "levels", "max_tokens", "min_blocks", "max_blocks", *_CODE_FRAMES):
+            self._check(name, Integral, "a whole number of 1 or more", lambda v: v >= 1)
+        for name in ("max_thought", "max_pause"):
+            self._check(name, Integral, "a whole number of 0 or more", lambda v: v >= 0)
+        self._check(
+            "seed", Integral, f"a whole number from 0 to {MAX_SEED}", lambda v: 0 <= v <= MAX_SEED
+        )
+        for name, known in (("frames", FRAMES), ("thought", tuple(THOUGHTS))):
+            if getattr(self, name) not in (None, *known):
+                raise InputError(
+                    f"{name}: expected {' or '.join(known)}, got {getattr(self, name)!r}"
+                )
+        asked_levels(self.detail)
+        check_pairs(self, "")
+        check_pairs(self, "block_")
+
+    def _check(self, name: str, kind: type, expected: str, good: Callable[[Any], bool]) -> None:
+        """InputError unless the option is None or a finite number of that kind that `good` accepts."""
+        value = getattr(self, name)
+        number = isinstance(value, kind) and not isinstance(value, bool) and value == value
+        if value is not None and not (number and abs(value) != math.inf and good(value)):
+            raise InputError(f"{name}: expected {expected}, got {value!r}")
+
+    def sampler(self, manifest: Manifest) -> Sampler:
+        """How to choose among the allowed tokens."""
+        defaults = manifest.defaults
+        return Sampler(
+            temperature=defaults.temperature if self.temperature is None else self.temperature,
+            top_k=defaults.top_k if self.top_k is None else self.top_k,
+            top_p=defaults.top_p if self.top_p is None else self.top_p,
+            min_p=defaults.min_p if self.min_p is None else self.min_p,
+        )
+
+    def chosen_seed(self) -> int:
+        """The seed given, or a new one short enough to type again."""
+        return secrets.randbelow(2**31) if self.seed is None else int(self.seed)
+
+    def detail_run(
+        self, manifest: Manifest, vocabulary: Vocabulary, pace: Pace
+    ) -> DetailRun | None:
+        """Who decides the levels of each block; None where all have the same."""
+        given = asked_levels(self.detail)
+        if given is None and self.detail != AUTO:
+            return None
+        most = most_levels(self.detail) or self.levels or len(vocabulary.levels)
+        return DetailRun(
+            int(most), manifest.codec.fps / manifest.codec.stride, pace, given, self.detail or ""
+        )
+
+    def grammar(
+        self, manifest: Manifest, vocabulary: Vocabulary, prompt_tokens: int
+    ) -> MoveGrammar:
+        """The rules of the answer; InputError where what is asked contradicts itself or does not fit the model's context."""
+        return rules(self, manifest, vocabulary, prompt_tokens)
+
+
+def known_options(asked: Asked) -> Asked:
+    """The same options; InputError where one is none."""
+    known = [field.name for field in fields(GenerateOptions)]
+    if unknown := sorted(set(asked) - set(known)):
+        raise InputError(f"unknown option {unknown[0]!r}; known are {', '.join(known)}")
+    return asked

@@ -1,0 +1,188 @@
+"""From what is asked to the grammar of one answer: defaults give way, contradictions are told before anything runs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from ..base.errors import InputError
+from ..manifest.schema import Defaults, Manifest
+from ..sampling.grammar import MARKERS, MoveGrammar
+from ..tokens.vocabulary import Vocabulary
+from .adaptive_detail import AUTO, COARSE, asked_levels, most_levels, planned_levels
+from .lengths import Range, asked_range
+
+if TYPE_CHECKING:
+    from .options import GenerateOptions
+
+THOUGHTS: Final = {"full": None, "brief": 12, "none": 0}
+"""Text tokens that each allows before a block; None: the bundle's."""
+_NEARLY: Final = 1e-6
+
+
+def rules(
+    options: GenerateOptions, manifest: Manifest, vocabulary: Vocabulary, prompt_tokens: int
+) -> MoveGrammar:
+    """The grammar of an answer; InputError where what is asked contradicts itself or does not fit the model's context."""
+    step = manifest.codec.stride / manifest.codec.fps
+    levels, prefix = _levels(options, vocabulary), options.frames == "prefix"
+    plan = planned_levels(options.detail)
+    budget = _budget(options, manifest, prompt_tokens, 1 if prefix else (*plan, levels)[0])
+    fits = max(0, budget - MARKERS) // (1 if prefix else min(plan, default=levels))
+    whole, block = asked_range(options, "", step), asked_range(options, "block_", step)
+    _check_fit(options, whole, step, fits)
+    low = _shortest(options, whole)
+    grammar = MoveGrammar(
+        vocabulary, levels, low, _longest(options, manifest.defaults, whole, block, step, fits), _thought(options, manifest.defaults),
+        budget, block.low or 1, block.high, options.min_blocks or 0, options.max_blocks, options.max_pause, prefix, plan,
+    )  # fmt: skip
+    _check(grammar, options, step)
+    return (
+        grammar
+        if block.low is not None
+        else _with_usual_blocks(grammar, manifest.defaults.min_frames)
+    )
+
+
+def _levels(options: GenerateOptions, vocabulary: Vocabulary) -> int:
+    most = len(vocabulary.levels)
+    if options.levels is not None and options.levels > most:
+        raise InputError(
+            f"levels: expected 1 to {most}, got {options.levels}; this model has {most}"
+        )
+    if options.detail == COARSE and (options.levels or 1) > 1:
+        raise InputError(
+            f"levels {options.levels} and detail coarse, which is level 0 alone, contradict; give one of them"
+        )
+    limit = most_levels(options.detail)
+    if limit is not None and options.levels not in (None, limit):
+        raise InputError(
+            f"levels {options.levels} and detail {options.detail} contradict; leave out levels"
+        )
+    levels = limit or (most if options.levels is None else int(options.levels))
+    if levels > most:
+        raise InputError(
+            f"detail: expected auto with 1 to {most} levels, got {limit}; this model has {most}"
+        )
+    asked = max(asked_levels(options.detail) or (1,))
+    if asked > levels:
+        raise InputError(
+            f"detail: expected 1 to {levels} levels in every block, got {asked}; give fewer, or more levels"
+        )
+    return 1 if options.detail == COARSE else levels
+
+
+def _budget(
+    options: GenerateOptions, manifest: Manifest, prompt_tokens: int, tokens_of_frame: int
+) -> int:
+    """Tokens that the answer may take: enough for one frame, or one word where words suffice."""
+    budget = manifest.language_model.context - prompt_tokens
+    if options.max_tokens is not None:
+        budget = min(budget, int(options.max_tokens))
+    need = 1 if options.text_only else MARKERS + tokens_of_frame
+    if budget >= need:
+        return budget
+    if options.max_tokens is not None and options.max_tokens < need:
+        raise InputError(
+            f"max_tokens {options.max_tokens} is too few for one frame of motion; give at least {need}"
+        )
+    raise InputError(
+        f"the prompt takes {prompt_tokens} tokens and leaves {max(budget, 0)} of the context; write a shorter one, "
+        "or give the bundle a longer context"
+    )
+
+
+def _check_fit(options: GenerateOptions, whole: Range, step: float, fits: int) -> None:
+    for end, frames in (("min_", whole.low), ("max_", whole.high)):
+        if frames is not None and frames > fits:
+            exact = whole.low == whole.high and getattr(options, f"{end}seconds") is None
+            name = f"{'' if exact else end}seconds"
+            asked = getattr(options, name)
+            said = (
+                f"{name} {asked:g}"
+                if asked is not None
+                else f"{name.replace('seconds', 'code_frames')} {frames}"
+            )
+            most = f"{fits * step:g} seconds" if asked is None else f"{fits * step:g}"
+            limit = (
+                "the model's context"
+                if options.max_tokens is None
+                else f"max_tokens {options.max_tokens}"
+            )
+            raise InputError(
+                f"{said} does not fit {limit}; ask for at most {most}{_reckoned(options)}"
+            )
+
+
+def _reckoned(options: GenerateOptions) -> str:
+    """Why fewer levels do not help, where they are not known yet."""
+    auto = options.detail == AUTO or most_levels(options.detail) is not None
+    return (
+        ", or for fewer levels: detail auto reckons with all of them in every block to come"
+        if auto
+        else ""
+    )
+
+
+def _shortest(options: GenerateOptions, whole: Range) -> int:
+    if options.text_only and (whole.low is not None or options.min_blocks):
+        raise InputError(
+            "text_only allows an answer without motion, but some motion is asked for; give one of the two"
+        )
+    return (0 if options.text_only else 1) if whole.low is None else whole.low
+
+
+def _longest(
+    options: GenerateOptions, defaults: Defaults, whole: Range, block: Range, step: float, fits: int
+) -> int:
+    """As asked, else the bundle's usual length, or more where what else is asked needs more."""
+    if whole.high is not None:
+        return whole.high
+    usual = min(max(1, math.floor(defaults.max_seconds / step + _NEARLY)), max(1, fits))
+    return max(usual, whole.low or 0, (options.min_blocks or 0) * (block.low or 1), block.low or 0)
+
+
+def _thought(options: GenerateOptions, defaults: Defaults) -> int:
+    if options.max_thought is not None:
+        return int(options.max_thought)
+    preset = THOUGHTS[options.thought or "full"]
+    return defaults.max_thought if preset is None else preset
+
+
+def _check(grammar: MoveGrammar, options: GenerateOptions, step: float) -> None:
+    """InputError where no answer can be what is asked."""
+    g, owed = grammar, grammar.tokens_owed(0, 0)
+    least, most = g.min_block, g.longest_block
+    if options.min_blocks and options.max_blocks and options.min_blocks > options.max_blocks:
+        raise InputError(
+            f"min_blocks {g.min_blocks} is above max_blocks {g.max_blocks}; swap them or give one alone"
+        )
+    if least > most or g.min_blocks * least > g.max_frames:
+        blocks = f"{max(1, g.min_blocks)} block(s) of at least {least * step:g} s"
+        raise InputError(
+            f"{blocks} do not fit a motion of at most {g.max_frames * step:g} s; change one of the two"
+        )
+    if g.most_blocks * most < g.min_frames:
+        blocks = f"{g.most_blocks} block(s) of at most {most * step:g} s"
+        raise InputError(
+            f"{blocks} do not make a motion of {g.min_frames * step:g} s; change one of the two"
+        )
+    if owed == math.inf:
+        blocks = f"blocks of {least * step:g} to {most * step:g} s"
+        raise InputError(
+            f"no number of {blocks} makes {g.min_frames * step:g} to {g.max_frames * step:g} s of motion; widen one of the two"
+        )
+    if owed > g.max_tokens:
+        raise InputError(
+            f"what is asked takes at least {owed} tokens, and {g.max_tokens} may be used; ask for less{_reckoned(options)}"
+        )
+
+
+def _with_usual_blocks(grammar: MoveGrammar, usual: int) -> MoveGrammar:
+    """Blocks as long as the model was trained to write them, or as near to it as what is asked allows."""
+    for shortest in range(min(usual, grammar.longest_block), 1, -1):
+        longer = replace(grammar, min_block=shortest)
+        if longer.tokens_owed(0, 0) <= grammar.max_tokens:
+            return longer
+    return grammar

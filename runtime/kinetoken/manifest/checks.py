@@ -1,0 +1,112 @@
+"""What has to hold among the values of a manifest, beyond their types."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from ..base.errors import BundleError
+
+if TYPE_CHECKING:
+    from .schema import LanguageModelInfo, Manifest
+
+MANIFEST_NAME: Final = "bundle.json"
+BACKENDS: Final = ("onnx", "llamacpp")
+GRAPHS: Final = ("fused", "portable")
+
+
+def check(manifest: Manifest) -> None:
+    """BundleError where ids overlap, numbers make no sense, or a file is not listed."""
+    _check_ids(manifest)
+    _check_numbers(manifest)
+    _check_engine(manifest.language_model)
+    _check_files(manifest)
+
+
+def _check_ids(manifest: Manifest) -> None:
+    """Every token id has one meaning and a row of the output."""
+    motion, words = manifest.motion, manifest.tokenizer
+    single = [motion.move_start, motion.move_end, *words.end_of_turn]
+    ranges = sorted([*motion.levels, *words.text_ids, *((i, i + 1) for i in single)])
+    for first, stop in ranges:
+        if not 0 <= first < stop <= manifest.language_model.vocab_size:
+            size = manifest.language_model.vocab_size
+            raise BundleError(
+                f"{MANIFEST_NAME}: ids [{first}, {stop}) are not within 0..{size}; export it again"
+            )
+    for (a, a_stop), (b, b_stop) in pairwise(ranges):
+        if b < a_stop:
+            raise BundleError(
+                f"{MANIFEST_NAME}: ids [{a}, {a_stop}) and [{b}, {b_stop}) overlap; export it again"
+            )
+    sizes = {stop - first for first, stop in motion.levels}
+    if len(sizes) != 1:
+        raise BundleError(
+            f"{MANIFEST_NAME}: expected levels of one size, got {sorted(sizes)}; export it again"
+        )
+    if not words.text_ids or not words.end_of_turn:
+        raise BundleError(
+            f"{MANIFEST_NAME}: text_ids and end_of_turn must not be empty; export it again"
+        )
+
+
+def _check_numbers(manifest: Manifest) -> None:
+    lm, codec, defaults = manifest.language_model, manifest.codec, manifest.defaults
+    positive = {
+        "language_model": (lm, ("layers", "kv_heads", "head_dim", "vocab_size", "context")),
+        "codec": (codec, ("fps", "stride", "features", "latent_dim")),
+        "defaults": (defaults, ("max_seconds", "min_frames")),
+    }
+    for where, (info, names) in positive.items():
+        for name in names:
+            if not getattr(info, name) > 0:
+                got = getattr(info, name)
+                raise BundleError(
+                    f"{MANIFEST_NAME}: {where}.{name} must be above 0, got {got}; export it again"
+                )
+    if codec.exact_lookahead is not None and codec.exact_lookahead < codec.lookahead:
+        raise BundleError(f"{MANIFEST_NAME}: lookahead is above exact_lookahead; export it again")
+    if min(codec.past, codec.lookahead, defaults.max_thought, defaults.temperature) < 0:
+        raise BundleError(
+            f"{MANIFEST_NAME}: past, lookahead, max_thought, temperature must be 0 or more"
+        )
+
+
+def _check_engine(lm: LanguageModelInfo) -> None:
+    for what, got, known in (("backend", lm.backend, BACKENDS), ("graph", lm.graph, GRAPHS)):
+        if got not in known:
+            names = " or ".join(f'"{name}"' for name in known)
+            raise BundleError(
+                f"{MANIFEST_NAME}: expected {what} {names}, got {got!r}; a newer kinetoken may run it"
+            )
+    if lm.heads:
+        covered = 0
+        for first, stop in sorted(head.ids for head in lm.heads):
+            covered = max(covered, stop) if first <= covered else covered
+        if covered < lm.vocab_size:
+            raise BundleError(
+                f"{MANIFEST_NAME}: no head gives the logits of id {covered}; export it again"
+            )
+
+
+def _check_files(manifest: Manifest) -> None:
+    for name in manifest.files:
+        path = PurePosixPath(name)
+        # A backslash or a colon would be a separator or a drive on another system.
+        if path.is_absolute() or ".." in path.parts or not path.parts or set("\\:\0") & set(name):
+            raise BundleError(
+                f"{MANIFEST_NAME}: path {name!r} leaves the bundle's folder; do not trust this bundle"
+            )
+    codec, lm = manifest.codec, manifest.language_model
+    used = (
+        lm.file,
+        *(head.file for head in lm.heads),
+        *filter(None, [lm.mmproj]),
+        manifest.tokenizer.file,
+    )
+    for name in (*used, codec.decoder, codec.codebooks, codec.mean, codec.std):
+        if name not in manifest.files:
+            raise BundleError(
+                f"{MANIFEST_NAME}: {name!r} is used but not listed under files; export it again"
+            )

@@ -1,0 +1,103 @@
+"""What the large files of a bundle were when they were last digested, so that not every start reads two gigabytes.
+
+A file whose size, inode and times are those of a digest remembered is taken to be what it was, for a week. Its times change with
+every write that goes through the system's calls, and the time of its last change of any kind cannot be set by hand; a program that
+has the file mapped into its memory can change it and the times follow late or not at all, and so it is with a failing disk:
+`kinetoken inspect --verify` always reads all. A file changed a moment ago is not remembered: the next write could carry the same
+time. A memory can only spare reading: where what it says is not what is expected, the file is read. It lies in the bundle's cache
+folder, or in the user's where the bundle cannot be written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from ..base.cache_folder import cache_places
+from .file_info import FileInfo
+
+NAME: Final = "digests.json"
+LARGE: Final = 32 << 20  # bytes: a smaller file is digested in no time
+SETTLED: Final = 2.0  # seconds without a change; file systems keep times in steps of up to two
+
+WEEK: Final = 7 * 86_400.0  # seconds that a digest is believed
+
+Seen = dict[str, tuple[list[int], str, float]]
+"""File to its marks, its digest, and when that was made, seconds since 1970."""
+
+
+class DigestMemory:
+    """Digests of one bundle's files: from memory where a file is as it was, computed otherwise."""
+
+    def __init__(self, folder: Path, expected: Mapping[str, FileInfo]) -> None:
+        """`expected`: what the files should be; a digest remembered that is another is not believed."""
+        self._folder, self._expected = folder, expected
+        self._seen = self._load()
+        self._news = False
+
+    def file_info(self, path: Path) -> FileInfo:
+        """Size and digest of a file of the bundle; OSError where it cannot be read."""
+        before = path.stat()
+        if before.st_size < LARGE:
+            return FileInfo.of(path)
+        name, marks = path.relative_to(self._folder).as_posix(), _marks(before)
+        known = self._seen.get(name)
+        if known is not None and known[0] == marks and 0 <= time.time() - known[2] < WEEK:
+            remembered = FileInfo(before.st_size, known[1])
+            if remembered == self._expected.get(name):
+                return remembered
+        info = FileInfo.of(path)
+        changed = max(before.st_mtime, before.st_ctime)
+        if _marks(path.stat()) == marks and changed + SETTLED < time.time():
+            self._seen[name] = (marks, info.sha256, time.time())
+            self._news = True
+        return info
+
+    def keep(self) -> None:
+        """Write down what is new, in the first folder that can be written; nowhere is as well."""
+        if not self._news:
+            return
+        for path in self._places():
+            with contextlib.suppress(OSError):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                part = path.with_name(f"{path.name}.{os.getpid()}.part")
+                part.write_text(json.dumps(self._seen), encoding="utf-8")
+                part.replace(path)
+                return
+
+    def _load(self) -> Seen:
+        """From all folders, of each file the latest; what is damaged counts as nothing."""
+        found: Seen = {}
+        for path in self._places():
+            with contextlib.suppress(OSError, ValueError, RecursionError):
+                for name, entry in _checked(json.loads(path.read_text(encoding="utf-8"))).items():
+                    found[name] = max(entry, found.get(name, entry), key=lambda seen: seen[2])
+        return found
+
+    def _places(self) -> Iterator[Path]:
+        key = hashlib.sha256(os.fsencode(self._folder.resolve())).hexdigest()[:24]
+        return cache_places(self._folder, NAME, f"digests-{key}.json")
+
+
+def _marks(stat: os.stat_result) -> list[int]:
+    """What changes when a file does."""
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev]
+
+
+def _checked(data: Any) -> Seen:
+    """The memory as it was written; ValueError for anything else."""
+    if not isinstance(data, dict):
+        raise ValueError("expected an object")
+    seen: Seen = {}
+    for name, value in data.items():
+        if not (isinstance(value, list) and [*map(type, value)] == [list, str, float]):
+            raise ValueError("expected marks, a digest and a time")
+        marks, digest, at = value
+        seen[name] = (marks, digest, at)
+    return seen

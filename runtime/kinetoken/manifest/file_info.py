@@ -1,0 +1,50 @@
+"""What a file of a bundle must be, and whether it is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ..base.errors import BundleError
+
+_AGAIN: Final = "copy or export the bundle again"
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """What a file of the bundle must be."""
+
+    bytes: int
+    """Size."""
+    sha256: str
+    """Digest, 64 lower-case hexadecimal digits."""
+
+    @classmethod
+    def of(cls, path: Path) -> FileInfo:
+        """Size and digest of the file as it is now; OSError where it cannot be read."""
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return cls(path.stat().st_size, digest)
+
+
+Look = Callable[[Path], FileInfo]
+"""A file to its size and digest; OSError."""
+
+
+def check_file(path: Path, expected: FileInfo, look: Look) -> None:
+    """BundleError where a file is missing, cut or altered."""
+    try:
+        size = path.stat().st_size
+        if size != expected.bytes:
+            raise BundleError(f"{path}: expected {expected.bytes:,} bytes, got {size:,}; {_AGAIN}")
+        got = look(path)
+    except FileNotFoundError:
+        raise BundleError(f"{path} is missing from the bundle; {_AGAIN}") from None
+    except OSError as error:
+        raise BundleError(f"cannot read {path}: {error.strerror}; check its permissions") from error
+    if got != expected:
+        message = f"{path} was altered: expected sha256 {expected.sha256[:12]}..., got {got.sha256[:12]}..."
+        raise BundleError(f"{message}; {_AGAIN}")

@@ -1,0 +1,287 @@
+"""bundle.json as frozen dataclasses: every key has a field, every field a docstring, unknown keys are refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ..base.errors import BundleError
+from .checks import MANIFEST_NAME, check
+from .file_info import FileInfo, Look, check_file
+from .json_dataclass import from_plain, to_plain
+
+FORMAT: Final = "kinetoken-bundle"
+FORMAT_VERSION: Final = 1
+IdRange = tuple[int, int]
+"""Half-open range of token ids: first, stop."""
+
+
+@dataclass(frozen=True)
+class HeadInfo:
+    """A head that is a file of its own."""
+
+    file: str
+    """ONNX graph: hidden state (1, 1, H) to the logits of these ids."""
+    ids: IdRange
+
+
+@dataclass(frozen=True)
+class LanguageModelInfo:
+    """The language model and the shapes of its cache."""
+
+    backend: str
+    """Engine that runs it: "onnx" or "llamacpp"."""
+    file: str
+    """Model file in the bundle."""
+    architecture: str
+    """Family of the network, for people: "qwen2"."""
+    layers: int
+    """Transformer layers, each with one key and one value cache."""
+    kv_heads: int
+    """Key-value heads of a layer."""
+    head_dim: int
+    """Width of a head."""
+    vocab_size: int
+    """Rows of the output, motion tokens included."""
+    context: int
+    """Tokens that fit the cache: prompt and answer together."""
+    quantization: str
+    """How the weights are stored, for people: "int8"."""
+    graph: str = "fused"
+    """Of an ONNX model: "fused" has a cache in place, "portable" is plain ONNX with a cache that grows."""
+    heads: tuple[HeadInfo, ...] = ()
+    """Heads split off the model, whose output is then the hidden state; together they cover every id. Empty: logits."""
+    mmproj: str | None = None
+    """Vision tower of a GGUF model."""
+
+
+@dataclass(frozen=True)
+class TokenizerInfo:
+    """The tokenizer and which of its ids are words."""
+
+    file: str
+    """tokenizer.json of the tokenizers library."""
+    text_ids: tuple[IdRange, ...]
+    """Plain-text tokens: what the user's words become and what free text may sample."""
+    end_of_turn: tuple[int, ...]
+    """Ids that end an answer."""
+
+
+@dataclass(frozen=True)
+class ChatTemplate:
+    """The fixed text around what is said; special tokens in it are recognised."""
+
+    before_system: str
+    after_system: str
+    before_user: str
+    after_user: str
+    after_assistant: str | None = None
+    """What ends an answer in a chat that goes on; None: what ends the system prompt, where a user's words end so too."""
+
+    @property
+    def answer_end(self) -> str | None:
+        """What ends an answer in a chat that goes on; None where it is not known."""
+        if self.after_assistant is not None:
+            return self.after_assistant
+        return (
+            self.after_system
+            if self.after_system and self.after_user.startswith(self.after_system)
+            else None
+        )
+
+
+@dataclass(frozen=True)
+class ChatInfo:
+    """How a prompt is put to the model."""
+
+    system_prompt: str
+    """Special tokens spelled in it are recognised, as a Hugging Face chat template does in training."""
+    template: ChatTemplate
+
+
+@dataclass(frozen=True)
+class MotionInfo:
+    """Ids of the motion tokens."""
+
+    move_start: int
+    """Opens a block: <move>."""
+    move_end: int
+    """Closes a block: </move>."""
+    levels: tuple[IdRange, ...]
+    """One range per level, coarsest first, ids in the order of codes 0..K-1."""
+
+
+@dataclass(frozen=True)
+class LookaheadError:
+    """Distance of the joints from those of the exact lookahead, millimetres."""
+
+    lookahead: int
+    mean_mm: float
+    largest_mm: float
+
+
+@dataclass(frozen=True)
+class CodecInfo:
+    """The decoder from codes to features."""
+
+    decoder: str
+    """ONNX graph: latents (1, n, D) to normalised features (1, n * stride, 263)."""
+    codebooks: str
+    """.npy, (Q, K, D)."""
+    mean: str
+    """.npy, (263,)."""
+    std: str
+    """.npy, (263,)."""
+    fps: int
+    """Feature frames per second."""
+    stride: int
+    """Feature frames per latent frame."""
+    features: int
+    """Width of a feature row, 263."""
+    latent_dim: int
+    """D."""
+    past: int
+    """Latent frames before t that its output depends on."""
+    lookahead: int
+    """Latent frames after t that are waited for while streaming."""
+    exact_lookahead: int | None = None
+    """Latent frames after t that its output depends on; None: `lookahead`. Without them the motion is taken to end there."""
+    lookahead_errors: tuple[LookaheadError, ...] = ()
+    """What waiting for less costs."""
+
+    @property
+    def exact(self) -> int:
+        """Latent frames after t that its output depends on."""
+        return self.lookahead if self.exact_lookahead is None else self.exact_lookahead
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """Sampling options where the caller gives none."""
+
+    temperature: float = 0.5
+    max_thought: int = 64
+    """Text tokens before a block is opened."""
+    max_seconds: float = 10.0
+    """Longest motion where no length is asked."""
+    min_frames: int = 3
+    """Code frames before a block may close."""
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+    history: int = 0
+    """Earlier turns of a session that the model is shown; one that was trained on single turns answers best without."""
+
+
+@dataclass(frozen=True)
+class Licence:
+    """Under which terms the parts may be used."""
+
+    language_model: str
+    codec: str
+    acknowledgement: str = ""
+    """A line that the sources ask to be shown."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the bundle comes from."""
+
+    source: str
+    """Name of the checkpoint: its folder, or its id on the hub."""
+    revision: str = ""
+    """Commit of the hub, where it is known."""
+    codec: str = ""
+    """Name of the codec's folder."""
+    sha256: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Source file to its digest."""
+    tools: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Program to version."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """bundle.json."""
+
+    name: str
+    language_model: LanguageModelInfo
+    tokenizer: TokenizerInfo
+    chat: ChatInfo
+    motion: MotionInfo
+    codec: CodecInfo
+    defaults: Defaults
+    licence: Licence
+    provenance: Provenance
+    files: Mapping[str, FileInfo]
+    """Every file of the bundle but bundle.json, by its path in the folder."""
+    format: str = FORMAT
+    format_version: int = FORMAT_VERSION
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Manifest:
+        """The inverse of `to_dict`; BundleError where a key is unknown, missing, or its value makes no sense."""
+        _check_format(data)
+        manifest: Manifest = from_plain(cls, data, MANIFEST_NAME)
+        check(manifest)
+        return manifest
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, `format` and `format_version` first."""
+        plain: dict[str, Any] = to_plain(self)
+        head = {key: plain.pop(key) for key in ("format", "format_version")}
+        return head | plain
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """The manifest of a bundle folder; its files are not looked at: see `verify`."""
+        path = folder / MANIFEST_NAME
+        if not folder.is_dir():
+            got = "a file" if folder.exists() else "nothing there"
+            raise BundleError(
+                f"expected a bundle folder at {folder}, got {got}: check the path given as the bundle"
+            )
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            message = f"{folder} is no bundle: it has no {MANIFEST_NAME}; make one with `kinetoken export`"
+            raise BundleError(message) from None
+        except OSError as error:
+            raise BundleError(
+                f"cannot read {path}: {error.strerror}; check its permissions"
+            ) from error
+        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+            raise BundleError(
+                f"{path} is not valid JSON ({error}); export or copy the bundle again"
+            ) from error
+        if not isinstance(data, dict):
+            raise BundleError(
+                f"{path}: expected a JSON object, got {type(data).__name__}; export the bundle again"
+            )
+        return cls.from_dict(data)
+
+    def verify(
+        self, folder: Path, only: Collection[str] | None = None, look: Look | None = None
+    ) -> None:
+        """Check size and digest of the files, or of some; BundleError names the first missing, cut or altered.
+
+        `look` gives a file's size and digest; None: they are computed.
+        """
+        for name in self.files if only is None else only:
+            check_file(folder / name, self.files[name], look or FileInfo.of)
+
+
+def _check_format(data: Mapping[str, Any]) -> None:
+    if data.get("format") != FORMAT:
+        raise BundleError(
+            f'{MANIFEST_NAME}: expected "format": "{FORMAT}", got {data.get("format")!r}; not a bundle'
+        )
+    if data.get("format_version") != FORMAT_VERSION:
+        got = data.get("format_version")
+        message = f"{MANIFEST_NAME}: expected format_version {FORMAT_VERSION}, got {got!r}"
+        raise BundleError(
+            f"{message}; export the bundle again, or install the kinetoken that it was written for"
+        )

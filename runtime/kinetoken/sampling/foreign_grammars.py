@@ -1,0 +1,145 @@
+"""The rules of an answer in the grammar languages of other programs, for a server that writes it.
+
+They say less than the cursor knows: how blocks are built and how long they are, not how many tokens are left. What comes back is
+checked all the same, so they may.
+
+Sources: GBNF with its token literals <[id]> and !<[id]>, llama.cpp's grammars/README.md; regular expressions as xgrammar,
+llguidance and outlines read them (vLLM's structured outputs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from ..tokens.markup import MOVE_END, MOVE_START
+from ..tokens.vocabulary import Vocabulary
+from .grammar import MoveGrammar
+
+WORDS: Final = "[^<]*"
+"""Words in both languages: a marker could not be told from a "<" that is meant."""
+COUNTED: Final = 3
+"""Frames of a block at most that a regular expression counts."""
+Bounds = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far an answer has come, between two frames."""
+
+    frames: int = 0
+    """Code frames so far."""
+    blocks: int = 0
+    """Blocks opened so far."""
+    opened: bool = False
+    """Whether a block has just been opened."""
+
+
+START: Final = Place()
+
+
+def gbnf(grammar: MoveGrammar, place: Place = START, *, exact: bool = True) -> str:
+    """What may follow, for llama.cpp.
+
+    Characters would be wrong: with them the model could spell <m_0_5> letter by letter. `exact` names every token, of which
+    llama.cpp compares each with all of the vocabulary; otherwise a frame is any tokens but the end of the block, which is quick.
+    """
+    words = grammar.vocabulary
+    frame = _nested if grammar.prefix else " ".join
+    rules = [f"root ::= {_sequence(grammar, place, 'text', _gbnf_block, ' ')}"]
+    rules.append(f"open ::= <[{words.move_start}]>")
+    rules.append(f"close ::= <[{words.move_end}]>")
+    rules.append(f"frame ::= {frame([f'c{level}' for level in range(grammar.levels)])}")
+    for level, ids in enumerate(words.levels[: grammar.levels]):
+        rules.append(
+            f"c{level} ::= {' | '.join(f'<[{i}]>' for i in ids) if exact else f'!<[{words.move_end}]>'}"
+        )
+    rules.append(f"text ::= {WORDS if exact else f'(!<[{words.move_start}]>)*'}")
+    return "\n".join(rules) + "\n"
+
+
+def regex(grammar: MoveGrammar, place: Place = START) -> str:
+    """What may follow, as a regular expression over the spelled answer.
+
+    xgrammar looks at the whole vocabulary for every state that it has not met, and every count is another state: so few frames are
+    counted. Of an exact length the end is left to the cursor: the expression has the block go on until something comes that no
+    model says there.
+    """
+    codes = [f"<m_{level}_[0-9]+>" for level in range(grammar.levels)]
+    frame = _nested(codes, "") if grammar.prefix else "".join(codes)
+
+    def block(bounds: Bounds, opened: bool) -> str:
+        least, most = bounds
+        counted, end = (1, MOVE_START) if least == most else (min(least, COUNTED), MOVE_END)
+        return f"{'' if opened else MOVE_START}({frame}){{{counted},}}{end}"
+
+    return _sequence(grammar, place, WORDS, block, "")
+
+
+def planned(grammar: MoveGrammar, place: Place = START) -> tuple[list[Bounds], bool]:
+    """Shortest and longest length of every block that has to come, and whether others may.
+
+    The missing frames are dealt out evenly to as few blocks as hold them.
+    """
+    owed, room = max(0, grammar.min_frames - place.frames), grammar.max_frames - place.frames
+    opened = place.blocks - place.opened  # the open one is still to be written
+    count = max(grammar.min_blocks - opened, -(-owed // grammar.longest_block), int(place.opened))
+    least, most = grammar.min_block, grammar.longest_block
+    bounds = [
+        (max(least, a), min(most, b))
+        for a, b in zip(_dealt(owed, count), _dealt(room, count), strict=True)
+    ]
+    demanded = owed > 1 or grammar.min_blocks - opened > 1
+    more = not demanded and opened + count < grammar.most_blocks
+    if more and bounds:  # nothing is known of the others: this one may be as long as any
+        bounds[-1] = (bounds[-1][0], min(most, room))
+    return bounds, more
+
+
+def _sequence(
+    grammar: MoveGrammar,
+    place: Place,
+    text: str,
+    block: Callable[[Bounds, bool], str],
+    between: str,
+) -> str:
+    """Words, block, words and so on, from this place to the end."""
+    first = text if grammar.max_thought or place.blocks else ""
+    later = text if grammar.max_pause != 0 else ""
+    bounds, more = planned(grammar, place)
+    parts = [] if place.opened else [later if place.blocks else first]
+    for number, sizes in enumerate(bounds):
+        parts += [block(sizes, place.opened and number == 0), later]
+    if more:
+        another = block((grammar.min_block, grammar.longest_block), False)
+        parts.append(f"({between.join(filter(None, (another, later)))})*")
+    return between.join(filter(None, parts))
+
+
+def _gbnf_block(bounds: Bounds, opened: bool) -> str:
+    return f"{'' if opened else 'open '}frame{_times(bounds)} close"
+
+
+def _nested(codes: Iterable[str], between: str = " ") -> str:
+    """Any first part of a frame: c0 (c1 (c2)?)?"""
+    first, *rest = codes
+    return f"{first}{between}({_nested(rest, between)})?" if rest else first
+
+
+def _times(bounds: Bounds) -> str:
+    return f"{{{bounds[0]},{bounds[1]}}}"
+
+
+def _dealt(total: int, count: int) -> list[int]:
+    """A number in so many parts that differ by one at most."""
+    return [total // count + (i < total % count) for i in range(count)]
+
+
+def place_after(said: Iterable[int], words: Vocabulary) -> Place:
+    """Where an answer stands after these tokens; the codes of whole frames, all levels of each counted once."""
+    frames = blocks = last = 0
+    for last in said:
+        frames += last in words.levels[0]
+        blocks += last == words.move_start
+    return Place(frames, blocks, blocks > 0 and last == words.move_start)

@@ -1,0 +1,147 @@
+"""The whole road from clips to a bundle that plays, on a few steps of training; and going on after a stop."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
+
+import kinetoken
+from kinetoken.base.errors import InputError
+from kinetoken_export.bundle.build import assemble
+from kinetoken_export.checkpoint.sources import find_codec, find_model
+from kinetoken_export.demo.data.cutting import Window
+from kinetoken_export.demo.training import lm_data
+from kinetoken_export.demo.training.lm_data import Coder, Example
+from kinetoken_export.demo.training.train_codec import CodecTraining, load_codec, train_codec
+from kinetoken_export.demo.training.train_lm import LmTraining, train_lm
+from kinetoken_export.demo.words.captions import Captions
+from kinetoken_export.demo.words.chat import CLOSE_WEIGHT, ChatCoder
+from kinetoken_export.request import Request
+from synthetic import walker
+
+CODEC = CodecTraining(steps=6, batch=4, frames=32, unquantized=3, save_every=2)
+LM = LmTraining(steps=4, batch=2, save_every=2)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A work folder with clips, a codec, a language model and a bundle, all hardly trained."""
+    work = tmp_path_factory.mktemp("work")
+    clips = {f"cmu_99_{i:02d}": walker(90 + 10 * i, turn=20.0 * i) for i in range(3)}
+    np.savez(work / "clips.npz", **clips)
+    torch.set_num_threads(1)
+    train_codec(work, CODEC, work / "codec")
+    _examples(work)
+    train_lm(work, work / "codec", LM, work / "lm")
+    assemble(
+        Request(
+            find_model(str(work / "lm")),
+            find_codec(str(work / "codec")),
+            work / "bundle",
+            "test",
+            quant="int8",
+        )
+    )
+    return work
+
+
+def _examples(work: Path) -> None:
+    """Training examples of one walk, in place of the windows of the real clips."""
+    coder = Coder(*load_codec(work / "codec"))
+    rows = np.zeros((48, 263), np.float32)
+    walk, turn = Window("walk_forward", rows, "a"), Window("turn_around", rows, "b", side="left")
+    codes = coder.encode(rows)
+    found = [
+        Example((walk,), (codes,)),
+        Example((turn,), (codes,)),
+        Example((walk, turn), (codes, codes)),
+    ]
+    lm_data._save(work / "lm_examples.npz", found)
+
+
+def test_the_checkpoint_has_the_layout_of_the_real_one(trained: Path) -> None:
+    config = json.loads((trained / "lm" / "config.json").read_text())
+    assert config["architectures"] == ["Qwen2ForCausalLM"]
+    assert config["tie_word_embeddings"] is True
+    assert {p.name for p in (trained / "codec").iterdir()} == {
+        "motion_rvq_weights.safetensors", "config.json", "Mean.npy", "Std.npy",
+    }  # fmt: skip
+    assert {p.name for p in (trained / "lm").iterdir()} >= {
+        "model.safetensors",
+        "tokenizer.json",
+        "chat_template.jinja",
+    }
+
+
+def test_transformers_reads_it_and_agrees_with_the_runtime(trained: Path) -> None:
+    transformers = pytest.importorskip("transformers", reason="needs transformers")
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        trained / "lm", dtype=torch.float32
+    ).eval()
+    generator = kinetoken.load(trained / "bundle", threads=1)
+    ids = list(np.random.default_rng(0).integers(0, generator.bundle.language_model.vocab_size, 24))
+    with torch.no_grad():
+        wanted = model(torch.tensor([ids])).logits[0, -1].numpy()
+    run = generator._parts.language_model.start()
+    got = run.push([int(i) for i in ids], (range(generator.bundle.language_model.vocab_size),))
+    assert np.abs(got - wanted).max() < 0.1 * np.abs(wanted).max()
+
+
+def test_the_bundle_answers_and_streams_as_the_codec_decodes(trained: Path) -> None:
+    generator = kinetoken.load(trained / "bundle", threads=1)
+    clip = generator.generate("a person walks forward", seconds=2.0, seed=1)
+    assert len(clip) == 40
+    assert clip.codes is not None
+    assert clip.features is not None
+    codec = generator.bundle.codec
+    assert (codec.past, codec.lookahead) == (15, 1)
+    again = Coder(*load_codec(trained / "codec")).features(clip.codes)
+    np.testing.assert_allclose(clip.features, again, atol=5e-3)
+
+
+def test_training_goes_on_where_it_was_stopped(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train_codec(trained, replace(CODEC, steps=8), trained / "codec2")
+    train_lm(trained, trained / "codec", replace(LM, steps=6), trained / "lm2")
+    said = capsys.readouterr().out
+    assert "step 8" in said
+    assert "step 6" in said
+    assert "step 2 " not in said
+
+
+def test_level_0_alone_decodes(trained: Path) -> None:
+    coder = Coder(*load_codec(trained / "codec"))
+    assert coder.joints(np.zeros((5, 1), np.int64)).shape == (20, 22, 3)
+
+
+def test_the_loss_is_on_the_answer_alone(trained: Path) -> None:
+    from tokenizers import Tokenizer
+
+    coder = ChatCoder(Tokenizer.from_file(str(trained / "tokenizer.json")), Captions(0))
+    ids, weights = coder.encode(lm_data.examples(trained, trained / "codec")[0])
+    text = coder.tokenizer.decode(list(ids[weights == 0]), skip_special_tokens=False)
+    assert text.startswith("<|im_start|>system\nYou are an embodied AI.")
+    assert text.endswith("<|im_start|>assistant\n")
+    assert ids[-1] == coder.end
+    assert weights[np.flatnonzero(ids == coder.move_end)[-1]] == CLOSE_WEIGHT
+
+
+def test_no_clips_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="kinetoken demo prepare"):
+        train_codec(tmp_path, CODEC, tmp_path / "codec")
+
+
+def test_others_may_read_what_was_written(trained: Path) -> None:
+    modes = {
+        p.stat().st_mode & 0o777
+        for folder in ("lm", "codec", "bundle")
+        for p in (trained / folder).iterdir()
+    }
+    assert len(modes) == 1

@@ -1,0 +1,201 @@
+"""Memory of llama.cpp: a cache that grows with what it holds, and weights read in large pages, which Ctrl-C ends."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
+pytest.importorskip("gguf", reason="needs gguf, in kinetoken[export]")
+pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
+
+from kinetoken.base.errors import EngineError
+from kinetoken.engines.llamacpp import interruptible, weights
+from kinetoken.engines.llamacpp import model as llamacpp
+from kinetoken.engines.llamacpp.model import LlamaCppLanguageModel, LlamaCppRun
+from kinetoken.engines.llamacpp.narrow_head import HEAD_VARIABLE
+from kinetoken.engines.llamacpp.weights import LARGE, ask_for_large_pages, stretches
+from tiny_gguf import Made, make
+
+TOKENS = [i * 7 % 400 for i in range(200)]
+FEW = 8
+
+
+@pytest.fixture(scope="module", params=["qwen2", "qwen2_5_vl"])
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return make(tmp_path_factory.mktemp("room"), request.param, "f32")
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llamacpp, "FIRST_CELLS", FEW)
+
+
+def cells(run: LlamaCppRun) -> int:
+    return run._context.cells
+
+
+def test_a_short_answer_takes_little(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cells(made.load().start()) == made.info.context == 300, "no more than the whole context"
+    monkeypatch.setattr(llamacpp, "FIRST_CELLS", FEW)
+    run = made.load().start()
+    run.push(TOKENS[:FEW], made.every)
+    assert cells(run) == FEW
+    run.push(TOKENS[:1], made.every)
+    assert cells(run) == 2 * FEW
+
+
+@pytest.mark.usefixtures("small")
+def test_on_a_card_all_is_taken_at_once(made: Made) -> None:
+    model = made.load()
+    model._on_gpu = True
+    assert cells(model.start()) == made.info.context
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("head", ["full", "slice"])
+def test_a_cache_that_grows_gives_the_logits_of_one_that_was_large(
+    made: Made, head: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HEAD_VARIABLE, head)
+    last = made.info.vocab_size - 5
+    allowed = (range(last - 16, last),)
+    growing = made.load().start()
+    monkeypatch.setattr(llamacpp, "FIRST_CELLS", 300)
+    large = made.load().start()
+    for at, ids in enumerate([TOKENS[:20], *([token] for token in TOKENS[20:])]):
+        got, expected = growing.push(ids, allowed), large.push(ids, allowed)
+        np.testing.assert_array_equal(got, expected, err_msg=f"push {at}")
+    assert (cells(growing), cells(large)) == (300, 300)
+
+
+@pytest.mark.usefixtures("small")
+def test_what_was_rewound_or_broken_off_does_not_move(made: Made) -> None:
+    run = made.load().start()
+    run.push(TOKENS[:6], made.every)
+    run._length -= 2  # as a push that Ctrl-C ended leaves it: cells behind what counts
+    made.check(run.push(TOKENS[4:40], made.every), TOKENS[:40])
+    assert (run.length, cells(run)) == (40, 40)
+    run.rewind(3)
+    made.check(run.push(TOKENS[3:5], made.every), TOKENS[:5])
+
+
+@pytest.mark.usefixtures("small")
+def test_a_state_is_taken_up_by_a_run_with_less_room(made: Made) -> None:
+    one, other = made.load().start(), made.load().start()
+    one.push(TOKENS[:100], made.every)
+    other.restore(one.state())
+    assert (other.length, cells(other)) == (100, 100)
+    made.check(other.push(TOKENS[100:101], made.every), TOKENS[:101])
+
+
+@pytest.mark.usefixtures("small")
+def test_no_memory_for_more_is_one_line_and_loses_nothing(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = made.load().start()
+    run.push(TOKENS[:FEW], made.every)
+    with monkeypatch.context() as patched:
+        patched.setattr("kinetoken.engines.llamacpp.memory.free_bytes", lambda: 1)
+        with pytest.raises(EngineError, match=r"needs .* GB of memory"):
+            run.push(TOKENS[FEW : FEW + 1], made.every)
+    made.check(run.push(TOKENS[FEW : FEW + 1], made.every), TOKENS[: FEW + 1])
+
+
+def test_ctrl_c_ends_the_reading(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    went_on = []
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    class Slow(weights._Reading):
+        """Waits at its first tensor until Ctrl-C has come."""
+
+        def _at(self, progress: float, data: Any) -> bool:
+            while not self.over:
+                time.sleep(0.001)
+            went_on.append(super()._at(progress, data))
+            return went_on[-1]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(interruptible, "wait", interrupted)
+        patched.setattr(weights, "_Reading", Slow)
+        with pytest.raises(KeyboardInterrupt):
+            made.load()
+    assert went_on == [False], "no tensor more was read"
+    made.check(made.load().start().push(TOKENS[:3], made.every), TOKENS[:3])
+
+
+def test_a_reading_that_is_over_is_refused_at_the_next_tensor(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights._Reading, "_at", lambda *_: False)
+    with pytest.raises(EngineError, match="cannot load"):
+        made.load()
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_HUGEPAGE"), reason="large pages on request are Linux's")
+def test_linux_is_asked_for_large_pages_where_the_weights_will_lie() -> None:
+    before = stretches()
+    with mmap.mmap(-1, 2 * LARGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
+        address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        new = stretches() - before
+        assert any(first <= address < end for first, end in new)
+        ask_for_large_pages(new)
+        assert "hg" in flags_at(address)
+
+
+def flags_at(address: int) -> list[str]:
+    """What Linux notes of the stretch of memory with an address."""
+    here = False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if place := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):
+            here = int(place[1], 16) <= address < int(place[2], 16)
+        elif here and line.startswith("VmFlags:"):
+            return line.split()[1:]
+    return []
+
+
+def test_a_system_that_does_not_tell_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(weights, "MAPS", tmp_path / "missing")
+    assert stretches() == set()
+
+
+@pytest.mark.parametrize("quantization", ["f16", "q8_0", "q4_k_s"])
+def test_the_number_of_threads_changes_no_logit(tmp_path: Path, quantization: str) -> None:
+    """Flash attention's do: behind 256 tokens it shares out the sums."""
+    made = make(tmp_path, "qwen2", quantization)
+    one, two, three = (made.load(threads).start() for threads in (1, 2, 3))
+    ids = [i * 7 % 400 for i in range(250)]
+    for cut in (ids, *([token] for token in TOKENS[:40])):
+        expected = one.push(cut, made.every)
+        np.testing.assert_array_equal(two.push(cut, made.every), expected)
+        np.testing.assert_array_equal(three.push(cut, made.every), expected)
+
+
+def test_threads_are_chosen_for_each_token_unless_they_were_named(made: Made) -> None:
+    import llama_cpp
+
+    def used(run: LlamaCppRun) -> int:
+        return int(llama_cpp.llama_n_threads(run._context.pointer))
+
+    free = LlamaCppLanguageModel(made.path, made.info)
+    assert free._settings.choice is not None
+    run = free.start()
+    free._settings.choice.count = 3
+    run.push(TOKENS[:4], made.every)
+    assert used(run) == free._settings.threads, "of a prompt all"
+    run.push(TOKENS[4:5], made.every)
+    assert used(run) == 3
+    named = made.load(2)
+    assert named._settings.choice is None
+    assert used(named.start()) == 2

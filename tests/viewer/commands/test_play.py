@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from called import play
+from kinetoken.base.errors import (
+    FormatError,
+    InputError,
+    KinetokenError,
+    MissingPackageError,
+    OutputError,
+)
+from kinetoken.motion.clip import Clip
+from kinetoken_viewer.commands import play as play_command
+from kinetoken_viewer.file_names import free_name
+
+pytestmark = pytest.mark.usefixtures("own_folder")
+
+
+def test_a_clip_becomes_a_named_file(walk_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert play("walk.npz", "--out", "walk.png", "--size", "160x96", "--camera", "left") == 0
+    with Image.open("walk.png") as image:
+        assert image.size == (160, 96)
+    assert capsys.readouterr().out == "2.0 s of motion, seed 3 -> walk.png\n"
+
+
+def test_a_prompt_becomes_a_gif_named_after_it(tiny_bundle: Path) -> None:
+    options = (
+        "--bundle",
+        str(tiny_bundle),
+        "--seed",
+        "1",
+        "--seconds",
+        "0.6",
+        "--size",
+        "96x64",
+        "--max-thought",
+        "2",
+    )
+    for _ in range(2):
+        assert play("A person WALKS, then waves!", "--headless", *options, "-o", "clip.npz") == 0
+    assert Path("a-person-walks-then-waves.gif").is_file()
+    assert Path("a-person-walks-then-waves-2.gif").is_file()  # the first one is not overwritten
+    assert len(Clip.load("clip.npz")) == 12
+
+
+def test_feet_are_locked_where_they_are_seen_unless_told_otherwise(tiny_bundle: Path) -> None:
+    options = (
+        "--bundle",
+        str(tiny_bundle),
+        "--seed",
+        "1",
+        "--seconds",
+        "1.2",
+        "--size",
+        "96x64",
+        "--max-thought",
+        "2",
+    )
+    for name, more in (("seen", ()), ("plain", ("--no-foot-lock",))):
+        assert (
+            play("a person walks", "--out", f"{name}.png", "-o", f"{name}.npz", *options, *more)
+            == 0
+        )
+    seen, plain = Clip.load("seen.npz"), Clip.load("plain.npz")
+    assert seen.meta["foot_lock"] == "on"
+    assert "foot_lock" not in plain.meta
+    np.testing.assert_array_equal(seen.features, plain.features)
+    assert play("plain.npz", "--out", "again.png", "-o", "again.npz", "--size", "96x64") == 0
+    np.testing.assert_allclose(Clip.load("again.npz").joints, seen.joints, atol=1e-5)
+
+
+def test_a_strip_needs_no_other_option(walk_file: Path) -> None:
+    assert play("walk.npz", "--strip", "3", "--size", "300x120", "--no-words") == 0
+    assert Path("walk.png").is_file()
+
+
+def test_names_of_odd_prompts() -> None:
+    assert free_name("../../etc/passwd", ".gif") == Path("etc-passwd.gif")
+    assert free_name("!!!", ".gif") == Path("motion.gif")
+    assert free_name("歩く", ".gif") == Path("歩く.gif")
+    assert len(free_name("word " * 100, ".gif").name) < 70
+
+
+@pytest.mark.parametrize(
+    ("args", "error", "words"),
+    [
+        (["--headless"], InputError, "what shall be shown"),
+        (["--out", "x.gif"], InputError, "what shall be shown"),
+        (["walk", "--history-file", "nowhere/talk.json"], OutputError, "no folder"),
+        (["", "--headless"], InputError, "the prompt is empty"),
+        (["  "], InputError, "the prompt is empty"),
+        (["nothing.npz"], FormatError, "no such file"),
+        (
+            ["walk.npz", "--seconds", "3"],
+            InputError,
+            "--seconds is for a prompt, and this is a clip",
+        ),
+        (["walk.npz", "--history-file", "talk.json"], InputError, "--history-file is for a prompt"),
+        (["walk.npz", "--once", "--out", "x.gif"], InputError, "--once is for live output"),
+        (
+            ["walk.npz", "--vmc", "--once", "--out", "x.gif"],
+            InputError,
+            "--once is for live output",
+        ),
+        (["walk.npz", "--out", "x.npz"], InputError, "a clip is kept with -o x.npz"),
+        (["walk.npz", "-o", "x.mp4"], InputError, "a film: kinetoken play ... --out x.mp4"),
+        (["nothing.glb"], InputError, "GLB is written, not read"),
+        (["./nothing.mp4"], InputError, "MP4 holds pictures"),
+        (["folder/nothing"], FormatError, "no such file"),
+        (["walk.npz", "--out", "x.foo"], InputError, "expected a name that ends in"),
+        (["walk.npz", "--out", "nowhere/x.gif"], OutputError, "no folder"),
+        (["walk.npz", "--size", "big"], InputError, "WIDTHxHEIGHT"),
+        (["walk.npz", "--camera", "sideways"], InputError, "unknown camera"),
+        (["walk.npz", "--headless", "--fps", "500"], InputError, "out of range"),
+        (["walk", "--seconds", "0"], InputError, "seconds"),
+        (["walk", "--temperature", "-1"], InputError, "temperature"),
+        (["walk", "-o", "x.gif"], InputError, "expected a name that ends in"),
+        (["walk", "-o", "nowhere/x.npz"], OutputError, "no folder"),
+        (["walk", "--headless", "--bundle", "nowhere"], KinetokenError, "nowhere"),
+    ],
+)
+def test_mistakes(
+    walk_file: Path, args: list[str], error: type[KinetokenError], words: str
+) -> None:
+    with pytest.raises(error, match=words) as caught:
+        play(*args)
+    assert caught.value.exit_code != 0
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in Path().iterdir()] == ["walk.npz"]
+
+
+def test_other_files_are_not_taken_for_words(walk_file: Path) -> None:
+    Path("notes.txt").write_text("hello")
+    with pytest.raises(InputError, match=r"\.npz"):
+        play("notes.txt")
+
+
+def test_a_very_long_prompt_is_not_a_file_name(tiny_bundle: Path) -> None:
+    with pytest.raises(InputError, match="prompt"):
+        play("walk " * 2000, "--headless", "--bundle", str(tiny_bundle))
+
+
+def test_unknown_options_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        play("walk", "--colour", "red")
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("module", "name"), [("PIL", "Pillow"), ("pyglet", "pyglet")])
+def test_missing_packages_are_one_sentence(
+    walk_file: Path, monkeypatch: pytest.MonkeyPatch, module: str, name: str
+) -> None:
+    def nothing(wanted: str) -> object:
+        return None if wanted == module else object()
+
+    monkeypatch.setattr("importlib.util.find_spec", nothing)
+    with pytest.raises(MissingPackageError, match=rf"{name}.*kinetoken\[viewer\]"):
+        play("walk.npz")
+
+
+def test_adding_the_command_imports_nothing_heavy(python) -> None:
+    script = (
+        "import sys, argparse; from kinetoken_viewer.commands.play import add_command;"
+        "add_command(argparse.ArgumentParser().add_subparsers());"
+        "bad = {'pyglet', 'PIL', 'onnxruntime', 'tokenizers', 'imageio_ffmpeg'} & set(sys.modules); print(sorted(bad))"
+    )
+    assert python("-c", script).stdout.strip() == "[]"
+
+
+def test_without_a_display_play_writes_a_gif_and_says_so(
+    python, walk_file: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "play.py"
+    script.write_text(
+        "import argparse, sys\n"
+        "from kinetoken_viewer.commands.play import add_command\n"
+        "parser = argparse.ArgumentParser()\n"
+        "add_command(parser.add_subparsers())\n"
+        "args = parser.parse_args(['play', 'walk.npz', '--size', '128x80', '--fps', '10'])\n"
+        "sys.exit(args.func(args))\n"
+    )
+    done = python(str(script))
+    assert done.returncode == 0, done.stderr
+    lines = done.stderr.splitlines()
+    assert "no display" in lines[0]
+    assert "walk.gif" in lines[0]
+    assert len(lines) <= 2  # the second says where there is no OpenGL at all
+    assert "-> walk.gif" in done.stdout
+    with Image.open(tmp_path / "walk.gif") as image:
+        assert image.n_frames == 20
+
+
+def test_ctrl_c_keeps_what_came(
+    walk: Clip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(args: argparse.Namespace, options: object) -> tuple[Clip, bool]:
+        return walk, True
+
+    monkeypatch.setattr(play_command, "_generate", interrupted)
+    assert play("a person walks", "--headless", "-o", "part.npz") == 130
+    np.testing.assert_array_equal(Clip.load("part.npz").joints, walk.joints)
+    assert "2.0 s of motion so far are in part.npz" in capsys.readouterr().err
+    assert not list(Path().glob("*.gif"))
+
+
+def test_pyglet_stays_out_of_this_process() -> None:
+    assert "pyglet" not in sys.modules
