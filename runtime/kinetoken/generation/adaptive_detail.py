@@ -188,4 +188,6 @@ class DetailRun:
         """For a clip's notes: the detail that makes the same clip again."""
         if self.given is not None:
             return {"detail": self.asked}
-        return {"detail": f"{AUTO_DETAIL}{self.most}:{','.join(map(str, self.decided or [self.most]))}"}
+        return {
+            "detail": f"{AUTO_DETAIL}{self.most}:{','.join(map(str, self.decided or [self.most]))}"
+        }
