@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import InputError
+from ..engines.load_options import LoadOptions
 from ..engines.onnx.providers import PROVIDERS
-from ..engines.protocols import LoadOptions
 from ..generation.image_file import USUAL_CELLS, ImageFile
-from ..generation.options import FRAMES, GenerateOptions
-from ..generation.request_grammar import THOUGHTS
+from ..generation.options import FRAME_KINDS, THOUGHT_TOKENS, GenerateOptions
 from .parser import Advanced, Reader
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def add_generation(parser: argparse.ArgumentParser) -> Reader[GenerateOptions]:
     detail = "full (default), coarse, auto (as many levels as keep up with real time), "
     add("--detail", metavar="D", help=f"{detail}or levels by block: 4,2")
     thought = "text before the motion: full (default), brief or none"
-    add("--thought", choices=tuple(THOUGHTS), metavar="T", help=thought)
+    add("--thought", choices=tuple(THOUGHT_TOKENS), metavar="T", help=thought)
     lock = "keep standing feet from sliding (default: on screen)"
     add("--foot-lock", action=argparse.BooleanOptionalAction, default=None, help=lock)
     _add_sampling(parser)
@@ -116,7 +115,7 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
     least = "only tokens at least P times as likely as the most likely one"
     add("--min-p", type=float, metavar="P", help=Advanced(least))
     frames = "prefix: the model may leave out the last levels of a frame (default: whole)"
-    add("--frames", choices=FRAMES, help=Advanced(frames))
+    add("--frames", choices=FRAME_KINDS, help=Advanced(frames))
 
 
 def _add_blocks(parser: argparse.ArgumentParser) -> None:

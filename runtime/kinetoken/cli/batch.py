@@ -184,16 +184,14 @@ def _info(request: BatchRequest, folder: BatchFolder, parts: Bundle | None) -> B
     """What will make the clips."""
     from ..batch.folder import HERE, BatchInfo, digest
     from ..generation.options import GenerateOptions
-    from ..manifest.checks import MANIFEST_NAME
-    from ..manifest.schema import Manifest
+    from ..manifest.manifest_file import read_manifest
+    from ..manifest.schema import MANIFEST_NAME
 
     bundle = request.bundle.folder
-    manifest, prompts = Manifest.read(bundle), request.prompts
-    lookahead = (
-        manifest.codec.lookahead
-        if request.bundle.options.lookahead is None
-        else request.bundle.options.lookahead
-    )
+    manifest, prompts = read_manifest(bundle), request.prompts
+    lookahead = request.bundle.options.lookahead
+    if lookahead is None:
+        lookahead = manifest.codec.lookahead
     seed = folder.seed(request.force) if request.options.seed is None else request.options.seed
     if seed is None:
         seed = GenerateOptions().chosen_seed()
