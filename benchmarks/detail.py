@@ -21,9 +21,10 @@ from machine import asked
 from report import curves, heading, table, write
 
 import kinetoken
-from kinetoken.engines.protocols import Allowed, LmRun
+from kinetoken.engines.protocols import LmRun
 from kinetoken.generation.adaptive_detail import Pace
 from kinetoken.generation.motion_stream import decode_clip
+from kinetoken.tokens.allowed_ids import Allowed
 
 PROMPTS = ("a person walks forward", "someone runs", "a person walks in a circle to the left", "a man jumps forward", "do a squat",
            "someone kicks with the right leg", "a person waves", "do jumping jacks", "a person sits down", "dance")  # fmt: skip

@@ -36,7 +36,7 @@ from report import bars, heading, table, write
 
 import kinetoken
 from kinetoken.bench.measure import TimedModel
-from kinetoken.engines.protocols import TensorSession
+from kinetoken.codec.decoder import TensorSession
 from kinetoken.engines.threads import available_cores
 from kinetoken.generation.bundle import Bundle, open_bundle
 from kinetoken.generation.chat_format import prompt_ids

@@ -53,9 +53,9 @@ def test_the_options_of_a_stream_are_those_of_generate_options() -> None:
 
 
 def test_keywords_and_fields_are_the_same_options() -> None:
-    from kinetoken.generation.options import Asked
+    from kinetoken.generation.options import GenerateKeywords
 
-    assert list(Asked.__annotations__) == list(
+    assert list(GenerateKeywords.__annotations__) == list(
         inspect.signature(kinetoken.GenerateOptions).parameters
     )
 

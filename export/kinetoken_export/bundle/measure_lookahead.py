@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from kinetoken.base.errors import InputError
-from kinetoken.engines.protocols import LoadOptions
+from kinetoken.engines.load_options import LoadOptions
 from kinetoken.generation.bundle import open_bundle
 from kinetoken.generation.options import GenerateOptions
 from kinetoken.manifest.schema import CodecInfo

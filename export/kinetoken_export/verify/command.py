@@ -66,11 +66,11 @@ def add_command(subparsers: SubParsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, print, write."""
-    from kinetoken.manifest.schema import Manifest
+    from kinetoken.manifest.manifest_file import read_manifest
 
     from .record import check_place
 
-    Manifest.read(args.bundle)  # the cheapest mistakes first
+    read_manifest(args.bundle)  # the cheapest mistakes first
     check_place(args.out or args.bundle)
     require_packages()
     request = _request(args)

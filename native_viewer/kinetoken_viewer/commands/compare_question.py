@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from kinetoken.base.errors import InputError
-from kinetoken.engines.protocols import LoadOptions
+from kinetoken.engines.load_options import LoadOptions
 from kinetoken.formats.read import names_a_file
 from kinetoken.generation.options import GenerateOptions
 from kinetoken.motion.clip import Clip, MotionChunk

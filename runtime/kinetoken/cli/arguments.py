@@ -6,11 +6,10 @@ import argparse
 from dataclasses import fields
 
 from ..base.errors import InputError
+from ..engines.load_options import LoadOptions
 from ..engines.onnx.providers import PROVIDERS
-from ..engines.protocols import LoadOptions
 from ..generation.image_file import USUAL_CELLS, ImageFile
-from ..generation.options import FRAMES, GenerateOptions
-from ..generation.request_grammar import THOUGHTS
+from ..generation.options import FRAME_KINDS, THOUGHT_TOKENS, GenerateOptions
 
 
 def add_bundle(parser: argparse.ArgumentParser) -> None:
@@ -69,12 +68,12 @@ def add_generation(parser: argparse.ArgumentParser) -> None:
     add("--detail", metavar="WHAT", help=detail)
     add(
         "--frames",
-        choices=FRAMES,
+        choices=FRAME_KINDS,
         help="prefix: the model may leave out a frame's last levels (default: whole)",
     )
     add(
         "--thought",
-        choices=tuple(THOUGHTS),
+        choices=tuple(THOUGHT_TOKENS),
         help="how much is said before the motion (default: full)",
     )
     add("--max-thought", type=int, metavar="N", help="text tokens before the motion starts")

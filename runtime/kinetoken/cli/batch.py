@@ -164,11 +164,11 @@ def _info(args: argparse.Namespace, folder: BatchFolder, parts: Bundle | None) -
     from ..batch.folder import HERE, BatchInfo, digest
     from ..generation.bundle import bundle_folder
     from ..generation.options import GenerateOptions
-    from ..manifest.checks import MANIFEST_NAME
-    from ..manifest.schema import Manifest
+    from ..manifest.manifest_file import read_manifest
+    from ..manifest.schema import MANIFEST_NAME
 
     bundle = bundle_folder(args.bundle)
-    manifest, prompts = Manifest.read(bundle), Path(args.prompts)
+    manifest, prompts = read_manifest(bundle), Path(args.prompts)
     lookahead = manifest.codec.lookahead if args.lookahead is None else args.lookahead
     seed = folder.seed(args.force) if args.seed is None else args.seed
     if seed is None:

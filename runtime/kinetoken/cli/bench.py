@@ -14,7 +14,7 @@ from .terminal import StepLine
 
 if TYPE_CHECKING:
     from ..bench.report import Report
-    from ..engines.protocols import LoadOptions
+    from ..engines.load_options import LoadOptions
     from ..generation.bundle import Bundle
     from ..manifest.schema import Manifest
 

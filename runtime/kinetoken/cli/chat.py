@@ -102,9 +102,9 @@ def saved_chat(path: str | None, bundle: str | None) -> str | None:
         return None
     from ..chat.history_file import read_chat
     from ..generation.bundle import bundle_folder
-    from ..manifest.schema import Manifest
+    from ..manifest.manifest_file import read_manifest
 
-    read_chat(path, Manifest.read(bundle_folder(bundle)))
+    read_chat(path, read_manifest(bundle_folder(bundle)))
     return path
 
 

@@ -9,16 +9,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from ..base.errors import EngineError, InputError
-from ..engines.protocols import EncodedImage, Fed, LoadOptions, Watch, cells
+from ..engines.load_options import LoadOptions
+from ..engines.prompt_items import EncodedImage, PromptItem, count_cells
+from ..engines.protocols import Watch
 from ..manifest.schema import Manifest
 from ..motion.clip import Chunk, Clip, MotionChunk
 from ..sampling.grammar import MoveGrammar
 from .answer import AnswerRun
 from .bundle import Bundle, bundle_folder, open_bundle
 from .chat_format import prompt_ids, with_image
-from .clip_maker import ClipMaker
 from .image_input import Glance, Image, check_seen
-from .options import Asked, GenerateOptions, known_options
+from .options import GenerateKeywords, GenerateOptions, one_set_of_options
+from .request_grammar import request_grammar
 from .stats import Stats
 from .token_source import Chat, LocalSpeaker, Speaker, check_chat, open_speaker
 
@@ -56,33 +58,28 @@ class Generator:
 
     def stream(
         self, prompt: str, options: GenerateOptions | None = None, *, image: Image | EncodedImage | None = None,
-        watch: Watch | None = None, **asked: Unpack[Asked],
+        watch: Watch | None = None, **asked: Unpack[GenerateKeywords],
     ) -> Generation:  # fmt: skip
         """Start an answer; its chunks come as they are made.
 
         Options are those of `GenerateOptions`, as an object or by keyword. InputError where they cannot be met. `image` stands
         before the prompt's words; one that `look` has not seen is looked at first, and `watch` hears how far that is.
         """
-        if options is not None and asked:
-            raise InputError("give options as one GenerateOptions or by keyword, not both")
-        options, ids = (
-            options or GenerateOptions(**known_options(asked)),
-            prompt_ids(self._parts, prompt),
-        )
+        options, ids = one_set_of_options(options, asked), prompt_ids(self._parts, prompt)
         if isinstance(image, EncodedImage):
             check_seen(self._parts, image)
         elif image is not None:
             glance = Glance(self._parts, image)
-            taken = cells(with_image(self._parts, ids, glance.outline))
-            options.grammar(
-                self.bundle, self._parts.vocabulary, taken
+            taken = count_cells(with_image(self._parts, ids, glance.outline))
+            request_grammar(
+                options, self.bundle, self._parts.vocabulary, taken
             )  # refuses what cannot be: looking takes seconds
             image = glance.look(watch)
         return Generation(self._parts, prompt, options, Chat(with_image(self._parts, ids, image)))
 
     def session(
         self, options: GenerateOptions | None = None, *, history: int | None = None, keep_state: bool = True,
-        **asked: Unpack[Asked],
+        **asked: Unpack[GenerateKeywords],
     ) -> Session:  # fmt: skip
         """Several prompts to one body; see `Session`. `history`: earlier turns that the model is shown; None: the bundle's.
 
@@ -92,18 +89,12 @@ class Generator:
             Session,  # the one door upward: the method is for the caller's convenience
         )
 
-        if options is not None and asked:
-            raise InputError("give options as one GenerateOptions or by keyword, not both")
-        return Session(
-            self,
-            options or GenerateOptions(**known_options(asked)),
-            history=history,
-            keep_state=keep_state,
-        )
+        options = one_set_of_options(options, asked)
+        return Session(self, options, history=history, keep_state=keep_state)
 
     def generate(
         self, prompt: str, options: GenerateOptions | None = None, *, image: Image | EncodedImage | None = None,
-        **asked: Unpack[Asked],
+        **asked: Unpack[GenerateKeywords],
     ) -> Clip:  # fmt: skip
         """The whole answer as a clip."""
         generation = self.stream(prompt, options, image=image, **asked)
@@ -124,11 +115,10 @@ class Generation(abc.Iterator[Chunk]):
         self._ids = ids = chat.ids
         self._motion: list[MotionChunk] = []
         self._pace = bundle.pace
-        self._maker = maker = ClipMaker(bundle, options, self._pace)
-        maker.notes |= {"image": self.image.digest} if self.image is not None else {}
-        maker.notes |= {"engine": bundle.server.name} if bundle.server is not None else {}
         grammar = check_asked(bundle, options, ids)
-        self._answer = AnswerRun(bundle, grammar, maker.feet, maker.detail)
+        self._answer = answer = AnswerRun(bundle, options, grammar, self._pace)
+        answer.notes |= {"image": self.image.digest} if self.image is not None else {}
+        answer.notes |= {"engine": bundle.server.name} if bundle.server is not None else {}
         self.seed = options.chosen_seed()
         self._speaker: Speaker = open_speaker(
             bundle, grammar, options.sampler(manifest), self.seed, chat
@@ -183,9 +173,7 @@ class Generation(abc.Iterator[Chunk]):
 
     def clip(self) -> Clip:
         """All motion that came so far, and the text of just that: whole frames in closed blocks, even while it goes on."""
-        return self._maker.clip(
-            self._motion, self._answer.text_of(self._handed), self.prompt, self.seed
-        )
+        return self._answer.clip(self._motion, self.prompt, self.seed)
 
     def _work(self) -> float:
         return self._elapsed + (
@@ -243,8 +231,8 @@ class Generation(abc.Iterator[Chunk]):
     def _try_pace(self) -> None:
         """Where the pace decides and knows nothing, two codes are fed and forgotten; the first may set things up."""
         if (
-            self._maker.detail is None
-            or self._maker.detail.given is not None
+            self._answer.detail is None
+            or self._answer.detail.given is not None
             or self._pace.rate is not None
         ):
             return
@@ -273,7 +261,7 @@ class Generation(abc.Iterator[Chunk]):
         return chunk
 
 
-def check_asked(bundle: Bundle, options: GenerateOptions, ids: Sequence[Fed]) -> MoveGrammar:
+def check_asked(bundle: Bundle, options: GenerateOptions, ids: Sequence[PromptItem]) -> MoveGrammar:
     """The rules of an answer to a chat; InputError where it cannot be had, before anything is begun."""
     detail = options.detail_run(bundle.manifest, bundle.vocabulary, bundle.pace)
     if bundle.server is not None:
@@ -282,7 +270,7 @@ def check_asked(bundle: Bundle, options: GenerateOptions, ids: Sequence[Fed]) ->
                 f"detail {options.detail}: a server writes all blocks alike; give levels, or detail coarse"
             )
         check_chat(bundle, ids)
-    return options.grammar(bundle.manifest, bundle.vocabulary, cells(ids))
+    return request_grammar(options, bundle.manifest, bundle.vocabulary, count_cells(ids))
 
 
 def load(

@@ -7,25 +7,25 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict
 
 from ..base.errors import InputError
 from ..manifest.schema import Manifest
-from ..sampling.grammar import MoveGrammar
 from ..sampling.sampler import Sampler
 from ..tokens.vocabulary import Vocabulary
-from .adaptive_detail import AUTO, DetailRun, Pace, asked_levels, most_levels
+from .adaptive_detail import AUTO_DETAIL, DetailRun, Pace, asked_levels, most_levels
 from .lengths import check_pairs
-from .request_grammar import THOUGHTS, rules
 
 MAX_SEED = 2**63 - 1
 MAX_TEMPERATURE = 100.0
-FRAMES = ("whole", "prefix")
+FRAME_KINDS = ("whole", "prefix")
+THOUGHT_TOKENS: Final = {"full": None, "brief": 12, "none": 0}
+"""Text tokens that each allows before a block; None: the bundle's."""
 _SECONDS = tuple(f"{end}{what}seconds" for end in ("", "min_", "max_") for what in ("", "block_"))
 _CODE_FRAMES = tuple(name.replace("seconds", "code_frames") for name in _SECONDS)
 
 
-class Asked(TypedDict, total=False):
+class GenerateKeywords(TypedDict, total=False):
     """The same options by keyword."""
 
     seconds: float | None
@@ -142,7 +142,7 @@ class GenerateOptions:
         self._check(
             "seed", Integral, f"a whole number from 0 to {MAX_SEED}", lambda v: 0 <= v <= MAX_SEED
         )
-        for name, known in (("frames", FRAMES), ("thought", tuple(THOUGHTS))):
+        for name, known in (("frames", FRAME_KINDS), ("thought", tuple(THOUGHT_TOKENS))):
             if getattr(self, name) not in (None, *known):
                 raise InputError(
                     f"{name}: expected {' or '.join(known)}, got {getattr(self, name)!r}"
@@ -177,23 +177,26 @@ class GenerateOptions:
     ) -> DetailRun | None:
         """Who decides the levels of each block; None where all have the same."""
         given = asked_levels(self.detail)
-        if given is None and self.detail != AUTO:
+        if given is None and self.detail != AUTO_DETAIL:
             return None
         most = most_levels(self.detail) or self.levels or len(vocabulary.levels)
         return DetailRun(
             int(most), manifest.codec.fps / manifest.codec.stride, pace, given, self.detail or ""
         )
 
-    def grammar(
-        self, manifest: Manifest, vocabulary: Vocabulary, prompt_tokens: int
-    ) -> MoveGrammar:
-        """The rules of the answer; InputError where what is asked contradicts itself or does not fit the model's context."""
-        return rules(self, manifest, vocabulary, prompt_tokens)
+
+def one_set_of_options(
+    options: GenerateOptions | None, keywords: GenerateKeywords
+) -> GenerateOptions:
+    """The options, given as an object or by keyword. InputError for both, and for an unknown keyword."""
+    if options is not None and keywords:
+        raise InputError("give options as one GenerateOptions or by keyword, not both")
+    return options or GenerateOptions(**known_options(keywords))
 
 
-def known_options(asked: Asked) -> Asked:
-    """The same options; InputError where one is none."""
+def known_options(keywords: GenerateKeywords) -> GenerateKeywords:
+    """The same keywords; InputError where one is no option."""
     known = [field.name for field in fields(GenerateOptions)]
-    if unknown := sorted(set(asked) - set(known)):
+    if unknown := sorted(set(keywords) - set(known)):
         raise InputError(f"unknown option {unknown[0]!r}; known are {', '.join(known)}")
-    return asked
+    return keywords

@@ -28,7 +28,7 @@ from kinetoken.batch.jobs import ClipAnswer, Job, Problem
 from kinetoken.batch.prompts import LONGEST_LINE, read_prompts
 from kinetoken.batch.worker import Order, Worker
 from kinetoken.cli.batch_progress import BatchLine, duration
-from kinetoken.engines.protocols import LoadOptions
+from kinetoken.engines.load_options import LoadOptions
 from kinetoken.engines.tokenizer import HfTokenizer
 from kinetoken.generation.bundle import open_bundle
 from tiny_bundle import build_tiny_bundle

@@ -11,7 +11,7 @@ import pytest
 
 from kinetoken import EngineError, Generation, Generator, MotionChunk
 from kinetoken.chat.session import Session
-from kinetoken.engines.protocols import Allowed
+from kinetoken.tokens.allowed_ids import Allowed
 from kinetoken.tokens.markup import read_strictly, salvage
 
 LONG: dict[str, Any] = {

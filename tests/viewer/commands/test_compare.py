@@ -12,7 +12,7 @@ from PIL import Image
 
 from called import play
 from kinetoken.base.errors import FormatError, InputError, KinetokenError
-from kinetoken.engines.protocols import LoadOptions
+from kinetoken.engines.load_options import LoadOptions
 from kinetoken.generation.options import GenerateOptions
 from kinetoken.motion.clip import Clip
 from kinetoken_viewer import file_names
