@@ -8,7 +8,7 @@ import json
 import select
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,9 +85,7 @@ def open_session(args: argparse.Namespace) -> Session:
     from ..chat.session import Session
     from ..generation.generator import load
 
-    session = Session(
-        load(args.bundle, **asdict(load_options(args))), options, history=args.history
-    )
+    session = Session(load(args.bundle, load_options(args)), options, history=args.history)
     if chat:
         session.load(chat)
     if image is not None:
@@ -247,7 +245,7 @@ class Conversation:
         from ..motion.clip import Clip
 
         joints = np.concatenate(self._saved).astype(np.float32)
-        notes = {"model": self._session.bundle.manifest.name}
+        notes = {"model": self._session.manifest.name}
         Clip(joints, fps=self._line.fps, prompt=" / ".join(self._prompts), meta=notes).save(
             self._args.out
         )

@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     image = image_file(args)
     from ..generation.generator import load
 
-    generator = load(args.bundle, **asdict(load_options(args)))
+    generator = load(args.bundle, load_options(args))
     with Looking() as looking:
         generation = generator.stream(args.prompt, options, image=image, watch=looking.show)
     live = None
