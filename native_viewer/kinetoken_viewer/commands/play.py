@@ -19,12 +19,12 @@ from kinetoken.base.errors import (
 from kinetoken.cli.arguments import (
     add_bundle,
     add_generation,
+    add_history,
     add_image,
     generate_options,
     image_file,
     load_options,
 )
-from kinetoken.cli.chat import add_history
 from kinetoken.cli.live_arguments import add_live, live_settings, open_live
 from kinetoken.formats.read import names_a_file
 from kinetoken.generation.options import GenerateOptions, check_prompt
