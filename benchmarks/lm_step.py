@@ -116,7 +116,7 @@ def main() -> None:
 def all_ways(args: argparse.Namespace) -> tuple[dict[str, tuple[str, Way]], list[int]]:
     """Every way that can run, with its type of weights; and the prompt."""
     ways: dict[str, tuple[str, Way]] = {}
-    bundle = open_bundle(args.onnx) if args.onnx else kinetoken.load().parts
+    bundle = open_bundle(args.onnx) if args.onnx else kinetoken.load().bundle
     ids = prompt_ids(bundle, PROMPT)
     ways["kinetoken, ONNX"] = bundle.manifest.language_model.quantization, runtime(bundle)
     if args.gguf:

@@ -175,11 +175,11 @@ def test_inspect_says_what_a_bundle_is(run: Run, tiny: Path) -> None:
 
 REFUSED: list[tuple[list[str], int, str]] = [
     ([], 2, "COMMAND"),
-    (["dance"], 2, "invalid choice: 'dance'"),
-    (["generate"], 2, "prompt"),
+    (["dance"], 2, "there is no command 'dance'"),
+    (["generate"], 2, "PROMPT"),
     (["generate", ""], 2, "the prompt is empty"),
     (["generate", "  "], 2, "the prompt is empty"),
-    (["generate", "walk", "--speed", "3"], 2, "unrecognized arguments: --speed 3"),
+    (["generate", "walk", "--speed", "3"], 2, "there is no option --speed"),
     (["generate", "walk", "--seconds", "0"], 2, "above 0, got 0"),
     (["generate", "walk", "--seconds", "10000"], 2, "ask for at most"),
     (["generate", "walk", "--seconds", "long"], 2, "'long'"),
