@@ -128,7 +128,7 @@ def others(decoder: MotionDecoder, codec: Path, latents: Any) -> dict[str, Way]:
 def torch_way(codec: Path, latents: Any) -> Way | None:
     """The torch module that the graph was exported from; None where torch or the codec is not there."""
     try:
-        from kinetoken_export.codecs import read_codec
+        from kinetoken_export.codecs.reader import read_codec
         from kinetoken_export.codecs.source import normalised_features
 
         decoder = read_codec(codec).decoder

@@ -1,6 +1,6 @@
 """The house in figures: folders, floors, circles, names, lines, docstrings. Reads the sources.
 
-    python benchmarks/house.py [ROOT]      # ROOT: a checkout, this one by default
+python benchmarks/house.py [ROOT]      # ROOT: a checkout, this one by default
 """
 
 from __future__ import annotations
@@ -195,13 +195,17 @@ def main() -> None:
         for circle in found:
             print("  circle:", " ".join(circle))
     print(f"lines over {LINE}: {len(long)} ({len(long) / len(lines):.1%})")
-    print(f"docstrings that begin {'/'.join(RIDDLES)}: {len(bad)} of {len(said)} ({len(bad) / len(said):.1%})")
+    print(
+        f"docstrings that begin {'/'.join(RIDDLES)}: {len(bad)} of {len(said)} ({len(bad) / len(said):.1%})"
+    )
     twice = doubled_names(files)
     print(f"public names that two modules define: {len(twice)}")
     if args.verbose:
         for title, rows in (("long lines", long), ("docstrings", bad)):
             print(f"\n{title}", *(f"  {where} {line}" for where, line in rows), sep="\n")
-        print("\nnames", *(f"  {name}: {' '.join(where)}" for name, where in twice.items()), sep="\n")
+        print(
+            "\nnames", *(f"  {name}: {' '.join(where)}" for name, where in twice.items()), sep="\n"
+        )
 
 
 if __name__ == "__main__":

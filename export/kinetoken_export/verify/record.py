@@ -11,7 +11,8 @@ from typing import Final
 from kinetoken.base.atomic_file import atomic_path, check_writable
 from kinetoken.base.errors import OutputError
 from kinetoken.manifest.checks import MANIFEST_NAME
-from kinetoken.manifest.schema import FileInfo, Manifest
+from kinetoken.manifest.file_info import FileInfo
+from kinetoken.manifest.schema import Manifest
 
 REPORT: Final = "parity.json"
 PLOT: Final = "parity.svg"
