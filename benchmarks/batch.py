@@ -25,7 +25,7 @@ from machine import asked, describe
 
 from kinetoken.batch.driver import answer_all
 from kinetoken.batch.jobs import ClipAnswer, Job
-from kinetoken.engines.protocols import LoadOptions
+from kinetoken.engines.load_options import LoadOptions
 from kinetoken.generation.bundle import DEMO_BUNDLE, Bundle, open_bundle
 from kinetoken.generation.options import GenerateOptions
 

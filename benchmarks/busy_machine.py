@@ -22,8 +22,9 @@ from typing import Any, Final
 from machine import asked
 from report import heading, table, write
 
-from kinetoken.engines.protocols import LoadOptions
+from kinetoken.engines.load_options import LoadOptions
 from kinetoken.generation.bundle import open_model
+from kinetoken.manifest.manifest_file import read_manifest
 from kinetoken.manifest.schema import Manifest
 
 WAYS: Final = {"chosen": None, "all cores": os.cpu_count() or 1, "one thread": 1}
@@ -60,7 +61,7 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path)
     args = asked(parser)
     half = 8 if args.quick else args.tokens // 2
-    manifest = Manifest.read(args.bundle)
+    manifest = read_manifest(args.bundle)
     models = {
         way: open_model(args.bundle, manifest, LoadOptions(threads=count))
         for way, count in WAYS.items()

@@ -22,7 +22,7 @@ from machine import asked, middle, spread
 from report import curves, heading, table, write
 
 from kinetoken.codec.decoder import MotionDecoder
-from kinetoken.engines.protocols import LoadOptions
+from kinetoken.engines.load_options import LoadOptions
 from kinetoken.generation.bundle import bundle_folder, open_codec
 
 AROUND: Final = {10: range(5, 16), 30: range(20, 41), 100: range(80, 121), 300: range(250, 351), 1000: range(900, 1101),

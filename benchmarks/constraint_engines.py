@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from constraint_ids import FRAMES, LEVELS, SIZE, START, TEXT, TURN, Runs, runs, runs_of_bits
 
-from kinetoken.engines.protocols import Allowed
 from kinetoken.sampling.grammar import MoveGrammar
 from kinetoken.sampling.sampler import Sampler
+from kinetoken.tokens.allowed_ids import Allowed
 from kinetoken.tokens.vocabulary import Vocabulary
 
 WORDS = Vocabulary((range(TEXT),), START, START + 1, LEVELS, (TURN,))

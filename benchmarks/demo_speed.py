@@ -69,7 +69,7 @@ def main() -> None:
 def measure_warm(bundle: str | None, rounds: int) -> dict[int, dict[str, float]]:
     """Medians by number of levels, in one process, after one unmeasured answer each."""
     generator = kinetoken.load(bundle)
-    levels = range(1, len(generator.bundle.motion.levels) + 1)
+    levels = range(1, len(generator.manifest.motion.levels) + 1)
     runs: dict[int, list[dict[str, float]]] = {q: [] for q in levels}
     for round_ in range(rounds + 1):
         for q in levels:

@@ -21,9 +21,10 @@ from machine import asked
 from report import curves, heading, table, write
 
 import kinetoken
-from kinetoken.engines.protocols import Allowed, LmRun
+from kinetoken.engines.protocols import LmRun
 from kinetoken.generation.adaptive_detail import Pace
 from kinetoken.generation.motion_stream import decode_clip
+from kinetoken.tokens.allowed_ids import Allowed
 
 PROMPTS = ("a person walks forward", "someone runs", "a person walks in a circle to the left", "a man jumps forward", "do a squat",
            "someone kicks with the right leg", "a person waves", "do jumping jacks", "a person sits down", "dance")  # fmt: skip
@@ -53,8 +54,8 @@ def main() -> None:
 
 def distances(generator: kinetoken.Generator, seeds: int) -> list[dict[str, float]]:
     """Mean distances in millimetres, by number of levels."""
-    decoder, found = generator._parts.decoder, {}
-    most = len(generator.bundle.motion.levels)
+    decoder, found = generator.bundle.decoder, {}
+    most = len(generator.manifest.motion.levels)
     clips = [generator.generate(prompt, seed=seed) for prompt in PROMPTS for seed in range(seeds)]
     for levels in range(1, most + 1):
         rows = []
@@ -63,7 +64,7 @@ def distances(generator: kinetoken.Generator, seeds: int) -> list[dict[str, floa
             codes = np.where(np.arange(most) < levels, clip.codes, -1)
             rows.append(apart(decode_clip(decoder, codes.tolist()).joints, clip.joints))
         found[levels] = np.array(rows).mean(axis=0)
-    rate = generator.bundle.codec.fps / generator.bundle.codec.stride
+    rate = generator.manifest.codec.fps / generator.manifest.codec.stride
     names = ("pose_mm", "world_mm", "drift_mm_per_s")
     return [
         {"levels": q, "tokens_per_s": q * rate} | dict(zip(names, map(float, row), strict=True))
@@ -119,8 +120,8 @@ def held_at(generator: kinetoken.Generator, rate: float, seconds: float) -> dict
     found: dict[str, Any] = {"tokens_per_s": rate}
     for detail in ("full", "auto"):
         parts = dataclasses.replace(
-            generator._parts,
-            language_model=Slow(generator._parts.language_model, 1 / rate),
+            generator.bundle,
+            language_model=Slow(generator.bundle.language_model, 1 / rate),
             pace=Pace(),
         )
         generation = kinetoken.Generator(parts).stream(

@@ -19,7 +19,7 @@ from report import curves, heading, table, write
 
 import kinetoken
 from kinetoken.generation.bundle import bundle_folder
-from kinetoken.manifest.schema import Manifest
+from kinetoken.manifest.manifest_file import read_manifest
 
 PROMPT: Final = "a person walks forward"
 SECONDS: Final = 6.0
@@ -62,7 +62,7 @@ def main() -> None:
     rounds, seconds = (1, 2.0) if args.quick else (args.rounds, args.seconds)
     avatars = AVATARS[: 3 if args.quick else None]
     folder = bundle_folder(args.bundle or None)
-    most = len(Manifest.read(folder).motion.levels)
+    most = len(read_manifest(folder).motion.levels)
     levels = sorted({min(q, most) for q in LEVELS})
     arms = [(q, 1) for q in levels] + [(most, n) for n in avatars if n > 1]
     started = cold(args.bundle, seconds, arms, min(rounds, COLD_ROUNDS))

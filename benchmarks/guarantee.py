@@ -24,12 +24,13 @@ import numpy as np
 from machine import describe
 
 from kinetoken.base.errors import InputError
-from kinetoken.engines.protocols import nth, take
 from kinetoken.generation.bundle import bundle_folder, open_codec
 from kinetoken.generation.motion_stream import decode_clip
 from kinetoken.generation.options import GenerateOptions
+from kinetoken.generation.request_grammar import request_grammar
 from kinetoken.manifest.schema import Manifest
 from kinetoken.sampling.grammar import MoveGrammar
+from kinetoken.tokens.allowed_ids import nth_allowed, take_allowed
 from kinetoken.tokens.vocabulary import Vocabulary
 
 TEXT, START, END, TURN, CODES = range(40), 40, 41, 42, 16
@@ -114,7 +115,7 @@ def answer(
     cursor, chooser, said, frames = grammar.start(), options.sampler(manifest).start(1), [], []
     while not cursor.done:
         allowed = cursor.allowed
-        token = nth(allowed, chooser.pick(take(logits(kind, draw), allowed)))
+        token = nth_allowed(allowed, chooser.pick(take_allowed(logits(kind, draw), allowed)))
         frame = cursor.accept(token)
         frames += [frame] if frame is not None else []
         said.append(letter(token))
@@ -176,7 +177,7 @@ def main() -> int:
     while kinds.total() < args.answers:
         try:
             options = GenerateOptions(**request(draw))
-            grammar = options.grammar(small, WORDS, 20)
+            grammar = request_grammar(options, small, WORDS, 20)
         except InputError:
             refused += 1
             continue

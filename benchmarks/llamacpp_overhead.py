@@ -29,10 +29,11 @@ from machine import describe
 
 from kinetoken.engines.llamacpp.model import LlamaCppLanguageModel, LlamaCppRun
 from kinetoken.engines.llamacpp.narrow_head import HEAD_VARIABLE
-from kinetoken.engines.protocols import nth
 from kinetoken.engines.tokenizer import HfTokenizer
 from kinetoken.generation.options import GenerateOptions
-from kinetoken.manifest.schema import Manifest
+from kinetoken.generation.request_grammar import request_grammar
+from kinetoken.manifest.manifest_file import read_manifest
+from kinetoken.tokens.allowed_ids import nth_allowed
 from kinetoken.tokens.vocabulary import Vocabulary
 
 ARMS: Final = ("bare", "full", "slice")
@@ -64,11 +65,13 @@ class Arm:
     """One run with clocks in it."""
 
     def __init__(self, model: LlamaCppLanguageModel, folder: Path, frames: int) -> None:
-        manifest = Manifest.read(folder)
+        manifest = read_manifest(folder)
         options = GenerateOptions(code_frames=frames, thought="none", seed=SEED)
         self.prompt = HfTokenizer(folder / manifest.tokenizer.file).encode_text(PROMPT)
         self.run: Any = model.start()
-        self.cursor = options.grammar(manifest, Vocabulary.of(manifest), len(self.prompt)).start()
+        self.cursor = request_grammar(
+            options, manifest, Vocabulary.of(manifest), len(self.prompt)
+        ).start()
         self.chooser = options.sampler(manifest).start(SEED)
         self.decode, self.product = Clock(), Clock()
         self.run._decode = self.decode.around(self.run._decode)
@@ -80,7 +83,7 @@ class Arm:
         self.product.seconds = 0.0
         began = time.perf_counter()
         allowed = self.cursor.allowed
-        token = nth(allowed, self.chooser.pick(self.run.push(fed, allowed)))
+        token = nth_allowed(allowed, self.chooser.pick(self.run.push(fed, allowed)))
         self.cursor.accept(token)
         whole = time.perf_counter() - began
         return token, {
@@ -155,7 +158,7 @@ def summary(kept: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
 def load(folder: Path) -> dict[str, LlamaCppLanguageModel]:
     """The bundle's model with one head and the other, over the same weights in memory."""
     os.environ[HEAD_VARIABLE] = "slice"
-    info = Manifest.read(folder).language_model
+    info = read_manifest(folder).language_model
     narrow = LlamaCppLanguageModel(folder / info.file, info)
     whole = copy.copy(narrow)
     whole._rows = None

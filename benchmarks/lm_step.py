@@ -36,7 +36,7 @@ from report import bars, heading, table, write
 
 import kinetoken
 from kinetoken.bench.measure import TimedModel
-from kinetoken.engines.protocols import TensorSession
+from kinetoken.codec.decoder import TensorSession
 from kinetoken.engines.threads import available_cores
 from kinetoken.generation.bundle import Bundle, open_bundle
 from kinetoken.generation.chat_format import prompt_ids
@@ -108,7 +108,7 @@ def main() -> None:
 def all_ways(args: argparse.Namespace) -> tuple[dict[str, tuple[str, Way]], list[int]]:
     """Every way for which there is something to run, with the type of its weights; and the prompt."""
     ways: dict[str, tuple[str, Way]] = {}
-    bundle = open_bundle(args.onnx) if args.onnx else kinetoken.load().parts
+    bundle = open_bundle(args.onnx) if args.onnx else kinetoken.load().bundle
     ids = prompt_ids(bundle, PROMPT)
     ways["kinetoken, ONNX"] = bundle.manifest.language_model.quantization, runtime(bundle)
     if args.gguf:

@@ -29,8 +29,8 @@ from tokenizers import Tokenizer, models
 
 from kinetoken.engines.onnx.model import OnnxLanguageModel, cache_names
 from kinetoken.engines.onnx.session import open_session
-from kinetoken.engines.protocols import take
 from kinetoken.manifest.schema import HeadInfo, LanguageModelInfo, MotionInfo
+from kinetoken.tokens.allowed_ids import take_allowed
 from kinetoken_export.checkpoint.tensors import Qwen2Shape, expected_tensors
 
 Result = TypeVar("Result")
@@ -235,7 +235,7 @@ class GenaiRun:
         self._session.run_with_iobinding(self._binding)
         row: np.ndarray[Any, Any] = self._binding.get_outputs()[-1].numpy()[0, -1]
         assert row.shape == (VOCAB,)
-        return take(row, allowed)
+        return take_allowed(row, allowed)
 
 
 def table(record: dict[str, Any], repeats: int, rounds: int) -> str:

@@ -32,9 +32,9 @@ from kinetoken.bench.machine import read_bandwidth
 from kinetoken.bench.weights import read_per_token
 from kinetoken.engines.llamacpp import weights
 from kinetoken.engines.llamacpp.context import Model
-from kinetoken.engines.protocols import LoadOptions
+from kinetoken.engines.load_options import LoadOptions
 from kinetoken.generation.bundle import open_model
-from kinetoken.manifest.schema import Manifest
+from kinetoken.manifest.manifest_file import read_manifest
 
 PROMPT: Final = "a person walks forward"
 SECONDS: Final = 4.0
@@ -66,7 +66,7 @@ def answer(bundle: str, detail: str) -> None:
             ends.append(time.perf_counter() - began)
             first = first or ends[0]
     stats, whole = turn.stats, time.perf_counter() - began
-    levels = len(Manifest.read(Path(bundle)).motion.levels) if detail == "full" else stats.levels
+    levels = len(read_manifest(Path(bundle)).motion.levels) if detail == "full" else stats.levels
     codes = (
         stats.text_tokens + 1 + levels
     )  # words, <move>, one latent frame; the prompt's pieces come before
@@ -148,7 +148,7 @@ def bare_loop(model: Model, **settings: int) -> Iterator[float]:
 
 def variants(bundle: Path, others: dict[str, Path]) -> list[tuple[str, str, str]]:
     """Name, milliseconds a token, and that over the first one's, step by step."""
-    file = bundle / Manifest.read(bundle).language_model.file
+    file = bundle / read_manifest(bundle).language_model.file
     model, q8 = Model(file, None, ""), llama.GGML_TYPE_Q8_0
     loops = {
         "as it is": bare_loop(model),
@@ -160,7 +160,7 @@ def variants(bundle: Path, others: dict[str, Path]) -> list[tuple[str, str, str]
         "pages of 4 KB": bare_loop(in_small_pages(file)),
     }
     for name, folder in others.items():
-        other = Model(folder / Manifest.read(folder).language_model.file, None, "")
+        other = Model(folder / read_manifest(folder).language_model.file, None, "")
         loops[name] = bare_loop(other)
     kept: dict[str, list[float]] = {name: [] for name in loops}
     for step in range(STEPS + 4):
@@ -200,7 +200,7 @@ def in_small_pages(file: Path) -> Model:
 
 def bytes_of_token(bundle: Path) -> int:
     """Weights that a token inside a block reads."""
-    manifest = Manifest.read(bundle)
+    manifest = read_manifest(bundle)
     return read_per_token(bundle, manifest, open_model(bundle, manifest, LoadOptions()))
 
 
@@ -216,7 +216,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.answer:
         return answer(str(args.bundle), args.answer)
-    info = Manifest.read(args.bundle).language_model
+    info = read_manifest(args.bundle).language_model
     gives = [bandwidth()]
     tokens = measure(args.bundle, args.frames)
     gives.append(bandwidth())

@@ -113,7 +113,7 @@ def times(args: argparse.Namespace) -> dict[str, Any]:
 
 def linked(bundle: str | None, folder: Path) -> Path:
     """The bundle's files in a folder of their own, which then has no cache."""
-    source = kinetoken.load(bundle).parts.folder.resolve()
+    source = kinetoken.load(bundle).bundle.folder.resolve()
     folder.mkdir(parents=True)
     for path in source.iterdir():
         if path.name != ".cache":

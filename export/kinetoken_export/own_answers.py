@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.base.errors import InputError
-from kinetoken.engines.protocols import nth
 from kinetoken.generation.bundle import Bundle
 from kinetoken.generation.chat_format import prompt_ids
 from kinetoken.generation.options import GenerateOptions
+from kinetoken.generation.request_grammar import request_grammar
+from kinetoken.tokens.allowed_ids import nth_allowed
 
 from .progress import progress
 
@@ -52,12 +53,12 @@ def collect_answers(
 
 def _answer(bundle: Bundle, options: GenerateOptions, prompt: str, seed: int) -> OwnAnswer:
     ids = prompt_ids(bundle, prompt)
-    cursor = options.grammar(bundle.manifest, bundle.vocabulary, len(ids)).start()
+    cursor = request_grammar(options, bundle.manifest, bundle.vocabulary, len(ids)).start()
     chooser, run = options.sampler(bundle.manifest).start(seed), bundle.language_model.start()
     fed, said, frames = ids, list(ids), []
     while not cursor.done:
         allowed = cursor.allowed
-        token = nth(allowed, chooser.pick(run.push(fed, allowed)))
+        token = nth_allowed(allowed, chooser.pick(run.push(fed, allowed)))
         frame = cursor.accept(token)
         frames += [frame] if frame is not None else []
         said.append(token)

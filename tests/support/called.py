@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kinetoken.cli.main import OneLineParser
+from kinetoken.cli.parser import CommandParser
 from kinetoken_viewer.commands import chat as chat_command
 from kinetoken_viewer.commands import play as play_command
 
@@ -21,7 +21,7 @@ def chat(*args: str) -> int:
 
 
 def _called(add_command: Callable[[Any], None], *args: str) -> int:
-    parser = OneLineParser(prog="kinetoken")
+    parser = CommandParser(prog="kinetoken")
     add_command(parser.add_subparsers())
     parsed = parser.parse_args(list(args))
     code: int = parsed.func(parsed)

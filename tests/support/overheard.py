@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import kinetoken
-from kinetoken.engines.protocols import Allowed, LanguageModel, LmRun
+from kinetoken.engines.protocols import LanguageModel, LmRun
 from kinetoken.generation.bundle import Bundle
 from kinetoken.generation.generator import Generation, Generator
+from kinetoken.tokens.allowed_ids import Allowed
 
 PROMPTS = [
     "a person walks forward",

@@ -18,7 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from kinetoken.manifest.schema import FileInfo, Manifest, TokenizerInfo
+from kinetoken.manifest.file_info import FileInfo
+from kinetoken.manifest.manifest_file import read_manifest
+from kinetoken.manifest.schema import TokenizerInfo
 
 PATIENCE = 60.0  # seconds until it answers
 LLAMA_SERVER = """
@@ -132,7 +134,7 @@ def gguf_bundle(tiny: Path, folder: Path) -> Path:
     (bundle / "lm.onnx").unlink()
     for name in (made.path.name, "tokenizer.json"):
         shutil.copy(made.path.parent / name, bundle / name)
-    manifest = Manifest.read(bundle)
+    manifest = read_manifest(bundle)
     text = TokenizerInfo("tokenizer.json", words.text_ids, (words.added["<|im_end|>"],))
     manifest = replace(manifest, language_model=made.info, motion=words.motion, tokenizer=text)
     files = {

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from kinetoken.manifest.file_info import FileInfo
 from kinetoken.manifest.schema import (
     ChatInfo,
     ChatTemplate,
     CodecInfo,
     Defaults,
-    FileInfo,
     LanguageModelInfo,
     Licence,
     Manifest,

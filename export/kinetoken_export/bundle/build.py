@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from kinetoken.base.errors import FormatError, InputError, OutputError
-from kinetoken.manifest.checks import MANIFEST_NAME
 from kinetoken.manifest.file_info import FileInfo
+from kinetoken.manifest.manifest_file import manifest_from_dict
 from kinetoken.manifest.schema import (
+    MANIFEST_NAME,
     ChatInfo,
     CodecInfo,
     Defaults,
@@ -191,7 +192,7 @@ def _write(manifest: Manifest, folder: Path) -> Manifest:
     known = {path.name: manifest.files.get(path.name) or FileInfo.of(path) for path in files}
     text = json.dumps(replace(manifest, files=known).to_dict(), indent=2) + "\n"
     (folder / MANIFEST_NAME).write_text(text, encoding="utf-8")
-    return Manifest.from_dict(json.loads(text))
+    return manifest_from_dict(json.loads(text))
 
 
 def _ends(vocabulary: Vocabulary, checkpoint: Path) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kinetoken.base.errors import InputError
 from kinetoken.codec.decoder import MotionDecoder
-from kinetoken.engines.protocols import LoadOptions
+from kinetoken.engines.load_options import LoadOptions
 from kinetoken.generation.bundle import Bundle, open_bundle
 from kinetoken.generation.options import GenerateOptions
 from kinetoken.manifest.schema import CodecInfo, LookaheadError

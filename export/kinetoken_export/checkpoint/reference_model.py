@@ -24,8 +24,9 @@ from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.base.errors import EngineError, InputError
 from kinetoken.engines.one_at_a_time import TurnBatch
-from kinetoken.engines.protocols import NO_IMAGES, Allowed, EncodedImage, take, width
+from kinetoken.engines.prompt_items import NO_IMAGES, EncodedImage
 from kinetoken.engines.saved_state import as_array, check_rewind, pack, unpack
+from kinetoken.tokens.allowed_ids import Allowed, count_allowed, take_allowed
 
 from ..progress import progress
 from .tensors import EMBEDDING, HEAD, Array, Qwen2Shape, TensorSource, expected_tensors, row_chunks
@@ -261,11 +262,11 @@ class ReferenceRun:
             x = layer.forward(x, rotary, cache)
         self._length = stop
         last = _norm(x[-1], model.norm, model.shape)
-        if width(allowed) < model.shape.vocab_size // 2:
+        if count_allowed(allowed) < model.shape.vocab_size // 2:
             return np.concatenate(
                 [F.linear(last, model.head[r.start : r.stop].float()).numpy() for r in allowed]
             )
-        return take(F.linear(last, model.head.float()).numpy(), allowed)
+        return take_allowed(F.linear(last, model.head.float()).numpy(), allowed)
 
     def rewind(self, length: int) -> None:
         """Forget all but the first tokens."""

@@ -16,8 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from kinetoken.base.errors import EngineError, FormatError, InputError
+from kinetoken.codec.decoder import TensorSession
 from kinetoken.engines.onnx.session import OnnxSession
-from kinetoken.engines.protocols import TensorSession
 from kinetoken.manifest.schema import CodecInfo, MotionInfo
 from kinetoken.motion.features import N_FEATURES
 

@@ -49,12 +49,12 @@ def add_command(subparsers: SubParsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, print the table, write the report."""
-    from kinetoken.manifest.schema import Manifest
+    from kinetoken.manifest.manifest_file import read_manifest
 
     from .record import check_place
 
     out: Path | None = args.out
-    Manifest.read(args.bundle)  # the cheapest mistakes first
+    read_manifest(args.bundle)  # the cheapest mistakes first
     check_place(out or args.bundle)
     require_packages()
     request = _parsed(args)

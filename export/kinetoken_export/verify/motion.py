@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.base.errors import InputError
-from kinetoken.engines.protocols import LoadOptions
+from kinetoken.engines.load_options import LoadOptions
 from kinetoken.generation.bundle import Bundle, open_codec
 from kinetoken.generation.motion_stream import decode_clip
 from kinetoken.motion.recover import recover

@@ -10,9 +10,9 @@ from typing import Final
 
 from kinetoken.base.atomic_file import atomic_path, check_writable
 from kinetoken.base.errors import OutputError
-from kinetoken.manifest.checks import MANIFEST_NAME
 from kinetoken.manifest.file_info import FileInfo
-from kinetoken.manifest.schema import Manifest
+from kinetoken.manifest.manifest_file import read_manifest
+from kinetoken.manifest.schema import MANIFEST_NAME, Manifest
 
 REPORT: Final = "parity.json"
 PLOT: Final = "parity.svg"
@@ -27,7 +27,7 @@ def check_place(folder: Path) -> None:
 
 def record(bundle: Path, files: Mapping[str, bytes]) -> None:
     """Put files into a bundle. At every moment the manifest lists only what lies there, so an accident leaves it whole."""
-    manifest = Manifest.read(bundle)
+    manifest = read_manifest(bundle)
     others = {name: info for name, info in manifest.files.items() if name not in files}
     if len(others) < len(manifest.files):
         _write_manifest(bundle, replace(manifest, files=others))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kinetoken.generation.bundle import Bundle, open_bundle
 from kinetoken.generation.options import GenerateOptions
-from kinetoken.manifest.json_dataclass import to_plain
+from kinetoken.manifest.json_dataclass import to_json
 
 from ..checkpoint.reference_model import Reference, ReferenceLanguageModel, few_threads
 from ..own_answers import SAMPLE_PROMPTS, OwnAnswer, collect_answers
@@ -91,7 +91,7 @@ class Parity:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        plain: dict[str, Any] = to_plain(self)
+        plain: dict[str, Any] = to_json(self)
         return plain
 
 

@@ -6,7 +6,6 @@ import argparse
 import os
 import stat
 import sys
-from dataclasses import replace
 
 from kinetoken.base.errors import MissingPackageError
 from kinetoken.cli import chat
@@ -24,7 +23,7 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     parser = subparsers.add_parser(
         "chat", help="talk to one body: prompts typed one after another move it"
     )
-    chat.add_arguments(parser)
+    request = chat.add_arguments(parser)
     group = parser.add_argument_group("the window")
     group.add_argument(
         "--headless", action="store_true", help="no window: the chat is in the terminal"
@@ -33,24 +32,22 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
                        help="three-quarter, front, left, right, back, top, or YAW,PITCH[,ZOOM] in degrees")  # fmt: skip
     group.add_argument("--size", metavar="WxH", help="of the window in pixels")
     add_layers(group)
-    parser.set_defaults(func=run)
+    parser.set_defaults(func=run, chat_request=request)
 
 
 def run(args: argparse.Namespace) -> int:
     """A window where there can be one; the terminal where prompts come through a pipe, or answers go out as JSON."""
     check_terminal(args)
     if args.headless or args.json or _piped():
-        return chat.run(args)
+        return chat.run(args.chat_request(args))
     live = live_settings(args)
     check_kept(args.out, args.history_file)
     try:
         shown = window(args)
     except (NoWindowError, MissingPackageError) as error:
         say(f"no window ({str(error)[:80]}): the chat is in the terminal")
-        return chat.run(args)
-    options = generate_options(args)
-    if options.foot_lock is None:
-        options = replace(options, foot_lock=True)
+        return chat.run(args.chat_request(args))
+    options = generate_options(args).on_screen()
     args.what, args.save = None, args.out
     with spoken_aside(args):
         return show(args, options, None, shown, live)

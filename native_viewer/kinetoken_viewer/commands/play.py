@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from kinetoken.base.errors import (
@@ -19,12 +19,12 @@ from kinetoken.base.errors import (
 from kinetoken.cli.arguments import (
     add_bundle,
     add_generation,
+    add_history,
     add_image,
     generate_options,
     image_file,
     load_options,
 )
-from kinetoken.cli.chat import add_history
 from kinetoken.cli.live_arguments import add_live, live_settings, open_live
 from kinetoken.formats.read import names_a_file
 from kinetoken.generation.options import GenerateOptions, check_prompt
@@ -234,7 +234,7 @@ def _generate(args: argparse.Namespace, options: GenerateOptions) -> tuple[Clip,
     import kinetoken
     from kinetoken.cli.terminal import Looking, ProgressLine
 
-    generator = kinetoken.load(args.bundle, **asdict(load_options(args)))
+    generator = kinetoken.load(args.bundle, load_options(args))
     with Looking() as looking:
         generation = generator.stream(
             args.what, options, image=image_file(args), watch=looking.show

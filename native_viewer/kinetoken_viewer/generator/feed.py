@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from kinetoken.base.processes import deaf_to_ctrl_c
-from kinetoken.engines.protocols import LoadOptions
+from kinetoken.engines.load_options import LoadOptions
 from kinetoken.generation.image_file import ImageFile
 from kinetoken.generation.options import GenerateOptions
 from kinetoken.motion.clip import Clip, MotionChunk

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import InputError
-from ..engines.protocols import Want, nth
+from ..engines.protocols import Want
 from ..generation.adaptive_detail import Pace
 from ..generation.answer import AnswerRun
 from ..generation.bundle import Bundle
 from ..generation.chat_format import prompt_ids
-from ..generation.clip_maker import ClipMaker
+from ..generation.request_grammar import request_grammar
 from ..motion.clip import Chunk, MotionChunk
+from ..tokens.allowed_ids import nth_allowed
 from .jobs import ClipAnswer, Job, Problem
 
 
@@ -92,10 +93,9 @@ class _Seat:
         manifest, options = bundle.manifest, job.options
         self._job, self._seed = job, options.chosen_seed()
         self._fed = prompt_ids(bundle, job.prompt)
-        grammar = options.grammar(manifest, bundle.vocabulary, len(self._fed))
+        grammar = request_grammar(options, manifest, bundle.vocabulary, len(self._fed))
         # Nobody watches a batch, so nothing has to keep real time: without a pace "auto" takes all levels.
-        self._maker = ClipMaker(bundle, options, Pace())
-        self._run = AnswerRun(bundle, grammar, self._maker.feet, self._maker.detail)
+        self._run = AnswerRun(bundle, options, grammar, Pace())
         self._motion: list[MotionChunk] = []
         self._allowed = self._run.allowed
         self._chooser = options.sampler(manifest).start(self._seed)
@@ -106,7 +106,7 @@ class _Seat:
 
     def take(self, logits: NDArray[np.float32]) -> bool:
         """Go on by a token; whether it was the last."""
-        token = nth(self._allowed, self._chooser.pick(logits))
+        token = nth_allowed(self._allowed, self._chooser.pick(logits))
         self._keep(self._run.accept(token))
         self._fed = [token]
         if self._run.done:
@@ -117,7 +117,7 @@ class _Seat:
     def answer(self) -> ClipAnswer:
         """The whole, once it is done."""
         self._keep(self._run.finish())
-        clip = self._maker.clip(self._motion, self._run.text, self._job.prompt, self._seed)
+        clip = self._run.clip(self._motion, self._job.prompt, self._seed)
         return ClipAnswer(self._job, clip, self._run.thought)
 
     def _keep(self, chunks: Iterator[Chunk]) -> None:

@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from .. import __version__
 from ..base.atomic_file import atomic_path
 from ..base.errors import InputError, KinetokenError
-from ..engines.protocols import LoadOptions
+from ..engines.load_options import LoadOptions
 from .driver import BatchRun
 from .jobs import ClipAnswer, Job
 
@@ -83,7 +83,7 @@ class Worker:
 
     def _open(self) -> BatchRun:
         from ..generation.bundle import bundle_folder, open_bundle
-        from ..manifest.checks import MANIFEST_NAME
+        from ..manifest.schema import MANIFEST_NAME
         from .folder import digest
 
         order, folder = self._order, bundle_folder(self._order.bundle)

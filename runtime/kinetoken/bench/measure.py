@@ -14,11 +14,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines.protocols import Allowed, LanguageModel, LmBatch, LmRun, TensorSession
+from ..codec.decoder import TensorSession
+from ..engines.protocols import LanguageModel, LmBatch, LmRun
 from ..generation.bundle import Bundle
 from ..generation.generator import Generator
 from ..motion.clip import Clip
 from ..motion.recover import RecoveryRun
+from ..tokens.allowed_ids import Allowed
 
 PROMPT: Final = "a person walks forward"
 SEED: Final = 1

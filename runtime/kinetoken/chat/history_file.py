@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..base.atomic_file import atomic_path
 from ..base.errors import FormatError
 from ..generation.chat_format import Said, checked_turn
-from ..manifest.json_dataclass import to_plain
+from ..manifest.json_dataclass import to_json
 from ..manifest.schema import Manifest
 from ..motion.skeleton import N_JOINTS
 from ..tokens.vocabulary import Vocabulary
@@ -79,8 +79,8 @@ def identity(manifest: Manifest) -> str:
     parts = [
         tokenizer.sha256 if tokenizer else "",
         source,
-        to_plain(manifest.motion),
-        to_plain(manifest.tokenizer),
+        to_json(manifest.motion),
+        to_json(manifest.tokenizer),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

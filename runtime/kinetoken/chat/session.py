@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import BundleError, EngineError, InputError
-from ..engines.protocols import EncodedImage, Fed, LmRun, Watch, cells, feed, within
+from ..engines.prompt_items import EncodedImage, PromptItem, count_cells, items_within
+from ..engines.protocols import LmRun, Watch, feed_items
 from ..generation.bundle import Bundle
 from ..generation.chat_format import Said, checked_turn, known_ids, prompt_ids, with_image
 from ..generation.generator import Generation, Generator, check_asked
 from ..generation.image_input import Image, check_seen
-from ..generation.options import Asked, GenerateOptions, known_options
+from ..generation.options import GenerateKeywords, GenerateOptions, known_options
 from ..generation.token_source import Chat, check_chat
+from ..manifest.schema import Manifest
 from ..motion.clip import MotionChunk
 from ..motion.line import BodyLine
 from ..sampling.grammar import MARKERS
@@ -42,7 +44,7 @@ class Session:
             isinstance(history, bool) or not isinstance(history, int) or history < 0
         ):
             raise InputError(f"history: expected a whole number of 0 or more, got {history!r}")
-        self._generator, self._bundle = generator, generator.parts
+        self._generator, self._bundle = generator, generator.bundle
         self.options = options or GenerateOptions()
         """Of every turn that brings none."""
         self._limit = self._bundle.manifest.defaults.history if history is None else history
@@ -57,7 +59,7 @@ class Session:
         self._first = 0  # of the turns that the context had room for
         self._turn: Turn | None = None
         self._run: LmRun | None = None
-        self._fed: list[Fed] = []  # what the run holds
+        self._fed: list[PromptItem] = []  # what the run holds
         self._levels: int | None = (
             None  # of the last block whose detail was decided by the machine's pace
         )
@@ -71,8 +73,13 @@ class Session:
         return (*self._turns, now) if now is not None else tuple(self._turns)
 
     @property
+    def manifest(self) -> Manifest:
+        """The description of what is loaded: names, shapes, licence, provenance."""
+        return self._bundle.manifest
+
+    @property
     def bundle(self) -> Bundle:
-        """What answers."""
+        """The parts that are loaded: language model, tokenizer, decoder."""
         return self._bundle
 
     def look(self, image: Image | EncodedImage | None, watch: Watch | None = None) -> None:
@@ -89,10 +96,10 @@ class Session:
         """Feed the model all that is known of the next prompt, so that only its words are left. EngineError."""
         self._settle()
         ids = self._seen(known_ids(self._bundle, self._shown_turns()))
-        if self._bundle.server is None and cells(ids) < self._bundle.language_model.context:
+        if self._bundle.server is None and count_cells(ids) < self._bundle.language_model.context:
             run = self._rewound(ids, len(ids))
             if len(self._fed) < len(ids):
-                feed(run, ids[len(self._fed) :], _ANY)
+                feed_items(run, ids[len(self._fed) :], _ANY)
                 self._fed = ids
 
     def say(
@@ -101,7 +108,7 @@ class Session:
         options: GenerateOptions | None = None,
         *,
         raw: bool = False,
-        **asked: Unpack[Asked],
+        **asked: Unpack[GenerateKeywords],
     ) -> Turn:
         """Start an answer; one that is under way is closed. InputError where what is asked cannot be met.
 
@@ -116,7 +123,7 @@ class Session:
         most = check_asked(self._bundle, options, alone)
         room = min(most.max_tokens, most.max_thought + MARKERS + most.max_frames * most.levels)
         shown = self._shown_of(turns)
-        kept = self._that_fit(prompt, shown, cells(alone), room)
+        kept = self._that_fit(prompt, shown, count_cells(alone), room)
         ids = self._seen(prompt_ids(self._bundle, prompt, kept))
         check_chat(self._bundle, ids, earlier=True)
         self._settle()
@@ -168,7 +175,7 @@ class Session:
         if len(poses):
             self.line.back_to(poses)
 
-    def _seen(self, ids: Sequence[int]) -> list[Fed]:
+    def _seen(self, ids: Sequence[int]) -> list[PromptItem]:
         """A chat with the image, where there is one."""
         return with_image(self._bundle, ids, self._image)
 
@@ -189,7 +196,7 @@ class Session:
             self._turns.append(self._turn.said)
         self._levels = self._turn.decided or self._levels
         if self._run is not None:
-            self._fed = within(self._turn.tokens, self._run.length)
+            self._fed = items_within(self._turn.tokens, self._run.length)
         self._turn = None
 
     def _that_fit(self, prompt: str, shown: Sequence[Said], alone: int, room: int) -> list[Said]:
@@ -198,10 +205,10 @@ class Session:
         More go than must, down to half of what there is room for: each time all that is left has to be fed again.
         """
         context, kept = self._bundle.language_model.context, list(shown)
-        if cells(self._seen(prompt_ids(self._bundle, prompt, kept))) + room <= context:
+        if count_cells(self._seen(prompt_ids(self._bundle, prompt, kept))) + room <= context:
             return kept
         half = alone + (context - room - alone) // 2
-        while kept and cells(self._seen(prompt_ids(self._bundle, prompt, kept))) > half:
+        while kept and count_cells(self._seen(prompt_ids(self._bundle, prompt, kept))) > half:
             del kept[0]
         return kept
 
@@ -214,19 +221,19 @@ class Session:
             f"{turns} shown no more: the context of {self._bundle.language_model.context:,} tokens is full",
         )
 
-    def _chat(self, ids: Sequence[Fed]) -> Chat:
+    def _chat(self, ids: Sequence[PromptItem]) -> Chat:
         """The ids, and a run that holds what it can of them; a server holds what it will."""
         if self._bundle.server is not None:
             return Chat(ids)
         run = self._rewound(ids, len(ids) - 1)
         return Chat(ids, run, len(self._fed))
 
-    def _rewound(self, ids: Sequence[Fed], most: int) -> LmRun:
+    def _rewound(self, ids: Sequence[PromptItem], most: int) -> LmRun:
         """The run, taken back to what it holds of these ids, `most` of them at most."""
         run = self._opened()
         same = takewhile(lambda pair: pair[0] == pair[1], zip(ids[:most], self._fed, strict=False))
         common = sum(1 for _ in same)
-        run.rewind(cells(ids[:common]))
+        run.rewind(count_cells(ids[:common]))
         self._fed = list(ids[:common])
         return run
 
@@ -263,8 +270,8 @@ class Turn(Generation):
     ) -> None:  # fmt: skip
         """`levels` of the last block that the session's pace decided."""
         super().__init__(bundle, prompt, options, chat)
-        if self._maker.detail is not None:
-            self._maker.detail.now = levels
+        if self._answer.detail is not None:
+            self._answer.detail.now = levels
         self._told, self._line = notes, line
         if line is not None:
             line.cut()
@@ -283,10 +290,10 @@ class Turn(Generation):
     @property
     def decided(self) -> int | None:
         """Levels of the last block, where they were decided block by block; None before one opened."""
-        return self._maker.detail.now if self._maker.detail is not None else None
+        return self._answer.detail.now if self._answer.detail is not None else None
 
     @property
-    def tokens(self) -> list[Fed]:
+    def tokens(self) -> list[PromptItem]:
         """The chat and the answer so far, as the model has written it."""
         return [*self._ids, *self._answer.tokens]
 

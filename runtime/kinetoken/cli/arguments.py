@@ -1,125 +1,83 @@
-"""Arguments that several commands share; other packages' commands may use them too."""
+"""Groups of arguments that several commands share, in all three packages.
+
+Each function adds its arguments to a parser and returns the reader that makes one frozen object of
+them, so that nothing behind a command's door sees an `argparse.Namespace`.
+"""
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..base.errors import InputError
+from ..engines.load_options import LoadOptions
 from ..engines.onnx.providers import PROVIDERS
-from ..engines.protocols import LoadOptions
 from ..generation.image_file import USUAL_CELLS, ImageFile
-from ..generation.options import FRAMES, GenerateOptions
-from ..generation.request_grammar import THOUGHTS
+from ..generation.options import FRAME_KINDS, THOUGHT_TOKENS, GenerateOptions
+from .parser import Advanced, Reader
+
+if TYPE_CHECKING:
+    from ..generation.generator import Generator
 
 
-def add_bundle(parser: argparse.ArgumentParser) -> None:
-    """--bundle and how it is loaded; `load_options` reads the latter back."""
-    parser.add_argument(
-        "--bundle", metavar="FOLDER", help="the model (default: $KINETOKEN_BUNDLE, else the demo)"
-    )
-    parser.add_argument(
-        "--threads",
-        type=int,
-        metavar="N",
-        help="threads of the engine (default: $KINETOKEN_THREADS)",
-    )
-    parser.add_argument(
-        "--lookahead",
-        type=int,
-        metavar="N",
-        help="latent frames to wait for (default: the bundle's)",
-    )
-    parser.add_argument(
-        "--gpu-layers", type=int, metavar="N", help="layers of a GGUF model on the graphics card"
-    )
-    parser.add_argument(
-        "--provider",
-        choices=PROVIDERS,
-        help="where an ONNX model runs (default: CUDA where it is there)",
-    )
-    parser.add_argument(
-        "--engine", metavar="URL", help="a server that runs the language model (docs/servers.md)"
-    )
-    parser.add_argument("--engine-kind", metavar="KIND", help="llama-server, llama-cpp-python, vllm or openai, where it "
-                        "does not say so itself")  # fmt: skip
-    parser.add_argument(
-        "--engine-model", metavar="NAME", help="its name for the model, where it has several"
-    )
-    parser.add_argument(
-        "--engine-timeout", type=float, metavar="S", help="seconds of silence to bear (default: 60)"
-    )
+@dataclass(frozen=True)
+class BundleRequest:
+    """The bundle that a command was given, and how to load it."""
+
+    bundle: str | None
+    """None: $KINETOKEN_BUNDLE, else the demo."""
+    options: LoadOptions
+
+    @property
+    def folder(self) -> Path:
+        """Where the bundle is."""
+        from ..generation.bundle import bundle_folder
+
+        return bundle_folder(self.bundle)
+
+    def load(self) -> Generator:
+        """Load the model."""
+        from ..generation.generator import load
+
+        return load(self.bundle, self.options)
 
 
-def add_generation(parser: argparse.ArgumentParser) -> None:
-    """The options of an answer; `generate_options` reads them back."""
-    add = parser.add_argument_group("the answer").add_argument
-    add("--seed", type=int, metavar="N", help="same seed, same clip (default: a new one, reported)")
-    add("--temperature", type=float, metavar="T", help="0 always takes the likeliest token")
-    add("--top-k", type=int, metavar="K", help="only the K likeliest tokens")
-    add("--top-p", type=float, metavar="P", help="only the likeliest tokens that sum to P")
-    add(
-        "--min-p",
-        type=float,
-        metavar="P",
-        help="only tokens at least P times as likely as the best",
-    )
-    add("--levels", type=int, metavar="N", help="codes per frame: fewer are faster and coarser")
-    detail = "auto: fewer levels in a block where this machine is too slow for all; full; coarse; or of each block: 4,2 (default: full)"
-    add("--detail", metavar="WHAT", help=detail)
-    add(
-        "--frames",
-        choices=FRAMES,
-        help="prefix: the model may leave out a frame's last levels (default: whole)",
-    )
-    add(
-        "--thought",
-        choices=tuple(THOUGHTS),
-        help="how much is said before the motion (default: full)",
-    )
-    add("--max-thought", type=int, metavar="N", help="text tokens before the motion starts")
-    add("--max-pause", type=int, metavar="N", help="text tokens between two blocks of motion")
-    add("--text-only", action="store_true", default=None, help="allow an answer without motion")
-    add("--max-tokens", type=int, metavar="N", help="tokens of the whole answer")
-    keep = "whether standing feet are kept from sliding (on where it is shown, off where it is written)"
-    add("--foot-lock", action=argparse.BooleanOptionalAction, default=None, help=keep)
-    _add_lengths(parser.add_argument_group("its lengths, in steps of the model's latent frame"))
+@dataclass(frozen=True)
+class HistoryRequest:
+    """What a chat remembers."""
+
+    turns: int | None
+    """Earlier turns that the model is shown; None: as many as the bundle says."""
+    file: str | None
+    """Where the chat is kept."""
 
 
-def add_image(parser: argparse.ArgumentParser) -> None:
-    """--image; `image_file` reads it back."""
-    group = parser.add_argument_group("an image (experimental; GGUF bundles with a vision tower)")
-    group.add_argument(
-        "--image", metavar="FILE", help="a picture that the model sees before it reads the prompt"
-    )
-    cells = f"places of the context that the image may take (default: {USUAL_CELLS}): more see more, and take longer"
-    group.add_argument("--image-cells", type=int, metavar="N", help=cells)
+def add_bundle(parser: argparse.ArgumentParser) -> Reader[BundleRequest]:
+    """--bundle and how it is loaded."""
+    add = parser.add_argument_group("the model").add_argument
+    add("--bundle", metavar="FOLDER", help="bundle (default: $KINETOKEN_BUNDLE, or the demo)")
+    add("--threads", type=int, metavar="N", help="CPU threads (default: $KINETOKEN_THREADS)")
+    where = "run an ONNX model on cpu, cuda or tensorrt"
+    add("--provider", choices=PROVIDERS, metavar="P", help=f"{where} (default: auto)")
+    add("--engine", metavar="URL", help="server of the language model (docs/servers.md)")
+    layers = "layers of a GGUF model to run on the GPU (default: all)"
+    add("--gpu-layers", type=int, metavar="N", help=Advanced(layers))
+    kind = "llama-server, llama-cpp-python, vllm or openai (default: asks the server)"
+    add("--engine-kind", metavar="KIND", help=Advanced(kind))
+    name = "the server's name for the model, if it has several"
+    add("--engine-model", metavar="NAME", help=Advanced(name))
+    silence = "give up after S seconds without an answer from the server (default: 60)"
+    add("--engine-timeout", type=float, metavar="S", help=Advanced(silence))
+    wait = "latent frames to hold back until a pose is final (default: the bundle's)"
+    add("--lookahead", type=int, metavar="N", help=Advanced(wait))
+    return bundle_request
 
 
-def image_file(args: argparse.Namespace) -> ImageFile | None:
-    """The image that was given, checked: loading the model takes longer. InputError, FormatError."""
-    if args.image is None:
-        if args.image_cells is not None:
-            raise InputError(
-                "--image-cells says how much of an image is seen, and there is none; give --image FILE"
-            )
-        return None
-    image = ImageFile(args.image, USUAL_CELLS if args.image_cells is None else args.image_cells)
-    image.check()
-    return image
-
-
-def _add_lengths(group: argparse._ArgumentGroup) -> None:
-    for what, of in (("", "the motion"), ("block-", "every block of it")):
-        for end, word in (("", "exact"), ("min-", "shortest"), ("max-", "longest")):
-            group.add_argument(
-                f"--{end}{what}seconds", type=float, metavar="S", help=f"{word} length of {of}"
-            )
-            group.add_argument(
-                f"--{end}{what}code-frames", type=int, metavar="N", help="the same in code frames"
-            )
-    group.add_argument("--min-blocks", type=int, metavar="N", help="fewest blocks of motion")
-    group.add_argument("--max-blocks", type=int, metavar="N", help="most blocks of motion")
+def bundle_request(args: argparse.Namespace) -> BundleRequest:
+    """What `add_bundle` has added."""
+    return BundleRequest(args.bundle, load_options(args))
 
 
 def load_options(args: argparse.Namespace) -> LoadOptions:
@@ -127,8 +85,84 @@ def load_options(args: argparse.Namespace) -> LoadOptions:
     return LoadOptions(**{field.name: getattr(args, field.name) for field in fields(LoadOptions)})
 
 
+def add_generation(parser: argparse.ArgumentParser) -> Reader[GenerateOptions]:
+    """The options of an answer; the reader raises InputError where one makes no sense."""
+    add = parser.add_argument_group("the answer").add_argument
+    add("--seed", type=int, metavar="N", help="same seed, same motion (default: a random one)")
+    add("--seconds", type=float, metavar="S", help="exact length of the motion")
+    add("--min-seconds", type=float, metavar="S", help=Advanced("shortest length of the motion"))
+    add("--max-seconds", type=float, metavar="S", help="longest length of the motion")
+    add("--temperature", type=float, metavar="T", help="0 always takes the most likely token")
+    add("--levels", type=int, metavar="N", help="codes per frame; fewer are faster and coarser")
+    detail = "full (default), coarse, auto (as many levels as keep up with real time), "
+    add("--detail", metavar="D", help=f"{detail}or levels by block: 4,2")
+    thought = "text before the motion: full (default), brief or none"
+    add("--thought", choices=tuple(THOUGHT_TOKENS), metavar="T", help=thought)
+    lock = "keep standing feet from sliding (default: on screen)"
+    add("--foot-lock", action=argparse.BooleanOptionalAction, default=None, help=lock)
+    _add_sampling(parser)
+    _add_blocks(parser)
+    return generate_options
+
+
+def _add_sampling(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("sampling").add_argument
+    add("--top-k", type=int, metavar="K", help=Advanced("only the K most likely tokens"))
+    top = "only the most likely tokens that together reach probability P"
+    add("--top-p", type=float, metavar="P", help=Advanced(top))
+    least = "only tokens at least P times as likely as the most likely one"
+    add("--min-p", type=float, metavar="P", help=Advanced(least))
+    frames = "prefix: the model may leave out the last levels of a frame (default: whole)"
+    add("--frames", choices=FRAME_KINDS, help=Advanced(frames))
+
+
+def _add_blocks(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("text and blocks of motion").add_argument
+    add("--max-tokens", type=int, metavar="N", help=Advanced("longest answer, in tokens"))
+    before = "most text tokens before the motion"
+    add("--max-thought", type=int, metavar="N", help=Advanced(before))
+    between = "most text tokens between two blocks of motion"
+    add("--max-pause", type=int, metavar="N", help=Advanced(between))
+    alone = "allow an answer without motion"
+    add("--text-only", action="store_true", default=None, help=Advanced(alone))
+    for end, word in (("", "exact"), ("min-", "shortest"), ("max-", "longest")):
+        length = Advanced(f"{word} length of each block of motion")
+        add(f"--{end}block-seconds", type=float, metavar="S", help=length)
+    add("--min-blocks", type=int, metavar="N", help=Advanced("fewest blocks of motion"))
+    add("--max-blocks", type=int, metavar="N", help=Advanced("most blocks of motion"))
+
+
 def generate_options(args: argparse.Namespace) -> GenerateOptions:
     """The options that were given; InputError where one makes no sense."""
     return GenerateOptions(
         **{field.name: getattr(args, field.name, None) for field in fields(GenerateOptions)}
     )
+
+
+def add_image(parser: argparse.ArgumentParser) -> Reader[ImageFile | None]:
+    """--image; the reader checks the file, as loading the model takes longer. InputError, FormatError."""
+    group = parser.add_argument_group("an image (experimental; GGUF bundles with a vision tower)")
+    group.add_argument("--image", metavar="FILE", help="picture that goes before the prompt")
+    cells = f"most context positions for the image (default: {USUAL_CELLS}); more are slower"
+    group.add_argument("--image-cells", type=int, metavar="N", help=Advanced(cells))
+    return image_file
+
+
+def image_file(args: argparse.Namespace) -> ImageFile | None:
+    """The image that was given, checked. InputError, FormatError."""
+    if args.image is None:
+        if args.image_cells is not None:
+            raise InputError("--image-cells needs an image; give --image FILE")
+        return None
+    image = ImageFile(args.image, USUAL_CELLS if args.image_cells is None else args.image_cells)
+    image.check()
+    return image
+
+
+def add_history(parser: argparse.ArgumentParser) -> Reader[HistoryRequest]:
+    """How much a chat remembers, and where."""
+    add = parser.add_argument_group("the chat").add_argument
+    add("--history-file", metavar="FILE", help="continue the chat in this file, and save it there")
+    turns = "earlier turns to show the model (default: the bundle's)"
+    add("--history", type=int, metavar="N", help=Advanced(turns))
+    return lambda args: HistoryRequest(args.history, args.history_file)

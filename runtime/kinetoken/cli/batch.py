@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -14,13 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..base.errors import INTERRUPTED, FormatError, InputError, KinetokenError
-from .arguments import add_bundle, add_generation, generate_options, load_options
+from .arguments import BundleRequest, add_bundle, add_generation
 from .batch_progress import BatchLine
+from .parser import Advanced, Subparsers, new_command
 
 if TYPE_CHECKING:
     from ..batch.folder import BatchFolder, BatchInfo
     from ..batch.jobs import Answer, Job, Problem
     from ..generation.bundle import Bundle
+    from ..generation.options import GenerateOptions
 
     Maker = Callable[[Sequence[Job]], Iterator[Answer | Problem]]
 
@@ -29,42 +30,84 @@ AT_ONCE: Final = 4
 MOST_SHOWN: Final = 20  # problems
 
 
-def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+@dataclass(frozen=True)
+class BatchRequest:
+    """Everything that the command line asks for."""
+
+    prompts: Path
+    out: Path
+    clips: str
+    """Format of the clips."""
+    parallel: int
+    force: bool
+    json: bool
+    ray: str | None
+    ray_workers: int | None
+    bundle: BundleRequest
+    options: GenerateOptions
+
+    def __post_init__(self) -> None:
+        _check_count("--parallel", self.parallel)
+        _check_count("--ray-workers", self.ray_workers)
+        if self.bundle.options.engine is not None and self.ray is not None:
+            raise InputError(
+                "--engine asks a server, --ray runs the model on other machines; give one of the two"
+            )
+        if self.ray_workers is not None and self.ray is None:
+            raise InputError("--ray-workers is for a Ray cluster; name it with --ray ADDRESS")
+        if self.ray is not None:
+            from ..batch.address import host_and_port
+
+            host_and_port(self.ray)
+
+
+def _check_count(option: str, count: int | None) -> None:
+    if count is not None and count < 1:
+        raise InputError(f"{option}: expected a whole number of 1 or more, got {count}")
+
+
+def add_command(subparsers: Subparsers) -> None:
     """kinetoken batch PROMPTS -o FOLDER."""
-    parser = subparsers.add_parser("batch", help="make a clip of every line of a file")
+    parser = new_command(
+        subparsers,
+        "batch",
+        "make a motion from every line of a file",
+        "kinetoken batch prompts.txt -o clips",
+        "kinetoken batch prompts.jsonl -o clips --format bvh --seed 7",
+        "kinetoken batch prompts.jsonl -o clips --ray auto",
+    )
     add = parser.add_argument
-    add(
-        "prompts",
-        metavar="PROMPTS",
-        help='.jsonl: {"prompt": ..., "id": ..., any option}; .txt: a prompt a line',
+    prompts = 'a prompt per line (.txt), or {"prompt": ..., "id": ..., any option} (.jsonl)'
+    add("prompts", metavar="PROMPTS", help=prompts)
+    out = "folder of the motions; run the same command again to continue"
+    add("-o", "--out", metavar="FOLDER", required=True, help=out)
+    formats = "file format of the motions (default: npz)"
+    add("--format", choices=FORMATS, default=FORMATS[0], help=formats)
+    at_once = f"answers at the same time on each engine (default: {AT_ONCE})"
+    add("--parallel", type=int, default=AT_ONCE, metavar="N", help=at_once)
+    add("--force", action="store_true", help="replace motions that another run has made")
+    add("--json", action="store_true", help="print the report as one JSON object")
+    ray = "run on a Ray cluster: HOST:PORT, auto or local"
+    add("--ray", metavar="ADDRESS", help=ray)
+    workers = "engines in the cluster (default: one per machine)"
+    add("--ray-workers", type=int, metavar="N", help=Advanced(workers))
+    bundle, options = add_bundle(parser), add_generation(parser)
+    parser.set_defaults(
+        func=lambda args: run(
+            BatchRequest(
+                prompts=Path(args.prompts),
+                out=Path(args.out),
+                clips=args.format,
+                parallel=args.parallel,
+                force=args.force,
+                json=args.json,
+                ray=args.ray,
+                ray_workers=args.ray_workers,
+                bundle=bundle(args),
+                options=options(args),
+            )
+        )
     )
-    add(
-        "-o",
-        "--out",
-        metavar="FOLDER",
-        required=True,
-        help="of the clips; made where it is not there",
-    )
-    add("--format", choices=FORMATS, default=FORMATS[0], help="of the clips (default: npz)")
-    add(
-        "--parallel",
-        type=int,
-        default=AT_ONCE,
-        metavar="N",
-        help=f"answers at once on an engine (default: {AT_ONCE})",
-    )
-    add("--force", action="store_true", help="make clips anew that another run has made")
-    add("--json", action="store_true", help="report as one JSON object")
-    add("--ray", metavar="ADDRESS", help="over a Ray cluster: HOST:PORT, auto, or local")
-    add(
-        "--ray-workers",
-        type=int,
-        metavar="N",
-        help="engines in the cluster (default: one on each machine)",
-    )
-    add_bundle(parser)
-    add_generation(parser)
-    parser.set_defaults(func=run)
 
 
 @dataclass
@@ -90,31 +133,30 @@ class Tally:
         """In the order of the lines."""
         return sorted(self.problems, key=lambda problem: problem.line)
 
-    def report(self, out: str) -> dict[str, Any]:
+    def report(self, out: Path) -> dict[str, Any]:
         """For machines."""
         failed = [problem.row for problem in self.sorted_problems]
         return {
-            "out": out, "clips": self.made + self.there, "made": self.made, "there_before": self.there, "failed": failed,
+            "out": str(out), "clips": self.made + self.there, "made": self.made, "there_before": self.there, "failed": failed,
             "seconds_of_motion": self.seconds, "elapsed": self.elapsed, "interrupted": self.interrupted,
         }  # fmt: skip
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: BatchRequest) -> int:
     """Read, open the folder, make what is not there, report."""
     from dataclasses import replace
 
     from ..batch.folder import BatchFolder
     from ..batch.prompts import read_prompts
 
-    _check(args)
-    usual = replace(generate_options(args), seed=None)  # --seed is the batch's, see Job.seeded
-    prompts = read_prompts(Path(args.prompts), usual)
-    with BatchFolder(Path(args.out)) as folder, _quiet(args.ray is not None):
-        server = _server(args)
-        info = _info(args, folder, server)
-        nothing = not folder.left(info, prompts.jobs, args.force)
-        with contextlib.nullcontext() if nothing else _maker(args, info, server) as make:
-            left = folder.open(info, prompts.jobs, args.force)
+    usual = replace(request.options, seed=None)  # --seed is the batch's, see Job.seeded
+    prompts = read_prompts(request.prompts, usual)
+    with BatchFolder(request.out) as folder, _quiet(request.ray is not None):
+        server = _server(request)
+        info = _info(request, folder, server)
+        nothing = not folder.left(info, prompts.jobs, request.force)
+        with contextlib.nullcontext() if nothing else _maker(request, info, server) as make:
+            left = folder.open(info, prompts.jobs, request.force)
             total = len(prompts.jobs) + len(prompts.problems)
             tally = Tally(total, len(prompts.jobs) - len(left), list(prompts.problems))
             jobs = [job.seeded(info.seed) for job in left]
@@ -123,86 +165,69 @@ def run(args: argparse.Namespace) -> int:
             except KinetokenError as error:
                 if not tally.made:
                     raise
-                raise error.adding(_kept(tally, args.out)) from error
+                raise error.adding(_kept(tally, request.out)) from error
             finally:
                 folder.close(tally.problems)
-    return _tell(args, tally)
+    return _tell(request, tally)
 
 
-def _check(args: argparse.Namespace) -> None:
-    for name in ("parallel", "ray_workers"):
-        count = getattr(args, name)
-        if count is not None and count < 1:
-            raise InputError(
-                f"--{name.replace('_', '-')}: expected a whole number of 1 or more, got {count}"
-            )
-    if args.engine is not None and args.ray is not None:
-        raise InputError(
-            "--engine names a server and --ray machines that run the model themselves; give one of the two"
-        )
-    if args.ray_workers is not None and args.ray is None:
-        raise InputError(
-            "--ray-workers is for a Ray cluster; name it with --ray ADDRESS, or leave it out"
-        )
-    if args.ray is not None:
-        from ..batch.address import host_and_port
-
-        host_and_port(args.ray)
-
-
-def _server(args: argparse.Namespace) -> Bundle | None:
+def _server(request: BatchRequest) -> Bundle | None:
     """The bundle whose answers a server writes; None: they are made here or in a cluster."""
-    if args.engine is None:
+    if request.bundle.options.engine is None:
         return None
-    from ..generation.bundle import bundle_folder, open_bundle
+    from ..generation.bundle import open_bundle
 
-    return open_bundle(bundle_folder(args.bundle), load_options(args))
+    return open_bundle(request.bundle.folder, request.bundle.options)
 
 
-def _info(args: argparse.Namespace, folder: BatchFolder, parts: Bundle | None) -> BatchInfo:
+def _info(request: BatchRequest, folder: BatchFolder, parts: Bundle | None) -> BatchInfo:
     """What will make the clips."""
     from ..batch.folder import HERE, BatchInfo, digest
-    from ..generation.bundle import bundle_folder
     from ..generation.options import GenerateOptions
-    from ..manifest.checks import MANIFEST_NAME
-    from ..manifest.schema import Manifest
+    from ..manifest.manifest_file import read_manifest
+    from ..manifest.schema import MANIFEST_NAME
 
-    bundle = bundle_folder(args.bundle)
-    manifest, prompts = Manifest.read(bundle), Path(args.prompts)
-    lookahead = manifest.codec.lookahead if args.lookahead is None else args.lookahead
-    seed = folder.seed(args.force) if args.seed is None else args.seed
+    bundle = request.bundle.folder
+    manifest, prompts = read_manifest(bundle), request.prompts
+    lookahead = request.bundle.options.lookahead
+    if lookahead is None:
+        lookahead = manifest.codec.lookahead
+    seed = folder.seed(request.force) if request.options.seed is None else request.options.seed
     if seed is None:
         seed = GenerateOptions().chosen_seed()
     server = parts.server if parts is not None else None
     engine, model = (HERE, None) if server is None else (server.name, server.model_name)
     return BatchInfo(
         bundle=manifest.name, bundle_sha256=digest(bundle / MANIFEST_NAME), engine=engine, engine_model=model,
-        lookahead=lookahead, clips=args.format, seed=seed, parallel=args.parallel, prompts=prompts.name, prompts_sha256=digest(prompts),
+        lookahead=lookahead, clips=request.clips, seed=seed, parallel=request.parallel,
+        prompts=prompts.name, prompts_sha256=digest(prompts),
     )  # fmt: skip
 
 
 @contextlib.contextmanager
-def _maker(args: argparse.Namespace, info: BatchInfo, server: Bundle | None) -> Iterator[Maker]:
+def _maker(request: BatchRequest, info: BatchInfo, server: Bundle | None) -> Iterator[Maker]:
     """What makes answers of jobs; it is there and loaded before anything is written."""
     from functools import partial
 
-    options = load_options(args)
-    if args.ray is not None:
+    options = request.bundle.options
+    if request.ray is not None:
         from ..batch.cluster import Plan, answer_over, joined
         from ..batch.worker import Order
 
-        order = Order(_named_bundle(args), info.bundle_sha256, options, args.parallel, info.clips)
-        with joined(args.ray):
-            yield partial(answer_over, Plan(args.ray_workers, order))
+        order = Order(
+            _named_bundle(request), info.bundle_sha256, options, request.parallel, info.clips
+        )
+        with joined(request.ray):
+            yield partial(answer_over, Plan(request.ray_workers, order))
         return
     from ..batch.apart import answer_apart
     from ..batch.driver import BatchRun
-    from ..generation.bundle import bundle_folder, open_bundle
+    from ..generation.bundle import open_bundle
 
     if server is not None:
-        yield lambda jobs: answer_apart(server, jobs, args.parallel)
+        yield lambda jobs: answer_apart(server, jobs, request.parallel)
         return
-    yield BatchRun(open_bundle(bundle_folder(args.bundle), options), args.parallel).answers
+    yield BatchRun(open_bundle(request.bundle.folder, options), request.parallel).answers
 
 
 @contextlib.contextmanager
@@ -215,11 +240,11 @@ def _quiet(ray: bool) -> Iterator[None]:
         yield
 
 
-def _named_bundle(args: argparse.Namespace) -> str | None:
+def _named_bundle(request: BatchRequest) -> str | None:
     """The bundle's whole path, for other machines; None for the demo, which lies elsewhere in each installation."""
-    from ..generation.bundle import DEMO_BUNDLE, bundle_folder
+    from ..generation.bundle import DEMO_BUNDLE
 
-    folder = bundle_folder(args.bundle)
+    folder = request.bundle.folder
     return None if folder == DEMO_BUNDLE else str(folder.resolve())
 
 
@@ -252,30 +277,30 @@ def _keep(folder: BatchFolder, info: BatchInfo, tally: Tally, answer: Answer) ->
     tally.seconds += answer.seconds
 
 
-def _kept(tally: Tally, out: str) -> str:
+def _kept(tally: Tally, out: Path) -> str:
     there = f"{tally.made + tally.there:,} of {tally.total:,} clips are in {out}"
     return f"{there}; the same command goes on from there"
 
 
-def _tell(args: argparse.Namespace, tally: Tally) -> int:
+def _tell(request: BatchRequest, tally: Tally) -> int:
     """What was made and what was not; the exit code."""
     problems = tally.sorted_problems
-    if args.json:
-        print(json.dumps(tally.report(args.out)))
+    if request.json:
+        print(json.dumps(tally.report(request.out)))
     else:
         work = tally.elapsed
         speed = f"{tally.seconds:.1f} s of motion in {work:.1f} s ({tally.seconds / max(work, 1e-9):.1f}x real time)"
         there = f", {tally.there:,} were there" if tally.there else ""
-        print(f"{tally.made:,} clips made{there}: {speed} -> {args.out}")
+        print(f"{tally.made:,} clips made{there}: {speed} -> {request.out}")
     for problem in problems[:MOST_SHOWN]:
-        print(f"{args.prompts}: line {problem.line}: {problem.message}", file=sys.stderr)
+        print(f"{request.prompts}: line {problem.line}: {problem.message}", file=sys.stderr)
     if len(problems) > MOST_SHOWN:
         print(
-            f"{len(problems) - MOST_SHOWN:,} more in {Path(args.out) / 'report.jsonl'}",
+            f"{len(problems) - MOST_SHOWN:,} more in {request.out / 'report.jsonl'}",
             file=sys.stderr,
         )
     if tally.interrupted:
-        print(f"kinetoken: stopped; {_kept(tally, args.out)}", file=sys.stderr)
+        print(f"kinetoken: stopped; {_kept(tally, request.out)}", file=sys.stderr)
         return INTERRUPTED
     if problems:
         failed = f"{len(problems):,} of {tally.total:,} lines gave no clip"

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..base.errors import INTERRUPTED, InputError
-from .arguments import add_bundle, load_options
+from .arguments import BundleRequest, add_bundle
+from .parser import Subparsers, new_command
 from .terminal import StepLine
 
 if TYPE_CHECKING:
     from ..bench.report import Report
-    from ..engines.protocols import LoadOptions
+    from ..engines.load_options import LoadOptions
     from ..generation.bundle import Bundle
     from ..manifest.schema import Manifest
 
@@ -28,41 +29,54 @@ COUNTS: Final = (1, 2, 4, 8)
 """Numbers of threads that are tried, beside all cores and what is used now."""
 
 
-def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+@dataclass(frozen=True)
+class BenchRequest:
+    """Everything that the command line asks for."""
+
+    bundle: BundleRequest
+    seconds: float
+    """Of motion in each answer."""
+    json: bool
+
+
+def add_command(subparsers: Subparsers) -> None:
     """kinetoken bench."""
-    parser = subparsers.add_parser(
-        "bench", help="how fast a bundle is on this machine, and what would make it faster"
+    parser = new_command(
+        subparsers,
+        "bench",
+        "measure how fast a bundle is on this machine, and what would make it faster",
+        "kinetoken bench",
+        "kinetoken bench --bundle my-bundle --threads 4",
+        "kinetoken bench --seconds 8 --json",
     )
-    add_bundle(parser)
-    parser.add_argument(
-        "--seconds",
-        type=float,
-        default=4.0,
-        metavar="S",
-        help="of motion in each answer (default: 4)",
-    )
-    parser.add_argument("--json", action="store_true", help="report as one JSON object")
-    parser.set_defaults(func=run)
+    seconds = "length of the motion in each answer (default: 4)"
+    parser.add_argument("--seconds", type=float, default=4.0, metavar="S", help=seconds)
+    parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+    bundle = add_bundle(parser)
+    parser.set_defaults(func=lambda args: run(BenchRequest(bundle(args), args.seconds, args.json)))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: BenchRequest) -> int:
     """Measure, print what was measured."""
-    if not SHORTEST <= args.seconds <= 60:
-        raise InputError(f"seconds: expected {SHORTEST:g} to 60, got {args.seconds:g}")
+    if not SHORTEST <= request.seconds <= 60:
+        raise InputError(f"seconds: expected {SHORTEST:g} to 60, got {request.seconds:g}")
     from ..bench.report import page
-    from ..generation.bundle import bundle_folder, open_manifest
+    from ..generation.bundle import open_manifest
 
-    folder, options = bundle_folder(args.bundle), load_options(args)
+    folder, options = request.bundle.folder, request.bundle.options
     if options.engine is not None:
         raise InputError("bench measures this machine: leave --engine out")
     manifest = open_manifest(folder)
     report = _start(manifest, options)
     try:
         with StepLine() as line:
-            _measure(report, folder, manifest, options, args.seconds, line)
+            _measure(report, folder, manifest, options, request.seconds, line)
     except KeyboardInterrupt:
         pass
-    print(json.dumps(report.to_dict(manifest)) if args.json else "\n".join(page(report, manifest)))
+    whole = (
+        json.dumps(report.to_dict(manifest)) if request.json else "\n".join(page(report, manifest))
+    )
+    print(whole)
     return 0 if report.whole else INTERRUPTED
 
 

@@ -2,97 +2,113 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import select
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import INTERRUPTED, KinetokenError
 from .arguments import (
+    BundleRequest,
+    HistoryRequest,
     add_bundle,
     add_generation,
+    add_history,
     add_image,
-    generate_options,
-    image_file,
-    load_options,
 )
 from .generate import report, tell
-from .live_arguments import add_live, live_settings, open_live, play_out, pour, say
+from .live_arguments import add_live, open_live, play_out, pour, say
+from .parser import Reader, Subparsers, new_command
 from .terminal import Looking, ProgressLine
 
 if TYPE_CHECKING:
+    import argparse
+
     import numpy as np
     from numpy.typing import NDArray
 
     from ..chat.session import Session, Turn
+    from ..generation.image_file import ImageFile
+    from ..generation.options import GenerateOptions
     from ..live.link import Live
+    from ..live.settings import LiveSettings
     from ..motion.line import BodyLine
 
-HELP = "type what the body shall do; an empty line stops it, Ctrl-D ends the chat"
+HELP = "type a movement; an empty line stops the body, Ctrl-D ends the chat"
+SUMMARY = "talk to one body, prompt by prompt"
+EXAMPLES = (
+    "kinetoken chat",
+    "kinetoken chat --history-file talk.json -o talk.bvh",
+    "kinetoken chat --ws 8000",
+)
 
 
-def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+@dataclass(frozen=True)
+class ChatRequest:
+    """Everything that the command line asks for."""
+
+    out: str | None
+    """File of all the motion."""
+    json: bool
+    bundle: BundleRequest
+    options: GenerateOptions
+    image: ImageFile | None
+    history: HistoryRequest
+    live: LiveSettings
+
+
+def add_command(subparsers: Subparsers) -> None:
     """kinetoken chat."""
-    parser = subparsers.add_parser("chat", help="talk to one body: prompts typed one after another")
-    add_arguments(parser)
-    parser.set_defaults(func=run)
+    parser = new_command(subparsers, "chat", SUMMARY, *EXAMPLES)
+    request = add_arguments(parser)
+    parser.set_defaults(func=lambda args: run(request(args)))
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """All that `run` reads."""
-    parser.add_argument(
-        "-o", "--out", metavar="FILE", help="write all moves as one clip: .npz, .bvh, .glb or .vrma"
+def add_arguments(parser: argparse.ArgumentParser) -> Reader[ChatRequest]:
+    """The arguments of a chat, in a window or at the terminal."""
+    add = parser.add_argument
+    add(
+        "-o",
+        "--out",
+        metavar="FILE",
+        help="write all motion as one clip: .npz, .bvh, .glb or .vrma",
     )
-    parser.add_argument(
-        "--json", action="store_true", help="report every answer as one JSON object in a line"
-    )
-    add_history(parser)
-    add_bundle(parser)
-    add_generation(parser)
-    add_image(parser)
-    add_live(parser)
-
-
-def add_history(parser: argparse.ArgumentParser) -> None:
-    """How much is remembered, and where."""
-    parser.add_argument(
-        "--history",
-        type=int,
-        metavar="N",
-        help="earlier turns that the model is shown (default: the bundle's)",
-    )
-    parser.add_argument(
-        "--history-file", metavar="FILE", help="go on with the chat in this file, and keep it there"
+    add("--json", action="store_true", help="print each answer as one JSON object on a line")
+    history, bundle, options = add_history(parser), add_bundle(parser), add_generation(parser)
+    image, live = add_image(parser), add_live(parser)
+    return lambda args: ChatRequest(
+        out=args.out,
+        json=args.json,
+        bundle=bundle(args),
+        options=options(args),
+        image=image(args),
+        history=history(args),
+        live=live(args),
     )
 
 
-def open_session(args: argparse.Namespace) -> Session:
-    """The session that the arguments ask for, its chat taken up from the file. InputError, BundleError, FormatError."""
-    options = generate_options(args)
-    if options.foot_lock is None:
-        options = replace(options, foot_lock=live_settings(args).asked)
-    if args.history_file is not None:
+def open_session(request: ChatRequest) -> Session:
+    """The session that was asked for, its chat taken up from the file. InputError, BundleError, FormatError."""
+    options, file = request.options, request.history.file
+    if request.live.asked:
+        options = options.on_screen()
+    if file is not None:
         from ..base.atomic_file import check_writable
 
-        check_writable(args.history_file)
-    image = image_file(args)
-    chat = saved_chat(args.history_file, args.bundle)
+        check_writable(file)
+    chat = saved_chat(file, request.bundle.bundle)
     from ..chat.session import Session
-    from ..generation.generator import load
 
-    session = Session(
-        load(args.bundle, **asdict(load_options(args))), options, history=args.history
-    )
+    session = Session(request.bundle.load(), options, history=request.history.turns)
     if chat:
         session.load(chat)
-    if image is not None:
+    if request.image is not None:
         with Looking() as looking:
-            session.look(image, looking.show)
+            session.look(request.image, looking.show)
     return session
 
 
@@ -102,37 +118,37 @@ def saved_chat(path: str | None, bundle: str | None) -> str | None:
         return None
     from ..chat.history_file import read_chat
     from ..generation.bundle import bundle_folder
-    from ..manifest.schema import Manifest
+    from ..manifest.manifest_file import read_manifest
 
-    read_chat(path, Manifest.read(bundle_folder(bundle)))
+    read_chat(path, read_manifest(bundle_folder(bundle)))
     return path
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: ChatRequest) -> int:
     """Read, answer, until the input ends; save what is to be saved."""
-    settings = live_settings(args)
-    if args.out is not None:
+    settings = request.live
+    if request.out is not None:
         from ..base.atomic_file import check_writable
         from ..formats.write import writer_for
 
-        writer_for(args.out)
-        check_writable(args.out)
-    session = open_session(args)
+        writer_for(request.out)
+        check_writable(request.out)
+    session = open_session(request)
     live = None
     if settings.asked:
         live = open_live(settings, fps=session.line.fps, prompt="", seed=None, endless=True)
-    spoken = contextlib.redirect_stdout(sys.stderr) if args.stdout else contextlib.nullcontext()
+    spoken = contextlib.redirect_stdout(sys.stderr) if settings.stdout else contextlib.nullcontext()
     with live or contextlib.nullcontext(), spoken:
-        return Conversation(args, session, live).run()
+        return Conversation(request, session, live).run()
 
 
 class Conversation:
     """One chat at the terminal, or over a pipe, where each answer is shown before the next prompt is read."""
 
-    def __init__(self, args: argparse.Namespace, session: Session, live: Live | None) -> None:
+    def __init__(self, request: ChatRequest, session: Session, live: Live | None) -> None:
         from ..motion.line import BodyLine
 
-        self._args, self._session, self._live = args, session, live
+        self._request, self._session, self._live = request, session, live
         self._typed = sys.stdin.isatty()
         self._line: BodyLine = BodyLine(session.line.fps)  # of what is saved
         if len(session.line.shown):
@@ -173,7 +189,7 @@ class Conversation:
         say(HELP)
         with contextlib.suppress(EOFError):
             while True:
-                yield input("" if self._args.stdout else "> ").strip()
+                yield input("" if self._request.live.stdout else "> ").strip()
 
     def _answer(self, prompt: str) -> None:
         """One turn, or a stop. What cannot be answered is told, and the chat goes on."""
@@ -185,7 +201,7 @@ class Conversation:
                 self._say(prompt)
         except KinetokenError as error:
             self._code = error.exit_code
-            if self._args.json:
+            if self._request.json:
                 print(json.dumps({"prompt": prompt, "error": str(error)}), flush=True)
             say(str(error))
         else:
@@ -208,7 +224,7 @@ class Conversation:
             self._remember(turn)
         for note in turn.notes:
             say(note)
-        if self._args.json:
+        if self._request.json:
             print(json.dumps(report(turn, None, stopped)), flush=True)
         else:
             tell(turn)
@@ -233,25 +249,25 @@ class Conversation:
         self._line.cut()
         self._saved.append(self._line.push(clip.joints))
         self._prompts.append(turn.prompt)
-        if self._args.history_file is not None:
+        if self._request.history.file is not None:
             if len(self._line.shown):
                 self._session.line.back_to(self._line.shown)  # the file says where the body stands
-            self._session.save(self._args.history_file)
+            self._session.save(self._request.history.file)
 
     def _keep(self) -> None:
         """Write the clip that was asked for."""
-        if self._args.out is None or not any(map(len, self._saved)):
+        if self._request.out is None or not any(map(len, self._saved)):
             return
         import numpy as np
 
         from ..motion.clip import Clip
 
         joints = np.concatenate(self._saved).astype(np.float32)
-        notes = {"model": self._session.bundle.manifest.name}
+        notes = {"model": self._session.manifest.name}
         Clip(joints, fps=self._line.fps, prompt=" / ".join(self._prompts), meta=notes).save(
-            self._args.out
+            self._request.out
         )
-        say(f"{len(joints) / self._line.fps:.1f} s of motion -> {self._args.out}")
+        say(f"{len(joints) / self._line.fps:.1f} s of motion -> {self._request.out}")
 
 
 def _has_typed() -> bool:

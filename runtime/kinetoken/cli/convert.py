@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .parser import Subparsers, new_command
+
+if TYPE_CHECKING:
+    pass
 
 
-def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+@dataclass(frozen=True)
+class ConvertRequest:
+    """Everything that the command line asks for."""
+
+    source: str
+    out: str
+    array: str
+    """What a .npy file holds: "joints" or "features"."""
+
+
+def add_command(subparsers: Subparsers) -> None:
     """kinetoken convert IN OUT."""
-    parser = subparsers.add_parser("convert", help="convert a clip between file formats")
-    parser.add_argument(
-        "source",
-        metavar="IN",
-        help=".npz, .npy with joints (T, 22, 3) or features (T, 263), or .bvh",
+    parser = new_command(
+        subparsers,
+        "convert",
+        "convert a motion from one file format to another",
+        "kinetoken convert walk.npz walk.bvh",
+        "kinetoken convert walk.npz walk.npy --as features",
     )
+    source = ".npz, .bvh, or .npy with joints (T, 22, 3) or features (T, 263)"
+    parser.add_argument("source", metavar="IN", help=source)
     parser.add_argument("out", metavar="OUT", help=".npz, .bvh, .glb, .vrma or .npy")
     choices = ("joints", "features")
-    parser.add_argument(
-        "--as", dest="array", choices=choices, default="joints", help="what a .npy shall hold"
-    )
-    parser.set_defaults(func=run)
+    array = "what a .npy file holds (default: joints)"
+    parser.add_argument("--as", dest="array", choices=choices, default="joints", help=array)
+    parser.set_defaults(func=lambda args: run(ConvertRequest(args.source, args.out, args.array)))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: ConvertRequest) -> int:
     """Load, save, report."""
     from pathlib import Path
 
@@ -29,11 +47,11 @@ def run(args: argparse.Namespace) -> int:
     from ..formats.write import save
     from ..formats.write_npy import write_npy
 
-    npy = Path(args.out).suffix.lower() == ".npy"
-    clip = load(args.source)
+    npy = Path(request.out).suffix.lower() == ".npy"
+    clip = load(request.source)
     if npy:
-        write_npy(clip, args.out, args.array)
+        write_npy(clip, request.out, request.array)
     else:
-        save(clip, args.out)
-    print(f"{len(clip)} frames, {clip.seconds:.1f} s of motion -> {args.out}")
+        save(clip, request.out)
+    print(f"{len(clip)} frames, {clip.seconds:.1f} s of motion -> {request.out}")
     return 0

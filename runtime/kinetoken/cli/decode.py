@@ -2,60 +2,78 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import FormatError, InputError, TokenError
-from .arguments import add_bundle, load_options
+from .arguments import BundleRequest, add_bundle
+from .parser import Subparsers, new_command
 
 if TYPE_CHECKING:
     from ..manifest.schema import Manifest
     from ..tokens.markup import Reading
 
 
-def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+@dataclass(frozen=True)
+class DecodeRequest:
+    """Everything that the command line asks for."""
+
+    file: str
+    """The text; "-" for standard input."""
+    out: str
+    levels: int | None
+    """Codes per frame of the text; None: as many as the codec has."""
+    salvage: bool
+    bundle: BundleRequest
+
+
+def add_command(subparsers: Subparsers) -> None:
     """kinetoken decode FILE -o OUT."""
-    parser = subparsers.add_parser("decode", help="make a clip from a text with motion tokens")
-    parser.add_argument("file", help="the text; - reads standard input")
-    parser.add_argument(
-        "-o",
-        "--out",
-        metavar="FILE",
-        required=True,
-        help="write the clip: .npz, .bvh, .glb or .vrma",
+    parser = new_command(
+        subparsers,
+        "decode",
+        "make a motion from a text with motion tokens",
+        "kinetoken decode answer.txt -o answer.bvh",
+        "some-program | kinetoken decode - -o answer.npz --salvage",
     )
-    parser.add_argument(
-        "--levels", type=int, metavar="N", help="codes per frame of the text (default: all)"
+    add = parser.add_argument
+    add("file", metavar="FILE", help="text with motion tokens; - reads standard input")
+    out = "write the motion: .npz, .bvh, .glb or .vrma"
+    add("-o", "--out", metavar="FILE", required=True, help=out)
+    levels = "codes per frame in the text (default: all)"
+    add("--levels", type=int, metavar="N", help=levels)
+    salvage = "keep the tokens that form frames, and list the others"
+    add("--salvage", action="store_true", help=salvage)
+    bundle = add_bundle(parser)
+    parser.set_defaults(
+        func=lambda args: run(
+            DecodeRequest(args.file, args.out, args.levels, args.salvage, bundle(args))
+        )
     )
-    parser.add_argument(
-        "--salvage", action="store_true", help="keep what fits and report every token left out"
-    )
-    add_bundle(parser)
-    parser.set_defaults(func=run)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: DecodeRequest) -> int:
     """Read, decode, save, report."""
     from dataclasses import replace
 
     from ..base.atomic_file import check_writable
     from ..formats.write import writer_for
-    from ..generation.bundle import bundle_folder, open_codec
+    from ..generation.bundle import open_codec
     from ..generation.motion_stream import decode_clip
 
-    writer_for(args.out)
-    check_writable(args.out)
-    text = read_text(args.file)
-    manifest, decoder = open_codec(bundle_folder(args.bundle), load_options(args))
-    reading = _read(text, manifest, args)
+    writer_for(request.out)
+    check_writable(request.out)
+    text = read_text(request.file)
+    manifest, decoder = open_codec(request.bundle.folder, request.bundle.options)
+    reading = _read(text, manifest, request)
     clip = replace(decode_clip(decoder, reading.frames), text=text, fps=float(manifest.codec.fps))
-    clip.save(args.out)
+    clip.save(request.out)
     for line in reading.left_out:
         print(f"left out: {line}", file=sys.stderr)
     print(
-        f"{len(reading.frames)} code frames, {clip.seconds:.1f} s of motion{_salvaged(reading, args)} -> {args.out}"
+        f"{len(reading.frames)} code frames, {clip.seconds:.1f} s of motion{_salvaged(reading, request)} -> {request.out}"
     )
     return 0
 
@@ -74,29 +92,29 @@ def read_text(name: str) -> str:
         ) from None
 
 
-def _read(text: str, manifest: Manifest, args: argparse.Namespace) -> Reading:
+def _read(text: str, manifest: Manifest, request: DecodeRequest) -> Reading:
     from ..tokens.markup import read_strictly, salvage
 
     total = len(manifest.motion.levels)
-    if args.levels is not None and not 1 <= args.levels <= total:
+    if request.levels is not None and not 1 <= request.levels <= total:
         raise InputError(
-            f"levels: expected 1 to {total}, got {args.levels}; this codec has {total}"
+            f"levels: expected 1 to {total}, got {request.levels}; this codec has {total}"
         )
     first, stop = manifest.motion.levels[0]
-    read = salvage if args.salvage else read_strictly
+    read = salvage if request.salvage else read_strictly
     try:
-        reading = read(text, total, stop - first, args.levels)
+        reading = read(text, total, stop - first, request.levels)
     except TokenError as error:
-        raise TokenError(f"{args.file}: {error}") from None
+        raise TokenError(f"{request.file}: {error}") from None
     if not reading.frames:
         left = f"; {len(reading.left_out)} tokens fit nowhere" if reading.left_out else ""
         raise TokenError(
-            f"{args.file}: expected motion tokens such as <move><m_0_5>...</move>, got none to decode{left}"
+            f"{request.file}: expected motion tokens such as <move><m_0_5>...</move>, got none to decode{left}"
         )
     return reading
 
 
-def _salvaged(reading: Reading, args: argparse.Namespace) -> str:
-    if not args.salvage:
+def _salvaged(reading: Reading, request: DecodeRequest) -> str:
+    if not request.salvage:
         return ""
     return f" ({reading.partial} frames without their last levels, {len(reading.left_out)} tokens left out)"

@@ -2,82 +2,111 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import INTERRUPTED, EngineError
 from ..generation.options import check_prompt
-from .arguments import (
-    add_bundle,
-    add_generation,
-    add_image,
-    generate_options,
-    image_file,
-    load_options,
-)
-from .live_arguments import add_live, live_settings, open_live, play_out, pour
+from .arguments import BundleRequest, add_bundle, add_generation, add_image
+from .live_arguments import add_live, open_live, play_out, pour
+from .parser import Subparsers, new_command
 from .terminal import Looking, ProgressLine, printable
 
 if TYPE_CHECKING:
     from ..generation.generator import Generation
+    from ..generation.image_file import ImageFile
+    from ..generation.options import GenerateOptions
     from ..live.link import Live
+    from ..live.settings import LiveSettings
 
 
-def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+@dataclass(frozen=True)
+class GenerateRequest:
+    """Everything that the command line asks for."""
+
+    prompt: str
+    out: str | None
+    """File of the motion."""
+    json: bool
+    bundle: BundleRequest
+    options: GenerateOptions
+    image: ImageFile | None
+    live: LiveSettings
+
+
+def add_command(subparsers: Subparsers) -> None:
     """kinetoken generate PROMPT."""
-    parser = subparsers.add_parser("generate", help="make a motion from a prompt")
-    parser.add_argument("prompt", help="what the body shall do, in words")
-    parser.add_argument(
-        "-o", "--out", metavar="FILE", help="write the clip: .npz, .bvh, .glb or .vrma"
+    parser = new_command(
+        subparsers,
+        "generate",
+        "make a motion from a prompt",
+        'kinetoken generate "a person walks forward" -o walk.bvh',
+        'kinetoken generate "a person waves" --seconds 4 --seed 7 -o wave.glb',
+        'kinetoken generate "a person dances" --ws 8000',
     )
-    parser.add_argument("--json", action="store_true", help="report as one JSON object")
-    add_bundle(parser)
-    add_generation(parser)
-    add_image(parser)
-    add_live(parser)
-    parser.set_defaults(func=run)
+    add = parser.add_argument
+    add("prompt", metavar="PROMPT", help="the movement in words, in quotes")
+    add("-o", "--out", metavar="FILE", help="write the motion: .npz, .bvh, .glb or .vrma")
+    add("--json", action="store_true", help="print the report as one JSON object")
+    bundle, options = add_bundle(parser), add_generation(parser)
+    image, live = add_image(parser), add_live(parser)
+    parser.set_defaults(
+        func=lambda args: run(
+            GenerateRequest(
+                prompt=args.prompt,
+                out=args.out,
+                json=args.json,
+                bundle=bundle(args),
+                options=options(args),
+                image=image(args),
+                live=live(args),
+            )
+        )
+    )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: GenerateRequest) -> int:
     """Generate, show how it goes, save what came, report."""
-    options, settings = generate_options(args), live_settings(args)
-    check_prompt(args.prompt)
-    if args.out is not None:
-        _check_out(args.out)
-    image = image_file(args)
-    from ..generation.generator import load
-
-    generator = load(args.bundle, **asdict(load_options(args)))
+    check_prompt(request.prompt)
+    if request.out is not None:
+        _check_out(request.out)
+    generator = request.bundle.load()
     with Looking() as looking:
-        generation = generator.stream(args.prompt, options, image=image, watch=looking.show)
+        generation = generator.stream(
+            request.prompt, request.options, image=request.image, watch=looking.show
+        )
     live = None
-    if settings.asked:
-        fps, length = float(generator.fps), options.seconds or 0.0
+    if request.live.asked:
         live = open_live(
-            settings, fps=fps, prompt=args.prompt, seed=generation.seed, expected=length
+            request.live,
+            fps=float(generator.fps),
+            prompt=request.prompt,
+            seed=generation.seed,
+            expected=request.options.seconds or 0.0,
         )
     with live or contextlib.nullcontext():
-        return _make(args, generation, live)
+        return _make(request, generation, live)
 
 
-def _make(args: argparse.Namespace, generation: Generation, live: Live | None) -> int:
+def _make(request: GenerateRequest, generation: Generation, live: Live | None) -> int:
     """To the end of the generation, and then of what is sent of it."""
     try:
-        interrupted = _watch(generation, live, keeps=args.out is not None)
+        interrupted = _watch(generation, live, keeps=request.out is not None)
     except EngineError as error:
-        kept = _save(generation, args.out)
-        raise EngineError(f"{error}; {_what_is_kept(generation, args.out, kept)}") from error
-    kept = _save(generation, args.out)
+        kept = _save(generation, request.out)
+        raise EngineError(f"{error}; {_what_is_kept(generation, request.out, kept)}") from error
+    kept = _save(generation, request.out)
     if live is not None and not interrupted:
         interrupted = play_out(live)
     for note in generation.notes:
         print(f"kinetoken: {note}", file=sys.stderr)
-    with contextlib.redirect_stdout(sys.stderr) if args.stdout else contextlib.nullcontext():
-        if args.json:
+    with (
+        contextlib.redirect_stdout(sys.stderr) if request.live.stdout else contextlib.nullcontext()
+    ):
+        if request.json:
             print(json.dumps(report(generation, kept, interrupted)))
         else:
             if (image := generation.image) is not None:
@@ -86,7 +115,9 @@ def _make(args: argparse.Namespace, generation: Generation, live: Live | None) -
                 )
             tell(generation, kept)
     if interrupted:
-        print(f"kinetoken: stopped; {_what_is_kept(generation, args.out, kept)}", file=sys.stderr)
+        print(
+            f"kinetoken: stopped; {_what_is_kept(generation, request.out, kept)}", file=sys.stderr
+        )
         return INTERRUPTED
     return live.exit_code if live is not None else 0
 

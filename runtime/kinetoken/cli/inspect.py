@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ..manifest.memory_estimate import (
@@ -17,6 +16,7 @@ from ..manifest.memory_estimate import (
     quantizations_that_fit,
     room_for_context,
 )
+from .parser import Subparsers, new_command
 
 if TYPE_CHECKING:
     from ..manifest.schema import Manifest
@@ -25,41 +25,55 @@ if TYPE_CHECKING:
 DOES_NOT_FIT: Final = 1
 
 
-def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+@dataclass(frozen=True)
+class InspectRequest:
+    """Everything that the command line asks for."""
+
+    bundle: str | None
+    verify: bool
+    """Whether to digest every file again."""
+    fit: str | None
+    """Memory of a machine, as in "8GB"."""
+    json: bool
+
+
+def add_command(subparsers: Subparsers) -> None:
     """kinetoken inspect [BUNDLE]."""
-    parser = subparsers.add_parser("inspect", help="check a bundle and say what it is")
-    parser.add_argument(
-        "bundle", nargs="?", metavar="BUNDLE", help="(default: $KINETOKEN_BUNDLE, else the demo)"
+    parser = new_command(
+        subparsers,
+        "inspect",
+        "check a bundle and describe it",
+        "kinetoken inspect",
+        "kinetoken inspect my-bundle --verify",
+        "kinetoken inspect my-bundle --fit 8GB",
     )
-    parser.add_argument(
-        "--verify",
-        action="store_true",
-        help="digest every file again, also those that look as they did",
+    add = parser.add_argument
+    bundle = "folder (default: $KINETOKEN_BUNDLE, or the demo)"
+    add("bundle", nargs="?", metavar="BUNDLE", help=bundle)
+    verify = "compute every digest again, also of files that look unchanged"
+    add("--verify", action="store_true", help=verify)
+    add("--fit", metavar="SIZE", help="estimate whether it fits into this much memory, such as 8GB")
+    add("--json", action="store_true", help="print the manifest, or the estimate, as JSON")
+    parser.set_defaults(
+        func=lambda args: run(InspectRequest(args.bundle, args.verify, args.fit, args.json))
     )
-    parser.add_argument(
-        "--fit",
-        metavar="SIZE",
-        help="count whether it fits a machine with so much memory, such as 8GB",
-    )
-    parser.add_argument("--json", action="store_true", help="print the manifest")
-    parser.set_defaults(func=run)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: InspectRequest) -> int:
     """Check, then print."""
     from ..bench.weights import file_bits
     from ..generation.bundle import bundle_folder, open_manifest
 
-    size = None if args.fit is None else parse_size(args.fit)
-    folder = bundle_folder(args.bundle)
-    manifest = open_manifest(folder, afresh=args.verify)
+    size = None if request.fit is None else parse_size(request.fit)
+    folder = bundle_folder(request.bundle)
+    manifest = open_manifest(folder, afresh=request.verify)
     if size is not None:
         found = fitting(manifest, size, file_bits(folder, manifest))
-        print(json.dumps(found, indent=2) if args.json else "\n".join(told(found)))
+        print(json.dumps(found, indent=2) if request.json else "\n".join(told(found)))
         return 0 if found["fits"] else DOES_NOT_FIT
     print(
         json.dumps(manifest.to_dict(), indent=2)
-        if args.json
+        if request.json
         else "\n".join(summary(manifest, str(folder)))
     )
     return 0

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..motion.clip import Chunk, TextChunk
+from .parser import Advanced, Reader
 
 if TYPE_CHECKING:
     from ..generation.generator import Generation
@@ -16,40 +17,22 @@ if TYPE_CHECKING:
     from ..live.settings import LiveSettings
 
 
-def add_live(parser: argparse.ArgumentParser) -> None:
-    """The options of live output; `live_settings` reads them back."""
-    add = parser.add_argument_group("live output, on time at 60 Hz (docs/live.md)").add_argument
-    add(
-        "--vmc",
-        nargs="?",
-        const="",
-        metavar="HOST[:PORT]",
-        help="drive an avatar by the VMC protocol (127.0.0.1:39539)",
-    )
-    add("--hip-height", type=float, metavar="M", help="hip height in metres of the avatar of --vmc")
-    add(
-        "--ws",
-        type=int,
-        metavar="PORT",
-        help="a page that shows the motion, and its WebSocket stream",
-    )
-    add(
-        "--host",
-        metavar="ADDRESS",
-        help="bind the page of --ws to this address; its URL then holds a token",
-    )
-    add(
-        "--stdout",
-        action="store_true",
-        help="frames as lines of JSON; everything else is said on standard error",
-    )
-    add(
-        "--rate",
-        type=float,
-        default=60.0,
-        metavar="HZ",
-        help="frames per second of live output (default: 60)",
-    )
+def add_live(parser: argparse.ArgumentParser) -> Reader[LiveSettings]:
+    """The options of live output; the reader raises InputError where one makes no sense."""
+    add = parser.add_argument_group("live output (docs/live.md)").add_argument
+    vmc = "drive an avatar by VMC (default: 127.0.0.1:39539)"
+    add("--vmc", nargs="?", const="", metavar="HOST[:PORT]", help=vmc)
+    page = "web page and WebSocket stream of the motion"
+    add("--ws", type=int, metavar="PORT", help=page)
+    lines = "write frames to standard output as JSON lines"
+    add("--stdout", action="store_true", help=lines)
+    height = "hip height of the avatar of --vmc, in metres"
+    add("--hip-height", type=float, metavar="M", help=Advanced(height))
+    host = "bind the page of --ws to this address; its URL then holds a token"
+    add("--host", metavar="ADDRESS", help=Advanced(host))
+    rate = "frames per second of live output (default: 60)"
+    add("--rate", type=float, default=60.0, metavar="HZ", help=Advanced(rate))
+    return live_settings
 
 
 def live_settings(args: argparse.Namespace) -> LiveSettings:

@@ -8,29 +8,23 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from importlib import metadata
-from typing import Any, NoReturn, TextIO
+from typing import Any, TextIO
 
 from .. import __version__
 from ..base.errors import INTERRUPTED, KinetokenError, OutputError
 from ..base.processes import terminated_like_ctrl_c
 from . import batch, bench, chat, convert, decode, generate, inspect
+from .parser import CommandParser, Subparsers
 
 COMMANDS_GROUP = "kinetoken.commands"
 BROKEN_PIPE = 141
 OUT_OF_MEMORY = 6
-AddCommand = Callable[["argparse._SubParsersAction[argparse.ArgumentParser]"], None]
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """argparse that answers a mistake with one line instead of the whole usage."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+AddCommand = Callable[[Subparsers], None]
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser with the commands of every installed part."""
-    parser = OneLineParser(prog="kinetoken", description="Prompt in, moving body out.")
+    parser = CommandParser(prog="kinetoken", description="Prompt in, moving body out.")
     parser.add_argument("--version", action="version", version=f"kinetoken {__version__}")
     subparsers: Any = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (generate, batch, decode, convert, inspect, bench):

@@ -11,14 +11,22 @@ another width, equal in value but not to the last bit; so frames share no run, h
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import BundleError, EngineError, InputError
-from ..engines.protocols import TensorSession
 from .codebooks import Codebooks
 from .normalizer import Normalizer
+
+
+class TensorSession(Protocol):
+    """A graph with one input and one output."""
+
+    def run(self, value: NDArray[np.float32]) -> NDArray[np.float32]:
+        """One forward pass."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import EngineError
+from ..tokens.allowed_ids import Allowed, take_allowed
 from .one_at_a_time import TurnBatch
-from .protocols import Allowed, EncodedImage, take
+from .prompt_items import EncodedImage
 from .saved_state import check_rewind, pack, unpack, whole
 
 Score = Callable[[Sequence[int]], NDArray[np.float32]]
@@ -78,7 +79,7 @@ class ScriptedRun:
         if len(self.history) + len(ids) > self._model.context:
             raise EngineError(f"the context of {self._model.context} tokens is full; ask for less")
         self.history.extend(ids)
-        return take(self._model.score(self.history), allowed)
+        return take_allowed(self._model.score(self.history), allowed)
 
     def rewind(self, length: int) -> None:
         """Forget all but the first tokens."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ..base.errors import BundleError, InputError, MissingPackageError
-from .llamacpp.heap import hand_back
+from .memory import return_freed_memory
 
 try:
     from tokenizers import Tokenizer
@@ -52,7 +52,7 @@ class HfTokenizer:
         self._split = re.compile(
             f"({'|'.join(map(re.escape, longest_first))})" if longest_first else "(?!)"
         )
-        hand_back()  # with a large vocabulary 90 MB
+        return_freed_memory()  # with a large vocabulary 90 MB
 
     def encode_text(self, text: str) -> list[int]:
         """What a person typed: special tokens spelled in it stay plain text."""

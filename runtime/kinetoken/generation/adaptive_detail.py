@@ -16,9 +16,9 @@ from typing import Final, TypeVar
 
 from ..base.errors import InputError
 
-AUTO: Final = "auto"
-FULL: Final = "full"
-COARSE: Final = "coarse"
+AUTO_DETAIL: Final = "auto"
+FULL_DETAIL: Final = "full"
+COARSE_DETAIL: Final = "coarse"
 ENOUGH: Final = 1.05
 """Of the rate that a number of levels needs: what lies below drops a level."""
 PLENTY: Final = 1.2
@@ -125,7 +125,7 @@ def sustained(
 
 def asked_levels(detail: str | None) -> tuple[int, ...] | None:
     """Levels that are spelled out block by block, "4,2,1" or "auto4:4,2,1"; None where the detail is a word. InputError."""
-    if detail in (None, AUTO, FULL, COARSE):
+    if detail in (None, AUTO_DETAIL, FULL_DETAIL, COARSE_DETAIL):
         return None
     said = _SPELLED.fullmatch(str(detail).replace(" ", ""))
     if said is None or not all(map(int, said[2].split(","))):
@@ -188,4 +188,6 @@ class DetailRun:
         """For a clip's notes: the detail that makes the same clip again."""
         if self.given is not None:
             return {"detail": self.asked}
-        return {"detail": f"{AUTO}{self.most}:{','.join(map(str, self.decided or [self.most]))}"}
+        return {
+            "detail": f"{AUTO_DETAIL}{self.most}:{','.join(map(str, self.decided or [self.most]))}"
+        }

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from ..engines.protocols import Allowed
-from ..motion.clip import Chunk, MotionChunk, TextChunk
+from ..motion.clip import Chunk, Clip, MotionChunk, TextChunk
 from ..motion.footlock import FootLock
-from ..sampling.grammar import Detail, MoveGrammar, State
+from ..sampling.grammar import MoveGrammar, State
+from ..tokens.allowed_ids import Allowed
 from ..tokens.markup import MOVE_END, MOVE_START, spell
 from ..tokens.vocabulary import Vocabulary
+from .adaptive_detail import Pace
 from .bundle import Bundle
 from .motion_stream import MotionRun
+from .options import GenerateOptions
 from .text_stream import TextRun
 
 Piece = tuple[int | None, str]
@@ -22,15 +25,18 @@ class AnswerRun:
     """What came so far, and what may come next."""
 
     def __init__(
-        self,
-        bundle: Bundle,
-        grammar: MoveGrammar,
-        feet: FootLock | None = None,
-        detail: Detail | None = None,
+        self, bundle: Bundle, options: GenerateOptions, grammar: MoveGrammar, pace: Pace
     ) -> None:
-        """`detail` decides the levels of each block; None: all have the grammar's."""
+        """`pace`: by which detail "auto" decides the levels of a block."""
+        manifest = bundle.manifest
+        self._fps = float(manifest.codec.fps)
+        feet = FootLock(fps=self._fps) if options.foot_lock else None
+        self.detail = options.detail_run(manifest, bundle.vocabulary, pace)
+        """The levels of each block; None: all have the grammar's."""
+        self.notes = {"model": manifest.name} | ({"foot_lock": "on"} if feet is not None else {})
+        """Of the clip."""
         self._vocabulary = bundle.vocabulary
-        self._cursor, self._stride = grammar.start(detail), bundle.decoder.stride
+        self._cursor, self._stride = grammar.start(self.detail), bundle.decoder.stride
         self._motion, self._words = MotionRun(bundle.decoder, feet), TextRun(bundle.tokenizer)
         self._answer: list[Piece] = []
         self._thought: list[str] = []
@@ -69,6 +75,13 @@ class AnswerRun:
     def text_of(self, frames: int) -> str:
         """The raw answer as one that decodes: all words so far, and the first so many code frames in closed blocks."""
         return _joined(_of_frames(self._vocabulary, self._answer, frames))
+
+    def clip(self, motion: Sequence[MotionChunk], prompt: str, seed: int) -> Clip:
+        """The clip of the motion that was handed out, with the text of just that, and how it was made."""
+        text = self.text_of(sum(len(chunk.codes) for chunk in motion))
+        notes = self.notes | (self.detail.note if self.detail is not None else {})
+        whole = Clip.from_chunks(motion, prompt=prompt, seed=seed)
+        return replace(whole, text=text, fps=self._fps, meta=notes)
 
     @property
     def thought(self) -> str:

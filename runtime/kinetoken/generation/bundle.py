@@ -15,10 +15,13 @@ from ..base.errors import BundleError, InputError
 from ..codec.codebooks import Codebooks
 from ..codec.decoder import MotionDecoder
 from ..codec.normalizer import Normalizer
-from ..engines.onnx.providers import AUTO, check_provider
-from ..engines.protocols import LanguageModel, LoadOptions, Tokenizer, Vision
+from ..engines.load_options import LoadOptions
+from ..engines.onnx.providers import AUTO
+from ..engines.protocols import LanguageModel, Tokenizer, Vision
 from ..manifest.digest_cache import DigestMemory
-from ..manifest.schema import CodecInfo, FileInfo, Manifest
+from ..manifest.file_info import FileInfo
+from ..manifest.manifest_file import read_manifest, verify_files
+from ..manifest.schema import CodecInfo, Manifest
 from ..motion.features import N_FEATURES
 from ..tokens.vocabulary import Vocabulary
 from .adaptive_detail import Pace
@@ -67,7 +70,7 @@ def open_manifest(folder: Path, *, with_model: bool = True, afresh: bool = False
 
     `afresh`: large files as well that are as they were when last digested.
     """
-    manifest = Manifest.read(folder)
+    manifest = read_manifest(folder)
     _verify(
         folder, manifest, list(manifest.files) if with_model else _beside_model(manifest), afresh
     )
@@ -76,7 +79,7 @@ def open_manifest(folder: Path, *, with_model: bool = True, afresh: bool = False
 
 def _verify(folder: Path, manifest: Manifest, names: Sequence[str], afresh: bool = False) -> None:
     memory = DigestMemory(folder, manifest.files)
-    manifest.verify(folder, names, FileInfo.of if afresh else memory.file_info)
+    verify_files(folder, manifest, names, FileInfo.of if afresh else memory.file_info)
     memory.keep()
 
 
@@ -88,14 +91,8 @@ def _beside_model(manifest: Manifest) -> list[str]:
 
 def open_bundle(folder: Path, options: LoadOptions = DEFAULTS) -> Bundle:
     """A checked bundle with its engines loaded. BundleError or EngineError says what is wrong with it."""
-    check_provider(options.provider)
     if options.engine is not None:
         return _open_remote(folder, options)
-    for name in ("engine_kind", "engine_model", "engine_timeout"):
-        if getattr(options, name) is not None:
-            raise InputError(
-                f"{name.replace('_', '-')} says more of the server that engine names: give both"
-            )
     manifest = open_manifest(folder)
     vocabulary = Vocabulary.of(manifest)
     decoder = _open_decoder(folder, manifest, options)
@@ -136,7 +133,7 @@ def _open_remote(folder: Path, options: LoadOptions) -> Bundle:
 
 def open_codec(folder: Path, options: LoadOptions = DEFAULTS) -> tuple[Manifest, MotionDecoder]:
     """The manifest and the decoder alone: only the files that it needs are checked."""
-    manifest = Manifest.read(folder)
+    manifest = read_manifest(folder)
     codec = manifest.codec
     _verify(folder, manifest, (codec.decoder, codec.codebooks, codec.mean, codec.std))
     return manifest, _open_decoder(folder, manifest, options)

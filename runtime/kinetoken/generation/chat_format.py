@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..base.errors import BundleError, InputError
-from ..engines.protocols import EncodedImage, Fed
+from ..engines.prompt_items import EncodedImage, PromptItem
 from ..tokens.vocabulary import Vocabulary
 from .bundle import Bundle
 from .options import check_prompt
@@ -61,7 +61,7 @@ def prompt_ids(bundle: Bundle, prompt: str, history: Sequence[Said] = ()) -> lis
     return [*known_ids(bundle, history), *_typed(bundle, prompt), *after]
 
 
-def with_image(bundle: Bundle, ids: Sequence[int], image: EncodedImage | None) -> list[Fed]:
+def with_image(bundle: Bundle, ids: Sequence[int], image: EncodedImage | None) -> list[PromptItem]:
     """A chat with an image before the first of the user's words; BundleError where the tokenizer has no markers for it."""
     if image is None:
         return list(ids)

@@ -9,16 +9,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from ..base.errors import EngineError, InputError
-from ..engines.protocols import EncodedImage, Fed, LoadOptions, Watch, cells
+from ..engines.load_options import LoadKeywords, LoadOptions, one_set_of_load_options
+from ..engines.prompt_items import EncodedImage, PromptItem, count_cells
+from ..engines.protocols import Watch
 from ..manifest.schema import Manifest
 from ..motion.clip import Chunk, Clip, MotionChunk
 from ..sampling.grammar import MoveGrammar
 from .answer import AnswerRun
 from .bundle import Bundle, bundle_folder, open_bundle
 from .chat_format import prompt_ids, with_image
-from .clip_maker import ClipMaker
 from .image_input import Glance, Image, check_seen
-from .options import Asked, GenerateOptions, known_options
+from .options import GenerateKeywords, GenerateOptions, one_set_of_options
+from .request_grammar import request_grammar
 from .stats import Stats
 from .token_source import Chat, LocalSpeaker, Speaker, check_chat, open_speaker
 
@@ -30,59 +32,54 @@ class Generator:
     """A loaded bundle that answers prompts; any number of answers may be under way at once."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self._parts = bundle
+        self._bundle = bundle
 
     @property
-    def bundle(self) -> Manifest:
-        """What is loaded: names, shapes, licence, provenance."""
-        return self._parts.manifest
+    def manifest(self) -> Manifest:
+        """The description of what is loaded: names, shapes, licence, provenance."""
+        return self._bundle.manifest
 
     @property
-    def parts(self) -> Bundle:
-        """What is loaded, engines and all."""
-        return self._parts
+    def bundle(self) -> Bundle:
+        """The parts that are loaded: language model, tokenizer, decoder."""
+        return self._bundle
 
     @property
     def fps(self) -> int:
         """Frames of motion per second."""
-        return self._parts.manifest.codec.fps
+        return self._bundle.manifest.codec.fps
 
     def look(self, image: Image, watch: Watch | None = None) -> EncodedImage:
         """Look at an image once, for any number of answers: a file's name, an `ImageFile`, or pixels (h, w, 3) uint8.
 
         `watch` hears how far it is, 0 to 1. InputError where the bundle has no vision tower; FormatError where it is no image.
         """
-        return Glance(self._parts, image).look(watch)
+        return Glance(self._bundle, image).look(watch)
 
     def stream(
         self, prompt: str, options: GenerateOptions | None = None, *, image: Image | EncodedImage | None = None,
-        watch: Watch | None = None, **asked: Unpack[Asked],
+        watch: Watch | None = None, **asked: Unpack[GenerateKeywords],
     ) -> Generation:  # fmt: skip
         """Start an answer; its chunks come as they are made.
 
         Options are those of `GenerateOptions`, as an object or by keyword. InputError where they cannot be met. `image` stands
         before the prompt's words; one that `look` has not seen is looked at first, and `watch` hears how far that is.
         """
-        if options is not None and asked:
-            raise InputError("give options as one GenerateOptions or by keyword, not both")
-        options, ids = (
-            options or GenerateOptions(**known_options(asked)),
-            prompt_ids(self._parts, prompt),
-        )
+        options, ids = one_set_of_options(options, asked), prompt_ids(self._bundle, prompt)
         if isinstance(image, EncodedImage):
-            check_seen(self._parts, image)
+            check_seen(self._bundle, image)
         elif image is not None:
-            glance = Glance(self._parts, image)
-            taken = cells(with_image(self._parts, ids, glance.outline))
-            options.grammar(
-                self.bundle, self._parts.vocabulary, taken
+            glance = Glance(self._bundle, image)
+            taken = count_cells(with_image(self._bundle, ids, glance.outline))
+            request_grammar(
+                options, self.manifest, self._bundle.vocabulary, taken
             )  # refuses what cannot be: looking takes seconds
             image = glance.look(watch)
-        return Generation(self._parts, prompt, options, Chat(with_image(self._parts, ids, image)))
+        return Generation(self._bundle, prompt, options, Chat(with_image(self._bundle, ids, image)))
 
     def session(
         self, options: GenerateOptions | None = None, *, history: int | None = None, keep_state: bool = True,
-        **asked: Unpack[Asked],
+        **asked: Unpack[GenerateKeywords],
     ) -> Session:  # fmt: skip
         """Several prompts to one body; see `Session`. `history`: earlier turns that the model is shown; None: the bundle's.
 
@@ -92,18 +89,12 @@ class Generator:
             Session,  # the one door upward: the method is for the caller's convenience
         )
 
-        if options is not None and asked:
-            raise InputError("give options as one GenerateOptions or by keyword, not both")
-        return Session(
-            self,
-            options or GenerateOptions(**known_options(asked)),
-            history=history,
-            keep_state=keep_state,
-        )
+        options = one_set_of_options(options, asked)
+        return Session(self, options, history=history, keep_state=keep_state)
 
     def generate(
         self, prompt: str, options: GenerateOptions | None = None, *, image: Image | EncodedImage | None = None,
-        **asked: Unpack[Asked],
+        **asked: Unpack[GenerateKeywords],
     ) -> Clip:  # fmt: skip
         """The whole answer as a clip."""
         generation = self.stream(prompt, options, image=image, **asked)
@@ -124,11 +115,10 @@ class Generation(abc.Iterator[Chunk]):
         self._ids = ids = chat.ids
         self._motion: list[MotionChunk] = []
         self._pace = bundle.pace
-        self._maker = maker = ClipMaker(bundle, options, self._pace)
-        maker.notes |= {"image": self.image.digest} if self.image is not None else {}
-        maker.notes |= {"engine": bundle.server.name} if bundle.server is not None else {}
         grammar = check_asked(bundle, options, ids)
-        self._answer = AnswerRun(bundle, grammar, maker.feet, maker.detail)
+        self._answer = answer = AnswerRun(bundle, options, grammar, self._pace)
+        answer.notes |= {"image": self.image.digest} if self.image is not None else {}
+        answer.notes |= {"engine": bundle.server.name} if bundle.server is not None else {}
         self.seed = options.chosen_seed()
         self._speaker: Speaker = open_speaker(
             bundle, grammar, options.sampler(manifest), self.seed, chat
@@ -183,9 +173,7 @@ class Generation(abc.Iterator[Chunk]):
 
     def clip(self) -> Clip:
         """All motion that came so far, and the text of just that: whole frames in closed blocks, even while it goes on."""
-        return self._maker.clip(
-            self._motion, self._answer.text_of(self._handed), self.prompt, self.seed
-        )
+        return self._answer.clip(self._motion, self.prompt, self.seed)
 
     def _work(self) -> float:
         return self._elapsed + (
@@ -243,8 +231,8 @@ class Generation(abc.Iterator[Chunk]):
     def _try_pace(self) -> None:
         """Where the pace decides and knows nothing, two codes are fed and forgotten; the first may set things up."""
         if (
-            self._maker.detail is None
-            or self._maker.detail.given is not None
+            self._answer.detail is None
+            or self._answer.detail.given is not None
             or self._pace.rate is not None
         ):
             return
@@ -273,7 +261,7 @@ class Generation(abc.Iterator[Chunk]):
         return chunk
 
 
-def check_asked(bundle: Bundle, options: GenerateOptions, ids: Sequence[Fed]) -> MoveGrammar:
+def check_asked(bundle: Bundle, options: GenerateOptions, ids: Sequence[PromptItem]) -> MoveGrammar:
     """The rules of an answer to a chat; InputError where it cannot be had, before anything is begun."""
     detail = options.detail_run(bundle.manifest, bundle.vocabulary, bundle.pace)
     if bundle.server is not None:
@@ -282,29 +270,18 @@ def check_asked(bundle: Bundle, options: GenerateOptions, ids: Sequence[Fed]) ->
                 f"detail {options.detail}: a server writes all blocks alike; give levels, or detail coarse"
             )
         check_chat(bundle, ids)
-    return options.grammar(bundle.manifest, bundle.vocabulary, cells(ids))
+    return request_grammar(options, bundle.manifest, bundle.vocabulary, count_cells(ids))
 
 
 def load(
     bundle: str | os.PathLike[str] | None = None,
-    *,
-    threads: int | None = None,
-    lookahead: int | None = None,
-    gpu_layers: int | None = None,
-    provider: str | None = None,
-    engine: str | None = None,
-    engine_kind: str | None = None,
-    engine_model: str | None = None,
-    engine_timeout: float | None = None,
+    options: LoadOptions | None = None,
+    **keywords: Unpack[LoadKeywords],
 ) -> Generator:
     """Open a bundle: the folder given, else $KINETOKEN_BUNDLE, else the demo model in the package.
 
-    `threads` of the engine: as given, else $KINETOKEN_THREADS, else the engine's choice. `lookahead`: latent frames that the
-    decoder waits for, 0 to the codec's own; None takes the bundle's. `gpu_layers` of a GGUF model, `provider` of an ONNX model.
-    `engine`: URL of a server that runs the language model (docs/servers.md); its kind, its name for the model, and the seconds
-    of silence after which it is given up. BundleError, EngineError, InputError.
+    Options are those of `LoadOptions`, as an object or by keyword. BundleError, EngineError,
+    InputError.
     """
-    asked = LoadOptions(
-        threads, lookahead, gpu_layers, provider, engine, engine_kind, engine_model, engine_timeout
-    )
+    asked = one_set_of_load_options(options, keywords)
     return Generator(open_bundle(bundle_folder(bundle), asked))

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import InputError
-from ..engines.protocols import EncodedImage, Vision, Watch
+from ..engines.prompt_items import EncodedImage
+from ..engines.protocols import Vision, Watch
 from .bundle import Bundle
 from .image_file import ImageFile, array_pixels
 

@@ -5,27 +5,27 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from numbers import Integral, Real
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict
 
 from ..base.errors import InputError
 from ..manifest.schema import Manifest
-from ..sampling.grammar import MoveGrammar
 from ..sampling.sampler import Sampler
 from ..tokens.vocabulary import Vocabulary
-from .adaptive_detail import AUTO, DetailRun, Pace, asked_levels, most_levels
+from .adaptive_detail import AUTO_DETAIL, DetailRun, Pace, asked_levels, most_levels
 from .lengths import check_pairs
-from .request_grammar import THOUGHTS, rules
 
 MAX_SEED = 2**63 - 1
 MAX_TEMPERATURE = 100.0
-FRAMES = ("whole", "prefix")
+FRAME_KINDS = ("whole", "prefix")
+THOUGHT_TOKENS: Final = {"full": None, "brief": 12, "none": 0}
+"""Text tokens that each allows before a block; None: the bundle's."""
 _SECONDS = tuple(f"{end}{what}seconds" for end in ("", "min_", "max_") for what in ("", "block_"))
 _CODE_FRAMES = tuple(name.replace("seconds", "code_frames") for name in _SECONDS)
 
 
-class Asked(TypedDict, total=False):
+class GenerateKeywords(TypedDict, total=False):
     """The same options by keyword."""
 
     seconds: float | None
@@ -122,7 +122,10 @@ class GenerateOptions:
     text_only: bool | None = None
     """Whether an answer may have no motion at all."""
     foot_lock: bool | None = None
-    """Whether standing feet are kept from sliding; the features stay as the model made them. None: no."""
+    """Keep standing feet from sliding; the features stay as the model made them.
+
+    None: only for motion that somebody watches, see `on_screen`.
+    """
 
     def __post_init__(self) -> None:
         for name in _SECONDS:
@@ -142,7 +145,7 @@ class GenerateOptions:
         self._check(
             "seed", Integral, f"a whole number from 0 to {MAX_SEED}", lambda v: 0 <= v <= MAX_SEED
         )
-        for name, known in (("frames", FRAMES), ("thought", tuple(THOUGHTS))):
+        for name, known in (("frames", FRAME_KINDS), ("thought", tuple(THOUGHT_TOKENS))):
             if getattr(self, name) not in (None, *known):
                 raise InputError(
                     f"{name}: expected {' or '.join(known)}, got {getattr(self, name)!r}"
@@ -168,6 +171,10 @@ class GenerateOptions:
             min_p=defaults.min_p if self.min_p is None else self.min_p,
         )
 
+    def on_screen(self) -> GenerateOptions:
+        """The same options for motion that is watched: feet are locked unless asked otherwise."""
+        return replace(self, foot_lock=True) if self.foot_lock is None else self
+
     def chosen_seed(self) -> int:
         """The seed given, or a new one short enough to type again."""
         return secrets.randbelow(2**31) if self.seed is None else int(self.seed)
@@ -177,23 +184,26 @@ class GenerateOptions:
     ) -> DetailRun | None:
         """Who decides the levels of each block; None where all have the same."""
         given = asked_levels(self.detail)
-        if given is None and self.detail != AUTO:
+        if given is None and self.detail != AUTO_DETAIL:
             return None
         most = most_levels(self.detail) or self.levels or len(vocabulary.levels)
         return DetailRun(
             int(most), manifest.codec.fps / manifest.codec.stride, pace, given, self.detail or ""
         )
 
-    def grammar(
-        self, manifest: Manifest, vocabulary: Vocabulary, prompt_tokens: int
-    ) -> MoveGrammar:
-        """The rules of the answer; InputError where what is asked contradicts itself or does not fit the model's context."""
-        return rules(self, manifest, vocabulary, prompt_tokens)
+
+def one_set_of_options(
+    options: GenerateOptions | None, keywords: GenerateKeywords
+) -> GenerateOptions:
+    """The options, given as an object or by keyword. InputError for both, and for an unknown keyword."""
+    if options is not None and keywords:
+        raise InputError("give options as one GenerateOptions or by keyword, not both")
+    return options or GenerateOptions(**known_options(keywords))
 
 
-def known_options(asked: Asked) -> Asked:
-    """The same options; InputError where one is none."""
+def known_options(keywords: GenerateKeywords) -> GenerateKeywords:
+    """The same keywords; InputError where one is no option."""
     known = [field.name for field in fields(GenerateOptions)]
-    if unknown := sorted(set(asked) - set(known)):
+    if unknown := sorted(set(keywords) - set(known)):
         raise InputError(f"unknown option {unknown[0]!r}; known are {', '.join(known)}")
-    return asked
+    return keywords

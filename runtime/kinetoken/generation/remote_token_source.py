@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ..base.errors import InputError
-from ..engines.protocols import Allowed, Tokenizer, width
+from ..engines.protocols import Tokenizer
 from ..engines.remote.model import RemoteEngine, RemoteRun
 from ..engines.remote.servers import Order, Piece
 from ..sampling.foreign_grammars import gbnf, place_after, regex
 from ..sampling.grammar import MoveGrammar
 from ..sampling.sampler import Sampler
+from ..tokens.allowed_ids import Allowed, count_allowed
 from ..tokens.markup import MOVE_END, MOVE_START
 from ..tokens.vocabulary import Vocabulary
 
@@ -104,7 +105,7 @@ class RemoteSpeaker:
 
     def next(self, allowed: Allowed) -> int | None:
         """The next token; None where the server has none that is allowed: `notes` says why. EngineError where it fails."""
-        if width(allowed) == 1:
+        if count_allowed(allowed) == 1:
             return self._say(allowed[0][0], heard=False)
         if not self._in_step():
             self._give_up(f"the server went another way {ASKS} times")

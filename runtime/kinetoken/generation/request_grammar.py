@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..base.errors import InputError
 from ..manifest.schema import Defaults, Manifest
 from ..sampling.grammar import MARKERS, MoveGrammar
 from ..tokens.vocabulary import Vocabulary
-from .adaptive_detail import AUTO, COARSE, asked_levels, most_levels, planned_levels
+from .adaptive_detail import AUTO_DETAIL, COARSE_DETAIL, asked_levels, most_levels, planned_levels
 from .lengths import Range, asked_range
+from .options import THOUGHT_TOKENS, GenerateOptions
 
-if TYPE_CHECKING:
-    from .options import GenerateOptions
-
-THOUGHTS: Final = {"full": None, "brief": 12, "none": 0}
-"""Text tokens that each allows before a block; None: the bundle's."""
 _NEARLY: Final = 1e-6
 
 
-def rules(
+def request_grammar(
     options: GenerateOptions, manifest: Manifest, vocabulary: Vocabulary, prompt_tokens: int
 ) -> MoveGrammar:
     """The grammar of an answer; InputError where what is asked contradicts itself or does not fit the model's context."""
@@ -51,7 +47,7 @@ def _levels(options: GenerateOptions, vocabulary: Vocabulary) -> int:
         raise InputError(
             f"levels: expected 1 to {most}, got {options.levels}; this model has {most}"
         )
-    if options.detail == COARSE and (options.levels or 1) > 1:
+    if options.detail == COARSE_DETAIL and (options.levels or 1) > 1:
         raise InputError(
             f"levels {options.levels} and detail coarse, which is level 0 alone, contradict; give one of them"
         )
@@ -70,7 +66,7 @@ def _levels(options: GenerateOptions, vocabulary: Vocabulary) -> int:
         raise InputError(
             f"detail: expected 1 to {levels} levels in every block, got {asked}; give fewer, or more levels"
         )
-    return 1 if options.detail == COARSE else levels
+    return 1 if options.detail == COARSE_DETAIL else levels
 
 
 def _budget(
@@ -117,7 +113,7 @@ def _check_fit(options: GenerateOptions, whole: Range, step: float, fits: int) -
 
 def _reckoned(options: GenerateOptions) -> str:
     """Why fewer levels do not help, where they are not known yet."""
-    auto = options.detail == AUTO or most_levels(options.detail) is not None
+    auto = options.detail == AUTO_DETAIL or most_levels(options.detail) is not None
     return (
         ", or for fewer levels: detail auto reckons with all of them in every block to come"
         if auto
@@ -146,7 +142,7 @@ def _longest(
 def _thought(options: GenerateOptions, defaults: Defaults) -> int:
     if options.max_thought is not None:
         return int(options.max_thought)
-    preset = THOUGHTS[options.thought or "full"]
+    preset = THOUGHT_TOKENS[options.thought or "full"]
     return defaults.max_thought if preset is None else preset
 
 

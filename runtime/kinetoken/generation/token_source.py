@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..engines.protocols import Allowed, Fed, LmRun, feed, nth, only_ids
+from ..engines.prompt_items import PromptItem, token_ids
+from ..engines.protocols import LmRun, feed_items
 from ..sampling.grammar import MoveGrammar
 from ..sampling.sampler import Sampler, SamplerRun
+from ..tokens.allowed_ids import Allowed, nth_allowed
 from .bundle import Bundle
 
 
@@ -16,7 +18,7 @@ from .bundle import Bundle
 class Chat:
     """What a prompt is put to the model with, and what it has seen of it."""
 
-    ids: Sequence[Fed]
+    ids: Sequence[PromptItem]
     """All of the chat, the prompt included; an image may stand among the ids."""
     run: LmRun | None = None
     """Has been fed the first of it; None: a new one."""
@@ -46,14 +48,14 @@ class LocalSpeaker:
 
     notes: Sequence[str] = ()
 
-    def __init__(self, run: LmRun, chooser: SamplerRun, ids: Sequence[Fed]) -> None:
+    def __init__(self, run: LmRun, chooser: SamplerRun, ids: Sequence[PromptItem]) -> None:
         """`ids`, and images among them, are fed before the first choice: what the run has not seen of the chat."""
         self._run, self._chooser = run, chooser
-        self._fed: Sequence[Fed] = ids
+        self._fed: Sequence[PromptItem] = ids
 
     def next(self, allowed: Allowed) -> int:
         """The next token, one of the allowed ids."""
-        token = nth(allowed, self._chooser.pick(feed(self._run, self._fed, allowed)))
+        token = nth_allowed(allowed, self._chooser.pick(feed_items(self._run, self._fed, allowed)))
         self._fed = [token]
         return token
 
@@ -67,12 +69,12 @@ class LocalSpeaker:
         """Nothing to do: a run ends with its owner."""
 
 
-def check_chat(bundle: Bundle, ids: Sequence[Fed], *, earlier: bool = False) -> None:
+def check_chat(bundle: Bundle, ids: Sequence[PromptItem], *, earlier: bool = False) -> None:
     """InputError or EngineError where a server cannot be shown this chat; `earlier`: because of its turns before the prompt."""
     if bundle.server is not None:
         from .remote_token_source import check_text
 
-        words = only_ids(ids)
+        words = token_ids(ids)
         if not bundle.server.kind.takes_ids:
             check_text(words, bundle.tokenizer, bundle.vocabulary, earlier)
 
@@ -93,5 +95,5 @@ def open_speaker(
         grammar,
         sampler,
         seed,
-        only_ids(chat.ids),
+        token_ids(chat.ids),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -11,8 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..base.child_process import ChildProcess
 from ..base.errors import EngineError, InputError, KinetokenError, MissingPackageError, OutputError
-from ..base.processes import deaf_to_ctrl_c
 from .messages import (
     Asked,
     Begin,
@@ -56,14 +55,8 @@ class Live:
         """Other than 0 after a way out failed."""
         self._tell = tell
         self._begun = self._rested = 0
-        context = multiprocessing.get_context("spawn")
-        self._pipe, other = context.Pipe()
-        self._process = context.Process(
-            target=worker, args=(settings, other), name="kinetoken-live", daemon=True
-        )
-        with deaf_to_ctrl_c():
-            self._process.start()
-        other.close()  # so that the pipe ends when the process does
+        self._child = ChildProcess("kinetoken-live", worker, settings)
+        self._pipe = self._child.pipe
         self._open()
 
     def __enter__(self) -> Live:
@@ -125,13 +118,8 @@ class Live:
         """Ends it now, kindly at first."""
         self._pipe.close()
         self.over = True
-        self._process.join(STOP_SECONDS)
-        if self._process.is_alive():
-            self._process.terminate()
-            self._process.join(STOP_SECONDS)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join(STOP_SECONDS)
+        self._child.wait(STOP_SECONDS)
+        self._child.end(STOP_SECONDS)
 
     def _open(self) -> None:
         try:
@@ -176,9 +164,8 @@ class Live:
             self._tell(news.reason)
 
     def _death(self) -> str:
-        self._process.join(STOP_SECONDS)
-        code = self._process.exitcode
-        how = f"killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+        self._child.wait(STOP_SECONDS)
+        how = self._child.exit_reason or "it does not answer"
         return f"the process that sends the motion ended unexpectedly ({how}); start it again"
 
 

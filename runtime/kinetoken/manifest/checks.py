@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..base.errors import BundleError
+from .schema import MANIFEST_NAME, LanguageModelInfo, Manifest
 
-if TYPE_CHECKING:
-    from .schema import LanguageModelInfo, Manifest
-
-MANIFEST_NAME: Final = "bundle.json"
 BACKENDS: Final = ("onnx", "llamacpp")
 GRAPHS: Final = ("fused", "portable")
 
 
-def check(manifest: Manifest) -> None:
+def check_manifest(manifest: Manifest) -> None:
     """BundleError where ids overlap, numbers make no sense, or a file is not listed."""
     _check_ids(manifest)
     _check_numbers(manifest)

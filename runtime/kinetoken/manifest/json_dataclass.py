@@ -10,7 +10,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from ..base.errors import BundleError
 
 
-def from_plain(kind: Any, value: Any, where: str) -> Any:
+def from_json(kind: Any, value: Any, where: str) -> Any:
     """A JSON value as `kind`: dataclass, tuple, mapping, optional, plain; BundleError says `where` it differs."""
     origin, args = get_origin(kind), get_args(kind)
     if dataclasses.is_dataclass(kind):
@@ -19,19 +19,19 @@ def from_plain(kind: Any, value: Any, where: str) -> Any:
         return (
             None
             if value is None
-            else from_plain(next(a for a in args if a is not NoneType), value, where)
+            else from_json(next(a for a in args if a is not NoneType), value, where)
         )
     if origin is tuple:
         _expect(isinstance(value, list), "a list", value, where)
         items = [args[0]] * len(value) if args[-1] is Ellipsis else args
         _expect(len(items) == len(value), f"{len(items)} items", value, where)
         return tuple(
-            from_plain(item, v, f"{where}[{i}]")
+            from_json(item, v, f"{where}[{i}]")
             for i, (item, v) in enumerate(zip(items, value, strict=True))
         )
     if origin is not None:  # a mapping from names
         _expect(isinstance(value, dict), "an object", value, where)
-        return {key: from_plain(args[1], v, f"{where}.{key}") for key, v in value.items()}
+        return {key: from_json(args[1], v, f"{where}.{key}") for key, v in value.items()}
     allowed = (int, float) if kind is float else (kind,)
     _expect(
         isinstance(value, allowed) and isinstance(value, bool) == (kind is bool),
@@ -58,7 +58,7 @@ def _from_dict(kind: Any, value: Any, where: str) -> Any:
         if required and name not in value:
             raise BundleError(f"{where}: key {name!r} is missing; export the bundle again")
     return kind(
-        **{name: from_plain(hints[name], v, f"{where}: {name}") for name, v in value.items()}
+        **{name: from_json(hints[name], v, f"{where}: {name}") for name, v in value.items()}
     )
 
 
@@ -69,14 +69,14 @@ def _expect(true: bool, expected: str, got: Any, where: str) -> None:
         )
 
 
-def to_plain(value: Any) -> Any:
+def to_json(value: Any) -> Any:
     """The inverse of `from_plain`: dicts, lists and plain values."""
     if dataclasses.is_dataclass(value):
         return {
-            field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)
+            field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)
         }
     if isinstance(value, Mapping):
-        return {key: to_plain(v) for key, v in value.items()}
+        return {key: to_json(v) for key, v in value.items()}
     if isinstance(value, tuple):
-        return [to_plain(v) for v in value]
+        return [to_json(v) for v in value]
     return value

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..base.errors import InputError
-
-if TYPE_CHECKING:
-    from .schema import Manifest
+from .schema import Manifest
 
 MB: Final = 1_000_000
 GB: Final = 1_000_000_000

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
-from ..base.errors import BundleError
-from .checks import MANIFEST_NAME, check
-from .file_info import FileInfo, Look, check_file
-from .json_dataclass import from_plain, to_plain
+from .file_info import FileInfo
+from .json_dataclass import to_json
 
-FORMAT: Final = "kinetoken-bundle"
-FORMAT_VERSION: Final = 1
+MANIFEST_NAME: Final = "bundle.json"
+BUNDLE_FORMAT: Final = "kinetoken-bundle"
+BUNDLE_FORMAT_VERSION: Final = 1
 IdRange = tuple[int, int]
 """Half-open range of token ids: first, stop."""
 
@@ -218,70 +215,11 @@ class Manifest:
     provenance: Provenance
     files: Mapping[str, FileInfo]
     """Every file of the bundle but bundle.json, by its path in the folder."""
-    format: str = FORMAT
-    format_version: int = FORMAT_VERSION
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Manifest:
-        """The inverse of `to_dict`; BundleError where a key is unknown, missing, or its value makes no sense."""
-        _check_format(data)
-        manifest: Manifest = from_plain(cls, data, MANIFEST_NAME)
-        check(manifest)
-        return manifest
+    format: str = BUNDLE_FORMAT
+    format_version: int = BUNDLE_FORMAT_VERSION
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, `format` and `format_version` first."""
-        plain: dict[str, Any] = to_plain(self)
+        plain: dict[str, Any] = to_json(self)
         head = {key: plain.pop(key) for key in ("format", "format_version")}
         return head | plain
-
-    @classmethod
-    def read(cls, folder: Path) -> Manifest:
-        """The manifest of a bundle folder; its files are not looked at: see `verify`."""
-        path = folder / MANIFEST_NAME
-        if not folder.is_dir():
-            got = "a file" if folder.exists() else "nothing there"
-            raise BundleError(
-                f"expected a bundle folder at {folder}, got {got}: check the path given as the bundle"
-            )
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            message = f"{folder} is no bundle: it has no {MANIFEST_NAME}; make one with `kinetoken export`"
-            raise BundleError(message) from None
-        except OSError as error:
-            raise BundleError(
-                f"cannot read {path}: {error.strerror}; check its permissions"
-            ) from error
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-            raise BundleError(
-                f"{path} is not valid JSON ({error}); export or copy the bundle again"
-            ) from error
-        if not isinstance(data, dict):
-            raise BundleError(
-                f"{path}: expected a JSON object, got {type(data).__name__}; export the bundle again"
-            )
-        return cls.from_dict(data)
-
-    def verify(
-        self, folder: Path, only: Collection[str] | None = None, look: Look | None = None
-    ) -> None:
-        """Check size and digest of the files, or of some; BundleError names the first missing, cut or altered.
-
-        `look` gives a file's size and digest; None: they are computed.
-        """
-        for name in self.files if only is None else only:
-            check_file(folder / name, self.files[name], look or FileInfo.of)
-
-
-def _check_format(data: Mapping[str, Any]) -> None:
-    if data.get("format") != FORMAT:
-        raise BundleError(
-            f'{MANIFEST_NAME}: expected "format": "{FORMAT}", got {data.get("format")!r}; not a bundle'
-        )
-    if data.get("format_version") != FORMAT_VERSION:
-        got = data.get("format_version")
-        message = f"{MANIFEST_NAME}: expected format_version {FORMAT_VERSION}, got {got!r}"
-        raise BundleError(
-            f"{message}; export the bundle again, or install the kinetoken that it was written for"
-        )

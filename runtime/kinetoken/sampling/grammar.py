@@ -17,7 +17,7 @@ from enum import Enum
 from math import inf
 from typing import Final
 
-from ..engines.protocols import Allowed
+from ..tokens.allowed_ids import Allowed
 from ..tokens.vocabulary import Vocabulary
 from .tokenclasses import TokenClasses
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..engines.protocols import Allowed
-from ..tokens.vocabulary import Vocabulary, ascending
+from ..tokens.allowed_ids import Allowed, merged_ranges
+from ..tokens.vocabulary import Vocabulary
 
 
 class TokenClasses:
@@ -14,7 +14,7 @@ class TokenClasses:
         self._start = range(words.move_start, words.move_start + 1)
         self._close = range(words.move_end, words.move_end + 1)
         self._words = words
-        self.codes = tuple(ascending([ids]) for ids in words.levels)
+        self.codes = tuple(merged_ranges([ids]) for ids in words.levels)
         self._made: dict[tuple[object, ...], Allowed] = {}
 
     def between(self, text: bool, open_: bool, end: bool) -> Allowed:
@@ -26,7 +26,7 @@ class TokenClasses:
                 *([self._start] if open_ else []),
                 *(self._ends if end else []),
             ]
-            self._made[key] = ascending(parts)
+            self._made[key] = merged_ranges(parts)
         return self._made[key]
 
     def inside(self, deeper: int | None, another: bool, close: bool) -> Allowed:
@@ -39,5 +39,5 @@ class TokenClasses:
                 *([levels[0]] if another else []),
                 *([self._close] if close else []),
             ]
-            self._made[key] = ascending(parts)
+            self._made[key] = merged_ranges(parts)
         return self._made[key]

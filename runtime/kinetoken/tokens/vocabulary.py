@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..manifest.schema import Manifest
@@ -49,14 +48,3 @@ class Vocabulary:
     def id_of(self, level: int, code: int) -> int:
         """Token id of a code; IndexError outside the codebooks."""
         return self.levels[level][code]
-
-
-def ascending(ranges: Iterable[range]) -> tuple[range, ...]:
-    """The same ids as ascending disjoint ranges, neighbours joined: one slice of the logits instead of two."""
-    joined: list[range] = []
-    for ids in sorted((r for r in ranges if len(r)), key=lambda r: r.start):
-        if joined and ids.start <= joined[-1].stop:
-            joined[-1] = range(joined[-1].start, max(joined[-1].stop, ids.stop))
-        else:
-            joined.append(ids)
-    return tuple(joined)

@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 import kinetoken
 from codec_states import residual_state, write_statistics
 from kinetoken.cli.main import main
-from kinetoken.manifest.schema import Manifest
+from kinetoken.manifest.manifest_file import read_manifest, verify_files
 from tiny_checkpoint import build_checkpoint
 
 LEVELS, CODES = 4, 16
@@ -72,7 +72,7 @@ def test_what_comes_out_runs(
     clip = kinetoken.load(tmp_path / "bundle").generate("walk", seconds=2, seed=1)
     assert clip.joints.shape == (40, 22, 3)
     assert np.isfinite(clip.joints).all()
-    manifest = Manifest.read(tmp_path / "bundle")
+    manifest = read_manifest(tmp_path / "bundle")
     assert (manifest.language_model.mmproj is not None) == ("gguf" in options and model == "vision")
 
 
@@ -92,7 +92,7 @@ def test_the_manifest_says_where_everything_comes_from(
         )
         == 0
     )
-    manifest = Manifest.read(tmp_path / "bundle")
+    manifest = read_manifest(tmp_path / "bundle")
     assert (manifest.licence.language_model, manifest.licence.codec) == (
         "apache-2.0",
         "cc-by-nc-4.0",
@@ -115,7 +115,7 @@ def test_a_far_seeing_decoder_gets_a_smaller_lookahead_that_can_be_changed(
     sources: Path, tmp_path: Path
 ) -> None:
     assert export(sources, tmp_path / "bundle") == 0
-    codec = Manifest.read(tmp_path / "bundle").codec
+    codec = read_manifest(tmp_path / "bundle").codec
     assert codec.exact_lookahead is not None
     assert codec.exact_lookahead > 3
     errors = {row.lookahead: row.mean_mm for row in codec.lookahead_errors}
@@ -135,7 +135,7 @@ def test_a_pruned_vocabulary_goes_with_every_format(sources: Path, tmp_path: Pat
     assert export(sources, tmp_path / "bundle", "--prune-vocab", str(tmp_path / "corpus.txt")) == 0
     assert export(sources, tmp_path / "whole") == 0
     small, whole = (
-        Manifest.read(tmp_path / name).language_model.vocab_size for name in ("bundle", "whole")
+        read_manifest(tmp_path / name).language_model.vocab_size for name in ("bundle", "whole")
     )
     assert small < whole
     assert (
@@ -306,9 +306,9 @@ def test_an_existing_bundle_stays_until_the_new_one_is_whole(
     with monkeypatch.context() as patched:
         patched.setattr(build, "measured_codec", interrupted)
         assert export(sources, out, "--name", "new", "--force") == 130
-    assert Manifest.read(out).name == "old"
+    assert read_manifest(out).name == "old"
     assert export(sources, out, "--name", "new", "--force") == 0
-    assert Manifest.read(out).name == "new"
+    assert read_manifest(out).name == "new"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle"]
 
 
@@ -342,8 +342,8 @@ def test_a_killed_export_leaves_the_old_bundle_and_the_next_one_starts_clean(
         time.sleep(0.005)
     child.send_signal(signal.SIGKILL)
     child.wait()
-    Manifest.read(out).verify(out)
-    assert Manifest.read(out).name == "old"
+    verify_files(out, read_manifest(out))
+    assert read_manifest(out).name == "old"
     assert export(sources, out, "--name", "new", "--force") == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle"]
 

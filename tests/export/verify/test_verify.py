@@ -18,7 +18,7 @@ pytest.importorskip("safetensors", reason="needs safetensors, see CONTRIBUTING.m
 from kinetoken.base.errors import BundleError, EngineError, InputError, OutputError
 from kinetoken.engines.tokenizer import HfTokenizer
 from kinetoken.generation.bundle import DEMO_BUNDLE, Bundle, open_bundle, open_manifest
-from kinetoken.manifest.schema import Manifest
+from kinetoken.manifest.manifest_file import read_manifest
 from kinetoken.tokens.vocabulary import Vocabulary
 from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
 from kinetoken_export.checkpoint.prune import PrunedSource, prune
@@ -257,7 +257,7 @@ def test_the_command_writes_the_report_into_the_bundle(
 ) -> None:
     pytest.importorskip("matplotlib", reason="needs matplotlib for the plot")
     words = (bundle, "--against", DEMO / "lm", "--limit", "1", "--seconds", "0.4")
-    before = Manifest.read(bundle).files
+    before = read_manifest(bundle).files
     assert command(*words) == 0
     assert "demo (int8) against lm, prompts: 1, 0.4 s each" in capsys.readouterr().out
     manifest = open_manifest(bundle)
@@ -271,7 +271,7 @@ def test_the_command_writes_the_report_into_the_bundle(
     assert command(*words, "--codec", DEMO / "codec", "-o", out, "--json") == 0
     assert json.loads(capsys.readouterr().out)["codec"]["lookahead"] == 1
     assert json.loads((out / "parity.json").read_text(encoding="utf-8"))["codec_source"] == "codec"
-    assert Manifest.read(bundle) == manifest
+    assert read_manifest(bundle) == manifest
 
 
 @pytest.mark.parametrize(

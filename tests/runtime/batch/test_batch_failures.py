@@ -14,7 +14,7 @@ from kinetoken.base.errors import EngineError, KinetokenError, OutputError
 from kinetoken.batch.folder import digest
 from kinetoken.batch.jobs import ClipAnswer
 from kinetoken.batch.worker import Order, Worker
-from kinetoken.engines.protocols import LoadOptions
+from kinetoken.engines.load_options import LoadOptions
 from kinetoken.engines.tokenizer import HfTokenizer
 
 LINES = 8

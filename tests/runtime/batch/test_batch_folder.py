@@ -47,7 +47,7 @@ def test_a_foreign_file_in_a_batch_s_folder_is_not_overwritten(
     out = tmp_path / "c"
     assert run("batch", lines, "-o", out, "--format", suffix)[0] == 0
     other = tmp_path / f"mine.{suffix}"
-    assert run("generate", "a person bows", "-o", other, "--code-frames", 2, "--seed", 1)[0] == 0
+    assert run("generate", "a person bows", "-o", other, "--seconds", 0.4, "--seed", 1)[0] == 0
     mine = other.read_bytes()
     (out / f"more.{suffix}").write_bytes(mine)
     lines.write_text(

@@ -190,7 +190,7 @@ def test_one_alone_goes_as_without_a_batch(model: LlamaCppLanguageModel) -> None
 def test_more_sequences_than_there_is_memory_for_are_refused(
     model: LlamaCppLanguageModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kinetoken.engines.llamacpp.memory.free_bytes", lambda: 1000)
+    monkeypatch.setattr("kinetoken.engines.memory.free_bytes", lambda: 1000)
     with pytest.raises(
         EngineError, match=r"a context of 2,400 tokens .* fewer sequences \(--parallel\)"
     ):

@@ -77,7 +77,7 @@ def wait_for(there: object, seconds: float = PATIENCE) -> None:
 def start(address: str, tiny: Path, prompts: Path, out: Path) -> subprocess.Popen[str]:
     command = [
         sys.executable, "-m", "kinetoken", "batch", str(prompts), "-o", str(out), "--bundle", str(tiny), "--seed", "3",
-        "--ray", address, "--ray-workers", "2", "--parallel", "2", "--code-frames", str(FRAMES),
+        "--ray", address, "--ray-workers", "2", "--parallel", "2", "--seconds", str(FRAMES / 5),
     ]  # fmt: skip
     return subprocess.Popen(
         command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -22,7 +22,7 @@ from kinetoken.engines.llamacpp.gguf_header import Header, TensorPlace
 from kinetoken.engines.scripted import FunctionSession, ScriptedLanguageModel
 from kinetoken.generation.bundle import Bundle, open_bundle
 from kinetoken.generation.generator import Generator
-from kinetoken.manifest.schema import Manifest
+from kinetoken.manifest.manifest_file import read_manifest
 
 
 def slowed(bundle: Bundle, token: float, frame: float) -> Bundle:
@@ -193,7 +193,7 @@ def report(rates: list[float], quantization: str = "q4_k_m", bandwidth: float = 
      ([2, 2, 2, 2], "q8_0", ("not even level 0 keeps real time (5 tokens/s)", "a smaller model might"))],
 )  # fmt: skip
 def test_advice(rates: list[float], quantization: str, said: tuple[str, ...], tiny: Path) -> None:
-    given = advice(report(rates, quantization), Manifest.read(tiny))
+    given = advice(report(rates, quantization), read_manifest(tiny))
     assert len(given) == 2
     for line, part in zip(given, said, strict=True):
         assert part in line
@@ -203,7 +203,7 @@ def test_advice(rates: list[float], quantization: str, said: tuple[str, ...], ti
 def test_nothing_is_advised_that_was_not_measured(quantization: str, tiny: Path) -> None:
     found = report([18, 18, 18, 18], quantization)
     found.device = "cpu" if quantization == "q9_k" else "gpu"
-    assert [line for line in advice(found, Manifest.read(tiny)) if line.startswith("quant")] == []
+    assert [line for line in advice(found, read_manifest(tiny)) if line.startswith("quant")] == []
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_threads_are_advised_where_that_is_no_chance(
 ) -> None:
     found = report([22, 22, 22, 22])
     found.rates = rates
-    told = [line for line in advice(found, Manifest.read(tiny)) if line.startswith("threads")]
+    told = [line for line in advice(found, read_manifest(tiny)) if line.startswith("threads")]
     assert len(told) == (said is not None)
     assert said is None or said in told[0]
 
@@ -224,13 +224,13 @@ def test_threads_are_advised_where_that_is_no_chance(
 def test_what_lies_in_the_cache_is_said_to(tiny: Path) -> None:
     found = report([22, 22, 22, 22])
     found.weights, found.last_cache = 20_000_000, 32 << 20
-    lines = page(found, Manifest.read(tiny))
+    lines = page(found, read_manifest(tiny))
     assert any("from the processor's cache" in line for line in lines)
     assert any("would not be faster by its size" in line for line in lines)
 
 
 def test_the_page_is_one_screen(tiny: Path) -> None:
-    lines = page(report([16, 16, 16, 16]), Manifest.read(tiny))
+    lines = page(report([16, 16, 16, 16]), read_manifest(tiny))
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 120
     assert any(

@@ -10,7 +10,7 @@ import pytest
 
 import kinetoken
 from kinetoken.base import errors
-from kinetoken.manifest.schema import Manifest
+from kinetoken.manifest.manifest_file import read_manifest
 
 README = Path(__file__).parents[3] / "runtime" / "README.md"
 TEXT = README.read_text(encoding="utf-8")
@@ -42,7 +42,7 @@ def keys(value: object) -> list[str]:
 
 def test_every_key_of_the_manifest_is_explained(tiny: Path) -> None:
     table = TEXT[TEXT.index("## The bundle") :]
-    for key in keys(Manifest.read(tiny)):
+    for key in keys(read_manifest(tiny)):
         assert re.search(rf"[`.]{key}[`.]", table), key
 
 

@@ -14,7 +14,7 @@ from kinetoken.base.errors import BundleError, EngineError, InputError, TokenErr
 from kinetoken.codec.codebooks import Codebooks
 from kinetoken.codec.decoder import MotionDecoder
 from kinetoken.codec.normalizer import Normalizer
-from kinetoken.engines.protocols import LoadOptions
+from kinetoken.engines.load_options import LoadOptions
 from kinetoken.engines.scripted import FunctionSession
 from kinetoken.generation.bundle import open_codec
 from kinetoken.generation.motion_stream import MotionRun, decode_clip

@@ -31,7 +31,8 @@ from kinetoken.engines.tokenizer import HfTokenizer
 from kinetoken.generation.bundle import Bundle, open_bundle
 from kinetoken.generation.chat_format import prompt_ids
 from kinetoken.generation.generator import Generator
-from kinetoken.manifest.schema import FileInfo, LanguageModelInfo, TokenizerInfo
+from kinetoken.manifest.file_info import FileInfo
+from kinetoken.manifest.schema import LanguageModelInfo, TokenizerInfo
 from kinetoken.tokens.vocabulary import Vocabulary
 from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
 from kinetoken_export.checkpoint.reference_model import Reference, ReferenceLanguageModel
@@ -469,7 +470,7 @@ def test_memory_that_is_not_there_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    from kinetoken.engines.llamacpp import memory
+    from kinetoken.engines import memory
 
     size = (own_gguf / "lm.gguf").stat().st_size
     said = tmp_path / "meminfo"
@@ -504,9 +505,9 @@ import dataclasses, resource, sys
 from pathlib import Path
 from kinetoken.engines.llamacpp.model import LlamaCppLanguageModel
 from kinetoken.base.errors import EngineError
-from kinetoken.manifest.schema import Manifest
+from kinetoken.manifest.manifest_file import read_manifest
 folder = Path(sys.argv[1])
-manifest = Manifest.read(folder)
+manifest = read_manifest(folder)
 with open("/proc/self/statm", encoding="ascii") as stream:
     now = int(stream.read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (now + int(sys.argv[2]),) * 2)

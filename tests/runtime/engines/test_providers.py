@@ -13,6 +13,7 @@ import pytest
 import kinetoken
 from kinetoken import InputError
 from kinetoken.cli.main import main
+from kinetoken.engines.load_options import LoadOptions
 from kinetoken.engines.onnx import session as onnx_session
 from kinetoken.engines.onnx.model import OnnxLanguageModel
 from kinetoken.engines.onnx.providers import (
@@ -25,9 +26,8 @@ from kinetoken.engines.onnx.providers import (
     fallback,
     missing_library,
 )
-from kinetoken.engines.protocols import LoadOptions
 from kinetoken.generation.bundle import bundle_folder
-from kinetoken.manifest.schema import Manifest
+from kinetoken.manifest.manifest_file import read_manifest
 
 BUILT_FOR_ALL = (TENSORRT, CUDA, CPU)
 
@@ -77,7 +77,7 @@ def test_an_unknown_provider_is_refused(tiny: Path, capsys: pytest.CaptureFixtur
         kinetoken.load(tiny, provider="rocm")
     with pytest.raises(SystemExit):
         main(["generate", "x", "--provider", "rocm"])
-    assert "invalid choice" in capsys.readouterr().err
+    assert "'rocm' is not known" in capsys.readouterr().err
 
 
 class Broken:
@@ -184,14 +184,14 @@ def test_cuda_by_name_is_taken_and_a_better_recipe_named(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Card(monkeypatch, "")
-    info = Manifest.read(tiny).language_model
+    info = read_manifest(tiny).language_model
     with pytest.warns(RuntimeWarning, match="may leave much to the processor: .*int4_fp16"):
         assert OnnxLanguageModel(tiny / "lm.onnx", info, 1, "cuda").device == "cuda"
 
 
 def test_a_head_that_fell_back_brings_the_body_back(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = bundle_folder()
-    info = Manifest.read(folder).language_model
+    info = read_manifest(folder).language_model
     card = Card(monkeypatch, "lm")
     with pytest.warns(RuntimeWarning) as told:
         model = OnnxLanguageModel(folder / info.file, info, 1, "cuda")

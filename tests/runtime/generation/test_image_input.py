@@ -18,7 +18,14 @@ import kinetoken
 from kinetoken.base.errors import BundleError, EngineError, FormatError, InputError
 from kinetoken.cli.main import main
 from kinetoken.cli.terminal import Looking
-from kinetoken.engines.protocols import EncodedImage, Fed, Watch, cells, feed, only_ids, within
+from kinetoken.engines.prompt_items import (
+    EncodedImage,
+    PromptItem,
+    count_cells,
+    items_within,
+    token_ids,
+)
+from kinetoken.engines.protocols import Watch, feed_items
 from kinetoken.engines.scripted import IMAGE_CELL, ScriptedLanguageModel
 from kinetoken.generation.bundle import Bundle, open_bundle
 from kinetoken.generation.chat_format import known_ids, prompt_ids, with_image
@@ -158,15 +165,15 @@ def test_a_tokenizer_without_markers_is_refused(parts: Bundle, tiny: Path) -> No
 @pytest.mark.parametrize("name", ["onnx", "scripted"])
 def test_pieces_of_a_chat_are_fed_in_order(parts: Bundle, tiny: Path, name: str) -> None:
     image = EncodedImage(6, 3, "x", np.zeros((6, 1), np.float32))
-    chat: list[Fed] = [1, 2, image, image, 3]
-    assert cells(chat) == 15
-    assert [len(within(chat, n)) for n in (0, 2, 7, 8, 14, 15)] == [0, 2, 2, 3, 4, 5]
+    chat: list[PromptItem] = [1, 2, image, image, 3]
+    assert count_cells(chat) == 15
+    assert [len(items_within(chat, n)) for n in (0, 2, 7, 8, 14, 15)] == [0, 2, 2, 3, 4, 5]
     run = (parts if name == "scripted" else open_bundle(tiny)).language_model.start()
     if name == "onnx":
         with pytest.raises(EngineError, match="takes no images; use a GGUF bundle"):
-            feed(run, chat, (range(3),))
+            feed_items(run, chat, (range(3),))
         return
-    feed(run, chat, (range(3),))
+    feed_items(run, chat, (range(3),))
     assert history_of(run) == [1, 2, *[IMAGE_CELL] * 12, 3]
     with pytest.raises(EngineError, match="context of 512 tokens is full"):
         run.look(dataclasses.replace(image, cells=600))
@@ -272,9 +279,9 @@ def test_a_server_is_not_shown_images(parts: Bundle) -> None:
     far: Any = dataclasses.replace(parts, server=object())  # type: ignore[arg-type]
     with pytest.raises(InputError, match="leave --engine out, or the image"):
         Generator(far).look(noise())
-    assert only_ids([1, 2]) == [1, 2]
+    assert token_ids([1, 2]) == [1, 2]
     with pytest.raises(EngineError, match="takes no images"):
-        only_ids([1, EncodedImage(4, 2, "x", np.zeros((4, 1), np.float32))])
+        token_ids([1, EncodedImage(4, 2, "x", np.zeros((4, 1), np.float32))])
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from kinetoken import BundleError
 from kinetoken.cli.main import main
 from kinetoken.generation.bundle import open_manifest
 from kinetoken.manifest import digest_cache
-from kinetoken.manifest.schema import FileInfo
+from kinetoken.manifest.file_info import FileInfo
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from kinetoken import InputError
 from kinetoken.cli.inspect import fitting, told
 from kinetoken.cli.main import main
 from kinetoken.engines.onnx.model import OnnxLanguageModel
+from kinetoken.manifest.file_info import FileInfo
+from kinetoken.manifest.manifest_file import read_manifest
 from kinetoken.manifest.memory_estimate import (
     CARD,
     PACKED,
@@ -24,12 +26,12 @@ from kinetoken.manifest.memory_estimate import (
     room_for_context,
     weight_bytes,
 )
-from kinetoken.manifest.schema import FileInfo, Manifest
+from kinetoken.manifest.schema import Manifest
 
 
 @pytest.fixture(scope="module")
 def manifest(tiny: Path) -> Manifest:
-    return Manifest.read(tiny)
+    return read_manifest(tiny)
 
 
 def large(manifest: Manifest, weights: int = 1_940_000_000) -> Manifest:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from kinetoken.engines.protocols import nth, take, width
 from kinetoken.sampling.grammar import Detail, GrammarCursor, MoveGrammar, State
-from kinetoken.tokens.vocabulary import Vocabulary, ascending
+from kinetoken.tokens.allowed_ids import count_allowed, merged_ranges, nth_allowed, take_allowed
+from kinetoken.tokens.vocabulary import Vocabulary
 
 TEXT, START, END, TURN, PAD = range(10), 10, 11, 12, 13
 LEVELS = tuple(range(20 + 8 * level, 28 + 8 * level) for level in range(4))
@@ -53,7 +53,7 @@ def walk(
     cursor, tokens, frames = grammar.start(detail), [], []
     while not cursor.done:
         allowed = cursor.allowed
-        token = nth(allowed, choices.draw(st.integers(0, width(allowed) - 1)))
+        token = nth_allowed(allowed, choices.draw(st.integers(0, count_allowed(allowed) - 1)))
         frame = cursor.accept(token)
         tokens.append(token)
         if frame is not None:
@@ -357,13 +357,15 @@ def test_a_token_that_is_not_allowed_is_refused() -> None:
 
 
 def test_ranges_join_and_sort() -> None:
-    assert ascending([range(5, 8), range(1, 2), range(2, 5), range(9, 9)]) == (range(1, 8),)
+    assert merged_ranges([range(5, 8), range(1, 2), range(2, 5), range(9, 9)]) == (range(1, 8),)
 
 
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=6, unique=True))
 def test_nth_and_take_agree(starts: list[int]) -> None:
-    allowed = ascending([range(s, s + 2) for s in starts])
+    allowed = merged_ranges([range(s, s + 2) for s in starts])
     row = np.arange(100, dtype=np.float32)
-    assert [nth(allowed, i) for i in range(width(allowed))] == take(row, allowed).tolist()
+    assert [nth_allowed(allowed, i) for i in range(count_allowed(allowed))] == take_allowed(
+        row, allowed
+    ).tolist()
     with pytest.raises(IndexError):
-        nth(allowed, width(allowed))
+        nth_allowed(allowed, count_allowed(allowed))

@@ -12,8 +12,8 @@ from qwen import qwen_tokenizer_json
 
 llguidance = pytest.importorskip("llguidance", reason="needs llguidance, see CONTRIBUTING.md")
 
-from kinetoken.engines.protocols import nth, width
 from kinetoken.sampling.grammar import MoveGrammar
+from kinetoken.tokens.allowed_ids import count_allowed, nth_allowed
 from kinetoken.tokens.vocabulary import Vocabulary
 
 SIZE, TEXT, START, TURN = 155_763, 151_643, 151_665, 151_645
@@ -71,7 +71,11 @@ def test_every_step_allows_the_same_ids(
             np.testing.assert_array_equal(mine, theirs(matcher))
             # Half of the steps go where few ids lead: to a block, out of it, to the end.
             rare = [ids[0] for ids in allowed if len(ids) == 1] if draw.random() < 0.5 else []
-            token = rare[0] if rare else nth(allowed, int(draw.integers(width(allowed))))
+            token = (
+                rare[0]
+                if rare
+                else nth_allowed(allowed, int(draw.integers(count_allowed(allowed))))
+            )
             cursor.accept(token)
             assert matcher.consume_tokens([token])
         assert matcher.is_accepting()

@@ -12,7 +12,7 @@ from PIL import Image
 
 from called import play
 from kinetoken.base.errors import FormatError, InputError, KinetokenError
-from kinetoken.engines.protocols import LoadOptions
+from kinetoken.engines.load_options import LoadOptions
 from kinetoken.generation.options import GenerateOptions
 from kinetoken.motion.clip import Clip
 from kinetoken_viewer import file_names
@@ -210,7 +210,7 @@ def test_answers_arrive_side_by_side() -> None:
 QUESTION = """
 import json, sys
 from called import play
-from kinetoken.engines.protocols import LoadOptions
+from kinetoken.engines.load_options import LoadOptions
 from kinetoken.generation.options import GenerateOptions
 from kinetoken_viewer.stage.side_by_side import LiveCast
 from kinetoken_viewer.commands.compare_question import Question, Way, serve

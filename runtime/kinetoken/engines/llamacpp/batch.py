@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import EngineError
-from ..protocols import Allowed, Want, take
+from ...tokens.allowed_ids import Allowed, take_allowed
+from ..protocols import Want
 from .context import Context
 from .library import logits_at, reason, said
 
@@ -78,7 +79,7 @@ class LlamaCppBatch:
             )
             at = stop
         self._lengths[sequence] += len(ids)
-        return take(self._row(last), allowed).copy()
+        return take_allowed(self._row(last), allowed).copy()
 
     def _begin(self, sequence: int, ids: Sequence[int]) -> int:
         """Of an empty sequence that shall hold these ids, how many it holds already: the first of them, the system prompt's.
@@ -118,7 +119,7 @@ class LlamaCppBatch:
         for sequence, _, _ in ordered:
             self._lengths[sequence] += 1
         return {
-            sequence: take(self._row(at), allowed)
+            sequence: take_allowed(self._row(at), allowed)
             for at, (sequence, _, allowed) in enumerate(ordered)
         }
 

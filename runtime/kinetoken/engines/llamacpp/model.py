@@ -18,14 +18,16 @@ from numpy.typing import NDArray
 
 from ...base.errors import EngineError
 from ...manifest.schema import LanguageModelInfo, MotionInfo
+from ...tokens.allowed_ids import Allowed, take_allowed
+from ..memory import check_memory, return_freed_memory
 from ..one_at_a_time import TurnBatch
-from ..protocols import Allowed, EncodedImage, LmBatch, take
+from ..prompt_items import EncodedImage
+from ..protocols import LmBatch
 from ..saved_state import check_rewind, pack, unpack
 from ..threads import threads, usual_threads
 from .adaptive_threads import ThreadChoice
 from .context import FULL, Context, Model, Settings, move_cells
 from .gguf_check import checked_tensors
-from .heap import hand_back
 from .library import (
     decode_holding_lock,
     library,
@@ -36,7 +38,6 @@ from .library import (
     said,
     uses_gpu,
 )
-from .memory import check_memory
 from .narrow_head import HeadRun, Stopper, open_rows
 from .positions import Places
 from .vision import LlamaCppVision, image_batches
@@ -63,7 +64,7 @@ class LlamaCppLanguageModel:
         EngineError where the file is no GGUF of this family, is cut, differs from the manifest, or is more than there is memory.
         """
         tensors = checked_tensors(path, info, motion)
-        hand_back()  # the words of a large vocabulary are 30 MB
+        return_freed_memory()  # the words of a large vocabulary are 30 MB
         self._on_gpu, self._gpu_layers = uses_gpu(gpu_layers), gpu_layers
         if not self._on_gpu:
             check_memory(
@@ -209,7 +210,7 @@ class LlamaCppRun:
             product = head.product(allowed)
             if self._stops(head.stopper, ids, product is not None) and product is not None:
                 return head.logits(product)
-        return take(self._logits(), allowed)
+        return take_allowed(self._logits(), allowed)
 
     def _hold(self, total: int) -> None:
         """Have room for so many tokens; what the cache holds moves to a longer one."""

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import EngineError, InputError
-from ..protocols import Allowed, width
+from ...tokens.allowed_ids import Allowed, count_allowed
 from .gguf_header import TensorPlace
 
 HEAD_VARIABLE: Final = "KINETOKEN_HEAD"
@@ -212,7 +212,10 @@ class HeadRun:
         except KeyError:
             if len(self._products) >= MOST_REMEMBERED:
                 self._products.clear()
-            few = width(allowed) * WIDEST_SHARE <= self._rows.rows and len(allowed) <= MOST_RANGES
+            few = (
+                count_allowed(allowed) * WIDEST_SHARE <= self._rows.rows
+                and len(allowed) <= MOST_RANGES
+            )
             made = Product(self._rows, self._matrix, self._hidden, allowed) if few else None
             self._products[allowed] = made
             return made
@@ -232,7 +235,7 @@ class Product:
 
     def __init__(self, rows: HeadRows, matrix: int, hidden: int, allowed: Allowed) -> None:
         ggml, step = rows.ggml, rows.row_bytes
-        self._memory = _Memory(ggml, 2 * len(allowed), 4 * width(allowed), graph=True)
+        self._memory = _Memory(ggml, 2 * len(allowed), 4 * count_allowed(allowed), graph=True)
         pointer = self._memory.pointer
         self.graph = ggml.new_graph_custom(pointer, NODES, False)
         self.parts = []

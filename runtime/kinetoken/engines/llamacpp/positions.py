@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import EngineError
-from ..protocols import EncodedImage
+from ..prompt_items import EncodedImage
 
 AXES = 4
 """Numbers that place a cell of an image: time, row, column, and one that Qwen does not use."""

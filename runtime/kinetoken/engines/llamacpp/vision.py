@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import EngineError
-from ..protocols import EncodedImage, Watch
+from ..memory import check_memory
+from ..prompt_items import EncodedImage
+from ..protocols import Watch
 from .gguf_header import read_header
 from .interruptible import patiently
 from .library import hear, library, listen, llama, reason
-from .memory import check_memory
 from .positions import places_of
 
 PROJECTOR: Final = "qwen2.5vl_merger"

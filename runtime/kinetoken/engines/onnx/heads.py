@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...manifest.schema import IdRange
-from ..protocols import Allowed
+from ...tokens.allowed_ids import Allowed
 
 Piece = tuple[int, slice]
 """Index of a head, and a stretch of its logits."""

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from ...base.errors import EngineError
 from ...manifest.schema import HeadInfo, LanguageModelInfo
+from ...tokens.allowed_ids import Allowed, take_allowed
 from ..one_at_a_time import TurnBatch
-from ..protocols import NO_IMAGES, Allowed, EncodedImage, take
+from ..prompt_items import NO_IMAGES, EncodedImage
 from ..saved_state import as_array, check_rewind, pack, unpack
 from .heads import Piece, pieces
 from .providers import AUTO, Buffer, check_provider
@@ -221,7 +222,7 @@ class OnnxRun:
         return (
             self._from_heads(allowed)
             if self._model.heads
-            else take(self._row.read()[0, 0], allowed)
+            else take_allowed(self._row.read()[0, 0], allowed)
         )
 
     def rewind(self, length: int) -> None:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from ...base.errors import EngineError
 from ...manifest.schema import LanguageModelInfo
+from ...tokens.allowed_ids import Allowed, take_allowed
 from ..one_at_a_time import TurnBatch
-from ..protocols import NO_IMAGES, Allowed, EncodedImage, take
+from ..prompt_items import NO_IMAGES, EncodedImage
 from ..saved_state import as_array, check_rewind, pack, unpack
 from .model import cache_names
 from .session import array_type, device_of, fingerprint, first_line, open_session, ort_value
@@ -120,7 +121,7 @@ class PortableRun:
             ) from error
         self._length = total
         row: NDArray[np.float32] = logits.numpy()[0, -1].astype(np.float32, copy=False)
-        return take(row, allowed)
+        return take_allowed(row, allowed)
 
     def rewind(self, length: int) -> None:
         """Forget all but the first tokens."""

@@ -11,7 +11,8 @@ from typing import Any, Final, NoReturn
 
 from ...base.errors import EngineError, InputError
 from ...manifest.schema import Manifest, MotionInfo
-from ..protocols import LoadOptions, Tokenizer
+from ..load_options import LoadOptions
+from ..protocols import Tokenizer
 from .http import Lines, Link, StatusError, error_message
 from .servers import KINDS, Kind, Order, Piece, kind_of
 

@@ -86,11 +86,13 @@ def test_transformers_reads_it_and_agrees_with_the_runtime(trained: Path) -> Non
         trained / "lm", dtype=torch.float32
     ).eval()
     generator = kinetoken.load(trained / "bundle", threads=1)
-    ids = list(np.random.default_rng(0).integers(0, generator.bundle.language_model.vocab_size, 24))
+    ids = list(
+        np.random.default_rng(0).integers(0, generator.manifest.language_model.vocab_size, 24)
+    )
     with torch.no_grad():
         wanted = model(torch.tensor([ids])).logits[0, -1].numpy()
-    run = generator._parts.language_model.start()
-    got = run.push([int(i) for i in ids], (range(generator.bundle.language_model.vocab_size),))
+    run = generator.bundle.language_model.start()
+    got = run.push([int(i) for i in ids], (range(generator.manifest.language_model.vocab_size),))
     assert np.abs(got - wanted).max() < 0.1 * np.abs(wanted).max()
 
 
@@ -100,7 +102,7 @@ def test_the_bundle_answers_and_streams_as_the_codec_decodes(trained: Path) -> N
     assert len(clip) == 40
     assert clip.codes is not None
     assert clip.features is not None
-    codec = generator.bundle.codec
+    codec = generator.manifest.codec
     assert (codec.past, codec.lookahead) == (15, 1)
     again = Coder(*load_codec(trained / "codec")).features(clip.codes)
     np.testing.assert_allclose(clip.features, again, atol=5e-3)

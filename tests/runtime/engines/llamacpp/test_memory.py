@@ -103,7 +103,7 @@ def test_no_memory_for_more_is_one_line_and_loses_nothing(
     run = made.load().start()
     run.push(TOKENS[:FEW], made.every)
     with monkeypatch.context() as patched:
-        patched.setattr("kinetoken.engines.llamacpp.memory.free_bytes", lambda: 1)
+        patched.setattr("kinetoken.engines.memory.free_bytes", lambda: 1)
         with pytest.raises(EngineError, match=r"needs .* GB of memory"):
             run.push(TOKENS[FEW : FEW + 1], made.every)
     made.check(run.push(TOKENS[FEW : FEW + 1], made.every), TOKENS[: FEW + 1])

@@ -23,7 +23,7 @@ from kinetoken.engines.llamacpp.gguf_header import TensorPlace, read_header
 from kinetoken.engines.llamacpp.library import library
 from kinetoken.engines.llamacpp.model import LlamaCppRun
 from kinetoken.engines.llamacpp.narrow_head import HEAD_VARIABLE, HIDDEN_NODE, HeadRows, open_rows
-from kinetoken.engines.protocols import Allowed
+from kinetoken.tokens.allowed_ids import Allowed
 from tiny_gguf import Made, make
 
 PROMPT = [5, 17, 200, 3, 88, 41]

@@ -19,12 +19,14 @@ pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[ll
 pytest.importorskip("llama_cpp.mtmd_cpp", reason="needs llama-cpp-python with libmtmd")
 
 from kinetoken.base.errors import EngineError
-from kinetoken.engines.llamacpp import interruptible, memory
+from kinetoken.engines import memory
+from kinetoken.engines.llamacpp import interruptible
 from kinetoken.engines.llamacpp import model as llamacpp
 from kinetoken.engines.llamacpp.model import LlamaCppLanguageModel
 from kinetoken.engines.llamacpp.positions import Places
 from kinetoken.engines.llamacpp.vision import LlamaCppVision
-from kinetoken.engines.protocols import EncodedImage, Fed, cells, feed
+from kinetoken.engines.prompt_items import EncodedImage, PromptItem, count_cells
+from kinetoken.engines.protocols import feed_items
 from kinetoken.engines.tokenizer import HfTokenizer
 from kinetoken_export.gguf.vision_tower import export_mmproj
 from tiny_gguf import Made, make
@@ -62,13 +64,13 @@ class Eye:
     def ids(self, text: str) -> list[int]:
         return HfTokenizer(self.mmproj.parent / "tokenizer.json").encode_template(text)
 
-    def chat(self, image: EncodedImage) -> list[Fed]:
+    def chat(self, image: EncodedImage) -> list[PromptItem]:
         return [*self.ids(BEFORE), image, *self.ids(AFTER)]
 
-    def logits(self, chat: Sequence[Fed], last: int, run: Any = None) -> Floats:
+    def logits(self, chat: Sequence[PromptItem], last: int, run: Any = None) -> Floats:
         """Logits (last, vocab) after each of the last tokens, which are fed one by one."""
         run, every = run or self.model.start(), self.made.every
-        rows = [feed(run, chat[: len(chat) - last + 1], every).copy()]
+        rows = [feed_items(run, chat[: len(chat) - last + 1], every).copy()]
         rows += [run.push([token], every).copy() for token in chat[len(chat) - last + 1 :]]
         return np.array(rows)
 
@@ -192,10 +194,10 @@ def test_an_image_and_the_narrow_head(eye: Eye, monkeypatch: pytest.MonkeyPatch,
     run, chat = model.start(), eye.chat(seen)
     few, tail = (range(5, 25),), eye.ids("walk forward and jump")
     want = eye.logits([*chat, *tail], len(tail))[:, 5:25]
-    feed(run, chat, few)
+    feed_items(run, chat, few)
     for token, row in zip(tail, want, strict=True):
         np.testing.assert_allclose(run.push([token], few), row, atol=1e-4)
-    run.rewind(cells(chat))
+    run.rewind(count_cells(chat))
     run.look(seen)
     np.testing.assert_allclose(
         run.push(tail[:1], few), eye.logits([*chat, seen, tail[0]], 1)[0, 5:25], atol=1e-4
@@ -207,14 +209,16 @@ def test_a_run_goes_back_before_and_behind_an_image(eye: Eye) -> None:
     assert one != two
     chat, other = eye.chat(one), eye.chat(two)
     run, every = eye.model.start(), eye.made.every
-    feed(run, chat, every)
-    assert run.length == cells(chat) == len(chat) - 1 + one.cells
+    feed_items(run, chat, every)
+    assert run.length == count_cells(chat) == len(chat) - 1 + one.cells
     at = len(eye.ids(BEFORE))
     run.rewind(at + one.cells + 3)
-    got = feed(run, chat[at + 4 :], every)
+    got = feed_items(run, chat[at + 4 :], every)
     np.testing.assert_allclose(got, eye.logits(chat, 1)[0], atol=1e-4)
     run.rewind(at)
-    np.testing.assert_allclose(feed(run, other[at:], every), eye.logits(other, 1)[0], atol=1e-4)
+    np.testing.assert_allclose(
+        feed_items(run, other[at:], every), eye.logits(other, 1)[0], atol=1e-4
+    )
     run.look(one)
     run.rewind(run.length)
     got = run.push(eye.ids("walk"), every)
@@ -237,11 +241,11 @@ def test_half_an_image_is_none(eye: Eye, monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(llamacpp, "image_batches", broken)
     with pytest.raises(KeyboardInterrupt):
-        feed(run, chat, eye.made.every)
+        feed_items(run, chat, eye.made.every)
     monkeypatch.undo()
     assert run.length == len(eye.ids(BEFORE))
     run.rewind(run.length)
-    got = feed(run, chat[run.length :], eye.made.every)
+    got = feed_items(run, chat[run.length :], eye.made.every)
     np.testing.assert_allclose(got, eye.logits(chat, 1)[0], atol=1e-4)
 
 

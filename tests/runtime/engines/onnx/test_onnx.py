@@ -15,6 +15,7 @@ from kinetoken.base.errors import EngineError, InputError
 from kinetoken.engines.onnx import session as backend
 from kinetoken.engines.onnx.model import OnnxLanguageModel
 from kinetoken.engines.onnx.session import OnnxSession
+from kinetoken.manifest.manifest_file import read_manifest
 from kinetoken.manifest.schema import HeadInfo, Manifest
 
 ALL = (range(300),)
@@ -23,7 +24,7 @@ TOKENS = [5, 17, 200, 3, 88, 41]
 
 @pytest.fixture(scope="module")
 def manifest(tiny: Path) -> Manifest:
-    return Manifest.read(tiny)
+    return read_manifest(tiny)
 
 
 @pytest.fixture(scope="module")

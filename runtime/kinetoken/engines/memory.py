@@ -1,12 +1,17 @@
-"""Is there memory enough? Asked before llama.cpp takes it: it writes to all of it at once, and the system then ends a process."""
+"""This process's memory: how much is free, asked before an engine takes it, and what was freed given back to the system.
+
+llama.cpp writes to all of its memory at once, and a system that has too little then ends the process without a word.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import re
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from ...base.errors import EngineError
+from ..base.errors import EngineError
 
 MEMINFO: Final = Path("/proc/meminfo")
 CONTAINER: Final = Path(
@@ -68,3 +73,10 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="ascii", errors="replace")
     except OSError:
         return ""
+
+
+def return_freed_memory() -> None:
+    """Give memory that was freed back to the system; glibc would keep it for later. Other systems are not asked."""
+    with contextlib.suppress(AttributeError, OSError):
+        trim: Any = ctypes.CDLL(None).malloc_trim
+        trim(0)

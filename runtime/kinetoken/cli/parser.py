@@ -1,0 +1,134 @@
+"""The parser of every command: a short --help, the whole of it in --help-all, one line for a mistake."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar
+
+NEAR: Final = 0.7
+"""Likeness, 0 to 1, from which on a known word may have been meant."""
+T = TypeVar("T")
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""Where `add_command` of a command module adds its parser."""
+Reader = Callable[[argparse.Namespace], T]
+"""Makes a frozen object of the arguments that one function has added."""
+
+
+class Advanced(str):
+    """The help text of an argument that --help-all shows and --help leaves out.
+
+    parser.add_argument("--top-k", type=int, help=Advanced("sample from the K likeliest tokens"))
+    """
+
+    __slots__ = ()
+
+
+class CommandParser(argparse.ArgumentParser):
+    """argparse that keeps --help to what most people need and answers a mistake with one line.
+
+    Every command has `--help-all`. An unknown command, option or choice is met with the nearest known.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("formatter_class", ShortHelp)
+        super().__init__(**options, add_help=False)
+        self.add_argument("-h", "--help", action="help", help="show the main options and exit")
+        self.add_argument("--help-all", action=HelpAll, help="show all options and exit")
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with exit code 2 and one line."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse what is not known here, where the options are known that could have been meant."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(self._unknown(unknown))
+        return found, unknown
+
+    def _unknown(self, words: Sequence[str]) -> str:
+        option = next((word.split("=")[0] for word in words if word.startswith("-")), None)
+        if option is None:
+            return f'unexpected: {" ".join(words)}; put words that belong together in quotes, "..."'
+        return f"there is no option {option}{did_you_mean(option, self._option_string_actions)}"
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        known = [str(choice) for choice in action.choices]
+        meant = did_you_mean(str(value), known) or f"; choose from {', '.join(known)}"
+        if isinstance(action, argparse._SubParsersAction):
+            self.error(f"there is no command {value!r}{meant}")
+        raise argparse.ArgumentError(action, f"{value!r} is not known{meant}")
+
+
+class ShortHelp(argparse.RawDescriptionHelpFormatter):
+    """Help without the advanced arguments, and a usage line without any option that may be left out."""
+
+    def add_usage(
+        self, usage: str | None, actions: Iterable[argparse.Action], groups: Any,
+        prefix: str | None = None,
+    ) -> None:  # fmt: skip
+        """The positional arguments and the options that must be given."""
+        super().add_usage(usage or _usage(list(actions)), [], groups, prefix)
+
+    def add_argument(self, action: argparse.Action) -> None:
+        """Skip an advanced one."""
+        if not isinstance(action.help, Advanced):
+            super().add_argument(action)
+
+
+class WholeHelp(ShortHelp):
+    """Help with every argument."""
+
+    def add_argument(self, action: argparse.Action) -> None:
+        """Skip none."""
+        argparse.HelpFormatter.add_argument(self, action)
+
+
+class HelpAll(argparse.Action):
+    """--help-all: prints every option."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, nargs=0, default=argparse.SUPPRESS)
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: str | None = None,
+    ) -> None:  # fmt: skip
+        """Print, and leave."""
+        parser.formatter_class = WholeHelp
+        parser.print_help()
+        parser.exit()
+
+
+def new_command(
+    subparsers: Subparsers, name: str, summary: str, *examples: str
+) -> argparse.ArgumentParser:
+    """The parser of a command: its line in the list of commands, and examples for the end of its help."""
+    description = f"{summary[0].upper()}{summary[1:]}."
+    epilog = "\n  ".join(("examples:", *examples)) if examples else None
+    return subparsers.add_parser(name, help=summary, description=description, epilog=epilog)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The nearest of the known words as the end of a sentence; empty where none is near."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=NEAR)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _usage(actions: list[argparse.Action]) -> str:
+    """Such as "%(prog)s PROMPTS -o FOLDER [options]"."""
+    words = ["%(prog)s"]
+    for action in (action for action in actions if action.option_strings):
+        if action.required:
+            words.append(f"{action.option_strings[0]} {action.metavar or action.dest.upper()}")
+    for action in (action for action in actions if not action.option_strings):
+        name = str(action.metavar or action.dest.upper())
+        if action.nargs == argparse.PARSER:
+            name += " ..."
+        words.append(f"[{name}]" if action.nargs == "?" else name)
+    if any(action.option_strings and not action.required for action in actions):
+        words.append("[options]")
+    return " ".join(words)

@@ -1,0 +1,74 @@
+"""bundle.json as a file: read, checked, and compared with the files that it lists."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..base.errors import BundleError
+from .checks import check_manifest
+from .file_info import FileInfo, Look, check_file
+from .json_dataclass import from_json
+from .schema import BUNDLE_FORMAT, BUNDLE_FORMAT_VERSION, MANIFEST_NAME, Manifest
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a bundle folder; its files are not looked at: see `verify`."""
+    path = folder / MANIFEST_NAME
+    if not folder.is_dir():
+        got = "a file" if folder.exists() else "nothing there"
+        raise BundleError(
+            f"expected a bundle folder at {folder}, got {got}: check the path given as the bundle"
+        )
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        message = (
+            f"{folder} is no bundle: it has no {MANIFEST_NAME}; make one with `kinetoken export`"
+        )
+        raise BundleError(message) from None
+    except OSError as error:
+        raise BundleError(f"cannot read {path}: {error.strerror}; check its permissions") from error
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise BundleError(
+            f"{path} is not valid JSON ({error}); export or copy the bundle again"
+        ) from error
+    if not isinstance(data, dict):
+        raise BundleError(
+            f"{path}: expected a JSON object, got {type(data).__name__}; export the bundle again"
+        )
+    return manifest_from_dict(data)
+
+
+def manifest_from_dict(data: Mapping[str, Any]) -> Manifest:
+    """The inverse of `to_dict`; BundleError where a key is unknown, missing, or its value makes no sense."""
+    _check_format(data)
+    manifest: Manifest = from_json(Manifest, data, MANIFEST_NAME)
+    check_manifest(manifest)
+    return manifest
+
+
+def verify_files(
+    folder: Path, manifest: Manifest, only: Collection[str] | None = None, look: Look | None = None
+) -> None:
+    """Check size and digest of the files, or of some; BundleError names the first missing, cut or altered.
+
+    `look` gives a file's size and digest; None: they are computed.
+    """
+    for name in manifest.files if only is None else only:
+        check_file(folder / name, manifest.files[name], look or FileInfo.of)
+
+
+def _check_format(data: Mapping[str, Any]) -> None:
+    if data.get("format") != BUNDLE_FORMAT:
+        raise BundleError(
+            f'{MANIFEST_NAME}: expected "format": "{BUNDLE_FORMAT}", got {data.get("format")!r}; not a bundle'
+        )
+    if data.get("format_version") != BUNDLE_FORMAT_VERSION:
+        got = data.get("format_version")
+        message = f"{MANIFEST_NAME}: expected format_version {BUNDLE_FORMAT_VERSION}, got {got!r}"
+        raise BundleError(
+            f"{message}; export the bundle again, or install the kinetoken that it was written for"
+        )

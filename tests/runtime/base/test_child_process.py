@@ -1,0 +1,62 @@
+"""A child process: what it is given, how it ends, and that it can be made to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from multiprocessing.connection import Connection
+
+import pytest
+
+from kinetoken.base.child_process import ChildProcess
+
+SECONDS = 20.0
+
+
+def answers(job: str, pipe: Connection) -> None:
+    pipe.send(f"{job} {signal.getsignal(signal.SIGINT) == signal.SIG_IGN}")
+    pipe.recv()
+
+
+def waits(job: None, pipe: Connection) -> None:
+    pipe.send("here")
+    time.sleep(600)
+
+
+def stubborn(job: None, pipe: Connection) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    waits(job, pipe)
+
+
+def leaves(job: int, pipe: Connection) -> None:
+    os._exit(job)
+
+
+def test_it_gets_its_job_and_never_hears_ctrl_c() -> None:
+    child = ChildProcess("test", answers, "hello")
+    assert child.pipe.recv() == "hello True"
+    assert child.exit_reason is None
+    child.pipe.close()  # the child hears that nobody is left
+    child.wait(SECONDS)
+    assert child.exit_reason == "exit code 1"
+
+
+def test_its_pipe_ends_with_it() -> None:
+    child = ChildProcess("test", leaves, 3)
+    with pytest.raises(EOFError):
+        child.pipe.recv()
+    child.wait(SECONDS)
+    assert child.exit_reason == "exit code 3"
+    child.end(SECONDS)  # of one that has ended: nothing
+
+
+@pytest.mark.parametrize(
+    ("work", "kindly", "number"),
+    [(waits, True, signal.SIGTERM), (waits, False, signal.SIGKILL), (stubborn, True, signal.SIGKILL)],
+)  # fmt: skip
+def test_it_can_be_made_to_end(work, kindly: bool, number: int) -> None:
+    child = ChildProcess("test", work, None)
+    assert child.pipe.recv() == "here"
+    child.end(1.0 if work is stubborn else SECONDS, kindly=kindly)
+    assert child.exit_reason == f"killed by signal {int(number)}"
