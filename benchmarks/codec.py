@@ -133,7 +133,7 @@ def others(decoder: MotionDecoder, codec: Path, latents: Any) -> dict[str, Way]:
 def torch_way(codec: Path, latents: Any) -> Way | None:
     """The torch module that the graph was exported from; None without torch or the codec."""
     try:
-        from kinetoken_export.codecs import read_codec
+        from kinetoken_export.codecs.reader import read_codec
         from kinetoken_export.codecs.source import normalised_features
 
         decoder = read_codec(codec).decoder

@@ -27,7 +27,7 @@ from kinetoken.motion.footlock import FootLock
 from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS
 from kinetoken.motion.transition import Transition
 from kinetoken_export.demo.training.codec_report import FOOT_HEIGHT, foot_slide, jerk
-from kinetoken_export.demo.training.exam import EXAM
+from kinetoken_export.demo.words.exam import EXAM
 
 Array = NDArray[np.float64]
 Motion = tuple[Array, Array | None]

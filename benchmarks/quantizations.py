@@ -29,9 +29,10 @@ from kinetoken.generation.bundle import open_bundle
 from kinetoken.generation.generator import Generator
 from kinetoken.manifest.schema import Manifest
 from kinetoken_export.bundle.build import assemble
+from kinetoken_export.bundle.request import ExportRequest
 from kinetoken_export.checkpoint.sources import find_codec, find_model
+from kinetoken_export.gguf.importance import OWN
 from kinetoken_export.progress import progress
-from kinetoken_export.request import OWN, Request
 from kinetoken_export.verify import report
 from kinetoken_export.verify.motion import open_source_codec
 from kinetoken_export.verify.source import align
@@ -119,7 +120,9 @@ def measure(chosen: list[Plan], work: Path, limit: int | None) -> dict[str, dict
         folder = work / plan.name.replace("/", "-")
         try:
             manifest = assemble(_request(plan, folder))
-            asked = report.Request(folder, DEMO / "lm", DEMO / "codec", report.PROMPTS[:limit])
+            asked = report.VerifyRequest(
+                folder, DEMO / "lm", DEMO / "codec", report.VERIFY_PROMPTS[:limit]
+            )
             bundle = open_bundle(folder)
             source, codec = (
                 align(bundle, asked.against),
@@ -137,8 +140,8 @@ def measure(chosen: list[Plan], work: Path, limit: int | None) -> dict[str, dict
     return results
 
 
-def _request(plan: Plan, folder: Path) -> Request:
-    return Request(
+def _request(plan: Plan, folder: Path) -> ExportRequest:
+    return ExportRequest(
         model=find_model(str(DEMO / "lm")), codec=find_codec(str(DEMO / "codec")), out=folder, name=plan.name, format=plan.format,
         quant=plan.quant, graph=plan.graph, importance=plan.importance,
     )  # fmt: skip

@@ -165,8 +165,8 @@ def _fastest(joints: np.ndarray[Any, Any]) -> float:
 
 def obedience(args: argparse.Namespace) -> dict[str, dict[str, list[int]]]:
     """Passed and total, by turn, of chats with and without history."""
-    from kinetoken_export.demo.training.exam import EXAM
-    from kinetoken_export.demo.training.physics import obeys
+    from kinetoken_export.demo.data.judges import obeys
+    from kinetoken_export.demo.words.exam import EXAM
 
     generator = kinetoken.load(args.bundle)
     questions = [(action, prompt) for action, prompts in EXAM.items() for prompt in prompts]
