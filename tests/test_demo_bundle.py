@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import kinetoken
-from kinetoken_export.demo.training.exam import EXAM
-from kinetoken_export.demo.training.physics import Evidence, obeys
+from kinetoken_export.demo.data.judges import Evidence, obeys
+from kinetoken_export.demo.words.exam import EXAM
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_the_answer_is_a_thought_and_then_motion(demo: kinetoken.Generator) -> N
 def test_streamed_motion_is_what_the_decoder_gives_in_one_piece(demo: kinetoken.Generator) -> None:
     clip = demo.generate("a person dances", seed=4, seconds=5)
     assert clip.codes is not None
-    run = demo._parts.decoder.start()
+    run = demo.bundle.decoder.start()
     whole = np.concatenate([run.push(clip.codes), run.finish()])
     np.testing.assert_allclose(clip.features, whole, atol=1e-5)
     assert len(clip) == 100
@@ -66,6 +66,6 @@ def test_the_same_seed_gives_the_same_clip(demo: kinetoken.Generator) -> None:
 
 
 def test_the_manifest_says_where_it_comes_from(demo: kinetoken.Generator) -> None:
-    assert "mocap.cs.cmu.edu" in demo.bundle.licence.acknowledgement
-    assert demo.bundle.codec.lookahead <= 1
-    assert len(demo.bundle.motion.levels) == 4
+    assert "mocap.cs.cmu.edu" in demo.manifest.licence.acknowledgement
+    assert demo.manifest.codec.lookahead <= 1
+    assert len(demo.manifest.motion.levels) == 4

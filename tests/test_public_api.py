@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ import kinetoken
 
 NAMES = [
     "BodyLine", "BundleError", "Chunk", "Clip", "EngineError", "FormatError", "GenerateOptions", "Generation", "Generator",
-    "InputError", "KinetokenError", "MissingPackageError", "MotionChunk", "OutputError", "Said", "Session", "Stats",
+    "InputError", "KinetokenError", "LoadOptions", "MissingPackageError", "MotionChunk", "OutputError", "Said", "Session", "Stats",
     "TextChunk", "TokenError", "Turn", "load",
 ]  # fmt: skip
 
@@ -30,7 +31,17 @@ def test_every_public_name_is_there_and_says_what_it_is(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["BodyLine", "Clip", "Generation", "Generator", "GenerateOptions", "Session", "Stats", "Turn"],
+    [
+        "BodyLine",
+        "Clip",
+        "Generation",
+        "Generator",
+        "GenerateOptions",
+        "LoadOptions",
+        "Session",
+        "Stats",
+        "Turn",
+    ],
 )
 def test_every_public_method_says_what_it_does(name: str) -> None:
     members = inspect.getmembers(
@@ -74,3 +85,14 @@ def test_errors_are_one_tree_with_exit_codes() -> None:
         assert issubclass(error, kinetoken.KinetokenError)
         assert error.exit_code == code
     assert "pip install" in str(kinetoken.MissingPackageError("pyglet", "viewer"))
+
+
+def test_load_takes_the_fields_of_load_options_as_an_object_or_by_keyword(tmp_path: Path) -> None:
+    from kinetoken.engines.load_options import LoadKeywords
+
+    fields = list(inspect.signature(kinetoken.LoadOptions).parameters)
+    assert list(LoadKeywords.__annotations__) == fields
+    with pytest.raises(kinetoken.InputError, match="one LoadOptions or by keyword, not both"):
+        kinetoken.load(tmp_path, kinetoken.LoadOptions(), threads=1)
+    with pytest.raises(kinetoken.InputError, match="unknown option 'thread'"):
+        kinetoken.load(tmp_path, thread=1)  # type: ignore[call-arg]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         TokenError,
     )
     from .chat.session import Session, Turn
+    from .engines.load_options import LoadOptions
     from .generation.chat_format import Said
     from .generation.generator import Generation, Generator, load
     from .generation.options import GenerateOptions
@@ -40,6 +41,7 @@ _HOMES = {
     **dict.fromkeys(("Chunk", "Clip", "MotionChunk", "TextChunk"), "motion.clip"),
     "BodyLine": "motion.line",
     "GenerateOptions": "generation.options",
+    "LoadOptions": "engines.load_options",
     "Stats": "generation.stats",
     "Said": "generation.chat_format",
     **dict.fromkeys(("Session", "Turn"), "chat.session"),
@@ -70,6 +72,7 @@ __all__ = [
     "Generator",
     "InputError",
     "KinetokenError",
+    "LoadOptions",
     "MissingPackageError",
     "MotionChunk",
     "OutputError",

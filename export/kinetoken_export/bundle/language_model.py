@@ -14,7 +14,7 @@ from ..checkpoint.motion_tokens import Vocabulary
 from ..checkpoint.tensors import Array, TensorSource, expected_tensors
 from ..onnx.recipes import DEFAULT as ONNX_DEFAULT
 from ..onnx.recipes import RECIPES, OnnxRecipe
-from ..request import DRAFT, Request
+from .request import ExportRequest
 
 CONTEXT: Final = 4096
 """Tokens that a bundle holds where the user does not say: more than three minutes of motion. The cache has this size."""
@@ -24,7 +24,7 @@ PORTABLE_DEFAULT: Final = "fp32"
 VISION: Final = "visual."
 
 
-def check_request(request: Request) -> None:
+def check_request(request: ExportRequest) -> None:
     """InputError for a quantization that does not exist or lacks what it needs; before anything is read."""
     if request.format == "gguf":
         from ..gguf.recipes import find_gguf_recipe
@@ -57,15 +57,16 @@ def _portable_precision(name: str | None) -> str:
     return name or PORTABLE_DEFAULT
 
 
-def bytes_needed(request: Request, source: TensorSource) -> int:
+def bytes_needed(request: ExportRequest, source: TensorSource) -> int:
     """Disk space that writing the language model takes."""
     tensors = [dims for _, dims in expected_tensors(source.shape)]
     numbers = sum(math.prod(dims) for dims in tensors)
     if request.format == "gguf":
+        from ..gguf.recipes import DRAFT
+
         vision = sum(math.prod(source.dims(name)) for name in source.names(VISION))
-        draft = (
-            0 if request.importance is None else _gguf_bytes(source, DRAFT)
-        )  # it lies there until it is replaced
+        # A draft for the importance lies there until it is replaced.
+        draft = 0 if request.importance is None else _gguf_bytes(source, DRAFT)
         return _gguf_bytes(source, request.quant) + draft + 2 * vision
     if request.graph == "portable":
         return 3 * 4 * numbers  # the checkpoint as float32, what optimum writes, and the graph
@@ -87,7 +88,7 @@ def _gguf_bytes(source: TensorSource, quant: str | None) -> int:
 
 
 def export_any(
-    request: Request,
+    request: ExportRequest,
     source: TensorSource,
     vocabulary: Vocabulary,
     template: str,
@@ -110,7 +111,7 @@ def export_any(
 
 
 def _gguf(
-    request: Request,
+    request: ExportRequest,
     source: TensorSource,
     vocabulary: Vocabulary,
     template: str,

@@ -1,15 +1,15 @@
-"""Which columns of each matrix matter: the mean square of what is multiplied with them, llama.cpp's importance matrix.
+"""The importance of each column of a matrix: the mean square of its inputs, as llama.cpp's imatrix.
 
-Measured on token sequences with the checkpoint itself, or read from a file that llama-imatrix wrote, of the old kind or the new.
-The head is left out, as llama.cpp leaves it out: it keeps more bits anyway.
+It is measured on token sequences with the checkpoint itself, or read from a file of llama-imatrix,
+old or new. The head is left out, as in llama.cpp: it keeps more bits anyway.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from gguf import GGUFReader, GGUFWriter
@@ -17,13 +17,16 @@ from numpy.typing import NDArray
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.generation.bundle import open_bundle
+from kinetoken.generation.options import GenerateOptions
 
-from ..checkpoint.tensors import Array
+from ..checkpoint.reference_model import Reference
+from ..checkpoint.tensors import Array, TensorSource
+from ..own_answers import SAMPLE_PROMPTS, collect_answers, read_prompts
 from .language_model import llama_name
 
-if TYPE_CHECKING:
-    from ..checkpoint.reference_model import Reference
-
+OWN: Final = "own"
+"""Stands for the checkpoint's own answers."""
 MAGIC: Final = b"GGUF"
 LEGACY: Final = (".dat", ".imatrix")
 CHUNK: Final = 512  # tokens; llama-imatrix counts in such pieces
@@ -160,3 +163,20 @@ def _read_legacy(data: bytes) -> dict[str, Array]:
     if not rows:
         raise ValueError("no entries")
     return rows
+
+
+def find_importance(
+    given: str, source: TensorSource, folder: Path, build_draft: Callable[[], object]
+) -> Mapping[str, Array]:
+    """Return the importance of columns by llama.cpp's tensor names.
+
+    `given` is an imatrix file, a file of prompts or OWN. For prompts, `build_draft` makes a draft
+    of the bundle in `folder`; it answers them, and prompts and answers go through the source.
+    """
+    path = Path(given)
+    if given != OWN and path.is_file() and is_importance_file(path):
+        return read_importance(path)
+    prompts = SAMPLE_PROMPTS if given == OWN else read_prompts(path)
+    build_draft()
+    made = collect_answers(open_bundle(folder), GenerateOptions(), prompts, "own answers")
+    return measure_importance(Reference(source), [answer.ids for answer in made])

@@ -221,6 +221,8 @@ GGUF_RECIPES: Final = {
     )
 }  # fmt: skip
 GGUF_DEFAULT: Final = "q4_k_s"
+DRAFT: Final = "q8_0"
+"""The recipe of a draft bundle whose answers are measured: close to the source, quick to make."""
 
 
 def find_gguf_recipe(text: str | None) -> GgufRecipe:

@@ -6,7 +6,6 @@ import argparse
 import os
 import stat
 import sys
-from dataclasses import replace
 
 from kinetoken.base.errors import MissingPackageError
 from kinetoken.cli import chat
@@ -48,9 +47,7 @@ def run(args: argparse.Namespace) -> int:
     except (NoWindowError, MissingPackageError) as error:
         say(f"no window ({str(error)[:80]}): the chat is in the terminal")
         return chat.run(args.chat_request(args))
-    options = generate_options(args)
-    if options.foot_lock is None:
-        options = replace(options, foot_lock=True)
+    options = generate_options(args).on_screen()
     args.what, args.save = None, args.out
     with spoken_aside(args):
         return show(args, options, None, shown, live)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -180,7 +180,7 @@ def start(question: Question) -> list[Generation]:
     generators: dict[str | None, Generator] = {}
     for way in question.ways:
         if way.bundle not in generators:
-            generators[way.bundle] = kinetoken.load(way.bundle, **asdict(question.loading))
+            generators[way.bundle] = kinetoken.load(way.bundle, question.loading)
     return [generators[way.bundle].stream(question.prompt, way.options) for way in question.ways]
 
 

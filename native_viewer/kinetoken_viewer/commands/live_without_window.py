@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kinetoken.base.errors import INTERRUPTED
@@ -55,7 +55,7 @@ def _generated(args: argparse.Namespace, options: GenerateOptions, settings: Liv
     import kinetoken
     from kinetoken.cli.terminal import Looking
 
-    generator = kinetoken.load(args.bundle, **asdict(load_options(args)))
+    generator = kinetoken.load(args.bundle, load_options(args))
     with Looking() as looking:
         generation = generator.stream(
             args.what, options, image=image_file(args), watch=looking.show

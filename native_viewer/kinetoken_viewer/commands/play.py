@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from kinetoken.base.errors import (
@@ -234,7 +234,7 @@ def _generate(args: argparse.Namespace, options: GenerateOptions) -> tuple[Clip,
     import kinetoken
     from kinetoken.cli.terminal import Looking, ProgressLine
 
-    generator = kinetoken.load(args.bundle, **asdict(load_options(args)))
+    generator = kinetoken.load(args.bundle, load_options(args))
     with Looking() as looking:
         generation = generator.stream(
             args.what, options, image=image_file(args), watch=looking.show

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import asdict
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,7 +49,7 @@ def _serve(job: Job, pipe: Connection) -> None:
     from kinetoken.generation.generator import load
 
     chat = saved_chat(job.history_file, job.bundle)
-    session = Session(load(job.bundle, **asdict(job.loading)), job.options, history=job.history)
+    session = Session(load(job.bundle, job.loading), job.options, history=job.history)
     if chat:
         session.load(chat)
     if job.image is not None:

@@ -20,6 +20,7 @@ from ..generation.generator import Generation, Generator, check_asked
 from ..generation.image_input import Image, check_seen
 from ..generation.options import GenerateKeywords, GenerateOptions, known_options
 from ..generation.token_source import Chat, check_chat
+from ..manifest.schema import Manifest
 from ..motion.clip import MotionChunk
 from ..motion.line import BodyLine
 from ..sampling.grammar import MARKERS
@@ -43,7 +44,7 @@ class Session:
             isinstance(history, bool) or not isinstance(history, int) or history < 0
         ):
             raise InputError(f"history: expected a whole number of 0 or more, got {history!r}")
-        self._generator, self._bundle = generator, generator.parts
+        self._generator, self._bundle = generator, generator.bundle
         self.options = options or GenerateOptions()
         """Of every turn that brings none."""
         self._limit = self._bundle.manifest.defaults.history if history is None else history
@@ -72,8 +73,13 @@ class Session:
         return (*self._turns, now) if now is not None else tuple(self._turns)
 
     @property
+    def manifest(self) -> Manifest:
+        """The description of what is loaded: names, shapes, licence, provenance."""
+        return self._bundle.manifest
+
+    @property
     def bundle(self) -> Bundle:
-        """What answers."""
+        """The parts that are loaded: language model, tokenizer, decoder."""
         return self._bundle
 
     def look(self, image: Image | EncodedImage | None, watch: Watch | None = None) -> None:

@@ -7,7 +7,7 @@ them, so that nothing behind a command's door sees an `argparse.Namespace`.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,11 +39,9 @@ class BundleRequest:
 
     def load(self) -> Generator:
         """Load the model."""
-        from dataclasses import asdict
-
         from ..generation.generator import load
 
-        return load(self.bundle, **asdict(self.options))
+        return load(self.bundle, self.options)
 
 
 @dataclass(frozen=True)
@@ -139,11 +137,6 @@ def generate_options(args: argparse.Namespace) -> GenerateOptions:
     return GenerateOptions(
         **{field.name: getattr(args, field.name, None) for field in fields(GenerateOptions)}
     )
-
-
-def locked_on_screen(options: GenerateOptions) -> GenerateOptions:
-    """The options for a body that is watched: its feet are locked unless the user said otherwise."""
-    return options if options.foot_lock is not None else replace(options, foot_lock=True)
 
 
 def add_image(parser: argparse.ArgumentParser) -> Reader[ImageFile | None]:

@@ -20,7 +20,6 @@ from .arguments import (
     add_generation,
     add_history,
     add_image,
-    locked_on_screen,
 )
 from .generate import report, tell
 from .live_arguments import add_live, open_live, play_out, pour, say
@@ -97,7 +96,7 @@ def open_session(request: ChatRequest) -> Session:
     """The session that was asked for, its chat taken up from the file. InputError, BundleError, FormatError."""
     options, file = request.options, request.history.file
     if request.live.asked:
-        options = locked_on_screen(options)
+        options = options.on_screen()
     if file is not None:
         from ..base.atomic_file import check_writable
 
@@ -261,7 +260,7 @@ class Conversation:
         from ..motion.clip import Clip
 
         joints = np.concatenate(self._saved).astype(np.float32)
-        notes = {"model": self._session.bundle.manifest.name}
+        notes = {"model": self._session.manifest.name}
         Clip(joints, fps=self._line.fps, prompt=" / ".join(self._prompts), meta=notes).save(
             self._request.out
         )

@@ -1,8 +1,25 @@
-"""How a bundle is loaded, as a caller asks for it."""
+"""How a bundle is loaded, as a caller asks for it: as one object, or by keyword."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import TypedDict
+
+from ..base.errors import InputError
+from .onnx.providers import check_provider
+
+
+class LoadKeywords(TypedDict, total=False):
+    """The fields of `LoadOptions`, by keyword."""
+
+    threads: int | None
+    lookahead: int | None
+    gpu_layers: int | None
+    provider: str | None
+    engine: str | None
+    engine_kind: str | None
+    engine_model: str | None
+    engine_timeout: float | None
 
 
 @dataclass(frozen=True)
@@ -10,18 +27,43 @@ class LoadOptions:
     """How a bundle is loaded; None leaves the choice to the bundle or the engine."""
 
     threads: int | None = None
-    """Of the engines; None: $KINETOKEN_THREADS, else the engine's choice."""
+    """Threads of each engine; None: $KINETOKEN_THREADS, else the engine's choice."""
     lookahead: int | None = None
-    """Latent frames that the decoder waits for; fewer bring the pose sooner, as the manifest's lookahead_errors say."""
+    """Latent frames that the decoder waits for, 0 to the codec's own.
+
+    Fewer bring the pose sooner and cost what the manifest's `lookahead_errors` say.
+    """
     gpu_layers: int | None = None
     """Layers of a GGUF model on the graphics card; None: all."""
     provider: str | None = None
-    """Of ONNX Runtime: "cpu", "cuda", "tensorrt"; None or "auto": CUDA where it is there."""
+    """ONNX Runtime's provider: "cpu", "cuda", "tensorrt"; None or "auto": CUDA if present."""
     engine: str | None = None
-    """URL of a server that runs the language model instead; the bundle's own is then neither loaded nor needed."""
+    """URL of a server that runs the language model (docs/servers.md).
+
+    The bundle's own model is then neither loaded nor needed.
+    """
     engine_kind: str | None = None
-    """What that server is, where it does not say so itself: "llama-server", "llama-cpp-python", "vllm" or "openai"."""
+    """Kind of server: "llama-server", "llama-cpp-python", "vllm" or "openai"; None: ask it."""
     engine_model: str | None = None
-    """Its name for the model, where it has several."""
+    """The server's name for the model; needed if it has several."""
     engine_timeout: float | None = None
-    """Seconds of silence after which it is given up; None: 60."""
+    """Seconds of silence after which the server is given up; None: 60."""
+
+    def __post_init__(self) -> None:
+        check_provider(self.provider)
+        if self.engine is not None:
+            return
+        for name in ("engine_kind", "engine_model", "engine_timeout"):
+            if getattr(self, name) is not None:
+                option = name.replace("_", "-")
+                raise InputError(f"{option} describes the server that engine names; give both")
+
+
+def one_set_of_load_options(options: LoadOptions | None, keywords: LoadKeywords) -> LoadOptions:
+    """The options, given as an object or by keyword. InputError for both, or an unknown keyword."""
+    if options is not None and keywords:
+        raise InputError("give options as one LoadOptions or by keyword, not both")
+    known = [field.name for field in fields(LoadOptions)]
+    if unknown := sorted(set(keywords) - set(known)):
+        raise InputError(f"unknown option {unknown[0]!r}; known are {', '.join(known)}")
+    return options or LoadOptions(**keywords)

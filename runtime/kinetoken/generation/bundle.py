@@ -16,7 +16,7 @@ from ..codec.codebooks import Codebooks
 from ..codec.decoder import MotionDecoder
 from ..codec.normalizer import Normalizer
 from ..engines.load_options import LoadOptions
-from ..engines.onnx.providers import AUTO, check_provider
+from ..engines.onnx.providers import AUTO
 from ..engines.protocols import LanguageModel, Tokenizer, Vision
 from ..manifest.digest_cache import DigestMemory
 from ..manifest.file_info import FileInfo
@@ -91,14 +91,8 @@ def _beside_model(manifest: Manifest) -> list[str]:
 
 def open_bundle(folder: Path, options: LoadOptions = DEFAULTS) -> Bundle:
     """A checked bundle with its engines loaded. BundleError or EngineError says what is wrong with it."""
-    check_provider(options.provider)
     if options.engine is not None:
         return _open_remote(folder, options)
-    for name in ("engine_kind", "engine_model", "engine_timeout"):
-        if getattr(options, name) is not None:
-            raise InputError(
-                f"{name.replace('_', '-')} says more of the server that engine names: give both"
-            )
     manifest = open_manifest(folder)
     vocabulary = Vocabulary.of(manifest)
     decoder = _open_decoder(folder, manifest, options)

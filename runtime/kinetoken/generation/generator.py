@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from ..base.errors import EngineError, InputError
-from ..engines.load_options import LoadOptions
+from ..engines.load_options import LoadKeywords, LoadOptions, one_set_of_load_options
 from ..engines.prompt_items import EncodedImage, PromptItem, count_cells
 from ..engines.protocols import Watch
 from ..manifest.schema import Manifest
@@ -32,29 +32,29 @@ class Generator:
     """A loaded bundle that answers prompts; any number of answers may be under way at once."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self._parts = bundle
+        self._bundle = bundle
 
     @property
-    def bundle(self) -> Manifest:
-        """What is loaded: names, shapes, licence, provenance."""
-        return self._parts.manifest
+    def manifest(self) -> Manifest:
+        """The description of what is loaded: names, shapes, licence, provenance."""
+        return self._bundle.manifest
 
     @property
-    def parts(self) -> Bundle:
-        """What is loaded, engines and all."""
-        return self._parts
+    def bundle(self) -> Bundle:
+        """The parts that are loaded: language model, tokenizer, decoder."""
+        return self._bundle
 
     @property
     def fps(self) -> int:
         """Frames of motion per second."""
-        return self._parts.manifest.codec.fps
+        return self._bundle.manifest.codec.fps
 
     def look(self, image: Image, watch: Watch | None = None) -> EncodedImage:
         """Look at an image once, for any number of answers: a file's name, an `ImageFile`, or pixels (h, w, 3) uint8.
 
         `watch` hears how far it is, 0 to 1. InputError where the bundle has no vision tower; FormatError where it is no image.
         """
-        return Glance(self._parts, image).look(watch)
+        return Glance(self._bundle, image).look(watch)
 
     def stream(
         self, prompt: str, options: GenerateOptions | None = None, *, image: Image | EncodedImage | None = None,
@@ -65,17 +65,17 @@ class Generator:
         Options are those of `GenerateOptions`, as an object or by keyword. InputError where they cannot be met. `image` stands
         before the prompt's words; one that `look` has not seen is looked at first, and `watch` hears how far that is.
         """
-        options, ids = one_set_of_options(options, asked), prompt_ids(self._parts, prompt)
+        options, ids = one_set_of_options(options, asked), prompt_ids(self._bundle, prompt)
         if isinstance(image, EncodedImage):
-            check_seen(self._parts, image)
+            check_seen(self._bundle, image)
         elif image is not None:
-            glance = Glance(self._parts, image)
-            taken = count_cells(with_image(self._parts, ids, glance.outline))
+            glance = Glance(self._bundle, image)
+            taken = count_cells(with_image(self._bundle, ids, glance.outline))
             request_grammar(
-                options, self.bundle, self._parts.vocabulary, taken
+                options, self.manifest, self._bundle.vocabulary, taken
             )  # refuses what cannot be: looking takes seconds
             image = glance.look(watch)
-        return Generation(self._parts, prompt, options, Chat(with_image(self._parts, ids, image)))
+        return Generation(self._bundle, prompt, options, Chat(with_image(self._bundle, ids, image)))
 
     def session(
         self, options: GenerateOptions | None = None, *, history: int | None = None, keep_state: bool = True,
@@ -275,24 +275,13 @@ def check_asked(bundle: Bundle, options: GenerateOptions, ids: Sequence[PromptIt
 
 def load(
     bundle: str | os.PathLike[str] | None = None,
-    *,
-    threads: int | None = None,
-    lookahead: int | None = None,
-    gpu_layers: int | None = None,
-    provider: str | None = None,
-    engine: str | None = None,
-    engine_kind: str | None = None,
-    engine_model: str | None = None,
-    engine_timeout: float | None = None,
+    options: LoadOptions | None = None,
+    **keywords: Unpack[LoadKeywords],
 ) -> Generator:
     """Open a bundle: the folder given, else $KINETOKEN_BUNDLE, else the demo model in the package.
 
-    `threads` of the engine: as given, else $KINETOKEN_THREADS, else the engine's choice. `lookahead`: latent frames that the
-    decoder waits for, 0 to the codec's own; None takes the bundle's. `gpu_layers` of a GGUF model, `provider` of an ONNX model.
-    `engine`: URL of a server that runs the language model (docs/servers.md); its kind, its name for the model, and the seconds
-    of silence after which it is given up. BundleError, EngineError, InputError.
+    Options are those of `LoadOptions`, as an object or by keyword. BundleError, EngineError,
+    InputError.
     """
-    asked = LoadOptions(
-        threads, lookahead, gpu_layers, provider, engine, engine_kind, engine_model, engine_timeout
-    )
+    asked = one_set_of_load_options(options, keywords)
     return Generator(open_bundle(bundle_folder(bundle), asked))

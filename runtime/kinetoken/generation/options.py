@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from numbers import Integral, Real
 from typing import Any, Final, TypedDict
 
@@ -122,7 +122,10 @@ class GenerateOptions:
     text_only: bool | None = None
     """Whether an answer may have no motion at all."""
     foot_lock: bool | None = None
-    """Whether standing feet are kept from sliding; the features stay as the model made them. None: no."""
+    """Keep standing feet from sliding; the features stay as the model made them.
+
+    None: only for motion that somebody watches, see `on_screen`.
+    """
 
     def __post_init__(self) -> None:
         for name in _SECONDS:
@@ -167,6 +170,10 @@ class GenerateOptions:
             top_p=defaults.top_p if self.top_p is None else self.top_p,
             min_p=defaults.min_p if self.min_p is None else self.min_p,
         )
+
+    def on_screen(self) -> GenerateOptions:
+        """The same options for motion that is watched: feet are locked unless asked otherwise."""
+        return replace(self, foot_lock=True) if self.foot_lock is None else self
 
     def chosen_seed(self) -> int:
         """The seed given, or a new one short enough to type again."""

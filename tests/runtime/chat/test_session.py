@@ -382,3 +382,9 @@ def test_an_older_bundle_knows_what_ends_an_answer(parts: Bundle) -> None:
     Session(Generator(bundle), history=0)
     with pytest.raises(BundleError, match="history 0"):
         Session(Generator(bundle), history=1)
+
+
+def test_a_session_and_its_generator_are_of_one_bundle(generator: Generator) -> None:
+    session = generator.session(keep_state=False)
+    assert session.bundle is generator.bundle
+    assert session.manifest is generator.manifest is generator.bundle.manifest

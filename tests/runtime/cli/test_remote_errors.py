@@ -274,7 +274,7 @@ def test_the_key_is_sent_and_never_shown(tiny: Path, monkeypatch: pytest.MonkeyP
     with serving(texts(BEGUN, "</move>")) as fake:
         generator = load(tiny, fake.url)
         clip = generator.generate("x")
-    assert SECRET not in repr(generator._parts.server) + repr(clip.meta) + str(vars(generator))
+    assert SECRET not in repr(generator.bundle.server) + repr(clip.meta) + str(vars(generator))
     monkeypatch.setenv(KEY_VARIABLE, "a\nb")
     with pytest.raises(InputError, match=KEY_VARIABLE):
         load(tiny, "http://127.0.0.1:9")
@@ -416,7 +416,7 @@ def test_a_server_without_a_list_is_taken_at_its_kind(tiny: Path) -> None:
 def test_options_that_make_no_sense(tiny: Path, asked: dict[str, Any], expected: str) -> None:
     with pytest.raises(InputError, match=expected):
         load(tiny, "http://127.0.0.1:9/v1", **asked)
-    with pytest.raises(InputError, match="says more of the server that engine names"):
+    with pytest.raises(InputError, match="describes the server that engine names; give both"):
         kinetoken.load(tiny, **({"engine_model": "x"} | asked))
 
 

@@ -96,7 +96,7 @@ def test_any_text_survives_tokenizing(tokenizer: HfTokenizer, text: str) -> None
 def test_the_chat_holds_the_prompt_between_the_template_and_nowhere_else(
     generator: Generator, text: str
 ) -> None:
-    parts = generator._parts
+    parts = generator.bundle
     ids, plain = prompt_ids(parts, text), parts.tokenizer.encode_text(text)
     quiet = prompt_ids(parts, "x")
     specials = [token for token in ids if not parts.vocabulary.is_text(token)]

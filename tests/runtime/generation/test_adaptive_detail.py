@@ -136,10 +136,10 @@ class Machine:
 
         def score(history: Sequence[int]) -> np.ndarray:
             self.now += self.seconds_per_token
-            return np.zeros(generator.bundle.language_model.vocab_size, np.float32)
+            return np.zeros(generator.manifest.language_model.vocab_size, np.float32)
 
         model = ScriptedLanguageModel(score)
-        return Generator(dataclasses.replace(generator._parts, language_model=model, pace=Pace()))
+        return Generator(dataclasses.replace(generator.bundle, language_model=model, pace=Pace()))
 
 
 @pytest.fixture
@@ -217,7 +217,7 @@ def test_a_clip_says_what_makes_it_again(
 
 def generator_like(generator: Generator) -> Generator:
     """The same bundle, of whose speed nothing is known."""
-    return Generator(dataclasses.replace(generator.parts, pace=Pace()))
+    return Generator(dataclasses.replace(generator.bundle, pace=Pace()))
 
 
 def test_spelled_out_levels_are_counted_as_they_are(generator: Generator) -> None:
@@ -271,7 +271,7 @@ def test_the_first_answer_knows_how_fast_the_machine_is(
 
 def test_what_was_tried_leaves_no_trace(generator: Generator) -> None:
     tried, known = (
-        Generator(dataclasses.replace(generator._parts, pace=pace))
+        Generator(dataclasses.replace(generator.bundle, pace=pace))
         for pace in (Pace(), paced(1000.0))
     )
     asked = {"seconds": 2, "seed": 1, "detail": "auto"}
@@ -290,7 +290,7 @@ def test_several_avatars_share_the_machine(generator: Generator, machine: Machin
     assert levels_of(several[-1].clip().codes) == [2] * 6 + [1] * 12, (
         "the last began when three others were under way"
     )
-    assert slow.parts.pace.under_way == 1
+    assert slow.bundle.pace.under_way == 1
     alone = slow.generate("walk", detail="auto", **ASKED)
     assert levels_of(alone.codes)[-1] == 4
 
@@ -299,7 +299,7 @@ def test_an_answer_that_is_closed_or_forgotten_shares_no_more(
     generator: Generator, machine: Machine
 ) -> None:
     slow = machine.slow(generator)
-    pace = slow.parts.pace
+    pace = slow.bundle.pace
     closed, forgotten = (slow.stream("walk", **ASKED) for _ in range(2))
     next(closed), next(forgotten)
     assert pace.under_way == 2
@@ -368,7 +368,7 @@ def test_pauses_between_blocks_cost_detail(generator: Generator, machine: Machin
 
 
 def test_a_server_is_told_once_what_it_may_write(generator: Generator) -> None:
-    parts = dataclasses.replace(generator._parts, server=SimpleNamespace(name="a server"))
+    parts = dataclasses.replace(generator.bundle, server=SimpleNamespace(name="a server"))
     for detail in ("auto", "4,2"):
         with pytest.raises(
             InputError, match=f"detail {detail}: a server writes all blocks alike; give levels"
@@ -381,7 +381,7 @@ def test_a_batch_takes_the_same_decisions_and_all_levels_where_it_may_choose(
 ) -> None:
     spelled, auto = (GenerateOptions(detail=detail, **ASKED) for detail in ("4,1,2", "auto"))
     jobs = [Job.of(1, "a", "walk", spelled), Job.of(2, "b", "walk", auto)]
-    clips = {answer.job.name: answer.clip for answer in answer_all(generator._parts, jobs, 2)}
+    clips = {answer.job.name: answer.clip for answer in answer_all(generator.bundle, jobs, 2)}
     alone = generator.generate("walk", spelled)
     np.testing.assert_array_equal(clips["a"].joints, alone.joints)
     assert clips["a"].meta == alone.meta
@@ -400,7 +400,7 @@ def test_a_turn_of_a_session_goes_by_the_pace_of_those_before(
 
 
 def test_answers_of_every_detail_decode_and_fit_the_budget(generator: Generator) -> None:
-    prompt = len(prompt_ids(generator._parts, "walk"))
+    prompt = len(prompt_ids(generator.bundle, "walk"))
     for seed in range(20):
         detail = ",".join(str(n) for n in np.random.default_rng(seed).integers(1, 5, 3))
         stream = generator.stream(

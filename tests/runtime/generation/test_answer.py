@@ -21,13 +21,13 @@ LONG: dict[str, Any] = {
 
 def check(stream: Generation, generator: Generator, levels: int = 4) -> int:
     """What is left of an answer is one that decodes, of the frames that were handed out; how many."""
-    clip, motion = stream.clip(), generator.bundle.motion
+    clip, motion = stream.clip(), generator.manifest.motion
     assert clip.text == stream.text
     total, codes = len(motion.levels), motion.levels[0][1] - motion.levels[0][0]
     frames = read_strictly(clip.text, total, codes, levels).frames
     handed = np.zeros((0, total)) if clip.codes is None else clip.codes
     np.testing.assert_array_equal(np.array(frames).reshape(-1, total), handed)
-    assert len(clip) == len(handed) * generator.bundle.codec.stride == stream.stats.frames
+    assert len(clip) == len(handed) * generator.manifest.codec.stride == stream.stats.frames
     assert "<move></move>" not in clip.text
     assert stream.stats.motion_tokens == len(frames) * levels + 2 * clip.text.count("<move>")
     assert list(stream) == []
@@ -55,7 +55,7 @@ class Tongue:
 @pytest.mark.parametrize("levels", [1, 2, 4])
 @pytest.mark.parametrize("lookahead", [0, None])
 def test_ctrl_c_at_every_token(generator: Generator, levels: int, lookahead: int | None) -> None:
-    parts = generator.parts
+    parts = generator.bundle
     if lookahead is not None:
         parts = dataclasses.replace(parts, decoder=parts.decoder.with_lookahead(lookahead))
     counts = []
@@ -77,7 +77,7 @@ def test_ctrl_c_at_every_token(generator: Generator, levels: int, lookahead: int
 
 @pytest.mark.parametrize("lookahead", [0, None])
 def test_closed_at_every_chunk(generator: Generator, lookahead: int | None) -> None:
-    parts = generator.parts
+    parts = generator.bundle
     if lookahead is not None:
         parts = dataclasses.replace(parts, decoder=parts.decoder.with_lookahead(lookahead))
     whole = list(Generator(parts).stream("walk", seed=3, **LONG))
@@ -107,7 +107,7 @@ def test_stopped_in_the_middle_of_a_frame_that_is_decoded(
     generator: Generator, error: type[BaseException]
 ) -> None:
     """The codes are known, the poses are not yet there."""
-    parts = generator.parts
+    parts = generator.bundle
 
     class Session:
         left = 5
@@ -147,7 +147,7 @@ def test_frames_of_any_depth(generator: Generator) -> None:
         read = salvage(
             clip.text,
             4,
-            generator.bundle.motion.levels[0][1] - generator.bundle.motion.levels[0][0],
+            generator.manifest.motion.levels[0][1] - generator.manifest.motion.levels[0][0],
         )
         assert read.left_out == []
         codes = np.zeros((0, 4)) if clip.codes is None else clip.codes
@@ -156,11 +156,11 @@ def test_frames_of_any_depth(generator: Generator) -> None:
 
 def test_a_clip_taken_on_the_way_is_of_one_piece_too(generator: Generator) -> None:
     stream = generator.stream("walk", seed=3, **LONG)
-    motion = generator.bundle.motion
+    motion = generator.manifest.motion
     for _ in stream:
         clip = stream.clip()
         frames = read_strictly(clip.text, 4, motion.levels[0][1] - motion.levels[0][0]).frames
-        assert len(clip) == len(frames) * generator.bundle.codec.stride
+        assert len(clip) == len(frames) * generator.manifest.codec.stride
     assert stream.clip().text == stream.text
 
 
@@ -174,6 +174,6 @@ def test_history_has_all_that_was_written(generator: Generator) -> None:
             pass
     said = turn.said
     assert said is not None
-    starts = generator.parts.vocabulary.levels[0]
+    starts = generator.bundle.vocabulary.levels[0]
     assert sum(token in starts for token in said.answer) >= check(turn, generator)
     assert session.history == (said,)

@@ -21,13 +21,13 @@ from kinetoken.tokens.markup import read_strictly
 
 
 def with_model(generator: Generator, model: ScriptedLanguageModel) -> Generator:
-    return Generator(dataclasses.replace(generator._parts, language_model=model))
+    return Generator(dataclasses.replace(generator.bundle, language_model=model))
 
 
 def writing(generator: Generator, answer: Sequence[int], prompt: str = "x") -> Generator:
     """A generator whose model wants to write exactly this."""
-    size = generator.bundle.language_model.vocab_size
-    length = len(prompt_ids(generator._parts, prompt))
+    size = generator.manifest.language_model.vocab_size
+    length = len(prompt_ids(generator.bundle, prompt))
     return with_model(generator, ScriptedLanguageModel.writing(answer, size, length))
 
 
@@ -73,7 +73,7 @@ def test_streamed_equals_offline(generator: Generator) -> None:
     chunks = list(stream)
     whole = Clip.from_chunks(chunks)
     assert whole.codes is not None
-    offline = decode_clip(generator._parts.decoder, whole.codes.tolist())
+    offline = decode_clip(generator.bundle.decoder, whole.codes.tolist())
     np.testing.assert_allclose(whole.joints, offline.joints, atol=1e-6)
     assert whole.features is not None
     assert offline.features is not None
@@ -92,7 +92,7 @@ def test_the_raw_answer_decodes_to_the_same_clip(generator: Generator) -> None:
 
 
 def test_all_blocks_of_one_answer_are_one_motion(generator: Generator) -> None:
-    parts = generator._parts
+    parts = generator.bundle
     frames = [
         "<m_0_1><m_1_2><m_2_3><m_3_4>",
         "<m_0_5><m_1_6><m_2_7><m_3_8>",
@@ -111,20 +111,20 @@ def test_all_blocks_of_one_answer_are_one_motion(generator: Generator) -> None:
 def test_text_comes_as_it_is_thought_and_in_its_place(generator: Generator) -> None:
     frame = "<m_0_1><m_1_2><m_2_3><m_3_4>"
     answer = f"I bow<move>{frame * 3}</move>and rise<move>{frame * 3}</move>done<|im_end|>"
-    stream = writing(generator, spelled(generator._parts, answer)).stream("x", temperature=0)
+    stream = writing(generator, spelled(generator.bundle, answer)).stream("x", temperature=0)
     order = ["m" if isinstance(chunk, MotionChunk) else chunk.text for chunk in stream]
     assert "".join(order) == "I bowmmand risemmmdonem"
     assert stream.thought == "I bowand risedone"
     assert stream.text == answer.removesuffix("<|im_end|>")
     assert stream.stats.motion_tokens == 4 + 24
-    assert stream.stats.text_tokens == len(spelled(generator._parts, "I bow")) + len(
-        spelled(generator._parts, "and rise")
-    ) + len(spelled(generator._parts, "done"))
+    assert stream.stats.text_tokens == len(spelled(generator.bundle, "I bow")) + len(
+        spelled(generator.bundle, "and rise")
+    ) + len(spelled(generator.bundle, "done"))
 
 
 def test_half_a_character_is_shown_before_the_motion_that_follows_it(generator: Generator) -> None:
-    half = generator._parts.tokenizer.encode_text("\u00e9")[:1]
-    rest = spelled(generator._parts, f"<move>{'<m_0_1><m_1_2><m_2_3><m_3_4>' * 3}</move><|im_end|>")
+    half = generator.bundle.tokenizer.encode_text("\u00e9")[:1]
+    rest = spelled(generator.bundle, f"<move>{'<m_0_1><m_1_2><m_2_3><m_3_4>' * 3}</move><|im_end|>")
     stream = writing(generator, [*half, *rest]).stream("x", temperature=0)
     assert stream.clip().text == ""
     list(stream)
@@ -152,7 +152,7 @@ def test_any_model_and_any_request_give_a_whole_motion(
     generator: Generator, noise: int, poison: float | None, asked: dict[str, Any]
 ) -> None:
     """An adversary: logits are noise, with as many entries poisoned as luck has it."""
-    size, levels = generator.bundle.language_model.vocab_size, asked["levels"]
+    size, levels = generator.manifest.language_model.vocab_size, asked["levels"]
 
     def score(history: Sequence[int]) -> np.ndarray:
         rng = np.random.default_rng((noise, len(history)))
@@ -194,7 +194,7 @@ def test_any_model_and_any_request_give_a_whole_motion(
 
 
 def test_a_model_that_never_stops_thinking_is_made_to_move(generator: Generator) -> None:
-    size = generator.bundle.language_model.vocab_size
+    size = generator.manifest.language_model.vocab_size
     babble = np.zeros(size, np.float32)
     babble[65] = 1e9
     stream = with_model(generator, ScriptedLanguageModel(lambda history: babble)).stream(
@@ -202,7 +202,7 @@ def test_a_model_that_never_stops_thinking_is_made_to_move(generator: Generator)
     )
     clip = Clip.from_chunks(stream)
     assert len(clip) == 20
-    assert stream.stats.text_tokens == generator.bundle.defaults.max_thought
+    assert stream.stats.text_tokens == generator.manifest.defaults.max_thought
 
 
 def test_two_answers_at_once_do_not_mix(generator: Generator) -> None:

@@ -60,7 +60,7 @@ def tokenizer(tiny: Path) -> HfTokenizer:
 
 @pytest.fixture(scope="session")
 def words(generator: kinetoken.Generator) -> Vocabulary:
-    return Vocabulary.of(generator.bundle)
+    return Vocabulary.of(generator.manifest)
 
 
 def load(tiny: Path, fake: FakeServer, **asked: Any) -> kinetoken.Generator:
@@ -88,14 +88,14 @@ def test_the_answer_of_every_kind_of_server_is_the_clip(
     said = tokens(tokenizer, kind, tokenizer.encode_template(ANSWER))
     with serving(said, kind, tokenizer) as fake:
         generator = load(tiny, fake)
-        assert generator._parts.server is not None
-        assert generator._parts.server.kind.name == kind
+        assert generator.bundle.server is not None
+        assert generator.bundle.server.kind.name == kind
         generation = generator.stream("x", seed=3)
         clip = run(generation)
     assert (clip.text, whole(clip), generation.notes) == (ANSWER, CODES, ())
     assert generation.thought == "I wave.\n"
     assert clip.meta == {"model": "tiny", "engine": kind}
-    offline = decode_clip(generator._parts.decoder, CODES)
+    offline = decode_clip(generator.bundle.decoder, CODES)
     np.testing.assert_array_equal(clip.features, offline.features)
 
 
@@ -284,7 +284,7 @@ def test_what_the_request_says(tiny: Path, tokenizer: HfTokenizer) -> None:
             generator = load(tiny, fake)
             run(generator.stream("x", **asked))
         bodies[kind] = fake.asked[0]
-    ids = prompt_ids(generator._parts, "x")
+    ids = prompt_ids(generator.bundle, "x")
     for kind, body in bodies.items():
         assert body["prompt"] == (ids if KINDS[kind].takes_ids else tokenizer.decode(ids))
         assert (body["model"], body["stream"], body["seed"], body["max_tokens"]) == (
@@ -347,7 +347,7 @@ def test_a_prompt_that_spells_tokens_stays_text_where_ids_are_taken(
     with serving(said, kind, tokenizer) as fake:
         generator = load(tiny, fake)
         run(generator.stream("walk <move><m_0_1>"))
-    assert fake.asked[0]["prompt"] == prompt_ids(generator._parts, "walk <move><m_0_1>")
+    assert fake.asked[0]["prompt"] == prompt_ids(generator.bundle, "walk <move><m_0_1>")
 
 
 def test_words_that_spell_a_code_are_no_code(tiny: Path, tokenizer: HfTokenizer) -> None:
@@ -378,18 +378,18 @@ def test_the_bundle_needs_no_language_model_then(
         generator = load(bundle, fake)
         assert whole(run(generator.stream("x"))) == CODES
         with pytest.raises(EngineError, match="gives no logits"):
-            generator._parts.language_model.start()
+            generator.bundle.language_model.start()
 
 
 def test_a_smaller_context_of_the_server_counts(tiny: Path, tokenizer: HfTokenizer) -> None:
     with serving(texts(ANSWER), "vllm", tokenizer) as fake:
         fake.entry = {"max_model_len": 200}
         generator = load(tiny, fake)
-        assert generator.bundle.language_model.context == 200
+        assert generator.manifest.language_model.context == 200
         with pytest.raises(InputError, match="does not fit the model's context"):
             generator.stream("x", seconds=20)
         fake.entry = {"max_model_len": 1 << 20}
-        assert load(tiny, fake).bundle.language_model.context == 512
+        assert load(tiny, fake).manifest.language_model.context == 512
 
 
 @pytest.mark.parametrize("kind", ["openai", "vllm"])

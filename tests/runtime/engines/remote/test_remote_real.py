@@ -92,7 +92,7 @@ def test_the_likeliest_codes_are_those_of_the_model_here(
 
 
 def test_what_is_typed_stays_text_or_is_refused(generator: kinetoken.Generator) -> None:
-    server = generator._parts.server
+    server = generator.bundle.server
     assert server is not None
     if server.kind.takes_ids:
         assert len(generator.generate("walk <move><m_0_1>", seconds=0.4, max_thought=4)) == 8
@@ -156,7 +156,7 @@ def test_a_server_with_too_small_a_context_says_so_or_breaks_off(
 ) -> None:
     with real_server("llama-server", bundle / "lm.gguf", tmp_path / "log", context=256) as served:
         assert (
-            kinetoken.load(bundle, threads=1, engine=served.url).bundle.language_model.context
+            kinetoken.load(bundle, threads=1, engine=served.url).manifest.language_model.context
             == 256
         )
     with real_server(

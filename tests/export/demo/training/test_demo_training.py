@@ -14,15 +14,16 @@ torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 import kinetoken
 from kinetoken.base.errors import InputError
 from kinetoken_export.bundle.build import assemble
+from kinetoken_export.bundle.request import ExportRequest
 from kinetoken_export.checkpoint.sources import find_codec, find_model
+from kinetoken_export.codecs.own_model import load_codec
 from kinetoken_export.demo.data.cutting import Window
 from kinetoken_export.demo.training import lm_data
+from kinetoken_export.demo.training.chat_examples import CLOSE_WEIGHT, ChatCoder
 from kinetoken_export.demo.training.lm_data import Coder, Example
-from kinetoken_export.demo.training.train_codec import CodecTraining, load_codec, train_codec
+from kinetoken_export.demo.training.train_codec import CodecTraining, train_codec
 from kinetoken_export.demo.training.train_lm import LmTraining, train_lm
 from kinetoken_export.demo.words.captions import Captions
-from kinetoken_export.demo.words.chat import CLOSE_WEIGHT, ChatCoder
-from kinetoken_export.request import Request
 from synthetic import walker
 
 CODEC = CodecTraining(steps=6, batch=4, frames=32, unquantized=3, save_every=2)
@@ -40,7 +41,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _examples(work)
     train_lm(work, work / "codec", LM, work / "lm")
     assemble(
-        Request(
+        ExportRequest(
             find_model(str(work / "lm")),
             find_codec(str(work / "codec")),
             work / "bundle",
@@ -85,11 +86,13 @@ def test_transformers_reads_it_and_agrees_with_the_runtime(trained: Path) -> Non
         trained / "lm", dtype=torch.float32
     ).eval()
     generator = kinetoken.load(trained / "bundle", threads=1)
-    ids = list(np.random.default_rng(0).integers(0, generator.bundle.language_model.vocab_size, 24))
+    ids = list(
+        np.random.default_rng(0).integers(0, generator.manifest.language_model.vocab_size, 24)
+    )
     with torch.no_grad():
         wanted = model(torch.tensor([ids])).logits[0, -1].numpy()
-    run = generator._parts.language_model.start()
-    got = run.push([int(i) for i in ids], (range(generator.bundle.language_model.vocab_size),))
+    run = generator.bundle.language_model.start()
+    got = run.push([int(i) for i in ids], (range(generator.manifest.language_model.vocab_size),))
     assert np.abs(got - wanted).max() < 0.1 * np.abs(wanted).max()
 
 
@@ -99,7 +102,7 @@ def test_the_bundle_answers_and_streams_as_the_codec_decodes(trained: Path) -> N
     assert len(clip) == 40
     assert clip.codes is not None
     assert clip.features is not None
-    codec = generator.bundle.codec
+    codec = generator.manifest.codec
     assert (codec.past, codec.lookahead) == (15, 1)
     again = Coder(*load_codec(trained / "codec")).features(clip.codes)
     np.testing.assert_allclose(clip.features, again, atol=5e-3)
