@@ -26,7 +26,7 @@ from kinetoken.cli.arguments import (
     load_options,
 )
 from kinetoken.cli.live_arguments import add_live, live_settings, open_live
-from kinetoken.formats.read import names_a_file
+from kinetoken.formats.registry import names_a_file
 from kinetoken.generation.options import GenerateOptions, check_prompt
 from kinetoken.motion.clip import Clip
 from kinetoken.motion.skeleton import FPS
@@ -306,11 +306,9 @@ def check_kept(path: str | None, history_file: str | None) -> None:
 
 def check_save(path: str) -> None:
     """Refuse now what could not be saved later."""
-    from kinetoken.base.atomic_file import check_writable
-    from kinetoken.formats.write import writer_for
+    from kinetoken.formats.registry import check_can_save
 
-    writer_for(path)
-    check_writable(path)
+    check_can_save(path)
 
 
 def _short(error: Exception) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..base.errors import INTERRUPTED, FormatError, InputError, KinetokenError
+from ..formats.registry import WRITABLE
 from .arguments import BundleRequest, add_bundle, add_generation
 from .batch_progress import BatchLine
 from .parser import Advanced, Subparsers, new_command
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     Maker = Callable[[Sequence[Job]], Iterator[Answer | Problem]]
 
-FORMATS: Final = ("npz", "bvh", "glb", "vrma")
+FORMATS: Final = tuple(suffix[1:] for suffix in WRITABLE)
 AT_ONCE: Final = 4
 MOST_SHOWN: Final = 20  # problems
 
@@ -73,7 +74,7 @@ def add_command(subparsers: Subparsers) -> None:
         "batch",
         "make a motion from every line of a file",
         "kinetoken batch prompts.txt -o clips",
-        "kinetoken batch prompts.jsonl -o clips --format bvh --seed 7",
+        "kinetoken batch prompts.jsonl -o clips --file-format bvh --seed 7",
         "kinetoken batch prompts.jsonl -o clips --ray auto",
     )
     add = parser.add_argument
@@ -81,8 +82,8 @@ def add_command(subparsers: Subparsers) -> None:
     add("prompts", metavar="PROMPTS", help=prompts)
     out = "folder of the motions; run the same command again to continue"
     add("-o", "--out", metavar="FOLDER", required=True, help=out)
-    formats = "file format of the motions (default: npz)"
-    add("--format", choices=FORMATS, default=FORMATS[0], help=formats)
+    clips = f"file format of the motions (default: {FORMATS[0]})"
+    add("--file-format", choices=FORMATS, default=FORMATS[0], help=clips)
     at_once = f"answers at the same time on each engine (default: {AT_ONCE})"
     add("--parallel", type=int, default=AT_ONCE, metavar="N", help=at_once)
     add("--force", action="store_true", help="replace motions that another run has made")
@@ -97,7 +98,7 @@ def add_command(subparsers: Subparsers) -> None:
             BatchRequest(
                 prompts=Path(args.prompts),
                 out=Path(args.out),
-                clips=args.format,
+                clips=args.file_format,
                 parallel=args.parallel,
                 force=args.force,
                 json=args.json,
