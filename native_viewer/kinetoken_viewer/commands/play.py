@@ -232,10 +232,10 @@ def _needed(args: argparse.Namespace, clip: Clip, recording: Recording) -> tuple
 def _generate(args: argparse.Namespace, options: GenerateOptions) -> tuple[Clip, bool]:
     """The whole clip, and whether it was cut short; in this process, since no window needs to stay smooth."""
     import kinetoken
-    from kinetoken.cli.terminal import Looking, ProgressLine
+    from kinetoken.cli.terminal import ProgressLine, image_bar
 
     generator = kinetoken.load(args.bundle, load_options(args))
-    with Looking() as looking:
+    with image_bar() as looking:
         generation = generator.stream(
             args.what, options, image=image_file(args), watch=looking.show
         )

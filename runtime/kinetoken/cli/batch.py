@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from ..base.errors import INTERRUPTED, FormatError, InputError, KinetokenError
 from ..formats.registry import WRITABLE
 from .arguments import BundleRequest, add_bundle, add_generation
-from .batch_progress import BatchLine
 from .parser import Advanced, Subparsers, new_command
+from .terminal import ProgressBar
 
 if TYPE_CHECKING:
     from ..batch.folder import BatchFolder, BatchInfo
@@ -128,6 +128,11 @@ class Tally:
     def elapsed(self) -> float:
         """Seconds since the first clip was begun."""
         return time.perf_counter() - self.began
+
+    @property
+    def rtf(self) -> float:
+        """Seconds of motion per second of work."""
+        return self.seconds / max(self.elapsed, 1e-9)
 
     @property
     def sorted_problems(self) -> list[Problem]:
@@ -256,7 +261,7 @@ def _make(
     from ..base.processes import ctrl_c_later
     from ..batch.jobs import Problem
 
-    with BatchLine(tally.total, tally.there + len(tally.problems)) as line:
+    with ProgressBar("", tally.total, before=tally.there + len(tally.problems)) as bar:
         try:
             for answer in answers:
                 if isinstance(answer, Problem):
@@ -264,7 +269,9 @@ def _make(
                 else:
                     with ctrl_c_later():
                         _keep(folder, info, tally, answer)
-                line.show(tally.there + tally.made + len(tally.problems), tally.seconds)
+                bar.show(
+                    tally.there + tally.made + len(tally.problems), f"{tally.rtf:.1f}x real time"
+                )
         except KeyboardInterrupt:
             tally.interrupted = True
 
@@ -289,8 +296,9 @@ def _tell(request: BatchRequest, tally: Tally) -> int:
     if request.json:
         print(json.dumps(tally.report(request.out)))
     else:
-        work = tally.elapsed
-        speed = f"{tally.seconds:.1f} s of motion in {work:.1f} s ({tally.seconds / max(work, 1e-9):.1f}x real time)"
+        speed = (
+            f"{tally.seconds:.1f} s of motion in {tally.elapsed:.1f} s ({tally.rtf:.1f}x real time)"
+        )
         there = f", {tally.there:,} were there" if tally.there else ""
         print(f"{tally.made:,} clips made{there}: {speed} -> {request.out}")
     for problem in problems[:MOST_SHOWN]:

@@ -27,7 +27,6 @@ from kinetoken.batch.folder import REPORT, BatchFolder
 from kinetoken.batch.jobs import ClipAnswer, Job, Problem
 from kinetoken.batch.prompts import LONGEST_LINE, read_prompts
 from kinetoken.batch.worker import Order, Worker
-from kinetoken.cli.batch_progress import BatchLine, duration
 from kinetoken.engines.load_options import LoadOptions
 from kinetoken.engines.tokenizer import HfTokenizer
 from kinetoken.formats.registry import WRITABLE
@@ -611,15 +610,6 @@ def test_every_option_is_on_its_page(run: Run) -> None:
     own = said[said.index("positional arguments") : said.index("--bundle FOLDER")]
     for option in set(re.findall(r"--[a-z-]+", own)) - {"--help", "--help-all", "--out"}:
         assert f"`{option}" in page, option
-
-
-def test_progress_says_how_long_it_takes() -> None:
-    line = BatchLine(10, 2)
-    assert line.text(2, 0.0, 0.0) == "[####................] 2 of 10 | time left: not known yet"
-    assert line.text(4, 8.0, 4.0) == "[########............] 4 of 10 | 2.0x real time | 12 s left"
-    assert [duration(seconds) for seconds in (0, 59.4, 61, 3601, 90000)] == [
-        "0 s", "59 s", "1 min 1 s", "1 h 0 min", "25 h 0 min",
-    ]  # fmt: skip
 
 
 def test_fewer_than_one_at_once_is_refused(tiny: Path) -> None:
