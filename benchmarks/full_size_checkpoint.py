@@ -1,10 +1,11 @@
-"""A Qwen2.5-VL-3B of the true shape with random weights, the real Qwen vocabulary and the motion tokens: for size and speed.
+"""Write a Qwen2.5-VL-3B of true shape with random weights, to measure size and speed.
 
-    pip download --no-deps dashscope            # its wheel carries the vocabulary, resources/qwen.tiktoken
+    pip download --no-deps dashscope      # its wheel has the vocabulary, resources/qwen.tiktoken
     python benchmarks/full_size_checkpoint.py --wheel dashscope-*.whl -o FOLDER
 
-The numbers below are those of the published config.json of Qwen2.5-VL-3B-Instruct; the vocabulary has grown by the motion tokens
-as `resize_token_embeddings` makes it. What such a model says is noise: nothing about quality can be measured with it.
+The shape is that of the published config.json of Qwen2.5-VL-3B-Instruct. The vocabulary is the
+real one plus the motion tokens, as `resize_token_embeddings` adds them. The model's answers are
+noise: they say nothing about quality.
 """
 
 from __future__ import annotations

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..base.errors import INTERRUPTED, FormatError, InputError, KinetokenError
+from ..formats.registry import WRITABLE
 from .arguments import BundleRequest, add_bundle, add_generation
-from .batch_progress import BatchLine
 from .parser import Advanced, Subparsers, new_command
+from .terminal import ProgressBar
 
 if TYPE_CHECKING:
     from ..batch.folder import BatchFolder, BatchInfo
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     Maker = Callable[[Sequence[Job]], Iterator[Answer | Problem]]
 
-FORMATS: Final = ("npz", "bvh", "glb", "vrma")
+FORMATS: Final = tuple(suffix[1:] for suffix in WRITABLE)
 AT_ONCE: Final = 4
 MOST_SHOWN: Final = 20  # problems
 
@@ -73,7 +74,7 @@ def add_command(subparsers: Subparsers) -> None:
         "batch",
         "make a motion from every line of a file",
         "kinetoken batch prompts.txt -o clips",
-        "kinetoken batch prompts.jsonl -o clips --format bvh --seed 7",
+        "kinetoken batch prompts.jsonl -o clips --file-format bvh --seed 7",
         "kinetoken batch prompts.jsonl -o clips --ray auto",
     )
     add = parser.add_argument
@@ -81,8 +82,8 @@ def add_command(subparsers: Subparsers) -> None:
     add("prompts", metavar="PROMPTS", help=prompts)
     out = "folder of the motions; run the same command again to continue"
     add("-o", "--out", metavar="FOLDER", required=True, help=out)
-    formats = "file format of the motions (default: npz)"
-    add("--format", choices=FORMATS, default=FORMATS[0], help=formats)
+    clips = f"file format of the motions (default: {FORMATS[0]})"
+    add("--file-format", choices=FORMATS, default=FORMATS[0], help=clips)
     at_once = f"answers at the same time on each engine (default: {AT_ONCE})"
     add("--parallel", type=int, default=AT_ONCE, metavar="N", help=at_once)
     add("--force", action="store_true", help="replace motions that another run has made")
@@ -97,7 +98,7 @@ def add_command(subparsers: Subparsers) -> None:
             BatchRequest(
                 prompts=Path(args.prompts),
                 out=Path(args.out),
-                clips=args.format,
+                clips=args.file_format,
                 parallel=args.parallel,
                 force=args.force,
                 json=args.json,
@@ -127,6 +128,11 @@ class Tally:
     def elapsed(self) -> float:
         """Seconds since the first clip was begun."""
         return time.perf_counter() - self.began
+
+    @property
+    def rtf(self) -> float:
+        """Seconds of motion per second of work."""
+        return self.seconds / max(self.elapsed, 1e-9)
 
     @property
     def sorted_problems(self) -> list[Problem]:
@@ -255,7 +261,7 @@ def _make(
     from ..base.processes import ctrl_c_later
     from ..batch.jobs import Problem
 
-    with BatchLine(tally.total, tally.there + len(tally.problems)) as line:
+    with ProgressBar("", tally.total, before=tally.there + len(tally.problems)) as bar:
         try:
             for answer in answers:
                 if isinstance(answer, Problem):
@@ -263,7 +269,9 @@ def _make(
                 else:
                     with ctrl_c_later():
                         _keep(folder, info, tally, answer)
-                line.show(tally.there + tally.made + len(tally.problems), tally.seconds)
+                bar.show(
+                    tally.there + tally.made + len(tally.problems), f"{tally.rtf:.1f}x real time"
+                )
         except KeyboardInterrupt:
             tally.interrupted = True
 
@@ -288,8 +296,9 @@ def _tell(request: BatchRequest, tally: Tally) -> int:
     if request.json:
         print(json.dumps(tally.report(request.out)))
     else:
-        work = tally.elapsed
-        speed = f"{tally.seconds:.1f} s of motion in {work:.1f} s ({tally.seconds / max(work, 1e-9):.1f}x real time)"
+        speed = (
+            f"{tally.seconds:.1f} s of motion in {tally.elapsed:.1f} s ({tally.rtf:.1f}x real time)"
+        )
         there = f", {tally.there:,} were there" if tally.there else ""
         print(f"{tally.made:,} clips made{there}: {speed} -> {request.out}")
     for problem in problems[:MOST_SHOWN]:

@@ -27,9 +27,9 @@ from kinetoken.batch.folder import REPORT, BatchFolder
 from kinetoken.batch.jobs import ClipAnswer, Job, Problem
 from kinetoken.batch.prompts import LONGEST_LINE, read_prompts
 from kinetoken.batch.worker import Order, Worker
-from kinetoken.cli.batch_progress import BatchLine, duration
 from kinetoken.engines.load_options import LoadOptions
 from kinetoken.engines.tokenizer import HfTokenizer
+from kinetoken.formats.registry import WRITABLE
 from kinetoken.generation.bundle import open_bundle
 from tiny_bundle import build_tiny_bundle
 
@@ -223,7 +223,7 @@ def test_plain_text_is_a_prompt_a_line_with_options_for_all(run: Run, tmp_path: 
     path = tmp_path / "p.txt"
     path.write_text('walk\n\n  {"prompt": "this is said as it stands"}  \n', encoding="utf-8")
     code, _, _ = run(
-        "batch", path, "-o", tmp_path / "c", "--seconds", 0.4, "--levels", 1, "--format", "bvh"
+        "batch", path, "-o", tmp_path / "c", "--seconds", 0.4, "--levels", 1, "--file-format", "bvh"
     )
     assert code == 0
     assert {clip.name for clip in tmp_path.glob("c/*.bvh")} == {"000001.bvh", "000003.bvh"}
@@ -242,11 +242,13 @@ def test_an_option_of_a_line_goes_before_that_of_all(tmp_path: Path) -> None:
     assert second.options.levels == 3
 
 
-@pytest.mark.parametrize("suffix", ["npz", "bvh", "glb", "vrma"])
+@pytest.mark.parametrize("suffix", [suffix[1:] for suffix in WRITABLE])
 def test_every_format(run: Run, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / "p.txt"
     path.write_text("walk\n", encoding="utf-8")
-    assert run("batch", path, "-o", tmp_path / "c", "--seconds", 0.6, "--format", suffix)[0] == 0
+    assert (
+        run("batch", path, "-o", tmp_path / "c", "--seconds", 0.6, "--file-format", suffix)[0] == 0
+    )
     assert (tmp_path / "c" / f"000001.{suffix}").stat().st_size > 1000
 
 
@@ -269,7 +271,7 @@ def other_model(tmp_path: Path) -> list[object]:
     ("more", "message"),
     [
         (other_model, "another model"),
-        (lambda _: ["--format", "bvh"], "another format (npz)"),
+        (lambda _: ["--file-format", "bvh"], "another format (npz)"),
         (lambda _: ["--seed", 6], "another seed (5)"),
         (lambda _: ["--lookahead", 0], "another lookahead (1)"),
         (lambda _: ["--top-k", 3], "another prompt or other options"),
@@ -369,7 +371,7 @@ def test_two_batches_do_not_write_into_one_folder(run: Run, prompts: Path, tmp_p
             2,
             "give one of the two",
         ),
-        (["p.txt", "-o", "c", "--format", "fbx"], 2, "'fbx' is not known; choose from npz, "),
+        (["p.txt", "-o", "c", "--file-format", "fbx"], 2, "'fbx' is not known; choose from npz, "),
         (["p.txt", "-o", "c", "--bundle", "nowhere"], 3, "nowhere"),
         (["p.txt"], 2, "required: -o/--out"),
     ],
@@ -608,15 +610,6 @@ def test_every_option_is_on_its_page(run: Run) -> None:
     own = said[said.index("positional arguments") : said.index("--bundle FOLDER")]
     for option in set(re.findall(r"--[a-z-]+", own)) - {"--help", "--help-all", "--out"}:
         assert f"`{option}" in page, option
-
-
-def test_progress_says_how_long_it_takes() -> None:
-    line = BatchLine(10, 2)
-    assert line.text(2, 0.0, 0.0) == "[####................] 2 of 10 | time left: not known yet"
-    assert line.text(4, 8.0, 4.0) == "[########............] 4 of 10 | 2.0x real time | 12 s left"
-    assert [duration(seconds) for seconds in (0, 59.4, 61, 3601, 90000)] == [
-        "0 s", "59 s", "1 min 1 s", "1 h 0 min", "25 h 0 min",
-    ]  # fmt: skip
 
 
 def test_fewer_than_one_at_once_is_refused(tiny: Path) -> None:
