@@ -1,8 +1,9 @@
-"""How far is an avatar with bones of constant length from the joints it was made of, and what do its files cost?
+"""Measure how far avatars with constant bone lengths are from their joints, and what files cost.
 
     python benchmarks/avatars.py [--mocap clips.npz] [-o benchmarks/results/avatars]
 
-Generations of the bundle, whose bones stretch as the codec has it; and, where given, an archive of clips (T, 22, 3) by name.
+The motions are answers of the bundle, whose bones stretch as the codec makes them, and, with
+--mocap, an archive of named clips (T, 22, 3).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ PROMPTS = (
 SEEDS = 4
 SECONDS = 4.0
 SUFFIXES = (".bvh", ".glb", ".vrma", ".npz")
-RIGID_WITHIN = 1e-5  # metres that distances within pelvis and chest, and lengths of bones, may vary in a rigid body
+RIGID_WITHIN = 1e-5  # metres that a rigid body's bones, pelvis and chest may vary in size
 
 
 def main() -> None:
@@ -78,7 +79,7 @@ def main() -> None:
 
 
 def spread(joints: NDArray[np.floating]) -> float:
-    """How much the distances vary, in metres, that are constant in a rigid body."""
+    """Spread in metres of the distances that are constant in a rigid body."""
     pairs = [(j, p) for j, p in enumerate(PARENTS) if p >= 0]
     pairs += [(a, b) for j in RIGID for a in CHILDREN[j] for b in CHILDREN[j] if a < b]
     first, second = map(list, zip(*pairs, strict=True))
@@ -87,7 +88,7 @@ def spread(joints: NDArray[np.floating]) -> float:
 
 
 def distances(clips: Iterable[NDArray[np.floating]]) -> dict[str, float]:
-    """Between joints and avatar, in millimetres: the body known, and the body taken from the first frame as a stream does."""
+    """Millimetres from joints to avatar, with the body known or taken from the first frame."""
     whole, streamed, seconds, frames = [], [], 0.0, 0
     for joints in clips:
         began = time.perf_counter()
@@ -142,7 +143,7 @@ def table(record: dict[str, object]) -> str:
         "",
         f"{record['machine']}. `python {record['command']}`",
         "",
-        "Distance in millimetres between the joints and a skeleton of constant bones that was turned to follow them.",
+        "Millimetres between the joints and a skeleton of constant bone lengths that follows them.",
         "",
         "| motion | clips | frames | mean | 99th percentile | largest | streamed: mean | largest | µs a frame |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",

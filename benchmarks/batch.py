@@ -1,13 +1,14 @@
-"""How many clips a minute does one engine make, with 1, 2, 4 and 8 answers at once, and are they the same clips?
+"""Measure clips per minute with 1, 2, 4 and 8 answers at once, and whether the clips are equal.
 
-    kinetoken export export/checkpoints/demo/lm --codec export/checkpoints/demo/codec -o DEMO --format gguf --quant q8_0
+    kinetoken export export/checkpoints/demo/lm --codec export/checkpoints/demo/codec -o DEMO \\
+        --format gguf --quant q8_0
     python benchmarks/batch.py demo_gguf=DEMO demo_onnx= 3b=BUNDLE -o benchmarks/results/batch
 
-The same prompts, options and seeds at each size, as `kinetoken batch` makes them but for the files. Rounds are interleaved: in each,
-every bundle at every size, in an order of the round's own; what comes first in a process is not counted. Throughput is that of the
-median round, and the gain over one is the ratio of these medians; beside it stand the lowest and the highest ratio within a
-round, between which that of the medians lies. One answer at once is `kinetoken generate` for each line in turn. A name without
-a folder is the demo bundle of the package.
+Each size gets the same prompts, options and seeds, as in `kinetoken batch` but without files.
+Rounds are interleaved: each runs every bundle at every size, in its own order. The first answer of
+a process does not count. Throughput is the median round's; the gain over one is the ratio of these
+medians, shown with the lowest and highest ratio within a round. One answer at once is `kinetoken
+generate` for each line in turn. A name without a folder is the demo bundle of the package.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any, Final
 
 from machine import asked, describe
 
-from kinetoken.batch.driver import answer_all
+from kinetoken.batch.batch_run import answer_all
 from kinetoken.batch.jobs import ClipAnswer, Job
 from kinetoken.engines.load_options import LoadOptions
 from kinetoken.generation.bundle import DEMO_BUNDLE, Bundle, open_bundle
@@ -37,7 +38,7 @@ PROMPTS: Final = (
 
 
 def jobs(count: int, seconds: float) -> list[Job]:
-    """Lines of a prompts file, no two alike; their lengths differ, as they do in life."""
+    """Lines of a prompts file, all different, of different lengths."""
     lengths = [seconds * (0.75, 1.0, 1.25)[n % 3] for n in range(count)]
     options = [
         GenerateOptions(seconds=length, seed=n, thought="brief") for n, length in enumerate(lengths)
@@ -46,7 +47,7 @@ def jobs(count: int, seconds: float) -> list[Job]:
 
 
 def once(bundle: Bundle, work: list[Job], size: int) -> dict[str, Any]:
-    """One pass over all jobs: seconds of it, and the answers."""
+    """One pass over all jobs: its seconds, and the answers."""
     began, processor = time.perf_counter(), time.process_time()
     answers = {
         answer.job.name: answer
@@ -81,7 +82,7 @@ def measure(bundles: dict[str, Bundle], work: list[Job], rounds: int) -> dict[st
 def summary(
     bundle: Bundle, rows: list[dict[str, Any]], alone: list[dict[str, Any]], size: int
 ) -> dict[str, Any]:
-    """Of the median round, and how many clips are those of their line alone."""
+    """Figures of the median round, and the number of clips equal to those of their line alone."""
     answers, others = rows[0]["answers"], alone[0]["answers"]
     tokens = sum(
         len(bundle.vocabulary.levels) * len(answer.clip.codes) for answer in answers.values()
@@ -104,8 +105,8 @@ def table(results: dict[str, Any], infos: dict[str, str], what: str) -> str:
     """The report in Markdown."""
     lines = [
         "# Batches: throughput with several answers at once", "",
-        f"{describe()}. `{command()}`: {what}; rounds interleaved, medians; beside the gain its "
-        "lowest and highest within a round. Motion tokens are counted, words are not.", "",
+        f"{describe()}. `{command()}`: {what}; rounds interleaved, medians; each gain with "
+        "the lowest and highest within a round. Only motion tokens count, not words.", "",
         "| bundle | at once | clips a minute | motion tokens/s | x real time | gain over one | processor, s | clips as alone |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]  # fmt: skip
@@ -119,12 +120,12 @@ def table(results: dict[str, Any], infos: dict[str, str], what: str) -> str:
 
 
 def gain(row: dict[str, Any]) -> str:
-    """With its spread."""
+    """The gain with its spread."""
     return f"{row['gain']:.2f} ({row['gain_low']:.2f} to {row['gain_high']:.2f})"
 
 
 def command() -> str:
-    """What was typed, without folders."""
+    """The command line, without folders."""
     given = [f"{word.partition('=')[0]}=BUNDLE" if "=" in word else word for word in sys.argv[1:]]
     return " ".join(["python benchmarks/batch.py", *given])
 
@@ -154,7 +155,10 @@ def main() -> int:
     models = {name: bundle.manifest.language_model for name, bundle in bundles.items()}
     infos = {name: f"{model.backend}, {model.quantization}" for name, model in models.items()}
     results = measure(bundles, jobs(args.clips, args.seconds), args.rounds)
-    what = f"{args.clips} clips of {args.seconds:g} s on average, {args.rounds} round(s), threads {args.threads or 'as chosen'}"
+    what = (
+        f"{args.clips} clips of {args.seconds:g} s on average, {args.rounds} round(s), "
+        f"threads {args.threads or 'as chosen'}"
+    )
     report = table(results, infos, what)
     print(report)
     if args.out:

@@ -1,9 +1,10 @@
-"""What does a token take beside other programs that want the cores, with threads chosen for each token and with a fixed number?
+"""Measure a token beside other busy programs, with threads chosen per token or fixed.
 
     python benchmarks/busy_machine.py BUNDLE [--tokens 80] [-o benchmarks/results/busy_machine]
 
-A GGUF bundle writes motion tokens while other processes compute: none; one that takes 5 ms of every sixtieth of a second, as a window
-does that somebody else draws; one that never stops; as many of those as there are cores. The three ways take turns within each load.
+A GGUF bundle writes motion tokens while other processes compute: none; one that takes 5 ms of
+every sixtieth of a second, like a window drawn by another program; one that never stops; one of
+these per core. The three ways take turns within each load.
 """
 
 from __future__ import annotations
@@ -75,7 +76,10 @@ def main() -> None:
                     found[load][way] += tokens(models[way], manifest, half)
     rows = [(load, *(told(seconds) for seconds in ways.values())) for load, ways in found.items()]
     lm = manifest.language_model
-    said = f"{lm.architecture} {lm.quantization}; ms a motion token, median (95th percentile), {2 * half} tokens each."
+    said = (
+        f"{lm.architecture} {lm.quantization}; ms a motion token, median (95th percentile), "
+        f"{2 * half} tokens each."
+    )
     record = {"found": found, "tokens": 2 * half}
     write(
         args.out,
@@ -91,7 +95,7 @@ def told(seconds: list[float]) -> str:
 
 
 def tokens(model: Any, manifest: Manifest, count: int) -> list[float]:
-    """Seconds of each of so many motion tokens behind a short prompt."""
+    """Seconds of each motion token after a short prompt."""
     run, allowed, spent = model.start(), (range(*manifest.motion.levels[0]),), []
     run.push(list(range(100, 132)), allowed)
     for _ in range(count):
@@ -103,7 +107,7 @@ def tokens(model: Any, manifest: Manifest, count: int) -> list[float]:
 
 @contextmanager
 def busy(programs: list[tuple[float, float]]) -> Iterator[None]:
-    """Other processes, each with its seconds of work and of rest."""
+    """Run other processes, each with its seconds of work and of rest."""
     running = [
         subprocess.Popen([sys.executable, "-c", BUSY, str(work), str(rest)])
         for work, rest in programs

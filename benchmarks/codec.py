@@ -1,11 +1,12 @@
-"""What does decoding cost: does a latent frame at frame 3,000 cost what it cost at frame 10, and beside decoding all again, and torch?
+"""Measure a latent frame at frames 10 to 3,000, beside decoding everything again and torch.
 
-    python benchmarks/codec.py [--bundle B] [--codec export/checkpoints/demo/codec] [--rounds 7] [--quick]
-        [-o benchmarks/results/codec]
+    python benchmarks/codec.py [--bundle B] [--codec export/checkpoints/demo/codec] [--rounds 7]
+        [--quick] [-o benchmarks/results/codec]
 
-Every round is one motion of 3,000 latent frames, ten minutes, fed one frame after another without a break, each push timed: what
-streaming costs at a frame is the median of the pushes around it. On the way, at those frames, the whole motion so far is decoded
-once more through the same graph, and through the torch module that it came from (where torch is there).
+A round is one motion of 3,000 latent frames, ten minutes, fed one frame after another. The cost of
+streaming at a frame is the median of the pushes around it. At the same frames the whole motion so
+far is decoded again through the same graph and, if torch is installed, through the module that the
+graph was exported from.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from kinetoken.generation.bundle import bundle_folder, open_codec
 
 AROUND: Final = {10: range(5, 16), 30: range(20, 41), 100: range(80, 121), 300: range(250, 351), 1000: range(900, 1101),
                  3000: range(2800, 3000)}  # fmt: skip
-"""Latent frames at which all is timed, to the pushes around them."""
+"""Measured latent frames to the pushes around them."""
 CODEC: Final = Path(__file__).parents[1] / "export" / "checkpoints" / "demo" / "codec"
 STREAMING: Final = "streaming"
 Way = Callable[[int], Any]
-"""Decodes so many latent frames."""
+"""Decodes a number of latent frames."""
 
 
 def main() -> None:
@@ -97,12 +98,16 @@ def page(found: dict[str, Any], flat: dict[str, float], rounds: int) -> list[str
     """The report in Markdown."""
     places = list(found[STREAMING])
     rows = [(at, *(spread(found[name][at], "ms") for name in found)) for at in places]
-    said = f"One latent frame (0.2 s of motion) more, milliseconds: medians of {rounds} rounds (least to most)."
+    said = (
+        "Milliseconds for one more latent frame (0.2 s of motion); "
+        f"medians of {rounds} rounds (least to most)."
+    )
     return [
         *heading("What decoding costs", said, ""),
         *table(("latent frames before it", *found), rows),
-        f"Streaming at frame {places[-1]:,} costs {spread(flat, 'over_100')} times what it costs at frame 100, and "
-        f"{spread(flat, 'over_10')} times what it costs at frame 10, where the decoder's window is not yet full.",
+        f"Streaming at frame {places[-1]:,} costs {spread(flat, 'over_100')} times what it costs "
+        f"at frame 100, and {spread(flat, 'over_10')} times what it costs at frame 10, where the "
+        "decoder's window is not yet full.",
         "",
     ]
 
@@ -117,7 +122,7 @@ def drawing(found: dict[str, Any]) -> bytes | None:
 
 
 def others(decoder: MotionDecoder, codec: Path, latents: Any) -> dict[str, Way]:
-    """The ways that decode all again, by name."""
+    """The ways that decode everything again, by name."""
     torch = torch_way(codec, latents)
     ways: dict[str, Way] = {
         "all again, ONNX": lambda length: decoder.session.run(latents[None, :length])
@@ -126,9 +131,9 @@ def others(decoder: MotionDecoder, codec: Path, latents: Any) -> dict[str, Way]:
 
 
 def torch_way(codec: Path, latents: Any) -> Way | None:
-    """The torch module that the graph was exported from; None where torch or the codec is not there."""
+    """The torch module that the graph was exported from; None without torch or the codec."""
     try:
-        from kinetoken_export.codecs import read_codec
+        from kinetoken_export.codecs.reader import read_codec
         from kinetoken_export.codecs.source import normalised_features
 
         decoder = read_codec(codec).decoder

@@ -1,13 +1,15 @@
-"""What does it cost per token to allow only valid motion, and does the engine allow the right ids?
+"""Measure what it costs per token to allow only valid motion, and check the allowed ids.
 
-    python benchmarks/constraint.py --gguf MODEL.gguf [--others OTHER/bin/python] [-o benchmarks/results/constraint]
+    python benchmarks/constraint.py --gguf MODEL.gguf [--others OTHER/bin/python]
+        [-o benchmarks/results/constraint]
 
-Over the real Qwen vocabulary with the motion tokens (155,763 ids; needs the dashscope wheel), inside a block of whole frames of four
-levels. A step is: take the token that was chosen, say which may come next, choose among random logits. The same random walk for all,
-medians over the steps; after each step the allowed ids are compared, off the clock, with those that the definition gives. Off the
-clock is as well what only this comparison needs: new logits at every token, and a look at what llama.cpp's grammar left.
-MODEL.gguf gives llama.cpp the vocabulary: any GGUF exported with it will do. xgrammar (which brings torch along) and outlines-core run
-under a Python of their own.
+The vocabulary is Qwen's with the motion tokens (155,763 ids; needs the dashscope wheel); the
+position is inside a block of whole frames of four levels. A step takes the chosen token, says what
+may come next, and chooses among random logits. All engines walk the same random path; medians over
+the steps. Off the clock, each step's allowed ids are compared with those of the definition, logits
+are renewed at every token, and what llama.cpp's grammar left is read. MODEL.gguf gives llama.cpp
+the vocabulary: any GGUF exported with it works. xgrammar (which installs torch) and outlines-core
+run in a Python of their own.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ Step = tuple[float, Runs]
 
 
 def steps(advance: engines.Advance, tokens: list[int], seen: Callable[[Any], Runs]) -> list[Step]:
-    """Time each token of the block but its ends; `seen` reads the allowed ids off a result, off the clock."""
+    """Time the block's tokens except its ends; `seen` reads allowed ids off the clock."""
     out = []
     for token in tokens[:-1]:
         began = time.perf_counter()
@@ -48,7 +50,7 @@ def steps(advance: engines.Advance, tokens: list[int], seen: Callable[[Any], Run
 
 
 def elsewhere(python: str, script: str, tokenizer: Path) -> list[Step] | str:
-    """An engine in a process of its own; a string where it did not run."""
+    """An engine in a process of its own; a string if it did not run."""
     command = [python, str(HERE / script), str(tokenizer)]
     try:
         done = subprocess.run(
@@ -141,7 +143,8 @@ def table(rows: list[dict[str, Any]]) -> str:
     lines = [
         "# What the guarantee costs per token", "",
         f"{describe()}. `python benchmarks/constraint.py --gguf MODEL.gguf --others PYTHON`.",
-        "One step inside a block, 155,763 ids, medians. Wrong: steps whose allowed ids are not those of the definition.", "",
+        "One step inside a block, 155,763 ids, medians. "
+        "Wrong: steps whose allowed ids differ from the definition's.", "",
         "| engine | median, us | 99th percentile, us | ids allowed | wrong |", "|---|---:|---:|---|---|",
     ]  # fmt: skip
     for r in rows:

@@ -1,4 +1,4 @@
-"""The engines of constraint.py that share its process: each gives a function from the token taken to what may follow."""
+"""Engines of constraint.py that share its process: each maps the token taken to what may follow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Advance = Callable[[int], Any]
 
 
 class OffClock:
-    """Seconds of a step that belong to the benchmark, not to what is measured: `with off:` around them."""
+    """Seconds of a step that belong to the benchmark, not the engine: `with off:` around them."""
 
     def __init__(self) -> None:
         self._seconds = self._began = 0.0
@@ -33,7 +33,7 @@ class OffClock:
         self._seconds += time.perf_counter() - self._began
 
     def taken(self) -> float:
-        """Since the last question."""
+        """Seconds since the last call."""
         seconds, self._seconds = self._seconds, 0.0
         return seconds
 
@@ -66,7 +66,7 @@ def kinetoken_sampling(logits: np.ndarray) -> Advance:
 
 
 def runs_of_ranges(allowed: Allowed) -> Runs:
-    """What the runtime's grammar gives, as runs."""
+    """The ids that the runtime's grammar allows, as runs."""
     return runs(np.concatenate([np.arange(ids.start, ids.stop) for ids in allowed]))
 
 
@@ -96,7 +96,7 @@ def llguidance_rules(tokenizer_json: Path) -> Advance:
 
 
 def llguidance_sampling(tokenizer_json: Path, logits: np.ndarray) -> Advance:
-    """The choice is made over the whole vocabulary, as the mask's users make it."""
+    """Choose over the whole vocabulary, as users of the mask do."""
     rules, chooser = llguidance_rules(tokenizer_json), Sampler(0.5, min_p=0.05).start(0)
 
     def advance(token: int) -> np.ndarray:
@@ -109,7 +109,7 @@ def llguidance_sampling(tokenizer_json: Path, logits: np.ndarray) -> Advance:
 
 
 def llguidance_kernel(tokenizer_json: Path, logits: np.ndarray) -> Advance:
-    """The mask put on the logits by llguidance's own function for numpy; the engine's logits are new at every token."""
+    """Apply the mask with llguidance's numpy function; the logits are new at every token."""
     from llguidance.numpy import apply_token_bitmask_inplace
 
     rules, chooser = llguidance_rules(tokenizer_json), Sampler(0.5, min_p=0.05).start(0)
@@ -127,7 +127,7 @@ def llguidance_kernel(tokenizer_json: Path, logits: np.ndarray) -> Advance:
 
 
 def gbnf(characters: bool) -> str:
-    """llama.cpp's grammar of a block, over characters or with an alternative for each of 4 x 1,024 token ids."""
+    """llama.cpp's grammar of a block, over characters or over 4 x 1,024 token ids by name."""
     if characters:
         code = '("10" ([01] [0-9] | "2" [0-3]) | [1-9] [0-9]? [0-9]? | "0")'
         levels = " ".join(f'"<m_{q}_" {code} ">"' for q in range(4))
@@ -141,7 +141,7 @@ def gbnf(characters: bool) -> str:
 def llamacpp_sampling(gguf: Path, characters: bool, logits: np.ndarray) -> Advance:
     """llama.cpp's own grammar sampler, then min-p and the draw, on its own arrays.
 
-    Off the clock: filling the arrays, which costs in C++ less than here, and the look at what the grammar left.
+    Off the clock: filling the arrays, which is cheaper in C++, and reading what the grammar left.
     """
     import llama_cpp as ll
 

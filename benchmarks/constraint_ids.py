@@ -1,4 +1,4 @@
-"""The block that every engine of constraint.py is fed, and the ids that may follow each of its tokens, by definition."""
+"""The block that constraint.py feeds each engine, and the ids that may follow each token."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def walk(frames: int = FRAMES) -> list[int]:
 
 
 def right(i: int) -> Runs:
-    """What may follow token i of the walk, where the block may always go on: the next level, or behind a frame its end as well."""
+    """Ids that may follow token i of the walk: the next level, after a frame also the end."""
     q = i % 4
     first = START + 1 if i and q == 0 else LEVELS[q].start  # </move> stands directly before level 0
     return [[first, LEVELS[q].stop]]

@@ -1,4 +1,7 @@
-"""The steps of outlines-core, for constraint.py, under a Python that has it: TOKENIZER to JSON. It knows text alone, not ids."""
+"""Steps of outlines-core for constraint.py, in a Python that has it: TOKENIZER to JSON.
+
+outlines-core knows text, not ids.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ def byte_of() -> dict[str, int]:
 
 
 def words(tokenizer: Tokenizer) -> dict[bytes, list[int]]:
-    """What each id spells; those of the same spelling together."""
+    """Spelling of each id to the ids that share it."""
     letters, out = byte_of(), {}
     added = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
     for word, number in tokenizer.get_vocab().items():

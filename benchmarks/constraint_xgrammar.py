@@ -1,4 +1,4 @@
-"""The steps of xgrammar, for constraint.py, under a Python that has it: TOKENIZER to JSON."""
+"""Steps of xgrammar for constraint.py, in a Python that has it: TOKENIZER to JSON."""
 
 from __future__ import annotations
 

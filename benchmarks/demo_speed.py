@@ -1,9 +1,9 @@
-"""How fast does a bundle answer: first pose, real-time factor, memory, start.
+"""Measure how fast a bundle answers: first pose, real-time factor, memory, start.
 
     python benchmarks/demo_speed.py [--bundle B] [--rounds 7] [-o benchmarks/results/demo_speed]
 
-Every round runs each number of levels once, interleaved, in one warm process; medians are reported. Cold start and memory are
-taken from fresh processes.
+Every round runs each number of levels once, interleaved, in one warm process; medians are
+reported. Cold start and memory come from fresh processes.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ def table(warm: dict[int, dict[str, float]], start: dict[str, float], rounds: in
     lines = [
         "# Speed of the demo model",
         "",
-        f'{describe()}. `python {" ".join(sys.argv)}`; {SECONDS:g} s of "{PROMPT}", medians of {rounds} rounds.',
+        f"{describe()}. `python {' '.join(sys.argv)}`; "
+        f'{SECONDS:g} s of "{PROMPT}", medians of {rounds} rounds.',
         "",
         "| levels | real-time factor | prompt to first pose, ms | tokens/s |",
         "|---:|---:|---:|---:|",
@@ -112,7 +113,8 @@ def table(warm: dict[int, dict[str, float]], start: dict[str, float], rounds: in
         "",
         "The thought is part of the answer and of these times. From a fresh process:",
         "",
-        f"- import kinetoken: {start['import_s']:.2f} s; load the bundle, checksums included: {start['load_s']:.2f} s",
+        f"- import kinetoken: {start['import_s']:.2f} s; "
+        f"load the bundle, checksums included: {start['load_s']:.2f} s",
         f"- start of Python to first pose: {start['start_to_first_pose_s']:.2f} s",
         f"- peak memory (RSS): {start['peak_rss_mb']:.0f} MB",
         "",

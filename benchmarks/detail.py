@@ -1,10 +1,10 @@
-"""What does detail cost: how far are fewer levels from four, how many tokens do they take, and does "auto" keep real time?
+"""Measure what fewer levels cost, and whether "auto" keeps real time.
 
     python benchmarks/detail.py [--bundle B] [--quick] [-o benchmarks/results/detail]
 
-The distance is that of the same codes, decoded with their first levels alone, from the pose with all of them: the demo's own
-motions, joints in the frame of the pelvis and in the world. The rates are those of the bundle's own model, made slower by a
-pause at every token.
+The distance is between the same codes decoded with their first levels alone and with all levels,
+on the demo's own motions, with joints relative to the pelvis and in the world. The rates are those
+of the bundle's model, slowed down by a pause at every token.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def distances(generator: kinetoken.Generator, seeds: int) -> list[dict[str, floa
 
 
 def apart(coarse: Any, full: Any) -> tuple[float, float, float]:
-    """Millimetres: around the pelvis, in the world, and of the pelvis on the floor per second of motion."""
+    """Millimetres around the pelvis, in the world, and per second of the pelvis on the floor."""
     pose = np.linalg.norm((coarse - coarse[:, :1]) - (full - full[:, :1]), axis=-1).mean()
     drift = np.linalg.norm((coarse - full)[-1, 0, [0, 2]]) / (len(full) / 20)
     return 1000 * pose, 1000 * np.linalg.norm(coarse - full, axis=-1).mean(), 1000 * drift
@@ -103,7 +103,7 @@ class Slow:
 
 
 class SlowRun:
-    """Its run."""
+    """A run of a slow model."""
 
     def __init__(self, run: LmRun, seconds: float) -> None:
         self._run, self._seconds = run, seconds
@@ -112,7 +112,7 @@ class SlowRun:
         return getattr(self._run, name)
 
     def push(self, ids: Sequence[int], allowed: Allowed) -> Any:
-        """The pause, unless it is the prompt."""
+        """Pause, unless this is the prompt."""
         until = time.perf_counter() + (self._seconds if len(ids) == 1 else 0.0)
         logits = self._run.push(ids, allowed)
         time.sleep(max(0.0, until - time.perf_counter()))
@@ -120,7 +120,7 @@ class SlowRun:
 
 
 def held_at(generator: kinetoken.Generator, rate: float, seconds: float) -> dict[str, Any]:
-    """One answer at a rate of tokens: its levels, and the real-time factor of its motion beside that of full detail."""
+    """One answer at a rate of tokens: its levels and real-time factor, and that of full detail."""
     found: dict[str, Any] = {"tokens_per_s": rate}
     for detail in ("full", "auto"):
         parts = dataclasses.replace(
@@ -165,16 +165,19 @@ def text(loss: list[dict[str, float]], held: list[dict[str, Any]]) -> list[str]:
     ]
     return [
         *heading("What detail costs"),
-        "Distance of the same motion in fewer levels from that in all: around the pelvis, in the world, and of the pelvis on the floor.",
+        "Distance between the same motion in fewer levels and in all: around the pelvis, in the "
+        "world, and of the pelvis on the floor.",
         "",
         *table(
             ("levels", "tokens/s in real time", "pose, mm", "world, mm", "drift, mm per s"),
             distances,
         ),
-        "The millimetres are of truncated codes: what the levels that are left out add to this very motion. A model that writes fewer "
-        "levels chooses each code behind other ones, so its motion is another, and how far that is from this one is not measured.",
+        "The millimetres are those of truncated codes: what the omitted levels add to this motion. "
+        "A model that writes fewer levels chooses each code after different ones and so makes "
+        "another motion, whose distance was not measured.",
         "",
-        '`detail="auto"` on the same model slowed down to a rate; real-time factor of the motion once it has begun:',
+        '`detail="auto"` on the same model, slowed down to a rate; '
+        "real-time factor of the motion once it moves:",
         "",
         *table(("tokens/s", "levels decided", "RTF, auto", "RTF, full"), rates),
     ]

@@ -1,10 +1,12 @@
-"""From prompt to pose: when does the body move, how fast does it go on, how much memory does it take; for one and for several avatars?
+"""Measure the way from prompt to pose: first pose, speed and memory, for one and several avatars.
 
-    python benchmarks/end_to_end.py [--bundle B] [--rounds 5] [--quick] [-o benchmarks/results/end_to_end]
+    python benchmarks/end_to_end.py [--bundle B] [--rounds 5] [--quick]
+        [-o benchmarks/results/end_to_end]
 
-Warm: one process, each round runs every number of levels and every number of avatars once, in turn, after a round that is not
-counted. Cold: a fresh process for each of them, three rounds, before anything is loaded here. Several avatars: so many answers in
-one process, a chunk of each in turn, as a scene of several bodies would ask for them.
+Warm: in one process, each round runs every number of levels and of avatars once, in turn, after
+one uncounted round. Cold: a fresh process for each, three rounds, before anything is loaded here.
+Several avatars are several answers in one process that take turns by chunk, as a scene of several
+bodies needs them.
 """
 
 from __future__ import annotations
@@ -107,7 +109,7 @@ def warm(
 
 
 def turned(arms: list[tuple[int, int]], number: int) -> list[tuple[int, int]]:
-    """Another order every round."""
+    """Rotate the order every round."""
     at = number % len(arms)
     return arms[at:] + arms[:at]
 
@@ -115,7 +117,7 @@ def turned(arms: list[tuple[int, int]], number: int) -> list[tuple[int, int]]:
 def crowd(
     generator: kinetoken.Generator, levels: int, count: int, seconds: float, round_: int
 ) -> Figures:
-    """So many answers at once, a chunk of each in turn. "going": from the first pose of all to the last."""
+    """Several answers in turn by chunk; "going": from all first poses to the last."""
     began = time.perf_counter()
     waiting = [
         generator.stream(PROMPT, seconds=seconds, levels=levels, seed=count * round_ + n)
@@ -160,8 +162,9 @@ def page(arms: list[dict[str, Any]], seconds: float, rounds: int) -> list[str]:
              "of each, once one moves", "peak memory, MB"),
             rows,
         ),
-        f"From a fresh process, {arms[0]['levels']} level: loaded after {spread(start, 'load_s')} s, "
-        f"first pose after {spread(start, 'first_pose_s')} s. Peak memory is that of fresh processes.",
+        f"From a fresh process, {arms[0]['levels']} level: "
+        f"loaded after {spread(start, 'load_s')} s, first pose after "
+        f"{spread(start, 'first_pose_s')} s. Peak memory is that of fresh processes.",
         "",
     ]  # fmt: skip
 

@@ -1,9 +1,11 @@
-"""How much less do feet slide with the foot lock, what does it change, and how smooth are seams between motions?
+"""Measure how much the foot lock reduces sliding, what it changes, and how smooth seams are.
 
-    python benchmarks/foot_lock.py [--bundle B] [--seeds 3] [--clips CLIPS.npz] [-o benchmarks/results/foot_lock]
+    python benchmarks/foot_lock.py [--bundle B] [--seeds 3] [--clips CLIPS.npz]
+        [-o benchmarks/results/foot_lock]
 
-Generations of the first wording of every action of the exam, and captured clips, arrays (T, 22, 3) at 20 fps, where --clips has them.
-Needs the extra [export] for its measures, which are those of `kinetoken demo evaluate`.
+The motions answer the first wording of every action of the exam; --clips adds captured clips,
+arrays (T, 22, 3) at 20 fps. Needs the extra [export] for the measures of `kinetoken demo
+evaluate`.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from kinetoken.motion.footlock import FootLock
 from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS
 from kinetoken.motion.transition import Transition
 from kinetoken_export.demo.training.codec_report import FOOT_HEIGHT, foot_slide, jerk
-from kinetoken_export.demo.training.exam import EXAM
+from kinetoken_export.demo.words.exam import EXAM
 
 Array = NDArray[np.float64]
 Motion = tuple[Array, Array | None]
@@ -37,17 +39,21 @@ LONGEST = 400  # frames of a captured clip
 AFTER = 8  # frames after a seam that are looked at: the blend and a little more
 PAIRS = 200
 
-LOCK_WORDS = f"""Nothing is held back (delay 0 frames); {{lock_us_per_frame:.0f}} µs a frame, four frames at a time. Slide in
-contact is the measure of `kinetoken demo evaluate`: mean speed over the floor of ankles and feet lower than 5 cm above where each
-stands. It counts the roll of a foot on its way, so captured feet have it too. Slide of planted feet counts only those that are
-also slower than {PLANTED:g} m/s before the lock: they should not move at all. Moved: the distance from where the joints were.
+LOCK_WORDS = f"""\
+The lock adds no delay (0 frames); {{lock_us_per_frame:.0f}} µs a frame, four frames at a time. Slide in contact is
+measured as in `kinetoken demo evaluate`: the mean speed over the floor of ankles and feet lower than
+5 cm above where each stands. It includes the natural roll of a foot, so captured feet have it too.
+Slide of planted feet includes only those slower than {PLANTED:g} m/s before the lock, which should not move
+at all. Moved: the distance from the original joints.
 
-A correction is at most 8 cm, of ankle and of toe, and the ankle keeps to that. The toe may land 1 to 2 cm further: a foot keeps its
-length, so it is turned towards the place its toe should have, around an ankle that has moved. A foot that turns while it is
-dragged along at the limit does that most."""
-SEAM_WORDS = f"""{PAIRS} random pairs of each kind, joined; the {AFTER} frames from the seam. A cut places the second motion where the
-first ends, without a blend. Usual is the 95th percentile of the frames within the two motions. The frames after the seam are the
-second motion's own too: its kick is counted. What exceeds the fastest are quiet motions whose poses lie far apart."""
+Ankle and toe are corrected by at most 8 cm. The ankle keeps this limit; the toe may land 1 to 2 cm
+further, because a foot keeps its length and turns towards its toe's place around an ankle that has
+moved. A foot that turns while it is dragged along at the limit does so most."""
+SEAM_WORDS = f"""\
+{PAIRS} random pairs of each kind, joined; the {AFTER} frames after the seam. A cut places the second motion
+where the first ends, without a blend. Usual is the 95th percentile of the frames within the two
+motions. Frames after the seam also contain the second motion itself, such as a kick. Seams that
+exceed the fastest join quiet motions whose poses are far apart."""
 
 
 def main() -> None:
@@ -124,7 +130,7 @@ def lock_table(motions: list[Motion]) -> dict[str, float]:
 
 
 def planted_slide(joints: Array, judged: Array) -> float:
-    """Mean speed (m/s) over the floor of ankles and feet that are low and slow in `judged`: those that should not move."""
+    """Mean speed (m/s) over the floor of ankles and feet that are low and slow in `judged`."""
     points = judged[:, FEET]
     low = points[..., 1] < np.percentile(points[..., 1], 5, axis=0) + FOOT_HEIGHT
     still = low[1:] & low[:-1] & (_over_floor(judged) < PLANTED)
@@ -136,7 +142,7 @@ def _over_floor(joints: Array) -> Array:
 
 
 def legs(joints: Array) -> float:
-    """The 99th percentile of knee, ankle and foot accelerations, m/s^2: a knee that pops is here."""
+    """The 99th percentile of leg accelerations, m/s^2, which shows knees that pop."""
     return float(
         np.percentile(np.linalg.norm(np.diff(joints[:, [4, 5, *FEET]], n=2, axis=0), axis=-1), 99)
         * FPS**2
@@ -144,7 +150,7 @@ def legs(joints: Array) -> float:
 
 
 def speeds(joints: Array) -> Array:
-    """Of the fastest joint, m/s, (T - 1,)."""
+    """Speed of the fastest joint, m/s, (T - 1,)."""
     return np.asarray(np.linalg.norm(np.diff(joints, axis=0), axis=-1).max(axis=1) * FPS)
 
 
@@ -154,7 +160,7 @@ def jerks(joints: Array) -> Array:
 
 
 def seam_table(motions: list[Array]) -> dict[str, float]:
-    """Random pairs, joined: speed and jerk about the seam beside those within the two; medians, and shares of the pairs."""
+    """Speed and jerk at seams of random pairs and within the two; medians and shares."""
     usable = [joints for joints in motions if len(joints) > 2 * AFTER]
     draw, rows = np.random.default_rng(0), []
     for _ in range(PAIRS):
@@ -182,7 +188,7 @@ def seam(line: Array, placed: Array, first: Array, second: Array) -> dict[str, f
 
 
 def cost(motions: list[Motion]) -> dict[str, float]:
-    """Microseconds per frame, as a generator pushes them: four at a time."""
+    """Microseconds per frame, pushed four at a time as a generator does."""
     frames, began = 0, time.perf_counter()
     for joints, contacts in motions:
         run = FootLock().start()

@@ -1,10 +1,11 @@
-"""Does a true-size Qwen2.5-VL-3B export on a small machine, and does what comes out run?
+"""Export a Qwen2.5-VL-3B of true size on a small machine, run it, and measure both.
 
-    python benchmarks/full_size_checkpoint.py --wheel dashscope-*.whl -o FOLDER      # random weights, once
+    python benchmarks/full_size_checkpoint.py --wheel dashscope-*.whl -o FOLDER
     python benchmarks/full_size.py FOLDER --work WORK -o benchmarks/results/full_size
 
-Each export and each run is a process of its own. Peak memory is the largest resident set (VmHWM), which takes in file pages
-that were mapped and could have been dropped; "own memory" leaves those out. Both are looked at ten times a second.
+The first command writes random weights, once. Each export and each run is a process of its own.
+Peak memory is the largest resident set (VmHWM), which includes mapped file pages that could have
+been dropped; "own memory" excludes those. Both are sampled ten times a second.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def figures(ran: Watched) -> dict[str, float]:
 
 
 def measure(checkpoint: Path, work: Path, plan: str, options: tuple[str, ...]) -> dict[str, Any]:
-    """Export, then run what came out."""
+    """Export, then run the bundle."""
     out = work / plan.replace(" ", "_")
     command = [
         sys.executable,
@@ -70,7 +71,8 @@ def table(results: dict[str, dict[str, Any]]) -> str:
     lines = [
         "# A Qwen2.5-VL-3B of the true size",
         "",
-        f"{describe()}. Random weights in the published shape, 155,763 tokens, bfloat16 in two shards (7.5 GB), vision tower included; ",
+        f"{describe()}. Random weights in the published shape, 155,763 tokens, bfloat16 in two shards "
+        "(7.5 GB), vision tower included; ",
         f"`python benchmarks/full_size.py FOLDER --work WORK -o benchmarks/results/full_size`, context {CONTEXT}.",
         "",
         "| export | time | peak memory | own memory | bundle | largest files |",
@@ -85,7 +87,8 @@ def table(results: dict[str, dict[str, Any]]) -> str:
         )
     lines += [
         "",
-        "What came out, opened in a fresh process (all checksums included) and asked for 4 s of motion in four levels:",
+        "The bundles, each opened in a fresh process (all checksums included) to make 4 s of motion "
+        "in four levels:",
         "",
         "| bundle | load | first pose | tokens/s, prompt included | real-time factor | peak memory |",
         "|---|---:|---:|---:|---:|---:|",

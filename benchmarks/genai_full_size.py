@@ -1,13 +1,15 @@
-"""A model folder of onnxruntime-genai for a checkpoint of any depth, on a machine where its builder would not fit: for speed alone.
+"""Make an onnxruntime-genai folder of any depth where its builder does not fit, for speed alone.
 
-    python -m venv GENAI && GENAI/bin/pip install torch==2.13.0 onnx onnx-ir transformers onnxruntime onnxruntime-genai
+    python -m venv GENAI
+    GENAI/bin/pip install torch==2.13.0 onnx onnx-ir transformers onnxruntime onnxruntime-genai
     python benchmarks/full_size_checkpoint.py --wheel dashscope-*.whl -o CHECKPOINT
     python benchmarks/genai_full_size.py CHECKPOINT --genai GENAI/bin/python -o FOLDER/int4
 
-The builder holds all layers at once, 23 GB for a 3B. Here it gets a checkpoint of the first few (`--layers`, 6 GB for two), and the
-graph that it makes is then grown to the checkpoint's depth: every layer behind the first is a copy of one of those behind the first,
-with bytes of its own in the data file, so that no two share a cache. What such a model says is noise, as with any random weights;
-its operators, shapes, types and bytes are those of the whole one.
+The builder holds all layers at once, 23 GB for a 3B. Here it gets a checkpoint of the first few
+(`--layers`, 6 GB for two), and its graph is then grown to full depth: each further layer copies
+one behind the first, with its own bytes in the data file, so that no two share a cache. The
+answers are noise, as with any random weights; operators, shapes, types and bytes are those of the
+full model.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from safetensors.torch import save_file
 from kinetoken_export.checkpoint.tensors import Checkpoint, expected_tensors
 
 LAYER: Final = re.compile(r"\b(layers|past_key_values|present)\.(\d+)\b")
-"""How the builder's names tell which layer something belongs to; the norm behind the last counts as one more."""
+"""Matches the layer in the builder's names; the norm after the last counts as one more."""
 PAGE: Final = 4096
 TEXT: Final = {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2"}
 VISION: Final = ("vision_config", "rope_scaling")
@@ -52,7 +54,7 @@ Named = TypeVar("Named", onnx.NodeProto, onnx.TensorProto, onnx.ValueInfoProto)
 
 
 def main() -> None:
-    """Build, grow, look whether it runs."""
+    """Build, grow, check that it runs."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -85,7 +87,7 @@ def main() -> None:
         ]
         ran = watched([*builder, "-p", "int4", "-e", "cpu", "-c", str(Path(work, "cache"))])
         print(
-            f"{args.layers} layers built in {ran.seconds:.0f} s with {ran.peak / 1e9:.1f} GB at the most"
+            f"{args.layers} layers built in {ran.seconds:.0f} s with {ran.peak / 1e9:.1f} GB at peak"
         )
         grow(built, args.layers, source.shape.layers, args.out)
     size = sum(path.stat().st_size for path in args.out.glob("model.onnx*"))
@@ -96,7 +98,7 @@ def main() -> None:
 
 
 def write_short(source: Checkpoint, layers: int, folder: Path) -> None:
-    """The language model's first layers as a checkpoint of its own, with what the builder wants beside the weights."""
+    """Write the first layers as a checkpoint, with what the builder needs beside them."""
     folder.mkdir()
     config = {
         key: value
@@ -110,13 +112,16 @@ def write_short(source: Checkpoint, layers: int, folder: Path) -> None:
     for name in ("tokenizer.json", *OPTIONAL):
         if name not in OPTIONAL or (source.folder / name).is_file():
             shutil.copy(source.folder / name, folder)
-    names = [name for name, _ in expected_tensors(replace(source.shape, layers=layers))]
+    names = [
+        name
+        for name, _ in expected_tensors(source.architecture, replace(source.shape, layers=layers))
+    ]
     tensors = {name: torch.from_numpy(source.tensor(name)).to(torch.bfloat16) for name in names}
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
 
 
 def grow(built: Path, layers: int, wanted: int, out: Path) -> None:
-    """The folder `built`, of so many layers, as one of `wanted` layers. Files of `out` are replaced."""
+    """Grow the folder `built` to `wanted` layers, replacing files of `out`."""
     model = onnx.load(str(built / "model.onnx"), load_external_data=False)
     graph = model.graph
     inner = [i for i, node in enumerate(graph.node) if layer_of(node.name) is not None]
@@ -146,7 +151,7 @@ def grow(built: Path, layers: int, wanted: int, out: Path) -> None:
 
 
 def layer_of(name: str) -> int | None:
-    """Which layer a node or value belongs to; None outside the layers."""
+    """The layer that a node or value belongs to; None outside the layers."""
     found = LAYER.search(name)
     return int(found[2]) if found else None
 
@@ -154,7 +159,7 @@ def layer_of(name: str) -> int | None:
 def repeated(
     things: Iterable[Named], layers: int, wanted: int, outside: int = -1
 ) -> Iterator[tuple[int, Named]]:
-    """Each thing as often as the grown graph has it, with the layer where it stands there (`outside` the layers)."""
+    """Each item once per copy in the grown graph, with its layer there (`outside` the layers)."""
     for thing in things:
         layer = layer_of(thing.name)
         if layer is None:
@@ -168,14 +173,14 @@ def repeated(
 
 
 def places(layer: int, layers: int, wanted: int) -> Iterable[int]:
-    """Layers of the grown graph that are copies of this one: the first (it has no sum to normalize) and the end stay alone."""
+    """Layers of the grown graph that copy this one, never the first or the last."""
     if layer == 0:
         return (0,)
     return (wanted,) if layer == layers else range(layer, wanted, layers - 1)
 
 
 def moved(thing: Named, by: int) -> Named:
-    """A copy so many layers further on: its own names, and those of the layer before that it reads."""
+    """A copy some layers further on: its own names, and those it reads from the layer before."""
 
     def name(old: str) -> str:
         return LAYER.sub(lambda found: f"{found[1]}.{int(found[2]) + by}", old)
@@ -190,7 +195,7 @@ def moved(thing: Named, by: int) -> Named:
 
 
 def with_own_bytes(tensor: onnx.TensorProto, old: BinaryIO, new: BinaryIO) -> onnx.TensorProto:
-    """A tensor whose values lie in the new data file, copied there from the old one; small ones stay in the graph."""
+    """A tensor with its values copied to the new data file; small ones stay in the graph."""
     copy = onnx.TensorProto()
     copy.CopyFrom(tensor)
     where = {entry.key: entry.value for entry in tensor.external_data}
@@ -207,7 +212,7 @@ def with_own_bytes(tensor: onnx.TensorProto, old: BinaryIO, new: BinaryIO) -> on
 
 
 def _set(field: Any, values: Iterable[Any]) -> None:
-    """Fill a repeated field anew."""
+    """Replace the content of a repeated field."""
     kept = list(values)
     del field[:]
     field.extend(kept)

@@ -1,11 +1,12 @@
-"""Does every answer keep the guarantee? Random requests, adversarial logits, an independent reading of what comes out.
+"""Check the guarantee: random requests, adversarial logits, an independent reader of the answers.
 
     python benchmarks/guarantee.py [--answers 100000] [-o benchmarks/results/guarantee]
 
-Each answer has its own request, drawn from all lengths, blocks, pauses, budgets, levels and both kinds of frames, and its own
-adversary: noise, all mass on illegal ids, not-a-number, infinities, ties, a model that never stops talking or never starts. The
-tokens go through the grammar and the sampler as in the runtime; the reader below knows neither. One answer in a hundred is decoded
-to joints with the demo's codec.
+Each answer has its own request, drawn from all lengths, blocks, pauses, budgets, levels and both
+kinds of frames, and its own adversary: noise, all mass on illegal ids, not-a-number, infinities,
+ties, a model that never stops talking or never starts. Tokens pass the grammar and the sampler as
+in the runtime; the reader below knows neither. One answer in a hundred is decoded to joints with
+the demo's codec.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def request(draw: np.random.Generator) -> dict[str, Any]:
 
 
 def logits(kind: str, draw: np.random.Generator) -> np.ndarray:
-    """A row of an adversary."""
+    """A row of logits by an adversary."""
     row = draw.normal(0, 50, SIZE).astype(np.float32)
     if kind == "illegal":
         row[43:50] = 1e30
@@ -132,7 +133,7 @@ def letter(token: int) -> str:
 
 
 def violation(said: str, frames: list[Any], g: MoveGrammar) -> str | None:
-    """What is wrong with an answer, read with regular expressions."""
+    """The rule that an answer breaks, read with regular expressions."""
     frame = "".join(str(q) for q in range(g.levels))
     if g.prefix:
         for q in reversed(range(1, g.levels)):
@@ -204,9 +205,10 @@ def main() -> int:
     report = "\n".join([
         "# The guarantee, at length", "",
         f"{describe()}. `python benchmarks/guarantee.py`.", "",
-        f"{kinds.total():,} random answers ({tokens:,} tokens), each with a request of its own and one of {len(ADVERSARIES)} adversaries "
-        f"({', '.join(ADVERSARIES)}): **{found.total()} violations**. {decoded:,} of them were decoded to joints. "
-        f"{refused:,} requests contradicted themselves and were refused before anything ran.", "",
+        f"{kinds.total():,} random answers ({tokens:,} tokens), each with its own request and one of "
+        f"{len(ADVERSARIES)} adversaries ({', '.join(ADVERSARIES)}): **{found.total()} violations**. "
+        f"{decoded:,} were decoded to joints. "
+        f"{refused:,} contradictory requests were refused before anything ran.", "",
     ])  # fmt: skip
     print(report)
     if args.out:

@@ -141,7 +141,7 @@ def _defined(node: ast.stmt) -> list[str]:
 
 
 def docstrings(files: dict[str, Path]) -> Iterator[tuple[str, str]]:
-    """Where each docstring stands, and its first line."""
+    """Place and first line of each docstring."""
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     for module, path in files.items():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

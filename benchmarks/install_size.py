@@ -1,13 +1,15 @@
-"""What does each extra cost: megabytes on disk, packages, and seconds to import?
+"""Measure what each extra costs: megabytes on disk, packages, and seconds to import.
 
-    python benchmarks/install_size.py [--extras base viewer live ...] [--rounds 5] [--limit 600] [--quick]
-        [-o benchmarks/results/install_size]
+    python benchmarks/install_size.py [--extras base viewer live ...] [--rounds 5] [--limit 600]
+        [--quick] [-o benchmarks/results/install_size]
 
-Each extra is installed with pip into a new virtual environment; its size is that of site-packages less pip itself. Times are of fresh
-interpreters, in turn, after one of each that is not counted: the extra's own modules imported (the import statements alone), the
-command loaded, and the demo loaded and a second of motion made (both with the interpreter's own start). Where an extra brings torch
-it is held to the version that export/README.md names, because the newest one's default build may bring CUDA along. An extra that pip
-does not install, or not within the limit, is said to be so: llama, image and servers compile for minutes where no wheel is at hand.
+pip installs each extra into a new virtual environment; its size is site-packages without pip.
+Times come from fresh interpreters, in turn, after one uncounted run each: importing the extra's
+own modules (import statements alone), loading the command, and loading the demo and making a
+second of motion (both with the interpreter's start). Torch is held to the version that
+export/README.md names, because the newest one's default build may include CUDA. An extra that pip
+cannot install within the limit is listed as such: llama, image and servers compile for minutes
+unless a wheel is available.
 """
 
 from __future__ import annotations
@@ -82,23 +84,26 @@ def page(rows: dict[str, dict[str, Any]]) -> list[str]:
         *heading("What each extra costs"),
         *table(names, shown),
         *with_torch(rows),
-        "Pip took what it had in its cache: llama-cpp-python (llama, image, servers), compiled before, would add 6 to 10 minutes.",
-        "Medians (least to most). The base carries ONNX Runtime, numpy and tokenizers and the demo; `import kinetoken` alone loads "
-        "none of them.",
+        "pip used its cache: compiling llama-cpp-python (llama, image, servers) would add 6 to 10 "
+        "minutes.",
+        "Medians (least to most). The base includes ONNX Runtime, numpy, tokenizers and the demo; "
+        "`import kinetoken` alone loads none of them.",
         "",
     ]
 
 
 def with_torch(rows: dict[str, dict[str, Any]]) -> list[str]:
-    """A line on which torch the larger extras brought."""
+    """A line that names the torch of the larger extras."""
     found = {name: r["torch"] for name, r in rows.items() if r["torch"]}
     builds = " and ".join(sorted(set(found.values())))
-    said = f"With `{TORCH}`, as export/README.md tells to: {' and '.join(found)}; what pip found for it was {builds}."
+    said = (
+        f"{' and '.join(found)} with `{TORCH}`, as export/README.md says; pip installed {builds}."
+    )
     return [said] if found else []
 
 
 def measure(extra: str, rounds: int, limit: float) -> dict[str, Any] | None:
-    """One extra in an environment of its own; None where pip takes longer or gives up."""
+    """One extra in an environment of its own; None if pip fails or exceeds the limit."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         python = Path(folder) / "bin" / "python"
@@ -120,7 +125,7 @@ def measure(extra: str, rounds: int, limit: float) -> dict[str, Any] | None:
 
 
 def packages(python: Path) -> dict[str, str]:
-    """Name to version of what is installed, pip and setuptools left out."""
+    """Name to version of the installed packages, without pip and setuptools."""
     command = [python, "-m", "pip", "list", "--format=json"]
     listed = json.loads(subprocess.check_output(command, text=True, stderr=subprocess.DEVNULL))
     return {
@@ -150,7 +155,7 @@ def started(python: Path, code: str) -> float:
 
 
 def size_of(folder: str) -> int:
-    """Bytes of everything that Python did not compile itself."""
+    """Bytes of all files except those that Python compiled."""
     files = (path for path in Path(folder).rglob("*") if path.is_file() and not path.is_symlink())
     return sum(path.stat().st_size for path in files if path.suffix != ".pyc")
 

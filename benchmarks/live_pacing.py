@@ -1,9 +1,10 @@
-"""Do live frames leave on time while the language model runs?
+"""Measure how punctually live frames leave while the language model runs.
 
     python benchmarks/live_pacing.py [--seconds 30] [-o benchmarks/results/live_pacing]
 
-One process generates without a pause; its live output goes to a VMC receiver and a page on this machine at 60 Hz. Reported: how
-late frames leave against the clock, as the sender measures it, and how far apart they arrive at a UDP socket.
+One process generates without a pause; its live output goes to a VMC receiver and a page on this
+machine at 60 Hz. Reported: how late frames leave against the clock, as the sender measures it, and
+their spacing at a UDP socket.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def measure(seconds: float, *, busy: bool) -> dict[str, float]:
 
 
 def generate(generator: kinetoken.Generator, live: Live, seconds: float, *, busy: bool) -> float:
-    """Feeds `seconds` of motion; a busy model goes on generating in between, for nobody. Seconds of motion made."""
+    """Feed `seconds` of motion, return the seconds made; a busy model makes more, unused."""
     began, sent, made, seed = time.perf_counter(), 0.0, 0.0, 0
     while sent < seconds:
         seed += 1
@@ -117,7 +118,8 @@ def table(rows: dict[str, dict[str, float]], seconds: float) -> str:
     lines = [
         "# Pace of live output",
         "",
-        f"{describe()}. `python {' '.join(sys.argv)}`; {seconds:g} s at 60 Hz (16.67 ms), VMC over loopback and a page.",
+        f"{describe()}. `python {' '.join(sys.argv)}`; "
+        f"{seconds:g} s at 60 Hz (16.67 ms), VMC over loopback and a page.",
         "",
         "| model | leaves late, ms: median | 99 % | arrives after, ms: 1 % | median | 99 % | frames | arrived | rests | motion made, s |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",

@@ -1,13 +1,16 @@
-"""What does kinetoken cost on top of llama.cpp, and what does the narrow head save?
+"""Measure what kinetoken adds to llama.cpp's time, and what the narrow head saves.
 
-    kinetoken export export/checkpoints/demo/lm --codec export/checkpoints/demo/codec -o DEMO --format gguf --quant q8_0
+    kinetoken export export/checkpoints/demo/lm --codec export/checkpoints/demo/codec -o DEMO \\
+        --format gguf --quant q8_0
     python benchmarks/llamacpp_overhead.py DEMO [BUNDLE ...] -o benchmarks/results/llamacpp_overhead
 
-Three runs of one GGUF bundle write the same block of motion, one token each in turn, the order changing from token to token:
+Three runs of one GGUF bundle write the same block of motion, one token each in turn, in an order
+that changes from token to token:
 
-- bare: llama_decode and a look at its logits, nothing else; the tokens are given;
+- bare: llama_decode and reading its logits, nothing else; the tokens are given;
 - full: the runtime's own loop (allowed ids, logits, sampler, grammar) with llama.cpp's whole head;
-- slice: the same loop, the graph stopped at the hidden state and the allowed rows multiplied, whatever the size of the head.
+- slice: the same loop, with the graph stopped at the hidden state and only the allowed rows
+  multiplied, whatever the size of the head.
 """
 
 from __future__ import annotations
@@ -49,7 +52,7 @@ class Clock:
         self.seconds = 0.0
 
     def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The same function, timed; a plain one, so that it adds little."""
+        """The same function, timed by a plain wrapper that adds little."""
         now = time.perf_counter
 
         def timed(*arguments: Any) -> Any:
@@ -79,7 +82,7 @@ class Arm:
             self.run._head.logits = self.product.around(self.run._head.logits)
 
     def step(self, fed: list[int]) -> tuple[int, dict[str, float]]:
-        """The next token after `fed`, and the seconds that it took."""
+        """The next token after `fed`, and its seconds."""
         self.product.seconds = 0.0
         began = time.perf_counter()
         allowed = self.cursor.allowed
@@ -137,7 +140,7 @@ def measure(folder: Path, frames: int) -> dict[str, Any]:
 
 
 def summary(kept: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
-    """Medians; gains token by token, so that what slows all three down for a while does not count."""
+    """Medians; gains token by token, so that passing slowdowns of all three cancel out."""
     series = {
         arm: {key: np.array([row[key] for row in rows[WARM:]]) for key in rows[0]}
         for arm, rows in kept.items()
@@ -168,10 +171,11 @@ def load(folder: Path) -> dict[str, LlamaCppLanguageModel]:
 def table(results: dict[str, dict[str, Any]], frames: int) -> str:
     """The report in Markdown."""
     lines = [
-        "# Over llama.cpp: what kinetoken costs, what the narrow head saves", "",
+        "# What kinetoken adds to llama.cpp, and what the narrow head saves", "",
         f"{describe()}, llama-cpp-python {metadata.version('llama-cpp-python')}. "
-        f"`python benchmarks/llamacpp_overhead.py BUNDLE ... -o benchmarks/results/llamacpp_overhead`; {frames} code frames of four "
-        "levels in one block, all runs one token each in turn; medians.", "",
+        "`python benchmarks/llamacpp_overhead.py BUNDLE ... "
+        f"-o benchmarks/results/llamacpp_overhead`; {frames} code frames of four levels in one block, "
+        "all runs one token each in turn; medians.", "",
         "| bundle | vocabulary | run | a token, ms | motion tokens/s | in llama_decode, ms | outside it, us | the rows in it, us |",
         "|---|---:|---|---:|---:|---:|---:|---:|",
     ]  # fmt: skip
@@ -187,20 +191,20 @@ def table(results: dict[str, dict[str, Any]], frames: int) -> str:
 
 
 def is_cut(result: dict[str, Any]) -> bool:
-    """Whether the head was cut at most tokens."""
+    """True if the head was cut at most tokens."""
     return 2 * int(result["stopped"]) > int(result["tokens"])
 
 
 def remark(name: str, result: dict[str, Any]) -> str:
-    """What the slice brought."""
+    """The gain from the slice."""
     if not is_cut(result):
         return (
             f"- {name}: a level is more than an eighth of its vocabulary, so its head is never cut."
         )
     return (
-        f"- {name}: with the slice a token takes {100 * result['gain_over_full']:.1f} % less than with the full head, and "
-        f"{100 * result['gain_over_bare']:.1f} % less than in the bare loop (median of the ratios, token by token). "
-        "Same seed, same tokens in both."
+        f"- {name}: with the slice a token takes {100 * result['gain_over_full']:.1f} % less than "
+        f"with the full head, and {100 * result['gain_over_bare']:.1f} % less than in the bare loop "
+        "(median of the ratios, token by token). Same seed, same tokens in both."
     )
 
 

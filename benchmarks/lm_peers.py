@@ -1,9 +1,9 @@
-"""One peer's own loop in a process of its own: prints the seconds that each token behind the first took.
+"""Run one peer's own loop in a process of its own; print the seconds of each token after the first.
 
     PYTHON benchmarks/lm_peers.py transformers|genai FOLDER DTYPE|THREADS IDS TOKENS
 
-THREADS is 0 for onnxruntime-genai's own choice; IDS is the prompt, as ids with commas. The file needs nothing of the project, so
-that the peer's own Python runs it.
+THREADS 0 is onnxruntime-genai's own choice; IDS is the prompt, as comma-separated ids. The file
+imports nothing from kinetoken, so the peer's own Python can run it.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from typing import Any, Final
 
 REPEATS: Final = 3
 ENOUGH: Final = 10.0
-"""Seconds after which a run is not repeated: those of a full-size model are long enough to stand alone."""
+"""Seconds after which a run is not repeated; a full-size model's are long enough."""
 Run = Callable[[int], list[float]]
-"""Write so many tokens: when each of them was there."""
+"""Writes a number of tokens; returns the time of each."""
 
 
 class Clock:
-    """A streamer of transformers that keeps nothing but the time; the first thing that it is given is the prompt."""
+    """A transformers streamer that keeps only times; the prompt comes first."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
 
     def put(self, _: Any) -> None:
-        """Something was written."""
+        """Note the time of a token."""
         self.times.append(time.perf_counter())
 
     def end(self) -> None:
-        """All was written."""
+        """Ignore the end."""
 
 
 def transformers(folder: str, dtype: str, ids: list[int]) -> Run:
-    """What a model's own script does."""
+    """Generate as a model's own script does."""
     import torch
     import transformers as library
 
@@ -65,7 +65,7 @@ def transformers(folder: str, dtype: str, ids: list[int]) -> Run:
 
 
 def genai(folder: str, threads: str, ids: list[int]) -> Run:
-    """onnxruntime-genai's loop, its cache as long as what is asked for."""
+    """onnxruntime-genai's loop, with a cache of the requested length."""
     import onnxruntime_genai as library
 
     config = library.Config(folder)
@@ -90,7 +90,7 @@ def genai(folder: str, threads: str, ids: list[int]) -> Run:
 
 
 def seconds(run: Run, tokens: int) -> float:
-    """For each token behind the first: the median of the runs there was time for, after one of two tokens."""
+    """Medians by token after the first, over the runs there is time for, after a short one."""
     run(2)
     found, until = list[float](), time.perf_counter() + ENOUGH
     while len(found) < REPEATS and (not found or time.perf_counter() < until):

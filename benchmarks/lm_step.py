@@ -1,20 +1,26 @@
-"""How long does a token take, beside everyone else on the same model?
+"""Measure a token in kinetoken and in other programs, on the same model.
 
-    kinetoken export export/checkpoints/demo/lm --codec export/checkpoints/demo/codec -o DEMO --format gguf --quant q8_0
-    GENAI/bin/python -m onnxruntime_genai.models.builder -i export/checkpoints/demo/lm -o GENAI_DEMO/int8 -p int8 -e cpu -c CACHE
-    python benchmarks/lm_step.py --gguf DEMO [--onnx BUNDLE] [--checkpoint export/checkpoints/demo/lm]
-        [--genai GENAI/bin/python --genai-model GENAI_DEMO/int8] [--rounds 5] [--quick] [-o benchmarks/results/lm_step]
+    kinetoken export export/checkpoints/demo/lm --codec export/checkpoints/demo/codec -o DEMO \\
+        --format gguf --quant q8_0
+    GENAI/bin/python -m onnxruntime_genai.models.builder -i export/checkpoints/demo/lm \\
+        -o GENAI_DEMO/int8 -p int8 -e cpu -c CACHE
+    python benchmarks/lm_step.py --gguf DEMO [--onnx BUNDLE]
+        [--checkpoint export/checkpoints/demo/lm]
+        [--genai GENAI/bin/python --genai-model GENAI_DEMO/int8] [--rounds 5] [--quick]
+        [-o benchmarks/results/lm_step]
 
-Every round, each way writes so many tokens once, the order changing from round to round. A way's time for a token is what n tokens
-took less what one took, over n - 1, each the median of three: the prompt is no part of it. The weights are one model's, in the type
-that a column names, so only ways of one type compare engines. kinetoken's time includes grammar and sampler, and not the codec,
-whose calls are taken out; "bare" is llama_decode with the whole head and a look at its logits. create_completion, transformers and
-onnxruntime-genai sample among all tokens, and nothing keeps what they write decodable.
+In every round each way writes the same number of tokens once, in changing order. A way's time for
+a token is the time of n tokens minus that of one, over n - 1, each the median of three, so the
+prompt does not count. All ways use one model's weights, in the type that a column names; only ways
+of one type compare engines. kinetoken's time includes grammar and sampler but not the codec;
+"bare" is llama_decode with the whole head, reading its logits. create_completion, transformers and
+onnxruntime-genai sample among all tokens, so what they write may not decode.
 
-The last two run in a process of their own each round (lm_peers.py) and take the times of tokens as they come. transformers does what
-a model's own script does: its own class, the checkpoint's own type. onnxruntime-genai has a Python and a model folder of its own
-(genai_full_size.py makes one of a full-size model); its column is the folder's name. By itself it leaves cores idle (one of two), so it
-runs with all of them too. With a 3B everything together takes 15 GB of memory.
+transformers and onnxruntime-genai run in a process of their own each round (lm_peers.py), timed
+token by token. transformers uses its own class and the checkpoint's own type, as a model's own
+script does. onnxruntime-genai has its own Python and model folder (genai_full_size.py makes one of
+a full-size model); its column is the folder's name. By default it leaves cores idle (one of two),
+so it also runs with all. With a 3B everything together takes 15 GB of memory.
 """
 
 from __future__ import annotations
@@ -47,9 +53,9 @@ MOVES: Final = 'root ::= "<move>" frame{40,400} "</move>"\nframe ::= ' + " ".joi
     f'"<m_{q}_" [0-9]+ ">"' for q in range(4)
 )
 Way = Callable[[int], float]
-"""Seconds for each of so many tokens behind the prompt."""
+"""Seconds for each of a number of tokens after the prompt."""
 REPEATS: Final = 3
-"""Of those ways that are the difference of two runs."""
+"""Repetitions for ways that subtract one run from another."""
 PEERS: Final = Path(__file__).with_name("lm_peers.py")
 
 
@@ -91,7 +97,9 @@ def main() -> None:
     rows = [
         (n, ways[n][0], spread(ms, "ms", ".3f"), f"{ms['rate']:.1f}") for n, ms in found.items()
     ]
-    said = f"{tokens} tokens behind a prompt of {len(ids)}, medians of {rounds} rounds (least to most)."
+    said = (
+        f"{tokens} tokens after a prompt of {len(ids)}, medians of {rounds} rounds (least to most)."
+    )
     lines = [
         *heading("A token of the language model", said, ""),
         *table(("way", "weights", "ms a token", "tokens/s"), rows),
@@ -106,7 +114,7 @@ def main() -> None:
 
 
 def all_ways(args: argparse.Namespace) -> tuple[dict[str, tuple[str, Way]], list[int]]:
-    """Every way for which there is something to run, with the type of its weights; and the prompt."""
+    """Every way that can run, with its type of weights; and the prompt."""
     ways: dict[str, tuple[str, Way]] = {}
     bundle = open_bundle(args.onnx) if args.onnx else kinetoken.load().bundle
     ids = prompt_ids(bundle, PROMPT)
@@ -132,7 +140,7 @@ def all_ways(args: argparse.Namespace) -> tuple[dict[str, tuple[str, Way]], list
 
 
 def runtime(bundle: Bundle) -> Way:
-    """The runtime's own loop inside a block of motion, codec left out: from logits to logits, less what is decoded between."""
+    """The runtime's own loop inside a block, from logits to logits, without the codec's time."""
     levels = len(bundle.manifest.motion.levels)
 
     def way(tokens: int) -> float:
@@ -170,7 +178,7 @@ class NotedSession:
 
 
 def beyond_first(took: Callable[[int], tuple[float, int]], tokens: int) -> float:
-    """Seconds for each token behind the first; `took` gives seconds and how many tokens there were in the end."""
+    """Seconds per token after the first; `took` gives seconds and tokens written."""
     runs = [(took(1), took(tokens)) for _ in range(REPEATS)]
     more = min(count for _, (_, count) in runs)
     assert 2 * more > tokens, f"only {more} of {tokens} tokens were written"
@@ -179,7 +187,7 @@ def beyond_first(took: Callable[[int], tuple[float, int]], tokens: int) -> float
 
 
 def llama_ways(folder: Path) -> dict[str, tuple[str, Way]]:
-    """llama.cpp: through the runtime, bare, and through the wrapper's own loop with and without a grammar."""
+    """llama.cpp: the runtime, a bare loop, the wrapper's loop with and without grammar."""
     import llama_cpp as llama
     from llamacpp_overhead import bare_step
 
@@ -219,14 +227,14 @@ def llama_ways(folder: Path) -> dict[str, tuple[str, Way]]:
 
 
 def dtype_of(checkpoint: Path) -> str:
-    """The type of a checkpoint's weights, as its config tells it."""
+    """The type of a checkpoint's weights, from its config."""
     config = json.loads((checkpoint / "config.json").read_text())
     whole = config.get("text_config", {}) | config
     return str(whole.get("dtype") or whole.get("torch_dtype") or "float32")
 
 
 def peer_way(python: str, peer: str, folder: Path, ids: list[int], option: str) -> Way:
-    """A process of its own each round: it brings libraries of its own, and a full-size model's memory is free again."""
+    """A peer in a new process each round, with its own libraries and memory."""
 
     def way(tokens: int) -> float:
         command = [

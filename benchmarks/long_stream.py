@@ -1,15 +1,17 @@
-"""Does a stream that goes on for half an hour stay flat in memory and time?
+"""Measure whether memory and time stay flat over half an hour of motion.
 
-    python benchmarks/long_stream.py [--bundle B] [--minutes 30] [--work 3] [--quick] [-o benchmarks/results/long_stream]
+    python benchmarks/long_stream.py [--bundle B] [--minutes 30] [--work 3] [--quick]
+        [-o benchmarks/results/long_stream]
 
-One session in one process, one answer after another, until half an hour of motion is made and at least three minutes of work were
-put into it: a small model makes half an hour in a minute, a 3B works longer than the motion lasts. Resident memory after each
-minute of motion, and milliseconds of work for a latent frame in it. The first minute, in which caches fill, is in the table and in
-nothing else.
+One session in one process answers again and again, until half an hour of motion and at least three
+minutes of work are done: a small model makes half an hour in a minute, a 3B works longer than the
+motion lasts. Reported for each minute of motion: resident memory, and milliseconds of work per
+latent frame. The first minute, in which caches fill, is in the table and in nothing else.
 
-An answer keeps its own motion until it is dropped, so that `clip()` can give it: a stream without end is a session of answers, as
-`kinetoken chat` and the window have it, not one answer without end, which the model's context would not hold anyway. A session keeps
-what was said, the tokens that the model may be shown again: some 40 bytes each, 2 MB for an hour of motion in four levels.
+An answer keeps its motion until it is dropped, for `clip()`. So an endless stream is a session of
+answers, as in `kinetoken chat` and the window, not one endless answer, which the model's context
+would not hold anyway. A session keeps the tokens said, which the model may be shown again: some 40
+bytes each, 2 MB for an hour of motion in four levels.
 """
 
 from __future__ import annotations
@@ -86,7 +88,7 @@ def stream(
 
 
 def row(minute: int, frames: list[float], motion: float, worked: float) -> Row:
-    """What a minute of motion took, and how much memory there was behind it."""
+    """Work and memory of a minute of motion."""
     resident = memory("VmRSS")
     assert resident is not None
     return {
@@ -96,7 +98,7 @@ def row(minute: int, frames: list[float], motion: float, worked: float) -> Row:
 
 
 def flatness(settled: list[Row]) -> dict[str, float]:
-    """Growth of memory in MB for each minute of motion, by least squares; the second half's latent frame over the first's."""
+    """MB per minute of motion, by least squares; the second half's times over the first's."""
     half = max(1, len(settled) // 2)
     early, late = (
         statistics.median(r["ms"] for r in part) for part in (settled[:half], settled[-half:])
@@ -112,7 +114,10 @@ def flatness(settled: list[Row]) -> dict[str, float]:
 
 def page(rows: list[Row], found: dict[str, float]) -> list[str]:
     """The report in Markdown."""
-    said = f"{rows[-1]['minute']:g} minutes of motion in one process, {rows[-1]['worked_s'] / 60:.1f} minutes of work."
+    said = (
+        f"{rows[-1]['minute']:g} minutes of motion in one process, "
+        f"{rows[-1]['worked_s'] / 60:.1f} minutes of work."
+    )
     shown = [rows[0], *rows[1 :: max(1, len(rows) // 10)]]
     return [
         *heading("Half an hour of motion", said, ""),
@@ -135,8 +140,9 @@ def page(rows: list[Row], found: dict[str, float]) -> list[str]:
                 for r in shown
             ],
         ),
-        f"From the second minute on: memory grows {found['mb_per_minute']:+.3f} MB a minute of motion and lies within "
-        f"{found['mb_between']:.1f} MB; a latent frame of the second half takes {found['step_ratio']:.2f} times one of the first.",
+        f"From the second minute on, memory grows {found['mb_per_minute']:+.3f} MB a minute of motion "
+        f"and stays within {found['mb_between']:.1f} MB; a latent frame of the second half takes "
+        f"{found['step_ratio']:.2f} times one of the first.",
         "",
     ]
 

@@ -1,4 +1,4 @@
-"""The machine a figure was measured on, in one line; fresh processes, and how much memory each took."""
+"""The machine in one line; fresh processes and their memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typing import Any, Final
 HERE: Final = Path(__file__).parent
 STATUS: Final = Path("/proc/self/status")
 LOOK: Final = 0.1
-"""Seconds between two looks at another process."""
+"""Seconds between two samples of another process."""
 
 
 def _load() -> float | None:
@@ -34,7 +34,7 @@ LOAD: Final = _load()
 
 
 def describe() -> str:
-    """Processor, cores, system, versions, and what else was running: what a reader needs to compare."""
+    """Processor, cores, system, versions and load."""
     from importlib import metadata
 
     cpu = platform.processor() or platform.machine()
@@ -53,7 +53,7 @@ def describe() -> str:
 
 
 def memory(field: str, status: Path = STATUS) -> int | None:
-    """Bytes that a line of a /proc/.../status tells, VmRSS (now) or VmHWM (most so far); None where there is none."""
+    """Bytes in a line of a /proc/.../status, VmRSS (now) or VmHWM (peak); None if there is none."""
     try:
         lines = status.read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:
@@ -64,7 +64,7 @@ def memory(field: str, status: Path = STATUS) -> int | None:
 
 
 def peak_memory() -> int:
-    """Bytes that this process had in memory at the most, mapped files included.
+    """Peak memory of this process in bytes, mapped files included.
 
     Where /proc does not tell it is ru_maxrss, which a child takes over from the process that started it.
     """
@@ -77,7 +77,7 @@ def peak_memory() -> int:
 
 
 def fresh(code: str, *arguments: str) -> Any:
-    """What a Python program prints as JSON, run in a process of its own that may `import machine`."""
+    """JSON printed by a Python program in a process of its own; it may `import machine`."""
     whole = f"import sys\nsys.path.insert(0, {str(HERE)!r})\nimport machine\n{code}"
     return json.loads(
         subprocess.check_output([sys.executable, "-c", whole, *arguments]).splitlines()[-1]
@@ -86,18 +86,18 @@ def fresh(code: str, *arguments: str) -> Any:
 
 @dataclass(frozen=True)
 class Watched:
-    """What a command took."""
+    """Time, memory and output of a command."""
 
     seconds: float
     peak: int
-    """Bytes of its first process in memory at the most, mapped files included; looked at ten times a second."""
+    """Peak bytes of its first process, mapped files included; sampled ten times a second."""
     own: int
     """The same without files."""
     said: str
 
 
 def watched(command: Sequence[str]) -> Watched:
-    """Run a command to its end. SystemExit where it fails."""
+    """Run a command to its end; SystemExit if it fails."""
     peak = own = 0
     with tempfile.TemporaryFile() as out:
         began = time.perf_counter()
@@ -116,7 +116,7 @@ def watched(command: Sequence[str]) -> Watched:
 
 
 def middle(rounds: Iterable[dict[str, float]]) -> dict[str, float]:
-    """The median of each figure over rounds, and its least and most as NAME_least and NAME_most."""
+    """Median of each figure over rounds, with its least and most as NAME_least and NAME_most."""
     found = list(rounds)
     columns = {key: [figures[key] for figures in found] for key in found[0]}
     ends = {
@@ -128,13 +128,13 @@ def middle(rounds: Iterable[dict[str, float]]) -> dict[str, float]:
 
 
 def spread(figures: dict[str, float], key: str, form: str = ".2f") -> str:
-    """A figure of `middle` as a table shows it: median (least to most)."""
+    """A figure of `middle` for a table: median (least to most)."""
     low, high = figures[f"{key}_least"], figures[f"{key}_most"]
     return f"{figures[key]:{form}} ({low:{form}} to {high:{form}})"
 
 
 def asked(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """The arguments; a short form is no result, so `--quick` and `-o` together are refused."""
+    """Parse the arguments; refuse `--quick` with `-o`, as a short run is no result."""
     args = parser.parse_args()
     if args.quick and args.out is not None:
         parser.error("--quick only shows that a benchmark runs: leave out -o, or leave out --quick")

@@ -1,10 +1,13 @@
-"""Is the fused graph as fast as the one that onnxruntime-genai's builder makes, and what does making it cost?
+"""Compare the fused graph with onnxruntime-genai's: speed, and the cost of making it.
 
-    python -m venv GENAI && GENAI/bin/pip install torch onnx onnx-ir transformers onnxruntime onnxruntime-genai
-    python benchmarks/onnx_builders.py --genai GENAI/bin/python --work FOLDER -o benchmarks/results/onnx_builders
+    python -m venv GENAI
+    GENAI/bin/pip install torch onnx onnx-ir transformers onnxruntime onnxruntime-genai
+    python benchmarks/onnx_builders.py --genai GENAI/bin/python --work FOLDER
+        -o benchmarks/results/onnx_builders
 
-A Qwen2.5-0.5B of the true shape with random weights and the motion vocabulary is written once and exported by both, each in a
-process of its own. Both graphs then run in one process, in the same ONNX Runtime with the same options, one token each in turn.
+Both export the same Qwen2.5-0.5B of true shape, with random weights and the motion vocabulary,
+each in a process of its own. Both graphs then run in one process, in the same ONNX Runtime with
+the same options, one token each in turn.
 """
 
 from __future__ import annotations
@@ -29,9 +32,10 @@ from tokenizers import Tokenizer, models
 
 from kinetoken.engines.onnx.model import OnnxLanguageModel, cache_names
 from kinetoken.engines.onnx.session import open_session
+from kinetoken.manifest.architectures import QWEN2
 from kinetoken.manifest.schema import HeadInfo, LanguageModelInfo, MotionInfo
 from kinetoken.tokens.allowed_ids import take_allowed
-from kinetoken_export.checkpoint.tensors import Qwen2Shape, expected_tensors
+from kinetoken_export.checkpoint.tensors import LanguageModelShape, expected_tensors
 
 Result = TypeVar("Result")
 MOTION: Final = MotionInfo(
@@ -46,7 +50,7 @@ CONFIG: Final[dict[str, Any]] = {
     "max_position_embeddings": CONTEXT, "rms_norm_eps": 1e-6, "rope_theta": 1000000.0, "tie_word_embeddings": True,
     "hidden_act": "silu", "bos_token_id": 151643, "eos_token_id": 151645, "use_sliding_window": False, "use_cache": True,
 }  # fmt: skip
-SHAPE: Final = Qwen2Shape(24, 896, 4864, 14, 2, VOCAB, CONTEXT, 1e6, 1e-6, tied=True)
+SHAPE: Final = LanguageModelShape(24, 896, 4864, 14, 2, VOCAB, 64, CONTEXT, 1e6, 1e-6, tied=True)
 
 OURS: Final = """
 import json, sys, time
@@ -122,7 +126,7 @@ def write_checkpoint(folder: Path) -> Path:
         json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"})
     )
     stream, tensors = torch.Generator().manual_seed(0), {}
-    for name, dims in expected_tensors(SHAPE):
+    for name, dims in expected_tensors(QWEN2, SHAPE):
         drawn = torch.randn(dims, generator=stream).mul_(0.02)
         tensors[name] = (torch.ones(dims) if "norm" in name else drawn).to(torch.bfloat16)
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
@@ -130,7 +134,7 @@ def write_checkpoint(folder: Path) -> Path:
 
 
 def export_ours(checkpoint: Path, work: Path, recipe: str) -> dict[str, float]:
-    """Seconds, peak memory and size of our export."""
+    """Export with kinetoken: seconds, peak memory, size."""
     out = work / recipe
     out.mkdir(exist_ok=True)
     motion = json.dumps([MOTION.move_start, MOTION.move_end, MOTION.levels])
@@ -138,7 +142,7 @@ def export_ours(checkpoint: Path, work: Path, recipe: str) -> dict[str, float]:
 
 
 def export_genai(checkpoint: Path, out: Path, python: str) -> dict[str, float]:
-    """The same of onnxruntime-genai's builder with its defaults for processors."""
+    """Export with onnxruntime-genai's builder and its defaults for processors."""
     builder = [
         python,
         "-m",
@@ -152,7 +156,7 @@ def export_genai(checkpoint: Path, out: Path, python: str) -> dict[str, float]:
 
 
 def timed(command: list[str], out: Path) -> dict[str, float]:
-    """Run a process; what it took, and what lies in its folder afterwards."""
+    """Run a process: its figures, and what its folder contains afterwards."""
     ran = watched(command)
     files = [path for path in out.iterdir() if ".onnx" in path.name or path.suffix == ".data"]
     size = sum(path.stat().st_size for path in files)
@@ -160,7 +164,7 @@ def timed(command: list[str], out: Path) -> dict[str, float]:
 
 
 def measure(work: Path, rounds: int, backwards: bool) -> dict[str, dict[str, float]]:
-    """Median milliseconds by graph and by what comes next, after a prompt; the graphs take turns."""
+    """Median milliseconds after a prompt, by graph and by what comes next; graphs take turns."""
     openers: dict[str, Callable[[], Any]] = {
         "kinetoken int4": lambda: open_ours(work / "int4").start(),
         "kinetoken int4_mixed": lambda: open_ours(work / "int4_mixed").start(),
@@ -186,21 +190,21 @@ def measure(work: Path, rounds: int, backwards: bool) -> dict[str, dict[str, flo
 
 
 def seconds(run: Any, ids: Sequence[int], allowed: tuple[range, ...]) -> float:
-    """What one push takes."""
+    """Seconds of one push."""
     began = time.perf_counter()
     run.push(ids, allowed)
     return time.perf_counter() - began
 
 
 def open_ours(folder: Path) -> OnnxLanguageModel:
-    """Our export, as a bundle would open it."""
+    """kinetoken's export, opened as in a bundle."""
     info = json.loads((folder / "info.json").read_text())
     info["heads"] = tuple(HeadInfo(head["file"], tuple(head["ids"])) for head in info["heads"])
     return OnnxLanguageModel(folder / info["file"], LanguageModelInfo(**info))
 
 
 class GenaiRun:
-    """The builder's graph in plain ONNX Runtime, its cache bound in place as ours is."""
+    """The builder's graph in plain ONNX Runtime, its cache bound in place like kinetoken's."""
 
     def __init__(self, path: Path) -> None:
         self._session = open_session(path)
@@ -222,7 +226,7 @@ class GenaiRun:
         self._wanted = {value.name for value in self._session.get_inputs()}
 
     def push(self, ids: Sequence[int], allowed: tuple[range, ...]) -> np.ndarray[Any, Any]:
-        """Feed tokens; logits of the allowed next ids, for which it computes all."""
+        """Feed tokens; return the allowed next ids' logits, though the graph computes all."""
         self._length += len(ids)
         feeds = {
             "input_ids": np.array([ids], np.int64),
@@ -243,8 +247,9 @@ def table(record: dict[str, Any], repeats: int, rounds: int) -> str:
     lines = [
         "# The fused graph beside onnxruntime-genai's builder",
         "",
-        f"{record['machine']}. `python {record['command']}`; Qwen2.5-0.5B's shape, vocabulary {VOCAB:,}, random weights. Medians of "
-        f"{repeats} processes of {rounds} tokens after a prompt of {PROMPT}, the graphs in turn, the same ONNX Runtime and options.",
+        f"{record['machine']}. `python {record['command']}`; Qwen2.5-0.5B's shape, vocabulary "
+        f"{VOCAB:,}, random weights. Medians of {repeats} processes of {rounds} tokens after a prompt "
+        f"of {PROMPT}, the graphs in turn, with the same ONNX Runtime and options.",
         "",
         "| export | seconds | peak memory, MB | size, MB | prompt, ms | word, ms | motion token, ms | motion tokens/s |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
@@ -256,7 +261,12 @@ def table(record: dict[str, Any], repeats: int, rounds: int) -> str:
             f"| {ms['word']:.1f} | {ms['motion token']:.1f} | {1000 / ms['motion token']:.0f} |"
         )
     return "\n".join(
-        [*lines, "", "Inside a block our body is followed by a head of one level, 1,024 rows.", ""]
+        [
+            *lines,
+            "",
+            "Inside a block, kinetoken's body is followed by the head of one level, 1,024 rows.",
+            "",
+        ]
     )
 
 

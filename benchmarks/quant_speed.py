@@ -1,10 +1,12 @@
-"""Which type of weight does llama.cpp multiply fastest here, at the widths of a 3B, and what does it cost the model?
+"""Measure how fast llama.cpp multiplies each type of weight at a 3B's widths, and its accuracy.
 
-    python benchmarks/quant_speed.py [--types q4_k q4_0 ...] [--layers 8] [--work FOLDER] [-o benchmarks/results/quant_speed]
+    python benchmarks/quant_speed.py [--types q4_k q4_0 ...] [--layers 8] [--work FOLDER]
+        [-o benchmarks/results/quant_speed]
 
-A few layers of Qwen2.5-VL-3B's shape with random weights and a vocabulary of a thousand, every matrix in one type: nothing but layers is
-measured, and they are far larger than the processor's cache. All types write one token each in turn, the order changing. Time for 36
-layers is that of these layers, times 36 over their number. KL is that of the demo in the recipe of the type (results/quantizations.json).
+The model has a few layers of Qwen2.5-VL-3B's shape, random weights, every matrix in one type, and
+a vocabulary of a thousand, so that only layers are measured; they far exceed the processor's
+cache. All types write one token each in turn, in changing order. The time for 36 layers is scaled
+from these. KL is the demo's in the type's recipe (results/quantizations.json).
 """
 
 from __future__ import annotations
@@ -36,9 +38,9 @@ FILE_TYPES: Final = {
     "q4_k": 14, "q4_0": 2, "iq4_nl": 25, "mxfp4": 38, "iq4_xs": 30, "q4_1": 3, "q5_k": 16, "q6_k": 18, "q3_k": 11, "iq3_s": 26,
     "q2_k": 10, "q8_0": 7,
 }  # fmt: skip
-"""Type to llama.cpp's number of a file that is all of it."""
+"""Type to llama.cpp's number of a file in that type alone."""
 RECIPES: Final = {"q4_k": "q4_k_s", "q5_k": "q5_k_s", "q3_k": "q3_k_s"}
-"""Recipes that are nearly all of a type, where they are not called like it."""
+"""Recipes that consist mostly of a type and have another name."""
 PARITY: Final = Path(__file__).parent / "results" / "quantizations.json"
 STEPS, WARM = 40, 4
 
@@ -68,7 +70,10 @@ def main() -> None:
         name: figures(sizes[name], layers, *both, times[next(iter(times))][0])
         for name, both in times.items()
     }
-    said = f"{layers} layers, {steps - WARM} tokens each in turn; memory gave {min(gives) / 1e9:.1f} to {max(gives) / 1e9:.1f} GB/s."
+    said = (
+        f"{layers} layers, {steps - WARM} tokens each in turn; "
+        f"memory bandwidth {min(gives) / 1e9:.1f} to {max(gives) / 1e9:.1f} GB/s."
+    )
     record = {"found": found, "bandwidth": gives, "layers": layers}
     drawing = bars({name: f["ms"] for name, f in found.items()}, "ms for the 36 layers of a 3B")
     write(
@@ -82,7 +87,7 @@ def main() -> None:
 def figures(
     size: int, layers: int, two: list[float], one: list[float], first: list[float]
 ) -> dict[str, float]:
-    """Of one type; `first`: the seconds of the type that all are compared with, token by token."""
+    """Figures of one type; `first`: seconds by token of the type to compare with."""
     middle = statistics.median(two)
     return {
         "bits": 8 * size / numbers(layers), "ms": 1e3 * middle * LAYERS / layers,
@@ -92,7 +97,7 @@ def figures(
 
 
 def page(found: dict[str, dict[str, float]]) -> list[str]:
-    """The table, with what each type cost the demo."""
+    """The table, with each type's cost to the demo."""
     results = json.loads(PARITY.read_text())["results"]
     names = ("type", "bits", "ms for 36 layers", f"times {next(iter(found))}", "GB/s of weights", "one thread, times",
              "same best token, demo", "KL, demo")  # fmt: skip
@@ -131,13 +136,13 @@ def measure(files: dict[str, Path], steps: int) -> dict[str, tuple[list[float], 
 
 
 def turned(keys: list[tuple[str, int]], step: int) -> Iterator[tuple[str, int]]:
-    """The keys, from another one on at each step."""
+    """The keys, rotated by one at each step."""
     at = step % len(keys)
     yield from keys[at:] + keys[:at]
 
 
 def quantized(folder: Path, layers: int, names: list[str]) -> dict[str, Path]:
-    """One file of each type; those that are there are kept."""
+    """Write one file of each type; keep existing ones."""
     folder.mkdir(parents=True, exist_ok=True)
     source = folder / f"f16_{layers}.gguf"
     found = {name: folder / f"{name}_{layers}.gguf" for name in names}
@@ -168,7 +173,7 @@ def matrices() -> dict[str, tuple[int, int]]:
 
 
 def numbers(layers: int) -> int:
-    """Weights in so many layers."""
+    """The number of weights in some layers."""
     return layers * sum(rows * columns for rows, columns in matrices().values())
 
 
@@ -184,7 +189,7 @@ def weights(path: Path) -> int:
 
 
 def write_source(path: Path, layers: int) -> None:
-    """The layers in half precision; all have the same numbers, at places of their own."""
+    """Write the layers in half precision; all have the same values, stored separately."""
     from gguf import GGUFWriter
 
     writer, random = GGUFWriter(path, "qwen2"), np.random.default_rng(0)

@@ -1,10 +1,12 @@
-"""What does each quantization cost: the demo's checkpoint in every one of both formats, measured against the checkpoint itself.
+"""Measure every quantization of the demo, in both formats, against its checkpoint.
 
-    python benchmarks/quantizations.py [--only NAME ...] [--rounds 5] [-o benchmarks/results/quantizations]
+    python benchmarks/quantizations.py [--only NAME ...] [--rounds 5]
+        [-o benchmarks/results/quantizations]
 
-A NAME is FORMAT/QUANT, "onnx/int8" or "gguf/q4_k_m"; "gguf" alone is all of that format. Speed is the whole answer, thought and
-decoder included; every round runs each bundle once, interleaved, and medians are reported. What cannot be exported here is
-listed with the reason. GGUF quantizations that need an importance matrix get one from the model's own answers.
+A NAME is FORMAT/QUANT, "onnx/int8" or "gguf/q4_k_m"; "gguf" alone is all of that format. Speed is
+that of the whole answer, thought and decoder included; every round runs each bundle once,
+interleaved; medians are reported. What cannot be exported here is listed with the reason. GGUF
+quantizations that need an importance matrix get one from the model's own answers.
 """
 
 from __future__ import annotations
@@ -27,9 +29,10 @@ from kinetoken.generation.bundle import open_bundle
 from kinetoken.generation.generator import Generator
 from kinetoken.manifest.schema import Manifest
 from kinetoken_export.bundle.build import assemble
+from kinetoken_export.bundle.request import ExportRequest
 from kinetoken_export.checkpoint.sources import find_codec, find_model
+from kinetoken_export.gguf.importance import OWN
 from kinetoken_export.progress import progress
-from kinetoken_export.request import OWN, Request
 from kinetoken_export.verify import report
 from kinetoken_export.verify.motion import open_source_codec
 from kinetoken_export.verify.source import align
@@ -51,12 +54,12 @@ class Plan:
 
     @property
     def name(self) -> str:
-        """As the user names it here."""
+        """The plan's name on the command line."""
         return f"{'portable' if self.graph == 'portable' else self.format}/{self.quant}{'+own' if self.importance else ''}"
 
 
 def plans() -> Iterator[Plan]:
-    """Every recipe; formats whose packages are missing are left out with a word on stderr."""
+    """Every recipe; formats with missing packages are left out and named on stderr."""
     from kinetoken_export.onnx.portable import PRECISIONS
     from kinetoken_export.onnx.recipes import RECIPES
 
@@ -109,7 +112,7 @@ def main() -> None:
 
 
 def measure(chosen: list[Plan], work: Path, limit: int | None) -> dict[str, dict[str, Any]]:
-    """Export and verify each plan: its sizes and its report by name, or the reason why there is none."""
+    """Export and verify each plan: its sizes and report by name, or the reason for having none."""
     results: dict[str, dict[str, Any]] = {}
     theirs: report.Answers | None = None
     for plan in chosen:
@@ -117,7 +120,9 @@ def measure(chosen: list[Plan], work: Path, limit: int | None) -> dict[str, dict
         folder = work / plan.name.replace("/", "-")
         try:
             manifest = assemble(_request(plan, folder))
-            asked = report.Request(folder, DEMO / "lm", DEMO / "codec", report.PROMPTS[:limit])
+            asked = report.VerifyRequest(
+                folder, DEMO / "lm", DEMO / "codec", report.VERIFY_PROMPTS[:limit]
+            )
             bundle = open_bundle(folder)
             source, codec = (
                 align(bundle, asked.against),
@@ -135,8 +140,8 @@ def measure(chosen: list[Plan], work: Path, limit: int | None) -> dict[str, dict
     return results
 
 
-def _request(plan: Plan, folder: Path) -> Request:
-    return Request(
+def _request(plan: Plan, folder: Path) -> ExportRequest:
+    return ExportRequest(
         model=find_model(str(DEMO / "lm")), codec=find_codec(str(DEMO / "codec")), out=folder, name=plan.name, format=plan.format,
         quant=plan.quant, graph=plan.graph, importance=plan.importance,
     )  # fmt: skip
@@ -154,7 +159,7 @@ def sizes(manifest: Manifest) -> dict[str, float]:
 
 
 def time_all(folders: dict[str, Path], results: dict[str, dict[str, Any]], rounds: int) -> None:
-    """Tokens per second of each bundle into its result; one answer each goes before the measured ones."""
+    """Add tokens per second to each bundle's result, after one uncounted answer each."""
     generators = {name: Generator(open_bundle(folder)) for name, folder in folders.items()}
     speeds: dict[str, list[float]] = {name: [] for name in generators}
     for round_ in progress(range(rounds + 1), "speed"):
@@ -189,13 +194,15 @@ def table(results: dict[str, dict[str, Any]], rounds: int) -> str:
 
 
 def head(first: dict[str, Any], rounds: int) -> list[str]:
-    """What the columns mean, and their names."""
+    """The meaning of the columns, and their names."""
     return [
-        f"{len(first['prompts'])} prompts, clips of {first['seconds']:g} s; sampled at temperature {first['temperature']:g} with the "
-        f'seeds 0, 1, ...; speed: {SECONDS:g} s of "{PROMPT}", medians of {rounds} rounds. Next token: "same best" is the share of '
-        "positions where bundle and source find the same token most probable; KL is the mean and 99th percentile of the divergence "
-        "from source to bundle in nats; perplexity is the bundle's over the source's. Clips: mean distance of the joints, and the "
-        "code frames before the first different one.",
+        f"{len(first['prompts'])} prompts, clips of {first['seconds']:g} s; sampled at temperature "
+        f"{first['temperature']:g} with the seeds 0, 1, ...; "
+        f'speed: {SECONDS:g} s of "{PROMPT}", medians of {rounds} rounds. '
+        'Next token: "same best" is the share of positions where bundle and source rate the same '
+        "token highest; KL is the mean and 99th percentile of the divergence from source to bundle in "
+        "nats; perplexity is the bundle's over the source's. Clips: mean distance of the joints, and "
+        "code frames before the first difference.",
         "",
         "| quantization | model, MB | tokens/s | same best, text | same best, motion | KL, motion | KL p99 | perplexity, motion | "
         "greedy, mm | sampled, mm | same frames, greedy |",
@@ -216,11 +223,12 @@ def row(name: str, result: dict[str, Any]) -> str:
 
 
 def scale(first: dict[str, Any]) -> list[str]:
-    """What the distances are to be compared with, and what is not in the table because it is the same everywhere."""
+    """A yardstick for the distances, and figures that are equal in all rows."""
     codec, apart = first["codec"], first["apart"]
     return [
-        f"For scale: the source's own greedy and sampled answers lie {apart['mean_mm']:.0f} mm apart. The codec is the same in all: "
-        f"largest error {codec['largest_error']:.1g} in normalised features, {codec['mean_mm']:.1g} mm in the joints.",
+        f"For scale: the source's own greedy and sampled answers are {apart['mean_mm']:.0f} mm apart. "
+        f"All have the same codec: largest error {codec['largest_error']:.1g} in normalised features, "
+        f"{codec['mean_mm']:.1g} mm in the joints.",
     ]
 
 

@@ -1,7 +1,7 @@
 """The real Qwen2.5 vocabulary with the motion tokens as a tokenizer.json: 155,763 ids.
 
-The ranks come from resources/qwen.tiktoken in the wheel of the dashscope package on PyPI. With the special tokens of Qwen2.5 in
-their order, `<move>` is id 151665 and `<m_0_0>` id 151667.
+The ranks come from resources/qwen.tiktoken in the wheel of the dashscope package on PyPI. With
+Qwen2.5's special tokens in their order, `<move>` is id 151665 and `<m_0_0>` id 151667.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ SPLIT: Final = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[
 
 
 def byte_letters() -> dict[int, str]:
-    """The printable letter that byte-level BPE writes for each byte (GPT-2's table)."""
+    """The printable letter that byte-level BPE uses for each byte (GPT-2's table)."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     rest = [b for b in range(256) if b not in plain]
     return {b: chr(b) for b in plain} | {b: chr(256 + i) for i, b in enumerate(rest)}
 
 
 def merge_of(token: bytes, ranks: dict[bytes, int]) -> tuple[bytes, bytes]:
-    """The two pieces that byte-pair encoding joins last to make a token, using lower-ranked tokens only."""
+    """The two pieces that BPE joins last to make a token, from lower-ranked tokens only."""
     limit, parts = ranks[token], [token[i : i + 1] for i in range(len(token))]
     while len(parts) > 2:
         pairs = ((ranks.get(parts[i] + parts[i + 1], limit), i) for i in range(len(parts) - 1))
@@ -43,7 +43,7 @@ def merge_of(token: bytes, ranks: dict[bytes, int]) -> tuple[bytes, bytes]:
 
 
 def qwen_tokenizer(tiktoken: bytes, out: Path) -> None:
-    """tokenizer.json of Qwen2.5 with the motion tokens, from its tiktoken ranks (base64 and rank on each line)."""
+    """Qwen2.5's tokenizer.json with motion tokens, from its tiktoken ranks (base64, rank)."""
     ranks = {
         base64.b64decode(word): int(rank)
         for word, rank in (line.split() for line in tiktoken.splitlines())

@@ -1,12 +1,15 @@
-"""Does a full-size model keep a body in real time here? The five targets in one run, and what else was tried.
+"""Measure whether a full-size model keeps real time here: five targets, and what else was tried.
 
-    python benchmarks/real_time_3b.py BUNDLE [--other NAME=BUNDLE ...] -o benchmarks/results/real_time_3b
+    python benchmarks/real_time_3b.py BUNDLE [--other NAME=BUNDLE ...]
+        -o benchmarks/results/real_time_3b
 
-BUNDLE is a GGUF of true size: random weights cost what trained ones do. Tokens: kinetoken's loop and a bare llama_decode loop with the
-whole head write the same block, one token each in turn (llamacpp_overhead.py). Answers: a fresh process each, which has the system
-prompt's state on disk and a session prepared, as the window has while somebody types; medians. The unavoidable part of the first pose is
-what llama_decode itself took for the prompt's new tokens, the words and the codes of one latent frame. Variants: bare loops in turn.
-Between them the memory's bandwidth is read, which bounds a token: its weights pass through the processor once.
+BUNDLE is a GGUF of true size; random weights cost what trained ones do. Tokens: kinetoken's loop
+and a bare llama_decode loop with the whole head write the same block, one token each in turn
+(llamacpp_overhead.py). Answers: a fresh process each, with the system prompt's state on disk and a
+prepared session, as the window has while somebody types; medians. The unavoidable part of the
+first pose is llama_decode's own time for the prompt's new tokens, the words and the codes of one
+latent frame. Variants: bare loops in turn. In between, the memory's bandwidth is measured; it
+limits a token, which reads every weight once.
 """
 
 from __future__ import annotations
@@ -40,11 +43,11 @@ PROMPT: Final = "a person walks forward"
 SECONDS: Final = 4.0
 WORDS: Final = 8
 STEPS: Final = 24
-"""Tokens of each variant that count."""
+"""Counted tokens of each variant."""
 
 
 def answer(bundle: str, detail: str) -> None:
-    """In a process of its own: one prepared session, one answer, its figures as JSON."""
+    """Answer once in a prepared session, in its own process, and print figures as JSON."""
     session = kinetoken.load(bundle).session(history=0)
     session.prepare()
     run: Any = session._run
@@ -83,13 +86,13 @@ def answer(bundle: str, detail: str) -> None:
 
 
 def peak_bytes() -> int:
-    """Most resident memory of this process; not of the one that started it, as getrusage may say."""
+    """Peak resident memory of this process, not of its parent, which getrusage may report."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def answers(bundle: Path, rounds: int) -> dict[str, dict[str, Any]]:
-    """By detail, in turn: medians over processes; the first one of each, which makes the state on disk, does not count."""
+    """Medians over processes by detail, in turn, without each one's first, which saves state."""
     runs: dict[str, list[dict[str, Any]]] = {"full": [], "auto": []}
     for _ in range(rounds + 1):
         for detail, done in runs.items():
@@ -99,7 +102,7 @@ def answers(bundle: Path, rounds: int) -> dict[str, dict[str, Any]]:
 
 
 def middle(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Of every figure the median."""
+    """Median of every figure."""
     found: dict[str, Any] = {
         key: statistics.median(run[key] for run in runs) for key in runs[0] if key != "detail"
     }
@@ -113,7 +116,7 @@ def middle(runs: list[dict[str, Any]]) -> dict[str, Any]:
 def targets(
     tokens: dict[str, Any], full: dict[str, Any], size: int
 ) -> list[tuple[str, str, str, str]]:
-    """What is asked, what was reached, and whether that is enough."""
+    """Target, result, and whether it was met."""
     faster = tokens["bare"]["token_ms"] / tokens["slice"]["token_ms"]
     rows = [
         ("motion tokens/s against the bare loop with the whole head", ">= 1.15", f"{faster:.3f}", faster >= 1.15),
@@ -126,7 +129,7 @@ def targets(
 
 
 def bare_loop(model: Model, **settings: int) -> Iterator[float]:
-    """Seconds of one llama_decode after another, whole head, behind a prompt of 32 tokens."""
+    """Seconds of successive llama_decode calls, whole head, after a prompt of 32 tokens."""
     params = llama.llama_context_default_params()
     params.n_ctx, params.n_batch, params.n_ubatch, params.no_perf = 4096, 64, 64, True
     params.n_threads = params.n_threads_batch = os.cpu_count() or 1
@@ -147,7 +150,7 @@ def bare_loop(model: Model, **settings: int) -> Iterator[float]:
 
 
 def variants(bundle: Path, others: dict[str, Path]) -> list[tuple[str, str, str]]:
-    """Name, milliseconds a token, and that over the first one's, step by step."""
+    """Name, milliseconds a token, and their ratio to the first variant's, step by step."""
     file = bundle / read_manifest(bundle).language_model.file
     model, q8 = Model(file, None, ""), llama.GGML_TYPE_Q8_0
     loops = {
@@ -180,16 +183,17 @@ def bandwidth() -> float:
 
 
 def bound(weights: int, tokens: dict[str, Any], gives: list[float]) -> list[str]:
-    """What memory allows: real time at four levels is twenty tokens a second."""
+    """The memory's limit: real time at four levels is twenty tokens a second."""
     reached = weights * 1e3 / tokens["slice"]["token_ms"] / 1e9
     return [
-        f"A token inside a block reads {weights / 1e9:.2f} GB: twenty a second are {20 * weights / 1e9:.1f} GB/s. Memory gave "
-        f"{min(gives) / 1e9:.1f} to {max(gives) / 1e9:.1f} GB/s between the parts of this run, kinetoken read {reached:.1f}.", "",
+        f"A token inside a block reads {weights / 1e9:.2f} GB: twenty a second are {20 * weights / 1e9:.1f} GB/s. "
+        f"Memory bandwidth was {min(gives) / 1e9:.1f} to {max(gives) / 1e9:.1f} GB/s between the parts "
+        f"of this run; kinetoken reached {reached:.1f}.", "",
     ]  # fmt: skip
 
 
 def in_small_pages(file: Path) -> Model:
-    """The same weights as any program has them that does not ask for large pages."""
+    """The same weights without large pages, as any other program has them."""
     asked = weights.ask_for_large_pages
     weights.ask_for_large_pages = lambda _: None
     try:
@@ -230,7 +234,8 @@ def main() -> None:
     size = (args.bundle / info.file).stat().st_size
     load = os.getloadavg()[0]
     page = [
-        *heading("A full-size model in real time", f"{info.architecture} {info.quantization}, {size / 1e9:.2f} GB, context {info.context}; "
+        *heading("A full-size model in real time", f"{info.architecture} "
+                 f"{info.quantization}, {size / 1e9:.2f} GB, context {info.context}; "
                  f"load average at the end {load:.1f} (of this run alone: about 2)."),
         *table(("target", "asked", "reached", "met"), targets(tokens, full, size)),
         *table(
@@ -238,14 +243,15 @@ def main() -> None:
             [(name, f"{tokens[arm]['token_ms']:.1f}", f"{1e3 / tokens[arm]['token_ms']:.1f}")
              for name, arm in (("bare, whole head", "bare"), ("kinetoken, whole head", "full"), ("kinetoken, narrow head", "slice"))],
         ),
-        f"Token by token the narrow head takes {100 * tokens['gain_over_bare']:.1f} % less than the bare loop (median of the ratios).", "",
+        f"Token by token the narrow head takes {100 * tokens['gain_over_bare']:.1f} % less than the bare "
+        "loop (median of the ratios).", "",
         *table(
             ("answer", "first pose, s", "unavoidable, s", "RTF once it moves", "RTF of all", "peak, GB"),
             [(name, *(f"{a[key]:.2f}" for key in ("first_pose", "unavoidable", "rtf", "rtf_whole")), f"{a['peak'] / 1e9:.2f}")
              for name, a in (("--detail full", full), (f"--detail auto ({auto['detail']})", auto))],
         ),
-        f"{full['prompt_tokens']:.0f} tokens of the prompt were new, {full['words']:.0f} words were said; RTF once it moves, all levels: "
-        f"{full['least']:.2f} to {full['most']:.2f}.", "",
+        f"{full['prompt_tokens']:.0f} tokens of the prompt were new, {full['words']:.0f} words were said; "
+        f"RTF once it moves, all levels: {full['least']:.2f} to {full['most']:.2f}.", "",
         *bound(bytes_of_token(args.bundle), tokens, gives),
         *table(("variant of the bare loop", "a token, ms", "times as long"), tried),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Where a benchmark's answer goes: a page to read, the figures as JSON, a picture."""
+"""Reports: a page, the figures as JSON, a picture."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Points = Sequence[tuple[float, float]]
 
 
 def heading(title: str, *said: str) -> list[str]:
-    """The first lines of a page: what it is, where it was measured, with which command."""
+    """First lines of a page: title, machine and command."""
     return [f"# {title}", "", f"{describe()}. `python {command()}`", *said, ""]
 
 
 def command() -> str:
-    """The command line of this run, without the machine's folders."""
+    """This run's command line, without folders."""
     return " ".join(part if not Path(part).is_absolute() else Path(part).name for part in sys.argv)
 
 
 def table(names: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
-    """A Markdown table, numbers to the right."""
+    """A Markdown table with numbers on the right."""
     numeric = [
         all(isinstance(row[i], int | float) or _is_number(str(row[i])) for row in rows)
         for i in range(len(names))
@@ -49,7 +49,7 @@ def _is_number(text: str) -> bool:
 def write(
     out: Path | None, lines: Sequence[str], record: Mapping[str, Any], picture: bytes | None = None
 ) -> None:
-    """Print the page; write OUT.md, OUT.json and OUT.svg where an OUT is given."""
+    """Print the page; with OUT, write OUT.md, OUT.json and OUT.svg."""
     if out is not None and picture is not None:
         lines = [*lines, f"![{out.stem}]({out.stem}.svg)", ""]
     page = "\n".join(lines)
@@ -73,7 +73,7 @@ def curves(
     log: bool = False,
     line_at: float | None = None,
 ) -> bytes | None:
-    """Lines over a number, both scales logarithmic or none; None where matplotlib is not there."""
+    """Lines over a number, both scales logarithmic or neither; None without matplotlib."""
 
     def draw(axes: Any) -> None:
         for (name, points), colour in zip(lines.items(), COLOURS * 9, strict=False):
@@ -92,7 +92,7 @@ def curves(
 
 
 def bars(values: Mapping[str, float], xlabel: str, title: str = "") -> bytes | None:
-    """A bar for each name, the first on top; None where matplotlib is not there."""
+    """A bar for each name, the first on top; None without matplotlib."""
 
     def draw(axes: Any) -> None:
         found = axes.barh(
@@ -108,7 +108,7 @@ def bars(values: Mapping[str, float], xlabel: str, title: str = "") -> bytes | N
 
 
 def _svg(draw: Any, xlabel: str, ylabel: str, title: str) -> bytes | None:
-    """The same figures give the same bytes."""
+    """SVG; equal figures give equal bytes."""
     try:
         import matplotlib
         from matplotlib.figure import Figure

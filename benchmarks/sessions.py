@@ -1,11 +1,13 @@
-"""What a session costs and gives: time to the first pose turn after turn, seams between moves, obedience with a history.
+"""Measure sessions: time to the first pose by turn, seams between moves, obedience with a history.
 
-    python benchmarks/sessions.py [--bundle B] [--turns 10] [--rounds 5] [--exam 40] [--quick] [-o benchmarks/results/sessions]
+    python benchmarks/sessions.py [--bundle B] [--turns 10] [--rounds 5] [--exam 40] [--quick]
+        [-o benchmarks/results/sessions]
 
-Times: fresh processes, each holds one chat; cold computes the system prompt and keeps its state, warm finds it on disk. "No
-session" feeds the whole chat anew for each prompt. Seams: the fastest joint in the blend behind a cut beside the moves
-themselves. Obedience: chats of five turns on the exam's wordings, judged by the physics of `kinetoken demo evaluate`, at
-temperature 0.5; it makes sense for the demo model alone.
+Times come from fresh processes that each hold one chat; cold computes the system prompt and keeps
+its state, warm finds it on disk. "No session" feeds the whole chat again for each prompt. Seams
+compare the fastest joint in the blend after a cut with the moves themselves. Obedience comes from
+chats of five turns in the exam's wordings, judged by the physics of `kinetoken demo evaluate`, at
+temperature 0.5; it applies to the demo model only.
 """
 
 from __future__ import annotations
@@ -90,7 +92,7 @@ def main() -> None:
 
 
 def times(args: argparse.Namespace) -> dict[str, Any]:
-    """Medians over the rounds, seconds: to prepare, to the first pose of the first and the last turn."""
+    """Median seconds: to prepare, and to the first pose of the first and the last turn."""
     kinds = {
         "session, cold": (100, True, True),
         "session, warm": (100, True, True),
@@ -112,7 +114,7 @@ def times(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def linked(bundle: str | None, folder: Path) -> Path:
-    """The bundle's files in a folder of their own, which then has no cache."""
+    """The bundle's files, linked into a folder without a cache."""
     source = kinetoken.load(bundle).bundle.folder.resolve()
     folder.mkdir(parents=True)
     for path in source.iterdir():
@@ -132,7 +134,7 @@ def _medians(runs: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def seams(args: argparse.Namespace) -> dict[str, list[float]]:
-    """The fastest joint, m/s, of each seam and of each move apart from it; and the same where moves are only cut together."""
+    """The fastest joint, m/s, at seams and within moves, blended and merely cut together."""
     session = kinetoken.load(args.bundle).session(seconds=3.0)
     found: dict[str, list[float]] = {"within": [], "seam": [], "idle": [], "cut": []}
     last = raw_last = None
@@ -162,9 +164,9 @@ def _fastest(joints: np.ndarray[Any, Any]) -> float:
 
 
 def obedience(args: argparse.Namespace) -> dict[str, dict[str, list[int]]]:
-    """Passed and sat, by turn, of chats with and without history."""
-    from kinetoken_export.demo.training.exam import EXAM
-    from kinetoken_export.demo.training.physics import obeys
+    """Passed and total, by turn, of chats with and without history."""
+    from kinetoken_export.demo.data.judges import obeys
+    from kinetoken_export.demo.words.exam import EXAM
 
     generator = kinetoken.load(args.bundle)
     questions = [(action, prompt) for action, prompts in EXAM.items() for prompt in prompts]
@@ -184,7 +186,7 @@ def obedience(args: argparse.Namespace) -> dict[str, dict[str, list[int]]]:
 
 
 def time_lines(record: dict[str, Any], args: argparse.Namespace) -> list[str]:
-    """Of the times, in Markdown."""
+    """The times in Markdown."""
     command = f"python benchmarks/sessions.py --bundle {args.bundle or '(the demo)'} --turns {args.turns} --rounds {args.rounds}"
     lines = [
         "# Sessions", "", f"{describe()}. `{command}`; medians.", "", "## Seconds to the first pose", "",
@@ -198,7 +200,7 @@ def time_lines(record: dict[str, Any], args: argparse.Namespace) -> list[str]:
 
 
 def seam_lines(record: dict[str, Any]) -> list[str]:
-    """Of the seams, in Markdown."""
+    """The seams in Markdown."""
     names = {
         "within": "within moves", "seam": "across the seams, blended", "idle": "from a move to idle motion",
         "cut": "across the same seams, only cut and placed",
@@ -219,7 +221,7 @@ def seam_lines(record: dict[str, Any]) -> list[str]:
 
 
 def exam_lines(record: dict[str, Any]) -> list[str]:
-    """Of the exam, in Markdown."""
+    """The exam in Markdown."""
     if not record["obedience"]:
         return []
     lines = [

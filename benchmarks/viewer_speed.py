@@ -1,9 +1,9 @@
-"""How many pictures a second does the viewer draw, in its window and to files?
+"""Measure how many pictures a second the viewer draws, in its window and to files.
 
     python benchmarks/viewer_speed.py [--seconds 4] [--quick] [-o benchmarks/results/viewer_speed]
 
-The window needs a display: `xvfb-run -s "-screen 0 3840x2160x24"` does without a screen. Software drivers share the processor with
-everything else, so nothing else should run.
+The window needs a display: `xvfb-run -s "-screen 0 3840x2160x24"` works without a screen. Software
+drivers share the processor with everything else, so run nothing beside it.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ WINDOWS = (
     ("3840x2160, one person", (3840, 2160), 1, BARE, False),
 )
 FILES = ("640x360 off screen, smoothed", "640x360 by the painter")
-WORDS = """Window: one turn of its loop again and again, words and time bar included, not waiting for the display. Processor: all
-threads of the process together, software driver included. Off screen: the pictures of a file before they are encoded, drawn at twice
-the size and averaged; the painter draws the same without any OpenGL."""
+WORDS = """\
+Window: its loop played again and again, with text and time bar, without waiting for the display.
+Processor: all threads of the process, software driver included. Off screen: the pictures of a file
+before encoding, drawn at twice the size and averaged; the painter draws the same without OpenGL."""
 
 
 def main() -> None:
@@ -73,7 +74,7 @@ def main() -> None:
 
 
 def in_process(part: str, seconds: float) -> dict[str, Any]:
-    """One part's rows; none, with a line on stderr, where it cannot be run here."""
+    """One part's rows; none, with a line on stderr, if it cannot run here."""
     command = [sys.executable, __file__, "--part", part, "--seconds", str(seconds)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -95,7 +96,7 @@ def clips() -> list[Named]:
 
 
 def pace(turn: Callable[[], object], seconds: float) -> dict[str, float]:
-    """Pictures per second, milliseconds of processor each, the slowest in a hundred."""
+    """Pictures per second, processor milliseconds each, the slowest in a hundred."""
     for _ in range(WARM_UP):
         turn()
     times, busy = [], sum(os.times()[:2])
@@ -141,14 +142,14 @@ def film(renderer: Any, seconds: float) -> dict[str, float]:
 
 
 def off_screen(seconds: float) -> dict[str, Any]:
-    """Through EGL."""
+    """Pictures drawn through EGL."""
     from kinetoken_viewer.record.offscreen import OffscreenRenderer
 
     return {FILES[0]: film(OffscreenRenderer(640, 360), seconds)}
 
 
 def painter(seconds: float) -> dict[str, Any]:
-    """In numpy."""
+    """Pictures drawn in numpy."""
     from kinetoken_viewer.render.software.painter import Painter
 
     return {FILES[1]: film(Painter(640, 360), seconds)}

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import kinetoken
-from kinetoken_export.demo.training.exam import EXAM
-from kinetoken_export.demo.training.physics import Evidence, obeys
+from kinetoken_export.demo.data.judges import Evidence, obeys
+from kinetoken_export.demo.words.exam import EXAM
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What a bundle says when asked: token sequences and codes of real answers, to measure and to weigh with."""
+"""Answers that a bundle gives to sample prompts, as token ids and codes: material to measure on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kinetoken.tokens.allowed_ids import nth_allowed
 
 from .progress import progress
 
-PROMPTS: Final = (
+SAMPLE_PROMPTS: Final = (
     "a person walks forward", "a person walks in a circle to the left", "someone waves with the right hand",
     "a man jumps up and down", "a person sits down and stands up again", "the person kicks with the left leg",
     "a woman turns around and walks back", "someone does jumping jacks",
@@ -27,23 +27,23 @@ PROMPTS: Final = (
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One prompt and what came."""
+class OwnAnswer:
+    """One prompt and its answer."""
 
     ids: tuple[int, ...]
     """Prompt and answer as token ids."""
     prompt_length: int
-    """How many of them are the prompt's."""
+    """Number of ids that belong to the prompt."""
     codes: NDArray[np.int64]
     """(n, Q), all blocks one after the other."""
 
 
-def answers(
+def collect_answers(
     bundle: Bundle,
     options: GenerateOptions,
-    prompts: Sequence[str] = PROMPTS,
+    prompts: Sequence[str] = SAMPLE_PROMPTS,
     label: str = "own motion",
-) -> list[Answer]:
+) -> list[OwnAnswer]:
     """One answer per prompt, the n-th with seed n."""
     return [
         _answer(bundle, options, prompt, seed)
@@ -51,7 +51,7 @@ def answers(
     ]
 
 
-def _answer(bundle: Bundle, options: GenerateOptions, prompt: str, seed: int) -> Answer:
+def _answer(bundle: Bundle, options: GenerateOptions, prompt: str, seed: int) -> OwnAnswer:
     ids = prompt_ids(bundle, prompt)
     cursor = request_grammar(options, bundle.manifest, bundle.vocabulary, len(ids)).start()
     chooser, run = options.sampler(bundle.manifest).start(seed), bundle.language_model.start()
@@ -63,13 +63,13 @@ def _answer(bundle: Bundle, options: GenerateOptions, prompt: str, seed: int) ->
         frames += [frame] if frame is not None else []
         said.append(token)
         fed = [token]
-    return Answer(
+    return OwnAnswer(
         tuple(said), len(ids), np.array(frames, np.int64).reshape(-1, len(bundle.vocabulary.levels))
     )
 
 
 def read_prompts(path: Path) -> tuple[str, ...]:
-    """Prompts from a text file, one a line; InputError where there is none."""
+    """Read prompts from a text file, one a line; InputError where there is none."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:

@@ -28,14 +28,15 @@ from kinetoken.manifest.schema import (
 from ..checkpoint.chat_template import read_template, split_template
 from ..checkpoint.motion_tokens import Vocabulary, read_vocabulary
 from ..checkpoint.tensors import Array, Checkpoint, TensorSource
-from ..codecs import CodecSource, read_codec
+from ..codecs.reader import read_codec
+from ..codecs.source import CodecSource
 from ..onnx.codec import check_codec, export_codec
+from ..packages import installed_versions
 from ..progress import progress
-from ..request import ENGLISH, Request
-from ..versions import versions
 from .atomic_folder import new_folder
 from .language_model import bytes_needed, check_request, export_any
 from .measure_lookahead import measured_codec
+from .request import ExportRequest
 
 END_TOKENS: Final = ("<|im_end|>", "<|endoftext|>")
 TOKENIZER: Final = "tokenizer.json"
@@ -52,7 +53,7 @@ class Parts:
     template: str
 
 
-def assemble(request: Request) -> Manifest:
+def assemble(request: ExportRequest) -> Manifest:
     """Build the bundle; the folder appears whole or not at all, and an old one stays until the new one is complete."""
     check_request(request)
     with new_folder(request.out, request.force) as folder:
@@ -61,7 +62,7 @@ def assemble(request: Request) -> Manifest:
         return _build(request, parts, folder)
 
 
-def _open(request: Request) -> Parts:
+def _open(request: ExportRequest) -> Parts:
     """Everything that can be wrong with what the user gave is found here, before any long work."""
     folder = request.model.folder
     checkpoint = Checkpoint(folder)
@@ -80,13 +81,13 @@ def _open(request: Request) -> Parts:
     return Parts(checkpoint, vocabulary, codec, template)
 
 
-def _build(request: Request, parts: Parts, folder: Path) -> Manifest:
+def _build(request: ExportRequest, parts: Parts, folder: Path) -> Manifest:
     """The story: tokenizer, codec, language model, manifest, and what can be measured only on the finished bundle."""
     source, vocabulary = _vocabulary(request, parts, folder)
     codec = export_codec(parts.codec, vocabulary.motion, folder, precision=request.codec_precision)
     provenance = _provenance(request, parts)
 
-    def build(asked: Request, importance: Mapping[str, Array] | None = None) -> Manifest:
+    def build(asked: ExportRequest, importance: Mapping[str, Array] | None = None) -> Manifest:
         language_model = export_any(asked, source, vocabulary, parts.template, folder, importance)
         return _write(
             _manifest(asked, parts, vocabulary, codec, language_model, provenance), folder
@@ -102,16 +103,23 @@ def _build(request: Request, parts: Parts, folder: Path) -> Manifest:
 
 
 def _importance(
-    request: Request, source: TensorSource, folder: Path, build: Callable[[Request], object]
+    request: ExportRequest,
+    source: TensorSource,
+    folder: Path,
+    build: Callable[[ExportRequest], object],
 ) -> Mapping[str, Array] | None:
     if request.importance is None:
         return None
-    from ..gguf.weigh import find_importance
+    from ..gguf.importance import find_importance
+    from ..gguf.recipes import DRAFT
 
-    return find_importance(request, source, folder, build)
+    draft = replace(request, quant=DRAFT, importance=None)
+    return find_importance(request.importance, source, folder, lambda: build(draft))
 
 
-def _vocabulary(request: Request, parts: Parts, folder: Path) -> tuple[TensorSource, Vocabulary]:
+def _vocabulary(
+    request: ExportRequest, parts: Parts, folder: Path
+) -> tuple[TensorSource, Vocabulary]:
     """The tokenizer in the bundle, and the tensors that go with it."""
     tokenizer = request.model.folder / TOKENIZER
     if request.prune_vocab is None:
@@ -119,19 +127,18 @@ def _vocabulary(request: Request, parts: Parts, folder: Path) -> tuple[TensorSou
         return parts.checkpoint, parts.vocabulary
     from ..checkpoint.prune import prune
 
-    corpus = ENGLISH if request.prune_vocab == ENGLISH else Path(request.prune_vocab)
     around = split_template(parts.template)
     always = (
         around.before_system + request.system_prompt + around.after_system + around.before_user,
         around.after_user,
     )
-    source = prune(parts.checkpoint, tokenizer, corpus, folder / TOKENIZER, always)
+    source = prune(parts.checkpoint, tokenizer, request.prune_vocab, folder / TOKENIZER, always)
     print(source.summary())
     return source, read_vocabulary(folder)
 
 
 def _manifest(
-    request: Request,
+    request: ExportRequest,
     parts: Parts,
     vocabulary: Vocabulary,
     codec: CodecInfo,
@@ -162,14 +169,18 @@ def _manifest(
     )
 
 
-def _provenance(request: Request, parts: Parts) -> Provenance:
+def _provenance(request: ExportRequest, parts: Parts) -> Provenance:
     model = {
         path.name: path for path in (*parts.checkpoint.files, request.model.folder / TOKENIZER)
     }
     named = model | {f"codec/{path.name}": path for path in parts.codec.files}
     digests = {name: FileInfo.of(path).sha256 for name, path in progress(named.items(), "digests")}
     return Provenance(
-        request.model.name, request.model.revision, request.codec.name, digests, versions()
+        request.model.name,
+        request.model.revision,
+        request.codec.name,
+        digests,
+        installed_versions(),
     )
 
 

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kinetoken.base.errors import MissingPackageError
+from ..packages import require_packages
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
     from kinetoken.manifest.schema import Manifest
 
-    from ..request import Request
+    from .request import ExportRequest
 
     SubParsers = _SubParsersAction[argparse.ArgumentParser]
 
-NEEDED: Final = ("torch", "onnx", "safetensors")
-OF_FORMAT: Final = {"gguf": (("gguf", "export"), ("llama_cpp", "llama")), "onnx": ()}
-OF_GRAPH: Final = {"portable": (("optimum", "portable"),), "fused": ()}
+_NEEDED_FOR: Final = {
+    "gguf": (("gguf", "export"), ("llama_cpp", "llama")), "portable": (("optimum", "portable"),),
+}  # fmt: skip
+"""Packages that a format or graph needs, and the extra that installs each."""
 
 
 def add_command(subparsers: SubParsers) -> None:
@@ -115,16 +115,6 @@ def _add_words(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def require_packages(args: argparse.Namespace | None = None) -> None:
-    """MissingPackageError for the first package that this export needs and that is not installed."""
-    needed = [(package, "export") for package in NEEDED]
-    if args is not None:
-        needed += [*OF_FORMAT[args.format], *OF_GRAPH[args.graph]]
-    for package, extra in needed:
-        if importlib.util.find_spec(package) is None:
-            raise MissingPackageError(package, extra)
-
-
 def run(args: argparse.Namespace) -> int:
     """Export, and say what came out."""
     from ..checkpoint.sources import find_codec, find_model
@@ -134,9 +124,9 @@ def run(args: argparse.Namespace) -> int:
         find_codec(args.codec, args.codec_revision),
     )
     from ..checkpoint.motion_tokens import SYSTEM_PROMPT
-    from ..request import Request
+    from .request import ExportRequest
 
-    request = Request(
+    request = ExportRequest(
         model=model, codec=codec, out=args.out, name=args.name or args.out.resolve().name,
         format=args.format, quant=args.quant, graph=args.graph, context=args.context,
         prune_vocab=args.prune_vocab, importance=args.importance, trust_code=args.trust_code,
@@ -144,14 +134,14 @@ def run(args: argparse.Namespace) -> int:
         system_prompt=SYSTEM_PROMPT if args.system_prompt is None else args.system_prompt, temperature=args.temperature,
         licence=args.licence, codec_licence=args.codec_licence, acknowledgement=args.acknowledgement, force=args.force,
     )  # fmt: skip
-    require_packages(args)
+    require_packages(_NEEDED_FOR.get(request.format, ()) + _NEEDED_FOR.get(request.graph, ()))
     from .build import assemble
 
     _tell(request, assemble(request))
     return 0
 
 
-def _tell(request: Request, manifest: Manifest) -> None:
+def _tell(request: ExportRequest, manifest: Manifest) -> None:
     size = sum(info.bytes for info in manifest.files.values()) / 1e6
     lm, codec = manifest.language_model, manifest.codec
     print(f"{request.out}: {size:,.1f} MB, {lm.architecture} as {request.format} {lm.quantization}")

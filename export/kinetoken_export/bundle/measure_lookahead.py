@@ -1,30 +1,48 @@
-"""What only the finished bundle can tell: how soon its decoder may speak, on motion that its own model makes."""
+"""Lookahead against accuracy, measured on motion that the finished bundle's own model makes.
+
+A pose is compared facing +Z with its pelvis over the origin: how far each of the 22 joints is from
+where the exact lookahead puts it. The path over the floor is left out. It is a running sum: one
+different step would stay in every later pose, and the figure would tell how long the clip is.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from kinetoken.base.errors import InputError
+from kinetoken.codec.decoder import MotionDecoder
 from kinetoken.engines.load_options import LoadOptions
-from kinetoken.generation.bundle import open_bundle
+from kinetoken.generation.bundle import Bundle, open_bundle
 from kinetoken.generation.options import GenerateOptions
-from kinetoken.manifest.schema import CodecInfo
+from kinetoken.manifest.schema import CodecInfo, LookaheadError
+from kinetoken.motion.features import ROOT_VELOCITY, YAW
+from kinetoken.motion.recover import recover
 
-from ..own_answers import PROMPTS, answers
-from .lookahead import choose, measure_lookaheads
+from ..own_answers import SAMPLE_PROMPTS, collect_answers
+from ..progress import progress
 
-FAR: Final = (
-    3  # latent frames (0.6 s): a decoder that sees further is not worth waiting for in full
-)
-CLIPS: Final = 4
-SHORTEST, LONGEST = 4.0, 10.0  # seconds of a clip
+_WAITED_IN_FULL: Final = 3  # latent frames (0.6 s): a longer exact lookahead is cut short
+_CLIPS: Final = 4
+_SHORTEST, _LONGEST = 4.0, 10.0  # seconds of a clip
+_ROWS: Final = 12  # of the table, at most
+_EACH_UP_TO: Final = 6  # small lookaheads are worth a row each
+_LIMIT_MM: Final = 5.0
+_MM: Final = 1000.0
 
 
 def measured_codec(folder: Path, codec: CodecInfo, asked: int | None) -> CodecInfo:
-    """The codec with its table of lookaheads and the one chosen: the user's, the exact one, or the smallest that costs little."""
+    """Return the codec with its table of lookaheads and the one chosen.
+
+    Chosen is the lookahead `asked` for, else the exact one where it is short, else the smallest
+    that costs little.
+    """
     exact = codec.exact
     if asked is not None and not 0 <= asked <= exact:
         raise InputError(
@@ -33,24 +51,87 @@ def measured_codec(folder: Path, codec: CodecInfo, asked: int | None) -> CodecIn
     if exact == 0:
         return codec
     bundle = open_bundle(folder, LoadOptions(lookahead=exact))
-    wanted = min(
-        LONGEST, max(SHORTEST, 2.2 * exact * codec.stride / codec.fps)
-    )  # longer than what the decoder sees
-    seconds = min(
-        wanted,
-        bundle.language_model.context
-        / 2
-        / len(bundle.vocabulary.levels)
-        * codec.stride
-        / codec.fps,
-    )
-    made = answers(bundle, GenerateOptions(seconds=seconds), PROMPTS[:CLIPS], "lookahead")
+    wanted = GenerateOptions(seconds=_clip_seconds(bundle, codec))
+    made = collect_answers(bundle, wanted, SAMPLE_PROMPTS[:_CLIPS], "lookahead")
     errors = measure_lookaheads(bundle.decoder, [answer.codes for answer in made])
-    chosen = asked if asked is not None else exact if exact <= FAR else choose(errors)
-    for row in errors if chosen < exact else ():
+    chosen = asked if asked is not None else exact if exact <= _WAITED_IN_FULL else choose(errors)
+    if chosen < exact:
+        _print_table(errors, chosen)
+    return replace(codec, lookahead=chosen, exact_lookahead=exact, lookahead_errors=errors)
+
+
+def _clip_seconds(bundle: Bundle, codec: CodecInfo) -> float:
+    """Longer than what the decoder sees, but within half of the context."""
+    latent = codec.stride / codec.fps
+    held = bundle.language_model.context / 2 / len(bundle.vocabulary.levels) * latent
+    return min(_LONGEST, max(_SHORTEST, 2.2 * codec.exact * latent), held)
+
+
+def _print_table(errors: Sequence[LookaheadError], chosen: int) -> None:
+    for row in errors:
         mark = "  <- chosen" if row.lookahead == chosen else ""
         print(
-            f"lookahead {row.lookahead:2d}: {row.mean_mm:7.2f} mm mean, {row.largest_mm:7.2f} mm largest{mark}",
+            f"lookahead {row.lookahead:2d}: {row.mean_mm:7.2f} mm mean, "
+            f"{row.largest_mm:7.2f} mm largest{mark}",
             file=sys.stderr,
         )
-    return replace(codec, lookahead=chosen, exact_lookahead=exact, lookahead_errors=errors)
+
+
+def measure_lookaheads(
+    decoder: MotionDecoder, clips: Sequence[NDArray[np.integer]]
+) -> tuple[LookaheadError, ...]:
+    """Mean and largest joint distance on clips of codes (n, Q), for lookaheads from 0 to the exact one.
+
+    InputError without clips to measure on.
+    """
+    clips = [clip for clip in clips if len(clip)]
+    if not clips:
+        raise InputError(
+            "expected clips of codes to measure lookaheads on, got none: give prompts that move"
+        )
+    exact = [poses(decoder.with_lookahead(decoder.exact), clip) for clip in clips]
+    return tuple(
+        _error(decoder.with_lookahead(frames), clips, exact)
+        if frames < decoder.exact
+        else LookaheadError(frames, 0.0, 0.0)
+        for frames in progress(table_rows(decoder.exact), "lookahead")
+    )
+
+
+def choose(errors: Sequence[LookaheadError], limit_mm: float = _LIMIT_MM) -> int:
+    """The smallest lookahead from which on the mean distance stays below the limit."""
+    chosen = errors[-1].lookahead
+    for error in sorted(errors, key=lambda e: e.lookahead, reverse=True):
+        if error.mean_mm >= limit_mm:
+            break
+        chosen = error.lookahead
+    return chosen
+
+
+def table_rows(exact: int) -> list[int]:
+    """Lookaheads of the table: all where they are few, else the small ones and some of the others."""
+    if exact < _ROWS:
+        return list(range(exact + 1))
+    far = np.geomspace(_EACH_UP_TO, exact, _ROWS - _EACH_UP_TO).round().astype(int)
+    return sorted({*range(_EACH_UP_TO + 1), *map(int, far)})
+
+
+def poses(decoder: MotionDecoder, codes: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Codes (n, Q) to joints (n * stride, 22, 3) in metres, each pose over the origin and facing +Z."""
+    features = decoder.decode(codes).astype(np.float64)
+    features[:, YAW] = 0.0
+    features[:, ROOT_VELOCITY] = 0.0
+    return recover(features)
+
+
+def _error(
+    decoder: MotionDecoder,
+    clips: Sequence[NDArray[np.integer]],
+    exact: Sequence[NDArray[np.float64]],
+) -> LookaheadError:
+    pairs = zip(clips, exact, strict=True)
+    apart = [np.linalg.norm(poses(decoder, clip) - wanted, axis=-1) * _MM for clip, wanted in pairs]
+    whole = np.concatenate(apart)
+    return LookaheadError(
+        decoder.lookahead, round(float(whole.mean()), 3), round(float(whole.max()), 3)
+    )

@@ -1,27 +1,38 @@
-"""The demo's motion codec: convolutional encoder, residual vector quantizer, causal decoder with one latent of lookahead.
+"""The demo's motion codec: convolutional encoder, residual quantizer, causal decoder.
 
-Four feature frames make one latent frame. The decoder works at latent rate and writes four frames ("a patch") from each
-latent, so it streams exactly: an output needs the 15 latents before it and one after.
-Residual quantization follows SoundStream (Zeghidour et al., 2021): EMA codebooks, dead codes replaced, quantizer dropout.
+Four feature frames make one latent frame. The decoder works at latent rate and writes four frames
+("a patch") from each latent, so it streams exactly: an output needs the 15 latents before it and
+one after. Residual quantization follows SoundStream (Zeghidour et al., 2021): codebooks learnt by
+moving averages, dead codes replaced, quantizer dropout.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
+import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from kinetoken.base.errors import FormatError, InputError
 from kinetoken.motion.features import N_FEATURES
 
+from .source import Array, CodecSource, Codes
+
 MODEL_TYPE: Final = "kinetoken-causal-rvq"
+WEIGHTS: Final = "motion_rvq_weights.safetensors"
 
 
 @dataclass(frozen=True)
 class CodecConfig:
-    """What config.json of a codec folder says."""
+    """The config.json of a codec folder."""
 
     model_type: str = MODEL_TYPE
     features: int = N_FEATURES
@@ -135,7 +146,7 @@ class Level(nn.Module):
 
     @torch.no_grad()
     def learn(self, x: Tensor, codes: Tensor, decay: float, dead_below: float) -> None:
-        """Move each code toward the mean of the rows that chose it; a code hardly chosen starts anew at a random row."""
+        """Move each code toward the mean of the rows that chose it; restart a dead one at a random row."""
         count = torch.bincount(codes, minlength=len(self.codebook)).to(x.dtype)
         self.usage.mul_(decay).add_(count, alpha=1 - decay)
         sums = torch.zeros_like(self.total).index_add_(0, codes, x)
@@ -147,7 +158,7 @@ class Level(nn.Module):
         self.codebook.copy_(self.total / self.usage[:, None])
 
 
-class Quantizer(nn.Module):
+class ResidualQuantizer(nn.Module):
     """Residual quantizer: each level codes what the levels before it left over."""
 
     def __init__(self, config: CodecConfig) -> None:
@@ -160,7 +171,10 @@ class Quantizer(nn.Module):
         return [layer for layer in self.layers if isinstance(layer, Level)]
 
     def forward(self, latents: Tensor, keep: Tensor, learn: bool) -> tuple[Tensor, Tensor]:
-        """Latents (B, D, n) quantized with the first `keep` (B,) levels; straight-through output and commitment loss."""
+        """Quantize latents (B, D, n) with the first `keep` (B,) levels.
+
+        Returns the straight-through output and the commitment loss.
+        """
         batch, dim, n = latents.shape
         x = latents.transpose(1, 2).reshape(-1, dim)
         uses = keep.repeat_interleave(n)
@@ -219,5 +233,68 @@ class MotionCodec(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = Encoder(config)
-        self.quantizer = Quantizer(config)
+        self.quantizer = ResidualQuantizer(config)
         self.decoder = Decoder(config)
+
+
+def load_codec(folder: Path) -> tuple[MotionCodec, Tensor, Tensor]:
+    """A codec folder of this layout: the module in float32, Mean and Std (263,)."""
+    model = MotionCodec(_config(folder))
+    try:
+        weights = {k: v.float() for k, v in load_file(folder / WEIGHTS).items()}
+        model.load_state_dict(weights)
+        mean, std = (torch.from_numpy(np.load(folder / f"{name}.npy")) for name in ("Mean", "Std"))
+    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise FormatError(
+            f"{folder}: expected {WEIGHTS}, Mean.npy and Std.npy of this codec, got: {reason}"
+        ) from error
+    if mean.shape != (N_FEATURES,) or std.shape != (N_FEATURES,):
+        raise FormatError(
+            f"{folder}: expected Mean and Std of {N_FEATURES} numbers, got {len(mean)} and {len(std)}"
+        )
+    return model.eval(), mean, std
+
+
+def _config(folder: Path) -> CodecConfig:
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        if config.get("model_type") != MODEL_TYPE:
+            raise FormatError(
+                f"{path}: expected a codec of model_type {MODEL_TYPE}, got {config.get('model_type')!r}"
+            )
+        return CodecConfig(**(config | {"dilations": tuple(config["dilations"])}))
+    except OSError as error:
+        raise InputError(
+            f"expected a codec folder at {folder}, cannot read its config.json ({error.strerror})"
+        ) from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise FormatError(
+            f"{path}: expected the config of a {MODEL_TYPE} codec, got something else ({error})"
+        ) from error
+
+
+def is_own_codec(settings: Mapping[str, Any]) -> bool:
+    """Tell whether config.json names this layout."""
+    return settings.get("model_type") == MODEL_TYPE
+
+
+def read_own_codec(folder: Path, base: Mapping[str, Any]) -> CodecSource:
+    """Read the codec; FormatError where the weights do not fit config.json.
+
+    `base`: the fields that do not depend on the layout.
+    """
+    model, _, _ = load_codec(folder)
+    config = model.config
+    codebooks = np.stack([level.codebook.numpy() for level in model.quantizer.levels])
+
+    @torch.no_grad()
+    def encode(features: Array) -> Codes:
+        latents = model.encoder(torch.from_numpy(np.ascontiguousarray(features.T[None])))[0].T
+        codes: Codes = model.quantizer.encode(latents).numpy()
+        return codes
+
+    return CodecSource(
+        layout=MODEL_TYPE, decoder=model.decoder, codebooks=codebooks, stride=config.stride, encoder=encode, **base
+    )  # fmt: skip

@@ -112,7 +112,7 @@ class _Plan:
         return _Chain(inlet, nn.ReLU(), *blocks, nn.Conv1d(width, self.latent, 3, padding=1))
 
 
-def prefix_of(state: Mapping[str, Tensor]) -> str | None:
+def residual_prefix(state: Mapping[str, Tensor]) -> str | None:
     """What stands before this layout's names; None where it is another layout."""
     for prefix in PREFIXES:
         own = part(state, prefix)
@@ -121,11 +121,11 @@ def prefix_of(state: Mapping[str, Tensor]) -> str | None:
     return None
 
 
-def read(
+def read_residual_codec(
     state: Mapping[str, Tensor], settings: Mapping[str, Any], path: Path, base: Mapping[str, Any]
 ) -> CodecSource:
     """The codec; FormatError names a tensor that is missing or left over. `base`: fields that do not hang on the layout."""
-    prefix = prefix_of(state)
+    prefix = residual_prefix(state)
     assert prefix is not None
     own = part(state, prefix)
     leftover(own, ("decoder.model.", "encoder.model.", "quantizer."), path)

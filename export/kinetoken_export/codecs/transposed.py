@@ -27,7 +27,7 @@ CODEBOOK: Final = re.compile(r"rvq\.quantizers\.(\d+)\.embedding\Z")
 RATIO: Final = 4
 
 
-def prefix_of(state: Mapping[str, Tensor]) -> str | None:
+def transposed_prefix(state: Mapping[str, Tensor]) -> str | None:
     """What stands before this layout's names; None where it is another layout."""
     for prefix in PREFIXES:
         own = part(state, prefix)
@@ -36,11 +36,11 @@ def prefix_of(state: Mapping[str, Tensor]) -> str | None:
     return None
 
 
-def read(
+def read_transposed_codec(
     state: Mapping[str, Tensor], settings: Mapping[str, Any], path: Path, base: Mapping[str, Any]
 ) -> CodecSource:
     """The codec; FormatError names a tensor that is missing or left over. `base`: fields that do not hang on the layout."""
-    prefix = prefix_of(state)
+    prefix = transposed_prefix(state)
     assert prefix is not None
     own = part(state, prefix)
     leftover(own, ("decoder.decoder.", "encoder.encoder.", "rvq."), path)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kinetoken.base.errors import InputError
 
-from ..bundle.command import require_packages
+from ..packages import require_packages
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction

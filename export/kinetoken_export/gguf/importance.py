@@ -1,15 +1,15 @@
-"""Which columns of each matrix matter: the mean square of what is multiplied with them, llama.cpp's importance matrix.
+"""The importance of each column of a matrix: the mean square of its inputs, as llama.cpp's imatrix.
 
-Measured on token sequences with the checkpoint itself, or read from a file that llama-imatrix wrote, of the old kind or the new.
-The head is left out, as llama.cpp leaves it out: it keeps more bits anyway.
+It is measured on token sequences with the checkpoint itself, or read from a file of llama-imatrix,
+old or new. The head is left out, as in llama.cpp: it keeps more bits anyway.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from gguf import GGUFReader, GGUFWriter
@@ -17,13 +17,16 @@ from numpy.typing import NDArray
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.generation.bundle import open_bundle
+from kinetoken.generation.options import GenerateOptions
+from kinetoken.manifest.architectures import Architecture
 
-from ..checkpoint.tensors import Array
-from .language_model import llama_name
+from ..checkpoint.reference_model import Reference
+from ..checkpoint.tensors import Array, TensorSource
+from ..own_answers import SAMPLE_PROMPTS, collect_answers, read_prompts
 
-if TYPE_CHECKING:
-    from ..checkpoint.reference_model import Reference
-
+OWN: Final = "own"
+"""Stands for the checkpoint's own answers."""
 MAGIC: Final = b"GGUF"
 LEGACY: Final = (".dat", ".imatrix")
 CHUNK: Final = 512  # tokens; llama-imatrix counts in such pieces
@@ -34,13 +37,14 @@ SUMS, COUNTS = ".in_sum2", ".counts"
 class Collector:
     """Adds up squares; give `observe` to the reference."""
 
-    def __init__(self) -> None:
+    def __init__(self, architecture: Architecture) -> None:
+        self.architecture = architecture
         self.sums: dict[str, NDArray[np.float64]] = {}
         self.tokens: dict[str, int] = {}
 
     def observe(self, name: str, inputs: Array) -> None:
         """Inputs (n, in) of a matrix, named as in the checkpoint."""
-        llama = llama_name(name)
+        llama = self.architecture.gguf_tensor(name)
         if llama.startswith("blk."):
             squares = np.einsum("ij,ij->j", inputs, inputs, dtype=np.float64)
             self.sums[llama] = self.sums.get(llama, 0.0) + squares
@@ -59,7 +63,7 @@ def measure_importance(
         raise InputError(
             "expected token sequences to measure the importance on, got none: give some prompts"
         )
-    collector = Collector()
+    collector = Collector(reference.architecture)
     reference.hidden([ids for ids in sequences if len(ids)], observe=collector.observe)
     return collector.rows()
 
@@ -160,3 +164,20 @@ def _read_legacy(data: bytes) -> dict[str, Array]:
     if not rows:
         raise ValueError("no entries")
     return rows
+
+
+def find_importance(
+    given: str, source: TensorSource, folder: Path, build_draft: Callable[[], object]
+) -> Mapping[str, Array]:
+    """Return the importance of columns by llama.cpp's tensor names.
+
+    `given` is an imatrix file, a file of prompts or OWN. For prompts, `build_draft` makes a draft
+    of the bundle in `folder`; it answers them, and prompts and answers go through the source.
+    """
+    path = Path(given)
+    if given != OWN and path.is_file() and is_importance_file(path):
+        return read_importance(path)
+    prompts = SAMPLE_PROMPTS if given == OWN else read_prompts(path)
+    build_draft()
+    made = collect_answers(open_bundle(folder), GenerateOptions(), prompts, "own answers")
+    return measure_importance(Reference(source), [answer.ids for answer in made])

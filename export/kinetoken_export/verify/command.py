@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kinetoken.base.errors import InputError
 
-from ..bundle.command import require_packages
+from ..packages import require_packages
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
-    from .report import Measured, Request
+    from .report import VerifyRequest
 
     SubParsers = _SubParsersAction[argparse.ArgumentParser]
 
@@ -26,54 +25,39 @@ def add_command(subparsers: SubParsers) -> None:
     parser = subparsers.add_parser(
         "verify", help="measure how far a bundle is from the checkpoint it was made from"
     )
-    parser.add_argument(
-        "bundle", type=Path, metavar="BUNDLE", help="bundle folder; the report is written into it"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("bundle", type=Path, metavar="BUNDLE", help="bundle folder; the report is written into it")
+    add(
         "--against",
         required=True,
         metavar="CHECKPOINT",
-        help="folder or hub id of the checkpoint it was made from",
+        help="folder or hub id of the checkpoint that the bundle was made from",
     )
-    parser.add_argument(
+    add(
         "--codec",
         metavar="CODEC",
-        help="the codec it was made from (default: compare the language model only)",
+        help="codec that the bundle was made from (default: compare the language model only)",
     )
-    parser.add_argument(
-        "--prompts",
-        type=Path,
-        metavar="FILE",
-        help="text file, one prompt a line (default: sixteen)",
-    )
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N prompts")
-    parser.add_argument(
-        "--seconds", type=float, help="length of each clip (default: 4, or what the model holds)"
-    )
-    parser.add_argument(
-        "--trust-code", action="store_true", help="run the codec's own Python file to read it"
-    )
-    parser.add_argument(
-        "-o",
-        "--out",
-        type=Path,
-        metavar="FOLDER",
-        help="write the report there, not into the bundle",
-    )
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    add("--trust-code", action="store_true", help="allow the codec's own Python file to run")
+    add("--prompts", type=Path, metavar="FILE", help="text file, one prompt a line (default: 16)")
+    add("--limit", type=int, metavar="N", help="use the first N prompts only")
+    add("--seconds", type=float, help="length of each clip (default: 4, or what the model holds)")
+    add("-o", "--out", type=Path, metavar="FOLDER", help="write the report there instead")
+    add("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare, print, write."""
+    """Compare, print the table, write the report."""
     from kinetoken.manifest.manifest_file import read_manifest
 
     from .record import check_place
 
+    out: Path | None = args.out
     read_manifest(args.bundle)  # the cheapest mistakes first
-    check_place(args.out or args.bundle)
+    check_place(out or args.bundle)
     require_packages()
-    request = _request(args)
+    request = _parsed(args)
     from . import plot  # before the work: it may be missing
     from .report import table, verify
 
@@ -85,33 +69,38 @@ def run(args: argparse.Namespace) -> int:
         raise MemoryError from error
     text = json.dumps(measured.parity.to_dict(), indent=1)
     print(text if args.json else table(measured.parity))
-    _write(args, measured, text, plot.draw(measured))
+    _write(request.bundle, out, text, plot.draw(measured))
     return 0
 
 
-def _request(args: argparse.Namespace) -> Request:
+def _parsed(args: argparse.Namespace) -> VerifyRequest:
     from ..checkpoint.sources import find_codec, find_model
     from ..own_answers import read_prompts
-    from .report import PROMPTS, Request
+    from .report import VERIFY_PROMPTS, VerifyRequest
 
     if args.limit is not None and args.limit < 1:
         raise InputError(f"--limit: expected 1 or more prompts, got {args.limit}")
-    prompts = PROMPTS if args.prompts is None else read_prompts(args.prompts)
+    prompts = VERIFY_PROMPTS if args.prompts is None else read_prompts(args.prompts)
     model = find_model(args.against)
     codec = None if args.codec is None else find_codec(args.codec)
-    request = Request(
-        args.bundle, model.folder, prompts=prompts[: args.limit], seconds=args.seconds, trust_code=args.trust_code,
+    return VerifyRequest(
+        args.bundle,
+        model.folder,
+        None if codec is None else codec.folder,
+        prompts[: args.limit],
+        args.seconds,
+        args.trust_code,
         against_name=model.name,
-    )  # fmt: skip
-    return request if codec is None else replace(request, codec=codec.folder, codec_name=codec.name)
+        codec_name="" if codec is None else codec.name,
+    )
 
 
-def _write(args: argparse.Namespace, measured: Measured, text: str, plot: bytes) -> None:
+def _write(bundle: Path, out: Path | None, text: str, plot: bytes) -> None:
     from .record import PLOT, REPORT, record, write
 
     files = {REPORT: (text + "\n").encode("utf-8"), PLOT: plot}
-    if args.out:
-        write(args.out, files)
+    if out is not None:
+        write(out, files)
     else:
-        record(args.bundle, files)
-    print(f"written: {args.out or args.bundle}/{REPORT} and {PLOT}", file=sys.stderr)
+        record(bundle, files)
+    print(f"written: {out or bundle}/{REPORT} and {PLOT}", file=sys.stderr)

@@ -18,7 +18,7 @@ from kinetoken.generation.bundle import Bundle
 from kinetoken.tokens.vocabulary import Vocabulary
 
 from ..checkpoint.reference_model import Reference
-from ..own_answers import Answer
+from ..own_answers import OwnAnswer
 from ..progress import progress
 
 TEXT: Final = -1
@@ -72,7 +72,7 @@ def figures(rows: Rows, chosen: NDArray[np.bool_]) -> LmFigures:
     )  # fmt: skip
 
 
-def compare_models(source: Reference, bundle: Bundle, answers: Sequence[Answer]) -> Rows:
+def compare_models(source: Reference, bundle: Bundle, answers: Sequence[OwnAnswer]) -> Rows:
     """Every position of every answer, prompts included; the first token alone has nothing before it."""
     names = [answer.ids for answer in answers]
     compared: list[tuple[int, bool, float, float, float]] = []

@@ -16,10 +16,10 @@ from kinetoken.generation.bundle import Bundle, open_codec
 from kinetoken.generation.motion_stream import decode_clip
 from kinetoken.motion.recover import recover
 
-from ..own_answers import Answer
+from ..own_answers import OwnAnswer
 
 if TYPE_CHECKING:
-    from ..codecs import CodecSource
+    from ..codecs.source import CodecSource
 
 MM: Final = 1000.0
 RANDOM_FRAMES: Final = 64  # latent frames of random codes
@@ -79,14 +79,14 @@ def exact_decoder(bundle: Bundle) -> Decode:
 
 def source_decoder(codec: CodecSource) -> Decode:
     """The source's own module, on the whole motion at once."""
-    from ..codecs import decode
+    from ..codecs.source import decode
 
     return lambda codes: recover(decode(codec, codes) * codec.std + codec.mean)
 
 
 def open_source_codec(bundle: Bundle, folder: Path, trust_code: bool) -> CodecSource:
     """The codec that the bundle was made from; InputError where its sizes are others."""
-    from ..codecs import read_codec
+    from ..codecs.reader import read_codec
 
     codec = read_codec(folder, trust_code=trust_code)
     made, given = bundle.decoder.codebooks.table.shape, codec.codebooks.shape
@@ -100,7 +100,7 @@ def open_source_codec(bundle: Bundle, folder: Path, trust_code: bool) -> CodecSo
 
 def compare_codecs(bundle: Bundle, codec: CodecSource, written: Sequence[Codes]) -> CodecFigures:
     """Random codes through both decoders, and the source's own answers as the bundle streams them."""
-    from ..codecs import decode, random_codes
+    from ..codecs.source import decode, random_codes
 
     errors = []
     for seed in range(RANDOM_CLIPS):
@@ -120,7 +120,10 @@ def compare_codecs(bundle: Bundle, codec: CodecSource, written: Sequence[Codes])
 
 
 def compare_clips(
-    ours: Sequence[Answer], decode_ours: Decode, theirs: Sequence[Answer], decode_theirs: Decode
+    ours: Sequence[OwnAnswer],
+    decode_ours: Decode,
+    theirs: Sequence[OwnAnswer],
+    decode_theirs: Decode,
 ) -> ClipFigures:
     """Answers of bundle and source to the same prompts; clips of different lengths are compared as far as both go."""
     pairs = [

@@ -16,10 +16,9 @@ from kinetoken.generation.bundle import Bundle, open_bundle
 from kinetoken.generation.options import GenerateOptions
 from kinetoken.manifest.json_dataclass import to_json
 
-from .. import own_answers
 from ..checkpoint.reference_model import Reference, ReferenceLanguageModel, few_threads
-from ..own_answers import Answer, answers
-from ..versions import versions
+from ..own_answers import SAMPLE_PROMPTS, OwnAnswer, collect_answers
+from ..packages import installed_versions
 from .language_model import TEXT, LmFigures, Rows, compare_models, figures
 from .motion import (
     ClipFigures,
@@ -35,27 +34,27 @@ from .source import align
 
 if TYPE_CHECKING:
     from ..checkpoint.tensors import TensorSource
-    from ..codecs import CodecSource
+    from ..codecs.source import CodecSource
 
-PROMPTS: Final = (
-    *own_answers.PROMPTS, "a person runs forward quickly", "someone walks backward slowly", "a man throws a punch with his fist",
+VERIFY_PROMPTS: Final = (
+    *SAMPLE_PROMPTS, "a person runs forward quickly", "someone walks backward slowly", "a man throws a punch with his fist",
     "a person stands still", "the woman dances", "a person squats down", "somebody jumps forward", "a boxer boxes",
 )  # fmt: skip
 SECONDS: Final = 4.0
-Answers = dict[str, list[Answer]]
+Answers = dict[str, list[OwnAnswer]]
 """Of each prompt, "greedy" and "sampled"."""
 
 
 @dataclass(frozen=True)
-class Request:
-    """What `kinetoken verify` was asked for."""
+class VerifyRequest:
+    """The options of `kinetoken verify`, parsed."""
 
     bundle: Path
     against: Path
     """Folder of the checkpoint."""
     codec: Path | None = None
     """Folder or file of the codec; None: the bundle's decoder is taken as right."""
-    prompts: tuple[str, ...] = PROMPTS
+    prompts: tuple[str, ...] = VERIFY_PROMPTS
     seconds: float | None = None
     """Length of each clip; None: four seconds, or what the model holds."""
     trust_code: bool = False
@@ -104,7 +103,7 @@ class Measured:
     rows: Rows
 
 
-def verify(request: Request) -> Measured:
+def verify(request: VerifyRequest) -> Measured:
     """Open and compare; InputError where bundle, checkpoint, codec or prompts do not belong together."""
     bundle = open_bundle(request.bundle)
     source = align(bundle, request.against)
@@ -117,7 +116,7 @@ def verify(request: Request) -> Measured:
 
 
 def compare(
-    request: Request,
+    request: VerifyRequest,
     bundle: Bundle,
     source: TensorSource,
     codec: CodecSource | None,
@@ -127,26 +126,26 @@ def compare(
     asked = _asked(request, bundle)
     theirs = theirs or source_answers(request, bundle, source)
     ours = {
-        name: answers(bundle, options, request.prompts, f"{name} clips")
+        name: collect_answers(bundle, options, request.prompts, f"{name} clips")
         for name, options in asked.items()
     }
     rows = compare_models(Reference(source), bundle, theirs["sampled"])
     return Measured(_report(request, bundle, codec, ours, theirs, rows), rows)
 
 
-def source_answers(request: Request, bundle: Bundle, source: TensorSource) -> Answers:
+def source_answers(request: VerifyRequest, bundle: Bundle, source: TensorSource) -> Answers:
     """What the source says, greedy and sampled; its weights are gone from memory afterwards."""
     model = ReferenceLanguageModel(source, bundle.language_model.context)
     speaking = replace(bundle, language_model=model)
     with few_threads(source.shape):
         asked = _asked(request, bundle).items()
         return {
-            name: answers(speaking, options, request.prompts, f"source, {name}")
+            name: collect_answers(speaking, options, request.prompts, f"source, {name}")
             for name, options in asked
         }
 
 
-def _asked(request: Request, bundle: Bundle) -> dict[str, GenerateOptions]:
+def _asked(request: VerifyRequest, bundle: Bundle) -> dict[str, GenerateOptions]:
     """The two ways of choosing that clips are compared in."""
     seconds = _seconds(bundle) if request.seconds is None else request.seconds
     return {
@@ -156,7 +155,7 @@ def _asked(request: Request, bundle: Bundle) -> dict[str, GenerateOptions]:
 
 
 def _report(
-    request: Request,
+    request: VerifyRequest,
     bundle: Bundle,
     codec: CodecSource | None,
     ours: Answers,
@@ -180,7 +179,7 @@ def _report(
         codec=None if codec is None else compare_codecs(bundle, codec, written),
         greedy=compare_clips(ours["greedy"], mine, theirs["greedy"], right),
         sampled=compare_clips(ours["sampled"], mine, theirs["sampled"], right),
-        apart=compare_clips(theirs["greedy"], right, theirs["sampled"], right), tools=versions(),
+        apart=compare_clips(theirs["greedy"], right, theirs["sampled"], right), tools=installed_versions(),
     )  # fmt: skip
 
 

@@ -354,10 +354,11 @@ def test_importance_comes_from_own_answers(
 ) -> None:
     pytest.importorskip("gguf")
     pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, see CONTRIBUTING.md")
-    from kinetoken_export.gguf import language_model, weigh
+    from kinetoken_export.gguf import importance as importance_module
+    from kinetoken_export.gguf import language_model
 
     (tmp_path / "prompts.txt").write_text("walk\njump\n")
-    monkeypatch.setattr(weigh, "PROMPTS", ("run",))
+    monkeypatch.setattr(importance_module, "SAMPLE_PROMPTS", ("run",))
     seen: list[object] = []
     real = language_model.export_gguf
     monkeypatch.setattr(
@@ -400,12 +401,12 @@ def test_a_quantization_that_needs_importance_says_so(
 def test_the_draft_that_importance_is_measured_with_needs_room_too(sources: Path) -> None:
     pytest.importorskip("gguf")
     from kinetoken_export.bundle.language_model import bytes_needed
+    from kinetoken_export.bundle.request import ExportRequest
     from kinetoken_export.checkpoint.sources import Source
     from kinetoken_export.checkpoint.tensors import Checkpoint
-    from kinetoken_export.request import Request
 
     source = Source(sources / "model", "model", "", "unknown")
-    plain = Request(
+    plain = ExportRequest(
         source, source, sources / "out", "x", format="gguf", quant="iq2_m", importance=None
     )
     draft, checkpoint = replace(plain, quant="q8_0"), Checkpoint(sources / "model")

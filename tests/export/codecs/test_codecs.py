@@ -28,7 +28,8 @@ from codec_states import (
     write_statistics,
 )
 from kinetoken.base.errors import FormatError, InputError, KinetokenError
-from kinetoken_export.codecs import CodecSource, decode, random_codes, read_codec
+from kinetoken_export.codecs.reader import read_codec
+from kinetoken_export.codecs.source import CodecSource, decode, random_codes
 
 DEMO = Path(__file__).parents[3] / "export" / "checkpoints" / "demo" / "codec"
 SPOIL = Callable[[State], object]

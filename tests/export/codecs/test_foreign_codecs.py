@@ -22,7 +22,8 @@ from safetensors.torch import save_file
 from kinetoken.base.errors import FormatError, InputError, KinetokenError, MissingPackageError
 from kinetoken.engines.onnx.session import OnnxSession
 from kinetoken.manifest.schema import MotionInfo
-from kinetoken_export.codecs import decode, random_codes, read_codec
+from kinetoken_export.codecs.reader import read_codec
+from kinetoken_export.codecs.source import decode, random_codes
 from kinetoken_export.onnx.codec import export_codec
 
 LEVELS, CODES, WIDTH = 3, 12, 8

@@ -25,7 +25,8 @@ from kinetoken.codec.decoder import MotionDecoder
 from kinetoken.codec.normalizer import Normalizer
 from kinetoken.engines.onnx.session import OnnxSession
 from kinetoken.manifest.schema import CodecInfo, MotionInfo
-from kinetoken_export.codecs import CodecSource, decode, random_codes, read_codec
+from kinetoken_export.codecs.reader import read_codec
+from kinetoken_export.codecs.source import CodecSource, decode, random_codes
 from kinetoken_export.onnx.codec import export_codec, largest_error
 
 DEMO = Path(__file__).parents[3] / "export" / "checkpoints" / "demo" / "codec"

@@ -24,18 +24,18 @@ from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
 from kinetoken_export.checkpoint.prune import PrunedSource, prune
 from kinetoken_export.checkpoint.reference_model import ReferenceLanguageModel
 from kinetoken_export.checkpoint.tensors import Checkpoint
-from kinetoken_export.own_answers import Answer, read_prompts
+from kinetoken_export.own_answers import OwnAnswer, read_prompts
 from kinetoken_export.verify import record
 from kinetoken_export.verify.command import add_command
 from kinetoken_export.verify.language_model import compare_rows, log_softmax
 from kinetoken_export.verify.motion import agreeing, compare_clips, distances
-from kinetoken_export.verify.report import Parity, Request, compare, table, verify
+from kinetoken_export.verify.report import Parity, VerifyRequest, compare, table, verify
 from kinetoken_export.verify.source import align
 from tiny_checkpoint import build_checkpoint
 
 DEMO = Path(__file__).parents[3] / "export" / "checkpoints" / "demo"
 PROMPTS = ("a person walks forward", "a man jumps up and down")
-REQUEST = Request(DEMO_BUNDLE, DEMO / "lm", DEMO / "codec", PROMPTS, seconds=1.0)
+REQUEST = VerifyRequest(DEMO_BUNDLE, DEMO / "lm", DEMO / "codec", PROMPTS, seconds=1.0)
 
 
 @pytest.fixture(autouse=True)
@@ -141,8 +141,8 @@ def test_figures_of_one_position() -> None:
 
 
 def test_figures_of_clips() -> None:
-    def answer(*codes: int) -> Answer:
-        return Answer((0,), 1, np.array(codes).reshape(-1, 1))
+    def answer(*codes: int) -> OwnAnswer:
+        return OwnAnswer((0,), 1, np.array(codes).reshape(-1, 1))
 
     def decode(codes: Any) -> Any:
         joints = np.zeros((len(codes), 22, 3))

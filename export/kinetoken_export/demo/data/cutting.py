@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from kinetoken.motion.recover import recover
 
-from ..training.physics import JUDGES, obeys
 from .augment import Features, cycle, looped, to_features
 from .clips import Joints
+from .judges import JUDGES, obeys
 
 STRIDE: Final = 4  # feature frames per latent frame: windows are whole latent frames
 LONGEST: Final = 120  # frames: six seconds

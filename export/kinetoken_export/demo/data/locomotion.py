@@ -8,10 +8,10 @@ import numpy as np
 
 from kinetoken.motion.recover import recover
 
-from ..training.physics import LEFT, RIGHT, Evidence, obeys
 from .augment import bent, reversed_motion, to_features, warped
 from .clips import Joints
 from .cutting import LONGEST, STRIDE, Window, checked, cut, loop, peaks
+from .judges import LEFT, RIGHT, Evidence, obeys
 from .sources import RUNS, TURNS, WALKS
 
 TURN_RATE = 0.04  # half the yaw step of a frame, radians: about 90 degrees a second

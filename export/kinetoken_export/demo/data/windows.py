@@ -9,10 +9,10 @@ import numpy as np
 
 from kinetoken.motion.recover import recover
 
-from ..training.physics import LEFT, RIGHT, Evidence
 from .augment import to_features, warped
 from .clips import Joints, mirrored, take, training
 from .cutting import LONGEST, STRIDE, Window, checked, cut, loop, peaks
+from .judges import LEFT, RIGHT, Evidence
 from .locomotion import gaits, stills, turns
 from .sources import DANCES, EXERCISES, JUMPS, KICKS, OTHERS, WAVES
 

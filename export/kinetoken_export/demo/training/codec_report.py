@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from kinetoken.motion.recover import recover
 from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS
 
+from ...codecs.own_model import load_codec
 from ..data.augment import to_features
 from ..data.clips import held_out, load_clips
 from .lm_data import Coder
-from .train_codec import load_codec
 
 Array = NDArray[np.float64]
 

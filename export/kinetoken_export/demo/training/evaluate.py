@@ -14,9 +14,9 @@ from kinetoken.base.errors import InputError
 
 from ...progress import progress
 from ..data.clips import load_clips, training
+from ..data.judges import obeys
+from ..words.exam import EXAM, SECOND
 from .codec_report import CodecErrors, codec_errors, foot_slide, jerk
-from .exam import EXAM, SECOND
-from .physics import obeys
 
 
 @dataclass(frozen=True)

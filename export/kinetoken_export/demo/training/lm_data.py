@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.motion.recover import recover
 
-from ...codecs.own_model import MotionCodec
+from ...codecs.own_model import MotionCodec, load_codec
 from ...progress import progress
 from ..data.augment import Features
 from ..data.clips import load_clips
 from ..data.cutting import STRIDE, Window
+from ..data.judges import obeys, shows
 from ..data.windows import windows
-from .physics import obeys, shows
-from .train_codec import load_codec
 
 Codes = NDArray[np.int64]
 

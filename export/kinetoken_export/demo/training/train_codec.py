@@ -7,25 +7,20 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.base.atomic_file import atomic_path
-from kinetoken.base.errors import FormatError, InputError
-from kinetoken.motion.features import CONTACTS, N_FEATURES, POSITIONS, ROTATIONS
+from kinetoken.motion.features import CONTACTS, POSITIONS, ROTATIONS
 
-from ...codecs.own_model import MODEL_TYPE, CodecConfig, MotionCodec
+from ...codecs.own_model import WEIGHTS, CodecConfig, MotionCodec
 from ...progress import bar
 from .codec_data import Windows, build, facing_steps, statistics
-
-WEIGHTS: Final = "motion_rvq_weights.safetensors"
 
 
 @dataclass(frozen=True)
@@ -206,41 +201,3 @@ def write_codec(
     for name, values in (("Mean.npy", mean), ("Std.npy", std)):
         with atomic_path(out / name) as temporary, open(temporary, "wb") as file:
             np.save(file, values)
-
-
-def load_codec(folder: Path) -> tuple[MotionCodec, Tensor, Tensor]:
-    """A codec folder of this layout: the module in float32, Mean and Std (263,)."""
-    model = MotionCodec(_config(folder))
-    try:
-        weights = {k: v.float() for k, v in load_file(folder / WEIGHTS).items()}
-        model.load_state_dict(weights)
-        mean, std = (torch.from_numpy(np.load(folder / f"{name}.npy")) for name in ("Mean", "Std"))
-    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise FormatError(
-            f"{folder}: expected {WEIGHTS}, Mean.npy and Std.npy of this codec, got: {reason}"
-        ) from error
-    if mean.shape != (N_FEATURES,) or std.shape != (N_FEATURES,):
-        raise FormatError(
-            f"{folder}: expected Mean and Std of {N_FEATURES} numbers, got {len(mean)} and {len(std)}"
-        )
-    return model.eval(), mean, std
-
-
-def _config(folder: Path) -> CodecConfig:
-    path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        if config.get("model_type") != MODEL_TYPE:
-            raise FormatError(
-                f"{path}: expected a codec of model_type {MODEL_TYPE}, got {config.get('model_type')!r}"
-            )
-        return CodecConfig(**(config | {"dilations": tuple(config["dilations"])}))
-    except OSError as error:
-        raise InputError(
-            f"expected a codec folder at {folder}, cannot read its config.json ({error.strerror})"
-        ) from error
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise FormatError(
-            f"{path}: expected the config of a {MODEL_TYPE} codec, got something else ({error})"
-        ) from error

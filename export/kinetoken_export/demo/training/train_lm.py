@@ -21,9 +21,9 @@ from kinetoken.base.atomic_file import atomic_path
 from ...checkpoint.motion_tokens import SYSTEM_PROMPT
 from ...progress import bar
 from ..words.captions import Captions
-from ..words.chat import ChatCoder, Ids, Weights
+from ..words.exam import FORBIDDEN
 from ..words.tokenizer import id_of, train_tokenizer, write_tokenizer
-from .exam import FORBIDDEN
+from .chat_examples import ChatCoder, Ids, Weights
 from .lm_data import Example, examples
 from .lm_model import LmConfig, Qwen2
 

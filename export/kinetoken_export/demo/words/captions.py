@@ -9,7 +9,7 @@ import numpy as np
 
 from ..data.cutting import Window
 from .phrases import JOINS, PHRASES, THOUGHTS
-from .words import ADJECTIVES, NOUNS, OPENERS, SCENES, SUBJECTS, SUFFIXES, SYLLABLES
+from .word_lists import ADJECTIVES, NOUNS, OPENERS, SCENES, SUBJECTS, SUFFIXES, SYLLABLES
 
 _THIRD: Final = {
     "do": "does",

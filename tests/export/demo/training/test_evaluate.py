@@ -11,9 +11,9 @@ pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 
 import kinetoken
 from kinetoken.base.errors import InputError
+from kinetoken_export.demo.data.judges import obeys
 from kinetoken_export.demo.training import evaluate as module
 from kinetoken_export.demo.training.evaluate import Conditions, evaluate
-from kinetoken_export.demo.training.physics import obeys
 
 
 def test_the_report_counts_what_the_judges_say(

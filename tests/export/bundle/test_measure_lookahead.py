@@ -14,7 +14,7 @@ from kinetoken.codec.normalizer import Normalizer
 from kinetoken.engines.scripted import FunctionSession
 from kinetoken.manifest.schema import LookaheadError
 from kinetoken.motion.features import POSITIONS, ROOT_HEIGHT, ROOT_VELOCITY, YAW
-from kinetoken_export.bundle.lookahead import choose, measure_lookaheads, poses, table_rows
+from kinetoken_export.bundle.measure_lookahead import choose, measure_lookaheads, poses, table_rows
 
 REACH = 5
 WEIGHTS = 0.001 * 0.5 ** np.arange(

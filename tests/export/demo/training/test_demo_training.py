@@ -14,15 +14,16 @@ torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 import kinetoken
 from kinetoken.base.errors import InputError
 from kinetoken_export.bundle.build import assemble
+from kinetoken_export.bundle.request import ExportRequest
 from kinetoken_export.checkpoint.sources import find_codec, find_model
+from kinetoken_export.codecs.own_model import load_codec
 from kinetoken_export.demo.data.cutting import Window
 from kinetoken_export.demo.training import lm_data
+from kinetoken_export.demo.training.chat_examples import CLOSE_WEIGHT, ChatCoder
 from kinetoken_export.demo.training.lm_data import Coder, Example
-from kinetoken_export.demo.training.train_codec import CodecTraining, load_codec, train_codec
+from kinetoken_export.demo.training.train_codec import CodecTraining, train_codec
 from kinetoken_export.demo.training.train_lm import LmTraining, train_lm
 from kinetoken_export.demo.words.captions import Captions
-from kinetoken_export.demo.words.chat import CLOSE_WEIGHT, ChatCoder
-from kinetoken_export.request import Request
 from synthetic import walker
 
 CODEC = CodecTraining(steps=6, batch=4, frames=32, unquantized=3, save_every=2)
@@ -40,7 +41,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _examples(work)
     train_lm(work, work / "codec", LM, work / "lm")
     assemble(
-        Request(
+        ExportRequest(
             find_model(str(work / "lm")),
             find_codec(str(work / "codec")),
             work / "bundle",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kinetoken.motion.skeleton import JOINT
-from kinetoken_export.demo.training.physics import JUDGES, obeys
+from kinetoken_export.demo.data.judges import JUDGES, obeys
 from synthetic import STANDING, walker
 
 GAITS = ("walk_forward", "walk_backward", "run", "circle_left", "circle_right", "stand_still")

@@ -28,7 +28,7 @@ from .tables import Tables, find_tables
 from .trial_methods import Way, find_ways
 
 
-def read(files: CodecFiles, code: Path, base: Mapping[str, Any]) -> CodecSource:
+def read_foreign_codec(files: CodecFiles, code: Path, base: Mapping[str, Any]) -> CodecSource:
     """The codec; FormatError lists what was found where its picture is another. `base`: fields known before."""
     model = build(files, code)
     tables = find_tables(model, files.settings)

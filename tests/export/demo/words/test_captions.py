@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from kinetoken_export.demo.data.cutting import Window
-from kinetoken_export.demo.training.exam import EXAM, FORBIDDEN, SECOND
-from kinetoken_export.demo.training.physics import JUDGES
+from kinetoken_export.demo.data.judges import JUDGES
 from kinetoken_export.demo.words.captions import Captions, normalized
+from kinetoken_export.demo.words.exam import EXAM, FORBIDDEN, SECOND
 from kinetoken_export.demo.words.phrases import PHRASES, THOUGHTS
 
 NOTHING = np.zeros((4, 263), np.float32)

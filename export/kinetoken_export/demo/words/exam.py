@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..words.captions import normalized
+from .captions import normalized
 
 EXAM: Final[dict[str, tuple[str, ...]]] = {
     "walk_forward": (

@@ -1,4 +1,4 @@
-"""What `kinetoken export` was asked for."""
+"""The options of `kinetoken export`, parsed and checked."""
 
 from __future__ import annotations
 
@@ -8,53 +8,50 @@ from typing import Literal
 
 from kinetoken.base.errors import InputError
 
-from .checkpoint.motion_tokens import SYSTEM_PROMPT
-from .checkpoint.sources import Source
-
-OWN = "own"
-"""Importance from the checkpoint's own answers."""
-DRAFT = "q8_0"
-"""Quantization of the draft that gives those: as good as the source for saying what it says, and quick to make."""
-ENGLISH = "english"
-"""Vocabulary that English needs."""
+from ..checkpoint.motion_tokens import SYSTEM_PROMPT
+from ..checkpoint.sources import Source
 
 
 @dataclass(frozen=True)
-class Request:
-    """One export; every field that has a default is an option."""
+class ExportRequest:
+    """One export. Every field with a default is an option, and its default is decided here."""
 
     model: Source
     codec: Source
     out: Path
     name: str
     format: str = "onnx"
-    """ "onnx" or "gguf"."""
+    """"onnx" or "gguf"."""
     quant: str | None = None
     """Name of a recipe; None: the format's default."""
     graph: str = "fused"
-    """Of ONNX: "fused" or "portable"."""
+    """Kind of ONNX graph: "fused" or "portable"."""
     context: int | None = None
-    """Tokens; None: the model's."""
+    """Tokens; None: the model's, up to 4096."""
     prune_vocab: str | None = None
-    """Text file whose words to keep, or "english"; None keeps all."""
+    """Text file whose words are kept, or "english"; None keeps all."""
     importance: str | None = None
-    """Importance of columns when quantizing to GGUF: a text file of prompts, an imatrix file, or "own"."""
+    """Importance of columns when quantizing to GGUF: a text file of prompts, an imatrix file or
+    "own" for the checkpoint's own answers; None: every column counts alike."""
     trust_code: bool = False
     """Whether the codec's own Python file may run."""
     codec_precision: Literal["fp16", "fp32"] = "fp16"
-    """How the decoder's weights are stored: "fp16" or "fp32"."""
+    """How the decoder's weights are stored."""
     lookahead: int | None = None
-    """Latent frames; None: the exact one, or for a decoder that sees far the smallest that costs little."""
+    """Latent frames; None: the exact lookahead, or a smaller one that costs little."""
     system_prompt: str = SYSTEM_PROMPT
     temperature: float | None = None
+    """None: the runtime's default."""
     licence: str | None = None
-    """None: what the model card says."""
+    """None: the model card's."""
     codec_licence: str | None = None
+    """None: the codec's model card's."""
     acknowledgement: str = ""
     force: bool = False
+    """Whether an existing bundle is replaced."""
 
     def __post_init__(self) -> None:
-        """InputError for options that do not go together."""
+        """InputError for options that contradict each other."""
         if self.graph == "portable" and self.format != "onnx":
             raise InputError(
                 "--graph portable is a form of ONNX; leave it out, or give --format onnx"

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from ...checkpoint.motion_tokens import MOVE_END, MOVE_START, SYSTEM_PROMPT
-from ..training.lm_data import Codes, Example
-from .captions import Captions
-from .phrases import KEEP_GOING, NEXT_THOUGHTS
-from .tokenizer import id_of
+from ..words.captions import Captions
+from ..words.phrases import KEEP_GOING, NEXT_THOUGHTS
+from ..words.tokenizer import id_of
+from .lm_data import Codes, Example
 
 LEVEL_WEIGHTS: Final = (1.0, 0.6, 0.4, 0.3)  # coarse levels carry the action
 CLOSE_WEIGHT: Final = (

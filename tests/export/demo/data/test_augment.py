@@ -8,7 +8,7 @@ import pytest
 from kinetoken.motion.recover import recover
 from kinetoken_export.demo.data.augment import bent, cycle, looped, to_features, variants, warped
 from kinetoken_export.demo.data.clips import mirrored, same_take, without_spikes
-from kinetoken_export.demo.training.physics import Evidence, obeys
+from kinetoken_export.demo.data.judges import Evidence, obeys
 from synthetic import walker
 
 

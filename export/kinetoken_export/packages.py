@@ -1,0 +1,36 @@
+"""Python packages that the export needs: which are missing, and which versions made a bundle or a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import metadata
+from importlib.util import find_spec
+from typing import Final
+
+from kinetoken.base.errors import MissingPackageError
+
+ALWAYS_NEEDED: Final = ("torch", "onnx", "safetensors")
+_TOOLS: Final = (
+    "kinetoken", "torch", "onnx", "onnxruntime", "numpy", "gguf", "llama-cpp-python", "optimum", "optimum-onnx",
+)  # fmt: skip
+
+
+def require_packages(more: Iterable[tuple[str, str]] = ()) -> None:
+    """Raise MissingPackageError for the first missing package.
+
+    `more`: packages beside ALWAYS_NEEDED, each with the extra that installs it.
+    """
+    for package, extra in (*((package, "export") for package in ALWAYS_NEEDED), *more):
+        if find_spec(package) is None:
+            raise MissingPackageError(package, extra)
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the version of every installed package that takes part in an export."""
+    found = {}
+    for name in _TOOLS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
