@@ -56,7 +56,7 @@ def loaded_by(statement: str) -> set[str]:
         "import kinetoken; kinetoken.Generator, kinetoken.load",
         "import kinetoken.cli.generate, kinetoken.cli.decode, kinetoken.cli.inspect",
         "import kinetoken.live.link, kinetoken.live.settings, kinetoken.cli.live_arguments",
-        "import kinetoken.formats.read, kinetoken.formats.write, kinetoken.generation.options, kinetoken.tokens.markup",
+        "import kinetoken.formats.registry, kinetoken.generation.options, kinetoken.tokens.markup",
     ],
 )
 def test_names_come_without_an_engine(statement: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from kinetoken.formats.read import READERS
+from kinetoken.formats.registry import READABLE
 
 LONGEST_NAME: Final = 60  # letters of a prompt that become a file's name
 
@@ -19,7 +19,7 @@ def title(file: str) -> str:
 
 def free_name(what: str, suffix: str) -> Path:
     """A name made of a prompt's or a clip's words that no file in this folder has yet."""
-    stem = Path(what).stem if Path(what).suffix.lower() in READERS else what
+    stem = Path(what).stem if Path(what).suffix.lower() in READABLE else what
     name = slug(stem) or "motion"
     path, number = Path(name + suffix), 2
     while path.exists():

@@ -14,7 +14,7 @@ import numpy as np
 
 from kinetoken.base.errors import InputError
 from kinetoken.engines.load_options import LoadOptions
-from kinetoken.formats.read import names_a_file
+from kinetoken.formats.registry import names_a_file
 from kinetoken.generation.options import GenerateOptions
 from kinetoken.motion.clip import Clip, MotionChunk
 from kinetoken.motion.features import N_FEATURES

@@ -53,10 +53,10 @@ def _played(args: argparse.Namespace, clip: Clip, settings: LiveSettings) -> int
 
 def _generated(args: argparse.Namespace, options: GenerateOptions, settings: LiveSettings) -> int:
     import kinetoken
-    from kinetoken.cli.terminal import Looking
+    from kinetoken.cli.terminal import image_bar
 
     generator = kinetoken.load(args.bundle, load_options(args))
-    with Looking() as looking:
+    with image_bar() as looking:
         generation = generator.stream(
             args.what, options, image=image_file(args), watch=looking.show
         )

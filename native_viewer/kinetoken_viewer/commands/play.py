@@ -26,7 +26,7 @@ from kinetoken.cli.arguments import (
     load_options,
 )
 from kinetoken.cli.live_arguments import add_live, live_settings, open_live
-from kinetoken.formats.read import names_a_file
+from kinetoken.formats.registry import names_a_file
 from kinetoken.generation.options import GenerateOptions, check_prompt
 from kinetoken.motion.clip import Clip
 from kinetoken.motion.skeleton import FPS
@@ -232,10 +232,10 @@ def _needed(args: argparse.Namespace, clip: Clip, recording: Recording) -> tuple
 def _generate(args: argparse.Namespace, options: GenerateOptions) -> tuple[Clip, bool]:
     """The whole clip, and whether it was cut short; in this process, since no window needs to stay smooth."""
     import kinetoken
-    from kinetoken.cli.terminal import Looking, ProgressLine
+    from kinetoken.cli.terminal import ProgressLine, image_bar
 
     generator = kinetoken.load(args.bundle, load_options(args))
-    with Looking() as looking:
+    with image_bar() as looking:
         generation = generator.stream(
             args.what, options, image=image_file(args), watch=looking.show
         )
@@ -306,11 +306,9 @@ def check_kept(path: str | None, history_file: str | None) -> None:
 
 def check_save(path: str) -> None:
     """Refuse now what could not be saved later."""
-    from kinetoken.base.atomic_file import check_writable
-    from kinetoken.formats.write import writer_for
+    from kinetoken.formats.registry import check_can_save
 
-    writer_for(path)
-    check_writable(path)
+    check_can_save(path)
 
 
 def _short(error: Exception) -> str:

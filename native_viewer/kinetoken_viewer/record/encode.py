@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import InputError, MissingPackageError, OutputError
-from kinetoken.formats.write import WRITERS
+from kinetoken.formats.registry import WRITABLE
 
 from ..render.shot import Pixels
 
@@ -43,7 +43,7 @@ def suffix_of(path: Path) -> str:
     """The path's suffix in lower case; InputError unless it is one that can be written."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        clip = f"; a clip is kept with -o {path.name}" if suffix in WRITERS else ""
+        clip = f"; a clip is kept with -o {path.name}" if suffix in WRITABLE else ""
         raise InputError(
             f"cannot write {path.name!r}: expected a name that ends in {', '.join(SUFFIXES)}{clip}"
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import INTERRUPTED, KinetokenError
+from ..formats.registry import WRITABLE, check_can_save, in_words
 from .arguments import (
     BundleRequest,
     HistoryRequest,
@@ -23,7 +24,7 @@ from .arguments import (
 from .generate import report, tell
 from .live_arguments import add_live, open_live, play_out, pour, say
 from .parser import Reader, Subparsers, new_command
-from .terminal import Looking, ProgressLine
+from .terminal import ProgressLine, image_bar
 
 if TYPE_CHECKING:
     import argparse
@@ -75,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> Reader[ChatRequest]:
         "-o",
         "--out",
         metavar="FILE",
-        help="write all motion as one clip: .npz, .bvh, .glb or .vrma",
+        help=f"write all motion as one clip: {in_words(WRITABLE)}",
     )
     add("--json", action="store_true", help="print each answer as one JSON object on a line")
     history, bundle, options = add_history(parser), add_bundle(parser), add_generation(parser)
@@ -107,7 +108,7 @@ def open_session(request: ChatRequest) -> Session:
     if chat:
         session.load(chat)
     if request.image is not None:
-        with Looking() as looking:
+        with image_bar() as looking:
             session.look(request.image, looking.show)
     return session
 
@@ -128,11 +129,7 @@ def run(request: ChatRequest) -> int:
     """Read, answer, until the input ends; save what is to be saved."""
     settings = request.live
     if request.out is not None:
-        from ..base.atomic_file import check_writable
-        from ..formats.write import writer_for
-
-        writer_for(request.out)
-        check_writable(request.out)
+        check_can_save(request.out)
     session = open_session(request)
     live = None
     if settings.asked:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..base.errors import InputError
+from ..formats.npy import ARRAYS, write_npy
+from ..formats.registry import READABLE, WRITABLE, in_words, load, save
 from .parser import Subparsers, new_command
 
 if TYPE_CHECKING:
@@ -17,8 +21,14 @@ class ConvertRequest:
 
     source: str
     out: str
-    array: str
+    array: str | None
     """What a .npy file holds: "joints" or "features"."""
+
+    def __post_init__(self) -> None:
+        if self.array is not None and Path(self.out).suffix.lower() != ".npy":
+            raise InputError(
+                f"--as says what a .npy file holds, and {self.out} is none; leave out --as"
+            )
 
 
 def add_command(subparsers: Subparsers) -> None:
@@ -30,26 +40,17 @@ def add_command(subparsers: Subparsers) -> None:
         "kinetoken convert walk.npz walk.bvh",
         "kinetoken convert walk.npz walk.npy --as features",
     )
-    source = ".npz, .bvh, or .npy with joints (T, 22, 3) or features (T, 263)"
-    parser.add_argument("source", metavar="IN", help=source)
-    parser.add_argument("out", metavar="OUT", help=".npz, .bvh, .glb, .vrma or .npy")
-    choices = ("joints", "features")
-    array = "what a .npy file holds (default: joints)"
-    parser.add_argument("--as", dest="array", choices=choices, default="joints", help=array)
+    parser.add_argument("source", metavar="IN", help=in_words(READABLE))
+    parser.add_argument("out", metavar="OUT", help=in_words(WRITABLE))
+    array = "what to write into a .npy file (default: joints)"
+    parser.add_argument("--as", dest="array", choices=ARRAYS, help=array)
     parser.set_defaults(func=lambda args: run(ConvertRequest(args.source, args.out, args.array)))
 
 
 def run(request: ConvertRequest) -> int:
     """Load, save, report."""
-    from pathlib import Path
-
-    from ..formats.read import load
-    from ..formats.write import save
-    from ..formats.write_npy import write_npy
-
-    npy = Path(request.out).suffix.lower() == ".npy"
     clip = load(request.source)
-    if npy:
+    if request.array is not None:
         write_npy(clip, request.out, request.array)
     else:
         save(clip, request.out)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import FormatError, InputError, TokenError
+from ..formats.registry import WRITABLE, check_can_save, in_words
 from .arguments import BundleRequest, add_bundle
 from .parser import Subparsers, new_command
 
@@ -40,7 +41,7 @@ def add_command(subparsers: Subparsers) -> None:
     )
     add = parser.add_argument
     add("file", metavar="FILE", help="text with motion tokens; - reads standard input")
-    out = "write the motion: .npz, .bvh, .glb or .vrma"
+    out = f"write the motion: {in_words(WRITABLE)}"
     add("-o", "--out", metavar="FILE", required=True, help=out)
     levels = "codes per frame in the text (default: all)"
     add("--levels", type=int, metavar="N", help=levels)
@@ -58,13 +59,10 @@ def run(request: DecodeRequest) -> int:
     """Read, decode, save, report."""
     from dataclasses import replace
 
-    from ..base.atomic_file import check_writable
-    from ..formats.write import writer_for
     from ..generation.bundle import open_codec
     from ..generation.motion_stream import decode_clip
 
-    writer_for(request.out)
-    check_writable(request.out)
+    check_can_save(request.out)
     text = read_text(request.file)
     manifest, decoder = open_codec(request.bundle.folder, request.bundle.options)
     reading = _read(text, manifest, request)

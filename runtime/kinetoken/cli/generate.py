@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import INTERRUPTED, EngineError
+from ..formats.registry import WRITABLE, check_can_save, in_words
 from ..generation.options import check_prompt
 from .arguments import BundleRequest, add_bundle, add_generation, add_image
 from .live_arguments import add_live, open_live, play_out, pour
 from .parser import Subparsers, new_command
-from .terminal import Looking, ProgressLine, printable
+from .terminal import ProgressLine, image_bar, printable
 
 if TYPE_CHECKING:
     from ..generation.generator import Generation
@@ -49,7 +50,7 @@ def add_command(subparsers: Subparsers) -> None:
     )
     add = parser.add_argument
     add("prompt", metavar="PROMPT", help="the movement in words, in quotes")
-    add("-o", "--out", metavar="FILE", help="write the motion: .npz, .bvh, .glb or .vrma")
+    add("-o", "--out", metavar="FILE", help=f"write the motion: {in_words(WRITABLE)}")
     add("--json", action="store_true", help="print the report as one JSON object")
     bundle, options = add_bundle(parser), add_generation(parser)
     image, live = add_image(parser), add_live(parser)
@@ -72,9 +73,9 @@ def run(request: GenerateRequest) -> int:
     """Generate, show how it goes, save what came, report."""
     check_prompt(request.prompt)
     if request.out is not None:
-        _check_out(request.out)
+        check_can_save(request.out)
     generator = request.bundle.load()
-    with Looking() as looking:
+    with image_bar() as looking:
         generation = generator.stream(
             request.prompt, request.options, image=request.image, watch=looking.show
         )
@@ -138,15 +139,6 @@ def report(generation: Generation, out: str | None, interrupted: bool) -> dict[s
         "rtf": stats.rtf,
         "tokens_per_second": stats.tokens_per_second,
     }
-
-
-def _check_out(path: str) -> None:
-    """Refuse now what could not be saved later."""
-    from ..base.atomic_file import check_writable
-    from ..formats.write import writer_for
-
-    writer_for(path)
-    check_writable(path)
 
 
 def _watch(generation: Generation, live: Live | None, *, keeps: bool) -> bool:

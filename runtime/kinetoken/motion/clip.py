@@ -69,12 +69,10 @@ class Clip:
         return len(self.joints) / self.fps
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write .npz, .bvh, .glb or .vrma, by suffix, whole or not at all. InputError or OutputError say why not."""
-        from ..formats.write import (
-            save,  # the one door upward: the method is for the caller's convenience
-        )
+        """Write the file in the format of its suffix, whole or not at all. InputError, OutputError."""
+        from ..formats import registry  # a door upward, for the caller's convenience
 
-        save(self, path)
+        registry.save(self, path)
 
     def foot_locked(self) -> Clip:
         """The same clip with standing feet kept from sliding; its features and codes stay. One that is so already is kept."""
@@ -88,10 +86,10 @@ class Clip:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Clip:
-        """Read .npz or .npy (joints or features), or .bvh on the 22 joints. FormatError says what is wrong."""
-        from ..formats.read import load
+        """Read a file in the format of its suffix. InputError, FormatError."""
+        from ..formats import registry
 
-        return load(path)
+        return registry.load(path)
 
     @classmethod
     def from_chunks(

@@ -8,16 +8,16 @@ import pytest
 
 pytest.importorskip("gguf")
 
+from kinetoken.manifest.architectures import QWEN2
 from kinetoken.manifest.memory_estimate import BITS, bits
-from kinetoken_export.checkpoint.tensors import Qwen2Shape, expected_tensors
-from kinetoken_export.gguf.language_model import llama_name
+from kinetoken_export.checkpoint.tensors import LanguageModelShape, expected_tensors
 from kinetoken_export.gguf.quantizer import row_bytes
 from kinetoken_export.gguf.recipes import GGUF_RECIPES, find_gguf_recipe
 from kinetoken_export.onnx.portable import PRECISIONS
 from kinetoken_export.onnx.recipes import RECIPES
 
-SHAPE = Qwen2Shape(
-    layers=36, hidden=2048, intermediate=11008, heads=16, kv_heads=2, vocab_size=155_763, context=128_000, rope_theta=1e6,
+SHAPE = LanguageModelShape(
+    layers=36, hidden=2048, intermediate=11008, heads=16, kv_heads=2, vocab_size=155_763, head_dim=128, context=128_000, rope_theta=1e6,
     norm_eps=1e-6, tied=True, mrope_section=(16, 24, 24),
 )  # fmt: skip
 OUTER_TYPES = (
@@ -39,8 +39,8 @@ OUTER_TYPES = (
 def counted(recipe: str) -> float:
     """Bits of a weight as the export lays a 3B out."""
     plan, numbers, total = find_gguf_recipe(recipe), 0, 0
-    for name, dims in expected_tensors(SHAPE):
-        kind = plan.type_of(llama_name(name), SHAPE, dims[-1], measured=False)
+    for name, dims in expected_tensors(QWEN2, SHAPE):
+        kind = plan.type_of(QWEN2.gguf_tensor(name), SHAPE, dims[-1], measured=False)
         total += math.prod(dims[:-1]) * row_bytes(kind, dims[-1])
         numbers += math.prod(dims)
     return 8 * total / numbers

@@ -12,7 +12,7 @@ import pytest
 from batch_runs import Run
 from fake_server import FakeServer, Reply, serving, tokens
 from kinetoken.base.errors import EngineError, OutputError
-from kinetoken.batch.folder import REPORT
+from kinetoken.batch.folder import REPORT_FILE
 from kinetoken.batch.jobs import ClipAnswer
 from kinetoken.engines.onnx.model import OnnxLanguageModel
 from kinetoken.engines.tokenizer import HfTokenizer
@@ -31,13 +31,15 @@ def lines(tmp_path: Path) -> Path:
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(row) for row in (folder / REPORT).read_text(encoding="utf-8").splitlines()]
+    return [
+        json.loads(row) for row in (folder / REPORT_FILE).read_text(encoding="utf-8").splitlines()
+    ]
 
 
 def unnoted(folder: Path, name: str) -> None:
     """The report without a clip's row, as after a loss of power."""
     kept = [json.dumps(row) + "\n" for row in rows(folder) if row["id"] != name]
-    (folder / REPORT).write_text("".join(kept), encoding="utf-8")
+    (folder / REPORT_FILE).write_text("".join(kept), encoding="utf-8")
 
 
 @pytest.mark.parametrize("suffix", ["npz", "bvh"])
@@ -45,7 +47,7 @@ def test_a_foreign_file_in_a_batch_s_folder_is_not_overwritten(
     run: Run, lines: Path, tmp_path: Path, suffix: str
 ) -> None:
     out = tmp_path / "c"
-    assert run("batch", lines, "-o", out, "--format", suffix)[0] == 0
+    assert run("batch", lines, "-o", out, "--file-format", suffix)[0] == 0
     other = tmp_path / f"mine.{suffix}"
     assert run("generate", "a person bows", "-o", other, "--seconds", 0.4, "--seed", 1)[0] == 0
     mine = other.read_bytes()
@@ -54,11 +56,11 @@ def test_a_foreign_file_in_a_batch_s_folder_is_not_overwritten(
         lines.read_text() + '{"prompt": "bow", "id": "more", "code_frames": 2}\n', encoding="utf-8"
     )
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    code, said, err = run("batch", lines, "-o", out, "--format", suffix)
+    code, said, err = run("batch", lines, "-o", out, "--file-format", suffix)
     assert (code, said) == (2, "")
     assert f"line 3: {out / 'more'}.{suffix} is a clip that no batch in this folder made" in err
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
-    assert run("batch", lines, "-o", out, "--format", suffix, "--force")[1].startswith(
+    assert run("batch", lines, "-o", out, "--file-format", suffix, "--force")[1].startswith(
         "1 clips made, 2 were there"
     )
     assert (out / f"more.{suffix}").read_bytes() != mine
@@ -86,16 +88,17 @@ def test_a_clip_that_was_begun_is_made_again_and_not_refused(
     out = tmp_path / "c"
     with monkeypatch.context() as patch:
         patch.setattr(ClipAnswer, "save", save)
-        assert run("batch", lines, "-o", out, "--format", "bvh")[0] == OutputError.exit_code
+        assert run("batch", lines, "-o", out, "--file-format", "bvh")[0] == OutputError.exit_code
     (begun,) = rows(out)
     assert (begun["status"], begun["id"], begun["prompt"]) == ("begun", "walk", "a person walks")
     changed = lines.read_text().replace("a person walks", "a person runs")
     other = tmp_path / "other.jsonl"
     other.write_text(changed, encoding="utf-8")
     assert (
-        "of another prompt or other options" in run("batch", other, "-o", out, "--format", "bvh")[2]
+        "of another prompt or other options"
+        in run("batch", other, "-o", out, "--file-format", "bvh")[2]
     )
-    assert run("batch", lines, "-o", out, "--format", "bvh")[1].startswith("2 clips made: ")
+    assert run("batch", lines, "-o", out, "--file-format", "bvh")[1].startswith("2 clips made: ")
     assert [row["status"] for row in rows(out)] == ["made", "made"]
 
 

@@ -20,7 +20,6 @@ import pytest
 from batch_runs import Run
 from kinetoken import Clip
 from kinetoken.cli import main as cli
-from kinetoken.cli.terminal import ProgressLine, printable
 from kinetoken.manifest.manifest_file import manifest_from_dict, read_manifest
 from kinetoken.tokens.markup import read_strictly
 
@@ -187,12 +186,13 @@ REFUSED: list[tuple[list[str], int, str]] = [
     (["generate", "walk", "--levels", "9"], 2, "expected 1 to 4, got 9"),
     (["generate", "walk", "--temperature", "-1"], 2, "temperature"),
     (["generate", "walk", "--threads", "0"], 2, "threads"),
-    (["generate", "walk", "-o", "x.mp4"], 2, "ends in .npz, .bvh, .glb or .vrma"),
+    (["generate", "walk", "-o", "x.mp4"], 2, "ends in .npz, .bvh, .glb, .vrma or .npy"),
     (["generate", "walk", "-o", "no/such/folder/x.npz"], 5, "there is no folder"),
     (["generate", "walk", "--bundle", "no/such/bundle"], 3, "nothing there"),
     (["generate", "walk \udcff"], 2, "UTF-8"),
     (["decode", "x"], 2, "-o/--out"),
     (["convert", "none.npz", "x.bvh"], 3, "no such file"),
+    (["convert", "none.npz", "x.bvh", "--as", "features"], 2, "x.bvh is none; leave out --as"),
     (["convert", "none.mp4", "x.bvh"], 2, "MP4 holds pictures, not motion"),
     (["convert", "x.glb", "y.bvh"], 2, "GLB is written, not read"),
     (["inspect", "no/such/bundle"], 3, "nothing there"),
@@ -421,45 +421,6 @@ def test_a_terminal_sees_a_live_line_and_ctrl_c_stops_it(tiny: Path, tmp_path: P
     assert read_strictly(clip.text, 4, 512).frames == [
         tuple(frame) for frame in clip.codes.tolist()
     ]
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-class Writing:
-    """What the progress line looks at."""
-
-    def __init__(self, thought: str) -> None:
-        from kinetoken import Stats
-
-        self.thought, self.stats = thought, Stats(frames=48, seconds_of_motion=2.4, elapsed=0.8)
-
-
-def test_the_live_line_fits_the_terminal_and_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "60")
-    terminal = Terminal()
-    with ProgressLine(terminal) as line:
-        line.show(Writing("I lean forward and begin \x1b[2J stepping with a steady\npace."))  # type: ignore[arg-type]
-    shown = terminal.getvalue()
-    first = shown.split("\r")[1]
-    assert first.rstrip().endswith("2.4 s of motion | 3.0x real time")
-    assert "steady pace." in first
-    assert len(first) == 59
-    assert "\x1b" not in shown
-    assert shown.endswith(" " * 59 + "\r")
-
-
-def test_the_live_line_is_silent_where_nobody_watches() -> None:
-    pipe = io.StringIO()
-    with ProgressLine(pipe) as line:
-        line.show(Writing("I lean"))  # type: ignore[arg-type]
-    assert pipe.getvalue() == ""
-
-
-def test_nothing_that_a_model_writes_can_steer_a_terminal() -> None:
-    assert printable("a\x1b[31mb\x07\n\tc\u202e\x9b") == "a [31mb c"
 
 
 def test_a_command_of_a_part_that_is_broken_says_so_when_called(

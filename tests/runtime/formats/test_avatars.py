@@ -13,7 +13,7 @@ from bodies import moving_body
 from kinetoken import Clip, InputError
 from kinetoken.formats import mannequin
 from kinetoken.formats.rig import Rig
-from kinetoken.formats.write_vrma import HUMANOID
+from kinetoken.formats.vrma import HUMANOID
 from kinetoken.motion.skeleton import JOINT_NAMES, N_JOINTS, PARENTS
 
 CLIP = Clip(

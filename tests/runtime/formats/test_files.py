@@ -15,8 +15,8 @@ import pytest
 
 from kinetoken import Clip, FormatError, InputError, OutputError
 from kinetoken.base.atomic_file import atomic_path, check_writable
-from kinetoken.formats.read import names_a_file
-from kinetoken.formats.write_npy import write_npy
+from kinetoken.formats.npy import write_npy
+from kinetoken.formats.registry import names_a_file
 from kinetoken.motion.recover import recover
 from synthetic_motion import walking
 
@@ -239,10 +239,10 @@ def test_a_link_is_written_through_and_the_mask_is_kept(tmp_path: Path) -> None:
 def test_unknown_suffixes(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
     with pytest.raises(
-        InputError, match=r"expected a name that ends in \.npz, \.bvh, \.glb or \.vrma"
+        InputError, match=r"expected a name that ends in \.npz, \.bvh, \.glb, \.vrma or \.npy"
     ):
         CLIP.save(tmp_path / name)
-    with pytest.raises(InputError, match=r"expected a name that ends in \.npz, \.npy or \.bvh"):
+    with pytest.raises(InputError, match=r"expected a name that ends in \.npz, \.bvh or \.npy"):
         Clip.load(tmp_path / name)
 
 
@@ -339,7 +339,7 @@ def test_archives_of_something_else(tmp_path: Path, arrays: dict[str, Any], mess
 def test_a_clip_of_endless_length_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kinetoken.formats.read_arrays.LONGEST", 7)
+    monkeypatch.setattr("kinetoken.formats.arrays.LONGEST", 7)
     CLIP.save(tmp_path / "x.npz")
     with pytest.raises(FormatError, match="at most 7 frames, got 8; cut it into pieces"):
         Clip.load(tmp_path / "x.npz")

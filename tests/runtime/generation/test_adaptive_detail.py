@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import kinetoken
 import kinetoken.generation.generator
 from kinetoken import GenerateOptions, Generator, InputError
-from kinetoken.batch.driver import answer_all
+from kinetoken.batch.batch_run import answer_all
 from kinetoken.batch.jobs import Job
 from kinetoken.engines.scripted import ScriptedLanguageModel
 from kinetoken.generation.adaptive_detail import DetailRun, Pace, asked_levels, sustained

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import kinetoken
 from kinetoken.base.errors import BundleError, EngineError, FormatError, InputError
 from kinetoken.cli.main import main
-from kinetoken.cli.terminal import Looking
+from kinetoken.cli.terminal import image_bar
 from kinetoken.engines.prompt_items import (
     EncodedImage,
     PromptItem,
@@ -334,11 +334,11 @@ def test_looking_is_shown_on_a_terminal_alone() -> None:
         def isatty(self) -> bool:
             return True
 
-    for stream, expected in ((Terminal(), "looking at the image [=====     "), (io.StringIO(), "")):
-        with Looking(stream) as line:
+    for stream, expected in ((Terminal(), "looking at the image [#####....."), (io.StringIO(), "")):
+        with image_bar(stream) as line:
             line.show(0.25)
         assert expected in stream.getvalue()
-        assert stream.getvalue().rstrip("\r ").endswith("25%") or not expected
+        assert stream.getvalue().rstrip("\r ").endswith("] 25% | 0 s left") or not expected
 
 
 @pytest.fixture(scope="module")

@@ -110,7 +110,7 @@ def test_names_of_odd_prompts() -> None:
             "--once is for live output",
         ),
         (["walk.npz", "--out", "x.npz"], InputError, "a clip is kept with -o x.npz"),
-        (["walk.npz", "-o", "x.mp4"], InputError, "a film: kinetoken play ... --out x.mp4"),
+        (["walk.npz", "-o", "x.mp4"], InputError, "a film: kinetoken play ... --film x.mp4"),
         (["nothing.glb"], InputError, "GLB is written, not read"),
         (["./nothing.mp4"], InputError, "MP4 holds pictures"),
         (["folder/nothing"], FormatError, "no such file"),

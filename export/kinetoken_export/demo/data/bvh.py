@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.base.errors import FormatError
+from kinetoken.formats.body_checks import LONGEST
 from kinetoken.formats.bvh_syntax import parse, solve
-from kinetoken.formats.read_arrays import LONGEST
 
 Array = NDArray[np.float64]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,9 @@ from ..base.errors import FormatError, InputError
 from ..motion.clip import Clip
 from ..motion.features import encode
 from ..motion.skeleton import FPS
+from .arrays import clip_of_arrays, open_arrays
+
+ARRAYS: Final = ("joints", "features")
 
 
 def write_npy(clip: Clip, path: str | os.PathLike[str], array: str = "joints") -> None:
@@ -39,3 +44,15 @@ def _features(clip: Clip) -> NDArray[np.floating]:
             "the joints have no facing direction (hips or shoulders in one point); write joints instead"
         )
     return features
+
+
+def read_npy(path: Path) -> Clip:
+    """Joints or denormalised features, told apart by their shape; 20 fps."""
+    return clip_of_arrays(open_arrays(path, _plain_array), path, {})
+
+
+def _plain_array(stream: BinaryIO, path: Path) -> NDArray[Any]:
+    value = np.load(stream, allow_pickle=False)
+    if not isinstance(value, np.ndarray):
+        raise FormatError(f"{path}: expected one array, got an archive; rename it to end in .npz")
+    return value

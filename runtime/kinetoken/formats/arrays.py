@@ -1,4 +1,4 @@
-"""Clips from arrays: what the project wrote itself, and HumanML3D's own files."""
+"""Clips from arrays, checked: what reading .npz and .npy has in common."""
 
 from __future__ import annotations
 
@@ -17,31 +17,12 @@ from ..motion.clip import Clip
 from ..motion.features import N_FEATURES
 from ..motion.recover import recover
 from ..motion.skeleton import FPS, N_JOINTS
-from .plausible import check_legs, check_rate, warn_of_axes
+from .body_checks import LONGEST, SCALE_LIMIT, check_legs, check_rate, warn_of_axes
 
 _SHAPES: Final = f"joints (T, {N_JOINTS}, 3) or features (T, {N_FEATURES})"
-SCALE_LIMIT: Final = 1e6  # metres: beyond it is no motion, and float32 loses centimetres
-LONGEST: Final = 500_000  # frames: 7 hours at 20 fps
 
 
-def read_npy(path: Path) -> Clip:
-    """Joints or denormalised features, told apart by their shape; 20 fps."""
-    return _clip(_open(path, _plain_array), path, {})
-
-
-def read_npz(path: Path) -> Clip:
-    """The keys that `kinetoken.formats.write_npz` writes; either joints or features must be there."""
-    data = _open(path, _archive)
-    if "joints" not in data and "features" not in data:
-        found = ", ".join(sorted(data)[:6]) or "nothing"
-        raise FormatError(
-            f"{path}: expected the key joints or features, got {found}; rename the array and save again"
-        )
-    main = "joints" if "joints" in data else "features"
-    return _clip(data[main], path, data)
-
-
-def _clip(motion: NDArray[Any], path: Path, data: Mapping[str, NDArray[Any]]) -> Clip:
+def clip_of_arrays(motion: NDArray[Any], path: Path, data: Mapping[str, NDArray[Any]]) -> Clip:
     """A clip whose motion is joints or features, with what else the file says."""
     values = _numbers(motion, path)
     joints = values
@@ -82,7 +63,7 @@ def _clip(motion: NDArray[Any], path: Path, data: Mapping[str, NDArray[Any]]) ->
     )
 
 
-def _open(path: Path, read: Callable[[BinaryIO, Path], Any]) -> Any:
+def open_arrays(path: Path, read: Callable[[BinaryIO, Path], Any]) -> Any:
     """What `read` makes of the file; FormatError for whatever is wrong with it."""
     try:
         with path.open("rb") as stream:
@@ -111,24 +92,6 @@ def _open(path: Path, read: Callable[[BinaryIO, Path], Any]) -> Any:
         raise FormatError(
             f"{path}: expected plain arrays, and it is {why}; copy or export it again"
         ) from error
-
-
-def _plain_array(stream: BinaryIO, path: Path) -> NDArray[Any]:
-    value = np.load(stream, allow_pickle=False)
-    if not isinstance(value, np.ndarray):
-        raise FormatError(f"{path}: expected one array, got an archive; rename it to end in .npz")
-    return value
-
-
-def _archive(stream: BinaryIO, path: Path) -> dict[str, NDArray[Any]]:
-    archive = np.load(stream, allow_pickle=False)
-    if isinstance(archive, np.ndarray):
-        raise FormatError(
-            f"{path}: expected an archive of arrays, got one array; rename it to end in .npy"
-        )
-    known = ("joints", "features", "codes", "fps", "text", "prompt", "seed", "meta")
-    wanted = [key for key in archive.files if key in known]
-    return {key: archive[key] for key in (wanted or archive.files[:6])}
 
 
 def _numbers(value: NDArray[Any], path: Path) -> NDArray[np.float64]:

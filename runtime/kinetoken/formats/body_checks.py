@@ -16,6 +16,8 @@ Array = NDArray[np.floating]
 
 METRES: Final = {"metres": 1.0, "centimetres": 0.01, "millimetres": 0.001}
 """Units that occur."""
+SCALE_LIMIT: Final = 1e6  # metres: beyond it is no motion, and float32 loses centimetres
+LONGEST: Final = 500_000  # frames: 7 hours at 20 fps
 RATES: Final = (1.0, 1000.0)  # frames per second of any camera or model
 _LEG: Final = (0.25, 2.5)  # metres from hip to ankle, of any body
 _LOOKED_AT: Final = 1000  # frames, evenly over the whole

@@ -1,0 +1,141 @@
+"""All file formats of motion, in one table; help texts, checks and commands read it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ..base.atomic_file import check_writable
+from ..base.errors import FormatError, InputError
+from ..motion.clip import Clip
+from .bvh import read_bvh, write_bvh
+from .glb import write_glb
+from .npy import read_npy, write_npy
+from .npz import read_npz, write_npz
+from .vrma import write_vrma
+
+Writer = Callable[[Clip, str | os.PathLike[str]], None]
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """One kind of file that motion is written to or read from."""
+
+    suffix: str
+    content: str
+    """A few words for a table: what it holds, and for whom."""
+    write: Writer
+    read: Callable[[Path], Clip] | None = None
+
+
+FORMATS: Final = (
+    FileFormat(".npz", "joints, features, codes and notes, for NumPy", write_npz, read_npz),
+    FileFormat(".bvh", "a skeleton, for animation tools such as Blender", write_bvh, read_bvh),
+    FileFormat(".glb", "a moving mannequin, for 3D tools, game engines and browsers", write_glb),
+    FileFormat(".vrma", "a VRM animation, for VRM avatars", write_vrma),
+    FileFormat(".npy", "one array: joints (T, 22, 3) or features (T, 263)", write_npy, read_npy),
+)
+BY_SUFFIX: Final = {file_format.suffix: file_format for file_format in FORMATS}
+READABLE: Final = tuple(each.suffix for each in FORMATS if each.read is not None)
+WRITABLE: Final = tuple(each.suffix for each in FORMATS)
+
+_PICTURES: Final = (
+    ".png",
+    ".gif",
+    ".webp",
+    ".mp4",
+    ".jpg",
+    ".jpeg",
+    ".mov",
+    ".avi",
+    ".mkv",
+    ".webm",
+)
+_OTHERS: Final = (
+    ".gltf", ".fbx", ".vrm", ".vmd", ".pmx", ".usd", ".usda", ".usdc", ".usdz", ".dae", ".abc", ".obj", ".blend",
+    ".c3d", ".trc", ".asf", ".amc", ".pkl", ".pickle", ".pt", ".pth", ".mat", ".h5", ".hdf5", ".csv", ".json",
+    ".jsonl", ".txt", ".zip",
+)  # fmt: skip
+"""Suffixes of other files that may hold motion."""
+
+
+def in_words(suffixes: Iterable[str]) -> str:
+    """The suffixes as part of a sentence: ".npz, .bvh or .npy"."""
+    *some, last = suffixes
+    return f"{', '.join(some)} or {last}" if some else last
+
+
+def names_a_file(words: str) -> bool:
+    """Tell the name of a file, existing or not, from a prompt."""
+    if Path(words).suffix.lower() in READABLE:
+        return True
+    try:
+        if Path(words).is_file():
+            return True
+    except (OSError, ValueError):  # too long, or not a name at all: words
+        return False
+    known = (*WRITABLE, *_PICTURES, *_OTHERS)
+    return not any(map(str.isspace, words)) and (
+        "/" in words or os.sep in words or words.lower().endswith(known)
+    )
+
+
+def writer_for(path: str | os.PathLike[str]) -> Writer:
+    """The writer of the path's suffix; InputError names the known ones."""
+    suffix = Path(path).suffix.lower()
+    if suffix in BY_SUFFIX:
+        return BY_SUFFIX[suffix].write
+    film = f"; a film: kinetoken play ... --film {Path(path).name}"
+    raise InputError(f"{path}: {_expected(WRITABLE, suffix)}{film if suffix in _PICTURES else ''}")
+
+
+def check_can_save(path: str | os.PathLike[str]) -> None:
+    """Refuse now what could not be saved later. InputError, OutputError."""
+    writer_for(path)
+    check_writable(path)
+
+
+def save(clip: Clip, path: str | os.PathLike[str]) -> None:
+    """Write the clip whole or not at all. InputError for an unknown suffix or no motion, OutputError for the disk."""
+    write = writer_for(path)
+    if not len(clip):
+        raise InputError(f"{path}: the clip has no frames; there is nothing to write")
+    write(clip, path)
+
+
+def load(path: str | os.PathLike[str]) -> Clip:
+    """Read a clip; InputError for a suffix that is not read, FormatError for wrong contents or no such file."""
+    file = Path(path)
+    suffix = file.suffix.lower()
+    known = BY_SUFFIX.get(suffix)
+    if known is None or known.read is None:
+        raise _unreadable(file, suffix)
+    return known.read(file)
+
+
+def _unreadable(file: Path, suffix: str) -> InputError | FormatError:
+    """Why a file of this suffix is not read, and what to give instead."""
+    kind = suffix[1:].upper()
+    if suffix in WRITABLE:
+        return InputError(
+            f"{file}: {kind} is written, not read; give the .npz or .bvh of the same motion"
+        )
+    if suffix in _PICTURES:
+        return InputError(
+            f"{file}: {kind} holds pictures, not motion; give the .npz or .bvh of the same motion"
+        )
+    try:
+        missing = not file.exists()
+    except (OSError, ValueError):
+        missing = True
+    if missing:
+        return FormatError(f"{file}: there is no such file; check the path")
+    return InputError(f"{file}: {_expected(READABLE, suffix)}")
+
+
+def _expected(suffixes: Iterable[str], suffix: str) -> str:
+    got = f"got {suffix!r}" if suffix else "got none"
+    return f"expected a name that ends in {in_words(suffixes)}, {got}"
