@@ -69,6 +69,8 @@ class FakeHub:
     """Old names of repositories."""
     cuts: list[int] = field(default_factory=list)
     """After how many bytes the connection of each next file is cut; taken from the front."""
+    reset: bool = False
+    """Whether a cut is a reset."""
     statuses: list[int] = field(default_factory=list)
     """What is answered instead, taken from the front."""
     ranges: bool = True
@@ -201,10 +203,10 @@ class _Handler(BaseHTTPRequestHandler):
                 time.sleep(len(chunk) / hub.rate)
 
     def hang_up(self) -> None:
-        """The connection is gone without a goodbye."""
-        self.wfile.flush()
-        linger = struct.pack("ii", 1, 0)
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        """The connection ends in the middle; where it is reset, what is on its way is lost too."""
+        if self.hub.reset:
+            linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.close_connection = True
 
     def begin(self, status: int, length: int | None, **headers: str) -> None:

@@ -18,6 +18,7 @@ from ..codec.normalizer import Normalizer
 from ..engines.load_options import LoadOptions
 from ..engines.onnx.providers import AUTO
 from ..engines.protocols import LanguageModel, Tokenizer, Vision
+from ..hub.bundle_name import BundleName, is_bundle_name
 from ..manifest.digest_cache import DigestMemory
 from ..manifest.file_info import FileInfo
 from ..manifest.manifest_file import read_manifest, verify_files
@@ -28,6 +29,7 @@ from .adaptive_detail import Pace
 
 if TYPE_CHECKING:
     from ..engines.remote.model import RemoteEngine
+    from ..hub.pull import Progress
 
 BUNDLE_VARIABLE = "KINETOKEN_BUNDLE"
 DEFAULTS = LoadOptions()
@@ -52,17 +54,31 @@ class Bundle:
     """How fast tokens came of late: measured by every answer, so the one thing here that changes."""
 
 
-def bundle_folder(given: str | os.PathLike[str] | None = None) -> Path:
-    """The bundle to use: the one given, else KINETOKEN_BUNDLE, else the demo that ships with the package."""
-    if given is not None and os.fspath(given):
-        return Path(given).expanduser()
-    if named := os.environ.get(BUNDLE_VARIABLE):
+def bundle_folder(
+    given: str | os.PathLike[str] | None = None, progress: Progress | None = None
+) -> Path:
+    """The folder of the bundle given, else of $KINETOKEN_BUNDLE, else of the demo in the package.
+
+    One on the hub ("hf:OWNER/NAME") is pulled, where it was not yet. BundleError, DownloadError.
+    """
+    if (named := named_bundle(given)) is not None:
+        if is_bundle_name(named):
+            from ..hub.pull import pulled_folder  # HTTP takes 40 ms to import
+
+            return pulled_folder(BundleName.parse(named), progress)
         return Path(named).expanduser()
     if not DEMO_BUNDLE.is_dir():
         raise BundleError(
             f"no demo bundle in this installation; name one with --bundle or {BUNDLE_VARIABLE}"
         )
     return DEMO_BUNDLE
+
+
+def named_bundle(given: str | os.PathLike[str] | None) -> str | None:
+    """The bundle given, else $KINETOKEN_BUNDLE; None: neither."""
+    return (
+        (os.fspath(given) if given is not None else "") or os.environ.get(BUNDLE_VARIABLE) or None
+    )
 
 
 def open_manifest(folder: Path, *, with_model: bool = True, afresh: bool = False) -> Manifest:

@@ -136,6 +136,10 @@ class HubClient:
         status, code = error.code, error.headers.get("X-Error-Code", "")
         if status in _BUSY:
             return ConnectionLostError(f"{self._host} is busy ({status})")
+        if status == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return BundleError(f"{name}: {path} is shorter on the hub than its manifest says")
+        if 300 <= status < 400:
+            return DownloadError(f"{self._host} leads {name} to an address that cannot be followed")
         if urlsplit(error.url).netloc != self._host:  # where large files lie
             return ConnectionLostError(f"{urlsplit(error.url).netloc} gave no file ({status})")
         if code == "RevisionNotFound":

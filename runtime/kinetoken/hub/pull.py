@@ -15,7 +15,7 @@ from typing import Final
 from ..base.errors import BundleError, KinetokenError, OutputError
 from ..manifest.digest_cache import DigestMemory
 from ..manifest.file_info import FileInfo
-from ..manifest.manifest_file import manifest_from_dict, verify_files
+from ..manifest.manifest_file import manifest_from_dict, read_manifest, verify_files
 from ..manifest.schema import MANIFEST_NAME, Manifest
 from .bundle_name import BundleName
 from .bundle_store import BundleStore
@@ -50,15 +50,10 @@ class Pulled:
     folder: Path
     new: bool
     """Whether anything was downloaded."""
-    bytes: int
-    """Of the whole bundle."""
+    manifest: Manifest
 
 
-def silent(state: PullState) -> None:
-    """No progress is shown."""
-
-
-def pulled_folder(name: BundleName, progress: Progress = silent) -> Path:
+def pulled_folder(name: BundleName, progress: Progress | None = None) -> Path:
     """The bundle's folder: at once and without the network if it is here, else it is pulled."""
     store = BundleStore.of_user()
     return store.find(name) or pull_bundle(name, progress, store=store, newest=False).folder
@@ -66,7 +61,7 @@ def pulled_folder(name: BundleName, progress: Progress = silent) -> Path:
 
 def pull_bundle(
     name: BundleName,
-    progress: Progress = silent,
+    progress: Progress | None = None,
     *,
     hub: HubClient | None = None,
     store: BundleStore | None = None,
@@ -77,10 +72,11 @@ def pull_bundle(
     `newest`: ask the hub even if the bundle is here. DownloadError, BundleError, OutputError.
     """
     hub, store = hub or HubClient.from_environment(), store or BundleStore.of_user()
+    progress = progress or _show_nothing
     try:
         with store.locked(name, lambda: progress(PullState(0, 0, "another pull is under way"))):
             if not newest and (folder := store.find(name)):
-                return Pulled(folder, False, 0)
+                return Pulled(folder, False, read_manifest(folder))
             return _pull(name, progress, hub, store)
     except KinetokenError:
         raise
@@ -91,6 +87,10 @@ def pull_bundle(
         ) from error
 
 
+def _show_nothing(state: PullState) -> None:
+    pass
+
+
 def _pull(name: BundleName, progress: Progress, hub: HubClient, store: BundleStore) -> Pulled:
     raw, commit = Downloader(hub, name).read(MANIFEST_NAME, _LARGEST_MANIFEST)
     commit = commit if commit and _COMMIT.fullmatch(commit) else None
@@ -98,7 +98,7 @@ def _pull(name: BundleName, progress: Progress, hub: HubClient, store: BundleSto
     digest = hashlib.sha256(raw).hexdigest()[:_DIGEST_LETTERS]
     folder = store.bundle_folder(name, digest)
     new = not folder.is_dir()
-    if not new and not _is_unaltered(folder, manifest):
+    if not new and not _is_unaltered(folder, manifest, raw):
         store.take_back(name, digest)
         new = True
     if new:
@@ -108,7 +108,7 @@ def _pull(name: BundleName, progress: Progress, hub: HubClient, store: BundleSto
         _write(part / MANIFEST_NAME, raw)
         folder = store.accept(name, digest)
     store.note(name, commit, digest)
-    return Pulled(folder, new, sum(info.bytes for info in manifest.files.values()))
+    return Pulled(folder, new, manifest)
 
 
 def _checked_manifest(name: BundleName, raw: bytes) -> Manifest:
@@ -135,12 +135,14 @@ def _checked_manifest(name: BundleName, raw: bytes) -> Manifest:
     return manifest
 
 
-def _is_unaltered(folder: Path, manifest: Manifest) -> bool:
+def _is_unaltered(folder: Path, manifest: Manifest, raw: bytes) -> bool:
     """Whether every file is what it should be; large ones are believed where nothing has touched them."""
     memory = DigestMemory(folder, manifest.files)
     try:
         verify_files(folder, manifest, None, memory.file_info)
-    except BundleError:
+        if (folder / MANIFEST_NAME).read_bytes() != raw:
+            return False
+    except (BundleError, OSError):
         return False
     memory.keep()
     return True
