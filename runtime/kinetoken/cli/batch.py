@@ -201,8 +201,9 @@ def _info(request: BatchRequest, folder: BatchFolder, parts: Bundle | None) -> B
     seed = folder.seed(request.force) if request.options.seed is None else request.options.seed
     if seed is None:
         seed = GenerateOptions().chosen_seed()
-    server = parts.server if parts is not None else None
-    engine, model = (LOCAL_ENGINE, None) if server is None else (server.name, server.model_name)
+    writer = parts.writer if parts is not None else None
+    engine = LOCAL_ENGINE if writer is None or writer.engine_name is None else writer.engine_name
+    model = None if writer is None else writer.model_name
     return BatchInfo(
         bundle=manifest.name, bundle_sha256=digest(bundle / MANIFEST_NAME), engine=engine, engine_model=model,
         lookahead=lookahead, clips=request.clips, seed=seed, parallel=request.parallel,
