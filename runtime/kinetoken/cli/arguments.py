@@ -56,7 +56,7 @@ class HistoryRequest:
 def add_bundle(parser: argparse.ArgumentParser) -> Reader[BundleRequest]:
     """--bundle and how it is loaded."""
     add = parser.add_argument_group("the model").add_argument
-    bundle = "folder or hf:OWNER/NAME (default: $KINETOKEN_BUNDLE, or the demo)"
+    bundle = "folder or hf:OWNER/NAME (default: $KINETOKEN_BUNDLE)"
     add("--bundle", metavar="BUNDLE", help=bundle)
     add("--threads", type=int, metavar="N", help="CPU threads (default: $KINETOKEN_THREADS)")
     where = "run an ONNX model on cpu, cuda or tensorrt"
