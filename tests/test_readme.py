@@ -32,7 +32,9 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
 def test_links_inside_the_project_lead_somewhere() -> None:
     pages = [
         ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
         *ROOT.glob("*/README.md"),
+        *ROOT.glob("docs/**/*.md"),
         ROOT / "export" / "checkpoints" / "demo" / "README.md",
     ]
     for page in pages:

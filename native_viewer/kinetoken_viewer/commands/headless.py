@@ -71,10 +71,10 @@ def generate_clip(request: PlayRequest) -> tuple[Clip, bool]:
 
 
 def _start_generation(request: PlayRequest) -> Generation:
-    from kinetoken.cli.terminal import Looking
+    from kinetoken.cli.terminal import image_bar
 
     generator = request.bundle.load()
-    with Looking() as looking:
+    with image_bar() as looking:
         return generator.stream(
             request.prompt, request.options, image=request.image, watch=looking.show
         )

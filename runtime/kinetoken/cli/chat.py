@@ -24,7 +24,7 @@ from .arguments import (
 from .generate import report, tell
 from .live_arguments import add_live, open_live, play_out, pour, say
 from .parser import Reader, Subparsers, new_command
-from .terminal import Looking, ProgressLine
+from .terminal import ProgressLine, image_bar
 
 if TYPE_CHECKING:
     import argparse
@@ -108,7 +108,7 @@ def open_session(request: ChatRequest) -> Session:
     if chat:
         session.load(chat)
     if request.image is not None:
-        with Looking() as looking:
+        with image_bar() as looking:
             session.look(request.image, looking.show)
     return session
 

@@ -14,7 +14,7 @@ from ..generation.options import check_prompt
 from .arguments import BundleRequest, add_bundle, add_generation, add_image
 from .live_arguments import add_live, open_live, play_out, pour
 from .parser import Subparsers, new_command
-from .terminal import Looking, ProgressLine, printable
+from .terminal import ProgressLine, image_bar, printable
 
 if TYPE_CHECKING:
     from ..generation.generator import Generation
@@ -75,7 +75,7 @@ def run(request: GenerateRequest) -> int:
     if request.out is not None:
         check_can_save(request.out)
     generator = request.bundle.load()
-    with Looking() as looking:
+    with image_bar() as looking:
         generation = generator.stream(
             request.prompt, request.options, image=request.image, watch=looking.show
         )

@@ -1,29 +1,31 @@
-"""One line on a terminal that says how something is doing."""
+"""One line of a terminal that says how work is going, for all three packages: a bar, or words."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import TYPE_CHECKING, Final, Self, TextIO, TypeVar
 
 if TYPE_CHECKING:
     from ..generation.generator import Generation
 
-REFRESH = 0.05
-"""Seconds between two repaints."""
-BAR = 20
-"""Letters of a bar."""
+T = TypeVar("T")
+REPAINT_SECONDS: Final = 0.1
+LOG_SECONDS: Final = 60.0
+"""Between two lines about long work where nobody watches a terminal."""
+BAR_WIDTH: Final = 20  # letters
 
 
-class Line:
-    """One line of a terminal, painted over and over, gone at the end; silent where nobody watches."""
+class TerminalLine:
+    """One line, painted over and over and gone at the end; silent where there is no terminal."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._live = self._stream.isatty()
-        self._painted = 0.0
+        self._painted = 0.0  # when; 0: nothing to erase
 
     def __enter__(self) -> Self:
         return self
@@ -34,20 +36,23 @@ class Line:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        if self._live and self._painted:
+        self.erase()
+
+    def erase(self) -> None:
+        """Leave an empty line."""
+        if self._painted:
             self._paint("")
             self._stream.write("\r")
             self._stream.flush()
+            self._painted = 0.0
 
     def _due(self) -> bool:
-        """Whether to paint now; not where it was painted a moment ago."""
-        now = time.monotonic()
-        if not self._live or now - self._painted < REFRESH:
-            return False
-        self._painted = now
-        return True
+        """Whether there is a terminal, not painted a moment ago."""
+        return self._live and time.monotonic() - self._painted >= REPAINT_SECONDS
 
     def _paint(self, end: str, thought: str = "") -> None:
+        """Fill the line: as much of the last words of a thought as there is room for, then the end."""
+        self._painted = time.monotonic()
         width = shutil.get_terminal_size().columns - 1
         room = max(0, width - len(end))
         shown = printable(thought)
@@ -56,7 +61,7 @@ class Line:
         self._stream.flush()
 
 
-class ProgressLine(Line):
+class ProgressLine(TerminalLine):
     """The thought as it is written, the seconds of motion, the real-time factor."""
 
     def show(self, generation: Generation) -> None:
@@ -69,24 +74,78 @@ class ProgressLine(Line):
             )
 
 
-class Looking(Line):
-    """How far looking at an image is."""
-
-    def show(self, share: float) -> None:
-        """Repaint, unless it was painted a moment ago; `share` 0 to 1."""
-        if self._due():
-            done = round(share * BAR)
-            self._paint(f"looking at the image [{'=' * done}{' ' * (BAR - done)}] {share:4.0%}")
-
-
-class StepLine(Line):
-    """What is being done right now."""
+class StepLine(TerminalLine):
+    """The step that is being done."""
 
     def show(self, step: str) -> None:
         """Another step begins."""
         if self._live:
-            self._painted = time.monotonic()
             self._paint(f"{step} ...")
+
+
+class ProgressBar(TerminalLine):
+    """A bar with the time left; where there is no terminal, one line a minute."""
+
+    def __init__(
+        self, label: str, total: float = 1.0, *, before: float = 0, stream: TextIO | None = None
+    ) -> None:
+        """A `total` that is an int is shown as a count, a float as a percentage; `before` was done earlier."""
+        super().__init__(stream)
+        self._label, self._total, self._before = label, total, before
+        self._done = before
+        self._began = self._logged = time.monotonic()
+
+    def show(self, done: float, note: str = "") -> None:
+        """So much is done; repaint, unless it was painted a moment ago."""
+        self._done = done
+        now = time.monotonic()
+        if done >= self._total:
+            self.erase()
+        elif self._due():
+            self._paint(self.text(done, now - self._began, note))
+        elif not self._live and now - self._logged >= LOG_SECONDS:
+            self._logged = now
+            line = self.text(done, now - self._began, note, bar=False)
+            print(f"kinetoken: {line}", file=self._stream, flush=True)
+
+    def step(self, note: str = "") -> None:
+        """One more is done."""
+        self.show(self._done + 1, note)
+
+    def text(self, done: float, elapsed: float, note: str = "", *, bar: bool = True) -> str:
+        """The line after so many seconds of work."""
+        share = done / self._total if self._total else 1.0
+        filled = int(BAR_WIDTH * share)
+        drawn = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}]" if bar else ""
+        count = f"{done:,} of {self._total:,}" if isinstance(self._total, int) else f"{share:.0%}"
+        new, left = done - self._before, self._total - done
+        wait = f"{duration(elapsed / new * left)} left" if new > 0 else ""
+        begin = " ".join(filter(None, (self._label, drawn, count)))
+        return " | ".join(filter(None, (begin, note, wait)))
+
+
+def image_bar(stream: TextIO | None = None) -> ProgressBar:
+    """The bar of a vision tower's work."""
+    return ProgressBar("looking at the image", stream=stream)
+
+
+def progress(items: Iterable[T], label: str) -> Iterator[T]:
+    """The same items, behind a bar."""
+    sequence = list(items)
+    with ProgressBar(label, len(sequence)) as bar:
+        for number, item in enumerate(sequence):
+            bar.show(number)
+            yield item
+
+
+def duration(seconds: float) -> str:
+    """In words that can be read at a glance."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def printable(text: str) -> str:

@@ -20,7 +20,6 @@ import pytest
 from batch_runs import Run
 from kinetoken import Clip
 from kinetoken.cli import main as cli
-from kinetoken.cli.terminal import ProgressLine, printable
 from kinetoken.manifest.manifest_file import manifest_from_dict, read_manifest
 from kinetoken.tokens.markup import read_strictly
 
@@ -422,45 +421,6 @@ def test_a_terminal_sees_a_live_line_and_ctrl_c_stops_it(tiny: Path, tmp_path: P
     assert read_strictly(clip.text, 4, 512).frames == [
         tuple(frame) for frame in clip.codes.tolist()
     ]
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-class Writing:
-    """What the progress line looks at."""
-
-    def __init__(self, thought: str) -> None:
-        from kinetoken import Stats
-
-        self.thought, self.stats = thought, Stats(frames=48, seconds_of_motion=2.4, elapsed=0.8)
-
-
-def test_the_live_line_fits_the_terminal_and_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "60")
-    terminal = Terminal()
-    with ProgressLine(terminal) as line:
-        line.show(Writing("I lean forward and begin \x1b[2J stepping with a steady\npace."))  # type: ignore[arg-type]
-    shown = terminal.getvalue()
-    first = shown.split("\r")[1]
-    assert first.rstrip().endswith("2.4 s of motion | 3.0x real time")
-    assert "steady pace." in first
-    assert len(first) == 59
-    assert "\x1b" not in shown
-    assert shown.endswith(" " * 59 + "\r")
-
-
-def test_the_live_line_is_silent_where_nobody_watches() -> None:
-    pipe = io.StringIO()
-    with ProgressLine(pipe) as line:
-        line.show(Writing("I lean"))  # type: ignore[arg-type]
-    assert pipe.getvalue() == ""
-
-
-def test_nothing_that_a_model_writes_can_steer_a_terminal() -> None:
-    assert printable("a\x1b[31mb\x07\n\tc\u202e\x9b") == "a [31mb c"
 
 
 def test_a_command_of_a_part_that_is_broken_says_so_when_called(
