@@ -6,7 +6,7 @@ import math
 from typing import Final
 
 from kinetoken.motion.clip import MotionChunk
-from kinetoken.motion.line import BodyLine
+from kinetoken.motion.body_line import BodyLine
 
 from .playhead import Playhead, Track, edge
 

@@ -20,8 +20,8 @@ from ..generation.image_input import Image, check_seen
 from ..generation.options import GenerateKeywords, GenerateOptions, known_options
 from ..generation.token_source import Chat
 from ..manifest.schema import Manifest
+from ..motion.body_line import BodyLine
 from ..motion.clip import MotionChunk
-from ..motion.line import BodyLine
 from ..sampling.grammar import MARKERS
 from .cached_run import CachedRun
 
