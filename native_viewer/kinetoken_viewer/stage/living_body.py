@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from kinetoken.motion.clip import MotionChunk
 from kinetoken.motion.body_line import BodyLine
+from kinetoken.motion.clip import MotionChunk
 
 from .playhead import Playhead, Track, edge
 
