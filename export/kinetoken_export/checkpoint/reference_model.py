@@ -233,6 +233,11 @@ class ReferenceLanguageModel:
         return self._context
 
     @property
+    def device(self) -> str:
+        """Where it computes."""
+        return "cpu"
+
+    @property
     def fingerprint(self) -> str:
         """What a run's state depends on."""
         return f"torch {torch.__version__} {self.shape}"
