@@ -7,7 +7,8 @@ KinetokenError            1
 │   └── TokenError        3   motion tokens that do not form whole frames
 ├── MissingPackageError   4   a package is not installed
 ├── OutputError           5   a file that cannot be written
-└── EngineError           6   an inference engine failed
+├── EngineError           6   an inference engine failed
+└── DownloadError         7   a bundle that cannot be fetched
 """
 
 from __future__ import annotations
@@ -73,3 +74,9 @@ class EngineError(KinetokenError):
     """An inference engine failed."""
 
     exit_code = 6
+
+
+class DownloadError(KinetokenError):
+    """A bundle that cannot be fetched."""
+
+    exit_code = 7
