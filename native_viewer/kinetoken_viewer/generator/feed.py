@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from typing import Final
 
-from kinetoken.base.processes import deaf_to_ctrl_c
+from kinetoken.base.signals import ignoring_ctrl_c
 from kinetoken.engines.load_options import LoadOptions
 from kinetoken.generation.image_file import ImageFile
 from kinetoken.generation.options import GenerateOptions
@@ -185,7 +185,7 @@ class _Process:
         self._process = context.Process(
             target=server, args=(job, other), name="kinetoken-generator", daemon=True
         )
-        with deaf_to_ctrl_c():
+        with ignoring_ctrl_c():
             self._process.start()
         other.close()  # so that the pipe ends when the process does
         self._waiting: queue.Queue[Message | None] = queue.Queue(MESSAGES_WAITING)

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-FOLDER: Final = ".cache"
+CACHE_FOLDER: Final = ".cache"
 
 
-def cache_places(bundle: Path, name: str, name_of_users: str) -> Iterator[Path]:
+def cache_paths(bundle: Path, name: str, name_of_users: str) -> Iterator[Path]:
     """The bundle's place for this name, then the user's, where there is a user with a home; neither need exist."""
-    yield bundle / FOLDER / name
+    yield bundle / CACHE_FOLDER / name
     with contextlib.suppress(RuntimeError, OSError):
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         yield Path(home) / "kinetoken" / name_of_users
