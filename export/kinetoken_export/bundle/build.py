@@ -30,7 +30,7 @@ from ..checkpoint.motion_tokens import Vocabulary, read_vocabulary
 from ..checkpoint.tensors import Array, Checkpoint, TensorSource
 from ..codecs.reader import read_codec
 from ..codecs.source import CodecSource
-from ..onnx.codec import check_codec, export_codec
+from ..onnx.codec import check_codec, code_size, export_codec
 from ..packages import installed_versions
 from ..progress import progress
 from .atomic_folder import new_folder
@@ -76,7 +76,12 @@ def _open(request: ExportRequest) -> Parts:
         )
     template = read_template(folder)
     split_template(template)
-    codec = read_codec(request.codec.folder, trust_code=request.trust_code)
+    codec = read_codec(
+        request.codec.folder,
+        code_size(vocabulary.motion),
+        trust_code=request.trust_code,
+        adapter=request.codec_adapter,
+    )
     check_codec(codec, vocabulary.motion)
     return Parts(checkpoint, vocabulary, codec, template)
 

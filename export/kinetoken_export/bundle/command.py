@@ -87,6 +87,12 @@ def _add_codec(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--trust-code", action="store_true", help="run the codec's own rvq_model.py to build it")
     add(
+        "--codec-adapter",
+        type=Path,
+        metavar="FILE",
+        help="Python file with codes_to_features(codes), for a codec of an unknown layout",
+    )
+    add(
         "--codec-precision",
         choices=("fp16", "fp32"),
         default="fp16",
@@ -130,7 +136,7 @@ def run(args: argparse.Namespace) -> int:
         model=model, codec=codec, out=args.out, name=args.name or args.out.resolve().name,
         format=args.format, quant=args.quant, graph=args.graph, context=args.context,
         prune_vocab=args.prune_vocab, importance=args.importance, trust_code=args.trust_code,
-        codec_precision=args.codec_precision, lookahead=args.lookahead,
+        codec_adapter=args.codec_adapter, codec_precision=args.codec_precision, lookahead=args.lookahead,
         system_prompt=SYSTEM_PROMPT if args.system_prompt is None else args.system_prompt, temperature=args.temperature,
         licence=args.licence, codec_licence=args.codec_licence, acknowledgement=args.acknowledgement, force=args.force,
     )  # fmt: skip

@@ -39,6 +39,12 @@ def add_command(subparsers: SubParsers) -> None:
         help="codec that the bundle was made from (default: compare the language model only)",
     )
     add("--trust-code", action="store_true", help="allow the codec's own Python file to run")
+    add(
+        "--codec-adapter",
+        type=Path,
+        metavar="FILE",
+        help="Python file that the codec was exported with",
+    )
     add("--prompts", type=Path, metavar="FILE", help="text file, one prompt a line (default: 16)")
     add("--limit", type=int, metavar="N", help="use the first N prompts only")
     add("--seconds", type=float, help="length of each clip (default: 4, or what the model holds)")
@@ -90,6 +96,7 @@ def _parsed(args: argparse.Namespace) -> VerifyRequest:
         prompts[: args.limit],
         args.seconds,
         args.trust_code,
+        args.codec_adapter,
         against_name=model.name,
         codec_name="" if codec is None else codec.name,
     )

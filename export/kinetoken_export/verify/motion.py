@@ -84,11 +84,15 @@ def source_decoder(codec: CodecSource) -> Decode:
     return lambda codes: recover(decode(codec, codes) * codec.std + codec.mean)
 
 
-def open_source_codec(bundle: Bundle, folder: Path, trust_code: bool) -> CodecSource:
+def open_source_codec(
+    bundle: Bundle, folder: Path, trust_code: bool, adapter: Path | None = None
+) -> CodecSource:
     """The codec that the bundle was made from; InputError where its sizes are others."""
     from ..codecs.reader import read_codec
+    from ..codecs.source import CodeSize
 
-    codec = read_codec(folder, trust_code=trust_code)
+    levels, codes, _ = bundle.decoder.codebooks.table.shape
+    codec = read_codec(folder, CodeSize(levels, codes), trust_code=trust_code, adapter=adapter)
     made, given = bundle.decoder.codebooks.table.shape, codec.codebooks.shape
     if made != given or codec.stride != bundle.decoder.stride:
         raise InputError(

@@ -58,6 +58,7 @@ class VerifyRequest:
     seconds: float | None = None
     """Length of each clip; None: four seconds, or what the model holds."""
     trust_code: bool = False
+    codec_adapter: Path | None = None
     against_name: str = ""
     """How the checkpoint is called in the report; default: its folder."""
     codec_name: str = ""
@@ -110,7 +111,7 @@ def verify(request: VerifyRequest) -> Measured:
     codec = (
         None
         if request.codec is None
-        else open_source_codec(bundle, request.codec, request.trust_code)
+        else open_source_codec(bundle, request.codec, request.trust_code, request.codec_adapter)
     )
     return compare(request, bundle, source, codec)
 

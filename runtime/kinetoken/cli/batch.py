@@ -248,9 +248,15 @@ def _quiet(ray: bool) -> Iterator[None]:
 
 
 def _named_bundle(request: BatchRequest) -> str | None:
-    """The bundle's whole path, for other machines; None for the demo, which lies elsewhere in each installation."""
-    from ..generation.bundle import DEMO_BUNDLE
+    """The bundle's name on the hub or its whole path, for other machines.
 
+    None for the demo, which lies elsewhere in each installation.
+    """
+    from ..generation.bundle import DEMO_BUNDLE, named_bundle
+    from ..hub.bundle_name import is_bundle_name
+
+    if (name := named_bundle(request.bundle.bundle)) and is_bundle_name(name):
+        return name
     folder = request.bundle.folder
     return None if folder == DEMO_BUNDLE else str(folder.resolve())
 

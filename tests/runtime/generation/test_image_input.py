@@ -274,7 +274,7 @@ def test_a_bundle_without_vision_says_so(
     for command in (
         ["generate", *shown],
         ["chat", *shown[1:], "--headless"],
-        ["play", *shown, "--out", str(tmp_path / "a.gif")],
+        ["play", *shown, "--film", str(tmp_path / "a.gif")],
     ):
         assert main(command) == 2
         said = capfd.readouterr().err
@@ -331,7 +331,7 @@ def test_a_clip_needs_no_image(tmp_path: Path, capfd: pytest.CaptureFixture[str]
             str(tmp_path / "a.npy"),
             "--image",
             str(tmp_path / "a.png"),
-            "--out",
+            "--film",
             str(tmp_path / "b.gif"),
         ]
     )
