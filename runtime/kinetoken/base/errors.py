@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from typing import Final
 
+BROKEN_PIPE: Final = 141
+"""The exit code once the reader of standard output is gone, as shells have it."""
 INTERRUPTED: Final = 130
 """The exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
 

@@ -11,13 +11,12 @@ from importlib import metadata
 from typing import Any, TextIO
 
 from .. import __version__
-from ..base.errors import INTERRUPTED, KinetokenError, OutputError
+from ..base.errors import BROKEN_PIPE, INTERRUPTED, KinetokenError, OutputError
 from ..base.processes import terminated_like_ctrl_c
 from . import batch, bench, chat, convert, decode, generate, hub, inspect
 from .parser import CommandParser, Subparsers
 
 COMMANDS_GROUP = "kinetoken.commands"
-BROKEN_PIPE = 141
 OUT_OF_MEMORY = 6
 AddCommand = Callable[[Subparsers], None]
 

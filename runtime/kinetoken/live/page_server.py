@@ -1,6 +1,7 @@
-"""A page and its stream on one port: binary frames over WebSocket. The one place that knows websockets.
+"""A page and its stream of binary frames on one port; the only file that imports websockets.
 
-It runs in a thread of its own; frames are handed over and never waited for. A client that does not keep up is dropped.
+The server runs in a thread of its own; no frame waits for it. A client that falls behind is
+dropped.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from concurrent.futures import Future
 from typing import Any, Final
 
 from ..base.errors import InputError, MissingPackageError
-from .pages import PageFiles
+from .page_files import PageFiles
 from .settings import LOOPBACK, LiveSettings, is_loopback, resolve
-from .target import Frame, asked, header
+from .target import LiveFrame, prompt_facts, stream_header
 
 try:
     from websockets.asyncio.server import ServerConnection, broadcast, serve
@@ -31,28 +32,26 @@ try:
 except ImportError as error:
     raise MissingPackageError("websockets", "live") from error
 
-BEHIND: Final = (
-    256 * 1024
-)  # bytes that wait for a client, about 7 s of frames, beyond which it is dropped
-MOST_CLIENTS: Final = 32
-LONGEST_SAID: Final = (
-    4000  # letters of a thought that late clients hear: a flood of words must not fill the memory
-)
-CLOSING: Final = 1.0  # seconds
+_MAX_BACKLOG: Final = 256 * 1024
+"""Bytes that wait for a client, about 7 s of frames; one with more is dropped."""
+_MAX_CLIENTS: Final = 32
+MAX_SAID: Final = 4000
+"""Letters of a thought that late clients get, so that a flood of text cannot fill the memory."""
+_CLOSE_SECONDS: Final = 1.0
 _ADVICE: Final = {
     errno.EADDRINUSE: "choose another port, or 0 for any free one",
-    errno.EADDRNOTAVAIL: "--host must be an address of this machine; 0.0.0.0 stands for all of them",
+    errno.EADDRNOTAVAIL: "give --host an address of this machine; 0.0.0.0 stands for all of them",
     errno.EACCES: "choose a port from 1024 on, or 0 for any free one",
 }
 _LOGGER: Final = logging.getLogger("kinetoken.live.websockets")
 
 
 class PageTarget:
-    """The server. Every client hears the header first, then frames and words as they come."""
+    """The server; every client gets the header first, then frames and text as they come."""
 
     def __init__(self, settings: LiveSettings) -> None:
-        """InputError where the port cannot be had."""
-        self._header = header(settings)
+        """InputError where the port cannot be bound."""
+        self._header = stream_header(settings)
         self._said = ""
         self._clients: set[ServerConnection] = set()
         self.dropped = 0
@@ -70,26 +69,26 @@ class PageTarget:
         self._thread.start()
         ready.result()
 
-    def send(self, frame: Frame) -> None:
-        """To every client that keeps up."""
+    def send(self, frame: LiveFrame) -> None:
+        """Send the frame to every client that keeps up."""
         if self._clients:
             self._call(self._broadcast, frame.to_bytes())
 
     def ask(self, prompt: str, seed: int | None) -> None:
-        """To every client, and in the header of those that come later."""
-        self._call(self._turn, asked(prompt, seed))
+        """Send the prompt to every client, and put it into the header of those that come later."""
+        self._call(self._turn, prompt_facts(prompt, seed))
 
     def say(self, text: str) -> None:
-        """To every client, and to those that come later."""
+        """Send the text to every client, and to those that come later."""
         self._call(self._tell, text)
 
     def close(self) -> None:
-        """Says goodbye to every client and frees the port."""
+        """Tell every client that the stream ends, and free the port."""
         self._call(self._stop.set)
-        self._thread.join(2 * CLOSING)
+        self._thread.join(2 * _CLOSE_SECONDS)
 
     def _call(self, function: Callable[..., object], *values: object) -> None:
-        """In the server's thread, soon; a server that has ended hears nothing."""
+        """Call in the server's thread, soon; a server that has ended does nothing."""
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(function, *values)
 
@@ -106,7 +105,7 @@ class PageTarget:
     async def _serve(self, ready: Future[None]) -> None:
         silent = logging.NullHandler()
         _LOGGER.addHandler(silent)
-        _LOGGER.propagate = False  # a browser that breaks a handshake off is no news
+        _LOGGER.propagate = False  # a browser may break off a handshake
         options: dict[str, Any] = {
             "sock": self._socket,
             "process_request": self._answer,
@@ -118,17 +117,19 @@ class PageTarget:
             logger=_LOGGER,
             server_header=None,
             max_size=1024,
-            close_timeout=CLOSING,
+            close_timeout=_CLOSE_SECONDS,
         ):
             ready.set_result(None)
             await self._stop.wait()
             for client in list(self._clients):
                 with contextlib.suppress(ConnectionClosed, TimeoutError):
-                    await asyncio.wait_for(client.send(json.dumps({"end": True})), CLOSING / 4)
+                    await asyncio.wait_for(
+                        client.send(json.dumps({"end": True})), _CLOSE_SECONDS / 4
+                    )
 
     async def _client(self, connection: ServerConnection) -> None:
-        """One client's life: it only listens, what it says is not heard."""
-        if len(self._clients) >= MOST_CLIENTS:
+        """Serve one client until it leaves; its messages are ignored."""
+        if len(self._clients) >= _MAX_CLIENTS:
             await connection.close(1013, "too many clients")
             return
         with contextlib.suppress(ConnectionClosed):
@@ -142,7 +143,7 @@ class PageTarget:
 
     def _broadcast(self, message: bytes | str) -> None:
         for client in list(self._clients):
-            if client.transport.get_write_buffer_size() > BEHIND:
+            if client.transport.get_write_buffer_size() > _MAX_BACKLOG:
                 self._clients.discard(client)
                 self.dropped += 1
                 client.transport.abort()
@@ -156,11 +157,11 @@ class PageTarget:
         self._broadcast(json.dumps(facts))
 
     def _tell(self, text: str) -> None:
-        self._said = (self._said + text)[-LONGEST_SAID:]
+        self._said = (self._said + text)[-MAX_SAID:]
         self._broadcast(json.dumps({"say": text}))
 
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
-        """None lets the WebSocket begin; anything else is a plain page."""
+        """Answer a request: None begins the WebSocket, anything else is a page."""
         found = self._files.find(
             request.path, request.headers.get_all("Host"), request.headers.get_all("Origin")
         )
@@ -175,7 +176,7 @@ class PageTarget:
 
 
 def _listen(settings: LiveSettings) -> socket.socket:
-    """A bound socket; InputError says why not."""
+    """Bind a socket. InputError."""
     assert settings.ws is not None
     family, host = resolve(settings.host or LOOPBACK, settings.ws, socket.SOCK_STREAM, "--host")
     listener = socket.socket(family, socket.SOCK_STREAM)

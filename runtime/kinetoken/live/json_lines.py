@@ -9,51 +9,54 @@ import queue
 import threading
 from typing import Final
 
+from ..base.errors import BROKEN_PIPE, OutputError
 from .settings import LiveSettings
-from .target import Frame, LostError, asked, header
+from .target import LiveFrame, LostError, prompt_facts, stream_header
 
-BROKEN_PIPE: Final = 141
-UNWRITABLE: Final = 5
-SECONDS_KEPT: Final = (
-    2.0  # of frames: a reader that falls further behind misses frames, as their numbers show
-)
-CLOSING: Final = 1.0  # seconds that a reader has for the rest
+_QUEUE_SECONDS: Final = 2.0
+"""Seconds of frames in hand.
+
+A reader that falls further behind misses frames, as their numbers show.
+"""
+_CLOSE_SECONDS: Final = 1.0  # for the reader to take the rest
 
 
 class LinesTarget:
-    """A thread writes, so that a slow reader holds up nothing else."""
+    """Writes from a thread of its own, so that a slow reader holds up nothing else."""
 
     def __init__(self, settings: LiveSettings, handle: int = 1) -> None:
         self.note = f"frames as lines of JSON to standard output, {settings.rate:g} Hz"
         self._handle = handle
         self._frames = 0
-        self._queue: queue.Queue[str | None] = queue.Queue(int(SECONDS_KEPT * settings.rate) + 2)
+        self._queue: queue.Queue[str | None] = queue.Queue(int(_QUEUE_SECONDS * settings.rate) + 2)
         self._lost: LostError | None = None
-        self._put(json.dumps(header(settings)))
+        self._put(json.dumps(stream_header(settings)))
         self._thread = threading.Thread(target=self._write, daemon=True)
         self._thread.start()
 
-    def send(self, frame: Frame) -> None:
-        """One line, as soon as the reader takes it. LostError where there is no reader any more."""
+    def send(self, frame: LiveFrame) -> None:
+        """Queue one line. LostError where the reader is gone."""
         if self._lost is not None:
             raise self._lost
         if self._put(frame.to_json()):
             self._frames += 1
 
     def ask(self, prompt: str, seed: int | None) -> None:
-        """So does every prompt."""
-        self._put(json.dumps(asked(prompt, seed)))
+        """Queue a line with the prompt."""
+        self._put(json.dumps(prompt_facts(prompt, seed)))
 
     def say(self, text: str) -> None:
-        """Words have a line of their own."""
+        """Queue a line with the text."""
         self._put(json.dumps({"say": text}))
 
     def close(self) -> None:
-        """The last line says that it is the last. LostError where it did not arrive."""
+        """Write the last line, which says so. LostError where it did not arrive."""
         with contextlib.suppress(queue.Full):
-            self._queue.put(json.dumps({"end": True, "frames": self._frames}), timeout=CLOSING)
-            self._queue.put(None, timeout=CLOSING)
-        self._thread.join(CLOSING)
+            self._queue.put(
+                json.dumps({"end": True, "frames": self._frames}), timeout=_CLOSE_SECONDS
+            )
+            self._queue.put(None, timeout=_CLOSE_SECONDS)
+        self._thread.join(_CLOSE_SECONDS)
         if self._lost is not None:
             raise self._lost
 
@@ -72,11 +75,12 @@ class LinesTarget:
                     rest = rest[os.write(self._handle, rest) :]
             except BrokenPipeError:
                 self._lost = LostError(
-                    "whoever read standard output is gone; --stdout ends", BROKEN_PIPE
+                    "the reader of standard output is gone; --stdout ends", BROKEN_PIPE
                 )
                 return
             except OSError as error:
                 self._lost = LostError(
-                    f"cannot write to standard output: {error.strerror}; --stdout ends", UNWRITABLE
+                    f"cannot write to standard output: {error.strerror}; --stdout ends",
+                    OutputError.exit_code,
                 )
                 return

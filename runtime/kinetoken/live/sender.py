@@ -1,4 +1,4 @@
-"""The process that sends: it takes motion in as it comes and lets every frame leave on the stroke of the clock."""
+"""The process that sends: it takes in motion as it comes and sends every frame on time."""
 
 from __future__ import annotations
 
@@ -12,47 +12,45 @@ import numpy as np
 
 from ..base.errors import KinetokenError
 from ..motion.skeleton import N_JOINTS
+from .avatar_rotations import RigRun
 from .clock import Clock
-from .endless import EndlessTimeline
+from .endless_timeline import EndlessTimeline
 from .messages import (
-    Asked,
-    Begin,
-    End,
+    AnswerBegins,
+    AnswerEnds,
+    AnswersShown,
     Finish,
-    Gone,
     Motion,
-    Order,
-    Ready,
-    Refused,
-    Report,
-    Rested,
-    Shown,
-    Words,
+    NewPrompt,
+    SenderOrder,
+    SenderReport,
+    TargetLost,
+    TargetsOpen,
+    TargetsRefused,
+    ThoughtText,
+    WindowPose,
 )
-from .rig import RigRun
 from .settings import LiveSettings
-from .target import Frame, LostError, Target
-from .timeline import Pose, Timeline
+from .target import LiveFrame, LostError, Target
+from .timeline import TimedPose, Timeline
 
-TAKING: Final = 0.25  # of a period at most goes into what has arrived; the rest waits for the next
+_LISTEN_SHARE: Final = 0.25  # share of a period for taking in motion; the rest waits for the next
 
 
 def work(settings: LiveSettings, pipe: Connection) -> None:
-    """All the process does. It ends with its last frame, or when the other side closes the pipe."""
-    with contextlib.suppress(
-        BrokenPipeError, ConnectionResetError
-    ):  # nobody is left to hear how it went
+    """Run the process. It ends with its last frame, or when the other side closes the pipe."""
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the other side is gone
         try:
             targets = open_targets(settings)
         except KinetokenError as error:
-            pipe.send(Refused(str(error), error.exit_code))
+            pipe.send(TargetsRefused(str(error), error.exit_code))
             return
-        pipe.send(Ready(tuple(target.note for target in targets)))
+        pipe.send(TargetsOpen(tuple(target.note for target in targets)))
         Sender(settings, targets, pipe).run()
 
 
 def open_targets(settings: LiveSettings) -> list[Target]:
-    """Every way out that is asked for; where one cannot be had, its error, and those before it are closed again."""
+    """Open every target of the settings, or none. InputError, MissingPackageError."""
     opened: list[Target] = []
     try:
         for make in _makers(settings):
@@ -71,18 +69,18 @@ def _makers(settings: LiveSettings) -> list[Callable[[LiveSettings], Target]]:
 
         makers.append(VmcTarget)
     if settings.ws is not None:
-        from .server import PageTarget
+        from .page_server import PageTarget
 
         makers.append(PageTarget)
-    if settings.stdout:  # the last: nothing is written where another is refused
-        from .lines import LinesTarget
+    if settings.stdout:  # last: nothing is written where another one is refused
+        from .json_lines import LinesTarget
 
         makers.append(LinesTarget)
     return makers
 
 
 class Sender:
-    """One motion on its way to all targets."""
+    """Sends one motion to all targets."""
 
     def __init__(self, settings: LiveSettings, targets: list[Target], pipe: Connection) -> None:
         self._settings, self._targets, self._pipe = settings, targets, pipe
@@ -92,17 +90,15 @@ class Sender:
         )
         self._rested = 0
         self._rig = RigRun()
-        self._rig.push(
-            np.zeros((1, N_JOINTS, 3))
-        )  # the first one takes long: it loads the linear algebra
+        self._rig.push(np.zeros((1, N_JOINTS, 3)))  # the first call is slow: it loads LAPACK
         self._clock = Clock(settings.rate)
-        self._shown: Shown | None = None
-        self._pose: Pose | None = None  # of what a window shows
+        self._shown: WindowPose | None = None
+        self._pose: TimedPose | None = None  # of what a window shows
         self._sent = 0
         self._alone = False
 
     def run(self) -> None:
-        """The loop: take in, prepare, wait for the stroke, send."""
+        """Take in, prepare, wait for the clock, send, until the end."""
         passed = self._clock.period
         while not self._over:
             self._listen()
@@ -114,11 +110,11 @@ class Sender:
         self._end()
 
     def _say_rested(self) -> None:
-        """The other side hears when an answer of an endless motion has been shown."""
+        """Tell the other side when an answer of endless motion has been shown."""
         if self._endless is not None and self._endless.rested > self._rested:
             self._rested = self._endless.rested
-            with contextlib.suppress(OSError):  # that nobody listens is found out when listening
-                self._pipe.send(Rested(self._rested))
+            with contextlib.suppress(OSError):  # found out when listening
+                self._pipe.send(AnswersShown(self._rested))
 
     @property
     def _over(self) -> bool:
@@ -127,53 +123,53 @@ class Sender:
         return self._timeline.over and (self._sent > 0 or self._timeline.pose() is None)
 
     def _wait(self) -> float:
-        """To the next stroke; a window that says what is shown is the clock itself."""
+        """Wait for the clock; a window that sends its poses is the clock itself."""
         if self._shown is None:
             return self._clock.wait()
         self._pipe.poll(self._clock.period)
         return 0.0
 
-    def _next(self, passed: float) -> Frame | None:
+    def _next(self, passed: float) -> LiveFrame | None:
         if self._shown is not None:
             assert self._pose is not None
-            return Frame(self._sent, self._pose, self._shown.waiting)
-        if self._sent:  # the first pose is the first frame's, however much has come before it
+            return LiveFrame(self._sent, self._pose, self._shown.waiting)
+        if self._sent:  # the first frame sends the first pose
             self._timeline.advance(passed)
         pose = self._timeline.pose()
-        return None if pose is None else Frame(self._sent, pose, self._timeline.waiting)
+        return None if pose is None else LiveFrame(self._sent, pose, self._timeline.waiting)
 
     def _listen(self) -> None:
-        end = time.perf_counter() + TAKING * self._clock.period
+        end = time.perf_counter() + _LISTEN_SHARE * self._clock.period
         try:
             while self._timeline.hungry and self._pipe.poll() and time.perf_counter() < end:
                 self._take(self._pipe.recv())
         except (EOFError, OSError):
             self._alone = True
 
-    def _take(self, order: Order) -> None:
+    def _take(self, order: SenderOrder) -> None:
         if isinstance(order, Motion):
             self._timeline.push(order.joints, order.rtf)
-        elif isinstance(order, Words):
+        elif isinstance(order, ThoughtText):
             for target in self._targets:
                 target.say(order.text)
-        elif isinstance(order, Asked):
+        elif isinstance(order, NewPrompt):
             for target in self._targets:
                 target.ask(order.prompt, order.seed)
-        elif isinstance(order, Shown):
+        elif isinstance(order, WindowPose):
             joints = order.joints.astype(np.float64)
             self._shown, self._pose = (
                 order,
-                Pose(order.time, joints, self._rig.push(joints[None])[0]),
+                TimedPose(order.time, joints, self._rig.push(joints[None])[0]),
             )
-        elif isinstance(order, Begin) and self._endless is not None:
+        elif isinstance(order, AnswerBegins) and self._endless is not None:
             self._endless.begin(order.expected)
-        elif isinstance(order, End) and self._endless is not None:
+        elif isinstance(order, AnswerEnds) and self._endless is not None:
             self._endless.end()
         elif isinstance(order, Finish):
             self._shown = None
             self._timeline.finish()
 
-    def _send(self, frame: Frame) -> None:
+    def _send(self, frame: LiveFrame) -> None:
         for target in list(self._targets):
             with self._noting(target):
                 target.send(frame)
@@ -181,16 +177,16 @@ class Sender:
 
     @contextlib.contextmanager
     def _noting(self, target: Target) -> Iterator[None]:
-        """A target that is lost is left out from now on, and the other side told."""
+        """Drop a target that fails, and tell the other side."""
         try:
             yield
         except LostError as lost:
             self._targets.remove(target)
-            self._pipe.send(Gone(str(lost), lost.exit_code))
+            self._pipe.send(TargetLost(str(lost), lost.exit_code))
 
     def _end(self) -> None:
         for target in list(self._targets):
             with self._noting(target):
                 target.close()
         late, most = self._clock.lateness()
-        self._pipe.send(Report(self._sent, self._timeline.holds, late, most))
+        self._pipe.send(SenderReport(self._sent, self._timeline.holds, late, most))
