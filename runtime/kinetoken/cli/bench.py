@@ -87,10 +87,10 @@ def run(request: BenchRequest) -> int:
 def _start(manifest: Manifest, options: LoadOptions) -> BenchReport:
     from ..bench.machine import last_cache, processor_name
     from ..bench.report import BenchReport
-    from ..engines.threads import available_cores, threads
+    from ..engines.threads import available_cores, requested_threads
 
     lm = manifest.language_model
-    cores, count = available_cores(), threads(options.threads)
+    cores, count = available_cores(), requested_threads(options.threads)
     return BenchReport(
         bundle=manifest.name,
         quantization=lm.quantization,
@@ -130,8 +130,8 @@ def _measure(
     del bundle  # to make room for the next ones
     if report.device == "cpu":
 
-        def load(threads: int) -> LanguageModel:
-            asked = replace(options, threads=threads or None)
+        def load(requested_threads: int) -> LanguageModel:
+            asked = replace(options, threads=requested_threads or None)
             return engine_of(manifest).load(folder, manifest, asked, tokenizer).language_model
 
         _sweep(report, manifest, load, length, line)
