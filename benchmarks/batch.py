@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from machine import asked, describe
 
-from kinetoken.batch.driver import answer_all
+from kinetoken.batch.batch_run import answer_all
 from kinetoken.batch.jobs import ClipAnswer, Job
 from kinetoken.engines.load_options import LoadOptions
 from kinetoken.generation.bundle import DEMO_BUNDLE, Bundle, open_bundle

@@ -23,7 +23,8 @@ import torch
 from qwen_vocabulary import MOTION, SPECIALS, qwen_tokenizer
 from safetensors.torch import save_file
 
-from kinetoken_export.checkpoint.tensors import Qwen2Shape, expected_tensors
+from kinetoken.manifest.architectures import QWEN2_5_VL
+from kinetoken_export.checkpoint.tensors import LanguageModelShape, expected_tensors
 from kinetoken_export.progress import bar
 
 TIKTOKEN: Final = "dashscope/resources/qwen.tiktoken"
@@ -77,12 +78,13 @@ def vision_tensors() -> Iterator[tuple[str, tuple[int, ...]]]:
         yield f"visual.merger.{name}.bias", (rows,)
 
 
-def shape() -> Qwen2Shape:
+def shape() -> LanguageModelShape:
     """The language model's numbers."""
     c = CONFIG
-    return Qwen2Shape(
+    return LanguageModelShape(
         c["num_hidden_layers"], c["hidden_size"], c["intermediate_size"], c["num_attention_heads"], c["num_key_value_heads"],
-        c["vocab_size"], c["max_position_embeddings"], c["rope_theta"], c["rms_norm_eps"], tied=True,
+        c["vocab_size"], c["hidden_size"] // c["num_attention_heads"], c["max_position_embeddings"],
+        c["rope_theta"], c["rms_norm_eps"], tied=True,
     )  # fmt: skip
 
 
@@ -95,7 +97,7 @@ def draw(name: str, dims: tuple[int, ...], stream: torch.Generator) -> torch.Ten
 
 def write_weights(folder: Path) -> None:
     """Shards and their index, as the hub lays them out."""
-    tensors = [*vision_tensors(), *expected_tensors(shape())]
+    tensors = [*vision_tensors(), *expected_tensors(QWEN2_5_VL, shape())]
     sizes = {name: 2 * int(torch.Size(dims).numel()) for name, dims in tensors}
     shards: list[list[tuple[str, tuple[int, ...]]]] = [[]]
     room = SHARD_BYTES

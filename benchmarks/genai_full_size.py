@@ -112,7 +112,10 @@ def write_short(source: Checkpoint, layers: int, folder: Path) -> None:
     for name in ("tokenizer.json", *OPTIONAL):
         if name not in OPTIONAL or (source.folder / name).is_file():
             shutil.copy(source.folder / name, folder)
-    names = [name for name, _ in expected_tensors(replace(source.shape, layers=layers))]
+    names = [
+        name
+        for name, _ in expected_tensors(source.architecture, replace(source.shape, layers=layers))
+    ]
     tensors = {name: torch.from_numpy(source.tensor(name)).to(torch.bfloat16) for name in names}
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
 

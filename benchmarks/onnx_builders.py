@@ -32,9 +32,10 @@ from tokenizers import Tokenizer, models
 
 from kinetoken.engines.onnx.model import OnnxLanguageModel, cache_names
 from kinetoken.engines.onnx.session import open_session
+from kinetoken.manifest.architectures import QWEN2
 from kinetoken.manifest.schema import HeadInfo, LanguageModelInfo, MotionInfo
 from kinetoken.tokens.allowed_ids import take_allowed
-from kinetoken_export.checkpoint.tensors import Qwen2Shape, expected_tensors
+from kinetoken_export.checkpoint.tensors import LanguageModelShape, expected_tensors
 
 Result = TypeVar("Result")
 MOTION: Final = MotionInfo(
@@ -49,7 +50,7 @@ CONFIG: Final[dict[str, Any]] = {
     "max_position_embeddings": CONTEXT, "rms_norm_eps": 1e-6, "rope_theta": 1000000.0, "tie_word_embeddings": True,
     "hidden_act": "silu", "bos_token_id": 151643, "eos_token_id": 151645, "use_sliding_window": False, "use_cache": True,
 }  # fmt: skip
-SHAPE: Final = Qwen2Shape(24, 896, 4864, 14, 2, VOCAB, CONTEXT, 1e6, 1e-6, tied=True)
+SHAPE: Final = LanguageModelShape(24, 896, 4864, 14, 2, VOCAB, 64, CONTEXT, 1e6, 1e-6, tied=True)
 
 OURS: Final = """
 import json, sys, time
@@ -125,7 +126,7 @@ def write_checkpoint(folder: Path) -> Path:
         json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"})
     )
     stream, tensors = torch.Generator().manual_seed(0), {}
-    for name, dims in expected_tensors(SHAPE):
+    for name, dims in expected_tensors(QWEN2, SHAPE):
         drawn = torch.randn(dims, generator=stream).mul_(0.02)
         tensors[name] = (torch.ones(dims) if "norm" in name else drawn).to(torch.bfloat16)
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})

@@ -32,7 +32,7 @@ from report import heading, table, write
 
 import kinetoken
 from kinetoken.bench.machine import read_bandwidth
-from kinetoken.bench.weights import read_per_token
+from kinetoken.bench.measure import bytes_per_token
 from kinetoken.engines.llamacpp import weights
 from kinetoken.engines.llamacpp.context import Model
 from kinetoken.engines.load_options import LoadOptions
@@ -205,7 +205,7 @@ def in_small_pages(file: Path) -> Model:
 def bytes_of_token(bundle: Path) -> int:
     """Weights that a token inside a block reads."""
     manifest = read_manifest(bundle)
-    return read_per_token(bundle, manifest, open_model(bundle, manifest, LoadOptions()))
+    return bytes_per_token(bundle, manifest, open_model(bundle, manifest, LoadOptions()))
 
 
 def main() -> None:

@@ -31,15 +31,15 @@ if TYPE_CHECKING:
     from .generation.generator import Generation, Generator, load
     from .generation.options import GenerateOptions
     from .generation.stats import Stats
+    from .motion.body_line import BodyLine
     from .motion.clip import Chunk, Clip, MotionChunk, TextChunk
-    from .motion.line import BodyLine
 
 __version__ = "0.1.0"
 
 _HOMES = {
     **dict.fromkeys(("Generation", "Generator", "load"), "generation.generator"),
     **dict.fromkeys(("Chunk", "Clip", "MotionChunk", "TextChunk"), "motion.clip"),
-    "BodyLine": "motion.line",
+    "BodyLine": "motion.body_line",
     "GenerateOptions": "generation.options",
     "LoadOptions": "engines.load_options",
     "Stats": "generation.stats",

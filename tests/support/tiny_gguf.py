@@ -38,7 +38,7 @@ class Made:
     @property
     def tolerance(self) -> float:
         """llama.cpp 0.5 reads no epsilon for qwen2vl and takes 0 in its norms, which small activations show."""
-        return 1e-4 if self.source.architecture == "qwen2" else 5e-3
+        return 1e-4 if self.source.architecture.name == "qwen2" else 5e-3
 
     def check(self, got: NDArray[np.float32], ids: list[int]) -> None:
         """The logits after `ids` are those of the source."""

@@ -11,7 +11,7 @@ from kinetoken.base.errors import InputError
 from kinetoken.manifest.schema import LanguageModelInfo
 
 from ..checkpoint.motion_tokens import Vocabulary
-from ..checkpoint.tensors import Array, TensorSource, expected_tensors
+from ..checkpoint.tensors import Array, TensorSource, expected_tensors, vision_tensors
 from ..onnx.recipes import DEFAULT as ONNX_DEFAULT
 from ..onnx.recipes import RECIPES, OnnxRecipe
 from .request import ExportRequest
@@ -21,7 +21,6 @@ CONTEXT: Final = 4096
 GGUF_FILE: Final = "lm.gguf"
 MMPROJ_FILE: Final = "mmproj.gguf"
 PORTABLE_DEFAULT: Final = "fp32"
-VISION: Final = "visual."
 
 
 def check_request(request: ExportRequest) -> None:
@@ -59,12 +58,12 @@ def _portable_precision(name: str | None) -> str:
 
 def bytes_needed(request: ExportRequest, source: TensorSource) -> int:
     """Disk space that writing the language model takes."""
-    tensors = [dims for _, dims in expected_tensors(source.shape)]
+    tensors = [dims for _, dims in expected_tensors(source.architecture, source.shape)]
     numbers = sum(math.prod(dims) for dims in tensors)
     if request.format == "gguf":
         from ..gguf.recipes import DRAFT
 
-        vision = sum(math.prod(source.dims(name)) for name in source.names(VISION))
+        vision = sum(math.prod(source.dims(name)) for name in vision_tensors(source))
         # A draft for the importance lies there until it is replaced.
         draft = 0 if request.importance is None else _gguf_bytes(source, DRAFT)
         return _gguf_bytes(source, request.quant) + draft + 2 * vision
@@ -76,13 +75,14 @@ def bytes_needed(request: ExportRequest, source: TensorSource) -> int:
 
 
 def _gguf_bytes(source: TensorSource, quant: str | None) -> int:
-    from ..gguf.language_model import llama_name
     from ..gguf.quantizer import row_bytes
     from ..gguf.recipes import find_gguf_recipe
 
     recipe, total = find_gguf_recipe(quant), 0
-    for name, dims in expected_tensors(source.shape):
-        kind = recipe.type_of(llama_name(name), source.shape, dims[-1], measured=False)
+    for name, dims in expected_tensors(source.architecture, source.shape):
+        kind = recipe.type_of(
+            source.architecture.gguf_tensor(name), source.shape, dims[-1], measured=False
+        )
         total += math.prod(dims[:-1]) * row_bytes(kind, dims[-1])
     return total
 
@@ -127,12 +127,12 @@ def _gguf(
         source, folder / "tokenizer.json", vocabulary, recipe, folder / GGUF_FILE, name=request.name, chat_template=template,
         importance=importance, context=context,
     )  # fmt: skip
-    mmproj = MMPROJ_FILE if source.names(VISION) else None
+    mmproj = MMPROJ_FILE if vision_tensors(source) else None
     if mmproj and not (folder / mmproj).exists():
         from ..gguf.vision_tower import export_mmproj
 
         export_mmproj(source, folder / mmproj)
     return LanguageModelInfo(
-        "llamacpp", GGUF_FILE, source.architecture, shape.layers, shape.kv_heads, shape.head_dim, shape.vocab_size, context,
+        "llamacpp", GGUF_FILE, source.architecture.name, shape.layers, shape.kv_heads, shape.head_dim, shape.vocab_size, context,
         recipe.name, mmproj=mmproj,
     )  # fmt: skip

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.base.errors import FormatError
+from kinetoken.manifest.architectures import Architecture
 
 from .motion_tokens import SYSTEM_PROMPT
 from .prune_tokens import BYTES, Bpe, corpus_tokens, english_tokens, ids_of, write_pruned
-from .tensors import EMBEDDING, HEAD, Array, Qwen2Shape, TensorSource
+from .tensors import Array, LanguageModelShape, TensorSource
 
 # What stands around every prompt; special tokens in it are kept anyway.
 ALWAYS: Final = (
@@ -28,7 +29,6 @@ ALWAYS: Final = (
     "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n",
 )
 _SPAN: Final = 4096  # rows read at once while gathering
-_PER_VOCABULARY: Final = (EMBEDDING, HEAD)
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class PrunedSource:
     """(n,): the old id of each new id, ascending."""
 
     @property
-    def architecture(self) -> str:
-        """ "qwen2" or "qwen2_5_vl"."""
+    def architecture(self) -> Architecture:
+        """The original's."""
         return self.original.architecture
 
     @property
-    def shape(self) -> Qwen2Shape:
+    def shape(self) -> LanguageModelShape:
         """Numbers of the language model, the smaller vocabulary among them."""
         return replace(self.original.shape, vocab_size=len(self.kept))
 
@@ -66,19 +66,19 @@ class PrunedSource:
     def dims(self, name: str) -> tuple[int, ...]:
         """Shape of a tensor, without reading it."""
         dims = self.original.dims(name)
-        return (len(self.kept), *dims[1:]) if name in _PER_VOCABULARY else dims
+        return (len(self.kept), *dims[1:]) if self._per_token(name) else dims
 
     def tensor(self, name: str) -> Array:
         """A whole tensor as float32."""
         return (
             self.rows(name, 0, len(self.kept))
-            if name in _PER_VOCABULARY
+            if self._per_token(name)
             else self.original.tensor(name)
         )
 
     def rows(self, name: str, start: int, stop: int) -> Array:
         """Rows [start, stop) of a matrix as float32."""
-        if name not in _PER_VOCABULARY:
+        if not self._per_token(name):
             return self.original.rows(name, start, stop)
         ids = self.kept[start:stop]
         out = np.empty((len(ids), self.original.dims(name)[1]), np.float32)
@@ -88,6 +88,10 @@ class PrunedSource:
                 ids[first:last] - low
             ]
         return out
+
+    def _per_token(self, name: str) -> bool:
+        """Tell whether a matrix has a row for each token."""
+        return name in (self.architecture.embedding, self.architecture.head)
 
     @property
     def dropped(self) -> int:

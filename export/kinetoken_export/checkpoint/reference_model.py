@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -26,12 +26,20 @@ from kinetoken.base.errors import EngineError, InputError
 from kinetoken.engines.one_at_a_time import TurnBatch
 from kinetoken.engines.prompt_items import NO_IMAGES, EncodedImage
 from kinetoken.engines.saved_state import as_array, check_rewind, pack, unpack
+from kinetoken.manifest.architectures import Architecture
 from kinetoken.tokens.allowed_ids import Allowed, count_allowed, take_allowed
 
 from ..progress import progress
-from .tensors import EMBEDDING, HEAD, Array, Qwen2Shape, TensorSource, expected_tensors, row_chunks
+from .tensors import (
+    Array,
+    LanguageModelShape,
+    TensorSource,
+    expected_tensors,
+    head_tensor,
+    norm_gain,
+    row_chunks,
+)
 
-FINAL_NORM: Final = "model.norm.weight"
 MEMORY: Final = Path("/proc/meminfo")
 SHARE: Final = 0.7  # of the free memory that float32 weights may take
 SMALL: Final = 1 << 21  # numbers of a matrix
@@ -39,6 +47,7 @@ Observe = Callable[[str, Array], None]
 """Name of a matrix, and the inputs (n, in) that it is about to multiply."""
 Rotary = tuple[Tensor, Tensor]
 """Cosines and sines (n, head_dim) of the positions."""
+_ACTIVATIONS: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {"silu": F.silu}
 
 
 class Reference:
@@ -46,6 +55,11 @@ class Reference:
 
     def __init__(self, source: TensorSource) -> None:
         self._source, self._shape = source, source.shape
+
+    @property
+    def architecture(self) -> Architecture:
+        """The checkpoint's."""
+        return self._source.architecture
 
     def logits(
         self, sequences: Sequence[Sequence[int]], *, observe: Observe | None = None
@@ -67,19 +81,19 @@ class Reference:
         rotaries = {n: angles(self._shape, 0, n) for n in {len(ids) for ids in sequences}}
         states = [self._embedded(ids) for ids in sequences]
         for number in progress(range(self._shape.layers), "source"):
-            layer = Layer.read(self._source, number)
+            layer = ReferenceLayer.read(self._source, number)
             states = [layer.forward(x, rotaries[len(x)], observe=observe) for x in states]
-        gain = torch.from_numpy(self._source.tensor(FINAL_NORM))
+        gain = torch.from_numpy(norm_gain(self._source, self._source.architecture.final_norm))
         arrays = [np.asarray(_norm(x, gain, self._shape).numpy()) for x in states]
         if observe is not None:
             for array in arrays:
-                observe(head_name(self._shape), array)
+                observe(head_tensor(self._source), array)
         return arrays
 
     @torch.inference_mode()
     def head(self, hidden: Array) -> Array:
         """Logits (n, vocab) of normed hidden states (n, H), a piece of the head at a time."""
-        name, rows = head_name(self._shape), self._shape.vocab_size
+        name, rows = head_tensor(self._source), self._shape.vocab_size
         out, states = np.empty((len(hidden), rows), np.float32), torch.from_numpy(hidden)
         for start, stop in row_chunks(rows, self._shape.hidden):
             piece = torch.from_numpy(self._source.rows(name, start, stop))
@@ -90,7 +104,8 @@ class Reference:
         """Rows (n, H) of the embedding, of which only those that occur are read."""
         _check_ids(ids, self._shape)
         wanted, places = np.unique(np.asarray(ids, np.int64), return_inverse=True)
-        rows = np.concatenate([self._source.rows(EMBEDDING, int(i), int(i) + 1) for i in wanted])
+        name = self._source.architecture.embedding
+        rows = np.concatenate([self._source.rows(name, int(i), int(i) + 1) for i in wanted])
         return torch.from_numpy(rows[places])
 
 
@@ -102,7 +117,7 @@ class Cache:
     values: Tensor
 
     @classmethod
-    def empty(cls, shape: Qwen2Shape) -> Cache:
+    def empty(cls, shape: LanguageModelShape) -> Cache:
         """Before the first token."""
         nothing = torch.zeros(shape.kv_heads, 0, shape.head_dim)
         return cls(nothing, nothing)
@@ -116,41 +131,41 @@ class Cache:
 
 
 @dataclass(frozen=True)
-class Layer:
+class ReferenceLayer:
     """One transformer layer, norms first."""
 
-    prefix: str
-    shape: Qwen2Shape
+    number: int
+    architecture: Architecture
+    shape: LanguageModelShape
     weights: dict[str, Tensor]
-    """Names below the prefix."""
+    """By part: "attn_q.weight", "attn_q.bias"."""
 
     @classmethod
-    def read(cls, source: TensorSource, number: int) -> Layer:
-        """Layer `number` of a checkpoint."""
-        prefix = f"model.layers.{number}."
-        names = [
-            "input_layernorm.weight",
-            "post_attention_layernorm.weight",
-            "self_attn.o_proj.weight",
-        ]
-        names += [f"self_attn.{part}_proj.{kind}" for part in "qkv" for kind in ("weight", "bias")]
-        names += [f"mlp.{part}_proj.weight" for part in ("gate", "up", "down")]
-        return cls(
-            prefix,
-            source.shape,
-            {name: torch.from_numpy(source.tensor(prefix + name)) for name in names},
-        )
+    def read(cls, source: TensorSource, number: int) -> ReferenceLayer:
+        """Read layer `number` of a checkpoint."""
+        entry = source.architecture
+        weights: dict[str, Tensor] = {}
+        for tensor in entry.layer:
+            name = entry.tensor(number, tensor.part)
+            values = norm_gain(source, name) if len(tensor.dims) == 1 else source.tensor(name)
+            weights[f"{tensor.part}.weight"] = torch.from_numpy(values)
+            if tensor.biased:
+                bias = source.tensor(entry.tensor(number, tensor.part, "bias"))
+                weights[f"{tensor.part}.bias"] = torch.from_numpy(bias)
+        return cls(number, entry, source.shape, weights)
 
     def forward(
         self, x: Tensor, rotary: Rotary, cache: Cache | None = None, observe: Observe | None = None
     ) -> Tensor:
         """Hidden states (n, H) to those of the next layer."""
-        normed = _norm(x, self.weights["input_layernorm.weight"], self.shape)
+        normed = _norm(x, self.weights["attn_norm.weight"], self.shape)
         x = x + self._attention(normed, rotary, cache or Cache.empty(self.shape), observe)
-        normed = _norm(x, self.weights["post_attention_layernorm.weight"], self.shape)
-        gate = F.silu(self._multiply("mlp.gate_proj", normed, observe))
+        normed = _norm(x, self.weights["ffn_norm.weight"], self.shape)
+        gate = _ACTIVATIONS[self.architecture.activation](
+            self._multiply("ffn_gate", normed, observe)
+        )
         return x + self._multiply(
-            "mlp.down_proj", gate * self._multiply("mlp.up_proj", normed, observe), observe
+            "ffn_down", gate * self._multiply("ffn_up", normed, observe), observe
         )
 
     def _attention(
@@ -158,10 +173,8 @@ class Layer:
     ) -> Tensor:
         s, n = self.shape, len(x)
         q, k, v = (
-            self._multiply(f"self_attn.{part}_proj", x, observe)
-            .view(n, heads, s.head_dim)
-            .transpose(0, 1)
-            for part, heads in (("q", s.heads), ("k", s.kv_heads), ("v", s.kv_heads))
+            self._multiply(part, x, observe).view(n, heads, s.head_dim).transpose(0, 1)
+            for part, heads in (("attn_q", s.heads), ("attn_k", s.kv_heads), ("attn_v", s.kv_heads))
         )
         cache.extend(_rotate(k, rotary), v)
         keys, values = (
@@ -171,14 +184,14 @@ class Layer:
         mixed = F.scaled_dot_product_attention(
             _rotate(q, rotary)[None], keys[None], values[None], attn_mask=seen
         )
-        return self._multiply("self_attn.o_proj", mixed[0].transpose(0, 1).reshape(n, -1), observe)
+        return self._multiply("attn_output", mixed[0].transpose(0, 1).reshape(n, -1), observe)
 
-    def _multiply(self, name: str, x: Tensor, observe: Observe | None) -> Tensor:
+    def _multiply(self, part: str, x: Tensor, observe: Observe | None) -> Tensor:
         if observe is not None:
-            observe(f"{self.prefix}{name}.weight", x.numpy())
-        bias = self.weights.get(f"{name}.bias")
+            observe(self.architecture.tensor(self.number, part), x.numpy())
+        bias = self.weights.get(f"{part}.bias")
         return F.linear(
-            x, self.weights[f"{name}.weight"].float(), None if bias is None else bias.float()
+            x, self.weights[f"{part}.weight"].float(), None if bias is None else bias.float()
         )
 
 
@@ -196,23 +209,33 @@ class ReferenceLanguageModel:
         self._context = min(context or source.shape.context, source.shape.context)
         keep = (
             _compact
-            if (_is_large(source.shape) if compact is None else compact)
+            if (_is_large(source) if compact is None else compact)
             else torch.Tensor.contiguous
         )
-        layers = (Layer.read(source, i) for i in progress(range(source.shape.layers), "source"))
+        layers = (
+            ReferenceLayer.read(source, i) for i in progress(range(source.shape.layers), "source")
+        )
         self.layers = [
             replace(one, weights={n: keep(w) for n, w in one.weights.items()}) for one in layers
         ]
-        self.norm = torch.from_numpy(source.tensor(FINAL_NORM))
-        self.embedding = keep(torch.from_numpy(source.tensor(EMBEDDING)))
+        entry = source.architecture
+        self.norm = torch.from_numpy(norm_gain(source, entry.final_norm))
+        self.embedding = keep(torch.from_numpy(source.tensor(entry.embedding)))
         self.head = (
-            self.embedding if source.shape.tied else keep(torch.from_numpy(source.tensor(HEAD)))
+            self.embedding
+            if source.shape.tied
+            else keep(torch.from_numpy(source.tensor(entry.head)))
         )
 
     @property
     def context(self) -> int:
         """Tokens that a run can hold."""
         return self._context
+
+    @property
+    def device(self) -> str:
+        """Where it computes."""
+        return "cpu"
 
     @property
     def fingerprint(self) -> str:
@@ -295,12 +318,7 @@ class ReferenceRun:
         self._length = length
 
 
-def head_name(shape: Qwen2Shape) -> str:
-    """Name of the matrix that makes logits of hidden states."""
-    return EMBEDDING if shape.tied else HEAD
-
-
-def angles(shape: Qwen2Shape, start: int, stop: int) -> Rotary:
+def angles(shape: LanguageModelShape, start: int, stop: int) -> Rotary:
     """Rotary angles of the positions [start, stop)."""
     # float64 where the engines have float32 too: the positions are small, the error of an angle is not seen.
     exponents = torch.arange(0, shape.head_dim, 2, dtype=torch.float64) / shape.head_dim
@@ -315,7 +333,7 @@ def _rotate(x: Tensor, rotary: Rotary) -> Tensor:
     return x * rotary[0] + torch.cat([-high, low], -1) * rotary[1]
 
 
-def _norm(x: Tensor, gain: Tensor, shape: Qwen2Shape) -> Tensor:
+def _norm(x: Tensor, gain: Tensor, shape: LanguageModelShape) -> Tensor:
     return F.rms_norm(x, (shape.hidden,), gain.float(), shape.norm_eps)
 
 
@@ -325,15 +343,17 @@ def _compact(weight: Tensor) -> Tensor:
     return half if torch.equal(half.float(), weight) else weight
 
 
-def _is_large(shape: Qwen2Shape) -> bool:
+def _is_large(source: TensorSource) -> bool:
     """Whether the weights in float32 would take most of the memory that is free now."""
-    needed = 4 * sum(math.prod(dims) for _, dims in expected_tensors(shape))
+    needed = 4 * sum(
+        math.prod(dims) for _, dims in expected_tensors(source.architecture, source.shape)
+    )
     free = re.search(r"MemAvailable:\s*(\d+) kB", MEMORY.read_text()) if MEMORY.is_file() else None
     return free is not None and needed > SHARE * 1024 * int(free[1])
 
 
 @contextlib.contextmanager
-def few_threads(shape: Qwen2Shape) -> Iterator[None]:
+def few_threads(shape: LanguageModelShape) -> Iterator[None]:
     """One thread for a small model: its products are done before a second thread has woken up."""
     before = torch.get_num_threads()
     try:
@@ -343,7 +363,7 @@ def few_threads(shape: Qwen2Shape) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _check_ids(ids: Sequence[int], shape: Qwen2Shape) -> None:
+def _check_ids(ids: Sequence[int], shape: LanguageModelShape) -> None:
     if not len(ids) or min(ids) < 0 or max(ids) >= shape.vocab_size:
         got = f"{min(ids)}..{max(ids)}" if len(ids) else "none"
         raise InputError(

@@ -1,7 +1,8 @@
-"""A Hugging Face folder of a Qwen2 or Qwen2.5-VL model: its config, and its tensors one at a time.
+"""A Hugging Face checkpoint folder: its config, and its tensors one at a time.
 
-Tensors have one name whatever the version of transformers that saved them: `model.layers.0...`, `model.embed_tokens.weight`,
-`lm_head.weight` for the language model, `visual....` for the vision tower.
+Tensors have one name whatever the version of transformers that saved them: `model.layers.0...`,
+`model.embed_tokens.weight`, `lm_head.weight` for the language model, `visual....` for the vision
+tower of Qwen2.5-VL.
 """
 
 from __future__ import annotations
@@ -16,26 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.manifest.architectures import (
+    ARCHITECTURES,
+    Architecture,
+    Width,
+    architecture_of_class,
+)
 
 Array = NDArray[np.float32]
 
-ARCHITECTURES: Final = {
-    "Qwen2ForCausalLM": "qwen2",
-    "Qwen2_5_VLForConditionalGeneration": "qwen2_5_vl",
-}
-INDEX: Final = "model.safetensors.index.json"
-SINGLE: Final = "model.safetensors"
-EMBEDDING: Final = "model.embed_tokens.weight"
-HEAD: Final = "lm_head.weight"
-# transformers moved the parts of a vision-language model around between versions; longest prefix first.
-_RENAMED: Final = (
-    ("model.language_model.", "model."), ("language_model.model.", "model."), ("language_model.lm_head.", "lm_head."),
-    ("model.visual.", "visual."),
-)  # fmt: skip
+_INDEX: Final = "model.safetensors.index.json"
+_SINGLE: Final = "model.safetensors"
 
 
 @dataclass(frozen=True)
-class Qwen2Shape:
+class LanguageModelShape:
     """The numbers of config.json that shape the language model."""
 
     layers: int
@@ -45,6 +41,8 @@ class Qwen2Shape:
     kv_heads: int
     vocab_size: int
     """Rows of the embedding; may be more than the tokenizer has."""
+    head_dim: int
+    """Width of one attention head."""
     context: int
     rope_theta: float
     norm_eps: float
@@ -53,22 +51,23 @@ class Qwen2Shape:
     mrope_section: tuple[int, ...] = ()
     """Rotary pairs for time, height and width in a vision-language model; for text alone all three positions are one."""
 
-    @property
-    def head_dim(self) -> int:
-        """Width of one attention head."""
-        return self.hidden // self.heads
+    def width(self, name: Width) -> int:
+        """The number that a width of an architecture stands for."""
+        if name in ("queries", "keys"):
+            return self.head_dim * (self.heads if name == "queries" else self.kv_heads)
+        return int(getattr(self, name))
 
 
 class TensorSource(Protocol):
     """What an exporter needs of a checkpoint, whole or pruned."""
 
     @property
-    def architecture(self) -> str:
-        """ "qwen2" or "qwen2_5_vl"."""
+    def architecture(self) -> Architecture:
+        """Its entry in the table of architectures."""
         ...
 
     @property
-    def shape(self) -> Qwen2Shape:
+    def shape(self) -> LanguageModelShape:
         """Numbers of the language model."""
         ...
 
@@ -105,19 +104,19 @@ class Checkpoint:
         self.folder = folder
         self.config: Mapping[str, Any] = read_json(folder / "config.json")
         name = (self.config.get("architectures") or ["none"])[0]
-        if name not in ARCHITECTURES:
-            raise FormatError(
-                f"{folder}: expected a model of {' or '.join(ARCHITECTURES)}, got {name}"
-            )
-        self.architecture = ARCHITECTURES[name]
+        found = architecture_of_class(name)
+        if found is None:
+            known = " or ".join(kind for entry in ARCHITECTURES.values() for kind in entry.classes)
+            raise FormatError(f"{folder}: expected a model of {known}, got {name}")
+        self.architecture: Architecture = found
         self.shape = _shape(self.config, folder)
         self._places = {
-            _canonical(stored): (path, stored) for stored, path in self._locate().items()
+            _canonical(stored, found): (path, stored) for stored, path in self._locate().items()
         }
 
     def _locate(self) -> dict[str, Path]:
         """Stored name of every tensor to its shard."""
-        index = self.folder / INDEX
+        index = self.folder / _INDEX
         if index.is_file():
             try:
                 return {
@@ -128,10 +127,10 @@ class Checkpoint:
                 raise FormatError(
                     f"{index}: expected a weight_map of tensors to shards: download it again"
                 ) from None
-        path = self.folder / SINGLE
+        path = self.folder / _SINGLE
         if not path.is_file():
             raise InputError(
-                f"{self.folder}: expected {SINGLE} or {INDEX}, found neither: give a complete checkpoint folder"
+                f"{self.folder}: expected {_SINGLE} or {_INDEX}, found neither: give a complete checkpoint folder"
             )
         with _opened(path) as file:
             return dict.fromkeys(file.keys(), path)
@@ -151,9 +150,9 @@ class Checkpoint:
             )
             if lacking:
                 raise FormatError(
-                    f"{path}: expected a tensor {lacking}, as {INDEX} says, found none: download it again"
+                    f"{path}: expected a tensor {lacking}, as {_INDEX} says, found none: download it again"
                 )
-        for name, dims in expected_tensors(self.shape):
+        for name, dims in expected_tensors(self.architecture, self.shape):
             if self.dims(name) != dims:
                 raise FormatError(
                     f"{self.folder}: expected {name} of shape {dims}, as config.json says, got {self.dims(name)}"
@@ -195,24 +194,37 @@ class Checkpoint:
         return self._places[name]
 
 
-def expected_tensors(shape: Qwen2Shape) -> Iterator[tuple[str, tuple[int, ...]]]:
+def expected_tensors(
+    architecture: Architecture, shape: LanguageModelShape
+) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Every tensor of the language model and its shape; matrices are (out, in)."""
-    hidden, wide, kv = shape.hidden, shape.intermediate, shape.kv_heads * shape.head_dim
-    yield EMBEDDING, (shape.vocab_size, hidden)
+    yield architecture.embedding, (shape.vocab_size, shape.hidden)
     for layer in range(shape.layers):
-        prefix = f"model.layers.{layer}"
-        yield f"{prefix}.input_layernorm.weight", (hidden,)
-        for part, rows in (("q", hidden), ("k", kv), ("v", kv)):
-            yield f"{prefix}.self_attn.{part}_proj.weight", (rows, hidden)
-            yield f"{prefix}.self_attn.{part}_proj.bias", (rows,)
-        yield f"{prefix}.self_attn.o_proj.weight", (hidden, hidden)
-        yield f"{prefix}.post_attention_layernorm.weight", (hidden,)
-        yield f"{prefix}.mlp.gate_proj.weight", (wide, hidden)
-        yield f"{prefix}.mlp.up_proj.weight", (wide, hidden)
-        yield f"{prefix}.mlp.down_proj.weight", (hidden, wide)
-    yield "model.norm.weight", (hidden,)
+        for tensor in architecture.layer:
+            dims = tuple(shape.width(name) for name in tensor.dims)
+            yield architecture.tensor(layer, tensor.part), dims
+            if tensor.biased:
+                yield architecture.tensor(layer, tensor.part, "bias"), dims[:1]
+    yield architecture.final_norm, (shape.hidden,)
     if not shape.tied:
-        yield HEAD, (shape.vocab_size, hidden)
+        yield architecture.head, (shape.vocab_size, shape.hidden)
+
+
+def vision_tensors(source: TensorSource) -> list[str]:
+    """The names of the vision tower's tensors; none where the checkpoint has no tower."""
+    tower = source.architecture.vision
+    return source.names(tower.prefix) if tower else []
+
+
+def head_tensor(source: TensorSource) -> str:
+    """The name of the matrix that turns hidden states into logits."""
+    return source.architecture.embedding if source.shape.tied else source.architecture.head
+
+
+def norm_gain(source: TensorSource, name: str) -> Array:
+    """The gain of an RMS norm, as it is multiplied."""
+    gain, offset = source.tensor(name), source.architecture.norm_offset
+    return gain + np.float32(offset) if offset else gain
 
 
 def row_chunks(rows: int, columns: int, numbers: int = 1 << 24) -> Iterator[tuple[int, int]]:
@@ -221,8 +233,8 @@ def row_chunks(rows: int, columns: int, numbers: int = 1 << 24) -> Iterator[tupl
     return ((start, min(start + step, rows)) for start in range(0, rows, step))
 
 
-def _canonical(name: str) -> str:
-    for old, new in _RENAMED:
+def _canonical(name: str, architecture: Architecture) -> str:
+    for old, new in architecture.renamed:
         if name.startswith(old):
             return new + name.removeprefix(old)
     return name
@@ -258,14 +270,15 @@ def read_json(path: Path) -> dict[str, Any]:
     return data
 
 
-def _shape(config: Mapping[str, Any], folder: Path) -> Qwen2Shape:
+def _shape(config: Mapping[str, Any], folder: Path) -> LanguageModelShape:
     # transformers 4.52 moved the language model's numbers of a vision-language config into text_config.
     text = config.get("text_config") or config
     rope = text.get("rope_parameters") or text.get("rope_scaling") or {}
     try:
-        return Qwen2Shape(
+        return LanguageModelShape(
             layers=int(text["num_hidden_layers"]), hidden=int(text["hidden_size"]), intermediate=int(text["intermediate_size"]),
             heads=int(text["num_attention_heads"]), kv_heads=int(text["num_key_value_heads"]), vocab_size=int(text["vocab_size"]),
+            head_dim=int(text.get("head_dim") or int(text["hidden_size"]) // int(text["num_attention_heads"])),
             context=int(text["max_position_embeddings"]), rope_theta=float(text.get("rope_theta") or rope["rope_theta"]),
             norm_eps=float(text["rms_norm_eps"]),
             tied=bool(config.get("tie_word_embeddings", text.get("tie_word_embeddings", False))),
@@ -273,9 +286,9 @@ def _shape(config: Mapping[str, Any], folder: Path) -> Qwen2Shape:
         )  # fmt: skip
     except KeyError as error:
         raise FormatError(
-            f"{folder / 'config.json'}: expected a key {error}, found none: it is no Qwen2 config"
+            f"{folder / 'config.json'}: expected a key {error}, found none: it is no config of a language model"
         ) from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ZeroDivisionError) as error:
         raise FormatError(
-            f"{folder / 'config.json'}: expected numbers of a Qwen2 config, got: {error}"
+            f"{folder / 'config.json'}: expected the numbers of a language model, got: {error}"
         ) from error

@@ -19,11 +19,11 @@ from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.generation.bundle import open_bundle
 from kinetoken.generation.options import GenerateOptions
+from kinetoken.manifest.architectures import Architecture
 
 from ..checkpoint.reference_model import Reference
 from ..checkpoint.tensors import Array, TensorSource
 from ..own_answers import SAMPLE_PROMPTS, collect_answers, read_prompts
-from .language_model import llama_name
 
 OWN: Final = "own"
 """Stands for the checkpoint's own answers."""
@@ -37,13 +37,14 @@ SUMS, COUNTS = ".in_sum2", ".counts"
 class Collector:
     """Adds up squares; give `observe` to the reference."""
 
-    def __init__(self) -> None:
+    def __init__(self, architecture: Architecture) -> None:
+        self.architecture = architecture
         self.sums: dict[str, NDArray[np.float64]] = {}
         self.tokens: dict[str, int] = {}
 
     def observe(self, name: str, inputs: Array) -> None:
         """Inputs (n, in) of a matrix, named as in the checkpoint."""
-        llama = llama_name(name)
+        llama = self.architecture.gguf_tensor(name)
         if llama.startswith("blk."):
             squares = np.einsum("ij,ij->j", inputs, inputs, dtype=np.float64)
             self.sums[llama] = self.sums.get(llama, 0.0) + squares
@@ -62,7 +63,7 @@ def measure_importance(
         raise InputError(
             "expected token sequences to measure the importance on, got none: give some prompts"
         )
-    collector = Collector()
+    collector = Collector(reference.architecture)
     reference.hidden([ids for ids in sequences if len(ids)], observe=collector.observe)
     return collector.rows()
 

@@ -14,34 +14,13 @@ from gguf import GGUFWriter
 from kinetoken.base.errors import InputError
 
 from ..checkpoint.motion_tokens import Vocabulary
-from ..checkpoint.tensors import EMBEDDING, HEAD, Array, TensorSource, expected_tensors, row_chunks
+from ..checkpoint.tensors import Array, TensorSource, expected_tensors, norm_gain, row_chunks
 from .file import GgufFile, Planned, gguf_file
 from .quantizer import Quantizer
 from .recipes import GgufRecipe
 from .tokenizer import add_vocabulary, read_gguf_vocabulary
 
-ARCHITECTURES: Final = {"qwen2": "qwen2", "qwen2_5_vl": "qwen2vl"}
-"""Architecture of a checkpoint to llama.cpp's name."""
-_OUTER: Final = {
-    EMBEDDING: "token_embd.weight",
-    "model.norm.weight": "output_norm.weight",
-    HEAD: "output.weight",
-}
-_PARTS: Final = {
-    "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output", "post_attention_layernorm": "ffn_norm", "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
-}  # fmt: skip
 MROPE_AXES: Final = 4  # llama.cpp keeps a fourth section, unused here
-
-
-def llama_name(name: str) -> str:
-    """A checkpoint's tensor name as llama.cpp calls it: model.layers.3.self_attn.v_proj.weight to blk.3.attn_v.weight."""
-    if name in _OUTER:
-        return _OUTER[name]
-    _, _, layer, rest = name.split(".", 3)
-    part, _, suffix = rest.rpartition(".")
-    return f"blk.{layer}.{_PARTS[part]}.{suffix}"
 
 
 def export_gguf(
@@ -65,7 +44,7 @@ def export_gguf(
         )
     plan = list(_plan(source, recipe, measured=importance is not None))
     _check_importance(plan, importance)
-    writer = GGUFWriter(None, ARCHITECTURES[source.architecture])
+    writer = GGUFWriter(None, source.architecture.gguf)
     _add_model(writer, source, recipe, name)
     add_vocabulary(writer, read_gguf_vocabulary(tokenizer, vocabulary, source.shape.vocab_size))
     _add_ends(writer, source, vocabulary)
@@ -84,8 +63,8 @@ def _plan(
     source: TensorSource, recipe: GgufRecipe, *, measured: bool
 ) -> Iterator[tuple[str, Planned]]:
     """Name in the checkpoint, and the tensor that it becomes."""
-    for stored, dims in expected_tensors(source.shape):
-        name = llama_name(stored)
+    for stored, dims in expected_tensors(source.architecture, source.shape):
+        name = source.architecture.gguf_tensor(stored)
         yield (
             stored,
             Planned(name, dims, recipe.type_of(name, source.shape, dims[-1], measured=measured)),
@@ -117,9 +96,9 @@ def _write(
     importance: Array | None,
 ) -> None:
     if len(tensor.dims) == 1:
-        file.write(
-            tensor.name, np.ascontiguousarray(source.tensor(stored), np.float32).view(np.uint8)
-        )
+        is_norm = tensor.name.endswith("norm.weight")
+        values = norm_gain(source, stored) if is_norm else source.tensor(stored)
+        file.write(tensor.name, np.ascontiguousarray(values, np.float32).view(np.uint8))
         return
     for start, stop in row_chunks(*tensor.dims):
         rows = source.rows(stored, start, stop)
@@ -137,6 +116,9 @@ def _add_model(writer: GGUFWriter, source: TensorSource, recipe: GgufRecipe, nam
     writer.add_feed_forward_length(shape.intermediate)
     writer.add_head_count(shape.heads)
     writer.add_head_count_kv(shape.kv_heads)
+    if shape.head_dim * shape.heads != shape.hidden:
+        writer.add_key_length(shape.head_dim)
+        writer.add_value_length(shape.head_dim)
     if shape.mrope_section:
         sections = [*shape.mrope_section, *[0] * MROPE_AXES]
         writer.add_rope_dimension_sections(sections[:MROPE_AXES])
@@ -147,7 +129,7 @@ def _add_model(writer: GGUFWriter, source: TensorSource, recipe: GgufRecipe, nam
 
 
 def _size_label(source: TensorSource) -> str:
-    total = sum(prod(dims) for _, dims in expected_tensors(source.shape))
+    total = sum(prod(dims) for _, dims in expected_tensors(source.architecture, source.shape))
     return str(gguf.size_label(total, total, 0, 0))
 
 

@@ -14,7 +14,7 @@ from gguf import GGMLQuantizationType, LlamaFileType
 
 from kinetoken.base.errors import InputError
 
-from ..checkpoint.tensors import Qwen2Shape
+from ..checkpoint.tensors import LanguageModelShape
 from .quantizer import block_size
 
 EMBEDDING: Final = "token_embd"
@@ -93,14 +93,14 @@ class GgufRecipe:
         return block_size(_type(self.base)) > 1
 
     def type_of(
-        self, tensor: str, shape: Qwen2Shape, columns: int, *, measured: bool
+        self, tensor: str, shape: LanguageModelShape, columns: int, *, measured: bool
     ) -> GGMLQuantizationType:
         """Type of a llama.cpp tensor ("blk.3.attn_v.weight") with rows of `columns` numbers."""
         if not tensor.endswith(".weight") or tensor.endswith("_norm.weight"):
             return GGMLQuantizationType.F32
         return fitting(_type(self._choose(tensor, shape, columns, measured)), columns)
 
-    def _choose(self, tensor: str, shape: Qwen2Shape, columns: int, measured: bool) -> str:
+    def _choose(self, tensor: str, shape: LanguageModelShape, columns: int, measured: bool) -> str:
         parts = tensor.split(".")
         if parts[0] in (EMBEDDING, HEAD):
             return self.finer or self._outer(parts[0] == HEAD or shape.tied, columns)

@@ -13,7 +13,7 @@ from gguf import GGMLQuantizationType, GGUFWriter, LlamaFileType
 
 from kinetoken.base.errors import FormatError, InputError
 
-from ..checkpoint.tensors import Array, TensorSource
+from ..checkpoint.tensors import Array, TensorSource, vision_tensors
 from .file import Planned, gguf_file
 from .quantizer import Quantizer
 from .recipes import fitting
@@ -22,7 +22,6 @@ PRECISIONS: Final = {
     "f32": LlamaFileType.ALL_F32, "f16": LlamaFileType.MOSTLY_F16, "bf16": LlamaFileType.MOSTLY_BF16,
     "q8_0": LlamaFileType.MOSTLY_Q8_0,
 }  # fmt: skip
-PREFIX: Final = "visual."
 PATCH: Final = "visual.patch_embed.proj.weight"
 IMAGE_SIZE: Final = 560  # what llama.cpp's converter writes where the config names none; images of any size are taken
 # Qwen's image processor, the same for every model of the family.
@@ -46,13 +45,16 @@ def export_mmproj(
     if precision not in PRECISIONS:
         raise InputError(f"expected a precision of {', '.join(PRECISIONS)}, got {precision!r}")
     vision = source.config.get("vision_config")
-    if not vision or not source.names(PREFIX):
+    tower = source.architecture.vision
+    if not vision or tower is None or not vision_tensors(source):
         raise FormatError(
             "expected a checkpoint with a vision tower, found none: export it without"
         )
     parts = list(_parts(source, vision, GGMLQuantizationType[precision.upper()]))
     writer = GGUFWriter(None, "clip")
-    _add_metadata(writer, source, vision, name, sum(prod(part.plan.dims) for part in parts))
+    _add_metadata(
+        writer, source, vision, tower.projector, name, sum(prod(part.plan.dims) for part in parts)
+    )
     writer.add_file_type(PRECISIONS[precision])
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     with (
@@ -66,7 +68,12 @@ def export_mmproj(
 
 
 def _add_metadata(
-    writer: GGUFWriter, source: TensorSource, vision: Mapping[str, Any], name: str, numbers: int
+    writer: GGUFWriter,
+    source: TensorSource,
+    vision: Mapping[str, Any],
+    projector: str,
+    name: str,
+    numbers: int,
 ) -> None:
     try:
         writer.add_type(gguf.GGUFType.MMPROJ)
@@ -82,7 +89,7 @@ def _add_metadata(
         writer.add_vision_head_count(int(vision["num_heads"]))
         writer.add_vision_image_mean(MEAN)
         writer.add_vision_image_std(STD)
-        writer.add_clip_projector_type(gguf.VisionProjectorType.QWEN25VL)
+        writer.add_clip_projector_type(projector)
         writer.add_vision_use_silu(True)
         writer.add_vision_n_wa_pattern(_window_pattern(vision))
         writer.add_vision_attention_layernorm_eps(source.shape.norm_eps)

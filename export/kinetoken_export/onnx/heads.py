@@ -11,7 +11,6 @@ from onnx import TensorProto, helper
 
 from kinetoken.manifest.schema import HeadInfo, IdRange, MotionInfo
 
-from ..checkpoint.tensors import EMBEDDING, HEAD
 from .graph import Graph
 from .quantize import Matrix, Writer
 from .recipes import OnnxRecipe
@@ -80,11 +79,6 @@ def write_table(
             (split, writer.table(f"{name}.motion", (tensor, split, rows), recipe.motion_bits)),
         )
     )
-
-
-def tensor_of_head(tied: bool) -> str:
-    """The checkpoint's name of the head's rows."""
-    return EMBEDDING if tied else HEAD
 
 
 def write_heads(

@@ -22,16 +22,24 @@ from onnx import helper
 from kinetoken.base.errors import InputError
 from kinetoken.manifest.schema import LanguageModelInfo, MotionInfo
 
-from ..checkpoint.tensors import EMBEDDING, TensorSource, expected_tensors, row_chunks
+from ..checkpoint.tensors import (
+    TensorSource,
+    expected_tensors,
+    head_tensor,
+    norm_gain,
+    row_chunks,
+)
 from ..progress import bar
 from .graph import MICROSOFT, Graph
-from .heads import Table, tensor_of_head, write_heads, write_table
+from .heads import Table, write_heads, write_table
 from .quantize import Writer
 from .recipes import OnnxRecipe
 from .store import TensorFile
 
 GRAPH_FILE: Final = "lm.onnx"
 DATA_FILE: Final = "lm.data"
+# QuickGelu is x * sigmoid(alpha * x).
+_ACTIVATIONS: Final = {"silu": ("QuickGelu", {"alpha": 1.0})}
 
 
 def export_language_model(
@@ -53,7 +61,8 @@ def export_language_model(
         raise InputError(
             f"expected a context of 1 to {shape.context} tokens, got {context}: this model knows no more positions"
         )
-    meter = _Meter(sum(math.prod(dims) for name, dims in expected_tensors(shape) if len(dims) == 2))
+    tensors = expected_tensors(source.architecture, shape)
+    meter = _Meter(sum(math.prod(dims) for _, dims in tensors if len(dims) == 2))
     with TensorFile(folder / DATA_FILE) as file:
         writer = Writer(source, file, recipe.block, recipe.float_bits, meter.advance)
         try:
@@ -63,7 +72,7 @@ def export_language_model(
             writer.close()
     heads = write_heads(folder, body.head, motion, shape.vocab_size, recipe)
     return LanguageModelInfo(
-        "onnx", GRAPH_FILE, source.architecture, shape.layers, shape.kv_heads, shape.head_dim, shape.vocab_size, context,
+        "onnx", GRAPH_FILE, source.architecture.name, shape.layers, shape.kv_heads, shape.head_dim, shape.vocab_size, context,
         recipe.name, heads=heads,
     )  # fmt: skip
 
@@ -92,16 +101,19 @@ class _Body:
         file: TensorFile,
         motion: MotionInfo,
     ) -> None:
-        self.shape, self.recipe, self.context = source.shape, recipe, context
+        self.source, self.shape = source, source.shape
+        self.recipe, self.context = recipe, context
         self.writer, self.file = writer, file
         self.graph = Graph(recipe.float_bits, recipe.accuracy_level)
         rows = self.shape.vocab_size
-        self.embedding = write_table(writer, EMBEDDING, "embedding", motion, rows, recipe)
+        self.embedding = write_table(
+            writer, source.architecture.embedding, "embedding", motion, rows, recipe
+        )
         tied = self.shape.tied
         self.head = (
             self.embedding
             if tied
-            else write_table(writer, tensor_of_head(tied), "head", motion, rows, recipe)
+            else write_table(writer, head_tensor(source), "head", motion, rows, recipe)
         )
 
     def build(self) -> onnx.ModelProto:
@@ -113,7 +125,7 @@ class _Body:
             self.graph.cut(value, -1, 2**62, 1, f"last.{i}")
             for i, value in enumerate((x, residual))
         ]
-        self._norm("model.norm.weight", last[0], last[1], "hidden", total="")
+        self._norm(self.source.architecture.final_norm, last[0], last[1], "hidden", total="")
         return self.graph.model(self._inputs(), self._outputs())
 
     def _rotary(self) -> None:
@@ -130,18 +142,14 @@ class _Body:
             self.graph.refer(region.proto(name))
 
     def _layer(self, layer: int, x: str, residual: str) -> tuple[str, str]:
-        prefix = f"model.layers.{layer}"
+        name = self.source.architecture.tensor
         normed, residual = self._norm(
-            f"{prefix}.input_layernorm.weight", x, residual, f"{layer}.in.norm", f"{layer}.in.sum"
+            name(layer, "attn_norm"), x, residual, f"{layer}.in.norm", f"{layer}.in.sum"
         )
         attended = self._attention(layer, normed)
-        out = self._linear(f"{layer}.o", attended, [f"{prefix}.self_attn.o_proj"])
+        out = self._linear(f"{layer}.o", attended, layer, ["attn_output"])
         normed, residual = self._norm(
-            f"{prefix}.post_attention_layernorm.weight",
-            out,
-            residual,
-            f"{layer}.post.norm",
-            f"{layer}.post.sum",
+            name(layer, "ffn_norm"), out, residual, f"{layer}.post.norm", f"{layer}.post.sum"
         )
         return self._feed_forward(layer, normed), residual
 
@@ -159,34 +167,31 @@ class _Body:
     def _queries_keys_values(self, layer: int, x: str) -> list[str]:
         """One packed product, or three where the values keep more bits than queries and keys."""
         s = self.shape
-        names = {part: f"model.layers.{layer}.self_attn.{part}_proj" for part in "qkv"}
         if not self.recipe.fine(layer, s.layers):
-            return [self._linear(f"{layer}.qkv", x, list(names.values()), biased=True), "", ""]
-        both = self._linear(f"{layer}.qk", x, [names["q"], names["k"]], biased=True)
-        sizes = self.graph.number([s.hidden, s.kv_heads * s.head_dim])
+            packed = self._linear(f"{layer}.qkv", x, layer, ["attn_q", "attn_k", "attn_v"])
+            return [packed, "", ""]
+        both = self._linear(f"{layer}.qk", x, layer, ["attn_q", "attn_k"])
+        sizes = self.graph.number([s.width("queries"), s.width("keys")])
         parts = [f"{layer}.query", f"{layer}.key"]
         self.graph.node("Split", [both, sizes], parts, axis=-1)
-        return [
-            *parts,
-            self._linear(f"{layer}.v", x, [names["v"]], biased=True, bits=self.recipe.fine_bits),
-        ]
+        values = self._linear(f"{layer}.v", x, layer, ["attn_v"], bits=self.recipe.fine_bits)
+        return [*parts, values]
 
     def _feed_forward(self, layer: int, x: str) -> str:
-        prefix, graph = f"model.layers.{layer}.mlp", self.graph
+        graph = self.graph
+        operator, options = _ACTIVATIONS[self.source.architecture.activation]
         # Two products: one of both would have to be split, which copies, and is not faster.
         gate, up = (
-            self._linear(f"{layer}.{part}", x, [f"{prefix}.{part}_proj"]) for part in ("gate", "up")
+            self._linear(f"{layer}.{part}", x, layer, [f"ffn_{part}"]) for part in ("gate", "up")
         )
-        swished = graph.node(
-            "QuickGelu", [gate], f"{layer}.swished", domain=MICROSOFT, alpha=1.0
-        )  # x * sigmoid(x)
-        product = graph.node("Mul", [swished, up], f"{layer}.product")
+        gated = graph.node(operator, [gate], f"{layer}.swished", domain=MICROSOFT, **options)
+        product = graph.node("Mul", [gated, up], f"{layer}.product")
         bits = self.recipe.fine_bits if self.recipe.fine(layer, self.shape.layers) else None
-        return self._linear(f"{layer}.down", product, [f"{prefix}.down_proj"], bits=bits)
+        return self._linear(f"{layer}.down", product, layer, ["ffn_down"], bits=bits)
 
     def _norm(self, weight: str, x: str, residual: str, out: str, total: str) -> tuple[str, str]:
         """RMS norm of x + residual; returns it and the sum. The very first norm has no residual yet."""
-        gain, eps = self.graph.const(weight, self.writer.vector(weight)), self.shape.norm_eps
+        gain, eps = self._gain(weight), self.shape.norm_eps
         if not residual:
             return self.graph.node(
                 "SimplifiedLayerNormalization", [x, gain], out, axis=-1, epsilon=eps
@@ -201,24 +206,21 @@ class _Body:
         )
         return out, total
 
+    def _gain(self, weight: str) -> str:
+        gain = norm_gain(self.source, weight).astype(self.writer.float_type)
+        return self.graph.const(weight, gain)
+
     def _linear(
-        self,
-        name: str,
-        x: str,
-        modules: Sequence[str],
-        *,
-        biased: bool = False,
-        bits: int | None = None,
+        self, name: str, x: str, layer: int, parts: Sequence[str], *, bits: int | None = None
     ) -> str:
-        """x times the weights of modules, one below the other, plus their biases."""
-        matrix = self.writer.linear(
-            name, [f"{m}.weight" for m in modules], bits or self.recipe.linear_bits
-        )
+        """x times the weights of parts of a layer, one below the other, plus their biases."""
+        entry = self.source.architecture
+        weights = [entry.tensor(layer, part) for part in parts]
+        matrix = self.writer.linear(name, weights, bits or self.recipe.linear_bits)
         bias = ""
-        if biased:
-            bias = self.graph.const(
-                f"{name}.bias", np.concatenate([self.writer.vector(f"{m}.bias") for m in modules])
-            )
+        if entry.biased(parts[0]):
+            biases = [self.writer.vector(entry.tensor(layer, part, "bias")) for part in parts]
+            bias = self.graph.const(f"{name}.bias", np.concatenate(biases))
         return self.graph.multiply(x, matrix, f"{name}.out", bias=bias)
 
     def _cache(self, prefix: str) -> list[onnx.ValueInfoProto]:

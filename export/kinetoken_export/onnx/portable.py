@@ -23,17 +23,11 @@ from onnx import TensorProto, helper, numpy_helper
 from kinetoken.base.errors import InputError, MissingPackageError
 from kinetoken.manifest.schema import LanguageModelInfo
 
-from ..checkpoint.tensors import Qwen2Shape, TensorSource, expected_tensors
+from ..checkpoint.tensors import TensorSource, expected_tensors
 from ..progress import progress
 from .language_model import DATA_FILE, GRAPH_FILE
 
 PRECISIONS: Final = ("fp32", "fp16", "int8")
-CONFIG: Final = {
-    "architectures": ["Qwen2ForCausalLM"],
-    "model_type": "qwen2",
-    "hidden_act": "silu",
-    "torch_dtype": "float32",
-}
 TASK: Final = "text-generation-with-past"
 LARGE: Final = 1024  # bytes of a tensor that is weights rather than a shape
 PRECISE: Final = ("layernorm/", "/norm/", "rotary_emb/")
@@ -59,8 +53,8 @@ def export_portable(
         )
     with tempfile.TemporaryDirectory(dir=folder, prefix=".portable.") as name:
         work = Path(name)
-        write_qwen2(source, work / "qwen2")
-        path = _traced(work / "qwen2", work / "traced")
+        write_text_checkpoint(source, work / "text")
+        path = _traced(work / "text", work / "traced")
         model = {"fp32": _single, "fp16": _halved, "int8": _integers}[precision](path)
         (folder / DATA_FILE).unlink(missing_ok=True)  # onnx would append to it
         onnx.save_model(
@@ -71,7 +65,7 @@ def export_portable(
             size_threshold=LARGE,
         )
     return LanguageModelInfo(
-        "onnx", GRAPH_FILE, source.architecture, shape.layers, shape.kv_heads, shape.head_dim, shape.vocab_size, context,
+        "onnx", GRAPH_FILE, source.architecture.name, shape.layers, shape.kv_heads, shape.head_dim, shape.vocab_size, context,
         precision, graph="portable",
     )  # fmt: skip
 
@@ -85,16 +79,14 @@ def require_optimum() -> None:
         raise MissingPackageError("optimum-onnx", "portable")
 
 
-def write_qwen2(source: TensorSource, folder: Path) -> None:
+def write_text_checkpoint(source: TensorSource, folder: Path) -> None:
     """The language model as a Qwen2 checkpoint of its own in float32, one shard a layer so that memory holds one layer."""
     from safetensors.numpy import save_file
 
     folder.mkdir(parents=True)
-    (folder / "config.json").write_text(
-        json.dumps(CONFIG | _numbers(source.shape)), encoding="utf-8"
-    )
+    (folder / "config.json").write_text(json.dumps(_config(source)), encoding="utf-8")
     shards: dict[str, list[str]] = {}
-    for name, _ in expected_tensors(source.shape):
+    for name, _ in expected_tensors(source.architecture, source.shape):
         layer = name.split(".")[2] if ".layers." in name else "rest"
         shards.setdefault(f"{layer}.safetensors", []).append(name)
     for shard, names in progress(shards.items(), "checkpoint for optimum"):
@@ -105,8 +97,11 @@ def write_qwen2(source: TensorSource, folder: Path) -> None:
     )
 
 
-def _numbers(shape: Qwen2Shape) -> dict[str, Any]:
+def _config(source: TensorSource) -> dict[str, Any]:
+    entry, shape = source.architecture, source.shape
     return {
+        "architectures": [entry.text_class], "model_type": entry.text_model_type,
+        "hidden_act": entry.activation, "torch_dtype": "float32",
         "num_hidden_layers": shape.layers, "hidden_size": shape.hidden, "intermediate_size": shape.intermediate,
         "num_attention_heads": shape.heads, "num_key_value_heads": shape.kv_heads, "vocab_size": shape.vocab_size,
         "max_position_embeddings": shape.context, "rope_theta": shape.rope_theta, "rms_norm_eps": shape.norm_eps,

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetoken.motion.contacts import floor_of, standing
+from kinetoken.motion.contacts import feet_standing, floor_of
 from kinetoken.motion.skeleton import CONTACT_JOINTS, JOINT
 
 from ..render import theme
@@ -167,4 +167,4 @@ def standing_points(person: Person, position: float, fps: float) -> NDArray[np.b
     )
     seconds = (min(position + reach, last) - max(position - reach, 0.0)) / fps
     moved = np.linalg.norm((after - before)[:, ::2], axis=1)
-    return standing(now, moved / seconds if seconds > 0 else np.zeros(4))
+    return feet_standing(now, moved / seconds if seconds > 0 else np.zeros(4))

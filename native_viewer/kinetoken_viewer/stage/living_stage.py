@@ -9,8 +9,8 @@ from typing import Final
 from kinetoken.base.errors import KinetokenError
 from kinetoken.generation.options import GenerateOptions
 from kinetoken.live.link import Live
+from kinetoken.motion.body_line import BodyLine
 from kinetoken.motion.clip import Clip
-from kinetoken.motion.line import BodyLine
 from kinetoken.motion.playback import JitterBuffer, Meter
 
 from ..generator.feed import Ended, Failed, Feed, Message, Moved, Opened, Ready, Said

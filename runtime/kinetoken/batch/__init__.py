@@ -1,1 +1,1 @@
-"""Many prompts: read from a file, answered several at once, kept in a folder that can be gone on with."""
+"""Many prompts from a file, answered several at once into a folder; an interrupted batch continues."""

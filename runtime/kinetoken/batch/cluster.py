@@ -1,7 +1,7 @@
-"""A batch over a Ray cluster; the only file that knows Ray.
+"""A batch on a Ray cluster; the only file that imports Ray.
 
-The machines make clips and send them back; this process alone writes into the folder, so nothing is there twice, and the machines
-need not see it. A job whose worker is lost goes to another.
+The machines make clips and send them back. This process alone writes into the folder, so no clip is
+written twice, and the machines need no access to it. The jobs of a lost worker go to the others.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..base.errors import EngineError, MissingPackageError
-from .address import LOCAL, host_and_port
+from .cluster_address import LOCAL, host_and_port
 from .dispatch import Dispatch
-from .jobs import Answer, Job, Problem
-from .worker import Order, Worker
+from .jobs import Job, JobAnswer, Problem
+from .worker import Worker, WorkerSetup
 
 try:
     import ray
@@ -28,26 +28,26 @@ try:
 except ImportError as error:
     raise MissingPackageError("ray", "ray") from error
 
-ANSWERS_WITHIN: Final = 5.0  # seconds
-JOINS_WITHIN: Final = 15.0
-AHEAD: Final = 1  # jobs that wait at a worker, so that it need not wait for them
-MOST_LOSSES: Final = 3  # workers lost for each place, and nothing made meanwhile
-PATIENCE: Final = 30.0  # seconds without a worker before a word about it
+_CONNECT_SECONDS: Final = 5.0
+_JOIN_SECONDS: Final = 15.0
+_QUEUED_PER_WORKER: Final = 1  # jobs that wait at a worker, so that it never waits for one
+_MAX_LOSSES: Final = 3  # lost workers per worker, with no clip made in between
+_WARN_SECONDS: Final = 30.0  # without any worker
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How."""
+class ClusterPlan:
+    """The number of workers and the setup of each."""
 
     workers: int | None
     """None: one on each machine."""
-    order: Order
+    setup: WorkerSetup
 
 
 @contextlib.contextmanager
 def joined(address: str) -> Iterator[None]:
-    """In a cluster until the block ends. EngineError, soon, where none answers."""
+    """Stay in a cluster until the block ends. EngineError, soon, where none answers."""
     connect(address)
     try:
         yield
@@ -55,13 +55,13 @@ def joined(address: str) -> Iterator[None]:
         ray.shutdown()
 
 
-def answer_over(plan: Plan, jobs: Sequence[Job]) -> Iterator[Answer | Problem]:
-    """Every job's answer, or why there is none, as they come; in a cluster. EngineError where it cannot do it."""
+def answer_by_cluster(plan: ClusterPlan, jobs: Sequence[Job]) -> Iterator[JobAnswer | Problem]:
+    """Yield each job's answer, or its problem, as they arrive. EngineError where the workers fail."""
     return Crew(plan, jobs).work()
 
 
 def connect(address: str) -> None:
-    """Join a cluster: host:port of its head, "auto" for the one that this machine is in, "local" for one of its own.
+    """Join a cluster: host:port of its head, "auto" for this machine's, "local" to start one here.
 
     EngineError, soon, where none answers.
     """
@@ -70,7 +70,7 @@ def connect(address: str) -> None:
         check_joins(address)
     try:
         _join(address)
-    except Exception as error:  # Ray's own share no base here
+    except Exception as error:  # Ray's errors have no common base here
         raise EngineError(
             f"no Ray cluster at {address}: {_line(str(error))}; start one with ray start"
         ) from error
@@ -84,7 +84,10 @@ def _join(address: str) -> None:
 
 
 def check_joins(address: str) -> None:
-    """EngineError unless a process of its own can join the cluster: where something else answers Ray waits for minutes."""
+    """Try to join in a separate process; EngineError where that fails.
+
+    Ray itself would wait for minutes where something else than Ray answers.
+    """
     command = [
         sys.executable,
         "-c",
@@ -92,7 +95,7 @@ def check_joins(address: str) -> None:
         address,
     ]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=JOINS_WITHIN)
+        done = subprocess.run(command, capture_output=True, timeout=_JOIN_SECONDS)
         ended, said = done.returncode, done.stderr
     except subprocess.TimeoutExpired as error:
         ended, said = None, error.stderr or b""
@@ -100,46 +103,50 @@ def check_joins(address: str) -> None:
         return
     if b"InvalidAuthToken" in said:
         raise EngineError(
-            f"the Ray cluster at {address} wants a token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
+            f"the Ray cluster at {address} asks for a token; "
+            "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
         )
     if ended is None:
-        waited = f"nothing that is Ray answers at {address} within {JOINS_WITHIN:g} seconds"
-        raise EngineError(f"{waited}; start a cluster with ray start --head, and give its port")
+        waited = f"no Ray cluster answers at {address} within {_JOIN_SECONDS:g} seconds"
+        raise EngineError(f"{waited}; start one with ray start --head, and give its port")
     reason = _line(said.decode(errors="replace"))
     raise EngineError(f"no Ray cluster at {address}: {reason}; start one with ray start --head")
 
 
 def check_answers(address: str) -> None:
-    """InputError where this is no address, EngineError where nobody answers there: Ray itself waits long for it."""
-    place = host_and_port(address)
-    if place is None:
+    """Try to connect; InputError for a bad address, EngineError where nothing answers.
+
+    Ray itself would wait much longer.
+    """
+    host_port = host_and_port(address)
+    if host_port is None:
         return
     try:
-        socket.create_connection(place, ANSWERS_WITHIN).close()
+        socket.create_connection(host_port, _CONNECT_SECONDS).close()
     except OSError as error:
         reason = error.strerror or str(error)
         raise EngineError(
-            f"nobody answers at {address} ({reason}); start Ray there with: ray start --head"
+            f"nothing answers at {address} ({reason}); start Ray there with: ray start --head"
         ) from error
 
 
 class Crew:
-    """The workers of a batch and what each is doing."""
+    """The workers of a batch, and the job of each."""
 
-    def __init__(self, plan: Plan, jobs: Sequence[Job]) -> None:
-        self._dispatch, self._order = Dispatch(jobs), plan.order
+    def __init__(self, plan: ClusterPlan, jobs: Sequence[Job]) -> None:
+        self._dispatch, self._setup = Dispatch(jobs), plan.setup
         self._share = share(plan.workers, len(jobs))
         self._count = self._share.workers
-        if self._order.load.threads is None:
+        if self._setup.load.threads is None:
             threads = max(1, int(self._share.processors))
-            self._order = replace(self._order, load=replace(self._order.load, threads=threads))
+            self._setup = replace(self._setup, load=replace(self._setup.load, threads=threads))
         self._workers: dict[int, Any] = {}
         self._calls: dict[Any, tuple[int, Job | None]] = {}
-        """What is awaited: of which worker, and which job; None: that it is ready."""
+        """Ray's calls under way, each with its worker and its job; no job: the worker starts."""
         self._started = self._welcomed = self._lost = 0
 
-    def work(self) -> Iterator[Answer | Problem]:
-        """Until every job is done or given up."""
+    def work(self) -> Iterator[JobAnswer | Problem]:
+        """Run until every job is done or given up."""
         for _ in range(self._count):
             self._start()
         try:
@@ -154,15 +161,15 @@ class Crew:
         actor = ray.remote(Worker).options(
             num_cpus=self._share.processors,
             num_gpus=self._share.cards,
-            max_concurrency=self._order.parallel + AHEAD + 1,
+            max_concurrency=self._setup.parallel + _QUEUED_PER_WORKER + 1,
             scheduling_strategy="SPREAD",
         )
-        self._workers[number] = handle = actor.remote(self._order)
+        self._workers[number] = handle = actor.remote(self._setup)
         self._calls[handle.ready.remote()] = number, None
 
-    def _wait(self) -> Iterator[Answer | Problem]:
-        """The next thing that comes back."""
-        ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=PATIENCE)
+    def _wait(self) -> Iterator[JobAnswer | Problem]:
+        """Take in the next call that returns."""
+        ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=_WARN_SECONDS)
         if not ready and all(job is None for _, job in self._calls.values()):
             needs = f"{self._count} workers of {self._share.processors:g} CPUs each"
             warnings.warn(
@@ -183,7 +190,7 @@ class Crew:
             self._feed(worker)
 
     def _welcome(self, worker: int, refusal: str) -> None:
-        """A worker has started, or says why it cannot: then those that can do the work."""
+        """Note that a worker has started, or why it cannot; the others then do its work."""
         if not refusal:
             self._welcomed += 1
         else:
@@ -195,18 +202,18 @@ class Crew:
             )
 
     def _feed(self, worker: int) -> None:
-        """As many jobs as it does at once, and one to wait."""
+        """Give a worker as many jobs as it does at once, and one to wait."""
         if worker not in self._workers:
             return
         busy = sum(at == worker for at, _ in self._calls.values())
-        for _ in range(self._order.parallel + AHEAD - busy):
+        for _ in range(self._setup.parallel + _QUEUED_PER_WORKER - busy):
             job = self._dispatch.next(worker)
             if job is None:
                 return
             self._calls[self._workers[worker].make.remote(job)] = worker, job
 
     def _lose(self, worker: int, job: Job | None, error: RayError) -> Iterator[Problem]:
-        """A worker is gone, or cannot go on: another takes its place, and its jobs are done again."""
+        """Replace a worker that is gone or has failed; its jobs are done again."""
         if worker not in self._workers:
             return
         reason = _line(str(getattr(error, "cause", None) or error))
@@ -218,7 +225,7 @@ class Crew:
             stacklevel=2,
         )
         yield from self._dispatch.lost(worker, reason)
-        if self._lost > self._count * (MOST_LOSSES if self._welcomed else 1):
+        if self._lost > self._count * (_MAX_LOSSES if self._welcomed else 1):
             raise EngineError(
                 f"workers of the cluster are lost one after another: {reason}; see Ray's logs"
             )
@@ -227,7 +234,7 @@ class Crew:
             self._feed(other)
 
     def _end(self, worker: int) -> None:
-        """Nothing more is expected of it."""
+        """Stop a worker, and wait for none of its calls."""
         handle = self._workers.pop(worker)
         self._calls = {call: about for call, about in self._calls.items() if about[0] != worker}
         with contextlib.suppress(Exception):  # it may be gone already
@@ -236,7 +243,7 @@ class Crew:
 
 @dataclass(frozen=True)
 class Share:
-    """What each worker gets."""
+    """The hardware of each worker."""
 
     workers: int
     processors: float
@@ -245,7 +252,7 @@ class Share:
 
 
 def share(workers: int | None, jobs: int) -> Share:
-    """The smallest machine in equal parts: as many as the workers that the cluster puts on it."""
+    """Divide the smallest machine into equal parts, one for each worker that is placed on it."""
     machines = [
         node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")
     ]
@@ -258,7 +265,7 @@ def share(workers: int | None, jobs: int) -> Share:
 
 
 def _line(text: str) -> str:
-    """The line of an error that says most: what the last exception in it says, else the first line."""
+    """The most telling line of an error: the last exception's message, else the first line."""
     lines = [_COLOUR.sub("", line).strip() for line in text.splitlines() if line.strip()] or [
         "it does not say why"
     ]

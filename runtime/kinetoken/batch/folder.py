@@ -1,4 +1,5 @@
-"""The folder of a batch: its clips, what made them (batch.json), and what became of every line (report.jsonl)."""
+"""The folder of a batch: its clips, how they were made (batch.json), and the result of every line
+(report.jsonl)."""
 
 from __future__ import annotations
 
@@ -16,48 +17,53 @@ from .. import __version__
 from ..base.atomic_file import atomic_path, check_writable, tidy
 from ..base.errors import FormatError, InputError, OutputError
 from ..motion.clip import Clip
-from .jobs import Answer, Job, Problem, given
+from .jobs import Job, JobAnswer, Problem, given
 
-MANIFEST: Final = "batch.json"
-REPORT: Final = "report.jsonl"
-FORMAT: Final = "kinetoken-batch"
-VERSION: Final = 1
-MADE, BEGUN, FAILED = "made", "begun", "failed"
-HERE: Final = "local"
-_ELSEWHERE: Final = "choose another folder, or --force to make them anew"
-_WORDS: Final = {
-    "engine": "engine", "engine_model": "model on the server", "lookahead": "lookahead", "clips": "format", "seed": "seed",
-}  # fmt: skip
+BATCH_FILE: Final = "batch.json"
+REPORT_FILE: Final = "report.jsonl"
+LOCAL_ENGINE: Final = "local"
+_FORMAT: Final = "kinetoken-batch"
+_VERSION: Final = 1
+_MADE, _BEGUN, _FAILED = "made", "begun", "failed"
+_ADVICE: Final = "choose another folder, or use --force to replace them"
+_DIFFERENCES: Final = {
+    "engine": "engine",
+    "engine_model": "model on the server",
+    "lookahead": "lookahead",
+    "clips": "format",
+    "seed": "seed",
+}
 
 
 @dataclass(frozen=True)
 class BatchInfo:
-    """What made the clips of a folder."""
+    """The model, engine and settings that made the clips of a folder."""
 
     bundle: str
     """Name of the model."""
     bundle_sha256: str
     """Of its manifest, which holds the digests of its files."""
     engine: str
-    """Kind of the server that writes the answers; "local": the bundle's own model does."""
+    """Kind of the server that writes the answers; "local" for the bundle's own model."""
     engine_model: str | None
     """The server's name for its model."""
     lookahead: int
     clips: str
     """Suffix of the clips."""
     seed: int
-    """From which the seeds of lines follow that have none."""
+    """Base of the seeds of lines without one."""
     parallel: int
-    """Answers at once when it was last run."""
+    """Answers at once in the last run."""
     prompts: str
-    """Name of the prompts file when it was last read."""
+    """Name of the prompts file in the last run."""
     prompts_sha256: str
 
     def differs(self, other: BatchInfo) -> str | None:
-        """In which of the things that make a clip another one differs, in words; None: in none."""
+        """Say in words why clips made with the other settings would differ; None: they would not."""
         if self.bundle_sha256 != other.bundle_sha256:
-            return f"of another model ({self.bundle}{', another file' if self.bundle == other.bundle else ''})"
-        for key, word in _WORDS.items():
+            same_name = ", another file" if self.bundle == other.bundle else ""
+            return f"of another model ({self.bundle}{same_name})"
+        for key, word in _DIFFERENCES.items():
             here = getattr(self, key)
             if here != getattr(other, key):
                 return f"of another {word} ({here})"
@@ -65,10 +71,10 @@ class BatchInfo:
 
 
 class BatchFolder:
-    """Of one process at a time; made when it is opened for writing."""
+    """The folder of a batch, held by one process at a time; created when it is opened for writing."""
 
     def __init__(self, path: Path) -> None:
-        """OutputError where it cannot be made or written into, or where another process writes into it."""
+        """OutputError where it cannot be written, or where another process writes into it."""
         self.path = path
         self._lock: int | None = None
         self._done: dict[str, dict[str, Any]] = {}
@@ -94,51 +100,51 @@ class BatchFolder:
             os.close(self._lock)
 
     def seed(self, force: bool) -> int | None:
-        """The seed of the batch that is here; None where there is none."""
+        """The seed of the batch in this folder; None where there is no batch."""
         info = self._info(force)
         return None if info is None else info.seed
 
     def left(self, info: BatchInfo, jobs: Iterable[Job], force: bool) -> list[Job]:
-        """The jobs that are left to do, those last that failed before; writes nothing.
+        """The jobs left to do, with those that failed before at the end; writes nothing.
 
         InputError where clips of another run are in the way, unless `force`.
         """
         before = self._info(force)
         other = None if before is None else before.differs(info)
         rows = [] if before is None else self._read_report()
-        made = {row["id"]: row for row in rows if row["status"] == MADE}
+        made = {row["id"]: row for row in rows if row["status"] == _MADE}
         if other and made and not force:
-            raise InputError(f"{self.path} holds clips {other}; {_ELSEWHERE}")
+            raise InputError(f"{self.path} holds clips {other}; {_ADVICE}")
         self._done = {} if other else made
         self._begun = (
             {}
             if other
             else {
-                row["id"]: row for row in rows if row["status"] == BEGUN and row["id"] not in made
+                row["id"]: row for row in rows if row["status"] == _BEGUN and row["id"] not in made
             }
         )
         ours = before is not None and not other
         left = [job for job in jobs if not self._has(job, info, ours=ours, force=force)]
-        failed = {row["request"] for row in rows if row["status"] == FAILED}
+        failed = {row["request"] for row in rows if row["status"] == _FAILED}
         return sorted(left, key=lambda job: job.request in failed)
 
     def open(self, info: BatchInfo, jobs: Iterable[Job], force: bool) -> list[Job]:
-        """As `left`, and from now on what is made is written here. OutputError."""
+        """The jobs left to do; opens the folder for their clips. InputError, OutputError."""
         if self._lock is None:
             self._enter()
         left = self.left(info, jobs, force)
         if self._lock is not None:
             tidy(self.path)
-        with _told(self.path), atomic_path(self.path / MANIFEST) as part:
-            said = {
-                "format": FORMAT,
-                "format_version": VERSION,
+        with _output_errors(self.path), atomic_path(self.path / BATCH_FILE) as part:
+            content = {
+                "format": _FORMAT,
+                "format_version": _VERSION,
                 "kinetoken": __version__,
                 **asdict(info),
             }
-            part.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+            part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         self._write_report([*self._done.values(), *self._begun.values()])
-        self._report = (self.path / REPORT).open("a", encoding="utf-8")
+        self._report = (self.path / REPORT_FILE).open("a", encoding="utf-8")
         return left
 
     def _enter(self) -> None:
@@ -146,36 +152,36 @@ class BatchFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(
-                f"cannot make the folder {self.path}: {error.strerror}; choose another"
+                f"cannot create the folder {self.path}: {error.strerror}; choose another"
             ) from error
-        check_writable(self.path / REPORT)
+        check_writable(self.path / REPORT_FILE)
         self._lock = _lock(self.path)
 
     def file(self, job: Job, suffix: str) -> Path:
-        """Where a job's clip belongs."""
+        """The path of a job's clip."""
         return self.path / f"{job.name}.{suffix}"
 
     def begin(self, job: Job) -> None:
-        """A job's clip is about to be put into its place: should this end in the middle, it is known to be this batch's."""
+        """Note that a job's clip is about to be written, so that a clip left by a crash is known."""
         row = {
             "id": job.name,
             "line": job.line,
-            "status": BEGUN,
+            "status": _BEGUN,
             "prompt": job.prompt,
             "request": job.request,
         }
         self._begun[job.name] = row
         self._append(row)
-        with _told(self.path):
+        with _output_errors(self.path):
             os.fsync(self._report.fileno())
 
-    def note(self, answer: Answer) -> None:
-        """An answer has come to its end and its clip, if it has motion, is in its place."""
+    def note(self, answer: JobAnswer) -> None:
+        """Note that a job is done and its clip, if it has motion, is written."""
         job = answer.job
         row = {
             "id": job.name,
             "line": job.line,
-            "status": MADE,
+            "status": _MADE,
             "prompt": job.prompt,
             "options": given(job.options),
         }
@@ -190,19 +196,19 @@ class BatchFolder:
         self._begun.pop(job.name, None)
 
     def close(self, problems: Iterable[Problem]) -> None:
-        """The report as a whole, in the order of the lines."""
-        failed = [problem.row | {"status": FAILED} for problem in problems]
+        """Write the whole report, in the order of the lines."""
+        failed = [problem.row | {"status": _FAILED} for problem in problems]
         self._report.close()
         rows = [*self._done.values(), *self._begun.values(), *failed]
         self._write_report(sorted(rows, key=lambda row: int(row["line"])))
 
     def _append(self, row: Mapping[str, Any]) -> None:
-        with _told(self.path):
+        with _output_errors(self.path):
             self._report.write(json.dumps(row) + "\n")
             self._report.flush()
 
     def _has(self, job: Job, info: BatchInfo, *, ours: bool, force: bool) -> bool:
-        """Whether a job is done already. InputError where something else is in its place, unless `force`."""
+        """True for a job that is done. InputError where another file is in its place, unless `force`."""
         path, row = self.file(job, info.clips), self._done.get(job.name)
         there = path.exists()
         if row is not None and row["request"] == job.request and (there or not row["frames"]):
@@ -216,19 +222,19 @@ class BatchFolder:
         what = (
             "of another prompt or other options" if known else "that no batch in this folder made"
         )
-        raise InputError(f"line {job.line}: {path} is a clip {what}; {_ELSEWHERE}")
+        raise InputError(f"line {job.line}: {path} is a clip {what}; {_ADVICE}")
 
     def _began(self, job: Job, path: Path, seed: int) -> bool:
-        """Whether a clip that is not noted as made is what this job left when it was stopped."""
+        """True for an unnoted clip that this job left when it was interrupted."""
         begun = self._begun.get(job.name)
         return begun["request"] == job.request if begun else is_clip_of(job.seeded(seed), path)
 
     def _info(self, force: bool) -> BatchInfo | None:
-        """What the folder says of itself; None where it says nothing. InputError where it is of something else."""
+        """Read batch.json; None where there is none. InputError where it is something else."""
         try:
-            said = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
+            said = json.loads((self.path / BATCH_FILE).read_text(encoding="utf-8"))
             names = [field.name for field in fields(BatchInfo)]
-            if said.get("format") != FORMAT or said.get("format_version") != VERSION:
+            if said.get("format") != _FORMAT or said.get("format_version") != _VERSION:
                 raise KeyError("format")
             return BatchInfo(**{name: said[name] for name in names})
         except FileNotFoundError:
@@ -237,14 +243,14 @@ class BatchFolder:
             if force:
                 return None
             raise InputError(
-                f"{self.path / MANIFEST} is not of this kinetoken's batches; {_ELSEWHERE}"
+                f"{self.path / BATCH_FILE} is not a batch of this version of kinetoken; {_ADVICE}"
             ) from error
 
     def _read_report(self) -> list[dict[str, Any]]:
-        """Its rows; those that are not whole are left out."""
+        """Read the rows of the report; incomplete ones are left out."""
         found = []
         with contextlib.suppress(OSError):
-            for raw in (self.path / REPORT).read_bytes().splitlines():
+            for raw in (self.path / REPORT_FILE).read_bytes().splitlines():
                 with contextlib.suppress(ValueError, RecursionError):
                     row = json.loads(raw)
                     if isinstance(row, dict) and _is_whole(row):
@@ -252,12 +258,12 @@ class BatchFolder:
         return found
 
     def _write_report(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        with _told(self.path), atomic_path(self.path / REPORT) as part:
+        with _output_errors(self.path), atomic_path(self.path / REPORT_FILE) as part:
             part.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
 def digest(path: Path) -> str:
-    """sha256 of a small file; FormatError where it cannot be read."""
+    """The sha256 of a small file; FormatError where it cannot be read."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
@@ -265,7 +271,7 @@ def digest(path: Path) -> str:
 
 
 def is_clip_of(job: Job, path: Path) -> bool:
-    """Whether a file is a clip that says itself that it was made of this prompt with this seed; of the formats, .npz does."""
+    """True for an .npz file that names this prompt and this seed itself."""
     if path.suffix != ".npz":
         return False
     try:
@@ -277,39 +283,39 @@ def is_clip_of(job: Job, path: Path) -> bool:
 
 def _is_whole(row: Mapping[str, Any]) -> bool:
     kinds: dict[str, type] = {"id": str, "line": int, "request": str}
-    if row.get("status") == MADE:
+    if row.get("status") == _MADE:
         kinds["frames"] = int
-    return row.get("status") in (MADE, BEGUN, FAILED) and all(
+    return row.get("status") in (_MADE, _BEGUN, _FAILED) and all(
         isinstance(row.get(key), kind) for key, kind in kinds.items()
     )
 
 
 def _check_can_be_made(path: Path) -> None:
-    """OutputError where there is no folder that a new one could be made in."""
+    """OutputError where no existing folder above can be written into."""
     above = next((folder for folder in path.absolute().parents if folder.exists()), Path("/"))
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
         raise OutputError(
-            f"cannot make the folder {path}: {above} is no folder to write into; choose another"
+            f"cannot create the folder {path}: {above} cannot be written into; choose another"
         )
 
 
 @contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _output_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OutputError:
         raise
     except OSError as error:
         raise OutputError(
-            f"cannot write {path / REPORT}: {error.strerror}; free some space"
+            f"cannot write {path / REPORT_FILE}: {error.strerror}; free some space"
         ) from error
 
 
 def _lock(path: Path) -> int | None:
-    """The folder for this process alone, until it ends however it ends. OutputError where another one has it."""
+    """Lock the folder until this process ends, however it ends. OutputError where another has it."""
     try:
         import fcntl
-    except ImportError:  # Windows: nobody is kept out
+    except ImportError:  # Windows: no lock
         return None
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -319,7 +325,7 @@ def _lock(path: Path) -> int | None:
         raise OutputError(
             f"another kinetoken batch writes into {path}; wait for it or choose another folder"
         ) from None
-    except OSError:  # a file system that knows no locks
+    except OSError:  # a file system without locks
         os.close(handle)
         return None
     return handle

@@ -1,4 +1,4 @@
-"""What a batch is made of: a prompt with its options, and what became of it."""
+"""Jobs of a batch, each a prompt with its options, and their answers and problems."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class Job:
     prompt: str
     options: GenerateOptions
     request: str
-    """Digest of everything that was asked; a seed that was not given is no part of it."""
+    """Digest of prompt and options; a seed that was not given is no part of it."""
 
     @classmethod
     def of(cls, line: int, name: str, prompt: str, options: GenerateOptions) -> Job:
-        """A job as it is asked for."""
+        """A job with the digest of its request."""
         text = json.dumps({"prompt": prompt, **given(options)}, sort_keys=True)
         return cls(line, name, prompt, options, hashlib.sha256(text.encode()).hexdigest()[:16])
 
     def seeded(self, base: int) -> Job:
-        """The same with a seed: its own, else one that follows from the batch's and its name, whatever else is in the file."""
+        """The same job with a seed: its own, or one derived from the batch's seed and its name."""
         if self.options.seed is not None:
             return self
         drawn = hashlib.sha256(f"{base}/{self.name}".encode()).digest()
@@ -41,30 +41,30 @@ class Job:
         )
 
     def problem(self, reason: object) -> Problem:
-        """Why there is no clip of it."""
+        """A record of why there is no clip."""
         return Problem(self.line, str(reason), self.name, self.prompt, self.request)
 
 
 def given(options: GenerateOptions) -> dict[str, Any]:
-    """The options that are not left to the bundle."""
+    """The options that were set."""
     return {key: value for key, value in asdict(options).items() if value is not None}
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a line gave no clip."""
+    """A line that gave no clip, and why."""
 
     line: int
     message: str
     name: str | None = None
-    """Of the clip that there would be; None where the line does not tell."""
+    """Of the clip that there would be; None where the line does not give it."""
     prompt: str | None = None
     request: str | None = None
-    """As the job's, where it became one."""
+    """The job's, where the line became one."""
 
     @property
     def row(self) -> dict[str, Any]:
-        """Of the report: what is known of it."""
+        """The row of the report, without what is unknown."""
         known = {
             "id": self.name,
             "line": self.line,
@@ -75,17 +75,17 @@ class Problem:
         return {key: value for key, value in known.items() if value is not None}
 
 
-class Answer(Protocol):
-    """A job that came to its end."""
+class JobAnswer(Protocol):
+    """The answer to a job, made here or on another machine."""
 
     @property
     def job(self) -> Job:
-        """What was asked."""
+        """The job it answers."""
         ...
 
     @property
     def frames(self) -> int:
-        """Frames of motion; 0 where the answer is words alone."""
+        """Frames of motion; 0 for an answer of text alone."""
         ...
 
     @property
@@ -95,7 +95,7 @@ class Answer(Protocol):
 
     @property
     def thought(self) -> str:
-        """The words."""
+        """The text before the motion."""
         ...
 
     def save(self, path: Path) -> None:
@@ -105,7 +105,7 @@ class Answer(Protocol):
 
 @dataclass(frozen=True)
 class ClipAnswer:
-    """An answer that was made here."""
+    """An answer made in this process."""
 
     job: Job
     clip: Clip
@@ -113,7 +113,7 @@ class ClipAnswer:
 
     @property
     def frames(self) -> int:
-        """Frames of motion; 0 where the answer is words alone."""
+        """Frames of motion; 0 for an answer of text alone."""
         return len(self.clip)
 
     @property

@@ -1,4 +1,4 @@
-"""The prompts file: a JSON object or plain text on every line. A line that is wrong is told, the others are read."""
+"""Reading a prompts file: a JSON object or plain text per line. Wrong lines are reported, others kept."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ from ..base.errors import FormatError, InputError, KinetokenError
 from ..generation.options import GenerateOptions, check_prompt
 from .jobs import Job, Problem
 
-PLAIN: Final = ".txt"
-LONGEST_LINE: Final = 1 << 20  # bytes
-OPTIONS: Final = tuple(field.name for field in fields(GenerateOptions))
-KEYS: Final = ("prompt", "id", *OPTIONS)
-SWITCHES: Final = ("text_only", "foot_lock")
+MAX_LINE_BYTES: Final = 1 << 20
+_PLAIN_TEXT: Final = ".txt"
+_OPTIONS: Final = tuple(field.name for field in fields(GenerateOptions))
+_KEYS: Final = ("prompt", "id", *_OPTIONS)
+_SWITCHES: Final = ("text_only", "foot_lock")
 _NAME: Final = re.compile(r"\w[\w.-]{0,99}")
 _SHOWN: Final = 40
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """What a file holds."""
+    """The jobs of a file, and the lines that are wrong."""
 
     jobs: tuple[Job, ...]
     problems: tuple[Problem, ...]
 
 
-def read_prompts(path: Path, usual: GenerateOptions) -> Prompts:
-    """The jobs of a file; `usual` options hold where a line does not say otherwise. FormatError where there is no such file.
+def read_prompts_file(path: Path, usual: GenerateOptions) -> Prompts:
+    """Read a file; the options of a line override the `usual` ones. FormatError where it cannot be read.
 
-    `.txt`: a prompt a line. Any other: a JSON object a line, with "prompt", if wanted "id", and any of the options.
+    `.txt`: a prompt per line. Any other: a JSON object per line, with "prompt", perhaps "id", and any
+    of the options.
     """
     jobs: list[Job] = []
     problems: list[Problem] = []
@@ -42,13 +43,13 @@ def read_prompts(path: Path, usual: GenerateOptions) -> Prompts:
     try:
         with path.open("rb") as stream:
             for line, raw in _lines(stream):
-                job = _job_or_problem(line, raw, path.suffix.lower() == PLAIN, usual)
+                job = _job_or_problem(line, raw, path.suffix.lower() == _PLAIN_TEXT, usual)
                 if isinstance(job, Problem):
                     problems.append(job)
                 elif (first := names.setdefault(job.name.casefold(), line)) != line:
                     problems.append(
                         job.problem(
-                            f"line {first} has the id {job.name!r} too; give every line its own"
+                            f"line {first} has the same id {job.name!r}; give every line its own"
                         )
                     )
                 else:
@@ -57,19 +58,20 @@ def read_prompts(path: Path, usual: GenerateOptions) -> Prompts:
         raise FormatError(f"cannot read {path}: {error.strerror}; check the path") from error
     if not jobs and not problems:
         raise FormatError(
-            f'{path}: expected prompts, a line each such as {{"prompt": "a person waves"}}, got none'
+            f"{path}: expected a prompt per line, "
+            'such as {"prompt": "a person waves"}, got an empty file'
         )
     return Prompts(tuple(jobs), tuple(problems))
 
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Number and bytes of every line that is not empty; of one that is too long only its beginning."""
+    """Yield number and bytes of every line that is not empty; of a too long one only its beginning."""
     number = 0
-    while raw := stream.readline(LONGEST_LINE + 1):
+    while raw := stream.readline(MAX_LINE_BYTES + 1):
         number += 1
         rest = raw
-        while len(rest) > LONGEST_LINE and not rest.endswith(b"\n"):
-            rest = stream.readline(LONGEST_LINE + 1)
+        while len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\n"):
+            rest = stream.readline(MAX_LINE_BYTES + 1)
         if number == 1:
             raw = raw.removeprefix(b"\xef\xbb\xbf")
         if raw.strip():
@@ -77,7 +79,7 @@ def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def _job_or_problem(line: int, raw: bytes, plain: bool, usual: GenerateOptions) -> Job | Problem:
-    """One line, or what is wrong with it."""
+    """Read one line."""
     try:
         said = _said(raw, plain)
     except KinetokenError as error:
@@ -96,7 +98,7 @@ def _job_or_problem(line: int, raw: bytes, plain: bool, usual: GenerateOptions) 
 
 
 def _or_none(read: Callable[[], str]) -> str | None:
-    """What can be read of a line that is wrong elsewhere."""
+    """Read one value of a line that is wrong elsewhere; None where that fails too."""
     try:
         return read()
     except InputError:
@@ -104,16 +106,16 @@ def _or_none(read: Callable[[], str]) -> str | None:
 
 
 def _said(raw: bytes, plain: bool) -> Mapping[str, Any]:
-    """What a line says; FormatError or InputError say what is wrong with it."""
-    if len(raw) > LONGEST_LINE:
+    """Parse a line. FormatError, InputError."""
+    if len(raw) > MAX_LINE_BYTES:
         raise FormatError(
-            f"expected at most {LONGEST_LINE:,} bytes, got more; write a shorter prompt"
+            f"expected at most {MAX_LINE_BYTES:,} bytes, got more; write a shorter prompt"
         )
     try:
         text = raw.decode("utf-8").strip()
     except UnicodeDecodeError as error:
         raise FormatError(
-            f"expected UTF-8 text, got byte {error.start} that is none; convert the file"
+            f"expected UTF-8 text, got another encoding at byte {error.start}; convert the file"
         ) from None
     return {"prompt": text} if plain else _object(text)
 
@@ -136,9 +138,9 @@ def _object(text: str) -> Mapping[str, Any]:
 
 
 def _check_keys(said: Mapping[str, Any]) -> None:
-    if unknown := sorted(set(said) - set(KEYS)):
-        near = get_close_matches(unknown[0], KEYS, 1)
-        advice = f"did you mean {near[0]!r}?" if near else "docs/batch.md has them all"
+    if unknown := sorted(set(said) - set(_KEYS)):
+        near = get_close_matches(unknown[0], _KEYS, 1)
+        advice = f"did you mean {near[0]!r}?" if near else "docs/batch.md lists the keys"
         raise InputError(f"unknown key {_short(unknown[0])}; {advice}")
 
 
@@ -146,20 +148,20 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
         twice = next(key for at, (key, _) in enumerate(pairs) if key in dict(pairs[:at]))
-        raise FormatError(f"the key {_short(twice)} stands there twice; give it once")
+        raise FormatError(f"the key {_short(twice)} appears twice; give it once")
     return value
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number in JSON")
+    raise ValueError(f"{name} is not a number in JSON")
 
 
 def _text(said: Mapping[str, Any], key: str) -> str:
-    """A string that is Unicode text: JSON can spell halves of a character."""
+    """The string of a key, checked to be Unicode text: JSON can spell half a character."""
     value = said.get(key)
     if not isinstance(value, str):
         raise InputError(
-            f"{key}: expected a text, got {_short(value)}"
+            f"{key}: expected text, got {_short(value)}"
             if key in said
             else f"the key {key!r} is missing"
         )
@@ -182,17 +184,18 @@ def _name(given: Any, line: int) -> str:
         or len(name.encode(errors="replace")) > 200
     ):
         raise InputError(
-            f"id: expected up to 100 letters, digits, _, - or . for a file's name, got {_short(given)}"
+            "id: expected a file name of up to 100 letters, digits, _, - and ., "
+            f"got {_short(given)}"
         )
     return name
 
 
 def _options(said: Mapping[str, Any], usual: GenerateOptions) -> GenerateOptions:
-    own = {key: said[key] for key in OPTIONS if said.get(key) is not None}
-    for key in SWITCHES:
+    own = {key: said[key] for key in _OPTIONS if said.get(key) is not None}
+    for key in _SWITCHES:
         if not isinstance(own.get(key, True), bool):
             raise InputError(f"{key}: expected true or false, got {_short(own[key])}")
-    shared = {key: getattr(usual, key) for key in OPTIONS if getattr(usual, key) is not None}
+    shared = {key: getattr(usual, key) for key in _OPTIONS if getattr(usual, key) is not None}
     return GenerateOptions(**{**shared, **own})
 
 

@@ -1,4 +1,4 @@
-"""What runs on a machine of a cluster: one engine that answers several jobs at once. Knows no cluster."""
+"""A worker on a machine of a cluster: one engine that answers several jobs at once. Imports no Ray."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .. import __version__
 from ..base.atomic_file import atomic_path
 from ..base.errors import InputError, KinetokenError
 from ..engines.load_options import LoadOptions
-from .driver import BatchRun
+from .batch_run import BatchRun
 from .jobs import ClipAnswer, Job
 
 
 @dataclass(frozen=True)
-class Order:
-    """What a worker is for."""
+class WorkerSetup:
+    """The model and the options of every worker."""
 
     bundle: str | None
-    """Folder, the same on every machine; None: the one that the machine's own settings name."""
+    """Folder, the same on every machine; None: the demo, or what $KINETOKEN_BUNDLE says there."""
     bundle_sha256: str
     """Of its manifest."""
     load: LoadOptions
@@ -34,7 +34,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Made:
+class PackedAnswer:
     """An answer on its way back, its clip as the bytes of a file."""
 
     job: Job
@@ -43,7 +43,7 @@ class Made:
     thought: str = ""
     data: bytes = b""
     refused: str | None = None
-    """Why there is none, where what was asked cannot be met."""
+    """The reason why there is no clip."""
 
     def save(self, path: Path) -> None:
         """Write the clip, whole or not at all. OutputError."""
@@ -52,13 +52,13 @@ class Made:
 
 
 class Worker:
-    """Jobs come in on any thread; one thread of its own does them, several at once."""
+    """Takes jobs on any thread, and does several at once on a thread of its own."""
 
-    def __init__(self, order: Order) -> None:
-        self._order = order
-        self._jobs: SimpleQueue[tuple[Job, Future[Made]]] = SimpleQueue()
-        self._answers: dict[str, Future[Made]] = {}
-        self._door = threading.Lock()
+    def __init__(self, setup: WorkerSetup) -> None:
+        self._setup = setup
+        self._jobs: SimpleQueue[tuple[Job, Future[PackedAnswer]]] = SimpleQueue()
+        self._answers: dict[str, Future[PackedAnswer]] = {}
+        self._lock = threading.Lock()
         self._failure: BaseException | None = None
         self._refusal = ""
         try:
@@ -69,13 +69,13 @@ class Worker:
             threading.Thread(target=self._work, daemon=True).start()
 
     def ready(self) -> str:
-        """Why this worker cannot work; empty where it can."""
+        """The reason why this worker cannot work; empty where it can."""
         return self._refusal
 
-    def make(self, job: Job) -> Made:
-        """A job, done. KinetokenError where the engine failed: this worker then does no more."""
-        answer: Future[Made] = Future()
-        with self._door:
+    def make(self, job: Job) -> PackedAnswer:
+        """Do a job. KinetokenError where the engine failed: this worker then does no more."""
+        answer: Future[PackedAnswer] = Future()
+        with self._lock:
             if self._failure is not None:
                 raise self._failure
             self._jobs.put((job, answer))
@@ -86,16 +86,17 @@ class Worker:
         from ..manifest.schema import MANIFEST_NAME
         from .folder import digest
 
-        order, folder = self._order, bundle_folder(self._order.bundle)
-        if order.version != __version__:
+        setup, folder = self._setup, bundle_folder(self._setup.bundle)
+        if setup.version != __version__:
             raise InputError(
-                f"expected kinetoken {order.version}, got {__version__}; install the same everywhere"
+                f"expected kinetoken {setup.version}, got {__version__}; "
+                "install the same version everywhere"
             )
-        if digest(folder / MANIFEST_NAME) != order.bundle_sha256:
+        if digest(folder / MANIFEST_NAME) != setup.bundle_sha256:
             raise InputError(
                 f"{folder} is another model than where the batch was started; copy it there"
             )
-        return BatchRun(open_bundle(folder, order.load), order.parallel)
+        return BatchRun(open_bundle(folder, setup.load), setup.parallel)
 
     def _work(self) -> None:
         try:
@@ -103,15 +104,13 @@ class Worker:
                 while self._run.room and self._begin(wait=not self._run.busy):
                     pass
                 for answer in self._run.step():
-                    made = self._packed(
-                        answer
-                    )  # before its place is given up: who waits must hear of whatever goes wrong
-                    self._answers.pop(answer.job.name).set_result(made)
-        except BaseException as error:  # whatever it is, those who wait must hear of it
+                    packed = self._packed(answer)  # first: its caller must hear of any error
+                    self._answers.pop(answer.job.name).set_result(packed)
+        except BaseException as error:  # whatever it is, the callers must hear of it
             self._fail(error)
 
     def _begin(self, wait: bool) -> bool:
-        """Take in a job, if one is there; whether there may be more."""
+        """Take in a job, if one is there; False where none is."""
         try:
             job, answer = self._jobs.get(block=wait)
         except Empty:
@@ -120,27 +119,26 @@ class Worker:
             self._answers[job.name] = answer
             self._run.begin(job)
         except InputError as error:
-            self._answers.pop(job.name).set_result(Made(job, refused=str(error)))
+            self._answers.pop(job.name).set_result(PackedAnswer(job, refused=str(error)))
         return True
 
-    def _packed(self, answer: ClipAnswer) -> Made:
-        """An answer as the bytes of its file; where that cannot be written, it alone is refused."""
+    def _packed(self, answer: ClipAnswer) -> PackedAnswer:
+        """The answer as the bytes of its file; one that cannot be written is refused alone."""
         try:
             data = self._bytes(answer) if answer.frames else b""
         except (KinetokenError, OSError) as error:
-            return Made(
-                answer.job, refused=f"its clip cannot be written on the worker's machine: {error}"
-            )
-        return Made(answer.job, answer.frames, answer.seconds, answer.thought, data)
+            refused = f"its clip cannot be written on the worker's machine: {error}"
+            return PackedAnswer(answer.job, refused=refused)
+        return PackedAnswer(answer.job, answer.frames, answer.seconds, answer.thought, data)
 
     def _bytes(self, answer: ClipAnswer) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"clip.{self._order.suffix}"
+            path = Path(folder) / f"clip.{self._setup.suffix}"
             answer.save(path)
             return path.read_bytes()
 
     def _fail(self, error: BaseException) -> None:
-        with self._door:
+        with self._lock:
             self._failure = error
             waiting = list(self._answers.values())
             while not self._jobs.empty():

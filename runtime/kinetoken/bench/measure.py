@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..codec.decoder import TensorSession
+from ..engines.memory_estimate import weight_bytes
 from ..engines.protocols import LanguageModel, LmBatch, LmRun
+from ..engines.registry import engine_of
 from ..generation.bundle import Bundle
 from ..generation.generator import Generator
+from ..manifest.schema import Manifest
 from ..motion.clip import Clip
 from ..motion.recover import RecoveryRun
 from ..tokens.allowed_ids import Allowed
@@ -98,6 +101,11 @@ def measure(bundle: Bundle, levels: int, seconds: float) -> tuple[Answer, Shares
     return answer, Shares(sum(model.seconds), max(0.0, rest), session.seconds, recovery, sink)
 
 
+def bytes_per_token(folder: Path, manifest: Manifest, model: LanguageModel) -> int:
+    """Bytes of weights that a token inside a block reads; `model` is the bundle's, loaded."""
+    return weight_bytes(manifest) - engine_of(manifest).unread_bytes(folder, manifest, model)
+
+
 def middle(records: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Of each figure the median over several records with the same names."""
     return {name: float(median(record[name] for record in records)) for name in records[0]}
@@ -120,6 +128,11 @@ class TimedModel:
     def fingerprint(self) -> str:
         """What a run's state depends on."""
         return self._model.fingerprint
+
+    @property
+    def device(self) -> str:
+        """Where it computes."""
+        return self._model.device
 
     def start(self) -> Any:
         """A new run."""

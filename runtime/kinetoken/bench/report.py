@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Final
 
-from ..manifest.memory_estimate import bits
+from ..engines.quantization import bits_per_weight
+from ..engines.registry import ENGINES
 from ..manifest.schema import Manifest
 
 KEEPS: Final = 1.05
@@ -19,11 +20,6 @@ LIKE: Final = 1.05
 """Of the rate: numbers of threads nearer than this are alike, and the fewest of them do."""
 CACHE: Final = 256_000_000
 """Bytes: what is larger does not stay in a processor's cache, and seems to only where the bandwidth was measured too low."""
-FASTER: Final = {
-    "llamacpp": ("f32", "f16", "q8_0", "q4_k_m", "q4_k_s"),
-    "onnx": ("fp32", "int8", "int4"),
-}
-"""Quantizations that were each measured to be faster than the one before (quantizations.md, real_time_3b.md in benchmarks/results), CPU."""
 
 
 @dataclass
@@ -123,7 +119,8 @@ def _detail(report: Report, manifest: Manifest) -> str:
 
 def _quantization(report: Report, manifest: Manifest) -> list[str]:
     """A quantization that was measured to be faster, or a finer one where there is time; by size a token gains that much at most."""
-    now, names = bits(report.quantization), FASTER.get(report.backend, ())
+    engine = ENGINES[report.backend]
+    now, names = bits_per_weight(report.quantization, engine.bits), engine.faster
     if report.device != "cpu" or now is None:
         return []  # nothing was measured
     if report.in_cache:
@@ -132,7 +129,7 @@ def _quantization(report: Report, manifest: Manifest) -> list[str]:
         ]
     wanted = KEEPS * len(manifest.motion.levels) * manifest.codec.fps / manifest.codec.stride
     rate = report.answers[0]["tokens_per_second"]
-    reach = {name: rate * now / (bits(name) or now) for name in names}
+    reach = {name: rate * now / (bits_per_weight(name, engine.bits) or now) for name in names}
     if rate < wanted:
         faster = [name for name in names if reach[name] > rate / 0.95]
         enough = [name for name in faster if reach[name] >= wanted]

@@ -27,7 +27,7 @@ LARGEST: Final = 1 << 30  # bytes
 STALE: Final = 3600.0  # seconds after which nobody is still writing a file
 
 
-class StateFiles:
+class PromptCache:
     """The kept states of one bundle."""
 
     def __init__(self, bundle: Bundle) -> None:

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import InputError
-from ..engines.load_options import LoadOptions
-from ..engines.onnx.providers import PROVIDERS
+from ..engines.load_options import PROVIDERS, LoadOptions
 from ..generation.image_file import USUAL_CELLS, ImageFile
 from ..generation.options import FRAME_KINDS, THOUGHT_TOKENS, GenerateOptions
 from .parser import Advanced, Reader

@@ -20,11 +20,11 @@ from .terminal import ProgressBar
 
 if TYPE_CHECKING:
     from ..batch.folder import BatchFolder, BatchInfo
-    from ..batch.jobs import Answer, Job, Problem
+    from ..batch.jobs import Job, JobAnswer, Problem
     from ..generation.bundle import Bundle
     from ..generation.options import GenerateOptions
 
-    Maker = Callable[[Sequence[Job]], Iterator[Answer | Problem]]
+    Maker = Callable[[Sequence[Job]], Iterator[JobAnswer | Problem]]
 
 FORMATS: Final = tuple(suffix[1:] for suffix in WRITABLE)
 AT_ONCE: Final = 4
@@ -57,7 +57,7 @@ class BatchRequest:
         if self.ray_workers is not None and self.ray is None:
             raise InputError("--ray-workers is for a Ray cluster; name it with --ray ADDRESS")
         if self.ray is not None:
-            from ..batch.address import host_and_port
+            from ..batch.cluster_address import host_and_port
 
             host_and_port(self.ray)
 
@@ -153,10 +153,10 @@ def run(request: BatchRequest) -> int:
     from dataclasses import replace
 
     from ..batch.folder import BatchFolder
-    from ..batch.prompts import read_prompts
+    from ..batch.prompts import read_prompts_file
 
     usual = replace(request.options, seed=None)  # --seed is the batch's, see Job.seeded
-    prompts = read_prompts(request.prompts, usual)
+    prompts = read_prompts_file(request.prompts, usual)
     with BatchFolder(request.out) as folder, _quiet(request.ray is not None):
         server = _server(request)
         info = _info(request, folder, server)
@@ -188,7 +188,7 @@ def _server(request: BatchRequest) -> Bundle | None:
 
 def _info(request: BatchRequest, folder: BatchFolder, parts: Bundle | None) -> BatchInfo:
     """What will make the clips."""
-    from ..batch.folder import HERE, BatchInfo, digest
+    from ..batch.folder import LOCAL_ENGINE, BatchInfo, digest
     from ..generation.options import GenerateOptions
     from ..manifest.manifest_file import read_manifest
     from ..manifest.schema import MANIFEST_NAME
@@ -201,8 +201,9 @@ def _info(request: BatchRequest, folder: BatchFolder, parts: Bundle | None) -> B
     seed = folder.seed(request.force) if request.options.seed is None else request.options.seed
     if seed is None:
         seed = GenerateOptions().chosen_seed()
-    server = parts.server if parts is not None else None
-    engine, model = (HERE, None) if server is None else (server.name, server.model_name)
+    writer = parts.writer if parts is not None else None
+    engine = LOCAL_ENGINE if writer is None or writer.engine_name is None else writer.engine_name
+    model = None if writer is None else writer.model_name
     return BatchInfo(
         bundle=manifest.name, bundle_sha256=digest(bundle / MANIFEST_NAME), engine=engine, engine_model=model,
         lookahead=lookahead, clips=request.clips, seed=seed, parallel=request.parallel,
@@ -217,21 +218,21 @@ def _maker(request: BatchRequest, info: BatchInfo, server: Bundle | None) -> Ite
 
     options = request.bundle.options
     if request.ray is not None:
-        from ..batch.cluster import Plan, answer_over, joined
-        from ..batch.worker import Order
+        from ..batch.cluster import ClusterPlan, answer_by_cluster, joined
+        from ..batch.worker import WorkerSetup
 
-        order = Order(
+        setup = WorkerSetup(
             _named_bundle(request), info.bundle_sha256, options, request.parallel, info.clips
         )
         with joined(request.ray):
-            yield partial(answer_over, Plan(request.ray_workers, order))
+            yield partial(answer_by_cluster, ClusterPlan(request.ray_workers, setup))
         return
-    from ..batch.apart import answer_apart
-    from ..batch.driver import BatchRun
+    from ..batch.batch_run import BatchRun
+    from ..batch.server_requests import answer_by_server
     from ..generation.bundle import open_bundle
 
     if server is not None:
-        yield lambda jobs: answer_apart(server, jobs, request.parallel)
+        yield lambda jobs: answer_by_server(server, jobs, request.parallel)
         return
     yield BatchRun(open_bundle(request.bundle.folder, options), request.parallel).answers
 
@@ -255,7 +256,7 @@ def _named_bundle(request: BatchRequest) -> str | None:
 
 
 def _make(
-    folder: BatchFolder, info: BatchInfo, tally: Tally, answers: Iterator[Answer | Problem]
+    folder: BatchFolder, info: BatchInfo, tally: Tally, answers: Iterator[JobAnswer | Problem]
 ) -> None:
     """Every clip into its place as it comes, until the last or Ctrl-C."""
     from ..base.processes import ctrl_c_later
@@ -276,7 +277,7 @@ def _make(
             tally.interrupted = True
 
 
-def _keep(folder: BatchFolder, info: BatchInfo, tally: Tally, answer: Answer) -> None:
+def _keep(folder: BatchFolder, info: BatchInfo, tally: Tally, answer: JobAnswer) -> None:
     if answer.frames:
         folder.begin(answer.job)
         answer.save(folder.file(answer.job, info.clips))

@@ -14,8 +14,11 @@ from .parser import Subparsers, new_command
 from .terminal import StepLine
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..bench.report import Report
     from ..engines.load_options import LoadOptions
+    from ..engines.protocols import LanguageModel
     from ..generation.bundle import Bundle
     from ..manifest.schema import Manifest
 
@@ -102,20 +105,28 @@ def _measure(
     line: StepLine,
 ) -> None:
     """One thing after another; what is interrupted leaves what came before it."""
-    from ..bench.weights import device_of, read_per_token
+    from dataclasses import replace
+
+    from ..bench.measure import bytes_per_token
+    from ..engines.registry import engine_of
     from ..generation.bundle import open_bundle
 
     line.show("loading")
     began = time.perf_counter()
     bundle = open_bundle(folder, options)
     report.load_s = time.perf_counter() - began
-    report.device = device_of(bundle.language_model)
-    report.weights = read_per_token(folder, manifest, bundle.language_model)
+    report.device = bundle.language_model.device
+    report.weights = bytes_per_token(folder, manifest, bundle.language_model)
     _answers(report, bundle, seconds, line)
-    length = _answer_length(bundle, seconds)
+    length, tokenizer = _answer_length(bundle, seconds), bundle.tokenizer
     del bundle  # the next ones take its room
     if report.device == "cpu":
-        _sweep(report, folder, manifest, options, length, line)
+
+        def load(threads: int) -> LanguageModel:
+            asked = replace(options, threads=threads or None)
+            return engine_of(manifest).load(folder, manifest, asked, tokenizer).language_model
+
+        _sweep(report, manifest, load, length, line)
     report.whole = True
 
 
@@ -165,29 +176,27 @@ def _answer_length(bundle: Bundle, seconds: float) -> int:
 
 def _sweep(
     report: Report,
-    folder: Path,
     manifest: Manifest,
-    options: LoadOptions,
+    load: Callable[[int], LanguageModel],
     length: int,
     line: StepLine,
 ) -> None:
     """The language model alone at other numbers of threads, there and back so that a machine's moods strike all alike."""
-    from dataclasses import replace
     from statistics import median
 
     from ..bench.measure import pace
-    from ..engines.threads import usual_threads
-    from ..generation.bundle import open_model
+    from ..engines.registry import engine_of
 
     allowed, found = (range(*manifest.motion.levels[-1]),), dict[int, list[float]]()
     counts = sorted(
         {*(count for count in COUNTS if count < report.cores), report.cores, report.threads}
     )
-    if report.backend == "llamacpp" and not report.threads:
-        counts.remove(usual_threads())  # the engine's own choice, which is measured as such
+    usual = engine_of(manifest).usual_threads
+    if usual is not None and not report.threads:
+        counts.remove(usual())  # the engine's own choice, which is measured as such
     for count in (*counts, *reversed(counts)):
         line.show(f"{count or 'usual'} threads")
-        model = open_model(folder, manifest, replace(options, threads=count or None))
+        model = load(count)
         found.setdefault(count, []).extend(
             pace(model, [manifest.motion.move_start] * length, allowed, TOKENS)
         )

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ..generation.options import GenerateOptions
     from ..live.link import Live
     from ..live.settings import LiveSettings
-    from ..motion.line import BodyLine
+    from ..motion.body_line import BodyLine
 
 HELP = "type a movement; an empty line stops the body, Ctrl-D ends the chat"
 SUMMARY = "talk to one body, prompt by prompt"
@@ -143,7 +143,7 @@ class Conversation:
     """One chat at the terminal, or over a pipe, where each answer is shown before the next prompt is read."""
 
     def __init__(self, request: ChatRequest, session: Session, live: Live | None) -> None:
-        from ..motion.line import BodyLine
+        from ..motion.body_line import BodyLine
 
         self._request, self._session, self._live = request, session, live
         self._typed = sys.stdin.isatty()

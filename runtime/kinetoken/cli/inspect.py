@@ -6,12 +6,12 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ..manifest.memory_estimate import (
+from ..engines.memory_estimate import (
     CARD,
     GB,
     MB,
     SYSTEM,
-    budget,
+    estimate_memory,
     parse_size,
     quantizations_that_fit,
     room_for_context,
@@ -61,14 +61,15 @@ def add_command(subparsers: Subparsers) -> None:
 
 def run(request: InspectRequest) -> int:
     """Check, then print."""
-    from ..bench.weights import file_bits
+    from ..engines.registry import engine_of
     from ..generation.bundle import bundle_folder, open_manifest
 
     size = None if request.fit is None else parse_size(request.fit)
     folder = bundle_folder(request.bundle)
     manifest = open_manifest(folder, afresh=request.verify)
     if size is not None:
-        found = fitting(manifest, size, file_bits(folder, manifest))
+        present = engine_of(manifest).file_bits(folder, manifest)
+        found = fitting(manifest, size, present)
         print(json.dumps(found, indent=2) if request.json else "\n".join(told(found)))
         return 0 if found["fits"] else DOES_NOT_FIT
     print(
@@ -81,7 +82,11 @@ def run(request: InspectRequest) -> int:
 
 def fitting(manifest: Manifest, size: int, present: float | None = None) -> dict[str, Any]:
     """Bytes of each part beside the memory of a machine, and what would fit it; `present`: bits of a weight, as the file tells."""
-    parts, room, context = budget(manifest), max(0, size - SYSTEM), manifest.language_model.context
+    parts, room, context = (
+        estimate_memory(manifest),
+        max(0, size - SYSTEM),
+        manifest.language_model.context,
+    )
     longest = room_for_context(manifest, room)
     return {
         "memory": size,

@@ -71,8 +71,14 @@ class LanguageModel(Protocol):
         ...
 
     @property
+    def device(self) -> str:
+        """Where it computes: "cpu", a kind of graphics card, or "server"."""
+        ...
+
+    @property
     def fingerprint(self) -> str:
-        """What a run's state depends on beside the model's file: the engine, its version, the form of the cache."""
+        """Identity of all that a run's state depends on beside the model's file: engine, version,
+        form of the cache."""
         ...
 
     def start(self) -> LmRun:
@@ -103,22 +109,6 @@ class Vision(Protocol):
 
     def see(self, image: NDArray[np.uint8], watch: Watch | None = None) -> EncodedImage:
         """An image (height, width, 3) of whole cells. EngineError; a KeyboardInterrupt ends it soon."""
-        ...
-
-
-class Tokenizer(Protocol):
-    """Text to ids and back."""
-
-    def encode_text(self, text: str) -> list[int]:
-        """What a person typed: special tokens spelled in it stay plain text."""
-        ...
-
-    def encode_template(self, text: str) -> list[int]:
-        """What the bundle says around it: special tokens are recognised."""
-        ...
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """Text of the ids; U+FFFD where a character is not whole yet."""
         ...
 
 

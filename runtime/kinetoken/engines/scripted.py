@@ -26,6 +26,7 @@ class ScriptedLanguageModel:
 
     score: Score
     context: int = 1 << 20
+    device: str = "cpu"
 
     @property
     def fingerprint(self) -> str:

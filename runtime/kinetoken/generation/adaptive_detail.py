@@ -135,6 +135,11 @@ def asked_levels(detail: str | None) -> tuple[int, ...] | None:
     return tuple(map(int, said[2].split(",")))
 
 
+def levels_vary(detail: str | None) -> bool:
+    """Whether the blocks of an answer with this detail may have different numbers of levels."""
+    return detail == AUTO_DETAIL or asked_levels(detail) is not None
+
+
 def most_levels(detail: str | None) -> int | None:
     """Of "auto4:4,2,1", which "auto" decided where 4 were the most: the 4. None for any other detail.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +15,6 @@ from .image_file import ImageFile, array_pixels
 
 Image = str | os.PathLike[str] | ImageFile | NDArray[np.uint8]
 """A file, or pixels (height, width, 3)."""
-NO_VISION: Final = (
-    "the bundle {!r} has no vision tower and takes no image; "
-    "use one that `kinetoken export --format gguf` made from a vision-language checkpoint"
-)
 
 
 class Glance:
@@ -48,13 +43,9 @@ class Glance:
 
 
 def vision_of(bundle: Bundle) -> Vision:
-    """The bundle's vision tower; InputError where it has none, or where a server has the language model."""
-    if bundle.server is not None:
-        raise InputError(
-            "an image is seen by a model on this machine alone; leave --engine out, or the image"
-        )
+    """The bundle's vision tower. InputError if none is loaded."""
     if bundle.vision is None:
-        raise InputError(NO_VISION.format(bundle.manifest.name))
+        raise InputError(bundle.writer.no_vision(bundle.manifest.name))
     return bundle.vision
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..engines.protocols import Tokenizer
+from ..tokens.tokenizer import Tokenizer
 
 REPLACEMENT = "\ufffd"
 LONGEST_CHARACTER = 4

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..motion.line import BodyLine
+from ..motion.body_line import BodyLine
 from ..motion.playback import JitterBuffer
 from ..motion.splines import catmull_rom
 from .rig import RigRun, slerp

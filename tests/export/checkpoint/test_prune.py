@@ -15,10 +15,11 @@ pytest.importorskip("safetensors", reason="needs safetensors, see CONTRIBUTING.m
 
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.engines.tokenizer import HfTokenizer
+from kinetoken.manifest.architectures import QWEN2_5_VL
 from kinetoken_export.checkpoint.motion_tokens import SYSTEM_PROMPT, read_vocabulary
 from kinetoken_export.checkpoint.prune import ALWAYS, PrunedSource, prune
 from kinetoken_export.checkpoint.reference_model import Reference
-from kinetoken_export.checkpoint.tensors import EMBEDDING, HEAD, Checkpoint, expected_tensors
+from kinetoken_export.checkpoint.tensors import Checkpoint, expected_tensors
 from qwen import qwen_tokenizer_json
 from tiny_checkpoint import build_checkpoint
 
@@ -93,12 +94,13 @@ def test_a_merge_that_a_word_passes_through_is_kept(case: Case) -> None:
 
 
 def test_tensors_are_those_of_the_kept_tokens(case: Case) -> None:
-    matrices = [EMBEDDING] if case.source.shape.tied else [EMBEDDING, HEAD]
+    entry = case.source.architecture
+    matrices = [entry.embedding] if case.source.shape.tied else [entry.embedding, entry.head]
     for name in matrices:
         whole = case.source.tensor(name)[case.kept]
         assert np.array_equal(case.pruned.tensor(name), whole)
         assert np.array_equal(case.pruned.rows(name, 5, 40), whole[5:40])
-    for name, dims in expected_tensors(case.pruned.shape):
+    for name, dims in expected_tensors(case.pruned.architecture, case.pruned.shape):
         assert case.pruned.dims(name) == dims == case.pruned.tensor(name).shape
     assert case.pruned.names() == case.source.names()
 
@@ -114,7 +116,7 @@ def test_the_config_names_the_new_ids(case: Case) -> None:
     new = read_vocabulary(case.small)
     assert case.pruned.config["vocab_size"] == len(case.kept)
     assert case.pruned.config["eos_token_id"] == new.added["<|im_end|>"]
-    if case.pruned.architecture == "qwen2_5_vl":
+    if case.pruned.architecture is QWEN2_5_VL:
         assert case.pruned.config["image_token_id"] == new.added["<|image_pad|>"]
 
 

@@ -17,7 +17,7 @@ llama_cpp = pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in 
 from kinetoken.base.errors import FormatError, InputError, OutputError
 from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
 from kinetoken_export.checkpoint.tensors import Checkpoint, expected_tensors
-from kinetoken_export.gguf.language_model import export_gguf, llama_name
+from kinetoken_export.gguf.language_model import export_gguf
 from kinetoken_export.gguf.quantizer import Quantizer, row_bytes
 from kinetoken_export.gguf.recipes import GGUF_RECIPES, GgufRecipe, find_gguf_recipe
 from tiny_checkpoint import build_checkpoint
@@ -153,10 +153,10 @@ def test_every_matrix_gets_the_type_that_llama_cpp_gives_it(
     )
     expected = {tensor: (kind or "f32").upper() for tensor, kind in lines}
     got = {
-        llama_name(stored): recipe.type_of(
-            llama_name(stored), source.shape, dims[-1], measured=measured
+        source.architecture.gguf_tensor(stored): recipe.type_of(
+            source.architecture.gguf_tensor(stored), source.shape, dims[-1], measured=measured
         ).name
-        for stored, dims in expected_tensors(source.shape)
+        for stored, dims in expected_tensors(source.architecture, source.shape)
     }
     assert got == expected
 

@@ -13,6 +13,7 @@ gguf = pytest.importorskip("gguf", reason="needs gguf, in kinetoken[export]")
 pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.manifest.architectures import QWEN2
 from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
 from kinetoken_export.checkpoint.reference_model import Reference
 from kinetoken_export.checkpoint.tensors import Array, Checkpoint
@@ -24,7 +25,7 @@ from kinetoken_export.gguf.importance import (
     read_importance,
     write_importance,
 )
-from kinetoken_export.gguf.language_model import export_gguf, llama_name
+from kinetoken_export.gguf.language_model import export_gguf
 from kinetoken_export.gguf.quantizer import Quantizer
 from kinetoken_export.gguf.recipes import find_gguf_recipe
 from tiny_checkpoint import build_checkpoint
@@ -50,7 +51,8 @@ def test_it_is_the_mean_square_of_what_is_multiplied(
     seen: dict[str, list[Array]] = {}
     reference = Reference(Checkpoint(folder))
     reference.logits(
-        SEQUENCES, observe=lambda name, x: seen.setdefault(llama_name(name), []).append(x.copy())
+        SEQUENCES,
+        observe=lambda name, x: seen.setdefault(QWEN2.gguf_tensor(name), []).append(x.copy()),
     )
     assert set(measured) == {name for name in seen if name.startswith("blk.")}
     assert len(measured) == 7
@@ -123,7 +125,7 @@ def test_columns_that_were_never_used_still_count_a_little() -> None:
     np.testing.assert_array_equal(floored(np.zeros(3)), np.ones(3))
     values = floored(np.array([0.0, 3.0, 6.0]))
     assert values[0] == pytest.approx(3e-6)
-    collector = Collector()
+    collector = Collector(QWEN2)
     collector.observe(
         "model.layers.2.mlp.up_proj.weight", np.array([[3.0, 0.0], [1.0, 0.0]], np.float32)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from kinetoken.engines.onnx.model import OnnxLanguageModel
 from kinetoken.manifest.schema import LanguageModelInfo, MotionInfo
 from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
 from kinetoken_export.checkpoint.reference_model import Reference
-from kinetoken_export.checkpoint.tensors import EMBEDDING, HEAD, Array, Checkpoint, expected_tensors
+from kinetoken_export.checkpoint.tensors import Array, Checkpoint, expected_tensors
 from kinetoken_export.onnx.heads import head_ids
 from kinetoken_export.onnx.language_model import DATA_FILE, export_language_model
 from kinetoken_export.onnx.quantize import quantize
@@ -50,6 +51,14 @@ def opened(info: LanguageModelInfo, out: Path) -> OnnxLanguageModel:
     return OnnxLanguageModel(out / info.file, info, 1)
 
 
+class OffsetNorms(Checkpoint):
+    """The checkpoint as one of an architecture that adds a number to the gains of its norms."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.architecture = replace(self.architecture, norm_offset=0.5)
+
+
 class Dequantized(Checkpoint):
     """The checkpoint with the weights that a recipe makes of it."""
 
@@ -64,7 +73,7 @@ class Dequantized(Checkpoint):
         if len(self.dims(name)) == 1:
             return super().tensor(name)
         values = super().rows(name, 0, self.dims(name)[0])
-        if name in (EMBEDDING, HEAD):
+        if name in (self.architecture.embedding, self.architecture.head):
             parts = [
                 (values[: self.split], self.recipe.text_bits),
                 (values[self.split :], self.recipe.motion_bits),
@@ -99,6 +108,18 @@ def answer(folder: Path) -> list[int]:
     """A prompt and some motion."""
     motion = read_vocabulary(folder).motion
     return [*PROMPT, motion.move_start, *(first + 3 for first, _ in motion.levels), motion.move_end]
+
+
+def test_the_norms_of_another_architecture_are_read_from_its_entry(
+    folder: Path, tmp_path: Path
+) -> None:
+    source, motion = OffsetNorms(folder), read_vocabulary(folder).motion
+    expected = Reference(source).logits([answer(folder)])[0][len(PROMPT) - 1 :]
+    info = export_language_model(source, RECIPES["fp32"], tmp_path, motion)
+    got = stepwise(opened(info, tmp_path), answer(folder), len(PROMPT))
+    np.testing.assert_allclose(got, expected, atol=1e-4 * np.abs(expected).max())
+    plain = Reference(Checkpoint(folder)).logits([answer(folder)])[0][len(PROMPT) - 1 :]
+    assert np.abs(expected - plain).max() > 0.1
 
 
 @pytest.mark.parametrize(("recipe", "worst"), [("fp32", 1e-4), ("fp16", 3e-2)])
@@ -176,7 +197,11 @@ def test_weights_lie_once_in_one_file(folder: Path, tmp_path: Path) -> None:
     """Heads refer to the bytes that the body gathers, where the embedding is tied."""
     source = Checkpoint(folder)
     export(folder, "int8", tmp_path)
-    matrices = {name: dims for name, dims in expected_tensors(source.shape) if len(dims) == 2}
+    matrices = {
+        name: dims
+        for name, dims in expected_tensors(source.architecture, source.shape)
+        if len(dims) == 2
+    }
     numbers = sum(rows * columns for rows, columns in matrices.values())
     size = (tmp_path / DATA_FILE).stat().st_size
     assert 1.125 * numbers < size < 1.125 * numbers + 400_000  # tables of positions, boundaries

@@ -15,7 +15,7 @@ from kinetoken.base.errors import InputError
 from kinetoken.engines.onnx.portable import PortableLanguageModel
 from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
 from kinetoken_export.checkpoint.reference_model import Reference
-from kinetoken_export.checkpoint.tensors import EMBEDDING, Array, Checkpoint
+from kinetoken_export.checkpoint.tensors import Array, Checkpoint
 from kinetoken_export.onnx.portable import PRECISIONS, export_portable
 from tiny_checkpoint import build_checkpoint
 
@@ -76,12 +76,16 @@ class Loud(Checkpoint):
 
     def rows(self, name: str, start: int, stop: int) -> Array:
         values = super().rows(name, start, stop)
-        if name == EMBEDDING:
+        if name == self.architecture.embedding:
             values[:, 7] = 3000.0
         return values
 
     def tensor(self, name: str) -> Array:
-        return self.rows(name, 0, self.dims(name)[0]) if name == EMBEDDING else super().tensor(name)
+        return (
+            self.rows(name, 0, self.dims(name)[0])
+            if name == self.architecture.embedding
+            else super().tensor(name)
+        )
 
 
 def test_half_precision_survives_large_activations(tmp_path: Path) -> None:

@@ -20,13 +20,13 @@ from batch_runs import JOBS, Run
 from fake_server import serving, tokens
 from kinetoken import Clip, GenerateOptions, InputError
 from kinetoken.base.errors import EngineError, FormatError, OutputError
-from kinetoken.batch.apart import answer_apart
-from kinetoken.batch.dispatch import MOST_LOSSES, Dispatch
-from kinetoken.batch.driver import answer_all
-from kinetoken.batch.folder import REPORT, BatchFolder
+from kinetoken.batch.batch_run import answer_all
+from kinetoken.batch.dispatch import MAX_LOSSES, Dispatch
+from kinetoken.batch.folder import REPORT_FILE, BatchFolder
 from kinetoken.batch.jobs import ClipAnswer, Job, Problem
-from kinetoken.batch.prompts import LONGEST_LINE, read_prompts
-from kinetoken.batch.worker import Order, Worker
+from kinetoken.batch.prompts import MAX_LINE_BYTES, read_prompts_file
+from kinetoken.batch.server_requests import answer_by_server
+from kinetoken.batch.worker import Worker, WorkerSetup
 from kinetoken.engines.load_options import LoadOptions
 from kinetoken.engines.tokenizer import HfTokenizer
 from kinetoken.formats.registry import WRITABLE
@@ -106,7 +106,7 @@ def test_the_folder_of_a_batch(run: Run, prompts: Path, tmp_path: Path) -> None:
     assert {path.name for path in out.iterdir()} == {
         "walk.npz", "000002.npz", "000003.npz", "12.npz", "batch.json", "report.jsonl",
     }  # fmt: skip
-    rows = [json.loads(line) for line in (out / REPORT).read_text().splitlines()]
+    rows = [json.loads(line) for line in (out / REPORT_FILE).read_text().splitlines()]
     assert [row["line"] for row in rows] == [1, 2, 3, 4]
     assert rows[1]["options"] == {"seconds": 0.4, "seed": 7}
     for row in rows:
@@ -122,7 +122,7 @@ def test_the_folder_of_a_batch(run: Run, prompts: Path, tmp_path: Path) -> None:
 
 def test_a_reported_seed_makes_the_same_clip_again(run: Run, prompts: Path, tmp_path: Path) -> None:
     run("batch", prompts, "-o", tmp_path / "clips")
-    row = json.loads((tmp_path / "clips" / REPORT).read_text().splitlines()[0])
+    row = json.loads((tmp_path / "clips" / REPORT_FILE).read_text().splitlines()[0])
     again = tmp_path / "again.npz"
     assert (
         run(
@@ -150,7 +150,7 @@ def test_nothing_that_is_there_is_made_again(run: Run, prompts: Path, tmp_path: 
     assert said.startswith("1 clips made, 3 were there: ")
     for name in set(times) - {"walk.npz"}:
         assert (out / name).stat().st_mtime_ns == times[name]
-    assert len((out / REPORT).read_text().splitlines()) == 4
+    assert len((out / REPORT_FILE).read_text().splitlines()) == 4
     code, said, _ = run("batch", prompts, "-o", out, "--json")
     assert (code, json.loads(said)["made"], json.loads(said)["there_before"]) == (0, 0, 4)
 
@@ -171,26 +171,26 @@ BAD = [
     (b"not json", "expected a JSON object"),
     (b"[1]", "expected a JSON object such as"),
     (b'{"id": "x"}', "'prompt' is missing"),
-    (b'{"prompt": 3}', "expected a text, got 3"),
+    (b'{"prompt": 3}', "expected text, got 3"),
     (b'{"prompt": " "}', "the prompt is empty"),
     (b'{"prompt": "walk", "secnds": 2}', "did you mean 'seconds'?"),
     (b'{"prompt": "walk", "seconds": -1}', "seconds: expected a number of seconds above 0"),
     (b'{"prompt": "walk", "seconds": "2"}', "seconds: expected a number of seconds above 0"),
-    (b'{"prompt": "walk", "seconds": NaN}', "NaN is no number"),
+    (b'{"prompt": "walk", "seconds": NaN}', "NaN is not a number"),
     (b'{"prompt": "walk", "text_only": "yes"}', "expected true or false"),
-    (b'{"prompt": "walk", "prompt": "run"}', "stands there twice"),
+    (b'{"prompt": "walk", "prompt": "run"}', "appears twice"),
     (b'{"prompt": "walk", "levels": 9}', "levels: expected 1 to 4"),
     (b'{"prompt": "walk", "seconds": 500}', "does not fit"),
-    (b'{"prompt": "walk", "id": "../walk"}', "for a file's name"),
-    (b'{"prompt": "walk", "id": ".hidden"}', "for a file's name"),
-    (b'{"prompt": "walk", "id": true}', "for a file's name"),
-    (b'{"prompt": "walk", "id": "Good"}', "line 1 has the id 'Good' too"),
-    (b'{"prompt": "walk", "id": "good"}', "line 1 has the id 'good' too"),
+    (b'{"prompt": "walk", "id": "../walk"}', "expected a file name of up to 100"),
+    (b'{"prompt": "walk", "id": ".hidden"}', "expected a file name of up to 100"),
+    (b'{"prompt": "walk", "id": true}', "expected a file name of up to 100"),
+    (b'{"prompt": "walk", "id": "Good"}', "line 1 has the same id 'Good'"),
+    (b'{"prompt": "walk", "id": "good"}', "line 1 has the same id 'good'"),
     (b'{"prompt": "half \\ud800"}', "half a character"),
     (b'{"prompt": "\xff"}', "expected UTF-8"),
     (b'{"prompt": ' + b"[" * 100_000, "expected a JSON object"),
     (
-        b'{"prompt": "' + b"x" * (LONGEST_LINE + 3_000_000) + b'"}',
+        b'{"prompt": "' + b"x" * (MAX_LINE_BYTES + 3_000_000) + b'"}',
         "expected at most 1,048,576 bytes",
     ),
 ]
@@ -211,7 +211,7 @@ def test_a_bad_line_is_told_and_does_not_stop_the_others(
     assert message in first
     assert "1 of 3 lines gave no clip" in summary
     assert {clip.name for clip in tmp_path.glob("clips/*.npz")} == {"good.npz", "000004.npz"}
-    rows = [json.loads(row) for row in (tmp_path / "clips" / REPORT).read_text().splitlines()]
+    rows = [json.loads(row) for row in (tmp_path / "clips" / REPORT_FILE).read_text().splitlines()]
     assert [row["status"] for row in rows] == ["made", "failed", "made"]
     path.write_bytes(good + b"\n" + b'{"prompt": "now it is right", "code_frames": 2}\n' + last)
     code, said, err = run("batch", path, "-o", tmp_path / "clips")
@@ -227,7 +227,7 @@ def test_plain_text_is_a_prompt_a_line_with_options_for_all(run: Run, tmp_path: 
     )
     assert code == 0
     assert {clip.name for clip in tmp_path.glob("c/*.bvh")} == {"000001.bvh", "000003.bvh"}
-    rows = [json.loads(row) for row in (tmp_path / "c" / REPORT).read_text().splitlines()]
+    rows = [json.loads(row) for row in (tmp_path / "c" / REPORT_FILE).read_text().splitlines()]
     assert rows[1]["prompt"] == '{"prompt": "this is said as it stands"}'
     assert {row["frames"] for row in rows} == {8}
 
@@ -237,7 +237,7 @@ def test_an_option_of_a_line_goes_before_that_of_all(tmp_path: Path) -> None:
     path.write_text(
         '{"prompt": "walk", "levels": 2}\n{"prompt": "walk", "levels": null}\n', encoding="utf-8"
     )
-    first, second = read_prompts(path, GenerateOptions(levels=3, top_k=5)).jobs
+    first, second = read_prompts_file(path, GenerateOptions(levels=3, top_k=5)).jobs
     assert (first.options.levels, first.options.top_k) == (2, 5)
     assert second.options.levels == 3
 
@@ -286,7 +286,7 @@ def test_a_folder_of_another_run_is_refused(
     code, said, err = run("batch", prompts, "-o", out, *extra)
     assert (code, said) == (2, "")
     assert message in err
-    assert "choose another folder, or --force" in err
+    assert "choose another folder, or use --force" in err
     assert len(err.splitlines()) == 1
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     code, said, _ = run("batch", prompts, "-o", out, *extra, "--force")
@@ -328,14 +328,14 @@ def test_a_manifest_that_is_none_is_refused(
     (tmp_path / "batch.json").write_text(text, encoding="utf-8")
     code, _, err = run("batch", prompts, "-o", tmp_path)
     assert code == 2
-    assert "is not of this kinetoken's batches" in err
+    assert "is not a batch of this version of kinetoken" in err
     assert run("batch", prompts, "-o", tmp_path, "--force")[0] == 0
 
 
 def test_a_report_cut_in_the_middle_costs_one_clip(run: Run, prompts: Path, tmp_path: Path) -> None:
     out = tmp_path / "clips"
     run("batch", prompts, "-o", out)
-    report = out / REPORT
+    report = out / REPORT_FILE
     whole = report.read_bytes()
     report.write_bytes(whole[: whole.rindex(b'{"id"') + 40] + b"\n[1]\n\xff\n")
     code, said, _ = run("batch", prompts, "-o", out)
@@ -358,8 +358,8 @@ def test_two_batches_do_not_write_into_one_folder(run: Run, prompts: Path, tmp_p
     [
         (["missing.jsonl", "-o", "c"], 3, "cannot read missing.jsonl"),
         ([".", "-o", "c"], 3, "cannot read ."),
-        (["empty.txt", "-o", "c"], 3, "got none"),
-        (["p.txt", "-o", "p.txt"], 5, "cannot make the folder p.txt"),
+        (["empty.txt", "-o", "c"], 3, "got an empty file"),
+        (["p.txt", "-o", "p.txt"], 5, "cannot create the folder p.txt"),
         (
             ["p.txt", "-o", "c", "--parallel", "0"],
             2,
@@ -451,7 +451,7 @@ def test_ctrl_c_keeps_what_is_whole_and_the_batch_goes_on(tiny: Path, tmp_path: 
     assert not list(out.glob(".*"))
     for clip in out.glob("*.npz"):
         assert len(Clip.load(clip)) == 80
-    noted = {json.loads(row)["id"] for row in (out / REPORT).read_text().splitlines()}
+    noted = {json.loads(row)["id"] for row in (out / REPORT_FILE).read_text().splitlines()}
     assert noted == clips
 
 
@@ -476,7 +476,7 @@ def test_jobs_of_a_lost_worker_go_to_others_and_count_once() -> None:
 
 def test_a_job_that_ends_its_workers_is_given_up() -> None:
     dispatch = Dispatch(JOBS[:1])
-    for worker in range(MOST_LOSSES):
+    for worker in range(MAX_LOSSES):
         assert dispatch.next(worker) == JOBS[0]
         problems = dispatch.lost(worker, "killed")
     assert [problem.line for problem in problems] == [1]
@@ -490,7 +490,7 @@ def test_a_worker_answers_as_the_engine_here_does(
     from kinetoken.batch.folder import digest
 
     worker = Worker(
-        Order(str(tiny), digest(tiny / "bundle.json"), LoadOptions(threads=1), 2, "npz")
+        WorkerSetup(str(tiny), digest(tiny / "bundle.json"), LoadOptions(threads=1), 2, "npz")
     )
     assert worker.ready() == ""
     made = worker.make(JOBS[0])
@@ -503,18 +503,20 @@ def test_a_worker_answers_as_the_engine_here_does(
 
 
 def test_a_worker_with_another_model_or_version_says_so(tiny: Path) -> None:
-    assert "another model" in Worker(Order(str(tiny), "0" * 64, LoadOptions(), 1, "npz")).ready()
+    assert (
+        "another model" in Worker(WorkerSetup(str(tiny), "0" * 64, LoadOptions(), 1, "npz")).ready()
+    )
     assert (
         "expected kinetoken 9"
-        in Worker(Order(str(tiny), "0" * 64, LoadOptions(), 1, "npz", "9")).ready()
+        in Worker(WorkerSetup(str(tiny), "0" * 64, LoadOptions(), 1, "npz", "9")).ready()
     )
-    assert "nowhere" in Worker(Order("nowhere", "0" * 64, LoadOptions(), 1, "npz")).ready()
+    assert "nowhere" in Worker(WorkerSetup("nowhere", "0" * 64, LoadOptions(), 1, "npz")).ready()
 
 
 def test_a_worker_whose_engine_fails_tells_everyone_who_waits(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kinetoken.batch.driver import BatchRun
+    from kinetoken.batch.batch_run import BatchRun
     from kinetoken.batch.folder import digest
 
     def fail(run: BatchRun) -> list[ClipAnswer]:
@@ -522,7 +524,7 @@ def test_a_worker_whose_engine_fails_tells_everyone_who_waits(
 
     monkeypatch.setattr(BatchRun, "step", fail)
     worker = Worker(
-        Order(str(tiny), digest(tiny / "bundle.json"), LoadOptions(threads=1), 2, "npz")
+        WorkerSetup(str(tiny), digest(tiny / "bundle.json"), LoadOptions(threads=1), 2, "npz")
     )
     for _ in range(2):
         with pytest.raises(EngineError, match="it broke"):
@@ -574,8 +576,8 @@ def test_a_server_that_fails_again_and_again_stops_the_batch(
             raise EngineError("it broke")
 
     bundle = open_bundle(tiny, LoadOptions(threads=1))
-    monkeypatch.setattr("kinetoken.batch.apart.Generation", Broken)
-    answers = answer_apart(bundle, [JOBS[0]] * 9, 2)
+    monkeypatch.setattr("kinetoken.batch.server_requests.Generation", Broken)
+    answers = answer_by_server(bundle, [JOBS[0]] * 9, 2)
     assert [next(answers), next(answers)] == [JOBS[0].problem("it broke")] * 2
     with pytest.raises(EngineError, match="it broke"):
         next(answers)
@@ -585,7 +587,7 @@ def test_a_server_that_fails_again_and_again_stops_the_batch(
 def test_answers_that_are_asked_for_apart_are_the_same(
     tiny: Path, generator: kinetoken.Generator, size: int
 ) -> None:
-    answers = list(answer_apart(open_bundle(tiny, LoadOptions(threads=1)), JOBS, size))
+    answers = list(answer_by_server(open_bundle(tiny, LoadOptions(threads=1)), JOBS, size))
     assert len(answers) == len(JOBS)
     for answer in answers:
         assert isinstance(answer, ClipAnswer)
@@ -619,5 +621,5 @@ def test_fewer_than_one_at_once_is_refused(tiny: Path) -> None:
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "p.jsonl").write_bytes(b"\xef\xbb\xbf\n")
-    with pytest.raises(FormatError, match="got none"):
-        read_prompts(tmp_path / "p.jsonl", USUAL)
+    with pytest.raises(FormatError, match="got an empty file"):
+        read_prompts_file(tmp_path / "p.jsonl", USUAL)

@@ -13,7 +13,7 @@ from fake_server import Handler, Reply, serving, tokens
 from kinetoken.base.errors import EngineError, KinetokenError, OutputError
 from kinetoken.batch.folder import digest
 from kinetoken.batch.jobs import ClipAnswer
-from kinetoken.batch.worker import Order, Worker
+from kinetoken.batch.worker import Worker, WorkerSetup
 from kinetoken.engines.load_options import LoadOptions
 from kinetoken.engines.tokenizer import HfTokenizer
 
@@ -111,7 +111,9 @@ def test_more_in_the_line_of_an_error_keeps_its_exit_code() -> None:
 
 
 def working(tiny: Path) -> Worker:
-    return Worker(Order(str(tiny), digest(tiny / "bundle.json"), LoadOptions(threads=1), 2, "npz"))
+    return Worker(
+        WorkerSetup(str(tiny), digest(tiny / "bundle.json"), LoadOptions(threads=1), 2, "npz")
+    )
 
 
 @pytest.mark.parametrize(

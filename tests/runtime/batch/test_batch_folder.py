@@ -12,7 +12,7 @@ import pytest
 from batch_runs import Run
 from fake_server import FakeServer, Reply, serving, tokens
 from kinetoken.base.errors import EngineError, OutputError
-from kinetoken.batch.folder import REPORT
+from kinetoken.batch.folder import REPORT_FILE
 from kinetoken.batch.jobs import ClipAnswer
 from kinetoken.engines.onnx.model import OnnxLanguageModel
 from kinetoken.engines.tokenizer import HfTokenizer
@@ -31,13 +31,15 @@ def lines(tmp_path: Path) -> Path:
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(row) for row in (folder / REPORT).read_text(encoding="utf-8").splitlines()]
+    return [
+        json.loads(row) for row in (folder / REPORT_FILE).read_text(encoding="utf-8").splitlines()
+    ]
 
 
 def unnoted(folder: Path, name: str) -> None:
     """The report without a clip's row, as after a loss of power."""
     kept = [json.dumps(row) + "\n" for row in rows(folder) if row["id"] != name]
-    (folder / REPORT).write_text("".join(kept), encoding="utf-8")
+    (folder / REPORT_FILE).write_text("".join(kept), encoding="utf-8")
 
 
 @pytest.mark.parametrize("suffix", ["npz", "bvh"])

@@ -16,7 +16,7 @@ pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[ll
 
 from kinetoken import GenerateOptions
 from kinetoken.base.errors import EngineError
-from kinetoken.batch.driver import answer_all
+from kinetoken.batch.batch_run import answer_all
 from kinetoken.batch.jobs import ClipAnswer, Job
 from kinetoken.engines.llamacpp.batch import GRAIN, LlamaCppBatch, reusable
 from kinetoken.engines.llamacpp.model import CPU_PIECE, LlamaCppLanguageModel

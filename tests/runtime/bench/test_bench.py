@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kinetoken.bench import machine, weights
+from kinetoken.bench import machine
 from kinetoken.bench.measure import measure
 from kinetoken.bench.report import Report, advice, page
 from kinetoken.cli.main import main
+from kinetoken.engines.llamacpp import engine
 from kinetoken.engines.llamacpp.gguf_header import Header, TensorPlace
+from kinetoken.engines.load_options import LoadOptions
 from kinetoken.engines.scripted import FunctionSession, ScriptedLanguageModel
 from kinetoken.generation.bundle import Bundle, open_bundle
 from kinetoken.generation.generator import Generator
@@ -155,13 +157,15 @@ def test_what_a_token_does_not_read(
 ) -> None:
     places = tensors(**rows)
     size = 1000 + 100 * sum(rows.values())
-    monkeypatch.setattr(weights, "WORTH_BYTES", 100_000)
-    monkeypatch.setattr(weights, "read_header", lambda path: Header({}, places))
+    monkeypatch.setattr(engine, "WORTH_BYTES", 100_000)
+    monkeypatch.setattr(engine, "read_header", lambda path: Header({}, places))
     if wanted is not None:
         monkeypatch.setenv("KINETOKEN_HEAD", wanted)
     else:
         monkeypatch.delenv("KINETOKEN_HEAD", raising=False)
-    assert weights._unread(Path("lm.gguf"), size, on_card) == pytest.approx(left_out, abs=1)
+    assert engine.unread_bytes(Path("lm.gguf"), size, on_card=on_card) == pytest.approx(
+        left_out, abs=1
+    )
 
 
 def report(rates: list[float], quantization: str = "q4_k_m", bandwidth: float = 40e9) -> Report:
@@ -276,7 +280,13 @@ def test_a_server_is_not_measured(capsys: pytest.CaptureFixture[str]) -> None:
 def test_on_a_card_the_processors_memory_is_not_measured(
     tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(weights, "device_of", lambda model: "cuda")
+    def on_card(folder: Path, options: LoadOptions) -> Bundle:
+        bundle = open_bundle(folder, options)
+        size = bundle.manifest.language_model.vocab_size
+        model = ScriptedLanguageModel(lambda _: np.zeros(size, np.float32), 512, "cuda")
+        return dataclasses.replace(bundle, language_model=model)
+
+    monkeypatch.setattr("kinetoken.generation.bundle.open_bundle", on_card)
     assert main(["bench", "--bundle", str(tiny), "--seconds", "1"]) == 0
     said = capsys.readouterr().out
     assert "on onnx (cuda)" in said

@@ -14,7 +14,7 @@ import pytest
 
 import kinetoken
 from kinetoken.base.errors import FormatError
-from kinetoken.chat.prompt_cache import StateFiles
+from kinetoken.chat.prompt_cache import PromptCache
 from kinetoken.chat.session import Session
 from kinetoken.engines.scripted import ScriptedLanguageModel
 from kinetoken.generation.bundle import Bundle, open_bundle
@@ -123,7 +123,7 @@ def test_a_chat_is_saved_and_resumed(generator: Generator, parts: Bundle, tmp_pa
 
 def test_a_state_in_use_is_not_the_one_to_go(own_tiny: Path) -> None:
     """Nor is a state kept that is too large to be read, nor what a killed process left."""
-    states, folder = StateFiles(open_bundle(own_tiny)), own_tiny / ".cache"
+    states, folder = PromptCache(open_bundle(own_tiny)), own_tiny / ".cache"
     paths = [states.save([number], b"state") for number in range(8)]
     for age, path in enumerate(paths):
         assert path is not None
@@ -148,7 +148,7 @@ def test_tidying_beside_another_process_writes_no_second_copy(
         return [*real(folder, pattern), folder / "prompt-gone.state"]
 
     monkeypatch.setattr(Path, "glob", glob)
-    states = StateFiles(open_bundle(own_tiny))
+    states = PromptCache(open_bundle(own_tiny))
     for number in range(10):
         states.save([number], b"state")
     monkeypatch.undo()
@@ -160,7 +160,7 @@ def test_a_state_too_large_to_be_read_is_not_written(
     own_tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kinetoken.chat.prompt_cache.LARGEST", 60)
-    states = StateFiles(open_bundle(own_tiny))
+    states = PromptCache(open_bundle(own_tiny))
     assert states.save([1], b"x" * 40) is None
     assert states.save([1], b"x" * 4) is not None
     assert states.load([1]) == b"xxxx"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import kinetoken
 from kinetoken.base.errors import BundleError, EngineError, InputError
+from kinetoken.chat.cached_run import CachedRun
 from kinetoken.chat.history_file import check_turn
 from kinetoken.chat.session import Session, Turn
 from kinetoken.engines.protocols import LanguageModel
@@ -313,7 +314,7 @@ def test_what_has_to_be_told_is_told_with_the_next_answer(
         raise EngineError("no memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Session, "_chat", broken)
+        patch.setattr(CachedRun, "chat", broken)
         with pytest.raises(EngineError, match="no memory"):
             session.say(PROMPTS[number % 5], seed=number)
     assert "shown no more" in session.say(PROMPTS[number % 5], seed=number).notes[0]

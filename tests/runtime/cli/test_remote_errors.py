@@ -274,7 +274,9 @@ def test_the_key_is_sent_and_never_shown(tiny: Path, monkeypatch: pytest.MonkeyP
     with serving(texts(BEGUN, "</move>")) as fake:
         generator = load(tiny, fake.url)
         clip = generator.generate("x")
-    assert SECRET not in repr(generator.bundle.server) + repr(clip.meta) + str(vars(generator))
+    assert SECRET not in repr(generator.bundle.language_model) + repr(clip.meta) + str(
+        vars(generator)
+    )
     monkeypatch.setenv(KEY_VARIABLE, "a\nb")
     with pytest.raises(InputError, match=KEY_VARIABLE):
         load(tiny, "http://127.0.0.1:9")

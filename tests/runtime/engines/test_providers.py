@@ -13,13 +13,12 @@ import pytest
 import kinetoken
 from kinetoken import InputError
 from kinetoken.cli.main import main
-from kinetoken.engines.load_options import LoadOptions
+from kinetoken.engines.load_options import PROVIDERS, LoadOptions
 from kinetoken.engines.onnx import session as onnx_session
 from kinetoken.engines.onnx.model import OnnxLanguageModel
 from kinetoken.engines.onnx.providers import (
     CPU,
     CUDA,
-    PROVIDERS,
     TENSORRT,
     Buffer,
     chain,

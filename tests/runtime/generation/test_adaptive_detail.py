@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 import kinetoken
 import kinetoken.generation.generator
 from kinetoken import GenerateOptions, Generator, InputError
-from kinetoken.batch.driver import answer_all
+from kinetoken.batch.batch_run import answer_all
 from kinetoken.batch.jobs import Job
 from kinetoken.engines.scripted import ScriptedLanguageModel
 from kinetoken.generation.adaptive_detail import DetailRun, Pace, asked_levels, sustained
 from kinetoken.generation.chat_format import prompt_ids
 
 FRAMES_PER_SECOND = 5.0
+from writers import SilentServer
 
 
 def paced(rate: float) -> Pace:
@@ -368,7 +369,7 @@ def test_pauses_between_blocks_cost_detail(generator: Generator, machine: Machin
 
 
 def test_a_server_is_told_once_what_it_may_write(generator: Generator) -> None:
-    parts = dataclasses.replace(generator.bundle, server=SimpleNamespace(name="a server"))
+    parts = dataclasses.replace(generator.bundle, language_model=SilentServer())
     for detail in ("auto", "4,2"):
         with pytest.raises(
             InputError, match=f"detail {detail}: a server writes all blocks alike; give levels"

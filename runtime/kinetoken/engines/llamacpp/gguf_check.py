@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from ...base.errors import EngineError
+from ...manifest.architectures import ARCHITECTURES
 from ...manifest.schema import LanguageModelInfo, MotionInfo
 from ...tokens.markup import MOVE_END, MOVE_START, spell
 from .gguf_header import TensorPlace, read_header
 
-ARCHITECTURES: Final = ("qwen2", "qwen2vl")
 _ZEROS: Final = re.compile(r"_0+(?=\d)")
 
 
@@ -38,10 +38,10 @@ def checked_tensors(
         raise EngineError(
             f"{path}: expected a GGUF's own keys, got others; export the bundle again"
         ) from error
-    if architecture not in ARCHITECTURES:
-        known = " or ".join(ARCHITECTURES)
+    known = [entry.gguf for entry in ARCHITECTURES.values()]
+    if architecture not in known:
         raise EngineError(
-            f"{path}: expected a model of {known}, got {architecture!r}; export the bundle again"
+            f"{path}: expected a model of {' or '.join(known)}, got {architecture!r}; export the bundle again"
         )
     for what, expected, got in facts:
         if expected != got:

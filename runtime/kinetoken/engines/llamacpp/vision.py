@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import EngineError
+from ...manifest.architectures import ARCHITECTURES
 from ..memory import check_memory
 from ..prompt_items import EncodedImage
 from ..protocols import Watch
@@ -27,7 +28,7 @@ from .interruptible import patiently
 from .library import hear, library, listen, llama, reason
 from .positions import places_of
 
-PROJECTOR: Final = "qwen2.5vl_merger"
+PROJECTORS: Final = [entry.vision.projector for entry in ARCHITECTURES.values() if entry.vision]
 MERGED: Final = 2  # patches beside each other that become one cell
 LAYER_END: Final = b"layer_out-"  # name of the node behind each layer
 _name_of = ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_void_p)(("ggml_get_name", library))
@@ -255,9 +256,9 @@ def _header(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise EngineError(f"{path}: {error}; copy or export the bundle again") from error
     projector = said.get("clip.projector_type", b"")
-    if projector != PROJECTOR.encode():
+    if projector not in [name.encode() for name in PROJECTORS]:
         raise EngineError(
-            f"{path}: expected a vision tower of {PROJECTOR}, got {projector!r}; export the bundle again"
+            f"{path}: expected a vision tower of {' or '.join(PROJECTORS)}, got {projector!r}; export the bundle again"
         )
     return said
 

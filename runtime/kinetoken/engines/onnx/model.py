@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from ...base.errors import EngineError
 from ...manifest.schema import HeadInfo, LanguageModelInfo
 from ...tokens.allowed_ids import Allowed, take_allowed
+from ..load_options import AUTO_PROVIDER, check_provider
 from ..one_at_a_time import TurnBatch
 from ..prompt_items import NO_IMAGES, EncodedImage
 from ..saved_state import as_array, check_rewind, pack, unpack
 from .heads import Piece, pieces
-from .providers import AUTO, Buffer, check_provider
+from .providers import Buffer
 from .session import (
     Session,
     array_type,
@@ -117,7 +118,7 @@ def _open_body(path: Path, thread_count: int | None, provider: str | None) -> Se
     session = open_session(path, thread_count, provider)
     if device_of(session) == PROCESSOR or not _is_single(session):
         return session
-    if check_provider(provider) == AUTO:
+    if check_provider(provider) == AUTO_PROVIDER:
         warnings.warn(f"CUDA is not used, the processor is: {SINGLE}", RuntimeWarning, stacklevel=1)
         return open_session(path, thread_count, PROCESSOR)
     warnings.warn(f"CUDA may leave much to the processor: {SINGLE}", RuntimeWarning, stacklevel=1)

@@ -12,16 +12,13 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from ...base.errors import InputError
+from ..load_options import AUTO_PROVIDER, check_provider
 
-AUTO: Final = "auto"
-PROVIDERS: Final = (AUTO, "cpu", "cuda", "tensorrt")
-"""What a caller may ask for."""
 CPU: Final = "CPUExecutionProvider"
 CUDA: Final = "CUDAExecutionProvider"
 TENSORRT: Final = "TensorrtExecutionProvider"
 CHAINS: Final = {
-    AUTO: (CUDA, CPU),
+    AUTO_PROVIDER: (CUDA, CPU),
     "cpu": (CPU,),
     "cuda": (CUDA, CPU),
     "tensorrt": (TENSORRT, CUDA, CPU),
@@ -38,11 +35,12 @@ OPTIONS: Final[dict[str, dict[str, str]]] = {
 INSTALL: Final = 'pip install "kinetoken[gpu]" in an environment of its own'
 
 
-def check_provider(asked: str | None) -> str:
-    """What is asked for; InputError where there is no such provider."""
-    if asked not in (None, *PROVIDERS):
-        raise InputError(f"provider: expected {', '.join(PROVIDERS)}, got {asked!r}")
-    return asked or AUTO
+def decoder_provider(asked: str | None) -> str:
+    """The provider of the decoder: the processor, unless a graphics card is asked for by name.
+
+    A frame takes the processor a millisecond, and so does the way to a card and back.
+    """
+    return "cpu" if asked in (None, AUTO_PROVIDER) else asked
 
 
 def chain(asked: str | None, available: Collection[str]) -> list[str]:
@@ -68,7 +66,7 @@ def fallback(
     `got`: providers of the session; `library`: the folder of ONNX Runtime's libraries; `failed`: what it said, where it did.
     """
     wanted = CHAINS[check_provider(asked)][0]
-    if wanted in got or (wanted not in available and check_provider(asked) == AUTO):
+    if wanted in got or (wanted not in available and check_provider(asked) == AUTO_PROVIDER):
         return None
     if wanted not in available:
         why = f"this ONNX Runtime was built without it; {INSTALL}"

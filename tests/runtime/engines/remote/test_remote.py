@@ -16,14 +16,14 @@ import kinetoken
 from fake_server import FakeServer, Handler, serving, texts, tokens
 from kinetoken import Said
 from kinetoken.base.errors import EngineError, InputError
-from kinetoken.engines.remote.servers import KINDS
+from kinetoken.engines.remote.servers import SERVER_KINDS
 from kinetoken.engines.tokenizer import HfTokenizer
 from kinetoken.generation.chat_format import prompt_ids
 from kinetoken.generation.motion_stream import decode_clip
-from kinetoken.generation.remote_token_source import TokenReader
 from kinetoken.sampling.foreign_grammars import START, Place, gbnf, planned, regex
 from kinetoken.sampling.grammar import MoveGrammar
 from kinetoken.tokens.markup import read_strictly
+from kinetoken.tokens.token_reader import TokenReader
 from kinetoken.tokens.vocabulary import Vocabulary
 
 FRAMES = [
@@ -81,15 +81,14 @@ def whole(clip: kinetoken.Clip) -> list[list[int]]:
     return codes
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SERVER_KINDS)
 def test_the_answer_of_every_kind_of_server_is_the_clip(
     tiny: Path, tokenizer: HfTokenizer, kind: str
 ) -> None:
     said = tokens(tokenizer, kind, tokenizer.encode_template(ANSWER))
     with serving(said, kind, tokenizer) as fake:
         generator = load(tiny, fake)
-        assert generator.bundle.server is not None
-        assert generator.bundle.server.kind.name == kind
+        assert generator.bundle.writer.engine_name == kind
         generation = generator.stream("x", seed=3)
         clip = run(generation)
     assert (clip.text, whole(clip), generation.notes) == (ANSWER, CODES, ())
@@ -277,7 +276,7 @@ def test_what_the_request_says(tiny: Path, tokenizer: HfTokenizer) -> None:
         "max_tokens": 30,
     }
     bodies = {}
-    for kind in KINDS:
+    for kind in SERVER_KINDS:
         with serving(
             tokens(tokenizer, kind, tokenizer.encode_template(ANSWER)), kind, tokenizer
         ) as fake:
@@ -286,7 +285,7 @@ def test_what_the_request_says(tiny: Path, tokenizer: HfTokenizer) -> None:
         bodies[kind] = fake.asked[0]
     ids = prompt_ids(generator.bundle, "x")
     for kind, body in bodies.items():
-        assert body["prompt"] == (ids if KINDS[kind].takes_ids else tokenizer.decode(ids))
+        assert body["prompt"] == (ids if SERVER_KINDS[kind].takes_ids else tokenizer.decode(ids))
         assert (body["model"], body["stream"], body["seed"], body["max_tokens"]) == (
             "some/model",
             True,

@@ -1,4 +1,4 @@
-"""Several answers at once where a server writes them: each is asked for on its own, and the server puts them together."""
+"""Several answers at once from a server: one request each; the server batches them."""
 
 from __future__ import annotations
 
@@ -14,23 +14,17 @@ from ..generation.bundle import Bundle
 from ..generation.generator import Generation
 from .jobs import ClipAnswer, Job, Problem
 
-MOST_FAILURES: Final = (
-    3  # one after another: the server is not there, and the next line would not do better
-)
-OF_THE_REQUEST: Final = (
-    400,
-    413,
-    414,
-    422,
-    431,
-)  # RFC 9110 and 6585: what was asked is at fault, not who was
+_MAX_FAILURES: Final = 3  # in a row: the server is down, and the next line would fail too
+_CLIENT_ERRORS: Final = (400, 413, 414, 422, 431)  # RFC 9110 and 6585: the request is at fault
 
 
-def answer_apart(bundle: Bundle, jobs: Iterable[Job], size: int) -> Iterator[ClipAnswer | Problem]:
-    """Every job's answer, or why there is none, as they come. EngineError where the server fails again and again;
-    that it refuses some lines is theirs.
+def answer_by_server(
+    bundle: Bundle, jobs: Iterable[Job], size: int
+) -> Iterator[ClipAnswer | Problem]:
+    """Yield each job's answer, or its problem, as they arrive; `size` requests at once.
 
-    An answer that the server broke off, or in which it broke the rules, is none: it is shorter than what was asked.
+    EngineError where the server fails several times in a row; a line that it refuses is a Problem.
+    So is an answer that the server cut off, or in which it broke the grammar: it is too short.
     """
     work = _Work(bundle, jobs)
     threads = [threading.Thread(target=work.run, daemon=True) for _ in range(min(size, work.total))]
@@ -41,8 +35,8 @@ def answer_apart(bundle: Bundle, jobs: Iterable[Job], size: int) -> Iterator[Cli
         for _ in range(work.total):
             done = work.done.get()
             if isinstance(done, _Failure):
-                failures += not _of_the_request(done.error)
-                if failures >= MOST_FAILURES or not isinstance(done.error, EngineError):
+                failures += not _refuses_request(done.error)
+                if failures >= _MAX_FAILURES or not isinstance(done.error, EngineError):
                     raise done.error
                 yield done.job.problem(done.error)
             else:
@@ -52,21 +46,21 @@ def answer_apart(bundle: Bundle, jobs: Iterable[Job], size: int) -> Iterator[Cli
         work.stopped.set()
 
 
-def _of_the_request(error: Exception) -> bool:
-    """Whether the server is well and refuses this line alone."""
-    return isinstance(error, StatusError) and error.status in OF_THE_REQUEST
+def _refuses_request(error: Exception) -> bool:
+    """Tell a refusal of this line alone from a failure of the server."""
+    return isinstance(error, StatusError) and error.status in _CLIENT_ERRORS
 
 
 @dataclass(frozen=True)
 class _Failure:
-    """What ended an answer that was right to ask for."""
+    """An error that ended a valid request."""
 
     job: Job
     error: Exception
 
 
 class _Work:
-    """What is left to do, and what was done; used by several threads."""
+    """Jobs to do and answers done, shared by several threads."""
 
     def __init__(self, bundle: Bundle, jobs: Iterable[Job]) -> None:
         self._bundle = bundle
@@ -78,7 +72,7 @@ class _Work:
         self.stopped = threading.Event()
 
     def run(self) -> None:
-        """One job after another, until none is left."""
+        """Do one job after another, until none is left."""
         while not self.stopped.is_set():
             try:
                 job = self._waiting.get_nowait()
@@ -86,7 +80,7 @@ class _Work:
                 return
             try:
                 self.done.put(self._answer(job))
-            except Exception as error:  # it is raised where the answers are read
+            except Exception as error:  # raised where the answers are read
                 self.done.put(_Failure(job, error))
 
     def _answer(self, job: Job) -> ClipAnswer | Problem:

@@ -1,7 +1,7 @@
-"""Continuous batching: several answers on one engine, and where one ends the next begins at once.
+"""Continuous batching: several answers on one engine; where one ends, the next begins at once.
 
-Every answer has a grammar, a random stream and a decoder of its own, so the guarantee holds for each; they share the pass
-through the weights.
+Every answer has its own grammar, random stream and decoder, so the guarantee holds for each. They
+share the pass through the weights.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class BatchRun:
     """Several answers under way."""
 
     def __init__(self, bundle: Bundle, size: int) -> None:
-        """`size`: answers at once, 1 or more. EngineError where there is not the memory for them."""
+        """`size`: answers at once, 1 or more. EngineError where the memory does not suffice."""
         if size < 1:
             raise InputError(f"parallel: expected a whole number of 1 or more, got {size}")
         self._bundle, self._engine = bundle, bundle.language_model.start_batch(size)
@@ -37,21 +37,21 @@ class BatchRun:
 
     @property
     def room(self) -> int:
-        """How many more answers may begin."""
+        """Number of answers that may still begin."""
         return len(self._free)
 
     @property
     def busy(self) -> bool:
-        """Whether any is under way."""
+        """True while any answer is under way."""
         return bool(self._seats)
 
     def begin(self, job: Job) -> None:
-        """Begin an answer, there is room for it; InputError where what is asked cannot be met."""
+        """Begin an answer where there is room; InputError for a request that cannot be met."""
         seat = _Seat(self._bundle, job)
         self._seats[self._free.popleft()] = seat
 
     def step(self) -> list[ClipAnswer]:
-        """One token more for each; those that have ended. EngineError: none of them can go on."""
+        """Advance each by one token; the answers that have ended. EngineError: none can go on."""
         rows = self._engine.push([seat.want(place) for place, seat in self._seats.items()])
         ended = [
             place
@@ -61,7 +61,7 @@ class BatchRun:
         return [self._leave(place) for place in ended]
 
     def answers(self, jobs: Iterable[Job]) -> Iterator[ClipAnswer | Problem]:
-        """Every job's answer, or why there is none, in the order in which they end. EngineError where the engine fails."""
+        """Yield each job's answer, or its problem, in the order in which they end. EngineError."""
         waiting, more = iter(jobs), True
         while more or self.busy:
             while more and self.room:
@@ -82,7 +82,7 @@ class BatchRun:
 
 
 def answer_all(bundle: Bundle, jobs: Iterable[Job], size: int) -> Iterator[ClipAnswer | Problem]:
-    """The answers of a run of that size. InputError, EngineError."""
+    """Yield the answers of a run of that size. InputError, EngineError."""
     return BatchRun(bundle, size).answers(jobs)
 
 
@@ -94,18 +94,18 @@ class _Seat:
         self._job, self._seed = job, options.chosen_seed()
         self._fed = prompt_ids(bundle, job.prompt)
         grammar = request_grammar(options, manifest, bundle.vocabulary, len(self._fed))
-        # Nobody watches a batch, so nothing has to keep real time: without a pace "auto" takes all levels.
+        # Nobody watches a batch, so it need not keep real time: without a pace "auto" takes all levels.
         self._run = AnswerRun(bundle, options, grammar, Pace())
         self._motion: list[MotionChunk] = []
         self._allowed = self._run.allowed
         self._chooser = options.sampler(manifest).start(self._seed)
 
     def want(self, place: int) -> Want:
-        """The tokens that the engine has not seen, and the ids that may come next."""
+        """The tokens that are new to the engine, and the ids that may come next."""
         return place, self._fed, self._allowed
 
     def take(self, logits: NDArray[np.float32]) -> bool:
-        """Go on by a token; whether it was the last."""
+        """Choose a token; True where it was the last."""
         token = nth_allowed(self._allowed, self._chooser.pick(logits))
         self._keep(self._run.accept(token))
         self._fed = [token]
@@ -115,7 +115,7 @@ class _Seat:
         return False
 
     def answer(self) -> ClipAnswer:
-        """The whole, once it is done."""
+        """The whole answer, once it is done."""
         self._keep(self._run.finish())
         clip = self._run.clip(self._motion, self._job.prompt, self._seed)
         return ClipAnswer(self._job, clip, self._run.thought)

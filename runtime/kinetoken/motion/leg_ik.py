@@ -1,6 +1,7 @@
-"""Legs put to new places: two-bone inverse kinematics that keeps every bone as long as it is.
+"""Two-bone inverse kinematics of the legs, with bones of constant length.
 
-The knee bends in the plane in which it was bent; the foot keeps its length and goes where ankle and toe are asked to be.
+The knee stays in the plane in which it was bent. The foot keeps its length and follows ankle and
+toe.
 """
 
 from __future__ import annotations
@@ -8,29 +9,31 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .rotations import swing
-from .skeleton import JOINT
-
-Array = NDArray[np.floating]
+from .skeleton import JOINT, Array, Array64
 
 _SIDES: Final = ("left", "right")
 # Hip, knee, ankle, toe of each leg; the toe is what the skeleton calls the foot.
 LEGS: Final = tuple(
     tuple(JOINT[f"{side}_{part}"] for part in ("hip", "knee", "ankle", "foot")) for side in _SIDES
 )
-_STRAIGHT: Final = 0.01  # metres that a knee is out of line, below which the foot's direction helps to say where it bends
-# Radians that a knee's angle changes at most. Near a straight leg a few millimetres of reach bend the knee by many
-# centimetres, which is seen more than the rest of a slide.
+_STRAIGHT: Final = 0.01
+"""Metres by which a knee is out of line; below it the foot's direction helps to find the plane."""
 _KNEE_CHANGE: Final = 0.2
+"""Radians by which a knee's angle changes at most.
+
+Near a straight leg a few millimetres of reach bend the knee by many centimetres, which is more
+visible than the rest of a slide.
+"""
 _TINY: Final = 1e-9
 
 
-def place_feet(joints: Array, corrections: Array) -> NDArray[np.float64]:
-    """Joints (n, 22, 3) with the feet moved by corrections (n, 4, 3): left ankle, left foot, right ankle, right foot.
+def place_feet(joints: Array, corrections: Array) -> Array64:
+    """Joints (n, 22, 3) with the feet moved by corrections (n, 4, 3), metres.
 
-    Metres. A foot beyond reach comes as near as the leg allows; legs without a correction stay as they are, to the bit.
+    The order is left ankle, left foot, right ankle, right foot. A foot beyond reach comes as near
+    as the leg allows. Legs without a correction stay bit for bit as they are.
     """
     out = np.array(joints, np.float64)
     for leg, first in zip(LEGS, (0, 2), strict=True):
@@ -41,7 +44,7 @@ def place_feet(joints: Array, corrections: Array) -> NDArray[np.float64]:
     return out
 
 
-def _placed(leg: Array, ends: Array) -> NDArray[np.float64]:
+def _placed(leg: Array, ends: Array) -> Array64:
     """Hip, knee, ankle, toe (n, 4, 3) with corrections (n, 2, 3) of ankle and toe."""
     hip, ankle, toe = leg[:, 0], leg[:, 2], leg[:, 3]
     to_ankle = _reachable(leg, ankle + ends[:, 0] - hip)
@@ -50,8 +53,8 @@ def _placed(leg: Array, ends: Array) -> NDArray[np.float64]:
     return np.stack([hip, hip + _bend(leg, to_ankle), new_ankle, new_toe], axis=1)
 
 
-def _reachable(leg: Array, wanted: Array) -> NDArray[np.float64]:
-    """From hip to ankle (n, 3): in the direction wanted, as far as the knee may bend or stretch for it."""
+def _reachable(leg: Array, wanted: Array) -> Array64:
+    """From hip to ankle (n, 3), in the wanted direction, as far as the knee may bend or stretch."""
     thigh, shin = _length(leg[:, 1] - leg[:, 0]), _length(leg[:, 2] - leg[:, 1])
     before = _knee_angle(thigh, shin, _length(leg[:, 2] - leg[:, 0]))
     change = _knee_angle(thigh, shin, _length(wanted)) - before
@@ -60,13 +63,16 @@ def _reachable(leg: Array, wanted: Array) -> NDArray[np.float64]:
     return np.asarray(_unit(wanted) * reach)
 
 
-def _knee_angle(thigh: Array, shin: Array, reach: Array) -> NDArray[np.float64]:
-    """Radians between thigh and shin, pi for a straight leg, by the law of cosines; beyond reach is straight."""
+def _knee_angle(thigh: Array, shin: Array, reach: Array) -> Array64:
+    """Radians between thigh and shin by the law of cosines.
+
+    Pi for a straight leg and beyond reach.
+    """
     cosine = (thigh**2 + shin**2 - reach**2) / np.maximum(2.0 * thigh * shin, _TINY)
     return np.asarray(np.arccos(np.clip(cosine, -1.0, 1.0)))
 
 
-def _bend(leg: Array, to_ankle: Array) -> NDArray[np.float64]:
+def _bend(leg: Array, to_ankle: Array) -> Array64:
     """From hip to knee (n, 3), for an ankle at `to_ankle` (n, 3) from the hip."""
     before = leg[:, 2] - leg[:, 0]
     thigh, shin, reach = (
@@ -84,15 +90,15 @@ def _bend(leg: Array, to_ankle: Array) -> NDArray[np.float64]:
     return np.asarray(_unit(to_ankle) * along + across * out)
 
 
-def _across(vector: Array, axis: Array) -> NDArray[np.float64]:
-    """What of `vector` (n, 3) stands square to `axis` (n, 3)."""
+def _across(vector: Array, axis: Array) -> Array64:
+    """The part of `vector` (n, 3) that is perpendicular to `axis` (n, 3)."""
     line = _unit(axis)
     return np.asarray(vector - np.sum(vector * line, axis=-1, keepdims=True) * line)
 
 
-def _length(vectors: Array) -> NDArray[np.float64]:
+def _length(vectors: Array) -> Array64:
     return np.asarray(np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 
-def _unit(vectors: Array) -> NDArray[np.float64]:
+def _unit(vectors: Array) -> Array64:
     return np.asarray(vectors / np.maximum(_length(vectors), _TINY))
