@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .base.errors import (
         BundleError,
+        DownloadError,
         EngineError,
         FormatError,
         InputError,
@@ -48,6 +49,7 @@ _HOMES = {
     **dict.fromkeys(
         (
             "BundleError",
+            "DownloadError",
             "EngineError",
             "FormatError",
             "InputError",
@@ -65,6 +67,7 @@ __all__ = [
     "BundleError",
     "Chunk",
     "Clip",
+    "DownloadError",
     "EngineError",
     "FormatError",
     "GenerateOptions",

@@ -20,13 +20,14 @@ import pyglet  # noqa: E402
 
 pyglet.options["headless"] = True  # before anything imports pyglet.window
 
-from ..render.gl.glkit import Canvas, asked_for, is_software, renderer_name  # noqa: E402
-from ..render.gl.scene import FULL, SMOOTH, Scene  # noqa: E402
-from ..render.shot import Pixels, Shot  # noqa: E402
+from ..render.gl.glkit import Canvas, driver_config, is_software, renderer_name  # noqa: E402
+from ..render.gl.scene import FULL_QUALITY, SMOOTH_QUALITY, Scene  # noqa: E402
+from ..render.pixels import Pixels  # noqa: E402
+from ..render.shot import Shot  # noqa: E402
 
 
 class OffscreenRenderer:
-    """Shots of one size. Draws larger and averages, so that edges are smooth with every driver."""
+    """Draws shots of one size, larger and averaged, so that edges are smooth with every driver."""
 
     def __init__(
         self, width: int, height: int, supersample: int = 2, *, gles: bool = False
@@ -34,23 +35,18 @@ class OffscreenRenderer:
         self._size = (width, height)
         self._scale = supersample
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings():  # pyglet's, of a display that it then does without
                 warnings.simplefilter("ignore")
                 from pyglet import window
 
-            with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # pyglet's, of a display that it goes on to do without
                 screen = pyglet.display.get_display().get_default_screen()
-            context = screen.get_best_config(asked_for(gles=gles)).create_context(
-                None
-            )  # shares with no other kind
+            config = screen.get_best_config(driver_config(gles=gles))
+            context = config.create_context(None)  # shares with no other kind
             self._window = window.Window(8, 8, visible=False, context=context)
         except Exception as error:  # pyglet has no common base for what a missing driver raises
             raise EngineError(f"no off-screen graphics: {error}") from error
         self._window.switch_to()
-        self._scene = Scene(SMOOTH if is_software(renderer_name()) else FULL)
+        self._scene = Scene(SMOOTH_QUALITY if is_software(renderer_name()) else FULL_QUALITY)
         self._canvas = Canvas(width * supersample, height * supersample)
         self.name = f"GL, {self._scene.driver}"
 

@@ -31,16 +31,16 @@ class BundleRequest:
 
     @property
     def folder(self) -> Path:
-        """Where the bundle is."""
-        from ..generation.bundle import bundle_folder
+        """Where the bundle is; one on the hub is pulled first. KinetokenError where that fails."""
+        from .pull_bar import local_folder
 
-        return bundle_folder(self.bundle)
+        return local_folder(self.bundle)
 
     def load(self) -> Generator:
         """Load the model."""
         from ..generation.generator import load
 
-        return load(self.bundle, self.options)
+        return load(self.folder, self.options)
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ class HistoryRequest:
 def add_bundle(parser: argparse.ArgumentParser) -> Reader[BundleRequest]:
     """--bundle and how it is loaded."""
     add = parser.add_argument_group("the model").add_argument
-    add("--bundle", metavar="FOLDER", help="bundle (default: $KINETOKEN_BUNDLE, or the demo)")
+    bundle = "folder or hf:OWNER/NAME (default: $KINETOKEN_BUNDLE)"
+    add("--bundle", metavar="BUNDLE", help=bundle)
     add("--threads", type=int, metavar="N", help="CPU threads (default: $KINETOKEN_THREADS)")
     where = "run an ONNX model on cpu, cuda or tensorrt"
     add("--provider", choices=PROVIDERS, metavar="P", help=f"{where} (default: auto)")

@@ -248,9 +248,15 @@ def _quiet(ray: bool) -> Iterator[None]:
 
 
 def _named_bundle(request: BatchRequest) -> str | None:
-    """The bundle's whole path, for other machines; None for the demo, which lies elsewhere in each installation."""
-    from ..generation.bundle import DEMO_BUNDLE
+    """The bundle's name on the hub or its whole path, for other machines.
 
+    None for the demo, which lies elsewhere in each installation.
+    """
+    from ..generation.bundle import DEMO_BUNDLE, named_bundle
+    from ..hub.bundle_name import is_bundle_name
+
+    if (name := named_bundle(request.bundle.bundle)) and is_bundle_name(name):
+        return name
     folder = request.bundle.folder
     return None if folder == DEMO_BUNDLE else str(folder.resolve())
 
@@ -259,7 +265,7 @@ def _make(
     folder: BatchFolder, info: BatchInfo, tally: Tally, answers: Iterator[JobAnswer | Problem]
 ) -> None:
     """Every clip into its place as it comes, until the last or Ctrl-C."""
-    from ..base.processes import ctrl_c_later
+    from ..base.signals import deferring_ctrl_c
     from ..batch.jobs import Problem
 
     with ProgressBar("", tally.total, before=tally.there + len(tally.problems)) as bar:
@@ -268,7 +274,7 @@ def _make(
                 if isinstance(answer, Problem):
                     tally.problems.append(answer)
                 else:
-                    with ctrl_c_later():
+                    with deferring_ctrl_c():
                         _keep(folder, info, tally, answer)
                 bar.show(
                     tally.there + tally.made + len(tally.problems), f"{tally.rtf:.1f}x real time"

@@ -101,7 +101,7 @@ def open_session(request: ChatRequest) -> Session:
         from ..base.atomic_file import check_writable
 
         check_writable(file)
-    chat = saved_chat(file, request.bundle.bundle)
+    chat = saved_chat(file, str(request.bundle.folder))
     from ..chat.session import Session
 
     session = Session(request.bundle.load(), options, history=request.history.turns)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import InputError
 from ..formats.npy import ARRAYS, write_npy
-from ..formats.registry import READABLE, WRITABLE, in_words, load, save
+from ..formats.registry import READABLE, WRITABLE, in_words, load_clip, save_clip
 from .parser import Subparsers, new_command
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ def add_command(subparsers: Subparsers) -> None:
 
 
 def run(request: ConvertRequest) -> int:
-    """Load, save, report."""
-    clip = load(request.source)
+    """Load, save_clip, report."""
+    clip = load_clip(request.source)
     if request.array is not None:
         write_npy(clip, request.out, request.array)
     else:
-        save(clip, request.out)
+        save_clip(clip, request.out)
     print(f"{len(clip)} frames, {clip.seconds:.1f} s of motion -> {request.out}")
     return 0

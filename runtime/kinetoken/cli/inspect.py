@@ -48,7 +48,7 @@ def add_command(subparsers: Subparsers) -> None:
         "kinetoken inspect my-bundle --fit 8GB",
     )
     add = parser.add_argument
-    bundle = "folder (default: $KINETOKEN_BUNDLE, or the demo)"
+    bundle = "folder or hf:OWNER/NAME (default: $KINETOKEN_BUNDLE, or the demo)"
     add("bundle", nargs="?", metavar="BUNDLE", help=bundle)
     verify = "compute every digest again, also of files that look unchanged"
     add("--verify", action="store_true", help=verify)
@@ -62,10 +62,11 @@ def add_command(subparsers: Subparsers) -> None:
 def run(request: InspectRequest) -> int:
     """Check, then print."""
     from ..engines.registry import engine_of
-    from ..generation.bundle import bundle_folder, open_manifest
+    from ..generation.bundle import open_manifest
+    from .pull_bar import local_folder
 
     size = None if request.fit is None else parse_size(request.fit)
-    folder = bundle_folder(request.bundle)
+    folder = local_folder(request.bundle)
     manifest = open_manifest(folder, afresh=request.verify)
     if size is not None:
         present = engine_of(manifest).file_bits(folder, manifest)

@@ -37,9 +37,9 @@ def add_live(parser: argparse.ArgumentParser) -> Reader[LiveSettings]:
 
 def live_settings(args: argparse.Namespace) -> LiveSettings:
     """What was asked for; InputError where it makes no sense."""
-    from ..live.settings import Address, LiveSettings
+    from ..live.settings import LiveSettings, VmcAddress
 
-    vmc = None if args.vmc is None else Address.parse(args.vmc)
+    vmc = None if args.vmc is None else VmcAddress.parse(args.vmc)
     return LiveSettings(vmc, args.ws, args.host, args.stdout, args.rate, args.hip_height)
 
 
@@ -54,10 +54,12 @@ def open_live(
 ) -> Live:
     """The way out for one motion; it says on standard error where it leads. InputError, MissingPackageError."""
     from ..live.link import Live
-    from ..live.target import asked
+    from ..live.target import prompt_facts
 
     return Live(
-        replace(settings, fps=fps, facts=asked(prompt, seed), expected=expected, endless=endless),
+        replace(
+            settings, fps=fps, facts=prompt_facts(prompt, seed), expected=expected, endless=endless
+        ),
         say,
     )
 

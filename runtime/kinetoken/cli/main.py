@@ -11,13 +11,12 @@ from importlib import metadata
 from typing import Any, TextIO
 
 from .. import __version__
-from ..base.errors import INTERRUPTED, KinetokenError, OutputError
-from ..base.processes import terminated_like_ctrl_c
-from . import batch, bench, chat, convert, decode, generate, inspect
+from ..base.errors import BROKEN_PIPE, INTERRUPTED, KinetokenError, OutputError
+from ..base.signals import sigterm_as_ctrl_c
+from . import batch, bench, chat, convert, decode, generate, hub, inspect
 from .parser import CommandParser, Subparsers
 
 COMMANDS_GROUP = "kinetoken.commands"
-BROKEN_PIPE = 141
 OUT_OF_MEMORY = 6
 AddCommand = Callable[[Subparsers], None]
 
@@ -27,7 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = CommandParser(prog="kinetoken", description="Prompt in, moving body out.")
     parser.add_argument("--version", action="version", version=f"kinetoken {__version__}")
     subparsers: Any = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (generate, batch, decode, convert, inspect, bench):
+    for command in (generate, batch, decode, convert, inspect, bench, hub):
         command.add_command(subparsers)
     for point in sorted(metadata.entry_points(group=COMMANDS_GROUP), key=lambda p: p.name):
         _add_foreign(subparsers, point)
@@ -86,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     args = build_parser().parse_args(argv)
-    with terminated_like_ctrl_c():
+    with sigterm_as_ctrl_c():
         code: int = args.func(args)
         sys.stdout.flush()
     return code

@@ -1,4 +1,4 @@
-"""Clips from arrays, checked: what reading .npz and .npy has in common."""
+"""Clips from arrays, checked: the common part of reading .npz and .npy."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ..motion.clip import Clip
 from ..motion.features import N_FEATURES
 from ..motion.recover import recover
 from ..motion.skeleton import FPS, N_JOINTS
-from .body_checks import LONGEST, SCALE_LIMIT, check_legs, check_rate, warn_of_axes
+from .body_checks import MAX_FRAMES, MAX_METRES, check_legs, check_rate, warn_of_axes
 
 _SHAPES: Final = f"joints (T, {N_JOINTS}, 3) or features (T, {N_FEATURES})"
 
 
 def clip_of_arrays(motion: NDArray[Any], path: Path, data: Mapping[str, NDArray[Any]]) -> Clip:
-    """A clip whose motion is joints or features, with what else the file says."""
+    """Make a clip of joints or features, and of the file's other arrays."""
     values = _numbers(motion, path)
     joints = values
     features = _numbers(data["features"], path) if "features" in data else None
@@ -35,20 +35,20 @@ def clip_of_arrays(motion: NDArray[Any], path: Path, data: Mapping[str, NDArray[
         )
     if not len(joints):
         raise FormatError(f"{path}: expected at least one frame, got none; export the motion again")
-    if len(joints) > LONGEST:
+    if len(joints) > MAX_FRAMES:
         raise FormatError(
-            f"{path}: expected at most {LONGEST} frames, got {len(joints)}; cut it into pieces"
+            f"{path}: expected at most {MAX_FRAMES} frames, got {len(joints)}; cut it into pieces"
         )
     if features is not None and features.shape != (len(joints), N_FEATURES):
         got = features.shape
         raise FormatError(
             f"{path}: expected features ({len(joints)}, {N_FEATURES}) beside the joints, got {got}"
         )
-    if np.abs(joints).max() > SCALE_LIMIT:
+    if np.abs(joints).max() > MAX_METRES:
         raise FormatError(
             f"{path}: positions reach {np.abs(joints).max():.3g} m; expected metres, not another unit"
         )
-    if features is None:  # those have a unit and axes of their own
+    if features is None:  # features fix unit and axes
         check_legs(joints, path)
         warn_of_axes(joints, path)
     return Clip(
@@ -64,14 +64,14 @@ def clip_of_arrays(motion: NDArray[Any], path: Path, data: Mapping[str, NDArray[
 
 
 def open_arrays(path: Path, read: Callable[[BinaryIO, Path], Any]) -> Any:
-    """What `read` makes of the file; FormatError for whatever is wrong with it."""
+    """Open the file and `read` it; FormatError for anything that is wrong with it."""
     try:
         with path.open("rb") as stream:
             return read(stream, path)
     except FileNotFoundError:
         raise FormatError(f"{path}: there is no such file; check the path") from None
     except OSError as error:
-        if error.errno is None:  # numpy's word for a broken file
+        if error.errno is None:  # a broken file, says numpy
             raise FormatError(f"{path} is damaged ({error}); copy or export it again") from error
         raise FormatError(
             f"cannot read {path}: {error.strerror}; check the path and its permissions"

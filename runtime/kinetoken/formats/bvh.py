@@ -1,10 +1,11 @@
-"""Clips as BVH for Blender, MotionBuilder and other animation tools, and motion from the BVH files of others.
+"""BVH files, written for Blender, MotionBuilder and other animation tools, and read from any tool.
 
-Written: centimetres, Y up, T-pose rest; root channels XYZ position and ZYX rotation, ZYX for the other joints.
+Written: centimetres, Y up, T-pose rest; root channels XYZ position and ZYX rotation, ZYX for the
+other joints.
 
-Read: joints are found by name, those of SMPL ("left_hip", "L_Hip", "LeftHip"), or those of Mixamo and of
-text-to-motion models that write BVH ("LeftUpLeg"). More joints, such as fingers, are left out. Y up, as
-BVH has it; a file does not name its unit, so the length of its legs tells.
+Read: joints are found by the names of SMPL ("left_hip", "L_Hip", "LeftHip"), or of Mixamo and of
+text-to-motion models that write BVH ("LeftUpLeg"). Other joints, such as fingers, are left out. Y
+is up, as usual in BVH. A file does not name its unit; the length of its legs tells.
 """
 
 from __future__ import annotations
@@ -15,18 +16,17 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..base.atomic_file import atomic_path
 from ..base.errors import FormatError
 from ..motion.clip import Clip
 from ..motion.rotations import CHILDREN, EulerRun, RestPose
-from ..motion.skeleton import JOINT, JOINT_NAMES, PARENTS
-from .body_checks import LONGEST, METRES, SCALE_LIMIT, check_rate, is_leg, warn_of_axes
-from .bvh_syntax import BvhFile, parse, solve
+from ..motion.skeleton import JOINT, JOINT_NAMES, PARENTS, Array64
+from .body_checks import MAX_FRAMES, MAX_METRES, METRES, check_rate, is_leg, warn_of_axes
+from .bvh_syntax import BvhFile, parse_bvh, solve_bvh
 from .rig import Rig
 
-CM_PER_METRE: Final = 100.0
+_CM_PER_METRE: Final = 100.0
 _ROTATION: Final = "Zrotation Yrotation Xrotation"
 # Centimetres beyond the last joint, so that feet, hands and the head show as bones.
 _TIPS: Final = {
@@ -38,9 +38,9 @@ _TIPS: Final = {
 }
 
 _AT_ONCE: Final = 20_000  # frames whose matrices are held at a time
-_LONGEST_WORDS: Final = 80  # letters of a file that a message repeats
+_MAX_QUOTED: Final = 80  # letters of a file that a message repeats
 _SIDES: Final = {"l": "left", "r": "right", "left": "left", "right": "right"}
-# Other words for the joints, without "left" and "right", underscores and capitals.
+# Other names of the joints, without "left" and "right", underscores and capitals.
 _SMPL: Final = {
     "root": "pelvis", "hips": "pelvis", "toe": "foot", "toebase": "foot", "clavicle": "collar", "thorax": "collar",
     "hand": "wrist",
@@ -53,10 +53,10 @@ _MIXAMO: Final = {
 
 
 def write_bvh(clip: Clip, path: str | os.PathLike[str]) -> None:
-    """The clip as rotations of a skeleton with constant bone lengths. OutputError where it cannot be written."""
+    """Write rotations of a skeleton with constant bone lengths. OutputError."""
     rig = Rig.of(clip)
     angles, order = EulerRun().push(rig.rotations), list(_order(0))
-    frames = [rig.root * CM_PER_METRE, angles[:, order].reshape(len(clip), -1)]
+    frames = [rig.root * _CM_PER_METRE, angles[:, order].reshape(len(clip), -1)]
     with atomic_path(path) as part, part.open("w", encoding="ascii", newline="\n") as stream:
         stream.write("HIERARCHY\n" + "\n".join(_joint(rig.rest, 0)) + "\n")
         stream.write(f"MOTION\nFrames: {len(clip)}\nFrame Time: {1.0 / clip.fps:.8g}\n")
@@ -64,7 +64,7 @@ def write_bvh(clip: Clip, path: str | os.PathLike[str]) -> None:
 
 
 def _order(joint: int) -> list[int]:
-    """Joints in the order of the file: each before its children."""
+    """Joints in the order of the file, each before its children."""
     return [joint, *(below for child in CHILDREN[joint] for below in _order(child))]
 
 
@@ -76,7 +76,7 @@ def _joint(rest: RestPose, joint: int) -> list[str]:
         if joint == 0
         else f"CHANNELS 3 {_ROTATION}"
     )
-    inside = [_offset(rest.offsets[joint] * CM_PER_METRE), channels]
+    inside = [_offset(rest.offsets[joint] * _CM_PER_METRE), channels]
     for child in CHILDREN[joint]:
         inside += _joint(rest, child)
     if not CHILDREN[joint]:
@@ -84,22 +84,22 @@ def _joint(rest: RestPose, joint: int) -> list[str]:
     return [f"{'JOINT' if joint else 'ROOT'} {name}", "{", *("\t" + line for line in inside), "}"]
 
 
-def _offset(centimetres: NDArray[np.float64]) -> str:
+def _offset(centimetres: Array64) -> str:
     return "OFFSET " + " ".join(f"{value:.6f}" for value in centimetres)
 
 
 def read_bvh(path: Path) -> Clip:
-    """The joints' path through the file at its own frame rate; FormatError for another skeleton or a broken file."""
+    """Read joint positions, at the file's frame rate. FormatError."""
     file = _parsed(path)
     chosen = _joints(file, path)
     with np.errstate(all="ignore"):  # absurd numbers: refused below
         parts = np.array_split(file.rows, len(file.rows) // _AT_ONCE + 1)
-        joints = np.concatenate([solve(file, rows)[0][:, chosen] for rows in parts]) * _unit(
+        joints = np.concatenate([solve_bvh(file, rows)[0][:, chosen] for rows in parts]) * _unit(
             file, chosen, path
         )
-    if not np.isfinite(joints).all() or np.abs(joints).max() > SCALE_LIMIT:
+    if not np.isfinite(joints).all() or np.abs(joints).max() > MAX_METRES:
         raise FormatError(
-            f"{path}: the motion holds NaN, infinity or places beyond {SCALE_LIMIT:g} m; export it again"
+            f"{path}: expected finite positions within {MAX_METRES:g} m, got others; export it again"
         )
     warn_of_axes(joints, path)
     fps = check_rate(1.0 / file.frame_time, path)
@@ -116,7 +116,7 @@ def _parsed(path: Path) -> BvhFile:
             f"cannot read {path}: {error.strerror}; check the path and its permissions"
         ) from error
     try:
-        return parse(text, LONGEST)
+        return parse_bvh(text, MAX_FRAMES)
     except ValueError as error:
         raise FormatError(
             f"{path}: expected a whole BVH file, got {_shown(str(error))}; export it again"
@@ -124,7 +124,7 @@ def _parsed(path: Path) -> BvhFile:
 
 
 def _joints(file: BvhFile, path: Path) -> list[int]:
-    """Which of the file's joints are the 22, in their order."""
+    """Indices in the file of the 22 joints, in their order."""
     named = [_named(file, words) for words in (_SMPL, _MIXAMO)]
     found = max(named, key=len)
     missing = [name for name in JOINT_NAMES if name not in found]
@@ -145,7 +145,7 @@ def _joints(file: BvhFile, path: Path) -> list[int]:
 
 
 def _named(file: BvhFile, words: dict[str, str]) -> dict[str, int]:
-    """Our names to the file's joints; of two that fit, the first."""
+    """Map our names to the file's joints; of two that fit, the first."""
     found: dict[str, int] = {}
     for index, name in enumerate(file.names):
         found.setdefault(_known(name, words), index)
@@ -153,7 +153,7 @@ def _named(file: BvhFile, words: dict[str, str]) -> dict[str, int]:
 
 
 def _known(name: str, words: dict[str, str]) -> str:
-    """ "mixamorig:LeftUpLeg", "L_Hip", "m_avg_L_Hip" to our way of writing."""
+    """Translate "mixamorig:LeftUpLeg", "L_Hip" or "m_avg_L_Hip" into our spelling."""
     short = re.sub(r"^.*:|^m_avg_", "", name)
     parts = (
         re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", short)
@@ -169,8 +169,8 @@ def _known(name: str, words: dict[str, str]) -> str:
 
 
 def _shown(words: str) -> str:
-    """What a file says, short and without anything that could steer a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in words[:_LONGEST_WORDS])
+    """Text of a file for a message: short, and without anything that could steer a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in words[:_MAX_QUOTED])
 
 
 def _unit(file: BvhFile, chosen: list[int], path: Path) -> float:
@@ -182,5 +182,6 @@ def _unit(file: BvhFile, chosen: list[int], path: Path) -> float:
         if is_leg(leg * unit):
             return unit
     raise FormatError(
-        f"{path}: a leg of {leg:g} is no body in metres, centimetres or millimetres; scale it"
+        f"{path}: expected a leg in metres, centimetres or millimetres, got a length of {leg:g}; "
+        "scale the skeleton"
     )

@@ -1,6 +1,7 @@
-"""The syntax of BVH: a tree of joints and a table of channels; rotations in degrees, applied in the order of the file.
+"""The syntax of BVH: a tree of joints and a table of channels.
 
-A position channel replaces the joint's offset, as Blender and MotionBuilder take it.
+Rotations are in degrees, applied in the order of the file. A position channel replaces the joint's
+offset, as in Blender and MotionBuilder.
 """
 
 from __future__ import annotations
@@ -10,9 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from ..motion.skeleton import Array64
 
 MOST_JOINTS: Final = 1000
 _CHANNELS: Final = {f"{axis}{kind}" for axis in "xyz" for kind in ("position", "rotation")}
@@ -20,17 +20,17 @@ _CHANNELS: Final = {f"{axis}{kind}" for axis in "xyz" for kind in ("position", "
 
 @dataclass(frozen=True)
 class BvhFile:
-    """What a file says, in its own unit."""
+    """The content of a file, in its own unit."""
 
     names: tuple[str, ...]
     parents: tuple[int, ...]
-    """Index of each joint's parent, before the joint; -1 of the root."""
-    offsets: Array
+    """Index of each joint's parent, which comes before the joint; -1 for the root."""
+    offsets: Array64
     """(J, 3) from the parent."""
     channels: tuple[tuple[str, ...], ...]
     """Of each joint, in lower case."""
-    rows: Array
-    """(T, C) a frame each."""
+    rows: Array64
+    """(T, C), one row per frame."""
     frame_time: float
     """Seconds."""
 
@@ -42,8 +42,8 @@ class BvhFile:
         return found
 
 
-def parse(text: str, longest: int) -> BvhFile:
-    """A file's text; ValueError says in a few words what it is instead."""
+def parse_bvh(text: str, longest: int) -> BvhFile:
+    """Parse the text of a file; ValueError says in a few words what was found instead."""
     header, found, motion = text.lstrip("\ufeff").partition("MOTION")
     if not header.split()[:1] == ["HIERARCHY"]:
         raise ValueError("no HIERARCHY at its start")
@@ -140,7 +140,7 @@ class _Tree:
 
 
 def _motion_header(motion: str) -> tuple[int, float, str]:
-    """Frames, seconds a frame, and the rest of the MOTION section."""
+    """Number of frames, seconds per frame, and the rest of the MOTION section."""
     _, found, rest = motion.partition("Frames:")
     count, timed, rest = rest.partition("Frame Time:")
     seconds, *numbers = rest.split(None, 1) or [""]
@@ -152,7 +152,7 @@ def _motion_header(motion: str) -> tuple[int, float, str]:
     return int(count), frame_time, "".join(numbers)
 
 
-def _numbers(text: str) -> Array:
+def _numbers(text: str) -> Array64:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
@@ -161,8 +161,8 @@ def _numbers(text: str) -> Array:
             raise ValueError("frames that are not all numbers") from None
 
 
-def solve(file: BvhFile, rows: Array) -> tuple[Array, Array]:
-    """Where every joint is in some rows (T, C) of the file, (T, J, 3) in its unit, and how it is turned, (T, J, 3, 3)."""
+def solve_bvh(file: BvhFile, rows: Array64) -> tuple[Array64, Array64]:
+    """Positions (T, J, 3), in the file's unit, and orientations (T, J, 3, 3) in rows (T, C)."""
     frames = len(rows)
     points = np.zeros((frames, len(file.names), 3))
     turned = np.zeros((frames, len(file.names), 3, 3))
@@ -180,7 +180,7 @@ def solve(file: BvhFile, rows: Array) -> tuple[Array, Array]:
     return points, turned
 
 
-def _local(offset: Array, channels: tuple[str, ...], values: Array) -> tuple[Array, Array]:
+def _local(offset: Array64, channels: tuple[str, ...], values: Array64) -> tuple[Array64, Array64]:
     """Translation (T, 3) and rotation (T, 3, 3) of a joint from its parent."""
     shift = np.repeat(offset[None], len(values), axis=0)
     local = np.repeat(np.eye(3)[None], len(values), axis=0)
@@ -193,7 +193,7 @@ def _local(offset: Array, channels: tuple[str, ...], values: Array) -> tuple[Arr
     return shift, local
 
 
-def _turn(axis: int, angle: Array) -> Array:
+def _turn(axis: int, angle: Array64) -> Array64:
     out = np.zeros((len(angle), 3, 3))
     i, j = (axis + 1) % 3, (axis + 2) % 3
     out[:, axis, axis] = 1.0

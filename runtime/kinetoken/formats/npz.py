@@ -1,4 +1,4 @@
-"""Clips as .npz: arrays that numpy and every tool on top of it reads."""
+"""NumPy .npz files: everything that a clip has."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .arrays import clip_of_arrays, open_arrays
 
 
 def write_npz(clip: Clip, path: str | os.PathLike[str]) -> None:
-    """joints (T, 22, 3), fps, text, prompt; features (T, 263), codes (n, Q), seed, meta (JSON) where the clip has them.
+    """Write joints (T, 22, 3), fps, text and prompt, and what else the clip has. OutputError.
 
-    OutputError where it cannot be written.
+    That may be features (T, 263), codes (n, Q), seed and meta (JSON).
     """
     arrays: dict[str, Any] = {
         "joints": clip.joints,
@@ -40,7 +40,7 @@ def write_npz(clip: Clip, path: str | os.PathLike[str]) -> None:
 
 
 def read_npz(path: Path) -> Clip:
-    """The keys that `write_npz` writes; either joints or features must be there."""
+    """Read the keys that `write_npz` writes; joints or features must be there. FormatError."""
     data = open_arrays(path, _archive)
     if "joints" not in data and "features" not in data:
         found = ", ".join(sorted(data)[:6]) or "nothing"

@@ -17,7 +17,7 @@ from .npy import read_npy, write_npy
 from .npz import read_npz, write_npz
 from .vrma import write_vrma
 
-Writer = Callable[[Clip, str | os.PathLike[str]], None]
+_Writer = Callable[[Clip, str | os.PathLike[str]], None]
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class FileFormat:
 
     suffix: str
     content: str
-    """A few words for a table: what it holds, and for whom."""
-    write: Writer
+    """A few words: the content, and who reads it."""
+    write: _Writer
     read: Callable[[Path], Clip] | None = None
 
 
@@ -83,7 +83,7 @@ def names_a_file(words: str) -> bool:
     )
 
 
-def writer_for(path: str | os.PathLike[str]) -> Writer:
+def writer_for(path: str | os.PathLike[str]) -> _Writer:
     """The writer of the path's suffix; InputError names the known ones."""
     suffix = Path(path).suffix.lower()
     if suffix in BY_SUFFIX:
@@ -98,16 +98,16 @@ def check_can_save(path: str | os.PathLike[str]) -> None:
     check_writable(path)
 
 
-def save(clip: Clip, path: str | os.PathLike[str]) -> None:
-    """Write the clip whole or not at all. InputError for an unknown suffix or no motion, OutputError for the disk."""
+def save_clip(clip: Clip, path: str | os.PathLike[str]) -> None:
+    """Write the clip, whole or not at all. InputError, OutputError."""
     write = writer_for(path)
     if not len(clip):
         raise InputError(f"{path}: the clip has no frames; there is nothing to write")
     write(clip, path)
 
 
-def load(path: str | os.PathLike[str]) -> Clip:
-    """Read a clip; InputError for a suffix that is not read, FormatError for wrong contents or no such file."""
+def load_clip(path: str | os.PathLike[str]) -> Clip:
+    """Read a clip. InputError for another suffix, FormatError for its content."""
     file = Path(path)
     suffix = file.suffix.lower()
     known = BY_SUFFIX.get(suffix)
@@ -117,7 +117,7 @@ def load(path: str | os.PathLike[str]) -> Clip:
 
 
 def _unreadable(file: Path, suffix: str) -> InputError | FormatError:
-    """Why a file of this suffix is not read, and what to give instead."""
+    """The error for a file of a suffix that is not read."""
     kind = suffix[1:].upper()
     if suffix in WRITABLE:
         return InputError(

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,8 @@ from ..engines.completions import CompletionModel
 from ..engines.load_options import LoadOptions
 from ..engines.protocols import LanguageModel, Vision
 from ..engines.registry import engine_for, engine_of
-from ..manifest.digest_cache import DigestMemory
+from ..hub.bundle_name import BundleName, is_bundle_name
+from ..manifest.digest_cache import DigestCache
 from ..manifest.file_info import FileInfo
 from ..manifest.manifest_file import read_manifest, verify_files
 from ..manifest.schema import CodecInfo, Manifest
@@ -28,6 +29,9 @@ from ..tokens.tokenizer import Tokenizer
 from ..tokens.vocabulary import Vocabulary
 from .adaptive_detail import Pace
 from .token_source import AnswerWriter, LocalWriter
+
+if TYPE_CHECKING:
+    from ..hub.pull import Progress
 
 BUNDLE_VARIABLE: Final = "KINETOKEN_BUNDLE"
 DEMO_BUNDLE: Final = Path(__file__).parents[1] / "demo_bundle"
@@ -59,17 +63,31 @@ class Bundle:
         return RemoteWriter(model, self.vocabulary, self.tokenizer)
 
 
-def bundle_folder(given: str | os.PathLike[str] | None = None) -> Path:
-    """The folder given, else that of $KINETOKEN_BUNDLE, else the demo in the package."""
-    if given is not None and os.fspath(given):
-        return Path(given).expanduser()
-    if named := os.environ.get(BUNDLE_VARIABLE):
+def bundle_folder(
+    given: str | os.PathLike[str] | None = None, progress: Progress | None = None
+) -> Path:
+    """The folder of the bundle given, else of $KINETOKEN_BUNDLE, else the demo in the package.
+
+    One on the hub ("hf:OWNER/NAME") is pulled, where it was not yet. BundleError, DownloadError.
+    """
+    if (named := named_bundle(given)) is not None:
+        if is_bundle_name(named):
+            from ..hub.pull import pulled_folder  # HTTP takes 40 ms to import
+
+            return pulled_folder(BundleName.parse(named), progress)
         return Path(named).expanduser()
     if not DEMO_BUNDLE.is_dir():
         raise BundleError(
             f"no demo bundle in this installation; name one with --bundle or {BUNDLE_VARIABLE}"
         )
     return DEMO_BUNDLE
+
+
+def named_bundle(given: str | os.PathLike[str] | None) -> str | None:
+    """The bundle given, else $KINETOKEN_BUNDLE; None: neither."""
+    return (
+        (os.fspath(given) if given is not None else "") or os.environ.get(BUNDLE_VARIABLE) or None
+    )
 
 
 def open_manifest(folder: Path, *, afresh: bool = False) -> Manifest:
@@ -111,7 +129,7 @@ def open_codec(folder: Path, options: LoadOptions | None = None) -> tuple[Manife
 def _verify(
     folder: Path, manifest: Manifest, names: Iterable[str], *, afresh: bool = False
 ) -> None:
-    memory = DigestMemory(folder, manifest.files)
+    memory = DigestCache(folder, manifest.files)
     verify_files(folder, manifest, list(names), FileInfo.of if afresh else memory.file_info)
     memory.keep()
 

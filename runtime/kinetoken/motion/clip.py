@@ -75,7 +75,7 @@ class Clip:
         """
         from ..formats import registry  # a door upward, for the caller's convenience
 
-        registry.save(self, path)
+        registry.save_clip(self, path)
 
     def foot_locked(self) -> Clip:
         """The same clip with feet that do not slide; features and codes stay.
@@ -95,7 +95,7 @@ class Clip:
         """Read a file in the format of its suffix. InputError, FormatError."""
         from ..formats import registry
 
-        return registry.load(path)
+        return registry.load_clip(path)
 
     @classmethod
     def from_chunks(

@@ -8,7 +8,7 @@ import numpy as np
 
 from .skeleton import Array, Array64
 
-_IDENTITY: Final = (0.0, 0.0, 0.0, 1.0)
+IDENTITY: Final = np.array([0.0, 0.0, 0.0, 1.0])
 
 
 class QuaternionRun:
@@ -21,7 +21,7 @@ class QuaternionRun:
         """(T, J, 3, 3) to (T, J, 4), x y z w."""
         out = from_matrices(rotations)
         for frame in range(len(out)):
-            last = np.array(_IDENTITY) if self._last is None else self._last
+            last = IDENTITY if self._last is None else self._last
             out[frame] *= np.where(
                 np.sum(out[frame] * last, axis=-1, keepdims=True) < 0.0, -1.0, 1.0
             )

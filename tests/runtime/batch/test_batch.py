@@ -609,7 +609,7 @@ def test_the_python_of_its_page_runs(
 def test_every_option_is_on_its_page(run: Run) -> None:
     page = (Path(__file__).parents[3] / "docs" / "batch.md").read_text(encoding="utf-8")
     _, said, _ = run("batch", "--help-all")
-    own = said[said.index("positional arguments") : said.index("--bundle FOLDER")]
+    own = said[said.index("positional arguments") : said.index("--bundle BUNDLE")]
     for option in set(re.findall(r"--[a-z-]+", own)) - {"--help", "--help-all", "--out"}:
         assert f"`{option}" in page, option
 
