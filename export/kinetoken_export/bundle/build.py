@@ -38,9 +38,9 @@ from .language_model import bytes_needed, check_request, export_any
 from .measure_lookahead import measured_codec
 from .request import ExportRequest
 
-END_TOKENS: Final = ("<|im_end|>", "<|endoftext|>")
-TOKENIZER: Final = "tokenizer.json"
-SPARE: Final = 200_000_000  # bytes for codec, tokenizer and manifest
+_END_TOKENS: Final = ("<|im_end|>", "<|endoftext|>")
+_TOKENIZER: Final = "tokenizer.json"
+_SPARE: Final = 200_000_000  # bytes for codec, tokenizer and manifest
 
 
 @dataclass(frozen=True)
@@ -126,9 +126,9 @@ def _vocabulary(
     request: ExportRequest, parts: Parts, folder: Path
 ) -> tuple[TensorSource, Vocabulary]:
     """The tokenizer in the bundle, and the tensors that go with it."""
-    tokenizer = request.model.folder / TOKENIZER
+    tokenizer = request.model.folder / _TOKENIZER
     if request.prune_vocab is None:
-        shutil.copyfile(tokenizer, folder / TOKENIZER)
+        shutil.copyfile(tokenizer, folder / _TOKENIZER)
         return parts.checkpoint, parts.vocabulary
     from ..checkpoint.prune import prune
 
@@ -137,7 +137,7 @@ def _vocabulary(
         around.before_system + request.system_prompt + around.after_system + around.before_user,
         around.after_user,
     )
-    source = prune(parts.checkpoint, tokenizer, request.prune_vocab, folder / TOKENIZER, always)
+    source = prune(parts.checkpoint, tokenizer, request.prune_vocab, folder / _TOKENIZER, always)
     print(source.summary())
     return source, read_vocabulary(folder)
 
@@ -162,7 +162,7 @@ def _manifest(
         name=request.name,
         language_model=language_model,
         tokenizer=TokenizerInfo(
-            TOKENIZER, vocabulary.text_ids, _ends(vocabulary, request.model.folder)
+            _TOKENIZER, vocabulary.text_ids, _ends(vocabulary, request.model.folder)
         ),
         chat=ChatInfo(request.system_prompt, split_template(parts.template)),
         motion=vocabulary.motion,
@@ -176,7 +176,7 @@ def _manifest(
 
 def _provenance(request: ExportRequest, parts: Parts) -> Provenance:
     model = {
-        path.name: path for path in (*parts.checkpoint.files, request.model.folder / TOKENIZER)
+        path.name: path for path in (*parts.checkpoint.files, request.model.folder / _TOKENIZER)
     }
     named = model | {f"codec/{path.name}": path for path in parts.codec.files}
     digests = {name: FileInfo.of(path).sha256 for name, path in progress(named.items(), "digests")}
@@ -201,16 +201,16 @@ def _write(manifest: Manifest, folder: Path) -> Manifest:
 
 
 def _ends(vocabulary: Vocabulary, checkpoint: Path) -> tuple[int, ...]:
-    ends = tuple(vocabulary.added[token] for token in END_TOKENS if token in vocabulary.added)
+    ends = tuple(vocabulary.added[token] for token in _END_TOKENS if token in vocabulary.added)
     if not ends:
         raise InputError(
-            f"{checkpoint}: expected {END_TOKENS[0]} in the tokenizer, found none: it is no chat model of this family"
+            f"{checkpoint}: expected {_END_TOKENS[0]} in the tokenizer, found none: it is no chat model of this family"
         )
     return ends
 
 
 def _check_space(folder: Path, needed: int) -> None:
-    free, wanted = shutil.disk_usage(folder).free, needed + SPARE
+    free, wanted = shutil.disk_usage(folder).free, needed + _SPARE
     if free < wanted:
         raise OutputError(
             f"expected {wanted / 1e9:.1f} GB of free disk space for this bundle, found {free / 1e9:.1f} GB in {folder.parent}: "

@@ -16,11 +16,11 @@ from ..onnx.recipes import DEFAULT as ONNX_DEFAULT
 from ..onnx.recipes import RECIPES, OnnxRecipe
 from .request import ExportRequest
 
-CONTEXT: Final = 4096
+_CONTEXT: Final = 4096
 """Tokens that a bundle holds where the user does not say: more than three minutes of motion. The cache has this size."""
-GGUF_FILE: Final = "lm.gguf"
-MMPROJ_FILE: Final = "mmproj.gguf"
-PORTABLE_DEFAULT: Final = "fp32"
+_GGUF_FILE: Final = "lm.gguf"
+_MMPROJ_FILE: Final = "mmproj.gguf"
+_PORTABLE_DEFAULT: Final = "fp32"
 
 
 def check_request(request: ExportRequest) -> None:
@@ -49,11 +49,11 @@ def find_onnx_recipe(name: str | None) -> OnnxRecipe:
 def _portable_precision(name: str | None) -> str:
     from ..onnx.portable import PRECISIONS
 
-    if (name or PORTABLE_DEFAULT) not in PRECISIONS:
+    if (name or _PORTABLE_DEFAULT) not in PRECISIONS:
         raise InputError(
             f"expected a quantization of {', '.join(PRECISIONS)} for a portable graph, got {name!r}"
         )
-    return name or PORTABLE_DEFAULT
+    return name or _PORTABLE_DEFAULT
 
 
 def bytes_needed(request: ExportRequest, source: TensorSource) -> int:
@@ -96,7 +96,7 @@ def export_any(
     importance: Mapping[str, Array] | None = None,
 ) -> LanguageModelInfo:
     """Write the language model into `folder`, whose tokenizer.json is there; what the manifest says of it."""
-    context = request.context or min(CONTEXT, source.shape.context)
+    context = request.context or min(_CONTEXT, source.shape.context)
     if request.format == "gguf":
         return _gguf(request, source, vocabulary, template, folder, context, importance)
     if request.graph == "portable":
@@ -124,15 +124,15 @@ def _gguf(
 
     recipe, shape = find_gguf_recipe(request.quant), source.shape
     context = export_gguf(
-        source, folder / "tokenizer.json", vocabulary, recipe, folder / GGUF_FILE, name=request.name, chat_template=template,
+        source, folder / "tokenizer.json", vocabulary, recipe, folder / _GGUF_FILE, name=request.name, chat_template=template,
         importance=importance, context=context,
     )  # fmt: skip
-    mmproj = MMPROJ_FILE if vision_tensors(source) else None
+    mmproj = _MMPROJ_FILE if vision_tensors(source) else None
     if mmproj and not (folder / mmproj).exists():
         from ..gguf.vision_tower import export_mmproj
 
         export_mmproj(source, folder / mmproj)
     return LanguageModelInfo(
-        "llamacpp", GGUF_FILE, source.architecture.name, shape.layers, shape.kv_heads, shape.head_dim, shape.vocab_size, context,
+        "llamacpp", _GGUF_FILE, source.architecture.name, shape.layers, shape.kv_heads, shape.head_dim, shape.vocab_size, context,
         recipe.name, mmproj=mmproj,
     )  # fmt: skip

@@ -26,7 +26,7 @@ BYTES: Final = frozenset(pre_tokenizers.ByteLevel.alphabet())
 _CURLY: Final = r"\u2018\u2019\u201c\u201d"  # typographic quotes
 _DASHES: Final = r"\u2013\u2014\u2026"
 # One word in one case, with the one sign before it that English sets without a space; else signs, digits and white space.
-ENGLISH: Final = re.compile(
+_ENGLISH: Final = re.compile(
     rf"""[ "'(\-{_CURLY}{_DASHES}]?(?:[a-z]+|[A-Z][a-z]*|[A-Z]+)|[\s0-9.,:;!?'"()\-/&%${_CURLY}{_DASHES}]+"""
 )
 # Here no word of the pre-tokenizer is cut in two: a line break ends one, a letter or digit begins one.
@@ -122,7 +122,7 @@ _BYTE_OF: Final = _byte_of()
 
 def english_tokens(bpe: Bpe) -> set[str]:
     """Tokens that English can be spelled with: see ENGLISH. A rule, not a list: no corpus and no licence are needed."""
-    wanted = (token for token in bpe.vocab if ENGLISH.fullmatch(spelled(token) or ""))
+    wanted = (token for token in bpe.vocab if _ENGLISH.fullmatch(spelled(token) or ""))
     return {step for token in progress(list(wanted), "English tokens") for step in bpe.way(token)}
 
 

@@ -40,9 +40,9 @@ from .tensors import (
     row_chunks,
 )
 
-MEMORY: Final = Path("/proc/meminfo")
-SHARE: Final = 0.7  # of the free memory that float32 weights may take
-SMALL: Final = 1 << 21  # numbers of a matrix
+_MEMORY: Final = Path("/proc/meminfo")
+_SHARE: Final = 0.7  # of the free memory that float32 weights may take
+_SMALL: Final = 1 << 21  # numbers of a matrix
 Observe = Callable[[str, Array], None]
 """Name of a matrix, and the inputs (n, in) that it is about to multiply."""
 Rotary = tuple[Tensor, Tensor]
@@ -348,8 +348,10 @@ def _is_large(source: TensorSource) -> bool:
     needed = 4 * sum(
         math.prod(dims) for _, dims in expected_tensors(source.architecture, source.shape)
     )
-    free = re.search(r"MemAvailable:\s*(\d+) kB", MEMORY.read_text()) if MEMORY.is_file() else None
-    return free is not None and needed > SHARE * 1024 * int(free[1])
+    free = (
+        re.search(r"MemAvailable:\s*(\d+) kB", _MEMORY.read_text()) if _MEMORY.is_file() else None
+    )
+    return free is not None and needed > _SHARE * 1024 * int(free[1])
 
 
 @contextlib.contextmanager
@@ -357,7 +359,7 @@ def few_threads(shape: LanguageModelShape) -> Iterator[None]:
     """One thread for a small model: its products are done before a second thread has woken up."""
     before = torch.get_num_threads()
     try:
-        torch.set_num_threads(1 if shape.hidden * shape.intermediate < SMALL else before)
+        torch.set_num_threads(1 if shape.hidden * shape.intermediate < _SMALL else before)
         yield
     finally:
         torch.set_num_threads(before)

@@ -21,7 +21,7 @@ from .rebuild import activation, coder, leftover, load_into, part, stacked
 from .source import Array, CodecSource
 
 # Longest first: T2M-GPT wraps its module, MotionGPT's checkpoints hold language models beside it.
-PREFIXES: Final = (
+_PREFIXES: Final = (
     "module.vqvae.",
     "module.",
     "motion_vae.",
@@ -31,9 +31,9 @@ PREFIXES: Final = (
     "net.",
     "",
 )
-INLET: Final = "decoder.model.0.weight"
+_INLET: Final = "decoder.model.0.weight"
 BLOCK: Final = re.compile(r"decoder\.model\.(\d+)\.0\.model\.(\d+)\.conv1\.weight\Z")
-GROWTH: Final = 3
+_GROWTH: Final = 3
 
 
 class _Residual(nn.Module):
@@ -114,9 +114,9 @@ class _Plan:
 
 def residual_prefix(state: Mapping[str, Tensor]) -> str | None:
     """What stands before this layout's names; None where it is another layout."""
-    for prefix in PREFIXES:
+    for prefix in _PREFIXES:
         own = part(state, prefix)
-        if INLET in own and any(BLOCK.match(name) for name in own):
+        if _INLET in own and any(BLOCK.match(name) for name in own):
             return prefix
     return None
 
@@ -151,8 +151,8 @@ def _plan(
         raise FormatError(
             f"{path}: expected {outlet} with {N_FEATURES} features (HumanML3D), got {got}: another skeleton?"
         )
-    width, latent, _ = own[INLET].shape
-    growth = settings.get("dilation_growth_rate", GROWTH)
+    width, latent, _ = own[_INLET].shape
+    growth = settings.get("dilation_growth_rate", _GROWTH)
     act = settings.get("vq_act", settings.get("activation", "relu"))
     if not isinstance(growth, int) or growth < 1:
         raise FormatError(

@@ -18,7 +18,7 @@ from kinetoken.cli.terminal import ProgressBar
 
 from .quantizer import Packed, row_bytes
 
-ALIGNMENT: Final = 32  # bytes; GGUF's own where the file names no other
+_ALIGNMENT: Final = 32  # bytes; GGUF's own where the file names no other
 
 
 @dataclass(frozen=True)
@@ -88,4 +88,4 @@ class GgufFile:
         self._bar.show(self._done)
 
     def _pad(self) -> None:
-        self._stream.write(bytes(-self._stream.tell() % ALIGNMENT))
+        self._stream.write(bytes(-self._stream.tell() % _ALIGNMENT))

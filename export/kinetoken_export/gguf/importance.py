@@ -27,11 +27,11 @@ from ..own_answers import SAMPLE_PROMPTS, collect_answers, read_prompts
 
 OWN: Final = "own"
 """Stands for the checkpoint's own answers."""
-MAGIC: Final = b"GGUF"
-LEGACY: Final = (".dat", ".imatrix")
-CHUNK: Final = 512  # tokens; llama-imatrix counts in such pieces
-LEAST: Final = 1e-6  # of the mean: a column that was never used still counts a little, or blocks of such have no best scale
-SUMS, COUNTS = ".in_sum2", ".counts"
+_MAGIC: Final = b"GGUF"
+_LEGACY: Final = (".dat", ".imatrix")
+_CHUNK: Final = 512  # tokens; llama-imatrix counts in such pieces
+_LEAST: Final = 1e-6  # of the mean: a column that was never used still counts a little, or blocks of such have no best scale
+_SUMS, _COUNTS = ".in_sum2", ".counts"
 
 
 class Collector:
@@ -72,7 +72,7 @@ def floored(values: NDArray[Any]) -> Array:
     """Importance without zeros; columns that all were zero count alike."""
     mean = float(values.mean())
     out: Array = (
-        np.maximum(values, mean * LEAST).astype(np.float32)
+        np.maximum(values, mean * _LEAST).astype(np.float32)
         if mean > 0
         else np.ones(values.shape, np.float32)
     )
@@ -81,11 +81,11 @@ def floored(values: NDArray[Any]) -> Array:
 
 def is_importance_file(path: Path) -> bool:
     """Whether a file is one of llama-imatrix rather than text."""
-    if path.suffix in LEGACY:
+    if path.suffix in _LEGACY:
         return True
     try:
         with path.open("rb") as stream:
-            return stream.read(len(MAGIC)) == MAGIC
+            return stream.read(len(_MAGIC)) == _MAGIC
     except OSError as error:
         raise InputError(
             f"{path}: expected a file of importance or of prompts, cannot read it ({error.strerror})"
@@ -98,11 +98,11 @@ def write_importance(path: Path, rows: Mapping[str, Array], tokens: int, dataset
     writer.kv_data[0].clear()  # it has no architecture
     writer.add_type("imatrix")
     writer.add_array("imatrix.datasets", [dataset])
-    writer.add_uint32("imatrix.chunk_count", -(-tokens // CHUNK))
-    writer.add_uint32("imatrix.chunk_size", CHUNK)
+    writer.add_uint32("imatrix.chunk_count", -(-tokens // _CHUNK))
+    writer.add_uint32("imatrix.chunk_size", _CHUNK)
     for name, row in sorted(rows.items()):
-        writer.add_tensor(name + SUMS, (row * np.float32(tokens)).reshape(1, -1))
-        writer.add_tensor(name + COUNTS, np.full((1, 1), tokens, np.float32))
+        writer.add_tensor(name + _SUMS, (row * np.float32(tokens)).reshape(1, -1))
+        writer.add_tensor(name + _COUNTS, np.full((1, 1), tokens, np.float32))
     with atomic_path(path) as part:
         writer.write_header_to_file(part)
         writer.write_kv_data_to_file()
@@ -113,8 +113,8 @@ def write_importance(path: Path, rows: Mapping[str, Array], tokens: int, dataset
 def read_importance(path: Path) -> dict[str, Array]:
     """What llama-imatrix or `write_importance` wrote, as mean squares; FormatError where it is something else."""
     try:
-        data = path.read_bytes()[: len(MAGIC)]
-        rows = _read_gguf(path) if data == MAGIC else _read_legacy(path.read_bytes())
+        data = path.read_bytes()[: len(_MAGIC)]
+        rows = _read_gguf(path) if data == _MAGIC else _read_legacy(path.read_bytes())
     except OSError as error:
         raise InputError(
             f"{path}: expected an importance matrix, cannot read it ({error.strerror})"
@@ -136,10 +136,10 @@ def _read_gguf(path: Path) -> dict[str, Array]:
         tensor.name: np.array(tensor.data, np.float32).ravel()
         for tensor in GGUFReader(path).tensors
     }
-    names = [name.removesuffix(SUMS) for name in tensors if name.endswith(SUMS)]
+    names = [name.removesuffix(_SUMS) for name in tensors if name.endswith(_SUMS)]
     if not names:
         raise ValueError("no sums")
-    return {name: _mean(tensors[name + SUMS], tensors[name + COUNTS]) for name in names}
+    return {name: _mean(tensors[name + _SUMS], tensors[name + _COUNTS]) for name in names}
 
 
 def _mean(sums: Array, counts: Array) -> Array:

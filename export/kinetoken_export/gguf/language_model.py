@@ -20,7 +20,7 @@ from .quantizer import Quantizer
 from .recipes import GgufRecipe
 from .tokenizer import add_vocabulary, read_gguf_vocabulary
 
-MROPE_AXES: Final = 4  # llama.cpp keeps a fourth section, unused here
+_MROPE_AXES: Final = 4  # llama.cpp keeps a fourth section, unused here
 
 
 def export_gguf(
@@ -120,8 +120,8 @@ def _add_model(writer: GGUFWriter, source: TensorSource, recipe: GgufRecipe, nam
         writer.add_key_length(shape.head_dim)
         writer.add_value_length(shape.head_dim)
     if shape.mrope_section:
-        sections = [*shape.mrope_section, *[0] * MROPE_AXES]
-        writer.add_rope_dimension_sections(sections[:MROPE_AXES])
+        sections = [*shape.mrope_section, *[0] * _MROPE_AXES]
+        writer.add_rope_dimension_sections(sections[:_MROPE_AXES])
     writer.add_rope_freq_base(shape.rope_theta)
     writer.add_layer_norm_rms_eps(shape.norm_eps)
     writer.add_file_type(recipe.file_type)

@@ -28,10 +28,10 @@ except ImportError as error:
     raise MissingPackageError("gguf", "export") from error
 
 Packed = NDArray[np.uint8]
-PIECE: Final = (
+_PIECE: Final = (
     1 << 18
 )  # numbers that a thread quantizes at a time: small enough to stop soon, large enough to pay
-LIBRARY: Final = {"darwin": "libggml-base.dylib", "win32": "ggml-base.dll"}.get(
+_LIBRARY: Final = {"darwin": "libggml-base.dylib", "win32": "ggml-base.dll"}.get(
     sys.platform, "libggml-base.so"
 )
 
@@ -144,7 +144,7 @@ def available_cores() -> int:
 
 
 def _cuts(rows: int, columns: int) -> Iterator[tuple[int, int]]:
-    step = max(1, PIECE // columns)
+    step = max(1, _PIECE // columns)
     return ((start, min(start + step, rows)) for start in range(0, rows, step))
 
 
@@ -152,7 +152,7 @@ def _open_library() -> Any:
     found = find_spec("llama_cpp")
     if found is None or found.origin is None:
         raise MissingPackageError("llama-cpp-python", "llama")
-    path = Path(found.origin).parent / "lib" / LIBRARY
+    path = Path(found.origin).parent / "lib" / _LIBRARY
     try:
         library = ctypes.CDLL(str(path))
         library.ggml_quantize_chunk.restype = ctypes.c_size_t

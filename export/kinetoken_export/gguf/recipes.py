@@ -17,8 +17,8 @@ from kinetoken.base.errors import InputError
 from ..checkpoint.tensors import LanguageModelShape
 from .quantizer import block_size
 
-EMBEDDING: Final = "token_embd"
-HEAD: Final = "output"
+_EMBEDDING: Final = "token_embd"
+_HEAD: Final = "output"
 Layers = Callable[[int, int], bool]
 """Layer and number of layers to whether a rule applies there."""
 
@@ -102,8 +102,8 @@ class GgufRecipe:
 
     def _choose(self, tensor: str, shape: LanguageModelShape, columns: int, measured: bool) -> str:
         parts = tensor.split(".")
-        if parts[0] in (EMBEDDING, HEAD):
-            return self.finer or self._outer(parts[0] == HEAD or shape.tied, columns)
+        if parts[0] in (_EMBEDDING, _HEAD):
+            return self.finer or self._outer(parts[0] == _HEAD or shape.tied, columns)
         layer, part = int(parts[1]), parts[2]
         shared = shape.heads // shape.kv_heads >= 4
         for rule in self.rules:
@@ -220,7 +220,7 @@ GGUF_RECIPES: Final = {
         _plan("iq1_s", "IQ1_S", *_IQ1, embedding="Q2_K", head="Q5_K", needs=True),
     )
 }  # fmt: skip
-GGUF_DEFAULT: Final = "q4_k_s"
+_GGUF_DEFAULT: Final = "q4_k_s"
 DRAFT: Final = "q8_0"
 """The recipe of a draft bundle whose answers are measured: close to the source, quick to make."""
 
@@ -230,7 +230,7 @@ def find_gguf_recipe(text: str | None) -> GgufRecipe:
 
     None is the default.
     """
-    name, colon, finer = (text or GGUF_DEFAULT).lower().partition(":")
+    name, colon, finer = (text or _GGUF_DEFAULT).lower().partition(":")
     if name not in GGUF_RECIPES:
         raise InputError(f"expected a quantization of {', '.join(GGUF_RECIPES)}, got {text!r}")
     recipe = GGUF_RECIPES[name]

@@ -21,10 +21,10 @@ from ..checkpoint.motion_tokens import Vocabulary
 from ..checkpoint.tensors import read_json
 
 # Pattern that splits text before the merges, to llama.cpp's name of it.
-PRE_TOKENIZERS: Final = {
+_PRE_TOKENIZERS: Final = {
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+": "qwen2",
 }
-GPT2: Final = "gpt-2"  # the pattern built into the ByteLevel pre-tokenizer
+_GPT2: Final = "gpt-2"  # the pattern built into the ByteLevel pre-tokenizer
 
 
 @dataclass(frozen=True)
@@ -115,14 +115,14 @@ def _pre_tokenizer(data: Mapping[str, Any], path: Path) -> str:
             (step.get("pattern") or {}).get("Regex", "") if step.get("type") == "Split" else ""
         )
         if pattern:
-            if pattern in PRE_TOKENIZERS:
-                return PRE_TOKENIZERS[pattern]
+            if pattern in _PRE_TOKENIZERS:
+                return _PRE_TOKENIZERS[pattern]
             raise FormatError(
                 f"{path}: expected Qwen2's way to split text, got the pattern {json.dumps(pattern)[:80]}: "
                 f"llama.cpp would see other ids; use --format onnx"
             )
     if any(step.get("type") == "ByteLevel" and step.get("use_regex", True) for step in steps):
-        return GPT2
+        return _GPT2
     raise FormatError(
         f"{path}: expected a byte-level tokenizer, got {found.get('type')}: use --format onnx"
     )

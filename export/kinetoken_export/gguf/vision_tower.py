@@ -18,12 +18,12 @@ from .file import Planned, gguf_file
 from .quantizer import Quantizer
 from .recipes import fitting
 
-PRECISIONS: Final = {
+_PRECISIONS: Final = {
     "f32": LlamaFileType.ALL_F32, "f16": LlamaFileType.MOSTLY_F16, "bf16": LlamaFileType.MOSTLY_BF16,
     "q8_0": LlamaFileType.MOSTLY_Q8_0,
 }  # fmt: skip
 PATCH: Final = "visual.patch_embed.proj.weight"
-IMAGE_SIZE: Final = 560  # what llama.cpp's converter writes where the config names none; images of any size are taken
+_IMAGE_SIZE: Final = 560  # what llama.cpp's converter writes where the config names none; images of any size are taken
 # Qwen's image processor, the same for every model of the family.
 MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
 STD: Final = (0.26862954, 0.26130258, 0.27577711)
@@ -42,8 +42,8 @@ def export_mmproj(
     source: TensorSource, path: Path, precision: str = "f16", *, name: str = "vision tower"
 ) -> None:
     """Write the vision tower; matrices in `precision` f32, f16, bf16 or q8_0. InputError, FormatError or OutputError."""
-    if precision not in PRECISIONS:
-        raise InputError(f"expected a precision of {', '.join(PRECISIONS)}, got {precision!r}")
+    if precision not in _PRECISIONS:
+        raise InputError(f"expected a precision of {', '.join(_PRECISIONS)}, got {precision!r}")
     vision = source.config.get("vision_config")
     tower = source.architecture.vision
     if not vision or tower is None or not vision_tensors(source):
@@ -55,7 +55,7 @@ def export_mmproj(
     _add_metadata(
         writer, source, vision, tower.projector, name, sum(prod(part.plan.dims) for part in parts)
     )
-    writer.add_file_type(PRECISIONS[precision])
+    writer.add_file_type(_PRECISIONS[precision])
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     with (
         Quantizer() as quantizer,
@@ -81,7 +81,7 @@ def _add_metadata(
         writer.add_size_label(gguf.size_label(numbers, numbers, 0, 0))
         writer.add_clip_has_vision_encoder(True)
         writer.add_vision_projection_dim(source.shape.hidden)
-        writer.add_vision_image_size(int(vision.get("image_size", IMAGE_SIZE)))
+        writer.add_vision_image_size(int(vision.get("image_size", _IMAGE_SIZE)))
         writer.add_vision_patch_size(int(vision["patch_size"]))
         writer.add_vision_embedding_length(int(vision["hidden_size"]))
         writer.add_vision_feed_forward_length(int(vision["intermediate_size"]))

@@ -14,8 +14,8 @@ from .quantize import Matrix
 from .recipes import FLOATS
 
 MICROSOFT: Final = "com.microsoft"
-OPSET: Final = 21
-IR_VERSION: Final = 10
+_OPSET: Final = 21
+_IR_VERSION: Final = 10
 
 
 class Graph:
@@ -34,9 +34,9 @@ class Graph:
         graph = helper.make_graph(
             self._nodes, "kinetoken", inputs, outputs, list(self._initializers.values())
         )
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
+        opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(MICROSOFT, 1)]
         return helper.make_model(
-            graph, opset_imports=opsets, producer_name="kinetoken", ir_version=IR_VERSION
+            graph, opset_imports=opsets, producer_name="kinetoken", ir_version=_IR_VERSION
         )
 
     def node(

@@ -15,10 +15,10 @@ from ..checkpoint.tensors import Array, TensorSource, row_chunks
 from .recipes import FLOATS
 from .store import Region, TensorFile
 
-CHUNK: Final = (
+_CHUNK: Final = (
     1 << 22
 )  # numbers worked on at a time by each thread: 16 MiB of float32, a few copies of it
-MOST_THREADS: Final = 8
+_MOST_THREADS: Final = 8
 STEPS: Final = (
     -0.6,
     -0.4,
@@ -64,7 +64,7 @@ class Writer:
         """`done` is called with how many more numbers have been written, by one thread at a time."""
         self._source, self._file, self._block, self._done = source, file, block, done
         self.float_type = np.dtype(np.float16 if float_bits == 16 else np.float32)
-        self._pool = ThreadPoolExecutor(min(MOST_THREADS, cpu_count() or 1))
+        self._pool = ThreadPoolExecutor(min(_MOST_THREADS, cpu_count() or 1))
 
     def close(self) -> None:
         """End the threads; what they have not begun is dropped."""
@@ -123,7 +123,7 @@ class Writer:
         )
         rows, columns = whole.shape
         region = self._file.reserve(self.float_type, (columns, rows))
-        for first, stop in row_chunks(columns, rows, CHUNK):
+        for first, stop in row_chunks(columns, rows, _CHUNK):
             self._file.write(region, first, np.ascontiguousarray(whole[:, first:stop].T))
             self._done((stop - first) * rows)
         return Matrix(name, rows, columns, bits, self._block, region, turned=True)
@@ -136,7 +136,7 @@ class Writer:
         for tensor, first, stop in parts:
             jobs += [
                 (tensor, first + a, first + b, at + a)
-                for a, b in row_chunks(stop - first, columns, CHUNK)
+                for a, b in row_chunks(stop - first, columns, _CHUNK)
             ]
             at += stop - first
 

@@ -21,9 +21,9 @@ from .request import VerifyRequest
 if TYPE_CHECKING:
     from ..codecs.source import CodecSource
 
-MM: Final = 1000.0
-RANDOM_FRAMES: Final = 64  # latent frames of random codes
-RANDOM_CLIPS: Final = 4
+_MM: Final = 1000.0
+_RANDOM_FRAMES: Final = 64  # latent frames of random codes
+_RANDOM_CLIPS: Final = 4
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Decode = Callable[[Codes], Floats]
@@ -111,8 +111,8 @@ def compare_codecs(bundle: Bundle, codec: CodecSource, written: Sequence[Codes])
     from ..codecs.source import decode, random_codes
 
     errors = []
-    for seed in range(RANDOM_CLIPS):
-        codes = random_codes(codec, RANDOM_FRAMES, seed)
+    for seed in range(_RANDOM_CLIPS):
+        codes = random_codes(codec, _RANDOM_FRAMES, seed)
         out = bundle.decoder.session.run(bundle.decoder.codebooks.latents(codes)[None])[0]
         errors.append(np.abs(out - decode(codec, codes)))
     ours, theirs = bundle_decoder(bundle), source_decoder(codec)
@@ -153,7 +153,7 @@ def compare_clips(
 def distances(one: Floats, other: Floats) -> Floats:
     """Distance (T, 22) of each joint in each frame that both joints (T, 22, 3) have, millimetres."""
     length = min(len(one), len(other))
-    return np.asarray(np.linalg.norm(one[:length] - other[:length], axis=-1) * MM)
+    return np.asarray(np.linalg.norm(one[:length] - other[:length], axis=-1) * _MM)
 
 
 def agreeing(one: Codes, other: Codes) -> int:

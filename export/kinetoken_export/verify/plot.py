@@ -21,9 +21,9 @@ except ImportError as error:
     raise MissingPackageError("matplotlib", "export") from error
 
 SIZE: Final = (12.0, 3.8)  # inches
-SMALLEST_KL: Final = 1e-8  # nats; below it a divergence is rounding
-BLUE, ORANGE, GREY = "#2b6cb0", "#c05621", "#a0aec0"
-STYLE: Final[Any] = {
+_SMALLEST_KL: Final = 1e-8  # nats; below it a divergence is rounding
+_BLUE, _ORANGE, _GREY = "#2b6cb0", "#c05621", "#a0aec0"
+_STYLE: Final[Any] = {
     "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#e2e8f0",
     "axes.axisbelow": True, "svg.hashsalt": "kinetoken", "font.family": "DejaVu Sans",
 }  # fmt: skip
@@ -31,7 +31,7 @@ STYLE: Final[Any] = {
 
 def draw(measured: Measured, kind: str = "svg") -> bytes:
     """The picture as a file of `kind` "svg" or "png"; the same report gives the same bytes."""
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=SIZE, layout="constrained")
         left, middle, right = figure.subplots(1, 3)
         _divergences(left, measured)
@@ -50,10 +50,10 @@ def _divergences(axes: Any, measured: Measured) -> None:
     """Share of positions below each divergence."""
     rows = measured.rows
     for name, chosen, colour in (
-        ("text", rows.kind == TEXT, BLUE),
-        ("motion", rows.kind != TEXT, ORANGE),
+        ("text", rows.kind == TEXT, _BLUE),
+        ("motion", rows.kind != TEXT, _ORANGE),
     ):
-        kl = np.sort(np.maximum(rows.kl[chosen], SMALLEST_KL))
+        kl = np.sort(np.maximum(rows.kl[chosen], _SMALLEST_KL))
         axes.plot(
             kl, np.arange(1, len(kl) + 1) / len(kl), label=f"{name} ({len(kl):,})", color=colour
         )
@@ -72,7 +72,7 @@ def _agreement(axes: Any, parity: Parity) -> None:
     shares = {"text": parity.text.top1} | {
         f"level {q}": level.top1 for q, level in enumerate(parity.levels)
     }
-    colours = [BLUE] + [ORANGE] * len(parity.levels)
+    colours = [_BLUE] + [_ORANGE] * len(parity.levels)
     bars = axes.bar(
         list(shares), [100 * share for share in shares.values()], color=colours, width=0.65
     )
@@ -88,8 +88,8 @@ def _agreement(axes: Any, parity: Parity) -> None:
 
 def _distances(axes: Any, parity: Parity) -> None:
     """Mean joint distance as the clips go on."""
-    curves = (("two answers of the source", parity.apart, GREY), ("sampled, equal draws", parity.sampled, BLUE),
-              ("greedy", parity.greedy, ORANGE))  # fmt: skip
+    curves = (("two answers of the source", parity.apart, _GREY), ("sampled, equal draws", parity.sampled, _BLUE),
+              ("greedy", parity.greedy, _ORANGE))  # fmt: skip
     for name, clips, colour in curves:
         seconds = (
             np.arange(1, len(clips.curve_mm) + 1) * parity.seconds / max(1, len(clips.curve_mm))

@@ -40,7 +40,7 @@ VERIFY_PROMPTS: Final = (
     *SAMPLE_PROMPTS, "a person runs forward quickly", "someone walks backward slowly", "a man throws a punch with his fist",
     "a person stands still", "the woman dances", "a person squats down", "somebody jumps forward", "a boxer boxes",
 )  # fmt: skip
-SECONDS: Final = 4.0
+_SECONDS: Final = 4.0
 Answers = dict[str, list[OwnAnswer]]
 """Of each prompt, "greedy" and "sampled"."""
 
@@ -165,7 +165,7 @@ def _seconds(bundle: Bundle) -> float:
     """Four seconds, or what half the context holds: the rest is for prompt and thought."""
     codec, levels = bundle.manifest.codec, len(bundle.vocabulary.levels)
     frames = max(1, bundle.language_model.context // 2 // levels)
-    return min(SECONDS, bundle.manifest.defaults.max_seconds, frames * codec.stride / codec.fps)
+    return min(_SECONDS, bundle.manifest.defaults.max_seconds, frames * codec.stride / codec.fps)
 
 
 def rows_of(parity: Parity) -> list[tuple[str, LmFigures]]:

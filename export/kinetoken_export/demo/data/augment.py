@@ -15,10 +15,10 @@ from .retarget import impose_bone_lengths, resample
 
 Features = NDArray[np.float32]
 
-LOOP_GAP: Final = (
+_LOOP_GAP: Final = (
     0.06  # m: worst mean joint distance at which the end of a cycle is joined to its beginning
 )
-SETTLE: Final = (
+_SETTLE: Final = (
     1  # feature rows at the start of a clip whose yaw velocity is an artefact of the encoding
 )
 

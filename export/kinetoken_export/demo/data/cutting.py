@@ -17,7 +17,7 @@ from .judges import JUDGES, obeys
 
 STRIDE: Final = 4  # feature frames per latent frame: windows are whole latent frames
 LONGEST: Final = 120  # frames: six seconds
-LOOP_GAP: Final = 0.15  # m and m/frame together: a seam above it is seen
+_LOOP_GAP: Final = 0.15  # m and m/frame together: a seam above it is seen
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def loop(joints: Joints, shortest: int, longest: int, rows: int) -> Features | N
     """`rows` feature rows of the best cycle of a clip; None where it closes badly."""
     features = to_features(joints)
     start, end, gap = cycle(features, shortest, longest, first=2)
-    return looped(features, start, end, rows) if gap < LOOP_GAP and end > start else None
+    return looped(features, start, end, rows) if gap < _LOOP_GAP and end > start else None
 
 
 def peaks(values: NDArray[np.floating], above: float, apart: int) -> list[int]:

@@ -14,7 +14,7 @@ from .cutting import LONGEST, STRIDE, Window, checked, cut, loop, peaks
 from .judges import LEFT, RIGHT, Evidence, obeys
 from .sources import RUNS, TURNS, WALKS
 
-TURN_RATE = 0.04  # half the yaw step of a frame, radians: about 90 degrees a second
+_TURN_RATE = 0.04  # half the yaw step of a frame, radians: about 90 degrees a second
 
 
 def gaits(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
@@ -75,7 +75,7 @@ def turns(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
     for name in TURNS:
         rows = to_features(pool[name])
         rate = np.convolve(rows[:, 0], np.ones(9) / 9, mode="same")
-        for middle in peaks(np.abs(rate), TURN_RATE, apart=24):
+        for middle in peaks(np.abs(rate), _TURN_RATE, apart=24):
             for before, length in ((22, 44), (28, 56), (20, 52), (32, 60)):
                 piece = cut(rows, middle - before, length)
                 e = Evidence(recover(piece.astype(np.float64)))

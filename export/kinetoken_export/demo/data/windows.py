@@ -16,7 +16,7 @@ from .judges import LEFT, RIGHT, Evidence
 from .locomotion import gaits, stills, turns
 from .sources import DANCES, EXERCISES, JUMPS, KICKS, OTHERS, WAVES
 
-RARE_RATIOS: Final = (1.0, 0.92, 1.1)  # time ratios of what there is little of
+_RARE_RATIOS: Final = (1.0, 0.92, 1.1)  # time ratios of what there is little of
 
 
 def windows(clips: dict[str, Joints]) -> Iterator[Window]:
@@ -58,7 +58,7 @@ def _jumps(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
 
 def _kicks(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
     for name in (n for n in pool if n.startswith(KICKS)):
-        for ratio in RARE_RATIOS:
+        for ratio in _RARE_RATIOS:
             joints = warped(pool[name], ratio)
             rows, e = to_features(joints), Evidence(joints)
             for side in (LEFT, RIGHT):
@@ -71,7 +71,7 @@ def _kicks(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
 def _blows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
     draw = np.random.default_rng(5 + mirror)
     for name in ("cmu_135_09", "cmu_13_18", "cmu_02_05"):
-        for ratio in RARE_RATIOS:
+        for ratio in _RARE_RATIOS:
             joints = warped(pool[name], ratio)
             rows, e = to_features(joints), Evidence(joints)
             for side in (LEFT, RIGHT):
