@@ -10,10 +10,9 @@ from typing import Final
 from kinetoken.base.errors import InputError
 from kinetoken.manifest.schema import LanguageModelInfo
 
-from ..checkpoint.motion_tokens import Vocabulary
-from ..checkpoint.tensors import Array, TensorSource, expected_tensors, vision_tensors
-from ..onnx.recipes import DEFAULT as ONNX_DEFAULT
-from ..onnx.recipes import RECIPES, OnnxRecipe
+from ..checkpoint.motion_tokens import CheckpointVocabulary
+from ..checkpoint.tensors import Float32Array, TensorSource, expected_tensors, vision_tensors
+from ..onnx.recipes import find_onnx_recipe
 from .request import ExportRequest
 
 _CONTEXT: Final = 4096
@@ -23,7 +22,7 @@ _MMPROJ_FILE: Final = "mmproj.gguf"
 _PORTABLE_DEFAULT: Final = "fp32"
 
 
-def check_request(request: ExportRequest) -> None:
+def check_quantization(request: ExportRequest) -> None:
     """InputError for a quantization that does not exist or lacks what it needs; before anything is read."""
     if request.format == "gguf":
         from ..gguf.recipes import find_gguf_recipe
@@ -39,19 +38,12 @@ def check_request(request: ExportRequest) -> None:
         find_onnx_recipe(request.quant)
 
 
-def find_onnx_recipe(name: str | None) -> OnnxRecipe:
-    """The recipe of a fused graph; InputError lists them."""
-    if (name or ONNX_DEFAULT) not in RECIPES:
-        raise InputError(f"expected a quantization of {', '.join(RECIPES)} for onnx, got {name!r}")
-    return RECIPES[name or ONNX_DEFAULT]
-
-
 def _portable_precision(name: str | None) -> str:
-    from ..onnx.portable import PRECISIONS
+    from ..onnx.portable import PORTABLE_PRECISIONS
 
-    if (name or _PORTABLE_DEFAULT) not in PRECISIONS:
+    if (name or _PORTABLE_DEFAULT) not in PORTABLE_PRECISIONS:
         raise InputError(
-            f"expected a quantization of {', '.join(PRECISIONS)} for a portable graph, got {name!r}"
+            f"expected a quantization of {', '.join(PORTABLE_PRECISIONS)} for a portable graph, got {name!r}"
         )
     return name or _PORTABLE_DEFAULT
 
@@ -61,11 +53,11 @@ def bytes_needed(request: ExportRequest, source: TensorSource) -> int:
     tensors = [dims for _, dims in expected_tensors(source.architecture, source.shape)]
     numbers = sum(math.prod(dims) for dims in tensors)
     if request.format == "gguf":
-        from ..gguf.recipes import DRAFT
+        from ..gguf.recipes import DRAFT_RECIPE
 
         vision = sum(math.prod(source.dims(name)) for name in vision_tensors(source))
         # A draft for the importance lies there until it is replaced.
-        draft = 0 if request.importance is None else _gguf_bytes(source, DRAFT)
+        draft = 0 if request.importance is None else _gguf_bytes(source, DRAFT_RECIPE)
         return _gguf_bytes(source, request.quant) + draft + 2 * vision
     if request.graph == "portable":
         return 3 * 4 * numbers  # the checkpoint as float32, what optimum writes, and the graph
@@ -87,13 +79,13 @@ def _gguf_bytes(source: TensorSource, quant: str | None) -> int:
     return total
 
 
-def export_any(
+def write_language_model(
     request: ExportRequest,
     source: TensorSource,
-    vocabulary: Vocabulary,
+    vocabulary: CheckpointVocabulary,
     template: str,
     folder: Path,
-    importance: Mapping[str, Array] | None = None,
+    importance: Mapping[str, Float32Array] | None = None,
 ) -> LanguageModelInfo:
     """Write the language model into `folder`, whose tokenizer.json is there; what the manifest says of it."""
     context = request.context or min(_CONTEXT, source.shape.context)
@@ -113,11 +105,11 @@ def export_any(
 def _gguf(
     request: ExportRequest,
     source: TensorSource,
-    vocabulary: Vocabulary,
+    vocabulary: CheckpointVocabulary,
     template: str,
     folder: Path,
     context: int,
-    importance: Mapping[str, Array] | None,
+    importance: Mapping[str, Float32Array] | None,
 ) -> LanguageModelInfo:
     from ..gguf.language_model import export_gguf
     from ..gguf.recipes import find_gguf_recipe

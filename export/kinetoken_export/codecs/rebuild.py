@@ -25,7 +25,7 @@ _ACTIVATIONS: Final[Mapping[str, Callable[[], nn.Module]]] = {
 }  # fmt: skip
 
 
-def activation(name: object, path: Path) -> Callable[[], nn.Module]:
+def activation_layer(name: object, path: Path) -> Callable[[], nn.Module]:
     """A layer by the name that a config gives it."""
     if str(name).lower() not in _ACTIVATIONS:
         raise FormatError(
@@ -34,7 +34,7 @@ def activation(name: object, path: Path) -> Callable[[], nn.Module]:
     return _ACTIVATIONS[str(name).lower()]
 
 
-def part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def below_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """Tensors below a prefix, which is taken off."""
     return {
         name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
@@ -64,14 +64,14 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.
     return module.eval()
 
 
-def leftover(state: Mapping[str, Tensor], known: tuple[str, ...], path: Path) -> None:
+def refuse_leftovers(state: Mapping[str, Tensor], known: tuple[str, ...], path: Path) -> None:
     """FormatError for the first tensor that begins with none of the known prefixes."""
     for name in state:
         if not name.startswith(known) and name.rsplit(".")[-1] not in _TRAINING_ONLY:
             raise FormatError(f"{path}: expected no tensor {name} in this layout: {ADAPTER_HINT}")
 
 
-def stacked(tables: list[Tensor], path: Path) -> Array:
+def stacked_codebooks(tables: list[Tensor], path: Path) -> Array:
     """Codebooks (K, D), one per level, as (Q, K, D)."""
     shapes = sorted({tuple(table.shape) for table in tables})
     if len(shapes) != 1 or len(shapes[0]) != 2:
@@ -79,7 +79,7 @@ def stacked(tables: list[Tensor], path: Path) -> Array:
     return np.ascontiguousarray(torch.stack(tables).numpy().astype(np.float32))
 
 
-def coder(encoder: nn.Module, codebooks: Array) -> Callable[[Array], Codes]:
+def residual_encoder(encoder: nn.Module, codebooks: Array) -> Callable[[Array], Codes]:
     """Normalised features (n, 263) to codes (n // stride, Q) through an encoder (1, 263, n) -> (1, D, n // stride)."""
 
     def encode(features: Array) -> Codes:

@@ -7,7 +7,6 @@ is checked before it is called.
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.base.errors import EngineError, FormatError, InputError, MissingPackageError
+from kinetoken.engines.threads import available_cores
 
-from ..checkpoint.tensors import Array
+from ..checkpoint.tensors import Float32Array
 
 try:
     from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
@@ -51,7 +51,7 @@ def block_size(kind: GGMLQuantizationType) -> int:
     return int(GGML_QUANT_SIZES[kind][0])
 
 
-class Quantizer:
+class GgmlQuantizer:
     """A pool of threads around the library's function, which runs outside Python's lock. Use it as a context."""
 
     def __init__(self, threads: int | None = None) -> None:
@@ -67,9 +67,9 @@ class Quantizer:
 
     def rows(
         self,
-        values: Array,
+        values: Float32Array,
         kind: GGMLQuantizationType,
-        importance: Array | None = None,
+        importance: Float32Array | None = None,
         *,
         name: str = "weights",
     ) -> Packed:
@@ -92,7 +92,11 @@ class Quantizer:
         return packed
 
     def _check(
-        self, values: Array, kind: GGMLQuantizationType, importance: Array | None, name: str
+        self,
+        values: Float32Array,
+        kind: GGMLQuantizationType,
+        importance: Float32Array | None,
+        name: str,
     ) -> None:
         if not np.isfinite(values).all():
             raise FormatError(
@@ -115,10 +119,10 @@ class Quantizer:
 
     def _piece(
         self,
-        values: Array,
+        values: Float32Array,
         packed: Packed,
         kind: GGMLQuantizationType,
-        weights: Array | None,
+        weights: Float32Array | None,
         start: int,
         stop: int,
     ) -> bool:
@@ -135,12 +139,6 @@ class Quantizer:
         return bool(
             self._library.ggml_validate_row_data(int(kind), target.ctypes.data, target.nbytes)
         )
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _cuts(rows: int, columns: int) -> Iterator[tuple[int, int]]:

@@ -17,7 +17,7 @@ from gguf import GGUFWriter, TokenType
 
 from kinetoken.base.errors import FormatError
 
-from ..checkpoint.motion_tokens import Vocabulary
+from ..checkpoint.motion_tokens import CheckpointVocabulary
 from ..checkpoint.tensors import read_json
 
 # Pattern that splits text before the merges, to llama.cpp's name of it.
@@ -40,7 +40,7 @@ class GgufVocabulary:
     """Pairs in the order in which they are joined."""
 
 
-def read_gguf_vocabulary(path: Path, vocabulary: Vocabulary, rows: int) -> GgufVocabulary:
+def read_gguf_vocabulary(path: Path, vocabulary: CheckpointVocabulary, rows: int) -> GgufVocabulary:
     """The tokens of a tokenizer.json for a model of `rows` rows; FormatError where llama.cpp would read text differently."""
     data = read_json(path)
     try:
@@ -85,7 +85,7 @@ def add_vocabulary(writer: GGUFWriter, words: GgufVocabulary) -> None:
     writer.add_add_bos_token(False)
 
 
-def _motion_ids(vocabulary: Vocabulary) -> frozenset[int]:
+def _motion_ids(vocabulary: CheckpointVocabulary) -> frozenset[int]:
     motion = vocabulary.motion
     codes = (i for first, stop in motion.levels for i in range(first, stop))
     return frozenset((motion.move_start, motion.move_end, *codes))

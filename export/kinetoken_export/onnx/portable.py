@@ -27,7 +27,7 @@ from kinetoken.manifest.schema import LanguageModelInfo
 from ..checkpoint.tensors import TensorSource, expected_tensors
 from .language_model import DATA_FILE, GRAPH_FILE
 
-PRECISIONS: Final = ("fp32", "fp16", "int8")
+PORTABLE_PRECISIONS: Final = ("fp32", "fp16", "int8")
 _TASK: Final = "text-generation-with-past"
 _LARGE: Final = 1024  # bytes of a tensor that is weights rather than a shape
 _PRECISE: Final = ("layernorm/", "/norm/", "rotary_emb/")
@@ -43,8 +43,10 @@ def export_portable(
     MissingPackageError without optimum-onnx, InputError for a context that the model does not know.
     """
     require_optimum()
-    if precision not in PRECISIONS:
-        raise InputError(f"expected a precision out of {', '.join(PRECISIONS)}, got {precision}")
+    if precision not in PORTABLE_PRECISIONS:
+        raise InputError(
+            f"expected a precision out of {', '.join(PORTABLE_PRECISIONS)}, got {precision}"
+        )
     shape = source.shape
     context = shape.context if context is None else context
     if not 1 <= context <= shape.context:

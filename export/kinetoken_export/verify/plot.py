@@ -9,10 +9,10 @@ import numpy as np
 
 from kinetoken.base.errors import MissingPackageError
 
-from .language_model import TEXT
+from .language_model import TEXT_POSITION
 
 if TYPE_CHECKING:
-    from .report import Measured, Parity
+    from .report import MeasuredParity, ParityReport
 
 try:
     import matplotlib
@@ -20,7 +20,7 @@ try:
 except ImportError as error:
     raise MissingPackageError("matplotlib", "export") from error
 
-SIZE: Final = (12.0, 3.8)  # inches
+_SIZE: Final = (12.0, 3.8)  # inches
 _SMALLEST_KL: Final = 1e-8  # nats; below it a divergence is rounding
 _BLUE, _ORANGE, _GREY = "#2b6cb0", "#c05621", "#a0aec0"
 _STYLE: Final[Any] = {
@@ -29,10 +29,10 @@ _STYLE: Final[Any] = {
 }  # fmt: skip
 
 
-def draw(measured: Measured, kind: str = "svg") -> bytes:
+def draw_report(measured: MeasuredParity, kind: str = "svg") -> bytes:
     """The picture as a file of `kind` "svg" or "png"; the same report gives the same bytes."""
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=SIZE, layout="constrained")
+        figure = Figure(figsize=_SIZE, layout="constrained")
         left, middle, right = figure.subplots(1, 3)
         _divergences(left, measured)
         _agreement(middle, measured.parity)
@@ -46,12 +46,12 @@ def draw(measured: Measured, kind: str = "svg") -> bytes:
     return out.getvalue()
 
 
-def _divergences(axes: Any, measured: Measured) -> None:
+def _divergences(axes: Any, measured: MeasuredParity) -> None:
     """Share of positions below each divergence."""
     rows = measured.rows
     for name, chosen, colour in (
-        ("text", rows.kind == TEXT, _BLUE),
-        ("motion", rows.kind != TEXT, _ORANGE),
+        ("text", rows.kind == TEXT_POSITION, _BLUE),
+        ("motion", rows.kind != TEXT_POSITION, _ORANGE),
     ):
         kl = np.sort(np.maximum(rows.kl[chosen], _SMALLEST_KL))
         axes.plot(
@@ -67,7 +67,7 @@ def _divergences(axes: Any, measured: Measured) -> None:
     axes.legend(frameon=False, loc="upper left")
 
 
-def _agreement(axes: Any, parity: Parity) -> None:
+def _agreement(axes: Any, parity: ParityReport) -> None:
     """Share of positions with the same most probable token."""
     shares = {"text": parity.text.top1} | {
         f"level {q}": level.top1 for q, level in enumerate(parity.levels)
@@ -86,7 +86,7 @@ def _agreement(axes: Any, parity: Parity) -> None:
     axes.grid(visible=False, axis="x")
 
 
-def _distances(axes: Any, parity: Parity) -> None:
+def _distances(axes: Any, parity: ParityReport) -> None:
     """Mean joint distance as the clips go on."""
     curves = (("two answers of the source", parity.apart, _GREY), ("sampled, equal draws", parity.sampled, _BLUE),
               ("greedy", parity.greedy, _ORANGE))  # fmt: skip

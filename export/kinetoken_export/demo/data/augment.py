@@ -42,7 +42,7 @@ def variants(joints: Joints, ratios: tuple[float, ...]) -> list[Joints]:
     ]
 
 
-def cycle(
+def find_cycle(
     features: Features, shortest: int, longest: int, first: int = 0
 ) -> tuple[int, int, float]:
     """Start, end and gap (m) of the cycle of `shortest`..`longest` rows whose end lies nearest to its beginning."""

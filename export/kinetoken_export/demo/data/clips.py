@@ -75,7 +75,7 @@ def same_take(a: Joints, b: Joints, distance: float) -> bool:
     return False
 
 
-def sift(clips: dict[str, Joints]) -> tuple[dict[str, Joints], dict[str, str]]:
+def sift_clips(clips: dict[str, Joints]) -> tuple[dict[str, Joints], dict[str, str]]:
     """Clips fit for training, and the reason for each one left out. A clip cut at a spike becomes `id.0`, `id.1`, ..."""
     kept: dict[str, Joints] = {}
     dropped: dict[str, str] = {}
@@ -102,12 +102,12 @@ def _distance(name: str, other: str) -> float:
     return _SAME_CONVERSION if name.split("_")[0] == other.split("_")[0] else _OTHER_CONVERSION
 
 
-def take(name: str) -> str:
+def take_id(name: str) -> str:
     """Id of the take that a clip or a part of it comes from."""
     return name.partition(".")[0]
 
 
-def opened(path: Path) -> NpzFile:
+def open_clips(path: Path) -> NpzFile:
     """An npz of clips; InputError where there is none, FormatError where it is something else."""
     if not path.is_file():
         raise InputError(f"expected an npz of clips at {path}, found no such file: check the path")
@@ -124,15 +124,15 @@ def load_clips(folder: Path) -> dict[str, Joints]:
     path = folder / "clips.npz"
     if not path.is_file():
         raise InputError(f"expected {path}, found nothing: run `kinetoken demo prepare` first")
-    with opened(path) as archive:
+    with open_clips(path) as archive:
         return {name: archive[name] for name in archive.files}
 
 
-def training(clips: dict[str, Joints]) -> Iterator[tuple[str, Joints]]:
+def training_clips(clips: dict[str, Joints]) -> Iterator[tuple[str, Joints]]:
     """Clips that may be learnt from."""
-    return ((name, joints) for name, joints in clips.items() if take(name) not in HELD_OUT)
+    return ((name, joints) for name, joints in clips.items() if take_id(name) not in HELD_OUT)
 
 
-def held_out(clips: dict[str, Joints]) -> Iterator[tuple[str, Joints]]:
+def held_out_clips(clips: dict[str, Joints]) -> Iterator[tuple[str, Joints]]:
     """Clips kept for measuring."""
-    return ((name, joints) for name, joints in clips.items() if take(name) in HELD_OUT)
+    return ((name, joints) for name, joints in clips.items() if take_id(name) in HELD_OUT)

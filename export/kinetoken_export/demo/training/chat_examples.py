@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from ...checkpoint.motion_tokens import MOVE_END, MOVE_START, SYSTEM_PROMPT
+from kinetoken.tokens.markup import MOVE_END, MOVE_START
+
+from ...checkpoint.motion_tokens import SYSTEM_PROMPT
 from ..words.captions import Captions
 from ..words.phrases import KEEP_GOING, NEXT_THOUGHTS
 from ..words.tokenizer import id_of

@@ -14,7 +14,7 @@ from kinetoken.base.atomic_file import atomic_path
 from kinetoken.cli.terminal import progress
 
 from ..data.augment import bent, to_features, variants
-from ..data.clips import load_clips, training
+from ..data.clips import load_clips, training_clips
 
 _RATIOS: Final = (1.0, 0.82, 0.91, 1.1, 1.22)
 _BENDS: Final = (-50.0, -25.0, 25.0, 50.0)  # degrees per second, for clips that travel straight
@@ -31,12 +31,12 @@ _ARMS: Final = (13, 14, 16, 17, 18, 19, 20, 21)
 _CHEST: Final = 9
 
 
-def build(work: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def codec_rows(work: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """All training rows (N, 263) and the first row of each clip (clips + 1,); made once, then read from `work`."""
     path = work / "codec_rows.npz"
     if not path.is_file():
         parts: list[NDArray[np.float32]] = []
-        for _, joints in progress(list(training(load_clips(work))), "features"):
+        for _, joints in progress(list(training_clips(load_clips(work))), "features"):
             for version in variants(joints, _RATIOS):
                 rows = to_features(version)
                 parts.append(rows)
@@ -55,7 +55,9 @@ def _travels_straight(rows: NDArray[np.float32]) -> bool:
     return bool(rows[:, 2].mean() * 20 > 0.6 and abs(rows[:, 0].sum()) < 0.3)
 
 
-def statistics(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def feature_statistics(
+    rows: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean and Std (263,) as HumanML3D takes them: the deviation is averaged within each kind of feature."""
     mean = rows.mean(axis=0, dtype=np.float64)
     std = rows.std(axis=0, dtype=np.float64)

@@ -21,7 +21,7 @@ from ..data.augment import Features
 from ..data.clips import load_clips
 from ..data.cutting import STRIDE, Window
 from ..data.judges import obeys, shows
-from ..data.windows import windows
+from ..data.windows import action_windows
 
 Codes = NDArray[np.int64]
 
@@ -58,14 +58,14 @@ class Example:
     codes: tuple[Codes, ...]
 
 
-def examples(work: Path, codec_folder: Path) -> list[Example]:
+def coded_examples(work: Path, codec_folder: Path) -> list[Example]:
     """All examples, made once and then read from `work`/lm_examples.npz. Only those that still pass their judge after the codec."""
     path = work / "lm_examples.npz"
     if path.is_file():
         return _load(path)
     model, mean, std = load_codec(codec_folder)
     coder = Coder(model, mean, std)
-    chosen = _capped(list(windows(load_clips(work))))
+    chosen = _capped(list(action_windows(load_clips(work))))
     out: list[Example] = []
     counts = Counter(window.action for window in chosen)
     for window in progress(chosen, "coding windows"):

@@ -24,7 +24,7 @@ from ..words.captions import Captions
 from ..words.exam import FORBIDDEN
 from ..words.tokenizer import id_of, train_tokenizer, write_tokenizer
 from .chat_examples import ChatCoder, Ids, Weights
-from .lm_data import Example, examples
+from .lm_data import Example, coded_examples
 from .lm_model import LmConfig, Qwen2
 
 _LEVELS = 4
@@ -50,7 +50,7 @@ class LmTraining:
 def train_lm(work: Path, codec: Path, plan: LmTraining, out: Path) -> None:
     """Train (or go on with) the language model in `work` and write its folder to `out`."""
     torch.manual_seed(plan.seed)
-    found = examples(work, codec)
+    found = coded_examples(work, codec)
     tokenizer = _tokenizer(work, found)
     model = Qwen2(LmConfig(vocab_size=tokenizer.get_vocab_size()))
     optimizer = torch.optim.AdamW(_groups(model), lr=plan.peak, betas=(0.9, 0.97))

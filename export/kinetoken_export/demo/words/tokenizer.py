@@ -20,8 +20,7 @@ from tokenizers import (
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import FormatError
-
-from ...checkpoint.motion_tokens import MOVE_END, MOVE_START
+from kinetoken.tokens.markup import MOVE_END, MOVE_START
 
 # Qwen2's own pre-tokenizer pattern, as in its tokenizer.json.
 _QWEN2_PATTERN: Final = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
