@@ -26,7 +26,7 @@ def add_command(subparsers: SubParsers) -> None:
         "verify", help="measure how far a bundle is from the checkpoint it was made from"
     )
     add = parser.add_argument
-    add("bundle", type=Path, metavar="BUNDLE", help="bundle folder; the report is written into it")
+    add("bundle", metavar="BUNDLE", help="folder, which gets the report, or hf:OWNER/NAME")
     add(
         "--against",
         required=True,
@@ -60,10 +60,11 @@ def run(args: argparse.Namespace) -> int:
     from .record import check_place
 
     out: Path | None = args.out
-    read_manifest(args.bundle)  # the cheapest mistakes first
-    check_place(out or args.bundle)
+    bundle = _folder(args)
+    read_manifest(bundle)  # the cheapest mistakes first
+    check_place(out or bundle)
     require_packages()
-    request = _parsed(args)
+    request = _parsed(args, bundle)
     from . import plot  # before the work: it may be missing
     from .report import table, verify
 
@@ -79,7 +80,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _parsed(args: argparse.Namespace) -> VerifyRequest:
+def _folder(args: argparse.Namespace) -> Path:
+    """The bundle's folder; InputError for one of the hub whose report would go into it."""
+    from kinetoken.cli.pull_bar import local_folder
+    from kinetoken.hub.bundle_name import is_bundle_name
+
+    if is_bundle_name(args.bundle) and args.out is None:
+        raise InputError(f"{args.bundle} stays as the hub has it: name a folder for the report, -o")
+    return local_folder(args.bundle)
+
+
+def _parsed(args: argparse.Namespace, bundle: Path) -> VerifyRequest:
     from ..checkpoint.sources import find_codec, find_model
     from ..own_answers import read_prompts
     from .report import VERIFY_PROMPTS, VerifyRequest
@@ -90,7 +101,7 @@ def _parsed(args: argparse.Namespace) -> VerifyRequest:
     model = find_model(args.against)
     codec = None if args.codec is None else find_codec(args.codec)
     return VerifyRequest(
-        args.bundle,
+        bundle,
         model.folder,
         None if codec is None else codec.folder,
         prompts[: args.limit],
