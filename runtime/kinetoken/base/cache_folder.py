@@ -10,7 +10,7 @@ from typing import Final
 
 from .errors import OutputError
 
-FOLDER: Final = ".cache"
+CACHE_FOLDER: Final = ".cache"
 
 
 def user_cache() -> Path:
@@ -23,8 +23,8 @@ def user_cache() -> Path:
     return Path(home) / "kinetoken"
 
 
-def cache_places(bundle: Path, name: str, name_of_users: str) -> Iterator[Path]:
+def cache_paths(bundle: Path, name: str, name_of_users: str) -> Iterator[Path]:
     """The bundle's place for this name, then the user's, if there is one; neither need exist."""
-    yield bundle / FOLDER / name
+    yield bundle / CACHE_FOLDER / name
     with contextlib.suppress(OSError):
         yield user_cache() / name_of_users

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from .. import __version__
-from ..base.atomic_file import atomic_path, check_writable, tidy
+from ..base.atomic_file import atomic_path, check_writable, remove_leftovers
 from ..base.errors import FormatError, InputError, OutputError
 from ..motion.clip import Clip
 from .jobs import Job, JobAnswer, Problem, given
@@ -134,7 +134,7 @@ class BatchFolder:
             self._enter()
         left = self.left(info, jobs, force)
         if self._lock is not None:
-            tidy(self.path)
+            remove_leftovers(self.path)
         with _output_errors(self.path), atomic_path(self.path / BATCH_FILE) as part:
             content = {
                 "format": _FORMAT,

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from ..base.errors import BundleError, InputError
 from ..engines.prompt_items import EncodedImage, PromptItem, count_cells
-from ..engines.protocols import Watch
+from ..engines.protocols import ProgressCallback
 from ..generation.bundle import Bundle
-from ..generation.chat_format import Said, checked_turn, known_ids, prompt_ids, with_image
-from ..generation.generator import Generation, Generator, check_asked
+from ..generation.chat_format import Said, checked_turn, ids_before_prompt, prompt_ids, with_image
+from ..generation.generator import Generation, Generator, check_request
 from ..generation.image_input import Image, check_seen
 from ..generation.options import GenerateKeywords, GenerateOptions, known_options
 from ..generation.token_source import Chat
 from ..manifest.schema import Manifest
 from ..motion.body_line import BodyLine
 from ..motion.clip import MotionChunk
-from ..sampling.grammar import MARKERS
+from ..sampling.grammar import MARKER_TOKENS
 from .cached_run import CachedRun
 
 
@@ -45,7 +45,9 @@ class Session:
         self.options = options or GenerateOptions()
         """Of every turn that brings none."""
         self._limit = self._bundle.manifest.defaults.history if history is None else history
-        self._cached = CachedRun(self._bundle, known_ids(self._bundle), keep_state=keep_state)
+        self._cached = CachedRun(
+            self._bundle, ids_before_prompt(self._bundle), keep_state=keep_state
+        )
         if self._limit and self._bundle.manifest.chat.template.answer_end is None:
             raise BundleError(
                 "this bundle does not say what ends an answer; ask for history 0, or export it again"
@@ -76,7 +78,9 @@ class Session:
         """The parts that are loaded: language model, tokenizer, decoder."""
         return self._bundle
 
-    def look(self, image: Image | EncodedImage | None, watch: Watch | None = None) -> None:
+    def look(
+        self, image: Image | EncodedImage | None, watch: ProgressCallback | None = None
+    ) -> None:
         """From now on the model sees this image before all that is said; None: no image any more. It is looked at once, and
         stays in the cache from turn to turn. InputError, FormatError, EngineError; `watch` hears how far it is."""
         if isinstance(image, EncodedImage):
@@ -89,7 +93,7 @@ class Session:
     def prepare(self) -> None:
         """Feed the model all that is known of the next prompt, so that only its words are left. EngineError."""
         self._settle()
-        ids = self._seen(known_ids(self._bundle, self._shown_turns()))
+        ids = self._seen(ids_before_prompt(self._bundle, self._shown_turns()))
         self._cached.prepare(ids)
 
     def say(
@@ -110,8 +114,10 @@ class Session:
             self.history
         )  # the answer under way as far as it came: what is refused does it no harm
         alone = self._seen(prompt_ids(self._bundle, prompt))
-        most = check_asked(self._bundle, options, alone)
-        room = min(most.max_tokens, most.max_thought + MARKERS + most.max_frames * most.levels)
+        most = check_request(self._bundle, options, alone)
+        room = min(
+            most.max_tokens, most.max_thought + MARKER_TOKENS + most.max_frames * most.levels
+        )
         shown = self._shown_of(turns)
         kept = self._that_fit(prompt, shown, count_cells(alone), room)
         ids = self._seen(prompt_ids(self._bundle, prompt, kept))

@@ -265,7 +265,7 @@ def _make(
     folder: BatchFolder, info: BatchInfo, tally: Tally, answers: Iterator[JobAnswer | Problem]
 ) -> None:
     """Every clip into its place as it comes, until the last or Ctrl-C."""
-    from ..base.processes import ctrl_c_later
+    from ..base.signals import deferring_ctrl_c
     from ..batch.jobs import Problem
 
     with ProgressBar("", tally.total, before=tally.there + len(tally.problems)) as bar:
@@ -274,7 +274,7 @@ def _make(
                 if isinstance(answer, Problem):
                     tally.problems.append(answer)
                 else:
-                    with ctrl_c_later():
+                    with deferring_ctrl_c():
                         _keep(folder, info, tally, answer)
                 bar.show(
                     tally.there + tally.made + len(tally.problems), f"{tally.rtf:.1f}x real time"

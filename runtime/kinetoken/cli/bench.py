@@ -86,10 +86,10 @@ def run(request: BenchRequest) -> int:
 def _start(manifest: Manifest, options: LoadOptions) -> Report:
     from ..bench.machine import last_cache, processor
     from ..bench.report import Report
-    from ..engines.threads import available_cores, threads
+    from ..engines.threads import available_cores, requested_threads
 
     lm = manifest.language_model
-    cores, count = available_cores(), threads(options.threads)
+    cores, count = available_cores(), requested_threads(options.threads)
     return Report(
         manifest.name, lm.quantization, lm.backend, processor(), cores, count, provider=options.provider or "auto",
         gpu_layers=options.gpu_layers, last_cache=last_cache(),
@@ -122,8 +122,8 @@ def _measure(
     del bundle  # the next ones take its room
     if report.device == "cpu":
 
-        def load(threads: int) -> LanguageModel:
-            asked = replace(options, threads=threads or None)
+        def load(requested_threads: int) -> LanguageModel:
+            asked = replace(options, threads=requested_threads or None)
             return engine_of(manifest).load(folder, manifest, asked, tokenizer).language_model
 
         _sweep(report, manifest, load, length, line)

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from .. import __version__
 from ..base.errors import BROKEN_PIPE, INTERRUPTED, KinetokenError, OutputError
-from ..base.processes import terminated_like_ctrl_c
+from ..base.signals import sigterm_as_ctrl_c
 from . import batch, bench, chat, convert, decode, generate, hub, inspect
 from .parser import CommandParser, Subparsers
 
@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     args = build_parser().parse_args(argv)
-    with terminated_like_ctrl_c():
+    with sigterm_as_ctrl_c():
         code: int = args.func(args)
         sys.stdout.flush()
     return code

@@ -20,7 +20,7 @@ from ..engines.load_options import LoadOptions
 from ..engines.protocols import LanguageModel, Vision
 from ..engines.registry import engine_for, engine_of
 from ..hub.bundle_name import BundleName, is_bundle_name
-from ..manifest.digest_cache import DigestMemory
+from ..manifest.digest_cache import DigestCache
 from ..manifest.file_info import FileInfo
 from ..manifest.manifest_file import read_manifest, verify_files
 from ..manifest.schema import CodecInfo, Manifest
@@ -129,7 +129,7 @@ def open_codec(folder: Path, options: LoadOptions | None = None) -> tuple[Manife
 def _verify(
     folder: Path, manifest: Manifest, names: Iterable[str], *, afresh: bool = False
 ) -> None:
-    memory = DigestMemory(folder, manifest.files)
+    memory = DigestCache(folder, manifest.files)
     verify_files(folder, manifest, list(names), FileInfo.of if afresh else memory.file_info)
     memory.keep()
 

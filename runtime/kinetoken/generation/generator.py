@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Unpack
 from ..base.errors import EngineError
 from ..engines.load_options import LoadKeywords, LoadOptions, one_set_of_load_options
 from ..engines.prompt_items import EncodedImage, PromptItem, count_cells
-from ..engines.protocols import Watch
+from ..engines.protocols import ProgressCallback
 from ..manifest.schema import Manifest
 from ..motion.clip import Chunk, Clip, MotionChunk
 from ..sampling.grammar import MoveGrammar
 from .answer import AnswerRun
 from .bundle import Bundle, bundle_folder, open_bundle
 from .chat_format import prompt_ids, with_image
-from .image_input import Glance, Image, check_seen
+from .image_input import Image, PreparedImage, check_seen
 from .options import GenerateKeywords, GenerateOptions, one_set_of_options
 from .request_grammar import request_grammar
 from .stats import Stats
@@ -49,16 +49,16 @@ class Generator:
         """Frames of motion per second."""
         return self._bundle.manifest.codec.fps
 
-    def look(self, image: Image, watch: Watch | None = None) -> EncodedImage:
+    def look(self, image: Image, watch: ProgressCallback | None = None) -> EncodedImage:
         """Look at an image once, for any number of answers: a file's name, an `ImageFile`, or pixels (h, w, 3) uint8.
 
         `watch` hears how far it is, 0 to 1. InputError where the bundle has no vision tower; FormatError where it is no image.
         """
-        return Glance(self._bundle, image).look(watch)
+        return PreparedImage(self._bundle, image).look(watch)
 
     def stream(
         self, prompt: str, options: GenerateOptions | None = None, *, image: Image | EncodedImage | None = None,
-        watch: Watch | None = None, **asked: Unpack[GenerateKeywords],
+        watch: ProgressCallback | None = None, **asked: Unpack[GenerateKeywords],
     ) -> Generation:  # fmt: skip
         """Start an answer; its chunks come as they are made.
 
@@ -69,7 +69,7 @@ class Generator:
         if isinstance(image, EncodedImage):
             check_seen(self._bundle, image)
         elif image is not None:
-            glance = Glance(self._bundle, image)
+            glance = PreparedImage(self._bundle, image)
             taken = count_cells(with_image(self._bundle, ids, glance.outline))
             request_grammar(
                 options, self.manifest, self._bundle.vocabulary, taken
@@ -115,7 +115,7 @@ class Generation(abc.Iterator[Chunk]):
         self._ids = ids = chat.items
         self._motion: list[MotionChunk] = []
         self._pace = bundle.pace
-        grammar = check_asked(bundle, options, ids)
+        grammar = check_request(bundle, options, ids)
         self._answer = answer = AnswerRun(bundle, options, grammar, self._pace)
         answer.notes |= {"image": self.image.digest} if self.image is not None else {}
         engine = bundle.writer.engine_name
@@ -262,7 +262,7 @@ class Generation(abc.Iterator[Chunk]):
         return chunk
 
 
-def check_asked(
+def check_request(
     bundle: Bundle, options: GenerateOptions, items: Sequence[PromptItem]
 ) -> MoveGrammar:
     """The rules of an answer to a chat. InputError if it cannot be had, before it is begun."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import InputError
 from ..engines.prompt_items import EncodedImage
-from ..engines.protocols import Vision, Watch
+from ..engines.protocols import ProgressCallback, Vision
 from .bundle import Bundle
 from .image_file import ImageFile, array_pixels
 
@@ -17,7 +17,7 @@ Image = str | os.PathLike[str] | ImageFile | NDArray[np.uint8]
 """A file, or pixels (height, width, 3)."""
 
 
-class Glance:
+class PreparedImage:
     """An image before it is looked at: how much room it will take is known, and looking takes seconds."""
 
     def __init__(self, bundle: Bundle, image: Image) -> None:
@@ -37,7 +37,7 @@ class Glance:
         self.outline = EncodedImage(rows * columns, columns, "", np.zeros((0, 0), np.float32))
         """What it will be, without what is seen in it: for counting."""
 
-    def look(self, watch: Watch | None = None) -> EncodedImage:
+    def look(self, watch: ProgressCallback | None = None) -> EncodedImage:
         """What the model takes of it. EngineError."""
         return self._vision.see(self._pixels, watch)
 

@@ -14,7 +14,7 @@ from ..manifest.schema import Manifest
 from ..sampling.sampler import Sampler
 from ..tokens.vocabulary import Vocabulary
 from .adaptive_detail import DetailRun, Pace, asked_levels, levels_vary, most_levels
-from .lengths import check_pairs
+from .lengths import check_lengths
 
 MAX_SEED = 2**63 - 1
 MAX_TEMPERATURE = 100.0
@@ -151,8 +151,8 @@ class GenerateOptions:
                     f"{name}: expected {' or '.join(known)}, got {getattr(self, name)!r}"
                 )
         asked_levels(self.detail)
-        check_pairs(self, "")
-        check_pairs(self, "block_")
+        check_lengths(self, "")
+        check_lengths(self, "block_")
 
     def _check(self, name: str, kind: type, expected: str, good: Callable[[Any], bool]) -> None:
         """InputError unless the option is None or a finite number of that kind that `good` accepts."""

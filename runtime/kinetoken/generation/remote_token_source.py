@@ -17,7 +17,7 @@ from ..engines.completions import (
     CompletionRun,
 )
 from ..engines.prompt_items import PromptItem, token_ids
-from ..sampling.foreign_grammars import gbnf, place_after, regex
+from ..sampling.foreign_grammars import gbnf_grammar, position_after, regex_grammar
 from ..sampling.grammar import MoveGrammar
 from ..sampling.sampler import Sampler
 from ..tokens.allowed_ids import Allowed, count_allowed
@@ -164,17 +164,25 @@ class RemoteTokenSource:
     def _request(self) -> CompletionRequest:
         grammar, sampler, ids = self._grammar, self._sampler, self._ids + self._said
         kind = self._model.kind
-        place, form = place_after(self._said, self._vocabulary), kind.grammar
+        place, form = position_after(self._said, self._vocabulary), kind.grammar
         size = (
             grammar.levels * self._vocabulary.codes * (max(i.stop for i in self._vocabulary.levels))
         )
         limit = kind.largest_exact_grammar
         exact = limit is None or size <= limit
         return CompletionRequest(
-            ids, self._tokenizer.decode(ids), grammar.max_tokens - len(self._said), sampler.temperature, sampler.top_k,
-            sampler.top_p, sampler.min_p, self._seed + self._asks - 1, self._vocabulary.end_of_turn,
-            gbnf(grammar, place, exact=exact) if form == "gbnf" else None, regex(grammar, place) if form == "regex" else None,
-        )  # fmt: skip
+            ids=ids,
+            text=self._tokenizer.decode(ids),
+            max_tokens=grammar.max_tokens - len(self._said),
+            temperature=sampler.temperature,
+            top_k=sampler.top_k,
+            top_p=sampler.top_p,
+            min_p=sampler.min_p,
+            seed=self._seed + self._asks - 1,
+            end_of_turn=self._vocabulary.end_of_turn,
+            gbnf=gbnf_grammar(grammar, place, exact=exact) if form == "gbnf" else None,
+            regex=regex_grammar(grammar, place) if form == "regex" else None,
+        )
 
     def _read(self, run: CompletionRun) -> Iterator[int]:
         """Token ids of what comes."""

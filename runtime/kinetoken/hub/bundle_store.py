@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from ..base.atomic_file import atomic_path, flush_folder, tidy
-from ..base.cache_folder import FOLDER, user_cache
+from ..base.atomic_file import atomic_path, flush_folder, remove_leftovers
+from ..base.cache_folder import CACHE_FOLDER, user_cache
 from ..base.errors import InputError
 from ..manifest.schema import MANIFEST_NAME
 from .bundle_name import MAIN, PREFIX, BundleName
@@ -95,7 +95,7 @@ class BundleStore:
         """Remember that the revision, and the commit that it is now, are this bundle. OutputError."""
         folder = self._home(name) / "revisions"
         folder.mkdir(parents=True, exist_ok=True)
-        tidy(folder)
+        remove_leftovers(folder)
         for revision in dict.fromkeys(filter(None, (commit, name.wanted))):
             with atomic_path(folder / _file_name(revision)) as path:
                 entry = {"revision": revision, "bundle": digest}
@@ -118,7 +118,7 @@ class BundleStore:
         part.parent.mkdir(parents=True, exist_ok=True)
         os.replace(folder, part)
         (part / MANIFEST_NAME).unlink(missing_ok=True)
-        shutil.rmtree(part / FOLDER, ignore_errors=True)
+        shutil.rmtree(part / CACHE_FOLDER, ignore_errors=True)
 
     def bundles(self) -> list[StoredBundle]:
         """Everything that was pulled, whole or not, by name."""

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ..base.errors import BundleError, KinetokenError, OutputError
-from ..manifest.digest_cache import DigestMemory
+from ..manifest.digest_cache import DigestCache
 from ..manifest.file_info import FileInfo
 from ..manifest.manifest_file import manifest_from_dict, read_manifest, verify_files
 from ..manifest.schema import MANIFEST_NAME, Manifest
@@ -137,7 +137,7 @@ def _checked_manifest(name: BundleName, raw: bytes) -> Manifest:
 
 def _is_unaltered(folder: Path, manifest: Manifest, raw: bytes) -> bool:
     """Whether every file is what it should be; large ones are believed where nothing has touched them."""
-    memory = DigestMemory(folder, manifest.files)
+    memory = DigestCache(folder, manifest.files)
     try:
         verify_files(folder, manifest, None, memory.file_info)
         if (folder / MANIFEST_NAME).read_bytes() != raw:

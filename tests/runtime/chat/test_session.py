@@ -20,7 +20,7 @@ from kinetoken.engines.protocols import LanguageModel
 from kinetoken.engines.scripted import ScriptedLanguageModel
 from kinetoken.generation.adaptive_detail import Pace
 from kinetoken.generation.bundle import Bundle, open_bundle
-from kinetoken.generation.chat_format import Said, known_ids, prompt_ids
+from kinetoken.generation.chat_format import Said, ids_before_prompt, prompt_ids
 from kinetoken.generation.generator import Generation, Generator
 from kinetoken.generation.token_source import Chat
 from kinetoken.motion.clip import MotionChunk
@@ -100,7 +100,7 @@ def test_nothing_is_fed_twice(parts: Bundle) -> None:
     session = Session(generator, history=9, keep_state=False)
     for prompt in PROMPTS:
         whole(session.say(prompt, **SHORT))
-    final = [*known_ids(parts, session.history)]
+    final = [*ids_before_prompt(parts, session.history)]
     flat = [token for ids in fed for token in ids]
     assert len(final) - len(flat) <= 8  # all but the end of the last answer
     assert flat == final[: len(flat)]
@@ -164,7 +164,7 @@ def test_when_the_context_is_full_the_oldest_turns_go(tmp_path: Path) -> None:
 
 
 def test_a_context_smaller_than_the_system_prompt(parts: Bundle) -> None:
-    head = len(known_ids(parts))
+    head = len(ids_before_prompt(parts))
     for context in (3, head - 1, head):
         with pytest.raises(
             BundleError, match=f"system prompt takes {head} tokens and the context holds {context}"

@@ -25,10 +25,10 @@ from kinetoken.engines.prompt_items import (
     items_within,
     token_ids,
 )
-from kinetoken.engines.protocols import Watch, feed_items
+from kinetoken.engines.protocols import ProgressCallback, feed_items
 from kinetoken.engines.scripted import IMAGE_CELL, ScriptedLanguageModel, ScriptedRun
 from kinetoken.generation.bundle import Bundle, open_bundle
-from kinetoken.generation.chat_format import known_ids, prompt_ids, with_image
+from kinetoken.generation.chat_format import ids_before_prompt, prompt_ids, with_image
 from kinetoken.generation.generator import Generator
 from kinetoken.generation.image_file import ImageFile
 
@@ -45,7 +45,7 @@ class Tower:
     def __init__(self) -> None:
         self.seen = 0
 
-    def see(self, image: NDArray[np.uint8], watch: Watch | None = None) -> EncodedImage:
+    def see(self, image: NDArray[np.uint8], watch: ProgressCallback | None = None) -> EncodedImage:
         self.seen += 1
         if watch is not None:
             watch(0.5)
@@ -111,7 +111,7 @@ def test_an_image_stands_before_the_words(parts: Bundle, tower: Tower) -> None:
     answer = Generator(parts).stream("walk", image=noise(), **SHORT)
     for _ in answer:
         pass
-    head = known_ids(parts)
+    head = ids_before_prompt(parts)
     rest = prompt_ids(parts, "walk")[len(head) :]
     expected = [*head, 900, *[IMAGE_CELL] * 48, 901, *rest]
     assert last_run(parts).history[: len(expected)] == expected
@@ -203,8 +203,8 @@ def test_a_chat_keeps_its_image_in_the_cache(parts: Bundle, tower: Tower) -> Non
             pass
         turns.append(turn)
     assert tower.seen == 1
-    head = len(known_ids(parts)) + 1 + 48 + 1
-    assert fed[0] == len(known_ids(parts))
+    head = len(ids_before_prompt(parts)) + 1 + 48 + 1
+    assert fed[0] == len(ids_before_prompt(parts))
     assert fed[1] >= head
     assert fed[2] >= head
     assert all(turn.image == turns[0].image for turn in turns)
@@ -239,7 +239,7 @@ def test_an_image_is_never_what_the_context_has_no_room_for(parts: Bundle) -> No
         for _ in turn:
             pass
         run = last_run(small)
-        assert run.history[len(known_ids(small)) + 1] == IMAGE_CELL
+        assert run.history[len(ids_before_prompt(small)) + 1] == IMAGE_CELL
         assert run.history.count(IMAGE_CELL) == 48
     assert any("shown no more" in note for note in notes)
 

@@ -16,7 +16,7 @@ from ..protocols import LanguageModel
 from ..quantization import MOTION_ROWS
 from ..threads import usual_threads
 from .gguf_header import TensorPlace, read_header
-from .narrow_head import FULL, HEADS, SLICE, WORTH_BYTES, wanted_head
+from .narrow_head import FULL_HEAD, HEAD_TENSORS, SLICED_HEAD, WORTH_BYTES, wanted_head
 
 GGUF_BITS: Final = {
     "f32": 32.0, "f16": 16.0, "bf16": 16.0, "q8_0": 8.5, "q6_k": 6.6, "q5_1": 6.1, "q5_k_m": 5.8,
@@ -58,13 +58,15 @@ def _unread_bytes(folder: Path, manifest: Manifest, model: LanguageModel) -> int
 def unread_bytes(path: Path, size: int, *, on_card: bool) -> int:
     """Bytes of a GGUF that no token inside a block reads."""
     tensors = read_header(path).tensors
-    head, embedding = (tensors.get(name) for name in HEADS)
+    head, embedding = (tensors.get(name) for name in HEAD_TENSORS)
     apart = 0 if head is None or embedding is None else _bytes(embedding, tensors, size)
     place = head or embedding
     if place is None or len(place.dims) != 2:
         return apart
     whole, wanted = _bytes(place, tensors, size), wanted_head()
-    sliced = wanted != FULL and (wanted == SLICE or (not on_card and whole >= WORTH_BYTES))
+    sliced = wanted != FULL_HEAD and (
+        wanted == SLICED_HEAD or (not on_card and whole >= WORTH_BYTES)
+    )
     rows = place.dims[1]
     return apart + (round(whole * max(0, rows - MOTION_ROWS) / rows) if sliced else 0)
 

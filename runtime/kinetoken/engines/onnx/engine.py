@@ -41,9 +41,9 @@ REPACKED_UNKNOWN: Final = 1.0
 def _load(
     folder: Path, manifest: Manifest, options: LoadOptions, tokenizer: Tokenizer
 ) -> LoadedModel:
-    from .session import warn_if_doubled
+    from .session import warn_of_two_packages
 
-    warn_if_doubled()
+    warn_of_two_packages()
     info = manifest.language_model
     path = folder / info.file
     if info.graph == "portable":

@@ -14,20 +14,20 @@ from ...manifest.schema import Manifest, MotionInfo
 from ...tokens.tokenizer import Tokenizer
 from ..completions import CompletionPiece, CompletionRequest, ServerKind
 from ..load_options import LoadOptions
-from .http import Lines, Link, StatusError, error_message
+from .http import ReplyLines, ServerLink, StatusError, error_message
 from .servers import SERVER_KINDS, kind_by_owner
 
-TIMEOUT: Final = 60.0  # seconds
-NAMED: Final = 5  # models listed in an error
-DONE: Final = b"[DONE]"
-ABSENT: Final = (404, 405, 501)
+DEFAULT_TIMEOUT: Final = 60.0  # seconds
+MOST_MODELS_NAMED: Final = 5  # models listed in an error
+DONE_EVENT: Final = b"[DONE]"
+ABSENT_STATUS: Final = (404, 405, 501)
 
 
 @dataclass(frozen=True)
 class RemoteLanguageModel:
     """A server that was found to run this bundle's model. It gives tokens, never logits."""
 
-    link: Link
+    link: ServerLink
     kind: ServerKind
     model: str | None
     """The server's name for its model."""
@@ -46,10 +46,10 @@ class RemoteLanguageModel:
         named = options.engine_kind
         if named is not None and named not in SERVER_KINDS:
             raise InputError(f"engine-kind: expected {', '.join(SERVER_KINDS)}, got {named!r}")
-        timeout = TIMEOUT if options.engine_timeout is None else options.engine_timeout
+        timeout = DEFAULT_TIMEOUT if options.engine_timeout is None else options.engine_timeout
         if not 0 < timeout < float("inf"):
             raise InputError(f"engine-timeout: expected seconds above 0, got {timeout}")
-        link = Link.open(options.engine, timeout)
+        link = ServerLink.open(options.engine, timeout)
         entry = _entry(link, options)
         kind = SERVER_KINDS[named] if named is not None else kind_by_owner(entry.get("owned_by"))
         listed = entry.get("id")
@@ -127,7 +127,7 @@ class RemoteLanguageModel:
         try:
             return self.link.post(self.link.address.root + path, body)
         except StatusError as error:
-            if error.status in ABSENT:
+            if error.status in ABSENT_STATUS:
                 return None
             raise
 
@@ -135,7 +135,7 @@ class RemoteLanguageModel:
 class RemoteRun:
     """One request under way."""
 
-    def __init__(self, link: Link, kind: ServerKind, lines: Lines) -> None:
+    def __init__(self, link: ServerLink, kind: ServerKind, lines: ReplyLines) -> None:
         self._link, self._kind, self._lines = link, kind, lines
         self._heard = time.monotonic()
         self.reason: str | None = None
@@ -148,7 +148,7 @@ class RemoteRun:
     def __iter__(self) -> Iterator[CompletionPiece]:
         """What comes, until the server says that it is done. EngineError where it fails, stalls or talks nonsense."""
         for data in self._events():
-            if data == DONE:
+            if data == DONE_EVENT:
                 return
             piece = self._piece(data)
             if piece is not None:
@@ -207,12 +207,12 @@ class RemoteRun:
         )
 
 
-def _entry(link: Link, options: LoadOptions) -> Mapping[str, Any]:
+def _entry(link: ServerLink, options: LoadOptions) -> Mapping[str, Any]:
     """What the server says of the model; empty where it says nothing and need not."""
     try:
         answer = link.get(f"{link.address.path}/models")
     except StatusError as error:
-        if error.status in ABSENT and options.engine_kind is not None:
+        if error.status in ABSENT_STATUS and options.engine_kind is not None:
             return {}
         raise
     found = answer.get("data") if isinstance(answer, dict) else None
@@ -237,7 +237,7 @@ def _entry(link: Link, options: LoadOptions) -> Mapping[str, Any]:
 
 
 def _unknown(
-    link: Link, model: str, models: Sequence[Mapping[str, Any]]
+    link: ServerLink, model: str, models: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
     """InputError where the server has others; one that lists none is taken at its word later."""
     if models:
@@ -249,7 +249,9 @@ def _unknown(
 
 def _names(models: Sequence[Mapping[str, Any]]) -> str:
     names = [str(entry.get("id"))[:100] for entry in models]
-    return " or ".join(names[:NAMED]) + (" ..." if len(names) > NAMED else "")
+    return " or ".join(names[:MOST_MODELS_NAMED]) + (
+        " ..." if len(names) > MOST_MODELS_NAMED else ""
+    )
 
 
 def _code(event: Mapping[str, Any]) -> int:

@@ -20,7 +20,13 @@ from kinetoken.engines.remote.servers import SERVER_KINDS
 from kinetoken.engines.tokenizer import HfTokenizer
 from kinetoken.generation.chat_format import prompt_ids
 from kinetoken.generation.motion_stream import decode_clip
-from kinetoken.sampling.foreign_grammars import START, Place, gbnf, planned, regex
+from kinetoken.sampling.foreign_grammars import (
+    ANSWER_START,
+    AnswerPosition,
+    gbnf_grammar,
+    planned_blocks,
+    regex_grammar,
+)
 from kinetoken.sampling.grammar import MoveGrammar
 from kinetoken.tokens.markup import read_strictly
 from kinetoken.tokens.token_reader import TokenReader
@@ -446,7 +452,7 @@ def test_the_planned_blocks_fulfil_what_is_asked(words: Vocabulary, data: st.Dat
     )  # fmt: skip
     if rules.tokens_owed(0, 0) > rules.max_tokens or rules.min_block > rules.longest_block:
         return
-    bounds, more = planned(rules)
+    bounds, more = planned_blocks(rules)
     assert all(rules.min_block <= a <= b <= rules.longest_block for a, b in bounds)
     assert rules.min_blocks <= len(bounds) <= rules.most_blocks
     assert sum(a for a, _ in bounds) >= rules.min_frames
@@ -466,25 +472,31 @@ def test_the_expression_is_the_grammar(words: Vocabulary) -> None:
         block.replace("_3_", "_2_"),
         "a < b",
     ]
-    form = regex(grammar(words, min_block=3))
+    form = regex_grammar(grammar(words, min_block=3))
     assert all(re.fullmatch(form, text) for text in good)
     assert not any(re.fullmatch(form, text) for text in bad)
-    assert re.fullmatch(regex(grammar(words, max_thought=0)), block)
-    assert not re.fullmatch(regex(grammar(words, max_thought=0)), "a" + block)
-    assert re.fullmatch(regex(grammar(words, prefix=True)), "<move><m_0_1><m_0_2><m_1_3></move>")
-    assert re.fullmatch(regex(grammar(words, min_frames=0)), "only words")
-    assert re.fullmatch(regex(grammar(words), Place(0, 1, True)), FRAMES[0] + "</move>")
-    exact = regex(grammar(words, min_frames=9, max_frames=9))
+    assert re.fullmatch(regex_grammar(grammar(words, max_thought=0)), block)
+    assert not re.fullmatch(regex_grammar(grammar(words, max_thought=0)), "a" + block)
+    assert re.fullmatch(
+        regex_grammar(grammar(words, prefix=True)), "<move><m_0_1><m_0_2><m_1_3></move>"
+    )
+    assert re.fullmatch(regex_grammar(grammar(words, min_frames=0)), "only words")
+    assert re.fullmatch(
+        regex_grammar(grammar(words), AnswerPosition(0, 1, True)), FRAMES[0] + "</move>"
+    )
+    exact = regex_grammar(grammar(words, min_frames=9, max_frames=9))
     assert not any(re.match(f"{exact}$", "<move>" + FRAMES[0] * n + "</move>") for n in (8, 9))
     assert re.fullmatch(exact, "<move>" + FRAMES[0] * 9 + "<move>")
 
 
 def test_the_rules_for_llama_cpp(words: Vocabulary) -> None:
-    rules = dict(line.split(" ::= ") for line in gbnf(grammar(words, min_block=3)).splitlines())
+    rules = dict(
+        line.split(" ::= ") for line in gbnf_grammar(grammar(words, min_block=3)).splitlines()
+    )
     assert rules["root"] == "text open frame{3,50} close text (open frame{3,50} close text)*"
     assert rules["frame"] == "c0 c1 c2 c3"
     assert rules["c1"].split(" | ") == [f"<[{i}]>" for i in words.levels[1]]
     assert rules["open"] == f"<[{words.move_start}]>"
-    quick = gbnf(grammar(words, prefix=True, levels=2), START, exact=False)
+    quick = gbnf_grammar(grammar(words, prefix=True, levels=2), ANSWER_START, exact=False)
     assert f"c1 ::= !<[{words.move_end}]>" in quick
     assert "frame ::= c0 (c1)?" in quick

@@ -6,7 +6,7 @@ from ..tokens.allowed_ids import Allowed, merged_ranges
 from ..tokens.vocabulary import Vocabulary
 
 
-class TokenClasses:
+class AllowedSets:
     """Each set made once."""
 
     def __init__(self, words: Vocabulary) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def deaf_to_ctrl_c() -> Iterator[None]:
+def ignoring_ctrl_c() -> Iterator[None]:
     """A process started meanwhile never hears Ctrl-C: it is for this one, which then ends the other."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -22,7 +22,7 @@ def deaf_to_ctrl_c() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def ctrl_c_later() -> Iterator[None]:
+def deferring_ctrl_c() -> Iterator[None]:
     """What belongs together is not torn apart: Ctrl-C meanwhile is heard behind it."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -38,7 +38,7 @@ def ctrl_c_later() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def terminated_like_ctrl_c() -> Iterator[None]:
+def sigterm_as_ctrl_c() -> Iterator[None]:
     """SIGTERM, which a service manager sends or a shutdown, ends things as Ctrl-C does: what came is kept."""
     if threading.current_thread() is not threading.main_thread():
         yield
