@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from kinetoken.base.errors import FormatError, InputError, OutputError
+from kinetoken.cli.terminal import progress
 from kinetoken.manifest.file_info import FileInfo
 from kinetoken.manifest.manifest_file import manifest_from_dict
 from kinetoken.manifest.schema import (
@@ -32,7 +33,6 @@ from ..codecs.reader import read_codec
 from ..codecs.source import CodecSource
 from ..onnx.codec import check_codec, code_size, export_codec
 from ..packages import installed_versions
-from ..progress import progress
 from .atomic_folder import new_folder
 from .language_model import bytes_needed, check_request, export_any
 from .measure_lookahead import measured_codec
@@ -53,7 +53,7 @@ class Parts:
     template: str
 
 
-def assemble(request: ExportRequest) -> Manifest:
+def build_bundle(request: ExportRequest) -> Manifest:
     """Build the bundle; the folder appears whole or not at all, and an old one stays until the new one is complete."""
     check_request(request)
     with new_folder(request.out, request.force) as folder:

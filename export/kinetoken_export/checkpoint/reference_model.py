@@ -23,13 +23,13 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.base.errors import EngineError, InputError
+from kinetoken.cli.terminal import progress
 from kinetoken.engines.one_at_a_time import SequentialBatch
 from kinetoken.engines.prompt_items import NO_IMAGES, EncodedImage
 from kinetoken.engines.saved_state import check_rewind, pack_state, state_array, unpack_state
 from kinetoken.manifest.architectures import Architecture
 from kinetoken.tokens.allowed_ids import Allowed, count_allowed, take_allowed
 
-from ..progress import progress
 from .tensors import (
     Array,
     LanguageModelShape,

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import InputError, MissingPackageError, OutputError
+from kinetoken.cli.terminal import ProgressBar
 from kinetoken.formats.registry import WRITABLE
 
-from ..progress import Progress
 from ..render.pixels import Pixels
 
 try:
@@ -56,7 +56,7 @@ def write_film(
     fps: float,
     count: int,
     draw: Callable[[int], Pixels],
-    progress: Progress,
+    bar: ProgressBar,
     quality: int = _MP4_QUALITY,
 ) -> int:
     """Writes draw(0) to draw(count - 1) as a film of the path's kind; the number of its pictures.
@@ -70,7 +70,7 @@ def write_film(
         nonlocal done
         for index in range(count):
             yield draw(index)
-            progress.step()
+            bar.step()
             done += 1
             if stopped():
                 return

@@ -20,7 +20,7 @@ SIZE = (320, 200)
 HEADLESS = """
 import sys
 try:
-    from kinetoken_viewer.record.offscreen import OffscreenRenderer
+    from kinetoken_viewer.render.gl.offscreen import OffscreenRenderer
     renderer = OffscreenRenderer(320, 200)
 except Exception as error:
     print(error)

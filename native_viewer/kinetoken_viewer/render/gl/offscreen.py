@@ -20,10 +20,10 @@ import pyglet  # noqa: E402
 
 pyglet.options["headless"] = True  # before anything imports pyglet.window
 
-from ..render.gl.glkit import Canvas, driver_config, is_software, renderer_name  # noqa: E402
-from ..render.gl.scene import FULL_QUALITY, SMOOTH_QUALITY, Scene  # noqa: E402
-from ..render.pixels import Pixels  # noqa: E402
-from ..render.shot import Shot  # noqa: E402
+from ..pixels import Pixels  # noqa: E402
+from ..shot import Shot  # noqa: E402
+from .glkit import Canvas, driver_config, is_software, renderer_name  # noqa: E402
+from .scene import FULL_QUALITY, SMOOTH_QUALITY, Scene  # noqa: E402
 
 
 class OffscreenRenderer:
