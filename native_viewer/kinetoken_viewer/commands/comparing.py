@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from kinetoken.base.errors import INTERRUPTED, InputError, KinetokenError
 from kinetoken.cli.live_arguments import say
+from kinetoken.cli.pull_bar import local_folder
 from kinetoken.generation.options import check_prompt
 
-from ..generator.comparison import ComparisonJob, serve_comparison, start_generations
+from ..generator.comparison import ComparisonJob, Variant, serve_comparison, start_generations
 from ..generator.feed import GeneratorProcess
 from ..stage.places import NamedClip
 from ..stage.side_by_side import AnswersSideBySide, ClipsSideBySide
@@ -54,13 +55,18 @@ def read(text: str, request: PlayRequest) -> CompareRequest:
     _check_out(request.out, people)
     return CompareRequest(
         people,
-        ComparisonJob(prompt, people.variants, request.bundle.options),
+        ComparisonJob(prompt, _with_folders(people.variants), request.bundle.options),
         title=prompt if people.variants else " ".join(named.name for named in people.clips),
         locks_feet=request.locks_feet,
         seconds=request.options.seconds or 0.0,
         out=request.out,
         picture=request.picture,
     )
+
+
+def _with_folders(variants: tuple[Variant, ...]) -> tuple[Variant, ...]:
+    """The variants with the folders of their bundles; those on the hub are pulled."""
+    return tuple(replace(each, bundle=str(local_folder(each.bundle))) for each in variants)
 
 
 def _check_out(out: str | None, people: Comparison) -> None:
