@@ -26,7 +26,7 @@ def add_command(subparsers: Subparsers) -> None:
         "kinetoken verify my-bundle --against my-lm --json -o reports > report.json",
     )
     add = parser.add_argument
-    add("bundle", type=Path, metavar="BUNDLE", help="bundle folder; the report is written into it")
+    add("bundle", metavar="BUNDLE", help="folder, which gets the report, or hf:OWNER/NAME")
     add(
         "--against",
         required=True,
@@ -59,8 +59,9 @@ def _parsed(args: argparse.Namespace) -> VerifyRequest:
 
     from .record import check_report_folder
 
-    read_manifest(args.bundle)
-    check_report_folder(args.out or args.bundle)
+    bundle = _folder(args.bundle, args.out)
+    read_manifest(bundle)
+    check_report_folder(args.out or bundle)
     if args.limit is not None and args.limit < 1:
         raise InputError(f"--limit: expected 1 or more prompts, got {args.limit}")
     require_packages()
@@ -69,7 +70,7 @@ def _parsed(args: argparse.Namespace) -> VerifyRequest:
 
     prompts = VERIFY_PROMPTS if args.prompts is None else read_prompts(args.prompts)
     return VerifyRequest(
-        bundle=args.bundle,
+        bundle=bundle,
         against=find_model(args.against),
         prompts=prompts[: args.limit],
         codec=None if args.codec is None else find_codec(args.codec),
@@ -79,6 +80,16 @@ def _parsed(args: argparse.Namespace) -> VerifyRequest:
         out=args.out,
         json=args.json,
     )
+
+
+def _folder(bundle: str, out: Path | None) -> Path:
+    """The bundle's folder; InputError for one of the hub whose report would go into it."""
+    from kinetoken.cli.pull_bar import local_folder
+    from kinetoken.hub.bundle_name import is_bundle_name
+
+    if is_bundle_name(bundle) and out is None:
+        raise InputError(f"{bundle} stays as the hub has it: name a folder for the report with -o")
+    return local_folder(bundle)
 
 
 def run(request: VerifyRequest) -> int:
