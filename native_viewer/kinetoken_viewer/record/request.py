@@ -1,4 +1,4 @@
-"""What to record: the file, its size and rate, and the look of its pictures."""
+"""A picture file to write: its size and rate, and the look of its pictures."""
 
 from __future__ import annotations
 

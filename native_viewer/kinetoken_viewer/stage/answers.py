@@ -13,7 +13,7 @@ from kinetoken.motion.clip import Clip, MotionChunk
 from kinetoken.motion.playback import JitterBuffer, Meter
 from kinetoken.motion.transition import Transition
 
-from ..generator.messages import GeneratorFailed, MotionArrived, ThoughtText
+from ..generator.messages import GeneratorFailed, MotionArrived, ThoughtArrived
 
 LONGEST_THOUGHT: Final = 4000  # letters that are kept: a flood of words must not fill the memory
 _PROMPT_GAP: Final = " / "  # between the prompts of a talk
@@ -44,7 +44,7 @@ class AnswerProgress:
         """The real-time factor, of the answer before until it is known of this one; 0: unknown."""
         return self.rtf or self._rtf_before
 
-    def hear(self, message: ThoughtText) -> None:
+    def hear(self, message: ThoughtArrived) -> None:
         """Adds a piece of the thought."""
         self.thought = (self.thought + message.text)[-LONGEST_THOUGHT:]
         if message.pace is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -73,7 +74,8 @@ class Controls:
         if capture is not None:
             self._keys |= {"S": capture.still, "V": capture.film}
         for key, name in _PRESET_KEYS.items():
-            self._keys[f"_{key}"] = self._keys[f"NUM_{key}"] = lambda name=name: view.preset(name)  # type: ignore[misc]
+            action = functools.partial(view.preset, name)
+            self._keys[f"_{key}"] = self._keys[f"NUM_{key}"] = action
 
     def press(self, key: str) -> bool:
         """Does what a key means, by pyglet's name for it, after SHIFT+ if that is held.

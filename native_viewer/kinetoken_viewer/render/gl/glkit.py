@@ -36,7 +36,8 @@ def is_gles() -> bool:
 
 def driver_config(*, gles: bool, **more: int) -> Any:
     """The pyglet Config to ask of the driver."""
-    return gl.Config(**_FRAME_BITS, **(_GLES if gles else _GL), **more)  # type: ignore[abstract,arg-type]
+    kind = _GLES if gles else _GL
+    return gl.Config(**_FRAME_BITS, **kind, **more)  # type: ignore[abstract,arg-type]
 
 
 def is_software(name: str) -> bool:
@@ -168,7 +169,7 @@ def _attribute(location: int, size: int, columns: int, offset: int) -> None:
 
 
 class DepthMap:
-    """A square depth texture that a shader can compare against, with a framebuffer to draw into it."""
+    """A square depth texture for shaders to compare with, and a framebuffer to draw into it."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -177,10 +178,13 @@ class DepthMap:
         gl.glTexImage2D(gl.GL_TEXTURE_2D, 0, gl.GL_DEPTH_COMPONENT24, size, size, 0,
                         gl.GL_DEPTH_COMPONENT, gl.GL_UNSIGNED_INT, None)  # fmt: skip
         for key, value in (
-            (gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR), (gl.GL_TEXTURE_MAG_FILTER, gl.GL_LINEAR),
-            (gl.GL_TEXTURE_WRAP_S, gl.GL_CLAMP_TO_EDGE), (gl.GL_TEXTURE_WRAP_T, gl.GL_CLAMP_TO_EDGE),
-            (gl.GL_TEXTURE_COMPARE_MODE, gl.GL_COMPARE_REF_TO_TEXTURE), (gl.GL_TEXTURE_COMPARE_FUNC, gl.GL_LEQUAL),
-        ):  # fmt: skip
+            (gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR),
+            (gl.GL_TEXTURE_MAG_FILTER, gl.GL_LINEAR),
+            (gl.GL_TEXTURE_WRAP_S, gl.GL_CLAMP_TO_EDGE),
+            (gl.GL_TEXTURE_WRAP_T, gl.GL_CLAMP_TO_EDGE),
+            (gl.GL_TEXTURE_COMPARE_MODE, gl.GL_COMPARE_REF_TO_TEXTURE),
+            (gl.GL_TEXTURE_COMPARE_FUNC, gl.GL_LEQUAL),
+        ):
             gl.glTexParameteri(gl.GL_TEXTURE_2D, key, value)
         self._frame = one(gl.glGenFramebuffers)
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._frame)
