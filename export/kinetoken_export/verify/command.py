@@ -57,11 +57,11 @@ def _parsed(args: argparse.Namespace) -> VerifyRequest:
     """The request; the cheapest mistakes are found first."""
     from kinetoken.manifest.manifest_file import read_manifest
 
-    from .record import check_place
+    from .record import check_report_folder
 
     bundle = _folder(args.bundle, args.out)
     read_manifest(bundle)
-    check_place(args.out or bundle)
+    check_report_folder(args.out or bundle)
     if args.limit is not None and args.limit < 1:
         raise InputError(f"--limit: expected 1 or more prompts, got {args.limit}")
     require_packages()
@@ -95,7 +95,7 @@ def _folder(bundle: str, out: Path | None) -> Path:
 def run(request: VerifyRequest) -> int:
     """Compare, print the table, write the report."""
     from . import plot  # before the work: it may be missing
-    from .report import table, verify
+    from .report import report_table, verify
 
     try:
         measured = verify(request)
@@ -104,8 +104,8 @@ def run(request: VerifyRequest) -> int:
             raise
         raise MemoryError from error
     text = json.dumps(measured.parity.to_dict(), indent=1)
-    print(text if request.json else table(measured.parity))
-    _write(request, text, plot.draw(measured))
+    print(text if request.json else report_table(measured.parity))
+    _write(request, text, plot.draw_report(measured))
     return 0
 
 
