@@ -72,7 +72,7 @@ class HubClient:
     endpoint: str = USUAL_ENDPOINT
     token: str | None = field(default=None, repr=False)
     waits: tuple[float, ...] = WAITS
-    """Seconds before each next try after a connection broke; a try that brings bytes starts over."""
+    """Seconds before each next try after a broken connection; one that brings bytes starts over."""
 
     @classmethod
     def from_environment(cls) -> HubClient:

@@ -181,5 +181,5 @@ def _check_room(folder: Path, needed: int) -> None:
     if needed > free:
         raise OutputError(
             f"{needed / 1e6:,.1f} MB are still to come, and {folder} has room for "
-            f"{free / 1e6:,.1f} MB: free some space, or set XDG_CACHE_HOME to a folder on another disk"
+            f"{free / 1e6:,.1f} MB: free some space, or set XDG_CACHE_HOME to another disk"
         )
