@@ -40,7 +40,7 @@ class DigestCache:
     """Digests of one bundle's files: remembered if a file is unchanged, else computed."""
 
     def __init__(self, folder: Path, expected: Mapping[str, FileInfo]) -> None:
-        """`expected`: what the files should be; a remembered digest that differs is not believed."""
+        """`expected`: what the files should be; a remembered digest that differs is ignored."""
         self._folder, self._expected = folder, expected
         self._seen = self._load()
         self._news = False

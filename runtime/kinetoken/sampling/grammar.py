@@ -99,8 +99,7 @@ class MoveGrammar:
     def tokens_owed(
         self, frames: int, blocks: int, in_block: int | None = None, levels: int | None = None
     ) -> float:
-        """Fewest tokens still needed after so many whole frames and opened blocks; infinity if none
-        do.
+        """Fewest tokens still needed after so many frames and opened blocks; inf: impossible.
 
         `in_block`: frames of the open block; None between blocks. `levels`: codes of its frames;
         None: as in any block.
@@ -138,8 +137,7 @@ class MoveGrammar:
     def _owed_as_planned(
         self, owed: int, room: int, here: tuple[int, int], opened: bool, blocks: int, fewest: int
     ) -> float:
-        """The same if every block's levels are known: the missing frames go where they are
-        cheapest.
+        """The same if every block's levels are known: missing frames go where they are cheapest.
 
         `here`: fewest and most frames that the open block takes. More blocks than needed may be
         cheaper, if their frames are: as many as lead to the end of the plan, and one for each block
@@ -171,9 +169,7 @@ class MoveGrammar:
         return best
 
     def start(self, detail: LevelChoice | None = None) -> GrammarCursor:
-        """A cursor before the first token. `detail` decides the levels of each block; None: all of
-        them.
-        """
+        """A cursor before the first token; `detail` decides the levels of each block, if given."""
         assert self.tokens_owed(0, 0) <= self.max_tokens, (
             "what is asked contradicts itself or the budget"
         )
@@ -188,7 +184,7 @@ class GrammarCursor:
         self._classes = AllowedSets(grammar.vocabulary)
         self.state = GrammarState.TEXT
         self.frames = 0
-        """Code frames so far; in prefix mode the one that may still grow included."""
+        """Code frames so far, including, in prefix mode, the one that may still grow."""
         self.blocks = 0
         """Blocks opened so far."""
         self.tokens = 0
@@ -201,12 +197,12 @@ class GrammarCursor:
 
     @property
     def done(self) -> bool:
-        """Whether the answer is complete."""
+        """True once the answer is complete."""
         return self.state is GrammarState.DONE
 
     @property
     def torn(self) -> int:
-        """Codes of a frame that is not complete; 0 in prefix mode, where every code makes a frame."""
+        """Codes of a frame that is not complete; always 0 in prefix mode."""
         return 0 if self._grammar.prefix else len(self._frame)
 
     @property
@@ -264,8 +260,9 @@ class GrammarCursor:
         return self._classes.inside(started if deeper else None, another, close)
 
     def accept(self, token: int) -> CodeFrame | None:
-        """Take one allowed token; returns the code frame that it completes. ValueError for other
-        tokens.
+        """Take one allowed token; returns the code frame that it completes.
+
+        ValueError for any other token.
         """
         if self.done or not any(token in ids for ids in self.allowed):
             raise ValueError(
