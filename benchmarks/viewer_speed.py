@@ -150,7 +150,7 @@ def film(renderer: Any, seconds: float) -> dict[str, float]:
 
 def off_screen(seconds: float) -> dict[str, Any]:
     """Pictures drawn through EGL."""
-    from kinetoken_viewer.record.offscreen import OffscreenRenderer
+    from kinetoken_viewer.render.gl.offscreen import OffscreenRenderer
 
     return {FILES[0]: film(OffscreenRenderer(640, 360), seconds)}
 

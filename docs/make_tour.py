@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 import kinetoken
+from kinetoken.cli.terminal import ProgressBar
 from kinetoken.generation.options import GenerateOptions
 from kinetoken.motion.clip import Clip, TextChunk
 from kinetoken.motion.playback import Sample
@@ -28,14 +29,13 @@ from kinetoken_viewer.generator.messages import (
     Message,
     ModelReady,
     MotionArrived,
-    ThoughtText,
+    ThoughtArrived,
 )
 from kinetoken_viewer.hud.name_tags import name_panels
 from kinetoken_viewer.hud.panels import word_panels
 from kinetoken_viewer.hud.prompt_box import PromptBox
 from kinetoken_viewer.hud.text import stamp
 from kinetoken_viewer.hud.time_bar import TimeBar
-from kinetoken_viewer.progress import Progress
 from kinetoken_viewer.record.encode import write_film
 from kinetoken_viewer.record.recorder import open_renderer
 from kinetoken_viewer.render.camera import Camera
@@ -86,7 +86,7 @@ class Teller:
             stats = generation.stats
             pace = Sample(work, stats.seconds_of_motion, stats.text_tokens + stats.motion_tokens)
             message = (
-                ThoughtText(chunk.text, self.turn, pace)
+                ThoughtArrived(chunk.text, self.turn, pace)
                 if isinstance(chunk, TextChunk)
                 else MotionArrived(chunk, 0.0, self.turn, pace)
             )
@@ -318,8 +318,8 @@ def main() -> None:
         return picture
 
     video, gif = args.out.with_suffix(".mp4"), args.out.with_suffix(".gif")
-    progress = Progress(f"drawing {video.name}", count)
-    write_film(video, FPS / step, count, draw, progress, QUALITY)
+    with ProgressBar(f"drawing {video.name}", count) as bar:
+        write_film(video, FPS / step, count, draw, bar, QUALITY)
     renderer.close()
     write_gif(gif, FPS / step / every, kept)
     for path in (video, gif):
@@ -332,8 +332,8 @@ def write_gif(path: Path, fps: float, kept: list[Pixels]) -> None:
         small = [
             np.asarray(Image.fromarray(p).resize(size, Image.Resampling.LANCZOS)) for p in kept
         ]
-        progress = Progress(f"writing {path.name}", len(small))
-        write_film(path, fps, len(small), small.__getitem__, progress)
+        with ProgressBar(f"writing {path.name}", len(small)) as bar:
+            write_film(path, fps, len(small), small.__getitem__, bar)
         if path.stat().st_size <= GIF_LIMIT:
             return
     raise SystemExit(f"{path.name} is larger than {GIF_LIMIT / 1e6:g} MB: show less in it")

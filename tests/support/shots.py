@@ -79,7 +79,7 @@ def main() -> None:
     from PIL import Image
 
     try:
-        from kinetoken_viewer.record.offscreen import OffscreenRenderer
+        from kinetoken_viewer.render.gl.offscreen import OffscreenRenderer
 
         renderer = OffscreenRenderer(*SIZE, gles="gles" in sys.argv[2:])
     except Exception as error:

@@ -10,7 +10,6 @@ by the heads.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -20,6 +19,7 @@ import onnx
 from onnx import helper
 
 from kinetoken.base.errors import InputError
+from kinetoken.cli.terminal import ProgressBar
 from kinetoken.manifest.schema import LanguageModelInfo, MotionInfo
 
 from ..checkpoint.tensors import (
@@ -29,10 +29,9 @@ from ..checkpoint.tensors import (
     norm_gain,
     row_chunks,
 )
-from ..progress import bar
 from .graph import MICROSOFT, Graph
-from .heads import Table, write_heads, write_table
-from .quantize import Writer
+from .heads import TokenTable, write_heads, write_table
+from .quantize import WeightWriter
 from .recipes import OnnxRecipe
 from .store import TensorFile
 
@@ -64,7 +63,7 @@ def export_language_model(
     tensors = expected_tensors(source.architecture, shape)
     meter = _Meter(sum(math.prod(dims) for _, dims in tensors if len(dims) == 2))
     with TensorFile(folder / DATA_FILE) as file:
-        writer = Writer(source, file, recipe.block, recipe.float_bits, meter.advance)
+        writer = WeightWriter(source, file, recipe.block, recipe.float_bits, meter.advance)
         try:
             body = _Body(source, recipe, context, writer, file, motion)
             onnx.save_model(body.build(), folder / GRAPH_FILE)
@@ -78,15 +77,14 @@ def export_language_model(
 
 
 class _Meter:
-    """Numbers written so far, as a bar with the time left."""
+    """A bar over the numbers written so far."""
 
     def __init__(self, total: int) -> None:
-        self._done, self._total, self._began = 0, total, time.monotonic()
+        self._done, self._bar = 0, ProgressBar("language model", float(total))
 
     def advance(self, numbers: int) -> None:
         self._done += numbers
-        left = (time.monotonic() - self._began) * (self._total / self._done - 1)
-        bar(self._done / self._total, "language model", f"{left:.0f} s left")
+        self._bar.show(self._done)
 
 
 class _Body:
@@ -97,7 +95,7 @@ class _Body:
         source: TensorSource,
         recipe: OnnxRecipe,
         context: int,
-        writer: Writer,
+        writer: WeightWriter,
         file: TensorFile,
         motion: MotionInfo,
     ) -> None:
@@ -247,7 +245,7 @@ class _Body:
         return [hidden, *self._cache("present")]
 
 
-def _look_up(graph: Graph, table: Table) -> str:
+def _look_up(graph: Graph, table: TokenTable) -> str:
     """input_ids (1, n) to (1, n, H), from whichever segment holds each id."""
     if len(table.segments) == 1:
         return graph.gather(table.segments[0][1], "input_ids", "embedded")

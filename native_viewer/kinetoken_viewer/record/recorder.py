@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Sequence
 
 import numpy as np
 
 from kinetoken.base.errors import EngineError, InputError
+from kinetoken.cli.live_arguments import say
+from kinetoken.cli.terminal import ProgressBar
 from kinetoken.motion.clip import Clip
 
-from ..progress import Progress
 from ..render.shot import Renderer
 from ..stage.places import NamedClip
 from .clip_film import ClipFilm
@@ -43,10 +43,10 @@ def record_clips(clips: Clip | Sequence[NamedClip], request: RecordRequest) -> b
 def _write_film(film: ClipFilm, request: RecordRequest) -> bool:
     fps = request.picture_rate
     count = max(1, round(film.seconds * fps))
-    progress = Progress(f"drawing {request.path.name}", count)
-    done = write_film(request.path, fps, count, lambda index: film.picture(index / fps), progress)
+    with ProgressBar(f"drawing {request.path.name}", count) as bar:
+        done = write_film(request.path, fps, count, lambda index: film.picture(index / fps), bar)
     if done < count:
-        print(f"\nkinetoken: stopped; {done / fps:.1f} s are in {request.path}", file=sys.stderr)
+        say(f"stopped; {done / fps:.1f} s are in {request.path}")
     return done == count
 
 
@@ -74,7 +74,7 @@ def _check_length(people: Sequence[NamedClip], request: RecordRequest) -> None:
 def open_renderer(width: int, height: int, *, gles: bool = False) -> Renderer:
     """GL off screen if there is any, else the software painter, which is said in one line."""
     try:
-        from .offscreen import OffscreenRenderer
+        from ..render.gl.offscreen import OffscreenRenderer
 
         return OffscreenRenderer(width, height, gles=gles)
     except (ImportError, EngineError) as error:
@@ -82,5 +82,5 @@ def open_renderer(width: int, height: int, *, gles: bool = False) -> Renderer:
 
         reason = " ".join(str(error).split())[:120]
         wanted = "OpenGL ES, in spite of --gles" if gles else "OpenGL"
-        print(f"kinetoken: drawing in software, without {wanted} ({reason})", file=sys.stderr)
+        say(f"drawing in software, without {wanted} ({reason})")
         return Painter(width, height)

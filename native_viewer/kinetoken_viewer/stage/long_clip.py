@@ -13,12 +13,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from kinetoken.cli.terminal import progress
 from kinetoken.live.link import Live
 from kinetoken.motion.clip import Clip
 from kinetoken.motion.features import CONTACTS
 from kinetoken.motion.footlock import FootLock, FootLockRun
 
-from ..progress import Progress
 from .clip_stage import ClipStage
 from .layers import TRAIL_SECONDS
 from .playhead import Track
@@ -37,12 +37,9 @@ def lock_feet(clip: Clip) -> Clip:
     if _is_quick(clip):
         return clip.foot_locked()
     run = FootLock.over(clip.joints, clip.fps).start()
-    starts = range(0, len(clip), PROGRESS_FRAMES)
-    progress = Progress("keeping feet from sliding", len(starts))
     joints = np.empty_like(clip.joints)
-    for start in starts:
+    for start in progress(range(0, len(clip), PROGRESS_FRAMES), "keeping feet from sliding"):
         joints[start : start + PROGRESS_FRAMES] = _push(run, clip, start, start + PROGRESS_FRAMES)
-        progress.step()
     return replace(clip, joints=joints, meta={**clip.meta, "foot_lock": "on"})
 
 

@@ -94,7 +94,8 @@ class _Seat:
         self._job, self._seed = job, options.chosen_seed()
         self._fed = prompt_ids(bundle, job.prompt)
         grammar = request_grammar(options, manifest, bundle.vocabulary, len(self._fed))
-        # Nobody watches a batch, so it need not keep real time: without a pace "auto" takes all levels.
+        # Nobody watches a batch, so it need not keep real time: without a pace "auto" takes all
+        # levels.
         self._run = AnswerRun(bundle, options, grammar, Pace())
         self._motion: list[MotionChunk] = []
         self._allowed = self._run.allowed

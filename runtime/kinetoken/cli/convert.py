@@ -1,4 +1,4 @@
-"""kinetoken convert: a clip from one file format to another."""
+"""kinetoken convert: converts a clip from one file format to another."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ class ConvertRequest:
 
     def __post_init__(self) -> None:
         if self.array is not None and Path(self.out).suffix.lower() != ".npy":
-            raise InputError(
-                f"--as says what a .npy file holds, and {self.out} is none; leave out --as"
-            )
+            raise InputError(f"--as is for .npy files, and {self.out} is none; leave out --as")
 
 
 def add_command(subparsers: Subparsers) -> None:

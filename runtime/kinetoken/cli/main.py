@@ -1,4 +1,4 @@
-"""The command `kinetoken`: finds the subcommand, turns errors into one line and an exit code."""
+"""The command `kinetoken`: runs a subcommand, and turns errors into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AddCommand = Callable[[Subparsers], None]
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser with the commands of every installed part."""
+    """The parser with the commands of every installed package."""
     parser = CommandParser(prog="kinetoken", description="Prompt in, moving body out.")
     parser.add_argument("--version", action="version", version=f"kinetoken {__version__}")
     subparsers: Any = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -36,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_foreign(subparsers: Any, point: metadata.EntryPoint) -> None:
-    """A command of another part; one that cannot be imported stays listed and says why when called."""
+    """Add a command of another package; one that cannot be imported says so when it is called."""
     if point.name in subparsers.choices:
         return
     try:
@@ -53,7 +53,7 @@ def _add_foreign(subparsers: Any, point: metadata.EntryPoint) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code."""
+    """Run one command and return its exit code."""
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             _silence_stdout()
             return BROKEN_PIPE
-        except OSError as error:  # most files are opened where their errors are known: what is left is standard output
+        except OSError as error:  # without a file name it is standard output
             if error.filename:
                 return _fail(
                     f"{error.filename}: {error.strerror}; check the path and its permissions",
@@ -97,7 +97,7 @@ def _fail(message: str, code: int) -> int:
 
 
 def _silence_stdout() -> None:
-    """What is still buffered has no reader: without this the interpreter would complain at exit."""
+    """Discard what is still buffered: the interpreter would complain about it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

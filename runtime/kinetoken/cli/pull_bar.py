@@ -1,4 +1,7 @@
-"""The folder of a bundle for a command; one that has yet to come from the hub comes behind a bar."""
+"""The folder of a bundle for a command.
+
+One that has yet to come from the hub comes behind a bar.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,10 @@ class PullBar:
 
 
 def local_folder(given: str | None) -> Path:
-    """The folder of the bundle that was given, else of the usual one; pulled where it is not here."""
+    """The folder of the bundle that was given, else of the usual one.
+
+    Pulled where it is not here.
+    """
     from ..generation.bundle import bundle_folder
 
     with PullBar() as bar:

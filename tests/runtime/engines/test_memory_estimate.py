@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kinetoken import InputError
-from kinetoken.cli.inspect import fitting, told
+from kinetoken.cli.inspect import fit_lines, fit_report
 from kinetoken.cli.main import main
 from kinetoken.engines.memory_estimate import (
     CARD,
@@ -126,14 +126,14 @@ def test_the_longest_context_is_the_last_that_fits(manifest: Manifest) -> None:
 
 
 def test_no_context_is_promised_that_the_bundle_does_not_have(manifest: Manifest) -> None:
-    found = fitting(manifest, 8_000_000_000)
+    found = fit_report(manifest, 8_000_000_000)
     assert found["longest_context"] == found["context"] == 512
     assert found["room_for_longer_context"] is True
     assert any(
-        "512 tokens; there is room for a longer one, as far as the model goes" in line
-        for line in told(found)
+        "512 tokens; there is room for a longer one, if the model allows it" in line
+        for line in fit_lines(found)
     )
-    small = fitting(
+    small = fit_report(
         large(manifest), SYSTEM + estimate_memory(large(manifest)).without_images - 10_000_000
     )
     assert 0 < small["longest_context"] < 2048
@@ -147,16 +147,16 @@ def test_images_and_the_card_count(manifest: Manifest) -> None:
         (parts.total - 1, False, True),
         (parts.without_images - 1, False, False),
     ):
-        found = fitting(large(manifest), SYSTEM + room)
+        found = fit_report(large(manifest), SYSTEM + room)
         assert (found["fits"], found["fits_without_images"], found["fits_with_card"]) == (
             fits,
             without,
             False,
         )
-        assert any("without images it fits" in line for line in told(found)) is (
+        assert any("without images it fits" in line for line in fit_lines(found)) is (
             without and not fits
         )
-    assert fitting(large(manifest), SYSTEM + parts.total + CARD)["fits_with_card"]
+    assert fit_report(large(manifest), SYSTEM + parts.total + CARD)["fits_with_card"]
 
 
 def test_quantizations_that_fit_come_finest_first(manifest: Manifest) -> None:

@@ -17,18 +17,18 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.base.atomic_file import atomic_path
+from kinetoken.cli.terminal import ProgressBar
 
 from ...checkpoint.motion_tokens import SYSTEM_PROMPT
-from ...progress import bar
 from ..words.captions import Captions
 from ..words.exam import FORBIDDEN
 from ..words.tokenizer import id_of, train_tokenizer, write_tokenizer
 from .chat_examples import ChatCoder, Ids, Weights
-from .lm_data import Example, examples
+from .lm_data import Example, coded_examples
 from .lm_model import LmConfig, Qwen2
 
-LEVELS = 4
-CODES = 1024
+_LEVELS = 4
+_CODES = 1024
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class LmTraining:
 def train_lm(work: Path, codec: Path, plan: LmTraining, out: Path) -> None:
     """Train (or go on with) the language model in `work` and write its folder to `out`."""
     torch.manual_seed(plan.seed)
-    found = examples(work, codec)
+    found = coded_examples(work, codec)
     tokenizer = _tokenizer(work, found)
     model = Qwen2(LmConfig(vocab_size=tokenizer.get_vocab_size()))
     optimizer = torch.optim.AdamW(_groups(model), lr=plan.peak, betas=(0.9, 0.97))
@@ -58,7 +58,7 @@ def train_lm(work: Path, codec: Path, plan: LmTraining, out: Path) -> None:
     batches = Batches(
         found, ChatCoder(tokenizer, Captions(plan.seed + done, FORBIDDEN)), plan, plan.seed + done
     )
-    meter = Meter(tokenizer)
+    meter, bar = RunningLosses(tokenizer), ProgressBar("language model", plan.steps, before=done)
     began = time.monotonic()
     model.train()
     for step, (ids, weights) in zip(range(done, plan.steps), batches, strict=False):
@@ -69,17 +69,11 @@ def train_lm(work: Path, codec: Path, plan: LmTraining, out: Path) -> None:
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        left = (time.monotonic() - began) / (step - done + 1) * (plan.steps - step - 1)
-        bar(
-            (step + 1) / plan.steps,
-            "language model",
-            f"loss {meter.total:.2f}, {left / 60:.0f} min left",
-        )
+        bar.show(step + 1, f"loss {meter.total:.2f}")
         if (step + 1) % plan.save_every == 0 or step + 1 == plan.steps:
+            bar.erase()
             rate = meter.tokens / (time.monotonic() - began)
-            print(
-                f"step {step + 1} {meter} {rate:.0f} tokens/s, {left / 60:.0f} min left", flush=True
-            )
+            print(f"step {step + 1} {meter} {rate:.0f} tokens/s", flush=True)
             _save(work / "lm.pt", model, optimizer, step + 1)
     write_lm(model, tokenizer, out)
 
@@ -129,19 +123,19 @@ def _padded(group: list[tuple[Ids, Weights]]) -> tuple[Tensor, Tensor]:
     return ids, weights
 
 
-class Meter:
+class RunningLosses:
     """Running losses: text, and each level of motion."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.first = id_of(tokenizer, "<m_0_0>")
-        self.kinds = torch.zeros(LEVELS + 1, dtype=torch.float64)
+        self.kinds = torch.zeros(_LEVELS + 1, dtype=torch.float64)
         self.total = 0.0
         self.tokens = 0
 
     def add(self, targets: Tensor, losses: Tensor, total: float, tokens: int) -> None:
         """Take in the losses (N,) of targets (N,)."""
-        kind = torch.where(targets < self.first, LEVELS, (targets - self.first) // CODES)
-        for k in range(LEVELS + 1):
+        kind = torch.where(targets < self.first, _LEVELS, (targets - self.first) // _CODES)
+        for k in range(_LEVELS + 1):
             mine = losses[kind == k]
             if len(mine):
                 value = float(mine.mean())
@@ -150,11 +144,13 @@ class Meter:
         self.tokens += tokens
 
     def __str__(self) -> str:
-        levels = " ".join(f"{float(v):.2f}" for v in self.kinds[:LEVELS])
-        return f"loss {self.total:.3f} text {float(self.kinds[LEVELS]):.3f} levels {levels}"
+        levels = " ".join(f"{float(v):.2f}" for v in self.kinds[:_LEVELS])
+        return f"loss {self.total:.3f} text {float(self.kinds[_LEVELS]):.3f} levels {levels}"
 
 
-def _loss(model: Qwen2, ids: Tensor, weights: Tensor, dropout: float, meter: Meter) -> Tensor:
+def _loss(
+    model: Qwen2, ids: Tensor, weights: Tensor, dropout: float, meter: RunningLosses
+) -> Tensor:
     wanted = weights[:, 1:] > 0
     targets = ids[:, 1:][wanted]
     with torch.autocast("cpu", torch.bfloat16):
@@ -174,7 +170,7 @@ def _tokenizer(work: Path, found: list[Example]) -> Tokenizer:
         for i in range(12000):
             example = found[i % len(found)]
             texts += [captions.caption(example.windows[0]), captions.thought(example.windows[0])]
-        tokenizer = train_tokenizer(texts, LEVELS, CODES)
+        tokenizer = train_tokenizer(texts, _LEVELS, _CODES)
         with atomic_path(path) as temporary:
             tokenizer.save(str(temporary))
     return Tokenizer.from_file(str(path))

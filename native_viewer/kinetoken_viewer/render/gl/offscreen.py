@@ -1,4 +1,7 @@
-"""GL pictures without a display: EGL, no X. Importing it makes pyglet headless for the rest of the process."""
+"""GL pictures without a display, through EGL.
+
+Importing this makes pyglet headless for the rest of the process.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import numpy as np
 
 from kinetoken.base.errors import EngineError
 
-# A window that could not be opened has left pyglet set up for X: only a fresh import can be headless.
+# A window that could not be opened has left pyglet set up for X: only a fresh import is headless.
 for _name, _module in list(sys.modules.items()):
     if _module is not None and (
         _name.split(".")[0] == "pyglet" or _name.endswith((".glkit", ".scene"))
@@ -20,10 +23,10 @@ import pyglet  # noqa: E402
 
 pyglet.options["headless"] = True  # before anything imports pyglet.window
 
-from ..render.gl.glkit import Canvas, driver_config, is_software, renderer_name  # noqa: E402
-from ..render.gl.scene import FULL_QUALITY, SMOOTH_QUALITY, Scene  # noqa: E402
-from ..render.pixels import Pixels  # noqa: E402
-from ..render.shot import Shot  # noqa: E402
+from ..pixels import Pixels  # noqa: E402
+from ..shot import Shot  # noqa: E402
+from .glkit import Canvas, driver_config, is_software, renderer_name  # noqa: E402
+from .scene import FULL_QUALITY, SMOOTH_QUALITY, Scene  # noqa: E402
 
 
 class OffscreenRenderer:
