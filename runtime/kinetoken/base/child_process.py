@@ -9,16 +9,18 @@ from typing import TypeVar
 
 from .signals import ignoring_ctrl_c
 
-Job = TypeVar("Job")
+_Job = TypeVar("_Job")
 
 
 class ChildProcess:
-    """Runs `work(job, pipe)` in a new interpreter. Ctrl-C is for this process alone, which then ends the child.
+    """Runs `work(job, pipe)` in a new interpreter.
+
+    Ctrl-C is for this process alone, which then ends the child.
 
     The child ends with this process. Its pipe ends when the child does.
     """
 
-    def __init__(self, name: str, work: Callable[[Job, Connection], None], job: Job) -> None:
+    def __init__(self, name: str, work: Callable[[_Job, Connection], None], job: _Job) -> None:
         """Starts it; `work` and `job` must be importable and picklable."""
         context = multiprocessing.get_context("spawn")
         self.pipe, other = context.Pipe()
@@ -41,7 +43,10 @@ class ChildProcess:
         self._process.join(seconds)
 
     def end(self, seconds: float, *, kindly: bool = True) -> None:
-        """Terminate it where `kindly`, then kill it where it still runs; wait up to `seconds` for each."""
+        """Terminate it where `kindly`, then kill it where it still runs.
+
+        Wait up to `seconds` for each.
+        """
         for stop in (self._process.terminate, self._process.kill)[0 if kindly else 1 :]:
             if self._process.is_alive():
                 stop()
