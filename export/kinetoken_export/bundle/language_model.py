@@ -53,16 +53,16 @@ def bundle_context(request: ExportRequest, source: TensorSource) -> int:
     return request.context or min(_CONTEXT, source.shape.context)
 
 
-def check_computed(request: ExportRequest, source: TensorSource) -> None:
+def check_format_computes(request: ExportRequest, source: TensorSource) -> None:
     """FormatError for what the format cannot compute as the checkpoint asks."""
     if request.format == "gguf":
-        from ..gguf.language_model import check_computed as check_gguf
+        from ..gguf.language_model import check_llamacpp_computes
 
-        check_gguf(source, bundle_context(request, source))
+        check_llamacpp_computes(source, bundle_context(request, source))
     elif request.graph == "portable":
-        from ..onnx.portable import check_computed as check_portable
+        from ..onnx.portable import check_portable_computes
 
-        check_portable(source, bundle_context(request, source))
+        check_portable_computes(source, bundle_context(request, source))
 
 
 def bytes_needed(request: ExportRequest, source: TensorSource) -> int:

@@ -42,7 +42,7 @@ def export_gguf(
         raise InputError(
             f"expected a context of 1 to {limit} tokens, got {context}: this model knows no more positions"
         )
-    check_computed(source, context)
+    check_llamacpp_computes(source, context)
     if recipe.needs_importance and importance is None:
         raise InputError(
             f"{recipe.name} needs an importance matrix: give one, or choose another quantization"
@@ -64,7 +64,7 @@ def export_gguf(
     return context
 
 
-def check_computed(source: TensorSource, context: int) -> None:
+def check_llamacpp_computes(source: TensorSource, context: int) -> None:
     """FormatError for what llama.cpp does not compute as the checkpoint asks."""
     rope, window = source.shape.rope, source.shape.smallest_window(context)
     if rope.kind not in ("default", *_SCALING):

@@ -53,7 +53,7 @@ def export_portable(
         raise InputError(
             f"expected a context of 1 to {shape.context} tokens, got {context}: this model knows no more positions"
         )
-    check_computed(source, context)
+    check_portable_computes(source, context)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".portable.") as name:
         work = Path(name)
         write_text_checkpoint(source, work / "text")
@@ -73,7 +73,7 @@ def export_portable(
     )  # fmt: skip
 
 
-def check_computed(source: TensorSource, context: int) -> None:
+def check_portable_computes(source: TensorSource, context: int) -> None:
     """FormatError for what has not been tried with portable graphs."""
     kind, window = source.shape.rope.kind, source.shape.smallest_window(context)
     if kind != "default":
