@@ -9,6 +9,7 @@ numbers of config.json, not of the architecture.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -86,6 +87,10 @@ class Architecture:
     def layer_prefix(self, layer: int) -> str:
         """Start of the checkpoint's names of a layer's tensors."""
         return f"model.layers.{layer}."
+
+    def rows(self, part: str, width: Callable[[Width], int]) -> int:
+        """Rows of a part's matrix; `width` is the number that stands for a size."""
+        return next(width(tensor.dims[0]) for tensor in self.layer if tensor.part == part)
 
     def has(self, part: str) -> bool:
         """Tell whether a layer has a part."""
@@ -174,6 +179,7 @@ _GEMMA2_LAYER: Final = (
 LLAMA: Final = Architecture(
     name="llama",
     classes=("LlamaForCausalLM",),
+    model_types=("llama",),
     text_class="LlamaForCausalLM",
     text_model_type="llama",
     gguf="llama",
@@ -184,6 +190,7 @@ MISTRAL: Final = replace(
     LLAMA,
     name="mistral",
     classes=("MistralForCausalLM",),
+    model_types=("mistral",),
     text_class="MistralForCausalLM",
     text_model_type="mistral",
 )
@@ -191,6 +198,7 @@ PHI3: Final = replace(
     LLAMA,  # apart from the fused matrices nothing differs
     name="phi3",
     classes=("Phi3ForCausalLM",),
+    model_types=("phi3",),
     fused=(
         ("self_attn.qkv_proj", ("attn_q", "attn_k", "attn_v")),
         ("mlp.gate_up_proj", ("ffn_gate", "ffn_up")),
@@ -199,6 +207,7 @@ PHI3: Final = replace(
 QWEN3: Final = Architecture(
     name="qwen3",
     classes=("Qwen3ForCausalLM",),
+    model_types=("qwen3",),
     text_class="Qwen3ForCausalLM",
     text_model_type="qwen3",
     gguf="qwen3",
@@ -207,6 +216,7 @@ QWEN3: Final = Architecture(
 GEMMA2: Final = Architecture(
     name="gemma2",
     classes=("Gemma2ForCausalLM",),
+    model_types=("gemma2",),
     text_class="Gemma2ForCausalLM",
     text_model_type="gemma2",
     gguf="gemma2",
@@ -219,6 +229,7 @@ GEMMA2: Final = Architecture(
 GEMMA3: Final = Architecture(
     name="gemma3",
     classes=("Gemma3ForCausalLM",),
+    model_types=("gemma3_text",),
     text_class="Gemma3ForCausalLM",
     text_model_type="gemma3_text",
     gguf="gemma3",
