@@ -83,7 +83,7 @@ def _place(frame: FrameType) -> tuple[str, str] | None:
 
 
 def _caller(frame: FrameType) -> tuple[str, str] | None:
-    """The nearest caller that is ours; what a comprehension or a lambda calls, its function does."""
+    """The nearest caller that is ours; a comprehension or a lambda counts as its function."""
     caller = frame.f_back
     while caller is not None:
         if caller.f_code.co_qualname == "<module>":
