@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from kinetoken.live.link import Live
 
 import fake_generators
 from kinetoken.generation.options import GenerateOptions
-from kinetoken.live.link import Live
 from kinetoken.motion.clip import Clip, MotionChunk
 from kinetoken.motion.playback import Sample
 from kinetoken.motion.skeleton import JOINT
