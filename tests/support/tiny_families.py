@@ -28,9 +28,13 @@ FAMILIES: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
         "Llama",
         {
             "rope_scaling": {
-                "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
-                "original_max_position_embeddings": 64, "rope_theta": 500000.0,
-            },  # fmt: skip
+                "rope_type": "llama3",
+                "factor": 8.0,
+                "low_freq_factor": 1.0,
+                "high_freq_factor": 4.0,
+                "original_max_position_embeddings": 64,
+                "rope_theta": 500000.0,
+            },
             "rope_theta": 500000.0,
         },
     ),
@@ -53,21 +57,27 @@ def build_family(folder: Path, name: str, *, seed: int = 0, **changes: Any) -> P
     kind, fields = FAMILIES[name]
     folder.mkdir(parents=True, exist_ok=True)
     ids = write_tokenizer(folder, 200, 4, 16, True)
-    config_class = getattr(transformers, f"{kind}TextConfig" if kind == "Gemma3" else f"{kind}Config")
+    config_class = getattr(
+        transformers, f"{kind}TextConfig" if kind == "Gemma3" else f"{kind}Config"
+    )
     end = ids["<|im_end|>"]
     config = config_class(
         **{
-            **_SMALL, "vocab_size": len(ids) + 3, "eos_token_id": end, "bos_token_id": ids["<|endoftext|>"],
-            **fields, **changes,
-        }  # fmt: skip
+            **_SMALL,
+            "vocab_size": len(ids) + 3,
+            "eos_token_id": end,
+            "bos_token_id": ids["<|endoftext|>"],
+            **fields,
+            **changes,
+        }
     )
     torch.manual_seed(seed)
     model = getattr(transformers, f"{kind}ForCausalLM")(config)
-    for parameter in model.parameters():
-        if parameter.ndim == 1:
-            torch.nn.init.normal_(parameter, float(parameter.mean()), 0.2)
-        else:
-            torch.nn.init.normal_(parameter, 0.0, parameter.shape[-1] ** -0.5)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            norm = parameter.ndim == 1
+            mean, width = (float(parameter.mean()), 25) if norm else (0.0, parameter.shape[-1])
+            torch.nn.init.normal_(parameter, mean, width**-0.5)
     model.generation_config.eos_token_id = end
     model.save_pretrained(folder)
     kept = json.loads((folder / "config.json").read_text())

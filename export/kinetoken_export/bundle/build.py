@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from kinetoken.base.errors import FormatError, InputError, OutputError
+from kinetoken.base.errors import FormatError, OutputError
 from kinetoken.cli.terminal import progress
 from kinetoken.manifest.file_info import FileInfo
 from kinetoken.manifest.manifest_file import manifest_from_dict
@@ -109,7 +109,7 @@ def _build(request: ExportRequest, parts: _Inputs, folder: Path) -> Manifest:
         asked: ExportRequest, importance: Mapping[str, Float32Array] | None = None
     ) -> Manifest:
         language_model = write_language_model(
-            asked, source, vocabulary, parts.template, folder, importance
+            asked, source, vocabulary, parts.template, parts.special, folder, importance
         )
         return _write(
             _manifest(asked, parts, vocabulary, codec, language_model, provenance), folder
@@ -182,9 +182,7 @@ def _manifest(
     return Manifest(
         name=request.name,
         language_model=language_model,
-        tokenizer=TokenizerInfo(
-            _TOKENIZER, vocabulary.text_ids, _ends(vocabulary, parts.special)
-        ),
+        tokenizer=TokenizerInfo(_TOKENIZER, vocabulary.text_ids, _ends(vocabulary, parts.special)),
         chat=ChatInfo(request.system_prompt, split_template(parts.template)),
         motion=vocabulary.motion,
         codec=codec,

@@ -178,9 +178,7 @@ class ReferenceLayer:
         gate = _ACTIVATIONS[self.architecture.activation](
             self._multiply("ffn_gate", normed, observe)
         )
-        out = self._multiply(
-            "ffn_down", gate * self._multiply("ffn_up", normed, observe), observe
-        )
+        out = self._multiply("ffn_down", gate * self._multiply("ffn_up", normed, observe), observe)
         return x + self._norm("post_ffw_norm", out)
 
     def _norm(self, part: str, x: Tensor) -> Tensor:

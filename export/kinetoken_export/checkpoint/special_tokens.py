@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from .json_file import read_json
 
@@ -30,14 +30,22 @@ class SpecialTokens:
 def read_special_tokens(folder: Path, added: Mapping[str, int]) -> SpecialTokens:
     """Special tokens of the checkpoint in `folder`; `added`: the added tokens and their ids."""
     names = {number: token for token, number in added.items()}
-    said = [names[number] for number in _end_ids(folder) if number in names]
-    ends = [*(token for token in TURN_ENDS if token in added), *said]
-    begins = [token for token in (_named(folder, "bos_token"), *_BEGINS) if token in added]
-    pads = [token for token in (*_PADS, _named(folder, "pad_token")) if token in added]
+    known = known_special_tokens(added)
+    said = (names[number] for number in _end_ids(folder) if number in names)
+    begin = _named(folder, "bos_token")
+    return replace(
+        known,
+        ends=tuple(dict.fromkeys((*known.ends, *said))),
+        begin=begin if begin in added else known.begin,
+    )
+
+
+def known_special_tokens(added: Mapping[str, int]) -> SpecialTokens:
+    """Special tokens by their names in the families that are known."""
     return SpecialTokens(
-        tuple(dict.fromkeys(ends)),
-        next(iter(begins), None),
-        next(iter(pads), None),
+        tuple(token for token in TURN_ENDS if token in added),
+        next((token for token in _BEGINS if token in added), None),
+        next((token for token in _PADS if token in added), None),
     )
 
 
@@ -46,11 +54,7 @@ def _end_ids(folder: Path) -> Iterator[int]:
     for name in ("generation_config.json", "config.json"):
         if (folder / name).is_file():
             found = read_json(folder / name).get("eos_token_id")
-            yield from (i for i in (found if isinstance(found, list) else [found]) if _is_id(i))
-
-
-def _is_id(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+            yield from (i for i in (found if isinstance(found, list) else [found]) if i is not None)
 
 
 def _named(folder: Path, field: str) -> str | None:

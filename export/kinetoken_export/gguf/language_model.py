@@ -17,6 +17,7 @@ from kinetoken.base.errors import FormatError, InputError
 
 from ..checkpoint.config.rope import Rope
 from ..checkpoint.motion_tokens import CheckpointVocabulary
+from ..checkpoint.special_tokens import SpecialTokens, known_special_tokens
 from ..checkpoint.tensors import Float32Array, TensorSource, expected_tensors, norm_gain, row_chunks
 from .file import GgufFile, PlannedTensor, gguf_file
 from .quantizer import GgmlQuantizer
@@ -43,10 +44,13 @@ _LOCAL_THETA: Final = 10000.0
 def export_gguf(
     source: TensorSource, tokenizer: Path, vocabulary: CheckpointVocabulary, recipe: GgufRecipe, path: Path, *, name: str,
     chat_template: str | None, importance: Mapping[str, Float32Array] | None = None, context: int | None = None,
+    special: SpecialTokens | None = None,
 ) -> int:  # fmt: skip
     """Write `path`; returns the context in tokens, at most what the model was made for.
 
-    `tokenizer` is a tokenizer.json. `importance` maps llama.cpp's tensor names to one number a column (n_in,).
+    `tokenizer` is a tokenizer.json. `special`: None: those that are known.
+
+    `importance` maps llama.cpp's tensor names to one number a column (n_in,).
     InputError, FormatError, OutputError or MissingPackageError say what is wrong.
     """
     limit = source.shape.context
@@ -65,7 +69,7 @@ def export_gguf(
     writer = GGUFWriter(None, source.architecture.gguf)
     _add_model(writer, source, recipe, name)
     add_vocabulary(writer, read_gguf_vocabulary(tokenizer, vocabulary, source.shape.vocab_size))
-    _add_ends(writer, source, vocabulary)
+    _add_special(writer, special or known_special_tokens(vocabulary.added), vocabulary.added)
     if chat_template:
         writer.add_chat_template(chat_template)
     with (
@@ -253,13 +257,12 @@ def _size_label(source: TensorSource) -> str:
     return str(gguf.size_label(total, total, 0, 0))
 
 
-def _add_ends(writer: GGUFWriter, source: TensorSource, vocabulary: CheckpointVocabulary) -> None:
-    """Which tokens begin, end and pad: Qwen's where they are there."""
+def _add_special(writer: GGUFWriter, special: SpecialTokens, added: Mapping[str, int]) -> None:
+    """Which tokens begin, end and pad."""
     for token, add in (
-        ("<|im_end|>", writer.add_eos_token_id),
-        ("<|endoftext|>", writer.add_pad_token_id),
+        (next(iter(special.ends), None), writer.add_eos_token_id),
+        (special.pad, writer.add_pad_token_id),
+        (special.begin, writer.add_bos_token_id),
     ):
-        if token in vocabulary.added:
-            add(vocabulary.added[token])
-    if "<|endoftext|>" in vocabulary.added:
-        writer.add_bos_token_id(vocabulary.added["<|endoftext|>"])
+        if token is not None and token in added:
+            add(added[token])

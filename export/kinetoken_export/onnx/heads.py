@@ -102,9 +102,7 @@ def write_heads(
     return tuple(heads)
 
 
-def _head(
-    table: TokenTable, ids: IdRange, recipe: OnnxRecipe, softcap: float
-) -> onnx.ModelProto:
+def _head(table: TokenTable, ids: IdRange, recipe: OnnxRecipe, softcap: float) -> onnx.ModelProto:
     """hidden (1, 1, H) to logits (1, 1, ids) in float32."""
     begin, matrix = table.holding(ids)
     graph, count = Graph(recipe.float_bits, recipe.accuracy_level), ids[1] - ids[0]

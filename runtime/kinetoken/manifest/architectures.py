@@ -154,6 +154,7 @@ QWEN2_5_VL: Final = Architecture(
     vision=VisionTower("visual.", "qwen2.5vl_merger"),
 )
 
+
 def _without_biases(layer: tuple[LayerTensor, ...]) -> tuple[LayerTensor, ...]:
     return tuple(replace(tensor, biased=False) for tensor in layer)
 
@@ -241,8 +242,7 @@ GEMMA3: Final = Architecture(
 )
 
 ARCHITECTURES: Final = {
-    entry.name: entry
-    for entry in (QWEN2, QWEN2_5_VL, QWEN3, LLAMA, MISTRAL, PHI3, GEMMA2, GEMMA3)
+    entry.name: entry for entry in (QWEN2, QWEN2_5_VL, QWEN3, LLAMA, MISTRAL, PHI3, GEMMA2, GEMMA3)
 }
 
 

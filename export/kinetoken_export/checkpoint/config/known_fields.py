@@ -56,7 +56,8 @@ _GEMMA2_DEFAULTS: Final[Mapping[str, Any]] = {
     "vocab_size": 256000, "hidden_size": 2304, "intermediate_size": 9216, "num_hidden_layers": 26,
     "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256, "max_position_embeddings": 8192,
     "tie_word_embeddings": True, "sliding_window": 4096, "sliding_window_pattern": 2,
-    "_sliding_window_pattern": None, "hidden_act": None, "query_pre_attn_scalar": 256, "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0,
+    "_sliding_window_pattern": None, "hidden_act": None, "query_pre_attn_scalar": 256,
+    "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0,
 }  # fmt: skip
 _GEMMA3_DEFAULTS: Final[Mapping[str, Any]] = {
     **_GEMMA2_DEFAULTS,
@@ -88,7 +89,9 @@ CONFIG_CLASSES: Final[Mapping[str, ConfigClass]] = {
     "mistral": ConfigClass(_MISTRAL_DEFAULTS, _SILU),
     "phi3": ConfigClass(_PHI3_DEFAULTS, _SILU),
     "gemma2": ConfigClass(_GEMMA2_DEFAULTS, _GELU),
-    "gemma3": ConfigClass(_GEMMA3_DEFAULTS, {**_GELU, "use_bidirectional_attention": (False, None)}),
+    "gemma3": ConfigClass(
+        _GEMMA3_DEFAULTS, {**_GELU, "use_bidirectional_attention": (False, None)}
+    ),
     "qwen2_5_vl": ConfigClass(
         _QWEN2_5_VL_DEFAULTS,
         _SILU,

@@ -56,7 +56,7 @@ def read_model_config(folder: Path) -> ModelConfig:
     # transformers 4.52 moved the language model's fields of a vision-language config into text_config.
     given = raw.get("text_config") or raw
     try:
-        text = {**known.defaults, **given}
+        text: Mapping[str, Any] = {**known.defaults, **given}
         computed = {**COMPUTED, **known.computed}
         for field, values in computed.items():
             _check_computed(field, given.get(field, values[0]), values)

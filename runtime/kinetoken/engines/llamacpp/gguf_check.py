@@ -19,9 +19,7 @@ from .gguf_header import Header, read_header
 _ZEROS: Final = re.compile(r"_0+(?=\d)")
 
 
-def checked_header(
-    path: Path, info: LanguageModelInfo, motion: MotionInfo | None = None
-) -> Header:
+def checked_header(path: Path, info: LanguageModelInfo, motion: MotionInfo | None = None) -> Header:
     """What the file says of itself. EngineError if it is not the manifest's GGUF.
 
     `motion`: where the motion tokens have to be; None: not checked.
