@@ -15,6 +15,7 @@ from .bvh import read_bvh, write_bvh
 from .glb import write_glb
 from .npy import read_npy, write_npy
 from .npz import read_npz, write_npz
+from .read_options import DEFAULTS, ReadOptions
 from .vrma import write_vrma
 
 Writer = Callable[[Clip, str | os.PathLike[str]], None]
@@ -28,7 +29,7 @@ class FileFormat:
     content: str
     """A few words for a table: what it holds, and for whom."""
     write: Writer
-    read: Callable[[Path], Clip] | None = None
+    read: Callable[[Path, ReadOptions], Clip] | None = None
 
 
 FORMATS: Final = (
@@ -106,14 +107,14 @@ def save(clip: Clip, path: str | os.PathLike[str]) -> None:
     write(clip, path)
 
 
-def load(path: str | os.PathLike[str]) -> Clip:
+def load(path: str | os.PathLike[str], options: ReadOptions = DEFAULTS) -> Clip:
     """Read a clip; InputError for a suffix that is not read, FormatError for wrong contents or no such file."""
     file = Path(path)
     suffix = file.suffix.lower()
     known = BY_SUFFIX.get(suffix)
     if known is None or known.read is None:
         raise _unreadable(file, suffix)
-    return known.read(file)
+    return known.read(file, options)
 
 
 def _unreadable(file: Path, suffix: str) -> InputError | FormatError:
