@@ -91,6 +91,10 @@ class Slow:
         return int(self.model.context)
 
     @property
+    def device(self) -> str:
+        return str(self.model.device)
+
+    @property
     def fingerprint(self) -> str:
         return str(self.model.fingerprint)
 

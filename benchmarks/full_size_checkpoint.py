@@ -23,9 +23,9 @@ import torch
 from qwen_vocabulary import MOTION, SPECIALS, qwen_tokenizer
 from safetensors.torch import save_file
 
+from kinetoken.cli.terminal import ProgressBar
 from kinetoken.manifest.architectures import QWEN2_5_VL
 from kinetoken_export.checkpoint.tensors import LanguageModelShape, expected_tensors
-from kinetoken_export.progress import bar
 
 TIKTOKEN: Final = "dashscope/resources/qwen.tiktoken"
 CONFIG: Final[dict[str, Any]] = {
@@ -108,6 +108,7 @@ def write_weights(folder: Path) -> None:
         shards[-1].append((name, dims))
         room -= sizes[name]
     stream, total, done, places = torch.Generator().manual_seed(0), sum(sizes.values()), 0, {}
+    bar = ProgressBar("weights", float(total))
     for i, shard in enumerate(shards):
         file = f"model-{i + 1:05d}-of-{len(shards):05d}.safetensors"
         held = {}
@@ -115,7 +116,7 @@ def write_weights(folder: Path) -> None:
             held[name] = draw(name, dims, stream)
             places[name] = file
             done += sizes[name]
-            bar(done / total, "weights")
+            bar.show(done)
         save_file(held, folder / file, metadata={"format": "pt"})
     index = {"metadata": {"total_size": total}, "weight_map": places}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2))

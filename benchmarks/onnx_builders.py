@@ -31,7 +31,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, models
 
 from kinetoken.engines.onnx.model import OnnxLanguageModel, cache_names
-from kinetoken.engines.onnx.session import open_session
+from kinetoken.engines.onnx.session import open_ort_session
 from kinetoken.manifest.architectures import QWEN2
 from kinetoken.manifest.schema import HeadInfo, LanguageModelInfo, MotionInfo
 from kinetoken.tokens.allowed_ids import take_allowed
@@ -207,7 +207,7 @@ class GenaiRun:
     """The builder's graph in plain ONNX Runtime, its cache bound in place like kinetoken's."""
 
     def __init__(self, path: Path) -> None:
-        self._session = open_session(path)
+        self._session = open_ort_session(path)
         self._binding = self._session.io_binding()
         self._length = 0
         layers, shape = SHAPE.layers, (1, SHAPE.kv_heads, CONTEXT, SHAPE.head_dim)

@@ -28,7 +28,7 @@ from machine import asked
 from real_time_3b import bandwidth, bare_loop
 from report import bars, heading, table, write
 
-from kinetoken.engines.llamacpp.context import Model
+from kinetoken.engines.llamacpp.context import ModelWeights
 
 # Of Qwen2.5-VL-3B's language model.
 WIDTH, INNER, HEADS, KV_HEADS, HEAD, LAYERS = 2048, 11008, 16, 2, 128, 36
@@ -118,7 +118,7 @@ def page(found: dict[str, dict[str, float]]) -> list[str]:
 
 def measure(files: dict[str, Path], steps: int) -> dict[str, tuple[list[float], list[float]]]:
     """Seconds of each token with all cores, and with one thread, by type."""
-    models = {name: Model(path, None, "") for name, path in files.items()}
+    models = {name: ModelWeights(path, None, "") for name, path in files.items()}
     loops = {
         (name, threads): bare_loop(model, n_threads=threads, n_threads_batch=threads)
         for name, model in models.items() for threads in (os.cpu_count() or 1, 1)

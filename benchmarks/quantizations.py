@@ -25,16 +25,17 @@ from typing import Any, Final
 from machine import describe
 
 from kinetoken.base.errors import KinetokenError
+from kinetoken.cli.terminal import progress
 from kinetoken.generation.bundle import open_bundle
 from kinetoken.generation.generator import Generator
 from kinetoken.manifest.schema import Manifest
-from kinetoken_export.bundle.build import assemble
+from kinetoken_export.bundle.build import build_bundle
 from kinetoken_export.bundle.request import ExportRequest
 from kinetoken_export.checkpoint.sources import find_codec, find_model
 from kinetoken_export.gguf.importance import OWN
-from kinetoken_export.progress import progress
 from kinetoken_export.verify import report
 from kinetoken_export.verify.motion import open_source_codec
+from kinetoken_export.verify.request import VerifyRequest
 from kinetoken_export.verify.source import align
 
 DEMO: Final = Path(__file__).parents[1] / "export" / "checkpoints" / "demo"
@@ -119,14 +120,17 @@ def measure(chosen: list[Plan], work: Path, limit: int | None) -> dict[str, dict
         print(plan.name, file=sys.stderr)
         folder = work / plan.name.replace("/", "-")
         try:
-            manifest = assemble(_request(plan, folder))
-            asked = report.VerifyRequest(
-                folder, DEMO / "lm", DEMO / "codec", report.VERIFY_PROMPTS[:limit]
+            manifest = build_bundle(_request(plan, folder))
+            asked = VerifyRequest(
+                folder,
+                find_model(str(DEMO / "lm")),
+                report.VERIFY_PROMPTS[:limit],
+                find_codec(str(DEMO / "codec")),
             )
             bundle = open_bundle(folder)
             source, codec = (
-                align(bundle, asked.against),
-                open_source_codec(bundle, DEMO / "codec", trust_code=False),
+                align(bundle, asked.against.folder),
+                open_source_codec(bundle, asked),
             )
             theirs = theirs or report.source_answers(
                 asked, bundle, source

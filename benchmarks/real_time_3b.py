@@ -32,9 +32,9 @@ from report import heading, table, write
 
 import kinetoken
 from kinetoken.bench.machine import read_bandwidth
-from kinetoken.bench.weights import read_per_token
+from kinetoken.bench.measure import bytes_per_token
 from kinetoken.engines.llamacpp import weights
-from kinetoken.engines.llamacpp.context import Model
+from kinetoken.engines.llamacpp.context import ModelWeights
 from kinetoken.engines.load_options import LoadOptions
 from kinetoken.generation.bundle import open_model
 from kinetoken.manifest.manifest_file import read_manifest
@@ -128,7 +128,7 @@ def targets(
     return [(what, asked, got, "yes" if met else "no") for what, asked, got, met in rows]
 
 
-def bare_loop(model: Model, **settings: int) -> Iterator[float]:
+def bare_loop(model: ModelWeights, **settings: int) -> Iterator[float]:
     """Seconds of successive llama_decode calls, whole head, after a prompt of 32 tokens."""
     params = llama.llama_context_default_params()
     params.n_ctx, params.n_batch, params.n_ubatch, params.no_perf = 4096, 64, 64, True
@@ -152,7 +152,7 @@ def bare_loop(model: Model, **settings: int) -> Iterator[float]:
 def variants(bundle: Path, others: dict[str, Path]) -> list[tuple[str, str, str]]:
     """Name, milliseconds a token, and their ratio to the first variant's, step by step."""
     file = bundle / read_manifest(bundle).language_model.file
-    model, q8 = Model(file, None, ""), llama.GGML_TYPE_Q8_0
+    model, q8 = ModelWeights(file, None, ""), llama.GGML_TYPE_Q8_0
     loops = {
         "as it is": bare_loop(model),
         "one thread": bare_loop(model, n_threads=1, n_threads_batch=1),
@@ -163,7 +163,7 @@ def variants(bundle: Path, others: dict[str, Path]) -> list[tuple[str, str, str]
         "pages of 4 KB": bare_loop(in_small_pages(file)),
     }
     for name, folder in others.items():
-        other = Model(folder / read_manifest(folder).language_model.file, None, "")
+        other = ModelWeights(folder / read_manifest(folder).language_model.file, None, "")
         loops[name] = bare_loop(other)
     kept: dict[str, list[float]] = {name: [] for name in loops}
     for step in range(STEPS + 4):
@@ -192,12 +192,12 @@ def bound(weights: int, tokens: dict[str, Any], gives: list[float]) -> list[str]
     ]  # fmt: skip
 
 
-def in_small_pages(file: Path) -> Model:
+def in_small_pages(file: Path) -> ModelWeights:
     """The same weights without large pages, as any other program has them."""
     asked = weights.ask_for_large_pages
     weights.ask_for_large_pages = lambda _: None
     try:
-        return Model(file, None, "")
+        return ModelWeights(file, None, "")
     finally:
         weights.ask_for_large_pages = asked
 
@@ -205,7 +205,7 @@ def in_small_pages(file: Path) -> Model:
 def bytes_of_token(bundle: Path) -> int:
     """Weights that a token inside a block reads."""
     manifest = read_manifest(bundle)
-    return read_per_token(bundle, manifest, open_model(bundle, manifest, LoadOptions()))
+    return bytes_per_token(bundle, manifest, open_model(bundle, manifest, LoadOptions()))
 
 
 def main() -> None:

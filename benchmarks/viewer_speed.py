@@ -23,11 +23,12 @@ from machine import asked, describe
 
 import kinetoken
 from kinetoken.motion.clip import Clip
-from kinetoken_viewer.stage.layers import Layers
-from kinetoken_viewer.stage.side_by_side import Cast, Named
+from kinetoken_viewer.stage.layers import SceneLayers
+from kinetoken_viewer.stage.places import NamedClip
+from kinetoken_viewer.stage.side_by_side import ClipsSideBySide
 
 WARM_UP = 10  # pictures
-BARE, ALL = Layers(), Layers(True, True, True)
+BARE, ALL = SceneLayers(), SceneLayers(True, True, True)
 WINDOWS = (
     ("480x320, one person", (480, 320), 1, BARE, False),
     ("1280x720, one person", (1280, 720), 1, BARE, False),
@@ -84,11 +85,11 @@ def in_process(part: str, seconds: float) -> dict[str, Any]:
     return rows
 
 
-def clips() -> list[Named]:
+def clips() -> list[NamedClip]:
     """Three walks of the demo model."""
     generator = kinetoken.load()
     return [
-        Named(
+        NamedClip(
             f"seed {seed}", generator.generate("a person walks in a circle", seed=seed, seconds=6)
         )
         for seed in (1, 2, 3)
@@ -116,34 +117,40 @@ def pace(turn: Callable[[], object], seconds: float) -> dict[str, float]:
 
 def windows(seconds: float) -> dict[str, Any]:
     """Every kind of window on the display."""
+    from kinetoken_viewer.window.request import WindowRequest
     from kinetoken_viewer.window.window import PlayerWindow
 
     cast, rows = clips(), {}
     for name, size, people, layers, gles in WINDOWS:
-        window = PlayerWindow(Cast("walk", cast[:people]), size, "three-quarter", layers, gles=gles)
+        request = WindowRequest(size, layers=layers, gles=gles)
+        window = PlayerWindow(ClipsSideBySide("walk", cast[:people]), request)
 
         def turn(window: PlayerWindow = window) -> None:
             window.dispatch_events()
             window.refresh()
 
         rows[name] = pace(turn, seconds)
-        rows["driver"] = {"name": window._scene.driver}
+        rows["driver"] = {"name": window.scene.driver}
         window.close()
     return rows
 
 
 def film(renderer: Any, seconds: float) -> dict[str, float]:
     """Pictures of a film of one walk."""
-    from kinetoken_viewer.record.recorder import Film, Recording
+    from kinetoken_viewer.record.clip_film import ClipFilm
+    from kinetoken_viewer.record.request import RecordRequest
 
     clip: Clip = clips()[0].clip
-    film, moments = Film(clip, Recording(Path("x.gif"), (640, 360)), renderer), iter(range(10**9))
+    film, moments = (
+        ClipFilm(clip, RecordRequest(Path("x.gif"), (640, 360)), renderer),
+        iter(range(10**9)),
+    )
     return pace(lambda: film.picture(next(moments) / 25 % clip.seconds), seconds)
 
 
 def off_screen(seconds: float) -> dict[str, Any]:
     """Pictures drawn through EGL."""
-    from kinetoken_viewer.record.offscreen import OffscreenRenderer
+    from kinetoken_viewer.render.gl.offscreen import OffscreenRenderer
 
     return {FILES[0]: film(OffscreenRenderer(640, 360), seconds)}
 

@@ -1,9 +1,10 @@
-"""The tour of the viewer: two minutes as MP4, and the best of it as a GIF that is light enough for a README.
+"""Makes the tour of the viewer: two minutes as MP4, and the best of it as a GIF for a README.
 
     python docs/make_tour.py [--size 854x480] [-o docs/tour] [--draft]
 
-Everything in it is the viewer itself, drawn off screen on the motion's clock: the demo model answers, prompts are typed letter by
-letter, keys are pressed. Needs the extras [viewer] and [video]. A frame costs what it costs; about four minutes on two cores.
+Everything in it is the viewer itself, drawn off screen on the motion's clock: the demo model
+answers, prompts are typed letter by letter, keys are pressed. It needs the extras [viewer] and
+[video], and takes about four minutes on two cores.
 """
 
 from __future__ import annotations
@@ -18,29 +19,43 @@ import numpy as np
 from PIL import Image
 
 import kinetoken
+from kinetoken.cli.terminal import ProgressBar
 from kinetoken.generation.options import GenerateOptions
 from kinetoken.motion.clip import Clip, TextChunk
 from kinetoken.motion.playback import Sample
-from kinetoken_viewer.generator.feed import Ended, Message, Moved, Opened, Ready, Said
+from kinetoken_viewer.generator.messages import (
+    AnswerEnded,
+    AnswerStarted,
+    Message,
+    ModelReady,
+    MotionArrived,
+    ThoughtText,
+)
 from kinetoken_viewer.hud.name_tags import name_panels
-from kinetoken_viewer.hud.panels import TimeBar, panels, stamp
-from kinetoken_viewer.hud.prompt_box import LineBox
-from kinetoken_viewer.record import encode
+from kinetoken_viewer.hud.panels import word_panels
+from kinetoken_viewer.hud.prompt_box import PromptBox
+from kinetoken_viewer.hud.text import stamp
+from kinetoken_viewer.hud.time_bar import TimeBar
+from kinetoken_viewer.record.encode import write_film
 from kinetoken_viewer.record.recorder import open_renderer
 from kinetoken_viewer.render.camera import Camera
-from kinetoken_viewer.render.shot import Pixels, Renderer
-from kinetoken_viewer.stage.layers import Layers, over_heads, shot
+from kinetoken_viewer.render.pixels import Pixels
+from kinetoken_viewer.render.shot import Renderer
+from kinetoken_viewer.stage.clip_stage import ClipStage
+from kinetoken_viewer.stage.layers import NO_LAYERS, SceneLayers, compose_shot, name_points
 from kinetoken_viewer.stage.living_stage import LivingStage
-from kinetoken_viewer.stage.side_by_side import Cast, Named
+from kinetoken_viewer.stage.places import NamedClip
+from kinetoken_viewer.stage.side_by_side import ClipsSideBySide
 from kinetoken_viewer.stage.stage import Stage
-from kinetoken_viewer.window.controls import Controls, View
+from kinetoken_viewer.window.controls import Controls
+from kinetoken_viewer.window.view import View
 
 FPS: Final = 20.0
 GIF_SIZES: Final = ((480, 270), (400, 225), (320, 180))  # the first that is light enough
 QUALITY: Final = 28  # of the MP4: x264's constant rate factor, chosen for a few megabytes
 GIF_FPS: Final = 8.0
 GIF_LIMIT: Final = 3_000_000  # bytes
-WORD: Final = 0.09  # seconds that a piece of the thought takes in the tour: three times real time, as a small board does
+WORD: Final = 0.09  # seconds that a piece of the thought takes, as on a small board
 MOTION: Final = 0.4  # seconds of work for a second of motion
 LETTER: Final = 0.07  # seconds between two letters that are typed
 
@@ -48,20 +63,20 @@ Event = tuple[float, Callable[[], object]]
 
 
 class Teller:
-    """A feed whose generator works at a pace of its own: what the demo model answers, told in the tour's time."""
+    """A feed that tells the demo model's answers at the pace of the tour."""
 
     def __init__(self, generator: kinetoken.Generator, seed: int) -> None:
         self._generator, self._seed = generator, seed
         self.turn, self.over, self.now = 0, False, 0.0
-        self._waiting: list[tuple[float, Message]] = [(0.0, Ready(float(generator.fps)))]
+        self._waiting: list[tuple[float, Message]] = [(0.0, ModelReady(float(generator.fps)))]
 
     def ask(self, prompt: str, options: GenerateOptions, *, anew: bool = False) -> int:
-        """The next prompt; its number."""
+        """Generates the answer to the next prompt; returns its number."""
         self.turn += 1
         generation = self._generator.stream(prompt, replace(options, seed=self._seed + self.turn))
         work = 0.0
         self._waiting = [
-            (self.now + 0.2, Opened(generation.seed, float(self._generator.fps), self.turn))
+            (self.now + 0.2, AnswerStarted(generation.seed, float(self._generator.fps), self.turn))
         ]
         for chunk in generation:
             if isinstance(chunk, TextChunk):
@@ -71,13 +86,13 @@ class Teller:
             stats = generation.stats
             pace = Sample(work, stats.seconds_of_motion, stats.text_tokens + stats.motion_tokens)
             message = (
-                Said(chunk.text, self.turn, pace)
+                ThoughtText(chunk.text, self.turn, pace)
                 if isinstance(chunk, TextChunk)
-                else Moved(chunk, 0.0, self.turn, pace)
+                else MotionArrived(chunk, 0.0, self.turn, pace)
             )
             self._waiting.append((self.now + 0.2 + work, message))
         self._waiting.append(
-            (self.now + 0.2 + work, Ended(generation.clip(), 1.0 / MOTION, self.turn))
+            (self.now + 0.2 + work, AnswerEnded(generation.clip(), 1.0 / MOTION, self.turn))
         )
         return self.turn
 
@@ -86,7 +101,7 @@ class Teller:
         self._waiting = []
 
     def poll(self) -> list[Message]:
-        """What has come by now."""
+        """The messages that have come by now."""
         came = [message for at, message in self._waiting if at <= self.now]
         self._waiting = [(at, message) for at, message in self._waiting if at > self.now]
         return came
@@ -95,11 +110,17 @@ class Teller:
         """Nothing is held."""
 
 
-class Set:
+class Rehearsal:
     """The window's stage, view and keys without the window."""
 
-    def __init__(self, stage: Stage, size: tuple[int, int], layers: Layers | None = None) -> None:
-        self.stage, self.size = stage, size
+    def __init__(
+        self,
+        stage: Stage,
+        size: tuple[int, int],
+        layers: SceneLayers = NO_LAYERS,
+        teller: Teller | None = None,
+    ) -> None:
+        self.stage, self.size, self.teller = stage, size, teller
         self.view = View(stage, Camera(), 1.0, size[0] / size[1])
         self.controls = Controls(stage, self.view, layers)
         self.turning = 0.0
@@ -107,11 +128,11 @@ class Set:
         self.rising = 0.0
 
     def press(self, *keys: str) -> Callable[[], None]:
-        """What presses these keys."""
+        """An action that presses these keys."""
         return lambda: [self.controls.press(key) for key in keys] and None
 
     def turn(self, turning: float, rising: float = 0.0) -> Callable[[], None]:
-        """What begins to drag the camera."""
+        """An action that begins to drag the camera."""
 
         def begin() -> None:
             self.turning, self.rising = turning, rising
@@ -119,31 +140,32 @@ class Set:
         return begin
 
     def tick(self, seconds: float) -> None:
-        """One picture's worth of time."""
-        feed = getattr(self.stage, "_talk", None)
-        if isinstance(feed, Teller):
-            feed.now += seconds
+        """Moves on by one picture's worth of time."""
+        if self.teller is not None:
+            self.teller.now += seconds
         self.stage.tick(seconds)
         self.view.orbit(self.turning * seconds, self.rising * seconds)
         self.view.tick(seconds, cut=self.controls.cut or self.stage.jumped)
         self.controls.cut = False
 
     def picture(self, renderer: Renderer, note: str) -> Pixels:
-        """What the window would show."""
+        """The picture that the window would show."""
         (width, height), stage, head = self.size, self.stage, self.stage.playhead
         people, camera = stage.people(), self.view.camera
         drawn = renderer.render(
-            shot(people, head.position, head.fps, self.controls.layers, camera, self.view.spread())
+            compose_shot(
+                people, head.position, head.fps, self.controls.layers, camera, self.view.spread()
+            )
         )
         bars = TimeBar.of(width, height).bars(*stage.shares(), stage.span())
         names = [person.name for person in people]
         placed = name_panels(
-            names, camera.project(over_heads(people, head.position), width, height), height
+            names, camera.project(name_points(people, head.position), width, height), height
         )
         words = replace(stage.words(60.0, help_shown=self.controls.help), note=note)
-        placed += panels(words, width, height)
+        placed += word_panels(words, width, height)
         if stage.line is not None and stage.line.focused:
-            placed.append(LineBox.of(width, height).cursor(stage.line.line))
+            placed.append(PromptBox.of(width, height).cursor(stage.line.line))
         return stamp(drawn, placed, bars)
 
 
@@ -152,14 +174,14 @@ class Scene(NamedTuple):
 
     title: str
     seconds: float
-    set: Set
+    rehearsal: Rehearsal
     events: list[Event]
     gif: tuple[float, float]
-    """Which seconds of it the GIF shows."""
+    """Seconds of it that the GIF shows."""
 
 
 def typed(stage: Stage, at: float, text: str) -> Iterator[Event]:
-    """Somebody writes a prompt and sends it."""
+    """The events of somebody who writes a prompt and sends it."""
     line = stage.line
     assert line is not None
     yield at, lambda: setattr(line, "focused", True)
@@ -183,24 +205,26 @@ def scenes(size: tuple[int, int]) -> Iterator[Scene]:
     yield views(circle, size)
     yield timeline(answer("jumping jacks", 3, 6.0), size)
     kicks = [
-        Named(f"seed {seed}", answer("someone kicks with the left leg", seed, 5.0))
+        NamedClip(f"seed {seed}", answer("someone kicks with the left leg", seed, 5.0))
         for seed in (1, 2, 3)
     ]
-    stage = Cast(
+    stage = ClipsSideBySide(
         "someone kicks with the left leg   --compare seed=1,2,3",
         [n._replace(clip=n.clip.foot_locked()) for n in kicks],
     )
-    yield Scene("several answers side by side", 11.0, Set(stage, size), [], (1.0, 5.0))
-    levels = [Named(f"levels {n}", answer("a person waves", 2, 5.0, levels=n)) for n in (1, 2, 4)]
-    stage = Cast("a person waves   --compare levels=1,2,4", levels)
-    yield Scene("coarse beside full detail", 9.0, Set(stage, size), [], (1.0, 3.0))
+    yield Scene("several answers side by side", 11.0, Rehearsal(stage, size), [], (1.0, 5.0))
+    levels = [
+        NamedClip(f"levels {n}", answer("a person waves", 2, 5.0, levels=n)) for n in (1, 2, 4)
+    ]
+    stage = ClipsSideBySide("a person waves   --compare levels=1,2,4", levels)
+    yield Scene("coarse beside full detail", 9.0, Rehearsal(stage, size), [], (1.0, 3.0))
     yield keys(circle, size)
 
 
 def talk(generator: kinetoken.Generator, size: tuple[int, int]) -> Scene:
     """Prompts, the thought, idle motion, an interruption."""
-    feed = Teller(generator, 20)
-    stage = LivingStage(feed, "", GenerateOptions(foot_lock=True))  # type: ignore[arg-type]
+    teller = Teller(generator, 20)
+    stage = LivingStage(teller, "", GenerateOptions(foot_lock=True))
     events = [
         *typed(stage, 1.0, "a person waves"),
         *typed(stage, 12.0, "jumping jacks"),
@@ -209,15 +233,15 @@ def talk(generator: kinetoken.Generator, size: tuple[int, int]) -> Scene:
     return Scene(
         "write a prompt: the body moves while the model still writes",
         32.0,
-        Set(stage, size),
+        Rehearsal(stage, size, teller=teller),
         events,
         (1.5, 9.5),
     )
 
 
 def around(clip: Clip, size: tuple[int, int]) -> Scene:
-    """What is drawn around a body."""
-    on = Set(Stage("", clip=clip.foot_locked(), plain=clip), size)
+    """The layers around a body."""
+    on = Rehearsal(ClipStage(clip.foot_locked(), unlocked=clip), size)
     events = [
         (0.5, on.press("T")), (5.0, on.press("C")), (9.0, on.press("T", "C", "G")), (13.0, on.press("T", "C")),
         (15.0, on.press("K")), (18.0, on.press("K")),
@@ -227,7 +251,7 @@ def around(clip: Clip, size: tuple[int, int]) -> Scene:
 
 def views(clip: Clip, size: tuple[int, int]) -> Scene:
     """The camera."""
-    on = Set(Stage("", clip=clip.foot_locked()), size, Layers(trail=True))
+    on = Rehearsal(ClipStage(clip.foot_locked()), size, SceneLayers(trail=True))
     events = [
         (0.5, on.turn(-130.0, 12.0)), (5.0, on.turn(0.0)), (5.5, on.press("_2")), (7.5, on.press("_3")), (9.5, on.press("_6")),
         (12.0, on.press("_1")), (13.0, lambda: on.view.zoom(3)), (15.0, on.press("A")), (16.0, on.turn(60.0)),
@@ -239,7 +263,7 @@ def views(clip: Clip, size: tuple[int, int]) -> Scene:
 
 def timeline(clip: Clip, size: tuple[int, int]) -> Scene:
     """The time bar."""
-    on = Set(Stage("", clip=clip.foot_locked()), size)
+    on = Rehearsal(ClipStage(clip.foot_locked()), size)
     steps = [(4.0 + 0.25 * n, on.press("RIGHT")) for n in range(8)]
     events = [
         *steps, (6.5, on.press("SPACE", "DOWN", "DOWN")), (8.0, on.press("UP", "UP")), (8.5, on.press("I")), (10.0, on.press("O")),
@@ -250,26 +274,29 @@ def timeline(clip: Clip, size: tuple[int, int]) -> Scene:
 
 def keys(clip: Clip, size: tuple[int, int]) -> Scene:
     """The end."""
-    on = Set(Stage("", clip=clip.foot_locked()), size)
+    on = Rehearsal(ClipStage(clip.foot_locked()), size)
     words = "out: BVH, GLB, VRMA, npz, VMC, a browser page, PNG, GIF, MP4"
     return Scene(words, 9.0, on, [(4.0, on.press("H"))], (1.0, 1.0))
 
 
 def pictures(parts: list[Scene], renderer: Renderer, every: int) -> Iterator[tuple[Pixels, bool]]:
-    """Every picture of the tour, or one of so many, and whether the GIF has it too."""
+    """Every picture of the tour, or one of `every`; True with those that the GIF has too."""
     for scene in parts:
         left = sorted(scene.events, key=lambda event: event[0])
         for index in range(round(scene.seconds * FPS)):
             now = index / FPS
             while left and left[0][0] <= now:
                 left.pop(0)[1]()
-            scene.set.tick(1.0 / FPS)
+            scene.rehearsal.tick(1.0 / FPS)
             if not index % every:
-                yield scene.set.picture(renderer, scene.title), scene.gif[0] <= now < scene.gif[1]
+                yield (
+                    scene.rehearsal.picture(renderer, scene.title),
+                    scene.gif[0] <= now < scene.gif[1],
+                )
 
 
 def main() -> None:
-    """Draws, writes, says how large it is."""
+    """Draws and writes the tour, and prints its size."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--size", default="854x480")
     parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent / "tour")
@@ -291,9 +318,8 @@ def main() -> None:
         return picture
 
     video, gif = args.out.with_suffix(".mp4"), args.out.with_suffix(".gif")
-    encode.write_film(
-        video, FPS / step, count, draw, encode.Progress(f"drawing {video.name}", count), QUALITY
-    )
+    with ProgressBar(f"drawing {video.name}", count) as bar:
+        write_film(video, FPS / step, count, draw, bar, QUALITY)
     renderer.close()
     write_gif(gif, FPS / step / every, kept)
     for path in (video, gif):
@@ -301,18 +327,13 @@ def main() -> None:
 
 
 def write_gif(path: Path, fps: float, kept: list[Pixels]) -> None:
-    """As large as fits into GIF_LIMIT."""
+    """Writes the GIF as large as fits into GIF_LIMIT."""
     for size in GIF_SIZES:
         small = [
             np.asarray(Image.fromarray(p).resize(size, Image.Resampling.LANCZOS)) for p in kept
         ]
-        encode.write_film(
-            path,
-            fps,
-            len(small),
-            small.__getitem__,
-            encode.Progress(f"writing {path.name}", len(small)),
-        )
+        with ProgressBar(f"writing {path.name}", len(small)) as bar:
+            write_film(path, fps, len(small), small.__getitem__, bar)
         if path.stat().st_size <= GIF_LIMIT:
             return
     raise SystemExit(f"{path.name} is larger than {GIF_LIMIT / 1e6:g} MB: show less in it")

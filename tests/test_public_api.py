@@ -10,7 +10,7 @@ import pytest
 import kinetoken
 
 NAMES = [
-    "BodyLine", "BundleError", "Chunk", "Clip", "EngineError", "FormatError", "GenerateOptions", "Generation", "Generator",
+    "BodyLine", "BundleError", "Chunk", "Clip", "DownloadError", "EngineError", "FormatError", "GenerateOptions", "Generation", "Generator",
     "InputError", "KinetokenError", "LoadOptions", "MissingPackageError", "MotionChunk", "OutputError", "Said", "Session", "Stats",
     "TextChunk", "TokenError", "Turn", "load",
 ]  # fmt: skip
@@ -80,6 +80,7 @@ def test_errors_are_one_tree_with_exit_codes() -> None:
     codes = {
         kinetoken.KinetokenError: 1, kinetoken.InputError: 2, kinetoken.FormatError: 3, kinetoken.BundleError: 3,
         kinetoken.TokenError: 3, kinetoken.MissingPackageError: 4, kinetoken.OutputError: 5, kinetoken.EngineError: 6,
+        kinetoken.DownloadError: 7,
     }  # fmt: skip
     for error, code in codes.items():
         assert issubclass(error, kinetoken.KinetokenError)

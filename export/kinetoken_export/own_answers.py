@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.base.errors import InputError
+from kinetoken.cli.terminal import progress
 from kinetoken.generation.bundle import Bundle
 from kinetoken.generation.chat_format import prompt_ids
 from kinetoken.generation.options import GenerateOptions
 from kinetoken.generation.request_grammar import request_grammar
 from kinetoken.tokens.allowed_ids import nth_allowed
-
-from .progress import progress
 
 SAMPLE_PROMPTS: Final = (
     "a person walks forward", "a person walks in a circle to the left", "someone waves with the right hand",

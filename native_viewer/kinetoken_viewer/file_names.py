@@ -1,4 +1,4 @@
-"""Names of files: which words are one, and which one is free."""
+"""File names made of prompts, and names that differ."""
 
 from __future__ import annotations
 
@@ -9,17 +9,12 @@ from typing import Final
 
 from kinetoken.formats.registry import READABLE
 
-LONGEST_NAME: Final = 60  # letters of a prompt that become a file's name
+_LONGEST_NAME: Final = 60  # letters of a prompt that become a file's name
 
 
-def title(file: str) -> str:
-    """What a clip is called that has no prompt: its file's name."""
-    return Path(file).name
-
-
-def free_name(what: str, suffix: str) -> Path:
-    """A name made of a prompt's or a clip's words that no file in this folder has yet."""
-    stem = Path(what).stem if Path(what).suffix.lower() in READABLE else what
+def free_name(words: str, suffix: str) -> Path:
+    """A file name made of a prompt, or of a clip's file name, that is free in this folder."""
+    stem = Path(words).stem if Path(words).suffix.lower() in READABLE else words
     name = slug(stem) or "motion"
     path, number = Path(name + suffix), 2
     while path.exists():
@@ -27,8 +22,8 @@ def free_name(what: str, suffix: str) -> Path:
     return path
 
 
-def distinct(names: Sequence[str]) -> list[str]:
-    """Names of which no two become the same part of a file's name: those that would are numbered."""
+def distinct_names(names: Sequence[str]) -> list[str]:
+    """The names, numbered where two would become the same part of a file name."""
     out: list[str] = []
     for name in names:
         taken, number, other = {slug(each) for each in out}, 2, name
@@ -39,5 +34,5 @@ def distinct(names: Sequence[str]) -> list[str]:
 
 
 def slug(words: str) -> str:
-    """Words as a part of a file's name; empty where nothing of them can be."""
-    return re.sub(r"[^\w]+", "-", words.lower()).strip("-_.")[:LONGEST_NAME].rstrip("-_.")
+    """Words as a part of a file name; empty if none of their letters can be in one."""
+    return re.sub(r"[^\w]+", "-", words.lower()).strip("-_.")[:_LONGEST_NAME].rstrip("-_.")

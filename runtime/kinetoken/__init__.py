@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .base.errors import (
         BundleError,
+        DownloadError,
         EngineError,
         FormatError,
         InputError,
@@ -31,15 +32,15 @@ if TYPE_CHECKING:
     from .generation.generator import Generation, Generator, load
     from .generation.options import GenerateOptions
     from .generation.stats import Stats
+    from .motion.body_line import BodyLine
     from .motion.clip import Chunk, Clip, MotionChunk, TextChunk
-    from .motion.line import BodyLine
 
 __version__ = "0.1.0"
 
 _HOMES = {
     **dict.fromkeys(("Generation", "Generator", "load"), "generation.generator"),
     **dict.fromkeys(("Chunk", "Clip", "MotionChunk", "TextChunk"), "motion.clip"),
-    "BodyLine": "motion.line",
+    "BodyLine": "motion.body_line",
     "GenerateOptions": "generation.options",
     "LoadOptions": "engines.load_options",
     "Stats": "generation.stats",
@@ -48,6 +49,7 @@ _HOMES = {
     **dict.fromkeys(
         (
             "BundleError",
+            "DownloadError",
             "EngineError",
             "FormatError",
             "InputError",
@@ -65,6 +67,7 @@ __all__ = [
     "BundleError",
     "Chunk",
     "Clip",
+    "DownloadError",
     "EngineError",
     "FormatError",
     "GenerateOptions",

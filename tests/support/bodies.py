@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetoken.motion.hinges import turns
+from kinetoken.motion.hinges import rotations_about
 from kinetoken.motion.rotations import RestPose, forward_kinematics
 
 Array = NDArray[np.float64]
@@ -19,7 +19,8 @@ def moving_body(seed: int, frames: int = 30, reach: float = 0.6) -> Array:
     axes = rng.normal(size=(22, 3))
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
     local = np.stack(
-        [turns(np.repeat(axes[[j]], frames, axis=0), angles[:, j]) for j in range(22)], axis=1
+        [rotations_about(np.repeat(axes[[j]], frames, axis=0), angles[:, j]) for j in range(22)],
+        axis=1,
     )
     root = np.stack([np.sin(time[:, 0]), 0.9 + 0.05 * np.cos(3.0 * time[:, 0]), time[:, 0]], axis=1)
     return forward_kinematics(root, local, RestPose.standard())

@@ -6,13 +6,13 @@ import os
 import signal
 from multiprocessing.connection import Connection
 
-from kinetoken.live.messages import Ready
+from kinetoken.live.messages import TargetsOpen
 from kinetoken.live.settings import LiveSettings
 
 
 def dies(settings: LiveSettings, pipe: Connection) -> None:
     """Opens everything, then is killed as the system kills what takes too much memory."""
-    pipe.send(Ready(("ready",)))
+    pipe.send(TargetsOpen(("ready",)))
     pipe.recv()
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -36,6 +36,10 @@ class Overheard:
         return self.model.context
 
     @property
+    def device(self) -> str:
+        return self.model.device
+
+    @property
     def fingerprint(self) -> str:
         return self.model.fingerprint
 

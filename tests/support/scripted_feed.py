@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kinetoken.generation.options import GenerateOptions
-from kinetoken_viewer.generator.feed import Message
+from kinetoken_viewer.generator.messages import Message
 
 
 class Talk:

@@ -27,7 +27,7 @@ def test_two_minutes_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = [picture for picture, _ in tour.pictures(parts, Painter(*SIZE), 80)]
     assert len(seen) == sum(len(range(0, round(scene.seconds * tour.FPS), 80)) for scene in parts)
     assert all((a != b).any() for a, b in itertools.pairwise(seen))
-    talk = parts[0].set.stage
+    talk = parts[0].rehearsal.stage
     assert talk.prompt == "he walks in a circle to the left"
     assert talk.clip is not None
     assert len(talk.clip) > 60

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from kinetoken.base.errors import FormatError, InputError, OutputError
+from kinetoken.cli.terminal import progress
 from kinetoken.manifest.file_info import FileInfo
 from kinetoken.manifest.manifest_file import manifest_from_dict
 from kinetoken.manifest.schema import (
@@ -30,9 +31,8 @@ from ..checkpoint.motion_tokens import Vocabulary, read_vocabulary
 from ..checkpoint.tensors import Array, Checkpoint, TensorSource
 from ..codecs.reader import read_codec
 from ..codecs.source import CodecSource
-from ..onnx.codec import check_codec, export_codec
+from ..onnx.codec import check_codec, code_size, export_codec
 from ..packages import installed_versions
-from ..progress import progress
 from .atomic_folder import new_folder
 from .language_model import bytes_needed, check_request, export_any
 from .measure_lookahead import measured_codec
@@ -53,7 +53,7 @@ class Parts:
     template: str
 
 
-def assemble(request: ExportRequest) -> Manifest:
+def build_bundle(request: ExportRequest) -> Manifest:
     """Build the bundle; the folder appears whole or not at all, and an old one stays until the new one is complete."""
     check_request(request)
     with new_folder(request.out, request.force) as folder:
@@ -76,7 +76,12 @@ def _open(request: ExportRequest) -> Parts:
         )
     template = read_template(folder)
     split_template(template)
-    codec = read_codec(request.codec.folder, trust_code=request.trust_code)
+    codec = read_codec(
+        request.codec.folder,
+        code_size(vocabulary.motion),
+        trust_code=request.trust_code,
+        adapter=request.codec_adapter,
+    )
     check_codec(codec, vocabulary.motion)
     return Parts(checkpoint, vocabulary, codec, template)
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.base.errors import InputError
+from kinetoken.cli.terminal import progress
 from kinetoken.codec.decoder import MotionDecoder
 from kinetoken.engines.load_options import LoadOptions
 from kinetoken.generation.bundle import Bundle, open_bundle
@@ -26,7 +27,6 @@ from kinetoken.motion.features import ROOT_VELOCITY, YAW
 from kinetoken.motion.recover import recover
 
 from ..own_answers import SAMPLE_PROMPTS, collect_answers
-from ..progress import progress
 
 _WAITED_IN_FULL: Final = 3  # latent frames (0.6 s): a longer exact lookahead is cut short
 _CLIPS: Final = 4

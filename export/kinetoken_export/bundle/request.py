@@ -35,6 +35,8 @@ class ExportRequest:
     "own" for the checkpoint's own answers; None: every column counts alike."""
     trust_code: bool = False
     """Whether the codec's own Python file may run."""
+    codec_adapter: Path | None = None
+    """Python file with codes_to_features(codes), for a codec of an unknown layout."""
     codec_precision: Literal["fp16", "fp32"] = "fp16"
     """How the decoder's weights are stored."""
     lookahead: int | None = None

@@ -17,8 +17,8 @@ from tokenizers import Tokenizer, pre_tokenizers
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.cli.terminal import ProgressBar, progress
 
-from ..progress import bar, progress
 from .tensors import read_json
 
 BYTES: Final = frozenset(pre_tokenizers.ByteLevel.alphabet())
@@ -143,9 +143,10 @@ def corpus_tokens(bpe: Bpe, corpus: Path) -> set[str]:
             f"{corpus}: expected text as the corpus, got an empty file: give what the model shall understand"
         )
     words: set[str] = set()
-    for done, piece in _pieces(text):
-        words |= bpe.words(piece)
-        bar(done, "corpus")
+    with ProgressBar("corpus") as bar:
+        for done, piece in _pieces(text):
+            words |= bpe.words(piece)
+            bar.show(done)
     return {step for word in progress(sorted(words), "corpus tokens") for step in bpe.way(word)}
 
 

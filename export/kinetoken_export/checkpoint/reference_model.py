@@ -23,13 +23,13 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.base.errors import EngineError, InputError
-from kinetoken.engines.one_at_a_time import TurnBatch
+from kinetoken.cli.terminal import progress
+from kinetoken.engines.one_at_a_time import SequentialBatch
 from kinetoken.engines.prompt_items import NO_IMAGES, EncodedImage
-from kinetoken.engines.saved_state import as_array, check_rewind, pack, unpack
+from kinetoken.engines.saved_state import check_rewind, pack_state, state_array, unpack_state
 from kinetoken.manifest.architectures import Architecture
 from kinetoken.tokens.allowed_ids import Allowed, count_allowed, take_allowed
 
-from ..progress import progress
 from .tensors import (
     Array,
     LanguageModelShape,
@@ -233,6 +233,11 @@ class ReferenceLanguageModel:
         return self._context
 
     @property
+    def device(self) -> str:
+        """Where it computes."""
+        return "cpu"
+
+    @property
     def fingerprint(self) -> str:
         """What a run's state depends on."""
         return f"torch {torch.__version__} {self.shape}"
@@ -241,9 +246,9 @@ class ReferenceLanguageModel:
         """A new, empty run."""
         return ReferenceRun(self)
 
-    def start_batch(self, size: int) -> TurnBatch:
+    def start_batch(self, size: int) -> SequentialBatch:
         """So many runs in turn."""
-        return TurnBatch(self.start, size)
+        return SequentialBatch(self.start, size)
 
 
 class ReferenceRun:
@@ -299,15 +304,15 @@ class ReferenceRun:
         rows = b"".join(
             part.contiguous().numpy().tobytes() for c in self._caches for part in (c.keys, c.values)
         )
-        return pack(self._model.fingerprint, self._length, rows)
+        return pack_state(self._model.fingerprint, self._length, rows)
 
     def restore(self, state: bytes) -> None:
         """Take up the cache of a state."""
         self.rewind(0)
-        length, rest = unpack(self._model.fingerprint, state, self._model.context)
+        length, rest = unpack_state(self._model.fingerprint, state, self._model.context)
         heads, width = self._model.shape.kv_heads, self._model.shape.head_dim
         rows = torch.from_numpy(
-            as_array(rest, np.float32, (len(self._caches), 2, heads, length, width)).copy()
+            state_array(rest, np.float32, (len(self._caches), 2, heads, length, width)).copy()
         )
         self._caches = [Cache(keys, values) for keys, values in rows]
         self._length = length

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from kinetoken.base.errors import FormatError, InputError
 
-SAFE: Final = ".safetensors"
-PICKLES: Final = (".pth", ".pt", ".tar", ".ckpt", ".bin")
+_SAFE: Final = ".safetensors"
+_PICKLES: Final = (".pth", ".pt", ".tar", ".ckpt", ".bin")
 # Where training scripts put the weights among other things; the order is that of preference.
-WRAPPERS: Final = (
+_WRAPPERS: Final = (
     "vq_model",
     "net",
     "model_state_dict",
@@ -30,7 +30,7 @@ WRAPPERS: Final = (
     "generator",
 )
 # Several weights in one folder: what the authors' own scripts load comes first.
-PREFERRED: Final = (
+_PREFERRED: Final = (
     "motion_rvq_weights",
     "net_best_fid",
     "finest",
@@ -39,8 +39,8 @@ PREFERRED: Final = (
     "net_last",
     "latest",
 )
-SETTING_FILES: Final = ("config.json", "opt.txt")
-DEPTH: Final = 2  # folders below the given one in which weights are looked for
+_SETTING_FILES: Final = ("config.json", "opt.txt")
+_DEPTH: Final = 2  # folders below the given one in which weights are looked for
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,9 @@ class CodecFiles:
     folder: Path
     """Folder of the codec, not of its weights where they lie deeper."""
     weights: Path
+    """The given path where an adapter reads them."""
     state: Mapping[str, Tensor]
-    """Float tensors in float32."""
+    """Float tensors in float32; empty where an adapter reads them."""
     settings: Mapping[str, Any]
     """config.json, opt.txt and what the weights' file holds, nested objects laid flat, names with underscores."""
     files: tuple[Path, ...]
@@ -67,7 +68,7 @@ def open_files(path: Path) -> CodecFiles:
     around = [folder, *([folder.parent] if path.is_file() else [weights.parent])]
     found = [
         p
-        for name in SETTING_FILES
+        for name in _SETTING_FILES
         for where in dict.fromkeys(around)
         if (p := where / name).is_file()
     ]
@@ -80,16 +81,35 @@ def open_files(path: Path) -> CodecFiles:
     )
 
 
+def open_without_weights(path: Path) -> CodecFiles:
+    """Find a codec's settings and licence, leaving its weights to an adapter."""
+    if not path.exists():
+        raise InputError(
+            f"expected a codec's folder or weights file at {path}, found nothing: check the path"
+        )
+    folder = path.parent if path.is_file() else path
+    weights = [path] if path.is_file() else [p for p in _within(folder, _DEPTH) if _is_weights(p)]
+    found = [file for name in _SETTING_FILES if (file := folder / name).is_file()]
+    settings: dict[str, Any] = {}
+    for file in found:
+        settings |= dict(_flat(_settings(file)))
+    return CodecFiles(folder, path, {}, settings, (*weights, *found), _licence(folder, settings))
+
+
+def _is_weights(path: Path) -> bool:
+    return path.suffix in (_SAFE, *_PICKLES)
+
+
 def _find_weights(folder: Path) -> Path:
     if not folder.is_dir():
         raise InputError(
             f"expected a codec's folder or weights file at {folder}, found nothing: check the path"
         )
-    found = [p for p in _within(folder, DEPTH) if p.suffix in (SAFE, *PICKLES)]
-    found = [p for p in found if p.suffix == SAFE] or found
+    found = [p for p in _within(folder, _DEPTH) if _is_weights(p)]
+    found = [p for p in found if p.suffix == _SAFE] or found
     if not found:
         raise InputError(
-            f"{folder}: expected weights ({SAFE}, {', '.join(PICKLES)}), found none: give the codec's folder"
+            f"{folder}: expected weights ({_SAFE}, {', '.join(_PICKLES)}), found none: give the codec's folder"
         )
     ranked = sorted(found, key=_rank)
     if len(ranked) > 1 and _rank(ranked[0]) == _rank(ranked[1]):
@@ -101,7 +121,7 @@ def _find_weights(folder: Path) -> Path:
 
 
 def _rank(path: Path) -> int:
-    return PREFERRED.index(path.stem) if path.stem in PREFERRED else len(PREFERRED)
+    return _PREFERRED.index(path.stem) if path.stem in _PREFERRED else len(_PREFERRED)
 
 
 def _within(folder: Path, depth: int) -> Iterator[Path]:
@@ -119,14 +139,14 @@ def _load(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
             warnings.simplefilter("ignore")  # of old pickles; what cannot be read is refused below
             whole: Any = (
                 load_file(path)
-                if path.suffix == SAFE
+                if path.suffix == _SAFE
                 else torch.load(path, map_location="cpu", weights_only=True)
             )
     except Exception as error:  # a broken pickle fails in any way
         if isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error):
             raise FormatError(
                 f"{path}: expected a pickle of tensors alone, got one that would run code: "
-                f"convert it to {SAFE} where you trust it"
+                f"convert it to {_SAFE} where you trust it"
             ) from error
         raise FormatError(
             f"{path}: expected whole weights, got something unreadable ({_line(error)}): download it again"
@@ -134,7 +154,7 @@ def _load(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
     state = _state(whole)
     if not state:
         raise FormatError(
-            f"{path}: expected tensors by name, alone or under one of {', '.join(WRAPPERS)}, found none"
+            f"{path}: expected tensors by name, alone or under one of {', '.join(_WRAPPERS)}, found none"
         )
     inner = whole.get("config", whole.get("args", {})) if isinstance(whole, dict) else {}
     return state, inner if isinstance(inner, Mapping) else {}
@@ -143,7 +163,7 @@ def _load(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
 def _state(whole: Any) -> dict[str, Tensor]:
     if not isinstance(whole, Mapping):
         return {}
-    for name in WRAPPERS:
+    for name in _WRAPPERS:
         if isinstance(whole.get(name), Mapping) and (state := _tensors(whole[name])):
             return state
     return _tensors(whole)

@@ -1,4 +1,4 @@
-"""Motion codecs of any known layout, and of their own code where the user trusts it."""
+"""Reading a motion codec: a known layout, its own code where that is trusted, or an adapter."""
 
 from __future__ import annotations
 
@@ -11,57 +11,78 @@ import numpy as np
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.motion.skeleton import FPS
 
-from .files import CodecFiles, number, open_files
+from .adapter import read_adapted_codec
+from .files import CodecFiles, number, open_files, open_without_weights
 from .foreign.foreign_codec import read_foreign_codec
 from .own_model import is_own_codec, read_own_codec
 from .residual import read_residual_codec, residual_prefix
-from .source import CodecSource, normalised_features, random_codes, sum_of_rows
+from .source import (
+    ADAPTER_HINT,
+    CodecSource,
+    CodeSize,
+    normalised_features,
+    random_codes,
+    sum_of_rows,
+)
 from .statistics import check_statistics, find_statistics
 from .transposed import read_transposed_codec, transposed_prefix
 
-CODE_FILE: Final = "rvq_model.py"
-WINDOW_NAMES: Final = (
-    "window_size",
-    "window",
-    "window_length",
-    "train_window",
-    "seq_len",
-    "clip_length",
-    "num_frames",
-)
-CHECKED_FRAMES: Final = 96  # latent frames of random codes that the statistics are checked on
+_CODE_FILE: Final = "rvq_model.py"
+_WINDOW_NAMES: Final = (
+    "window_size", "window", "window_length", "train_window", "seq_len", "clip_length", "num_frames",
+)  # fmt: skip
+_CHECKED_FRAMES: Final = 96  # latent frames of random codes that the statistics are checked on
 
 
-def read_codec(folder: Path, *, trust_code: bool = False) -> CodecSource:
-    """The codec in a folder, or at a file of weights.
+def read_codec(
+    path: Path,
+    size: CodeSize | None = None,
+    *,
+    trust_code: bool = False,
+    adapter: Path | None = None,
+) -> CodecSource:
+    """Read the codec in a folder, or at a file of weights.
 
-    A folder with its own rvq_model.py is read through that code and nothing else, and only with `trust_code`: it runs
-    as any program you start does. InputError and FormatError say in one line what is missing or does not fit.
+    A codec with an `adapter` file is read through that, one with its own rvq_model.py through
+    that, and only with `trust_code`: such files run as any program does. They need the `size` that
+    the tokenizer's motion tokens show. InputError and FormatError say in one line what is missing
+    or does not fit.
     """
-    folder = Path(folder)
-    found = open_files(folder)
+    if adapter is not None and not adapter.is_file():
+        raise InputError(f"expected a Python file at {adapter}, found none: check --codec-adapter")
+    found = open_files(path) if adapter is None else open_without_weights(path)
     mean, std, stats = find_statistics([found.folder, found.weights.parent, found.folder.parent])
     base = {
-        "name": found.folder.resolve().name, "mean": mean, "std": std, "fps": number(found.settings, "fps") or FPS,
-        "files": (*found.files, *stats), "licence": found.licence,
+        "name": found.folder.resolve().name, "mean": mean, "std": std,
+        "fps": number(found.settings, "fps") or FPS, "files": (*found.files, *stats),
+        "licence": found.licence,
     }  # fmt: skip
-    source = _read(found, base, trust_code)
-    if frames := number(found.settings, *WINDOW_NAMES):
+    code = found.folder / _CODE_FILE if adapter is None else adapter
+    runs = adapter is not None or (code.is_file() and not is_own_codec(found.settings))
+    if runs and not trust_code:
+        raise InputError(
+            f"{code} is a program that has to run to read this codec: read it, then give "
+            "--trust-code if you trust it"
+        )
+    if adapter is not None:
+        assert size is not None
+        source = read_adapted_codec(
+            adapter, found.folder, size, base | {"files": (*found.files, *stats, adapter)}
+        )
+    elif runs:
+        assert size is not None
+        source = read_foreign_codec(found, code, size, base)
+    else:
+        source = _read_known(found, base)
+    if frames := number(found.settings, *_WINDOW_NAMES):
         source = replace(source, window=max(1, frames // source.stride))
     _check(source, found, stats[1])
     return source
 
 
-def _read(found: CodecFiles, base: dict[str, Any], trust_code: bool) -> CodecSource:
-    code = found.folder / CODE_FILE
+def _read_known(found: CodecFiles, base: dict[str, Any]) -> CodecSource:
     if is_own_codec(found.settings):
         return read_own_codec(found.folder, base)
-    if code.is_file():
-        if not trust_code:
-            raise InputError(
-                f"{code} is a program that has to run to read this codec: read it, then give --trust-code if you trust it"
-            )
-        return read_foreign_codec(found, code, base)
     if residual_prefix(found.state) is not None:
         return read_residual_codec(found.state, found.settings, found.weights, base)
     if transposed_prefix(found.state) is not None:
@@ -71,18 +92,19 @@ def _read(found: CodecFiles, base: dict[str, Any], trust_code: bool) -> CodecSou
     )
     raise FormatError(
         f"{found.weights}: expected the layout of MoMask, T2M-GPT or ConvTranspose with batch norm, "
-        f"got {len(found.state)} tensors such as {names}: put the codec's class beside it as {CODE_FILE} and give --trust-code"
+        f"got {len(found.state)} tensors such as {names}: put the codec's class beside it as "
+        f"{_CODE_FILE} and give --trust-code, or {ADAPTER_HINT}"
     )
 
 
 def _check(source: CodecSource, found: CodecFiles, std: Path) -> None:
-    """Finite codebooks, and features that the statistics fit."""
+    """Refuse codebooks or features that are not finite, and statistics that do not fit them."""
     if not np.isfinite(source.codebooks).all():
         raise FormatError(
             f"{found.weights}: expected finite codebooks, got NaN or infinity: download it again"
         )
     features = normalised_features(
-        source.decoder, sum_of_rows(random_codes(source, CHECKED_FRAMES), source.codebooks)
+        source.decoder, sum_of_rows(random_codes(source, _CHECKED_FRAMES), source.codebooks)
     )
     if not np.isfinite(features).all():
         raise FormatError(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from kinetoken.base.errors import FormatError
 
-from .source import Array, Codes, residual_codes
+from .source import ADAPTER_HINT, Array, Codes, residual_codes
 
 # What codebooks remember of their training: moving averages and flags, no part of what they mean.
 TRAINING_ONLY: Final = frozenset(
@@ -54,9 +54,7 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.
             f"{path}: expected a tensor {name} {expected[name]}, found none: the weights are incomplete"
         )
     for name in sorted(got.keys() - expected.keys()):
-        raise FormatError(
-            f"{path}: expected no tensor {name} in this layout: give the codec's class with --trust-code"
-        )
+        raise FormatError(f"{path}: expected no tensor {name} in this layout: {ADAPTER_HINT}")
     for name, shape in got.items():
         if shape != expected[name]:
             raise FormatError(
@@ -70,9 +68,7 @@ def leftover(state: Mapping[str, Tensor], known: tuple[str, ...], path: Path) ->
     """FormatError for the first tensor that begins with none of the known prefixes."""
     for name in state:
         if not name.startswith(known) and name.rsplit(".")[-1] not in TRAINING_ONLY:
-            raise FormatError(
-                f"{path}: expected no tensor {name} in this layout: give the codec's class with --trust-code"
-            )
+            raise FormatError(f"{path}: expected no tensor {name} in this layout: {ADAPTER_HINT}")
 
 
 def stacked(tables: list[Tensor], path: Path) -> Array:

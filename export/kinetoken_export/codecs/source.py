@@ -1,10 +1,11 @@
-"""What a codec is to the exporter, whatever its layout was."""
+"""A motion codec as the exporter sees it, whatever its layout was."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,19 @@ from torch import Tensor, nn
 
 Array = NDArray[np.float32]
 Codes = NDArray[np.int64]
+ADAPTER_HINT: Final = (
+    "write its codes_to_features(codes) in a Python file and give that with --codec-adapter and "
+    "--trust-code (an example is in the export's README)"
+)
+"""Ends every message about a codec that cannot be read."""
+
+
+@dataclass(frozen=True)
+class CodeSize:
+    """How many levels and codes the tokenizer's motion tokens stand for."""
+
+    levels: int
+    codes: int
 
 
 @dataclass(frozen=True)
@@ -21,7 +35,7 @@ class CodecSource:
     name: str
     """Of its folder, for people."""
     layout: str
-    """"kinetoken-causal-rvq", "momask", "t2m-gpt", "conv-transpose" or "foreign"."""
+    """"kinetoken-causal-rvq", "momask", "t2m-gpt", "conv-transpose", "foreign" or "adapter"."""
     decoder: nn.Module
     """Latents (1, D, n) to normalised features (1, 263, stride * n), in evaluation mode."""
     codebooks: Array
@@ -37,6 +51,8 @@ class CodecSource:
     """Normalised features (n, 263) to codes (n // stride, Q), where the codec has an encoder."""
     reference: Callable[[Codes], Array] | None = None
     """Foreign code's own way: codes (n, Q) to normalised features (stride * n, 263)."""
+    carries_codes: bool = False
+    """Whether the codebooks hand the codes themselves to the decoder (see code_function)."""
     window: int | None = None
     """Latent frames that it was trained on at once, where its settings say."""
     files: tuple[Path, ...] = ()

@@ -1,134 +1,167 @@
-"""`kinetoken demo prepare | train-codec | train-lm | evaluate`: from motion capture to the checkpoint that ships."""
+"""`kinetoken demo`: from motion capture to the checkpoint that ships, in four steps."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Final
 
 from kinetoken.base.errors import InputError
+from kinetoken.cli.parser import Subparsers, new_command
 
 from ..packages import require_packages
 
-if TYPE_CHECKING:
-    from argparse import _SubParsersAction
-
-    SubParsers = _SubParsersAction[argparse.ArgumentParser]
-
-WORK_HELP = "folder for clips, checkpoints and logs (default: work)"
+_WORK: Final = Path("work")
 
 
-def add_command(subparsers: SubParsers) -> None:
+@dataclass(frozen=True)
+class TrainRequest:
+    """The options of the two trainings."""
+
+    work: Path
+    codec: Path
+    out: Path
+    plan: dict[str, Any]
+    """Fields of the training's plan that were given."""
+    threads: int | None
+    """Cores; None: all."""
+
+    def __post_init__(self) -> None:
+        for option, number in (("--steps", self.plan.get("steps")), ("--threads", self.threads)):
+            if number is not None and number < 1:
+                raise InputError(f"{option}: expected 1 or more, got {number}")
+
+    def limit_threads(self) -> None:
+        """Train on no more cores than asked for."""
+        import torch
+
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+
+
+def add_command(subparsers: Subparsers) -> None:
     """Add `kinetoken demo` and its steps."""
-    demo = subparsers.add_parser("demo", help="make the demo model from motion capture")
+    demo = new_command(
+        subparsers,
+        "demo",
+        "make the demo model from motion capture",
+        "kinetoken demo prepare cmu-bvh",
+        "kinetoken demo train-codec",
+        "kinetoken demo evaluate --bundle my-demo -o results",
+    )
     steps = demo.add_subparsers(dest="step", metavar="STEP", required=True)
+    _add_prepare(steps)
+    _add_train_codec(steps)
+    _add_train_lm(steps)
+    _add_evaluate(steps)
 
-    prepare = steps.add_parser("prepare", help="CMU BVH files to clips on the 22 joints")
-    prepare.add_argument(
-        "source", type=Path, help="folder of CMU .bvh files (cgspeed's Daz-friendly conversion)"
+
+def _add_prepare(steps: Subparsers) -> None:
+    parser = new_command(steps, "prepare", "turn CMU BVH files into clips on the 22 joints")
+    add = parser.add_argument
+    add("source", type=Path, help="folder of CMU .bvh files (cgspeed's Daz-friendly conversion)")
+    add("--clips", type=Path, help="npz of more clips, (T, 22, 3) at 20 fps in metres")
+    _add_work(parser)
+    parser.set_defaults(func=lambda args: _prepare(args.source, args.work, args.clips))
+
+
+def _add_train_codec(steps: Subparsers) -> None:
+    parser = new_command(
+        steps, "train-codec", "train the codec on the clips; a stopped training goes on"
     )
-    prepare.add_argument(
-        "--clips", type=Path, help="npz of more clips, already (T, 22, 3) at 20 fps in metres"
+    add = parser.add_argument
+    add("--steps", type=int, help="training steps (default: 8200)")
+    add("--threads", type=int, help="cores to train on (default: all)")
+    add("-o", "--out", type=Path, help="codec folder to write (default: WORK/codec)")
+    _add_work(parser)
+    parser.set_defaults(func=lambda args: _train_codec(_training(args, "codec")))
+
+
+def _add_train_lm(steps: Subparsers) -> None:
+    parser = new_command(
+        steps, "train-lm", "train the language model on coded clips; a stopped training goes on"
     )
-    prepare.set_defaults(func=_prepare)
+    add = parser.add_argument
+    add("--codec", type=Path, help="codec folder (default: WORK/codec)")
+    add("--steps", type=int, help="training steps (default: 9500)")
+    add("--threads", type=int, help="cores to train on (default: all)")
+    add("-o", "--out", type=Path, help="Hugging Face folder to write (default: WORK/lm)")
+    _add_work(parser)
+    parser.set_defaults(func=lambda args: _train_lm(_training(args, "lm", args.codec)))
 
-    codec = steps.add_parser(
-        "train-codec", help="clips to the RVQ codec; goes on where it was stopped"
+
+def _add_evaluate(steps: Subparsers) -> None:
+    parser = new_command(
+        steps, "evaluate", "judge a bundle by physics, and the codec on held-out clips"
     )
-    codec.add_argument("--steps", type=int, default=8200)
-    codec.add_argument("-o", "--out", type=Path, help="codec folder to write (default: WORK/codec)")
-    codec.set_defaults(func=_train_codec)
-
-    lm = steps.add_parser(
-        "train-lm", help="clips and codec to the language model; goes on where it was stopped"
+    add = parser.add_argument
+    add("--bundle", type=Path, help="bundle to examine (default: the demo)")
+    add("--codec", type=Path, help="codec folder (default: WORK/codec)")
+    add("--seeds", type=int, help="samples of each wording (default: 5)")
+    add("--temperature", type=float, help="temperature of the sampling (default: 0.5)")
+    add("--levels", type=int, help="codes of each frame (default: all)")
+    add("--exam", choices=("first", "second"), help="set of wordings (default: first)")
+    add("-o", "--out", type=Path, help="also write OUT.md and OUT.json")
+    _add_work(parser)
+    parser.set_defaults(
+        func=lambda args: _evaluate(
+            args.bundle,
+            args.work,
+            args.codec or args.work / "codec",
+            _given(args, "seeds", "temperature", "levels", "exam"),
+            args.out,
+        )
     )
-    lm.add_argument("--steps", type=int, default=9500)
-    lm.add_argument("--codec", type=Path, help="codec folder (default: WORK/codec)")
-    lm.add_argument(
-        "-o", "--out", type=Path, help="Hugging Face folder to write (default: WORK/lm)"
-    )
-    lm.set_defaults(func=_train_lm)
-
-    evaluate = steps.add_parser(
-        "evaluate", help="judge a bundle by physics, and the codec on held-out clips"
-    )
-    evaluate.add_argument("--bundle", type=Path, help="bundle to examine (default: the demo)")
-    evaluate.add_argument("--codec", type=Path, help="codec folder (default: WORK/codec)")
-    evaluate.add_argument(
-        "--seeds", type=int, default=5, help="samples of each wording (default: 5)"
-    )
-    evaluate.add_argument("--temperature", type=float, default=0.5)
-    evaluate.add_argument("--levels", type=int, help="codes per frame (default: all)")
-    evaluate.add_argument(
-        "--exam",
-        choices=("first", "second"),
-        default="first",
-        help="which wordings (default: first)",
-    )
-    evaluate.add_argument("-o", "--out", type=Path, help="write OUT.md and OUT.json too")
-    evaluate.set_defaults(func=_evaluate)
-
-    for step in (prepare, codec, lm, evaluate):
-        step.add_argument("--work", type=Path, default=Path("work"), help=WORK_HELP)
-    for step in (codec, lm):
-        step.add_argument("--threads", type=int, help="cores to train on (default: all)")
 
 
-def _threads(count: int | None) -> None:
-    require_packages()
-    import torch
-
-    if count is not None:
-        if count < 1:
-            raise InputError(f"expected --threads of 1 or more, got {count}")
-        torch.set_num_threads(count)
+def _add_work(parser: argparse.ArgumentParser) -> None:
+    text = f"folder for clips, checkpoints and logs (default: {_WORK})"
+    parser.add_argument("--work", type=Path, default=_WORK, help=text)
 
 
-def _steps(count: int) -> int:
-    if count < 1:
-        raise InputError(f"expected --steps of 1 or more, got {count}")
-    return count
+def _training(args: argparse.Namespace, name: str, codec: Path | None = None) -> TrainRequest:
+    work, plan = args.work, _given(args, "steps")
+    return TrainRequest(work, codec or work / "codec", args.out or work / name, plan, args.threads)
 
 
-def _prepare(args: argparse.Namespace) -> int:
+def _given(args: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """The options that were given; the others keep the default of the object that takes them."""
+    return {name: value for name in names if (value := getattr(args, name)) is not None}
+
+
+def _prepare(source: Path, work: Path, clips: Path | None) -> int:
     from .data.prepare import prepare
 
-    prepare(args.source, args.work, args.clips)
+    prepare(source, work, clips)
     return 0
 
 
-def _train_codec(args: argparse.Namespace) -> int:
-    _threads(args.threads)
+def _train_codec(request: TrainRequest) -> int:
+    require_packages()
     from .training.train_codec import CodecTraining, train_codec
 
-    out = args.out or args.work / "codec"
-    train_codec(args.work, CodecTraining(steps=_steps(args.steps)), out)
-    print(f"codec written to {out}")
+    request.limit_threads()
+    train_codec(request.work, CodecTraining(**request.plan), request.out)
+    print(f"codec written to {request.out}")
     return 0
 
 
-def _train_lm(args: argparse.Namespace) -> int:
-    _threads(args.threads)
+def _train_lm(request: TrainRequest) -> int:
+    require_packages()
     from .training.train_lm import LmTraining, train_lm
 
-    out = args.out or args.work / "lm"
-    train_lm(
-        args.work, args.codec or args.work / "codec", LmTraining(steps=_steps(args.steps)), out
-    )
-    print(f"language model written to {out}")
+    request.limit_threads()
+    train_lm(request.work, request.codec, LmTraining(**request.plan), request.out)
+    print(f"language model written to {request.out}")
     return 0
 
 
-def _evaluate(args: argparse.Namespace) -> int:
+def _evaluate(
+    bundle: Path | None, work: Path, codec: Path, conditions: dict[str, Any], out: Path | None
+) -> int:
     require_packages()
-    from .training.evaluate import Conditions, evaluate
+    from .training.evaluate import ExamConditions, evaluate
 
-    codec = args.codec or args.work / "codec"
-    evaluate(
-        args.bundle,
-        args.work,
-        codec,
-        Conditions(args.seeds, args.temperature, args.levels, args.exam),
-        args.out,
-    )
+    evaluate(bundle, work, codec, ExamConditions(**conditions), out)
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,8 +14,8 @@ import numpy as np
 from gguf import GGMLQuantizationType, GGUFWriter
 
 from kinetoken.base.atomic_file import atomic_path
+from kinetoken.cli.terminal import ProgressBar
 
-from ..progress import bar
 from .quantizer import Packed, row_bytes
 
 ALIGNMENT: Final = 32  # bytes; GGUF's own where the file names no other
@@ -66,15 +65,15 @@ class GgufFile:
     """An open file, its header written."""
 
     def __init__(self, stream: BufferedWriter, plan: Sequence[Planned], label: str) -> None:
-        self._stream, self._label = stream, label
+        self._stream = stream
         self._left = {tensor.name: tensor.nbytes for tensor in plan}
         self._total = sum(self._left.values())
-        self._done, self._began = 0, time.monotonic()
+        self._done, self._bar = 0, ProgressBar(label, float(self._total))
         self._pad()
 
     @property
     def complete(self) -> bool:
-        """Whether every planned tensor has come."""
+        """Tell whether every planned tensor was written."""
         return not self._left
 
     def write(self, name: str, packed: Packed) -> None:
@@ -86,12 +85,7 @@ class GgufFile:
             del self._left[name]
             self._pad()
         self._done += packed.nbytes
-        self._show()
+        self._bar.show(self._done)
 
     def _pad(self) -> None:
         self._stream.write(bytes(-self._stream.tell() % ALIGNMENT))
-
-    def _show(self) -> None:
-        done = self._done / self._total
-        left = (time.monotonic() - self._began) * (1 - done) / done
-        bar(done, self._label, f"{left:.0f} s left" if done < 1 else "")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,12 +23,13 @@ from kinetoken.engines.onnx.session import OnnxSession
 from kinetoken.manifest.schema import CodecInfo, MotionInfo
 from kinetoken.motion.features import N_FEATURES
 
-from ..codecs.source import CodecSource, decode, random_codes, sum_of_rows
+from ..codecs.source import CodecSource, CodeSize, decode, random_codes, sum_of_rows
 
 OPSET: Final = 17
 TRACED: Final = 24  # latent frames of the example that is traced
 PROBE: Final = 96  # latent frames of the probe: more than twice what any known decoder sees
 HALF_FROM: Final = 1024  # elements; larger tensors are stored in half precision
+PERTURBATIONS: Final = 4  # of the probe
 FAINT: Final = 1e-3  # of the largest move: what counts as hardly seen
 CHECKED: Final = (1, 7, 40)  # latent frames of the motions that graph and module are compared on
 # Largest error of a normalised feature, as a part of that feature's spread where it is above 1.
@@ -42,6 +45,11 @@ class ReceptiveField:
     lookahead: int
     note: str | None = None
     """Where there is no such bound: which window was taken instead."""
+
+
+def code_size(motion: MotionInfo) -> CodeSize:
+    """The levels and codes that the motion tokens stand for."""
+    return CodeSize(len(motion.levels), max(stop - first for first, stop in motion.levels))
 
 
 def check_codec(source: CodecSource, motion: MotionInfo) -> None:
@@ -68,9 +76,10 @@ def export_codec(
             f"precision of the codec: expected {' or '.join(TOLERANCE)}, got {precision!r}"
         )
     check_codec(source, motion)
-    codebooks = source.codebooks.astype(np.float16 if precision == "fp16" else np.float32)
+    half = precision == "fp16" and not source.carries_codes  # half precision ends at code 2048
+    codebooks = source.codebooks.astype(np.float16 if half else np.float32)
     graph = folder / DECODER
-    export_decoder(source.decoder, codebooks.shape[2], graph, half=precision == "fp16")
+    export_decoder(source, graph, half=precision == "fp16")
     np.save(folder / CODEBOOKS, codebooks)
     np.save(folder / MEAN, source.mean)
     np.save(folder / STD, source.std)
@@ -84,7 +93,7 @@ def export_codec(
         raise FormatError(
             f"{graph.name}: expected features within {TOLERANCE[precision]:g} of the codec's own, got {error:.3g}: {cure}"
         )
-    field = measure(graph, codebooks.shape[2], source.stride, source.window)
+    field = receptive_field(graph, source)
     if field.note:
         before, after = field.past, field.lookahead
         print(
@@ -97,7 +106,7 @@ def export_codec(
     )  # fmt: skip
 
 
-class _Frames(nn.Module):
+class _FramesFirst(nn.Module):
     """A channels-first decoder with frames first: (1, n, D) to (1, n * stride, 263)."""
 
     def __init__(self, decoder: nn.Module) -> None:
@@ -109,19 +118,20 @@ class _Frames(nn.Module):
         return out
 
 
-def export_decoder(decoder: nn.Module, latent_dim: int, path: Path, half: bool = True) -> None:
-    """Trace a decoder (1, D, n) -> (1, 263, stride * n) into `path`: latents (1, n, D) to normalised features.
+def export_decoder(source: CodecSource, path: Path, half: bool = True) -> None:
+    """Trace the decoder into `path`: latents (1, n, D) to normalised features.
 
     FormatError where it cannot be written as plain ONNX operators.
     """
-    module = _Frames(decoder).eval()
+    module = _FramesFirst(source.decoder).eval()
+    latents = torch.from_numpy(sum_of_rows(random_codes(source, TRACED), source.codebooks))[None]
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter(
                 "ignore"
             )  # the exporter speaks of its own successor; the result is checked below
             torch.onnx.export(
-                module, (torch.randn(1, TRACED, latent_dim),), str(path), input_names=["latents"],
+                module, (latents,), str(path), input_names=["latents"],
                 output_names=["features"], dynamic_axes={"latents": {1: "n"}, "features": {1: "frames"}},
                 opset_version=OPSET, dynamo=False,
             )  # fmt: skip
@@ -137,34 +147,47 @@ def export_decoder(decoder: nn.Module, latent_dim: int, path: Path, half: bool =
 
 
 def _store_half(model: onnx.ModelProto) -> None:
-    """Large float tensors as float16 and a Cast: half the size on disk, computed in float32 as before."""
+    """Large float tensors as float16 and a Cast: half the size on disk, computed in float32."""
+    graph = model.graph
+    _lift_constants(graph)
     casts = []
-    for tensor in model.graph.initializer:
+    for tensor in graph.initializer:
         values = numpy_helper.to_array(tensor)
         if tensor.data_type == TensorProto.FLOAT and values.size >= HALF_FROM:
             name = tensor.name
-            with np.errstate(
-                over="ignore"
-            ):  # too large for half precision: the comparison with the module tells
+            # Where values are too large for half precision, the comparison with the module tells.
+            with np.errstate(over="ignore"):
                 tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
             casts.append(
                 helper.make_node(
-                    "Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT, name=f"{name}.cast"
+                    "Cast", [f"{name}.half"], [name], f"{name}.cast", to=TensorProto.FLOAT
                 )
             )
-    nodes = casts + list(model.graph.node)
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
+    nodes = casts + list(graph.node)
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
-def measure(path: Path, latent_dim: int, stride: int, window: int | None = None) -> ReceptiveField:
-    """Perturb one latent frame and see which outputs move: the receptive field of the graph in `path`.
+def _lift_constants(graph: onnx.GraphProto) -> None:
+    """Turn large constants into initializers: an adapter's tensors are traced as constants."""
+    for node in [node for node in graph.node if node.op_type == "Constant"]:
+        value = next((a.t for a in node.attribute if a.name == "value"), None)
+        if value is not None and math.prod(value.dims) >= HALF_FROM:
+            tensor = graph.initializer.add()
+            tensor.CopyFrom(value)
+            tensor.name = node.output[0]
+            graph.node.remove(node)
 
-    A decoder that sees everything, but what is far away hardly (recurrent ones), gets the field outside of which
-    nothing moves by more than a thousandth of the largest move; one that sees everything evenly (a norm over time,
-    attention) the `window` in latent frames that it was trained on, FormatError without it.
+
+def receptive_field(path: Path, source: CodecSource) -> ReceptiveField:
+    """Perturb one latent frame and see which outputs of the graph in `path` move.
+
+    A decoder that sees everything, but what is far away hardly (recurrent ones), gets the field
+    outside of which nothing moves by more than a thousandth of the largest move. One that sees
+    everything evenly (a norm over time, attention) gets the window that it was trained on;
+    FormatError where its settings do not say which.
     """
-    moves = _moves(OnnxSession(path), latent_dim, stride)
+    window, moves = source.window, _moves(OnnxSession(path), source)
     if not moves.any():
         raise FormatError(
             f"{path.name}: expected features that hang on the codes, they never change: wrong weights?"
@@ -187,18 +210,40 @@ def measure(path: Path, latent_dim: int, stride: int, window: int | None = None)
     )
 
 
-def _moves(session: TensorSession, latent_dim: int, stride: int) -> NDArray[np.float32]:
-    """How far the features of each latent frame move when the one in the middle of PROBE does; below 1e-7 counts as not."""
-    draw = np.random.default_rng(0)
-    latents = draw.normal(size=(1, PROBE, latent_dim)).astype(np.float32)
-    base = session.run(latents)
-    moves = np.zeros(PROBE, np.float32)
-    for _ in range(4):  # one perturbation may hide behind a closed ReLU, four hardly
+def _moves(session: TensorSession, source: CodecSource) -> NDArray[np.float32]:
+    """How far the features of each latent frame move when the one in the middle of PROBE does.
+
+    Below 1e-7 counts as not at all.
+    """
+    base, *others = _codes_probe(source) if source.carries_codes else _noise_probe(source)
+    before = session.run(base[None])
+    apart = [np.abs(session.run(latents[None]) - before).reshape(PROBE, -1) for latents in others]
+    moves = np.stack(apart).max(axis=(0, 2))
+    return np.where(moves > 1e-7, moves, 0.0)
+
+
+def _noise_probe(source: CodecSource) -> Iterator[NDArray[np.float32]]:
+    """Random latents (PROBE, D), then the same with another frame in the middle, a few times.
+
+    One perturbation may hide behind a closed ReLU, several hardly.
+    """
+    draw, width = np.random.default_rng(0), source.codebooks.shape[2]
+    latents = draw.normal(size=(PROBE, width)).astype(np.float32)
+    yield latents
+    for _ in range(PERTURBATIONS):
         other = latents.copy()
-        other[0, PROBE // 2] += draw.normal(size=latent_dim).astype(np.float32) * 3
-        moves = np.maximum(moves, np.abs(session.run(other) - base).reshape(PROBE, -1).max(axis=1))
-    moves[moves <= 1e-7] = 0.0
-    return moves
+        other[PROBE // 2] += draw.normal(size=(width,)).astype(np.float32) * 3
+        yield other
+
+
+def _codes_probe(source: CodecSource) -> Iterator[NDArray[np.float32]]:
+    """The same for a decoder that wants codes: other codes in the middle."""
+    codes = random_codes(source, PROBE)
+    yield sum_of_rows(codes, source.codebooks)
+    for seed in range(1, 4 * PERTURBATIONS + 1):  # codes differ less than noise does
+        other = codes.copy()
+        other[PROBE // 2] = random_codes(source, 1, seed)[0]
+        yield sum_of_rows(other, source.codebooks)
 
 
 def largest_error(

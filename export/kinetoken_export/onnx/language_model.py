@@ -10,7 +10,6 @@ by the heads.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -20,6 +19,7 @@ import onnx
 from onnx import helper
 
 from kinetoken.base.errors import InputError
+from kinetoken.cli.terminal import ProgressBar
 from kinetoken.manifest.schema import LanguageModelInfo, MotionInfo
 
 from ..checkpoint.tensors import (
@@ -29,7 +29,6 @@ from ..checkpoint.tensors import (
     norm_gain,
     row_chunks,
 )
-from ..progress import bar
 from .graph import MICROSOFT, Graph
 from .heads import Table, write_heads, write_table
 from .quantize import Writer
@@ -78,15 +77,14 @@ def export_language_model(
 
 
 class _Meter:
-    """Numbers written so far, as a bar with the time left."""
+    """A bar over the numbers written so far."""
 
     def __init__(self, total: int) -> None:
-        self._done, self._total, self._began = 0, total, time.monotonic()
+        self._done, self._bar = 0, ProgressBar("language model", float(total))
 
     def advance(self, numbers: int) -> None:
         self._done += numbers
-        left = (time.monotonic() - self._began) * (self._total / self._done - 1)
-        bar(self._done / self._total, "language model", f"{left:.0f} s left")
+        self._bar.show(self._done)
 
 
 class _Body:

@@ -21,10 +21,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from kinetoken.base.errors import InputError, MissingPackageError
+from kinetoken.cli.terminal import progress
 from kinetoken.manifest.schema import LanguageModelInfo
 
 from ..checkpoint.tensors import TensorSource, expected_tensors
-from ..progress import progress
 from .language_model import DATA_FILE, GRAPH_FILE
 
 PRECISIONS: Final = ("fp32", "fp16", "int8")

@@ -6,24 +6,24 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kinetoken.base.errors import InputError
+from kinetoken.cli.parser import Advanced, Subparsers, new_command
 
+from ..checkpoint.sources import find_codec, find_model
 from ..packages import require_packages
-
-if TYPE_CHECKING:
-    from argparse import _SubParsersAction
-
-    from .report import VerifyRequest
-
-    SubParsers = _SubParsersAction[argparse.ArgumentParser]
+from .request import VerifyRequest
 
 
-def add_command(subparsers: SubParsers) -> None:
+def add_command(subparsers: Subparsers) -> None:
     """Add `kinetoken verify`."""
-    parser = subparsers.add_parser(
-        "verify", help="measure how far a bundle is from the checkpoint it was made from"
+    parser = new_command(
+        subparsers,
+        "verify",
+        "measure how far a bundle is from the checkpoint it was made from",
+        "kinetoken verify my-bundle --against my-lm --codec my-codec",
+        "kinetoken verify my-bundle --against my-lm --prompts prompts.txt --limit 4",
+        "kinetoken verify my-bundle --against my-lm --json -o reports > report.json",
     )
     add = parser.add_argument
     add("bundle", type=Path, metavar="BUNDLE", help="bundle folder; the report is written into it")
@@ -33,31 +33,56 @@ def add_command(subparsers: SubParsers) -> None:
         metavar="CHECKPOINT",
         help="folder or hub id of the checkpoint that the bundle was made from",
     )
-    add(
-        "--codec",
-        metavar="CODEC",
-        help="codec that the bundle was made from (default: compare the language model only)",
-    )
-    add("--trust-code", action="store_true", help="allow the codec's own Python file to run")
+    add("--codec", help="codec that the bundle was made from (default: the codec is not compared)")
     add("--prompts", type=Path, metavar="FILE", help="text file, one prompt a line (default: 16)")
     add("--limit", type=int, metavar="N", help="use the first N prompts only")
     add("--seconds", type=float, help="length of each clip (default: 4, or what the model holds)")
     add("-o", "--out", type=Path, metavar="FOLDER", help="write the report there instead")
     add("--json", action="store_true", help="print the report as JSON")
-    parser.set_defaults(func=run)
+    add(
+        "--trust-code",
+        action="store_true",
+        help=Advanced("allow the codec's rvq_model.py, or the adapter, to run"),
+    )
+    add(
+        "--codec-adapter",
+        type=Path,
+        metavar="FILE",
+        help=Advanced("Python file that the codec was exported with"),
+    )
+    parser.set_defaults(func=lambda args: run(_parsed(args)))
 
 
-def run(args: argparse.Namespace) -> int:
-    """Compare, print the table, write the report."""
+def _parsed(args: argparse.Namespace) -> VerifyRequest:
+    """The request; the cheapest mistakes are found first."""
     from kinetoken.manifest.manifest_file import read_manifest
 
     from .record import check_place
 
-    out: Path | None = args.out
-    read_manifest(args.bundle)  # the cheapest mistakes first
-    check_place(out or args.bundle)
+    read_manifest(args.bundle)
+    check_place(args.out or args.bundle)
+    if args.limit is not None and args.limit < 1:
+        raise InputError(f"--limit: expected 1 or more prompts, got {args.limit}")
     require_packages()
-    request = _parsed(args)
+    from ..own_answers import read_prompts
+    from .report import VERIFY_PROMPTS
+
+    prompts = VERIFY_PROMPTS if args.prompts is None else read_prompts(args.prompts)
+    return VerifyRequest(
+        bundle=args.bundle,
+        against=find_model(args.against),
+        prompts=prompts[: args.limit],
+        codec=None if args.codec is None else find_codec(args.codec),
+        seconds=args.seconds,
+        trust_code=args.trust_code,
+        codec_adapter=args.codec_adapter,
+        out=args.out,
+        json=args.json,
+    )
+
+
+def run(request: VerifyRequest) -> int:
+    """Compare, print the table, write the report."""
     from . import plot  # before the work: it may be missing
     from .report import table, verify
 
@@ -68,39 +93,17 @@ def run(args: argparse.Namespace) -> int:
             raise
         raise MemoryError from error
     text = json.dumps(measured.parity.to_dict(), indent=1)
-    print(text if args.json else table(measured.parity))
-    _write(request.bundle, out, text, plot.draw(measured))
+    print(text if request.json else table(measured.parity))
+    _write(request, text, plot.draw(measured))
     return 0
 
 
-def _parsed(args: argparse.Namespace) -> VerifyRequest:
-    from ..checkpoint.sources import find_codec, find_model
-    from ..own_answers import read_prompts
-    from .report import VERIFY_PROMPTS, VerifyRequest
-
-    if args.limit is not None and args.limit < 1:
-        raise InputError(f"--limit: expected 1 or more prompts, got {args.limit}")
-    prompts = VERIFY_PROMPTS if args.prompts is None else read_prompts(args.prompts)
-    model = find_model(args.against)
-    codec = None if args.codec is None else find_codec(args.codec)
-    return VerifyRequest(
-        args.bundle,
-        model.folder,
-        None if codec is None else codec.folder,
-        prompts[: args.limit],
-        args.seconds,
-        args.trust_code,
-        against_name=model.name,
-        codec_name="" if codec is None else codec.name,
-    )
-
-
-def _write(bundle: Path, out: Path | None, text: str, plot: bytes) -> None:
-    from .record import PLOT, REPORT, record, write
+def _write(request: VerifyRequest, text: str, plot: bytes) -> None:
+    from .record import PLOT, REPORT, record_in_bundle, write_files
 
     files = {REPORT: (text + "\n").encode("utf-8"), PLOT: plot}
-    if out is not None:
-        write(out, files)
+    if request.out is not None:
+        write_files(request.out, files)
     else:
-        record(bundle, files)
-    print(f"written: {out or bundle}/{REPORT} and {PLOT}", file=sys.stderr)
+        record_in_bundle(request.bundle, files)
+    print(f"written: {request.out or request.bundle}/{REPORT} and {PLOT}", file=sys.stderr)

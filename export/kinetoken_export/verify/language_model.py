@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.base.errors import EngineError
+from kinetoken.cli.terminal import progress
 from kinetoken.generation.bundle import Bundle
 from kinetoken.tokens.vocabulary import Vocabulary
 
 from ..checkpoint.reference_model import Reference
 from ..own_answers import OwnAnswer
-from ..progress import progress
 
 TEXT: Final = -1
 """Kind of a position whose next token is no motion token; 0 and up are the levels, Q is `</move>`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,6 +16,7 @@ from kinetoken.generation.motion_stream import decode_clip
 from kinetoken.motion.recover import recover
 
 from ..own_answers import OwnAnswer
+from .request import VerifyRequest
 
 if TYPE_CHECKING:
     from ..codecs.source import CodecSource
@@ -84,12 +84,20 @@ def source_decoder(codec: CodecSource) -> Decode:
     return lambda codes: recover(decode(codec, codes) * codec.std + codec.mean)
 
 
-def open_source_codec(bundle: Bundle, folder: Path, trust_code: bool) -> CodecSource:
-    """The codec that the bundle was made from; InputError where its sizes are others."""
+def open_source_codec(bundle: Bundle, request: VerifyRequest) -> CodecSource:
+    """Open the codec that the bundle was made from; InputError where its sizes are others."""
     from ..codecs.reader import read_codec
+    from ..codecs.source import CodeSize
 
-    codec = read_codec(folder, trust_code=trust_code)
-    made, given = bundle.decoder.codebooks.table.shape, codec.codebooks.shape
+    assert request.codec is not None
+    folder, made = request.codec.folder, bundle.decoder.codebooks.table.shape
+    codec = read_codec(
+        folder,
+        CodeSize(made[0], made[1]),
+        trust_code=request.trust_code,
+        adapter=request.codec_adapter,
+    )
+    given = codec.codebooks.shape
     if made != given or codec.stride != bundle.decoder.stride:
         raise InputError(
             f"{folder}: expected codebooks {made} and stride {bundle.decoder.stride} of the bundle, "

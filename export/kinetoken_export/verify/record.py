@@ -25,18 +25,18 @@ def check_place(folder: Path) -> None:
     check_writable(folder / REPORT)
 
 
-def record(bundle: Path, files: Mapping[str, bytes]) -> None:
+def record_in_bundle(bundle: Path, files: Mapping[str, bytes]) -> None:
     """Put files into a bundle. At every moment the manifest lists only what lies there, so an accident leaves it whole."""
     manifest = read_manifest(bundle)
     others = {name: info for name, info in manifest.files.items() if name not in files}
     if len(others) < len(manifest.files):
         _write_manifest(bundle, replace(manifest, files=others))
-    write(bundle, files)
+    write_files(bundle, files)
     listed = others | {name: FileInfo.of(bundle / name) for name in files}
     _write_manifest(bundle, replace(manifest, files=dict(sorted(listed.items()))))
 
 
-def write(folder: Path, files: Mapping[str, bytes]) -> None:
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """Each file whole or not at all."""
     for name, data in files.items():
         with atomic_path(folder / name) as part:
@@ -44,6 +44,6 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _write_manifest(bundle: Path, manifest: Manifest) -> None:
-    write(
+    write_files(
         bundle, {MANIFEST_NAME: (json.dumps(manifest.to_dict(), indent=2) + "\n").encode("utf-8")}
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kinetoken.generation.bundle import Bundle, open_bundle
@@ -30,6 +29,7 @@ from .motion import (
     open_source_codec,
     source_decoder,
 )
+from .request import VerifyRequest
 from .source import align
 
 if TYPE_CHECKING:
@@ -43,24 +43,6 @@ VERIFY_PROMPTS: Final = (
 SECONDS: Final = 4.0
 Answers = dict[str, list[OwnAnswer]]
 """Of each prompt, "greedy" and "sampled"."""
-
-
-@dataclass(frozen=True)
-class VerifyRequest:
-    """The options of `kinetoken verify`, parsed."""
-
-    bundle: Path
-    against: Path
-    """Folder of the checkpoint."""
-    codec: Path | None = None
-    """Folder or file of the codec; None: the bundle's decoder is taken as right."""
-    prompts: tuple[str, ...] = VERIFY_PROMPTS
-    seconds: float | None = None
-    """Length of each clip; None: four seconds, or what the model holds."""
-    trust_code: bool = False
-    against_name: str = ""
-    """How the checkpoint is called in the report; default: its folder."""
-    codec_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,12 +88,8 @@ class Measured:
 def verify(request: VerifyRequest) -> Measured:
     """Open and compare; InputError where bundle, checkpoint, codec or prompts do not belong together."""
     bundle = open_bundle(request.bundle)
-    source = align(bundle, request.against)
-    codec = (
-        None
-        if request.codec is None
-        else open_source_codec(bundle, request.codec, request.trust_code)
-    )
+    source = align(bundle, request.against.folder)
+    codec = None if request.codec is None else open_source_codec(bundle, request)
     return compare(request, bundle, source, codec)
 
 
@@ -171,8 +149,8 @@ def _report(
     levels = range(len(manifest.motion.levels))
     return Parity(
         bundle=manifest.name, quantization=manifest.language_model.quantization,
-        against=request.against_name or request.against.resolve().name,
-        codec_source="" if codec is None else request.codec_name or codec.name, prompts=request.prompts,
+        against=request.against.name,
+        codec_source="" if codec is None or request.codec is None else request.codec.name, prompts=request.prompts,
         seconds=asked.seconds or 0.0, temperature=asked.sampler(manifest).temperature,
         text=figures(rows, rows.kind == TEXT), motion=figures(rows, rows.kind != TEXT),
         levels=tuple(figures(rows, rows.kind == level) for level in levels),

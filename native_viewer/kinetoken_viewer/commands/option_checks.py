@@ -1,44 +1,47 @@
-"""Options that do not fit together: refused, since what is ignored is taken to work."""
+"""Options that do not fit together: refused, because what is ignored is taken to work."""
 
 from __future__ import annotations
 
-import argparse
-from dataclasses import fields
-from typing import TYPE_CHECKING
+from dataclasses import asdict, fields
 
 from kinetoken.base.errors import InputError
 
-if TYPE_CHECKING:
-    from kinetoken.generation.options import GenerateOptions
-    from kinetoken.live.settings import LiveSettings
-    from kinetoken.motion.clip import Clip
+from ..render.camera import THREE_QUARTER
+from .requests import PictureRequest, PlayRequest
 
 
-def check_sense(
-    args: argparse.Namespace, options: GenerateOptions, clip: Clip | None, live: LiveSettings
-) -> None:
-    """InputError where `kinetoken play` would have to ignore an option."""
-    if args.once and (not live.asked or args.out is not None):
+def check_options(request: PlayRequest) -> None:
+    """InputError if `kinetoken play` would have to ignore an option."""
+    if request.once and (not request.live.asked or request.picture.film is not None):
         raise InputError(
             "--once is for live output (--vmc, --ws, --stdout) without a window; leave it out"
         )
-    if clip is not None and (given := _of_answers(args, options)):
+    if request.clip is not None and (given := _option_of_answers(request)):
         raise InputError(f"{given} is for a prompt, and this is a clip; leave it out")
 
 
-def check_terminal(args: argparse.Namespace) -> None:
-    """InputError where `kinetoken chat` would have to ignore an option of its window."""
-    why = "--headless" if args.headless else "--json" if args.json else ""
-    for option in ("size", "camera", "trail", "ghosts", "contacts", "gles"):
-        if why and getattr(args, option):
-            raise InputError(
-                f"--{option} is of the window, and {why} keeps the chat in the terminal; leave one out"
-            )
+def check_no_window_options(picture: PictureRequest, reason: str) -> None:
+    """InputError if a chat that stays in the terminal would have to ignore an option.
+
+    `reason`: the option that keeps it there.
+    """
+    given = {
+        "size": picture.size is not None,
+        "camera": picture.camera != THREE_QUARTER,
+        "gles": picture.gles,
+        **asdict(picture.layers),
+    }
+    for name in (name for name, is_given in given.items() if is_given):
+        raise InputError(
+            f"--{name} is for the window, and {reason} keeps the chat in the terminal; "
+            "leave one out"
+        )
 
 
-def _of_answers(args: argparse.Namespace, options: GenerateOptions) -> str:
-    """The first option given that says how a prompt is answered; empty for none."""
-    names = [field.name for field in fields(options) if getattr(options, field.name) is not None]
-    names += [name for name in ("history", "history_file") if getattr(args, name, None) is not None]
-    found = next((name for name in names if name != "foot_lock"), "")
+def _option_of_answers(request: PlayRequest) -> str:
+    """The first option that says how a prompt is answered; empty for none."""
+    options, history = request.options, request.history
+    given = {field.name: getattr(options, field.name) for field in fields(options)}
+    given |= {"foot_lock": None, "history": history.turns, "history_file": history.file}
+    found = next((name for name, value in given.items() if value is not None), "")
     return f"--{found.replace('_', '-')}" if found else ""

@@ -1,92 +1,79 @@
-"""Options of the picture that the window and files share."""
+"""Arguments of the window and of picture files."""
 
 from __future__ import annotations
 
 import argparse
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from kinetoken.base.errors import InputError, MissingPackageError
+from kinetoken.base.errors import InputError
+from kinetoken.cli.parser import Advanced, Reader
 
-from ..file_names import free_name
+from ..render.camera import PRESETS, THREE_QUARTER, CameraView
+from ..stage.layers import SceneLayers
+from .requests import PictureRequest
 
-if TYPE_CHECKING:
-    from ..record.recorder import Recording
-    from ..stage.layers import Layers
-
-PICTURE_SIZE: Final = (640, 360)  # of a file, unless it is a still
-STILL_SIZE: Final = (1280, 720)
-STRIP_SIZE: Final = (1600, 500)
-CAMERA: Final = "three-quarter"
-CAMERA_OF_MANY: Final = (
-    "16,12"  # from nearly in front, so that nobody stands much nearer than the others
-)
+# From nearly in front, so that nobody stands much nearer than the others.
+_CAMERA_OF_SEVERAL: Final = CameraView.parse("16,12")
+_CAMERA_HELP: Final = f"{', '.join(PRESETS)}, or YAW,PITCH[,ZOOM] in degrees"
 
 
-def add_look(group: argparse._ArgumentGroup) -> None:
-    """--compare, and what is drawn around a body."""
-    group.add_argument("--compare", metavar="KEY=A,B,..|FILES", help="several people side by side: "
-                       "seed=1,2,3, temperature=0,0.8, levels=1,2,4, bundle=A,B; or a.npz,b.bvh")  # fmt: skip
-    add_layers(group)
-
-
-def add_layers(group: argparse._ArgumentGroup) -> None:
-    """What is drawn around a body, and --gles; `layers_of` reads the layers back."""
-    group.add_argument("--trail", action="store_true", help="the way of the pelvis over the floor")
-    group.add_argument(
-        "--ghosts", action="store_true", help="the poses of half seconds before and after"
+def add_picture(parser: argparse.ArgumentParser) -> Reader[PictureRequest]:
+    """The window and the picture file; the reader raises InputError."""
+    group = parser.add_argument_group("the picture")
+    add = group.add_argument
+    add("--film", metavar="FILE", help="write a .png, .gif, .webp or .mp4 and open no window")
+    add("--headless", action="store_true", help="open no window: write a GIF named after PROMPT")
+    add("--film-fps", type=float, metavar="F", help=Advanced("pictures per second of the file"))
+    add("--strip", type=int, default=0, metavar="N", help="write a .png of N poses side by side")
+    add("--no-words", action="store_true", help=Advanced("write no words on the file's pictures"))
+    _add_look(group)
+    return lambda args: PictureRequest(
+        headless=args.headless,
+        film=None if args.film is None else Path(args.film),
+        fps=args.film_fps,
+        strip=args.strip,
+        words=not args.no_words,
+        size=_size(args.size),
+        camera=_camera(args.camera, several=args.compare is not None),
+        layers=SceneLayers(args.trail, args.ghosts, args.contacts),
+        gles=args.gles,
     )
-    group.add_argument("--contacts", action="store_true", help="which feet stand")
-    group.add_argument(
-        "--gles", action="store_true", help="draw with OpenGL ES 3, as on many small boards"
+
+
+def add_chat_window(parser: argparse.ArgumentParser) -> Reader[PictureRequest]:
+    """The window of a chat; the reader raises InputError."""
+    group = parser.add_argument_group("the window")
+    group.add_argument("--headless", action="store_true", help="chat in the terminal")
+    _add_look(group)
+    return lambda args: PictureRequest(
+        headless=args.headless,
+        size=_size(args.size),
+        camera=_camera(args.camera, several=False),
+        layers=SceneLayers(args.trail, args.ghosts, args.contacts),
+        gles=args.gles,
     )
 
 
-def layers_of(args: argparse.Namespace) -> Layers:
-    """What is on from the start."""
-    from ..stage.layers import Layers
-
-    return Layers(args.trail, args.ghosts, args.contacts)
-
-
-def camera_of(args: argparse.Namespace) -> str:
-    """From where: as asked, or as suits one body or several."""
-    return args.camera or (CAMERA_OF_MANY if getattr(args, "compare", None) else CAMERA)
+def _add_look(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--camera", metavar="C", help=_CAMERA_HELP)
+    add("--size", metavar="WxH", help="width and height in pixels")
+    add("--trail", action="store_true", help="draw the path of the body on the floor")
+    add("--ghosts", action="store_true", help="draw the poses half a second before and after")
+    add("--contacts", action="store_true", help="mark the feet that stand")
+    add("--gles", action="store_true", help=Advanced("draw with OpenGL ES 3, as on small boards"))
 
 
-def recording_of(args: argparse.Namespace, what: str) -> Recording:
-    """What the arguments ask to be written; the name comes from the prompt where none is given."""
-    need("PIL")
-    from kinetoken.base.atomic_file import check_writable
-
-    from ..record.recorder import Recording
-
-    path = (
-        Path(args.out)
-        if args.out is not None
-        else free_name(what, ".png" if args.strip else ".gif")
-    )
-    usual = (
-        STRIP_SIZE if args.strip else STILL_SIZE if path.suffix.lower() == ".png" else PICTURE_SIZE
-    )
-    size = size_of(args.size) or usual
-    recording = Recording(
-        path,
-        size,
-        args.fps,
-        camera_of(args),
-        args.strip,
-        not args.no_words,
-        layers_of(args),
-        args.gles,
-    )
-    check_writable(path)
-    return recording
+def _camera(text: str | None, *, several: bool) -> CameraView:
+    if text is None:
+        return _CAMERA_OF_SEVERAL if several else THREE_QUARTER
+    return CameraView.parse(text)
 
 
-def size_of(text: str | None) -> tuple[int, int] | None:
-    """ "1280x720" to numbers."""
+def _size(text: str | None) -> tuple[int, int] | None:
+    """Reads "1280x720"."""
     if text is None:
         return None
     found = re.fullmatch(r"(\d{2,5})[xX](\d{2,5})", text.strip())
@@ -95,11 +82,3 @@ def size_of(text: str | None) -> tuple[int, int] | None:
             f'size "{text}" is not understood: write WIDTHxHEIGHT in pixels, such as 1280x720'
         )
     return int(found[1]), int(found[2])
-
-
-def need(module: str) -> None:
-    """MissingPackageError unless the module can be found; nothing is imported."""
-    from importlib.util import find_spec
-
-    if find_spec(module) is None:
-        raise MissingPackageError({"PIL": "Pillow"}.get(module, module), "viewer")

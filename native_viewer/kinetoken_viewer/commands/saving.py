@@ -1,61 +1,74 @@
-"""What came is kept and what went wrong is told, however a window ends: closed, by Ctrl-C, or with its display."""
+"""Saving what came and telling what went wrong, however a window ends.
+
+It may be closed, or end by Ctrl-C, or with its display.
+"""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kinetoken.base.atomic_file import check_writable
 from kinetoken.base.errors import INTERRUPTED, EngineError, KinetokenError
+from kinetoken.cli.live_arguments import say
+from kinetoken.formats.registry import check_can_save
 from kinetoken.motion.clip import Clip
 
 from ..file_names import slug
 from ..window.display import when_lost
 
 if TYPE_CHECKING:
-    from ..stage.side_by_side import Named
+    from ..stage.places import NamedClip
     from ..stage.stage import Stage
+    from ..window.opening import ShowStage
 
 
-def shown(stage: Stage, play: Callable[[Stage], None], keep: Callable[[], object]) -> int:
-    """Plays a stage until its window is gone, then `keep`s what came and tells a failure; the exit code."""
+def check_files(out: str | None, history_file: str | None = None) -> None:
+    """Refuses now what could not be written later: the motion, the talk."""
+    if out is not None:
+        check_can_save(out)
+    if history_file is not None:
+        check_writable(history_file)
+
+
+def show_then_save(stage: Stage, show: ShowStage, save: Callable[[], object]) -> int:
+    """Shows a stage until its window is gone, then saves and tells a failure; the exit code."""
 
     def end() -> None:
         stage.close()
-        keep()
+        save()
 
-    when_lost(lambda: _lost(end))
+    when_lost(lambda: _end_without_display(end))
     code = 0
     try:
-        play(stage)
+        show(stage)
     except KeyboardInterrupt:
-        print("kinetoken: stopped", file=sys.stderr)
+        say("stopped")
         code = INTERRUPTED
     finally:
         end()
     if stage.failure is not None:
-        print(f"kinetoken: {stage.failure.reason}", file=sys.stderr)
+        say(stage.failure.reason)
         return stage.failure.exit_code
     return code
 
 
-def _lost(end: Callable[[], None]) -> int:
-    """The display has gone: what came is kept, and one line says why the window is no more."""
-    print("kinetoken: the display is gone, and the window with it", file=sys.stderr)
+def _end_without_display(end: Callable[[], None]) -> int:
+    say("the display is gone, and the window with it")
     try:
         end()
     except KinetokenError as error:
-        print(f"kinetoken: {error}", file=sys.stderr)
+        say(str(error))
     return EngineError.exit_code
 
 
-def keep_clip(clip: Clip | None, path: str | Path | None) -> bool:
-    """Writes what came where it is wanted, and says so; whether anything was written."""
+def save_clip(clip: Clip | None, path: str | Path | None) -> bool:
+    """Writes what came, if that is wanted, and says so; True if anything was written."""
     if path is None:
         return False
     if clip is None or not len(clip):
-        print("kinetoken: no motion had come yet; nothing was saved", file=sys.stderr)
+        say("no motion had come yet; nothing was saved")
         return False
     clip.save(path)
     seed = f", seed {clip.seed}" if clip.seed is not None else ""
@@ -63,19 +76,22 @@ def keep_clip(clip: Clip | None, path: str | Path | None) -> bool:
     return True
 
 
-def keep_cast(cast: Sequence[Named], path: str | None) -> bool:
-    """Every clip in a file of its own, the path's name and the clip's; whether anything was written."""
+def save_clips(clips: Sequence[NamedClip], path: str | None) -> bool:
+    """Writes each clip in a file of its own, by the path's name and the clip's.
+
+    True if anything was written.
+    """
     if path is None:
         return False
-    there = [named for named in cast if len(named.clip)]
+    there = [named for named in clips if len(named.clip)]
     if not there:
-        return keep_clip(None, path)
+        return save_clip(None, path)
     for named in there:
-        keep_clip(named.clip, beside(path, named.name))
+        save_clip(named.clip, path_beside(path, named.name))
     return True
 
 
-def beside(path: str, name: str) -> Path:
-    """Where the clip of this name is kept: "clips.npz" and "seed 1" are clips-seed-1.npz."""
+def path_beside(path: str, name: str) -> Path:
+    """The file of the clip of this name: "clips.npz" and "seed 1" make clips-seed-1.npz."""
     target = Path(path)
     return target.with_name(f"{target.stem}-{slug(name) or 'clip'}{target.suffix}")

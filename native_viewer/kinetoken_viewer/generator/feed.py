@@ -1,215 +1,132 @@
-"""From the generator's process to the viewer: what is asked, what comes back, and the process itself.
+"""The generator's process as the window sees it: prompts go in, messages come out.
 
-The generator runs in a process of its own, because a thread beside the drawing makes frames eight times as slow. What it
-says comes through a pipe into a queue of a few seconds; then the generator waits; nothing is dropped. The pipe is read by
-a thread that does nothing else, so a message that stops half way holds up nobody.
+The generator runs in a process of its own, because a thread beside the drawing makes frames eight
+times as slow. A thread that does nothing else reads the pipe into a queue that holds a few seconds
+of motion; when the queue is full, the generator waits and nothing is dropped. A message that stops
+half way therefore blocks nobody.
 """
 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from multiprocessing.connection import Connection
-from typing import Final
+from typing import Final, TypeVar
 
-from kinetoken.base.processes import deaf_to_ctrl_c
-from kinetoken.engines.load_options import LoadOptions
-from kinetoken.generation.image_file import ImageFile
+from kinetoken.base.child_process import ChildProcess
 from kinetoken.generation.options import GenerateOptions
-from kinetoken.motion.clip import Clip, MotionChunk
-from kinetoken.motion.playback import Sample
 
-MESSAGES_PER_POLL: Final = 64  # a flooding generator gets no more of one picture's time than this
-MESSAGES_WAITING: Final = 64  # between the pipe and the picture; more stay in the pipe
-UNHEARD: Final = 16  # orders that a process has not taken, beyond which it is started anew
-STOP_SECONDS: Final = 2.0  # patience with a process that is told to end
+from .messages import (
+    AnswerStarted,
+    AskPrompt,
+    GeneratorFailed,
+    GeneratorJob,
+    GeneratorOrder,
+    Message,
+    ModelReady,
+    StopAnswer,
+)
+from .process import serve_talk
 
+MESSAGES_PER_POLL: Final = 64  # bounds the share of one picture's time that a flood can take
+ORDERS_UNHEARD: Final = 16  # orders that a process may leave unread before it is replaced
+_MESSAGES_WAITING: Final = 64  # between the pipe and the picture; the rest stays in the pipe
+_STOP_SECONDS: Final = 2.0  # to wait for a process that was told to end
 
-@dataclass(frozen=True)
-class Job:
-    """What a generator's process begins with."""
-
-    prompt: str
-    """What to answer first; empty: it loads the model and waits to be asked."""
-    options: GenerateOptions
-    bundle: str | None = None
-    loading: LoadOptions = field(default_factory=LoadOptions)
-    turn: int = 1
-    """The number of the first answer."""
-    history: int | None = None
-    """Earlier turns that the model is shown; None: the bundle's choice."""
-    history_file: str | None = None
-    """Where the talk is kept, and taken up again."""
-    image: ImageFile | None = None
-    """What the model sees before the prompts."""
-
-
-@dataclass(frozen=True)
-class Ask:
-    """Answer this now; an answer under way is given up."""
-
-    turn: int
-    prompt: str
-    options: GenerateOptions
-
-
-@dataclass(frozen=True)
-class Stop:
-    """Give the answer up."""
-
-
-@dataclass(frozen=True)
-class Ready:
-    """The model is loaded."""
-
-    fps: float
-
-
-@dataclass(frozen=True)
-class Opened:
-    """The answer begins."""
-
-    seed: int
-    fps: float
-    turn: int = 1
-
-
-@dataclass(frozen=True)
-class Said:
-    """Words of the thought."""
-
-    text: str
-    turn: int = 1
-    pace: Sample | None = None
-
-
-@dataclass(frozen=True)
-class Moved:
-    """Final frames, and the real-time factor so far."""
-
-    chunk: MotionChunk
-    rtf: float
-    turn: int = 1
-    pace: Sample | None = None
-
-
-@dataclass(frozen=True)
-class Ended:
-    """The whole answer has come."""
-
-    clip: Clip
-    rtf: float
-    turn: int = 1
-    note: str = ""
-    """What the user should know of it."""
-
-
-@dataclass(frozen=True)
-class Failed:
-    """Why there will be no more: one line."""
-
-    reason: str
-    exit_code: int = 1
-    turn: int | None = None
-    """The answer that failed; None: the process is over, and the next prompt starts another."""
-
-
-Message = Ready | Opened | Said | Moved | Ended | Failed
-Order = Ask | Stop
-Server = Callable[[Job, Connection], None]
+_Task = TypeVar("_Task")
 
 
 class Feed:
-    """One talk with a generator in its own process. A prompt that comes when the process is gone starts another."""
+    """One talk with a generator in its own process; a prompt restarts a process that is gone."""
 
-    def __init__(self, job: Job, server: Server | None = None) -> None:
-        """`server` is all the process does; None: the true generator's."""
-        from .process import serve
-
-        self._job, self._server = job, server or serve
+    def __init__(
+        self,
+        job: GeneratorJob,
+        server: Callable[[GeneratorJob, Connection], None] = serve_talk,
+    ) -> None:
+        """`server` is the function that the process runs."""
+        self._job, self._server = job, server
         self._turn = job.turn if job.prompt else job.turn - 1
-        self._process = _Process(job, self._server)
+        self._process = GeneratorProcess(job, server)
 
     @property
     def over(self) -> bool:
-        """Whether the process has said its last word, and it has been read."""
+        """True once the process has ended and its last message has been read."""
         return self._process.over
 
     @property
     def turn(self) -> int:
-        """The number of the last prompt."""
+        """Number of the last prompt."""
         return self._turn
 
     def ask(
         self, prompt: str, options: GenerateOptions | None = None, *, anew: bool = False
     ) -> int:
-        """The next prompt, in place of an answer under way; its number. `anew`: a process that has gone silent is replaced."""
+        """Sends the next prompt, in place of an answer under way; returns its number.
+
+        `anew`: a process that has gone silent is replaced.
+        """
         options = options or self._job.options
         self._turn += 1
-        if anew or self.over or not self._process.send(Ask(self._turn, prompt, options)):
+        if anew or self.over or not self._process.send(AskPrompt(self._turn, prompt, options)):
             self._process.close(kindly=False)
-            self._process = _Process(
-                replace(self._job, prompt=prompt, options=options, turn=self._turn), self._server
-            )
+            job = replace(self._job, prompt=prompt, options=options, turn=self._turn)
+            self._process = GeneratorProcess(job, self._server)
         return self._turn
 
     def stop(self) -> None:
         """Gives up the answer under way."""
         if not self.over:
-            self._process.send(Stop())
+            self._process.send(StopAnswer())
 
     def poll(self, limit: int = MESSAGES_PER_POLL, wait: float = 0.0) -> list[Message]:
-        """Messages that are there, in order, at most `limit` taken; waits up to `wait` seconds for the first.
+        """Messages that have come, at most `limit`; waits up to `wait` seconds for the first.
 
-        What is left of answers that were given up is passed over. A process that dies is reported as Failed.
+        The rest of answers that were given up is skipped. A process that dies is reported as
+        GeneratorFailed.
         """
         messages = self._process.poll(limit, wait)
-        return [m for m in messages if isinstance(m, Ready) or m.turn in (None, self._turn)]
+        return [m for m in messages if isinstance(m, ModelReady) or m.turn in (None, self._turn)]
 
     def close(self) -> None:
-        """Ends the process, kindly at first."""
-        self._process.close(kindly=True)
+        """Ends the process, by force if it does not end when told."""
+        self._process.close()
 
 
-class _Process:
-    """One process, the thread that reads from it, and the queue between."""
+class GeneratorProcess:
+    """A child process, the thread that reads from it, and the queue between them."""
 
-    def __init__(self, job: Job, server: Server) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipe, other = context.Pipe()
-        self._process = context.Process(
-            target=server, args=(job, other), name="kinetoken-generator", daemon=True
-        )
-        with deaf_to_ctrl_c():
-            self._process.start()
-        other.close()  # so that the pipe ends when the process does
-        self._waiting: queue.Queue[Message | None] = queue.Queue(MESSAGES_WAITING)
+    def __init__(self, task: _Task, server: Callable[[_Task, Connection], None]) -> None:
+        """Starts a process that runs `server(task, pipe)`."""
+        self._child = ChildProcess("kinetoken-generator", server, task)
+        self._waiting: queue.Queue[Message | None] = queue.Queue(_MESSAGES_WAITING)
         self._closed = threading.Event()
         self._reader = threading.Thread(
-            target=_read, args=(self._pipe, self._waiting, self._closed), daemon=True
+            target=_read, args=(self._child.pipe, self._waiting, self._closed), daemon=True
         )
         self._reader.start()
         self._unheard = 0
         self._ended: float | None = None  # when the pipe was found to have ended
         self.over = False
+        """True once the process has ended and its last message has been read."""
 
-    def send(self, order: Order) -> bool:
-        """Whether the process could be told: one that listens no more must not hold up the window."""
+    def send(self, order: GeneratorOrder) -> bool:
+        """Tells the process; False if it no longer listens, which must not block the window."""
         self._unheard += 1
-        if self._unheard > UNHEARD or self._ended is not None:
+        if self._unheard > ORDERS_UNHEARD or self._ended is not None:
             return False
         try:
-            self._pipe.send(order)
+            self._child.pipe.send(order)
         except OSError:
             return False
         return True
 
-    def poll(self, limit: int, wait: float) -> list[Message]:
+    def poll(self, limit: int = MESSAGES_PER_POLL, wait: float = 0.0) -> list[Message]:
+        """Messages that have come, at most `limit`; waits up to `wait` seconds for the first."""
         out: list[Message] = []
         while not self.over and len(out) < limit:
             if self._ended is not None:
@@ -226,34 +143,33 @@ class _Process:
                 self._ended = time.monotonic()
             else:
                 out.append(message)
-                self._unheard = 0 if isinstance(message, Opened | Failed) else self._unheard
-                self.over = isinstance(message, Failed) and message.turn is None
+                if isinstance(message, AnswerStarted | GeneratorFailed):
+                    self._unheard = 0
+                self.over = isinstance(message, GeneratorFailed) and message.turn is None
         return out
 
     def _death(self) -> list[Message]:
-        """Why the pipe ended; nothing while the process is still on its way out."""
+        """The reason why the pipe ended; empty while the process is still on its way out."""
         assert self._ended is not None
-        code = self._process.exitcode
-        if code is None and time.monotonic() - self._ended < STOP_SECONDS:
+        how = self._child.exit_reason
+        if how is None and time.monotonic() - self._ended < _STOP_SECONDS:
             return []
         self.over = True
-        how = f"killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-        return [Failed(f"the generator's process ended unexpectedly ({how})")]
+        reason = f"the generator's process ended unexpectedly ({how or 'it closed its pipe'})"
+        return [GeneratorFailed(reason)]
 
-    def close(self, *, kindly: bool) -> None:
+    def close(self, *, kindly: bool = True) -> None:
+        """Ends the process; `kindly`: asks it to, before it is killed."""
         self._closed.set()
         self.over = True
-        for end in ([self._process.terminate] if kindly else []) + [self._process.kill]:
-            if self._process.is_alive():
-                end()
-                self._process.join(STOP_SECONDS)
-        self._reader.join(STOP_SECONDS)
+        self._child.end(_STOP_SECONDS, kindly=kindly)
+        self._reader.join(_STOP_SECONDS)
         with contextlib.suppress(OSError):
-            self._pipe.close()
+            self._child.pipe.close()
 
 
 def _read(pipe: Connection, waiting: queue.Queue[Message | None], closed: threading.Event) -> None:
-    """Message by message; None after the last. A full queue leaves the rest in the pipe."""
+    """Fills the queue message by message, None after the last; a full queue leaves the pipe."""
     message: Message | None
     while not closed.is_set():
         try:

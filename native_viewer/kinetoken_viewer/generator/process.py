@@ -1,4 +1,4 @@
-"""The generator's process: one talk, prompt after prompt, and whatever goes wrong told in one line."""
+"""The generator's process: answers prompt after prompt, and reports every failure in one line."""
 
 from __future__ import annotations
 
@@ -6,44 +6,58 @@ import contextlib
 import os
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from kinetoken.base.errors import KinetokenError
 from kinetoken.motion.clip import TextChunk
 from kinetoken.motion.playback import Sample
 
-from .feed import Ask, Ended, Failed, Job, Moved, Opened, Order, Ready, Said, Stop
+from .messages import (
+    AnswerEnded,
+    AnswerStarted,
+    AskPrompt,
+    GeneratorFailed,
+    GeneratorJob,
+    GeneratorOrder,
+    ModelReady,
+    MotionArrived,
+    StopAnswer,
+    ThoughtText,
+)
 
 if TYPE_CHECKING:
     from kinetoken.chat.session import Session, Turn
     from kinetoken.generation.generator import Generation
 
-NICENESS: Final = 5  # a generator that comes later only fills the buffer later; a picture that comes later is seen
+_NICENESS: Final = 5  # the picture comes first: a late generator only fills the buffer later
+
+_Task = TypeVar("_Task")
 
 
-def serve(job: Job, pipe: Connection) -> None:
-    """All the process does: loads the model once, then answers until the viewer is gone."""
-    told(_serve, job, pipe)
+def serve_talk(job: GeneratorJob, pipe: Connection) -> None:
+    """Loads the model once, then answers until the viewer is gone."""
+    report_failures(_serve_talk, job, pipe)
 
 
-def told(work: Callable[[Any, Connection], None], job: object, pipe: Connection) -> None:
-    """Work in a process of its own: whatever goes wrong with it becomes the last message."""
+def report_failures(
+    work: Callable[[_Task, Connection], None], task: _Task, pipe: Connection
+) -> None:
+    """Runs `work(task, pipe)` in a generator's process; a failure becomes the last message."""
     if hasattr(os, "nice"):
-        os.nice(NICENESS)
+        os.nice(_NICENESS)
     with contextlib.suppress(BrokenPipeError, ConnectionResetError, EOFError):  # the viewer is gone
         try:
-            work(job, pipe)
+            work(task, pipe)
         except (BrokenPipeError, ConnectionResetError, EOFError):
             raise
         except KinetokenError as error:
-            pipe.send(Failed(str(error), error.exit_code))
+            pipe.send(GeneratorFailed(str(error), error.exit_code))
         except Exception as error:  # whatever it is, the window must be able to say it
-            pipe.send(
-                Failed(f"the generator failed: {type(error).__name__}: {_one_line(str(error))}")
-            )
+            reason = f"the generator failed: {type(error).__name__}: {_one_line(str(error))}"
+            pipe.send(GeneratorFailed(reason))
 
 
-def _serve(job: Job, pipe: Connection) -> None:
+def _serve_talk(job: GeneratorJob, pipe: Connection) -> None:
     from kinetoken.chat.session import Session
     from kinetoken.cli.chat import saved_chat
     from kinetoken.generation.generator import load
@@ -54,75 +68,74 @@ def _serve(job: Job, pipe: Connection) -> None:
         session.load(chat)
     if job.image is not None:
         session.look(job.image)
-    talk = Talk(session, pipe, job.history_file)
-    pipe.send(Ready(talk.fps))
+    server = TalkServer(session, pipe, job.history_file)
+    pipe.send(ModelReady(server.fps))
     if job.prompt and not pipe.poll():
-        talk.answer(Ask(job.turn, job.prompt, job.options))
+        server.answer(AskPrompt(job.turn, job.prompt, job.options))
     while True:
-        talk.answer(talk.next())
+        server.answer(server.next_order())
 
 
-class Talk:
-    """One viewer's prompts, in order; a new one ends the answer to the one before."""
+class TalkServer:
+    """Answers one viewer's prompts in order; a new prompt ends the answer before it."""
 
-    def __init__(self, session: Session, pipe: Connection, file: str | None) -> None:
-        """`file`: where the talk is kept, so that it can be gone on with."""
-        self._session, self._pipe, self._file = session, pipe, file
+    def __init__(self, session: Session, pipe: Connection, history_file: str | None) -> None:
+        """`history_file` keeps the talk, so that it can be resumed."""
+        self._session, self._pipe, self._history_file = session, pipe, history_file
         self.fps = session.line.fps
-        """Of the motion."""
+        """Frames per second of the motion."""
 
-    def next(self) -> Order:
-        """The last of the orders that have come, waited for where there is none; EOFError when the viewer is gone."""
-        if (
-            not self._pipe.poll()
-        ):  # there is time until somebody has typed; what fails now fails again, and is told, then
-            with contextlib.suppress(KinetokenError):
+    def next_order(self) -> GeneratorOrder:
+        """The last order that has come; waits if there is none. EOFError when the viewer is gone."""
+        if not self._pipe.poll():  # there is time to prepare until somebody has typed
+            with contextlib.suppress(KinetokenError):  # it fails again, and is told, when asked
                 self._session.prepare()
-        order: Order = self._pipe.recv()
+        order: GeneratorOrder = self._pipe.recv()
         while self._pipe.poll():
             order = self._pipe.recv()
         return order
 
-    def answer(self, order: Order) -> None:
-        """One prompt to its end, or until another order comes. What cannot be asked is told, and the talk goes on."""
-        if isinstance(order, Stop):
+    def answer(self, order: GeneratorOrder) -> None:
+        """Answers a prompt until its end or the next order; a refusal does not end the talk."""
+        if isinstance(order, StopAnswer):
             return
         try:
             self._answer(order)
         except (BrokenPipeError, ConnectionResetError):
             raise
         except KinetokenError as error:
-            self._pipe.send(Failed(str(error), error.exit_code, order.turn))
+            self._pipe.send(GeneratorFailed(str(error), error.exit_code, order.turn))
 
-    def _answer(self, ask: Ask) -> None:
+    def _answer(self, ask: AskPrompt) -> None:
         turn = self._session.say(ask.prompt, ask.options, raw=True)
-        self._pipe.send(Opened(turn.seed, self.fps, ask.turn))
+        self._pipe.send(AnswerStarted(turn.seed, self.fps, ask.turn))
         try:
-            whole = self._tell(turn, ask.turn)
+            whole = self._send_chunks(turn, ask.turn)
         finally:
             turn.close()
             self._keep(turn)
         if whole:
-            self._pipe.send(Ended(turn.clip(), turn.stats.rtf, ask.turn, "; ".join(turn.notes)))
+            note = "; ".join(turn.notes)
+            self._pipe.send(AnswerEnded(turn.clip(), turn.stats.rtf, ask.turn, note))
 
-    def _tell(self, turn: Turn, number: int) -> bool:
-        """Piece by piece; False where something else is wanted before the end."""
+    def _send_chunks(self, turn: Turn, number: int) -> bool:
+        """Sends chunk after chunk; False if another order came before the end."""
         for chunk in turn:
             pace = _pace(turn)
             if isinstance(chunk, TextChunk):
-                self._pipe.send(Said(chunk.text, number, pace))
+                self._pipe.send(ThoughtText(chunk.text, number, pace))
             else:
-                self._pipe.send(Moved(chunk, turn.stats.rtf, number, pace))
+                self._pipe.send(MotionArrived(chunk, turn.stats.rtf, number, pace))
             if self._pipe.poll():
                 return False
         return True
 
     def _keep(self, turn: Turn) -> None:
-        if self._file is not None:
+        if self._history_file is not None:
             line = self._session.line
             line.cut()
             line.push(turn.clip().joints)
-            self._session.save(self._file)
+            self._session.save(self._history_file)
 
 
 def _pace(generation: Generation) -> Sample:

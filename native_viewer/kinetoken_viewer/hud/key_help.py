@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Final
 
 from PIL import Image, ImageDraw
 
-from .panels import SOFT, WHITE, font, framed
+from .text import SOFT_TEXT, WHITE_TEXT, cached, font, framed
 
-Keys = tuple[tuple[str, str], ...]
-OPAQUE: Final = (14, 16, 21, 250)  # what lies under it would be read with it
+KeyList = tuple[tuple[str, str], ...]
 
-KEYS: Final = (
+ALL_KEYS: Final = (
     ("Enter, / or click", "write a prompt; Enter sends it, Esc leaves the line"),
     ("backspace", "stop the answer"),
     ("space", "pause or play"),
@@ -32,8 +30,7 @@ KEYS: Final = (
     ("Q, Esc", "close"),
 )
 
-
-SHORT: Final = (
+FEW_KEYS: Final = (
     ("Enter", "write a prompt"),
     ("backspace", "stop the answer"),
     ("space", "pause or play"),
@@ -47,49 +44,48 @@ SHORT: Final = (
     ("S / V", "picture / film"),
     ("H / Q", "this help / close"),
 )
-"""What there is room for on a small panel."""
-LEGIBLE: Final = 9  # pixels of a letter, below which the short list is shown instead
+"""The most useful keys, for a small picture."""
+LEGIBLE_PIXELS: Final = 9  # of a letter, below which the short list is shown instead
+_OPAQUE: Final = (14, 16, 21, 250)  # nothing under the panel may be read with it
 
 
 def help_image(scale: float, width: int, height: int) -> Image.Image:
-    """All keys in one column or two, whichever can be larger; the most useful ones where all would be too small to read."""
-    size, image = _fitted(KEYS, (1, 2), scale, width, height)
-    return image if size >= LEGIBLE else _fitted(SHORT, (1,), scale, width, height)[1]
+    """All keys in one column or two, whichever is larger; in a small picture only a few."""
+    size, image = fitted(ALL_KEYS, (1, 2), scale, width, height)
+    return image if size >= LEGIBLE_PIXELS else fitted(FEW_KEYS, (1,), scale, width, height)[1]
 
 
-def _fitted(
-    keys: Keys, columns: tuple[int, ...], scale: float, width: int, height: int
+def fitted(
+    keys: KeyList, columns: tuple[int, ...], scale: float, width: int, height: int
 ) -> tuple[int, Image.Image]:
-    """Pixels of its letters, and the largest picture that is no larger than so much."""
+    """Pixels of a letter, and the largest picture of the keys that fits."""
     sizes = {count: _drawn(keys, scale, count).size for count in columns}
     fits = {count: min(1.0, 0.98 * width / w, 0.98 * height / h) for count, (w, h) in sizes.items()}
     best = max(fits, key=lambda count: (fits[count], -count))
     scale *= fits[best]
     image = _drawn(keys, scale, best)
-    while scale > 0.3 and (
-        image.width > width or image.height > height
-    ):  # letters come in whole pixels
+    # Letters come in whole pixels, so the first guess may be too large.
+    while scale > 0.3 and (image.width > width or image.height > height):
         scale *= 0.95
         image = _drawn(keys, scale, best)
-    return letters(scale), image
+    return _letter_pixels(scale), image
 
 
-def letters(scale: float) -> int:
-    """Pixels of a letter of the help."""
+def _letter_pixels(scale: float) -> int:
     return max(6, round(15 * scale))
 
 
-@functools.lru_cache(maxsize=64)
-def _drawn(keys: Keys, scale: float, columns: int) -> Image.Image:
-    size = letters(scale)
+@cached
+def _drawn(keys: KeyList, scale: float, columns: int) -> Image.Image:
+    size = _letter_pixels(scale)
     face, step = font(size), round(size * 1.6)
     gap = max(int(face.getlength(key)) for key, _ in keys) + round(18 * scale)
-    column = gap + max(int(face.getlength(what)) for _, what in keys) + round(24 * scale)
+    column = gap + max(int(face.getlength(effect)) for _, effect in keys) + round(24 * scale)
     rows = -(-len(keys) // columns)
     image = Image.new("RGBA", (column * columns, step * rows), (12, 14, 18, 0))
     draw = ImageDraw.Draw(image)
-    for index, (key, what) in enumerate(keys):
+    for index, (key, effect) in enumerate(keys):
         x, y = column * (index // rows), step * (index % rows)
-        draw.text((x, y), key, font=face, fill=WHITE)
-        draw.text((x + gap, y), what, font=face, fill=SOFT)
-    return framed(image, round(min(20 * scale, size)), OPAQUE)
+        draw.text((x, y), key, font=face, fill=WHITE_TEXT)
+        draw.text((x + gap, y), effect, font=face, fill=SOFT_TEXT)
+    return framed(image, round(min(20 * scale, size)), _OPAQUE)

@@ -1,4 +1,4 @@
-"""The HUD's pictures and bars over a GL scene."""
+"""Panels and bars over a GL scene."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pyglet import gl
 from ..render.gl import shaders
 from ..render.gl.glkit import Program, one
 from ..render.gl.scene import Scene
-from .panels import Bar, Panel
+from .text import Bar, Panel
 
 
 class Overlay:
-    """Textures of the panels on show; a panel's picture is uploaded once."""
+    """Draws panels and bars; a panel's picture is uploaded once."""
 
     def __init__(self, scene: Scene) -> None:
         self._program = Program(scene.header, shaders.PANEL_VERTEX, shaders.PANEL_FRAGMENT)
@@ -23,32 +23,23 @@ class Overlay:
         self._textures: dict[int, tuple[Image.Image, int]] = {}
 
     def draw(self, placed: list[Panel], bars: list[Bar], width: int, height: int) -> None:
-        """Over the bound framebuffer of this size."""
+        """Draws over the bound framebuffer of this size."""
         self._forget(placed)
         gl.glDisable(gl.GL_DEPTH_TEST)
         gl.glEnable(gl.GL_BLEND)
         gl.glBlendFunc(gl.GL_SRC_ALPHA, gl.GL_ONE_MINUS_SRC_ALPHA)
         program = self._program
-        program.use()
-        program.set("picture", float(width), float(height))
-        program.set_int("panel", 0)
-        program.set("flat_colour", 1.0)
+        program.use(picture=(float(width), float(height)), panel=0, flat_colour=1.0)
         for bar in bars:
-            program.set("box", bar.x, bar.y, bar.width, bar.height)
-            program.set("tint", *(value / 255 for value in bar.colour))
+            tint = tuple(value / 255 for value in bar.colour)
+            program.set(box=(bar.x, bar.y, bar.width, bar.height), tint=tint)
             self._quad.draw()
-        program.set("flat_colour", 0.0)
-        program.set("tint", 1.0, 1.0, 1.0, 1.0)
+        program.set(flat_colour=0.0, tint=(1.0, 1.0, 1.0, 1.0))
         gl.glActiveTexture(gl.GL_TEXTURE0)
         for panel in placed:
             gl.glBindTexture(gl.GL_TEXTURE_2D, self._texture(panel.image))
-            program.set(
-                "box",
-                float(panel.x),
-                float(panel.y),
-                float(panel.image.width),
-                float(panel.image.height),
-            )
+            place = (panel.x, panel.y, panel.image.width, panel.image.height)
+            program.set(box=tuple(map(float, place)))
             self._quad.draw()
         gl.glDisable(gl.GL_BLEND)
 

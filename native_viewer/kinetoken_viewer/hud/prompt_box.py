@@ -1,4 +1,4 @@
-"""Where the prompt line lies in the picture, and how it looks. Drawn by Pillow, like all words."""
+"""The box of the prompt line: its place in the picture, its look, and clicks into it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Final, NamedTuple
 
 from PIL import Image, ImageDraw
 
-from ..stage.prompt_line import Line
-from .panels import ACCENT, DIM, VEIL, WHITE, Panel, Rgba, font, scale_of
+from ..stage.prompt_line import PromptText
+from .text import ACCENT, DIM_TEXT, VEIL, WHITE_TEXT, Panel, Rgba, font, scale_of
 
-HINT: Final = "say what the body shall do, Enter sends it"
-INVITATION: Final = "Enter, / or a click: write a prompt"
-EDGE: Final = (255, 255, 255, 46)
-SLEEPING: Final = (14, 16, 21, 120)
-HEIGHT: Final = 38  # pixels in the design's 720
-WIDEST: Final = 860
+_HINT: Final = "describe a movement, Enter sends it"
+_INVITATION: Final = "Enter, / or a click: write a prompt"
+_EDGE: Final = (255, 255, 255, 46)
+_UNFOCUSED: Final = (14, 16, 21, 120)
+_HEIGHT: Final = 38  # pixels of the design
+_WIDEST: Final = 860
 
 
-class LineBox(NamedTuple):
+class PromptBox(NamedTuple):
     """A box at the lower edge of a picture: left, top, width, height in pixels."""
 
     x: int
@@ -28,19 +28,19 @@ class LineBox(NamedTuple):
     height: int
 
     @classmethod
-    def of(cls, width: int, height: int) -> LineBox:
-        """In a picture of this size."""
+    def of(cls, width: int, height: int) -> PromptBox:
+        """The box in a picture of this size."""
         scale = scale_of(height)
-        margin, tall = round(22 * scale), round(HEIGHT * scale)
+        margin, tall = round(22 * scale), round(_HEIGHT * scale)
         return cls(
             margin,
             height - round(32 * scale) - tall,
-            min(width - 2 * margin, round(WIDEST * scale)),
+            min(width - 2 * margin, round(_WIDEST * scale)),
             tall,
         )
 
     def holds(self, x: float, y: float) -> bool:
-        """Whether a click at x, y (from the top) is meant for the line."""
+        """True if a click at x, y (from the top) is meant for the line."""
         return self.x <= x <= self.x + self.width and self.y <= y <= self.y + self.height
 
     @property
@@ -51,11 +51,11 @@ class LineBox(NamedTuple):
     def _inset(self) -> int:
         return round(self.height * 0.40)
 
-    def panel(self, line: Line) -> Panel:
+    def panel(self, line: PromptText) -> Panel:
         """The box with the line in it; a line that is too long shows the part around the cursor."""
         image = Image.new("RGBA", (self.width, self.height))
         draw = ImageDraw.Draw(image)
-        back, edge = (VEIL, ACCENT) if line.focused else (SLEEPING, EDGE)
+        back, edge = (VEIL, ACCENT) if line.focused else (_UNFOCUSED, _EDGE)
         frame = (0, 0, self.width - 1, self.height - 1)
         draw.rounded_rectangle(
             frame, radius=self.height // 3, fill=back, outline=edge, width=max(1, self.height // 22)
@@ -69,7 +69,7 @@ class LineBox(NamedTuple):
         image.alpha_composite(inside, (self._inset, 0))
         return Panel(image, self.x, self.y)
 
-    def cursor(self, line: Line) -> Panel:
+    def cursor(self, line: PromptText) -> Panel:
         """The text cursor."""
         at = (
             self.x
@@ -80,8 +80,8 @@ class LineBox(NamedTuple):
         image = _stroke(max(2, self.height // 20), round(self.height * 0.6))
         return Panel(image, round(at), self.y + (self.height - image.height) // 2)
 
-    def letters_before(self, line: Line, x: float) -> int:
-        """Letters of the line before a click at pixel x."""
+    def letters_before(self, line: PromptText, x: float) -> int:
+        """The number of letters before a click at pixel x."""
         face, goal = font(self._letters, line.text), x - self.x - self._inset + self._shift(line)
         after = bisect.bisect_left(
             range(len(line.text)), goal, key=lambda count: face.getlength(line.text[:count])
@@ -92,17 +92,17 @@ class LineBox(NamedTuple):
             key=lambda count: abs(face.getlength(line.text[:count]) - goal),
         )
 
-    def _words(self, line: Line) -> tuple[str, Rgba]:
+    def _words(self, line: PromptText) -> tuple[str, Rgba]:
         if line.text:
-            return line.text, WHITE
-        return (HINT if line.focused else INVITATION), DIM
+            return line.text, WHITE_TEXT
+        return (_HINT if line.focused else _INVITATION), DIM_TEXT
 
-    def _shift(self, line: Line) -> float:
-        """Pixels of the line that lie to the left of the box, so that the cursor is in sight."""
+    def _shift(self, line: PromptText) -> float:
+        """Pixels of the line left of the box, so that the cursor stays in sight."""
         face, room = font(self._letters, line.text), self.width - 2 * self._inset
         return max(0.0, face.getlength(line.text[: line.cursor]) - room + self.height / 10)
 
 
 @functools.lru_cache(maxsize=4)
 def _stroke(width: int, height: int) -> Image.Image:
-    return Image.new("RGBA", (width, height), WHITE)
+    return Image.new("RGBA", (width, height), WHITE_TEXT)

@@ -1,10 +1,10 @@
-"""Where the picture is taken from: an orbit around a target, its matrices, framing, and a smooth follow."""
+"""A camera that orbits a target: its matrices, framing, and a smooth follow."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,24 +12,22 @@ from numpy.typing import NDArray
 from kinetoken.base.errors import InputError
 from kinetoken.motion.skeleton import JOINT
 
-Array = NDArray[np.floating]
-Vector = tuple[float, float, float]
+_Array = NDArray[np.floating]
+_Vector = tuple[float, float, float]
 
-NEAR: Final = 0.05  # metres
-FAR: Final = 80.0
-PITCHES: Final = (
-    math.radians(-5.0),
-    math.radians(86.0),
-)  # the eye stays above the floor, short of straight down
-DISTANCES: Final = (0.6, 40.0)  # metres, nearest and farthest
-BODY_CENTRE: Final = 0.88  # metres above the floor, what the camera looks at
-FOLLOW_SECONDS: Final = 0.28  # time constant of the follow
-STILL: Final = 0.7  # metres of travel below which a recording's camera does not move
-# Standing with raised arms or a long step: what a live view keeps in the frame, metres around the root.
+BODY_CENTRE: Final = 0.88  # metres above the floor: the camera looks at this height
+# Metres around the root that a live view keeps in the frame: raised arms, a long step.
 ENVELOPE: Final = np.array(
     [[x, y, z] for x in (-0.5, 0.5) for y in (0.0, 2.04) for z in (-0.5, 0.5)]
 )
-MARGIN: Final = 0.93  # of half the picture that framed points may use
+_NEAR: Final = 0.05  # metres
+_FAR: Final = 80.0
+# The eye stays above the floor, short of straight down.
+PITCHES: Final = (math.radians(-5.0), math.radians(86.0))
+DISTANCES: Final = (0.6, 40.0)  # metres, nearest and farthest
+_FOLLOW_SECONDS: Final = 0.28  # time constant of the follow
+_STILL_METRES: Final = 0.7  # of travel, below which a recording's camera does not move
+_MARGIN: Final = 0.93  # of half the picture that framed points may use
 
 # Degrees: yaw 0 looks at the face of a body that faces +Z, yaw 90 sees its left side.
 PRESETS: Final = {
@@ -46,7 +44,7 @@ PRESETS: Final = {
 class Camera:
     """An eye on a sphere around a target; world metres, radians."""
 
-    target: Vector = (0.0, BODY_CENTRE, 0.0)
+    target: _Vector = (0.0, BODY_CENTRE, 0.0)
     yaw: float = math.radians(PRESETS["three-quarter"][0])
     pitch: float = math.radians(PRESETS["three-quarter"][1])
     distance: float = 4.2
@@ -76,14 +74,17 @@ class Camera:
         return matrix
 
     def projection(self, aspect: float) -> NDArray[np.float64]:
-        """(4, 4) camera space to clip space for a picture `aspect` = width / height."""
+        """(4, 4) camera space to clip space for a picture of aspect width / height."""
         f = 1.0 / math.tan(self.fov / 2)
         matrix = np.zeros((4, 4))
         matrix[0, 0], matrix[1, 1], matrix[3, 2] = f / aspect, f, -1.0
-        matrix[2, 2], matrix[2, 3] = (FAR + NEAR) / (NEAR - FAR), 2 * FAR * NEAR / (NEAR - FAR)
+        matrix[2, 2], matrix[2, 3] = (
+            (_FAR + _NEAR) / (_NEAR - _FAR),
+            2 * _FAR * _NEAR / (_NEAR - _FAR),
+        )
         return matrix
 
-    def project(self, points: Array, width: int, height: int) -> NDArray[np.float64]:
+    def project(self, points: _Array, width: int, height: int) -> NDArray[np.float64]:
         """World points (n, 3) to (n, 3): pixel x from the left, pixel y from the top, metres before the eye."""
         local = (np.asarray(points, dtype=np.float64) - self.eye()) @ self.axes().T
         depth = np.maximum(-local[:, 2], 1e-6)
@@ -93,25 +94,25 @@ class Camera:
         return np.stack([x, y, -local[:, 2]], axis=1)
 
     def orbit(self, yaw: float, pitch: float) -> Camera:
-        """Turned by radians; the pitch stays within PITCHES."""
+        """The camera turned by radians; the pitch stays within bounds."""
         bounded = min(PITCHES[1], max(PITCHES[0], self.pitch + pitch))
         return replace(self, yaw=math.remainder(self.yaw + yaw, math.tau), pitch=bounded)
 
     def pan(self, right: float, up: float) -> Camera:
-        """Target moved in the picture's plane, metres."""
+        """The camera moved in the picture's plane, metres."""
         x, y, z = np.asarray(self.target) + right * self.axes()[0] + up * self.axes()[1]
         return replace(self, target=(float(x), float(y), float(z)))
 
     def zoom(self, factor: float) -> Camera:
-        """Distance times `factor`, within bounds."""
+        """The camera at its distance times `factor`, within bounds."""
         return replace(self, distance=min(DISTANCES[1], max(DISTANCES[0], self.distance * factor)))
 
-    def at(self, target: Array) -> Camera:
-        """The same direction and distance around another target (3,)."""
+    def at(self, target: _Array) -> Camera:
+        """The camera around another target (3,)."""
         return replace(self, target=(float(target[0]), float(target[1]), float(target[2])))
 
-    def fitted(self, offsets: Array, aspect: float, margin: float = MARGIN) -> Camera:
-        """As close as lets every point target + offset (n, 3) fall inside `margin` of the picture."""
+    def fitted(self, offsets: _Array, aspect: float, margin: float = _MARGIN) -> Camera:
+        """The camera as near as keeps every point target + offset (n, 3) in the picture."""
         local = np.asarray(offsets, dtype=np.float64) @ self.axes().T
         tangent = math.tan(self.fov / 2) * margin
         need = (
@@ -121,41 +122,52 @@ class Camera:
         return replace(self, distance=min(DISTANCES[1], max(DISTANCES[0], float(need.max()))))
 
 
-def parse(text: str) -> tuple[float, float, float]:
-    """A preset's name, "YAW,PITCH" or "YAW,PITCH,ZOOM" (degrees, factor) to yaw, pitch in radians and zoom."""
-    if text in PRESETS:
-        yaw, pitch = PRESETS[text]
-        return math.radians(yaw), math.radians(pitch), 1.0
-    try:
-        numbers = [float(part) for part in text.split(",")]
-        yaw, pitch, zoom = (*numbers, 1.0)[:3] if len(numbers) in (2, 3) else (math.nan,) * 3
-    except ValueError:
-        yaw = pitch = zoom = math.nan
-    low, high = (math.degrees(limit) for limit in PITCHES)
-    if not (abs(yaw) <= 360.0 and low <= pitch <= high and 0.1 <= zoom <= 10.0):
-        names = ", ".join(PRESETS)
-        raise InputError(
-            f'unknown camera "{text}": use {names}, or YAW,PITCH[,ZOOM] in degrees such as 30,15,1.2'
-        )
-    return math.radians(yaw), math.radians(pitch), zoom
+class CameraView(NamedTuple):
+    """A direction to look from, and a zoom; radians."""
+
+    yaw: float
+    pitch: float
+    zoom: float = 1.0
+
+    @classmethod
+    def parse(cls, text: str) -> CameraView:
+        """Reads a preset's name, "YAW,PITCH" or "YAW,PITCH,ZOOM" in degrees. InputError."""
+        if text in PRESETS:
+            yaw, pitch = PRESETS[text]
+            return cls(math.radians(yaw), math.radians(pitch))
+        try:
+            numbers = [float(part) for part in text.split(",")]
+            yaw, pitch, zoom = (*numbers, 1.0)[:3] if len(numbers) in (2, 3) else (math.nan,) * 3
+        except ValueError:
+            yaw = pitch = zoom = math.nan
+        low, high = (math.degrees(limit) for limit in PITCHES)
+        if not (abs(yaw) <= 360.0 and low <= pitch <= high and 0.1 <= zoom <= 10.0):
+            raise InputError(
+                f'unknown camera "{text}": use {", ".join(PRESETS)}, '
+                "or YAW,PITCH[,ZOOM] in degrees such as 30,15,1.2"
+            )
+        return cls(math.radians(yaw), math.radians(pitch), zoom)
 
 
-def look_at(pose: Array) -> NDArray[np.float64]:
-    """What to look at for a pose (22, 3): above the root's place on the floor, at the height of the body's middle."""
+THREE_QUARTER: Final = CameraView.parse("three-quarter")
+
+
+def look_at(pose: _Array) -> NDArray[np.float64]:
+    """The point to look at for a pose (22, 3): above its root's place, at half its height."""
     root = pose[JOINT["pelvis"]]
     return np.array([root[0], BODY_CENTRE, root[2]], dtype=np.float64)
 
 
 class Follow:
-    """One view's smooth pursuit of a target."""
+    """A smooth pursuit of a target."""
 
-    def __init__(self, target: Array) -> None:
+    def __init__(self, target: _Array) -> None:
         self._target = np.asarray(target, dtype=np.float64)
         self._velocity = np.zeros(3)
 
-    def push(self, target: Array, seconds: float) -> NDArray[np.float64]:
+    def push(self, target: _Array, seconds: float) -> NDArray[np.float64]:
         """Moves toward `target` (3,) for `seconds`; critically damped, so it neither jerks nor swings."""
-        omega = 2.0 / FOLLOW_SECONDS
+        omega = 2.0 / _FOLLOW_SECONDS
         decay = math.exp(-omega * seconds)
         gap = self._target - target
         drive = (self._velocity + omega * gap) * seconds
@@ -163,20 +175,22 @@ class Follow:
         self._target = target + (gap + drive) * decay
         return self._target
 
-    def jump(self, target: Array) -> NDArray[np.float64]:
+    def jump(self, target: _Array) -> NDArray[np.float64]:
         """Cuts to `target` (3,) at once: after a seek or a loop."""
         self._target, self._velocity = np.asarray(target, dtype=np.float64), np.zeros(3)
         return self._target
 
 
-def smooth_path(targets: Array, fps: float, seconds: float = FOLLOW_SECONDS) -> NDArray[np.float64]:
-    """Targets (T, 3) of a known clip, smoothed to both sides (Gaussian), so that a recording does not lag.
+def smooth_path(
+    targets: _Array, fps: float, seconds: float = _FOLLOW_SECONDS
+) -> NDArray[np.float64]:
+    """Targets (T, 3) of a known clip, smoothed to both sides, so that a recording does not lag.
 
-    A body that stays in one place gets a camera that stands still.
+    The filter is Gaussian. A body that stays in one place gets a camera that stands still.
     """
     targets = np.asarray(targets, dtype=np.float64)
     low, high = targets.min(axis=0), targets.max(axis=0)
-    if len(targets) < 2 or float(np.linalg.norm(high - low)) < STILL:
+    if len(targets) < 2 or float(np.linalg.norm(high - low)) < _STILL_METRES:
         return np.broadcast_to((low + high) / 2.0, targets.shape).copy()
     sigma = seconds * fps
     reach = max(1, round(3 * sigma))

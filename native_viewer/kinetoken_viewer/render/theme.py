@@ -31,11 +31,11 @@ def mixed(colour: Colour, other: Colour, share: float) -> Colour:
 
 GAMMA: Final = 2.0  # a square root to go back: half the cost of 2.2 where the processor draws, and no visible difference
 
-LEFT: Final = srgb("#3d8bfd")
-RIGHT: Final = srgb("#f4593a")
-CENTRE: Final = srgb("#d6d3cc")
-HEAD: Final = srgb("#e6e3dc")
-VISOR: Final = srgb("#23262d")
+LEFT_COLOUR: Final = srgb("#3d8bfd")
+RIGHT_COLOUR: Final = srgb("#f4593a")
+CENTRE_COLOUR: Final = srgb("#d6d3cc")
+HEAD_COLOUR: Final = srgb("#e6e3dc")
+VISOR_COLOUR: Final = srgb("#23262d")
 
 BACKGROUND_TOP: Final = srgb("#14161b")
 BACKGROUND_HORIZON: Final = srgb("#23272f")
@@ -59,14 +59,14 @@ MARK_RIM: Final = 0.012  # metres of a mark's edge that are its rim
 
 # Direction TO the key light, world axes: above, in front and to the left of a body that faces +Z.
 _LIGHT = np.array([-0.42, 1.0, 0.38])
-LIGHT: Final[NDArray[np.float64]] = _LIGHT / np.linalg.norm(_LIGHT)
-KEY: Final = (1.12, 1.08, 1.0)  # linear intensities
-SKY: Final = (0.34, 0.37, 0.43)
-GROUND: Final = (0.13, 0.12, 0.12)
-WRAP: Final = 0.18  # how far the key light reaches around the edge
+LIGHT_DIRECTION: Final[NDArray[np.float64]] = _LIGHT / np.linalg.norm(_LIGHT)
+KEY_LIGHT: Final = (1.12, 1.08, 1.0)  # linear intensities
+SKY_LIGHT: Final = (0.34, 0.37, 0.43)
+GROUND_LIGHT: Final = (0.13, 0.12, 0.12)
+LIGHT_WRAP: Final = 0.18  # how far the key light reaches around the edge
 SPECULAR: Final = 0.16
 SHININESS: Final = 34.0
-RIM: Final = (0.20, 0.24, 0.32)
+RIM_LIGHT: Final = (0.20, 0.24, 0.32)
 RIM_POWER: Final = 3.0
 SHADOW: Final = 0.62  # share of the floor's light that the shadow takes
 SHADOW_BLUR: Final = 0.022  # metres, half width of the soft edge

@@ -1,4 +1,4 @@
-"""One prompt's answer as the window has it, and all answers of a talk as one clip."""
+"""Answers of a generator as the window has them, and all answers of a talk as one clip."""
 
 from __future__ import annotations
 
@@ -10,73 +10,127 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.motion.clip import Clip, MotionChunk
+from kinetoken.motion.playback import JitterBuffer, Meter
 from kinetoken.motion.transition import Transition
 
-BETWEEN: Final = " / "  # the prompts of a talk
+from ..generator.messages import GeneratorFailed, MotionArrived, ThoughtText
+
+LONGEST_THOUGHT: Final = 4000  # letters that are kept: a flood of words must not fill the memory
+_PROMPT_GAP: Final = " / "  # between the prompts of a talk
+
+
+class AnswerProgress:
+    """Everything the generator has told about one answer, but for its motion."""
+
+    def __init__(self, rtf_before: float = 0.0) -> None:
+        """`rtf_before`: real-time factor of the answer before, 0 if unknown."""
+        self.seed: int | None = None
+        self.thought = ""
+        self.note = ""
+        """A remark of the generator on the finished answer."""
+        self.failure: GeneratorFailed | None = None
+        self.silence = 0.0
+        """Seconds since the generator last sent something, while it should."""
+        self.rtf = 0.0
+        """Real-time factor; 0: unknown."""
+        self.detail = ""
+        """How much of the motion's detail is made."""
+        self.buffer = JitterBuffer()
+        self._meter = Meter()
+        self._rtf_before = rtf_before
+
+    @property
+    def expected_rtf(self) -> float:
+        """The real-time factor, of the answer before until it is known of this one; 0: unknown."""
+        return self.rtf or self._rtf_before
+
+    def hear(self, message: ThoughtText) -> None:
+        """Adds a piece of the thought."""
+        self.thought = (self.thought + message.text)[-LONGEST_THOUGHT:]
+        if message.pace is not None:
+            self._meter.push(message.pace)
+
+    def measure(self, message: MotionArrived) -> None:
+        """Measures how fast the motion is made, and in how much detail."""
+        if message.pace is not None:
+            self._meter.push(message.pace)
+        self.rtf = self._meter.rtf or message.rtf
+        self.detail = detail_of(message.chunk) or self.detail
+
+    def status(self) -> list[str]:
+        """Parts of the status line: pace and detail."""
+        parts = [f"RTF {self.rtf:.1f}"] if self.rtf else []
+        if self._meter.tokens_per_second:
+            parts.append(f"{self._meter.tokens_per_second:.0f} tokens/s")
+        if self.detail:
+            parts.append(self.detail)
+        return parts
 
 
 @dataclass
-class Take:
-    """An answer under way or over."""
+class ShownAnswer:
+    """An answer under way or over, and where its motion lies in the line of poses."""
 
     prompt: str
     turn: int
-    seed: int | None = None
-    thought: str = ""
+    progress: AnswerProgress = field(default_factory=AnswerProgress)
     over: bool = False
-    """Whether no more will come, for whatever reason."""
+    """No more of it will come, for whatever reason."""
     whole: Clip | None = None
     """The answer as the generator has it, once it has ended by itself."""
     waiting: list[MotionChunk] = field(default_factory=list)
-    """What has come and has no place in the line yet."""
+    """Chunks that have come and have no place in the line yet."""
     placed: list[tuple[int, MotionChunk]] = field(default_factory=list)
-    """What has, each with the frame where it begins."""
+    """Chunks in the line, each with the frame where it begins."""
 
     @property
     def begin(self) -> int:
-        """The frame of the line where its motion begins; some must have a place."""
+        """First frame of its motion in the line; some must be placed."""
         return self.placed[0][0]
 
     @property
     def stop(self) -> int:
-        """The frame behind its last one; some must have a place."""
+        """Frame behind its last one in the line; some must be placed."""
         start, chunk = self.placed[-1]
         return start + len(chunk.joints)
 
     @property
     def frames(self) -> int:
-        """Of motion that have come."""
+        """Frames of motion that have come."""
         return sum(len(chunk.joints) for _, chunk in self.placed) + self.waiting_frames
 
     @property
     def waiting_frames(self) -> int:
-        """Of motion that has no place yet."""
+        """Frames of motion that have no place yet."""
         return sum(len(chunk.joints) for chunk in self.waiting)
 
     def end(self, shown: int) -> None:
-        """Nothing more is wanted of it: what lies beyond the first `shown` frames of the line was never seen."""
+        """Ends it early: motion beyond the first `shown` frames of the line was never seen."""
         self.over = True
         self.waiting.clear()
         if self.placed and self.placed[-1][0] >= shown:
             self.whole = None
             self.placed = [(start, chunk) for start, chunk in self.placed if start < shown]
 
-    def move(self, frames: int) -> None:
-        """The line counts its frames from elsewhere."""
+    def shift(self, frames: int) -> None:
+        """Moves its places, when the line counts its frames from elsewhere."""
         self.placed = [(start + frames, chunk) for start, chunk in self.placed]
 
     def clip(self, fps: float) -> Clip:
-        """All motion that came and was not taken back, where the model has it."""
+        """The motion that came and was not taken back; whole if the generator ended by itself."""
         if self.whole is not None:
             return self.whole
         chunks = [chunk for _, chunk in self.placed] + self.waiting
-        clip = Clip.from_chunks(chunks, prompt=self.prompt, seed=self.seed)
-        return replace(clip, text=self.thought, fps=fps)
+        clip = Clip.from_chunks(chunks, prompt=self.prompt, seed=self.progress.seed)
+        return replace(clip, text=self.progress.thought, fps=fps)
 
 
-def talk(takes: Sequence[Take], fps: float) -> Clip | None:
-    """One clip of all answers: each goes on where the one before ended, without the idle motion between. None: no motion."""
-    clips = [clip for clip in (take.clip(fps) for take in takes) if len(clip)]
+def joined_clip(answers: Sequence[ShownAnswer], fps: float) -> Clip | None:
+    """One clip of all answers, without the idle motion between them; None if there is no motion.
+
+    Each answer goes on where the one before it ended.
+    """
+    clips = [clip for clip in (answer.clip(fps) for answer in answers) if len(clip)]
     if len(clips) < 2:
         return clips[0] if clips else None
     first = clips[0]
@@ -84,7 +138,7 @@ def talk(takes: Sequence[Take], fps: float) -> Clip | None:
     return replace(
         first,
         joints=joints.astype(np.float32),
-        prompt=BETWEEN.join(clip.prompt for clip in clips),
+        prompt=_PROMPT_GAP.join(clip.prompt for clip in clips),
         text="\n".join(clip.text for clip in clips),
         seed=None,
         features=_joined([clip.features for clip in clips]),
@@ -93,15 +147,15 @@ def talk(takes: Sequence[Take], fps: float) -> Clip | None:
     )
 
 
-def detail(chunk: MotionChunk) -> str:
-    """How much of a chunk's code frames was made, by its last one: "full", or "coarse" with its levels. Empty: no codes."""
+def detail_of(chunk: MotionChunk) -> str:
+    """How many codebook levels the chunk's last code frame has, in words; empty without codes."""
     if not chunk.codes.size:
         return ""
     made, levels = int((chunk.codes[-1] >= 0).sum()), chunk.codes.shape[1]
     return "full detail" if made == levels else f"coarse detail, {made} of {levels}"
 
 
-def _joined(parts: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
-    """None unless every answer has it."""
-    there = [part for part in parts if part is not None]
-    return np.concatenate(there) if len(there) == len(parts) else None
+def _joined(arrays: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
+    """The arrays in a row; None unless every answer has one."""
+    there = [array for array in arrays if array is not None]
+    return np.concatenate(there) if len(there) == len(arrays) else None

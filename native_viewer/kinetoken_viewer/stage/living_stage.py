@@ -1,8 +1,7 @@
-"""A body that takes prompts: it moves while the answer is written, and stands at ease between answers. No window here."""
+"""A body that takes prompts: it moves while the answer is written, and idles between answers."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Final
 
@@ -10,119 +9,112 @@ from kinetoken.base.errors import KinetokenError
 from kinetoken.generation.options import GenerateOptions
 from kinetoken.live.link import Live
 from kinetoken.motion.clip import Clip
-from kinetoken.motion.line import BodyLine
-from kinetoken.motion.playback import JitterBuffer, Meter
 
-from ..generator.feed import Ended, Failed, Feed, Message, Moved, Opened, Ready, Said
-from .answers import Take, talk
+from ..generator.messages import (
+    AnswerEnded,
+    AnswerStarted,
+    GeneratorFailed,
+    Message,
+    ModelReady,
+    MotionArrived,
+    PromptTaker,
+    ThoughtText,
+)
+from .answers import AnswerProgress, ShownAnswer, joined_clip
+from .generated_stage import STALLED_SECONDS, GeneratedStage
+from .layers import Person
+from .living_body import LivingBody
 from .playhead import edge
 from .prompt_line import PromptLine
-from .stage import STALLED, Stage
 
-LEAD: Final = (
-    4  # frames that lie before what was shown at least: a latent frame, so a new move is never far
-)
-USUAL: Final = 4.0  # seconds that an answer is taken to be long, where nothing says it
-REMEMBERED: Final = 12_000  # frames of the line, 10 minutes; then the older half is forgotten
+_USUAL_SECONDS: Final = 4.0  # length of an answer, if nothing says how long it will be
 
 
-class LivingStage(Stage):
-    """One body and one talk with a generator. The line of its poses never ends."""
+class LivingStage(GeneratedStage):
+    """One body, and one talk with a generator."""
 
     def __init__(
         self,
-        feed: Feed,
+        talk: PromptTaker,
         prompt: str,
         options: GenerateOptions,
         *,
         live: Live | None = None,
-        keep: bool = False,
+        keep_all: bool = False,
     ) -> None:
-        """`prompt`: what the feed's job begins with, or "". `keep`: all answers stay, to be saved, not the last alone."""
-        super().__init__(prompt, feed=feed, expected=options.seconds or 0.0, live=live)
-        self._talk, self._options, self._keep = feed, options, keep
+        """`prompt`: the talk's first one, or "". `keep_all`: keeps all answers, not only the last.
+
+        The foot lock is switched from the next answer on.
+        """
+        super().__init__(prompt, talk, expected=options.seconds or 0.0, live=live)
+        self.can_lock, self.foot_lock = True, options.foot_lock is not False
         self.playhead.loop = False
-        self.can_lock, self.foot_lock = (
-            True,
-            options.foot_lock is not False,
-        )  # it is switched from the next answer on
-        self.line = PromptLine(self.ask)
-        self._body = BodyLine(self.playhead.fps)
-        self._idle = True
-        self._shown = 0.0  # the furthest position that was on the screen
-        self._cut = False
-        self._usual = min(USUAL, options.max_seconds or USUAL)
-        self._pace_before = 0.0
-        self._loaded = False
-        self._note = ""
-        self._given = feed.turn  # the answer to what stood on the command line
-        self._answer = Take(prompt, feed.turn, over=not prompt)
-        self._answers = [self._answer]
-        self._fill()
+        self.body = LivingBody(self.track, self.playhead)
+        """Line of poses that the track holds."""
+        self.loaded = False
+        """The generator has sent something."""
+        self.answers = [ShownAnswer(prompt, talk.turn, self.progress, over=not prompt)]
+        """Answers that are kept; the last one is on show."""
+        self._talk, self._options, self._keep_all = talk, options, keep_all
+        self._line = PromptLine(self.ask)
+        self._first_turn = talk.turn  # the answer to the prompt of the command line
+        self._usual = min(_USUAL_SECONDS, options.max_seconds or _USUAL_SECONDS)
+        self._lay()
+
+    @property
+    def line(self) -> PromptLine | None:
+        """The prompt line."""
+        return self._line
+
+    @property
+    def answer(self) -> ShownAnswer:
+        """The last answer, under way or over."""
+        return self.answers[-1]
 
     def ask(self, prompt: str) -> None:
-        """The next prompt: what is being answered is given up, the body blends over from where it was seen last."""
+        """Sends the next prompt in place of an answer under way; the body blends over."""
         self._drop()
-        anew = self._loaded and self._quiet > STALLED
-        self._loaded = self._loaded and not (anew or self._talk.over)
+        anew = self.loaded and self.progress.silence > STALLED_SECONDS
+        self.loaded = self.loaded and not (anew or self._talk.over)
         turn = self._talk.ask(prompt, replace(self._options, foot_lock=self.foot_lock), anew=anew)
-        self.prompt, self._thought, self._note, self._detail, self.failure = (
-            prompt,
-            "",
-            "",
-            "",
-            None,
-        )
-        self._pace_before = self._pace
-        self.seed, self.rtf, self._quiet = None, 0.0, 0.0
-        self._buffer, self._meter = JitterBuffer(), Meter()
-        self._answer = Take(prompt, turn)
-        self._answers = [*(self._answers if self._keep else []), self._answer]
+        self.prompt = prompt
+        self.progress = AnswerProgress(self.progress.expected_rtf)
+        before = self.answers if self._keep_all else []
+        self.answers = [*before, ShownAnswer(prompt, turn, self.progress)]
         self.playhead.playing, self.playhead.span = True, None
 
     def stop(self) -> None:
-        """Gives the answer up; the body comes to stand."""
-        if not self._answer.over:
+        """Gives up the answer; the body comes to stand."""
+        if not self.answer.over:
             self._talk.stop()
             self._drop()
 
     def _drop(self) -> None:
-        """Forgets what was not shown yet, but for the two frames that the picture lies between."""
-        shown = min(len(self.track), math.ceil(self._shown) + 1)
-        self._answer.end(shown)
-        self.track.truncate(shown)
-        self._body.back_to(self.track.frames[-2:])
-        self._idle = True
-        if self.playhead.position < self._shown:
-            self.playhead.position, self._cut = self._shown, True
-        self._fill()
+        self.answer.end(self.body.take_back())
+        self._lay()
 
     def tick(self, seconds: float) -> None:
-        """One picture's worth of time: takes what has come, lays motion before the playhead, moves the clock."""
-        self._listen(seconds, self._ahead(), self._to_come())
-        self._fill()
-        again = self.playhead.advance(
-            seconds * self._rate(seconds), len(self.track), finished=False
-        )
-        self.jumped, self._cut = self._cut or again or self._begins_again(), False
-        self._shown = max(self._shown, self.playhead.position)
-        if min(self._shown, self.playhead.position) > REMEMBERED:
-            self._forget(REMEMBERED // 2)
-        if self._live is not None:
-            self._live.show(
-                self.pose(), self.playhead.position / self.playhead.fps, waiting=self.waiting
-            )
+        """Takes what has come, lays motion before the playhead, and moves the clock."""
+        self.listen(seconds, self.ahead, self._to_come())
+        self._lay()
+        self.jumped = self.body.advance(seconds * self._rate(seconds)) or self._begins_again()
+        forgotten = self.body.remember_shown()
+        if forgotten:
+            for answer in self.answers:
+                answer.shift(-forgotten)
+        self.show_live()
 
     def _rate(self, seconds: float) -> float:
-        if self._idle:
+        if self.body.idle:
             return 1.0
-        return self._buffer.speed(
-            self._ahead(), finished=self._answer.over, rtf=self._pace, passed=seconds
+        progress = self.progress
+        return progress.buffer.speed(
+            self.ahead, finished=self.answer.over, rtf=progress.expected_rtf, passed=seconds
         )
 
     def _begins_again(self) -> bool:
-        """Plays the last answer again, where that is wanted and it is over."""
-        head, answer = self.playhead, self._answer
+        """Plays the last answer again, if that is wanted and it is over."""
+        head, answer = self.playhead, self.answer
         if not (head.loop and head.playing and head.span is None and answer.over and answer.placed):
             return False
         if head.position < answer.stop - 1:
@@ -130,152 +122,129 @@ class LivingStage(Stage):
         head.position = float(answer.begin)
         return True
 
-    def _ahead(self) -> float:
+    @property
+    def ahead(self) -> float:
         """Seconds of the answer's motion that were not shown yet."""
-        laid = 0.0 if self._idle else max(0.0, edge(len(self.track), finished=False) - self._shown)
-        return (laid + self._answer.waiting_frames) / self.playhead.fps
+        return (self.body.ahead + self.answer.waiting_frames) / self.playhead.fps
 
     def _to_come(self) -> float:
-        if self._answer.over:
+        if self.answer.over:
             return 0.0
-        return max(0.0, (self._expected or self._usual) - self._answer.frames / self.playhead.fps)
-
-    def _fill(self) -> None:
-        """Lays down what has come, or idle motion where nothing has."""
-        answer = self._answer
-        if answer.waiting and (not self._idle or answer.over or self._ahead() >= self._goal()):
-            self._lay()
-        bare = LEAD - (len(self.track) - 1 - math.floor(self._shown))
-        if bare > 0:
-            self._idle = True
-            self.track.append(self._body.idle(bare))
-
-    def _goal(self) -> float:
-        return self._buffer.goal(self._pace, self._to_come())
-
-    @property
-    def _pace(self) -> float:
-        """The real-time factor, of the answer before until it is known of this one; 0: unknown."""
-        return self.rtf or self._pace_before
+        return max(0.0, (self._expected or self._usual) - self.answer.frames / self.playhead.fps)
 
     def _lay(self) -> None:
-        answer, self._idle = self._answer, False
-        for chunk in answer.waiting:
-            answer.placed.append((len(self.track), chunk))
-            self.track.append(self._body.push(chunk.joints))
-        answer.waiting.clear()
+        """Lays the motion that has come, once there is enough of it; else idle motion."""
+        answer, progress = self.answer, self.progress
+        goal = progress.buffer.goal(progress.expected_rtf, self._to_come())
+        if answer.waiting and (not self.body.idle or answer.over or self.ahead >= goal):
+            answer.placed += [(self.body.lay(chunk), chunk) for chunk in answer.waiting]
+            answer.waiting.clear()
+        self.body.lay_idle()
 
-    def _forget(self, frames: int) -> None:
-        """The oldest frames of the line, which would fill the memory of a body that lives for days."""
-        self.track.forget(frames)
-        self.playhead.position -= frames
-        self.playhead.span = None
-        self._shown -= frames
-        for answer in self._answers:
-            answer.move(-frames)
-
-    def _take(self, message: Message) -> None:
-        self._loaded = True
-        if isinstance(message, Ready):
-            self._set_rate(message.fps)
-        elif isinstance(message, Failed):
-            self.failure, self._answer.over = message, True
-        elif self._answer.over:
+    def take(self, message: Message) -> None:
+        """Takes one message of the generator."""
+        self.loaded = True
+        answer, progress = self.answer, self.progress
+        if isinstance(message, ModelReady):
+            self.body.set_rate(message.fps)
+        elif isinstance(message, GeneratorFailed):
+            progress.failure, answer.over = message, True
+        elif answer.over:
             return  # the rest of an answer that was stopped
-        elif isinstance(message, Opened):
-            self.opened, self.seed, self._answer.seed = True, message.seed, message.seed
-            self._set_rate(message.fps)
-            if self._live is not None:
-                self._live.ask(self.prompt, message.seed)
-        elif isinstance(message, Said):
-            self._hear(message)
-            self._answer.thought = self._thought
-        elif isinstance(message, Moved):
-            self._measure(message)
-            self._answer.waiting.append(message.chunk)
-        elif isinstance(message, Ended):
-            self._answer.whole, self._answer.over, self._note = message.clip, True, message.note
-            self.rtf = self.rtf or message.rtf
+        elif isinstance(message, AnswerStarted):
+            self._start(message)
+        elif isinstance(message, ThoughtText):
+            self.hear(message)
+        elif isinstance(message, MotionArrived):
+            progress.measure(message)
+            answer.waiting.append(message.chunk)
+        elif isinstance(message, AnswerEnded):
+            answer.whole, answer.over, progress.note = message.clip, True, message.note
+            progress.rtf = progress.rtf or message.rtf
             self._usual = 0.5 * (self._usual + message.clip.seconds)
 
-    def _set_rate(self, fps: float) -> None:
-        """The model's own frame rate; the body has stood at the usual one until it was known."""
-        if fps != self.playhead.fps:
-            self.playhead.fps = fps
-            self._body = BodyLine(fps)
-            self._body.back_to(self.track.frames[-2:])
+    def _start(self, message: AnswerStarted) -> None:
+        self._started, self.progress.seed = True, message.seed
+        self.body.set_rate(message.fps)
+        if self._live is not None:
+            self._live.ask(self.prompt, message.seed)
+
+    def people(self) -> list[Person]:
+        """The one body."""
+        return [Person(self.track)]
 
     @property
     def clip(self) -> Clip | None:
-        """All motion so far, to be saved; None when there is none."""
-        return talk(self._answers, self.playhead.fps)
+        """All motion so far, to be saved; None if there is none."""
+        return joined_clip(self.answers, self.playhead.fps)
 
     @property
     def busy(self) -> bool:
-        """Whether the generator loads or answers."""
-        return not self._answer.over or not (self._loaded or self.failure is not None)
+        """True while the generator loads or answers."""
+        return not self.answer.over or not (self.loaded or self.failure is not None)
 
     @property
     def hopeless(self) -> bool:
-        """Whether what was asked on the command line can never be shown."""
+        """True if the prompt of the command line can never be shown."""
         failure = self.failure
-        if failure is None or self.opened or failure.exit_code == KinetokenError.exit_code:
+        if failure is None or self._started or failure.exit_code == KinetokenError.exit_code:
             return False
-        return failure.turn in (None, self._given)
+        return failure.turn in (None, self._first_turn)
 
     @property
     def waiting(self) -> bool:
-        """Whether the body stands because the generator has not come so far."""
-        return self._idle and not self._answer.over and self._answer.frames > 0
+        """True while the body stands because the generator is behind."""
+        return self.body.idle and not self.answer.over and self.answer.frames > 0
 
     def shares(self) -> tuple[float, float]:
-        """Of the time bar, which holds the last answer: played and arrived, 0 to 1."""
-        begin, whole = self._bar()
+        """Shares of the time bar, which holds the last answer: played and arrived, 0 to 1."""
+        begin, whole = self.bar()
         if whole <= 0.0:
             return 0.0, 0.0
         arrived = edge(len(self.track), finished=False) - begin
         return min(1.0, max(0.0, self.playhead.position - begin) / whole), min(1.0, arrived / whole)
 
-    def _bar(self) -> tuple[float, float]:
-        """Of the time bar: its first frame and its length in frames."""
-        answer = self._answer
+    def bar(self) -> tuple[float, float]:
+        """First frame of the time bar, and its length in frames."""
+        answer = self.answer
         if not answer.placed:
             return self.playhead.position, 0.0
         arrived = edge(len(self.track), finished=False) - answer.begin
-        return float(answer.begin), max(
-            arrived, 0.0 if answer.over else self._expected * self.playhead.fps
-        )
+        expected = 0.0 if answer.over else self._expected * self.playhead.fps
+        return float(answer.begin), max(arrived, expected)
 
     def restart(self) -> None:
         """Plays the last answer again, or from A."""
         if self.playhead.span is not None:
             super().restart()
-        elif self._answer.placed:
-            self.playhead.position, self.playhead.playing = float(self._answer.begin), True
+        elif self.answer.placed:
+            self.playhead.position, self.playhead.playing = float(self.answer.begin), True
 
     def message(self) -> str:
-        """What needs attention at this moment; empty for nothing."""
-        answer = self._answer
-        if self.failure is not None:
-            return self.failure.reason + (
-                "; a new prompt starts another" if self._talk.over else ""
-            )
-        if not self._loaded:
-            return "loading the model" + self._counted()
+        """Anything that needs attention at this moment; empty for nothing."""
+        answer, progress = self.answer, self.progress
+        if progress.failure is not None:
+            more = "; a new prompt starts another" if self._talk.over else ""
+            return progress.failure.reason + more
+        if not self.loaded:
+            return self.counted("loading the model")
         if answer.over:
-            return self._note
-        if self._quiet > STALLED:
-            return f"the generator has said nothing for {self._quiet:.0f} s; a new prompt starts another"
+            return progress.note
+        if progress.silence > STALLED_SECONDS:
+            silence = f"the generator has said nothing for {progress.silence:.0f} s"
+            return f"{silence}; a new prompt starts another"
         if not answer.frames:
-            return "thinking" + self._counted()
-        return self._wait(self._ahead()) if self._idle else ""
+            return self.counted("thinking")
+        return self.buffering(self.ahead, self._to_come()) if self.body.idle else ""
 
-    def _times(self) -> list[str]:
-        head, answer = self.playhead, self._answer
-        if self._idle and answer.over and head.position >= self._shown:
+    def times(self) -> list[str]:
+        """Seconds into the last answer, and seconds in hand."""
+        head, answer = self.playhead, self.answer
+        if self.body.idle and answer.over and head.position >= self.body.shown:
             return ["idle"]
         into = max(0.0, head.position - answer.begin) / head.fps if answer.placed else 0.0
-        return [f"{into:.1f} s", f"buffer {self._ahead():.1f} s"]
+        return [f"{into:.1f} s", f"buffer {self.ahead:.1f} s"]
 
-    def _modes(self) -> list[str]:
+    def modes(self) -> list[str]:
+        """The mode, if it is not the usual one."""
         return ["loop"] if self.playhead.loop else []

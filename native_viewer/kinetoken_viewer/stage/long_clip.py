@@ -1,4 +1,7 @@
-"""Feet of very long clips: locked just ahead of what is shown, so that the window opens at once; or whole, with a progress bar."""
+"""The foot lock of very long clips: just ahead of what is shown, so that the window opens at once.
+
+A file needs all of it, which takes long enough for a progress bar, or only what it shows.
+"""
 
 from __future__ import annotations
 
@@ -8,68 +11,70 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from kinetoken.cli.terminal import progress
 from kinetoken.live.link import Live
 from kinetoken.motion.clip import Clip
 from kinetoken.motion.features import CONTACTS
 from kinetoken.motion.footlock import FootLock, FootLockRun
 
+from .clip_stage import ClipStage
 from .layers import TRAIL_SECONDS
-from .playhead import Array, Track
-from .stage import Stage
+from .playhead import Track
 
-LONG: Final = 6000  # frames, 5 minutes: locking them takes half a second
-PIECE: Final = 40  # frames that are locked at a time
-STILL_REACH: Final = TRAIL_SECONDS  # seconds to each side that are seen on a still
-WARM_UP: Final = 2.0  # seconds before a place that decide which feet stand there
-AHEAD: Final = 3.0  # seconds before the playhead that are locked already
-BUDGET: Final = 0.006  # seconds of one picture's time
-BAR_PIECE: Final = 2000  # frames between two looks at the progress bar
+LONG_FRAMES: Final = 6000  # 5 minutes: locking them takes half a second
+PIECE_FRAMES: Final = 40  # locked at a time, ahead of the playhead
+PROGRESS_FRAMES: Final = 2000  # between two steps of the progress bar
+_STILL_SECONDS: Final = TRAIL_SECONDS  # to each side that a still shows
+_WARM_UP_SECONDS: Final = 2.0  # before a place, which decide which feet stand there
+_AHEAD_SECONDS: Final = 3.0  # before the playhead that are locked already
+_BUDGET_SECONDS: Final = 0.006  # of one picture's time
 
 
-def lock(clip: Clip) -> Clip:
-    """`clip.foot_locked()`, with a progress bar where it takes long."""
-    if len(clip) <= LONG or clip.meta.get("foot_lock") == "on":
+def lock_feet(clip: Clip) -> Clip:
+    """`clip.foot_locked()`, with a progress bar if it takes long."""
+    if _is_quick(clip):
         return clip.foot_locked()
-    from ..record.encode import Progress
-
-    run, pieces = FootLock.over(clip.joints, clip.fps).start(), range(0, len(clip), BAR_PIECE)
-    progress = Progress("keeping feet from sliding", len(pieces))
+    run = FootLock.over(clip.joints, clip.fps).start()
     joints = np.empty_like(clip.joints)
-    for start in pieces:
-        joints[start : start + BAR_PIECE] = _push(run, clip, start, start + BAR_PIECE)
-        progress.step()
+    for start in progress(range(0, len(clip), PROGRESS_FRAMES), "keeping feet from sliding"):
+        joints[start : start + PROGRESS_FRAMES] = _push(run, clip, start, start + PROGRESS_FRAMES)
     return replace(clip, joints=joints, meta={**clip.meta, "foot_lock": "on"})
 
 
-def around_middle(clip: Clip) -> tuple[Clip, float]:
-    """What a still of a long clip needs, as far as trail and ghosts reach; and the seconds before it."""
-    reach = round((STILL_REACH + WARM_UP) * clip.fps)
-    if len(clip) <= max(LONG, 2 * reach + 2):
-        return clip, 0.0
-    begin = len(clip) // 2 - reach
-    piece = slice(begin, len(clip) - begin)
-    features = None if clip.features is None else clip.features[piece]
-    return replace(clip, joints=clip.joints[piece], features=features, codes=None), begin / clip.fps
-
-
-def lock_at(clip: Clip, positions: Sequence[float]) -> Clip:
-    """Locked where somebody looks, at these positions in frames; all of it where that is soon done."""
-    if len(clip) <= LONG or clip.meta.get("foot_lock") == "on":
+def lock_feet_at(clip: Clip, positions: Sequence[float]) -> Clip:
+    """Locks the feet at these positions in frames, which are all that is shown."""
+    if _is_quick(clip):
         return clip.foot_locked()
     settings, joints = FootLock.over(clip.joints, clip.fps), clip.joints.copy()
     for at in sorted({int(position) for position in positions}):
-        run, warm = settings.start(), max(0, at - round(WARM_UP * clip.fps))
+        run, warm = settings.start(), max(0, at - round(_WARM_UP_SECONDS * clip.fps))
         joints[at : at + 2] = _push(run, clip, warm, at + 2)[at - warm :]
     return replace(clip, joints=joints)
 
 
-def _push(run: FootLockRun, clip: Clip, start: int, stop: int) -> Array:
+def cut_around_middle(clip: Clip) -> tuple[Clip, float]:
+    """The part that a still shows, trail and ghosts included, and the seconds before it."""
+    reach = round((_STILL_SECONDS + _WARM_UP_SECONDS) * clip.fps)
+    if len(clip) <= max(LONG_FRAMES, 2 * reach + 2):
+        return clip, 0.0
+    begin = len(clip) // 2 - reach
+    part = slice(begin, len(clip) - begin)
+    features = None if clip.features is None else clip.features[part]
+    return replace(clip, joints=clip.joints[part], features=features, codes=None), begin / clip.fps
+
+
+def _is_quick(clip: Clip) -> bool:
+    return len(clip) <= LONG_FRAMES or clip.meta.get("foot_lock") == "on"
+
+
+def _push(run: FootLockRun, clip: Clip, start: int, stop: int) -> NDArray[np.floating]:
     contacts = None if clip.features is None else clip.features[start:stop, CONTACTS]
     return run.push(clip.joints[start:stop], contacts)
 
 
-class Footing:
+class FootLockAhead:
     """The foot lock of a track, a little ahead of the playhead wherever that goes."""
 
     def __init__(self, clip: Clip, track: Track) -> None:
@@ -78,42 +83,45 @@ class Footing:
         self._run = self._settings.start()
         self._begin = self._end = 0  # the frames that the run has locked
 
-    def reach(self, position: float, budget: float = BUDGET) -> None:
-        """Locks on to some seconds after a position in frames; at most `budget` seconds of work beyond the first piece."""
+    def reach(self, position: float, budget: float = _BUDGET_SECONDS) -> None:
+        """Locks on to some seconds after a position in frames.
+
+        After the first piece it stops when `budget` seconds are spent.
+        """
         at, until = int(position), time.perf_counter() + budget
         if not self._begin <= at <= self._end:
             self._start(at)
-        goal = min(len(self._track), at + round(AHEAD * self._clip.fps))
+        goal = min(len(self._track), at + round(_AHEAD_SECONDS * self._clip.fps))
         while self._end < goal:
-            stop = min(len(self._track), self._end + PIECE)
+            stop = min(len(self._track), self._end + PIECE_FRAMES)
             self._track.put(self._end, _push(self._run, self._clip, self._end, stop))
             self._end = stop
             if self._end > at + 1 and time.perf_counter() > until:
                 return
 
     def _start(self, at: int) -> None:
-        """A new run: the frames before `at` tell it which feet stand."""
+        """Starts a new run, which learns from the frames before `at` which feet stand."""
         self._run = self._settings.start()
-        warm = max(0, at - round(WARM_UP * self._clip.fps))
+        warm = max(0, at - round(_WARM_UP_SECONDS * self._clip.fps))
         if at > warm:
             _push(self._run, self._clip, warm, at)
         self._begin = self._end = at
 
 
-class LongStage(Stage):
+class LongClipStage(ClipStage):
     """A clip too long to be locked before it is shown."""
 
-    def __init__(self, prompt: str, clip: Clip, live: Live | None = None, title: str = "") -> None:
-        super().__init__(prompt, clip=clip, live=live, title=title)
-        self._footing = Footing(clip, self.track)
-        self._footing.reach(0.0)
+    def __init__(self, clip: Clip, prompt: str = "", title: str = "", live: Live | None = None):
+        super().__init__(clip, prompt, title=title, live=live)
+        self._feet = FootLockAhead(clip, self.track)
+        self._feet.reach(0.0)
 
     def tick(self, seconds: float) -> None:
-        """One picture's worth of time."""
+        """Moves on by one picture's worth of time."""
         super().tick(seconds)
-        self._footing.reach(self.playhead.position)
+        self._feet.reach(self.playhead.position)
 
     @property
     def clip(self) -> Clip | None:
-        """The whole of it, locked; that takes its time."""
-        return None if self._clip is None else lock(self._clip)
+        """The whole clip, locked now, which takes its time."""
+        return lock_feet(self._clip)

@@ -1,4 +1,4 @@
-"""One line of text that a person edits: letters of any script, a cursor, a history. No window here."""
+"""One line of text that a person edits: letters of any script, a cursor, a history."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import unicodedata
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-LONGEST: Final = 1000  # letters: a prompt that no context would hold is stopped at the door
+LONGEST_PROMPT: Final = 1000  # letters: a prompt that no context would hold is stopped at the door
 _JOINERS: Final = "\u200c\u200d"  # the two format codes that a word or an emoji may need
 _CODES: Final = ("Cc", "Cf", "Cs")  # control, format, halves of surrogate pairs
 
 
-class Line(NamedTuple):
-    """What a prompt line shows."""
+class PromptText(NamedTuple):
+    """The state of a prompt line, to be drawn."""
 
     text: str
     cursor: int
     """Letters before the cursor."""
     focused: bool
-    """Whether typed letters go in here."""
+    """Typed letters go into the line."""
 
 
 class PromptLine:
-    """The line, where its cursor is, and the lines sent before."""
+    """The line, its cursor, and the lines sent before."""
 
     def __init__(self, send: Callable[[str], None]) -> None:
-        """`send` hears every line that is sent; it is never empty."""
+        """`send` is called with every line that is sent, which is never empty."""
         self._send = send
         self.focused = False
         self.text, self.cursor = "", 0
         self._sent: list[str] = []
         self._back = 0  # lines back in the history; 0: the one being written
         self._draft = ""
-        self._moves: dict[str, Callable[[], None]] = {
+        self._actions: dict[str, Callable[[], None]] = {
             "left": lambda: self._to(_before(self.text, self.cursor)),
             "right": lambda: self._to(_after(self.text, self.cursor)),
             "word left": lambda: self._to(_word_before(self.text, self.cursor)),
@@ -49,44 +49,47 @@ class PromptLine:
         }
 
     @property
-    def line(self) -> Line:
-        """As it is to be drawn."""
-        return Line(self.text, self.cursor, self.focused)
+    def line(self) -> PromptText:
+        """The line as it is to be drawn."""
+        return PromptText(self.text, self.cursor, self.focused)
 
     def type(self, text: str) -> None:
-        """Letters typed, composed or pasted, put in at the cursor: line breaks become spaces, control codes are left out."""
-        text = text[: 4 * LONGEST]  # whatever was on the clipboard
+        """Inserts letters, typed, composed or pasted, at the cursor.
+
+        Line breaks become spaces; control codes are left out.
+        """
+        text = text[: 4 * LONGEST_PROMPT]  # whatever was on the clipboard
         spaced = "".join(" " if letter in "\n\r\t\u2028\u2029" else letter for letter in text)
         kept = "".join(
             letter
             for letter in spaced
             if letter in _JOINERS or unicodedata.category(letter) not in _CODES
         )
-        kept = kept[: max(0, LONGEST - len(self.text))]
+        kept = kept[: max(0, LONGEST_PROMPT - len(self.text))]
         self.text = self.text[: self.cursor] + kept + self.text[self.cursor :]
         self.cursor += len(kept)
 
-    def move(self, what: str) -> bool:
-        """One editing key by its name, such as "word left"; whether it means anything."""
-        action = self._moves.get(what)
+    def edit(self, action_name: str) -> bool:
+        """Does what an editing key means, such as "word left"; False for an unknown name."""
+        action = self._actions.get(action_name)
         if action is not None:
             action()
         return action is not None
 
-    def place(self, index: int) -> None:
-        """The cursor behind so many letters, or the nearest place that does not split one."""
+    def set_cursor(self, index: int) -> None:
+        """Puts the cursor behind `index` letters, or nearby, so that it splits none."""
         index = min(max(0, index), len(self.text))
         self._to(_after(self.text, _before(self.text, index)) if index else 0)
 
     def send(self) -> None:
-        """Hands the line over and begins an empty one; nothing but spaces is not sent."""
-        said = self.text.strip()
-        if not said:
+        """Sends the line and begins an empty one; a blank line is not sent."""
+        prompt = self.text.strip()
+        if not prompt:
             return
-        if self._sent[-1:] != [said]:
-            self._sent.append(said)
+        if self._sent[-1:] != [prompt]:
+            self._sent.append(prompt)
         self.text, self.cursor, self._back, self._draft = "", 0, 0, ""
-        self._send(said)
+        self._send(prompt)
 
     def _to(self, cursor: int) -> None:
         self.cursor = cursor
@@ -107,7 +110,10 @@ class PromptLine:
 
 
 def _joined(text: str, index: int) -> bool:
-    """Whether the letter at an index belongs to the one before it: an accent, a skin tone, a part of an emoji."""
+    """True if the letter at an index belongs to the one before it.
+
+    Accents, skin tones and parts of an emoji do.
+    """
     if index <= 0 or index >= len(text):
         return False
     letter = text[index]

@@ -1,4 +1,4 @@
-"""Somebody who waits: shown until the first frame has come."""
+"""A body that stands, shown until the first frame has come."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from kinetoken.motion.skeleton import BONE_LENGTHS, JOINT_NAMES, PARENTS
 from .playhead import Track
 
 
-def standing() -> NDArray[np.float64]:
-    """A body (22, 3) at rest at the origin, facing +Z."""
+def standing_pose() -> NDArray[np.float64]:
+    """A pose (22, 3) at rest at the origin, facing +Z."""
     out = np.zeros((len(JOINT_NAMES), 3))
     out[0] = (0.0, 0.94, 0.0)
     for joint, parent in enumerate(PARENTS[1:], start=1):
@@ -24,7 +24,7 @@ def standing() -> NDArray[np.float64]:
 
 
 def _direction(name: str) -> tuple[float, float, float]:
-    """Where a bone of the standing body points; its joint's name says which."""
+    """The direction of the bone that ends in this joint."""
     side = 1.0 if name.startswith("left") else -1.0
     directions = {
         "hip": (0.72 * side, -1.0, 0.0), "knee": (0.06 * side, -1.0, 0.02), "ankle": (0.0, -1.0, -0.06),
@@ -35,5 +35,5 @@ def _direction(name: str) -> tuple[float, float, float]:
     return directions.get(name.split("_")[-1], (0.0, 1.0, 0.0))
 
 
-STANDING: Final = Track(standing()[None])
-"""A track of one frame: somebody who waits."""
+STANDING: Final = Track(standing_pose()[None])
+"""A track of this pose alone."""

@@ -1,5 +1,7 @@
-"""A display that is not there, and one that disappears: X11 ends a process that has lost it, so what is to be saved is
-saved before."""
+"""Displays that are missing, and displays that disappear.
+
+X11 ends a process that has lost its display, so everything is saved before.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +21,14 @@ class NoDisplayError(EngineError):
     """There is no screen to open a window on, or no OpenGL to fill it."""
 
 
-def why_not(error: Exception) -> str:
-    """What pyglet means that could not open a window: no display, or one without OpenGL."""
+def no_window_reason(error: Exception) -> str:
+    """The reason why pyglet could not open a window: no display, or one without OpenGL."""
     display = os.environ.get("DISPLAY")
     said = " ".join(str(error).split()) or type(error).__name__
     if sys.platform.startswith("linux") and not display:
         return "no display: DISPLAY is not set"
-    if (
-        type(error).__name__ == "NoSuchDisplayException"
-    ):  # pyglet's own; importing it would open the display
+    # pyglet's own error; importing its class would open the display.
+    if type(error).__name__ == "NoSuchDisplayException":
         return f"no display: nothing answers at DISPLAY={display}"
     if isinstance(error, ImportError):
         return f"a library is missing: {said}"
@@ -35,12 +36,12 @@ def why_not(error: Exception) -> str:
 
 
 def close_when_lost(close: Callable[[], None]) -> None:
-    """Something half written, to be ended properly before all else."""
+    """Registers something half written, to be closed before all else."""
     _closing.append(close)
 
 
 def when_lost(rescue: Callable[[], int]) -> None:
-    """From now on, `rescue` runs when the X server goes away, and the process ends with the exit code that it returns."""
+    """Lets `rescue` run when the X server goes away; the process ends with its exit code."""
     if not sys.platform.startswith("linux"):
         return
     from pyglet.libs.x11 import xlib

@@ -45,7 +45,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         pass
 
 
-def tidy(folder: Path) -> None:
+def remove_leftovers(folder: Path) -> None:
     """Remove what processes left that were killed while they wrote; only for who knows that nobody else writes there."""
     for part in folder.glob(".*.part*"):
         if _PART.fullmatch(part.name):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import TypeVar
 
-from .processes import deaf_to_ctrl_c
+from .signals import ignoring_ctrl_c
 
 Job = TypeVar("Job")
 
@@ -24,7 +24,7 @@ class ChildProcess:
         self.pipe, other = context.Pipe()
         """This end of the pipe."""
         self._process = context.Process(target=work, args=(job, other), name=name, daemon=True)
-        with deaf_to_ctrl_c():
+        with ignoring_ctrl_c():
             self._process.start()
         other.close()  # so that reading from the pipe fails once the child is gone
 

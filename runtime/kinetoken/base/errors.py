@@ -7,13 +7,16 @@ KinetokenError            1
 │   └── TokenError        3   motion tokens that do not form whole frames
 ├── MissingPackageError   4   a package is not installed
 ├── OutputError           5   a file that cannot be written
-└── EngineError           6   an inference engine failed
+├── EngineError           6   an inference engine failed
+└── DownloadError         7   a bundle that cannot be fetched
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+BROKEN_PIPE: Final = 141
+"""The exit code once the reader of standard output is gone, as shells have it."""
 INTERRUPTED: Final = 130
 """The exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
 
@@ -71,3 +74,9 @@ class EngineError(KinetokenError):
     """An inference engine failed."""
 
     exit_code = 6
+
+
+class DownloadError(KinetokenError):
+    """A bundle that cannot be fetched."""
+
+    exit_code = 7

@@ -1,1 +1,4 @@
-"""Many prompts from a file, answered several at once into a folder; an interrupted batch continues."""
+"""Many prompts from a file, answered several at once into a folder.
+
+An interrupted batch continues.
+"""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import InputError
-from ..engines.protocols import Want
+from ..engines.protocols import SequenceInput
 from ..generation.adaptive_detail import Pace
 from ..generation.answer import AnswerRun
 from ..generation.bundle import Bundle
@@ -94,13 +94,14 @@ class _Seat:
         self._job, self._seed = job, options.chosen_seed()
         self._fed = prompt_ids(bundle, job.prompt)
         grammar = request_grammar(options, manifest, bundle.vocabulary, len(self._fed))
-        # Nobody watches a batch, so it need not keep real time: without a pace "auto" takes all levels.
+        # Nobody watches a batch, so it need not keep real time: without a pace "auto" takes all
+        # levels.
         self._run = AnswerRun(bundle, options, grammar, Pace())
         self._motion: list[MotionChunk] = []
         self._allowed = self._run.allowed
         self._chooser = options.sampler(manifest).start(self._seed)
 
-    def want(self, place: int) -> Want:
+    def want(self, place: int) -> SequenceInput:
         """The tokens that are new to the engine, and the ids that may come next."""
         return place, self._fed, self._allowed
 

@@ -56,7 +56,10 @@ def joined(address: str) -> Iterator[None]:
 
 
 def answer_by_cluster(plan: ClusterPlan, jobs: Sequence[Job]) -> Iterator[JobAnswer | Problem]:
-    """Yield each job's answer, or its problem, as they arrive. EngineError where the workers fail."""
+    """Yield each job's answer, or its problem, as they arrive.
+
+    EngineError where the workers fail.
+    """
     return Crew(plan, jobs).work()
 
 

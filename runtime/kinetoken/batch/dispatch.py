@@ -1,4 +1,7 @@
-"""Assignment of jobs to workers, and of a lost worker's jobs to others. Independent of any cluster."""
+"""Assignment of jobs to workers, and of a lost worker's jobs to others.
+
+Independent of any cluster.
+"""
 
 from __future__ import annotations
 

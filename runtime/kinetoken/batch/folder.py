@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from .. import __version__
-from ..base.atomic_file import atomic_path, check_writable, tidy
+from ..base.atomic_file import atomic_path, check_writable, remove_leftovers
 from ..base.errors import FormatError, InputError, OutputError
 from ..motion.clip import Clip
 from .jobs import Job, JobAnswer, Problem, given
@@ -59,7 +59,7 @@ class BatchInfo:
     prompts_sha256: str
 
     def differs(self, other: BatchInfo) -> str | None:
-        """Say in words why clips made with the other settings would differ; None: they would not."""
+        """Say why clips made with the other settings would differ; None: they would not."""
         if self.bundle_sha256 != other.bundle_sha256:
             same_name = ", another file" if self.bundle == other.bundle else ""
             return f"of another model ({self.bundle}{same_name})"
@@ -71,7 +71,10 @@ class BatchInfo:
 
 
 class BatchFolder:
-    """The folder of a batch, held by one process at a time; created when it is opened for writing."""
+    """The folder of a batch, held by one process at a time.
+
+    Created when it is opened for writing.
+    """
 
     def __init__(self, path: Path) -> None:
         """OutputError where it cannot be written, or where another process writes into it."""
@@ -134,7 +137,7 @@ class BatchFolder:
             self._enter()
         left = self.left(info, jobs, force)
         if self._lock is not None:
-            tidy(self.path)
+            remove_leftovers(self.path)
         with _output_errors(self.path), atomic_path(self.path / BATCH_FILE) as part:
             content = {
                 "format": _FORMAT,
@@ -162,7 +165,7 @@ class BatchFolder:
         return self.path / f"{job.name}.{suffix}"
 
     def begin(self, job: Job) -> None:
-        """Note that a job's clip is about to be written, so that a clip left by a crash is known."""
+        """Note that a job's clip is about to be written, in case of a crash before its `note`."""
         row = {
             "id": job.name,
             "line": job.line,
@@ -208,7 +211,10 @@ class BatchFolder:
             self._report.flush()
 
     def _has(self, job: Job, info: BatchInfo, *, ours: bool, force: bool) -> bool:
-        """True for a job that is done. InputError where another file is in its place, unless `force`."""
+        """True for a job that is done.
+
+        InputError where another file is in its place, unless `force`.
+        """
         path, row = self.file(job, info.clips), self._done.get(job.name)
         there = path.exists()
         if row is not None and row["request"] == job.request and (there or not row["frames"]):
@@ -312,7 +318,10 @@ def _output_errors(path: Path) -> Iterator[None]:
 
 
 def _lock(path: Path) -> int | None:
-    """Lock the folder until this process ends, however it ends. OutputError where another has it."""
+    """Lock the folder until this process ends, however it ends.
+
+    OutputError where another has it.
+    """
     try:
         import fcntl
     except ImportError:  # Windows: no lock

@@ -1,4 +1,7 @@
-"""Reading a prompts file: a JSON object or plain text per line. Wrong lines are reported, others kept."""
+"""Reading a prompts file: a JSON object or plain text per line.
+
+Wrong lines are reported, others kept.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +35,12 @@ class Prompts:
 
 
 def read_prompts_file(path: Path, usual: GenerateOptions) -> Prompts:
-    """Read a file; the options of a line override the `usual` ones. FormatError where it cannot be read.
+    """Read a file; the options of a line override the `usual` ones.
 
-    `.txt`: a prompt per line. Any other: a JSON object per line, with "prompt", perhaps "id", and any
-    of the options.
+    FormatError where it cannot be read.
+
+    `.txt`: a prompt per line. Any other: a JSON object per line, with "prompt", perhaps "id", and
+    any of the options.
     """
     jobs: list[Job] = []
     problems: list[Problem] = []
@@ -65,7 +70,10 @@ def read_prompts_file(path: Path, usual: GenerateOptions) -> Prompts:
 
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Yield number and bytes of every line that is not empty; of a too long one only its beginning."""
+    """Yield number and bytes of every line that is not empty.
+
+    Of a too long one only its beginning.
+    """
     number = 0
     while raw := stream.readline(MAX_LINE_BYTES + 1):
         number += 1

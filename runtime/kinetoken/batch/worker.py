@@ -1,4 +1,7 @@
-"""A worker on a machine of a cluster: one engine that answers several jobs at once. Imports no Ray."""
+"""A worker on a machine of a cluster: one engine that answers several jobs at once.
+
+Imports no Ray.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How a bundle does on this machine: measured, laid beside what the machine could do, and what to change."""
+"""Measures a bundle on this machine, compares it with the machine's limits, and gives advice."""

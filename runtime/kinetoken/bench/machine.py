@@ -1,4 +1,7 @@
-"""What this machine is: its processor, how fast its memory is read, how much of it this process took."""
+"""This machine.
+
+Its processor, the bandwidth of its memory, and the memory that this process took.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +16,23 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-READ: Final = 256 << 20  # bytes: more than the caches of small machines hold
-PASSES: Final = 5
+_READ_BYTES: Final = 256 << 20  # more than the caches of small machines hold
+_PASSES: Final = 5
 CPUINFO: Final = Path("/proc/cpuinfo")
 STATUS: Final = Path("/proc/self/status")
 CACHES: Final = Path("/sys/devices/system/cpu/cpu0/cache")
-BOARD: Final = Path("/proc/device-tree/model")  # of ARM boards, whose processors have no name there
-READERS: Final[tuple[Callable[[NDArray[np.float32]], Any], ...]] = (
+BOARD: Final = Path("/proc/device-tree/model")  # of ARM boards, whose processors have no name
+_READERS: Final[tuple[Callable[[NDArray[np.float32]], Any], ...]] = (
     np.max,
     lambda part: np.dot(part, part),
 )
-"""Ways to read each number once; which is fastest differs from machine to machine."""
+"""Ways to read each number once; the fastest differs from machine to machine."""
 
 
-def processor() -> str:
-    """What the processor calls itself."""
-    said = dict(line.partition(":")[::2] for line in reversed(_read(CPUINFO).splitlines()))
-    named = {key.strip().lower(): value.strip() for key, value in said.items()}
+def processor_name() -> str:
+    """The name of the processor, or of the board."""
+    rows = dict(line.partition(":")[::2] for line in reversed(_read(CPUINFO).splitlines()))
+    named = {key.strip().lower(): value.strip() for key, value in rows.items()}
     board = _read(BOARD).strip("\0\n ")
     return (
         named.get("model name")
@@ -47,13 +50,16 @@ def _read(path: Path) -> str:
         return ""
 
 
-def read_bandwidth(threads: int, size: int = READ, passes: int = PASSES) -> float:
-    """Bytes per second that so many threads read from memory together: the best of some passes over `size` bytes."""
-    values = np.ones(size // 4, np.float32)  # written once: pages that never were would all be one
+def read_bandwidth(threads: int, size: int = _READ_BYTES, passes: int = _PASSES) -> float:
+    """Bytes per second that so many threads read from memory together.
+
+    It is the best of some passes over `size` bytes.
+    """
+    values = np.ones(size // 4, np.float32)  # written: untouched pages would all be the same one
     parts = np.array_split(values, threads)
     best = 0.0
     with ThreadPoolExecutor(threads) as pool:
-        for reader in READERS:
+        for reader in _READERS:
             for _ in range(passes):
                 began = time.perf_counter()
                 list(pool.map(reader, parts))
@@ -62,7 +68,7 @@ def read_bandwidth(threads: int, size: int = READ, passes: int = PASSES) -> floa
 
 
 def last_cache() -> int:
-    """Bytes of the processor's largest cache; 0 where the system does not tell."""
+    """Bytes of the processor's largest cache; 0 if unknown."""
     sizes = [
         re.fullmatch(r"(\d+)([KM])", _read(path).strip()) for path in CACHES.glob("index*/size")
     ]
@@ -72,9 +78,10 @@ def last_cache() -> int:
 
 
 def peak_memory() -> int | None:
-    """Bytes that this process had in memory at the most, mapped files included; None where the system does not tell.
+    """The most bytes that this process had in memory, mapped files included; None if unknown.
 
-    Linux counts it for the program that runs now. What `getrusage` says, asked elsewhere, is handed on from a large parent.
+    Linux counts it in /proc for the program that runs now; `getrusage` would inherit the peak of a
+    large parent.
     """
     found = re.search(r"^VmHWM:\s*(\d+) kB", _read(STATUS), re.MULTILINE)
     if found:

@@ -1,4 +1,4 @@
-"""Answers timed from within: when the first token and pose came, how fast the rest, and which part took how long."""
+"""Timed answers: latency of the first token and pose, speed of the rest, and time of each part."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..codec.decoder import TensorSession
+from ..engines.memory_estimate import weight_bytes
 from ..engines.protocols import LanguageModel, LmBatch, LmRun
+from ..engines.registry import engine_of
 from ..generation.bundle import Bundle
 from ..generation.generator import Generator
+from ..manifest.schema import Manifest
 from ..motion.clip import Clip
 from ..motion.recover import RecoveryRun
 from ..tokens.allowed_ids import Allowed
@@ -27,46 +30,46 @@ SEED: Final = 1
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One answer; seconds of work throughout."""
+class TimedAnswer:
+    """Figures of one answer; times are seconds of work."""
 
     levels: int
     first_token: float
-    """From the prompt as a string to the first choice that could be made."""
+    """From the prompt as a string to the logits of the first token."""
     first_pose: float
     tokens_per_second: float
-    """Steadily, inside blocks of motion."""
+    """Inside blocks of motion."""
     model_per_second: float
-    """Tokens of the language model alone there: grammar, codec and recovery taken off."""
+    """The same of the language model alone, without grammar, codec and recovery."""
     rtf: float
-    """Real-time factor at that rate: above 1 the body keeps going."""
+    """Real-time factor at that rate; above 1 the motion keeps up."""
     rtf_whole: float
-    """Of the whole answer, prompt and words included."""
+    """Real-time factor of the whole answer, prompt and text included."""
     words: int
     """Text tokens."""
 
 
 @dataclass(frozen=True)
-class Shares:
-    """Seconds that each part took of one answer."""
+class PartSeconds:
+    """Seconds of each part in one answer."""
 
     language_model: float
     grammar_and_sampler: float
-    """And what holds the parts together."""
+    """Including the code between the parts."""
     codec: float
     recovery: float
     sink: float
     """Writing the clip as .npz."""
 
     def of_whole(self) -> dict[str, float]:
-        """Part to its share, 0 to 1."""
+        """The share of each part, 0 to 1."""
         parts = dataclasses.asdict(self)
         whole = sum(parts.values())
         return {name: seconds / whole for name, seconds in parts.items()}
 
 
-def measure(bundle: Bundle, levels: int, seconds: float) -> tuple[Answer, Shares]:
-    """One answer of so many seconds of motion in so many levels."""
+def measure_answer(bundle: Bundle, levels: int, seconds: float) -> tuple[TimedAnswer, PartSeconds]:
+    """Time one answer of so many seconds of motion in so many levels."""
     model, session = TimedModel(bundle.language_model), TimedSession(bundle.decoder.session)
     timed = replace(bundle, language_model=model, decoder=replace(bundle.decoder, session=session))
     began = time.perf_counter()
@@ -78,14 +81,13 @@ def measure(bundle: Bundle, levels: int, seconds: float) -> tuple[Answer, Shares
         pass
     stats, clip = generation.stats, generation.clip()
     assert stats.time_to_first_pose is not None
-    steps = np.diff(model.ends)[
-        stats.text_tokens :
-    ]  # from choice to choice; those of the words come first
+    # from token to token; those of the text come first
+    steps = np.diff(model.ends)[stats.text_tokens :]
     rate, codec = float(len(steps) / steps.sum()), bundle.manifest.codec
     first = model.ends[0] - began
     recovery, sink = time_recovery(clip), time_sink(clip)
     rest = stats.elapsed - sum(model.seconds) - session.seconds - recovery
-    answer = Answer(
+    answer = TimedAnswer(
         levels=levels,
         first_token=first,
         first_pose=asked + stats.time_to_first_pose,
@@ -95,16 +97,21 @@ def measure(bundle: Bundle, levels: int, seconds: float) -> tuple[Answer, Shares
         rtf_whole=stats.rtf,
         words=stats.text_tokens,
     )
-    return answer, Shares(sum(model.seconds), max(0.0, rest), session.seconds, recovery, sink)
+    return answer, PartSeconds(sum(model.seconds), max(0.0, rest), session.seconds, recovery, sink)
 
 
-def middle(records: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Of each figure the median over several records with the same names."""
+def bytes_per_token(folder: Path, manifest: Manifest, model: LanguageModel) -> int:
+    """Bytes of weights that a token in a block reads; `model` is the bundle's, loaded."""
+    return weight_bytes(manifest) - engine_of(manifest).unread_bytes(folder, manifest, model)
+
+
+def medians(records: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The median of each figure over several records with the same names."""
     return {name: float(median(record[name] for record in records)) for name in records[0]}
 
 
 class TimedModel:
-    """A language model whose runs note when each token's logits came, and how long they took."""
+    """A language model whose runs record when each token's logits came, and how long they took."""
 
     def __init__(self, model: LanguageModel) -> None:
         self._model = model
@@ -113,20 +120,25 @@ class TimedModel:
 
     @property
     def context(self) -> int:
-        """Tokens that a run can hold."""
+        """Number of tokens that a run can hold."""
         return self._model.context
 
     @property
     def fingerprint(self) -> str:
-        """What a run's state depends on."""
+        """Identity of the model, on which a run's state depends."""
         return self._model.fingerprint
 
+    @property
+    def device(self) -> str:
+        """Device of the language model."""
+        return self._model.device
+
     def start(self) -> Any:
-        """A new run."""
+        """Start a run."""
         return _TimedRun(self._model.start(), self)
 
     def start_batch(self, size: int) -> LmBatch:
-        """So many sequences at once; these are not timed."""
+        """Start several sequences at once, which are not timed."""
         return self._model.start_batch(size)
 
 
@@ -146,13 +158,13 @@ class _TimedRun:
 
 
 class TimedSession:
-    """A graph that notes how long it ran in all."""
+    """A graph that adds up its running time."""
 
     def __init__(self, session: TensorSession) -> None:
         self._session, self.seconds = session, 0.0
 
     def run(self, value: NDArray[np.float32]) -> NDArray[np.float32]:
-        """One forward pass."""
+        """Run one forward pass."""
         began = time.perf_counter()
         try:
             return self._session.run(value)
@@ -161,7 +173,7 @@ class TimedSession:
 
 
 def time_recovery(clip: Clip) -> float:
-    """Seconds to bring the features of a clip to joints once more, in the pieces in which they came."""
+    """Seconds to recover the joints of a clip from its features, in pieces of a latent frame."""
     run, stride = (
         RecoveryRun(),
         1 if clip.codes is None else max(1, len(clip) // max(1, len(clip.codes))),
@@ -181,10 +193,10 @@ def time_sink(clip: Clip) -> float:
         return time.perf_counter() - began
 
 
-def pace(
+def token_seconds(
     model: LanguageModel, ids: Sequence[int], allowed: Allowed, tokens: int
 ) -> Iterator[float]:
-    """Seconds of each of so many tokens behind a prompt, any of those that are allowed, again and again."""
+    """Yield the seconds of each of so many tokens after a prompt; the token is always the same."""
     run = model.start()
     run.push(ids, allowed)
     for _ in range(tokens):

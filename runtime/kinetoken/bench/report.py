@@ -1,4 +1,4 @@
-"""Everything that was measured, as a record, and what follows from it: how near to the machine, and what to change."""
+"""The record of a bench, its page, and the advice that follows from it."""
 
 from __future__ import annotations
 
@@ -8,27 +8,26 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Final
 
-from ..manifest.memory_estimate import bits
+from ..engines.quantization import bits_per_weight
+from ..engines.registry import ENGINES
 from ..manifest.schema import Manifest
 
-KEEPS: Final = 1.05
-"""Real-time factor that is safe to call real time."""
-BETTER: Final = 1.10
-"""Of the rate: another number of threads that is less faster than this is not worth saying; it may be chance."""
-LIKE: Final = 1.05
-"""Of the rate: numbers of threads nearer than this are alike, and the fewest of them do."""
-CACHE: Final = 256_000_000
-"""Bytes: what is larger does not stay in a processor's cache, and seems to only where the bandwidth was measured too low."""
-FASTER: Final = {
-    "llamacpp": ("f32", "f16", "q8_0", "q4_k_m", "q4_k_s"),
-    "onnx": ("fp32", "int8", "int4"),
-}
-"""Quantizations that were each measured to be faster than the one before (quantizations.md, real_time_3b.md in benchmarks/results), CPU."""
+_REAL_TIME: Final = 1.05
+"""Real-time factor that safely keeps up with real time."""
+_WORTH_SAYING: Final = 1.10
+"""Gain of another number of threads from which it is advised; less may be chance."""
+_ALIKE: Final = 1.05
+"""Numbers of threads whose rates differ less are alike; the fewest of them suffice."""
+_MAX_CACHE: Final = 256_000_000
+"""Bytes of weights that may stay in a processor's cache.
+
+Larger ones seem to only where the bandwidth was measured too low.
+"""
 
 
 @dataclass
-class Report:
-    """One bench; filled as it goes, so that one cut short still has what was measured."""
+class BenchReport:
+    """The figures of a bench; filled step by step, so that an interrupted one keeps what it has."""
 
     bundle: str
     quantization: str
@@ -38,32 +37,32 @@ class Report:
     threads: int
     """Of the engine; 0: its own choice."""
     device: str = "cpu"
-    """Where the language model computes: "cpu", or the kind of card."""
+    """Device of the language model: "cpu", or the kind of GPU."""
     provider: str = "auto"
     """Of ONNX Runtime, as asked for."""
     gpu_layers: int | None = None
     """Of llama.cpp, as asked for."""
     bandwidths: list[float] = field(default_factory=list)
-    """Bytes per second that the processor reads from memory: one measurement behind each round of answers."""
+    """Bytes per second that the processor reads from memory, measured after each round."""
     last_cache: int = 0
     """Bytes of the processor's largest cache."""
     load_s: float = 0.0
     weights: int = 0
-    """Bytes of the language model that a token inside a block reads."""
+    """Bytes of the language model that a token in a block reads."""
     answers: list[dict[str, float]] = field(default_factory=list)
-    """By number of levels, most first: the fields of `measure.Answer`."""
+    """Fields of `TimedAnswer` by number of levels, most first."""
     shares: dict[str, float] = field(default_factory=dict)
-    """Part to its share of the time, at all levels."""
+    """Share of the time of each part, at all levels."""
     rates: dict[int, float] = field(default_factory=dict)
-    """Number of threads, 0 for the engine's own choice, to tokens per second of the language model alone."""
+    """Tokens per second of the language model by number of threads; 0: the engine's choice."""
     rounds: int = 0
-    """Answers at each number of levels; their medians are told."""
+    """Answers at each number of levels, whose medians are reported."""
     peak_memory: int | None = None
     whole: bool = False
-    """Whether nothing was cut short."""
+    """False where the bench was interrupted."""
 
     def to_dict(self, manifest: Manifest) -> dict[str, Any]:
-        """Plain JSON values, the advice with them."""
+        """JSON values, with the advice."""
         plain = dataclasses.asdict(self)
         near = {
             "bandwidth": self.bandwidth,
@@ -74,113 +73,121 @@ class Report:
 
     @property
     def bandwidth(self) -> float:
-        """Of the bandwidths the median; 0 where none was measured."""
+        """The median bandwidth; 0 where none was measured."""
         return float(median(self.bandwidths)) if self.bandwidths else 0.0
 
     @property
     def reached(self) -> float:
-        """Bytes of weights per second that the language model went through while it computed inside blocks."""
+        """Bytes of weights per second that the language model reads inside blocks."""
         return self.answers[0]["model_per_second"] * self.weights if self.answers else 0.0
 
     @property
     def near(self) -> float:
-        """Share of the memory's bandwidth that the engine reached; above 1 where the weights stay in the processor's cache."""
+        """Share of the memory's bandwidth.
+
+        Above 1 where the weights stay in the processor's cache.
+        """
         return self.reached / self.bandwidth if self.bandwidth else 0.0
 
     @property
     def in_cache(self) -> bool:
-        """Whether the weights stay in the processor's cache, so that the memory's bandwidth does not bound them."""
+        """True where the weights stay in the processor's cache, so that memory is no limit."""
         return self.device == "cpu" and (
-            self.weights <= self.last_cache or (self.near > 1 and self.weights < CACHE)
+            self.weights <= self.last_cache or (self.near > 1 and self.weights < _MAX_CACHE)
         )
 
     @property
     def held(self) -> int:
-        """Most levels that keep real time; 0 where not even one does."""
+        """Most levels that keep up with real time; 0 where not even one does."""
         return max(
-            (int(answer["levels"]) for answer in self.answers if answer["rtf"] >= KEEPS), default=0
+            (int(answer["levels"]) for answer in self.answers if answer["rtf"] >= _REAL_TIME),
+            default=0,
         )
 
 
-def advice(report: Report, manifest: Manifest) -> list[str]:
-    """What to change, a sentence each; nothing where nothing was measured."""
+def advice(report: BenchReport, manifest: Manifest) -> list[str]:
+    """Advice on what to change, a sentence each; none where nothing was measured."""
     if not report.answers:
         return []
     return [_detail(report, manifest), *_quantization(report, manifest), *_threads(report)]
 
 
-def _detail(report: Report, manifest: Manifest) -> str:
+def _detail(report: BenchReport, manifest: Manifest) -> str:
     most, held = len(manifest.motion.levels), report.held
     if held == most:
-        return (
-            f"detail: all {most} levels keep real time, {report.answers[0]['rtf']:.1f} times over"
-        )
+        fast = f"at {report.answers[0]['rtf']:.1f}x real time"
+        return f"detail: all {most} levels keep up, {fast}"
     if held:
-        return f"detail: {held} of {most} levels keep real time; --detail auto takes as many as there is time for"
+        return f"detail: {held} of {most} levels keep up with real time; use --detail auto"
     need = manifest.codec.fps / manifest.codec.stride
-    return f"detail: not even level 0 keeps real time ({need:g} tokens/s); let the viewer wait before it plays"
+    slow = f"not even level 0 keeps up with real time ({need:g} tokens/s)"
+    return f"detail: {slow}; playback has to wait"
 
 
-def _quantization(report: Report, manifest: Manifest) -> list[str]:
-    """A quantization that was measured to be faster, or a finer one where there is time; by size a token gains that much at most."""
-    now, names = bits(report.quantization), FASTER.get(report.backend, ())
+def _quantization(report: BenchReport, manifest: Manifest) -> list[str]:
+    """A quantization that was measured to be faster, or a finer one where there is time.
+
+    A token's time is taken to shrink with the size of the weights; it gains no more than that.
+    """
+    engine = ENGINES[report.backend]
+    now, names = bits_per_weight(report.quantization, engine.bits), engine.faster
     if report.device != "cpu" or now is None:
         return []  # nothing was measured
     if report.in_cache:
-        return [
-            "quant: the weights stay in the processor's cache; another quantization would not be faster by its size"
-        ]
-    wanted = KEEPS * len(manifest.motion.levels) * manifest.codec.fps / manifest.codec.stride
+        cached = "the weights stay in the processor's cache"
+        return [f"quant: {cached}; a smaller quantization would not be faster by its size"]
+    wanted = _REAL_TIME * len(manifest.motion.levels) * manifest.codec.fps / manifest.codec.stride
     rate = report.answers[0]["tokens_per_second"]
-    reach = {name: rate * now / (bits(name) or now) for name in names}
+    reach = {name: rate * now / (bits_per_weight(name, engine.bits) or now) for name in names}
     if rate < wanted:
         faster = [name for name in names if reach[name] > rate / 0.95]
         enough = [name for name in faster if reach[name] >= wanted]
         if enough:
-            return [
-                f"quant: {enough[0]} may reach the {wanted:.0f} tokens/s of all levels: {reach[enough[0]]:.0f} at most"
-            ]
+            most = f"{reach[enough[0]]:.0f} at most"
+            goal = f"the {wanted:.0f} tokens/s of all levels"
+            return [f"quant: {enough[0]} may reach {goal}: {most}"]
         return [
-            f"quant: none that was measured to be faster would reach {wanted:.0f} tokens/s here; a smaller model might"
+            f"quant: none known to be faster would reach the {wanted:.0f} tokens/s of all levels "
+            "here; a smaller model might"
         ]
     finer = [name for name in names if reach[name] < 0.95 * rate and reach[name] >= wanted]
     if finer:
-        return [
-            f"quant: there may be time for {finer[0]}, which is finer: {reach[finer[0]]:.0f} tokens/s by its size"
-        ]
-    return [f"quant: {report.quantization} keeps real time; a finer one would not, by its size"]
+        rate_there = f"{reach[finer[0]]:.0f} tokens/s by its size"
+        return [f"quant: there may be time for {finer[0]}, which is finer: {rate_there}"]
+    return [f"quant: {report.quantization} keeps up; a finer one would not, by its size"]
 
 
-def _threads(report: Report) -> list[str]:
+def _threads(report: BenchReport) -> list[str]:
     now = report.rates.get(report.threads)
     if now is None or len(report.rates) < 2:
         return []
     best = max(report.rates.values())
     fewest = min(
-        (count for count, rate in report.rates.items() if count and rate * LIKE >= best), default=0
+        (count for count, rate in report.rates.items() if count and rate * _ALIKE >= best),
+        default=0,
     )
-    if not fewest or best < BETTER * now:
+    if not fewest or best < _WORTH_SAYING * now:
         return []
-    return [
-        f"threads: --threads {fewest} is {report.rates[fewest] / now - 1:.0%} faster than {_threads_name(report.threads)}"
-    ]
+    gain = f"{report.rates[fewest] / now - 1:.0%}"
+    return [f"threads: --threads {fewest} is {gain} faster than {_threads_name(report.threads)}"]
 
 
 def _threads_name(count: int) -> str:
     return str(count) if count else "the engine's choice"
 
 
-def page(report: Report, manifest: Manifest) -> list[str]:
-    """One screen."""
+def page(report: BenchReport, manifest: Manifest) -> list[str]:
+    """The report as one screen of lines."""
     memory = (
         ""
         if report.peak_memory is None
-        else f", {report.peak_memory / 1e6:,.0f} MB of memory at the most"
+        else f", {report.peak_memory / 1e6:,.0f} MB of memory at most"
     )
-    engine = f"{report.threads} threads" if report.threads else "threads as the engine likes"
+    engine = f"{report.threads} threads" if report.threads else "threads: the engine's choice"
     where = report.backend if report.device == "cpu" else f"{report.backend} ({report.device})"
+    model = f"{manifest.language_model.architecture}, {report.quantization}"
     lines = [
-        f"bundle     {report.bundle}: {manifest.language_model.architecture}, {report.quantization}, on {where}",
+        f"bundle     {report.bundle}: {model}, on {where}",
         f"machine    {report.machine}, {report.cores} cores, {engine}",
     ]
     if report.answers:
@@ -209,24 +216,27 @@ def page(report: Report, manifest: Manifest) -> list[str]:
     ]
 
 
-def _table(report: Report) -> list[str]:
-    head = f"{'levels':>6}  {'first token':>12}  {'first pose':>12}  {'tokens/s':>9}  {'real time':>10}  {'with prompt':>11}"
+def _table(report: BenchReport) -> list[str]:
+    head = f"{'levels':>6}  {'first token':>12}  {'first pose':>12}  {'tokens/s':>9}"
+    head += f"  {'real time':>10}  {'with prompt':>11}"
     return [head, *(_row(answer) for answer in report.answers)]
 
 
 def _row(answer: Mapping[str, float]) -> str:
     first, pose = (f"{1000 * answer[name]:,.0f} ms" for name in ("first_token", "first_pose"))
-    speed = f"{answer['tokens_per_second']:>9.1f}  {answer['rtf']:>9.2f}x  {answer['rtf_whole']:>10.2f}x"
+    factors = f"{answer['rtf']:>9.2f}x  {answer['rtf_whole']:>10.2f}x"
+    speed = f"{answer['tokens_per_second']:>9.1f}  {factors}"
     return f"{answer['levels']:>6.0f}  {first:>12}  {pose:>12}  {speed}"
 
 
-def _nearness(report: Report) -> list[str]:
-    """How much of the machine the engine uses."""
+def _nearness(report: BenchReport) -> list[str]:
+    """The bandwidth that the engine uses, beside that of the machine."""
     least, most = (end(report.bandwidths) / 1e9 for end in (min, max))
-    read = f"{report.weights / 1e6:,.0f} MB of weights x {report.answers[0]['model_per_second']:.0f} tokens/s"
+    rate = report.answers[0]["model_per_second"]
+    reads = f"{report.weights / 1e6:,.0f} MB of weights x {rate:.0f} tokens/s"
+    reached = f"memory     {reads} = {report.reached / 1e9:.1f}"
     if report.in_cache:
-        return [
-            f"memory     {read} = {report.reached / 1e9:.1f} GB/s, from the processor's cache; memory gives {least:.1f} to {most:.1f}"
-        ]
-    told = f"{read} = {report.reached / 1e9:.1f} of {report.bandwidth / 1e9:.1f} GB/s ({least:.1f} to {most:.1f})"
-    return [f"memory     {told}: {report.near:.0%} of what memory gives"]
+        cached = f"GB/s, from the processor's cache; memory gives {least:.1f} to {most:.1f}"
+        return [f"{reached} {cached}"]
+    whole = f"of {report.bandwidth / 1e9:.1f} GB/s ({least:.1f} to {most:.1f})"
+    return [f"{reached} {whole}: {report.near:.0%} of the memory's bandwidth"]

@@ -20,10 +20,10 @@ from ..manifest.schema import Manifest
 from ..motion.skeleton import N_JOINTS
 from ..tokens.vocabulary import Vocabulary
 
-FORMAT: Final = "kinetoken-chat"
-VERSION: Final = 1
-LARGEST: Final = 1 << 28  # bytes
-FURTHEST: Final = 1e6  # metres
+_FORMAT: Final = "kinetoken-chat"
+_VERSION: Final = 1
+LARGEST_CHAT: Final = 1 << 28  # bytes
+FURTHEST_POSE: Final = 1e6  # metres
 
 
 def write_chat(
@@ -34,10 +34,10 @@ def write_chat(
 ) -> None:
     """The turns and the last poses (0 to 2, 22, 3), metres, whole or not at all. OutputError."""
     data = {
-        "format": FORMAT,
-        "version": VERSION,
+        "format": _FORMAT,
+        "version": _VERSION,
         "model": manifest.name,
-        "tokens": identity(manifest),
+        "tokens": model_identity(manifest),
         "turns": [{"prompt": turn.prompt, "answer": list(turn.answer)} for turn in turns],
         "poses": np.round(poses, 5).tolist(),
     }
@@ -50,11 +50,11 @@ def read_chat(
 ) -> tuple[list[Said], NDArray[np.float64]]:
     """What `write_chat` wrote: turns and poses. FormatError where it is damaged, or the chat of another model."""
     data = _parsed(Path(path))
-    if data.get("format") != FORMAT or data.get("version") != VERSION:
+    if data.get("format") != _FORMAT or data.get("version") != _VERSION:
         raise FormatError(
             f"{path} is no chat of this kinetoken; name one that `kinetoken chat --history-file` wrote"
         )
-    if data.get("tokens") != identity(manifest):
+    if data.get("tokens") != model_identity(manifest):
         raise FormatError(
             f"{path} is a chat with another model ({str(data.get('model'))[:60]!r}, this is {manifest.name!r}); "
             "load that one, or begin a new file"
@@ -65,12 +65,12 @@ def read_chat(
         poses = np.array(data["poses"], np.float64).reshape(-1, N_JOINTS, 3)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FormatError(f"{path} is damaged ({error}); begin a new file") from error
-    if len(poses) > 2 or not (np.abs(poses) < FURTHEST).all():
+    if len(poses) > 2 or not (np.abs(poses) < FURTHEST_POSE).all():
         raise FormatError(f"{path} is damaged (its poses are none); begin a new file")
     return turns, poses
 
 
-def identity(manifest: Manifest) -> str:
+def model_identity(manifest: Manifest) -> str:
     """Of the model that a chat was held with, whatever engine ran it: its weights' source, its words, its motion tokens."""
     tokenizer = manifest.files.get(manifest.tokenizer.file)
     source = dict(manifest.provenance.sha256) or {
@@ -87,7 +87,7 @@ def identity(manifest: Manifest) -> str:
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > LARGEST:
+        if path.stat().st_size > LARGEST_CHAT:
             raise FormatError(f"{path} is too large for a chat; name another file")
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

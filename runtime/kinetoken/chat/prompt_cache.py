@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import Final
 
 from ..base.atomic_file import atomic_path
-from ..base.cache_folder import cache_places
+from ..base.cache_folder import cache_paths
 from ..base.errors import OutputError
 from ..generation.bundle import Bundle
 
-MAGIC: Final = b"kinetoken cache 1\n"
-HEAD: Final = len(MAGIC) + 32
-KEPT: Final = 8  # files of a bundle: of earlier engines, say
-LARGEST: Final = 1 << 30  # bytes
-STALE: Final = 3600.0  # seconds after which nobody is still writing a file
+PROMPT_CACHE_MAGIC: Final = b"kinetoken cache 1\n"
+HEADER_BYTES: Final = len(PROMPT_CACHE_MAGIC) + 32
+MOST_FILES: Final = 8  # files of a bundle: of earlier engines, say
+LARGEST_STATE: Final = 1 << 30  # bytes
+STALE_SECONDS: Final = 3600.0  # seconds after which nobody is still writing a file
 
 
-class StateFiles:
+class PromptCache:
     """The kept states of one bundle."""
 
     def __init__(self, bundle: Bundle) -> None:
@@ -38,7 +38,7 @@ class StateFiles:
         for path in self._places(ids):
             with contextlib.suppress(OSError):
                 if (
-                    path.stat().st_size <= LARGEST
+                    path.stat().st_size <= LARGEST_STATE
                     and (state := _opened(path.read_bytes())) is not None
                 ):
                     with contextlib.suppress(OSError):
@@ -48,13 +48,13 @@ class StateFiles:
 
     def save(self, ids: Sequence[int], state: bytes) -> Path | None:
         """Keep a state in the first folder that can be written; where, or None, as for one too large to be read again."""
-        if HEAD + len(state) > LARGEST:
+        if HEADER_BYTES + len(state) > LARGEST_STATE:
             return None
         for path in self._places(ids):
             with contextlib.suppress(OSError, OutputError):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with atomic_path(path) as part:
-                    part.write_bytes(MAGIC + hashlib.sha256(state).digest() + state)
+                    part.write_bytes(PROMPT_CACHE_MAGIC + hashlib.sha256(state).digest() + state)
                 with contextlib.suppress(OSError):
                     _tidy(path.parent)
                 return path
@@ -62,7 +62,7 @@ class StateFiles:
 
     def _places(self, ids: Sequence[int]) -> Iterator[Path]:
         name = self._name(ids)
-        return cache_places(self._bundle.folder, name, f"states/{name}")
+        return cache_paths(self._bundle.folder, name, f"states/{name}")
 
     def _name(self, ids: Sequence[int]) -> str:
         """Of all that the state depends on: the bundle's files, the engine and its version, the tokens."""
@@ -73,8 +73,8 @@ class StateFiles:
 
 def _opened(data: bytes) -> bytes | None:
     """The state in a file; None where it is not whole."""
-    digest, state = data[len(MAGIC) : HEAD], data[HEAD:]
-    whole = data.startswith(MAGIC) and hashlib.sha256(state).digest() == digest
+    digest, state = data[len(PROMPT_CACHE_MAGIC) : HEADER_BYTES], data[HEADER_BYTES:]
+    whole = data.startswith(PROMPT_CACHE_MAGIC) and hashlib.sha256(state).digest() == digest
     return state if whole else None
 
 
@@ -83,10 +83,10 @@ def _tidy(folder: Path) -> None:
     ages = [
         (age, path) for path in folder.glob("prompt-*.state") if (age := _age(path)) is not None
     ]
-    for _, path in sorted(ages)[KEPT:]:
+    for _, path in sorted(ages)[MOST_FILES:]:
         path.unlink(missing_ok=True)
     for path in folder.glob(".*.part.state"):
-        if (_age(path) or 0.0) > STALE:
+        if (_age(path) or 0.0) > STALE_SECONDS:
             path.unlink(missing_ok=True)
 
 

@@ -5,28 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import takewhile
 from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.errors import BundleError, EngineError, InputError
-from ..engines.prompt_items import EncodedImage, PromptItem, count_cells, items_within
-from ..engines.protocols import LmRun, Watch, feed_items
+from ..base.errors import BundleError, InputError
+from ..engines.prompt_items import EncodedImage, PromptItem, count_cells
+from ..engines.protocols import ProgressCallback
 from ..generation.bundle import Bundle
-from ..generation.chat_format import Said, checked_turn, known_ids, prompt_ids, with_image
-from ..generation.generator import Generation, Generator, check_asked
+from ..generation.chat_format import Said, checked_turn, ids_before_prompt, prompt_ids, with_image
+from ..generation.generator import Generation, Generator, check_request
 from ..generation.image_input import Image, check_seen
 from ..generation.options import GenerateKeywords, GenerateOptions, known_options
-from ..generation.token_source import Chat, check_chat
+from ..generation.token_source import Chat
 from ..manifest.schema import Manifest
+from ..motion.body_line import BodyLine
 from ..motion.clip import MotionChunk
-from ..motion.line import BodyLine
-from ..sampling.grammar import MARKERS
-from .prompt_cache import StateFiles
-
-_ANY = (range(1),)  # of logits that nobody wants
+from ..sampling.grammar import MARKER_TOKENS
+from .cached_run import CachedRun
 
 
 class Session:
@@ -48,8 +45,9 @@ class Session:
         self.options = options or GenerateOptions()
         """Of every turn that brings none."""
         self._limit = self._bundle.manifest.defaults.history if history is None else history
-        self._states = StateFiles(self._bundle) if keep_state else None
-        self._head = known_ids(self._bundle)
+        self._cached = CachedRun(
+            self._bundle, ids_before_prompt(self._bundle), keep_state=keep_state
+        )
         if self._limit and self._bundle.manifest.chat.template.answer_end is None:
             raise BundleError(
                 "this bundle does not say what ends an answer; ask for history 0, or export it again"
@@ -58,8 +56,6 @@ class Session:
         self._turns: list[Said] = []
         self._first = 0  # of the turns that the context had room for
         self._turn: Turn | None = None
-        self._run: LmRun | None = None
-        self._fed: list[PromptItem] = []  # what the run holds
         self._levels: int | None = (
             None  # of the last block whose detail was decided by the machine's pace
         )
@@ -82,7 +78,9 @@ class Session:
         """The parts that are loaded: language model, tokenizer, decoder."""
         return self._bundle
 
-    def look(self, image: Image | EncodedImage | None, watch: Watch | None = None) -> None:
+    def look(
+        self, image: Image | EncodedImage | None, watch: ProgressCallback | None = None
+    ) -> None:
         """From now on the model sees this image before all that is said; None: no image any more. It is looked at once, and
         stays in the cache from turn to turn. InputError, FormatError, EngineError; `watch` hears how far it is."""
         if isinstance(image, EncodedImage):
@@ -95,12 +93,8 @@ class Session:
     def prepare(self) -> None:
         """Feed the model all that is known of the next prompt, so that only its words are left. EngineError."""
         self._settle()
-        ids = self._seen(known_ids(self._bundle, self._shown_turns()))
-        if self._bundle.server is None and count_cells(ids) < self._bundle.language_model.context:
-            run = self._rewound(ids, len(ids))
-            if len(self._fed) < len(ids):
-                feed_items(run, ids[len(self._fed) :], _ANY)
-                self._fed = ids
+        ids = self._seen(ids_before_prompt(self._bundle, self._shown_turns()))
+        self._cached.prepare(ids)
 
     def say(
         self,
@@ -120,15 +114,17 @@ class Session:
             self.history
         )  # the answer under way as far as it came: what is refused does it no harm
         alone = self._seen(prompt_ids(self._bundle, prompt))
-        most = check_asked(self._bundle, options, alone)
-        room = min(most.max_tokens, most.max_thought + MARKERS + most.max_frames * most.levels)
+        most = check_request(self._bundle, options, alone)
+        room = min(
+            most.max_tokens, most.max_thought + MARKER_TOKENS + most.max_frames * most.levels
+        )
         shown = self._shown_of(turns)
         kept = self._that_fit(prompt, shown, count_cells(alone), room)
         ids = self._seen(prompt_ids(self._bundle, prompt, kept))
-        check_chat(self._bundle, ids, earlier=True)
+        self._bundle.writer.check_chat(ids, earlier=True)
         self._settle()
         turn = Turn(
-            self._bundle, prompt, options, self._chat(ids), self._gone(shown, kept), None if raw else self.line,
+            self._bundle, prompt, options, self._cached.chat(ids), self._gone(shown, kept), None if raw else self.line,
             self._levels,
         )  # fmt: skip
         self._turn, self._first = (
@@ -195,8 +191,7 @@ class Session:
         if self._turn.said is not None:
             self._turns.append(self._turn.said)
         self._levels = self._turn.decided or self._levels
-        if self._run is not None:
-            self._fed = items_within(self._turn.tokens, self._run.length)
+        self._cached.settle(self._turn.tokens)
         self._turn = None
 
     def _that_fit(self, prompt: str, shown: Sequence[Said], alone: int, room: int) -> list[Said]:
@@ -220,45 +215,6 @@ class Session:
         return (
             f"{turns} shown no more: the context of {self._bundle.language_model.context:,} tokens is full",
         )
-
-    def _chat(self, ids: Sequence[PromptItem]) -> Chat:
-        """The ids, and a run that holds what it can of them; a server holds what it will."""
-        if self._bundle.server is not None:
-            return Chat(ids)
-        run = self._rewound(ids, len(ids) - 1)
-        return Chat(ids, run, len(self._fed))
-
-    def _rewound(self, ids: Sequence[PromptItem], most: int) -> LmRun:
-        """The run, taken back to what it holds of these ids, `most` of them at most."""
-        run = self._opened()
-        same = takewhile(lambda pair: pair[0] == pair[1], zip(ids[:most], self._fed, strict=False))
-        common = sum(1 for _ in same)
-        run.rewind(count_cells(ids[:common]))
-        self._fed = list(ids[:common])
-        return run
-
-    def _opened(self) -> LmRun:
-        """The run; a new one has been fed the system prompt."""
-        if self._run is None:
-            run = self._bundle.language_model.start()
-            if not self._restored(run):
-                run.push(self._head, _ANY)
-                if self._states is not None:
-                    self._states.save(self._head, run.state())
-            self._run, self._fed = run, list(self._head)
-        return self._run
-
-    def _restored(self, run: LmRun) -> bool:
-        """Whether a state on disk spared the system prompt."""
-        state = self._states.load(self._head) if self._states is not None else None
-        if state is not None:
-            try:
-                run.restore(state)
-            except EngineError:
-                return False
-            if run.length != len(self._head):
-                run.rewind(0)
-        return run.length > 0
 
 
 class Turn(Generation):

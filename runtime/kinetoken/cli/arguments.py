@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import InputError
-from ..engines.load_options import LoadOptions
-from ..engines.onnx.providers import PROVIDERS
+from ..engines.load_options import PROVIDERS, LoadOptions
 from ..generation.image_file import USUAL_CELLS, ImageFile
 from ..generation.options import FRAME_KINDS, THOUGHT_TOKENS, GenerateOptions
 from .parser import Advanced, Reader
@@ -32,32 +31,33 @@ class BundleRequest:
 
     @property
     def folder(self) -> Path:
-        """Where the bundle is."""
-        from ..generation.bundle import bundle_folder
+        """Where the bundle is; one on the hub is pulled first. KinetokenError where that fails."""
+        from .pull_bar import local_folder
 
-        return bundle_folder(self.bundle)
+        return local_folder(self.bundle)
 
     def load(self) -> Generator:
         """Load the model."""
         from ..generation.generator import load
 
-        return load(self.bundle, self.options)
+        return load(self.folder, self.options)
 
 
 @dataclass(frozen=True)
 class HistoryRequest:
-    """What a chat remembers."""
+    """The memory of a chat."""
 
     turns: int | None
-    """Earlier turns that the model is shown; None: as many as the bundle says."""
+    """Earlier turns shown to the model; None: as many as the bundle says."""
     file: str | None
-    """Where the chat is kept."""
+    """File that keeps the chat."""
 
 
 def add_bundle(parser: argparse.ArgumentParser) -> Reader[BundleRequest]:
-    """--bundle and how it is loaded."""
+    """Add --bundle and the options of loading it."""
     add = parser.add_argument_group("the model").add_argument
-    add("--bundle", metavar="FOLDER", help="bundle (default: $KINETOKEN_BUNDLE, or the demo)")
+    bundle = "folder or hf:OWNER/NAME (default: $KINETOKEN_BUNDLE)"
+    add("--bundle", metavar="BUNDLE", help=bundle)
     add("--threads", type=int, metavar="N", help="CPU threads (default: $KINETOKEN_THREADS)")
     where = "run an ONNX model on cpu, cuda or tensorrt"
     add("--provider", choices=PROVIDERS, metavar="P", help=f"{where} (default: auto)")
@@ -72,21 +72,15 @@ def add_bundle(parser: argparse.ArgumentParser) -> Reader[BundleRequest]:
     add("--engine-timeout", type=float, metavar="S", help=Advanced(silence))
     wait = "latent frames to hold back until a pose is final (default: the bundle's)"
     add("--lookahead", type=int, metavar="N", help=Advanced(wait))
-    return bundle_request
+    return lambda args: BundleRequest(args.bundle, _load_options(args))
 
 
-def bundle_request(args: argparse.Namespace) -> BundleRequest:
-    """What `add_bundle` has added."""
-    return BundleRequest(args.bundle, load_options(args))
-
-
-def load_options(args: argparse.Namespace) -> LoadOptions:
-    """How the bundle is to be loaded."""
+def _load_options(args: argparse.Namespace) -> LoadOptions:
     return LoadOptions(**{field.name: getattr(args, field.name) for field in fields(LoadOptions)})
 
 
 def add_generation(parser: argparse.ArgumentParser) -> Reader[GenerateOptions]:
-    """The options of an answer; the reader raises InputError where one makes no sense."""
+    """Add the options of an answer; the reader raises InputError for a bad value."""
     add = parser.add_argument_group("the answer").add_argument
     add("--seed", type=int, metavar="N", help="same seed, same motion (default: a random one)")
     add("--seconds", type=float, metavar="S", help="exact length of the motion")
@@ -102,7 +96,7 @@ def add_generation(parser: argparse.ArgumentParser) -> Reader[GenerateOptions]:
     add("--foot-lock", action=argparse.BooleanOptionalAction, default=None, help=lock)
     _add_sampling(parser)
     _add_blocks(parser)
-    return generate_options
+    return _generate_options
 
 
 def _add_sampling(parser: argparse.ArgumentParser) -> None:
@@ -132,24 +126,25 @@ def _add_blocks(parser: argparse.ArgumentParser) -> None:
     add("--max-blocks", type=int, metavar="N", help=Advanced("most blocks of motion"))
 
 
-def generate_options(args: argparse.Namespace) -> GenerateOptions:
-    """The options that were given; InputError where one makes no sense."""
+def _generate_options(args: argparse.Namespace) -> GenerateOptions:
     return GenerateOptions(
         **{field.name: getattr(args, field.name, None) for field in fields(GenerateOptions)}
     )
 
 
 def add_image(parser: argparse.ArgumentParser) -> Reader[ImageFile | None]:
-    """--image; the reader checks the file, as loading the model takes longer. InputError, FormatError."""
+    """Add --image; the reader checks the file, before a model is loaded.
+
+    InputError, FormatError.
+    """
     group = parser.add_argument_group("an image (experimental; GGUF bundles with a vision tower)")
     group.add_argument("--image", metavar="FILE", help="picture that goes before the prompt")
     cells = f"most context positions for the image (default: {USUAL_CELLS}); more are slower"
     group.add_argument("--image-cells", type=int, metavar="N", help=Advanced(cells))
-    return image_file
+    return _image_file
 
 
-def image_file(args: argparse.Namespace) -> ImageFile | None:
-    """The image that was given, checked. InputError, FormatError."""
+def _image_file(args: argparse.Namespace) -> ImageFile | None:
     if args.image is None:
         if args.image_cells is not None:
             raise InputError("--image-cells needs an image; give --image FILE")
@@ -160,7 +155,7 @@ def image_file(args: argparse.Namespace) -> ImageFile | None:
 
 
 def add_history(parser: argparse.ArgumentParser) -> Reader[HistoryRequest]:
-    """How much a chat remembers, and where."""
+    """Add the options of a chat's memory."""
     add = parser.add_argument_group("the chat").add_argument
     add("--history-file", metavar="FILE", help="continue the chat in this file, and save it there")
     turns = "earlier turns to show the model (default: the bundle's)"

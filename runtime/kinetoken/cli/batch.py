@@ -1,4 +1,4 @@
-"""kinetoken batch: many prompts become a folder of clips."""
+"""kinetoken batch: makes a folder of clips from a file of prompts."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     Maker = Callable[[Sequence[Job]], Iterator[JobAnswer | Problem]]
 
-FORMATS: Final = tuple(suffix[1:] for suffix in WRITABLE)
-AT_ONCE: Final = 4
-MOST_SHOWN: Final = 20  # problems
+_FORMATS: Final = tuple(suffix[1:] for suffix in WRITABLE)
+_PARALLEL: Final = 4
+_MAX_SHOWN: Final = 20  # problems
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,10 @@ def add_command(subparsers: Subparsers) -> None:
     add("prompts", metavar="PROMPTS", help=prompts)
     out = "folder of the motions; run the same command again to continue"
     add("-o", "--out", metavar="FOLDER", required=True, help=out)
-    clips = f"file format of the motions (default: {FORMATS[0]})"
-    add("--file-format", choices=FORMATS, default=FORMATS[0], help=clips)
-    at_once = f"answers at the same time on each engine (default: {AT_ONCE})"
-    add("--parallel", type=int, default=AT_ONCE, metavar="N", help=at_once)
+    clips = f"file format of the motions (default: {_FORMATS[0]})"
+    add("--file-format", choices=_FORMATS, default=_FORMATS[0], help=clips)
+    at_once = f"answers at the same time on each engine (default: {_PARALLEL})"
+    add("--parallel", type=int, default=_PARALLEL, metavar="N", help=at_once)
     add("--force", action="store_true", help="replace motions that another run has made")
     add("--json", action="store_true", help="print the report as one JSON object")
     ray = "run on a Ray cluster: HOST:PORT, auto or local"
@@ -113,7 +113,7 @@ def add_command(subparsers: Subparsers) -> None:
 
 @dataclass
 class Tally:
-    """How a batch went."""
+    """The progress of a batch."""
 
     total: int
     there: int
@@ -126,7 +126,7 @@ class Tally:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the first clip was begun."""
+        """Seconds since the first clip began."""
         return time.perf_counter() - self.began
 
     @property
@@ -136,20 +136,25 @@ class Tally:
 
     @property
     def sorted_problems(self) -> list[Problem]:
-        """In the order of the lines."""
+        """The problems in the order of the lines."""
         return sorted(self.problems, key=lambda problem: problem.line)
 
     def report(self, out: Path) -> dict[str, Any]:
-        """For machines."""
-        failed = [problem.row for problem in self.sorted_problems]
+        """The report of --json."""
         return {
-            "out": str(out), "clips": self.made + self.there, "made": self.made, "there_before": self.there, "failed": failed,
-            "seconds_of_motion": self.seconds, "elapsed": self.elapsed, "interrupted": self.interrupted,
-        }  # fmt: skip
+            "out": str(out),
+            "clips": self.made + self.there,
+            "made": self.made,
+            "there_before": self.there,
+            "failed": [problem.row for problem in self.sorted_problems],
+            "seconds_of_motion": self.seconds,
+            "elapsed": self.elapsed,
+            "interrupted": self.interrupted,
+        }
 
 
 def run(request: BatchRequest) -> int:
-    """Read, open the folder, make what is not there, report."""
+    """Read the prompts, open the folder, make the missing clips, report."""
     from dataclasses import replace
 
     from ..batch.folder import BatchFolder
@@ -178,7 +183,7 @@ def run(request: BatchRequest) -> int:
 
 
 def _server(request: BatchRequest) -> Bundle | None:
-    """The bundle whose answers a server writes; None: they are made here or in a cluster."""
+    """Open a bundle whose answers a server writes; None: they are made here or in a cluster."""
     if request.bundle.options.engine is None:
         return None
     from ..generation.bundle import open_bundle
@@ -187,7 +192,7 @@ def _server(request: BatchRequest) -> Bundle | None:
 
 
 def _info(request: BatchRequest, folder: BatchFolder, parts: Bundle | None) -> BatchInfo:
-    """What will make the clips."""
+    """The model, engine and settings of the clips."""
     from ..batch.folder import LOCAL_ENGINE, BatchInfo, digest
     from ..generation.options import GenerateOptions
     from ..manifest.manifest_file import read_manifest
@@ -201,18 +206,26 @@ def _info(request: BatchRequest, folder: BatchFolder, parts: Bundle | None) -> B
     seed = folder.seed(request.force) if request.options.seed is None else request.options.seed
     if seed is None:
         seed = GenerateOptions().chosen_seed()
-    server = parts.server if parts is not None else None
-    engine, model = (LOCAL_ENGINE, None) if server is None else (server.name, server.model_name)
+    writer = parts.writer if parts is not None else None
+    engine = LOCAL_ENGINE if writer is None or writer.engine_name is None else writer.engine_name
+    model = None if writer is None else writer.model_name
     return BatchInfo(
-        bundle=manifest.name, bundle_sha256=digest(bundle / MANIFEST_NAME), engine=engine, engine_model=model,
-        lookahead=lookahead, clips=request.clips, seed=seed, parallel=request.parallel,
-        prompts=prompts.name, prompts_sha256=digest(prompts),
-    )  # fmt: skip
+        bundle=manifest.name,
+        bundle_sha256=digest(bundle / MANIFEST_NAME),
+        engine=engine,
+        engine_model=model,
+        lookahead=lookahead,
+        clips=request.clips,
+        seed=seed,
+        parallel=request.parallel,
+        prompts=prompts.name,
+        prompts_sha256=digest(prompts),
+    )
 
 
 @contextlib.contextmanager
 def _maker(request: BatchRequest, info: BatchInfo, server: Bundle | None) -> Iterator[Maker]:
-    """What makes answers of jobs; it is there and loaded before anything is written."""
+    """Load what answers the jobs, before anything is written."""
     from functools import partial
 
     options = request.bundle.options
@@ -238,7 +251,7 @@ def _maker(request: BatchRequest, info: BatchInfo, server: Bundle | None) -> Ite
 
 @contextlib.contextmanager
 def _quiet(ray: bool) -> Iterator[None]:
-    """Ray writes of lost workers on standard output, where the report belongs; the runtime says it in a line of its own."""
+    """Silence Ray, which reports lost workers on standard output; warnings of our own say it."""
     if not ray:
         yield
         return
@@ -247,9 +260,15 @@ def _quiet(ray: bool) -> Iterator[None]:
 
 
 def _named_bundle(request: BatchRequest) -> str | None:
-    """The bundle's whole path, for other machines; None for the demo, which lies elsewhere in each installation."""
-    from ..generation.bundle import DEMO_BUNDLE
+    """The bundle's name on the hub or its whole path, for other machines.
 
+    None for the demo, which lies elsewhere in each installation.
+    """
+    from ..generation.bundle import DEMO_BUNDLE, named_bundle
+    from ..hub.bundle_name import is_bundle_name
+
+    if (name := named_bundle(request.bundle.bundle)) and is_bundle_name(name):
+        return name
     folder = request.bundle.folder
     return None if folder == DEMO_BUNDLE else str(folder.resolve())
 
@@ -257,8 +276,8 @@ def _named_bundle(request: BatchRequest) -> str | None:
 def _make(
     folder: BatchFolder, info: BatchInfo, tally: Tally, answers: Iterator[JobAnswer | Problem]
 ) -> None:
-    """Every clip into its place as it comes, until the last or Ctrl-C."""
-    from ..base.processes import ctrl_c_later
+    """Write every clip as it comes, until the last or Ctrl-C."""
+    from ..base.signals import deferring_ctrl_c
     from ..batch.jobs import Problem
 
     with ProgressBar("", tally.total, before=tally.there + len(tally.problems)) as bar:
@@ -267,7 +286,7 @@ def _make(
                 if isinstance(answer, Problem):
                     tally.problems.append(answer)
                 else:
-                    with ctrl_c_later():
+                    with deferring_ctrl_c():
                         _keep(folder, info, tally, answer)
                 bar.show(
                     tally.there + tally.made + len(tally.problems), f"{tally.rtf:.1f}x real time"
@@ -287,11 +306,11 @@ def _keep(folder: BatchFolder, info: BatchInfo, tally: Tally, answer: JobAnswer)
 
 def _kept(tally: Tally, out: Path) -> str:
     there = f"{tally.made + tally.there:,} of {tally.total:,} clips are in {out}"
-    return f"{there}; the same command goes on from there"
+    return f"{there}; the same command continues from there"
 
 
 def _tell(request: BatchRequest, tally: Tally) -> int:
-    """What was made and what was not; the exit code."""
+    """Report what was made and what was not; the exit code."""
     problems = tally.sorted_problems
     if request.json:
         print(json.dumps(tally.report(request.out)))
@@ -299,13 +318,13 @@ def _tell(request: BatchRequest, tally: Tally) -> int:
         speed = (
             f"{tally.seconds:.1f} s of motion in {tally.elapsed:.1f} s ({tally.rtf:.1f}x real time)"
         )
-        there = f", {tally.there:,} were there" if tally.there else ""
+        there = f", {tally.there:,} existed" if tally.there else ""
         print(f"{tally.made:,} clips made{there}: {speed} -> {request.out}")
-    for problem in problems[:MOST_SHOWN]:
+    for problem in problems[:_MAX_SHOWN]:
         print(f"{request.prompts}: line {problem.line}: {problem.message}", file=sys.stderr)
-    if len(problems) > MOST_SHOWN:
+    if len(problems) > _MAX_SHOWN:
         print(
-            f"{len(problems) - MOST_SHOWN:,} more in {request.out / 'report.jsonl'}",
+            f"{len(problems) - _MAX_SHOWN:,} more in {request.out / 'report.jsonl'}",
             file=sys.stderr,
         )
     if tally.interrupted:

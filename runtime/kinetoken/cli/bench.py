@@ -1,4 +1,4 @@
-"""kinetoken bench: how a bundle does on this machine, on one screen."""
+"""kinetoken bench: the speed of a bundle on this machine, on one screen."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ from .parser import Subparsers, new_command
 from .terminal import StepLine
 
 if TYPE_CHECKING:
-    from ..bench.report import Report
+    from collections.abc import Callable
+
+    from ..bench.report import BenchReport
     from ..engines.load_options import LoadOptions
+    from ..engines.protocols import LanguageModel
     from ..generation.bundle import Bundle
     from ..manifest.schema import Manifest
 
-SHORTEST: Final = 1.0  # seconds
-ROUNDS: Final = 3
-ENOUGH: Final = 60.0
-"""Seconds of answers after which no other round is begun."""
-TOKENS: Final = 24
-"""Of a sweep over numbers of threads, in each of its rounds."""
-COUNTS: Final = (1, 2, 4, 8)
-"""Numbers of threads that are tried, beside all cores and what is used now."""
+_SECONDS: Final = (1.0, 60.0)  # shortest and longest answer
+_ROUNDS: Final = 3
+_LAST_ROUND: Final = 60.0
+"""Seconds of work after which no other round begins."""
+_SWEEP_TOKENS: Final = 24
+"""Tokens at each number of threads, in each direction of a sweep."""
+_THREAD_COUNTS: Final = (1, 2, 4, 8)
+"""Numbers of threads to try, beside all cores and the present number."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,10 @@ def add_command(subparsers: Subparsers) -> None:
 
 
 def run(request: BenchRequest) -> int:
-    """Measure, print what was measured."""
-    if not SHORTEST <= request.seconds <= 60:
-        raise InputError(f"seconds: expected {SHORTEST:g} to 60, got {request.seconds:g}")
+    """Measure, then print the report."""
+    least, most = _SECONDS
+    if not least <= request.seconds <= most:
+        raise InputError(f"seconds: expected {least:g} to {most:g}, got {request.seconds:g}")
     from ..bench.report import page
     from ..generation.bundle import open_manifest
 
@@ -80,78 +84,95 @@ def run(request: BenchRequest) -> int:
     return 0 if report.whole else INTERRUPTED
 
 
-def _start(manifest: Manifest, options: LoadOptions) -> Report:
-    from ..bench.machine import last_cache, processor
-    from ..bench.report import Report
-    from ..engines.threads import available_cores, threads
+def _start(manifest: Manifest, options: LoadOptions) -> BenchReport:
+    from ..bench.machine import last_cache, processor_name
+    from ..bench.report import BenchReport
+    from ..engines.threads import available_cores, requested_threads
 
     lm = manifest.language_model
-    cores, count = available_cores(), threads(options.threads)
-    return Report(
-        manifest.name, lm.quantization, lm.backend, processor(), cores, count, provider=options.provider or "auto",
-        gpu_layers=options.gpu_layers, last_cache=last_cache(),
-    )  # fmt: skip
+    cores, count = available_cores(), requested_threads(options.threads)
+    return BenchReport(
+        bundle=manifest.name,
+        quantization=lm.quantization,
+        backend=lm.backend,
+        machine=processor_name(),
+        cores=cores,
+        threads=count,
+        provider=options.provider or "auto",
+        gpu_layers=options.gpu_layers,
+        last_cache=last_cache(),
+    )
 
 
 def _measure(
-    report: Report,
+    report: BenchReport,
     folder: Path,
     manifest: Manifest,
     options: LoadOptions,
     seconds: float,
     line: StepLine,
 ) -> None:
-    """One thing after another; what is interrupted leaves what came before it."""
-    from ..bench.weights import device_of, read_per_token
+    """Fill the report step by step; an interrupt keeps the steps before it."""
+    from dataclasses import replace
+
+    from ..bench.measure import bytes_per_token
+    from ..engines.registry import engine_of
     from ..generation.bundle import open_bundle
 
     line.show("loading")
     began = time.perf_counter()
     bundle = open_bundle(folder, options)
     report.load_s = time.perf_counter() - began
-    report.device = device_of(bundle.language_model)
-    report.weights = read_per_token(folder, manifest, bundle.language_model)
+    report.device = bundle.language_model.device
+    report.weights = bytes_per_token(folder, manifest, bundle.language_model)
     _answers(report, bundle, seconds, line)
-    length = _answer_length(bundle, seconds)
-    del bundle  # the next ones take its room
+    length, tokenizer = _answer_length(bundle, seconds), bundle.tokenizer
+    del bundle  # to make room for the next ones
     if report.device == "cpu":
-        _sweep(report, folder, manifest, options, length, line)
+
+        def load(requested_threads: int) -> LanguageModel:
+            asked = replace(options, threads=requested_threads or None)
+            return engine_of(manifest).load(folder, manifest, asked, tokenizer).language_model
+
+        _sweep(report, manifest, load, length, line)
     report.whole = True
 
 
-def _answers(report: Report, bundle: Bundle, seconds: float, line: StepLine) -> None:
-    """Rounds of an answer at each number of levels, most first, behind one that is not counted; the memory's speed between them."""
+def _answers(report: BenchReport, bundle: Bundle, seconds: float, line: StepLine) -> None:
+    """Measure rounds of answers at each number of levels, and the memory's bandwidth in between.
+
+    The first answer only warms up.
+    """
     from dataclasses import asdict
 
     from ..bench.machine import peak_memory, read_bandwidth
-    from ..bench.measure import measure, middle
+    from ..bench.measure import measure_answer, medians
 
     most = len(bundle.manifest.motion.levels)
     line.show("warming up")
-    measure(bundle, most, SHORTEST)
+    measure_answer(bundle, most, _SECONDS[0])
     found: dict[int, list[dict[str, float]]] = {levels: [] for levels in range(most, 0, -1)}
     shares: list[dict[str, float]] = []
     began = time.perf_counter()
-    for report.rounds in range(1, ROUNDS + 1):
+    for report.rounds in range(1, _ROUNDS + 1):
         for levels, runs in found.items():
-            line.show(f"round {report.rounds} of {ROUNDS}, {levels} of {most} levels")
-            answer, parts = measure(bundle, levels, seconds)
+            line.show(f"round {report.rounds} of {_ROUNDS}, {levels} of {most} levels")
+            answer, parts = measure_answer(bundle, levels, seconds)
             runs.append(asdict(answer))
             shares += [asdict(parts)] if levels == most else []
-            report.answers = [middle(runs) for runs in found.values() if runs]
-            report.shares = type(parts)(**middle(shares)).of_whole()
-        report.peak_memory = (
-            report.peak_memory or peak_memory()
-        )  # before the next line takes memory of its own
+            report.answers = [medians(runs) for runs in found.values() if runs]
+            report.shares = type(parts)(**medians(shares)).of_whole()
+        # before measuring the bandwidth takes memory of its own
+        report.peak_memory = report.peak_memory or peak_memory()
         if report.device == "cpu":
             line.show("reading memory")
             report.bandwidths.append(read_bandwidth(report.threads or report.cores))
-        if time.perf_counter() - began > ENOUGH:
+        if time.perf_counter() - began > _LAST_ROUND:
             break
 
 
 def _answer_length(bundle: Bundle, seconds: float) -> int:
-    """Tokens of context in the middle of an answer at all levels."""
+    """Number of tokens in the context in the middle of an answer at all levels."""
     from ..bench.measure import PROMPT
     from ..generation.chat_format import prompt_ids
 
@@ -159,37 +180,38 @@ def _answer_length(bundle: Bundle, seconds: float) -> int:
     rate = len(manifest.motion.levels) * manifest.codec.fps / manifest.codec.stride
     return min(
         len(prompt_ids(bundle, PROMPT)) + round(rate * seconds / 2),
-        manifest.language_model.context - TOKENS - 1,
+        manifest.language_model.context - _SWEEP_TOKENS - 1,
     )
 
 
 def _sweep(
-    report: Report,
-    folder: Path,
+    report: BenchReport,
     manifest: Manifest,
-    options: LoadOptions,
+    load: Callable[[int], LanguageModel],
     length: int,
     line: StepLine,
 ) -> None:
-    """The language model alone at other numbers of threads, there and back so that a machine's moods strike all alike."""
-    from dataclasses import replace
+    """Time the language model alone at several numbers of threads, in both directions.
+
+    So a machine that slows down meanwhile affects all of them alike.
+    """
     from statistics import median
 
-    from ..bench.measure import pace
-    from ..engines.threads import usual_threads
-    from ..generation.bundle import open_model
+    from ..bench.measure import token_seconds
+    from ..engines.registry import engine_of
 
     allowed, found = (range(*manifest.motion.levels[-1]),), dict[int, list[float]]()
     counts = sorted(
-        {*(count for count in COUNTS if count < report.cores), report.cores, report.threads}
+        {*(count for count in _THREAD_COUNTS if count < report.cores), report.cores, report.threads}
     )
-    if report.backend == "llamacpp" and not report.threads:
-        counts.remove(usual_threads())  # the engine's own choice, which is measured as such
+    usual = engine_of(manifest).usual_threads
+    if usual is not None and not report.threads:
+        counts.remove(usual())  # the engine's own choice, which is measured as such
     for count in (*counts, *reversed(counts)):
         line.show(f"{count or 'usual'} threads")
-        model = open_model(folder, manifest, replace(options, threads=count or None))
+        model = load(count)
         found.setdefault(count, []).extend(
-            pace(model, [manifest.motion.move_start] * length, allowed, TOKENS)
+            token_seconds(model, [manifest.motion.move_start] * length, allowed, _SWEEP_TOKENS)
         )
         report.rates[count] = 1 / median(found[count])
         del model

@@ -1,4 +1,4 @@
-"""kinetoken chat: prompts typed one after another move one body."""
+"""kinetoken chat: moves one body, prompt by prompt."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ..generation.options import GenerateOptions
     from ..live.link import Live
     from ..live.settings import LiveSettings
-    from ..motion.line import BodyLine
+    from ..motion.body_line import BodyLine
 
 HELP = "type a movement; an empty line stops the body, Ctrl-D ends the chat"
 SUMMARY = "talk to one body, prompt by prompt"
@@ -93,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> Reader[ChatRequest]:
 
 
 def open_session(request: ChatRequest) -> Session:
-    """The session that was asked for, its chat taken up from the file. InputError, BundleError, FormatError."""
+    """Open the session, with the chat from its file. InputError, BundleError, FormatError."""
     options, file = request.options, request.history.file
     if request.live.asked:
         options = options.on_screen()
@@ -101,7 +101,7 @@ def open_session(request: ChatRequest) -> Session:
         from ..base.atomic_file import check_writable
 
         check_writable(file)
-    chat = saved_chat(file, request.bundle.bundle)
+    chat = saved_chat(file, str(request.bundle.folder))
     from ..chat.session import Session
 
     session = Session(request.bundle.load(), options, history=request.history.turns)
@@ -114,7 +114,7 @@ def open_session(request: ChatRequest) -> Session:
 
 
 def saved_chat(path: str | None, bundle: str | None) -> str | None:
-    """The chat's file where it is there already. FormatError, from the manifest alone, before a model is loaded for it."""
+    """The path of the chat's file if it exists, checked before a model is loaded. FormatError."""
     if path is None or not Path(path).exists():
         return None
     from ..chat.history_file import read_chat
@@ -126,7 +126,7 @@ def saved_chat(path: str | None, bundle: str | None) -> str | None:
 
 
 def run(request: ChatRequest) -> int:
-    """Read, answer, until the input ends; save what is to be saved."""
+    """Answer prompts until the input ends; save the motion and the chat."""
     settings = request.live
     if request.out is not None:
         check_can_save(request.out)
@@ -140,10 +140,13 @@ def run(request: ChatRequest) -> int:
 
 
 class Conversation:
-    """One chat at the terminal, or over a pipe, where each answer is shown before the next prompt is read."""
+    """One chat at the terminal or over a pipe.
+
+    An answer is shown before the next prompt is read.
+    """
 
     def __init__(self, request: ChatRequest, session: Session, live: Live | None) -> None:
-        from ..motion.line import BodyLine
+        from ..motion.body_line import BodyLine
 
         self._request, self._session, self._live = request, session, live
         self._typed = sys.stdin.isatty()
@@ -155,7 +158,7 @@ class Conversation:
         self._code = 0
 
     def run(self) -> int:
-        """To the end of the input, or Ctrl-C at the prompt; the exit code."""
+        """Chat until the end of the input, or Ctrl-C at the prompt; the exit code."""
         interrupted = False
         try:
             self._session.prepare()
@@ -175,7 +178,7 @@ class Conversation:
         return self._code or (self._live.exit_code if self._live is not None else 0)
 
     def _read(self) -> Iterator[str]:
-        """Prompts as they are typed; empty ones too."""
+        """Yield prompts as they are typed, empty ones too."""
         if not self._typed:
             with contextlib.suppress(AttributeError):
                 sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
@@ -189,7 +192,7 @@ class Conversation:
                 yield input("" if self._request.live.stdout else "> ").strip()
 
     def _answer(self, prompt: str) -> None:
-        """One turn, or a stop. What cannot be answered is told, and the chat goes on."""
+        """Answer a prompt, or stop for an empty one. An error is reported, and the chat goes on."""
         live = self._live
         if live is not None:
             live.begin(self._session.options.seconds or 0.0)
@@ -202,9 +205,7 @@ class Conversation:
                 print(json.dumps({"prompt": prompt, "error": str(error)}), flush=True)
             say(str(error))
         else:
-            with contextlib.suppress(
-                KinetokenError
-            ):  # what fails now fails again, and is told, with the next prompt
+            with contextlib.suppress(KinetokenError):  # the next prompt will report it
                 self._session.prepare()
         if live is not None:
             live.end()
@@ -227,7 +228,7 @@ class Conversation:
             tell(turn)
 
     def _watch(self, turn: Turn) -> bool:
-        """Let it run to its end, or until Ctrl-C or another line; whether it was stopped."""
+        """Run the turn until its end, Ctrl-C or another line; True where it was stopped."""
         with ProgressLine() as line:
             try:
                 for _ in turn if self._live is None else pour(turn, self._live):
@@ -241,7 +242,7 @@ class Conversation:
         return False
 
     def _remember(self, turn: Turn) -> None:
-        """The moves for the clip, and the chat for the file, whatever ended the turn."""
+        """Keep the motion for the clip, and save the chat, whatever ended the turn."""
         clip = turn.clip()
         self._line.cut()
         self._saved.append(self._line.push(clip.joints))
@@ -252,7 +253,7 @@ class Conversation:
             self._session.save(self._request.history.file)
 
     def _keep(self) -> None:
-        """Write the clip that was asked for."""
+        """Write the clip of all motion, if asked for."""
         if self._request.out is None or not any(map(len, self._saved)):
             return
         import numpy as np
@@ -268,7 +269,7 @@ class Conversation:
 
 
 def _has_typed() -> bool:
-    """Whether a whole line waits at the terminal."""
+    """True where a whole line waits at the terminal."""
     try:
         return bool(select.select([sys.stdin], [], [], 0.0)[0])
     except (OSError, ValueError):  # a terminal that cannot be asked: Windows

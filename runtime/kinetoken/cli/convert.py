@@ -1,4 +1,4 @@
-"""kinetoken convert: a clip from one file format to another."""
+"""kinetoken convert: converts a clip from one file format to another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import InputError
 from ..formats.npy import ARRAYS, write_npy
-from ..formats.registry import READABLE, WRITABLE, in_words, load, save
+from ..formats.registry import READABLE, WRITABLE, in_words, load_clip, save_clip
 from .parser import Subparsers, new_command
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ class ConvertRequest:
 
     def __post_init__(self) -> None:
         if self.array is not None and Path(self.out).suffix.lower() != ".npy":
-            raise InputError(
-                f"--as says what a .npy file holds, and {self.out} is none; leave out --as"
-            )
+            raise InputError(f"--as is for .npy files, and {self.out} is none; leave out --as")
 
 
 def add_command(subparsers: Subparsers) -> None:
@@ -48,11 +46,11 @@ def add_command(subparsers: Subparsers) -> None:
 
 
 def run(request: ConvertRequest) -> int:
-    """Load, save, report."""
-    clip = load(request.source)
+    """Load, save_clip, report."""
+    clip = load_clip(request.source)
     if request.array is not None:
         write_npy(clip, request.out, request.array)
     else:
-        save(clip, request.out)
+        save_clip(clip, request.out)
     print(f"{len(clip)} frames, {clip.seconds:.1f} s of motion -> {request.out}")
     return 0

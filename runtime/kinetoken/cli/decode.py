@@ -1,4 +1,4 @@
-"""kinetoken decode: motion tokens in any text become a clip."""
+"""kinetoken decode: makes a clip from the motion tokens in any text."""
 
 from __future__ import annotations
 
@@ -70,14 +70,13 @@ def run(request: DecodeRequest) -> int:
     clip.save(request.out)
     for line in reading.left_out:
         print(f"left out: {line}", file=sys.stderr)
-    print(
-        f"{len(reading.frames)} code frames, {clip.seconds:.1f} s of motion{_salvaged(reading, request)} -> {request.out}"
-    )
+    made = f"{len(reading.frames)} code frames, {clip.seconds:.1f} s of motion"
+    print(f"{made}{_salvaged(reading, request)} -> {request.out}")
     return 0
 
 
 def read_text(name: str) -> str:
-    """The text of a file or of standard input; FormatError where it is none."""
+    """Read the text of a file or of standard input. FormatError."""
     try:
         raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
@@ -86,7 +85,7 @@ def read_text(name: str) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise FormatError(
-            f"{name}: expected UTF-8 text, got byte {error.start} that is none; convert it"
+            f"{name}: expected UTF-8 text, got another encoding at byte {error.start}; convert it"
         ) from None
 
 
@@ -107,7 +106,8 @@ def _read(text: str, manifest: Manifest, request: DecodeRequest) -> Reading:
     if not reading.frames:
         left = f"; {len(reading.left_out)} tokens fit nowhere" if reading.left_out else ""
         raise TokenError(
-            f"{request.file}: expected motion tokens such as <move><m_0_5>...</move>, got none to decode{left}"
+            f"{request.file}: expected motion tokens such as <move><m_0_5>...</move>, "
+            f"got none to decode{left}"
         )
     return reading
 
@@ -115,4 +115,5 @@ def _read(text: str, manifest: Manifest, request: DecodeRequest) -> Reading:
 def _salvaged(reading: Reading, request: DecodeRequest) -> str:
     if not request.salvage:
         return ""
-    return f" ({reading.partial} frames without their last levels, {len(reading.left_out)} tokens left out)"
+    left = f"{len(reading.left_out)} tokens left out"
+    return f" ({reading.partial} frames without their last levels, {left})"

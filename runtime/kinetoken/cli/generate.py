@@ -1,4 +1,4 @@
-"""kinetoken generate: a prompt becomes a clip, with a live line while it does."""
+"""kinetoken generate: makes a clip from a prompt, with a live line of progress."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def add_command(subparsers: Subparsers) -> None:
 
 
 def run(request: GenerateRequest) -> int:
-    """Generate, show how it goes, save what came, report."""
+    """Generate, show progress, save the motion, report."""
     check_prompt(request.prompt)
     if request.out is not None:
         check_can_save(request.out)
@@ -93,7 +93,7 @@ def run(request: GenerateRequest) -> int:
 
 
 def _make(request: GenerateRequest, generation: Generation, live: Live | None) -> int:
-    """To the end of the generation, and then of what is sent of it."""
+    """Run to the end of the generation, then to the end of its live output."""
     try:
         interrupted = _watch(generation, live, keeps=request.out is not None)
     except EngineError as error:
@@ -111,9 +111,8 @@ def _make(request: GenerateRequest, generation: Generation, live: Live | None) -
             print(json.dumps(report(generation, kept, interrupted)))
         else:
             if (image := generation.image) is not None:
-                print(
-                    f"looked at the image for {image.seconds:.1f} s; it takes {image.cells} cells of the context"
-                )
+                seconds, cells = f"{image.seconds:.1f} s", f"{image.cells} context positions"
+                print(f"looked at the image for {seconds}; it takes {cells}")
             tell(generation, kept)
     if interrupted:
         print(
@@ -124,7 +123,7 @@ def _make(request: GenerateRequest, generation: Generation, live: Live | None) -
 
 
 def report(generation: Generation, out: str | None, interrupted: bool) -> dict[str, Any]:
-    """Everything a machine wants to know of a generation."""
+    """The report of a generation, for --json."""
     stats, image = generation.stats, generation.image
     return {
         "prompt": generation.prompt,
@@ -142,7 +141,10 @@ def report(generation: Generation, out: str | None, interrupted: bool) -> dict[s
 
 
 def _watch(generation: Generation, live: Live | None, *, keeps: bool) -> bool:
-    """Let it run to the end; whether the user stopped it. Without a file to keep it in, nobody listening ends it too."""
+    """Run the generation; True where the user stopped it.
+
+    Without a file to keep the motion, it also ends once nobody receives its live output.
+    """
     with ProgressLine() as line:
         try:
             for _ in generation if live is None else pour(generation, live):
@@ -157,7 +159,7 @@ def _watch(generation: Generation, live: Live | None, *, keeps: bool) -> bool:
 
 
 def _save(generation: Generation, path: str | None) -> str | None:
-    """Write what came; the path where something was written."""
+    """Write the motion, if there is any; the path where something was written."""
     clip = generation.clip()
     if path is None or not len(clip):
         return None
@@ -166,7 +168,7 @@ def _save(generation: Generation, path: str | None) -> str | None:
 
 
 def tell(generation: Generation, kept: str | None = None) -> None:
-    """The thought, and a line on how it went."""
+    """Print the thought, and a line of figures."""
     stats = generation.stats
     if generation.thought:
         print(printable(generation.thought))
@@ -175,7 +177,8 @@ def tell(generation: Generation, kept: str | None = None) -> None:
         if stats.time_to_first_pose is None
         else f"first pose after {stats.time_to_first_pose:.2f} s"
     )
-    made = f"{stats.seconds_of_motion:.1f} s of motion in {stats.elapsed:.1f} s ({stats.rtf:.1f}x real time, {pose})"
+    speed = f"{stats.rtf:.1f}x real time, {pose}"
+    made = f"{stats.seconds_of_motion:.1f} s of motion in {stats.elapsed:.1f} s ({speed})"
     print(f"{made}, seed {generation.seed}" + (f" -> {kept}" if kept else ""))
 
 

@@ -1,4 +1,4 @@
-"""kinetoken inspect: what a bundle is, once every file of it was checked."""
+"""kinetoken inspect: checks every file of a bundle and describes it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ..manifest.memory_estimate import (
+from ..engines.memory_estimate import (
     CARD,
     GB,
     MB,
     SYSTEM,
-    budget,
+    estimate_memory,
     parse_size,
     quantizations_that_fit,
     room_for_context,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..manifest.schema import Manifest
 
 
-DOES_NOT_FIT: Final = 1
+_DOES_NOT_FIT: Final = 1
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def add_command(subparsers: Subparsers) -> None:
         "kinetoken inspect my-bundle --fit 8GB",
     )
     add = parser.add_argument
-    bundle = "folder (default: $KINETOKEN_BUNDLE, or the demo)"
+    bundle = "folder or hf:OWNER/NAME (default: $KINETOKEN_BUNDLE, or the demo)"
     add("bundle", nargs="?", metavar="BUNDLE", help=bundle)
     verify = "compute every digest again, also of files that look unchanged"
     add("--verify", action="store_true", help=verify)
@@ -61,16 +61,18 @@ def add_command(subparsers: Subparsers) -> None:
 
 def run(request: InspectRequest) -> int:
     """Check, then print."""
-    from ..bench.weights import file_bits
-    from ..generation.bundle import bundle_folder, open_manifest
+    from ..engines.registry import engine_of
+    from ..generation.bundle import open_manifest
+    from .pull_bar import local_folder
 
     size = None if request.fit is None else parse_size(request.fit)
-    folder = bundle_folder(request.bundle)
+    folder = local_folder(request.bundle)
     manifest = open_manifest(folder, afresh=request.verify)
     if size is not None:
-        found = fitting(manifest, size, file_bits(folder, manifest))
-        print(json.dumps(found, indent=2) if request.json else "\n".join(told(found)))
-        return 0 if found["fits"] else DOES_NOT_FIT
+        present = engine_of(manifest).file_bits(folder, manifest)
+        found = fit_report(manifest, size, present)
+        print(json.dumps(found, indent=2) if request.json else "\n".join(fit_lines(found)))
+        return 0 if found["fits"] else _DOES_NOT_FIT
     print(
         json.dumps(manifest.to_dict(), indent=2)
         if request.json
@@ -79,9 +81,16 @@ def run(request: InspectRequest) -> int:
     return 0
 
 
-def fitting(manifest: Manifest, size: int, present: float | None = None) -> dict[str, Any]:
-    """Bytes of each part beside the memory of a machine, and what would fit it; `present`: bits of a weight, as the file tells."""
-    parts, room, context = budget(manifest), max(0, size - SYSTEM), manifest.language_model.context
+def fit_report(manifest: Manifest, size: int, present: float | None = None) -> dict[str, Any]:
+    """Bytes of each part, and what else would fit into a memory of that size.
+
+    `present`: bits per weight of the bundle's file.
+    """
+    parts, room, context = (
+        estimate_memory(manifest),
+        max(0, size - SYSTEM),
+        manifest.language_model.context,
+    )
     longest = room_for_context(manifest, room)
     return {
         "memory": size,
@@ -100,14 +109,20 @@ def fitting(manifest: Manifest, size: int, present: float | None = None) -> dict
     }
 
 
-NAMES: Final = {"weights": "weights", "packed": "weights laid out anew", "codec": "codec", "words": "tokenizer",
-                "vision": "vision tower", "program": "program and engines"}  # fmt: skip
+_PART_NAMES: Final = {
+    "weights": "weights",
+    "packed": "repacked weights",
+    "codec": "codec",
+    "words": "tokenizer",
+    "vision": "vision tower",
+    "program": "program and engines",
+}
 
 
-def told(found: dict[str, Any]) -> list[str]:
-    """The same in words, a line each."""
+def fit_lines(found: dict[str, Any]) -> list[str]:
+    """The report of `fit_report` in words, a line each."""
     rows = [
-        (NAMES.get(name, f"cache of {found['context']} tokens"), size)
+        (_PART_NAMES.get(name, f"cache of {found['context']} tokens"), size)
         for name, size in found["needs"].items()
         if size
     ]
@@ -116,15 +131,13 @@ def told(found: dict[str, Any]) -> list[str]:
     verdict = (
         f"fits, {free / MB:,.0f} MB to spare"
         if free >= 0
-        else f"does not fit: {-free / MB:,.0f} MB are missing"
+        else f"does not fit: {-free / MB:,.0f} MB missing"
     )
     if free < 0 and found["fits_without_images"]:
         verdict += "; without images it fits"
     lines.append(f"{_row('of', found['memory'])}: {verdict}")
     more = "" if found["fits_with_card"] or free < 0 else "; with it, it does not fit"
-    lines.append(
-        f"{_row('CUDA, where it is used', found['card'])} more, an allowance, not measured{more}"
-    )
+    lines.append(f"{_row('CUDA, if used', found['card'])} more, an allowance, not measured{more}")
     return [*lines, *_choices(found)]
 
 
@@ -133,11 +146,11 @@ def _row(name: str, size: int) -> str:
 
 
 def _choices(found: dict[str, Any]) -> list[str]:
-    """Which context and which quantizations there is room for."""
+    """Lines on the contexts and quantizations that would fit."""
     longest, lines = found["longest_context"], []
     if longest:
         more = (
-            "; there is room for a longer one, as far as the model goes"
+            "; there is room for a longer one, if the model allows it"
             if found["room_for_longer_context"]
             else ""
         )
@@ -148,14 +161,12 @@ def _choices(found: dict[str, Any]) -> list[str]:
     sizes = ", ".join(
         f"{name} {total / GB:.1f} GB" for name, total in found["quantizations"].items()
     )
-    return [
-        *lines,
-        f"quantizations that fit   {sizes or 'none that is known'} (kinetoken export --quant; sizes estimated{images})",
-    ]
+    source = f"(kinetoken export --quant; sizes estimated{images})"
+    return [*lines, f"quantizations that fit   {sizes or 'none known'} {source}"]
 
 
 def summary(manifest: Manifest, folder: str) -> list[str]:
-    """The bundle in words and numbers, a line each."""
+    """Describe the bundle, a line each."""
     lm, codec, words, defaults = (
         manifest.language_model,
         manifest.codec,
@@ -166,13 +177,18 @@ def summary(manifest: Manifest, folder: str) -> list[str]:
     rate = codec.fps / codec.stride
     levels, total = len(manifest.motion.levels), sum(info.bytes for info in manifest.files.values())
     plain = sum(b - a for a, b in words.text_ids)
+    longest, delay = lm.context // levels / rate, (codec.lookahead + 1) / rate
+    licence = manifest.licence
     rows = {
         "bundle": f"{manifest.name} ({folder})",
-        "language model": f"{lm.architecture}, {lm.layers} layers, {lm.quantization}, on {lm.backend}",
-        "context": f"{lm.context} tokens: at most {lm.context // levels / rate:.0f} s of motion in {levels} levels",
-        "vocabulary": f"{lm.vocab_size} tokens: {plain} of text, {levels} x {stop - first} of motion",
-        "codec": f"{codec.stride} frames per latent frame, {codec.fps} fps, {levels * rate:g} motion tokens a second",
-        "delay": f"{(codec.lookahead + 1) / rate:g} s of codes before the first pose (lookahead {codec.lookahead})",
+        "language model": f"{lm.architecture}, {lm.layers} layers, {lm.quantization}, "
+        f"on {lm.backend}",
+        "context": f"{lm.context} tokens: at most {longest:.0f} s of motion in {levels} levels",
+        "vocabulary": f"{lm.vocab_size} tokens: {plain} of text, "
+        f"{levels} x {stop - first} of motion",
+        "codec": f"{codec.stride} frames per latent frame, {codec.fps} fps, "
+        f"{levels * rate:g} motion tokens per second",
+        "delay": f"{delay:g} s of codes before the first pose (lookahead {codec.lookahead})",
         "defaults": f"temperature {defaults.temperature:g}, up to {defaults.max_seconds:g} s, "
         f"thought of up to {defaults.max_thought} tokens",
         "source": " ".join(
@@ -181,8 +197,8 @@ def summary(manifest: Manifest, folder: str) -> list[str]:
         "made with": ", ".join(
             f"{tool} {version}" for tool, version in manifest.provenance.tools.items()
         ),
-        "licence": f"language model {manifest.licence.language_model}; codec {manifest.licence.codec}",
-        "thanks": manifest.licence.acknowledgement,
+        "licence": f"language model {licence.language_model}; codec {licence.codec}",
+        "thanks": licence.acknowledgement,
     }
     lines = [f"{name:<15} {value}" for name, value in rows.items() if value]
     files = [

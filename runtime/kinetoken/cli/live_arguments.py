@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def add_live(parser: argparse.ArgumentParser) -> Reader[LiveSettings]:
-    """The options of live output; the reader raises InputError where one makes no sense."""
+    """Add the options of live output; the reader raises InputError for a bad value."""
     add = parser.add_argument_group("live output (docs/live.md)").add_argument
     vmc = "drive an avatar by VMC (default: 127.0.0.1:39539)"
     add("--vmc", nargs="?", const="", metavar="HOST[:PORT]", help=vmc)
@@ -32,14 +32,13 @@ def add_live(parser: argparse.ArgumentParser) -> Reader[LiveSettings]:
     add("--host", metavar="ADDRESS", help=Advanced(host))
     rate = "frames per second of live output (default: 60)"
     add("--rate", type=float, default=60.0, metavar="HZ", help=Advanced(rate))
-    return live_settings
+    return _live_settings
 
 
-def live_settings(args: argparse.Namespace) -> LiveSettings:
-    """What was asked for; InputError where it makes no sense."""
-    from ..live.settings import Address, LiveSettings
+def _live_settings(args: argparse.Namespace) -> LiveSettings:
+    from ..live.settings import LiveSettings, VmcAddress
 
-    vmc = None if args.vmc is None else Address.parse(args.vmc)
+    vmc = None if args.vmc is None else VmcAddress.parse(args.vmc)
     return LiveSettings(vmc, args.ws, args.host, args.stdout, args.rate, args.hip_height)
 
 
@@ -52,18 +51,23 @@ def open_live(
     expected: float = 0.0,
     endless: bool = False,
 ) -> Live:
-    """The way out for one motion; it says on standard error where it leads. InputError, MissingPackageError."""
+    """Open all targets for one motion, and name them on standard error.
+
+    InputError, MissingPackageError.
+    """
     from ..live.link import Live
-    from ..live.target import asked
+    from ..live.target import prompt_facts
 
     return Live(
-        replace(settings, fps=fps, facts=asked(prompt, seed), expected=expected, endless=endless),
+        replace(
+            settings, fps=fps, facts=prompt_facts(prompt, seed), expected=expected, endless=endless
+        ),
         say,
     )
 
 
 def pour(generation: Generation, live: Live) -> Iterator[Chunk]:
-    """The chunks of a generation, each sent on its way as it passes."""
+    """Yield the chunks of a generation, and send each of them."""
     for chunk in generation:
         if isinstance(chunk, TextChunk):
             live.say(chunk.text)
@@ -73,7 +77,10 @@ def pour(generation: Generation, live: Live) -> Iterator[Chunk]:
 
 
 def play_out(live: Live) -> bool:
-    """Until everything has left; whether the user stopped it. Says where the generator was too slow."""
+    """Wait until everything has left; True where the user stopped it.
+
+    Says so where the generator was too slow.
+    """
     try:
         live.finish()
         report = live.wait()
@@ -81,10 +88,10 @@ def play_out(live: Live) -> bool:
         return True
     if report.holds:
         times = "once" if report.holds == 1 else f"{report.holds} times"
-        say(f"the motion held still {times} because the generator had not come so far")
+        say(f"the motion paused {times} because the generator was too slow")
     return False
 
 
 def say(line: str) -> None:
-    """One line for the user, apart from whatever standard output carries."""
+    """Print one line for the user on standard error."""
     print(f"kinetoken: {line}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""The command `kinetoken`: finds the subcommand, turns errors into one line and an exit code."""
+"""The command `kinetoken`: runs a subcommand, and turns errors into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from importlib import metadata
 from typing import Any, TextIO
 
 from .. import __version__
-from ..base.errors import INTERRUPTED, KinetokenError, OutputError
-from ..base.processes import terminated_like_ctrl_c
-from . import batch, bench, chat, convert, decode, generate, inspect
+from ..base.errors import BROKEN_PIPE, INTERRUPTED, KinetokenError, OutputError
+from ..base.signals import sigterm_as_ctrl_c
+from . import batch, bench, chat, convert, decode, generate, hub, inspect
 from .parser import CommandParser, Subparsers
 
 COMMANDS_GROUP = "kinetoken.commands"
-BROKEN_PIPE = 141
 OUT_OF_MEMORY = 6
 AddCommand = Callable[[Subparsers], None]
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser with the commands of every installed part."""
+    """The parser with the commands of every installed package."""
     parser = CommandParser(prog="kinetoken", description="Prompt in, moving body out.")
     parser.add_argument("--version", action="version", version=f"kinetoken {__version__}")
     subparsers: Any = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (generate, batch, decode, convert, inspect, bench):
+    for command in (generate, batch, decode, convert, inspect, bench, hub):
         command.add_command(subparsers)
     for point in sorted(metadata.entry_points(group=COMMANDS_GROUP), key=lambda p: p.name):
         _add_foreign(subparsers, point)
@@ -37,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_foreign(subparsers: Any, point: metadata.EntryPoint) -> None:
-    """A command of another part; one that cannot be imported stays listed and says why when called."""
+    """Add a command of another package; one that cannot be imported says so when it is called."""
     if point.name in subparsers.choices:
         return
     try:
@@ -54,7 +53,7 @@ def _add_foreign(subparsers: Any, point: metadata.EntryPoint) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code."""
+    """Run one command and return its exit code."""
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
@@ -66,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             _silence_stdout()
             return BROKEN_PIPE
-        except OSError as error:  # most files are opened where their errors are known: what is left is standard output
+        except OSError as error:  # without a file name it is standard output
             if error.filename:
                 return _fail(
                     f"{error.filename}: {error.strerror}; check the path and its permissions",
@@ -86,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     args = build_parser().parse_args(argv)
-    with terminated_like_ctrl_c():
+    with sigterm_as_ctrl_c():
         code: int = args.func(args)
         sys.stdout.flush()
     return code
@@ -98,7 +97,7 @@ def _fail(message: str, code: int) -> int:
 
 
 def _silence_stdout() -> None:
-    """What is still buffered has no reader: without this the interpreter would complain at exit."""
+    """Discard what is still buffered: the interpreter would complain about it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

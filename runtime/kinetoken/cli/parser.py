@@ -1,4 +1,4 @@
-"""The parser of every command: a short --help, the whole of it in --help-all, one line for a mistake."""
+"""The parser of every command: a short --help, all of it in --help-all, one line for a mistake."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import difflib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NoReturn, TypeAlias, TypeVar
 
-NEAR: Final = 0.7
-"""Likeness, 0 to 1, from which on a known word may have been meant."""
-T = TypeVar("T")
+_ALIKE: Final = 0.7
+"""Similarity, 0 to 1, from which a known word may have been meant."""
+_T = TypeVar("_T")
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """Where `add_command` of a command module adds its parser."""
-Reader = Callable[[argparse.Namespace], T]
+Reader = Callable[[argparse.Namespace], _T]
 """Makes a frozen object of the arguments that one function has added."""
 
 
@@ -28,7 +28,7 @@ class Advanced(str):
 class CommandParser(argparse.ArgumentParser):
     """argparse that keeps --help to what most people need and answers a mistake with one line.
 
-    Every command has `--help-all`. An unknown command, option or choice is met with the nearest known.
+    Every command has `--help-all`. A mistyped command, option or choice gets a suggestion.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -42,7 +42,7 @@ class CommandParser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Refuse what is not known here, where the options are known that could have been meant."""
+        """Refuse unknown arguments here, where a suggestion can be made."""
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error(self._unknown(unknown))
@@ -65,7 +65,7 @@ class CommandParser(argparse.ArgumentParser):
 
 
 class ShortHelp(argparse.RawDescriptionHelpFormatter):
-    """Help without the advanced arguments, and a usage line without any option that may be left out."""
+    """Help without the advanced arguments, and a usage line without optional options."""
 
     def add_usage(
         self, usage: str | None, actions: Iterable[argparse.Action], groups: Any,
@@ -95,9 +95,13 @@ class HelpAll(argparse.Action):
         super().__init__(**options, nargs=0, default=argparse.SUPPRESS)
 
     def __call__(
-        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: str | None = None,
-    ) -> None:  # fmt: skip
-        """Print, and leave."""
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Print the help, and leave."""
         parser.formatter_class = WholeHelp
         parser.print_help()
         parser.exit()
@@ -106,15 +110,18 @@ class HelpAll(argparse.Action):
 def new_command(
     subparsers: Subparsers, name: str, summary: str, *examples: str
 ) -> argparse.ArgumentParser:
-    """The parser of a command: its line in the list of commands, and examples for the end of its help."""
+    """Add the parser of a command, with its line in the list of commands and its examples."""
     description = f"{summary[0].upper()}{summary[1:]}."
     epilog = "\n  ".join(("examples:", *examples)) if examples else None
     return subparsers.add_parser(name, help=summary, description=description, epilog=epilog)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The nearest of the known words as the end of a sentence; empty where none is near."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=NEAR)
+    """Suggest the most similar known word, as the end of a sentence.
+
+    Empty where none is similar.
+    """
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=_ALIKE)
     return f"; did you mean {near[0]}?" if near else ""
 
 

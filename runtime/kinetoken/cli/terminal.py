@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Self, TextIO, TypeVar
 if TYPE_CHECKING:
     from ..generation.generator import Generation
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 REPAINT_SECONDS: Final = 0.1
 LOG_SECONDS: Final = 60.0
 """Between two lines about long work where nobody watches a terminal."""
@@ -47,11 +47,11 @@ class TerminalLine:
             self._painted = 0.0
 
     def _due(self) -> bool:
-        """Whether there is a terminal, not painted a moment ago."""
+        """True on a terminal that was not painted a moment ago."""
         return self._live and time.monotonic() - self._painted >= REPAINT_SECONDS
 
     def _paint(self, end: str, thought: str = "") -> None:
-        """Fill the line: as much of the last words of a thought as there is room for, then the end."""
+        """Fill the line with as much of the end of a thought as fits, then `end`."""
         self._painted = time.monotonic()
         width = shutil.get_terminal_size().columns - 1
         room = max(0, width - len(end))
@@ -89,7 +89,7 @@ class ProgressBar(TerminalLine):
     def __init__(
         self, label: str, total: float = 1.0, *, before: float = 0, stream: TextIO | None = None
     ) -> None:
-        """A `total` that is an int is shown as a count, a float as a percentage; `before` was done earlier."""
+        """An int `total` shows a count, a float a percentage; `before` was done earlier."""
         super().__init__(stream)
         self._label, self._total, self._before = label, total, before
         self._done = before
@@ -129,7 +129,7 @@ def image_bar(stream: TextIO | None = None) -> ProgressBar:
     return ProgressBar("looking at the image", stream=stream)
 
 
-def progress(items: Iterable[T], label: str) -> Iterator[T]:
+def progress(items: Iterable[_T], label: str) -> Iterator[_T]:
     """The same items, behind a bar."""
     sequence = list(items)
     with ProgressBar(label, len(sequence)) as bar:
@@ -139,7 +139,7 @@ def progress(items: Iterable[T], label: str) -> Iterator[T]:
 
 
 def duration(seconds: float) -> str:
-    """In words that can be read at a glance."""
+    """A duration in words, such as "1 min 20 s"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -149,5 +149,5 @@ def duration(seconds: float) -> str:
 
 
 def printable(text: str) -> str:
-    """Text without anything that could steer a terminal: a model may write escape codes."""
+    """The text without control characters: a model may write escape codes."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import BundleError, TokenError
 
-MISSING = -1
+MISSING_LEVEL = -1
 """A level that was not generated: it adds nothing."""
 
 
@@ -33,10 +33,10 @@ class Codebooks:
             raise TokenError(
                 f"expected codes (n, {levels}), got {codes.shape}; give every frame {levels} codes"
             )
-        if codes.size and (codes.min() < MISSING or codes.max() >= size):
+        if codes.size and (codes.min() < MISSING_LEVEL or codes.max() >= size):
             raise TokenError(
                 f"expected codes 0..{size - 1}, got {codes.min()}..{codes.max()}; is it another codec's?"
             )
         rows = self.table[np.arange(levels), codes]
-        rows[codes == MISSING] = 0.0
+        rows[codes == MISSING_LEVEL] = 0.0
         return np.asarray(rows.sum(axis=1, dtype=np.float32))

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from ..base.errors import InputError
-from .onnx.providers import check_provider
+
+AUTO_PROVIDER: Final = "auto"
+PROVIDERS: Final = (AUTO_PROVIDER, "cpu", "cuda", "tensorrt")
+"""ONNX Runtime's providers that a caller may ask for."""
+
+
+def check_provider(asked: str | None) -> str:
+    """The provider that is asked for. InputError if there is none of this name."""
+    if asked not in (None, *PROVIDERS):
+        raise InputError(f"provider: expected {', '.join(PROVIDERS)}, got {asked!r}")
+    return asked or AUTO_PROVIDER
 
 
 class LoadKeywords(TypedDict, total=False):

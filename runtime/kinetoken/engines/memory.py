@@ -18,10 +18,10 @@ CONTAINER: Final = Path(
     "/sys/fs/cgroup"
 )  # version 2: the limit of the container that this process is in
 STATM: Final = Path("/proc/self/statm")
-KEPT: Final = (
+RESERVED_BYTES: Final = (
     64 << 20
 )  # bytes below a limit of the process: llama.cpp ends it where even a small piece is refused
-GB: Final = 1e9
+_GB: Final = 1e9
 
 
 def check_memory(needed: int, what: str, advice: str) -> None:
@@ -29,7 +29,7 @@ def check_memory(needed: int, what: str, advice: str) -> None:
     free = free_bytes()
     if free is not None and needed > free:
         raise EngineError(
-            f"{what} needs {needed / GB:.1f} GB of memory, {free / GB:.1f} GB are free; {advice}"
+            f"{what} needs {needed / _GB:.1f} GB of memory, {free / _GB:.1f} GB are free; {advice}"
         )
 
 
@@ -65,7 +65,7 @@ def _of_process() -> int | None:
     limit, pages = resource.getrlimit(resource.RLIMIT_AS)[0], _read(STATM).split()
     if limit == resource.RLIM_INFINITY or not pages:
         return None
-    return max(0, limit - int(pages[0]) * resource.getpagesize() - KEPT)
+    return max(0, limit - int(pages[0]) * resource.getpagesize() - RESERVED_BYTES)
 
 
 def _read(path: Path) -> str:

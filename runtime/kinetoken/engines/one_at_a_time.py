@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .protocols import LmRun, Want
+from .protocols import LmRun, SequenceInput
 
 
-class TurnBatch:
+class SequentialBatch:
     """So many runs, each begun when its number is first used."""
 
     def __init__(self, start: Callable[[], LmRun], size: int) -> None:
         self._start, self._size = start, size
         self._runs: dict[int, LmRun] = {}
 
-    def push(self, wants: Sequence[Want]) -> list[NDArray[np.float32]]:
+    def push(self, wants: Sequence[SequenceInput]) -> list[NDArray[np.float32]]:
         """Feed every sequence its tokens; the logits of each, overwritten by its next push."""
         return [self._run(sequence).push(ids, allowed) for sequence, ids, allowed in wants]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..tokens.allowed_ids import Allowed
 from .prompt_items import EncodedImage, PromptItem
 
-Want = tuple[int, Sequence[int], Allowed]
+SequenceInput = tuple[int, Sequence[int], Allowed]
 """Of a sequence of a batch: its number, the tokens to feed, the ids that may come next."""
 
 
@@ -50,7 +50,7 @@ class LmRun(Protocol):
 class LmBatch(Protocol):
     """Several answers being written at once, each a sequence with a number from 0."""
 
-    def push(self, wants: Sequence[Want]) -> list[NDArray[np.float32]]:
+    def push(self, wants: Sequence[SequenceInput]) -> list[NDArray[np.float32]]:
         """Feed tokens to some sequences, each at most once; for each the logits of its allowed next ids.
 
         The arrays may be reused by the next push. EngineError where a context is full or the engine fails.
@@ -71,8 +71,14 @@ class LanguageModel(Protocol):
         ...
 
     @property
+    def device(self) -> str:
+        """Where it computes: "cpu", a kind of graphics card, or "server"."""
+        ...
+
+    @property
     def fingerprint(self) -> str:
-        """What a run's state depends on beside the model's file: the engine, its version, the form of the cache."""
+        """Identity of all that a run's state depends on beside the model's file: engine, version,
+        form of the cache."""
         ...
 
     def start(self) -> LmRun:
@@ -84,7 +90,7 @@ class LanguageModel(Protocol):
         ...
 
 
-Watch = Callable[[float], None]
+ProgressCallback = Callable[[float], None]
 """Hears of long work which share of it is done, 0 to 1."""
 
 
@@ -101,24 +107,8 @@ class Vision(Protocol):
         """What tells it from others; its images carry it."""
         ...
 
-    def see(self, image: NDArray[np.uint8], watch: Watch | None = None) -> EncodedImage:
+    def see(self, image: NDArray[np.uint8], watch: ProgressCallback | None = None) -> EncodedImage:
         """An image (height, width, 3) of whole cells. EngineError; a KeyboardInterrupt ends it soon."""
-        ...
-
-
-class Tokenizer(Protocol):
-    """Text to ids and back."""
-
-    def encode_text(self, text: str) -> list[int]:
-        """What a person typed: special tokens spelled in it stay plain text."""
-        ...
-
-    def encode_template(self, text: str) -> list[int]:
-        """What the bundle says around it: special tokens are recognised."""
-        ...
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """Text of the ids; U+FFFD where a character is not whole yet."""
         ...
 
 

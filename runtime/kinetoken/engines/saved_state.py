@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from ..base.errors import EngineError
 
-MAGIC: Final = b"kinetoken state 1\n"
-FOREIGN: Final = "this state of a run is damaged or of another model or engine; make it again"
+STATE_MAGIC: Final = b"kinetoken state 1\n"
+FOREIGN_STATE: Final = "this state of a run is damaged or of another model or engine; make it again"
 
 
 def check_rewind(length: int, fed: int) -> None:
@@ -19,32 +19,32 @@ def check_rewind(length: int, fed: int) -> None:
         raise ValueError(f"expected to keep 0 to {fed} tokens, got {length}")
 
 
-def pack(fingerprint: str, length: int, rest: bytes) -> bytes:
+def pack_state(fingerprint: str, length: int, rest: bytes) -> bytes:
     """The state of a run of so many tokens."""
-    return MAGIC + f"{fingerprint}\n{length}\n".encode() + rest
+    return STATE_MAGIC + f"{fingerprint}\n{length}\n".encode() + rest
 
 
-def unpack(fingerprint: str, state: bytes, context: int) -> tuple[int, bytes]:
+def unpack_state(fingerprint: str, state: bytes, context: int) -> tuple[int, bytes]:
     """Tokens and the engine's part of a state that `pack` made for the same engine; EngineError for any other."""
-    head = MAGIC + f"{fingerprint}\n".encode()
+    head = STATE_MAGIC + f"{fingerprint}\n".encode()
     if not state.startswith(head):
-        raise EngineError(FOREIGN)
+        raise EngineError(FOREIGN_STATE)
     number, _, rest = state[len(head) :].partition(b"\n")
     if not number.isdigit() or len(number) > 9 or int(number) > context:
-        raise EngineError(FOREIGN)
+        raise EngineError(FOREIGN_STATE)
     return int(number), rest
 
 
-def whole(rest: bytes, size: int) -> bytes:
+def exactly_sized(rest: bytes, size: int) -> bytes:
     """The same bytes; EngineError where they are not so many."""
     if len(rest) != size:
-        raise EngineError(FOREIGN)
+        raise EngineError(FOREIGN_STATE)
     return rest
 
 
-def as_array(
+def state_array(
     rest: bytes, kind: type[np.floating[Any]], shape: tuple[int, ...]
 ) -> NDArray[np.floating[Any]]:
     """The bytes as an array; EngineError where they are not as many as it takes."""
     size = int(np.prod(shape)) * np.dtype(kind).itemsize
-    return np.frombuffer(whole(rest, size), kind).reshape(shape)
+    return np.frombuffer(exactly_sized(rest, size), kind).reshape(shape)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ..base.errors import EngineError
 from ..tokens.allowed_ids import Allowed, take_allowed
-from .one_at_a_time import TurnBatch
+from .one_at_a_time import SequentialBatch
 from .prompt_items import EncodedImage
-from .saved_state import check_rewind, pack, unpack, whole
+from .saved_state import check_rewind, exactly_sized, pack_state, unpack_state
 
 Score = Callable[[Sequence[int]], NDArray[np.float32]]
 """All tokens so far to logits (vocab,)."""
@@ -26,6 +26,7 @@ class ScriptedLanguageModel:
 
     score: Score
     context: int = 1 << 20
+    device: str = "cpu"
 
     @property
     def fingerprint(self) -> str:
@@ -36,9 +37,9 @@ class ScriptedLanguageModel:
         """A new, empty run."""
         return ScriptedRun(self)
 
-    def start_batch(self, size: int) -> TurnBatch:
+    def start_batch(self, size: int) -> SequentialBatch:
         """So many runs in turn."""
-        return TurnBatch(self.start, size)
+        return SequentialBatch(self.start, size)
 
     @classmethod
     def writing(
@@ -88,15 +89,15 @@ class ScriptedRun:
 
     def state(self) -> bytes:
         """The tokens themselves."""
-        return pack(
+        return pack_state(
             self._model.fingerprint, self.length, np.array(self.history, np.int64).tobytes()
         )
 
     def restore(self, state: bytes) -> None:
         """Take up the tokens of a state."""
         self.history.clear()
-        length, rest = unpack(self._model.fingerprint, state, self._model.context)
-        history = np.frombuffer(whole(rest, 8 * length), np.int64)
+        length, rest = unpack_state(self._model.fingerprint, state, self._model.context)
+        history = np.frombuffer(exactly_sized(rest, 8 * length), np.int64)
         self.history.extend(int(token) for token in history)
 
 

@@ -8,11 +8,11 @@ from typing import Final
 from ..base.errors import InputError
 
 THREADS_VARIABLE = "KINETOKEN_THREADS"
-MOST_THREADS: Final = 8
+MOST_USUAL_THREADS: Final = 8
 """Of llama.cpp where nobody names a number: a token waits for memory, and more threads only wait too."""
 
 
-def threads(given: int | None = None) -> int:
+def requested_threads(given: int | None = None) -> int:
     """Threads of one engine: as given, else from the environment, else 0 for the engine's choice."""
     text = os.environ.get(THREADS_VARIABLE, "") if given is None else str(given)
     if not text:
@@ -25,7 +25,7 @@ def threads(given: int | None = None) -> int:
 
 def usual_threads() -> int:
     """Threads that llama.cpp gets where nobody names a number and nothing else is busy."""
-    return min(available_cores(), MOST_THREADS)
+    return min(available_cores(), MOST_USUAL_THREADS)
 
 
 def available_cores() -> int:

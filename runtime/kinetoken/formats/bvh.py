@@ -1,9 +1,9 @@
-"""Clips as BVH for Blender, MotionBuilder and other animation tools, and motion from the BVH files of others.
+"""BVH files, written for Blender, MotionBuilder and other animation tools, and read from any tool.
 
-Written: centimetres, Y up, T-pose rest; root channels XYZ position and ZYX rotation, ZYX for the other joints.
+Written: centimetres, Y up, T-pose rest; root channels XYZ position and ZYX rotation, ZYX for the
+other joints.
 
-Read: any humanoid (humanoid/), at the file's frame rate. A file does not name its unit, so the length of its legs
-tells it.
+Read: any humanoid skeleton (humanoid/). A file does not name its unit; the length of its legs tells.
 """
 
 from __future__ import annotations
@@ -16,21 +16,20 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..base.atomic_file import atomic_path
 from ..base.errors import FormatError
 from ..motion.clip import Clip
 from ..motion.rotations import CHILDREN, EulerRun, RestPose
-from ..motion.skeleton import JOINT_NAMES
-from .body_checks import LONGEST, check_rate
-from .bvh_syntax import BvhFile, parse, solve
+from ..motion.skeleton import JOINT_NAMES, Array64
+from .body_checks import MAX_FRAMES, check_rate
+from .bvh_syntax import BvhFile, parse_bvh, solve_bvh
 from .humanoid.joints_of import SAMPLE, joints_of
 from .humanoid.skeleton_tree import Poses, SkeletonTree
 from .read_options import DEFAULTS, ReadOptions
 from .rig import Rig
 
-CM_PER_METRE: Final = 100.0
+_CM_PER_METRE: Final = 100.0
 _ROTATION: Final = "Zrotation Yrotation Xrotation"
 # Centimetres beyond the last joint, so that feet, hands and the head show as bones.
 _TIPS: Final = {
@@ -43,14 +42,14 @@ _TIPS: Final = {
 
 _AT_ONCE: Final = 500_000  # joints of all frames whose matrices are held at a time
 _LARGEST: Final = 4 << 30  # bytes
-_LONGEST_WORDS: Final = 80  # letters of a file that a message repeats
+_MAX_QUOTED: Final = 80  # letters of a file that a message repeats
 
 
 def write_bvh(clip: Clip, path: str | os.PathLike[str]) -> None:
-    """The clip as rotations of a skeleton with constant bone lengths. OutputError where it cannot be written."""
+    """Write rotations of a skeleton with constant bone lengths. OutputError."""
     rig = Rig.of(clip)
     angles, order = EulerRun().push(rig.rotations), list(_order(0))
-    frames = [rig.root * CM_PER_METRE, angles[:, order].reshape(len(clip), -1)]
+    frames = [rig.root * _CM_PER_METRE, angles[:, order].reshape(len(clip), -1)]
     with atomic_path(path) as part, part.open("w", encoding="ascii", newline="\n") as stream:
         stream.write("HIERARCHY\n" + "\n".join(_joint(rig.rest, 0)) + "\n")
         stream.write(f"MOTION\nFrames: {len(clip)}\nFrame Time: {1.0 / clip.fps:.8g}\n")
@@ -58,7 +57,7 @@ def write_bvh(clip: Clip, path: str | os.PathLike[str]) -> None:
 
 
 def _order(joint: int) -> list[int]:
-    """Joints in the order of the file: each before its children."""
+    """Joints in the order of the file, each before its children."""
     return [joint, *(below for child in CHILDREN[joint] for below in _order(child))]
 
 
@@ -70,7 +69,7 @@ def _joint(rest: RestPose, joint: int) -> list[str]:
         if joint == 0
         else f"CHANNELS 3 {_ROTATION}"
     )
-    inside = [_offset(rest.offsets[joint] * CM_PER_METRE), channels]
+    inside = [_offset(rest.offsets[joint] * _CM_PER_METRE), channels]
     for child in CHILDREN[joint]:
         inside += _joint(rest, child)
     if not CHILDREN[joint]:
@@ -78,7 +77,7 @@ def _joint(rest: RestPose, joint: int) -> list[str]:
     return [f"{'JOINT' if joint else 'ROOT'} {name}", "{", *("\t" + line for line in inside), "}"]
 
 
-def _offset(centimetres: NDArray[np.float64]) -> str:
+def _offset(centimetres: Array64) -> str:
     return "OFFSET " + " ".join(f"{value:.6f}" for value in centimetres)
 
 
@@ -86,7 +85,7 @@ def read_bvh(path: Path, options: ReadOptions = DEFAULTS) -> Clip:
     """The motion at the file's own frame rate; FormatError for what is no humanoid, or a broken file."""
     file = _parsed(path)
     tree = _tree(file)
-    sample = Poses(*solve(file, file.rows[:: len(file.rows) // SAMPLE + 1]))
+    sample = Poses(*solve_bvh(file, file.rows[:: len(file.rows) // SAMPLE + 1]))
     fps = check_rate(1.0 / file.frame_time, path)
     found = joints_of(tree, sample, _parts(file), options, path)
     if len(file.rows) != file.announced:
@@ -115,7 +114,7 @@ def _tree(file: BvhFile) -> SkeletonTree:
 def _parts(file: BvhFile) -> Iterator[Poses]:
     at_once = max(1, _AT_ONCE // len(file.names))
     for begin in range(0, len(file.rows), at_once):
-        yield Poses(*solve(file, file.rows[begin : begin + at_once]))
+        yield Poses(*solve_bvh(file, file.rows[begin : begin + at_once]))
 
 
 def _parsed(path: Path) -> BvhFile:
@@ -131,7 +130,7 @@ def _parsed(path: Path) -> BvhFile:
         ) from error
     wide = raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     try:
-        return parse(raw.decode("utf-16" if wide else "utf-8", "replace"), LONGEST)
+        return parse_bvh(raw.decode("utf-16" if wide else "utf-8", "replace"), MAX_FRAMES)
     except ValueError as error:
         raise FormatError(
             f"{path}: expected a whole BVH file, got {_shown(str(error))}; export it again"
@@ -140,4 +139,4 @@ def _parsed(path: Path) -> BvhFile:
 
 def _shown(words: str) -> str:
     """What a file says, short and without anything that could steer a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in words[:_LONGEST_WORDS])
+    return "".join(c if c.isprintable() else "?" for c in words[:_MAX_QUOTED])

@@ -1,7 +1,8 @@
-"""The syntax of BVH: a tree of joints and a table of channels; rotations in degrees, applied in the order of the file.
+"""The syntax of BVH: a tree of joints and a table of channels.
 
-A position channel replaces the joint's offset, as Blender and MotionBuilder take it. Small liberties that others take
-are taken along: any case, End Sites with channels or names, a count of frames that is one off, marks at the end.
+Rotations are in degrees, applied in the order of the file. A position channel replaces the joint's
+offset, as in Blender and MotionBuilder. Liberties that other programs take are accepted: any case,
+End Sites with names or channels, a count of frames that is one off, DOS's mark at the end.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from ..motion.skeleton import Array64
 
 MOST_JOINTS: Final = 1000
 _MOST_WORDS: Final = 20  # of a name
-_CHANNEL: Final = re.compile(r"([xyz])_?(rotation|rot|position|pos|translation|scale)", re.IGNORECASE)
+_CHANNEL: Final = re.compile(
+    r"([xyz])_?(rotation|rot|position|pos|translation|scale)", re.IGNORECASE
+)
 _KINDS: Final = {"rot": "rotation", "pos": "position", "translation": "position"}
 _MOTION: Final = re.compile(r"^[ \t]*MOTION[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _FRAMES: Final = re.compile(r"\s*Frames?\s*:?\s*(\S+)", re.IGNORECASE)
@@ -34,11 +36,11 @@ class BvhFile:
     names: tuple[str, ...]
     parents: tuple[int, ...]
     """Index of each joint's parent, before the joint; -1 of the root."""
-    offsets: Array
+    offsets: Array64
     """(J, 3) from the parent."""
     channels: tuple[tuple[str, ...], ...]
     """Of each joint: "xposition", "zrotation"."""
-    rows: Array
+    rows: Array64
     """(T, C) a frame each."""
     frame_time: float
     """Seconds."""
@@ -55,7 +57,7 @@ class BvhFile:
         return found
 
 
-def parse(text: str, longest: int) -> BvhFile:
+def parse_bvh(text: str, longest: int) -> BvhFile:
     """A file's text; ValueError says in a few words what it is instead."""
     text = text.lstrip("\ufeff").rstrip(_AFTER_THE_END)
     motion = _MOTION.search(text)
@@ -178,7 +180,7 @@ def _motion_header(motion: str) -> tuple[int, float, str]:
     return int(found[1]), frame_time, motion[timed.end() :]
 
 
-def _rows(numbers: Array, width: int, announced: int) -> Array:
+def _rows(numbers: Array64, width: int, announced: int) -> Array64:
     """(T, C) whole rows: as many as announced, one less, or more than that."""
     count, rest = divmod(len(numbers), max(width, 1))
     if rest or count < max(announced - 1, 1):
@@ -188,21 +190,25 @@ def _rows(numbers: Array, width: int, announced: int) -> Array:
     return numbers.reshape(count, width)
 
 
-def _numbers(text: str, expected: int) -> Array:
+def _numbers(text: str, expected: int) -> Array64:
     if "," in text:  # a decimal comma, or commas between the numbers
         decimal = _read_numbers(text.replace(",", "."))
-        return decimal if decimal is not None and len(decimal) == expected else _all(text.replace(",", " "))
+        return (
+            decimal
+            if decimal is not None and len(decimal) == expected
+            else _all(text.replace(",", " "))
+        )
     return _all(text)
 
 
-def _all(text: str) -> Array:
+def _all(text: str) -> Array64:
     found = _read_numbers(text)
     if found is None:
         raise ValueError("frames that are not all numbers")
     return found
 
 
-def _read_numbers(text: str) -> Array | None:
+def _read_numbers(text: str) -> Array64 | None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
@@ -211,7 +217,9 @@ def _read_numbers(text: str) -> Array | None:
             return None
 
 
-def solve(file: BvhFile, rows: Array, wanted: Sequence[int] | None = None) -> tuple[Array, Array]:
+def solve_bvh(
+    file: BvhFile, rows: Array64, wanted: Sequence[int] | None = None
+) -> tuple[Array64, Array64]:
     """Where joints are in some rows (T, C) of the file, (T, J, 3) in its unit, and how they are turned, (T, J, 3, 3).
 
     `wanted` leaves all others but those above them at 0.
@@ -219,7 +227,11 @@ def solve(file: BvhFile, rows: Array, wanted: Sequence[int] | None = None) -> tu
     frames = len(rows)
     points = np.zeros((frames, len(file.names), 3))
     turned = np.zeros((frames, len(file.names), 3, 3))
-    needed = set(range(len(file.names))) if wanted is None else set(wanted).union(*map(file.above, wanted))
+    needed = (
+        set(range(len(file.names)))
+        if wanted is None
+        else set(wanted).union(*map(file.above, wanted))
+    )
     column = 0
     for joint, (parent, channels) in enumerate(zip(file.parents, file.channels, strict=True)):
         values = rows[:, column : column + len(channels)]
@@ -236,7 +248,7 @@ def solve(file: BvhFile, rows: Array, wanted: Sequence[int] | None = None) -> tu
     return points, turned
 
 
-def _local(offset: Array, channels: tuple[str, ...], values: Array) -> tuple[Array, Array]:
+def _local(offset: Array64, channels: tuple[str, ...], values: Array64) -> tuple[Array64, Array64]:
     """Translation (T, 3) and rotation (T, 3, 3) of a joint from its parent."""
     shift = np.repeat(offset[None], len(values), axis=0)
     local = np.repeat(np.eye(3)[None], len(values), axis=0)
@@ -249,7 +261,7 @@ def _local(offset: Array, channels: tuple[str, ...], values: Array) -> tuple[Arr
     return shift, local
 
 
-def _turn(axis: int, angle: Array) -> Array:
+def _turn(axis: int, angle: Array64) -> Array64:
     out = np.zeros((len(angle), 3, 3))
     i, j = (axis + 1) % 3, (axis + 2) % 3
     out[:, axis, axis] = 1.0

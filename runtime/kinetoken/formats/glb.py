@@ -1,6 +1,6 @@
-"""Clips as binary glTF for Blender, Unity, Unreal, Godot and browsers: a skinned mannequin that moves.
+"""Binary glTF files for Blender, Unity, Unreal, Godot and browsers: a skinned mannequin that moves.
 
-Metres, Y up, facing +Z, T-pose rest: the frame of the motion itself, so nothing is converted.
+Metres, Y up, facing +Z, T-pose rest, as the motion itself: nothing is converted.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from ..base.atomic_file import atomic_path
 from ..motion.clip import Clip
 from ..motion.skeleton import N_JOINTS
 from .gltf import INDICES, VERTICES, GltfFile, Json
-from .mannequin import MATERIALS, build
+from .mannequin import MATERIALS, build_mannequin
 from .rig import Rig, add_animation, add_skeleton, clip_name, notes
 
 
 def write_glb(clip: Clip, path: str | os.PathLike[str]) -> None:
-    """The clip as one animation of one mannequin. OutputError where it cannot be written."""
+    """Write the clip as one animation of one mannequin. OutputError."""
     rig = Rig.of(clip)
     file = GltfFile(notes(clip))
     add_skeleton(file, rig)
@@ -29,9 +29,9 @@ def write_glb(clip: Clip, path: str | os.PathLike[str]) -> None:
 
 
 def _add_mannequin(file: GltfFile, rig: Rig) -> None:
-    """The mesh, its colours, and the skin that ties it to nodes 0 to 21; it stands beside the skeleton in the scene."""
+    """Add mesh, colours and the skin that binds it to nodes 0 to 21, beside the skeleton."""
     rest = rig.rest_joints()
-    mesh = build(rest)
+    mesh = build_mannequin(rest)
     attributes = {
         "POSITION": file.add(mesh.positions, VERTICES, bounds=True),
         "NORMAL": file.add(mesh.normals, VERTICES),

@@ -1,4 +1,7 @@
-"""glTF 2.0 in one binary file: arrays and the JSON that names them. Source: the Khronos specification of glTF 2.0."""
+"""glTF 2.0 in one binary file: arrays and the JSON that names them.
+
+Source: the Khronos specification of glTF 2.0.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +27,10 @@ INDICES: Final = 34963
 
 
 class GltfFile:
-    """A scene in the making: arrays go in and come out as accessor numbers, the rest is plain JSON."""
+    """A scene in the making: arrays become accessor numbers, the rest is plain JSON."""
 
     def __init__(self, extras: Json | None = None) -> None:
-        """`extras` are free notes of the asset."""
+        """`extras` are notes on the asset."""
         self.json: Json = {"asset": {"version": "2.0", "generator": GENERATOR}}
         if extras:
             self.json["asset"]["extras"] = extras
@@ -36,9 +39,10 @@ class GltfFile:
         self._bytes = bytearray()
 
     def add(self, values: NDArray[Any], target: int | None = None, bounds: bool = False) -> int:
-        """An array (n, ...) of float32, uint8, uint16 or uint32; the number of its accessor.
+        """Add an array (n, ...) of float32, uint8, uint16 or uint32; the number of its accessor.
 
-        `target` says what a mesh uses it for; `bounds` writes least and largest values, which positions and times need.
+        `target` says how a mesh uses it; `bounds` adds the least and largest values, which
+        positions and times need.
         """
         values = np.ascontiguousarray(values)
         self._bytes += bytes(-len(self._bytes) % _ALIGNMENT)

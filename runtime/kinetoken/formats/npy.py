@@ -1,4 +1,4 @@
-"""Clips as .npy: one bare array, as HumanML3D's own files."""
+"""NumPy .npy files: one array, as in HumanML3D's own files."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from ..base.errors import FormatError, InputError
 from ..motion.clip import Clip
 from ..motion.features import encode
 from ..motion.skeleton import FPS
-from .arrays import clip_of_arrays, open_arrays
+from .arrays import MAGIC, check_header, clip_of_arrays, open_arrays
+from .read_options import DEFAULTS, ReadOptions
 
 ARRAYS: Final = ("joints", "features")
 
 
 def write_npy(clip: Clip, path: str | os.PathLike[str], array: str = "joints") -> None:
-    """`array` is "joints" (T, 22, 3) or "features" (T, 263), encoded from the joints where the clip has none.
+    """Write "joints" (T, 22, 3) or "features" (T, 263), computed where the clip has none.
 
-    InputError where there are no features to be had, OutputError where it cannot be written.
+    InputError or FormatError where features cannot be computed, OutputError.
     """
     value = clip.joints if array == "joints" else _features(clip)
     with atomic_path(path) as part, part.open("wb") as stream:
@@ -35,23 +36,28 @@ def _features(clip: Clip) -> NDArray[np.floating]:
     if len(clip) < 2 or clip.fps != FPS:
         got = f"{len(clip)} at {clip.fps:g}"
         raise InputError(
-            f"features need at least 2 frames at {FPS} fps, got {got}; resample it or write joints"
+            f"features need at least 2 frames at {FPS} fps, got {got}; resample them or write joints"
         )
-    with np.errstate(all="ignore"):  # a body without a facing direction gives NaN: refused below
+    with np.errstate(all="ignore"):  # a body without a facing direction gives NaN, refused below
         features = encode(clip.joints)
     if not np.isfinite(features).all():
         raise FormatError(
-            "the joints have no facing direction (hips or shoulders in one point); write joints instead"
+            "expected a body with a facing direction, got hips or shoulders in one point; "
+            "write joints instead"
         )
     return features
 
 
-def read_npy(path: Path) -> Clip:
-    """Joints or denormalised features, told apart by their shape; 20 fps."""
-    return clip_of_arrays(open_arrays(path, _plain_array), path, {})
+def read_npy(path: Path, options: ReadOptions = DEFAULTS) -> Clip:
+    """Read joints or denormalised features, told apart by their shape; 20 fps."""
+    return clip_of_arrays(open_arrays(path, _plain_array), path, {}, options)
 
 
 def _plain_array(stream: BinaryIO, path: Path) -> NDArray[Any]:
+    if stream.read(len(MAGIC)) == MAGIC:
+        stream.seek(0)
+        check_header(stream, path.stat().st_size, path)
+    stream.seek(0)
     value = np.load(stream, allow_pickle=False)
     if not isinstance(value, np.ndarray):
         raise FormatError(f"{path}: expected one array, got an archive; rename it to end in .npz")

@@ -23,7 +23,9 @@ class ReadOptions:
     """Which animation of several: its name, or its number from 1."""
 
     @classmethod
-    def parsed(cls, unit: str | None = None, up: str | None = None, animation: str | None = None) -> ReadOptions:
+    def parsed(
+        cls, unit: str | None = None, up: str | None = None, animation: str | None = None
+    ) -> ReadOptions:
         """From a user's words. InputError."""
         if up is not None and up.lower() not in UP:
             raise InputError(f"up: expected {' or '.join(UP)}, got {up!r:.40}")
@@ -31,7 +33,9 @@ class ReadOptions:
 
     def told(self) -> list[str]:
         """Options that were given, as on the command line."""
-        return [f"--{name}" for name in ("unit", "up", "animation") if getattr(self, name) is not None]
+        return [
+            f"--{name}" for name in ("unit", "up", "animation") if getattr(self, name) is not None
+        ]
 
 
 DEFAULTS: Final = ReadOptions()

@@ -13,12 +13,14 @@ from ..base.errors import FormatError, InputError
 from ..motion.clip import Clip
 from .bvh import read_bvh, write_bvh
 from .glb import write_glb
+from .gltf_motion import read_gltf_motion
 from .npy import read_npy, write_npy
 from .npz import read_npz, write_npz
-from .read_options import DEFAULTS, ReadOptions
+from .read_options import DEFAULTS
+from .read_options import ReadOptions as ReadOptions
 from .vrma import write_vrma
 
-Writer = Callable[[Clip, str | os.PathLike[str]], None]
+_Writer = Callable[[Clip, str | os.PathLike[str]], None]
 
 
 @dataclass(frozen=True)
@@ -27,16 +29,21 @@ class FileFormat:
 
     suffix: str
     content: str
-    """A few words for a table: what it holds, and for whom."""
-    write: Writer
+    """A few words: the content, and who reads it."""
+    write: _Writer
     read: Callable[[Path, ReadOptions], Clip] | None = None
 
 
 FORMATS: Final = (
     FileFormat(".npz", "joints, features, codes and notes, for NumPy", write_npz, read_npz),
     FileFormat(".bvh", "a skeleton, for animation tools such as Blender", write_bvh, read_bvh),
-    FileFormat(".glb", "a moving mannequin, for 3D tools, game engines and browsers", write_glb),
-    FileFormat(".vrma", "a VRM animation, for VRM avatars", write_vrma),
+    FileFormat(
+        ".glb",
+        "a moving mannequin, for 3D tools, game engines and browsers",
+        write_glb,
+        read_gltf_motion,
+    ),
+    FileFormat(".vrma", "a VRM animation, for VRM avatars", write_vrma, read_gltf_motion),
     FileFormat(".npy", "one array: joints (T, 22, 3) or features (T, 263)", write_npy, read_npy),
 )
 BY_SUFFIX: Final = {file_format.suffix: file_format for file_format in FORMATS}
@@ -84,7 +91,7 @@ def names_a_file(words: str) -> bool:
     )
 
 
-def writer_for(path: str | os.PathLike[str]) -> Writer:
+def writer_for(path: str | os.PathLike[str]) -> _Writer:
     """The writer of the path's suffix; InputError names the known ones."""
     suffix = Path(path).suffix.lower()
     if suffix in BY_SUFFIX:
@@ -99,16 +106,16 @@ def check_can_save(path: str | os.PathLike[str]) -> None:
     check_writable(path)
 
 
-def save(clip: Clip, path: str | os.PathLike[str]) -> None:
-    """Write the clip whole or not at all. InputError for an unknown suffix or no motion, OutputError for the disk."""
+def save_clip(clip: Clip, path: str | os.PathLike[str]) -> None:
+    """Write the clip, whole or not at all. InputError, OutputError."""
     write = writer_for(path)
     if not len(clip):
         raise InputError(f"{path}: the clip has no frames; there is nothing to write")
     write(clip, path)
 
 
-def load(path: str | os.PathLike[str], options: ReadOptions = DEFAULTS) -> Clip:
-    """Read a clip; InputError for a suffix that is not read, FormatError for wrong contents or no such file."""
+def load_clip(path: str | os.PathLike[str], options: ReadOptions = DEFAULTS) -> Clip:
+    """Read a clip. InputError for another suffix, FormatError for its content."""
     file = Path(path)
     suffix = file.suffix.lower()
     known = BY_SUFFIX.get(suffix)
@@ -118,7 +125,7 @@ def load(path: str | os.PathLike[str], options: ReadOptions = DEFAULTS) -> Clip:
 
 
 def _unreadable(file: Path, suffix: str) -> InputError | FormatError:
-    """Why a file of this suffix is not read, and what to give instead."""
+    """The error for a file of a suffix that is not read."""
     kind = suffix[1:].upper()
     if suffix in WRITABLE:
         return InputError(

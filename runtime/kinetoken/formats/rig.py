@@ -1,4 +1,4 @@
-"""A clip as a skeleton that turns: what BVH, glTF and VRM animation have in common."""
+"""A clip as rotations of a skeleton: the common part of BVH, glTF and VRM animation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..motion.clip import Clip
 from ..motion.quaternions import QuaternionRun
@@ -17,21 +16,21 @@ from ..motion.rotations import (
     global_rotations,
     local_rotations,
 )
-from ..motion.skeleton import JOINT, JOINT_NAMES, N_JOINTS, PARENTS
+from ..motion.skeleton import JOINT, JOINT_NAMES, N_JOINTS, PARENTS, Array64
 from .gltf import GltfFile, Json
 
-SOLE: Final = 0.022  # metres: foot joints lie inside the foot, the floor is a little lower
+_SOLE: Final = 0.022  # metres: foot joints lie inside the foot, the floor is a little lower
 _LONGEST_NAME: Final = 60  # letters
 
 
 @dataclass(frozen=True)
 class Rig:
-    """Bones of constant length, and how each is turned in each frame."""
+    """Bones of constant length, and the rotation of each in every frame."""
 
     rest: RestPose
-    root: NDArray[np.float64]
+    root: Array64
     """(T, 3) pelvis, metres."""
-    rotations: NDArray[np.float64]
+    rotations: Array64
     """(T, 22, 3, 3) relative to the parent."""
     fps: float
 
@@ -42,21 +41,21 @@ class Rig:
         rotations = local_rotations(global_rotations(clip.joints, rest))
         return cls(rest, clip.joints[:, 0].astype(np.float64), rotations, clip.fps)
 
-    def joints(self) -> NDArray[np.float64]:
-        """Where the turned bones put the joints, (T, 22, 3) metres."""
+    def joints(self) -> Array64:
+        """Joint positions (T, 22, 3) of the rotated bones, metres."""
         return forward_kinematics(self.root, self.rotations, self.rest)
 
-    def rest_joints(self) -> NDArray[np.float64]:
-        """The T-pose (22, 3) in metres, standing on the floor at X = Z = 0."""
+    def rest_joints(self) -> Array64:
+        """The T-pose (22, 3), metres, that stands on the floor at X = Z = 0."""
         upright = np.broadcast_to(np.eye(3), (1, N_JOINTS, 3, 3))
-        points: NDArray[np.float64] = forward_kinematics(np.zeros((1, 3)), upright, self.rest)[0]
+        points: Array64 = forward_kinematics(np.zeros((1, 3)), upright, self.rest)[0]
         feet = points[[JOINT["left_foot"], JOINT["right_foot"]], 1]
-        points[:, 1] += SOLE - feet.min()
+        points[:, 1] += _SOLE - feet.min()
         return points
 
 
 def add_skeleton(file: GltfFile, rig: Rig) -> None:
-    """Nodes 0 to 21, in the order of the joints, in T-pose."""
+    """Add nodes 0 to 21, in the order of the joints, in T-pose."""
     places = rig.rest.offsets.copy()
     places[0] = rig.rest_joints()[0]
     nodes: list[Json] = []
@@ -72,7 +71,10 @@ def add_skeleton(file: GltfFile, rig: Rig) -> None:
 
 
 def add_animation(file: GltfFile, rig: Rig, name: str) -> None:
-    """One animation: where the pelvis is, and how every joint with a bone is turned."""
+    """Add one animation.
+
+    The position of the pelvis, and the rotation of every joint with a bone.
+    """
     times = file.add(
         np.arange(len(rig.root), dtype=np.float64).astype("f4") / np.float32(rig.fps), bounds=True
     )
@@ -90,21 +92,21 @@ def add_animation(file: GltfFile, rig: Rig, name: str) -> None:
 
 
 def clip_name(clip: Clip) -> str:
-    """What the clip's animation is called."""
+    """The name of the clip's animation."""
     return plain(clip.prompt)[:_LONGEST_NAME].strip() or "motion"
 
 
 def notes(clip: Clip) -> Json:
-    """What a file may say of where its motion comes from."""
-    told: Json = {
+    """Prompt, text, seed and other notes on the clip."""
+    known: Json = {
         "prompt": plain(clip.prompt),
         "text": plain(clip.text),
         "seed": clip.seed,
         **clip.meta,
     }
-    return {key: value for key, value in told.items() if value not in ("", None)}
+    return {key: value for key, value in known.items() if value not in ("", None)}
 
 
 def plain(text: str) -> str:
-    """Text that every JSON reader takes: no half characters."""
+    """The text without half characters, which not every JSON reader accepts."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,6 +1,7 @@
-"""Clips as VRM animation (.vrma) for VRM avatars: the skeleton alone, with the names of humanoid bones.
+"""VRM animation files (.vrma) for VRM avatars: the skeleton alone, with the humanoid bone names.
 
-Source: the specification of VRMC_vrm_animation 1.0 (VRM Consortium). Metres, Y up, facing +Z, T-pose rest.
+Source: the specification of VRMC_vrm_animation 1.0 (VRM Consortium). Metres, Y up, facing +Z,
+T-pose rest.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ HUMANOID: Final[dict[str, str]] = _MIDDLE | {
 
 
 def write_vrma(clip: Clip, path: str | os.PathLike[str]) -> None:
-    """The clip as rotations of VRM's humanoid bones. OutputError where it cannot be written."""
+    """Write the clip as rotations of VRM's humanoid bones. OutputError."""
     rig = Rig.of(clip)
     file = GltfFile(notes(clip))
     add_skeleton(file, rig)

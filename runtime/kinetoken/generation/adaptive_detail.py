@@ -19,17 +19,17 @@ from ..base.errors import InputError
 AUTO_DETAIL: Final = "auto"
 FULL_DETAIL: Final = "full"
 COARSE_DETAIL: Final = "coarse"
-ENOUGH: Final = 1.05
+DROP_BELOW: Final = 1.05
 """Of the rate that a number of levels needs: what lies below drops a level."""
-PLENTY: Final = 1.2
+RAISE_ABOVE: Final = 1.2
 """Of the rate that one more level needs: what lies above brings it back, so that a rate that wavers does not flicker."""
-REMEMBERED: Final = 2.0
+MEMORY_SECONDS: Final = 2.0
 """Seconds of work that a pace looks back, about: older ones fade by e in that time."""
 _END: Final = object()
 _SPELLED: Final = re.compile(r"(?:auto([1-9][0-9]*):)?([0-9]+(?:,[0-9]+)*)")
 
 
-Item = TypeVar("Item")
+_Item = TypeVar("_Item")
 
 
 class Pace:
@@ -60,8 +60,8 @@ class Pace:
     def _count(self, seconds: float, what: bool | None, count: float) -> None:
         with self._lock:
             seconds /= max(1, self._at_once)
-            kept = math.exp(-seconds / REMEMBERED)
-            self._seconds[what] = self._seconds[what] * kept + REMEMBERED * (1 - kept)
+            kept = math.exp(-seconds / MEMORY_SECONDS)
+            self._seconds[what] = self._seconds[what] * kept + MEMORY_SECONDS * (1 - kept)
             self._counts[what] = self._counts[what] * kept + count
 
     @property
@@ -80,7 +80,7 @@ class Pace:
         """Answers that have begun and are neither over nor closed, 1 at the least."""
         return max(1, self._under_way)
 
-    def shared(self, chunks: Generator[Item, None, None]) -> Generator[Item, None, None]:
+    def shared(self, chunks: Generator[_Item, None, None]) -> Generator[_Item, None, None]:
         """The same chunks; from the first one to the last, or until they are closed, one answer more is under way."""
         self._move(under_way=1)
         try:
@@ -103,7 +103,7 @@ class Pace:
             self._at_once += at_once
 
 
-def sustained(
+def sustained_levels(
     rate: float | None,
     most: int,
     frames_per_second: float,
@@ -117,10 +117,10 @@ def sustained(
     """
     if rate is None:
         return most
-    held = min(most, max(1, int((1 / frames_per_second / ENOUGH - beside) * rate)))
+    held = min(most, max(1, int((1 / frames_per_second / DROP_BELOW - beside) * rate)))
     if now is None or held <= now:
         return held
-    return max(now, min(most, int((1 / frames_per_second / PLENTY - beside) * rate)))
+    return max(now, min(most, int((1 / frames_per_second / RAISE_ABOVE - beside) * rate)))
 
 
 def asked_levels(detail: str | None) -> tuple[int, ...] | None:
@@ -133,6 +133,11 @@ def asked_levels(detail: str | None) -> tuple[int, ...] | None:
             f"detail: expected auto, full, coarse or levels of each block such as 4,2,1, got {detail!r}"
         )
     return tuple(map(int, said[2].split(",")))
+
+
+def levels_vary(detail: str | None) -> bool:
+    """Whether the blocks of an answer with this detail may have different numbers of levels."""
+    return detail == AUTO_DETAIL or asked_levels(detail) is not None
 
 
 def most_levels(detail: str | None) -> int | None:
@@ -176,7 +181,7 @@ class DetailRun:
         else:
             pace, others = self.pace, self.pace.under_way
             rate = None if pace.rate is None else pace.rate / others
-            levels = sustained(
+            levels = sustained_levels(
                 rate, self.most, self.frames_per_second, self.now, pace.beside * others
             )
         self.now = levels

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..motion.clip import Chunk, Clip, MotionChunk, TextChunk
 from ..motion.footlock import FootLock
-from ..sampling.grammar import MoveGrammar, State
+from ..sampling.grammar import GrammarState, MoveGrammar
 from ..tokens.allowed_ids import Allowed
 from ..tokens.markup import MOVE_END, MOVE_START, spell
 from ..tokens.vocabulary import Vocabulary
@@ -17,7 +17,7 @@ from .motion_stream import MotionRun
 from .options import GenerateOptions
 from .text_stream import TextRun
 
-Piece = tuple[int | None, str]
+_Piece = tuple[int | None, str]
 """Of a raw answer: a motion token and its spelling, or words, which have no token."""
 
 
@@ -38,7 +38,7 @@ class AnswerRun:
         self._vocabulary = bundle.vocabulary
         self._cursor, self._stride = grammar.start(self.detail), bundle.decoder.stride
         self._motion, self._words = MotionRun(bundle.decoder, feet), TextRun(bundle.tokenizer)
-        self._answer: list[Piece] = []
+        self._answer: list[_Piece] = []
         self._thought: list[str] = []
         self._ended: tuple[int, ...] | None = None  # what was said, where it ends in the middle
         self.tokens: list[int] = []
@@ -60,7 +60,7 @@ class AnswerRun:
     @property
     def in_block(self) -> bool:
         """Whether the next token stands in a block of motion."""
-        return self._cursor.state is State.BLOCK
+        return self._cursor.state is GrammarState.BLOCK
 
     @property
     def levels(self) -> int:
@@ -95,7 +95,7 @@ class AnswerRun:
             return self._ended
         words = self._vocabulary
         tokens = self.tokens[: len(self.tokens) - self._cursor.torn]
-        if self._cursor.state is State.BLOCK:
+        if self._cursor.state is GrammarState.BLOCK:
             tokens = tokens[:-1] if tokens[-1] == words.move_start else [*tokens, words.move_end]
         return tuple(tokens[:-1] if tokens and tokens[-1] in words.end_of_turn else tokens)
 
@@ -157,9 +157,9 @@ class AnswerRun:
             yield chunk
 
 
-def _of_frames(vocabulary: Vocabulary, answer: Sequence[Piece], frames: int) -> list[Piece]:
+def _of_frames(vocabulary: Vocabulary, answer: Sequence[_Piece], frames: int) -> list[_Piece]:
     """All words of an answer and its first so many code frames, in closed blocks; a block without a frame is none."""
-    start, kept, begun, code = vocabulary.move_start, list[Piece](), 0, False
+    start, kept, begun, code = vocabulary.move_start, list[_Piece](), 0, False
     for token, text in answer:
         place = None if token is None else vocabulary.code(token)
         begun += place is not None and place[0] == 0
@@ -175,7 +175,7 @@ def _of_frames(vocabulary: Vocabulary, answer: Sequence[Piece], frames: int) -> 
     return kept
 
 
-def _joined(answer: Sequence[Piece]) -> str:
+def _joined(answer: Sequence[_Piece]) -> str:
     return "".join(text for _, text in answer)
 
 

@@ -58,7 +58,7 @@ def prompt_ids(bundle: Bundle, prompt: str, history: Sequence[Said] = ()) -> lis
     """The whole chat as token ids; what the user typed, now or earlier, is plain text whatever it spells."""
     check_prompt(prompt)
     after = bundle.tokenizer.encode_template(bundle.manifest.chat.template.after_user)
-    return [*known_ids(bundle, history), *_typed(bundle, prompt), *after]
+    return [*ids_before_prompt(bundle, history), *_typed(bundle, prompt), *after]
 
 
 def with_image(bundle: Bundle, ids: Sequence[int], image: EncodedImage | None) -> list[PromptItem]:
@@ -70,11 +70,11 @@ def with_image(bundle: Bundle, ids: Sequence[int], image: EncodedImage | None) -
         raise BundleError(
             f"this tokenizer has no {' and '.join(IMAGE_MARKERS)}; export the bundle again"
         )
-    at = len(known_ids(bundle))
+    at = len(ids_before_prompt(bundle))
     return [*ids[:at], *start, image, *end, *ids[at:]]
 
 
-def known_ids(bundle: Bundle, history: Sequence[Said] = ()) -> list[int]:
+def ids_before_prompt(bundle: Bundle, history: Sequence[Said] = ()) -> list[int]:
     """What stands before the user's next words, whatever they are."""
     around, known = bundle.manifest.chat.template, bundle.tokenizer.encode_template
     ids = known(

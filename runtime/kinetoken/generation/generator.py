@@ -8,21 +8,21 @@ from collections import abc
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Unpack
 
-from ..base.errors import EngineError, InputError
+from ..base.errors import EngineError
 from ..engines.load_options import LoadKeywords, LoadOptions, one_set_of_load_options
 from ..engines.prompt_items import EncodedImage, PromptItem, count_cells
-from ..engines.protocols import Watch
+from ..engines.protocols import ProgressCallback
 from ..manifest.schema import Manifest
 from ..motion.clip import Chunk, Clip, MotionChunk
 from ..sampling.grammar import MoveGrammar
 from .answer import AnswerRun
 from .bundle import Bundle, bundle_folder, open_bundle
 from .chat_format import prompt_ids, with_image
-from .image_input import Glance, Image, check_seen
+from .image_input import Image, PreparedImage, check_seen
 from .options import GenerateKeywords, GenerateOptions, one_set_of_options
 from .request_grammar import request_grammar
 from .stats import Stats
-from .token_source import Chat, LocalSpeaker, Speaker, check_chat, open_speaker
+from .token_source import Chat, TokenSource
 
 if TYPE_CHECKING:
     from ..chat.session import Session
@@ -49,16 +49,16 @@ class Generator:
         """Frames of motion per second."""
         return self._bundle.manifest.codec.fps
 
-    def look(self, image: Image, watch: Watch | None = None) -> EncodedImage:
+    def look(self, image: Image, watch: ProgressCallback | None = None) -> EncodedImage:
         """Look at an image once, for any number of answers: a file's name, an `ImageFile`, or pixels (h, w, 3) uint8.
 
         `watch` hears how far it is, 0 to 1. InputError where the bundle has no vision tower; FormatError where it is no image.
         """
-        return Glance(self._bundle, image).look(watch)
+        return PreparedImage(self._bundle, image).look(watch)
 
     def stream(
         self, prompt: str, options: GenerateOptions | None = None, *, image: Image | EncodedImage | None = None,
-        watch: Watch | None = None, **asked: Unpack[GenerateKeywords],
+        watch: ProgressCallback | None = None, **asked: Unpack[GenerateKeywords],
     ) -> Generation:  # fmt: skip
         """Start an answer; its chunks come as they are made.
 
@@ -69,7 +69,7 @@ class Generator:
         if isinstance(image, EncodedImage):
             check_seen(self._bundle, image)
         elif image is not None:
-            glance = Glance(self._bundle, image)
+            glance = PreparedImage(self._bundle, image)
             taken = count_cells(with_image(self._bundle, ids, glance.outline))
             request_grammar(
                 options, self.manifest, self._bundle.vocabulary, taken
@@ -112,16 +112,17 @@ class Generation(abc.Iterator[Chunk]):
         manifest = bundle.manifest
         self._manifest, self._words, self.prompt = manifest, bundle.vocabulary, prompt
         chat = chat or Chat(prompt_ids(bundle, prompt))
-        self._ids = ids = chat.ids
+        self._ids = ids = chat.items
         self._motion: list[MotionChunk] = []
         self._pace = bundle.pace
-        grammar = check_asked(bundle, options, ids)
+        grammar = check_request(bundle, options, ids)
         self._answer = answer = AnswerRun(bundle, options, grammar, self._pace)
         answer.notes |= {"image": self.image.digest} if self.image is not None else {}
-        answer.notes |= {"engine": bundle.server.name} if bundle.server is not None else {}
+        engine = bundle.writer.engine_name
+        answer.notes |= {"engine": engine} if engine is not None else {}
         self.seed = options.chosen_seed()
-        self._speaker: Speaker = open_speaker(
-            bundle, grammar, options.sampler(manifest), self.seed, chat
+        self._source: TokenSource = bundle.writer.start(
+            chat, grammar, options.sampler(manifest), self.seed
         )
         self._elapsed = 0.0
         self._began: float | None = None
@@ -161,7 +162,7 @@ class Generation(abc.Iterator[Chunk]):
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know of this answer so far, a line each: a server that broke the rules or off."""
-        return tuple(self._speaker.notes)
+        return tuple(self._source.notes)
 
     @property
     def stats(self) -> Stats:
@@ -189,7 +190,7 @@ class Generation(abc.Iterator[Chunk]):
 
     def _story(self) -> abc.Iterator[Chunk]:
         """One token, one rule, one frame at a time."""
-        answer, speaker = self._answer, self._speaker
+        answer, source = self._answer, self._source
         try:
             while not answer.done and (token := self._next()) is not None:
                 yield from self._timed(answer.accept(token))
@@ -197,7 +198,7 @@ class Generation(abc.Iterator[Chunk]):
             yield from self._timed(answer.finish())  # the motion that came is whole up to here
             raise
         finally:
-            speaker.close()
+            source.close()
         yield from self._timed(answer.finish())
 
     @property
@@ -206,7 +207,7 @@ class Generation(abc.Iterator[Chunk]):
         return sum(len(chunk.codes) for chunk in self._motion)
 
     def _end(self) -> None:
-        self._speaker.close()
+        self._source.close()
         self._answer.stop(self._handed)
 
     def _next(self) -> int | None:
@@ -216,7 +217,7 @@ class Generation(abc.Iterator[Chunk]):
             frames = (answer.frames - self._counted) / self._manifest.codec.stride
             pace.add_beside(ready - self._chosen, frames)
             self._counted = answer.frames
-        token = self._speaker.next(answer.allowed)
+        token = self._source.next(answer.allowed)
         first, self._chosen = self._chosen is None, self._work()
         if first:  # its time is the prompt's
             self._try_pace()
@@ -236,13 +237,13 @@ class Generation(abc.Iterator[Chunk]):
             or self._pace.rate is not None
         ):
             return
-        if isinstance(speaker := self._speaker, LocalSpeaker):
-            words = self._words
-            for _ in range(2):
-                began = self._work()
-                speaker.try_token(words.move_start, (words.levels[0],))
-            self._chosen = self._work()
-            self._pace.add(self._chosen - began, code=True)
+        words = self._words
+        for _ in range(2):
+            began = self._work()
+            if not self._source.try_token(words.move_start, (words.levels[0],)):
+                return
+        self._chosen = self._work()
+        self._pace.add(self._chosen - began, code=True)
 
     def _timed(self, chunks: abc.Iterable[Chunk]) -> abc.Iterator[Chunk]:
         for chunk in chunks:
@@ -261,16 +262,14 @@ class Generation(abc.Iterator[Chunk]):
         return chunk
 
 
-def check_asked(bundle: Bundle, options: GenerateOptions, ids: Sequence[PromptItem]) -> MoveGrammar:
-    """The rules of an answer to a chat; InputError where it cannot be had, before anything is begun."""
-    detail = options.detail_run(bundle.manifest, bundle.vocabulary, bundle.pace)
-    if bundle.server is not None:
-        if detail is not None:  # a server is told once what it may write
-            raise InputError(
-                f"detail {options.detail}: a server writes all blocks alike; give levels, or detail coarse"
-            )
-        check_chat(bundle, ids)
-    return request_grammar(options, bundle.manifest, bundle.vocabulary, count_cells(ids))
+def check_request(
+    bundle: Bundle, options: GenerateOptions, items: Sequence[PromptItem]
+) -> MoveGrammar:
+    """The rules of an answer to a chat. InputError if it cannot be had, before it is begun."""
+    writer = bundle.writer
+    writer.check_options(options)
+    writer.check_chat(items)
+    return request_grammar(options, bundle.manifest, bundle.vocabulary, count_cells(items))
 
 
 def load(

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
-MOST_BYTES: Final = 64 << 20
+IMAGE_FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
+MOST_IMAGE_BYTES: Final = 64 << 20
 MOST_PIXELS: Final = 64_000_000  # a large photograph; decoded, 200 MB
-LONGEST: Final = (
+MOST_ELONGATED: Final = (
     200  # times as long as it is wide, at most; Qwen's own image processor takes no more
 )
 FEWEST_CELLS: Final = 4  # Qwen's own least
 USUAL_CELLS: Final = 256  # 448 x 448 pixels: more sees more, and takes longer
 MOST_CELLS: Final = 4096  # as many as llama.cpp looks at
-WHITE: Final = (255, 255, 255)
+_WHITE: Final = (255, 255, 255)
 _SIXTEEN_BITS: Final = (
     "I;16",
     "I;16B",
@@ -75,7 +75,7 @@ def array_pixels(
     return _fitted(_pillow().fromarray(picture), cell, ImageFile("", cells).cells)
 
 
-def seen_size(width: int, height: int, cell: int, cells: int) -> tuple[int, int]:
+def fitted_size(width: int, height: int, cell: int, cells: int) -> tuple[int, int]:
     """Width and height in which a picture is seen: whole cells, its shape nearly kept, FEWEST_CELLS to `cells` of them.
 
     The rule of Qwen2-VL's image processor, so that exported models see what they were trained on.
@@ -99,13 +99,13 @@ def _bytes(path: Path) -> bytes:
         if not stat.S_ISREG(found.st_mode):
             what = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
             raise InputError(f"{path}: expected an image file, got {what}; name the file itself")
-        if found.st_size > MOST_BYTES:
+        if found.st_size > MOST_IMAGE_BYTES:
             size = f"{found.st_size / 1e6:,.0f} MB"
             raise FormatError(
-                f"{path}: expected an image of at most {MOST_BYTES / 1e6:.0f} MB, got {size}; save it smaller"
+                f"{path}: expected an image of at most {MOST_IMAGE_BYTES / 1e6:.0f} MB, got {size}; save it smaller"
             )
         with path.open("rb") as stream:
-            return stream.read(MOST_BYTES + 1)
+            return stream.read(MOST_IMAGE_BYTES + 1)
     except FileNotFoundError:
         raise InputError(f"there is no image at {path}; check the path") from None
     except OSError as error:
@@ -134,9 +134,9 @@ def _opened(data: bytes, name: str) -> Any:
             warnings.simplefilter(
                 "ignore"
             )  # of its size, which is checked here, and of odd metadata
-            image = pillow.open(io.BytesIO(data), formats=FORMATS)
+            image = pillow.open(io.BytesIO(data), formats=IMAGE_FORMATS)
     except pillow.UnidentifiedImageError as error:
-        known = ", ".join(FORMATS)
+        known = ", ".join(IMAGE_FORMATS)
         raise FormatError(
             f"{name} is no image that can be read; expected one of {known}: save it as one"
         ) from error
@@ -156,10 +156,8 @@ def _opened(data: bytes, name: str) -> Any:
 def _check_size(width: int, height: int, name: str) -> None:
     if width * height > MOST_PIXELS:
         raise FormatError(f"{name}: {_too_many(f'{width:,} x {height:,}')}")
-    if not width or not height or max(width, height) > LONGEST * min(width, height):
-        message = (
-            f"expected an image at most {LONGEST} times as long as wide, got {width:,} x {height:,}"
-        )
+    if not width or not height or max(width, height) > MOST_ELONGATED * min(width, height):
+        message = f"expected an image at most {MOST_ELONGATED} times as long as wide, got {width:,} x {height:,}"
         raise FormatError(f"{name}: {message}; cut a part out of it")
 
 
@@ -186,7 +184,7 @@ def _decoded(image: Any, name: str) -> Any:
             if not image.has_transparency_data:
                 return image.convert("RGB")
             shown = image.convert("RGBA")
-            white = _pillow().new("RGB", shown.size, WHITE)
+            white = _pillow().new("RGB", shown.size, _WHITE)
             white.paste(shown, mask=shown.getchannel("A"))
             return white
     except MemoryError:
@@ -201,7 +199,7 @@ def _fitted(image: Any, cell: int, cells: int) -> NDArray[np.uint8]:
     import numpy as np
 
     width, height = image.size
-    size = seen_size(width, height, cell, cells)
+    size = fitted_size(width, height, cell, cells)
     seen = image if image.size == size else image.resize(size, _pillow().Resampling.BICUBIC)
     return np.array(seen, np.uint8)
 

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import InputError
 from ..engines.prompt_items import EncodedImage
-from ..engines.protocols import Vision, Watch
+from ..engines.protocols import ProgressCallback, Vision
 from .bundle import Bundle
 from .image_file import ImageFile, array_pixels
 
 Image = str | os.PathLike[str] | ImageFile | NDArray[np.uint8]
 """A file, or pixels (height, width, 3)."""
-NO_VISION: Final = (
-    "the bundle {!r} has no vision tower and takes no image; "
-    "use one that `kinetoken export --format gguf` made from a vision-language checkpoint"
-)
 
 
-class Glance:
+class PreparedImage:
     """An image before it is looked at: how much room it will take is known, and looking takes seconds."""
 
     def __init__(self, bundle: Bundle, image: Image) -> None:
@@ -42,19 +37,15 @@ class Glance:
         self.outline = EncodedImage(rows * columns, columns, "", np.zeros((0, 0), np.float32))
         """What it will be, without what is seen in it: for counting."""
 
-    def look(self, watch: Watch | None = None) -> EncodedImage:
+    def look(self, watch: ProgressCallback | None = None) -> EncodedImage:
         """What the model takes of it. EngineError."""
         return self._vision.see(self._pixels, watch)
 
 
 def vision_of(bundle: Bundle) -> Vision:
-    """The bundle's vision tower; InputError where it has none, or where a server has the language model."""
-    if bundle.server is not None:
-        raise InputError(
-            "an image is seen by a model on this machine alone; leave --engine out, or the image"
-        )
+    """The bundle's vision tower. InputError if none is loaded."""
     if bundle.vision is None:
-        raise InputError(NO_VISION.format(bundle.manifest.name))
+        raise InputError(bundle.writer.no_vision(bundle.manifest.name))
     return bundle.vision
 
 

@@ -12,7 +12,7 @@ _NEARLY = 1e-6  # 0.6 / 0.2 is a little less than 3
 
 
 @dataclass(frozen=True)
-class Range:
+class LengthRange:
     """Code frames, both ends included; None where nothing was asked."""
 
     low: int | None
@@ -23,7 +23,7 @@ class _Options(Protocol):
     """Anything with the fields of GenerateOptions."""
 
 
-def asked_range(options: _Options, what: str, step: float) -> Range:
+def requested_range(options: _Options, what: str, step: float) -> LengthRange:
     """The range that the fields named `what`seconds, min_, max_ and their code_frames ask for; `step` seconds a code frame.
 
     `what` is "" for the whole answer and "block_" for a block. InputError for a length below one code frame, and for a range
@@ -32,7 +32,7 @@ def asked_range(options: _Options, what: str, step: float) -> Range:
     frames = f"{what}code_frames"
     exact = _whole(options, f"{what}seconds", frames, step, "exact")
     if exact is not None:
-        return Range(exact, exact)
+        return LengthRange(exact, exact)
     low = _whole(options, f"min_{what}seconds", f"min_{frames}", step, "low")
     high = _whole(options, f"max_{what}seconds", f"max_{frames}", step, "high")
     if low is not None and high is not None and low > high:
@@ -45,7 +45,7 @@ def asked_range(options: _Options, what: str, step: float) -> Range:
         raise InputError(
             f"the shortest {what.replace('_', ' ')}length asked, {low} code frames, is above the longest, {high}"
         )
-    return Range(low, high)
+    return LengthRange(low, high)
 
 
 def _whole(options: _Options, seconds: str, frames: str, step: float, end: str) -> int | None:
@@ -67,7 +67,7 @@ def _whole(options: _Options, seconds: str, frames: str, step: float, end: str) 
     return math.floor(rounded)
 
 
-def check_pairs(options: _Options, what: str) -> None:
+def check_lengths(options: _Options, what: str) -> None:
     """InputError where one end is given twice, or an exact length beside a range."""
     exact = (f"{what}seconds", f"{what}code_frames")
     ends = [f"{end}_{name}" for end in ("min", "max") for name in exact]

@@ -13,8 +13,8 @@ from ..base.errors import InputError
 from ..manifest.schema import Manifest
 from ..sampling.sampler import Sampler
 from ..tokens.vocabulary import Vocabulary
-from .adaptive_detail import AUTO_DETAIL, DetailRun, Pace, asked_levels, most_levels
-from .lengths import check_pairs
+from .adaptive_detail import DetailRun, Pace, asked_levels, levels_vary, most_levels
+from .lengths import check_lengths
 
 MAX_SEED = 2**63 - 1
 MAX_TEMPERATURE = 100.0
@@ -151,8 +151,8 @@ class GenerateOptions:
                     f"{name}: expected {' or '.join(known)}, got {getattr(self, name)!r}"
                 )
         asked_levels(self.detail)
-        check_pairs(self, "")
-        check_pairs(self, "block_")
+        check_lengths(self, "")
+        check_lengths(self, "block_")
 
     def _check(self, name: str, kind: type, expected: str, good: Callable[[Any], bool]) -> None:
         """InputError unless the option is None or a finite number of that kind that `good` accepts."""
@@ -183,9 +183,9 @@ class GenerateOptions:
         self, manifest: Manifest, vocabulary: Vocabulary, pace: Pace
     ) -> DetailRun | None:
         """Who decides the levels of each block; None where all have the same."""
-        given = asked_levels(self.detail)
-        if given is None and self.detail != AUTO_DETAIL:
+        if not levels_vary(self.detail):
             return None
+        given = asked_levels(self.detail)
         most = most_levels(self.detail) or self.levels or len(vocabulary.levels)
         return DetailRun(
             int(most), manifest.codec.fps / manifest.codec.stride, pace, given, self.detail or ""

@@ -1,87 +1,100 @@
-"""An answer's tokens from a server: asked for once, read as they come, checked one by one, and asked for again where need be."""
+"""An answer's tokens from a server: asked for once, read as they come, checked one by one.
+
+If the server goes another way than the rules, it is asked again from where it left them.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from ..base.errors import InputError
-from ..engines.protocols import Tokenizer
-from ..engines.remote.model import RemoteEngine, RemoteRun
-from ..engines.remote.servers import Order, Piece
-from ..sampling.foreign_grammars import gbnf, place_after, regex
+from ..engines.completions import (
+    CompletionModel,
+    CompletionPiece,
+    CompletionRequest,
+    CompletionRun,
+)
+from ..engines.prompt_items import PromptItem, token_ids
+from ..sampling.foreign_grammars import gbnf_grammar, position_after, regex_grammar
 from ..sampling.grammar import MoveGrammar
 from ..sampling.sampler import Sampler
 from ..tokens.allowed_ids import Allowed, count_allowed
 from ..tokens.markup import MOVE_END, MOVE_START
+from ..tokens.token_reader import TokenReader
+from ..tokens.tokenizer import Tokenizer
 from ..tokens.vocabulary import Vocabulary
+from .adaptive_detail import levels_vary
+from .options import GenerateOptions
+from .token_source import Chat
 
-ODD: Final = -1
-"""What is spelled like a motion token and is none; never allowed."""
-LARGE: Final = 1 << 25
-"""Codes times vocabulary up to which llama-cpp-python is given every token by name: a demo has 2^24, at 12 ms a token."""
-FULL: Final = "its context was full"
-ASKS: Final = 64  # requests for one answer
-_MARKER: Final = re.compile(r"<move>|</move>|<m_(\d{1,6})_(\d{1,9})>", re.ASCII)
-_BEGUN: Final = re.compile(r"<(?:/?(?:m(?:o(?:ve?)?)?)?|m_(?:\d{1,6}(?:_\d{0,9})?)?)", re.ASCII)
+CONTEXT_FULL: Final = "its context was full"
+MOST_REQUESTS: Final = 64  # for one answer
 
 
-class TokenReader:
-    """Text with motion tokens in it to token ids, cut wherever it may be."""
+@dataclass(frozen=True)
+class RemoteWriter:
+    """A language model on a server."""
 
-    def __init__(self, vocabulary: Vocabulary, tokenizer: Tokenizer) -> None:
-        self._vocabulary, self._tokenizer = vocabulary, tokenizer
-        self._ends = {tokenizer.decode([token]): token for token in vocabulary.end_of_turn}
-        ends = "|".join(re.escape(end) for end in self._ends)
-        self._marker = re.compile(f"{_MARKER.pattern}|{ends}", re.ASCII)
-        self._held = ""
+    model: CompletionModel
+    vocabulary: Vocabulary
+    tokenizer: Tokenizer
 
-    def push(self, text: str) -> list[int]:
-        """Tokens that are whole with this text."""
-        text = self._held + text
-        cut = self._whole(text)
-        self._held = text[cut:]
-        return self._read(text[:cut])
+    @property
+    def engine_name(self) -> str:
+        """The kind of server, without its address."""
+        return self.model.kind.name
 
-    def finish(self) -> list[int]:
-        """What was held back: words after all."""
-        held, self._held = self._held, ""
-        return self._read(held)
+    @property
+    def model_name(self) -> str | None:
+        """The server's name for its model."""
+        return self.model.model_name
 
-    def _whole(self, text: str) -> int:
-        """Where the beginning of what may become a marker stands; the length where there is none."""
-        at = text.rfind("<")
-        tail = text[at:] if at >= 0 else ""
-        begun = tail and (
-            _BEGUN.fullmatch(tail)
-            or any(end.startswith(tail) and end != tail for end in self._ends)
-        )
-        return at if begun else len(text)
+    def no_vision(self, bundle: str) -> str:
+        """Say that servers are shown no images."""
+        return "only a model on this machine takes an image; leave --engine out, or the image"
 
-    def _read(self, text: str) -> list[int]:
-        tokens: list[int] = []
-        at = 0
-        for found in self._marker.finditer(text):
-            tokens += self._words(text[at : found.start()])
-            tokens.append(self._token(found))
-            at = found.end()
-        return tokens + self._words(text[at:])
+    def check_options(self, options: GenerateOptions) -> None:
+        """InputError if the number of levels may change: a server is told once what it may write."""
+        if levels_vary(options.detail):
+            raise InputError(
+                f"detail {options.detail}: a server writes all blocks alike; "
+                "give levels, or detail coarse"
+            )
 
-    def _words(self, text: str) -> list[int]:
-        return self._tokenizer.encode_text(text) if text else []
+    def check_chat(self, items: Sequence[PromptItem], *, earlier: bool = False) -> None:
+        """InputError if a server that takes text would read special tokens in what was typed."""
+        ids = token_ids(items)
+        if self.model.kind.takes_ids:
+            return
+        again = self.tokenizer.encode_template(self.tokenizer.decode(ids))
+        if self._special(again) != self._special(ids):
+            raise InputError(
+                f"{'an earlier turn of this chat' if earlier else 'the prompt'} spells special "
+                "tokens, such as <move>, and this server takes text alone, in which they would "
+                "count as tokens; "
+                f"{'begin a new chat, ask for history 0,' if earlier else 'write it without them,'}"
+                " or use llama-server or vLLM"
+            )
 
-    def _token(self, found: re.Match[str]) -> int:
-        words, spelled = self._vocabulary, found.group()
-        if spelled in (MOVE_START, MOVE_END):
-            return words.move_start if spelled == MOVE_START else words.move_end
-        if spelled in self._ends:
-            return self._ends[spelled]
-        level, code = int(found[1]), int(found[2])
-        return words.id_of(level, code) if level < len(words.levels) and code < words.codes else ODD
+    def start_run(self) -> None:
+        """None: the server keeps what it has been shown."""
+
+    def start(
+        self, chat: Chat, grammar: MoveGrammar, sampler: Sampler, seed: int
+    ) -> RemoteTokenSource:
+        """Begin the answer to a chat that `check_chat` has seen."""
+        return RemoteTokenSource(
+            self.model, self.vocabulary, self.tokenizer, grammar, sampler, seed,
+            token_ids(chat.items),
+        )  # fmt: skip
+
+    def _special(self, ids: Sequence[int]) -> list[int]:
+        return [token for token in ids if not self.vocabulary.is_text(token)]
 
 
-class RemoteSpeaker:
+class RemoteTokenSource:
     """One answer from a server.
 
     What the rules leave no choice about is said here, without asking; the server's next words are then compared with it, and
@@ -89,15 +102,15 @@ class RemoteSpeaker:
     """
 
     def __init__(
-        self, engine: RemoteEngine, vocabulary: Vocabulary, tokenizer: Tokenizer, grammar: MoveGrammar,
+        self, model: CompletionModel, vocabulary: Vocabulary, tokenizer: Tokenizer, grammar: MoveGrammar,
         sampler: Sampler, seed: int, ids: Sequence[int],
     ) -> None:  # fmt: skip
-        """`ids`: the whole chat so far, that `check_text` has seen."""
-        self._engine, self._vocabulary, self._tokenizer = engine, vocabulary, tokenizer
+        """`ids`: the whole chat so far."""
+        self._model, self._vocabulary, self._tokenizer = model, vocabulary, tokenizer
         self._grammar, self._sampler, self._seed, self._ids = grammar, sampler, seed, list(ids)
         self._said: list[int] = []
         self._ahead: list[int] = []  # said here, and not yet heard from the server
-        self._run: RemoteRun | None = None
+        self._run: CompletionRun | None = None
         self._tokens: Iterator[int] = iter(())
         self._asks = 0
         self.notes: list[str] = []
@@ -108,7 +121,7 @@ class RemoteSpeaker:
         if count_allowed(allowed) == 1:
             return self._say(allowed[0][0], heard=False)
         if not self._in_step():
-            self._give_up(f"the server went another way {ASKS} times")
+            self._give_up(f"the server went another way {MOST_REQUESTS} times")
             return None
         token = next(self._tokens, None)
         if token is None:
@@ -116,6 +129,10 @@ class RemoteSpeaker:
         if any(token in ids for ids in allowed):
             return self._say(token, heard=True)
         return self._refuse(token, allowed)
+
+    def try_token(self, token: int, allowed: Allowed) -> bool:
+        """Measure nothing: a server cannot forget."""
+        return False
 
     def close(self) -> None:
         """Hang up."""
@@ -137,37 +154,47 @@ class RemoteSpeaker:
                 return True
             self.close()
         self._ahead.clear()
-        if self._asks == ASKS:
+        if self._asks == MOST_REQUESTS:
             return False
         self._asks += 1
-        self._run = self._engine.start(self._order())
+        self._run = self._model.complete(self._request())
         self._tokens = self._read(self._run)
         return True
 
-    def _order(self) -> Order:
+    def _request(self) -> CompletionRequest:
         grammar, sampler, ids = self._grammar, self._sampler, self._ids + self._said
-        place, form = place_after(self._said, self._vocabulary), self._engine.kind.grammar
+        kind = self._model.kind
+        place, form = position_after(self._said, self._vocabulary), kind.grammar
         size = (
             grammar.levels * self._vocabulary.codes * (max(i.stop for i in self._vocabulary.levels))
         )
-        exact = self._engine.kind.name != "llama-cpp-python" or size <= LARGE
-        return Order(
-            ids, self._tokenizer.decode(ids), grammar.max_tokens - len(self._said), sampler.temperature, sampler.top_k,
-            sampler.top_p, sampler.min_p, self._seed + self._asks - 1, self._vocabulary.end_of_turn,
-            gbnf(grammar, place, exact=exact) if form == "gbnf" else None, regex(grammar, place) if form == "regex" else None,
-        )  # fmt: skip
+        limit = kind.largest_exact_grammar
+        exact = limit is None or size <= limit
+        return CompletionRequest(
+            ids=ids,
+            text=self._tokenizer.decode(ids),
+            max_tokens=grammar.max_tokens - len(self._said),
+            temperature=sampler.temperature,
+            top_k=sampler.top_k,
+            top_p=sampler.top_p,
+            min_p=sampler.min_p,
+            seed=self._seed + self._asks - 1,
+            end_of_turn=self._vocabulary.end_of_turn,
+            gbnf=gbnf_grammar(grammar, place, exact=exact) if form == "gbnf" else None,
+            regex=regex_grammar(grammar, place) if form == "regex" else None,
+        )
 
-    def _read(self, run: RemoteRun) -> Iterator[int]:
+    def _read(self, run: CompletionRun) -> Iterator[int]:
         """Token ids of what comes."""
         reader = TokenReader(self._vocabulary, self._tokenizer)
         for piece in run:
             yield from self._ids_of(piece, reader)
         yield from reader.finish()
 
-    def _ids_of(self, piece: Piece, reader: TokenReader) -> list[int]:
+    def _ids_of(self, piece: CompletionPiece, reader: TokenReader) -> list[int]:
         if piece.ids is None:
             return reader.push(piece.text)
-        if piece.whole or (
+        if piece.complete or (
             piece.ids and not any(self._vocabulary.is_text(token) for token in piece.ids)
         ):
             return list(piece.ids)
@@ -181,12 +208,14 @@ class RemoteSpeaker:
         self.close()
         if (end := self._end_among(allowed)) is not None:
             if reason == "length":
-                self.notes.append(f"the server ended the answer: {FULL}")
+                self.notes.append(f"the server ended the answer: {CONTEXT_FULL}")
             return end
         start = self._vocabulary.move_start
         if reason == "stop" and any(start in ids for ids in allowed):
             return self._say(start, heard=True)
-        why = {"length": FULL, "stop": "it had no more to say"}.get(reason or "", "it broke off")
+        why = {"length": CONTEXT_FULL, "stop": "it had no more to say"}.get(
+            reason or "", "it broke off"
+        )
         self._give_up(f"the server ended before the answer was whole: {why}")
         return None
 
@@ -226,19 +255,4 @@ class RemoteSpeaker:
         return (
             " or ".join(name for name, ids in named if any(ids[0] in some for some in allowed))
             or "the end"
-        )
-
-
-def check_text(
-    ids: Sequence[int], tokenizer: Tokenizer, vocabulary: Vocabulary, earlier: bool = False
-) -> None:
-    """InputError where a server that takes text would read special tokens in what a user typed, `earlier` or now."""
-    again = tokenizer.encode_template(tokenizer.decode(ids))
-    if [i for i in again if not vocabulary.is_text(i)] != [
-        i for i in ids if not vocabulary.is_text(i)
-    ]:
-        raise InputError(
-            f"{'an earlier turn of this chat' if earlier else 'the prompt'} spells special tokens, such as <move>, and this server "
-            "takes text alone, in which they would count as tokens; "
-            f"{'begin a new chat, ask for history 0,' if earlier else 'write it without them,'} or use llama-server or vLLM"
         )

@@ -8,10 +8,10 @@ from typing import Final
 
 from ..base.errors import InputError
 from ..manifest.schema import Defaults, Manifest
-from ..sampling.grammar import MARKERS, MoveGrammar
+from ..sampling.grammar import MARKER_TOKENS, MoveGrammar
 from ..tokens.vocabulary import Vocabulary
 from .adaptive_detail import AUTO_DETAIL, COARSE_DETAIL, asked_levels, most_levels, planned_levels
-from .lengths import Range, asked_range
+from .lengths import LengthRange, requested_range
 from .options import THOUGHT_TOKENS, GenerateOptions
 
 _NEARLY: Final = 1e-6
@@ -25,8 +25,8 @@ def request_grammar(
     levels, prefix = _levels(options, vocabulary), options.frames == "prefix"
     plan = planned_levels(options.detail)
     budget = _budget(options, manifest, prompt_tokens, 1 if prefix else (*plan, levels)[0])
-    fits = max(0, budget - MARKERS) // (1 if prefix else min(plan, default=levels))
-    whole, block = asked_range(options, "", step), asked_range(options, "block_", step)
+    fits = max(0, budget - MARKER_TOKENS) // (1 if prefix else min(plan, default=levels))
+    whole, block = requested_range(options, "", step), requested_range(options, "block_", step)
     _check_fit(options, whole, step, fits)
     low = _shortest(options, whole)
     grammar = MoveGrammar(
@@ -76,7 +76,7 @@ def _budget(
     budget = manifest.language_model.context - prompt_tokens
     if options.max_tokens is not None:
         budget = min(budget, int(options.max_tokens))
-    need = 1 if options.text_only else MARKERS + tokens_of_frame
+    need = 1 if options.text_only else MARKER_TOKENS + tokens_of_frame
     if budget >= need:
         return budget
     if options.max_tokens is not None and options.max_tokens < need:
@@ -89,7 +89,7 @@ def _budget(
     )
 
 
-def _check_fit(options: GenerateOptions, whole: Range, step: float, fits: int) -> None:
+def _check_fit(options: GenerateOptions, whole: LengthRange, step: float, fits: int) -> None:
     for end, frames in (("min_", whole.low), ("max_", whole.high)):
         if frames is not None and frames > fits:
             exact = whole.low == whole.high and getattr(options, f"{end}seconds") is None
@@ -121,7 +121,7 @@ def _reckoned(options: GenerateOptions) -> str:
     )
 
 
-def _shortest(options: GenerateOptions, whole: Range) -> int:
+def _shortest(options: GenerateOptions, whole: LengthRange) -> int:
     if options.text_only and (whole.low is not None or options.min_blocks):
         raise InputError(
             "text_only allows an answer without motion, but some motion is asked for; give one of the two"
@@ -130,7 +130,12 @@ def _shortest(options: GenerateOptions, whole: Range) -> int:
 
 
 def _longest(
-    options: GenerateOptions, defaults: Defaults, whole: Range, block: Range, step: float, fits: int
+    options: GenerateOptions,
+    defaults: Defaults,
+    whole: LengthRange,
+    block: LengthRange,
+    step: float,
+    fits: int,
 ) -> int:
     """As asked, else the bundle's usual length, or more where what else is asked needs more."""
     if whole.high is not None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..engines.protocols import Tokenizer
+from ..tokens.tokenizer import Tokenizer
 
-REPLACEMENT = "\ufffd"
-LONGEST_CHARACTER = 4
+REPLACEMENT_CHARACTER = "\ufffd"
+LONGEST_CHARACTER_BYTES = 4
 """Bytes of the longest UTF-8 character: a byte-level token holds at least one."""
 
 
@@ -20,7 +20,7 @@ class TextRun:
         """The text that became whole with this token; often empty in the middle of a character."""
         self._held.append(token)
         text = self._tokenizer.decode(self._held)
-        if text.endswith(REPLACEMENT) and len(self._held) < LONGEST_CHARACTER:
+        if text.endswith(REPLACEMENT_CHARACTER) and len(self._held) < LONGEST_CHARACTER_BYTES:
             return ""
         self._held.clear()
         return text

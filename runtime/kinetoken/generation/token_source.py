@@ -1,33 +1,42 @@
-"""Where an answer's tokens come from."""
+"""Token sources: what writes an answer, token by token.
+
+A language model in this process gives logits, of which a token is chosen here. A server gives
+tokens (remote_token_source.py). An answer does not know which of the two it has.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
-from ..engines.prompt_items import PromptItem, token_ids
-from ..engines.protocols import LmRun, feed_items
+from ..engines.prompt_items import PromptItem
+from ..engines.protocols import LanguageModel, LmRun, feed_items
 from ..sampling.grammar import MoveGrammar
 from ..sampling.sampler import Sampler, SamplerRun
 from ..tokens.allowed_ids import Allowed, nth_allowed
-from .bundle import Bundle
+from .options import GenerateOptions
+
+NO_VISION: Final = (
+    "the bundle {!r} has no vision tower and takes no image; "
+    "use one that `kinetoken export --format gguf` made from a vision-language checkpoint"
+)
 
 
 @dataclass(frozen=True)
 class Chat:
-    """What a prompt is put to the model with, and what it has seen of it."""
+    """A chat as the model is shown it, and how much of it a run has seen."""
 
-    ids: Sequence[PromptItem]
-    """All of the chat, the prompt included; an image may stand among the ids."""
+    items: Sequence[PromptItem]
+    """All of the chat, the prompt included: token ids, and perhaps an image among them."""
     run: LmRun | None = None
-    """Has been fed the first of it; None: a new one."""
+    """The run that has been fed the first of them; None: a new one."""
     fed: int = 0
-    """How many of the ids."""
+    """How many items the run has been fed."""
 
 
-class Speaker(Protocol):
-    """One answer's tokens, one after another."""
+class TokenSource(Protocol):
+    """The tokens of one answer, one after another."""
 
     @property
     def notes(self) -> Sequence[str]:
@@ -35,65 +44,105 @@ class Speaker(Protocol):
         ...
 
     def next(self, allowed: Allowed) -> int | None:
-        """The next token, one of the allowed ids; None where no more will come. EngineError."""
+        """The next token, one of the allowed ids; None if no more will come. EngineError."""
+        ...
+
+    def try_token(self, token: int, allowed: Allowed) -> bool:
+        """Feed a token and forget it, so that its time can be measured; False if this cannot."""
         ...
 
     def close(self) -> None:
-        """No more tokens are wanted."""
+        """Stop: no more tokens are wanted."""
         ...
 
 
-class LocalSpeaker:
+class AnswerWriter(Protocol):
+    """A loaded language model, wherever it runs, as something that writes answers."""
+
+    @property
+    def engine_name(self) -> str | None:
+        """The kind of server, for a clip's notes; None: the bundle's own engine."""
+        ...
+
+    @property
+    def model_name(self) -> str | None:
+        """The server's name for its model; None if it has none, or there is no server."""
+        ...
+
+    def no_vision(self, bundle: str) -> str:
+        """Say why no image can be shown with this bundle, which has no vision tower loaded."""
+        ...
+
+    def check_options(self, options: GenerateOptions) -> None:
+        """InputError if the options cannot be met, whatever the prompt."""
+        ...
+
+    def check_chat(self, items: Sequence[PromptItem], *, earlier: bool = False) -> None:
+        """InputError if this chat cannot be shown; `earlier`: because of turns before the prompt."""
+        ...
+
+    def start_run(self) -> LmRun | None:
+        """A run that a chat can go on with from turn to turn; None: the engine keeps its own."""
+        ...
+
+    def start(self, chat: Chat, grammar: MoveGrammar, sampler: Sampler, seed: int) -> TokenSource:
+        """Begin the answer to a chat."""
+        ...
+
+
+@dataclass(frozen=True)
+class LocalWriter:
+    """A language model in this process."""
+
+    model: LanguageModel
+    engine_name: None = None
+    model_name: None = None
+
+    def no_vision(self, bundle: str) -> str:
+        """Say that the bundle has no vision tower."""
+        return NO_VISION.format(bundle)
+
+    def check_options(self, options: GenerateOptions) -> None:
+        """Accept all: the grammar decides."""
+
+    def check_chat(self, items: Sequence[PromptItem], *, earlier: bool = False) -> None:
+        """Accept all: what a user typed was made plain text."""
+
+    def start_run(self) -> LmRun:
+        """A new, empty run."""
+        return self.model.start()
+
+    def start(
+        self, chat: Chat, grammar: MoveGrammar, sampler: Sampler, seed: int
+    ) -> LocalTokenSource:
+        """Begin the answer to a chat."""
+        run = self.model.start() if chat.run is None else chat.run
+        return LocalTokenSource(run, sampler.start(seed), chat.items[chat.fed :])
+
+
+class LocalTokenSource:
     """A language model in this process, and the choice among the ids that are allowed."""
 
     notes: Sequence[str] = ()
 
-    def __init__(self, run: LmRun, chooser: SamplerRun, ids: Sequence[PromptItem]) -> None:
-        """`ids`, and images among them, are fed before the first choice: what the run has not seen of the chat."""
+    def __init__(self, run: LmRun, chooser: SamplerRun, items: Sequence[PromptItem]) -> None:
+        """`items` are fed before the first choice: what the run has not seen of the chat."""
         self._run, self._chooser = run, chooser
-        self._fed: Sequence[PromptItem] = ids
+        self._next: Sequence[PromptItem] = items
 
     def next(self, allowed: Allowed) -> int:
         """The next token, one of the allowed ids."""
-        token = nth_allowed(allowed, self._chooser.pick(feed_items(self._run, self._fed, allowed)))
-        self._fed = [token]
+        logits = feed_items(self._run, self._next, allowed)
+        token = nth_allowed(allowed, self._chooser.pick(logits))
+        self._next = [token]
         return token
 
-    def try_token(self, token: int, allowed: Allowed) -> None:
-        """Feed a token and forget it, so that its time is known."""
+    def try_token(self, token: int, allowed: Allowed) -> bool:
+        """Feed a token and forget it."""
         length = self._run.length
         self._run.push([token], allowed)
         self._run.rewind(length)
+        return True
 
     def close(self) -> None:
-        """Nothing to do: a run ends with its owner."""
-
-
-def check_chat(bundle: Bundle, ids: Sequence[PromptItem], *, earlier: bool = False) -> None:
-    """InputError or EngineError where a server cannot be shown this chat; `earlier`: because of its turns before the prompt."""
-    if bundle.server is not None:
-        from .remote_token_source import check_text
-
-        words = token_ids(ids)
-        if not bundle.server.kind.takes_ids:
-            check_text(words, bundle.tokenizer, bundle.vocabulary, earlier)
-
-
-def open_speaker(
-    bundle: Bundle, grammar: MoveGrammar, sampler: Sampler, seed: int, chat: Chat
-) -> Speaker:
-    """Whoever answers a chat: the bundle's language model, or the server that runs it."""
-    if bundle.server is None:
-        run = bundle.language_model.start() if chat.run is None else chat.run
-        return LocalSpeaker(run, sampler.start(seed), chat.ids[chat.fed :])
-    from .remote_token_source import RemoteSpeaker
-
-    return RemoteSpeaker(
-        bundle.server,
-        bundle.vocabulary,
-        bundle.tokenizer,
-        grammar,
-        sampler,
-        seed,
-        token_ids(chat.ids),
-    )
+        """Do nothing: a run ends with its owner."""

@@ -1,4 +1,4 @@
-"""Motion driven live: to avatars (VMC), to browsers (WebSocket), to robots and scripts (lines on standard output).
+"""Live output to avatars (VMC), browsers (WebSocket), robots and scripts (lines of JSON).
 
-`link.Live` is the door. What is sent leaves from a process of its own, so that the language model cannot delay it.
+`link.Live` starts it. A process of its own sends, so that the language model cannot delay it.
 """

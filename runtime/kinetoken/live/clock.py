@@ -1,4 +1,4 @@
-"""A clock that strikes at a steady rate, and remembers how punctual it was."""
+"""A clock that ticks at a steady rate and records how late each tick was."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import time
 from collections import deque
 from typing import Final
 
-KEPT: Final = 36_000  # strikes whose lateness is remembered: ten minutes at 60 Hz
+_REMEMBERED: Final = 36_000  # ticks: ten minutes at 60 Hz
 
 
 class Clock:
-    """Deadlines at `rate` Hz. What is late by more than a period starts a new row of deadlines instead of hurrying."""
+    """Deadlines at `rate` Hz; a tick late by more than a period shifts the later ones."""
 
     def __init__(self, rate: float) -> None:
         self.period = 1.0 / rate
         self._next = time.perf_counter() + self.period
-        self._late: deque[float] = deque(maxlen=KEPT)
+        self._late: deque[float] = deque(maxlen=_REMEMBERED)
 
     def wait(self) -> float:
-        """Sleeps until the next deadline; seconds from the last deadline to this one."""
+        """Sleep until the next deadline; seconds since the last one."""
         while (left := self._next - time.perf_counter()) > 0.0:
             time.sleep(left)
         late = time.perf_counter() - self._next
@@ -29,6 +29,6 @@ class Clock:
         return passed
 
     def lateness(self) -> tuple[float, float]:
-        """Median and 99th percentile of how late the strikes were, in seconds; zeros before the first."""
+        """Median and 99th percentile of the lateness in seconds; zeros before the first tick."""
         ordered = sorted(self._late) or [0.0]
         return ordered[len(ordered) // 2], ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))]

@@ -1,4 +1,4 @@
-"""The door to the process that sends. It makes motion leave on time while this process runs the language model."""
+"""Live output: a process that sends motion on time while this one runs the language model."""
 
 from __future__ import annotations
 
@@ -8,51 +8,50 @@ from types import TracebackType
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..base.child_process import ChildProcess
 from ..base.errors import EngineError, InputError, KinetokenError, MissingPackageError, OutputError
+from ..motion.skeleton import Array
 from .messages import (
-    Asked,
-    Begin,
-    End,
+    AnswerBegins,
+    AnswerEnds,
+    AnswersShown,
     Finish,
-    Gone,
     Motion,
-    News,
-    Order,
-    Ready,
-    Refused,
-    Report,
-    Rested,
-    Shown,
-    Words,
+    NewPrompt,
+    SenderNews,
+    SenderOrder,
+    SenderReport,
+    TargetLost,
+    TargetsOpen,
+    TargetsRefused,
+    ThoughtText,
+    WindowPose,
 )
+from .sender import work
 from .settings import LiveSettings
-from .worker import work
 
-Array = NDArray[np.floating]
-PIECE: Final = 20  # frames that go over at once, so that none holds up the other side for long
-STOP_SECONDS: Final = 3.0  # patience with a process that is told to end
-Worker = Callable[[LiveSettings, Connection], None]
+_FRAMES_PER_MESSAGE: Final = 20  # so that none holds up the sender for long
+_STOP_SECONDS: Final = 3.0  # for the process to end by itself
+_Work = Callable[[LiveSettings, Connection], None]
 
 
 class Live:
-    """One motion on its way to everything in the settings. Ways out that fail are told and do not stop the others."""
+    """One motion on its way to all targets; a target that fails is reported, the others go on."""
 
     def __init__(
-        self, settings: LiveSettings, tell: Callable[[str], None], worker: Worker = work
+        self, settings: LiveSettings, tell: Callable[[str], None], worker: _Work = work
     ) -> None:
-        """Opens all of it; `tell` hears one line for each thing the user should know.
+        """Opens all targets; `tell` gets one line for each thing that the user should know.
 
         InputError for a port in use or an unknown host, MissingPackageError.
         """
-        self.report = Report()
-        """How it went, once it is over."""
+        self.report = SenderReport()
+        """The final report, once all is over."""
         self.over = False
-        """Whether nothing will be sent any more."""
+        """True once nothing will be sent any more."""
         self.exit_code = 0
-        """Other than 0 after a way out failed."""
+        """Other than 0 after a target failed."""
         self._tell = tell
         self._begun = self._rested = 0
         self._child = ChildProcess("kinetoken-live", worker, settings)
@@ -71,73 +70,81 @@ class Live:
         self.close()
 
     def ask(self, prompt: str, seed: int | None = None) -> None:
-        """The prompt that is answered from here on; every reader hears of it, and forgets the thought before."""
-        self._send(Asked(prompt, seed))
+        """Announce the prompt that is answered from here on; the thought begins again."""
+        self._send(NewPrompt(prompt, seed))
 
     def say(self, text: str) -> None:
-        """Words of the thought."""
-        self._send(Words(text))
+        """Send text of the thought."""
+        self._send(ThoughtText(text))
 
     def push(self, joints: Array, rtf: float = 0.0) -> None:
-        """Frames (n, 22, 3) that follow; waits while half a minute is in hand. `rtf` of the generator, 0 where unknown."""
-        for start in range(0, len(joints), PIECE):
-            self._send(Motion(joints[start : start + PIECE].astype(np.float32), rtf))
+        """Send the next frames (n, 22, 3); waits while half a minute of motion is in hand.
+
+        `rtf`: the real-time factor of the generator, 0 if unknown.
+        """
+        for start in range(0, len(joints), _FRAMES_PER_MESSAGE):
+            self._send(Motion(joints[start : start + _FRAMES_PER_MESSAGE].astype(np.float32), rtf))
 
     def show(self, joints: Array, time: float, *, waiting: bool = False) -> None:
-        """The pose (22, 3) that a window shows now; from the first one on, the window is the clock.
+        """Send the pose (22, 3) that a window shows now.
 
-        `waiting`: it is no more than that because the generator has not come so far.
+        From the first one on, the window is the clock.
+
+        `waiting`: the pose holds still because the generator is behind.
         """
-        self._send(Shown(joints.astype(np.float32), time, waiting))
+        self._send(WindowPose(joints.astype(np.float32), time, waiting))
 
     def begin(self, expected: float = 0.0) -> None:
-        """Of endless motion: another answer; what was not shown of the one before is forgotten. Seconds to expect of it."""
+        """Begin another answer of endless motion; what was not shown of the last one is forgotten.
+
+        `expected`: its length in seconds, 0 if unknown.
+        """
         self._begun += 1
-        self._send(Begin(expected))
+        self._send(AnswerBegins(expected))
 
     def end(self) -> None:
-        """Of endless motion: all of the answer has been pushed."""
-        self._send(End())
+        """End the present answer of endless motion: all of it has been pushed."""
+        self._send(AnswerEnds())
 
     def rest(self) -> None:
-        """Until every answer that has ended was shown."""
+        """Wait until every answer that has ended was shown."""
         while not self.over and self._rested < self._begun:
             self._hear()
 
     def finish(self) -> None:
-        """All frames have been pushed."""
+        """Note that all frames have been pushed."""
         self._send(Finish())
 
-    def wait(self) -> Report:
-        """Until the last frame has left, which is never where the motion loops and somebody listens."""
+    def wait(self) -> SenderReport:
+        """Wait until the last frame has left; never where the motion loops and somebody listens."""
         while not self.over:
             self._hear()
         return self.report
 
     def close(self) -> None:
-        """Ends it now, kindly at first."""
+        """End the process now; terminate it, then kill it if it does not end by itself."""
         self._pipe.close()
         self.over = True
-        self._child.wait(STOP_SECONDS)
-        self._child.end(STOP_SECONDS)
+        self._child.wait(_STOP_SECONDS)
+        self._child.end(_STOP_SECONDS)
 
     def _open(self) -> None:
         try:
-            news: News = self._pipe.recv()
+            news: SenderNews = self._pipe.recv()
         except (EOFError, OSError):
-            news = Refused(self._death(), EngineError.exit_code)
+            news = TargetsRefused(self._death(), EngineError.exit_code)
         except BaseException:
             self.close()
             raise
-        if isinstance(news, Ready):
+        if isinstance(news, TargetsOpen):
             for note in news.notes:
                 self._tell(note)
             return
         self.close()
-        assert isinstance(news, Refused)
+        assert isinstance(news, TargetsRefused)
         raise _error(news)
 
-    def _send(self, order: Order) -> None:
+    def _send(self, order: SenderOrder) -> None:
         while not self.over and self._pipe.poll():
             self._hear()
         if self.over:
@@ -145,32 +152,32 @@ class Live:
         try:
             self._pipe.send(order)
         except OSError:
-            while not self.over:  # why it ended is in what it said last
+            while not self.over:  # its last messages say why it ended
                 self._hear()
 
     def _hear(self) -> None:
-        """The next news, waited for."""
+        """Wait for the next message of the sender."""
         try:
-            news: News = self._pipe.recv()
+            news: SenderNews = self._pipe.recv()
         except (EOFError, OSError):
-            news = Gone(self._death(), EngineError.exit_code)
+            news = TargetLost(self._death(), EngineError.exit_code)
             self.over = True
-        if isinstance(news, Report):
+        if isinstance(news, SenderReport):
             self.report, self.over = news, True
-        elif isinstance(news, Rested):
+        elif isinstance(news, AnswersShown):
             self._rested = news.answers
-        elif isinstance(news, Gone):
+        elif isinstance(news, TargetLost):
             self.exit_code = self.exit_code or news.exit_code
             self._tell(news.reason)
 
     def _death(self) -> str:
-        self._child.wait(STOP_SECONDS)
+        self._child.wait(_STOP_SECONDS)
         how = self._child.exit_reason or "it does not answer"
         return f"the process that sends the motion ended unexpectedly ({how}); start it again"
 
 
-def _error(refused: Refused) -> KinetokenError:
-    """The error of the tree that the other process met, with its own words."""
+def _error(refused: TargetsRefused) -> KinetokenError:
+    """The error that the other process met, with its message."""
     if refused.exit_code == MissingPackageError.exit_code:
         error = MissingPackageError.__new__(MissingPackageError)
         error.args = (refused.reason,)

@@ -1,4 +1,4 @@
-"""What passes between the process that makes motion and the one that sends it."""
+"""Messages between the process that makes motion and the one that sends it."""
 
 from __future__ import annotations
 
@@ -15,99 +15,102 @@ class Motion:
     joints: NDArray[np.float32]
     """(n, 22, 3) metres."""
     rtf: float = 0.0
-    """Of the generator, 0 where unknown."""
+    """Real-time factor of the generator, 0 if unknown."""
 
 
 @dataclass(frozen=True)
-class Words:
-    """Part of the thought."""
+class ThoughtText:
+    """A part of the thought."""
 
     text: str
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is answered from here on; the thought begins again."""
+class NewPrompt:
+    """The prompt that is answered from here on; the thought begins again."""
 
     prompt: str
     seed: int | None = None
 
 
 @dataclass(frozen=True)
-class Shown:
-    """One pose to be sent as it is: another clock, a window's, decides what is seen."""
+class WindowPose:
+    """A pose to send as it is: the clock of a window decides what is shown."""
 
     joints: NDArray[np.float32]
     """(22, 3) metres."""
     time: float
     """Seconds into the motion."""
     waiting: bool = False
-    """Whether it holds still, or idles, because the generator has not come so far."""
+    """True while the pose holds still, or idles, because the generator is behind."""
 
 
 @dataclass(frozen=True)
 class Finish:
-    """No more will come."""
+    """The end of all motion."""
 
 
 @dataclass(frozen=True)
-class Begin:
-    """Another answer of an endless motion: what was not shown of the one before is forgotten."""
+class AnswerBegins:
+    """The begin of another answer of endless motion.
+
+    What was not shown of the last is forgotten.
+    """
 
     expected: float = 0.0
-    """Seconds of it to come, where it is known."""
+    """Its length in seconds, if known."""
 
 
 @dataclass(frozen=True)
-class End:
-    """All frames of the answer have been sent."""
+class AnswerEnds:
+    """The end of an answer of endless motion: all its frames have been sent."""
 
 
-Order = Motion | Words | Asked | Shown | Finish | Begin | End
+SenderOrder = Motion | ThoughtText | NewPrompt | WindowPose | Finish | AnswerBegins | AnswerEnds
 
 
 @dataclass(frozen=True)
-class Ready:
-    """Every way out is open."""
+class TargetsOpen:
+    """All targets are open."""
 
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Refused:
-    """A way out cannot be opened: one line."""
+class TargetsRefused:
+    """A target cannot be opened: one line why."""
 
     reason: str
     exit_code: int
 
 
 @dataclass(frozen=True)
-class Gone:
-    """A way out has closed, the others go on."""
+class TargetLost:
+    """A target has failed; the others go on."""
 
     reason: str
     exit_code: int
 
 
 @dataclass(frozen=True)
-class Report:
-    """The last message: how it went."""
+class SenderReport:
+    """The last message: statistics of the whole."""
 
     frames: int = 0
-    """Frames that were sent."""
+    """Number of frames sent."""
     holds: int = 0
-    """How often the motion rested because the generator had not come so far."""
+    """Number of times that the motion held still because the generator was behind."""
     late: float = 0.0
-    """Median, seconds after their moment that frames left."""
+    """Median lateness of the frames, seconds."""
     late_most: float = 0.0
-    """The 99th percentile of the same."""
+    """Its 99th percentile."""
 
 
 @dataclass(frozen=True)
-class Rested:
-    """So many answers of an endless motion are over and shown."""
+class AnswersShown:
+    """The number of answers of endless motion that are over and shown."""
 
     answers: int
 
 
-News = Ready | Refused | Gone | Report | Rested
+SenderNews = TargetsOpen | TargetsRefused | TargetLost | SenderReport | AnswersShown

@@ -1,4 +1,4 @@
-"""Where live motion goes, checked before anything runs."""
+"""Settings of live output, checked before anything runs."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import Final
 from ..base.errors import InputError
 
 LOOPBACK: Final = "127.0.0.1"
-VMC_PORT: Final = 39539  # where the receivers of the VMC protocol listen
-RATE: Final = 60.0  # frames per second
-RATES: Final = (1.0, 240.0)
-HIP_HEIGHTS: Final = (0.05, 50.0)  # metres
+VMC_PORT: Final = 39539  # usual for receivers of the VMC protocol
+DEFAULT_RATE: Final = 60.0  # frames per second
+_RATES: Final = (1.0, 240.0)
+_HIP_HEIGHTS: Final = (0.05, 50.0)  # metres
 
 
 @dataclass(frozen=True)
-class Address:
-    """A place to send datagrams to."""
+class VmcAddress:
+    """A receiver of the VMC protocol."""
 
     host: str
     port: int
 
     @classmethod
-    def parse(cls, text: str) -> Address:
-        """HOST, HOST:PORT, :PORT, [IPV6]:PORT or nothing at all; InputError for anything else."""
+    def parse(cls, text: str) -> VmcAddress:
+        """Parse HOST, HOST:PORT, :PORT, [IPV6]:PORT or nothing; InputError for anything else."""
         host, port = _split(text.strip())
         if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
             raise InputError(
@@ -34,72 +34,73 @@ class Address:
             )
         if any(c.isspace() or c in "/@?#" for c in host):
             raise InputError(
-                f"--vmc: {host!r} is no host; a prompt stands before --vmc, as in: PROMPT --vmc HOST:PORT"
+                f"--vmc: expected a host, got {host!r}; "
+                "put the prompt first, as in: PROMPT --vmc HOST:PORT"
             )
         return cls(host or LOOPBACK, int(port))
 
 
 @dataclass(frozen=True)
 class LiveSettings:
-    """What is sent where, and how often."""
+    """Targets, rate, and the motion that is sent."""
 
-    vmc: Address | None = None
+    vmc: VmcAddress | None = None
     """A receiver of the VMC protocol."""
     ws: int | None = None
     """Port of the page and its stream; 0 takes any free one."""
     host: str | None = None
-    """Address to bind the page to, which then has a token in its URL; None: this machine only."""
+    """Address to bind the page to, whose URL then has a token; None: this machine only."""
     stdout: bool = False
-    """Whether frames go to standard output as lines of JSON."""
-    rate: float = RATE
+    """Write frames to standard output as lines of JSON."""
+    rate: float = DEFAULT_RATE
     """Frames per second."""
     hip_height: float | None = None
-    """Of the avatar that VMC drives, metres: what its root moves by; None: that of the skeleton."""
+    """Of the avatar that VMC drives, metres; scales its path. None: that of the skeleton."""
     fps: float = 20.0
     """Frames per second of the motion that comes in."""
     loop: bool = False
     """Begin again after the end, until told to stop."""
     endless: bool = False
-    """Idle motion where no answer is shown, until told to finish; `Begin` and `End` stand around each answer."""
+    """Show idle motion between answers, each between `AnswerBegins` and `AnswerEnds`."""
     expected: float = 0.0
-    """Seconds of motion to come, where it is known."""
+    """Length of the motion in seconds, if known."""
     facts: dict[str, str] = field(default_factory=dict)
-    """Said to every reader of the page and of standard output: prompt, seed."""
+    """Prompt and seed, for every reader of the page and of standard output."""
 
     def __post_init__(self) -> None:
         if self.ws is not None and not 0 <= self.ws < 65536:
             raise InputError(f"--ws: expected a port from 0 (any free one) to 65535, got {self.ws}")
         if self.host is not None and self.ws is None:
-            raise InputError("--host says where the page of --ws is bound; give --ws PORT too")
-        _within("--rate", self.rate, RATES, "frames per second")
+            raise InputError("--host binds the page of --ws to an address; give --ws PORT too")
+        _within("--rate", self.rate, _RATES, "frames per second")
         if self.hip_height is not None:
             if self.vmc is None:
-                raise InputError("--hip-height is that of the avatar of --vmc; give --vmc too")
-            _within("--hip-height", self.hip_height, HIP_HEIGHTS, "metres")
+                raise InputError("--hip-height belongs to the avatar of --vmc; give --vmc too")
+            _within("--hip-height", self.hip_height, _HIP_HEIGHTS, "metres")
 
     @property
     def asked(self) -> bool:
-        """Whether anything is to be sent at all."""
+        """True where there is any target."""
         return self.vmc is not None or self.ws is not None or self.stdout
 
 
 def resolve(
     host: str, port: int, kind: socket.SocketKind, option: str
 ) -> tuple[socket.AddressFamily, str]:
-    """Family and numeric address of a host; InputError where it cannot be found."""
+    """Look up family and numeric address of a host; InputError where it cannot be found."""
     try:
         found = socket.getaddrinfo(host, port, type=kind)
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or "not a host name"
         raise InputError(
-            f"{option}: cannot find the host {host!r} ({why}); give its address in numbers"
+            f"{option}: cannot find the host {host!r} ({why}); give its numeric address"
         ) from None
     family, _, _, _, address = found[0]
     return family, str(address[0])
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a numeric address never leaves this machine."""
+    """True for a numeric address that never leaves this machine."""
     try:
         return ipaddress.ip_address(host.split("%")[0]).is_loopback
     except ValueError:
@@ -107,7 +108,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _split(text: str) -> tuple[str, str]:
-    """Host and port as written; the port is VMC's own where there is none."""
+    """Split into host and port; without a port it is VMC's usual one."""
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         return host, rest[1:] if rest.startswith(":") else str(

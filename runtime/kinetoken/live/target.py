@@ -1,4 +1,4 @@
-"""What every way out has in common."""
+"""Targets of live output: their protocol, and the frame that they send."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from ..motion.skeleton import JOINT_NAMES, N_JOINTS, PARENTS
-from .rig import rest_offsets
+from .avatar_rotations import rest_offsets
 from .settings import LiveSettings
-from .timeline import Pose
+from .timeline import TimedPose
 
-FORMAT: Final = "kinetoken-live"
-VERSION: Final = 1
-HEAD: Final = np.dtype([("index", "<u4"), ("flags", "<u4"), ("time", "<f8")])
-FRAME: Final = np.dtype(
-    [*HEAD.descr, ("joints", "<f4", (N_JOINTS, 3)), ("rotations", "<f4", (N_JOINTS, 4))]
+STREAM_FORMAT: Final = "kinetoken-live"
+STREAM_VERSION: Final = 1
+_HEAD: Final = np.dtype([("index", "<u4"), ("flags", "<u4"), ("time", "<f8")])
+FRAME_DTYPE: Final = np.dtype(
+    [*_HEAD.descr, ("joints", "<f4", (N_JOINTS, 3)), ("rotations", "<f4", (N_JOINTS, 4))]
 )
-WAITING: Final = 1  # a flag: the generator has not come so far, the pose holds still
+_WAITING_FLAG: Final = 1  # flag: the pose holds still because the generator is behind
 
 
 class LostError(Exception):
-    """A way out that can be used no more; one line, and the exit code that it means."""
+    """A target can be used no more; one line why, and an exit code."""
 
     def __init__(self, reason: str, exit_code: int) -> None:
         super().__init__(reason)
@@ -31,23 +31,27 @@ class LostError(Exception):
 
 
 @dataclass(frozen=True)
-class Frame:
-    """One moment to be sent."""
+class LiveFrame:
+    """One frame to send."""
 
     index: int
-    """Counts the frames sent, from 0, whatever the motion does."""
-    pose: Pose
+    """Number of frames sent before it, whatever the motion does."""
+    pose: TimedPose
     waiting: bool = False
 
     def to_bytes(self) -> bytes:
-        """The 632 bytes of a binary frame, as docs/live.md has them."""
-        row = np.zeros((), FRAME)
-        row["index"], row["flags"], row["time"] = self.index, WAITING * self.waiting, self.pose.time
+        """The 632 bytes of a binary frame, see docs/live.md."""
+        row = np.zeros((), FRAME_DTYPE)
+        row["index"], row["flags"], row["time"] = (
+            self.index,
+            _WAITING_FLAG * self.waiting,
+            self.pose.time,
+        )
         row["joints"], row["rotations"] = self.pose.joints, self.pose.rotations
         return row.tobytes()
 
     def to_json(self) -> str:
-        """The same as a line of JSON, to a hundredth of a millimetre."""
+        """The frame as a line of JSON, to a hundredth of a millimetre."""
         return json.dumps(
             {
                 "frame": self.index,
@@ -61,45 +65,45 @@ class Frame:
 
 
 class Target(Protocol):
-    """A way out. Nothing here may wait for whoever listens."""
+    """A receiver of frames. None of its methods may wait for the reader."""
 
     @property
     def note(self) -> str:
-        """One line for the user: where it goes."""
+        """One line for the user: the destination."""
         ...
 
-    def send(self, frame: Frame) -> None:
-        """One frame leaves now; LostError where nothing will leave any more."""
+    def send(self, frame: LiveFrame) -> None:
+        """Send a frame now; LostError where nothing can be sent any more."""
         ...
 
     def ask(self, prompt: str, seed: int | None) -> None:
-        """What is answered from here on; the thought begins again."""
+        """Announce the prompt that is answered from here on; the thought begins again."""
         ...
 
     def say(self, text: str) -> None:
-        """Words of the thought."""
+        """Send text of the thought."""
         ...
 
     def close(self) -> None:
-        """The end: what is still under way is delivered, within a second."""
+        """Deliver what is under way, within a second, and close."""
         ...
 
 
-def asked(prompt: str, seed: int | None) -> dict[str, str]:
-    """What is said of an answer: its prompt, and its seed where there is one, as text, since JSON's readers round it."""
+def prompt_facts(prompt: str, seed: int | None) -> dict[str, str]:
+    """Prompt and seed of an answer; the seed is text, as readers of JSON round large numbers."""
     return {"prompt": prompt, **({} if seed is None else {"seed": str(seed)})}
 
 
-def header(settings: LiveSettings) -> dict[str, Any]:
-    """What a reader needs to know before the first frame."""
+def stream_header(settings: LiveSettings) -> dict[str, Any]:
+    """The header of the stream, before the first frame."""
     return {
-        "format": FORMAT,
-        "version": VERSION,
+        "format": STREAM_FORMAT,
+        "version": STREAM_VERSION,
         "rate": settings.rate,
         "fps": settings.fps,
         "joints": list(JOINT_NAMES),
         "parents": list(PARENTS),
         "rest": np.round(rest_offsets(), 6).tolist(),
-        "frame_bytes": FRAME.itemsize,
+        "frame_bytes": FRAME_DTYPE.itemsize,
         **settings.facts,
     }

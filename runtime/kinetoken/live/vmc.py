@@ -1,8 +1,9 @@
-"""Avatars by the VMC protocol: OSC over UDP, one bundle a frame. The one place that knows python-osc.
+"""Avatars by the VMC protocol, OSC over UDP, one bundle per frame; the only file that imports
+python-osc.
 
-Unity's axes are left-handed: positions (-x, y, z), quaternions (x, -y, -z, w). Source: protocol.vmc.info, version 2.
-The root moves by what the hips move from their place in T-pose, and the hips keep that place above it: receivers that
-take no bone positions follow too.
+Unity's axes are left-handed: positions (-x, y, z), quaternions (x, -y, -z, w). Source:
+protocol.vmc.info, version 2. The root moves as the hips do from their place in T-pose, and the hips
+keep that place above it, so that receivers that ignore bone positions follow too.
 """
 
 from __future__ import annotations
@@ -12,21 +13,18 @@ import socket
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..base.errors import MissingPackageError
-from ..motion.skeleton import JOINT
-from .rig import rest_offsets
+from ..motion.skeleton import JOINT, Array, Array64
+from .avatar_rotations import rest_offsets
 from .settings import LiveSettings, resolve
-from .target import Frame
+from .target import LiveFrame
 
 try:
     from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
     from pythonosc.osc_message_builder import OscMessageBuilder
 except ImportError as error:
     raise MissingPackageError("python-osc", "live") from error
-
-Array = NDArray[np.floating]
 
 _SIDE: Final = {
     "hip": "UpperLeg", "knee": "LowerLeg", "ankle": "Foot", "foot": "Toes", "collar": "Shoulder",
@@ -41,7 +39,7 @@ _IDENTITY: Final = [0.0, 0.0, 0.0, 1.0]
 
 
 class VmcTarget:
-    """A sender to one receiver; whether anybody listens there, UDP cannot know."""
+    """Sends to one receiver; UDP cannot tell whether anything listens there."""
 
     def __init__(self, settings: LiveSettings) -> None:
         """InputError where the host cannot be found."""
@@ -50,18 +48,19 @@ class VmcTarget:
         self._address = (host, settings.vmc.port)
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        self.note = f"VMC to {host if ':' not in host else f'[{host}]'}:{settings.vmc.port}, {settings.rate:g} Hz"
+        shown = host if ":" not in host else f"[{host}]"
+        self.note = f"VMC to {shown}:{settings.vmc.port}, {settings.rate:g} Hz"
         offsets = rest_offsets()
         self._scale = (settings.hip_height or offsets[0, 1]) / offsets[0, 1]
         self._hips = offsets[0]
         self._rest = mirrored_points(offsets * self._scale).tolist()
 
-    def send(self, frame: Frame) -> None:
-        """One datagram. A network that is away for a while costs the frames of that while, nothing else."""
+    def send(self, frame: LiveFrame) -> None:
+        """Send one datagram; a network failure costs the frames of its time, nothing else."""
         with contextlib.suppress(OSError):
             self._socket.sendto(self.bundle(frame), self._address)
 
-    def bundle(self, frame: Frame) -> bytes:
+    def bundle(self, frame: LiveFrame) -> bytes:
         """The frame as an OSC bundle: state, time, root and 22 bones."""
         root = mirrored_points((frame.pose.joints[0] - self._hips) * self._scale).tolist()
         turns = mirrored_turns(frame.pose.rotations).tolist()
@@ -75,22 +74,22 @@ class VmcTarget:
         return bytes(builder.build().dgram)
 
     def ask(self, prompt: str, seed: int | None) -> None:
-        """The protocol has no words."""
+        """Do nothing: the protocol has no text."""
 
     def say(self, text: str) -> None:
-        """The protocol has no words."""
+        """Do nothing: the protocol has no text."""
 
     def close(self) -> None:
-        """Closes the socket."""
+        """Close the socket."""
         self._socket.close()
 
 
-def mirrored_points(points: Array) -> NDArray[np.float64]:
+def mirrored_points(points: Array) -> Array64:
     """Positions (..., 3) to Unity's axes."""
     return np.asarray(points * np.array([-1.0, 1.0, 1.0]))
 
 
-def mirrored_turns(quaternions: Array) -> NDArray[np.float64]:
+def mirrored_turns(quaternions: Array) -> Array64:
     """Quaternions xyzw (..., 4) to Unity's axes."""
     return np.asarray(quaternions * np.array([1.0, -1.0, -1.0, 1.0]))
 

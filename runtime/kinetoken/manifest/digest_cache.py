@@ -19,20 +19,22 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from ..base.cache_folder import cache_places
+from ..base.cache_folder import cache_paths
 from .file_info import FileInfo
 
-NAME: Final = "digests.json"
-LARGE: Final = 32 << 20  # bytes: a smaller file is digested in no time
-SETTLED: Final = 2.0  # seconds without a change; file systems keep times in steps of up to two
+DIGESTS_NAME: Final = "digests.json"
+LARGE_FILE: Final = 32 << 20  # bytes: a smaller file is digested in no time
+SETTLED_SECONDS: Final = (
+    2.0  # seconds without a change; file systems keep times in steps of up to two
+)
 
-WEEK: Final = 7 * 86_400.0  # seconds that a digest is believed
+BELIEVED_SECONDS: Final = 7 * 86_400.0  # seconds that a digest is believed
 
-Seen = dict[str, tuple[list[int], str, float]]
+_Digests = dict[str, tuple[list[int], str, float]]
 """File to its marks, its digest, and when that was made, seconds since 1970."""
 
 
-class DigestMemory:
+class DigestCache:
     """Digests of one bundle's files: from memory where a file is as it was, computed otherwise."""
 
     def __init__(self, folder: Path, expected: Mapping[str, FileInfo]) -> None:
@@ -44,17 +46,21 @@ class DigestMemory:
     def file_info(self, path: Path) -> FileInfo:
         """Size and digest of a file of the bundle; OSError where it cannot be read."""
         before = path.stat()
-        if before.st_size < LARGE:
+        if before.st_size < LARGE_FILE:
             return FileInfo.of(path)
         name, marks = path.relative_to(self._folder).as_posix(), _marks(before)
         known = self._seen.get(name)
-        if known is not None and known[0] == marks and 0 <= time.time() - known[2] < WEEK:
+        if (
+            known is not None
+            and known[0] == marks
+            and 0 <= time.time() - known[2] < BELIEVED_SECONDS
+        ):
             remembered = FileInfo(before.st_size, known[1])
             if remembered == self._expected.get(name):
                 return remembered
         info = FileInfo.of(path)
         changed = max(before.st_mtime, before.st_ctime)
-        if _marks(path.stat()) == marks and changed + SETTLED < time.time():
+        if _marks(path.stat()) == marks and changed + SETTLED_SECONDS < time.time():
             self._seen[name] = (marks, info.sha256, time.time())
             self._news = True
         return info
@@ -71,9 +77,9 @@ class DigestMemory:
                 part.replace(path)
                 return
 
-    def _load(self) -> Seen:
+    def _load(self) -> _Digests:
         """From all folders, of each file the latest; what is damaged counts as nothing."""
-        found: Seen = {}
+        found: _Digests = {}
         for path in self._places():
             with contextlib.suppress(OSError, ValueError, RecursionError):
                 for name, entry in _checked(json.loads(path.read_text(encoding="utf-8"))).items():
@@ -82,7 +88,7 @@ class DigestMemory:
 
     def _places(self) -> Iterator[Path]:
         key = hashlib.sha256(os.fsencode(self._folder.resolve())).hexdigest()[:24]
-        return cache_places(self._folder, NAME, f"digests-{key}.json")
+        return cache_paths(self._folder, DIGESTS_NAME, f"digests-{key}.json")
 
 
 def _marks(stat: os.stat_result) -> list[int]:
@@ -90,11 +96,11 @@ def _marks(stat: os.stat_result) -> list[int]:
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev]
 
 
-def _checked(data: Any) -> Seen:
+def _checked(data: Any) -> _Digests:
     """The memory as it was written; ValueError for anything else."""
     if not isinstance(data, dict):
         raise ValueError("expected an object")
-    seen: Seen = {}
+    seen: _Digests = {}
     for name, value in data.items():
         if not (isinstance(value, list) and [*map(type, value)] == [list, str, float]):
             raise ValueError("expected marks, a digest and a time")

@@ -30,11 +30,11 @@ class FileInfo:
         return cls(path.stat().st_size, digest)
 
 
-Look = Callable[[Path], FileInfo]
+FileInfoReader = Callable[[Path], FileInfo]
 """A file to its size and digest; OSError."""
 
 
-def check_file(path: Path, expected: FileInfo, look: Look) -> None:
+def check_file(path: Path, expected: FileInfo, look: FileInfoReader) -> None:
     """BundleError where a file is missing, cut or altered."""
     try:
         size = path.stat().st_size

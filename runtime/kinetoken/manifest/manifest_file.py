@@ -9,7 +9,7 @@ from typing import Any
 
 from ..base.errors import BundleError
 from .checks import check_manifest
-from .file_info import FileInfo, Look, check_file
+from .file_info import FileInfo, FileInfoReader, check_file
 from .json_dataclass import from_json
 from .schema import BUNDLE_FORMAT, BUNDLE_FORMAT_VERSION, MANIFEST_NAME, Manifest
 
@@ -51,7 +51,10 @@ def manifest_from_dict(data: Mapping[str, Any]) -> Manifest:
 
 
 def verify_files(
-    folder: Path, manifest: Manifest, only: Collection[str] | None = None, look: Look | None = None
+    folder: Path,
+    manifest: Manifest,
+    only: Collection[str] | None = None,
+    look: FileInfoReader | None = None,
 ) -> None:
     """Check size and digest of the files, or of some; BundleError names the first missing, cut or altered.
 

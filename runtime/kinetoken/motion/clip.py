@@ -1,4 +1,4 @@
-"""Pieces of motion on their way to the screen, and the finished whole."""
+"""Chunks of motion as they are made, and the finished clip."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .skeleton import FPS, N_JOINTS
 
 @dataclass(frozen=True)
 class TextChunk:
-    """Words of the model's thought, in the order written."""
+    """Text of the model's thought, in the order written."""
 
     text: str
 
@@ -32,7 +32,7 @@ class MotionChunk:
     features: NDArray[np.float32]
     """(n, 263) HumanML3D features, denormalised."""
     codes: NDArray[np.int64]
-    """(k, Q) code frames that became final with this chunk; k * stride == n. Levels not generated are -1."""
+    """(k, Q) code frames that this chunk made final; k * stride == n. -1: level not generated."""
 
 
 Chunk = TextChunk | MotionChunk
@@ -69,13 +69,19 @@ class Clip:
         return len(self.joints) / self.fps
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the file in the format of its suffix, whole or not at all. InputError, OutputError."""
+        """Write the file in the format of its suffix, whole or not at all.
+
+        InputError, OutputError.
+        """
         from ..formats import registry  # a door upward, for the caller's convenience
 
-        registry.save(self, path)
+        registry.save_clip(self, path)
 
     def foot_locked(self) -> Clip:
-        """The same clip with standing feet kept from sliding; its features and codes stay. One that is so already is kept."""
+        """The same clip with feet that do not slide; features and codes stay.
+
+        A locked clip is kept.
+        """
         if self.meta.get("foot_lock") == "on":
             return self
         contacts = None if self.features is None else self.features[:, CONTACTS]
@@ -99,15 +105,14 @@ class Clip:
         points `up` ("y", "z") and the first `animation`; give what it tells wrong.
         """
         from ..formats import registry
-        from ..formats.read_options import ReadOptions
 
-        return registry.load(path, ReadOptions.parsed(unit, up, animation))
+        return registry.load_clip(path, registry.ReadOptions.parsed(unit, up, animation))
 
     @classmethod
     def from_chunks(
         cls, chunks: Iterable[Chunk], *, prompt: str = "", seed: int | None = None
     ) -> Clip:
-        """Everything a stream yields, as one clip; its text is the thought alone."""
+        """All chunks of a stream as one clip; its text is the thought alone."""
         text: list[str] = []
         motion: list[MotionChunk] = []
         for chunk in chunks:

@@ -1,4 +1,4 @@
-"""The 263 numbers of one HumanML3D feature row, and joint positions encoded into them.
+"""The 263 columns of a HumanML3D feature row, and their computation from joint positions.
 
 | columns | content                | detail                                                                            |
 |---------|------------------------|-----------------------------------------------------------------------------------|
@@ -19,11 +19,8 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .skeleton import CONTACT_JOINTS, JOINT, N_JOINTS
-
-Array = NDArray[np.floating]
+from .skeleton import CONTACT_JOINTS, JOINT, N_JOINTS, Array, Array64
 
 N_FEATURES: Final = 263
 YAW: Final = slice(0, 1)
@@ -35,8 +32,8 @@ VELOCITIES: Final = slice(193, 259)
 CONTACTS: Final = slice(259, 263)
 
 CONTACT_STEP_SQUARED: Final = 0.002  # m^2 per frame: below it a foot counts as planted
-FACING_SIGMA: Final = 20.0  # frames, Gaussian over the facing direction
-FACING_TRUNCATE: Final = 4.0  # sigmas
+_FACING_SIGMA: Final = 20.0  # frames, Gaussian over the facing direction
+_FACING_TRUNCATE: Final = 4.0  # sigmas
 
 _CHAINS: Final = (
     (0, 2, 5, 8, 11),
@@ -46,7 +43,7 @@ _CHAINS: Final = (
     (9, 13, 16, 18, 20),
 )
 # HumanML3D's own reference directions: limbs hang down, this is not a T-pose.
-_REFERENCE: Final[NDArray[np.float64]] = np.array(
+_REFERENCE: Final[Array64] = np.array(
     [[0, 0, 0], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, -1, 0], [0, 1, 0], [0, -1, 0], [0, -1, 0], [0, 1, 0],
      [0, 0, 1], [0, 0, 1], [0, 1, 0], [1, 0, 0], [-1, 0, 0], [0, 0, 1], [0, -1, 0], [0, -1, 0], [0, -1, 0], [0, -1, 0],
      [0, -1, 0], [0, -1, 0]], dtype=np.float64,
@@ -56,7 +53,7 @@ _REFERENCE: Final[NDArray[np.float64]] = np.array(
 def encode(joints: Array) -> Array:
     """Joint positions (T, 22, 3) in metres, 20 fps, to features (T - 1, 263).
 
-    The clip is first set on the floor at the origin and turned to face +Z, so a world placement is not kept.
+    The motion is first put on the floor at the origin, facing +Z: features do not keep its place.
     """
     if joints.ndim != 3 or joints.shape[1:] != (N_JOINTS, 3) or len(joints) < 2:
         raise ValueError(
@@ -88,7 +85,7 @@ def encode(joints: Array) -> Array:
 
 
 def canonical(joints: Array) -> Array:
-    """Joint positions (T, 22, 3) moved so that the lowest joint is at Y = 0 and frame 0 faces +Z at X = Z = 0."""
+    """Move joints (T, 22, 3): the lowest one to Y = 0, frame 0 to X = Z = 0, facing +Z."""
     points = joints - np.array([joints[0, 0, 0], joints[..., 1].min(), joints[0, 0, 2]])
     left_hip, right_hip = points[0, JOINT["left_hip"]], points[0, JOINT["right_hip"]]
     across = (
@@ -102,7 +99,10 @@ def canonical(joints: Array) -> Array:
 
 
 def _facing_quaternions(points: Array) -> Array:
-    """Smoothed yaw to +Z of each frame, (T, 4) wxyz. The hips enter with the opposite sign: a quirk of the format."""
+    """Smoothed yaw to +Z of each frame, (T, 4) wxyz.
+
+    The hips enter with the opposite sign: a quirk of the format.
+    """
     across = points[:, JOINT["left_hip"]] - points[:, JOINT["right_hip"]]
     across = across + points[:, JOINT["right_shoulder"]] - points[:, JOINT["left_shoulder"]]
     forward = _smooth(np.cross([0.0, 1.0, 0.0], _unit(across)))
@@ -113,9 +113,9 @@ def _facing_quaternions(points: Array) -> Array:
 
 
 def _smooth(values: Array) -> Array:
-    """Gaussian over time with edge values repeated, as scipy's gaussian_filter1d(mode="nearest")."""
-    radius = int(FACING_TRUNCATE * FACING_SIGMA + 0.5)
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / FACING_SIGMA) ** 2)
+    """Gaussian filter over time, as scipy's gaussian_filter1d(mode="nearest")."""
+    radius = int(_FACING_TRUNCATE * _FACING_SIGMA + 0.5)
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / _FACING_SIGMA) ** 2)
     kernel /= kernel.sum()
     padded = np.pad(values, ((radius, radius), (0, 0)), mode="edge")
     return np.stack(

@@ -1,9 +1,9 @@
-"""Feet that stand where they stand: the small steps that a standing foot makes are taken out, the leg follows.
+"""Foot lock: removes the sliding of feet that stand on the floor; the legs follow.
 
-Nothing is held back: a frame's correction depends on that frame and those before it. A foot is taken to stand when it is
-slow and low, and when the motion's own contact channel, where there is one, agrees; leaving takes a clearer sign than
-coming. While ankle or toe stands, it makes ever less of the step that the motion makes, then none; once it leaves, the
-correction fades.
+No frame is held back: a correction depends on its frame and those before. A foot stands when it is
+slow and low, and when the motion's own contact channel, where there is one, agrees; lifting off
+takes a clearer sign than touching down. An ankle or toe that stands follows less and less of the
+motion, then none of it. Once it lifts off, its correction fades.
 """
 
 from __future__ import annotations
@@ -14,12 +14,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .contacts import SLOW, floor_of
-from .legs import place_feet
-from .skeleton import CONTACT_JOINTS, FPS, N_JOINTS
+from .contacts import STANDING_SPEED, floor_of
+from .leg_ik import place_feet
+from .skeleton import CONTACT_JOINTS, FPS, N_JOINTS, Array, Array64
 
-Array = NDArray[np.floating]
-Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 _POINTS: Final = len(CONTACT_JOINTS)
@@ -30,55 +28,55 @@ _LONGEST_WINDOW: Final = 240  # frames that are looked back at, whatever the rat
 
 @dataclass(frozen=True)
 class FootLock:
-    """What counts as standing, and how far a foot may be corrected."""
+    """Thresholds of standing, and limits of the correction."""
 
     fps: float = float(FPS)
-    slow: float = SLOW
-    """m/s over the floor, below which a foot may be taken to stand."""
+    slow: float = STANDING_SPEED
+    """Speed over the floor, m/s, below which a foot may touch down."""
     fast: float = 0.7
-    """m/s, above which it has left."""
+    """Speed above which it has lifted off."""
     low: float = 0.03
-    """Metres above where it last stood (the lowest of the last second), below which a foot may be taken to stand."""
+    """Metres above its lowest point of the last second, below which a foot may touch down."""
     high: float = 0.05
-    """Metres, above which it has left."""
+    """Height above which it has lifted off."""
     on: float = 0.6
-    """Contact channel above which a foot may be taken to stand."""
+    """Contact channel above which a foot may touch down."""
     off: float = 0.4
-    """Contact channel below which it has left."""
+    """Contact channel below which it has lifted off."""
     settle: float = 0.15
     """Seconds in which a foot comes to rest."""
     release: float = 0.2
-    """Seconds in which a correction fades once the foot has left."""
+    """Seconds in which a correction fades after lift-off."""
     furthest: float = 0.08
-    """Metres of correction at most: a foot that slides further is dragged along."""
+    """Largest correction, metres: a foot that slides further is dragged along."""
     twist: float = 0.05
-    """Metres that the corrections of a foot's two ends differ at most: a foot that turns on the spot turns on."""
+    """Largest difference between ankle and toe, metres: a foot that turns on the spot may turn."""
     floor: float | None = 0.0
-    """Height under which no foot goes, metres; None: there is none. Feet deeper than `furthest` are on another floor."""
+    """Height of the floor, metres; None: no floor. Feet deeper than `furthest` are on another."""
 
     @classmethod
     def over(cls, joints: Array, fps: float) -> FootLock:
-        """For a finished motion (T, 22, 3) of any rate: one that goes deep below 0, or never comes near it, has no floor."""
+        """Settings for a finished motion (T, 22, 3); no floor where it stays far from height 0."""
         return cls(fps=fps, floor=None if floor_of(joints) else 0.0)
 
     def start(self) -> FootLockRun:
-        """A new motion."""
+        """Start a motion."""
         return FootLockRun(self)
 
-    def apply(self, joints: Array, contacts: Array | None = None) -> NDArray[np.float64]:
-        """A whole motion: joints (T, 22, 3) in metres and, if known, contacts (T, 4), to joints (T, 22, 3)."""
+    def apply(self, joints: Array, contacts: Array | None = None) -> Array64:
+        """Lock a whole motion: joints (T, 22, 3) in metres, perhaps contacts (T, 4), to joints."""
         return self.start().push(joints, contacts)
 
 
 class FootLockRun:
-    """One motion. Each `push` continues where the last one ended."""
+    """The foot lock of one motion. Each `push` continues where the last one ended."""
 
     def __init__(self, settings: FootLock) -> None:
         self._settings = settings
         self._settle = max(1, round(settings.settle * settings.fps))
         self._release = max(1, round(settings.release * settings.fps))
         self._window = min(_LONGEST_WINDOW, max(1, round(settings.fps)))
-        self._past: Vector = np.zeros(
+        self._past: Array64 = np.zeros(
             (0, _POINTS, 3)
         )  # ankles and toes of the last frames, a window of them at most
         self._standing = np.zeros(_POINTS, np.bool_)
@@ -86,8 +84,8 @@ class FootLockRun:
         self._held = np.zeros((_POINTS, 2))  # correction when it left
         self._shift = np.zeros((_POINTS, 2))  # correction of the last frame
 
-    def push(self, joints: Array, contacts: Array | None = None) -> NDArray[np.float64]:
-        """Joints (n, 22, 3) in metres and, if known, contact channels (n, 4), to joints (n, 22, 3), final at once."""
+    def push(self, joints: Array, contacts: Array | None = None) -> Array64:
+        """Lock joints (n, 22, 3) in metres, with contacts (n, 4) where known; final at once."""
         if joints.ndim != 3 or joints.shape[1:] != (N_JOINTS, 3):
             raise ValueError(f"expected joints (n, {N_JOINTS}, 3), got {joints.shape}")
         if contacts is not None and contacts.shape != (len(joints), _POINTS):
@@ -102,8 +100,8 @@ class FootLockRun:
         corrections[..., 1] = self._lift(feet)
         return place_feet(joints, corrections)
 
-    def _signs(self, feet: Vector, contacts: Array | None) -> tuple[Vector, Flags, Flags]:
-        """Of ankles and toes (n, 4, 3): steps over the floor (n, 4, 2), who may come to stand, who may go on standing."""
+    def _signs(self, feet: Array64, contacts: Array | None) -> tuple[Array64, Flags, Flags]:
+        """Steps (n, 4, 2) of ankles and toes (n, 4, 3), and flags: may touch down, may stay."""
         s, before = self._settings, len(self._past)
         points = np.concatenate([self._past, feet])
         self._past = points[-self._window :]
@@ -114,10 +112,10 @@ class FootLockRun:
         if contacts is not None:
             comes, stays = comes & (contacts > s.on), stays & (contacts > s.off)
         elif not before:
-            comes[0] = False  # one frame alone says nothing of its speed
+            comes[0] = False  # a single frame has no speed
         return steps, comes, stays
 
-    def _correct(self, steps: Vector, comes: Flags, stays: Flags) -> Vector:
+    def _correct(self, steps: Array64, comes: Flags, stays: Flags) -> Array64:
         """Corrections (4, 2) in X and Z of one frame's ankles and toes, from their steps (4, 2)."""
         standing = np.where(self._standing, stays, comes)
         changed = standing != self._standing
@@ -137,13 +135,16 @@ class FootLockRun:
         )
         return self._shift
 
-    def _as_one(self, shift: Vector) -> Vector:
-        """The corrections (4, 2), ankle and toe of a foot brought together where they would turn it too far."""
+    def _as_one(self, shift: Array64) -> Array64:
+        """Bring corrections (4, 2) of ankle and toe together where they would twist the foot."""
         apart = shift - shift[_PARTNER]
         return np.asarray(shift - 0.5 * (apart - _shorter(apart, self._settings.twist)))
 
-    def _lift(self, feet: Vector) -> Vector:
-        """How far ankles and toes (n, 4, 3) must rise, (n, 4): the deeper of the two lifts the whole foot."""
+    def _lift(self, feet: Array64) -> Array64:
+        """Metres (n, 4) by which ankles and toes (n, 4, 3) must rise.
+
+        The deeper lifts the whole foot.
+        """
         if self._settings.floor is None:
             return np.zeros(feet.shape[:2])
         depth = np.maximum(0.0, self._settings.floor - feet[..., 1])
@@ -152,18 +153,18 @@ class FootLockRun:
         return np.asarray(np.clip(np.minimum(depth, 2.0 * most - depth), 0.0, most))
 
 
-def _lowest(heights: Vector, window: int) -> Vector:
-    """The lowest of each row (n, 4) and up to window - 1 rows before it."""
+def _lowest(heights: Array64, window: int) -> Array64:
+    """Minimum of each row (n, 4) and up to window - 1 rows before it."""
     padded = np.concatenate([np.full((window - 1, _POINTS), np.inf), heights])
     return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, window, axis=0).min(axis=-1))
 
 
-def _eased(age: NDArray[np.int64], frames: int) -> Vector:
-    """0 to 1 over so many frames, slow at both ends."""
+def _eased(age: NDArray[np.int64], frames: int) -> Array64:
+    """Rise from 0 to 1 over so many frames, slow at both ends."""
     t = np.minimum(1.0, age / frames)
     return np.asarray(t * t * (3.0 - 2.0 * t))
 
 
-def _shorter(vectors: Vector, longest: float) -> Vector:
+def _shorter(vectors: Array64, longest: float) -> Array64:
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors * np.minimum(1.0, longest / np.maximum(length, 1e-12)))

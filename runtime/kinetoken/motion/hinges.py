@@ -1,9 +1,12 @@
-"""The twist of thighs and upper arms: what makes knees and elbows bend as hinges.
+"""The twist of thighs and upper arms, with which knees and elbows bend as hinges.
 
-Positions alone leave the turn of a limb about its own axis open. A bent limb shows it: the lower bone of a hinge keeps a
-constant component along the hinge's axis (its carrying angle), which fixes that turn. As the limb straightens the answer
-fades out, and the smallest swing remains; on a straight limb any turn looks the same. Formula: with e the unit part of the
-lower bone across the upper bone u, and s the sine of the bend, the axis is cos a (u x e) + sin a e, where s sin a = carry.
+Positions alone do not tell the twist of a limb about its own axis. A bent limb shows it: the lower
+bone of a hinge keeps a constant component along the hinge's axis (its carrying angle), which fixes
+the twist. As the limb straightens, this answer fades out and the smallest swing remains; on a
+straight limb any twist looks the same.
+
+Formula: with e the unit part of the lower bone across the upper bone u, and s the sine of the bend,
+the axis is cos a (u x e) + sin a e, where s sin a = carry.
 """
 
 from __future__ import annotations
@@ -12,17 +15,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .skeleton import JOINT
+from .skeleton import JOINT, Array, Array64
 
-Array = NDArray[np.floating]
-Vector = tuple[float, float, float]
-
-BENT: Final = (
-    0.15,
-    0.5,
-)  # sine of the bend: below the first the plane is noise, above the second it is trusted
+_BENT: Final = (0.15, 0.5)
+"""Sine of the bend: below the first the plane is noise, above the second it is trusted."""
 _TINY: Final = 1e-9
 
 
@@ -33,16 +30,23 @@ class Hinge:
     top: int
     middle: int
     end: int
-    axis: Vector
+    axis: tuple[float, float, float]
     """Unit axis about which the middle joint bends; across the upper bone."""
     carry: float
     """Cosine between the axis and the lower bone, the same at every bend."""
     reach: tuple[float, float]
-    """Degrees of twist that are trusted, and beyond which none is; motion capture stays below the first 99 times of 100."""
+    """Degrees up to which a twist is trusted, and beyond which it is not.
+
+    Motion capture stays below the first in 99 of 100 frames.
+    """
 
 
 def _limb(
-    side: str, names: tuple[str, str, str], axis: Vector, carry: float, reach: tuple[float, float]
+    side: str,
+    names: tuple[str, str, str],
+    axis: tuple[float, float, float],
+    carry: float,
+    reach: tuple[float, float],
 ) -> Hinge:
     top, middle, end = (JOINT[f"{side}_{name}"] for name in names)
     return Hinge(top, middle, end, axis, carry, reach)
@@ -52,7 +56,8 @@ _LEG: Final = ("hip", "knee", "ankle")
 _ARM: Final = ("shoulder", "elbow", "wrist")
 _LEG_REACH: Final = (50.0, 110.0)
 _ARM_REACH: Final = (110.0, 175.0)
-# Axes: a thigh that points down bends its shank back, an upper arm that points aside its forearm to the front.
+# Axes: below a thigh that points down the shank bends back, beyond an upper arm that points
+# sideways the forearm bends forward.
 # Carrying angles: those of the mean body of SMPL in its rest pose.
 HINGES: Final = (
     _limb("left", _LEG, (1.0, 0.0, 0.0), -0.125, _LEG_REACH),
@@ -62,11 +67,11 @@ HINGES: Final = (
 )
 
 
-def twist(hinge: Hinge, upper: Array, lower: Array, swung: Array) -> NDArray[np.float64]:
-    """The orientations (T, 3, 3) of a limb's top joint: `swung`, turned about the upper bone as the lower bone tells.
+def twist(hinge: Hinge, upper: Array, lower: Array, swung: Array) -> Array64:
+    """Twist `swung`, the orientations (T, 3, 3) of a limb's top joint, about the upper bone.
 
-    `upper` and `lower` (T, 3) are unit directions of the two bones. Each frame stands for itself, and near frames give
-    near answers: where the turn is beyond what a body does, trust has faded to 0.
+    `upper` and `lower` (T, 3) are unit directions of the two bones. Every frame is computed alone,
+    and similar frames give similar results: where no body could twist so far, trust has faded to 0.
     """
     aside = lower - np.sum(lower * upper, axis=-1, keepdims=True) * upper
     bend = np.linalg.norm(aside, axis=-1)
@@ -77,21 +82,21 @@ def twist(hinge: Hinge, upper: Array, lower: Array, swung: Array) -> NDArray[np.
     angle = np.arctan2(
         np.sum(upper * np.cross(axis, wanted), axis=-1), np.sum(axis * wanted, axis=-1)
     )
-    trust = _smoothstep(BENT, bend) * (1.0 - _smoothstep(np.radians(hinge.reach), np.abs(angle)))
-    return turns(upper, trust * angle) @ swung
+    trust = _smoothstep(_BENT, bend) * (1.0 - _smoothstep(np.radians(hinge.reach), np.abs(angle)))
+    return rotations_about(upper, trust * angle) @ swung
 
 
-def turns(axis: Array, angle: Array) -> NDArray[np.float64]:
+def rotations_about(axis: Array, angle: Array) -> Array64:
     """Rotations (T, 3, 3) about unit axes (T, 3) by angles (T,) in radians (Rodrigues)."""
     x, y, z = axis[:, 0], axis[:, 1], axis[:, 2]
     zero = np.zeros_like(x)
     cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(-1, 3, 3)
     sin, cos = np.sin(angle)[:, None, None], np.cos(angle)[:, None, None]
-    out: NDArray[np.float64] = np.eye(3) + sin * cross + (1.0 - cos) * (cross @ cross)
+    out: Array64 = np.eye(3) + sin * cross + (1.0 - cos) * (cross @ cross)
     return out
 
 
-def _smoothstep(ends: tuple[float, float] | Array, value: Array) -> NDArray[np.float64]:
+def _smoothstep(ends: tuple[float, float] | Array, value: Array) -> Array64:
     part = np.clip((value - ends[0]) / (ends[1] - ends[0]), 0.0, 1.0)
-    out: NDArray[np.float64] = part * part * (3.0 - 2.0 * part)
+    out: Array64 = part * part * (3.0 - 2.0 * part)
     return out

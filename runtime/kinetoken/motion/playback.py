@@ -1,6 +1,6 @@
-"""The pace of what arrives: how fast it is made, when to wait for more, how fast to play what there is.
+"""Playback of motion that is still being made: its rate, when to wait for more, how fast to play.
 
-One policy for windows and for live output without one. No process and no clock in here.
+One policy for windows and for live output without one. It has no process and no clock of its own.
 """
 
 from __future__ import annotations
@@ -8,23 +8,21 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, NamedTuple
 
-PREBUFFER: Final = (
-    0.6  # seconds of motion before playing starts, or starts again, while nothing has been measured
-)
-# Seconds of the generator's work that the buffer covers: 0.6 s of motion at 1.5 times real time.
-WORK_IN_HAND: Final = 0.9
+PREBUFFER: Final = 0.6
+"""Seconds of motion before playback starts, or starts again, while no rate has been measured."""
+_WORK_IN_HAND: Final = 0.9
+"""Seconds of the generator's work that the buffer covers."""
 PREBUFFERS: Final = (0.3, 1.2)  # seconds, least and most
-STARVED: Final = (
-    0.02  # seconds ahead below which to rest and refill, rather than stutter along the edge
-)
+STARVED: Final = 0.02
+"""Seconds in hand below which to stop and refill, rather than to stutter."""
 SLOWEST: Final = 0.75  # of the speed, when the buffer runs low
 FASTEST: Final = 1.1  # of the speed, to make up for what was played slowly
-PLENTY: Final = 2.0  # prebuffers in hand before time is made up for
-MEMORY: Final = 3.0  # seconds of work over which the pace is measured
+_PLENTY: Final = 2.0  # prebuffers in hand before time is made up for
+_MEMORY: Final = 3.0  # seconds of work over which the pace is measured
 
 
 class Sample(NamedTuple):
-    """How far a generator has come in one answer."""
+    """The progress of a generator in one answer."""
 
     work: float
     """Seconds of work, waits not counted."""
@@ -34,7 +32,10 @@ class Sample(NamedTuple):
 
 
 class Meter:
-    """One answer's pace over its last seconds of work: words take tokens but make no motion."""
+    """The rates of one answer over its last seconds of work.
+
+    Text takes tokens but makes no motion.
+    """
 
     def __init__(self) -> None:
         self._all: deque[Sample] = deque()
@@ -48,18 +49,18 @@ class Meter:
 
     @property
     def rtf(self) -> float:
-        """Seconds of motion made per second of work since the first motion came; 0 while that is unknown."""
+        """Seconds of motion per second of work since the first motion; 0 while unknown."""
         return _slope(self._moving, 1)
 
     @property
     def tokens_per_second(self) -> float:
-        """Tokens of every kind per second of work; 0 while that is unknown."""
+        """Tokens of every kind per second of work; 0 while unknown."""
         return _slope(self._all, 2)
 
 
 def _remember(samples: deque[Sample], sample: Sample) -> None:
     samples.append(sample)
-    while len(samples) > 2 and samples[1].work <= sample.work - MEMORY:
+    while len(samples) > 2 and samples[1].work <= sample.work - _MEMORY:
         samples.popleft()
 
 
@@ -70,7 +71,7 @@ def _slope(samples: deque[Sample], column: int) -> float:
 
 
 class JitterBuffer:
-    """One motion's pace on the screen: when to wait for more, and how fast to play what there is."""
+    """The playback speed of one motion: when to wait for more, and how fast to play."""
 
     def __init__(self) -> None:
         self.waiting = True
@@ -88,8 +89,8 @@ class JitterBuffer:
     ) -> float:
         """Share of the normal speed to play at now; 0 to wait.
 
-        ahead: seconds that have arrived and are not shown. rtf: the generator's real-time factor, 0 when unknown.
-        to_come: seconds of motion still to be made, where the length is known. passed: seconds since the last call.
+        ahead: seconds in hand, arrived and not shown. rtf: the generator's real-time factor, 0 if
+        unknown. to_come: seconds still to be made, if known. passed: seconds since the last call.
         """
         if not finished and ahead < STARVED:
             self.waiting = True
@@ -101,9 +102,12 @@ class JitterBuffer:
     def speed(
         self, ahead: float, *, finished: bool, rtf: float = 0.0, passed: float = 0.0
     ) -> float:
-        """Share of the normal speed while it plays; what is lost by playing slowly is made up for later."""
+        """Share of the normal speed while it plays.
+
+        Time lost by playing slowly is made up for later.
+        """
         wanted = prebuffer(rtf)
-        if self.late > 0.0 and (finished or ahead >= PLENTY * wanted):
+        if self.late > 0.0 and (finished or ahead >= _PLENTY * wanted):
             speed = FASTEST
         else:
             speed = 1.0 if finished else min(1.0, max(SLOWEST, ahead / wanted))
@@ -111,7 +115,7 @@ class JitterBuffer:
         return speed
 
     def goal(self, rtf: float, to_come: float) -> float:
-        """Seconds to have before playing: a generator slower than real time needs a head start for the rest."""
+        """Seconds to have before playing; a generator slower than real time needs a head start."""
         return max(prebuffer(rtf), head_start(to_come, rtf))
 
     def wait(self, ahead: float, rtf: float, to_come: float) -> float:
@@ -122,12 +126,12 @@ class JitterBuffer:
 
 
 def head_start(to_come: float, rtf: float) -> float:
-    """Seconds to have in hand for a rest of so many seconds from a generator of this real-time factor, 0 where unknown."""
+    """Seconds to have in hand if so many more come at this real-time factor (0: unknown)."""
     return max(0.0, to_come) * (1.0 / rtf - 1.0) if 0.0 < rtf < 1.0 else 0.0
 
 
 def prebuffer(rtf: float) -> float:
-    """Seconds of motion to have in hand with a generator of this real-time factor; 0: not measured yet."""
+    """Seconds of motion to have in hand at this real-time factor; 0: not measured yet."""
     if rtf <= 0.0:
         return PREBUFFER
-    return min(PREBUFFERS[1], max(PREBUFFERS[0], WORK_IN_HAND / rtf))
+    return min(PREBUFFERS[1], max(PREBUFFERS[0], _WORK_IN_HAND / rtf))

@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.floating]
-IDENTITY: Final = (0.0, 0.0, 0.0, 1.0)
+from .skeleton import Array, Array64
+
+IDENTITY: Final = np.array([0.0, 0.0, 0.0, 1.0])
 
 
 class QuaternionRun:
-    """Each frame's quaternions lie on the side of those of the frame before: interpolation takes the short way."""
+    """Keeps each frame's quaternions on the side of the last: interpolation takes the short way."""
 
     def __init__(self) -> None:
-        self._last: NDArray[np.float64] | None = None
+        self._last: Array64 | None = None
 
-    def push(self, rotations: Array) -> NDArray[np.float64]:
+    def push(self, rotations: Array) -> Array64:
         """(T, J, 3, 3) to (T, J, 4), x y z w."""
         out = from_matrices(rotations)
         for frame in range(len(out)):
-            last = np.array(IDENTITY) if self._last is None else self._last
+            last = IDENTITY if self._last is None else self._last
             out[frame] *= np.where(
                 np.sum(out[frame] * last, axis=-1, keepdims=True) < 0.0, -1.0, 1.0
             )
@@ -29,11 +29,13 @@ class QuaternionRun:
         return out
 
 
-def from_matrices(rotations: Array) -> NDArray[np.float64]:
-    """Matrices (..., 3, 3) to unit quaternions (..., 4), x y z w; the largest component is positive.
+def from_matrices(rotations: Array) -> Array64:
+    """Matrices (..., 3, 3) to unit quaternions (..., 4), x y z w.
 
-    Each row of the symmetric matrix 4 q q^T is q times one of its components; the row of the largest loses no digits
-    (Shepperd 1978).
+    The largest component is positive.
+
+    Each row of the symmetric matrix 4 q q^T is q times one of its components; the row of the
+    largest loses no digits (Shepperd 1978).
     """
     r = np.asarray(rotations, np.float64)
     x, y, z = r[..., 0, 0], r[..., 1, 1], r[..., 2, 2]

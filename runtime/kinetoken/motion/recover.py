@@ -1,4 +1,4 @@
-"""Feature rows to joint positions, frame by frame: the same sums in batches and one row at a time.
+"""Feature rows to joint positions, frame by frame; batches and single rows give the same sums.
 
 Source of the formula: recover_from_ric of HumanML3D; the yaw is the running sum of half angles.
 """
@@ -6,25 +6,21 @@ Source of the formula: recover_from_ric of HumanML3D; the yaw is the running sum
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .features import N_FEATURES, POSITIONS
-from .skeleton import N_JOINTS
-
-Array = NDArray[np.floating]
+from .skeleton import N_JOINTS, Array, Array64
 
 
 class RecoveryRun:
-    """One motion's root path. Each `push` continues where the last one ended."""
+    """The root path of one motion. Each `push` continues where the last one ended."""
 
     def __init__(self) -> None:
         self._yaw = 0.0  # half the heading, radians
         self._root = np.zeros(2)  # world X, Z in metres
-        self._pending = np.zeros(
-            3
-        )  # yaw and root velocity of the last row: they move the NEXT frame
+        # yaw and root velocity of the last row: they move the NEXT frame
+        self._pending = np.zeros(3)
 
-    def push(self, features: Array) -> NDArray[np.float64]:
+    def push(self, features: Array) -> Array64:
         """Features (n, 263) to world joint positions (n, 22, 3) in metres."""
         if features.ndim != 2 or features.shape[1] != N_FEATURES:
             raise ValueError(f"expected features (n, {N_FEATURES}), got {features.shape}")
@@ -49,6 +45,6 @@ class RecoveryRun:
         return joints
 
 
-def recover(features: Array) -> NDArray[np.float64]:
+def recover(features: Array) -> Array64:
     """Features (T, 263) of a whole motion to joint positions (T, 22, 3) in metres."""
     return RecoveryRun().push(features)

@@ -1,10 +1,11 @@
 """Joint positions to joint rotations, for formats that animate by rotations.
 
-The 6-D columns of the features cannot serve: their arm chains restart from the root and their twist is lost. Here the
-triples around the pelvis (hips and spine1) and around spine3 (neck and collars) are rigid, so a Kabsch fit gives their
-whole orientation; every other joint takes the smallest swing from the rest direction that its parent carries, thighs and
-upper arms with the twist that lets knee and elbow bend as hinges (hinges.py). The twist of spine, neck, forearm and shank
-stays a convention. Bone lengths are constant: positions that stretch a bone are projected.
+The 6-D columns of the features do not help: their arm chains restart from the root, and they have
+no twist. Here the triples around the pelvis (hips and spine1) and around spine3 (neck and collars)
+are rigid, so a Kabsch fit gives their whole orientation. Every other joint takes the smallest swing
+from the rest direction that its parent carries; thighs and upper arms get the twist with which knee
+and elbow bend as hinges (hinges.py). The twist of spine, neck, forearm and shank is a convention.
+Bone lengths are constant: positions that stretch a bone are projected.
 """
 
 from __future__ import annotations
@@ -13,12 +14,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .hinges import HINGES, twist
-from .skeleton import BONE_LENGTHS, MIRROR, N_JOINTS, PARENTS
-
-Array = NDArray[np.floating]
+from .skeleton import BONE_LENGTHS, MIRROR, N_JOINTS, PARENTS, Array, Array64
 
 CHILDREN: Final = tuple(tuple(c for c, p in enumerate(PARENTS) if p == j) for j in range(N_JOINTS))
 RIGID: Final = tuple(j for j in range(N_JOINTS) if len(CHILDREN[j]) == 3)  # pelvis and spine3
@@ -28,10 +26,13 @@ _RIGID_WITHIN: Final = 1e-3  # metres that a bone's length may vary in a body ta
 _TINY: Final = 1e-8
 
 
-def _t_pose() -> NDArray[np.float64]:
-    """Unit directions (22, 3) from each joint's parent, a body in T-pose facing +Z; the root's is 0.
+def _t_pose() -> Array64:
+    """Unit directions (22, 3) from each joint's parent, a body in T-pose facing +Z.
 
-    Limbs are straight, as avatars expect; pelvis, spine, neck and collars are those of the mean body of SMPL.
+    The root's is 0.
+
+    Limbs are straight, as avatars expect; pelvis, spine, neck and collars are those of SMPL's mean
+    body.
     """
     left_and_middle = {
         1: (0.07, -0.09, -0.01), 3: (0.0, 0.109, -0.027), 4: (0.0, -1.0, 0.0), 6: (0.006, 0.135, 0.001),
@@ -54,7 +55,7 @@ T_POSE: Final = _t_pose()
 class RestPose:
     """The pose in which every rotation is the identity."""
 
-    offsets: NDArray[np.float64]
+    offsets: Array64
     """(22, 3) metres, from each joint's parent; row 0 is 0."""
 
     @classmethod
@@ -64,10 +65,10 @@ class RestPose:
 
     @classmethod
     def fit(cls, joints: Array) -> RestPose:
-        """The T-pose with the pelvis and chest of the body in `joints` (T, 22, 3): people differ in their angles.
+        """The T-pose with the pelvis and chest of the body in `joints` (T, 22, 3).
 
-        A body whose bones keep their length keeps it here too; one whose bones stretch, or that is seen only once,
-        gets HumanML3D's lengths.
+        A body with bones of constant length keeps them; one whose bones stretch, or that has a
+        single frame, gets HumanML3D's lengths.
         """
         directions = T_POSE.copy()
         for joint in RIGID:
@@ -79,8 +80,8 @@ class RestPose:
         return cls(directions * _lengths(joints)[:, None])
 
 
-def _lengths(joints: Array) -> NDArray[np.float64]:
-    """Bone lengths (22,) in metres: the body's own where it is rigid."""
+def _lengths(joints: Array) -> Array64:
+    """Bone lengths (22,) in metres; the body's own where it is rigid."""
     bones = np.zeros((len(joints), N_JOINTS))
     bones[:, 1:] = np.linalg.norm(
         joints[:, 1:].astype(np.float64) - joints[:, list(PARENTS[1:])], axis=-1
@@ -88,20 +89,23 @@ def _lengths(joints: Array) -> NDArray[np.float64]:
     if not len(bones):
         return BONE_LENGTHS
     mean = bones.mean(axis=0)
-    # One frame alone shows no rigidity; it may still tell the last fraction of a millimetre.
+    # A single frame shows no rigidity; it may still give the last fraction of a millimetre.
     away = bones - (mean if len(bones) > 1 else BONE_LENGTHS)
     return mean if float(np.abs(away).max()) < _RIGID_WITHIN else BONE_LENGTHS
 
 
 class RotationRun:
-    """Joint positions to orientations, frame by frame: each batch goes on where the last one ended."""
+    """Joint positions to orientations, frame by frame.
+
+    Each batch continues where the last one ended.
+    """
 
     def __init__(self, rest: RestPose | None = None) -> None:
-        """`rest` is the body; None: of HumanML3D's size with the pelvis and chest of the first frame: nothing is waited for."""
+        """`rest` is the body; None: pelvis and chest of the first frame, HumanML3D's lengths."""
         self.rest = rest
 
-    def push(self, joints: Array) -> NDArray[np.float64]:
-        """Joint positions (T, 22, 3) to the orientation of each joint in the world, matrices (T, 22, 3, 3)."""
+    def push(self, joints: Array) -> Array64:
+        """Joint positions (T, 22, 3) to world orientations, matrices (T, 22, 3, 3)."""
         points = np.asarray(joints, np.float64)
         if self.rest is None:
             self.rest = RestPose.fit(points[:1]) if len(points) else RestPose.standard()
@@ -118,7 +122,7 @@ class RotationRun:
 
 def _orientation(
     joint: int, points: Array, placed: Array, parent: Array, offsets: Array
-) -> NDArray[np.float64]:
+) -> Array64:
     """(T, 3, 3) of one joint, under that of its parent."""
     children = list(CHILDREN[joint])
     if not children:
@@ -126,7 +130,8 @@ def _orientation(
     if joint in RIGID:
         return kabsch(_unit(offsets[children]), _unit(points[:, children] - points[:, [joint]]))
     bone = offsets[children[0]]
-    # Aimed from where the joint has come to stand: a wrong length above does not add up along the limb.
+    # Aimed from where the joint was placed, so that a wrong length above does not add up along the
+    # limb.
     aim = _unit(points[:, children[0]] - placed[:, joint])
     swung = swing(parent @ _unit(bone), aim) @ parent
     if joint not in _HINGES:
@@ -136,20 +141,23 @@ def _orientation(
     return twist(hinge, aim, _unit(points[:, hinge.end] - middle), swung)
 
 
-def global_rotations(joints: Array, rest: RestPose) -> NDArray[np.float64]:
-    """Joint positions (T, 22, 3) of a whole motion to orientations in the world, matrices (T, 22, 3, 3)."""
+def global_rotations(joints: Array, rest: RestPose) -> Array64:
+    """Joint positions (T, 22, 3) of a whole motion to world orientations (T, 22, 3, 3)."""
     return RotationRun(rest).push(joints)
 
 
-def local_rotations(rotations: Array) -> NDArray[np.float64]:
-    """Orientations in the world (T, 22, 3, 3) to rotations relative to the parent; the root's stays."""
+def local_rotations(rotations: Array) -> Array64:
+    """Orientations in the world (T, 22, 3, 3) to rotations relative to the parent.
+
+    The root's stays.
+    """
     parents = list(PARENTS[1:])
     local = np.array(rotations, np.float64)
     local[:, 1:] = np.swapaxes(rotations[:, parents], -1, -2) @ rotations[:, 1:]
     return local
 
 
-def forward_kinematics(root: Array, local: Array, rest: RestPose) -> NDArray[np.float64]:
+def forward_kinematics(root: Array, local: Array, rest: RestPose) -> Array64:
     """Root positions (T, 3) and local rotations (T, 22, 3, 3) to joint positions (T, 22, 3)."""
     world = np.array(local, np.float64)
     points = np.empty((len(root), N_JOINTS, 3))
@@ -160,7 +168,7 @@ def forward_kinematics(root: Array, local: Array, rest: RestPose) -> NDArray[np.
     return points
 
 
-def kabsch(rest: Array, bones: Array) -> NDArray[np.float64]:
+def kabsch(rest: Array, bones: Array) -> Array64:
     """The rotations (T, 3, 3) that best carry unit vectors (c, 3) onto (T, c, 3)."""
     u, _, vt = np.linalg.svd(np.einsum("ci,tcj->tij", rest, bones))
     u, v = np.swapaxes(u, -1, -2), np.swapaxes(vt, -1, -2)
@@ -169,14 +177,14 @@ def kabsch(rest: Array, bones: Array) -> NDArray[np.float64]:
     return np.asarray(v @ u)
 
 
-def swing(a: Array, b: Array) -> NDArray[np.float64]:
+def swing(a: Array, b: Array) -> Array64:
     """The smallest rotations (T, 3, 3) that carry unit vectors a (T, 3) onto b (T, 3)."""
     axis, cos = np.cross(a, b), np.sum(a * b, axis=-1)
     opposite = cos < -1.0 + _TINY
     matrix = _cross_matrix(axis)
     scale = 1.0 / np.where(opposite, 1.0, 1.0 + cos)
     out = np.eye(3) + matrix + matrix @ matrix * scale[:, None, None]
-    if opposite.any():  # any axis across will do: half a turn
+    if opposite.any():  # half a turn about any perpendicular axis
         least = np.eye(3)[np.abs(a[opposite]).argmin(axis=-1)]
         across = _unit(np.cross(a[opposite], least))
         out[opposite] = 2.0 * across[:, :, None] * across[:, None, :] - np.eye(3)
@@ -184,12 +192,12 @@ def swing(a: Array, b: Array) -> NDArray[np.float64]:
 
 
 class EulerRun:
-    """Rotation matrices to Euler angles that never jump: each frame's continue those of the frame before."""
+    """Rotation matrices to Euler angles that never jump: each frame continues the one before."""
 
     def __init__(self) -> None:
-        self._last: NDArray[np.float64] | None = None
+        self._last: Array64 | None = None
 
-    def push(self, rotations: Array) -> NDArray[np.float64]:
+    def push(self, rotations: Array) -> Array64:
         """(T, J, 3, 3) to angles (T, J, 3) in degrees, Z, Y, X, where R = Rz @ Ry @ Rx."""
         first, second = _euler_zyx(rotations)
         out = np.empty_like(first)
@@ -201,21 +209,21 @@ class EulerRun:
         return np.degrees(out)
 
 
-def _euler_zyx(r: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _euler_zyx(r: Array) -> tuple[Array64, Array64]:
     """Both triples of angles (..., 3), in radians, that give the same rotations."""
     z = np.arctan2(r[..., 1, 0], r[..., 0, 0])
     y = np.arctan2(-r[..., 2, 0], np.hypot(r[..., 0, 0], r[..., 1, 0]))
-    # X from what is left after Z and Y: stays right where Y is 90 degrees and Z is any angle.
+    # X from what remains after Z and Y: correct even where Y is 90 degrees and Z is any angle.
     sin, cos = np.sin(z), np.cos(z)
     x = np.arctan2(sin * r[..., 0, 2] - cos * r[..., 1, 2], cos * r[..., 1, 1] - sin * r[..., 0, 1])
     return np.stack([z, y, x], axis=-1), np.stack([z + np.pi, np.pi - y, x + np.pi], axis=-1)
 
 
-def _nearest_turn(angles: Array, last: Array) -> NDArray[np.float64]:
+def _nearest_turn(angles: Array, last: Array) -> Array64:
     return np.asarray(angles - 2.0 * np.pi * np.round((angles - last) / (2.0 * np.pi)))
 
 
-def _cross_matrix(v: Array) -> NDArray[np.float64]:
+def _cross_matrix(v: Array) -> Array64:
     """Matrices (T, 3, 3) with m @ w == cross(v, w)."""
     x, y, z = v[:, 0], v[:, 1], v[:, 2]
     zero = np.zeros_like(x)
@@ -224,7 +232,7 @@ def _cross_matrix(v: Array) -> NDArray[np.float64]:
     )
 
 
-def _unit(vectors: Array) -> NDArray[np.float64]:
+def _unit(vectors: Array) -> Array64:
     """Directions; a bone of no length has none and gives 0."""
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.maximum(length, _TINY))

@@ -1,6 +1,7 @@
 """The 22-joint skeleton of HumanML3D: names, parents, bone lengths, rest directions.
 
-Source: the HumanML3D release (MIT). Coordinates: metres, Y up, right-handed, the body's left is +X when it faces +Z.
+Source: the HumanML3D release (MIT). Coordinates: metres, Y up, right-handed; the left side of a
+body that faces +Z is +X.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+Array = NDArray[np.floating]
+"""Positions, features or rotations in any precision."""
+Array64 = NDArray[np.float64]
 FPS: Final = 20
 JOINT_NAMES: Final = (
     "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle", "right_ankle",
@@ -32,7 +36,7 @@ BONE_LENGTHS: Final[NDArray[np.float64]] = np.array(
      0.21936, 0.137487, 0.143383, 0.103039, 0.131614, 0.122984, 0.25684, 0.263092, 0.266012, 0.269876]
 )  # fmt: skip
 
-# Columns 259:263 of a feature row: which joint each contact channel speaks of.
+# The joints of the contact channels, columns 259:263 of a feature row.
 CONTACT_JOINTS: Final = (
     JOINT["left_ankle"],
     JOINT["left_foot"],

@@ -1,4 +1,4 @@
-"""Between two frames."""
+"""Interpolation between two frames."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def catmull_rom(
     p3: NDArray[np.floating],
     t: float,
 ) -> NDArray[np.float64]:
-    """The spline through p1 (t = 0) and p2 (t = 1) with neighbours p0 and p3; any equal shapes (Catmull, Rom, 1974)."""
+    """The spline from p1 (t = 0) to p2 (t = 1) with neighbours p0 and p3 (Catmull, Rom 1974)."""
     tangent1, tangent2 = 0.5 * (p2 - p0), 0.5 * (p3 - p1)
     cubic = 2.0 * (p1 - p2) + tangent1 + tangent2
     square = 3.0 * (p2 - p1) - 2.0 * tangent1 - tangent2

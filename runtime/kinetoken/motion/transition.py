@@ -1,9 +1,9 @@
-"""One motion after another: the next begins where the body stands and faces, and its poses are blended in.
+"""Transitions into the next motion, which begins where the body stands and faces.
 
-After the seam the old motion is carried on by itself, each joint at its last velocity, which decays, while the new one
-takes over (dead blending, after D. Holden, 2023). It needs the last two frames of what was shown and nothing of what
-comes, so nothing is held back. The path over the floor blends in its velocity, so the body never goes back. Bones blend
-in their directions and keep their lengths.
+After the seam the old motion coasts, each joint at its last velocity, which decays, while the new
+one takes over (dead blending, after D. Holden, 2023). It needs the last two frames shown and none
+of those to come, so no frame is held back. The path over the floor blends in its velocity, so the
+body never goes back. Bones blend in their directions and keep their lengths.
 """
 
 from __future__ import annotations
@@ -13,14 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .skeleton import FPS, JOINT, N_JOINTS, PARENTS
+from .skeleton import FPS, JOINT, N_JOINTS, PARENTS, Array, Array64
 
-Array = NDArray[np.floating]
-Pose = NDArray[np.float64]
-
-_FLOOR: Final = np.array([1.0, 0.0, 1.0])  # what of a vector lies in the floor
+_FLOOR: Final = np.array([1.0, 0.0, 1.0])  # the part of a vector in the floor
 _BONES: Final = list(PARENTS[1:])
 _TRIALS: Final = 16  # lengths of a blend that are tried at most
 _TINY: Final = 1e-9
@@ -28,24 +24,24 @@ _TINY: Final = 1e-9
 
 @dataclass(frozen=True)
 class Transition:
-    """How one motion goes over into the next."""
+    """Settings of the blend from one motion into the next."""
 
     fps: float = float(FPS)
     seconds: float = 0.25
-    """Of blend, unless a joint would have to be too fast."""
+    """Length of a blend, unless a joint would be too fast."""
     longest: float = 0.6
-    """Seconds of blend at most."""
+    """Longest blend, seconds."""
     speed: float = 1.5
-    """m/s that a joint may have on its way to the first pose, unless it has more already; then the blend takes longer."""
+    """Speed of a joint, m/s, above which the blend takes longer, unless it was faster already."""
     coast: float = 0.08
-    """Seconds in which the velocity of the old motion's limbs decays, to 1/e."""
+    """Seconds in which the velocity of the old motion's limbs decays to 1/e."""
 
     def start(self) -> TransitionRun:
-        """A new line of motions."""
+        """Start a line of motions."""
         return TransitionRun(self)
 
-    def join(self, motions: Iterable[Array]) -> NDArray[np.float64]:
-        """Whole motions (T, 22, 3), metres, to one (sum of T, 22, 3)."""
+    def join(self, motions: Iterable[Array]) -> Array64:
+        """Join whole motions (T, 22, 3), metres, into one (sum of T, 22, 3)."""
         run, out = self.start(), [np.zeros((0, N_JOINTS, 3))]
         for motion in motions:
             run.cut()
@@ -58,22 +54,25 @@ class TransitionRun:
 
     def __init__(self, settings: Transition) -> None:
         self._settings = settings
-        self._shown: Pose = np.zeros((0, N_JOINTS, 3))  # the last two frames
+        self._shown: Array64 = np.zeros((0, N_JOINTS, 3))  # the last two frames
         self._cut = False
         self._turn, self._move = np.eye(3), np.zeros(3)  # where the present motion is placed
         self._blend: _Blend | None = None
 
     @property
-    def shown(self) -> NDArray[np.float64]:
+    def shown(self) -> Array64:
         """The last poses (0 to 2, 22, 3), metres."""
         return self._shown
 
     def cut(self) -> None:
-        """The next frame that is pushed begins another motion."""
+        """Let the next frame begin another motion."""
         self._cut = len(self._shown) > 0
 
     def back_to(self, poses: Array) -> None:
-        """These poses (1 or 2, 22, 3), metres, were the last to be shown; the next frame begins another motion."""
+        """Go back to these poses (1 or 2, 22, 3), shown last.
+
+        The next frame begins another motion.
+        """
         if poses.ndim != 3 or poses.shape[1:] != (N_JOINTS, 3) or not len(poses):
             raise ValueError(
                 f"expected the last one or two poses (n, {N_JOINTS}, 3), got {poses.shape}"
@@ -81,8 +80,8 @@ class TransitionRun:
         self._shown = np.array(poses[-2:], np.float64)
         self._cut, self._blend = True, None
 
-    def push(self, joints: Array) -> NDArray[np.float64]:
-        """Joints (n, 22, 3) in metres, where their own motion has them, to joints (n, 22, 3) in the line, final at once."""
+    def push(self, joints: Array) -> Array64:
+        """Place joints (n, 22, 3) of the present motion in the line, metres; final at once."""
         if joints.ndim != 3 or joints.shape[1:] != (N_JOINTS, 3):
             raise ValueError(f"expected joints (n, {N_JOINTS}, 3), got {joints.shape}")
         points = np.asarray(joints, np.float64)
@@ -91,7 +90,7 @@ class TransitionRun:
         if self._cut:
             self._begin(points[0])
         turned = np.einsum("ij,tkj->tki", self._turn, points)
-        blended: list[Pose] = []
+        blended: list[Array64] = []
         while self._blend is not None and len(blended) < len(points):
             blended.append(self._blend.push(turned[len(blended)]))
             self._move = (blended[-1][0] - turned[len(blended) - 1][0]) * _FLOOR
@@ -102,8 +101,8 @@ class TransitionRun:
         self._shown = np.concatenate([self._shown, out])[-2:]
         return out
 
-    def _begin(self, first: Pose) -> None:
-        """Turns the next motion to where the body faces, and starts to blend."""
+    def _begin(self, first: Array64) -> None:
+        """Turn the next motion to where the body faces, and start to blend."""
         self._cut = False
         last = self._shown[-1]
         self._turn = yaw(heading(last) - heading(first))
@@ -113,23 +112,23 @@ class TransitionRun:
 
 
 class _Blend:
-    """From what was shown into the motion that is pushed, over a few frames."""
+    """The blend from the poses shown last into the motion that is pushed, over a few frames."""
 
-    def __init__(self, settings: Transition, shown: Pose, frames: int) -> None:
+    def __init__(self, settings: Transition, shown: Array64, frames: int) -> None:
         self._last, velocity = shown[-1], shown[-1] - shown[0]  # metres per frame
         self._path, self._step = self._last[0], velocity[0] * _FLOOR
         self._pose, self._velocity = _in_place(self._last), velocity - self._step
         self._coast = settings.coast * settings.fps
         self._frames, self._age = frames, 0
-        self._before: Pose | None = None
+        self._before: Array64 | None = None
 
     @property
     def over(self) -> bool:
-        """Whether the new motion has taken over."""
+        """True once the new motion has taken over."""
         return self._age >= self._frames
 
-    def push(self, pose: Pose) -> Pose:
-        """The next pose (22, 3) of the new motion, turned but anywhere on the floor, to the pose that is shown."""
+    def push(self, pose: Array64) -> Array64:
+        """Blend the next pose (22, 3) of the new motion, turned, anywhere on the floor."""
         self._age += 1
         share = self._share(self._age)
         step = self._step if self._before is None else (pose[0] - self._before) * _FLOOR
@@ -139,25 +138,25 @@ class _Blend:
             _between(self._carried(self._age), _in_place(pose), share) + self._path * _FLOOR
         )
 
-    def to_one(self, pose: Pose) -> Pose:
-        """All the poses (frames, 22, 3) on the way to one that stands still, each with its root above the origin."""
+    def to_one(self, pose: Array64) -> Array64:
+        """All poses (frames, 22, 3) of the blend into a still pose, with roots at the origin."""
         age = np.arange(1, self._frames + 1)[:, None, None]
         return _between(self._carried(age), _in_place(pose), self._share(age))
 
     def _share(self, age: Any) -> Any:
-        """Of the new motion so many frames behind the seam."""
+        """The share of the new motion so many frames after the seam."""
         t = age / (self._frames + 1)
         return t * t * (3.0 - 2.0 * t)
 
-    def _carried(self, age: Any) -> Pose:
-        """The old motion carried on by itself, in place."""
+    def _carried(self, age: Any) -> Array64:
+        """The old motion as it coasts, in place."""
         return np.asarray(
             self._pose + self._velocity * self._coast * (1.0 - np.exp(-age / self._coast))
         )
 
 
-def _blend_frames(settings: Transition, shown: Pose, pose: Pose) -> int:
-    """How long to blend from what was shown (1 or 2, 22, 3) to a pose: no longer than the speed of its joints asks for."""
+def _blend_frames(settings: Transition, shown: Array64, pose: Array64) -> int:
+    """Frames of the shortest blend from the poses shown to a pose in which no joint is too fast."""
     least, most = (
         round(seconds * settings.fps) for seconds in (settings.seconds, settings.longest)
     )
@@ -171,13 +170,13 @@ def _blend_frames(settings: Transition, shown: Pose, pose: Pose) -> int:
     return max(least, most)
 
 
-def _fastest(poses: list[Pose]) -> float:
-    """The longest step of any joint, metres a frame."""
+def _fastest(poses: list[Array64]) -> float:
+    """The longest step of any joint, metres per frame."""
     return float(np.linalg.norm(np.diff(poses, axis=0), axis=-1).max())
 
 
-def _between(a: Pose, b: Pose, share: float | Pose) -> Pose:
-    """Poses (..., 22, 3) a share of the way from a to b: the root's height and every bone's direction and length."""
+def _between(a: Array64, b: Array64, share: float | Array64) -> Array64:
+    """Blend poses (..., 22, 3) in the root's height and in every bone's direction and length."""
     bones_a, bones_b = a[..., 1:, :] - a[..., _BONES, :], b[..., 1:, :] - b[..., _BONES, :]
     long_a, long_b = (np.linalg.norm(bones, axis=-1, keepdims=True) for bones in (bones_a, bones_b))
     bones = arc(bones_a / np.maximum(long_a, _TINY), bones_b / np.maximum(long_b, _TINY), share)
@@ -188,8 +187,11 @@ def _between(a: Pose, b: Pose, share: float | Pose) -> Pose:
     return np.asarray(out)
 
 
-def arc(a: Pose, b: Pose, share: float | Pose) -> Pose:
-    """Unit vectors (..., 3) a share of the way from a to b on the sphere; straight between those that are opposite."""
+def arc(a: Array64, b: Array64, share: float | Array64) -> Array64:
+    """Unit vectors (..., 3) a share of the way from a to b on the sphere.
+
+    Between opposite vectors the way is a straight line.
+    """
     angle = np.arccos(np.clip(np.sum(a * b, axis=-1, keepdims=True), -1.0, 1.0))
     sine = np.sin(angle)
     plain = sine < 1e-4
@@ -200,19 +202,19 @@ def arc(a: Pose, b: Pose, share: float | Pose) -> Pose:
     return np.asarray(mixed / np.maximum(np.linalg.norm(mixed, axis=-1, keepdims=True), _TINY))
 
 
-def _in_place(pose: Pose) -> Pose:
+def _in_place(pose: Array64) -> Array64:
     """The pose (22, 3) with its root above the origin."""
     return np.asarray(pose - pose[0] * _FLOOR)
 
 
-def heading(pose: Pose) -> float:
-    """Of a pose (22, 3): radians about Y from +Z towards +X, by hips and shoulders."""
+def heading(pose: Array64) -> float:
+    """The heading of a pose (22, 3), by hips and shoulders: radians about Y from +Z towards +X."""
     across = pose[JOINT["left_hip"]] - pose[JOINT["right_hip"]]
     across = across + pose[JOINT["left_shoulder"]] - pose[JOINT["right_shoulder"]]
     return float(np.arctan2(-across[2], across[0]))
 
 
-def yaw(angle: float) -> Pose:
+def yaw(angle: float) -> Array64:
     """Rotation (3, 3) about Y that adds `angle` to a heading."""
     cos, sin = np.cos(angle), np.sin(angle)
     return np.array([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]])

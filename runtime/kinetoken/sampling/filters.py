@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 Logits = NDArray[np.float64]
-LARGE: Final = (
+LARGE_VOCABULARY: Final = (
     4096  # ids from which on looking for the few that count is quicker than weighing them all
 )
-COLD: Final = 1e-200  # above, the difference of two float32 logits over the temperature is a number that float64 holds
-DOUBLE: Final = 8  # bytes of a float64
-NEGLIGIBLE: Final = 45.0  # nats below the best id
+LOWEST_TEMPERATURE: Final = 1e-200  # above, the difference of two float32 logits over the temperature is a number that float64 holds
+FLOAT64_BYTES: Final = 8  # bytes of a float64
+NEGLIGIBLE_NATS: Final = 45.0  # nats below the best id
 
 
-def finite(logits: NDArray[np.floating]) -> Logits:
+def finite_logits(logits: NDArray[np.floating]) -> Logits:
     """A float64 copy that can be sampled from: NaN never wins, +inf always does, and nothing left means all equal."""
     out: Logits = logits.astype(np.float64)
     if np.isfinite(out).all():
@@ -28,23 +28,23 @@ def finite(logits: NDArray[np.floating]) -> Logits:
     return np.zeros(len(out)) if top == -np.inf else out
 
 
-def sampled_at_all(logits: NDArray[np.floating], temperature: float) -> NDArray[np.intp] | None:
+def likely_ids(logits: NDArray[np.floating], temperature: float) -> NDArray[np.intp] | None:
     """Indices of the ids that a draw could ever fall on, where the vocabulary is large and they are few; None: take all.
 
     What is left out has less than e^-45 (3e-20) of the best one's weight: even a thousand such ids are less than the step of
     a draw, 2^-53.
     """
-    if len(logits) < LARGE:
+    if len(logits) < LARGE_VOCABULARY:
         return None
     worth = np.flatnonzero(
-        logits >= logits.dtype.type(float(logits.max()) - NEGLIGIBLE * temperature)
+        logits >= logits.dtype.type(float(logits.max()) - NEGLIGIBLE_NATS * temperature)
     )
     return worth if len(worth) < len(logits) // 2 else None
 
 
-def heat(logits: NDArray[np.floating], temperature: float, top: float) -> Logits:
+def apply_temperature(logits: NDArray[np.floating], temperature: float, top: float) -> Logits:
     """Float64 logits relative to the best one, `top`, over the temperature (above 0)."""
-    if temperature > COLD and logits.dtype.itemsize < DOUBLE:
+    if temperature > LOWEST_TEMPERATURE and logits.dtype.itemsize < FLOAT64_BYTES:
         out: Logits = np.subtract(logits, top, dtype=np.float64)
         out /= temperature
         return out

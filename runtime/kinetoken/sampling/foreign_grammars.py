@@ -17,15 +17,15 @@ from ..tokens.markup import MOVE_END, MOVE_START
 from ..tokens.vocabulary import Vocabulary
 from .grammar import MoveGrammar
 
-WORDS: Final = "[^<]*"
+WORDS_PATTERN: Final = "[^<]*"
 """Words in both languages: a marker could not be told from a "<" that is meant."""
-COUNTED: Final = 3
+MOST_COUNTED: Final = 3
 """Frames of a block at most that a regular expression counts."""
 Bounds = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Place:
+class AnswerPosition:
     """How far an answer has come, between two frames."""
 
     frames: int = 0
@@ -36,10 +36,12 @@ class Place:
     """Whether a block has just been opened."""
 
 
-START: Final = Place()
+ANSWER_START: Final = AnswerPosition()
 
 
-def gbnf(grammar: MoveGrammar, place: Place = START, *, exact: bool = True) -> str:
+def gbnf_grammar(
+    grammar: MoveGrammar, place: AnswerPosition = ANSWER_START, *, exact: bool = True
+) -> str:
     """What may follow, for llama.cpp.
 
     Characters would be wrong: with them the model could spell <m_0_5> letter by letter. `exact` names every token, of which
@@ -55,11 +57,11 @@ def gbnf(grammar: MoveGrammar, place: Place = START, *, exact: bool = True) -> s
         rules.append(
             f"c{level} ::= {' | '.join(f'<[{i}]>' for i in ids) if exact else f'!<[{words.move_end}]>'}"
         )
-    rules.append(f"text ::= {WORDS if exact else f'(!<[{words.move_start}]>)*'}")
+    rules.append(f"text ::= {WORDS_PATTERN if exact else f'(!<[{words.move_start}]>)*'}")
     return "\n".join(rules) + "\n"
 
 
-def regex(grammar: MoveGrammar, place: Place = START) -> str:
+def regex_grammar(grammar: MoveGrammar, place: AnswerPosition = ANSWER_START) -> str:
     """What may follow, as a regular expression over the spelled answer.
 
     xgrammar looks at the whole vocabulary for every state that it has not met, and every count is another state: so few frames are
@@ -71,13 +73,15 @@ def regex(grammar: MoveGrammar, place: Place = START) -> str:
 
     def block(bounds: Bounds, opened: bool) -> str:
         least, most = bounds
-        counted, end = (1, MOVE_START) if least == most else (min(least, COUNTED), MOVE_END)
+        counted, end = (1, MOVE_START) if least == most else (min(least, MOST_COUNTED), MOVE_END)
         return f"{'' if opened else MOVE_START}({frame}){{{counted},}}{end}"
 
-    return _sequence(grammar, place, WORDS, block, "")
+    return _sequence(grammar, place, WORDS_PATTERN, block, "")
 
 
-def planned(grammar: MoveGrammar, place: Place = START) -> tuple[list[Bounds], bool]:
+def planned_blocks(
+    grammar: MoveGrammar, place: AnswerPosition = ANSWER_START
+) -> tuple[list[Bounds], bool]:
     """Shortest and longest length of every block that has to come, and whether others may.
 
     The missing frames are dealt out evenly to as few blocks as hold them.
@@ -99,7 +103,7 @@ def planned(grammar: MoveGrammar, place: Place = START) -> tuple[list[Bounds], b
 
 def _sequence(
     grammar: MoveGrammar,
-    place: Place,
+    place: AnswerPosition,
     text: str,
     block: Callable[[Bounds, bool], str],
     between: str,
@@ -107,7 +111,7 @@ def _sequence(
     """Words, block, words and so on, from this place to the end."""
     first = text if grammar.max_thought or place.blocks else ""
     later = text if grammar.max_pause != 0 else ""
-    bounds, more = planned(grammar, place)
+    bounds, more = planned_blocks(grammar, place)
     parts = [] if place.opened else [later if place.blocks else first]
     for number, sizes in enumerate(bounds):
         parts += [block(sizes, place.opened and number == 0), later]
@@ -136,10 +140,10 @@ def _dealt(total: int, count: int) -> list[int]:
     return [total // count + (i < total % count) for i in range(count)]
 
 
-def place_after(said: Iterable[int], words: Vocabulary) -> Place:
+def position_after(said: Iterable[int], words: Vocabulary) -> AnswerPosition:
     """Where an answer stands after these tokens; the codes of whole frames, all levels of each counted once."""
     frames = blocks = last = 0
     for last in said:
         frames += last in words.levels[0]
         blocks += last == words.move_start
-    return Place(frames, blocks, blocks > 0 and last == words.move_start)
+    return AnswerPosition(frames, blocks, blocks > 0 and last == words.move_start)

@@ -19,16 +19,16 @@ from typing import Final
 
 from ..tokens.allowed_ids import Allowed
 from ..tokens.vocabulary import Vocabulary
-from .tokenclasses import TokenClasses
+from .allowed_sets import AllowedSets
 
-Frame = tuple[int, ...]
+CodeFrame = tuple[int, ...]
 """Q codes, -1 for levels that were not generated."""
-MARKERS: Final = 2  # <move> and </move>
-Detail = Callable[[int], int]
+MARKER_TOKENS: Final = 2  # <move> and </move>
+LevelChoice = Callable[[int], int]
 """Number of a block, from 0, to the levels of its frames; asked once, when the block opens."""
 
 
-class State(Enum):
+class GrammarState(Enum):
     """Where the answer stands."""
 
     TEXT = "text"
@@ -122,7 +122,7 @@ class MoveGrammar:
         return (
             soon * cheap
             + (needed - soon) * self.tokens_of_frame
-            + more * MARKERS
+            + more * MARKER_TOKENS
             + (in_block is not None)
         )
 
@@ -149,14 +149,17 @@ class MoveGrammar:
             rest = more - named
             rooms.append((self.plan[-1], rest * self.min_block, rest * self.longest_block))
             rooms.append((self.planned(blocks - 1), *here))
-            price, missing = more * MARKERS + opened, needed - sum(least for _, least, _ in rooms)
+            price, missing = (
+                more * MARKER_TOKENS + opened,
+                needed - sum(least for _, least, _ in rooms),
+            )
             for levels, least, most in sorted(rooms):
                 taken = min(missing, most - least)
                 price, missing = price + levels * (least + taken), missing - taken
             best = min(best, price)
         return best
 
-    def start(self, detail: Detail | None = None) -> GrammarCursor:
+    def start(self, detail: LevelChoice | None = None) -> GrammarCursor:
         """A cursor before the first token; `detail` decides the levels of each block, 1 to `levels`. None: all of them."""
         assert self.tokens_owed(0, 0) <= self.max_tokens, (
             "what is asked contradicts itself or the budget"
@@ -167,10 +170,10 @@ class MoveGrammar:
 class GrammarCursor:
     """Where one answer stands in the grammar."""
 
-    def __init__(self, grammar: MoveGrammar, detail: Detail | None = None) -> None:
+    def __init__(self, grammar: MoveGrammar, detail: LevelChoice | None = None) -> None:
         self._grammar, self._detail = grammar, detail
-        self._classes = TokenClasses(grammar.vocabulary)
-        self.state = State.TEXT
+        self._classes = AllowedSets(grammar.vocabulary)
+        self.state = GrammarState.TEXT
         self.frames = 0
         """Code frames so far; in prefix mode the one that may still grow included."""
         self.blocks = 0
@@ -186,7 +189,7 @@ class GrammarCursor:
     @property
     def done(self) -> bool:
         """Whether the answer is complete."""
-        return self.state is State.DONE
+        return self.state is GrammarState.DONE
 
     @property
     def torn(self) -> int:
@@ -204,7 +207,7 @@ class GrammarCursor:
         if self._known is None:
             assert not self.done, "the answer is complete"
             self._known = (
-                self._allowed_text() if self.state is State.TEXT else self._allowed_block()
+                self._allowed_text() if self.state is GrammarState.TEXT else self._allowed_block()
             )
         return self._known
 
@@ -247,7 +250,7 @@ class GrammarCursor:
         )
         return self._classes.inside(started if deeper else None, another, close)
 
-    def accept(self, token: int) -> Frame | None:
+    def accept(self, token: int) -> CodeFrame | None:
         """Move on by one allowed token; the code frame that it completes. ValueError for any other token."""
         if self.done or not any(token in ids for ids in self.allowed):
             raise ValueError(
@@ -256,20 +259,20 @@ class GrammarCursor:
         self._known = None
         self.tokens += 1
         frame = None
-        if self.state is State.BLOCK:
+        if self.state is GrammarState.BLOCK:
             frame = self._accept_in_block(token)
         else:
             self._accept_in_text(token)
-        if self.state is State.TEXT and self._is_over:
-            self.state = State.DONE
+        if self.state is GrammarState.TEXT and self._is_over:
+            self.state = GrammarState.DONE
         return frame
 
-    def stop(self) -> tuple[Frame | None, int]:
+    def stop(self) -> tuple[CodeFrame | None, int]:
         """No token follows. The frame that then grows no more, in prefix mode; and how many codes of one that is not whole are lost."""
         codes = len(self._frame)
         frame = self._take_frame() if self._grammar.prefix else None
         self._frame.clear()
-        self._known, self.state = None, State.DONE
+        self._known, self.state = None, GrammarState.DONE
         return frame, 0 if frame else codes
 
     def _accept_in_text(self, token: int) -> None:
@@ -279,18 +282,18 @@ class GrammarCursor:
             if self._detail is not None:
                 most, self.levels = self.levels, self._detail(self.blocks)
                 assert 1 <= self.levels <= most
-            self.state, self._in_row, self._in_block = State.BLOCK, 0, 0
+            self.state, self._in_row, self._in_block = GrammarState.BLOCK, 0, 0
             self.blocks += 1
         elif token in words.end_of_turn:
-            self.state = State.DONE
+            self.state = GrammarState.DONE
         else:
             self._in_row += 1
 
-    def _accept_in_block(self, token: int) -> Frame | None:
+    def _accept_in_block(self, token: int) -> CodeFrame | None:
         """A frame is handed out when it is whole; in prefix mode, when the next token shows that it grows no more."""
         grammar, levels = self._grammar, self._grammar.vocabulary.levels
         if token == grammar.vocabulary.move_end:
-            self.state = State.TEXT
+            self.state = GrammarState.TEXT
             return self._take_frame()
         finished = self._take_frame() if token in levels[0] else None
         self._frame.append(token - levels[len(self._frame)].start)
@@ -299,7 +302,7 @@ class GrammarCursor:
             self._in_block += 1
         return self._take_frame() if len(self._frame) == self.levels else finished
 
-    def _take_frame(self) -> Frame | None:
+    def _take_frame(self) -> CodeFrame | None:
         if not self._frame:
             return None
         missing = len(self._grammar.vocabulary.levels) - len(self._frame)

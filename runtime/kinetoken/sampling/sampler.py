@@ -9,9 +9,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .filters import finite, heat, keep_min_p, keep_top_k, keep_top_p, sampled_at_all
+from .filters import (
+    apply_temperature,
+    finite_logits,
+    keep_min_p,
+    keep_top_k,
+    keep_top_p,
+    likely_ids,
+)
 
-AT_ONCE: Final = 64  # uniform numbers
+DRAWS_AT_ONCE: Final = 64  # uniform numbers
 
 
 @dataclass(frozen=True)
@@ -50,11 +57,11 @@ class SamplerRun:
             return 0
         top = float(logits.max())
         if not math.isfinite(top):  # not a number, infinity, or nothing left
-            logits = finite(logits)
+            logits = finite_logits(logits)
             top = float(logits.max())
         if self._sampler.temperature == 0:
             return int(logits.argmax())
-        worth = sampled_at_all(logits, self._sampler.temperature)
+        worth = likely_ids(logits, self._sampler.temperature)
         if worth is not None:
             return int(worth[self._choose(logits[worth], top, draw)])
         return self._choose(logits, top, draw)
@@ -62,13 +69,13 @@ class SamplerRun:
     def _draw(self) -> float:
         """The next uniform number of the stream."""
         if not self._drawn:
-            self._drawn = self._stream.random(AT_ONCE)[::-1].tolist()
+            self._drawn = self._stream.random(DRAWS_AT_ONCE)[::-1].tolist()
         return self._drawn.pop()
 
     def _choose(self, logits: NDArray[np.floating], top: float, draw: float) -> int:
         """Index into logits (n,) that are finite or -inf, the best of them `top`, at a temperature above 0."""
         options = self._sampler
-        scores = heat(logits, options.temperature, top)
+        scores = apply_temperature(logits, options.temperature, top)
         if options.top_k is not None:
             scores = keep_top_k(scores, options.top_k)
         if options.top_p is not None:

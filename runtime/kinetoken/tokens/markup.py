@@ -12,7 +12,9 @@ from ..base.errors import TokenError
 MOVE_START: Final = "<move>"
 MOVE_END: Final = "</move>"
 _TOKEN: Final = re.compile(r"<move>|</move>|<m_[^<>\s]*>?")
-_MOTION: Final = re.compile(r"<m_(\d{1,6})_(\d{1,9})>", re.ASCII)
+MOTION_TOKEN: Final = re.compile(r"<m_(\d{1,6})_(\d{1,9})>", re.ASCII)
+"""A motion token; its groups are the level and the code."""
+_BEGUN: Final = re.compile(r"<(?:/?(?:m(?:o(?:ve?)?)?)?|m_(?:\d{1,6}(?:_\d{0,9})?)?)", re.ASCII)
 
 
 def spell(level: int, code: int) -> str:
@@ -23,6 +25,11 @@ def spell(level: int, code: int) -> str:
 def spell_frame(frame: Sequence[int]) -> str:
     """The text of a code frame; missing levels (-1) are left out."""
     return "".join(spell(level, code) for level, code in enumerate(frame) if code >= 0)
+
+
+def may_begin_token(text: str) -> bool:
+    """Whether a text is the beginning of a marker or motion token that is not complete yet."""
+    return _BEGUN.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ class _Reader:
         self._open = opens
 
     def _motion(self, token: str, at: int) -> None:
-        place = _MOTION.fullmatch(token)
+        place = MOTION_TOKEN.fullmatch(token)
         if not place:
             return self._odd(at, token, "expected <m_LEVEL_CODE>")
         level, code = int(place[1]), int(place[2])

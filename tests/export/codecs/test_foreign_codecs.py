@@ -20,10 +20,11 @@ pytest.importorskip(
 from safetensors.torch import save_file
 
 from kinetoken.base.errors import FormatError, InputError, KinetokenError, MissingPackageError
+from kinetoken.codec.codebooks import Codebooks
 from kinetoken.engines.onnx.session import OnnxSession
 from kinetoken.manifest.schema import MotionInfo
 from kinetoken_export.codecs.reader import read_codec
-from kinetoken_export.codecs.source import decode, random_codes
+from kinetoken_export.codecs.source import CodeSize, decode, random_codes
 from kinetoken_export.onnx.codec import export_codec
 
 LEVELS, CODES, WIDTH = 3, 12, 8
@@ -189,8 +190,16 @@ class Quantizer(nn.Module):
 class MotionRVQ_VAE(nn.Module):
     def __init__(self, input_dim, num_quantizers, codebook_size, latent_dim, hidden_dim):
         super().__init__()
+        self.encoder = encoder(latent_dim)
         self.quantizer = Quantizer(num_quantizers, codebook_size, latent_dim)
         self.decoder = Patches(latent_dim, hidden_dim, input_dim)
+
+    def forward(self, x):  # (B, T, 263)
+        left, total = self.encoder(x.transpose(1, 2)).transpose(1, 2), 0
+        for layer in self.quantizer.layers:
+            row = layer(torch.cdist(left, layer.weight[None]).argmin(-1))
+            left, total = left - row, total + row
+        return {"loss": left.square().mean(), "motion": self.decoder(total)}
 """
 
 FORWARD_ALONE = """
@@ -271,7 +280,8 @@ SHAPES = {
     "a projection of each level": PROJECTED,
     "directions of the rows": DIRECTIONS,
     "levels side by side": SIDE_BY_SIDE,
-    "a quantizer's method, a decoder of frames": FRAME_MAJOR,
+    "a gated product": GATED,
+    "a forward whose decoder takes frames": FRAME_MAJOR,
     "a forward with codes": FORWARD_ALONE.replace("OUTPUT", "torch.stack(indices, -1)"),
     "a forward with a list of codes": FORWARD_ALONE.replace(
         "OUTPUT", "indices, left.square().mean()"
@@ -294,7 +304,7 @@ def own_features(model: torch.nn.Module, codes: torch.Tensor, label: str) -> tor
         return model.decode_from_codes(codes[None])[0]
     if label.startswith("scaled"):
         return model.decode_indices(codes[None])["motion"][0]
-    if label.startswith("a quantizer"):
+    if "takes frames" in label:
         return model.decoder(model.quantizer.get_codes_from_indices(codes[None]).sum(0))[0]
     if label.startswith("a forward"):
         rows = sum(book(level) for book, level in zip(model.codebooks, per_level, strict=True))
@@ -336,6 +346,7 @@ def write(folder: Path, text: str, config: dict[str, object] | None = None) -> t
     return model
 
 
+SIZE = CodeSize(LEVELS, CODES)
 MOTION = MotionInfo(0, 1, tuple((2 + q * CODES, 2 + (q + 1) * CODES) for q in range(LEVELS)))
 
 
@@ -344,7 +355,7 @@ def test_the_cut_out_decoder_does_what_the_module_does(
     label: str, text: str, tmp_path: Path
 ) -> None:
     model = write(tmp_path, text)
-    source = read_codec(tmp_path, trust_code=True)
+    source = read_codec(tmp_path, SIZE, trust_code=True)
     assert (source.layout, source.stride, source.licence) == ("foreign", 4, "cc-by-nc-4.0")
     assert source.codebooks.shape[:2] == (LEVELS, CODES)
     codes = random_codes(source, 30, seed=8)
@@ -363,13 +374,29 @@ def test_the_cut_out_decoder_does_what_the_module_does(
     assert not list(tmp_path.rglob("__pycache__"))
 
 
-def test_levels_that_are_missing_add_nothing(tmp_path: Path) -> None:
-    """Rows are the tables' own, scaled as the module scales them, and what all frames have in common is the decoder's."""
+@pytest.mark.parametrize("label", ["embeddings, decode (B, T, Q)", "a forward with codes"])
+def test_levels_that_are_left_out_add_nothing(label: str, tmp_path: Path) -> None:
+    model = write(tmp_path, SHAPES[label])
+    source = read_codec(tmp_path, SIZE, trust_code=True)
+    tables = [book.weight.detach().numpy() for book in model.codebooks]
+    np.testing.assert_array_equal(source.codebooks, tables)
+    assert not source.carries_codes
+
+
+def test_a_method_that_sums_no_rows_is_taken_as_it_is(tmp_path: Path) -> None:
+    """What it makes of a level that is left out is not known: code 0 stands there, and that is said."""
     model = write(tmp_path, SCALED)
-    source = read_codec(tmp_path, trust_code=True)
-    scaled = [book.weight.detach().numpy() * 0.5**q for q, book in enumerate(model.codebooks)]
-    np.testing.assert_allclose(source.codebooks, scaled, rtol=1e-4, atol=1e-5)
-    assert "scaled by 1, 0.5, 0.25" in " ".join(source.notes)
+    source = read_codec(tmp_path, SIZE, trust_code=True)
+    assert source.carries_codes
+    assert "by the method decode_indices" in source.notes[0]
+    assert "decode_indices takes no -1" in source.notes[1]
+    info = export_codec(source, MOTION, tmp_path, precision="fp32")
+    codes = random_codes(source, 9)
+    latents = Codebooks(np.load(tmp_path / info.codebooks)).latents(np.where([1, 1, 0], codes, -1))
+    got = OnnxSession(tmp_path / info.decoder, 1).run(latents[None])[0]
+    with torch.no_grad():
+        wanted = model.decode_indices(torch.from_numpy(codes * [1, 1, 0])[None])["motion"][0]
+    np.testing.assert_allclose(got, wanted.numpy(), atol=1e-4)
 
 
 def test_a_module_that_denormalises_is_normalised_again(tmp_path: Path) -> None:
@@ -380,7 +407,7 @@ def test_a_module_that_denormalises_is_normalised_again(tmp_path: Path) -> None:
               "return self.decoder(z.transpose(1, 2)).transpose(1, 2) * self.std + self.mean")  # fmt: skip
     model = write(tmp_path, text)
     np.save(tmp_path / "Mean.npy", np.full(263, 0.5, np.float32))
-    source = read_codec(tmp_path, trust_code=True)
+    source = read_codec(tmp_path, SIZE, trust_code=True)
     codes = random_codes(source, 20)
     with torch.no_grad():
         real = model.decode(torch.from_numpy(codes)[None])[0].numpy()
@@ -393,7 +420,7 @@ def test_a_decoder_that_forgets_is_streamed_with_what_it_remembers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(tmp_path, RECURRENT)
-    info = export_codec(read_codec(tmp_path, trust_code=True), MOTION, tmp_path)
+    info = export_codec(read_codec(tmp_path, SIZE, trust_code=True), MOTION, tmp_path)
     assert 2 < info.past < 48
     assert info.lookahead == 0
     assert "sees the whole motion" in capsys.readouterr().err
@@ -402,9 +429,9 @@ def test_a_decoder_that_forgets_is_streamed_with_what_it_remembers(
 def test_a_decoder_that_sees_everything_needs_the_window_of_its_training(tmp_path: Path) -> None:
     write(tmp_path, NORM_OVER_TIME)
     with pytest.raises(FormatError, match="window_size"):
-        export_codec(read_codec(tmp_path, trust_code=True), MOTION, tmp_path)
+        export_codec(read_codec(tmp_path, SIZE, trust_code=True), MOTION, tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(CONFIG | {"window_size": 100}))
-    info = export_codec(read_codec(tmp_path, trust_code=True), MOTION, tmp_path)
+    info = export_codec(read_codec(tmp_path, SIZE, trust_code=True), MOTION, tmp_path)
     assert (info.past, info.lookahead) == (12, 12)
 
 
@@ -448,7 +475,7 @@ def test_the_class_is_built_from_its_config(label: str, tmp_path: Path) -> None:
     if "prefix" in label:
         state = {f"module.{k}": v.contiguous() for k, v in model.state_dict().items()}
         save_file(state, tmp_path / "motion_rvq_weights.safetensors")
-    source = read_codec(tmp_path, trust_code=True)
+    source = read_codec(tmp_path, SIZE, trust_code=True)
     assert source.codebooks.shape == (LEVELS, CODES, WIDTH)
 
 
@@ -458,12 +485,14 @@ SAME = {
 }
 
 
-def test_a_gated_sum_is_refused_with_what_was_found(tmp_path: Path) -> None:
-    write(tmp_path, GATED)
-    with pytest.raises(
-        FormatError, match=r"MotionRVQ_VAE has codebooks.#.weight \(3, 12, 8\).*features: decode"
-    ):
-        read_codec(tmp_path, trust_code=True)
+def test_a_class_that_decodes_nothing_is_refused_with_what_was_found(tmp_path: Path) -> None:
+    write(tmp_path, EMBEDDINGS.replace("def decode(", "def decode_latents("))
+    (tmp_path / "rvq_model.py").write_text(
+        HEAD + EMBEDDINGS.replace("def decode(self, indices):", "def decode(self, indices, mask):")
+    )
+    found = r"MotionRVQ_VAE has tables codebooks.#.weight \(3, 12, 8\) of 12 codes and methods none"
+    with pytest.raises(FormatError, match=rf"{found}.*--codec-adapter"):
+        read_codec(tmp_path, SIZE, trust_code=True)
 
 
 def test_nothing_runs_without_trust(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -472,7 +501,7 @@ def test_nothing_runs_without_trust(tmp_path: Path, capsys: pytest.CaptureFixtur
     with pytest.raises(
         InputError, match=r"has to run to read this codec: read it, then give --trust-code"
     ):
-        read_codec(tmp_path)
+        read_codec(tmp_path, SIZE)
     assert "this ran" not in capsys.readouterr().out
 
 
@@ -489,7 +518,7 @@ def test_nothing_runs_without_trust(tmp_path: Path, capsys: pytest.CaptureFixtur
         (EMBEDDINGS.replace("num_quantizers,", "num_quantizers, secret,"), FormatError, "no arguments that config.json"),
         (EMBEDDINGS.replace("MotionRVQ_VAE", "A") + EMBEDDINGS.replace("MotionRVQ_VAE", "B"), FormatError, "found A, B"),
         (EMBEDDINGS.replace("self.decoder(", "5 * self.decoder(").replace("def decode", "def _hidden"), FormatError,
-         "ways from codes to features: none"),
+         "methods none: write its codes_to_features"),
     ],
 )  # fmt: skip
 def test_code_that_cannot_be_used_is_refused_in_one_line(
@@ -498,5 +527,5 @@ def test_code_that_cannot_be_used_is_refused_in_one_line(
     write(tmp_path, EMBEDDINGS)
     (tmp_path / "rvq_model.py").write_text(HEAD + text)
     with pytest.raises(kind, match=message) as caught:
-        read_codec(tmp_path, trust_code=True)
+        read_codec(tmp_path, SIZE, trust_code=True)
     assert len(str(caught.value).splitlines()) == 1

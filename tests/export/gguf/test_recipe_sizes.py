@@ -8,14 +8,17 @@ import pytest
 
 pytest.importorskip("gguf")
 
+from kinetoken.engines.llamacpp.engine import GGUF_BITS
+from kinetoken.engines.onnx.engine import ONNX_BITS
+from kinetoken.engines.quantization import bits_per_weight
 from kinetoken.manifest.architectures import QWEN2
-from kinetoken.manifest.memory_estimate import BITS, bits
 from kinetoken_export.checkpoint.tensors import LanguageModelShape, expected_tensors
 from kinetoken_export.gguf.quantizer import row_bytes
 from kinetoken_export.gguf.recipes import GGUF_RECIPES, find_gguf_recipe
 from kinetoken_export.onnx.portable import PRECISIONS
 from kinetoken_export.onnx.recipes import RECIPES
 
+BITS = GGUF_BITS | ONNX_BITS
 SHAPE = LanguageModelShape(
     layers=36, hidden=2048, intermediate=11008, heads=16, kv_heads=2, vocab_size=155_763, head_dim=128, context=128_000, rope_theta=1e6,
     norm_eps=1e-6, tied=True, mrope_section=(16, 24, 24),
@@ -48,20 +51,22 @@ def counted(recipe: str) -> float:
 
 @pytest.mark.parametrize("recipe", GGUF_RECIPES)
 def test_each_gguf_recipe_is_as_large_as_counted(recipe: str) -> None:
-    assert bits(recipe) == pytest.approx(counted(recipe), rel=0.02)
-    assert bits(f"{recipe}+own") == bits(recipe)
+    assert bits_per_weight(recipe, BITS) == pytest.approx(counted(recipe), rel=0.02)
+    assert bits_per_weight(f"{recipe}+own", BITS) == bits_per_weight(recipe, BITS)
 
 
 @pytest.mark.parametrize("outer", OUTER_TYPES)
 def test_each_type_of_the_head_is_known(outer: str) -> None:
-    assert bits(f"q4_k_m:{outer}") == pytest.approx(counted(f"q4_k_m:{outer}"), rel=0.05)
+    assert bits_per_weight(f"q4_k_m:{outer}", BITS) == pytest.approx(
+        counted(f"q4_k_m:{outer}"), rel=0.05
+    )
 
 
 def test_each_onnx_recipe_is_known() -> None:
     assert set(RECIPES) | set(PRECISIONS) | set(GGUF_RECIPES) == set(BITS)
     for name, recipe in RECIPES.items():
         scales = 0 if recipe.linear_bits == recipe.float_bits else recipe.float_bits / recipe.block
-        known = bits(name)
+        known = bits_per_weight(name, BITS)
         assert known is not None
         if recipe.fine_bits is None:
             assert known == pytest.approx(recipe.linear_bits + scales, rel=0.02)

@@ -23,19 +23,23 @@ from kinetoken.tokens.vocabulary import Vocabulary
 from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
 from kinetoken_export.checkpoint.prune import PrunedSource, prune
 from kinetoken_export.checkpoint.reference_model import ReferenceLanguageModel
+from kinetoken_export.checkpoint.sources import find_codec, find_model
 from kinetoken_export.checkpoint.tensors import Checkpoint
 from kinetoken_export.own_answers import OwnAnswer, read_prompts
 from kinetoken_export.verify import record
 from kinetoken_export.verify.command import add_command
 from kinetoken_export.verify.language_model import compare_rows, log_softmax
 from kinetoken_export.verify.motion import agreeing, compare_clips, distances
-from kinetoken_export.verify.report import Parity, VerifyRequest, compare, table, verify
+from kinetoken_export.verify.report import Parity, compare, table, verify
+from kinetoken_export.verify.request import VerifyRequest
 from kinetoken_export.verify.source import align
 from tiny_checkpoint import build_checkpoint
 
 DEMO = Path(__file__).parents[3] / "export" / "checkpoints" / "demo"
 PROMPTS = ("a person walks forward", "a man jumps up and down")
-REQUEST = VerifyRequest(DEMO_BUNDLE, DEMO / "lm", DEMO / "codec", PROMPTS, seconds=1.0)
+REQUEST = VerifyRequest(
+    DEMO_BUNDLE, find_model(str(DEMO / "lm")), PROMPTS, find_codec(str(DEMO / "codec")), seconds=1.0
+)
 
 
 @pytest.fixture(autouse=True)
@@ -221,8 +225,8 @@ def bundle(tmp_path: Path) -> Path:
 def test_an_accident_while_writing_leaves_the_bundle_whole(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = record.write
-    record.record(bundle, {"parity.json": b"old", "parity.svg": b"old"})
+    write = record.write_files
+    record.record_in_bundle(bundle, {"parity.json": b"old", "parity.svg": b"old"})
     for accident in range(3):
         calls = []
 
@@ -235,12 +239,12 @@ def test_an_accident_while_writing_leaves_the_bundle_whole(
                     raise KeyboardInterrupt
                 write(folder, {name: data})
 
-        monkeypatch.setattr(record, "write", stumble)
+        monkeypatch.setattr(record, "write_files", stumble)
         with pytest.raises(KeyboardInterrupt):
-            record.record(bundle, {"parity.json": b"new", "parity.svg": b"new"})
+            record.record_in_bundle(bundle, {"parity.json": b"new", "parity.svg": b"new"})
         open_manifest(bundle)
-        monkeypatch.setattr(record, "write", write)
-        record.record(bundle, {"parity.json": b"old", "parity.svg": b"old"})
+        monkeypatch.setattr(record, "write_files", write)
+        record.record_in_bundle(bundle, {"parity.json": b"old", "parity.svg": b"old"})
     assert {"parity.json", "parity.svg"} < set(open_manifest(bundle).files)
 
 

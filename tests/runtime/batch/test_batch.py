@@ -147,7 +147,7 @@ def test_nothing_that_is_there_is_made_again(run: Run, prompts: Path, tmp_path: 
     (out / "walk.npz").unlink()
     code, said, _ = run("batch", prompts, "-o", out)
     assert code == 0
-    assert said.startswith("1 clips made, 3 were there: ")
+    assert said.startswith("1 clips made, 3 existed: ")
     for name in set(times) - {"walk.npz"}:
         assert (out / name).stat().st_mtime_ns == times[name]
     assert len((out / REPORT_FILE).read_text().splitlines()) == 4
@@ -216,7 +216,7 @@ def test_a_bad_line_is_told_and_does_not_stop_the_others(
     path.write_bytes(good + b"\n" + b'{"prompt": "now it is right", "code_frames": 2}\n' + last)
     code, said, err = run("batch", path, "-o", tmp_path / "clips")
     assert (code, err) == (0, "")
-    assert said.startswith("1 clips made, 2 were there")
+    assert said.startswith("1 clips made, 2 existed")
 
 
 def test_plain_text_is_a_prompt_a_line_with_options_for_all(run: Run, tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_words_alone_are_done_without_a_file(run: Run, tmp_path: Path) -> None:
     code, _, err = run("batch", path, "-o", tmp_path / "c")
     assert (code, err) == (0, "")
     assert not list(tmp_path.glob("c/*.npz"))
-    assert run("batch", path, "-o", tmp_path / "c")[1].startswith("0 clips made, 1 were there")
+    assert run("batch", path, "-o", tmp_path / "c")[1].startswith("0 clips made, 1 existed")
 
 
 def other_model(tmp_path: Path) -> list[object]:
@@ -303,7 +303,7 @@ def test_force_makes_only_what_another_run_made(run: Run, prompts: Path, tmp_pat
     assert code == 2
     assert "line 2" in err
     code, said, _ = run("batch", prompts, "-o", out, "--force")
-    assert (code, said.split(":")[0]) == (0, "1 clips made, 3 were there")
+    assert (code, said.split(":")[0]) == (0, "1 clips made, 3 existed")
     assert Clip.load(out / "000002.npz").prompt == "a person bows"
 
 
@@ -339,7 +339,7 @@ def test_a_report_cut_in_the_middle_costs_one_clip(run: Run, prompts: Path, tmp_
     whole = report.read_bytes()
     report.write_bytes(whole[: whole.rindex(b'{"id"') + 40] + b"\n[1]\n\xff\n")
     code, said, _ = run("batch", prompts, "-o", out)
-    assert (code, said.split(":")[0]) == (0, "1 clips made, 3 were there")
+    assert (code, said.split(":")[0]) == (0, "1 clips made, 3 existed")
     assert report.read_bytes() == whole
 
 
@@ -410,7 +410,7 @@ def test_a_disk_that_is_full_keeps_what_is_whole(
     assert code == OutputError.exit_code
     assert "2 of 4 clips are in" in err
     assert len(err.splitlines()) == 1
-    assert run("batch", prompts, "-o", tmp_path / "c")[1].startswith("2 clips made, 2 were there")
+    assert run("batch", prompts, "-o", tmp_path / "c")[1].startswith("2 clips made, 2 existed")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as on POSIX")
@@ -443,7 +443,7 @@ def test_ctrl_c_keeps_what_is_whole_and_the_batch_goes_on(tiny: Path, tmp_path: 
     process.send_signal(signal.SIGINT)
     said, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "the same command goes on from there" in err
+    assert "the same command continues from there" in err
     assert "Traceback" not in err
     clips = {clip.stem for clip in out.glob("*.npz")}
     assert 3 <= len(clips) < 400
@@ -609,7 +609,7 @@ def test_the_python_of_its_page_runs(
 def test_every_option_is_on_its_page(run: Run) -> None:
     page = (Path(__file__).parents[3] / "docs" / "batch.md").read_text(encoding="utf-8")
     _, said, _ = run("batch", "--help-all")
-    own = said[said.index("positional arguments") : said.index("--bundle FOLDER")]
+    own = said[said.index("positional arguments") : said.index("--bundle BUNDLE")]
     for option in set(re.findall(r"--[a-z-]+", own)) - {"--help", "--help-all", "--out"}:
         assert f"`{option}" in page, option
 

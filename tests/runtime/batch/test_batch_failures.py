@@ -89,7 +89,7 @@ def test_what_a_server_refuses_of_single_lines_is_theirs(
     assert all("not this one" in line for line in err.splitlines()[:-1])
     assert clips(many) == [5, 7, 8]
     code, said, _ = batch(run, many, tokenizer, refusing(tokenizer, status, set()))
-    assert (code, said.split(":")[0]) == (0, "5 clips made, 3 were there")
+    assert (code, said.split(":")[0]) == (0, "5 clips made, 3 existed")
 
 
 def test_lines_over_which_a_server_fails_do_not_keep_the_others_from_being_made(

@@ -61,7 +61,7 @@ def test_a_foreign_file_in_a_batch_s_folder_is_not_overwritten(
     assert f"line 3: {out / 'more'}.{suffix} is a clip that no batch in this folder made" in err
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert run("batch", lines, "-o", out, "--file-format", suffix, "--force")[1].startswith(
-        "1 clips made, 2 were there"
+        "1 clips made, 2 existed"
     )
     assert (out / f"more.{suffix}").read_bytes() != mine
 
@@ -72,7 +72,7 @@ def test_a_clip_that_says_itself_what_it_is_of_is_taken_over(
     out = tmp_path / "c"
     run("batch", lines, "-o", out)
     unnoted(out, "walk")
-    assert run("batch", lines, "-o", out)[1].startswith("1 clips made, 1 were there")
+    assert run("batch", lines, "-o", out)[1].startswith("1 clips made, 1 existed")
     unnoted(out, "walk")
     (out / "000002.npz").replace(out / "walk.npz")
     assert "that no batch in this folder made" in run("batch", lines, "-o", out)[2]
@@ -145,7 +145,7 @@ def test_clips_of_another_engine_are_not_mixed_with_these(
         code, _, err = over(run, fake, path)
         assert (code, "clips of another model on the server (some/model)" in err) == (2, True)
         assert run("batch", path, "-o", out, "--engine", fake.url, "--force")[0] == 0
-        assert over(run, fake, path)[1].startswith("0 clips made, 2 were there")
+        assert over(run, fake, path)[1].startswith("0 clips made, 2 existed")
         said = (out / "batch.json").read_text(encoding="utf-8")
         assert (json.loads(said)["engine"], json.loads(said)["engine_model"]) == (
             "vllm",

@@ -18,9 +18,9 @@ from kinetoken import GenerateOptions
 from kinetoken.base.errors import EngineError
 from kinetoken.batch.batch_run import answer_all
 from kinetoken.batch.jobs import ClipAnswer, Job
-from kinetoken.engines.llamacpp.batch import GRAIN, LlamaCppBatch, reusable
+from kinetoken.engines.llamacpp.batch import KERNEL_GROUP, LlamaCppBatch, reusable_tokens
 from kinetoken.engines.llamacpp.model import CPU_PIECE, LlamaCppLanguageModel
-from kinetoken.engines.one_at_a_time import TurnBatch
+from kinetoken.engines.one_at_a_time import SequentialBatch
 from kinetoken.engines.tokenizer import HfTokenizer
 from kinetoken.generation.bundle import Bundle, open_bundle
 from kinetoken.generation.generator import Generator
@@ -120,7 +120,7 @@ HEAD = [i * 13 % 400 for i in range(3 * CPU_PIECE)]
 
 
 @pytest.mark.parametrize(
-    "shared", [0, 3, GRAIN, 30, CPU_PIECE - 1, CPU_PIECE, CPU_PIECE + 30, 2 * CPU_PIECE + 3]
+    "shared", [0, 3, KERNEL_GROUP, 30, CPU_PIECE - 1, CPU_PIECE, CPU_PIECE + 30, 2 * CPU_PIECE + 3]
 )
 @pytest.mark.parametrize("slot", [0, 1])
 def test_what_a_prompt_shares_with_another_is_not_fed_again_to_the_last_bit(
@@ -141,19 +141,23 @@ def test_what_a_prompt_shares_with_another_is_not_fed_again_to_the_last_bit(
 
     batch._decode = counted  # type: ignore[method-assign]
     np.testing.assert_array_equal(batch.push([(slot, whole, made.every)])[0], expected)
-    assert sum(fed) == len(whole) - reusable(first, whole, CPU_PIECE)
+    assert sum(fed) == len(whole) - reusable_tokens(first, whole, CPU_PIECE)
     made.check(batch.push([(slot, [7], made.every)])[0], [*whole, 7])
 
 
 def test_how_much_of_a_prompt_is_reused() -> None:
     ids = list(range(100))
-    assert reusable(ids[:40], ids[:50], 64) == 40
-    assert reusable(ids[:43], ids[:50], 64) == 40
-    assert reusable(ids[:50], ids[:50], 64) == 48  # the last token is fed again, for its logits
-    assert reusable(ids[:1], ids[:50], 64) == 0
-    assert reusable(ids[:50], ids[:80], 64) == 0  # the first piece is full in one of them alone
-    assert reusable(ids[:80], ids[:90], 64) == 80
-    assert reusable([], ids, 64) == 0
+    assert reusable_tokens(ids[:40], ids[:50], 64) == 40
+    assert reusable_tokens(ids[:43], ids[:50], 64) == 40
+    assert (
+        reusable_tokens(ids[:50], ids[:50], 64) == 48
+    )  # the last token is fed again, for its logits
+    assert reusable_tokens(ids[:1], ids[:50], 64) == 0
+    assert (
+        reusable_tokens(ids[:50], ids[:80], 64) == 0
+    )  # the first piece is full in one of them alone
+    assert reusable_tokens(ids[:80], ids[:90], 64) == 80
+    assert reusable_tokens([], ids, 64) == 0
 
 
 def test_what_cannot_be_fed_is_refused_and_the_batch_stays_as_it_was(
@@ -184,7 +188,7 @@ def test_logits_outlive_the_batch(made: Made) -> None:
 
 
 def test_one_alone_goes_as_without_a_batch(model: LlamaCppLanguageModel) -> None:
-    assert isinstance(model.start_batch(1), TurnBatch)
+    assert isinstance(model.start_batch(1), SequentialBatch)
 
 
 def test_more_sequences_than_there_is_memory_for_are_refused(

@@ -152,7 +152,7 @@ def test_ctrl_c_keeps_what_came_and_the_same_command_goes_on(
     process = start(cluster[0], tiny, prompts, out)
     said, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 3
-    assert said.startswith(f"{CLIPS - clips} clips made, {clips} were there")
+    assert said.startswith(f"{CLIPS - clips} clips made, {clips} existed")
     assert [f"line {CLIPS + 1}: " in err, f"line {CLIPS + 2}: " in err] == [True, True]
 
 

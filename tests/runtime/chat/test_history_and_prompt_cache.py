@@ -14,11 +14,11 @@ import pytest
 
 import kinetoken
 from kinetoken.base.errors import FormatError
-from kinetoken.chat.prompt_cache import StateFiles
+from kinetoken.chat.prompt_cache import PromptCache
 from kinetoken.chat.session import Session
 from kinetoken.engines.scripted import ScriptedLanguageModel
 from kinetoken.generation.bundle import Bundle, open_bundle
-from kinetoken.generation.chat_format import known_ids
+from kinetoken.generation.chat_format import ids_before_prompt
 from kinetoken.generation.generator import Generator
 from overheard import PROMPTS, SHORT, overheard, whole
 
@@ -33,7 +33,7 @@ def test_the_state_of_the_system_prompt_is_kept(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     parts = open_bundle(own_tiny)
-    head = known_ids(parts)
+    head = ids_before_prompt(parts)
 
     def start() -> tuple[str, list[list[int]]]:
         generator, fed = overheard(parts)
@@ -76,7 +76,7 @@ def test_a_state_of_another_engine_or_model_is_not_taken(own_tiny: Path) -> None
     file.write_bytes(foreign.read_bytes())  # whole, but not what its name says
     generator, fed = overheard(parts)
     Session(generator).prepare()
-    assert fed == [known_ids(parts)]
+    assert fed == [ids_before_prompt(parts)]
 
 
 def test_a_bundle_that_cannot_be_written_has_its_state_in_the_users_folder(
@@ -92,7 +92,7 @@ def test_a_bundle_that_cannot_be_written_has_its_state_in_the_users_folder(
     assert fed == []
     monkeypatch.setenv("XDG_CACHE_HOME", str(own_tiny / ".cache"))  # nowhere at all
     Session(generator).prepare()
-    assert fed == [known_ids(parts)]
+    assert fed == [ids_before_prompt(parts)]
 
 
 def test_few_states_are_kept(own_tiny: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_chat_is_saved_and_resumed(generator: Generator, parts: Bundle, tmp_pa
 
 def test_a_state_in_use_is_not_the_one_to_go(own_tiny: Path) -> None:
     """Nor is a state kept that is too large to be read, nor what a killed process left."""
-    states, folder = StateFiles(open_bundle(own_tiny)), own_tiny / ".cache"
+    states, folder = PromptCache(open_bundle(own_tiny)), own_tiny / ".cache"
     paths = [states.save([number], b"state") for number in range(8)]
     for age, path in enumerate(paths):
         assert path is not None
@@ -148,7 +148,7 @@ def test_tidying_beside_another_process_writes_no_second_copy(
         return [*real(folder, pattern), folder / "prompt-gone.state"]
 
     monkeypatch.setattr(Path, "glob", glob)
-    states = StateFiles(open_bundle(own_tiny))
+    states = PromptCache(open_bundle(own_tiny))
     for number in range(10):
         states.save([number], b"state")
     monkeypatch.undo()
@@ -159,8 +159,8 @@ def test_tidying_beside_another_process_writes_no_second_copy(
 def test_a_state_too_large_to_be_read_is_not_written(
     own_tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kinetoken.chat.prompt_cache.LARGEST", 60)
-    states = StateFiles(open_bundle(own_tiny))
+    monkeypatch.setattr("kinetoken.chat.prompt_cache.LARGEST_STATE", 60)
+    states = PromptCache(open_bundle(own_tiny))
     assert states.save([1], b"x" * 40) is None
     assert states.save([1], b"x" * 4) is not None
     assert states.load([1]) == b"xxxx"

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 import kinetoken
 from kinetoken.base.errors import BundleError, EngineError, InputError
+from kinetoken.chat.cached_run import CachedRun
 from kinetoken.chat.history_file import check_turn
 from kinetoken.chat.session import Session, Turn
 from kinetoken.engines.protocols import LanguageModel
 from kinetoken.engines.scripted import ScriptedLanguageModel
 from kinetoken.generation.adaptive_detail import Pace
 from kinetoken.generation.bundle import Bundle, open_bundle
-from kinetoken.generation.chat_format import Said, known_ids, prompt_ids
+from kinetoken.generation.chat_format import Said, ids_before_prompt, prompt_ids
 from kinetoken.generation.generator import Generation, Generator
 from kinetoken.generation.token_source import Chat
 from kinetoken.motion.clip import MotionChunk
@@ -99,7 +100,7 @@ def test_nothing_is_fed_twice(parts: Bundle) -> None:
     session = Session(generator, history=9, keep_state=False)
     for prompt in PROMPTS:
         whole(session.say(prompt, **SHORT))
-    final = [*known_ids(parts, session.history)]
+    final = [*ids_before_prompt(parts, session.history)]
     flat = [token for ids in fed for token in ids]
     assert len(final) - len(flat) <= 8  # all but the end of the last answer
     assert flat == final[: len(flat)]
@@ -163,7 +164,7 @@ def test_when_the_context_is_full_the_oldest_turns_go(tmp_path: Path) -> None:
 
 
 def test_a_context_smaller_than_the_system_prompt(parts: Bundle) -> None:
-    head = len(known_ids(parts))
+    head = len(ids_before_prompt(parts))
     for context in (3, head - 1, head):
         with pytest.raises(
             BundleError, match=f"system prompt takes {head} tokens and the context holds {context}"
@@ -313,7 +314,7 @@ def test_what_has_to_be_told_is_told_with_the_next_answer(
         raise EngineError("no memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Session, "_chat", broken)
+        patch.setattr(CachedRun, "chat", broken)
         with pytest.raises(EngineError, match="no memory"):
             session.say(PROMPTS[number % 5], seed=number)
     assert "shown no more" in session.say(PROMPTS[number % 5], seed=number).notes[0]

@@ -445,6 +445,6 @@ def test_warnings_take_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
             warnings.simplefilter("always")
             warnings.warn("two engines", RuntimeWarning, stacklevel=1)
 
-    monkeypatch.setattr("kinetoken.engines.onnx.session.warn_if_doubled", warn)
+    monkeypatch.setattr("kinetoken.engines.onnx.session.warn_of_two_packages", warn)
     code, _, err = run("generate", "walk", "--seconds", 1)
     assert (code, err) == (0, "kinetoken: warning: two engines\n")

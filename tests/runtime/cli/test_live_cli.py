@@ -20,7 +20,7 @@ import fake_senders
 from kinetoken import Clip
 from kinetoken.base.errors import EngineError, InputError, MissingPackageError
 from kinetoken.cli import main as cli
-from kinetoken.live import worker
+from kinetoken.live import sender
 from kinetoken.live.link import Live
 from kinetoken.live.settings import LiveSettings
 from synthetic_motion import walking
@@ -87,7 +87,7 @@ def test_a_reader_that_leaves_is_one_line_and_the_clip_is_kept(
         process.stdout.close()
         err = process.stderr.read()
         assert process.wait(60) == 141
-    assert err.count("whoever read standard output is gone") == 1
+    assert err.count("the reader of standard output is gone") == 1
     assert "Traceback" not in err
     assert len(Clip.load(clip)) == 20
 
@@ -213,9 +213,9 @@ def test_targets_before_a_refused_one_are_closed_again(monkeypatch: pytest.Monke
     def refuse(settings: LiveSettings) -> Any:
         raise InputError("no")
 
-    monkeypatch.setattr(worker, "_makers", lambda settings: [lambda settings: Opened(), refuse])
+    monkeypatch.setattr(sender, "_makers", lambda settings: [lambda settings: Opened(), refuse])
     with pytest.raises(InputError):
-        worker.open_targets(LiveSettings())
+        sender.open_targets(LiveSettings())
     assert closed == ["closed"]
 
 

@@ -17,7 +17,7 @@ from fake_server import FakeServer, Handler, Reply, serving, texts
 from kinetoken.base.errors import EngineError, InputError
 from kinetoken.cli import main as cli
 from kinetoken.engines.remote import http
-from kinetoken.engines.remote.address import KEY_VARIABLE, Address
+from kinetoken.engines.remote.address import KEY_VARIABLE, ServerAddress
 from kinetoken.engines.tokenizer import HfTokenizer
 
 FRAME = "<m_0_1><m_1_2><m_2_3><m_3_4>"
@@ -226,7 +226,7 @@ def test_nonsense_is_one_line(tiny: Path, data: bytes) -> None:
 
 
 def test_a_line_without_an_end(tiny: Path) -> None:
-    line, frames, _ = failing(tiny, raw(b"data: " + b"x" * (http.LONGEST_LINE + 5)))
+    line, frames, _ = failing(tiny, raw(b"data: " + b"x" * (http.LONGEST_REPLY_LINE + 5)))
     assert "lines without an end" in line
     assert frames == 12
 
@@ -274,7 +274,9 @@ def test_the_key_is_sent_and_never_shown(tiny: Path, monkeypatch: pytest.MonkeyP
     with serving(texts(BEGUN, "</move>")) as fake:
         generator = load(tiny, fake.url)
         clip = generator.generate("x")
-    assert SECRET not in repr(generator.bundle.server) + repr(clip.meta) + str(vars(generator))
+    assert SECRET not in repr(generator.bundle.language_model) + repr(clip.meta) + str(
+        vars(generator)
+    )
     monkeypatch.setenv(KEY_VARIABLE, "a\nb")
     with pytest.raises(InputError, match=KEY_VARIABLE):
         load(tiny, "http://127.0.0.1:9")
@@ -348,12 +350,12 @@ def test_urls_that_are_none(tiny: Path, url: str) -> None:
 
 
 def test_urls_that_are_some(tiny: Path) -> None:
-    assert str(Address.parse("http://a")) == "http://a:80/v1"
-    assert str(Address.parse(" https://a.b:8443/llm/v1/ ")) == "https://a.b:8443/llm/v1"
-    assert Address.parse("https://a.b:8443/llm/v1/").root == "/llm"
-    assert str(Address.parse("http://[::1]:8080/v1")) == "http://[::1]:8080/v1"
+    assert str(ServerAddress.parse("http://a")) == "http://a:80/v1"
+    assert str(ServerAddress.parse(" https://a.b:8443/llm/v1/ ")) == "https://a.b:8443/llm/v1"
+    assert ServerAddress.parse("https://a.b:8443/llm/v1/").root == "/llm"
+    assert str(ServerAddress.parse("http://[::1]:8080/v1")) == "http://[::1]:8080/v1"
     with pytest.raises(InputError, match="a URL holds no password"):
-        Address.parse("http://me:secret@a/v1")
+        ServerAddress.parse("http://me:secret@a/v1")
 
 
 def test_several_models_have_to_be_told_apart(tiny: Path) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from kinetoken.engines.llamacpp.adaptive_threads import (
-    ENOUGH,
-    LOOK,
-    MOST_PATIENCE,
-    PATIENCE,
+    MOST_RETRY_TOKENS,
+    RETRY_TOKENS,
+    WATCHED_SECONDS,
+    WINDOW,
     ThreadChoice,
     idle_seconds,
 )
@@ -84,7 +84,7 @@ def test_tries_in_vain_become_rare() -> None:
     counts = run(ThreadChoice(2, silent), beside_a_busy_program, 5000, silent)[6:]
     assert counts.count(2) <= 2 * 12, "two tokens each"
     longest = max(len(list(group)) for count, group in itertools.groupby(counts) if count == 1)
-    assert MOST_PATIENCE <= longest <= MOST_PATIENCE + 10
+    assert MOST_RETRY_TOKENS <= longest <= MOST_RETRY_TOKENS + 10
     counts = run(ThreadChoice(2, silent), beside_a_viewer, 5000, silent)
     assert counts.count(1) <= 4 * 12
 
@@ -105,9 +105,9 @@ def test_when_the_program_is_gone_the_core_is_taken_again(idle: Idle) -> None:
     choice = ThreadChoice(2, idle)
     run(choice, beside_a_busy_program, 40, idle)
     assert choice.count == 1
-    counts = run(choice, quiet, 2 * PATIENCE, idle)
+    counts = run(choice, quiet, 2 * RETRY_TOKENS, idle)
     assert counts[-1] == 2
-    assert counts.count(1) <= (3 * LOOK if idle.tells else PATIENCE)
+    assert counts.count(1) <= (3 * WINDOW if idle.tells else RETRY_TOKENS)
     assert run(choice, beside_a_busy_program, 20, idle)[-1] == 1, "and given up as soon as before"
 
 
@@ -148,7 +148,7 @@ def test_a_machine_that_changes_its_mind_is_followed(seconds: float) -> None:
         run(
             choice,
             lambda count: (seconds / count, seconds),
-            max(3 * PATIENCE, round(3 * ENOUGH / seconds)),
+            max(3 * RETRY_TOKENS, round(3 * WATCHED_SECONDS / seconds)),
         )
         assert choice.count == 2
 

@@ -448,7 +448,7 @@ def test_gpu_layers_that_cannot_be(
     monkeypatch.setattr(llamacpp.llama, "llama_supports_gpu_offload", lambda: True)
 
     def no_room(*_: object) -> None:
-        llamacpp.said.append("allocating 123 MiB on device 0: out of memory")
+        llamacpp.error_log.append("allocating 123 MiB on device 0: out of memory")
 
     with monkeypatch.context() as patched:
         patched.setattr(llamacpp.llama, "llama_model_load_from_file", no_room)

@@ -13,18 +13,17 @@ import pytest
 import kinetoken
 from kinetoken import InputError
 from kinetoken.cli.main import main
-from kinetoken.engines.load_options import LoadOptions
+from kinetoken.engines.load_options import PROVIDERS, LoadOptions
 from kinetoken.engines.onnx import session as onnx_session
 from kinetoken.engines.onnx.model import OnnxLanguageModel
 from kinetoken.engines.onnx.providers import (
     CPU,
     CUDA,
-    PROVIDERS,
     TENSORRT,
-    Buffer,
-    chain,
-    fallback,
+    DeviceBuffer,
+    fallback_warning,
     missing_library,
+    provider_chain,
 )
 from kinetoken.generation.bundle import bundle_folder
 from kinetoken.manifest.manifest_file import read_manifest
@@ -40,7 +39,7 @@ BUILT_FOR_ALL = (TENSORRT, CUDA, CPU)
 def test_the_providers_that_are_tried(
     asked: str | None, available: Sequence[str], names: list[str]
 ) -> None:
-    assert chain(asked, available) == names
+    assert provider_chain(asked, available) == names
 
 
 @pytest.mark.parametrize(
@@ -56,7 +55,7 @@ def test_the_providers_that_are_tried(
 def test_less_than_was_to_be_had_is_told(
     asked: str | None, available: Sequence[str], got: list[str], told: str | None, tmp_path: Path
 ) -> None:
-    said = fallback(asked, available, got, tmp_path, "no such card")
+    said = fallback_warning(asked, available, got, tmp_path, "no such card")
     assert said == told or (told is not None and said is not None and said.startswith(told))
 
 
@@ -119,9 +118,9 @@ def test_it_falls_back_to_the_processor_and_says_so(
     np.testing.assert_array_equal(
         generator.generate("walk", seconds=1, seed=2).joints, expected.joints
     )
-    assert broken.asked[0][0] == (CPU if asked == "auto" else chain(asked, BUILT_FOR_ALL)[0]), (
-        "the codec's decoder"
-    )
+    assert broken.asked[0][0] == (
+        CPU if asked == "auto" else provider_chain(asked, BUILT_FOR_ALL)[0]
+    ), "the codec's decoder"
     assert capfd.readouterr().out == ""
 
 
@@ -199,7 +198,9 @@ def test_a_head_that_fell_back_brings_the_body_back(monkeypatch: pytest.MonkeyPa
         str(warning.message).startswith("CUDA is not used, the processor is") for warning in told
     )
     assert model.device == "cpu"
-    assert {onnx_session.device_of(session) for session in (model.session, *model.heads)} == {"cpu"}
+    assert {onnx_session.session_device(session) for session in (model.session, *model.heads)} == {
+        "cpu"
+    }
     assert [first for name, first in card.asked if name == info.file] == [CUDA, CPU]
     run = model.start()
     assert len(run.push([1, 2], (range(5),))) == 5
@@ -230,7 +231,7 @@ class CardValue:
 
 
 def test_numbers_on_a_card_are_read_and_written_whole() -> None:
-    held = Buffer(CardValue, (2, 3), np.float32, "cuda")
+    held = DeviceBuffer(CardValue, (2, 3), np.float32, "cuda")
     assert held.array is None
     numbers = held.read()
     numbers[:] = 5

@@ -76,7 +76,7 @@ def test_three_js_plays_the_glb_where_the_joints_are(tmp_path: Path, name: str) 
 def check_skin(rig: Rig, found: np.ndarray) -> None:
     """Vertices of the last frame, moved here by linear blending of their bones."""
     rest = rig.rest_joints()
-    mesh = mannequin.build(rest)
+    mesh = mannequin.build_mannequin(rest)
     turned = np.array(rig.rotations[-1])
     for joint, parent in enumerate(PARENTS[1:], start=1):
         turned[joint] = turned[parent] @ turned[joint]
@@ -139,7 +139,7 @@ def test_notes_of_any_text_are_valid_json(tmp_path: Path, suffix: str) -> None:
 
 
 def test_the_mesh_is_closed_looks_outward_and_stands_on_the_floor() -> None:
-    mesh = mannequin.build(Rig.of(CLIP).rest_joints())
+    mesh = mannequin.build_mannequin(Rig.of(CLIP).rest_joints())
     triangles = np.concatenate([part.reshape(-1, 3) for part in mesh.triangles.values()]).astype(
         int
     )
@@ -155,7 +155,7 @@ def test_the_mesh_is_closed_looks_outward_and_stands_on_the_floor() -> None:
 
 
 def test_every_vertex_is_carried_whole_and_softly_at_the_joints() -> None:
-    mesh = mannequin.build(Rig.of(CLIP).rest_joints())
+    mesh = mannequin.build_mannequin(Rig.of(CLIP).rest_joints())
     np.testing.assert_allclose(mesh.weights.sum(axis=1), 1, atol=1e-6)
     assert (mesh.weights >= 0).all()
     assert (mesh.joints[mesh.weights == 0] == 0).all()

@@ -88,7 +88,7 @@ def test_features_that_cannot_be_had(tmp_path: Path) -> None:
     for clip in (Clip(joints=CLIP.joints[:1]), Clip(joints=CLIP.joints, fps=30.0)):
         with pytest.raises(InputError, match="20 fps"):
             write_npy(clip, tmp_path / "x.npy", "features")
-    with pytest.raises(FormatError, match="no facing direction"):
+    with pytest.raises(FormatError, match="with a facing direction"):
         write_npy(Clip(joints=np.zeros((5, 22, 3), np.float32)), tmp_path / "x.npy", "features")
     assert list(tmp_path.iterdir()) == []
 
@@ -319,7 +319,7 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     ({"joints": WALK * 100}, r"metres, got a leg of 8\d\.?\d*: centimetres\? Divide by 100"),
     ({"joints": WALK * 1000}, "millimetres. Divide by 1000"),
     ({"joints": WALK * 4}, "scale the body to 0.25 to 2.5"),
-    ({"joints": WALK * 0}, "in one place, which is no body"),
+    ({"joints": WALK * 0}, "expected a body, got legs of length 0"),
     ({"joints": JOINTS, "text": 3}, "text as one string"),
     ({"joints": JOINTS, "seed": 0.5}, "seed as one whole number"),
     ({"joints": JOINTS, "codes": [1, 2]}, "codes"),
@@ -339,7 +339,7 @@ def test_archives_of_something_else(tmp_path: Path, arrays: dict[str, Any], mess
 def test_a_clip_of_endless_length_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kinetoken.formats.arrays.LONGEST", 7)
+    monkeypatch.setattr("kinetoken.formats.arrays.MAX_FRAMES", 7)
     CLIP.save(tmp_path / "x.npz")
     with pytest.raises(FormatError, match="at most 7 frames, got 8; cut it into pieces"):
         Clip.load(tmp_path / "x.npz")

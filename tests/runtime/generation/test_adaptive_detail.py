@@ -19,10 +19,11 @@ from kinetoken import GenerateOptions, Generator, InputError
 from kinetoken.batch.batch_run import answer_all
 from kinetoken.batch.jobs import Job
 from kinetoken.engines.scripted import ScriptedLanguageModel
-from kinetoken.generation.adaptive_detail import DetailRun, Pace, asked_levels, sustained
+from kinetoken.generation.adaptive_detail import DetailRun, Pace, asked_levels, sustained_levels
 from kinetoken.generation.chat_format import prompt_ids
 
 FRAMES_PER_SECOND = 5.0
+from writers import SilentServer
 
 
 def paced(rate: float) -> Pace:
@@ -36,7 +37,7 @@ def test_what_is_decided_is_held_and_no_more_is_given_up_than_must_be(
     rate: float, most: int, now: int | None
 ) -> None:
     before = None if now is None else min(now, most)
-    levels = sustained(rate, most, FRAMES_PER_SECOND, before)
+    levels = sustained_levels(rate, most, FRAMES_PER_SECOND, before)
     assert 1 <= levels <= most
     assert levels == 1 or levels * FRAMES_PER_SECOND <= rate, "in real time"
     if levels < most:
@@ -51,7 +52,7 @@ def test_what_is_decided_is_held_and_no_more_is_given_up_than_must_be(
      (21.1, 3, 3), (24.1, 3, 4), (20, 4, 3), (16, 3, 3), (15, 3, 2)],
 )  # fmt: skip
 def test_levels_by_rate(rate: float | None, now: int | None, levels: int) -> None:
-    assert sustained(rate, 4, FRAMES_PER_SECOND, now) == levels
+    assert sustained_levels(rate, 4, FRAMES_PER_SECOND, now) == levels
 
 
 def test_a_rate_that_wavers_does_not_flicker() -> None:
@@ -328,7 +329,7 @@ def test_answers_in_threads_have_each_others_time_in_theirs() -> None:
 
 def test_what_is_beside_the_codes_counts_at_any_number_of_levels() -> None:
     assert [
-        sustained(100, 4, FRAMES_PER_SECOND, beside=seconds)
+        sustained_levels(100, 4, FRAMES_PER_SECOND, beside=seconds)
         for seconds in (0.0, 0.15, 0.16, 0.18, 0.5)
     ] == [
         4,
@@ -368,7 +369,7 @@ def test_pauses_between_blocks_cost_detail(generator: Generator, machine: Machin
 
 
 def test_a_server_is_told_once_what_it_may_write(generator: Generator) -> None:
-    parts = dataclasses.replace(generator.bundle, server=SimpleNamespace(name="a server"))
+    parts = dataclasses.replace(generator.bundle, language_model=SilentServer())
     for detail in ("auto", "4,2"):
         with pytest.raises(
             InputError, match=f"detail {detail}: a server writes all blocks alike; give levels"

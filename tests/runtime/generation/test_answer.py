@@ -11,8 +11,8 @@ import pytest
 
 from kinetoken import EngineError, Generation, Generator, MotionChunk
 from kinetoken.chat.session import Session
-from kinetoken.tokens.allowed_ids import Allowed
 from kinetoken.tokens.markup import read_strictly, salvage
+from writers import Breaking
 
 LONG: dict[str, Any] = {
     "min_blocks": 2, "block_code_frames": 4, "code_frames": 8, "max_thought": 5, "max_pause": 4, "temperature": 2.0,
@@ -34,24 +34,6 @@ def check(stream: Generation, generator: Generator, levels: int = 4) -> int:
     return len(frames)
 
 
-class Tongue:
-    """A speaker that is stopped at one of its tokens."""
-
-    def __init__(self, stream: Generation, after: int, error: BaseException) -> None:
-        self._speaker, self._left, self._error = stream._speaker, after, error
-        self.notes, self.closed = (), 0
-        stream._speaker = self
-
-    def next(self, allowed: Allowed) -> int | None:
-        self._left -= 1
-        if self._left < 0:
-            raise self._error
-        return self._speaker.next(allowed)
-
-    def close(self) -> None:
-        self.closed += 1
-
-
 @pytest.mark.parametrize("levels", [1, 2, 4])
 @pytest.mark.parametrize("lookahead", [0, None])
 def test_ctrl_c_at_every_token(generator: Generator, levels: int, lookahead: int | None) -> None:
@@ -60,14 +42,14 @@ def test_ctrl_c_at_every_token(generator: Generator, levels: int, lookahead: int
         parts = dataclasses.replace(parts, decoder=parts.decoder.with_lookahead(lookahead))
     counts = []
     for after in range(200):
-        stream = Generator(parts).stream("walk", seed=3, levels=levels, **LONG)
-        tongue = Tongue(stream, after, KeyboardInterrupt())
+        breaking = Breaking(parts, after, KeyboardInterrupt())
+        stream = Generator(breaking.bundle).stream("walk", seed=3, levels=levels, **LONG)
         try:
             for _ in stream:
                 pass
         except KeyboardInterrupt:
             counts.append(check(stream, generator, levels))
-            assert tongue.closed
+            assert breaking.closed
         else:
             break
     assert check(stream, generator, levels) == 8, "the end of the answer"
@@ -95,11 +77,11 @@ def test_closed_at_every_chunk(generator: Generator, lookahead: int | None) -> N
 
 
 def test_one_that_never_began(generator: Generator) -> None:
-    stream = generator.stream("walk", seed=3)
-    tongue = Tongue(stream, 0, KeyboardInterrupt())
+    breaking = Breaking(generator.bundle, 0, KeyboardInterrupt())
+    stream = Generator(breaking.bundle).stream("walk", seed=3)
     stream.close()
     assert check(stream, generator) == 0
-    assert (stream.text, tongue.closed) == ("", 1)
+    assert (stream.text, breaking.closed) == ("", 1)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
@@ -128,8 +110,8 @@ def test_stopped_in_the_middle_of_a_frame_that_is_decoded(
 
 def test_an_engine_that_fails_hands_out_all_that_is_whole(generator: Generator) -> None:
     for after in range(0, 40, 3):
-        stream = generator.stream("walk", seed=3, **LONG)
-        Tongue(stream, after, EngineError("it broke"))
+        breaking = Breaking(generator.bundle, after, EngineError("it broke"))
+        stream = Generator(breaking.bundle).stream("walk", seed=3, **LONG)
         with pytest.raises(EngineError, match="it broke"):
             for _ in stream:
                 pass
@@ -138,8 +120,9 @@ def test_an_engine_that_fails_hands_out_all_that_is_whole(generator: Generator) 
 
 def test_frames_of_any_depth(generator: Generator) -> None:
     for after in range(0, 40, 3):
-        stream = generator.stream("walk", seed=after, frames="prefix", seconds=2.0, max_thought=3)
-        Tongue(stream, after, KeyboardInterrupt())
+        breaking = Breaking(generator.bundle, after, KeyboardInterrupt())
+        asked: dict[str, Any] = {"frames": "prefix", "seconds": 2.0, "max_thought": 3}
+        stream = Generator(breaking.bundle).stream("walk", seed=after, **asked)
         with contextlib.suppress(KeyboardInterrupt):  # or it ended before
             for _ in stream:
                 pass
@@ -166,9 +149,9 @@ def test_a_clip_taken_on_the_way_is_of_one_piece_too(generator: Generator) -> No
 
 def test_history_has_all_that_was_written(generator: Generator) -> None:
     """Frames that the decoder held back were written whole: the model is shown them."""
-    session = Session(generator, keep_state=False)
+    breaking = Breaking(generator.bundle, 18, KeyboardInterrupt())
+    session = Session(Generator(breaking.bundle), keep_state=False)
     turn = session.say("walk", seed=3, **LONG)
-    Tongue(turn, 18, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         for _ in turn:
             pass

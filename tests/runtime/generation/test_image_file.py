@@ -21,11 +21,11 @@ from PIL import ImageFile as PilFile
 from kinetoken.base.errors import FormatError, InputError, MissingPackageError
 from kinetoken.generation.image_file import (
     FEWEST_CELLS,
-    LONGEST,
-    MOST_BYTES,
+    MOST_ELONGATED,
+    MOST_IMAGE_BYTES,
     ImageFile,
     array_pixels,
-    seen_size,
+    fitted_size,
 )
 
 CELL = 28
@@ -118,9 +118,9 @@ def test_the_first_picture_of_many_is_seen(tmp_path: Path) -> None:
 def test_a_picture_is_seen_in_whole_cells_and_keeps_its_shape(
     width: int, height: int, cells: int
 ) -> None:
-    if max(width, height) > LONGEST * min(width, height):
+    if max(width, height) > MOST_ELONGATED * min(width, height):
         return
-    wide, high = seen_size(width, height, CELL, cells)
+    wide, high = fitted_size(width, height, CELL, cells)
     columns, rows = wide // CELL, high // CELL
     assert (wide, high) == (columns * CELL, rows * CELL)
     assert min(columns, rows) >= 1
@@ -143,7 +143,7 @@ def test_the_size_is_that_of_the_image_processor_of_the_model() -> None:
         if max(width, height) > 12 * min(width, height):  # beyond, theirs may exceed what was asked
             continue
         high, wide = theirs(height, width, CELL, FEWEST_CELLS * CELL**2, cells * CELL**2)
-        assert seen_size(width, height, CELL, cells) == (wide, high)
+        assert fitted_size(width, height, CELL, cells) == (wide, high)
 
 
 def png(width: int, height: int, body: bytes = b"") -> bytes:
@@ -246,7 +246,7 @@ def test_damaged_bytes_are_an_image_or_one_line(tmp_path: Path, kind: str) -> No
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     huge = tmp_path / "huge.png"
     with huge.open("wb") as stream:
-        stream.truncate(MOST_BYTES + 1)
+        stream.truncate(MOST_IMAGE_BYTES + 1)
     (tmp_path / "lost").symlink_to(tmp_path / "nowhere")
     wrong: dict[str, tuple[type[Exception], str]] = {
         "nowhere.jpg": (InputError, "there is no image at"),

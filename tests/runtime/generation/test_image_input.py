@@ -25,14 +25,15 @@ from kinetoken.engines.prompt_items import (
     items_within,
     token_ids,
 )
-from kinetoken.engines.protocols import Watch, feed_items
-from kinetoken.engines.scripted import IMAGE_CELL, ScriptedLanguageModel
+from kinetoken.engines.protocols import ProgressCallback, feed_items
+from kinetoken.engines.scripted import IMAGE_CELL, ScriptedLanguageModel, ScriptedRun
 from kinetoken.generation.bundle import Bundle, open_bundle
-from kinetoken.generation.chat_format import known_ids, prompt_ids, with_image
+from kinetoken.generation.chat_format import ids_before_prompt, prompt_ids, with_image
 from kinetoken.generation.generator import Generator
 from kinetoken.generation.image_file import ImageFile
 
 SHORT: dict[str, Any] = {"code_frames": 3, "max_thought": 2, "seed": 4}
+from writers import SilentServer
 
 
 class Tower:
@@ -44,7 +45,7 @@ class Tower:
     def __init__(self) -> None:
         self.seen = 0
 
-    def see(self, image: NDArray[np.uint8], watch: Watch | None = None) -> EncodedImage:
+    def see(self, image: NDArray[np.uint8], watch: ProgressCallback | None = None) -> EncodedImage:
         self.seen += 1
         if watch is not None:
             watch(0.5)
@@ -69,9 +70,20 @@ class Words:
         return known.get(text) or list(self._tokenizer.encode_template(text))
 
 
-def history_of(run: Any) -> list[int]:
-    found: list[int] = run.history
-    return found
+@dataclasses.dataclass(frozen=True)
+class Remembering(ScriptedLanguageModel):
+    """A language model that remembers its runs."""
+
+    runs: list[ScriptedRun] = dataclasses.field(default_factory=list)
+
+    def start(self) -> ScriptedRun:
+        self.runs.append(super().start())
+        return self.runs[-1]
+
+
+def last_run(parts: Bundle) -> ScriptedRun:
+    assert isinstance(parts.language_model, Remembering)
+    return parts.language_model.runs[-1]
 
 
 @pytest.fixture
@@ -84,7 +96,7 @@ def parts(tiny: Path, tower: Tower) -> Bundle:
     """A bundle that sees, whose language model has no wishes."""
     bundle = open_bundle(tiny)
     size = bundle.manifest.language_model.vocab_size
-    model = ScriptedLanguageModel(lambda _: np.zeros(size, np.float32), 512)
+    model = Remembering(lambda _: np.zeros(size, np.float32), 512)
     return dataclasses.replace(
         bundle, vision=tower, language_model=model, tokenizer=Words(bundle.tokenizer)
     )
@@ -97,13 +109,12 @@ def noise(height: int = 60, width: int = 80) -> NDArray[np.uint8]:
 def test_an_image_stands_before_the_words(parts: Bundle, tower: Tower) -> None:
     pytest.importorskip("PIL", reason="needs Pillow, in kinetoken[image]")
     answer = Generator(parts).stream("walk", image=noise(), **SHORT)
-    run: Any = answer._speaker._run  # type: ignore[attr-defined]
     for _ in answer:
         pass
-    head = known_ids(parts)
+    head = ids_before_prompt(parts)
     rest = prompt_ids(parts, "walk")[len(head) :]
     expected = [*head, 900, *[IMAGE_CELL] * 48, 901, *rest]
-    assert history_of(run)[: len(expected)] == expected
+    assert last_run(parts).history[: len(expected)] == expected
     assert (tower.seen, answer.stats.motion_tokens) == (1, 3 * 4 + 2)
     assert answer.image is not None
     assert answer.clip().meta["image"] == answer.image.digest
@@ -174,7 +185,7 @@ def test_pieces_of_a_chat_are_fed_in_order(parts: Bundle, tiny: Path, name: str)
             feed_items(run, chat, (range(3),))
         return
     feed_items(run, chat, (range(3),))
-    assert history_of(run) == [1, 2, *[IMAGE_CELL] * 12, 3]
+    assert run.history == [1, 2, *[IMAGE_CELL] * 12, 3]
     with pytest.raises(EngineError, match="context of 512 tokens is full"):
         run.look(dataclasses.replace(image, cells=600))
 
@@ -187,14 +198,13 @@ def test_a_chat_keeps_its_image_in_the_cache(parts: Bundle, tower: Tower) -> Non
     turns = []
     for prompt in ("walk", "wave", "jump"):
         turn = session.say(prompt)
-        run: Any = session._run
-        fed.append(run.length)
+        fed.append(last_run(parts).length)
         for _ in turn:
             pass
         turns.append(turn)
     assert tower.seen == 1
-    head = len(known_ids(parts)) + 1 + 48 + 1
-    assert fed[0] == len(known_ids(parts))
+    head = len(ids_before_prompt(parts)) + 1 + 48 + 1
+    assert fed[0] == len(ids_before_prompt(parts))
     assert fed[1] >= head
     assert fed[2] >= head
     assert all(turn.image == turns[0].image for turn in turns)
@@ -206,7 +216,7 @@ def test_a_chat_keeps_its_image_in_the_cache(parts: Bundle, tower: Tower) -> Non
     assert turn.image is None
     for _ in turn:
         pass
-    assert IMAGE_CELL not in history_of(session._run)
+    assert IMAGE_CELL not in last_run(parts).history
 
 
 def test_an_image_is_never_what_the_context_has_no_room_for(parts: Bundle) -> None:
@@ -214,7 +224,7 @@ def test_an_image_is_never_what_the_context_has_no_room_for(parts: Bundle) -> No
     pytest.importorskip("PIL", reason="needs Pillow, in kinetoken[image]")
     size = parts.manifest.language_model.vocab_size
     info = dataclasses.replace(parts.manifest.language_model, context=280)
-    model = ScriptedLanguageModel(lambda _: np.zeros(size, np.float32), 280)
+    model = Remembering(lambda _: np.zeros(size, np.float32), 280)
     small = dataclasses.replace(
         parts,
         language_model=model,
@@ -228,8 +238,8 @@ def test_an_image_is_never_what_the_context_has_no_room_for(parts: Bundle) -> No
         notes += turn.notes
         for _ in turn:
             pass
-        run: Any = session._run
-        assert run.history[len(known_ids(small)) + 1] == IMAGE_CELL
+        run = last_run(small)
+        assert run.history[len(ids_before_prompt(small)) + 1] == IMAGE_CELL
         assert run.history.count(IMAGE_CELL) == 48
     assert any("shown no more" in note for note in notes)
 
@@ -252,7 +262,7 @@ def test_a_chat_with_an_image_is_the_same_as_one_fed_at_once(parts: Bundle) -> N
         for piece in whole
         for token in ([IMAGE_CELL] * piece.cells if isinstance(piece, EncodedImage) else [piece])
     ]
-    assert history_of(session._run)[: len(flat)] == flat
+    assert last_run(parts).history[: len(flat)] == flat
 
 
 def test_a_bundle_without_vision_says_so(
@@ -264,7 +274,7 @@ def test_a_bundle_without_vision_says_so(
     for command in (
         ["generate", *shown],
         ["chat", *shown[1:], "--headless"],
-        ["play", *shown, "--out", str(tmp_path / "a.gif")],
+        ["play", *shown, "--film", str(tmp_path / "a.gif")],
     ):
         assert main(command) == 2
         said = capfd.readouterr().err
@@ -276,7 +286,7 @@ def test_a_bundle_without_vision_says_so(
 
 
 def test_a_server_is_not_shown_images(parts: Bundle) -> None:
-    far: Any = dataclasses.replace(parts, server=object())  # type: ignore[arg-type]
+    far: Any = dataclasses.replace(parts, language_model=SilentServer(), vision=None)
     with pytest.raises(InputError, match="leave --engine out, or the image"):
         Generator(far).look(noise())
     assert token_ids([1, 2]) == [1, 2]
@@ -321,7 +331,7 @@ def test_a_clip_needs_no_image(tmp_path: Path, capfd: pytest.CaptureFixture[str]
             str(tmp_path / "a.npy"),
             "--image",
             str(tmp_path / "a.png"),
-            "--out",
+            "--film",
             str(tmp_path / "b.gif"),
         ]
     )

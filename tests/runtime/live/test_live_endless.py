@@ -8,11 +8,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kinetoken.live.endless import EndlessTimeline
-from kinetoken.live.messages import Begin, End, Finish, Motion, Ready, Report, Rested, Words
+from kinetoken.live.endless_timeline import EndlessTimeline
+from kinetoken.live.messages import (
+    AnswerBegins,
+    AnswerEnds,
+    AnswersShown,
+    Finish,
+    Motion,
+    SenderReport,
+    TargetsOpen,
+    ThoughtText,
+)
+from kinetoken.live.sender import work
 from kinetoken.live.settings import LiveSettings
-from kinetoken.live.timeline import LONGEST_STEP
-from kinetoken.live.worker import work
+from kinetoken.live.timeline import MAX_STEP
 from kinetoken.motion.playback import PREBUFFER, SLOWEST
 from synthetic_motion import walking
 
@@ -131,10 +140,10 @@ def test_little_in_hand_is_played_slowly() -> None:
     timeline = EndlessTimeline(FPS)
     timeline.begin()
     timeline.push(WALK[:20])
-    positions = [timeline._position]
+    positions = [timeline.pose().time * FPS]
     for _ in range(60):
         timeline.advance(1.0 / RATE)
-        positions.append(timeline._position)
+        positions.append(timeline.pose().time * FPS)
     steps = np.diff(positions) * RATE / FPS
     assert steps[0] == pytest.approx(1.0)
     assert steps[-1] == pytest.approx(SLOWEST)
@@ -154,9 +163,9 @@ def test_a_machine_that_hangs_does_not_make_it_jump() -> None:
     timeline.begin()
     timeline.push(WALK)
     shown(timeline, 0.5)
-    position = timeline._position
+    position = timeline.pose().time * FPS
     timeline.advance(5.0)
-    assert timeline._position == pytest.approx(position + LONGEST_STEP * FPS)
+    assert timeline.pose().time * FPS == pytest.approx(position + MAX_STEP * FPS)
 
 
 def test_the_sending_process_says_when_an_answer_was_shown() -> None:
@@ -169,18 +178,18 @@ def test_the_sending_process_says_when_an_answer_was_shown() -> None:
     pytest.importorskip("websockets", reason="needs websockets, in kinetoken[live]")
     process.start()
     there.close()
-    assert isinstance(here.recv(), Ready)
-    here.send(Begin())
-    here.send(Words("I go. "))
+    assert isinstance(here.recv(), TargetsOpen)
+    here.send(AnswerBegins())
+    here.send(ThoughtText("I go. "))
     here.send(Motion(WALK[:8]))
-    here.send(End())
-    assert here.recv() == Rested(1)
-    here.send(Begin())
-    here.send(End())
-    assert here.recv() == Rested(2)
+    here.send(AnswerEnds())
+    assert here.recv() == AnswersShown(1)
+    here.send(AnswerBegins())
+    here.send(AnswerEnds())
+    assert here.recv() == AnswersShown(2)
     here.send(Finish())
     report = here.recv()
-    assert isinstance(report, Report)
+    assert isinstance(report, SenderReport)
     assert report.frames > 60
     process.join(10)
     assert process.exitcode == 0

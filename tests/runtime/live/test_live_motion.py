@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinetoken.live import clock
-from kinetoken.live.rig import IDENTITY, RigRun, from_matrices, rest_offsets, slerp
+from kinetoken.live.avatar_rotations import RigRun, rest_offsets, slerp
 from kinetoken.live.settings import LiveSettings
-from kinetoken.live.target import FRAME, Frame, header
-from kinetoken.live.timeline import LONGEST_STEP, Pose, Timeline
+from kinetoken.live.target import FRAME_DTYPE, LiveFrame, stream_header
+from kinetoken.live.timeline import MAX_STEP, TimedPose, Timeline
 from kinetoken.motion.playback import FASTEST, PREBUFFER, SLOWEST, STARVED
+from kinetoken.motion.quaternions import IDENTITY, from_matrices
 from kinetoken.motion.rotations import RestPose, forward_kinematics
 from kinetoken.motion.skeleton import N_JOINTS
 from synthetic_motion import walking
@@ -163,7 +164,7 @@ def test_a_loop_begins_again_and_a_hiccup_does_not_jump() -> None:
     timeline.push(WALK[:21])
     timeline.finish()
     timeline.advance(5.0)
-    assert timeline.pose().time == pytest.approx(LONGEST_STEP)  # type: ignore[union-attr]
+    assert timeline.pose().time == pytest.approx(MAX_STEP)  # type: ignore[union-attr]
     times = []
     for _ in range(25):
         timeline.advance(0.05)
@@ -198,11 +199,11 @@ def test_a_late_stroke_starts_a_new_row_of_deadlines(monkeypatch: pytest.MonkeyP
 
 
 def test_bytes_and_lines_say_the_same() -> None:
-    pose = Pose(1.25, WALK[3].astype(np.float64), np.broadcast_to(IDENTITY, (N_JOINTS, 4)))
-    frame = Frame(7, pose, waiting=True)
-    row = np.frombuffer(frame.to_bytes(), FRAME)[0]
+    pose = TimedPose(1.25, WALK[3].astype(np.float64), np.broadcast_to(IDENTITY, (N_JOINTS, 4)))
+    frame = LiveFrame(7, pose, waiting=True)
+    row = np.frombuffer(frame.to_bytes(), FRAME_DTYPE)[0]
     line = json.loads(frame.to_json())
-    assert len(frame.to_bytes()) == header(LiveSettings())["frame_bytes"] == 632
+    assert len(frame.to_bytes()) == stream_header(LiveSettings())["frame_bytes"] == 632
     assert (row["index"], row["flags"], row["time"]) == (7, 1, 1.25)
     assert (line["frame"], line["waiting"], line["time"]) == (7, True, 1.25)
     np.testing.assert_array_equal(row["joints"], WALK[3])

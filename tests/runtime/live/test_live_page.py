@@ -17,26 +17,28 @@ import numpy as np
 import pytest
 
 from kinetoken.base.errors import InputError
-from kinetoken.live.pages import FOLDER, PageFiles
-from kinetoken.live.rig import RigRun
+from kinetoken.live.avatar_rotations import RigRun
+from kinetoken.live.page_files import PAGE_FOLDER, PageFiles
 from kinetoken.live.settings import LiveSettings
-from kinetoken.live.target import FRAME, Frame, asked, header
-from kinetoken.live.timeline import Pose
+from kinetoken.live.target import FRAME_DTYPE, LiveFrame, prompt_facts, stream_header
+from kinetoken.live.timeline import TimedPose
 from synthetic_motion import walking
 
 pytest.importorskip("websockets", reason="websockets is not installed: pip install '.[live]'")
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from kinetoken.live.server import LONGEST_SAID, PageTarget
+from kinetoken.live.page_server import MAX_SAID, PageTarget
 
 WALK = walking(4)
 TURNS = RigRun().push(WALK)
 FACTS = {"prompt": "a person <b>walks</b>", "seed": "7"}
 
 
-def frame(index: int) -> Frame:
-    return Frame(index, Pose(index / 60, WALK[index % 4].astype(np.float64), TURNS[index % 4]))
+def frame(index: int) -> LiveFrame:
+    return LiveFrame(
+        index, TimedPose(index / 60, WALK[index % 4].astype(np.float64), TURNS[index % 4])
+    )
 
 
 @pytest.fixture
@@ -77,13 +79,15 @@ def test_several_clients_hear_the_header_then_every_frame(target: PageTarget) ->
     target.say("I walk ")
     with connect(stream(target)) as first, connect(stream(target)) as second:
         heads = [json.loads(client.recv(5)) for client in (first, second)]
-        assert heads[0] == heads[1] == {**header(LiveSettings(facts=FACTS)), "said": "I walk "}
+        assert (
+            heads[0] == heads[1] == {**stream_header(LiveSettings(facts=FACTS)), "said": "I walk "}
+        )
         until(lambda: len(target._clients) == 2)
         for index in range(3):
             target.send(frame(index))
         target.say("ahead.")
         for client in (first, second):
-            rows = [np.frombuffer(client.recv(5), FRAME)[0] for _ in range(3)]
+            rows = [np.frombuffer(client.recv(5), FRAME_DTYPE)[0] for _ in range(3)]
             assert [int(row["index"]) for row in rows] == [0, 1, 2]
             np.testing.assert_array_equal(rows[2]["joints"], WALK[2])
             assert json.loads(client.recv(5)) == {"say": "ahead."}
@@ -111,12 +115,12 @@ def test_another_prompt_is_told_and_is_that_of_later_clients(target: PageTarget)
         target.ask("jump", None)
         assert json.loads(first.recv(5)) == {"prompt": "jump"}
         for _ in range(3):
-            target.say("x" * LONGEST_SAID)
+            target.say("x" * MAX_SAID)
             first.recv(5)
         with connect(stream(target)) as late:
             later = json.loads(late.recv(5))
         assert "seed" not in later
-        assert later["said"] == "x" * LONGEST_SAID
+        assert later["said"] == "x" * MAX_SAID
 
 
 def test_a_slow_client_is_dropped_and_the_others_are_not(target: PageTarget) -> None:
@@ -136,14 +140,14 @@ def test_a_slow_client_is_dropped_and_the_others_are_not(target: PageTarget) -> 
                 target.send(frame(sent))
                 sent += 1
             for index in range(sent - 50, sent):
-                assert np.frombuffer(quick.recv(5), FRAME)[0]["index"] == index
+                assert np.frombuffer(quick.recv(5), FRAME_DTYPE)[0]["index"] == index
         assert target.dropped == 1
         assert len(target._clients) == 1
 
 
 def test_the_page_is_served_whole_and_names_no_other_place(target: PageTarget) -> None:
     status, body, headers = get(target, "/")
-    assert (status, body) == (200, (FOLDER / "index.html").read_bytes())
+    assert (status, body) == (200, (PAGE_FOLDER / "index.html").read_bytes())
     assert "default-src 'self'" in headers["Content-Security-Policy"]
     for name in (
         "viewer.js",
@@ -153,11 +157,11 @@ def test_the_page_is_served_whole_and_names_no_other_place(target: PageTarget) -
         "LICENSE.three",
     ):
         status, body, headers = get(target, f"/{name}")
-        assert (status, body) == (200, (FOLDER / name).read_bytes())
+        assert (status, body) == (200, (PAGE_FOLDER / name).read_bytes())
         if name.endswith(".js"):
             assert headers["Content-Type"].startswith("text/javascript")
     for name in ("index.html", "viewer.js", "protocol.js"):
-        assert "http" not in (FOLDER / name).read_text(encoding="utf-8").replace(
+        assert "http" not in (PAGE_FOLDER / name).read_text(encoding="utf-8").replace(
             'replace("http", "ws")', ""
         )
 
@@ -218,7 +222,7 @@ def test_a_port_in_use_is_one_line(target: PageTarget) -> None:
 
 def test_an_address_of_another_machine_cannot_be_bound() -> None:
     with pytest.raises(
-        InputError, match=r"cannot listen on 192\.0\.2\.1.*must be an address of this machine"
+        InputError, match=r"cannot listen on 192\.0\.2\.1.*give --host an address of this machine"
     ):
         PageTarget(LiveSettings(ws=0, host="192.0.2.1"))
 
@@ -227,12 +231,12 @@ def test_javascript_reads_what_python_writes(tmp_path: Path) -> None:
     node = shutil.which("node")
     if node is None:
         pytest.skip("Node is not installed")
-    (tmp_path / "protocol.mjs").write_bytes((FOLDER / "protocol.js").read_bytes())
+    (tmp_path / "protocol.mjs").write_bytes((PAGE_FOLDER / "protocol.js").read_bytes())
     (tmp_path / "header.json").write_text(
-        json.dumps({**header(LiveSettings(facts=FACTS)), "said": "I "})
+        json.dumps({**stream_header(LiveSettings(facts=FACTS)), "said": "I "})
     )
-    (tmp_path / "frame.bin").write_bytes(Frame(5, frame(1).pose, waiting=True).to_bytes())
-    for name, facts in (("asked", asked("jump", 3)), ("again", asked("stop", None))):
+    (tmp_path / "frame.bin").write_bytes(LiveFrame(5, frame(1).pose, waiting=True).to_bytes())
+    for name, facts in (("asked", prompt_facts("jump", 3)), ("again", prompt_facts("stop", None))):
         (tmp_path / f"{name}.json").write_text(json.dumps(facts))
     (tmp_path / "run.mjs").write_text("""
 import { readFileSync } from "node:fs";

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from kinetoken.base.errors import InputError
-from kinetoken.live.rig import RigRun, rest_offsets
-from kinetoken.live.settings import Address, LiveSettings
-from kinetoken.live.target import Frame
-from kinetoken.live.timeline import Pose
+from kinetoken.live.avatar_rotations import RigRun, rest_offsets
+from kinetoken.live.settings import LiveSettings, VmcAddress
+from kinetoken.live.target import LiveFrame
+from kinetoken.live.timeline import TimedPose
 from kinetoken.motion.rotations import RestPose, forward_kinematics
 from kinetoken.motion.skeleton import JOINT, N_JOINTS, PARENTS
 from synthetic_motion import walking
@@ -61,8 +61,8 @@ def receiver() -> Iterator[Receiver]:
     made.close()
 
 
-def frame(joints: np.ndarray, time: float = 0.5) -> Frame:
-    return Frame(3, Pose(time, joints.astype(np.float64), RigRun().push(joints[None])[0]))
+def frame(joints: np.ndarray, time: float = 0.5) -> LiveFrame:
+    return LiveFrame(3, TimedPose(time, joints.astype(np.float64), RigRun().push(joints[None])[0]))
 
 
 def places(messages: list[tuple[str, list[object]]]) -> np.ndarray:
@@ -86,7 +86,7 @@ def places(messages: list[tuple[str, list[object]]]) -> np.ndarray:
 
 
 def test_a_real_receiver_hears_one_bundle_a_frame(receiver: Receiver) -> None:
-    target = VmcTarget(LiveSettings(vmc=Address("127.0.0.1", receiver.port)))
+    target = VmcTarget(LiveSettings(vmc=VmcAddress("127.0.0.1", receiver.port)))
     target.send(frame(walking(3)[2]))
     messages = receiver.bundle()
     target.close()
@@ -105,7 +105,7 @@ def test_a_real_receiver_hears_one_bundle_a_frame(receiver: Receiver) -> None:
 
 def test_the_avatar_stands_where_the_body_stands(receiver: Receiver) -> None:
     joints = rigid(20)[-1]
-    target = VmcTarget(LiveSettings(vmc=Address("127.0.0.1", receiver.port)))
+    target = VmcTarget(LiveSettings(vmc=VmcAddress("127.0.0.1", receiver.port)))
     target.send(frame(joints))
     np.testing.assert_allclose(places(receiver.bundle()), joints, atol=1e-5)
     target.close()
@@ -115,7 +115,7 @@ def test_the_t_pose_has_no_rotation_and_left_is_left(receiver: Receiver) -> None
     rest = RestPose.standard()
     hips = np.array([[0.0, rest_offsets()[0, 1], 0.0]])
     joints = forward_kinematics(hips, np.broadcast_to(np.eye(3), (1, N_JOINTS, 3, 3)), rest)[0]
-    target = VmcTarget(LiveSettings(vmc=Address("127.0.0.1", receiver.port)))
+    target = VmcTarget(LiveSettings(vmc=VmcAddress("127.0.0.1", receiver.port)))
     target.send(frame(joints))
     messages = receiver.bundle()
     target.close()
@@ -135,7 +135,7 @@ def test_a_raised_arm_turns_the_upper_arm_alone(receiver: Receiver) -> None:
     )  # about +Z, from the side (+X) upward
     rotations[0, JOINT["left_shoulder"]] = matrices(quarter)
     joints = forward_kinematics(np.zeros((1, 3)), rotations, RestPose.standard())[0]
-    target = VmcTarget(LiveSettings(vmc=Address("127.0.0.1", receiver.port)))
+    target = VmcTarget(LiveSettings(vmc=VmcAddress("127.0.0.1", receiver.port)))
     target.send(frame(joints))
     bones = {str(v[0]): np.array(v[4:]) for a, v in receiver.bundle() if a == "/VMC/Ext/Bone/Pos"}
     target.close()
@@ -148,7 +148,9 @@ def test_a_raised_arm_turns_the_upper_arm_alone(receiver: Receiver) -> None:
 def test_the_root_moves_by_the_hip_height_of_the_avatar(receiver: Receiver) -> None:
     ours = float(rest_offsets()[0, 1])
     joints = rigid(20)[-1]
-    target = VmcTarget(LiveSettings(vmc=Address("127.0.0.1", receiver.port), hip_height=ours / 2))
+    target = VmcTarget(
+        LiveSettings(vmc=VmcAddress("127.0.0.1", receiver.port), hip_height=ours / 2)
+    )
     target.send(frame(joints))
     messages = receiver.bundle()
     target.close()
@@ -159,7 +161,7 @@ def test_nobody_listening_is_no_error() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    target = VmcTarget(LiveSettings(vmc=Address("127.0.0.1", port)))
+    target = VmcTarget(LiveSettings(vmc=VmcAddress("127.0.0.1", port)))
     for _ in range(3):
         target.send(frame(walking(1)[0]))
     target.close()
@@ -174,7 +176,7 @@ def test_nobody_listening_is_no_error() -> None:
     ],
 )  # fmt: skip
 def test_addresses(text: str, host: str, port: int) -> None:
-    assert Address.parse(text) == Address(host, port)
+    assert VmcAddress.parse(text) == VmcAddress(host, port)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +195,7 @@ def test_addresses(text: str, host: str, port: int) -> None:
 )
 def test_addresses_that_are_none(text: str) -> None:
     with pytest.raises(InputError, match="--vmc") as caught:
-        Address.parse(text)
+        VmcAddress.parse(text)
     assert "\n" not in str(caught.value)
 
 
@@ -202,7 +204,7 @@ def test_addresses_that_are_none(text: str) -> None:
     [
         ({"ws": -1}, "port"), ({"ws": 65536}, "port"), ({"host": "0.0.0.0"}, "--ws"), ({"rate": 0.0}, "--rate"),
         ({"rate": float("nan")}, "--rate"), ({"hip_height": 1.0}, "--vmc"),
-        ({"hip_height": 0.0, "vmc": Address("127.0.0.1", 1)}, "metres"),
+        ({"hip_height": 0.0, "vmc": VmcAddress("127.0.0.1", 1)}, "metres"),
     ],
 )  # fmt: skip
 def test_settings_that_make_no_sense(given: dict[str, object], words: str) -> None:
@@ -212,4 +214,4 @@ def test_settings_that_make_no_sense(given: dict[str, object], words: str) -> No
 
 def test_a_host_that_nobody_knows() -> None:
     with pytest.raises(InputError, match=r"cannot find the host 'no-such-host\.invalid'"):
-        VmcTarget(LiveSettings(vmc=Address("no-such-host.invalid", 39539)))
+        VmcTarget(LiveSettings(vmc=VmcAddress("no-such-host.invalid", 39539)))

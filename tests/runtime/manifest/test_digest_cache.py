@@ -20,8 +20,8 @@ from kinetoken.manifest.file_info import FileInfo
 @pytest.fixture
 def own(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A bundle to be altered, every file of which counts as large and as written long ago."""
-    monkeypatch.setattr(digest_cache, "LARGE", 1)
-    monkeypatch.setattr(digest_cache, "SETTLED", -1e9)
+    monkeypatch.setattr(digest_cache, "LARGE_FILE", 1)
+    monkeypatch.setattr(digest_cache, "SETTLED_SECONDS", -1e9)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     folder = tmp_path / "bundle"
     shutil.copytree(tiny, folder, ignore=shutil.ignore_patterns(".cache"))
@@ -92,7 +92,7 @@ def test_a_file_that_was_changed_is_noticed(own: Path, change: Callable[[Path], 
 def test_a_file_written_a_moment_ago_is_not_remembered(
     own: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(digest_cache, "SETTLED", 60.0)
+    monkeypatch.setattr(digest_cache, "SETTLED_SECONDS", 60.0)
     for _ in range(2):
         open_manifest(own)
     assert read.count("lm.onnx") == 2
@@ -102,7 +102,7 @@ def test_a_file_written_a_moment_ago_is_not_remembered(
 def test_small_files_are_always_read(
     own: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(digest_cache, "LARGE", 1 << 40)
+    monkeypatch.setattr(digest_cache, "LARGE_FILE", 1 << 40)
     for _ in range(2):
         manifest = open_manifest(own)
     assert len(read) == 2 * len(manifest.files)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bodies import moving_body
+from kinetoken.motion.body_line import BodyLine
 from kinetoken.motion.idle import IdleRun, standing_pose
-from kinetoken.motion.line import BodyLine
 from kinetoken.motion.skeleton import BONE_LENGTHS, CONTACT_JOINTS, FPS, JOINT, PARENTS
 from kinetoken.motion.transition import Transition, heading
 from synthetic_motion import walking

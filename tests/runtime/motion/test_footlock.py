@@ -15,16 +15,18 @@ import kinetoken
 from kinetoken.motion.clip import Clip
 from kinetoken.motion.features import CONTACTS
 from kinetoken.motion.footlock import FootLock
-from kinetoken.motion.legs import LEGS, place_feet
+from kinetoken.motion.leg_ik import LEGS, place_feet
 from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS, JOINT, PARENTS
-from kinetoken_viewer.stage.standing_pose import standing
+from kinetoken_viewer.stage.standing_pose import standing_pose
 from synthetic_motion import walking
 
 Array = NDArray[np.float64]
 FRAMES = 41
 FEET = list(CONTACT_JOINTS)
 # Legs a little bent, as people stand.
-POSE = standing() + np.isin(np.arange(22), [JOINT["left_knee"], JOINT["right_knee"]])[:, None] * (
+POSE = standing_pose() + np.isin(np.arange(22), [JOINT["left_knee"], JOINT["right_knee"]])[
+    :, None
+] * (
     0.0,
     0.0,
     0.05,
@@ -126,6 +128,37 @@ def test_feet_do_not_go_under_the_floor() -> None:
     np.testing.assert_array_equal(FootLock().apply(cellar), cellar)
     assert FootLock.over(sunk, 20.0).floor == 0.0
     assert FootLock.over(cellar, 20.0).floor is None
+
+
+def test_a_heel_that_lifts_off_follows_the_toe_that_stands() -> None:
+    """Crouched, so that every correction is within reach of the leg."""
+    joints = sliding(30)
+    joints[:, [JOINT["left_knee"], JOINT["right_knee"]], 2] += 0.15
+    joints[:, JOINT["left_ankle"], 1] += np.clip((np.arange(30) - 10) * 0.02, 0.0, 0.1)
+    heel, toe = np.moveaxis((FootLock().apply(joints) - joints)[:, FEET[:2]], 1, 0)
+    lifted_off = 13 + round(FootLock().release * FPS)
+    assert np.all(toe[lifted_off:, 0] < -0.05)  # it stands where it stood, against the glide
+    np.testing.assert_allclose(heel[lifted_off:], toe[lifted_off:], atol=2e-3)
+
+
+def test_the_deeper_end_lifts_the_whole_foot() -> None:
+    sunk = np.repeat(POSE[None], 4, axis=0)
+    sunk[:, JOINT["left_knee"], 2] += 0.15
+    sunk[:, JOINT["left_foot"], 1] = -0.03
+    heel, toe = np.moveaxis((FootLock().apply(sunk) - sunk)[:, FEET[:2], 1], 1, 0)
+    np.testing.assert_allclose(toe, 0.03, atol=2e-3)
+    np.testing.assert_allclose(heel, 0.03, atol=5e-3)  # the leg reaches no higher
+
+
+def test_a_foot_that_turns_on_the_spot_may_turn() -> None:
+    """Ankle and toe slide apart: their corrections differ by no more than `twist`."""
+    joints = sliding(40, speed=0.0)
+    joints[:, [JOINT["left_knee"], JOINT["right_knee"]], 2] += 0.15
+    joints[:, JOINT["left_foot"], 0] += np.arange(40) * 0.1 / FPS
+    joints[:, JOINT["left_ankle"], 0] -= np.arange(40) * 0.1 / FPS
+    off = (FootLock().apply(joints) - joints)[:, FEET[:2], 0]
+    apart = np.abs(off[:, 0] - off[:, 1])
+    assert FootLock().twist - 0.01 < apart.max() < FootLock().twist + 0.01
 
 
 def test_a_leg_is_bent_to_where_the_foot_is_asked_to_be() -> None:

@@ -10,7 +10,7 @@ import pytest
 from bvh_reader import read_bvh
 from kinetoken import Clip
 from kinetoken.motion import rotations as rot
-from kinetoken.motion.hinges import HINGES, turns
+from kinetoken.motion.hinges import HINGES, rotations_about
 from kinetoken.motion.quaternions import QuaternionRun, from_matrices
 from kinetoken.motion.skeleton import BONE_LENGTHS, JOINT_NAMES, PARENTS
 
@@ -50,16 +50,16 @@ def bent_body(seed: int, frames: int = 60) -> tuple[np.ndarray, np.ndarray]:
     waves = 0.5 * np.sin(time * rng.uniform(0.5, 2, 22) + rng.uniform(0, 6, 22))
     axes = np.repeat(rng.normal(size=(1, 22, 3)), frames, axis=0)
     axes /= np.linalg.norm(axes, axis=-1, keepdims=True)
-    local = np.stack([turns(axes[:, j], waves[:, j]) for j in range(22)], axis=1)
+    local = np.stack([rotations_about(axes[:, j], waves[:, j]) for j in range(22)], axis=1)
     for joint in (3, 6, 10, 11, 12, 13, 14, 15, 20, 21):
         local[:, joint] = np.eye(3)
     for hinge in HINGES:
         upper = np.array(REST.offsets[hinge.middle]) / np.linalg.norm(REST.offsets[hinge.middle])
         aside = np.cross(np.array(hinge.axis), upper)
-        tilt = turns(
+        tilt = rotations_about(
             np.repeat(aside[None], frames, axis=0), np.full(frames, -np.arcsin(hinge.carry))
         )
-        bend = turns(
+        bend = rotations_about(
             np.repeat(np.array(hinge.axis)[None], frames, axis=0), 1.1 + waves[:, hinge.middle]
         )
         local[:, hinge.middle] = bend @ tilt
@@ -119,7 +119,7 @@ def test_quaternions_turn_as_their_matrices_and_never_change_sign() -> None:
         atol=1e-9,
     )
     angles = np.linspace(0, 6 * np.pi, 100)
-    spin = turns(np.tile([0.0, 1.0, 0.0], (100, 1)), angles)[:, None]
+    spin = rotations_about(np.tile([0.0, 1.0, 0.0], (100, 1)), angles)[:, None]
     run = QuaternionRun()
     found = np.concatenate([run.push(part) for part in np.array_split(spin, 9)])
     assert (np.sum(found[1:] * found[:-1], axis=-1) > 0.9).all()
@@ -190,14 +190,14 @@ def test_bones_of_no_length_give_finite_rotations() -> None:
 
 
 def test_euler_angles_rebuild_the_matrices_and_never_jump() -> None:
-    turns = np.linspace(0, 4 * np.pi, 200)
+    angles_about = np.linspace(0, 4 * np.pi, 200)
     z = np.zeros((200, 1, 3, 3))
     z[:, 0] = np.eye(3)
-    z[:, 0, 0, 0] = z[:, 0, 1, 1] = np.cos(turns)
-    z[:, 0, 0, 1], z[:, 0, 1, 0] = -np.sin(turns), np.sin(turns)
+    z[:, 0, 0, 0] = z[:, 0, 1, 1] = np.cos(angles_about)
+    z[:, 0, 0, 1], z[:, 0, 1, 0] = -np.sin(angles_about), np.sin(angles_about)
     run = rot.EulerRun()
     angles = np.concatenate([run.push(part) for part in np.array_split(z, 7)])
-    np.testing.assert_allclose(angles[:, 0, 0], np.degrees(turns), atol=1e-6)
+    np.testing.assert_allclose(angles[:, 0, 0], np.degrees(angles_about), atol=1e-6)
     np.testing.assert_allclose(angles[:, 0, 1:], 0, atol=1e-6)
 
 

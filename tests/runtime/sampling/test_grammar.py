@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from kinetoken.sampling.grammar import Detail, GrammarCursor, MoveGrammar, State
+from kinetoken.sampling.grammar import GrammarCursor, GrammarState, LevelChoice, MoveGrammar
 from kinetoken.tokens.allowed_ids import count_allowed, merged_ranges, nth_allowed, take_allowed
 from kinetoken.tokens.vocabulary import Vocabulary
 
@@ -47,7 +47,7 @@ def grammars(draw: st.DrawFn, frames: int = 5, spare: int = 30) -> MoveGrammar:
 
 
 def walk(
-    grammar: MoveGrammar, choices: st.DataObject, detail: Detail | None = None
+    grammar: MoveGrammar, choices: st.DataObject, detail: LevelChoice | None = None
 ) -> tuple[list[int], list[tuple[int, ...]]]:
     """An answer whose every token is chosen freely among the allowed ones."""
     cursor, tokens, frames = grammar.start(detail), [], []
@@ -79,7 +79,7 @@ def decisions(draw: st.DrawFn, most: int) -> list[int]:
     return draw(st.lists(st.integers(1, most), min_size=1, max_size=4))
 
 
-def deciding(levels: Sequence[int]) -> Detail:
+def deciding(levels: Sequence[int]) -> LevelChoice:
     return lambda block: levels[min(block, len(levels) - 1)]
 
 
@@ -98,7 +98,7 @@ def test_every_walk_is_decodable_whatever_detail_its_blocks_have(
 
 
 def parsed(
-    tokens: list[int], grammar: MoveGrammar, detail: Detail | None = None
+    tokens: list[int], grammar: MoveGrammar, detail: LevelChoice | None = None
 ) -> list[list[tuple[int, ...]]]:
     """An independent reading: frames in closed, non-empty blocks, text elsewhere, nothing after the end."""
     blocks: list[list[tuple[int, ...]]] = []
@@ -213,7 +213,7 @@ def test_a_coarse_block_may_take_the_frames_that_later_blocks_could_not_afford()
     )  # tokens to spare: words may stand before the last block
 
 
-def all_answers(grammar: MoveGrammar, detail: Detail | None = None) -> set[str]:
+def all_answers(grammar: MoveGrammar, detail: LevelChoice | None = None) -> set[str]:
     """Every path through the cursor; fails where a state allows nothing or something that leads nowhere."""
     found: set[str] = set()
     waiting: list[tuple[int, ...]] = [()]
@@ -309,7 +309,9 @@ def kind_of(token: int) -> str:
     return {START: "start", END: "end", TURN: "turn"}.get(token, "text")
 
 
-def replay(grammar: MoveGrammar, tokens: list[int], detail: Detail | None = None) -> GrammarCursor:
+def replay(
+    grammar: MoveGrammar, tokens: list[int], detail: LevelChoice | None = None
+) -> GrammarCursor:
     cursor = grammar.start(detail)
     for token in tokens:
         cursor.accept(token)
@@ -353,7 +355,7 @@ def test_a_token_that_is_not_allowed_is_refused() -> None:
         with pytest.raises(ValueError, match="not allowed"):
             cursor.accept(token)
     assert cursor.tokens == 0
-    assert cursor.state is State.TEXT
+    assert cursor.state is GrammarState.TEXT
 
 
 def test_ranges_join_and_sort() -> None:

@@ -132,6 +132,6 @@ def test_a_large_vocabulary_is_sampled_as_if_all_of_it_were_weighed(
     rows[6, 3] = np.nan
     few = sampler.start(3)
     chosen = [few.pick(row) for row in rows]
-    monkeypatch.setattr(filters, "LARGE", 10**9)
+    monkeypatch.setattr(filters, "LARGE_VOCABULARY", 10**9)
     whole = sampler.start(3)
     assert chosen == [whole.pick(row) for row in rows]

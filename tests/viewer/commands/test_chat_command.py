@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import argparse
 import io
 from pathlib import Path
 
@@ -10,47 +9,47 @@ from called import chat as talk
 from kinetoken.base.errors import InputError, OutputError
 from kinetoken.cli import chat
 from kinetoken_viewer.commands import chat as chat_command
+from kinetoken_viewer.commands.requests import PlayRequest
+from kinetoken_viewer.window.request import WindowRequest
 
 
 @pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> list[argparse.Namespace]:
-    """What the chat in the terminal was started with."""
-    started: list[argparse.Namespace] = []
+def terminal(monkeypatch: pytest.MonkeyPatch) -> list[chat.ChatRequest]:
+    """Requests that the chat in the terminal was started with."""
+    started: list[chat.ChatRequest] = []
 
-    def run(args: argparse.Namespace) -> int:
-        started.append(args)
+    def run(request: chat.ChatRequest) -> int:
+        started.append(request)
         return 17
 
     monkeypatch.setattr(chat, "run", run)
-    monkeypatch.setattr(chat_command, "_piped", lambda: False)
+    monkeypatch.setattr(chat_command, "prompts_are_piped", lambda: False)
     return started
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[argparse.Namespace, object]]:
-    """What the window was started with."""
-    started: list[tuple[argparse.Namespace, object]] = []
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[PlayRequest]:
+    """Requests that the window was started with."""
+    started: list[PlayRequest] = []
 
-    def show(
-        args: argparse.Namespace, options: object, clip: None, play: object, live: object
-    ) -> int:
-        assert clip is None
-        started.append((args, options))
+    def show(request: PlayRequest, show: object) -> int:
+        assert request.clip is None
+        started.append(request)
         return 0
 
-    monkeypatch.setattr(chat_command, "window", lambda args: lambda stage: None)
-    monkeypatch.setattr(chat_command, "show", show)
+    monkeypatch.setattr(chat_command, "window_opener", lambda request: lambda stage: None)
+    monkeypatch.setattr(chat_command, "show_in_window", show)
     return started
 
 
 def test_it_opens_the_window_of_play_ready_to_type(terminal, shown) -> None:
     assert talk("-o", "talk.npz", "--history", "2", "--seed", "4") == 0
-    ((args, options),) = shown
-    assert (args.what, args.save, args.history) == (None, "talk.npz", 2)
-    assert options.foot_lock
-    assert options.seed == 4
+    (request,) = shown
+    assert (request.what, request.out, request.history.turns) == (None, "talk.npz", 2)
+    assert request.options.foot_lock is True
+    assert request.options.seed == 4
     assert talk("--no-foot-lock") == 0
-    assert shown[-1][1].foot_lock is False
+    assert shown[-1].options.foot_lock is False
     assert terminal == []
 
 
@@ -67,21 +66,21 @@ def test_prompts_from_a_pipe_stay_there(
     (tmp_path / "prompts.txt").write_text("walk\n")
     with (tmp_path / "prompts.txt").open() as file:
         monkeypatch.setattr("sys.stdin", file)
-        assert chat_command._piped()
+        assert chat_command.prompts_are_piped()
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    assert not chat_command._piped()
+    assert not chat_command.prompts_are_piped()
     with Path("/dev/null").open() as file:
         monkeypatch.setattr("sys.stdin", file)
-        assert not chat_command._piped()
+        assert not chat_command.prompts_are_piped()
 
 
 def test_without_a_display_it_says_so_and_stays_in_the_terminal(
     terminal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def none(args: argparse.Namespace) -> None:
+    def none(request: WindowRequest) -> None:
         raise chat_command.NoWindowError("DISPLAY is not set")
 
-    monkeypatch.setattr(chat_command, "window", none)
+    monkeypatch.setattr(chat_command, "window_opener", none)
     assert talk() == 17
     assert (
         capsys.readouterr().err
@@ -106,7 +105,7 @@ def test_mistakes_are_told_before_a_window_opens(terminal, shown) -> None:
 def test_options_of_the_window_are_refused_where_there_is_none(
     terminal, why: str, options: tuple[str, ...]
 ) -> None:
-    with pytest.raises(InputError, match=f"{options[0]} is of the window, and {why} keeps"):
+    with pytest.raises(InputError, match=f"{options[0]} is for the window, and {why} keeps"):
         talk(why, *options)
     assert terminal == []
     assert talk(why) == 17

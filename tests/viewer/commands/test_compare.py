@@ -14,25 +14,25 @@ from called import play
 from kinetoken.base.errors import FormatError, InputError, KinetokenError
 from kinetoken.engines.load_options import LoadOptions
 from kinetoken.generation.options import GenerateOptions
-from kinetoken.motion.clip import Clip
+from kinetoken.motion.clip import Clip, MotionChunk
 from kinetoken_viewer import file_names
-from kinetoken_viewer.commands import compare_question
-from kinetoken_viewer.commands.saving import keep_cast
-from kinetoken_viewer.generator.feed import Ended, Failed, Feed, Moved, Opened
+from kinetoken_viewer.commands.compare_option import parse_comparison
+from kinetoken_viewer.commands.saving import save_clips
+from kinetoken_viewer.generator.comparison import ComparisonJob, Variant
+from kinetoken_viewer.generator.messages import (
+    AnswerEnded,
+    AnswerStarted,
+    GeneratorFailed,
+    MotionArrived,
+    PersonMessage,
+)
 from kinetoken_viewer.render.camera import Camera, look_at
 from kinetoken_viewer.stage.layers import pose
+from kinetoken_viewer.stage.places import CLEAR_METRES, NamedClip, live_places, places_of, track_at
 from kinetoken_viewer.stage.playhead import Track
-from kinetoken_viewer.stage.side_by_side import (
-    CLEAR,
-    Beside,
-    Cast,
-    LiveCast,
-    Named,
-    at_rate,
-    lanes,
-    places,
-)
-from kinetoken_viewer.window.controls import Controls, View
+from kinetoken_viewer.stage.side_by_side import AnswersSideBySide, ClipsSideBySide
+from kinetoken_viewer.window.controls import Controls
+from kinetoken_viewer.window.view import View
 from synthetic_motion import walking
 
 NOBODY = GenerateOptions(seed=7, seconds=2.0)
@@ -42,21 +42,21 @@ pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def test_an_option_with_several_values() -> None:
-    asked = compare_question.parse(" max-thought = 0, 5 ", "walk", NOBODY, None)
-    assert [(way.name, way.options.max_thought, way.options.seed) for way in asked.ways] == [
+    asked = parse_comparison(" max-thought = 0, 5 ", "walk", NOBODY, None)
+    assert [(way.name, way.options.max_thought, way.options.seed) for way in asked.variants] == [
         ("max thought 0", 0, 7), ("max thought 5", 5, 7)]  # fmt: skip
-    temperatures = compare_question.parse("temperature=0,0.75", "walk", NOBODY, None).ways
+    temperatures = parse_comparison("temperature=0,0.75", "walk", NOBODY, None).variants
     assert [way.options.temperature for way in temperatures] == [0, 0.75]
-    locks = compare_question.parse("foot_lock=on,off", "walk", NOBODY, None).ways
+    locks = parse_comparison("foot_lock=on,off", "walk", NOBODY, None).variants
     assert [way.options.foot_lock for way in locks] == [True, False]
     assert [
         way.options.thought
-        for way in compare_question.parse("thought=none,full", "walk", NOBODY, None).ways
+        for way in parse_comparison("thought=none,full", "walk", NOBODY, None).variants
     ] == [
         "none",
         "full",
     ]
-    bundles = compare_question.parse("bundle=a/small,b/large", "walk", NOBODY, "c").ways
+    bundles = parse_comparison("bundle=a/small,b/large", "walk", NOBODY, "c").variants
     assert [(way.name, way.bundle) for way in bundles] == [
         ("small", "a/small"),
         ("large", "b/large"),
@@ -65,14 +65,16 @@ def test_an_option_with_several_values() -> None:
 
 def test_files_beside_a_clip_or_an_answer(walk_file: Path) -> None:
     Path("other.npz").write_bytes(walk_file.read_bytes())
-    assert [
-        n.name for n in compare_question.parse("walk.npz, other.npz", None, NOBODY, None).clips
-    ] == ["walk", "other"]
-    assert [
-        n.name for n in compare_question.parse("other.npz", "walk.npz", NOBODY, None).clips
-    ] == ["walk", "other"]
-    mixed = compare_question.parse("other.npz", "a person walks", NOBODY, "folder")
-    assert [(way.options, way.bundle) for way in mixed.ways] == [(NOBODY, "folder")]
+    assert [n.name for n in parse_comparison("walk.npz, other.npz", None, NOBODY, None).clips] == [
+        "walk",
+        "other",
+    ]
+    assert [n.name for n in parse_comparison("other.npz", "walk.npz", NOBODY, None).clips] == [
+        "walk",
+        "other",
+    ]
+    mixed = parse_comparison("other.npz", "a person walks", NOBODY, "folder")
+    assert [(way.options, way.bundle) for way in mixed.variants] == [(NOBODY, "folder")]
     assert [named.name for named in mixed.clips] == ["other"]
 
 
@@ -83,8 +85,8 @@ def test_files_beside_a_clip_or_an_answer(walk_file: Path) -> None:
         ("seed=1,2", "walk.npz", InputError, "needs a PROMPT"),
         ("seed=1", "walk", InputError, "2 to 9 people, got 1"),
         ("seed=" + ",".join("123456789a"), "walk", InputError, "seed"),
-        ("seed=1,,2", "walk", InputError, "empty place"),
-        ("seed=", "walk", InputError, "empty place"),
+        ("seed=1,,2", "walk", InputError, "nothing between two commas"),
+        ("seed=", "walk", InputError, "nothing between two commas"),
         ("colour=red,blue", "walk", InputError, 'no option "colour"'),
         ("seed=one,two", "walk", InputError, "seed: expected a whole number"),
         ("temperature=-1,0", "walk", InputError, "temperature: expected"),
@@ -96,39 +98,43 @@ def test_mistakes(
     walk_file: Path, text: str, what: str | None, error: type[KinetokenError], words: str
 ) -> None:
     with pytest.raises(error, match=words) as caught:
-        compare_question.parse(text, what, GenerateOptions(), None)
+        parse_comparison(text, what, GenerateOptions(), None)
     assert "\n" not in str(caught.value)
 
 
 def test_ten_people_are_too_many() -> None:
     with pytest.raises(InputError, match="2 to 9 people, got 10"):
-        compare_question.parse("seed=1,2,3,4,5,6,7,8,9,10", "walk", GenerateOptions(), None)
+        parse_comparison("seed=1,2,3,4,5,6,7,8,9,10", "walk", GenerateOptions(), None)
 
 
 def test_neighbours_do_not_touch_and_the_middle_is_the_origin() -> None:
     wide = walking(40).copy()
     wide[..., 0] += np.linspace(0, 1.5, 40)[:, None]  # walks toward its neighbour
     tracks = [Track(wide), Track(walking(30)), Track(walking(40))]
-    xs = [place[0] for place in places(tracks)]
+    xs = [place[0] for place in places_of(tracks)]
     assert xs == sorted(xs)
     assert xs[0] + xs[-1] == pytest.approx(0.0)
     for at in range(40):
         first, second, _ = (track.sample(at)[:, 0] + x for track, x in zip(tracks, xs, strict=True))
-        assert first.max() + CLEAR - 1e-6 <= second.min()
-    assert [place[0] for place in lanes(3)] == pytest.approx([-1.7, 0.0, 1.7])
+        assert first.max() + CLEAR_METRES - 1e-6 <= second.min()
+    assert [place[0] for place in live_places(3)] == pytest.approx([-1.7, 0.0, 1.7])
 
 
 def test_a_clip_of_another_rate_keeps_its_time() -> None:
     slow = Clip(walking(40)[::2], fps=10.0)
-    track = at_rate(slow, 20.0)
+    track = track_at(slow, 20.0)
     assert len(track) == 39
     np.testing.assert_allclose(track.frames[::2], slow.joints, atol=1e-6)
-    assert len(at_rate(Clip(walking(1), fps=10.0), 20.0)) == 1
+    assert len(track_at(Clip(walking(1), fps=10.0), 20.0)) == 1
 
 
-def cast() -> Cast:
-    return Cast(
-        "two", [Named("long", Clip(walking(40), seed=1)), Named("short", Clip(walking(20), seed=2))]
+def cast() -> ClipsSideBySide:
+    return ClipsSideBySide(
+        "two",
+        [
+            NamedClip("long", Clip(walking(40), seed=1)),
+            NamedClip("short", Clip(walking(20), seed=2)),
+        ],
     )
 
 
@@ -163,7 +169,7 @@ def test_the_camera_looks_between_everybody() -> None:
     view = View(stage, Camera(), 1.0, 1.5)
     looks = [look_at(pose(person, 0.0)) for person in stage.people()]
     np.testing.assert_allclose(view.middle(), np.mean(looks, axis=0), atol=0.02)
-    alone = View(Cast("one", [Named("a", Clip(walking(40)))]), Camera(), 1.0, 1.5)
+    alone = View(ClipsSideBySide("one", [NamedClip("a", Clip(walking(40)))]), Camera(), 1.0, 1.5)
     assert view.camera.distance > alone.camera.distance
     Controls(stage, view).press("A")
     frames = [person.track.frames + person.place for person in stage.people()]
@@ -183,19 +189,22 @@ class Script:
         out, self.left = self.left, []
         return out
 
+    def close(self) -> None:
+        """Nothing is held."""
 
-def moved(count: int, fps_chunk: int = 10) -> Moved:
+
+def moved(count: int, fps_chunk: int = 10) -> MotionArrived:
     joints = walking(count * fps_chunk)[-fps_chunk:]
     features, codes = np.zeros((fps_chunk, 263), np.float32), np.zeros((1, 4), np.int64)
-    return Moved(
-        compare_question.MotionChunk((count - 1) * fps_chunk, joints, features, codes), 2.0
-    )
+    return MotionArrived(MotionChunk((count - 1) * fps_chunk, joints, features, codes), 2.0)
 
 
 def test_answers_arrive_side_by_side() -> None:
-    feed: Feed = Script(Opened(1, 20.0), Beside(1, moved(1)), moved(1), Beside(1, moved(2)), moved(2),
-                        Beside(1, Ended(Clip(walking(20)), 0.0)), Ended(Clip(walking(20)), 2.0))  # type: ignore[assignment]  # fmt: skip
-    stage = LiveCast("walk", ["seed 1", "seed 2"], feed, [Named("file", Clip(walking(30)))])
+    feed = Script(AnswerStarted(1, 20.0), PersonMessage(1, moved(1)), moved(1), PersonMessage(1, moved(2)), moved(2),
+                        PersonMessage(1, AnswerEnded(Clip(walking(20)), 0.0)), AnswerEnded(Clip(walking(20)), 2.0))  # fmt: skip
+    stage = AnswersSideBySide(
+        "walk", ["seed 1", "seed 2"], feed, [NamedClip("file", Clip(walking(30)))]
+    )
     assert [len(person.track) for person in stage.people()] == [
         1,
         1,
@@ -203,7 +212,7 @@ def test_answers_arrive_side_by_side() -> None:
     ]  # they stand until they move
     stage.tick(0.0)
     assert [len(person.track) for person in stage.people()] == [20, 20, 30]
-    assert [named.name for named in stage.cast] == ["seed 1", "seed 2"]
+    assert [named.name for named in stage.answers()] == ["seed 1", "seed 2"]
     assert stage.finished
 
 
@@ -212,22 +221,22 @@ import json, sys
 from called import play
 from kinetoken.engines.load_options import LoadOptions
 from kinetoken.generation.options import GenerateOptions
-from kinetoken_viewer.stage.side_by_side import LiveCast
-from kinetoken_viewer.commands.compare_question import Question, Way, serve
-from kinetoken_viewer.generator.feed import Feed
+from kinetoken_viewer.stage.side_by_side import AnswersSideBySide
+from kinetoken_viewer.generator.comparison import ComparisonJob, Variant, serve_comparison
+from kinetoken_viewer.generator.feed import GeneratorProcess
 import time
 
 def main():
-    ways = tuple(Way(f"seconds {s}", GenerateOptions(seed=1, seconds=s, max_thought=2)) for s in (0.6, 1.2))
-    ways = tuple(Way(w.name, w.options, sys.argv[1]) for w in ways)
-    feed = Feed(Question("walk", ways, LoadOptions()), serve)
-    stage = LiveCast("walk", [w.name for w in ways], feed)
+    ways = tuple(Variant(f"seconds {s}", GenerateOptions(seed=1, seconds=s, max_thought=2)) for s in (0.6, 1.2))
+    ways = tuple(Variant(w.name, w.options, sys.argv[1]) for w in ways)
+    feed = GeneratorProcess(ComparisonJob("walk", ways, LoadOptions()), serve_comparison)
+    stage = AnswersSideBySide("walk", [w.name for w in ways], feed)
     end = time.monotonic() + 40
     while not stage.finished and time.monotonic() < end:
         stage.tick(0.0)
         time.sleep(0.005)
     print(json.dumps({"frames": [len(p.track) for p in stage.people()], "failure": stage.failure and stage.failure.reason,
-                      "clips": [len(n.clip) for n in stage.cast]}))
+                      "clips": [len(n.clip) for n in stage.answers()]}))
     stage.close()
 
 if __name__ == "__main__":
@@ -271,9 +280,9 @@ def test_a_comparison_becomes_a_file(tiny_bundle: Path, capsys: pytest.CaptureFi
             "walk",
             "--compare",
             "seed=1,2,3",
-            "--out",
+            "--film",
             "cmp.gif",
-            "--fps",
+            "--film-fps",
             "10",
             "-o",
             "kept.npz",
@@ -297,15 +306,20 @@ def test_a_comparison_becomes_a_file(tiny_bundle: Path, capsys: pytest.CaptureFi
 
 
 def test_equal_names_are_numbered(walk_file: Path) -> None:
-    asked = compare_question.parse("seed=1,1,1", "walk", NOBODY, None)
-    assert [way.name for way in asked.ways] == ["seed 1", "seed 1 (2)", "seed 1 (3)"]
+    asked = parse_comparison("seed=1,1,1", "walk", NOBODY, None)
+    assert [way.name for way in asked.variants] == ["seed 1", "seed 1 (2)", "seed 1 (3)"]
     folder = Path("other")
     folder.mkdir()
     (folder / "walk.npz").write_bytes(walk_file.read_bytes())
     assert [
-        n.name for n in compare_question.parse("walk.npz,other/walk.npz", None, NOBODY, None).clips
+        n.name for n in parse_comparison("walk.npz,other/walk.npz", None, NOBODY, None).clips
     ] == ["walk", "walk (2)"]
-    assert file_names.distinct(["a-2", "a", "A", "a (2)"]) == ["a-2", "a", "A (3)", "a (2) (2)"]
+    assert file_names.distinct_names(["a-2", "a", "A", "a (2)"]) == [
+        "a-2",
+        "a",
+        "A (3)",
+        "a (2) (2)",
+    ]
 
 
 def test_clips_that_are_files_are_not_kept_again(walk_file: Path) -> None:
@@ -314,16 +328,26 @@ def test_clips_that_are_files_are_not_kept_again(walk_file: Path) -> None:
 
 
 def test_halves_of_answers_are_kept() -> None:
-    feed: Feed = Script(Opened(1, 10.0), Beside(0, Opened(1, 10.0)), Beside(1, Opened(2, 10.0)), Beside(2, Opened(3, 10.0)),
-                        Beside(1, moved(1)), moved(1), Beside(1, moved(2)), moved(2),
-                        Beside(0, Ended(Clip(walking(15), seed=1), 0.0)), Failed("gone", 6))  # type: ignore[assignment]  # fmt: skip
-    stage = LiveCast("walk", ["a", "b", "c"], feed, [Named("file", Clip(walking(30)))])
+    feed = Script(
+        AnswerStarted(1, 10.0),
+        *(PersonMessage(person, AnswerStarted(person + 1, 10.0)) for person in range(3)),
+        PersonMessage(1, moved(1)),
+        moved(1),
+        PersonMessage(1, moved(2)),
+        moved(2),
+        PersonMessage(0, AnswerEnded(Clip(walking(15), seed=1), 0.0)),
+        GeneratorFailed("gone", 6),
+    )
+    stage = AnswersSideBySide("walk", ["a", "b", "c"], feed, [NamedClip("file", Clip(walking(30)))])
     stage.tick(0.0)
-    assert [(n.name, len(n.clip), n.clip.seed) for n in stage.cast] == [("a", 15, 1), ("b", 20, 2)]
-    assert stage.cast[1].clip.fps == 10.0
+    assert [(n.name, len(n.clip), n.clip.seed) for n in stage.answers()] == [
+        ("a", 15, 1),
+        ("b", 20, 2),
+    ]
+    assert stage.answers()[1].clip.fps == 10.0
     assert len(stage.people()[3].track) == 15  # a clip of 20 fps on a clock of 10
     assert "seed" not in stage.words(60).status
-    assert keep_cast(stage.cast, "q.npz")
+    assert save_clips(stage.answers(), "q.npz")
     assert [len(Clip.load(f"q-{name}.npz")) for name in "ab"] == [15, 20]
 
 
@@ -344,11 +368,9 @@ def test_ctrl_c_keeps_the_half_of_an_answer(
     whole, half = (len(Clip.load(f"kept-seed-{seed}.npz")) for seed in (1, 2))
     assert 0 < half < whole == 60
     assert not Path("kept-seed-3.npz").exists()
-    assert "stopped; what came is kept" in capsys.readouterr().err
+    assert "stopped; the motion so far is kept" in capsys.readouterr().err
 
 
 def test_questions_can_be_sent_to_a_process() -> None:
-    question = compare_question.Question(
-        "walk", (compare_question.Way("a", NOBODY),), LoadOptions()
-    )
+    question = ComparisonJob("walk", (Variant("a", NOBODY),), LoadOptions())
     assert pickle.loads(pickle.dumps(question)) == question

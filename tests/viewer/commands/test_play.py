@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -17,14 +16,15 @@ from kinetoken.base.errors import (
     OutputError,
 )
 from kinetoken.motion.clip import Clip
-from kinetoken_viewer.commands import play as play_command
+from kinetoken_viewer.commands import headless
+from kinetoken_viewer.commands.requests import PlayRequest
 from kinetoken_viewer.file_names import free_name
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def test_a_clip_becomes_a_named_file(walk_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert play("walk.npz", "--out", "walk.png", "--size", "160x96", "--camera", "left") == 0
+    assert play("walk.npz", "--film", "walk.png", "--size", "160x96", "--camera", "left") == 0
     with Image.open("walk.png") as image:
         assert image.size == (160, 96)
     assert capsys.readouterr().out == "2.0 s of motion, seed 3 -> walk.png\n"
@@ -65,14 +65,14 @@ def test_feet_are_locked_where_they_are_seen_unless_told_otherwise(tiny_bundle: 
     )
     for name, more in (("seen", ()), ("plain", ("--no-foot-lock",))):
         assert (
-            play("a person walks", "--out", f"{name}.png", "-o", f"{name}.npz", *options, *more)
+            play("a person walks", "--film", f"{name}.png", "-o", f"{name}.npz", *options, *more)
             == 0
         )
     seen, plain = Clip.load("seen.npz"), Clip.load("plain.npz")
     assert seen.meta["foot_lock"] == "on"
     assert "foot_lock" not in plain.meta
     np.testing.assert_array_equal(seen.features, plain.features)
-    assert play("plain.npz", "--out", "again.png", "-o", "again.npz", "--size", "96x64") == 0
+    assert play("plain.npz", "--film", "again.png", "-o", "again.npz", "--size", "96x64") == 0
     np.testing.assert_allclose(Clip.load("again.npz").joints, seen.joints, atol=1e-5)
 
 
@@ -91,8 +91,8 @@ def test_names_of_odd_prompts() -> None:
 @pytest.mark.parametrize(
     ("args", "error", "words"),
     [
-        (["--headless"], InputError, "what shall be shown"),
-        (["--out", "x.gif"], InputError, "what shall be shown"),
+        (["--headless"], InputError, "nothing to show"),
+        (["--film", "x.gif"], InputError, "nothing to show"),
         (["walk", "--history-file", "nowhere/talk.json"], OutputError, "no folder"),
         (["", "--headless"], InputError, "the prompt is empty"),
         (["  "], InputError, "the prompt is empty"),
@@ -103,22 +103,22 @@ def test_names_of_odd_prompts() -> None:
             "--seconds is for a prompt, and this is a clip",
         ),
         (["walk.npz", "--history-file", "talk.json"], InputError, "--history-file is for a prompt"),
-        (["walk.npz", "--once", "--out", "x.gif"], InputError, "--once is for live output"),
+        (["walk.npz", "--once", "--film", "x.gif"], InputError, "--once is for live output"),
         (
-            ["walk.npz", "--vmc", "--once", "--out", "x.gif"],
+            ["walk.npz", "--vmc", "--once", "--film", "x.gif"],
             InputError,
             "--once is for live output",
         ),
-        (["walk.npz", "--out", "x.npz"], InputError, "a clip is kept with -o x.npz"),
+        (["walk.npz", "--film", "x.npz"], InputError, "a clip is kept with -o x.npz"),
         (["walk.npz", "-o", "x.mp4"], InputError, "a film: kinetoken play ... --film x.mp4"),
         (["nothing.glb"], InputError, "GLB is written, not read"),
         (["./nothing.mp4"], InputError, "MP4 holds pictures"),
         (["folder/nothing"], FormatError, "no such file"),
-        (["walk.npz", "--out", "x.foo"], InputError, "expected a name that ends in"),
-        (["walk.npz", "--out", "nowhere/x.gif"], OutputError, "no folder"),
+        (["walk.npz", "--film", "x.foo"], InputError, "expected a name that ends in"),
+        (["walk.npz", "--film", "nowhere/x.gif"], OutputError, "no folder"),
         (["walk.npz", "--size", "big"], InputError, "WIDTHxHEIGHT"),
         (["walk.npz", "--camera", "sideways"], InputError, "unknown camera"),
-        (["walk.npz", "--headless", "--fps", "500"], InputError, "out of range"),
+        (["walk.npz", "--headless", "--film-fps", "500"], InputError, "out of range"),
         (["walk", "--seconds", "0"], InputError, "seconds"),
         (["walk", "--temperature", "-1"], InputError, "temperature"),
         (["walk", "-o", "x.gif"], InputError, "expected a name that ends in"),
@@ -168,8 +168,9 @@ def test_missing_packages_are_one_sentence(
 
 def test_adding_the_command_imports_nothing_heavy(python) -> None:
     script = (
-        "import sys, argparse; from kinetoken_viewer.commands.play import add_command;"
-        "add_command(argparse.ArgumentParser().add_subparsers());"
+        "import sys; from kinetoken.cli.parser import CommandParser;"
+        "from kinetoken_viewer.commands.play import add_command;"
+        "add_command(CommandParser().add_subparsers());"
         "bad = {'pyglet', 'PIL', 'onnxruntime', 'tokenizers', 'imageio_ffmpeg'} & set(sys.modules); print(sorted(bad))"
     )
     assert python("-c", script).stdout.strip() == "[]"
@@ -180,11 +181,12 @@ def test_without_a_display_play_writes_a_gif_and_says_so(
 ) -> None:
     script = tmp_path / "play.py"
     script.write_text(
-        "import argparse, sys\n"
+        "import sys\n"
+        "from kinetoken.cli.parser import CommandParser\n"
         "from kinetoken_viewer.commands.play import add_command\n"
-        "parser = argparse.ArgumentParser()\n"
+        "parser = CommandParser()\n"
         "add_command(parser.add_subparsers())\n"
-        "args = parser.parse_args(['play', 'walk.npz', '--size', '128x80', '--fps', '10'])\n"
+        "args = parser.parse_args(['play', 'walk.npz', '--size', '128x80', '--film-fps', '10'])\n"
         "sys.exit(args.func(args))\n"
     )
     done = python(str(script))
@@ -201,10 +203,10 @@ def test_without_a_display_play_writes_a_gif_and_says_so(
 def test_ctrl_c_keeps_what_came(
     walk: Clip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(args: argparse.Namespace, options: object) -> tuple[Clip, bool]:
+    def interrupted(request: PlayRequest) -> tuple[Clip, bool]:
         return walk, True
 
-    monkeypatch.setattr(play_command, "_generate", interrupted)
+    monkeypatch.setattr(headless, "generate_clip", interrupted)
     assert play("a person walks", "--headless", "-o", "part.npz") == 130
     np.testing.assert_array_equal(Clip.load("part.npz").joints, walk.joints)
     assert "2.0 s of motion so far are in part.npz" in capsys.readouterr().err

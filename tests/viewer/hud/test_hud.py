@@ -7,20 +7,14 @@ import numpy as np
 import pytest
 
 from kinetoken_viewer.hud import key_help
-from kinetoken_viewer.hud.key_help import KEYS
+from kinetoken_viewer.hud.key_help import ALL_KEYS
 from kinetoken_viewer.hud.name_tags import name_panels
-from kinetoken_viewer.hud.panels import (
-    THOUGHT_LINES,
-    TimeBar,
-    Words,
-    panels,
-    scale_of,
-    spoken,
-    stamp,
-    wrap,
-)
+from kinetoken_viewer.hud.panels import THOUGHT_LINES, word_panels
+from kinetoken_viewer.hud.text import scale_of, stamp, wrap
+from kinetoken_viewer.hud.time_bar import TimeBar
+from kinetoken_viewer.stage.words import PictureWords, thought_of
 
-FULL = Words("a person walks", "I look ahead and go.", "1.0 s", "buffering", note="saved")
+FULL = PictureWords("a person walks", "I look ahead and go.", "1.0 s", "buffering", note="saved")
 
 
 @pytest.mark.parametrize(
@@ -33,13 +27,13 @@ FULL = Words("a person walks", "I look ahead and go.", "1.0 s", "buffering", not
     ],
 )
 def test_spoken_leaves_the_words(text: str, thought: str) -> None:
-    assert spoken(text) == thought
+    assert thought_of(text) == thought
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (320, 240), (3840, 2160)])
 def test_words_lie_inside_the_picture(size: tuple[int, int]) -> None:
     width, height = size
-    placed = panels(FULL, width, height)
+    placed = word_panels(FULL, width, height)
     assert len(placed) == 5
     for panel in placed:
         assert panel.x >= 0
@@ -50,26 +44,27 @@ def test_words_lie_inside_the_picture(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("size", [(1280, 720), (480, 320), (320, 240)])
 def test_the_key_help_stands_alone_and_can_be_read(size: tuple[int, int]) -> None:
-    (panel,) = panels(replace(FULL, help=True), *size)
+    (panel,) = word_panels(replace(FULL, help=True), *size)
     assert panel.x >= 0
     assert panel.y >= 0
     assert panel.image.width <= size[0]
     assert panel.image.height <= size[1]
     assert np.asarray(panel.image)[panel.image.height // 2, :, 3].min() > 240
-    small = key_help._fitted(key_help.SHORT, (1,), scale_of(size[1]), *size)[0]
+    small = key_help.fitted(key_help.FEW_KEYS, (1,), scale_of(size[1]), *size)[0]
     assert (
-        max(small, key_help._fitted(KEYS, (1, 2), scale_of(size[1]), *size)[0]) >= key_help.LEGIBLE
+        max(small, key_help.fitted(ALL_KEYS, (1, 2), scale_of(size[1]), *size)[0])
+        >= key_help.LEGIBLE_PIXELS
     )
 
 
 def test_a_small_panel_leaves_the_middle_to_the_body() -> None:
-    words = Words(
+    words = PictureWords(
         "a person walks in a circle and sits down " * 3,
         "I lean forward and go round. " * 20,
         "1.0 s",
         "thinking " * 9,
     )
-    placed = panels(words, 320, 240)
+    placed = word_panels(words, 320, 240)
     assert all(
         p.y + p.image.height < 0.4 * 240 or p.y > 0.6 * 240 or p.x > 0.6 * 320 for p in placed
     )
@@ -77,7 +72,8 @@ def test_a_small_panel_leaves_the_middle_to_the_body() -> None:
 
 def test_quotation_marks_are_for_prompts() -> None:
     asked, named = (
-        panels(words, 640, 480)[0].image for words in (Words("walk.npz"), Words(title="walk.npz"))
+        word_panels(words, 640, 480)[0].image
+        for words in (PictureWords("walk.npz"), PictureWords(title="walk.npz"))
     )
     assert asked.width > named.width
 
@@ -94,14 +90,14 @@ def test_names_that_would_cover_each_other_are_staggered() -> None:
 
 
 def test_nothing_to_say_is_nothing_drawn() -> None:
-    assert panels(Words(), 640, 360) == []
+    assert word_panels(PictureWords(), 640, 360) == []
     picture = np.full((48, 64, 3), 7, np.uint8)
     np.testing.assert_array_equal(stamp(picture, []), picture)
 
 
 def test_words_change_the_picture_only_where_they_stand() -> None:
     picture = np.full((360, 640, 3), 40, np.uint8)
-    placed = panels(Words(prompt="a person walks"), 640, 360)
+    placed = word_panels(PictureWords(prompt="a person walks"), 640, 360)
     changed = (stamp(picture, placed) != picture).any(axis=-1)
     assert changed.sum() > 200
     box = placed[0]
@@ -110,8 +106,11 @@ def test_words_change_the_picture_only_where_they_stand() -> None:
 
 
 def test_a_long_thought_shows_its_end() -> None:
-    words = Words(thought="one two three four five six seven eight nine ten " * 40)
-    short, long = panels(Words(thought="one line"), 640, 360)[0], panels(words, 640, 360)[0]
+    words = PictureWords(thought="one two three four five six seven eight nine ten " * 40)
+    short, long = (
+        word_panels(PictureWords(thought="one line"), 640, 360)[0],
+        word_panels(words, 640, 360)[0],
+    )
     assert long.image.height < short.image.height * (THOUGHT_LINES + 0.5)
 
 
@@ -135,6 +134,6 @@ def test_time_bar_maps_the_mouse() -> None:
 
 
 def test_key_help_names_every_control() -> None:
-    named = " ".join(key for key, _ in KEYS)
+    named = " ".join(key for key, _ in ALL_KEYS)
     for word in ("space", "left / right", "R", "L", "F", "H", "drag", "Esc"):
         assert word in named

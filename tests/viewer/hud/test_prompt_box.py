@@ -5,10 +5,12 @@ import itertools
 import numpy as np
 import pytest
 
-from kinetoken_viewer.hud import panels as hud
-from kinetoken_viewer.hud.panels import TimeBar, Words, panels
-from kinetoken_viewer.hud.prompt_box import LineBox
-from kinetoken_viewer.stage.prompt_line import Line
+from kinetoken_viewer.hud import text as hud
+from kinetoken_viewer.hud.panels import word_panels
+from kinetoken_viewer.hud.prompt_box import PromptBox
+from kinetoken_viewer.hud.time_bar import TimeBar
+from kinetoken_viewer.stage.prompt_line import PromptText
+from kinetoken_viewer.stage.words import PictureWords
 
 SIZES = [(1280, 720), (480, 320), (320, 240), (3840, 2160)]
 LONG = "a person walks in a circle " * 12
@@ -16,7 +18,7 @@ LONG = "a person walks in a circle " * 12
 
 @pytest.mark.parametrize("size", SIZES)
 def test_the_box_lies_above_the_time_bar_and_nothing_lies_on_it(size: tuple[int, int]) -> None:
-    box, bar = LineBox.of(*size), TimeBar.of(*size)
+    box, bar = PromptBox.of(*size), TimeBar.of(*size)
     assert box.y + box.height < bar.y
     assert box.x > 0
     assert box.x + box.width < size[0]
@@ -31,14 +33,14 @@ def test_the_box_lies_above_the_time_bar_and_nothing_lies_on_it(size: tuple[int,
             "seed 1234567890",
         ]
     )
-    words = Words(
+    words = PictureWords(
         "walk",
         "I go.",
         status,
         "the generator has said nothing for 12 s",
-        line=Line("walk", 4, True),
+        line=PromptText("walk", 4, True),
     )
-    placed = panels(words, *size)
+    placed = word_panels(words, *size)
     assert len(placed) == 5
     for panel in placed:
         assert panel.x >= 0
@@ -52,7 +54,7 @@ def test_the_box_lies_above_the_time_bar_and_nothing_lies_on_it(size: tuple[int,
 def test_the_cursor_is_in_sight_and_a_click_finds_its_letter(
     size: tuple[int, int], cursor: int
 ) -> None:
-    box, line = LineBox.of(*size), Line(LONG, cursor, True)
+    box, line = PromptBox.of(*size), PromptText(LONG, cursor, True)
     stroke = box.cursor(line)
     assert box.x <= stroke.x
     assert stroke.x + stroke.image.width <= box.x + box.width
@@ -63,14 +65,19 @@ def test_the_cursor_is_in_sight_and_a_click_finds_its_letter(
 
 
 def test_focus_and_words_change_the_picture() -> None:
-    box = LineBox.of(1280, 720)
-    lines = (Line("", 0, False), Line("", 0, True), Line("walk", 4, True), Line("歩く", 2, True))
+    box = PromptBox.of(1280, 720)
+    lines = (
+        PromptText("", 0, False),
+        PromptText("", 0, True),
+        PromptText("walk", 4, True),
+        PromptText("歩く", 2, True),
+    )
     pictures = [np.asarray(box.panel(line).image) for line in lines]
     for first, second in itertools.pairwise(pictures):
         assert first.shape == second.shape
         assert (first != second).any()
     assert not box.holds(640, 360)
-    assert box.letters_before(Line("", 0, True), 500.0) == 0
+    assert box.letters_before(PromptText("", 0, True), 500.0) == 0
 
 
 def test_letters_that_the_usual_fonts_lack_come_from_another(
@@ -83,10 +90,10 @@ def test_letters_that_the_usual_fonts_lack_come_from_another(
         return object()
 
     monkeypatch.setattr(hud.ImageFont, "truetype", truetype)
-    hud._font.cache_clear()
+    hud.use_fonts()
     hud.font(11, "a person walks, человек идёт")
     assert "NotoSansCJK-Regular.ttc" not in asked
     assert len(asked) == 1
     hud.font(11, "歩く")
     assert "NotoSansCJK-Regular.ttc" in asked
-    hud._font.cache_clear()
+    hud.use_fonts()

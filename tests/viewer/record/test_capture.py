@@ -18,8 +18,9 @@ from kinetoken.cli.main import main
 from kinetoken.motion.clip import Clip
 from kinetoken_viewer.file_names import free_name
 from kinetoken_viewer.record import capture, encode, recorder
-from kinetoken_viewer.record.capture import Capture, Film
-from kinetoken_viewer.record.recorder import Recording, record
+from kinetoken_viewer.record.capture import WindowCapture, WindowFilm
+from kinetoken_viewer.record.recorder import record_clips
+from kinetoken_viewer.record.request import RecordRequest
 from kinetoken_viewer.render.software.painter import Painter
 
 SIZE = (96, 64)
@@ -45,14 +46,14 @@ def frames_of(path: Path) -> tuple[int, tuple[int, int]]:
     return sum(1 for _ in reader), size
 
 
-def show(camera: Capture, pictures: int, rate: float) -> None:
+def show(camera: WindowCapture, pictures: int, rate: float) -> None:
     for index in range(pictures):
         camera.see(picture(index * 3), 100.0 + index / rate)
         time.sleep(0.002)  # the encoder's turn
 
 
-def camera(name: str = "a wave") -> Capture:
-    return Capture(lambda suffix: free_name(name, suffix))
+def camera(name: str = "a wave") -> WindowCapture:
+    return WindowCapture(lambda suffix: free_name(name, suffix))
 
 
 def test_a_picture_is_saved_under_a_free_name(capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,7 +101,7 @@ def test_without_ffmpeg_the_film_is_a_gif(monkeypatch: pytest.MonkeyPatch) -> No
     def missing(suffix: str) -> None:
         raise MissingPackageError("imageio-ffmpeg", "video")
 
-    monkeypatch.setattr(capture, "check_packages", missing)
+    monkeypatch.setattr(capture, "check_encoder", missing)
     taking = camera()
     taking.film()
     show(taking, 20, 12.5)
@@ -124,7 +125,7 @@ def test_a_film_that_cannot_be_written_says_so_and_the_window_lives(
     def full_disk(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(capture, "write_live", full_disk)
+    monkeypatch.setattr(capture, "write_endless_film", full_disk)
     taking = camera()
     taking.film()
     end = time.monotonic() + 10
@@ -141,11 +142,11 @@ def test_a_slow_encoder_does_not_hold_the_window_up(monkeypatch: pytest.MonkeyPa
             written.append(1)
             time.sleep(0.02)
 
-    monkeypatch.setattr(capture, "write_live", slow)
-    film = Film(Path("x.mp4"), 30.0)
+    monkeypatch.setattr(capture, "write_endless_film", slow)
+    film = WindowFilm(Path("x.mp4"), 30.0)
     for index in range(90):
         film.push(picture(index), index / 30.0)
-    assert film._waiting.qsize() <= capture.WAITING
+    assert film.waiting <= capture.MOST_WAITING
     film.stop()
     assert 0 < len(written) <= 90
 
@@ -153,8 +154,8 @@ def test_a_slow_encoder_does_not_hold_the_window_up(monkeypatch: pytest.MonkeyPa
 KILLED = """
 import numpy as np, sys, time
 from pathlib import Path
-from kinetoken_viewer.record.capture import Film
-film = Film(Path("cut.mp4"), 30.0)
+from kinetoken_viewer.record.capture import WindowFilm
+film = WindowFilm(Path("cut.mp4"), 30.0)
 for index in range(100000):
     film.push(np.full((64, 96, 3), index % 250, np.uint8), index / 30.0)
     time.sleep(0.002)
@@ -213,7 +214,7 @@ def test_ctrl_c_leaves_a_film_of_what_was_drawn(
     path = Path(f"walk{suffix}")
     interrupting(9, monkeypatch)
     handler = signal.getsignal(signal.SIGINT)
-    assert not record(walk, Recording(path, SIZE, fps=10.0))
+    assert not record_clips(walk, RecordRequest(path, SIZE, fps=10.0))
     assert signal.getsignal(signal.SIGINT) is handler
     assert f"s are in {path}" in capsys.readouterr().err
     if suffix == ".mp4":
@@ -229,7 +230,9 @@ def test_sigterm_leaves_a_film_of_what_was_drawn(
     interrupting(9, monkeypatch, signal.SIGTERM)
     handler = signal.getsignal(signal.SIGTERM)
     assert (
-        main(["play", str(walk_file), "--out", "walk.webp", "--size", "120x80", "--fps", "10"])
+        main(
+            ["play", str(walk_file), "--film", "walk.webp", "--size", "120x80", "--film-fps", "10"]
+        )
         == 130
     )
     assert signal.getsignal(signal.SIGTERM) is handler
@@ -239,7 +242,7 @@ def test_sigterm_leaves_a_film_of_what_was_drawn(
 
 
 def test_the_second_ctrl_c_is_heard_at_once() -> None:
-    with encode.heard_ctrl_c() as stopped:
+    with encode.noted_ctrl_c() as stopped:
         signal.raise_signal(signal.SIGINT)
         assert stopped()
         with pytest.raises(KeyboardInterrupt):

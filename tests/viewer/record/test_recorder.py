@@ -11,8 +11,11 @@ from PIL import Image, ImageSequence
 from kinetoken.base.errors import InputError, MissingPackageError, OutputError
 from kinetoken.motion.clip import Clip
 from kinetoken_viewer.record import encode, recorder
-from kinetoken_viewer.record.encode import GIF_COLOURS, durations, palette
-from kinetoken_viewer.record.recorder import Recording, record
+from kinetoken_viewer.record.clip_film import ClipFilm
+from kinetoken_viewer.record.encode import GIF_COLOURS, film_palette, frame_durations
+from kinetoken_viewer.record.recorder import record_clips
+from kinetoken_viewer.record.request import RecordRequest
+from kinetoken_viewer.render.camera import CameraView
 from kinetoken_viewer.render.software.painter import Painter
 from synthetic_motion import raised_arms
 
@@ -28,7 +31,7 @@ def _software(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def record_to(path: Path, clip: Clip, **options: object) -> Path:
-    record(clip, Recording(path, **{"size": SIZE, **options}))  # type: ignore[arg-type]
+    record_clips(clip, RecordRequest(path, **{"size": SIZE, **options}))  # type: ignore[arg-type]
     return path
 
 
@@ -81,12 +84,17 @@ def test_mp4_without_its_package_is_one_sentence(
 ) -> None:
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     with pytest.raises(MissingPackageError, match=r"kinetoken\[video\]"):
-        Recording(tmp_path / "walk.mp4", SIZE)
+        RecordRequest(tmp_path / "walk.mp4", SIZE)
 
 
 def test_strip_shows_so_many_bodies(tmp_path: Path, walk: Clip) -> None:
     path = record_to(
-        tmp_path / "strip.png", walk, size=(640, 200), strip=5, camera="front", words=False
+        tmp_path / "strip.png",
+        walk,
+        size=(640, 200),
+        strip=5,
+        camera=CameraView.parse("front"),
+        words=False,
     )
     with Image.open(path) as image:
         pixels = np.asarray(image).astype(int)
@@ -98,8 +106,8 @@ def test_strip_shows_so_many_bodies(tmp_path: Path, walk: Clip) -> None:
 
 
 def test_camera_stays_on_a_body_that_walks_away(tmp_path: Path, walk: Clip) -> None:
-    film = recorder.Film(
-        walk, Recording(tmp_path / "x.gif", (160, 160), words=False), Painter(160, 160)
+    film = ClipFilm(
+        walk, RecordRequest(tmp_path / "x.gif", (160, 160), words=False), Painter(160, 160)
     )
     for seconds in (0.0, 1.0, 1.95):
         pixels = film.picture(seconds).astype(int)
@@ -112,7 +120,7 @@ def test_camera_stays_on_a_body_that_walks_away(tmp_path: Path, walk: Clip) -> N
 
 def test_a_tall_pose_is_framed_whole(tmp_path: Path) -> None:
     clip = Clip(np.repeat(raised_arms()[None], 4, axis=0))
-    film = recorder.Film(clip, Recording(tmp_path / "x.png", SIZE, words=False), Painter(*SIZE))
+    film = ClipFilm(clip, RecordRequest(tmp_path / "x.png", SIZE, words=False), Painter(*SIZE))
     picture = film.picture(0.0).astype(int)
     assert np.ptp(picture[0], axis=-1).max() < 30
     assert np.ptp(picture[2:30], axis=-1).max() > 60  # the hands are up there
@@ -120,7 +128,7 @@ def test_a_tall_pose_is_framed_whole(tmp_path: Path) -> None:
 
 def test_words_can_be_left_out(tmp_path: Path, walk: Clip) -> None:
     films = [
-        recorder.Film(walk, Recording(tmp_path / "x.gif", SIZE, words=w), Painter(*SIZE))
+        ClipFilm(walk, RecordRequest(tmp_path / "x.gif", SIZE, words=w), Painter(*SIZE))
         for w in (True, False)
     ]
     with_words, without = (film.picture(0.5) for film in films)
@@ -134,7 +142,7 @@ def test_clip_of_one_frame(tmp_path: Path, walk: Clip) -> None:
 
 @pytest.mark.parametrize("fps", [20.0, 24.0, 30.0, 33.3])
 def test_gif_times_add_up(fps: float) -> None:
-    times = durations(100, fps)
+    times = frame_durations(100, fps)
     assert sum(times) == pytest.approx(1000 * 100 / fps, abs=5)
     assert all(time % 10 == 0 and time > 0 for time in times)
 
@@ -143,7 +151,7 @@ def test_palette_keeps_a_small_bright_thing() -> None:
     picture = np.full((200, 300, 3), 40, np.uint8)
     picture[:, :, 0] += np.arange(200, dtype=np.uint8)[:, None] // 4
     picture[90:95, 100:105] = (20, 90, 250)
-    colours = np.array(palette([picture]).getpalette()).reshape(-1, 3)[:GIF_COLOURS]
+    colours = np.array(film_palette([picture]).getpalette()).reshape(-1, 3)[:GIF_COLOURS]
     assert np.abs(colours - (20, 90, 250)).max(axis=1).min() < 12
 
 
@@ -159,14 +167,13 @@ def test_palette_keeps_a_small_bright_thing() -> None:
         ("x.gif", {"fps": float("nan")}, "out of range"),
         ("x.gif", {"strip": 5}, "one picture"),
         ("x.png", {"strip": 500}, "out of range"),
-        ("x.png", {"camera": "sideways"}, "unknown camera"),
     ],
 )
 def test_mistakes_are_refused_before_the_work(
     tmp_path: Path, name: str, options: dict[str, object], words: str
 ) -> None:
     with pytest.raises(InputError, match=words):
-        Recording(tmp_path / name, **{"size": SIZE, **options})  # type: ignore[arg-type]
+        RecordRequest(tmp_path / name, **{"size": SIZE, **options})  # type: ignore[arg-type]
 
 
 def test_motion_that_cannot_be_drawn_is_refused(tmp_path: Path, walk: Clip) -> None:
@@ -187,7 +194,7 @@ def test_a_failure_half_way_leaves_nothing(
     def full_disk(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(encode, "_gif", full_disk)
+    monkeypatch.setattr(encode, "frame_durations", full_disk)
     with pytest.raises(OutputError, match="No space left"):
         record_to(tmp_path / "walk.gif", walk)
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("walk.gif", b"the old one")]
@@ -202,8 +209,8 @@ def test_without_any_gl_the_painter_draws_and_says_so_in_one_line(
         "sys.modules['pyglet'] = None  # as where it cannot be imported\n"
         "from pathlib import Path\n"
         "from kinetoken.motion.clip import Clip\n"
-        "from kinetoken_viewer.record.recorder import Recording, record\n"
-        "record(Clip.load('walk.npz'), Recording(Path('bare.png'), (160, 96)))\n"
+        "from kinetoken_viewer.record.recorder import RecordRequest, record_clips\n"
+        "record_clips(Clip.load('walk.npz'), RecordRequest(Path('bare.png'), (160, 96)))\n"
     )
     done: subprocess.CompletedProcess[str] = python(str(script))
     assert done.returncode == 0, done.stderr

@@ -9,30 +9,30 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kinetoken_viewer.render.body_shape import parts
+from kinetoken_viewer.render.body_shape import body_cones
 from kinetoken_viewer.render.camera import Camera, look_at
 from kinetoken_viewer.render.shot import Shot
 from kinetoken_viewer.render.software.painter import Painter
-from kinetoken_viewer.stage.standing_pose import standing
+from kinetoken_viewer.stage.standing_pose import standing_pose
 
 SIZE = (320, 200)
 
 HEADLESS = """
 import sys
 try:
-    from kinetoken_viewer.record.offscreen import OffscreenRenderer
+    from kinetoken_viewer.render.gl.offscreen import OffscreenRenderer
     renderer = OffscreenRenderer(320, 200)
 except Exception as error:
     print(error)
     sys.exit(77)
 from PIL import Image
-from kinetoken_viewer.render.body_shape import parts
+from kinetoken_viewer.render.body_shape import body_cones
 from kinetoken_viewer.render.camera import Camera, look_at
 from kinetoken_viewer.render.shot import Shot
-from kinetoken_viewer.stage.standing_pose import standing
+from kinetoken_viewer.stage.standing_pose import standing_pose
 import numpy as np
-camera = Camera().at(look_at(standing()))
-Image.fromarray(renderer.render(Shot(camera, parts(standing())))).save("gl.png")
+camera = Camera().at(look_at(standing_pose()))
+Image.fromarray(renderer.render(Shot(camera, body_cones(standing_pose())))).save("gl.png")
 Image.fromarray(renderer.render(Shot(camera, np.zeros((0, 11), np.float32)))).save("nobody.png")
 renderer.close()
 """
@@ -46,15 +46,17 @@ except Exception as error:
     sys.exit(77)
 import fake_generators
 from kinetoken.generation.options import GenerateOptions
-from kinetoken_viewer.generator.feed import Feed, Job
-from kinetoken_viewer.stage.stage import Stage
+from kinetoken_viewer.generator.feed import Feed
+from kinetoken_viewer.generator.messages import GeneratorJob
+from kinetoken_viewer.stage.arriving_stage import ArrivingStage
+from kinetoken_viewer.window.request import WindowRequest
 from PIL import Image
 from pyglet.window import key, mouse
 
 def main():
-    feed = Feed(Job("a person walks", GenerateOptions()), fake_generators.SERVER)
-    stage = Stage("a person walks", feed=feed)
-    player = PlayerWindow(stage, (360, 240), "three-quarter")
+    feed = Feed(GeneratorJob("a person walks", GenerateOptions()), fake_generators.SERVER)
+    stage = ArrivingStage("a person walks", feed)
+    player = PlayerWindow(stage, WindowRequest((360, 240)))
     end = time.monotonic() + 25
     while time.monotonic() < end and not player.closed and not (stage.finished and player.pictures > 8):
         player.dispatch_events()
@@ -103,8 +105,11 @@ def test_gl_and_painter_draw_the_same_picture(python, tmp_path: Path) -> None:
         pytest.skip(f"no off-screen OpenGL here: {done.stdout.strip()[:150]}")
     assert done.returncode == 0, done.stderr[-2000:]
     assert min(colours(tmp_path / "gl.png")) > 400
-    camera = Camera().at(look_at(standing()))
-    for name, rows in (("gl.png", parts(standing())), ("nobody.png", parts(standing())[:0])):
+    camera = Camera().at(look_at(standing_pose()))
+    for name, rows in (
+        ("gl.png", body_cones(standing_pose())),
+        ("nobody.png", body_cones(standing_pose())[:0]),
+    ):
         with Image.open(tmp_path / name) as image:
             drawn = np.asarray(image).astype(int)
         painted = Painter(*SIZE).render(Shot(camera, rows)).astype(int)

@@ -4,26 +4,34 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kinetoken_viewer.render.body_shape import COLUMNS, PARTS, parts
-from kinetoken_viewer.render.camera import BODY_CENTRE, ENVELOPE, PRESETS, Camera, look_at, parse
+from kinetoken_viewer.render.body_shape import CONE_COLUMNS, ROUND_CONES, body_cones
+from kinetoken_viewer.render.camera import (
+    BODY_CENTRE,
+    ENVELOPE,
+    PRESETS,
+    Camera,
+    CameraView,
+    look_at,
+)
 from kinetoken_viewer.render.lighting import light_axes, shadow_matrix, shadow_patch, shadow_square
-from kinetoken_viewer.render.shot import Pixels, Shot
+from kinetoken_viewer.render.pixels import Pixels
+from kinetoken_viewer.render.shot import Shot
 from kinetoken_viewer.render.software.painter import Painter
-from kinetoken_viewer.stage.standing_pose import standing
+from kinetoken_viewer.stage.standing_pose import standing_pose
 from synthetic_motion import raised_arms, walking
 
 WIDTH, HEIGHT = 256, 160
-NOBODY = np.zeros((0, COLUMNS), np.float32)
+NOBODY = np.zeros((0, CONE_COLUMNS), np.float32)
 
 
 def framed(pose: NDArray[np.floating], preset: str = "front") -> Camera:
-    yaw, pitch, _ = parse(preset)
+    yaw, pitch, _ = CameraView.parse(preset)
     camera = Camera(yaw=yaw, pitch=pitch).at(look_at(pose))
     return camera.fitted(ENVELOPE - (0.0, BODY_CENTRE, 0.0), WIDTH / HEIGHT)
 
 
 def paint(pose: NDArray[np.floating], preset: str = "front") -> Pixels:
-    return Painter(WIDTH, HEIGHT).render(Shot(framed(pose, preset), parts(pose)))
+    return Painter(WIDTH, HEIGHT).render(Shot(framed(pose, preset), body_cones(pose)))
 
 
 def blue(picture: Pixels) -> NDArray[np.bool_]:
@@ -41,7 +49,7 @@ def middle(mask: NDArray[np.bool_]) -> float:
 
 
 def test_left_limbs_are_blue_on_the_right_of_a_front_view_and_change_sides_from_behind() -> None:
-    front, back = paint(standing(), "front"), paint(standing(), "back")
+    front, back = paint(standing_pose(), "front"), paint(standing_pose(), "back")
     for picture in (front, back):
         assert blue(picture).sum() > 250
         assert red(picture).sum() > 250
@@ -51,12 +59,14 @@ def test_left_limbs_are_blue_on_the_right_of_a_front_view_and_change_sides_from_
 
 @pytest.mark.parametrize("preset", list(PRESETS))
 @pytest.mark.parametrize(
-    "pose", [standing(), raised_arms(), walking(20)[13]], ids=["standing", "arms up", "walking"]
+    "pose",
+    [standing_pose(), raised_arms(), walking(20)[13]],
+    ids=["standing", "arms up", "walking"],
 )
 def test_the_whole_body_is_in_the_picture(preset: str, pose: NDArray[np.floating]) -> None:
     camera = framed(pose, preset)
     painter = Painter(WIDTH, HEIGHT)
-    bodies = parts(pose)
+    bodies = body_cones(pose)
     with_body = painter.render(Shot(camera, bodies)).astype(int)
     raised = bodies.copy()
     raised[:, [1, 5]] += 200.0  # the same, far out of the picture
@@ -70,10 +80,10 @@ def test_the_whole_body_is_in_the_picture(preset: str, pose: NDArray[np.floating
 
 
 def test_the_shadow_is_one_soft_outline_on_the_floor() -> None:
-    pose, painter = standing(), Painter(WIDTH, HEIGHT)
+    pose, painter = standing_pose(), Painter(WIDTH, HEIGHT)
     camera = framed(pose)
     lit = painter.render(Shot(camera, NOBODY)).astype(int).sum(axis=-1)
-    pictured = painter.render(Shot(camera, parts(pose))).astype(int)
+    pictured = painter.render(Shot(camera, body_cones(pose))).astype(int)
     colourless = np.ptp(pictured, axis=-1) < 30
     darker = lit - pictured.sum(axis=-1)
     shadow = (darker > 30) & colourless
@@ -84,7 +94,12 @@ def test_the_shadow_is_one_soft_outline_on_the_floor() -> None:
 
 
 def test_the_floor_has_a_grid_that_fades_into_the_background() -> None:
-    empty = Painter(WIDTH, HEIGHT).render(Shot(framed(standing()), NOBODY)).astype(int).sum(axis=-1)
+    empty = (
+        Painter(WIDTH, HEIGHT)
+        .render(Shot(framed(standing_pose()), NOBODY))
+        .astype(int)
+        .sum(axis=-1)
+    )
     assert np.ptp(empty[-20]) > 30  # lines
     assert np.ptp(empty[3]) == 0  # sky
     far = empty[HEIGHT // 2 - 28]
@@ -93,7 +108,7 @@ def test_the_floor_has_a_grid_that_fades_into_the_background() -> None:
 
 
 def test_edges_are_smooth() -> None:
-    picture = paint(standing()).astype(int)
+    picture = paint(standing_pose()).astype(int)
     row = picture[HEIGHT // 2].sum(axis=-1)
     steps = np.abs(np.diff(row))
     assert steps.max() < 480  # black to white would be 765
@@ -103,33 +118,33 @@ def test_a_picture_of_nobody_and_a_camera_far_inside() -> None:
     painter = Painter(64, 48)
     assert painter.render(Shot(Camera(), NOBODY)).shape == (48, 64, 3)
     inside = Camera(target=(0.0, 1.2, 0.0), distance=0.6)
-    assert painter.render(Shot(inside, parts(standing()))).dtype == np.uint8
+    assert painter.render(Shot(inside, body_cones(standing_pose()))).dtype == np.uint8
 
 
 def test_parts_are_finite_for_collapsed_joints() -> None:
-    rows = parts(np.zeros((22, 3)))
-    assert rows.shape == (len(PARTS), COLUMNS)
+    rows = body_cones(np.zeros((22, 3)))
+    assert rows.shape == (len(ROUND_CONES), CONE_COLUMNS)
     assert np.isfinite(rows).all()
     with pytest.raises(ValueError, match="one pose"):
-        parts(np.zeros((21, 3)))
+        body_cones(np.zeros((21, 3)))
 
 
 def test_parts_turn_with_the_body() -> None:
     pose = walking(20)[13].astype(np.float64)
     turn = np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]])
-    straight, turned = parts(pose), parts(pose @ turn.T)
+    straight, turned = body_cones(pose), body_cones(pose @ turn.T)
     for columns in (slice(0, 3), slice(4, 7)):
         np.testing.assert_allclose(straight[:, columns] @ turn.T, turned[:, columns], atol=1e-5)
 
 
 def test_fading_moves_colours_toward_the_floor() -> None:
-    full, faded = parts(standing()), parts(standing(), 0.5)
+    full, faded = body_cones(standing_pose()), body_cones(standing_pose(), 0.5)
     np.testing.assert_array_equal(full[:, :8], faded[:, :8])
     assert np.ptp(faded[:, 8:], axis=0).max() < np.ptp(full[:, 8:], axis=0).max()
 
 
 def test_the_light_sees_every_part_and_its_square_lies_on_the_floor() -> None:
-    bodies = parts(raised_arms())
+    bodies = body_cones(raised_arms())
     matrix, (low, side) = shadow_matrix(bodies), shadow_square(bodies)
     ends = np.concatenate([bodies[:, 0:3], bodies[:, 4:7]])
     clip = np.c_[ends, np.ones(len(ends))] @ matrix.T

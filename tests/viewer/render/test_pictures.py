@@ -9,18 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kinetoken_viewer.hud import panels as hud
+from kinetoken_viewer.hud.text import use_fonts
 from kinetoken_viewer.render.software.painter import Painter
 from pictures import assert_looks_like, difference
-from shots import MODES, SIZE, forget_words, own_font
+from shots import MODES, SIZE, own_font
 
 
 @pytest.fixture
-def _own_font(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(hud, "_FONTS", hud._FONTS)
+def _own_font() -> Iterator[None]:
     own_font()
     yield
-    forget_words()
+    use_fonts()
 
 
 @pytest.mark.parametrize("kind", ["gl", "gles"])

@@ -6,23 +6,24 @@ import pytest
 from kinetoken.motion.clip import Clip
 from kinetoken.motion.skeleton import CONTACT_JOINTS
 from kinetoken_viewer.render.camera import Camera
+from kinetoken_viewer.stage.clip_stage import ClipStage
 from kinetoken_viewer.stage.layers import (
     GHOST_REACH,
     TRAIL_SECONDS,
-    Layers,
     Person,
+    SceneLayers,
+    compose_shot,
     contact_marks,
-    ghost_parts,
-    over_heads,
+    ghost_cones,
+    name_points,
     pose,
-    shot,
     standing_points,
     trail_marks,
 )
+from kinetoken_viewer.stage.places import NamedClip
 from kinetoken_viewer.stage.playhead import Track
-from kinetoken_viewer.stage.side_by_side import Cast, Named
-from kinetoken_viewer.stage.stage import Stage
-from kinetoken_viewer.stage.standing_pose import STANDING, standing
+from kinetoken_viewer.stage.side_by_side import ClipsSideBySide
+from kinetoken_viewer.stage.standing_pose import STANDING, standing_pose
 from synthetic_motion import walking
 
 PARTS = 24  # round cones of a body
@@ -59,18 +60,18 @@ def test_a_line_without_end_has_a_trail_of_bounded_length() -> None:
 
 def test_ghosts_stand_where_the_body_was_and_will_be() -> None:
     person = walker()
-    rows = ghost_parts(person, 43.0, 20.0)
+    rows = ghost_cones(person, 43.0, 20.0)
     assert len(rows) == 6 * PARTS
-    again = ghost_parts(person, 44.0, 20.0)
+    again = ghost_cones(person, 44.0, 20.0)
     np.testing.assert_array_equal(
         rows[:PARTS, :8], again[:PARTS, :8]
     )  # the body moves through them
-    assert len(ghost_parts(person, 0.0, 20.0)) == GHOST_REACH * PARTS
-    assert len(ghost_parts(Person(STANDING), 0.0, 20.0)) == 0
+    assert len(ghost_cones(person, 0.0, 20.0)) == GHOST_REACH * PARTS
+    assert len(ghost_cones(Person(STANDING), 0.0, 20.0)) == 0
 
 
 def test_a_standing_body_stands_on_both_feet_and_a_lifted_foot_does_not() -> None:
-    upright = standing()
+    upright = standing_pose()
     lifted = upright.copy()
     lifted[list(CONTACT_JOINTS[:2]), 1] += 0.3
     both, one = (Track(np.repeat(each[None], 10, axis=0)) for each in (upright, lifted))
@@ -81,26 +82,26 @@ def test_a_standing_body_stands_on_both_feet_and_a_lifted_foot_does_not() -> Non
 
 
 def test_a_foot_that_slides_fast_does_not_stand() -> None:
-    frames = np.repeat(standing()[None], 20, axis=0)
+    frames = np.repeat(standing_pose()[None], 20, axis=0)
     frames[..., 0] += np.arange(20)[:, None] * 0.05  # 1 m/s
     assert not standing_points(Person(Track(frames)), 10.0, 20.0).any()
 
 
 def test_layers_that_are_off_cost_nothing() -> None:
     person = walker()._replace(place=(2.0, 0.0, 0.0))
-    bare = shot([person], 10.0, 20.0, Layers(), Camera())
-    assert (len(bare.parts), len(bare.ghosts), len(bare.marks)) == (PARTS, 0, 0)
-    full = shot([person], 10.0, 20.0, Layers(True, True, True), Camera())
+    bare = compose_shot([person], 10.0, 20.0, SceneLayers(), Camera())
+    assert (len(bare.bodies), len(bare.ghosts), len(bare.marks)) == (PARTS, 0, 0)
+    full = compose_shot([person], 10.0, 20.0, SceneLayers(True, True, True), Camera())
     assert min(len(full.ghosts), len(full.marks)) > 0
-    assert abs(full.parts[:, 0].mean() - 2.0) < 0.5
-    assert over_heads([person], 10.0)[0, 1] > 1.7
+    assert abs(full.bodies[:, 0].mean() - 2.0) < 0.5
+    assert name_points([person], 10.0)[0, 1] > 1.7
 
 
 @pytest.mark.parametrize("height", [0.3, -1.2, 40.0])
 def test_a_motion_on_another_floor_is_shown_on_the_one_that_is_drawn(height: float) -> None:
     raised = walking(40) + np.array([0.0, height, 0.0])
     plain, other = (
-        Stage("", clip=Clip(joints), plain=Clip(joints)).people()[0]
+        ClipStage(Clip(joints), unlocked=Clip(joints)).people()[0]
         for joints in (walking(40), raised)
     )
     at = next(at for at in range(10, 30) if standing_points(plain, at, 20.0).any())
@@ -113,5 +114,7 @@ def test_a_motion_on_another_floor_is_shown_on_the_one_that_is_drawn(height: flo
         standing_points(other, at, 20.0), standing_points(plain, at, 20.0)
     )
     assert len(contact_marks(other, at, 20.0)) == len(contact_marks(plain, at, 20.0)) > 0
-    beside = Cast("", [Named("plain", Clip(walking(40))), Named("raised", Clip(raised))]).people()
+    beside = ClipsSideBySide(
+        "", [NamedClip("plain", Clip(walking(40))), NamedClip("raised", Clip(raised))]
+    ).people()
     assert len(contact_marks(beside[1], at, 20.0)) == len(contact_marks(beside[0], at, 20.0)) > 0

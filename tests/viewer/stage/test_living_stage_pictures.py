@@ -23,8 +23,9 @@ from PIL import Image
 import shots
 from kinetoken.motion.clip import MotionChunk
 from kinetoken.generation.options import GenerateOptions
-from kinetoken_viewer.generator.feed import Failed, Moved, Opened, Ready, Said
+from kinetoken_viewer.generator.messages import AnswerStarted, GeneratorFailed, ModelReady, MotionArrived, ThoughtText
 from kinetoken_viewer.stage.living_stage import LivingStage
+from kinetoken_viewer.window.request import WindowRequest
 from kinetoken.motion.playback import Sample
 from scripted_feed import Talk
 
@@ -34,14 +35,14 @@ with np.load(shots.MOTION) as file:
 
 def moved(count, pace=0.1):
     codes = np.zeros((1, 4), np.int64)
-    return [Moved(MotionChunk(i, JOINTS[i : i + 4], np.zeros((4, 263), np.float32), codes), 0.2 / pace, 1,
+    return [MotionArrived(MotionChunk(i, JOINTS[i : i + 4], np.zeros((4, 263), np.float32), codes), 0.2 / pace, 1,
                   Sample(pace * (i // 4 + 1), 0.05 * (i + 4), 6 * i)) for i in range(0, 4 * count, 4)]
 
 class Shown:
     def __init__(self, prompt="", **asked):
         self.talk = Talk(prompt)
         self.stage = LivingStage(self.talk, prompt, GenerateOptions(foot_lock=True, **asked))
-        self.window = PlayerWindow(self.stage, (480, 320), "three-quarter")
+        self.window = PlayerWindow(self.stage, WindowRequest((480, 320)))
 
     def run(self, seconds, *messages):
         self.talk.say(*messages)
@@ -51,40 +52,40 @@ class Shown:
     def keep(self, name):
         self.stage.playhead.playing = False
         for _ in range(3):
-            self.window._controls.cut = True
-            self.window._software = False              # no picture is left out
+            self.window.controls.cut = True
+            self.window.half_rate = False             # no picture is left out
             self.window.dispatch_events()
             self.window.refresh()
-        self.window._rate, self.window._words_at = 30.0, 0.0
-        self.window._typed()                           # the cursor is steady
+        self.window.picture_rate = 30.0
+        self.window.show_typing()                  # the cursor is steady
         self.stage.playhead.playing = True
         Image.fromarray(self.window.pixels()).save(name + ".png")
         self.window.close()
 
-READY = Ready(20.0), Opened(7, 20.0)
+READY = ModelReady(20.0), AnswerStarted(7, 20.0)
 empty = Shown()
-empty.run(1.0, Ready(20.0))
+empty.run(1.0, ModelReady(20.0))
 empty.keep("living-ease")
 typing = Shown()
-typing.run(1.0, Ready(20.0))
+typing.run(1.0, ModelReady(20.0))
 typing.window.on_text("/")
 typing.window.on_text("a person walks in a circle and then sits down on the floor, slowly")
 typing.window.on_text_motion(key.MOTION_PREVIOUS_WORD)
 typing.keep("living-typing")
 thinking = Shown("a person walks in a circle")
-thinking.run(1.0, *READY, Said("I lean forward and take the first"))
+thinking.run(1.0, *READY, ThoughtText("I lean forward and take the first"))
 thinking.keep("living-thinking")
 moving = Shown("a person walks in a circle")
-moving.run(1.5, *READY, Said("I lean forward and go round."), *moved(12))
+moving.run(1.5, *READY, ThoughtText("I lean forward and go round."), *moved(12))
 moving.keep("living-moving")
 slow = Shown("a person walks in a circle", seconds=4.0)
-slow.run(0.5, *READY, Said("I lean forward and go round."), *moved(6, 0.5))
+slow.run(0.5, *READY, ThoughtText("I lean forward and go round."), *moved(6, 0.5))
 slow.keep("living-slow")
 stalled = Shown("a person walks in a circle")
 stalled.run(14.3, *READY, *moved(8))
 stalled.keep("living-stalled")
 dead = Shown("a person walks in a circle")
-dead.run(1.2, *READY, *moved(8), Failed("the generator's process ended unexpectedly (killed by signal 9)"))
+dead.run(1.2, *READY, *moved(8), GeneratorFailed("the generator's process ended unexpectedly (killed by signal 9)"))
 dead.keep("living-dead")
 """
 NAMES = ("ease", "typing", "thinking", "moving", "slow", "stalled", "dead")

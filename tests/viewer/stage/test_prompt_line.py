@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kinetoken_viewer.stage.prompt_line import LONGEST, Line, PromptLine
+from kinetoken_viewer.stage.prompt_line import LONGEST_PROMPT, PromptLine, PromptText
 
 
 def line(text: str = "") -> tuple[PromptLine, list[str]]:
@@ -14,9 +14,9 @@ def line(text: str = "") -> tuple[PromptLine, list[str]]:
 
 def test_letters_go_in_at_the_cursor() -> None:
     prompt, _ = line("a person wals")
-    prompt.move("left")
+    prompt.edit("left")
     prompt.type("k")
-    assert prompt.line == Line("a person walks", 13, False)
+    assert prompt.line == PromptText("a person walks", 13, False)
 
 
 @pytest.mark.parametrize(
@@ -40,12 +40,12 @@ def test_any_script_is_taken_and_control_codes_are_not(typed: str, kept: str) ->
 @pytest.mark.parametrize("letter", ["e\u0301", "👍\U0001f3fd", "👩\u200d🚀", "한"])
 def test_what_looks_like_one_letter_is_one_letter(letter: str) -> None:
     prompt, _ = line(f"a{letter}b")
-    prompt.move("left")
-    prompt.move("left")
+    prompt.edit("left")
+    prompt.edit("left")
     assert prompt.cursor == 1
-    prompt.move("right")
+    prompt.edit("right")
     assert prompt.cursor == 1 + len(letter)
-    prompt.move("backspace")
+    prompt.edit("backspace")
     assert prompt.text == "ab"
 
 
@@ -69,7 +69,7 @@ def test_what_looks_like_one_letter_is_one_letter(letter: str) -> None:
 def test_editing_keys(moves: list[str], text: str, cursor: int) -> None:
     prompt, _ = line("a person, who walks")
     for move in moves:
-        assert prompt.move(move) == (move != "no such key")
+        assert prompt.edit(move) == (move != "no such key")
     assert (prompt.text, prompt.cursor) == (text, cursor)
 
 
@@ -77,7 +77,7 @@ def test_sending_empties_the_line_and_spaces_are_not_sent() -> None:
     prompt, sent = line("  a person walks ")
     prompt.send()
     assert sent == ["a person walks"]
-    assert prompt.line == Line("", 0, False)
+    assert prompt.line == PromptText("", 0, False)
     prompt.send()
     prompt.type("   ")
     prompt.send()
@@ -92,24 +92,24 @@ def test_history_goes_back_and_returns_to_the_draft() -> None:
     prompt.type("draft")
     seen = []
     for move in ["up"] * 4 + ["down"] * 4:
-        prompt.move(move)
+        prompt.edit(move)
         seen.append(prompt.text)
     assert seen == ["three", "two", "one", "one", "two", "three", "draft", "draft"]
     assert prompt.cursor == 5
 
 
 def test_a_line_has_an_end() -> None:
-    prompt, _ = line("x" * (3 * LONGEST))
-    assert len(prompt.text) == LONGEST
+    prompt, _ = line("x" * (3 * LONGEST_PROMPT))
+    assert len(prompt.text) == LONGEST_PROMPT
     prompt.type("y")
-    assert len(prompt.text) == LONGEST
+    assert len(prompt.text) == LONGEST_PROMPT
 
 
 def test_a_click_never_splits_a_letter() -> None:
     prompt, _ = line("ae\u0301b")
-    prompt.place(2)
+    prompt.set_cursor(2)
     assert prompt.cursor in (1, 3)
-    prompt.place(99)
+    prompt.set_cursor(99)
     assert prompt.cursor == 4
-    prompt.place(-1)
+    prompt.set_cursor(-1)
     assert prompt.cursor == 0

@@ -7,11 +7,22 @@ import numpy as np
 import fake_generators
 from kinetoken.motion.clip import Clip
 from kinetoken.motion.skeleton import BONE_LENGTHS, JOINT, PARENTS
-from kinetoken_viewer.generator.feed import Ended, Failed, Feed, Message, Moved, Opened, Said
+from kinetoken_viewer.generator.messages import (
+    AnswerEnded,
+    AnswerStarted,
+    GeneratorFailed,
+    Message,
+    MotionArrived,
+    ThoughtText,
+)
 from kinetoken_viewer.render.camera import Camera, look_at
-from kinetoken_viewer.stage.stage import LONGEST_AHEAD, Stage
-from kinetoken_viewer.stage.standing_pose import standing
-from kinetoken_viewer.window.controls import Controls, View
+from kinetoken_viewer.stage.arriving_stage import ArrivingStage
+from kinetoken_viewer.stage.clip_stage import ClipStage
+from kinetoken_viewer.stage.generated_stage import LONGEST_BUFFER
+from kinetoken_viewer.stage.stage import Stage
+from kinetoken_viewer.stage.standing_pose import standing_pose
+from kinetoken_viewer.window.controls import Controls
+from kinetoken_viewer.window.view import View
 from synthetic_motion import walking
 
 
@@ -25,14 +36,16 @@ class Script:
         out, self.left = self.left[:1], self.left[1:]
         return out
 
+    def close(self) -> None:
+        """Nothing is held."""
 
-def live(*messages: Message, expected: float = 0.0) -> Stage:
-    feed: Feed = Script(*messages)  # type: ignore[assignment]
-    return Stage("walk", feed=feed, expected=expected)
+
+def live(*messages: Message, expected: float = 0.0) -> ArrivingStage:
+    return ArrivingStage("walk", Script(*messages), expected=expected)
 
 
 def moved(count: int, rtf: float = 2.0) -> list[Message]:
-    return [Moved(fake_generators.chunk(4 * i), rtf) for i in range(count)]
+    return [MotionArrived(fake_generators.chunk(4 * i), rtf) for i in range(count)]
 
 
 def controls(stage: Stage) -> tuple[Controls, View]:
@@ -41,17 +54,20 @@ def controls(stage: Stage) -> tuple[Controls, View]:
 
 
 def test_a_clip_is_on_show_at_once() -> None:
-    stage = Stage("", clip=Clip(walking(40), prompt="walk", seed=4))
+    stage = ClipStage(Clip(walking(40), prompt="walk", seed=4))
     stage.tick(0.05)
-    assert (stage.prompt, stage.seed, stage.finished) == ("walk", 4, True)
+    assert (stage.prompt, stage.finished) == ("walk", True)
+    assert "seed 4" in stage.words(60).status
     assert stage.playhead.position == 1.0
     np.testing.assert_allclose(stage.pose(), walking(40)[1], atol=1e-6)
 
 
 def test_the_body_stands_until_motion_comes_and_the_words_say_why() -> None:
-    stage = live(Opened(9, 20.0), Said("I look ahead. "), Said("Now I go."), *moved(6))
+    stage = live(
+        AnswerStarted(9, 20.0), ThoughtText("I look ahead. "), ThoughtText("Now I go."), *moved(6)
+    )
     assert stage.words(60).message == "loading the model"
-    np.testing.assert_array_equal(stage.pose(), standing())
+    np.testing.assert_array_equal(stage.pose(), standing_pose())
     stage.tick(0.02)
     assert stage.words(60).message == "thinking"
     for _ in range(2):
@@ -61,7 +77,7 @@ def test_the_body_stands_until_motion_comes_and_the_words_say_why() -> None:
 
 
 def test_playing_starts_when_the_buffer_is_full_and_never_skips() -> None:
-    stage = live(Opened(9, 20.0), *moved(12))
+    stage = live(AnswerStarted(9, 20.0), *moved(12))
     seen = []
     for _ in range(100):
         stage.tick(1 / 60)
@@ -73,7 +89,7 @@ def test_playing_starts_when_the_buffer_is_full_and_never_skips() -> None:
 
 
 def test_a_slow_generator_is_named() -> None:
-    stage = live(Opened(9, 20.0), *moved(2, rtf=0.4), expected=8.0)
+    stage = live(AnswerStarted(9, 20.0), *moved(2, rtf=0.4), expected=8.0)
     for _ in range(5):
         stage.tick(1 / 60)
     assert stage.waiting
@@ -81,7 +97,9 @@ def test_a_slow_generator_is_named() -> None:
 
 
 def test_a_failure_is_shown_and_what_came_can_be_kept() -> None:
-    stage = live(Opened(9, 20.0), Said("I go."), *moved(3), Failed("it died", 6))
+    stage = live(
+        AnswerStarted(9, 20.0), ThoughtText("I go."), *moved(3), GeneratorFailed("it died", 6)
+    )
     for _ in range(10):
         stage.tick(1 / 60)
     assert stage.words(60).message == "it died"
@@ -92,16 +110,16 @@ def test_a_failure_is_shown_and_what_came_can_be_kept() -> None:
 
 
 def test_a_flood_is_left_in_the_pipe() -> None:
-    stage = live(Opened(9, 20.0), *moved(400))
+    stage = live(AnswerStarted(9, 20.0), *moved(400))
     stage.playhead.playing = False
     for _ in range(500):
         stage.tick(1 / 60)
-    assert stage.playhead.ahead(len(stage.track), finished=False) < LONGEST_AHEAD + 1.0
+    assert stage.playhead.ahead(len(stage.track), finished=False) < LONGEST_BUFFER + 1.0
 
 
 def test_the_end_brings_the_whole_clip() -> None:
     whole = Clip(walking(16), prompt="walk", text="I go. <move><m_0_1></move>", seed=9)
-    stage = live(Opened(9, 20.0), *moved(2), Ended(whole, 2.0))
+    stage = live(AnswerStarted(9, 20.0), *moved(2), AnswerEnded(whole, 2.0))
     for _ in range(5):
         stage.tick(0.01)
     assert stage.finished
@@ -111,7 +129,7 @@ def test_the_end_brings_the_whole_clip() -> None:
 
 
 def test_keys() -> None:
-    stage = Stage("walk", clip=Clip(walking(40)))
+    stage = ClipStage(Clip(walking(40)), "walk")
     keys, view = controls(stage)
     assert keys.press("SPACE")
     assert not stage.playhead.playing
@@ -133,7 +151,7 @@ def test_keys() -> None:
 
 
 def test_restart_and_scrub_cut_the_camera() -> None:
-    stage = Stage("walk", clip=Clip(walking(40)))
+    stage = ClipStage(Clip(walking(40)), "walk")
     keys, _ = controls(stage)
     keys.scrub(0.5)
     assert keys.cut
@@ -144,7 +162,7 @@ def test_restart_and_scrub_cut_the_camera() -> None:
 
 
 def test_scrub_of_a_live_motion_stops_at_what_has_arrived() -> None:
-    stage = live(Opened(9, 20.0), *moved(5), expected=10.0)
+    stage = live(AnswerStarted(9, 20.0), *moved(5), expected=10.0)
     for _ in range(8):
         stage.tick(0.0)
     stage.seek(0.9)
@@ -154,7 +172,7 @@ def test_scrub_of_a_live_motion_stops_at_what_has_arrived() -> None:
 
 
 def test_the_view_follows_pans_and_stays() -> None:
-    stage = Stage("walk", clip=Clip(walking(40)))
+    stage = ClipStage(Clip(walking(40)), "walk")
     _, view = controls(stage)
     for _ in range(200):
         stage.playhead.position = 39.0
@@ -175,7 +193,7 @@ def test_the_view_follows_pans_and_stays() -> None:
 
 
 def test_a_chosen_distance_survives_a_new_window_shape() -> None:
-    _, view = controls(Stage("walk", clip=Clip(walking(4))))
+    _, view = controls(ClipStage(Clip(walking(4)), "walk"))
     near = view.camera.distance
     view.resized(0.5)
     assert view.camera.distance > near
@@ -186,7 +204,7 @@ def test_a_chosen_distance_survives_a_new_window_shape() -> None:
 
 
 def test_standing_has_the_skeletons_bones_and_stands_on_the_floor() -> None:
-    pose = standing()
+    pose = standing_pose()
     lengths = [np.linalg.norm(pose[j] - pose[p]) for j, p in enumerate(PARENTS) if p >= 0]
     np.testing.assert_allclose(lengths, BONE_LENGTHS[1:], atol=1e-9)
     assert pose[:, 1].min() == 0.0
@@ -195,7 +213,7 @@ def test_standing_has_the_skeletons_bones_and_stands_on_the_floor() -> None:
 
 
 def test_a_clip_of_another_rate_plays_in_its_own_time() -> None:
-    stage = Stage("walk", clip=replace(Clip(walking(40)), fps=40.0))
+    stage = ClipStage(replace(Clip(walking(40)), fps=40.0), "walk")
     stage.tick(0.1)
     assert stage.playhead.position == 4.0
 
@@ -216,7 +234,7 @@ class Heard:
 
 def test_what_is_shown_is_what_live_output_gets() -> None:
     heard = Heard()
-    stage = Stage("walk", clip=Clip(walking(20)), live=heard)  # type: ignore[arg-type]
+    stage = ClipStage(Clip(walking(20)), "walk", live=heard)  # type: ignore[arg-type]
     for _ in range(3):
         stage.tick(1 / 60)
         np.testing.assert_array_equal(heard.poses[-1][0], stage.pose())

@@ -25,8 +25,10 @@ except Exception as error:
     sys.exit(77)
 import fake_generators
 from kinetoken.generation.options import GenerateOptions
-from kinetoken_viewer.generator.feed import Feed, Job
+from kinetoken_viewer.generator.feed import Feed
+from kinetoken_viewer.generator.messages import GeneratorJob
 from kinetoken_viewer.stage.living_stage import LivingStage
+from kinetoken_viewer.window.request import WindowRequest
 from PIL import Image
 from pyglet.window import key, mouse
 
@@ -35,9 +37,9 @@ SEEN = {}
 class Window:
     def __init__(self, server, prompt=""):
         options = GenerateOptions()
-        self.feed = Feed(Job(prompt, options), server)
-        self.stage = LivingStage(self.feed, prompt, options, keep=True)
-        self.window = PlayerWindow(self.stage, (480, 320), "three-quarter")
+        self.feed = Feed(GeneratorJob(prompt, options), server)
+        self.stage = LivingStage(self.feed, prompt, options, keep_all=True)
+        self.window = PlayerWindow(self.stage, WindowRequest((480, 320)))
         self.line = self.stage.line
 
     def run(self, until, seconds=25.0):
@@ -74,7 +76,7 @@ if __name__ == "__main__":
 
 TYPING = """
     w = Window(fake_generators.talks)
-    assert w.run(lambda: w.stage._loaded)
+    assert w.run(lambda: w.stage.loaded)
     w.type("xyz h")                                  # not in the line yet: no letter goes in, no key is lost
     assert w.line.text == "" and not w.line.focused
     w.window.on_key_press(key.SPACE, 0)
@@ -85,7 +87,7 @@ TYPING = """
     for letter, symbol in zip("a hop q", (key.A, key.SPACE, key.H, key.O, key.P, key.SPACE, key.Q)):
         w.window.on_key_press(symbol, 0)             # letters that are keys of the window elsewhere
         w.window.on_text(letter)
-    assert w.stage.playhead.playing and not w.window.closed and not w.window._controls.help
+    assert w.stage.playhead.playing and not w.window.closed and not w.window.controls.help
     for _ in range(2):
         w.window.on_key_press(key.BACKSPACE, 0)
         w.window.on_text_motion(key.MOTION_BACKSPACE)
@@ -109,14 +111,14 @@ TYPING = """
     w.window.on_key_press(key.ENTER, 0)
     w.window.on_text("\\r")
     assert w.line.text == ""
-    assert w.run(lambda: w.stage._answer.placed)
+    assert w.run(lambda: w.stage.answer.placed)
     w.run(lambda: False, 0.6)
     w.keep("moving")
     w.window.on_text_motion(key.MOTION_UP)
     assert w.line.text == "a person walks"
     w.window.on_mouse_press(300, 250, mouse.LEFT, 0)
     assert not w.line.focused
-    assert w.run(lambda: w.stage._idle and not w.stage.busy)
+    assert w.run(lambda: w.stage.body.idle and not w.stage.busy)
     w.keep("at ease")
     w.window.on_key_press(key.ESCAPE, 0)
     assert w.window.closed
@@ -124,12 +126,12 @@ TYPING = """
 """
 
 TROUBLE = """
-    w = Window(fake_generators.hangs, "a person walks")
-    assert w.run(lambda: w.stage._answer.frames)
-    w.stage._quiet = 11.0
+    servers = fake_generators.hangs, fake_generators.killed, fake_generators.endless
+    w = Window(fake_generators.one_after_another(*servers), "a person walks")
+    assert w.run(lambda: w.stage.answer.frames)
+    w.stage.progress.silence = 11.0
     w.run(lambda: False, 0.3)
     w.keep("stalled")
-    w.feed._server = fake_generators.killed
     w.window.on_key_press(key.ENTER, 0)
     w.type("a person waves")
     begin = time.monotonic()
@@ -138,11 +140,10 @@ TROUBLE = """
     assert w.run(lambda: w.stage.failure is not None)
     w.run(lambda: False, 0.5)
     w.keep("dead")
-    w.feed._server = fake_generators.endless
     w.type("a person jumps")
     w.window.on_key_press(key.ENTER, 0)
     before = w.window.pictures
-    assert w.run(lambda: w.stage._ahead() > 5.0)
+    assert w.run(lambda: w.stage.ahead > 5.0)
     w.run(lambda: False, 1.0)
     SEEN["pictures in a flood"] = w.window.pictures - before
     w.keep("flooded")
@@ -235,8 +236,8 @@ def started(
 MOVES = """
 import sys
 from kinetoken.cli.main import main
-from kinetoken_viewer.stage.stage import Stage
-take, seen = Stage._measure, []
+from kinetoken_viewer.stage.answers import AnswerProgress
+take, seen = AnswerProgress.measure, []
 
 def measure(self, message):
     take(self, message)
@@ -244,7 +245,7 @@ def measure(self, message):
     if len(seen) == 3:
         print("moves", file=sys.stderr, flush=True)
 
-Stage._measure = measure
+AnswerProgress.measure = measure
 sys.exit(main())
 """
 

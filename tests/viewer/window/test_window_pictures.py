@@ -25,9 +25,11 @@ import numpy as np
 from PIL import Image
 import shots
 from kinetoken.motion.clip import Clip
-from kinetoken_viewer.stage.side_by_side import Cast, Named
-from kinetoken_viewer.stage.layers import Layers
-from kinetoken_viewer.stage.stage import Stage
+from kinetoken_viewer.stage.places import NamedClip
+from kinetoken_viewer.stage.side_by_side import ClipsSideBySide
+from kinetoken_viewer.stage.layers import NO_LAYERS, SceneLayers
+from kinetoken_viewer.stage.clip_stage import ClipStage
+from kinetoken_viewer.window.request import WindowRequest
 
 GLES = "gles" in sys.argv
 shots.own_font()
@@ -35,9 +37,9 @@ with np.load(shots.MOTION) as file:
     clips = [Clip(joints.astype(np.float32), prompt="walk in a circle", seed=i) for i, joints in enumerate(file["joints"])]
 seen = {}
 
-def opened(stage, size, layers=None):
+def opened(stage, size, layers=NO_LAYERS):
     try:
-        player = PlayerWindow(stage, size, "three-quarter", layers, gles=GLES)
+        player = PlayerWindow(stage, WindowRequest(size, layers=layers, gles=GLES))
     except Exception as error:
         if GLES:
             print(error)
@@ -45,13 +47,14 @@ def opened(stage, size, layers=None):
         raise
     stage.playhead.playing = False
     stage.playhead.position = 44.0
-    player._controls.cut = True
+    player.controls.cut = True
     return player
 
 def shown(player, name, times=3):
     for _ in range(times):
         player.dispatch_events()
-        player._rate, player._words_at = 60.0, 0.0
+        player.picture_rate = 60.0
+        player.show_typing()
         player.refresh()
     Image.fromarray(player.pixels()).save(name + ".png")
 
@@ -60,9 +63,9 @@ def press(player, *keys):
         player.on_key_press(getattr(key, name), 0)
 
 def one():
-    stage = Stage("", clip=clips[0].foot_locked(), plain=clips[0])
+    stage = ClipStage(clips[0].foot_locked(), unlocked=clips[0])
     player = opened(stage, (480, 320))
-    seen["es"] = "300 es" in player._scene.header
+    seen["es"] = "300 es" in player.scene.header
     press(player, "T", "G", "C")
     shown(player, "window-layers")
     press(player, "T", "G", "C", "H")
@@ -82,30 +85,30 @@ def one():
     for number in "123456":
         press(player, "_" + number)
         player.refresh()
-        seen["views"].append([player._orbit.camera.yaw, player._orbit.camera.pitch])
+        seen["views"].append([player.camera_view.camera.yaw, player.camera_view.camera.pitch])
     press(player, "A")
     shown(player, "window-everything")
     press(player, "S", "V")
     shown(player, "unused", 6)
     press(player, "V")
     shown(player, "unused", 1)
-    player._capture.close()
+    player.capture.close()
     player.close()
 
 def many():
-    stage = Cast("", [Named(f"seed {i}", clip) for i, clip in enumerate(clips, start=1)])
-    player = opened(stage, (640, 360), Layers(trail=True))
+    stage = ClipsSideBySide("", [NamedClip(f"seed {i}", clip) for i, clip in enumerate(clips, start=1)])
+    player = opened(stage, (640, 360), SceneLayers(trail=True))
     shown(player, "window-compare")
     player.close()
 
 def large():
-    stage = Stage("", clip=clips[0])
+    stage = ClipStage(clips[0])
     player = opened(stage, (1600, 1000))
     shown(player, "large", 1)
     player.set_size(700, 500)
     shown(player, "smaller", 2)
-    seen["drawn"] = player._screen._size
-    seen["software"] = player._scene.software
+    seen["drawn"] = player.screen_canvas.size
+    seen["software"] = player.scene.software
     player.close()
 
 one()

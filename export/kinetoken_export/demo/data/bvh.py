@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.base.errors import FormatError
-from kinetoken.formats.body_checks import LONGEST
-from kinetoken.formats.bvh_syntax import parse, solve
+from kinetoken.formats.body_checks import MAX_FRAMES
+from kinetoken.formats.bvh_syntax import parse_bvh, solve_bvh
 
 Array = NDArray[np.float64]
 
@@ -38,12 +38,12 @@ class BvhMotion:
 
 
 def read_bvh(path: Path) -> BvhMotion:
-    """Parse and solve a BVH file; FormatError when it is not one or is cut short."""
+    """Parse and solve_bvh a BVH file; FormatError when it is not one or is cut short."""
     try:
-        file = parse(path.read_text(encoding="ascii", errors="replace"), LONGEST)
+        file = parse_bvh(path.read_text(encoding="ascii", errors="replace"), MAX_FRAMES)
     except ValueError as error:
         raise FormatError(
             f"{path.name}: expected a BVH file, got something unreadable ({error})"
         ) from error
-    positions, rotations = solve(file, file.rows)
+    positions, rotations = solve_bvh(file, file.rows)
     return BvhMotion(file.names, positions, rotations, file.frame_time)

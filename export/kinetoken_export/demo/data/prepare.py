@@ -9,8 +9,8 @@ import numpy as np
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.cli.terminal import progress
 
-from ...progress import progress
 from .bvh import read_bvh
 from .clips import HELD_OUT, Joints, clip_id, opened, sift, take
 from .retarget import retarget, source_fps

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kinetoken.base.atomic_file import atomic_path
+from kinetoken.cli.terminal import progress
 
-from ...progress import progress
 from ..data.augment import bent, to_features, variants
 from ..data.clips import load_clips, training
 

@@ -11,8 +11,8 @@ import numpy as np
 import kinetoken
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import InputError
+from kinetoken.cli.terminal import progress
 
-from ...progress import progress
 from ..data.clips import load_clips, training
 from ..data.judges import obeys
 from ..words.exam import EXAM, SECOND
@@ -20,7 +20,7 @@ from .codec_report import CodecErrors, codec_errors, foot_slide, jerk
 
 
 @dataclass(frozen=True)
-class Answer:
+class ExamAnswer:
     """One sample of the exam."""
 
     action: str
@@ -34,7 +34,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Conditions:
+class ExamConditions:
     """How the exam is sat."""
 
     seeds: int = 5
@@ -51,7 +51,7 @@ class Conditions:
 
 
 def evaluate(
-    bundle: Path | None, work: Path, codec: Path, conditions: Conditions, out: Path | None
+    bundle: Path | None, work: Path, codec: Path, conditions: ExamConditions, out: Path | None
 ) -> None:
     """Sit the exam, measure the codec where `work` holds its clips, print tables and write them to `out`.md and .json."""
     if conditions.seeds < 1:
@@ -75,7 +75,7 @@ def evaluate(
                 Path(temporary).write_text(text, encoding="utf-8")
 
 
-def sit(generator: kinetoken.Generator, conditions: Conditions) -> list[Answer]:
+def sit(generator: kinetoken.Generator, conditions: ExamConditions) -> list[ExamAnswer]:
     """Every wording of the exam, `seeds` times."""
     exam = EXAM if conditions.exam == "first" else SECOND
     questions = [
@@ -85,8 +85,8 @@ def sit(generator: kinetoken.Generator, conditions: Conditions) -> list[Answer]:
 
 
 def _answer(
-    generator: kinetoken.Generator, action: str, prompt: str, seed: int, conditions: Conditions
-) -> Answer:
+    generator: kinetoken.Generator, action: str, prompt: str, seed: int, conditions: ExamConditions
+) -> ExamAnswer:
     generation = generator.stream(
         prompt, seed=seed, temperature=conditions.temperature, levels=conditions.levels
     )
@@ -95,12 +95,12 @@ def _answer(
     clip = generation.clip()
     joints = clip.joints.astype(np.float64)
     passed, slide, shake = obeys(action, joints), foot_slide(joints), jerk(joints)
-    return Answer(
+    return ExamAnswer(
         action, prompt, seed, passed, clip.seconds, slide, shake, generation.thought.strip()
     )
 
 
-def exam_table(answers: list[Answer], conditions: Conditions) -> str:
+def exam_table(answers: list[ExamAnswer], conditions: ExamConditions) -> str:
     """Success of each action, in Markdown."""
     lines = [
         f"### {conditions.exam.capitalize()} exam: {len(answers)} samples, {conditions}",
@@ -149,7 +149,7 @@ def codec_table(errors: list[CodecErrors]) -> str:
     return "\n".join(lines)
 
 
-def physics_table(answers: list[Answer], work: Path) -> str:
+def physics_table(answers: list[ExamAnswer], work: Path) -> str:
     """Foot slide and jerk of generated motion beside the training clips', in Markdown."""
     real = [joints.astype(np.float64) for _, joints in training(load_clips(work))]
     slides, jerks = [foot_slide(j) for j in real], [jerk(j) for j in real]

@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from kinetoken.base.atomic_file import atomic_path
+from kinetoken.cli.terminal import progress
 from kinetoken.motion.recover import recover
 
 from ...codecs.own_model import MotionCodec, load_codec
-from ...progress import progress
 from ..data.augment import Features
 from ..data.clips import load_clips
 from ..data.cutting import STRIDE, Window

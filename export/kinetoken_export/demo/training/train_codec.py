@@ -16,10 +16,10 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.base.atomic_file import atomic_path
+from kinetoken.cli.terminal import ProgressBar
 from kinetoken.motion.features import CONTACTS, POSITIONS, ROTATIONS
 
 from ...codecs.own_model import WEIGHTS, CodecConfig, MotionCodec
-from ...progress import bar
 from .codec_data import Windows, build, facing_steps, statistics
 
 
@@ -50,6 +50,7 @@ def train_codec(work: Path, plan: CodecTraining, out: Path) -> None:
     done = _resume(work / "codec.pt", model, optimizer)
     windows = Windows(rows, starts, plan.frames, plan.seed + done)
     loss = Loss(torch.from_numpy(mean), torch.from_numpy(std))
+    bar = ProgressBar("codec", plan.steps, before=done)
     began, average = time.monotonic(), 0.0
     for step in range(done, plan.steps):
         _set_rate(optimizer, plan, step)
@@ -62,13 +63,11 @@ def train_codec(work: Path, plan: CodecTraining, out: Path) -> None:
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         average = value.item() if not average else 0.99 * average + 0.01 * value.item()
-        left = (time.monotonic() - began) / (step - done + 1) * (plan.steps - step - 1)
-        bar((step + 1) / plan.steps, "codec", f"loss {average:.3f}, {left / 60:.0f} min left")
+        bar.show(step + 1, f"loss {average:.3f}")
         if (step + 1) % plan.save_every == 0 or step + 1 == plan.steps:
-            print(
-                f"step {step + 1} loss {average:.4f} {(time.monotonic() - began) / (step - done + 1):.3f} s/step",
-                flush=True,
-            )
+            bar.erase()
+            pace = (time.monotonic() - began) / (step - done + 1)
+            print(f"step {step + 1} loss {average:.4f} {pace:.3f} s/step", flush=True)
             _save(work / "codec.pt", model, optimizer, step + 1)
     write_codec(model, mean, std, out)
 

@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.base.atomic_file import atomic_path
+from kinetoken.cli.terminal import ProgressBar
 
 from ...checkpoint.motion_tokens import SYSTEM_PROMPT
-from ...progress import bar
 from ..words.captions import Captions
 from ..words.exam import FORBIDDEN
 from ..words.tokenizer import id_of, train_tokenizer, write_tokenizer
@@ -58,7 +58,7 @@ def train_lm(work: Path, codec: Path, plan: LmTraining, out: Path) -> None:
     batches = Batches(
         found, ChatCoder(tokenizer, Captions(plan.seed + done, FORBIDDEN)), plan, plan.seed + done
     )
-    meter = Meter(tokenizer)
+    meter, bar = RunningLosses(tokenizer), ProgressBar("language model", plan.steps, before=done)
     began = time.monotonic()
     model.train()
     for step, (ids, weights) in zip(range(done, plan.steps), batches, strict=False):
@@ -69,17 +69,11 @@ def train_lm(work: Path, codec: Path, plan: LmTraining, out: Path) -> None:
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        left = (time.monotonic() - began) / (step - done + 1) * (plan.steps - step - 1)
-        bar(
-            (step + 1) / plan.steps,
-            "language model",
-            f"loss {meter.total:.2f}, {left / 60:.0f} min left",
-        )
+        bar.show(step + 1, f"loss {meter.total:.2f}")
         if (step + 1) % plan.save_every == 0 or step + 1 == plan.steps:
+            bar.erase()
             rate = meter.tokens / (time.monotonic() - began)
-            print(
-                f"step {step + 1} {meter} {rate:.0f} tokens/s, {left / 60:.0f} min left", flush=True
-            )
+            print(f"step {step + 1} {meter} {rate:.0f} tokens/s", flush=True)
             _save(work / "lm.pt", model, optimizer, step + 1)
     write_lm(model, tokenizer, out)
 
@@ -129,7 +123,7 @@ def _padded(group: list[tuple[Ids, Weights]]) -> tuple[Tensor, Tensor]:
     return ids, weights
 
 
-class Meter:
+class RunningLosses:
     """Running losses: text, and each level of motion."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
@@ -154,7 +148,9 @@ class Meter:
         return f"loss {self.total:.3f} text {float(self.kinds[LEVELS]):.3f} levels {levels}"
 
 
-def _loss(model: Qwen2, ids: Tensor, weights: Tensor, dropout: float, meter: Meter) -> Tensor:
+def _loss(
+    model: Qwen2, ids: Tensor, weights: Tensor, dropout: float, meter: RunningLosses
+) -> Tensor:
     wanted = weights[:, 1:] > 0
     targets = ids[:, 1:][wanted]
     with torch.autocast("cpu", torch.bfloat16):

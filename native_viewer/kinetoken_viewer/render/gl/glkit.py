@@ -1,4 +1,7 @@
-"""Thin handles over raw pyglet.gl: a program, a mesh, an off-screen target. Importing it opens no window."""
+"""Thin handles over raw pyglet.gl: programs, meshes, off-screen targets.
+
+Importing it opens no window.
+"""
 
 from __future__ import annotations
 
@@ -11,39 +14,34 @@ from pyglet import gl
 
 from kinetoken.base.errors import EngineError
 
-FRAME_BITS: Final = {
-    "red_size": 8,
-    "green_size": 8,
-    "blue_size": 8,
-    "alpha_size": 0,
-    "depth_size": 24,
-}
-GL: Final = {"opengl_api": "gl", "major_version": 3, "minor_version": 3}
-GLES: Final = {"opengl_api": "gles", "major_version": 3, "minor_version": 0}
-SOFTWARE_NAMES: Final = ("llvmpipe", "softpipe", "swrast", "swiftshader", "software")
+_FRAME_BITS: Final = {
+    "red_size": 8, "green_size": 8, "blue_size": 8, "alpha_size": 0, "depth_size": 24,
+}  # fmt: skip
+_GL: Final = {"opengl_api": "gl", "major_version": 3, "minor_version": 3}
+_GLES: Final = {"opengl_api": "gles", "major_version": 3, "minor_version": 0}
+_SOFTWARE_NAMES: Final = ("llvmpipe", "softpipe", "swrast", "swiftshader", "software")
 
 
 def renderer_name() -> str:
-    """What draws: the driver's own words."""
-    return ctypes.cast(gl.glGetString(gl.GL_RENDERER), ctypes.c_char_p).value.decode(
-        errors="replace"
-    )  # type: ignore[union-attr]
+    """The driver's own name for itself."""
+    name = ctypes.cast(gl.glGetString(gl.GL_RENDERER), ctypes.c_char_p).value
+    return (name or b"").decode(errors="replace")
 
 
 def is_gles() -> bool:
-    """Whether the current context speaks OpenGL ES."""
+    """True if the current context speaks OpenGL ES."""
     context = gl.current_context
     return context is not None and bool(context.get_info().get_opengl_api() == "gles")
 
 
-def asked_for(*, gles: bool, **more: int) -> Any:
-    """What to ask of the driver: a pyglet Config."""
-    return gl.Config(**FRAME_BITS, **(GLES if gles else GL), **more)  # type: ignore[abstract,arg-type]
+def driver_config(*, gles: bool, **more: int) -> Any:
+    """The pyglet Config to ask of the driver."""
+    return gl.Config(**_FRAME_BITS, **(_GLES if gles else _GL), **more)  # type: ignore[abstract,arg-type]
 
 
 def is_software(name: str) -> bool:
-    """Whether a driver of this name draws on the processor."""
-    return any(word in name.lower() for word in SOFTWARE_NAMES)
+    """True if a driver of this name draws on the processor."""
+    return any(word in name.lower() for word in _SOFTWARE_NAMES)
 
 
 def one(function: Any) -> int:
@@ -51,6 +49,10 @@ def one(function: Any) -> int:
     name = gl.GLuint()
     function(1, ctypes.byref(name))
     return name.value
+
+
+Uniform = int | float | tuple[float, ...] | NDArray[np.float64]
+_SETTERS: Final = (gl.glUniform1f, gl.glUniform2f, gl.glUniform3f, gl.glUniform4f)
 
 
 class Program:
@@ -65,32 +67,36 @@ class Program:
         gl.glGetProgramiv(self._id, gl.GL_LINK_STATUS, ctypes.byref(status))
         if not status.value:
             raise EngineError("the graphics driver refused to link the viewer's shaders")
-        self._places: dict[str, int] = {}
+        self._locations: dict[str, int] = {}
 
-    def use(self) -> None:
-        """Makes this the program that draws."""
+    def use(self, **uniforms: Uniform) -> None:
+        """Makes this the program that draws, and sets uniforms by name."""
         gl.glUseProgram(self._id)
+        self.set(**uniforms)
 
-    def _place(self, name: str) -> int:
-        if name not in self._places:
-            self._places[name] = gl.glGetUniformLocation(self._id, name.encode())
-        return self._places[name]
+    def draw(self, mesh: GpuMesh, instances: int = 1, **uniforms: Uniform) -> None:
+        """Draws a mesh with these uniforms."""
+        self.use(**uniforms)
+        mesh.draw(instances)
 
-    def set(self, name: str, *values: float) -> None:
-        """A uniform of one to four floats; the program must be in use."""
-        setter = (gl.glUniform1f, gl.glUniform2f, gl.glUniform3f, gl.glUniform4f)[len(values) - 1]
-        setter(self._place(name), *values)
+    def set(self, **uniforms: Uniform) -> None:
+        """Sets uniforms by name; the program must be in use.
 
-    def set_int(self, name: str, value: int) -> None:
-        """An integer or a sampler's texture unit."""
-        gl.glUniform1i(self._place(name), value)
-
-    def set_matrix(self, name: str, matrix: NDArray[np.float64]) -> None:
-        """A row-major (4, 4) matrix."""
-        flat = np.ascontiguousarray(matrix, dtype=np.float32)
-        gl.glUniformMatrix4fv(
-            self._place(name), 1, gl.GL_TRUE, flat.ctypes.data_as(ctypes.POINTER(gl.GLfloat))
-        )
+        An int is an integer or a sampler's texture unit, an array a row-major (4, 4) matrix.
+        """
+        for name, value in uniforms.items():
+            if name not in self._locations:
+                self._locations[name] = gl.glGetUniformLocation(self._id, name.encode())
+            location = self._locations[name]
+            if isinstance(value, np.ndarray):
+                flat = np.ascontiguousarray(value, dtype=np.float32)
+                numbers = flat.ctypes.data_as(ctypes.POINTER(gl.GLfloat))
+                gl.glUniformMatrix4fv(location, 1, gl.GL_TRUE, numbers)
+            elif isinstance(value, int):
+                gl.glUniform1i(location, value)
+            else:
+                floats = value if isinstance(value, tuple) else (value,)
+                _SETTERS[len(floats) - 1](location, *floats)
 
 
 def _compile(kind: int, source: str) -> int:
@@ -109,7 +115,7 @@ def _compile(kind: int, source: str) -> int:
     return shader
 
 
-class Mesh:
+class GpuMesh:
     """Triangles in a buffer; optionally one row of numbers per instance."""
 
     def __init__(
@@ -135,14 +141,10 @@ class Mesh:
         gl.glBindVertexArray(0)
 
     def upload(self, rows: NDArray[np.float32]) -> None:
-        """The instances' numbers, (n, columns)."""
+        """Sets the instances' numbers, (n, columns)."""
         assert rows.shape[1] == self._columns
-        _fill(
-            gl.GL_ARRAY_BUFFER,
-            self._rows,
-            np.ascontiguousarray(rows, dtype=np.float32),
-            gl.GL_STREAM_DRAW,
-        )
+        numbers = np.ascontiguousarray(rows, dtype=np.float32)
+        _fill(gl.GL_ARRAY_BUFFER, self._rows, numbers, gl.GL_STREAM_DRAW)
 
     def draw(self, instances: int = 1) -> None:
         """Draws with the program in use."""
@@ -189,13 +191,13 @@ class DepthMap:
         _check_frame()
 
     def begin(self) -> None:
-        """Later drawing goes into the map, which starts empty."""
+        """Directs later drawing into the map, which starts empty."""
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._frame)
         gl.glViewport(0, 0, self.size, self.size)
         gl.glClear(gl.GL_DEPTH_BUFFER_BIT)
 
     def bind(self) -> None:
-        """Texture unit 0 reads the map."""
+        """Lets texture unit 0 read the map."""
         gl.glActiveTexture(gl.GL_TEXTURE0)
         gl.glBindTexture(gl.GL_TEXTURE_2D, self._texture)
 
@@ -224,22 +226,14 @@ class Canvas:
         gl.glBindFramebuffer(gl.GL_READ_FRAMEBUFFER, self.frame)
         gl.glBindFramebuffer(gl.GL_DRAW_FRAMEBUFFER, 0)
         gl.glBlitFramebuffer(
-            0,
-            0,
-            self._width,
-            self._height,
-            0,
-            0,
-            width,
-            height,
-            gl.GL_COLOR_BUFFER_BIT,
-            gl.GL_LINEAR,
-        )
+            0, 0, self._width, self._height, 0, 0, width, height,
+            gl.GL_COLOR_BUFFER_BIT, gl.GL_LINEAR,
+        )  # fmt: skip
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
         gl.glViewport(0, 0, width, height)
 
     def close(self) -> None:
-        """Gives its memory back."""
+        """Frees its memory."""
         gl.glDeleteFramebuffers(1, ctypes.byref(gl.GLuint(self.frame)))
         for buffer in self._buffers:
             gl.glDeleteRenderbuffers(1, ctypes.byref(gl.GLuint(buffer)))
@@ -252,9 +246,8 @@ class Canvas:
 
 def read_pixels(width: int, height: int) -> NDArray[np.uint8]:
     """The bound framebuffer's lower left corner, (height, width, 3), row 0 at the top."""
-    out = np.empty(
-        (height, width, 4), dtype=np.uint8
-    )  # with alpha, since OpenGL ES promises no other layout
+    # With alpha, since OpenGL ES promises no other layout.
+    out = np.empty((height, width, 4), dtype=np.uint8)
     gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
     gl.glReadPixels(
         0, 0, width, height, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, out.ctypes.data_as(ctypes.c_void_p)
@@ -268,5 +261,5 @@ def _check_frame() -> None:
 
 
 def depth_range(near: float, far: float) -> None:
-    """Where in the depth buffer the nearest and the farthest come to lie, 0 to 1. OpenGL ES has it for short numbers alone."""
+    """Maps depths to this part of the depth buffer, 0 to 1."""
     (gl.glDepthRangef if is_gles() else gl.glDepthRange)(near, far)

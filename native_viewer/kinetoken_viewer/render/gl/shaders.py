@@ -12,13 +12,19 @@ def _vec3(values: tuple[float, float, float]) -> str:
     return f"vec3({values[0]:.6f}, {values[1]:.6f}, {values[2]:.6f})"
 
 
-_LIGHT: Final = _vec3((float(theme.LIGHT[0]), float(theme.LIGHT[1]), float(theme.LIGHT[2])))
+_LIGHT: Final = _vec3(
+    (
+        float(theme.LIGHT_DIRECTION[0]),
+        float(theme.LIGHT_DIRECTION[1]),
+        float(theme.LIGHT_DIRECTION[2]),
+    )
+)
 _CONSTANTS: Final = f"""
 const vec3 LIGHT = {_LIGHT};
-const vec3 KEY = {_vec3(theme.KEY)};
-const vec3 SKY = {_vec3(theme.SKY)};
-const vec3 GROUND = {_vec3(theme.GROUND)};
-const vec3 RIM = {_vec3(theme.RIM)};
+const vec3 KEY = {_vec3(theme.KEY_LIGHT)};
+const vec3 SKY = {_vec3(theme.SKY_LIGHT)};
+const vec3 GROUND = {_vec3(theme.GROUND_LIGHT)};
+const vec3 RIM = {_vec3(theme.RIM_LIGHT)};
 const vec3 FLOOR = {_vec3(theme.linear(theme.FLOOR))};
 const vec3 GRID = {_vec3(theme.linear(theme.GRID))};
 const vec3 TOP = {_vec3(theme.linear(theme.BACKGROUND_TOP))};
@@ -82,7 +88,7 @@ out vec4 pixel;
 void main() {{
     vec3 n = normalize(normal);
     vec3 v = normalize(eye - point);
-    float key = max((dot(n, LIGHT) + {theme.WRAP:.6f}) / (1.0 + {theme.WRAP:.6f}), 0.0);
+    float key = max((dot(n, LIGHT) + {theme.LIGHT_WRAP:.6f}) / (1.0 + {theme.LIGHT_WRAP:.6f}), 0.0);
     if (key > 0.0) key *= 1.0 - 0.6 * shadow_at(point + n * 0.018, shadow_radius, BODY_REACH);
     float sky = 0.5 + 0.5 * n.y;
     float gloss = pow(max(dot(n, normalize(LIGHT + v)), 0.0), {theme.SHININESS:.6f}) * {theme.SPECULAR:.6f};

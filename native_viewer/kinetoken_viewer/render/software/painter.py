@@ -18,7 +18,8 @@ from .. import theme
 from ..body_shape import FLOOR_Y
 from ..camera import Camera
 from ..lighting import light_axes, shadow_square
-from ..shot import GHOST_STRENGTH, Pixels, Shot
+from ..pixels import Pixels
+from ..shot import GHOST_STRENGTH, Shot
 from .raster import Raster
 
 try:
@@ -46,11 +47,11 @@ class Painter:
     def render(self, shot: Shot) -> Pixels:
         """(height, width, 3) sRGB, row 0 at the top."""
         picture = np.broadcast_to(self._background[:, None], (self._height, self._width, 3)).copy()
-        shadow = ShadowMap(shot.parts) if len(shot.parts) else None
+        shadow = ShadowMap(shot.bodies) if len(shot.bodies) else None
         self._floor(picture, shot, shadow)
         if len(shot.marks):
             self._marks(picture, shot)
-        if len(shot.parts) or len(shot.ghosts):
+        if len(shot.bodies) or len(shot.ghosts):
             self._bodies(picture, shot)
         assert theme.GAMMA == 2.0
         return (np.sqrt(np.clip(picture, 0.0, 1.0)) * 255.0 + 0.5).astype(np.uint8)

@@ -20,14 +20,14 @@ class Raster:
         camera = shot.camera
         self._axes = camera.axes().astype(np.float32)
         focal = 0.5 * height * scale / math.tan(camera.fov / 2)
-        parts = np.concatenate([shot.parts, shot.ghosts])
+        parts = np.concatenate([shot.bodies, shot.ghosts])
         ends = [
             camera.project(parts[:, column : column + 3], width * scale, height * scale)
             for column in (0, 4)
         ]
         depth = np.stack([end[:, 2] for end in ends], axis=1)
         visible = depth.min(axis=1) > 0.2  # metres: nothing is drawn through the eye
-        self._solid = int(visible[: len(shot.parts)].sum())
+        self._solid = int(visible[: len(shot.bodies)].sum())
         self._colour = parts[visible, 8:11]
         self._world = parts[visible][:, [3, 7]]
         self._depth = depth[visible]
@@ -113,14 +113,21 @@ def _along(x: F32, y: F32, axis: NDArray[np.float64], ra: float, rb: float) -> F
 
 def shade(albedo: F32, normal: F32, backward: F32) -> F32:
     """Colour of surface points (n, 3), linear; `normal` in world axes, `backward` from the scene to the eye."""
-    light = theme.LIGHT.astype(np.float32)
-    key = np.clip((normal @ light + theme.WRAP) / (1.0 + theme.WRAP), 0.0, None)[:, None]
+    light = theme.LIGHT_DIRECTION.astype(np.float32)
+    key = np.clip((normal @ light + theme.LIGHT_WRAP) / (1.0 + theme.LIGHT_WRAP), 0.0, None)[
+        :, None
+    ]
     sky = 0.5 + 0.5 * normal[:, 1:2]
-    ambient = np.array(theme.GROUND, np.float32) * (1 - sky) + np.array(theme.SKY, np.float32) * sky
+    ambient = (
+        np.array(theme.GROUND_LIGHT, np.float32) * (1 - sky)
+        + np.array(theme.SKY_LIGHT, np.float32) * sky
+    )
     half = light + backward
     half /= np.linalg.norm(half)
     gloss = np.clip(normal @ half, 0.0, None)[:, None] ** theme.SHININESS * theme.SPECULAR
     facing = np.clip(normal @ backward, 0.0, 1.0)[:, None]
-    rim = (1.0 - facing) ** theme.RIM_POWER * sky * np.array(theme.RIM, np.float32)
-    out: F32 = albedo * (ambient + key * np.array(theme.KEY, np.float32)) + gloss * (key > 0) + rim
+    rim = (1.0 - facing) ** theme.RIM_POWER * sky * np.array(theme.RIM_LIGHT, np.float32)
+    out: F32 = (
+        albedo * (ambient + key * np.array(theme.KEY_LIGHT, np.float32)) + gloss * (key > 0) + rim
+    )
     return out

@@ -14,28 +14,28 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-LOOK: Final = 6
+WINDOW: Final = 6
 """Tokens after which the last ones are looked at."""
-TRY: Final = 4
+TRIAL: Final = 4
 """Tokens with another number before the two are compared."""
-HOPELESS: Final = 1.3
+HOPELESS_RATIO: Final = 1.3
 """Of the usual time: two tokens that both take longer are enough to go back."""
-BETTER: Final = 0.95
+BETTER_RATIO: Final = 0.95
 """Of the usual time: another number stays only where it takes less than this."""
-LOST: Final = 0.4
+LOST_CORES: Final = 0.4
 """Cores that other programs took away: from here on fewer threads are tried. On a quiet machine it is 0.0."""
-FREE: Final = 0.7
+FREE_CORES: Final = 0.7
 """Cores that are idle: from here on more threads are tried."""
-ENOUGH: Final = 0.25
+WATCHED_SECONDS: Final = 0.25
 """Seconds over which idle cores are counted; the system counts in hundredths."""
-PATIENCE: Final = 48
+RETRY_TOKENS: Final = 48
 """Tokens until more threads are tried again, in vain the last time or where no system tells how many cores are idle."""
-MOST_PATIENCE: Final = 768
+MOST_RETRY_TOKENS: Final = 768
 """Each try in vain doubles the tokens until the next one, up to this."""
-STAT: Final = Path("/proc/stat")
+PROC_STAT: Final = Path("/proc/stat")
 
 
-def idle_seconds(stat: Path = STAT) -> float | None:
+def idle_seconds(stat: Path = PROC_STAT) -> float | None:
     """Seconds that the cores of this machine were idle so far, all together; None where the system does not tell."""
     try:
         with stat.open(encoding="ascii", errors="replace") as lines:
@@ -53,10 +53,10 @@ class ThreadChoice:
         self._idle = idle
         self._usual = 0.0
         """Seconds of a token with the settled number, while another is tried."""
-        self._tokens: deque[tuple[float, float]] = deque(maxlen=LOOK)
+        self._tokens: deque[tuple[float, float]] = deque(maxlen=WINDOW)
         self._since = 0
         """Tokens since the number changed."""
-        self._until_fewer, self._until_more = LOOK, 0
+        self._until_fewer, self._until_more = WINDOW, 0
         self._stride = 1
         """Grows where a few threads fewer did not help: a core short of enough is no better than many."""
         self._watched = 0.0
@@ -72,28 +72,30 @@ class ThreadChoice:
         self._watched += seconds
         if self.count != self._settled:
             self._judge()
-        elif self._since % LOOK == 0:
+        elif self._since % WINDOW == 0:
             self._consider()
 
     def _judge(self) -> None:
         """Stay with what is tried, or go back."""
-        hopeless = len(self._tokens) > 1 and min(self._tokens)[0] > HOPELESS * self._usual
-        if not hopeless and len(self._tokens) < TRY:
+        hopeless = len(self._tokens) > 1 and min(self._tokens)[0] > HOPELESS_RATIO * self._usual
+        if not hopeless and len(self._tokens) < TRIAL:
             return
-        if self._seconds() < BETTER * self._usual:
-            self._until_fewer, self._until_more, self._stride = LOOK, 0, 1
+        if self._seconds() < BETTER_RATIO * self._usual:
+            self._until_fewer, self._until_more, self._stride = WINDOW, 0, 1
             self._settled = self.count
         elif self.count < self._settled:
-            self._until_fewer = min(2 * max(self._until_fewer, PATIENCE // 2), MOST_PATIENCE)
+            self._until_fewer = min(
+                2 * max(self._until_fewer, RETRY_TOKENS // 2), MOST_RETRY_TOKENS
+            )
             self._stride = min(2 * self._stride, self._most)
         else:
-            self._until_more = min(max(2 * self._until_more, PATIENCE), MOST_PATIENCE)
+            self._until_more = min(max(2 * self._until_more, RETRY_TOKENS), MOST_RETRY_TOKENS)
         self._take(self._settled)
 
     def _consider(self) -> None:
         """Whether to try another number."""
         lost = median(self.count - on_core / seconds for seconds, on_core in self._tokens)
-        if lost > LOST and self.count > 1 and self._since >= self._until_fewer:
+        if lost > LOST_CORES and self.count > 1 and self._since >= self._until_fewer:
             self._usual = self._seconds()
             self._take(max(1, self.count - max(1, round(lost)) * self._stride))
         elif self.count < self._most and (free := self._free()):
@@ -102,19 +104,19 @@ class ThreadChoice:
 
     def _free(self) -> int:
         """How many threads more to try now."""
-        if self._watched < ENOUGH:
+        if self._watched < WATCHED_SECONDS:
             return 0
         now, then, watched = self._idle(), self._idle_then, self._watched
         self._idle_then, self._watched = now, 0.0
         if now is None:
-            return int(self._since >= max(PATIENCE, self._until_more))
+            return int(self._since >= max(RETRY_TOKENS, self._until_more))
         if then is None or self._since < self._until_more:
             return 0
         free = (now - then) / watched
-        return max(1, int(free)) if free >= FREE else 0
+        return max(1, int(free)) if free >= FREE_CORES else 0
 
     def _take(self, count: int) -> None:
-        self.count, self._since, self._idle_then, self._watched = count, 0, None, ENOUGH
+        self.count, self._since, self._idle_then, self._watched = count, 0, None, WATCHED_SECONDS
         self._tokens.clear()
 
     def _seconds(self) -> float:

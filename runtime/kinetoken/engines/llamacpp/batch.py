@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 
 from ...base.errors import EngineError
 from ...tokens.allowed_ids import Allowed, take_allowed
-from ..protocols import Want
-from .context import Context
-from .library import logits_at, reason, said
+from ..protocols import SequenceInput
+from .context import LlamaContext
+from .library import error_log, first_error, logits_at
 
-GRAIN: Final = 4  # tokens: kernels take a prompt in groups of so many
+KERNEL_GROUP: Final = 4  # tokens: kernels take a prompt in groups of so many
 
 
 class LlamaCppBatch:
     """So many sequences, each with a number from 0."""
 
-    def __init__(self, context: Context, limit: int, piece: int, size: int) -> None:
+    def __init__(self, context: LlamaContext, limit: int, piece: int, size: int) -> None:
         self._context, self._limit, self._piece = context, limit, piece
         self._memory = llama.llama_get_memory(context.pointer)
         self._batch = _Batch(max(piece, size), size)
@@ -37,7 +37,7 @@ class LlamaCppBatch:
         """The prompt whose cells are there; of a sequence that was dropped too, for the next may begin with the same words."""
         self._lengths = [0] * size
 
-    def push(self, wants: Sequence[Want]) -> list[NDArray[np.float32]]:
+    def push(self, wants: Sequence[SequenceInput]) -> list[NDArray[np.float32]]:
         """Feed tokens to some sequences; the allowed logits of each, overwritten by the next push."""
         for sequence, ids, _ in wants:
             self._check(sequence, ids)
@@ -88,7 +88,7 @@ class LlamaCppBatch:
         """
         if self._lengths[sequence]:
             return 0
-        shared = [reusable(held, ids, self._piece) for held in self._held]
+        shared = [reusable_tokens(held, ids, self._piece) for held in self._held]
         best = max(range(len(shared)), key=shared.__getitem__)
         place = self._places[sequence]
         if shared[best] > shared[sequence]:
@@ -102,7 +102,7 @@ class LlamaCppBatch:
         llama.llama_memory_seq_rm(self._memory, target, -1, -1)
         llama.llama_memory_seq_cp(self._memory, source, target, -1, -1)
 
-    def _feed_tokens(self, wants: Sequence[Want]) -> dict[int, NDArray[np.float32]]:
+    def _feed_tokens(self, wants: Sequence[SequenceInput]) -> dict[int, NDArray[np.float32]]:
         """One token of each sequence, all in one pass."""
         if not wants:
             return {}
@@ -142,24 +142,24 @@ class LlamaCppBatch:
             self._held[other] = []
 
     def _decode(self, batch: Any, *, prompt: bool) -> None:
-        said.clear()
+        error_log.clear()
         status = self._context.run(llama.llama_decode, batch, prompt=prompt)
         if status:
             raise EngineError(
-                f"llama.cpp failed in the language model ({status}): {reason()}; start again"
+                f"llama.cpp failed in the language model ({status}): {first_error()}; start again"
             )
 
     def _row(self, at: int) -> NDArray[np.float32]:
         """Logits (vocab,) of a token of the last pass, where llama.cpp keeps them until the next."""
         address = logits_at(self._context.pointer, at)
         if not address:
-            raise EngineError(f"llama.cpp gave no logits: {reason()}; start again")
+            raise EngineError(f"llama.cpp gave no logits: {first_error()}; start again")
         buffer: Any = (ctypes.c_float * self._context.vocab_size).from_address(address)
         buffer.owner = self._context  # a view may outlive the batch
         return np.frombuffer(buffer, np.float32)
 
 
-def reusable(held: Sequence[int], ids: Sequence[int], piece: int) -> int:
+def reusable_tokens(held: Sequence[int], ids: Sequence[int], piece: int) -> int:
     """How many tokens of one prompt another need not feed again so that its logits stay the same to the last bit.
 
     Every other token then goes through the kernel that it goes through in a prompt that is fed whole: pieces that are full stay
@@ -171,7 +171,7 @@ def reusable(held: Sequence[int], ids: Sequence[int], piece: int) -> int:
     whole = same // piece * piece
     if max(len(held), len(ids)) >= whole + piece:
         return whole
-    return whole + (same - whole) // GRAIN * GRAIN
+    return whole + (same - whole) // KERNEL_GROUP * KERNEL_GROUP
 
 
 class _Batch:

@@ -13,30 +13,30 @@ from typing import Any, Final
 from ...base.errors import EngineError
 from ...manifest.schema import LanguageModelInfo
 from .adaptive_threads import ThreadChoice
-from .library import hear, llama, reason
+from .library import clear_log, first_error, llama
 from .narrow_head import Stopper
 from .weights import read_weights
 
-FULL: Final = (
+FULL_PRECISION: Final = (
     "f32"  # weights that are not rounded get attention that is not; all others half precision
 )
 
 
-class Model:
+class ModelWeights:
     """Owns the weights; freed when the last run and the language model are gone."""
 
     def __init__(self, path: Path, gpu_layers: int | None, advice: str) -> None:
-        hear()
+        clear_log()
         self.pointer = read_weights(path, gpu_layers)
         if not self.pointer:
-            raise EngineError(f"llama.cpp cannot load {path}: {reason()}; {advice}")
+            raise EngineError(f"llama.cpp cannot load {path}: {first_error()}; {advice}")
         self.vocab_size = int(llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(self.pointer)))
         self.embedding = int(llama.llama_model_n_embd(self.pointer))
         weakref.finalize(self, llama.llama_model_free, self.pointer)
 
 
 @dataclass(frozen=True)
-class Settings:
+class ContextSettings:
     """How contexts of a model compute."""
 
     threads: int
@@ -48,14 +48,14 @@ class Settings:
     """Of threads for each token of an answer; None: always all."""
 
 
-class Context:
+class LlamaContext:
     """Owns a cache and the memory that logits are read from; freed when the run and every view of its logits are gone."""
 
     def __init__(
         self,
-        model: Model,
+        model: ModelWeights,
         info: LanguageModelInfo,
-        settings: Settings,
+        settings: ContextSettings,
         stopper: Stopper | None,
         advice: str,
         cells: int,
@@ -72,17 +72,17 @@ class Context:
         params.no_perf = True
         if stopper is not None:
             params.cb_eval = ctypes.cast(stopper.callback, llama.ggml_backend_sched_eval_callback)
-        if info.quantization == FULL:
+        if info.quantization == FULL_PRECISION:
             params.type_k = params.type_v = llama.GGML_TYPE_F32
-        if info.quantization == FULL or not settings.on_gpu:
+        if info.quantization == FULL_PRECISION or not settings.on_gpu:
             # On the processor it rounds to half precision within, so that what comes out depends on the number of threads, and is
             # no faster: at 3B the same behind 300 tokens, a fifth slower behind 3,000.
             params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        hear()
+        clear_log()
         self.pointer = llama.llama_init_from_model(model.pointer, params)
         if not self.pointer:
             raise EngineError(
-                f"llama.cpp cannot make a context of {cells:,} tokens: {reason()}; {advice}"
+                f"llama.cpp cannot make a context of {cells:,} tokens: {first_error()}; {advice}"
             )
         self.vocab_size, self.embedding, self.cells = model.vocab_size, model.embedding, cells
         self._choice, self._threads, self._all_threads = (
@@ -109,15 +109,15 @@ class Context:
         return status
 
 
-def move_cells(old: Context, new: Context) -> None:
+def move_cells(old: LlamaContext, new: LlamaContext) -> None:
     """All of the first sequence's cells into a context that has none; EngineError where llama.cpp does not take them."""
     size = llama.llama_state_seq_get_size(old.pointer, 0)
     data = (ctypes.c_uint8 * size)()
-    hear()
+    clear_log()
     written = llama.llama_state_seq_get_data(old.pointer, data, size, 0)
     if not written or llama.llama_state_seq_set_data(new.pointer, data, written, 0) != written:
         raise EngineError(
-            f"llama.cpp cannot move to a longer context: {reason()}; start a new answer"
+            f"llama.cpp cannot move to a longer context: {first_error()}; start a new answer"
         )
 
 

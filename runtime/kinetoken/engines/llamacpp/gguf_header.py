@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-MAGIC: Final = b"GGUF"
-VERSIONS: Final = (2, 3)
+GGUF_MAGIC: Final = b"GGUF"
+GGUF_VERSIONS: Final = (2, 3)
 STRING, ARRAY = 8, 9
 MOST_DIMENSIONS: Final = 4
 ALIGNMENT_KEY: Final = "general.alignment"
 USUAL_ALIGNMENT: Final = 32  # bytes, where the file does not say it
 # GGUF's number of a type to how struct spells it.
-NUMBERS: Final = {
+NUMBER_FORMATS: Final = {
     0: "B",
     1: "b",
     2: "H",
@@ -54,7 +54,7 @@ class Header:
 def read_header(path: Path) -> Header:
     """Keys, values and places. ValueError says what is wrong, OSError that the file cannot be read."""
     with path.open("rb") as stream:
-        if stream.read(4) != MAGIC:
+        if stream.read(4) != GGUF_MAGIC:
             raise ValueError("expected a GGUF, got another kind of file")
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
             try:
@@ -67,12 +67,12 @@ class _Reader:
     """A place in the file."""
 
     def __init__(self, data: mmap.mmap) -> None:
-        self._data, self._at = data, len(MAGIC)
+        self._data, self._at = data, len(GGUF_MAGIC)
 
     def header(self) -> Header:
         version = self._number("I")
-        if version not in VERSIONS:
-            raise ValueError(f"expected GGUF version {VERSIONS[-1]}, got {version}")
+        if version not in GGUF_VERSIONS:
+            raise ValueError(f"expected GGUF version {GGUF_VERSIONS[-1]}, got {version}")
         tensors, keys = self._number("Q"), self._number("Q")
         said = {self._string().decode(): self._value(self._number("I")) for _ in range(keys)}
         places = {self._string().decode(): self._place() for _ in range(self._fits(tensors))}
@@ -97,11 +97,11 @@ class _Reader:
         if kind == STRING:
             return self._string()
         if kind != ARRAY:
-            return self._number(NUMBERS[kind])
+            return self._number(NUMBER_FORMATS[kind])
         inner, count = self._number("I"), self._number("Q")
         if inner == STRING:
             return [self._string() for _ in range(self._fits(count))]
-        form = f"<{self._fits(count)}{NUMBERS[inner]}"
+        form = f"<{self._fits(count)}{NUMBER_FORMATS[inner]}"
         values = list(struct.unpack_from(form, self._data, self._at))
         self._at += struct.calcsize(form)
         return values

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Final, TypeVar
 
 HEARTBEAT: Final = 0.05  # seconds between two looks at whether Ctrl-C came
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-def patiently(
-    work: Callable[[], T], stop: Callable[[], None], look: Callable[[], None] = lambda: None
-) -> T:
+def run_interruptibly(
+    work: Callable[[], _T], stop: Callable[[], None], look: Callable[[], None] = lambda: None
+) -> _T:
     """What `work` gives; `look` is called while it lasts. Whatever is raised meanwhile calls `stop`, and waits until the work is over."""
     with ThreadPoolExecutor(1) as pool:
         under_way = pool.submit(work)

@@ -23,20 +23,20 @@ if not hasattr(llama, "LLAMA_LOAD_MODE_MMAP"):
     )
 
 __all__ = [
+    "clear_log",
     "decode_holding_lock",
-    "hear",
+    "error_log",
+    "first_error",
     "library",
-    "listen",
     "llama",
+    "log_callback",
     "logits_at",
-    "processor",
-    "reason",
-    "said",
+    "processor_digest",
     "uses_gpu",
 ]
 
-ERROR: Final = 4  # level of llama.cpp's log
-said: deque[str] = deque(maxlen=16)
+ERROR_LEVEL: Final = 4  # level of llama.cpp's log
+error_log: deque[str] = deque(maxlen=16)
 """What went wrong lately, the oldest first."""
 library = llama.llama_cpp._lib
 # The same function once more, called without letting go of Python's lock: it calls back into Python at every node of its graph.
@@ -49,24 +49,24 @@ logits_at: Final = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_i
 
 
 @llama.llama_log_callback  # type: ignore[untyped-decorator]
-def listen(level: int, text: bytes | None, _: Any) -> None:
+def log_callback(level: int, text: bytes | None, _: Any) -> None:
     """Keep what went wrong for the error's one line; nothing is printed."""
-    if level == ERROR and text and text.strip():
-        said.append(text.decode("utf-8", "replace").strip())
+    if level == ERROR_LEVEL and text and text.strip():
+        error_log.append(text.decode("utf-8", "replace").strip())
 
 
-def hear() -> None:
+def clear_log() -> None:
     """Forget what was said and listen from now on; the module keeps the callback alive, which the library calls for good."""
-    said.clear()
-    llama.llama_log_set(listen, ctypes.c_void_p(0))
+    error_log.clear()
+    llama.llama_log_set(log_callback, ctypes.c_void_p(0))
 
 
-def reason() -> str:
+def first_error() -> str:
     """What went wrong first since the last `hear`, short."""
-    return said[0].splitlines()[0][:300] if said else "it gives no reason"
+    return error_log[0].splitlines()[0][:300] if error_log else "it gives no reason"
 
 
-def processor() -> str:
+def processor_digest() -> str:
     """Digest of what llama.cpp's kernels are chosen by: the features of the processor, and what it was built with."""
     told: bytes = llama.llama_print_system_info()
     return hashlib.sha256(told).hexdigest()[:12]
@@ -87,4 +87,4 @@ def uses_gpu(layers: int | None) -> bool:
     return there and layers != 0
 
 
-hear()
+clear_log()

@@ -20,26 +20,26 @@ from ...base.errors import EngineError
 from ...manifest.schema import LanguageModelInfo, MotionInfo
 from ...tokens.allowed_ids import Allowed, take_allowed
 from ..memory import check_memory, return_freed_memory
-from ..one_at_a_time import TurnBatch
+from ..one_at_a_time import SequentialBatch
 from ..prompt_items import EncodedImage
 from ..protocols import LmBatch
-from ..saved_state import check_rewind, pack, unpack
-from ..threads import threads, usual_threads
+from ..saved_state import check_rewind, pack_state, unpack_state
+from ..threads import requested_threads, usual_threads
 from .adaptive_threads import ThreadChoice
-from .context import FULL, Context, Model, Settings, move_cells
+from .context import FULL_PRECISION, ContextSettings, LlamaContext, ModelWeights, move_cells
 from .gguf_check import checked_tensors
 from .library import (
     decode_holding_lock,
+    error_log,
+    first_error,
     library,
     llama,
     logits_at,
-    processor,
-    reason,
-    said,
+    processor_digest,
     uses_gpu,
 )
 from .narrow_head import HeadRun, Stopper, open_rows
-from .positions import Places
+from .positions import CellPositions
 from .vision import LlamaCppVision, image_batches
 
 CPU_PIECE: Final = 64  # tokens of a prompt fed at once: between two pieces Ctrl-C is heard
@@ -71,14 +71,14 @@ class LlamaCppLanguageModel:
                 path.stat().st_size, str(path), "close other programs, or export a smaller --quant"
             )
         self.info = info
-        wanted = threads(thread_count)
+        wanted = requested_threads(thread_count)
         self._threads = wanted or usual_threads()
-        self._model = Model(
+        self._model = ModelWeights(
             path, gpu_layers, FEWER_LAYERS if self._on_gpu else "copy or export the bundle again"
         )
         piece = min(GPU_PIECE if self._on_gpu else CPU_PIECE, info.context)
         choice = None if wanted or self._on_gpu else ThreadChoice(self._threads)
-        self._settings = Settings(self._threads, piece, self._on_gpu, choice)
+        self._settings = ContextSettings(self._threads, piece, self._on_gpu, choice)
         self._rows = open_rows(path, tensors, library, self._on_gpu)
 
     @property
@@ -95,8 +95,12 @@ class LlamaCppLanguageModel:
     def fingerprint(self) -> str:
         """What a run's state depends on, to the last bit: another processor sharing the bundle has other kernels."""
         info, layers = self.info, "all" if self._gpu_layers is None else self._gpu_layers
-        where = f"{platform.machine()} {processor()}" + (f" gpu {layers}" if self._on_gpu else "")
-        number = "f32" if info.quantization == FULL else "f16" if self._on_gpu else "f16 exact"
+        where = f"{platform.machine()} {processor_digest()}" + (
+            f" gpu {layers}" if self._on_gpu else ""
+        )
+        number = (
+            "f32" if info.quantization == FULL_PRECISION else "f16" if self._on_gpu else "f16 exact"
+        )
         return f"llama-cpp-python {llama.__version__} {where} {number} {info.layers}x{info.kv_heads}x{info.head_dim}"
 
     def start(self) -> LlamaCppRun:
@@ -104,7 +108,7 @@ class LlamaCppLanguageModel:
         head = self._rows.start() if self._rows is not None else None
         stopper = head.stopper if head is not None else None
 
-        def opened(cells: int) -> Context:
+        def opened(cells: int) -> LlamaContext:
             return self._new_context(self._settings, stopper, "export a smaller --context", cells)
 
         first = opened(self.info.context if self._on_gpu else min(FIRST_CELLS, self.info.context))
@@ -117,7 +121,7 @@ class LlamaCppLanguageModel:
         from .batch import LlamaCppBatch
 
         if size == 1:  # the same pass as without a batch, narrow head included
-            return TurnBatch(self.start, size)
+            return SequentialBatch(self.start, size)
         smaller = "take fewer sequences (--parallel), or export a smaller --context"
         settings = self._settings
         if settings.choice is not None:
@@ -127,20 +131,25 @@ class LlamaCppLanguageModel:
         return LlamaCppBatch(context, self.info.context, self._settings.piece, size)
 
     def _new_context(
-        self, settings: Settings, stopper: Stopper | None, smaller: str, cells: int, size: int = 1
-    ) -> Context:
+        self,
+        settings: ContextSettings,
+        stopper: Stopper | None,
+        smaller: str,
+        cells: int,
+        size: int = 1,
+    ) -> LlamaContext:
         """Caches of so many sequences with so many cells in all, and what computes on them; there must be memory for full ones."""
         info = self.info
         if not self._on_gpu:
-            number = 4 if info.quantization == FULL else 2  # bytes
+            number = 4 if info.quantization == FULL_PRECISION else 2  # bytes
             cache = 2 * number * size * info.layers * info.context * info.kv_heads * info.head_dim
             check_memory(cache, f"a context of {size * info.context:,} tokens", smaller)
         advice = f"{FEWER_LAYERS}, or {smaller}" if self._on_gpu else smaller
-        return Context(self._model, info, settings, stopper, advice, cells, size)
+        return LlamaContext(self._model, info, settings, stopper, advice, cells, size)
 
     def vision(self, path: Path, identity: str) -> LlamaCppVision:
         """The vision tower beside it; `identity` tells it from others."""
-        exact = self.info.quantization == FULL
+        exact = self.info.quantization == FULL_PRECISION
         return LlamaCppVision(path, identity, self._model, self._threads, self._on_gpu, exact)
 
 
@@ -148,7 +157,7 @@ class LlamaCppRun:
     """One answer: a llama context with its own cache, which grows with what it holds."""
 
     def __init__(
-        self, context: Context, opened: Callable[[int], Context], limit: int, piece: int, head: HeadRun | None,
+        self, context: LlamaContext, opened: Callable[[int], LlamaContext], limit: int, piece: int, head: HeadRun | None,
         fingerprint: str,
     ) -> None:  # fmt: skip
         """`opened` makes another context for so many tokens; `limit`: the most."""
@@ -157,7 +166,7 @@ class LlamaCppRun:
         self._length = 0
         self._tokens = (ctypes.c_int32 * piece)()
         self._positions = (ctypes.c_int32 * piece)()
-        self._places = Places()
+        self._places = CellPositions()
         self._batch = llama.llama_batch_get_one(self._tokens, 0)
         self._batch.pos = self._positions
         self._decode = llama.llama_decode if head is None else decode_holding_lock
@@ -251,11 +260,11 @@ class LlamaCppRun:
 
     def _run(self, batch: Any) -> None:
         """One pass of llama.cpp."""
-        said.clear()
+        error_log.clear()
         status = self._context.run(self._decode, batch, prompt=batch.n_tokens > 1)
         if status:
             raise EngineError(
-                f"llama.cpp failed in the language model ({status}): {reason()}; start a new answer"
+                f"llama.cpp failed in the language model ({status}): {first_error()}; start a new answer"
             )
 
     def _take_back(self) -> None:
@@ -277,27 +286,27 @@ class LlamaCppRun:
         size = llama.llama_state_seq_get_size(self._context.pointer, 0)
         data = (ctypes.c_uint8 * size)()
         written = llama.llama_state_seq_get_data(self._context.pointer, data, size, 0)
-        return pack(self._fingerprint, self._length, bytes(data)[:written])
+        return pack_state(self._fingerprint, self._length, bytes(data)[:written])
 
     def restore(self, state: bytes) -> None:
         """Take up the cells of a state."""
         self.rewind(0)
-        length, rest = unpack(self._fingerprint, state, self._limit)
+        length, rest = unpack_state(self._fingerprint, state, self._limit)
         self._hold(length)
         data = (ctypes.c_uint8 * len(rest)).from_buffer_copy(rest)
-        said.clear()
+        error_log.clear()
         read = llama.llama_state_seq_set_data(self._context.pointer, data, len(rest), 0)
         last = llama.llama_memory_seq_pos_max(llama.llama_get_memory(self._context.pointer), 0)
         if read != len(rest) or last != length - 1:
             self.rewind(0)
-            raise EngineError(f"llama.cpp does not take this state: {reason()}; make it again")
+            raise EngineError(f"llama.cpp does not take this state: {first_error()}; make it again")
         self._length = length
 
     def _logits(self) -> NDArray[np.float32]:
         """The last token's logits (vocab,), where llama.cpp keeps them until the next tokens come."""
         address = logits_at(self._context.pointer, -1)
         if not address:
-            raise EngineError(f"llama.cpp gave no logits: {reason()}; start a new answer")
+            raise EngineError(f"llama.cpp gave no logits: {first_error()}; start a new answer")
         if address != self._row_at:  # nearly always it is where it was
             buffer: Any = (ctypes.c_float * self._vocab).from_address(address)
             buffer.owner = self._context  # a view may outlive the run

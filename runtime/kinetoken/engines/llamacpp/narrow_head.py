@@ -24,9 +24,9 @@ from ...tokens.allowed_ids import Allowed, count_allowed
 from .gguf_header import TensorPlace
 
 HEAD_VARIABLE: Final = "KINETOKEN_HEAD"
-FULL, SLICE = "full", "slice"
-HEADS: Final = ("output.weight", "token_embd.weight")  # the second where the two are tied
-ADDED: Final = (
+FULL_HEAD, SLICED_HEAD = "full", "slice"
+HEAD_TENSORS: Final = ("output.weight", "token_embd.weight")  # the second where the two are tied
+ADDED_TENSORS: Final = (
     "output.bias",
     "output.scale",
     "output.input_scale",
@@ -38,9 +38,9 @@ WIDEST_SHARE: Final = (
     8  # more than an eighth of the ids: llama.cpp's threads are faster than one here
 )
 HIDDEN_NODE: Final = b"result_norm"
-MOST_REMEMBERED: Final = 64  # sets of ids; a grammar has a dozen
+MOST_PRODUCTS: Final = 64  # sets of ids; a grammar has a dozen
 MOST_RANGES: Final = 16
-NODES: Final = 4 * MOST_RANGES  # room in a product's graph
+MOST_NODES: Final = 4 * MOST_RANGES  # room in a product's graph
 DATA_ALIGNMENT: Final = 64  # bytes, ample
 
 _P, _I64, _SIZE, _INT, _BOOL = (
@@ -103,8 +103,8 @@ class Ggml:
 def wanted_head() -> str | None:
     """What KINETOKEN_HEAD asks for: "full", "slice", or None: whatever is faster."""
     said = os.environ.get(HEAD_VARIABLE) or None
-    if said not in (None, FULL, SLICE):
-        raise InputError(f"{HEAD_VARIABLE}: expected {FULL} or {SLICE}, got {said!r}")
+    if said not in (None, FULL_HEAD, SLICED_HEAD):
+        raise InputError(f"{HEAD_VARIABLE}: expected {FULL_HEAD} or {SLICED_HEAD}, got {said!r}")
     return said
 
 
@@ -118,12 +118,12 @@ def open_rows(
     the process on types and widths that do not fit.
     """
     wanted = wanted_head()
-    place = next((tensors[name] for name in HEADS if name in tensors), None)
+    place = next((tensors[name] for name in HEAD_TENSORS if name in tensors), None)
     if (
-        wanted == FULL
+        wanted == FULL_HEAD
         or place is None
         or len(place.dims) != 2
-        or any(name in tensors for name in ADDED)
+        or any(name in tensors for name in ADDED_TENSORS)
     ):
         return None
     try:
@@ -166,7 +166,7 @@ class HeadRows:
         Stopping calls back into Python about 1,200 times a token. With another thread at work each call may have to wait for
         Python's lock, five milliseconds every time, so then the head is left to llama.cpp.
         """
-        if threading.active_count() > 1 and wanted_head() != SLICE:
+        if threading.active_count() > 1 and wanted_head() != SLICED_HEAD:
             return None
         return HeadRun(self)
 
@@ -210,7 +210,7 @@ class HeadRun:
         try:
             return self._products[allowed]
         except KeyError:
-            if len(self._products) >= MOST_REMEMBERED:
+            if len(self._products) >= MOST_PRODUCTS:
                 self._products.clear()
             few = (
                 count_allowed(allowed) * WIDEST_SHARE <= self._rows.rows
@@ -237,7 +237,7 @@ class Product:
         ggml, step = rows.ggml, rows.row_bytes
         self._memory = _Memory(ggml, 2 * len(allowed), 4 * count_allowed(allowed), graph=True)
         pointer = self._memory.pointer
-        self.graph = ggml.new_graph_custom(pointer, NODES, False)
+        self.graph = ggml.new_graph_custom(pointer, MOST_NODES, False)
         self.parts = []
         for ids in allowed:
             view = ggml.view_2d(pointer, matrix, rows.columns, len(ids), step, ids.start * step)
@@ -251,7 +251,7 @@ class _Memory:
 
     def __init__(self, ggml: Ggml, tensors: int, data_bytes: int, graph: bool = False) -> None:
         size = tensors * (ggml.tensor_overhead() + DATA_ALIGNMENT) + data_bytes + DATA_ALIGNMENT
-        size += ggml.graph_overhead_custom(NODES, False) if graph else 0
+        size += ggml.graph_overhead_custom(MOST_NODES, False) if graph else 0
         self.pointer = ggml.init(_InitParams(size, None, False))
         if not self.pointer:
             raise EngineError("llama.cpp has no memory for the head; close other programs")

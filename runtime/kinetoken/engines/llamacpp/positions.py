@@ -8,17 +8,17 @@ from numpy.typing import NDArray
 from ...base.errors import EngineError
 from ..prompt_items import EncodedImage
 
-AXES = 4
+POSITION_AXES = 4
 """Numbers that place a cell of an image: time, row, column, and one that Qwen does not use."""
-Image = tuple[int, int, int]
+_ImageCells = tuple[int, int, int]
 """First cell, cells, positions."""
 
 
-class Places:
+class CellPositions:
     """Which position each cell of a run has, from the images that it holds."""
 
     def __init__(self) -> None:
-        self._images: list[Image] = []
+        self._images: list[_ImageCells] = []
 
     def add(self, first: int, cells: int, positions: int) -> None:
         """An image from a cell on."""
@@ -40,7 +40,7 @@ class Places:
         self._images = [image for image in self._images if image[0] < cell]
 
 
-def places_of(image: EncodedImage, first: int, cells: range) -> NDArray[np.int32]:
+def image_positions(image: EncodedImage, first: int, cells: range) -> NDArray[np.int32]:
     """Some cells of an image whose first position is `first` (AXES * n,), one axis after the other.
 
     M-RoPE of Qwen2-VL: all cells stand at one time, rows and columns count from the same position.

@@ -22,15 +22,15 @@ from ...base.errors import EngineError
 from ...manifest.architectures import ARCHITECTURES
 from ..memory import check_memory
 from ..prompt_items import EncodedImage
-from ..protocols import Watch
+from ..protocols import ProgressCallback
 from .gguf_header import read_header
-from .interruptible import patiently
-from .library import hear, library, listen, llama, reason
-from .positions import places_of
+from .interruptible import run_interruptibly
+from .library import clear_log, first_error, library, llama, log_callback
+from .positions import image_positions
 
 PROJECTORS: Final = [entry.vision.projector for entry in ARCHITECTURES.values() if entry.vision]
-MERGED: Final = 2  # patches beside each other that become one cell
-LAYER_END: Final = b"layer_out-"  # name of the node behind each layer
+MERGED_PATCHES: Final = 2  # patches beside each other that become one cell
+LAYER_END_NODE: Final = b"layer_out-"  # name of the node behind each layer
 _name_of = ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_void_p)(("ggml_get_name", library))
 
 
@@ -50,7 +50,7 @@ class LlamaCppVision:
             raise EngineError(
                 f"{path}: expected {model.embedding} numbers a cell, got {width}; export the bundle again"
             )
-        self._pixels = MERGED * _number(path, said, "clip.vision.patch_size")
+        self._pixels = MERGED_PATCHES * _number(path, said, "clip.vision.patch_size")
         self._layers = _number(path, said, "clip.vision.block_count")
         self._heads = _number(path, said, "clip.vision.attention.head_count")
         self._tower: _Tower | None = None
@@ -66,7 +66,7 @@ class LlamaCppVision:
         """What tells it from other towers."""
         return self._identity
 
-    def see(self, image: NDArray[np.uint8], watch: Watch | None = None) -> EncodedImage:
+    def see(self, image: NDArray[np.uint8], watch: ProgressCallback | None = None) -> EncodedImage:
         """An image (height, width, 3) of whole cells. EngineError; a KeyboardInterrupt ends it within a layer."""
         began = time.perf_counter()
         height, width, _ = image.shape
@@ -91,7 +91,7 @@ class LlamaCppVision:
 
     def _check_memory(self, cells: int) -> None:
         """EngineError where there is surely no room for the weights, a mask, and the attention of a layer."""
-        patches = cells * MERGED**2
+        patches = cells * MERGED_PATCHES**2
         needed = 4 * patches**2 * (1 + (self._heads if self._exact else 0))
         if self._tower is None:
             needed += self._path.stat().st_size
@@ -106,7 +106,7 @@ def image_batches(image: EncodedImage, first: int, room: int) -> Iterator[Any]:
     for start in range(0, image.cells, room):
         cells = range(start, min(image.cells, start + room))
         values = np.ascontiguousarray(image.embeddings[cells.start : cells.stop], np.float32)
-        places = places_of(image, first, cells)
+        places = image_positions(image, first, cells)
         batch: Any = llama.llama_batch(n_tokens=len(cells), logits=(ctypes.c_int8 * len(cells))())
         batch.embd = values.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
         batch.pos = places.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
@@ -131,11 +131,11 @@ class _Tower:
         params.cb_eval = self._gauge.callback
         if exact:
             params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        hear()
+        clear_log()
         self._pointer = self._mtmd.mtmd_init_from_file(str(path).encode(), model.pointer, params)
         if not self._pointer:
             raise EngineError(
-                f"llama.cpp cannot load {path}: {reason()}; copy or export the bundle again"
+                f"llama.cpp cannot load {path}: {first_error()}; copy or export the bundle again"
             )
         # The model and the callback stand among the arguments so that they outlive the context.
         weakref.finalize(self, _free, self._mtmd, self._pointer, model, self._gauge)
@@ -148,7 +148,7 @@ class _Tower:
             )
 
     def embed(
-        self, image: NDArray[np.uint8], rows: int, columns: int, watch: Watch | None
+        self, image: NDArray[np.uint8], rows: int, columns: int, watch: ProgressCallback | None
     ) -> NDArray[np.float32]:
         """Embeddings (rows * columns, width)."""
         mtmd, chunks = self._mtmd, self._mtmd.mtmd_input_chunks_init()
@@ -161,13 +161,13 @@ class _Tower:
                 raise EngineError(
                     f"expected llama.cpp to see {rows} x {columns} cells, it saw {count}; use llama.cpp 0.3.36"
                 )
-            hear()
-            status = patiently(
+            clear_log()
+            status = run_interruptibly(
                 lambda: mtmd.mtmd_encode_chunk(self._pointer, chunk), *self._gauge.started(watch)
             )
             if status:
                 raise EngineError(
-                    f"llama.cpp failed in the vision tower ({status}): {reason()}; try a smaller image"
+                    f"llama.cpp failed in the vision tower ({status}): {first_error()}; try a smaller image"
                 )
             found = np.ctypeslib.as_array(
                 mtmd.mtmd_get_output_embd(self._pointer), (count, self._width)
@@ -188,7 +188,7 @@ class _Tower:
         marker = mtmd.mtmd_default_marker()
         text = mtmd.mtmd_input_text(marker, len(marker), False, True)
         bitmaps = (mtmd.mtmd_bitmap_p_ctypes * 1)(bitmap)
-        hear()
+        clear_log()
         status = mtmd.mtmd_tokenize(self._pointer, chunks, ctypes.byref(text), bitmaps, 1)
         mtmd.mtmd_bitmap_free(bitmap)
         held = [
@@ -202,7 +202,7 @@ class _Tower:
         ]
         if status or len(seen) != 1:
             raise EngineError(
-                f"llama.cpp cannot take the image ({status}): {reason()}; try another"
+                f"llama.cpp cannot take the image ({status}): {first_error()}; try another"
             )
         return seen[0]
 
@@ -217,11 +217,13 @@ class _Gauge:
     def _at(self, node: int, asks: bool, _: Any) -> bool:
         """Asked whether a node is wanted: the last of each layer is. Told that it is there: whether to go on."""
         if asks:
-            return bool(_name_of(node).startswith(LAYER_END))
+            return bool(_name_of(node).startswith(LAYER_END_NODE))
         self._done += 1
         return not self._over
 
-    def started(self, watch: Watch | None) -> tuple[Callable[[], None], Callable[[], None]]:
+    def started(
+        self, watch: ProgressCallback | None
+    ) -> tuple[Callable[[], None], Callable[[], None]]:
         """From the beginning: what ends it, and what tells `watch` how far it is."""
         self._done, self._over = 0, False
         return (
@@ -241,7 +243,7 @@ def _library() -> Any:
         raise EngineError(
             f"this llama-cpp-python has no libmtmd ({error}); install it again"
         ) from error
-    mtmd.mtmd_log_set(listen, ctypes.c_void_p(0))
+    mtmd.mtmd_log_set(log_callback, ctypes.c_void_p(0))
     return mtmd
 
 

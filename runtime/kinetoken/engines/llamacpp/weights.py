@@ -10,11 +10,11 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from .interruptible import patiently
+from .interruptible import run_interruptibly
 from .library import llama
 
-LARGE: Final = 32 << 20  # bytes: smaller stretches of memory are not the weights
-MAPS: Final = Path("/proc/self/maps")
+LARGE_RANGE: Final = 32 << 20  # bytes: smaller stretches of memory are not the weights
+PROC_MAPS: Final = Path("/proc/self/maps")
 # Memory that may be written and belongs to no file: "7f0a-7f0b rw-p 00000000 00:00 0".
 _OWN: Final = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) rw-p \S+ \S+ 0 *$", re.MULTILINE)
 
@@ -31,7 +31,7 @@ def read_weights(path: Path, gpu_layers: int | None) -> Any:
         params.n_gpu_layers = gpu_layers
     reading = _Reading()
     params.progress_callback = reading.callback
-    return patiently(
+    return run_interruptibly(
         lambda: llama.llama_model_load_from_file(os.fsencode(path), params), reading.stop
     )
 
@@ -41,7 +41,7 @@ class _Reading:
 
     def __init__(self) -> None:
         self.over = False
-        self._before = stretches()
+        self._before = memory_ranges()
         self._begun = False
         self.callback = llama.llama_progress_callback(self._at)
 
@@ -53,18 +53,18 @@ class _Reading:
         """Whether to go on."""
         if not self._begun:
             self._begun = True
-            ask_for_large_pages(stretches() - self._before)
+            ask_for_large_pages(memory_ranges() - self._before)
         return not self.over
 
 
-def stretches() -> set[tuple[int, int]]:
+def memory_ranges() -> set[tuple[int, int]]:
     """Where the large parts of this process's own memory begin and end; none where the system does not tell."""
     try:
-        found = _OWN.findall(MAPS.read_text(encoding="ascii", errors="replace"))
+        found = _OWN.findall(PROC_MAPS.read_text(encoding="ascii", errors="replace"))
     except OSError:
         return set()
     places = ((int(first, 16), int(end, 16)) for first, end in found)
-    return {(first, end) for first, end in places if end - first >= LARGE}
+    return {(first, end) for first, end in places if end - first >= LARGE_RANGE}
 
 
 def ask_for_large_pages(places: set[tuple[int, int]]) -> None:

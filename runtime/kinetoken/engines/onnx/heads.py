@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from ...manifest.schema import IdRange
 from ...tokens.allowed_ids import Allowed
 
-Piece = tuple[int, slice]
+HeadSlice = tuple[int, slice]
 """Index of a head, and a stretch of its logits."""
 
 
-def pieces(heads: Sequence[IdRange], allowed: Allowed) -> tuple[Piece, ...]:
+def head_slices(heads: Sequence[IdRange], allowed: Allowed) -> tuple[HeadSlice, ...]:
     """The allowed ids, in order, as stretches of heads: of one head where one covers them all, the narrowest."""
     covering = [
         i
@@ -24,7 +24,7 @@ def pieces(heads: Sequence[IdRange], allowed: Allowed) -> tuple[Piece, ...]:
     return tuple(piece for ids in allowed for piece in _cut(heads, ids))
 
 
-def _cut(heads: Sequence[IdRange], ids: range) -> list[Piece]:
+def _cut(heads: Sequence[IdRange], ids: range) -> list[HeadSlice]:
     """One range over several heads: at each step the head that reaches farthest, of those the narrowest."""
     found, at = [], ids.start
     while at < ids.stop:

@@ -17,28 +17,29 @@ from numpy.typing import NDArray
 from ...base.errors import EngineError
 from ...manifest.schema import HeadInfo, LanguageModelInfo
 from ...tokens.allowed_ids import Allowed, take_allowed
-from ..one_at_a_time import TurnBatch
+from ..load_options import AUTO_PROVIDER, check_provider
+from ..one_at_a_time import SequentialBatch
 from ..prompt_items import NO_IMAGES, EncodedImage
-from ..saved_state import as_array, check_rewind, pack, unpack
-from .heads import Piece, pieces
-from .providers import AUTO, Buffer, check_provider
+from ..saved_state import check_rewind, pack_state, state_array, unpack_state
+from .heads import HeadSlice, head_slices
+from .providers import DeviceBuffer
 from .session import (
-    Session,
+    OrtSession,
     array_type,
-    device_of,
-    fingerprint,
     first_line,
     make_buffer,
-    open_session,
+    onnx_fingerprint,
+    open_ort_session,
     ort_value,
-    provider_of,
+    session_device,
+    session_provider,
 )
 
 WIDE_HEAD = 8192  # ids from which on a head is worth threads of its own
-MOST_REMEMBERED = 256
+MOST_SLICES = 256
 PROCESSOR = "cpu"
-SINGLE = "its attention has half precision only, this bundle is in single; export it with --quant int4_fp16 or another _fp16"
-SMALL = ("seqlens_k", "total_sequence_length", "input_ids")
+SINGLE_PRECISION = "its attention has half precision only, this bundle is in single; export it with --quant int4_fp16 or another _fp16"
+SMALL_INPUTS = ("seqlens_k", "total_sequence_length", "input_ids")
 
 
 class OnnxLanguageModel:
@@ -75,14 +76,14 @@ class OnnxLanguageModel:
             raise EngineError(
                 f"{path}: output {self.output.name!r} does not match the manifest's {len(info.heads)} heads"
             )
-        self.heads = _open_heads(path, info, thread_count, provider_of(self.session))
+        self.heads = _open_heads(path, info, thread_count, session_provider(self.session))
         if any(
-            device_of(head) != device_of(self.session) for head in self.heads
+            session_device(head) != session_device(self.session) for head in self.heads
         ):  # which was told when it came
-            self.session = open_session(path, thread_count, PROCESSOR)
+            self.session = open_ort_session(path, thread_count, PROCESSOR)
             self.heads = _open_heads(path, info, thread_count, PROCESSOR)
-        self.device = device_of(self.session)
-        self._pieces: dict[Allowed, tuple[Piece, ...]] = {}
+        self.device = session_device(self.session)
+        self._slices: dict[Allowed, tuple[HeadSlice, ...]] = {}
 
     @property
     def context(self) -> int:
@@ -92,47 +93,53 @@ class OnnxLanguageModel:
     @property
     def fingerprint(self) -> str:
         """What a run's state depends on."""
-        return fingerprint(self.info, self.cache_type, "fused", self.device)
+        return onnx_fingerprint(self.info, self.cache_type, "fused", self.device)
 
     def start(self) -> OnnxRun:
         """A new run with its own cache."""
         return OnnxRun(self)
 
-    def start_batch(self, size: int) -> TurnBatch:
+    def start_batch(self, size: int) -> SequentialBatch:
         """So many runs in turn: the graph takes one sequence at a time."""
-        return TurnBatch(self.start, size)
+        return SequentialBatch(self.start, size)
 
-    def pieces(self, allowed: Allowed) -> tuple[Piece, ...]:
+    def head_slices(self, allowed: Allowed) -> tuple[HeadSlice, ...]:
         """Stretches of heads that give the allowed logits. A grammar has few states, so they are remembered."""
-        found = self._pieces.get(allowed)
+        found = self._slices.get(allowed)
         if found is None:
-            if len(self._pieces) >= MOST_REMEMBERED:
-                self._pieces.clear()
-            found = self._pieces[allowed] = pieces([head.ids for head in self.info.heads], allowed)
+            if len(self._slices) >= MOST_SLICES:
+                self._slices.clear()
+            found = self._slices[allowed] = head_slices(
+                [head.ids for head in self.info.heads], allowed
+            )
         return found
 
 
-def _open_body(path: Path, thread_count: int | None, provider: str | None) -> Session:
+def _open_body(path: Path, thread_count: int | None, provider: str | None) -> OrtSession:
     """The graph that has the cache. Under auto CUDA has it only where it can do all of it."""
-    session = open_session(path, thread_count, provider)
-    if device_of(session) == PROCESSOR or not _is_single(session):
+    session = open_ort_session(path, thread_count, provider)
+    if session_device(session) == PROCESSOR or not _is_single(session):
         return session
-    if check_provider(provider) == AUTO:
-        warnings.warn(f"CUDA is not used, the processor is: {SINGLE}", RuntimeWarning, stacklevel=1)
-        return open_session(path, thread_count, PROCESSOR)
-    warnings.warn(f"CUDA may leave much to the processor: {SINGLE}", RuntimeWarning, stacklevel=1)
+    if check_provider(provider) == AUTO_PROVIDER:
+        warnings.warn(
+            f"CUDA is not used, the processor is: {SINGLE_PRECISION}", RuntimeWarning, stacklevel=1
+        )
+        return open_ort_session(path, thread_count, PROCESSOR)
+    warnings.warn(
+        f"CUDA may leave much to the processor: {SINGLE_PRECISION}", RuntimeWarning, stacklevel=1
+    )
     return session
 
 
 def _open_heads(
     path: Path, info: LanguageModelInfo, thread_count: int | None, provider: str
-) -> list[Session]:
+) -> list[OrtSession]:
     return [
         _open_head(path.parent / head.file, head, thread_count, provider) for head in info.heads
     ]
 
 
-def _is_single(session: Session) -> bool:
+def _is_single(session: OrtSession) -> bool:
     """Whether keys and values are kept in single precision."""
     return any(
         array_type(v) is np.float32
@@ -143,9 +150,9 @@ def _is_single(session: Session) -> bool:
 
 def _open_head(
     path: Path, head: HeadInfo, thread_count: int | None, provider: str | None
-) -> Session:
+) -> OrtSession:
     # A level's head takes microseconds: threads of its own would cost more than they bring.
-    session = open_session(
+    session = open_ort_session(
         path, 1 if head.ids[1] - head.ids[0] < WIDE_HEAD else thread_count, provider
     )
     count = head.ids[1] - head.ids[0]
@@ -189,7 +196,9 @@ class OnnxRun:
         binding.bind_ortvalue_output(self._model.output.name, self._row.value)
         return binding
 
-    def _buffer(self, shape: Sequence[int], kind: type[np.floating[Any]], card: bool) -> Buffer:
+    def _buffer(
+        self, shape: Sequence[int], kind: type[np.floating[Any]], card: bool
+    ) -> DeviceBuffer:
         """Numbers that stay on the graphics card, where there is one, or that are read here at every token."""
         return make_buffer(shape, kind, self._model.device if card else "cpu")
 
@@ -233,15 +242,15 @@ class OnnxRun:
     def state(self) -> bytes:
         """The rows of the cache that are written."""
         rows = b"".join(array[:, :, : self._length].tobytes() for array in self.cache)
-        return pack(self._model.fingerprint, self._length, rows)
+        return pack_state(self._model.fingerprint, self._length, rows)
 
     def restore(self, state: bytes) -> None:
         """Take up the rows of a state."""
         self._length, info = 0, self._model.info
-        length, rest = unpack(self._model.fingerprint, state, self._context)
+        length, rest = unpack_state(self._model.fingerprint, state, self._context)
         shape = (len(self._cache), 1, info.kv_heads, length, info.head_dim)
         for buffer, row in zip(
-            self._cache, as_array(rest, self._model.cache_type, shape), strict=True
+            self._cache, state_array(rest, self._model.cache_type, shape), strict=True
         ):
             array = buffer.read()
             array[:, :, :length] = row
@@ -252,7 +261,7 @@ class OnnxRun:
         self._last[0] = self._length + count - 1
         self._total[...] = self._length + count
         # Bound anew at every token: on a graphics card binding is what copies them there.
-        for name, value in zip(SMALL, (*self._scalars[:2], tokens), strict=True):
+        for name, value in zip(SMALL_INPUTS, (*self._scalars[:2], tokens), strict=True):
             self._binding.bind_ortvalue_input(name, value)
         try:
             self._binding.synchronize_inputs()
@@ -266,7 +275,7 @@ class OnnxRun:
 
     def _from_heads(self, allowed: Allowed) -> NDArray[np.float32]:
         """Run the heads that the allowed ids need, each once."""
-        wanted = self._model.pieces(allowed)
+        wanted = self._model.head_slices(allowed)
         rows = {index: self._head(index).run() for index in {index for index, _ in wanted}}
         parts = [rows[index][part] for index, part in wanted]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -281,7 +290,7 @@ class OnnxRun:
 class _HeadRun:
     """A head bound to one run's hidden state and to a row of logits of its own."""
 
-    def __init__(self, session: Session, hidden: Any, count: int) -> None:
+    def __init__(self, session: OrtSession, hidden: Any, count: int) -> None:
         self._session, self._logits = session, np.zeros((1, 1, count), np.float32)
         self._value = ort_value(self._logits)
         self._binding = session.io_binding()

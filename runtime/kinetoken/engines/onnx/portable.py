@@ -15,11 +15,18 @@ from numpy.typing import NDArray
 from ...base.errors import EngineError
 from ...manifest.schema import LanguageModelInfo
 from ...tokens.allowed_ids import Allowed, take_allowed
-from ..one_at_a_time import TurnBatch
+from ..one_at_a_time import SequentialBatch
 from ..prompt_items import NO_IMAGES, EncodedImage
-from ..saved_state import as_array, check_rewind, pack, unpack
+from ..saved_state import check_rewind, pack_state, state_array, unpack_state
 from .model import cache_names
-from .session import array_type, device_of, fingerprint, first_line, open_session, ort_value
+from .session import (
+    array_type,
+    first_line,
+    onnx_fingerprint,
+    open_ort_session,
+    ort_value,
+    session_device,
+)
 
 
 class PortableLanguageModel:
@@ -32,8 +39,8 @@ class PortableLanguageModel:
         thread_count: int | None = None,
         provider: str | None = "cpu",
     ) -> None:
-        self.session, self.info = open_session(path, thread_count, provider), info
-        self.device = device_of(self.session)
+        self.session, self.info = open_ort_session(path, thread_count, provider), info
+        self.device = session_device(self.session)
         inputs = {value.name: value for value in self.session.get_inputs()}
         expected = {
             "input_ids",
@@ -60,15 +67,15 @@ class PortableLanguageModel:
     @property
     def fingerprint(self) -> str:
         """What a run's state depends on."""
-        return fingerprint(self.info, self.cache_type, "portable", self.device)
+        return onnx_fingerprint(self.info, self.cache_type, "portable", self.device)
 
     def start(self) -> PortableRun:
         """A new, empty run."""
         return PortableRun(self)
 
-    def start_batch(self, size: int) -> TurnBatch:
+    def start_batch(self, size: int) -> SequentialBatch:
         """So many runs in turn: the graph takes one sequence at a time."""
-        return TurnBatch(self.start, size)
+        return SequentialBatch(self.start, size)
 
 
 class PortableRun:
@@ -131,7 +138,7 @@ class PortableRun:
     def state(self) -> bytes:
         """The cache of the tokens so far."""
         rows = b"".join(value.numpy().tobytes() for value in self._cache)
-        return pack(self._model.fingerprint, self._length, rows)
+        return pack_state(self._model.fingerprint, self._length, rows)
 
     def restore(self, state: bytes) -> None:
         """Take up the cache of a state."""
@@ -139,9 +146,9 @@ class PortableRun:
         self._take_up(
             0, [np.zeros((1, info.kv_heads, 0, info.head_dim), kind) for _ in self._pasts]
         )
-        length, rest = unpack(self._model.fingerprint, state, info.context)
+        length, rest = unpack_state(self._model.fingerprint, state, info.context)
         shape = (len(self._pasts), 1, info.kv_heads, length, info.head_dim)
-        self._take_up(length, list(as_array(rest, kind, shape)))
+        self._take_up(length, list(state_array(rest, kind, shape)))
 
     def _take_up(self, length: int, rows: Sequence[NDArray[Any]]) -> None:
         self._cache = [ort_value(np.ascontiguousarray(row)) for row in rows]

@@ -12,55 +12,55 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from ...base.errors import InputError
+from ..load_options import AUTO_PROVIDER, check_provider
 
-AUTO: Final = "auto"
-PROVIDERS: Final = (AUTO, "cpu", "cuda", "tensorrt")
-"""What a caller may ask for."""
 CPU: Final = "CPUExecutionProvider"
 CUDA: Final = "CUDAExecutionProvider"
 TENSORRT: Final = "TensorrtExecutionProvider"
 CHAINS: Final = {
-    AUTO: (CUDA, CPU),
+    AUTO_PROVIDER: (CUDA, CPU),
     "cpu": (CPU,),
     "cuda": (CUDA, CPU),
     "tensorrt": (TENSORRT, CUDA, CPU),
 }
-NAMES: Final = {CPU: "the processor", CUDA: "CUDA", TENSORRT: "TensorRT"}
-ASKED_AS: Final[dict[str, str]] = {CPU: "cpu", CUDA: "cuda", TENSORRT: "tensorrt"}
-ON_CARD: Final = (CUDA, TENSORRT)
-OPTIONS: Final[dict[str, dict[str, str]]] = {
+PROVIDER_NAMES: Final = {CPU: "the processor", CUDA: "CUDA", TENSORRT: "TensorRT"}
+OPTION_OF_PROVIDER: Final[dict[str, str]] = {CPU: "cpu", CUDA: "cuda", TENSORRT: "tensorrt"}
+CARD_PROVIDERS: Final = (CUDA, TENSORRT)
+PROVIDER_OPTIONS: Final[dict[str, dict[str, str]]] = {
     CPU: {},
     # Full precision where the graph has it, so that the card gives what the processor gives; memory in the steps that are asked for.
     CUDA: {"use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"},
     TENSORRT: {"trt_engine_cache_enable": "1", "trt_timing_cache_enable": "1"},
 }
-INSTALL: Final = 'pip install "kinetoken[gpu]" in an environment of its own'
+INSTALL_GPU: Final = 'pip install "kinetoken[gpu]" in an environment of its own'
 
 
-def check_provider(asked: str | None) -> str:
-    """What is asked for; InputError where there is no such provider."""
-    if asked not in (None, *PROVIDERS):
-        raise InputError(f"provider: expected {', '.join(PROVIDERS)}, got {asked!r}")
-    return asked or AUTO
+def decoder_provider(asked: str | None) -> str:
+    """The provider of the decoder: the processor, unless a graphics card is asked for by name.
+
+    A frame takes the processor a millisecond, and so does the way to a card and back.
+    """
+    return "cpu" if asked in (None, AUTO_PROVIDER) else asked
 
 
-def chain(asked: str | None, available: Collection[str]) -> list[str]:
+def provider_chain(asked: str | None, available: Collection[str]) -> list[str]:
     """Providers to ask for, the best first, of those that this ONNX Runtime was built with."""
     return [name for name in CHAINS[check_provider(asked)] if name in available or name == CPU]
 
 
-def with_options(names: Sequence[str], cache: Path | None) -> list[tuple[str, dict[str, str]]]:
+def with_provider_options(
+    names: Sequence[str], cache: Path | None
+) -> list[tuple[str, dict[str, str]]]:
     """The providers as the library takes them; `cache` is where TensorRT keeps what it compiled."""
     kept = (
         {}
         if cache is None
         else {"trt_engine_cache_path": str(cache), "trt_timing_cache_path": str(cache)}
     )
-    return [(name, OPTIONS[name] | (kept if name == TENSORRT else {})) for name in names]
+    return [(name, PROVIDER_OPTIONS[name] | (kept if name == TENSORRT else {})) for name in names]
 
 
-def fallback(
+def fallback_warning(
     asked: str | None, available: Collection[str], got: Sequence[str], library: Path, failed: str
 ) -> str | None:
     """One line where less came than was asked for, or than this ONNX Runtime was built for; None where all is well.
@@ -68,17 +68,17 @@ def fallback(
     `got`: providers of the session; `library`: the folder of ONNX Runtime's libraries; `failed`: what it said, where it did.
     """
     wanted = CHAINS[check_provider(asked)][0]
-    if wanted in got or (wanted not in available and check_provider(asked) == AUTO):
+    if wanted in got or (wanted not in available and check_provider(asked) == AUTO_PROVIDER):
         return None
     if wanted not in available:
-        why = f"this ONNX Runtime was built without it; {INSTALL}"
+        why = f"this ONNX Runtime was built without it; {INSTALL_GPU}"
     else:
         why = (
             missing_library(wanted, library)
             or failed
             or "it cannot be started here; is there a graphics card, and its driver?"
         )
-    return f"{NAMES[wanted]} is not used, {NAMES[got[0]]} is: {why}"
+    return f"{PROVIDER_NAMES[wanted]} is not used, {PROVIDER_NAMES[got[0]]} is: {why}"
 
 
 def missing_library(provider: str, folder: Path) -> str | None:
@@ -100,7 +100,7 @@ def missing_library(provider: str, folder: Path) -> str | None:
     return None
 
 
-class Buffer:
+class DeviceBuffer:
     """An array that the engine reads and writes in place: in this process's memory, or on a graphics card."""
 
     def __init__(self, values: Any, shape: Sequence[int], kind: Any, device: str) -> None:

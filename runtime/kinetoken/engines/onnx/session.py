@@ -16,8 +16,16 @@ from numpy.typing import NDArray
 
 from ...base.errors import EngineError, MissingPackageError
 from ...manifest.schema import LanguageModelInfo
-from ..threads import threads
-from .providers import ASKED_AS, CPU, ON_CARD, Buffer, chain, fallback, with_options
+from ..threads import requested_threads
+from .providers import (
+    CARD_PROVIDERS,
+    CPU,
+    OPTION_OF_PROVIDER,
+    DeviceBuffer,
+    fallback_warning,
+    provider_chain,
+    with_provider_options,
+)
 
 # Releases of 2026 say to its maker that they run, on Linux too, and keep an id for that; they look at these once, when loaded.
 for _switch in ("ORT_DISABLE_TELEMETRY", "ORT_TELEMETRY_DISABLED"):
@@ -28,11 +36,11 @@ except ImportError as error:
     raise MissingPackageError("onnxruntime") from error
 
 WARNING, FATAL = 2, 4  # of ONNX Runtime's log
-Session: TypeAlias = Any
+OrtSession: TypeAlias = Any
 """The library's own sessions."""
 
 
-def warn_if_doubled() -> None:
+def warn_of_two_packages() -> None:
     """onnxruntime and onnxruntime-gpu own the same files: which one runs then is an accident."""
     if all(map(_is_installed, ("onnxruntime", "onnxruntime-gpu"))):
         advice = "pip uninstall -y onnxruntime onnxruntime-gpu, then install the one you want"
@@ -51,19 +59,19 @@ def _is_installed(distribution: str) -> bool:
     return True
 
 
-def open_session(
+def open_ort_session(
     path: Path, thread_count: int | None = None, provider: str | None = "cpu"
-) -> Session:
+) -> OrtSession:
     """A session on the processor, or where `provider` says; a warning where less came. EngineError for a graph that is none."""
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads(thread_count)
+    options.intra_op_num_threads = requested_threads(thread_count)
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     # Spinning threads would burn the cores that the viewer and the codec need between two tokens.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     available = ort.get_available_providers()
-    session, failed = _best(path, options, chain(provider, available))
-    told = fallback(
+    session, failed = _best(path, options, provider_chain(provider, available))
+    told = fallback_warning(
         provider, available, session.get_providers(), Path(ort.__file__).parent / "capi", failed
     )
     if told is not None:
@@ -73,7 +81,7 @@ def open_session(
     return session
 
 
-def _best(path: Path, options: ort.SessionOptions, wanted: list[str]) -> tuple[Session, str]:
+def _best(path: Path, options: ort.SessionOptions, wanted: list[str]) -> tuple[OrtSession, str]:
     """A session on the first provider that can be started, and what one before it said."""
     failed = ""
     while True:
@@ -88,7 +96,7 @@ def _best(path: Path, options: ort.SessionOptions, wanted: list[str]) -> tuple[S
             wanted, failed = wanted[1:], failed or first_line(error)
 
 
-def _create(path: Path, options: ort.SessionOptions, wanted: list[str]) -> Session:
+def _create(path: Path, options: ort.SessionOptions, wanted: list[str]) -> OrtSession:
     """A session that asks for providers. What one cannot do it says on standard error, in colours: the warning says it better."""
     if wanted == [CPU]:
         return ort.InferenceSession(str(path), options, providers=wanted)
@@ -98,20 +106,23 @@ def _create(path: Path, options: ort.SessionOptions, wanted: list[str]) -> Sessi
             with contextlib.redirect_stdout(io.StringIO()):  # which may be where motion goes
                 ort.preload_dlls()  # CUDA and cuDNN that pip installed lie where the loader does not look
         return ort.InferenceSession(
-            str(path), options, providers=with_options(wanted, _compiled()), enable_fallback=0
+            str(path),
+            options,
+            providers=with_provider_options(wanted, _compiled()),
+            enable_fallback=0,
         )
     finally:
         ort.set_default_logger_severity(WARNING)
 
 
-def device_of(session: Session) -> str:
+def session_device(session: OrtSession) -> str:
     """Where a session computes: "cpu" or "cuda"."""
-    return "cuda" if session.get_providers()[0] in ON_CARD else "cpu"
+    return "cuda" if session.get_providers()[0] in CARD_PROVIDERS else "cpu"
 
 
-def provider_of(session: Session) -> str:
+def session_provider(session: OrtSession) -> str:
     """What a session got, for those that work beside it."""
-    return ASKED_AS[str(session.get_providers()[0])]
+    return OPTION_OF_PROVIDER[str(session.get_providers()[0])]
 
 
 class OnnxSession:
@@ -120,7 +131,7 @@ class OnnxSession:
     def __init__(
         self, path: Path, thread_count: int | None = None, provider: str | None = "cpu"
     ) -> None:
-        self._session = open_session(path, thread_count, provider)
+        self._session = open_ort_session(path, thread_count, provider)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1:
             raise EngineError(
@@ -137,7 +148,7 @@ class OnnxSession:
         return result
 
 
-def fingerprint(
+def onnx_fingerprint(
     info: LanguageModelInfo, cache_type: type[np.floating[Any]], graph: str, device: str
 ) -> str:
     """What a run's state depends on beside the model's file."""
@@ -160,9 +171,9 @@ def first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
 
 
-def make_buffer(shape: Sequence[int], kind: type[np.floating[Any]], device: str) -> Buffer:
+def make_buffer(shape: Sequence[int], kind: type[np.floating[Any]], device: str) -> DeviceBuffer:
     """An array of zeros, or of anything on a graphics card, that the engine reads and writes in place."""
-    return Buffer(ort.OrtValue, shape, kind, device)
+    return DeviceBuffer(ort.OrtValue, shape, kind, device)
 
 
 def _compiled() -> Path | None:

@@ -12,7 +12,7 @@ KEY_VARIABLE: Final = "KINETOKEN_API_KEY"
 
 
 @dataclass(frozen=True)
-class Address:
+class ServerAddress:
     """Where a server answers."""
 
     scheme: str
@@ -22,7 +22,7 @@ class Address:
     """Of its API, without a slash at the end: "/v1"."""
 
     @classmethod
-    def parse(cls, url: str) -> Address:
+    def parse(cls, url: str) -> ServerAddress:
         """InputError unless it is http://host[:port][/path] or https; a path that is left out is /v1."""
         expected = f"engine: expected a URL such as http://127.0.0.1:8080/v1, got {url!r}"
         try:
@@ -40,7 +40,7 @@ class Address:
         ):
             raise InputError(expected)
         path = parts.path.rstrip("/")
-        return cls(parts.scheme, parts.hostname, port or usual_port(parts), path or "/v1")
+        return cls(parts.scheme, parts.hostname, port or default_port(parts), path or "/v1")
 
     @property
     def root(self) -> str:
@@ -52,6 +52,6 @@ class Address:
         return f"{self.scheme}://{host}:{self.port}{self.path}"
 
 
-def usual_port(parts: SplitResult) -> int:
+def default_port(parts: SplitResult) -> int:
     """Of its scheme."""
     return 443 if parts.scheme == "https" else 80

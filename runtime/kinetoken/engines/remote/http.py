@@ -16,38 +16,38 @@ from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
 from ...base.errors import EngineError, InputError
-from .address import KEY_VARIABLE, Address, usual_port
+from .address import KEY_VARIABLE, ServerAddress, default_port
 
 CONNECT_SECONDS: Final = 10.0
-TRIES: Final = 4  # where the server is busy
+MOST_TRIES: Final = 4  # where the server is busy
 LONGEST_WAIT: Final = 20.0  # seconds before the next try, whatever the server asks for
 SHORTEST_WAIT: Final = 0.5
-REDIRECTS: Final = 3
-LONGEST_LINE: Final = 1 << 20  # bytes
+MOST_REDIRECTS: Final = 3
+LONGEST_REPLY_LINE: Final = 1 << 20  # bytes
 LONGEST_ANSWER: Final = 1 << 24  # bytes of an answer that is read whole
-SAID: Final = 200  # letters of a server's own words in an error
-BUSY: Final = (429, 503)
-MOVED: Final = (301, 302, 307, 308)
+MOST_QUOTED: Final = 200  # letters of a server's own words in an error
+BUSY_STATUS: Final = (429, 503)
+MOVED_STATUS: Final = (301, 302, 307, 308)
 
 
 @dataclass(frozen=True)
-class Link:
+class ServerLink:
     """An address, how long to wait for it, and the key that it asks for."""
 
-    address: Address
+    address: ServerAddress
     timeout: float
     """Seconds of silence after which the server is given up."""
     key: str | None = field(default=None, repr=False)
 
     @classmethod
-    def open(cls, url: str, timeout: float) -> Link:
+    def open(cls, url: str, timeout: float) -> ServerLink:
         """With the key of $KINETOKEN_API_KEY; InputError where one of the three cannot be used."""
         key = os.environ.get(KEY_VARIABLE) or None
         if key is not None and not (key.isascii() and key.isprintable()):
             raise InputError(
                 f"${KEY_VARIABLE}: expected letters, digits and signs, got something else; set it again"
             )
-        return cls(Address.parse(url), timeout, key)
+        return cls(ServerAddress.parse(url), timeout, key)
 
     def get(self, path: str) -> Any:
         """A JSON value."""
@@ -57,7 +57,7 @@ class Link:
         """A JSON value."""
         return self._json("POST", path, body)
 
-    def stream(self, path: str, body: dict[str, Any]) -> Lines:
+    def stream(self, path: str, body: dict[str, Any]) -> ReplyLines:
         """The answer as it comes. EngineError where it is no stream of events."""
         response, connection = self._ask("POST", path, body, "text/event-stream")
         kind = response.headers.get_content_type()
@@ -66,7 +66,7 @@ class Link:
             raise EngineError(
                 f"expected a stream of events of {self.address}, got {kind}{said}; {_CHECK}"
             )
-        return Lines(self, response, connection)
+        return ReplyLines(self, response, connection)
 
     def _json(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         response, connection = self._ask(method, path, body, "application/json")
@@ -82,25 +82,25 @@ class Link:
         finally:
             connection.close()
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None, accept: str) -> Reply:
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None, accept: str) -> _Reply:
         """An answer with status 200; a busy server is asked again, a few times."""
         moved, tries = 0, 1
         while True:
             response, connection = self._send(method, path, body, accept)
             if response.status == http.HTTPStatus.OK:
                 return response, connection
-            if response.status in MOVED and moved < REDIRECTS:
+            if response.status in MOVED_STATUS and moved < MOST_REDIRECTS:
                 path, moved = self._moved(response, connection, path), moved + 1
                 continue
             error = StatusError(
                 response.status, self._what(response.status) + self._said(response, connection)
             )
-            if response.status not in BUSY or tries == TRIES:
+            if response.status not in BUSY_STATUS or tries == MOST_TRIES:
                 raise error
             time.sleep(_wait(response.headers.get("Retry-After"), tries))
             tries += 1
 
-    def _send(self, method: str, path: str, body: dict[str, Any] | None, accept: str) -> Reply:
+    def _send(self, method: str, path: str, body: dict[str, Any] | None, accept: str) -> _Reply:
         address = self.address
         connection = self._connection()
         headers = {"Accept": accept, "User-Agent": "kinetoken"}
@@ -149,12 +149,12 @@ class Link:
                 response.headers.get("Location", ""),
             )
         )
-        if (target.scheme, target.hostname, target.port or usual_port(target)) != (
+        if (target.scheme, target.hostname, target.port or default_port(target)) != (
             here.scheme,
             here.host,
             here.port,
         ):
-            there = f"{target.scheme}://{target.netloc}"[:SAID]
+            there = f"{target.scheme}://{target.netloc}"[:MOST_QUOTED]
             raise EngineError(f"{here} sends on to {there}; give that address, if you trust it")
         return target.path + (f"?{target.query}" if target.query else "")
 
@@ -165,9 +165,9 @@ class Link:
             return f"{at} refuses the key ({status}): put the right one into ${KEY_VARIABLE}"
         if status == http.HTTPStatus.NOT_FOUND:
             return f"{at} knows no such model or path (404): check the URL, which mostly ends in /v1, and --engine-model"
-        if status in BUSY:
-            return f"{at} is still busy after {TRIES} tries ({status}): try again later"
-        if status in MOVED:
+        if status in BUSY_STATUS:
+            return f"{at} is still busy after {MOST_TRIES} tries ({status}): try again later"
+        if status in MOVED_STATUS:
             return f"{at} sends on in circles ({status}): check the URL"
         blame = (
             "failed" if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR else "refuses the request"
@@ -179,7 +179,7 @@ class Link:
     ) -> str:
         """What the server says about it, in a few words and without the key."""
         try:
-            text = response.read(LONGEST_LINE).decode("utf-8", "replace")
+            text = response.read(LONGEST_REPLY_LINE).decode("utf-8", "replace")
         except (OSError, http.client.HTTPException):
             text = ""
         finally:
@@ -188,10 +188,10 @@ class Link:
 
     def quoted(self, text: str) -> str:
         """A server's own words at the end of an error."""
-        line = "".join(c if c.isprintable() else " " for c in text[: 4 * SAID])
+        line = "".join(c if c.isprintable() else " " for c in text[: 4 * MOST_QUOTED])
         if self.key:
             line = line.replace(self.key, "***")
-        line = " ".join(line.split())[:SAID]
+        line = " ".join(line.split())[:MOST_QUOTED]
         return f'; it says "{line}"' if line else ""
 
     def lost(self, error: Exception) -> EngineError:
@@ -221,15 +221,18 @@ class StatusError(EngineError):
         self.status = status
 
 
-Reply = tuple[http.client.HTTPResponse, http.client.HTTPConnection]
+_Reply = tuple[http.client.HTTPResponse, http.client.HTTPConnection]
 _CHECK: Final = "check the URL: it needs a server with OpenAI's completions"
 
 
-class Lines:
+class ReplyLines:
     """The lines of an answer under way, without their ends."""
 
     def __init__(
-        self, link: Link, response: http.client.HTTPResponse, connection: http.client.HTTPConnection
+        self,
+        link: ServerLink,
+        response: http.client.HTTPResponse,
+        connection: http.client.HTTPConnection,
     ) -> None:
         self._link, self._response, self._connection = link, response, connection
 
@@ -244,10 +247,10 @@ class Lines:
 
     def _line(self) -> bytes:
         try:
-            line = self._response.readline(LONGEST_LINE)
+            line = self._response.readline(LONGEST_REPLY_LINE)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise self._link.lost(error) from error
-        if len(line) >= LONGEST_LINE:
+        if len(line) >= LONGEST_REPLY_LINE:
             raise EngineError(f"{self._link.address} writes lines without an end; {_CHECK}")
         return line
 
@@ -281,7 +284,7 @@ def _why(error: Exception) -> str:
         return "no such host"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return " ".join(str(error).split())[:SAID] or type(error).__name__
+    return " ".join(str(error).split())[:MOST_QUOTED] or type(error).__name__
 
 
 def _wait(asked: str | None, tries: int) -> float:

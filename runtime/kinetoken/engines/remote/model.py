@@ -11,64 +11,80 @@ from typing import Any, Final, NoReturn
 
 from ...base.errors import EngineError, InputError
 from ...manifest.schema import Manifest, MotionInfo
+from ...tokens.tokenizer import Tokenizer
+from ..completions import CompletionPiece, CompletionRequest, ServerKind
 from ..load_options import LoadOptions
-from ..protocols import Tokenizer
-from .http import Lines, Link, StatusError, error_message
-from .servers import KINDS, Kind, Order, Piece, kind_of
+from .http import ReplyLines, ServerLink, StatusError, error_message
+from .servers import SERVER_KINDS, kind_by_owner
 
-TIMEOUT: Final = 60.0  # seconds
-NAMED: Final = 5  # models listed in an error
-DONE: Final = b"[DONE]"
-ABSENT: Final = (404, 405, 501)
+DEFAULT_TIMEOUT: Final = 60.0  # seconds
+MOST_MODELS_NAMED: Final = 5  # models listed in an error
+DONE_EVENT: Final = b"[DONE]"
+ABSENT_STATUS: Final = (404, 405, 501)
 
 
 @dataclass(frozen=True)
-class RemoteEngine:
-    """A server that was found to run this bundle's model; frozen and shared like any loaded engine."""
+class RemoteLanguageModel:
+    """A server that was found to run this bundle's model. It gives tokens, never logits."""
 
-    link: Link
-    kind: Kind
+    link: ServerLink
+    kind: ServerKind
     model: str | None
-    context: int | None
-    """Tokens that it holds, where it says so."""
+    """The server's name for its model."""
+    context: int
+    """Tokens that an answer and its prompt may take together."""
+    device: str = "server"
+    fingerprint: str = ""
+    """Empty: a server keeps its own states."""
 
     @classmethod
-    def open(cls, options: LoadOptions, manifest: Manifest, tokenizer: Tokenizer) -> RemoteEngine:
-        """Ask who is there and whether it knows the motion tokens. InputError, EngineError."""
+    def open(
+        cls, options: LoadOptions, manifest: Manifest, tokenizer: Tokenizer
+    ) -> RemoteLanguageModel:
+        """Ask who is there, and whether it knows the motion tokens. InputError, EngineError."""
         assert options.engine is not None
         named = options.engine_kind
-        if named is not None and named not in KINDS:
-            raise InputError(f"engine-kind: expected {', '.join(KINDS)}, got {named!r}")
-        timeout = TIMEOUT if options.engine_timeout is None else options.engine_timeout
+        if named is not None and named not in SERVER_KINDS:
+            raise InputError(f"engine-kind: expected {', '.join(SERVER_KINDS)}, got {named!r}")
+        timeout = DEFAULT_TIMEOUT if options.engine_timeout is None else options.engine_timeout
         if not 0 < timeout < float("inf"):
             raise InputError(f"engine-timeout: expected seconds above 0, got {timeout}")
-        link = Link.open(options.engine, timeout)
+        link = ServerLink.open(options.engine, timeout)
         entry = _entry(link, options)
-        kind = KINDS[named] if named is not None else kind_of(entry.get("owned_by"))
-        model = entry.get("id", options.engine_model)
-        engine = cls(
-            link, kind, model if isinstance(model, str) else options.engine_model, _context(entry)
+        kind = SERVER_KINDS[named] if named is not None else kind_by_owner(entry.get("owned_by"))
+        listed = entry.get("id")
+        context = manifest.language_model.context
+        server = cls(
+            link,
+            kind,
+            listed if isinstance(listed, str) else options.engine_model,
+            min(context, _context(entry) or context),
         )
-        engine._check_tokens(manifest.motion, tokenizer)
-        return engine
-
-    @property
-    def name(self) -> str:
-        """For people and files: the kind of server, without its address."""
-        return self.kind.name
+        server._check_tokens(manifest.motion, tokenizer)
+        return server
 
     @property
     def model_name(self) -> str | None:
-        """The server's name for its model, without the folders of a file on its disk; None where it has none."""
-        rooted = self.model is not None and (self.model.startswith("/") or self.model[1:2] == ":")
-        return PureWindowsPath(self.model).name if self.model is not None and rooted else self.model
+        """The server's name for its model, without the folders of a file on its disk."""
+        name = self.model
+        rooted = name is not None and (name.startswith("/") or name[1:2] == ":")
+        return PureWindowsPath(name).name if name is not None and rooted else name
 
-    def start(self, order: Order) -> RemoteRun:
-        """Ask for an answer. EngineError where it is refused."""
-        body = self.kind.body(order) | ({} if self.model is None else {"model": self.model})
-        return RemoteRun(
-            self.link, self.kind, self.link.stream(f"{self.link.address.path}/completions", body)
+    def complete(self, request: CompletionRequest) -> RemoteRun:
+        """Ask for an answer. EngineError if the server refuses."""
+        body = self.kind.body(request) | ({} if self.model is None else {"model": self.model})
+        lines = self.link.stream(f"{self.link.address.path}/completions", body)
+        return RemoteRun(self.link, self.kind, lines)
+
+    def start(self) -> NoReturn:
+        """EngineError: what needs logits needs a model that is loaded here."""
+        raise EngineError(
+            "a server writes this bundle's answers and gives no logits; load it without engine"
         )
+
+    def start_batch(self, size: int) -> NoReturn:
+        """EngineError, as `start`."""
+        self.start()
 
     def _check_tokens(self, motion: MotionInfo, tokenizer: Tokenizer) -> None:
         """EngineError unless the server has the motion tokens where the bundle has them, and shows them."""
@@ -80,11 +96,12 @@ class RemoteEngine:
         got = self._tokens(tokenizer.decode(ids))
         if got is not None and got[-len(ids) :] != ids:
             raise EngineError(
-                f"{self.link.address} runs another model: expected token ids {ids[:3]}... of <move> and its codes, got "
-                f"{got[:3]}...; serve the model of this bundle, or give the bundle of that model"
+                f"{self.link.address} runs another model: expected token ids {ids[:3]}... of "
+                f"<move> and its codes, got {got[:3]}...; serve the model of this bundle, or give "
+                "the bundle of that model"
             )
-        if self.kind.name == "llama-cpp-python":
-            self._check_shown(ids)
+        if self.kind.detokenize_path is not None:
+            self._check_shown(self.kind.detokenize_path, ids)
 
     def _tokens(self, text: str) -> list[Any] | None:
         """Token ids of a text; None where the server does not tell."""
@@ -95,12 +112,14 @@ class RemoteEngine:
         tokens = answer.get("tokens") if isinstance(answer, dict) else None
         return tokens if isinstance(tokens, list) else None
 
-    def _check_shown(self, ids: Sequence[int]) -> None:
-        answer = self._beside("/extras/detokenize", {"tokens": list(ids)})
+    def _check_shown(self, path: str, ids: Sequence[int]) -> None:
+        """EngineError if motion tokens are missing from the server's text."""
+        answer = self._beside(path, {"tokens": list(ids)})
         if isinstance(answer, dict) and "<m" not in str(answer.get("text")):
             raise EngineError(
-                f"{self.link.address} hides motion tokens: its GGUF calls them control tokens, which llama-cpp-python leaves "
-                "out of its text; export it again, or serve it with llama-server"
+                f"{self.link.address} hides motion tokens: its GGUF calls them control tokens, "
+                f"which {self.kind.name} leaves out of its text; export it again, or serve it "
+                "with llama-server"
             )
 
     def _beside(self, path: str, body: dict[str, Any]) -> Any:
@@ -108,35 +127,15 @@ class RemoteEngine:
         try:
             return self.link.post(self.link.address.root + path, body)
         except StatusError as error:
-            if error.status in ABSENT:
+            if error.status in ABSENT_STATUS:
                 return None
             raise
-
-
-@dataclass(frozen=True)
-class RemoteLanguageModel:
-    """Stands where a loaded model would: a server gives tokens, never logits."""
-
-    context: int
-    """Tokens that the server's runs hold."""
-    fingerprint: str = ""
-    """Of states: a server keeps its own."""
-
-    def start_batch(self, size: int) -> NoReturn:
-        """EngineError, as `start`."""
-        self.start()
-
-    def start(self) -> NoReturn:
-        """EngineError: what needs logits needs a model that is loaded here."""
-        raise EngineError(
-            "a server writes the answers of this bundle, which gives no logits; load it without engine"
-        )
 
 
 class RemoteRun:
     """One request under way."""
 
-    def __init__(self, link: Link, kind: Kind, lines: Lines) -> None:
+    def __init__(self, link: ServerLink, kind: ServerKind, lines: ReplyLines) -> None:
         self._link, self._kind, self._lines = link, kind, lines
         self._heard = time.monotonic()
         self.reason: str | None = None
@@ -146,10 +145,10 @@ class RemoteRun:
         """Hang up."""
         self._lines.close()
 
-    def __iter__(self) -> Iterator[Piece]:
+    def __iter__(self) -> Iterator[CompletionPiece]:
         """What comes, until the server says that it is done. EngineError where it fails, stalls or talks nonsense."""
         for data in self._events():
-            if data == DONE:
+            if data == DONE_EVENT:
                 return
             piece = self._piece(data)
             if piece is not None:
@@ -180,7 +179,7 @@ class RemoteRun:
         if data:
             yield b"\n".join(data)
 
-    def _piece(self, data: bytes) -> Piece | None:
+    def _piece(self, data: bytes) -> CompletionPiece | None:
         """What an event says; None where there is no text in it."""
         try:
             event = json.loads(data)
@@ -208,12 +207,12 @@ class RemoteRun:
         )
 
 
-def _entry(link: Link, options: LoadOptions) -> Mapping[str, Any]:
+def _entry(link: ServerLink, options: LoadOptions) -> Mapping[str, Any]:
     """What the server says of the model; empty where it says nothing and need not."""
     try:
         answer = link.get(f"{link.address.path}/models")
     except StatusError as error:
-        if error.status in ABSENT and options.engine_kind is not None:
+        if error.status in ABSENT_STATUS and options.engine_kind is not None:
             return {}
         raise
     found = answer.get("data") if isinstance(answer, dict) else None
@@ -238,7 +237,7 @@ def _entry(link: Link, options: LoadOptions) -> Mapping[str, Any]:
 
 
 def _unknown(
-    link: Link, model: str, models: Sequence[Mapping[str, Any]]
+    link: ServerLink, model: str, models: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
     """InputError where the server has others; one that lists none is taken at its word later."""
     if models:
@@ -250,7 +249,9 @@ def _unknown(
 
 def _names(models: Sequence[Mapping[str, Any]]) -> str:
     names = [str(entry.get("id"))[:100] for entry in models]
-    return " or ".join(names[:NAMED]) + (" ..." if len(names) > NAMED else "")
+    return " or ".join(names[:MOST_MODELS_NAMED]) + (
+        " ..." if len(names) > MOST_MODELS_NAMED else ""
+    )
 
 
 def _code(event: Mapping[str, Any]) -> int:

@@ -47,16 +47,20 @@ _STRENGTH: Final = {
     for strength, word in enumerate(words)
 }  # fmt: skip
 # Words that name a kind of node, not a part of the body.
-_IDLE_WORDS: Final = frozenset(
-    "def org jnt joint joints bone bones bn bip biped valve base avg mixamorig skel skeleton armature rig cc j b m c "
-    "center centre mid sk bend character reference".split()
-)
+_IDLE_WORDS: Final = frozenset((
+    "def", "org", "jnt", "joint", "joints", "bone", "bones", "bn", "bip", "biped", "valve", "base", "avg", "mixamorig",
+    "skel", "skeleton", "armature", "rig", "cc", "j", "b", "m", "c", "center", "centre", "mid", "sk", "bend",
+    "character", "reference",
+))  # fmt: skip
 # Words of nodes that are no joints of the body's chain.
-_HELPERS: Final = frozenset(
-    "twist roll helper ik fk pole target end nub site tip leaf null ctrl control mch dummy slot socket "
-    "thumb index middle ring pinky little finger fingers eye jaw".split()
+_HELPERS: Final = frozenset((
+    "twist", "roll", "helper", "ik", "fk", "pole", "target", "end", "nub", "site", "tip", "leaf", "null", "ctrl",
+    "control", "mch", "dummy", "slot", "socket", "eye", "jaw",
+    "thumb", "index", "middle", "ring", "pinky", "little", "finger", "fingers",
+))  # fmt: skip
+_SHARED: Final = (
+    0.8  # of all names that begin or end with the same word, from which on it says nothing
 )
-_SHARED: Final = 0.8  # of all names that begin or end with the same word, from which on it says nothing
 _FEW: Final = 8  # names from which on a shared word is no chance
 _WORD: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\x00-\x7f]+")
 _GLUED_PREFIX: Final = re.compile(r"^mixamorig\d*(?=[a-z])")
@@ -103,7 +107,10 @@ def _without_shared(names: list[list[str]]) -> list[list[str]]:
             word, count = ends.most_common(1)[0] if ends else ("", 0)
             if count < _SHARED * len(names) or word in _SIDES:
                 break
-            names = [_cut(words, end) if len(words) > 1 and words[end] == word else words for words in names]
+            names = [
+                _cut(words, end) if len(words) > 1 and words[end] == word else words
+                for words in names
+            ]
     return names
 
 

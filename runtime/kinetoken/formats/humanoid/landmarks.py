@@ -56,7 +56,9 @@ def by_names(tree: SkeletonTree) -> Landmarks:
     legs = tuple(_leg(tree, _Side(bones, side)) for side in SIDES)
     arms = tuple(_arm(tree, _Side(bones, side)) for side in SIDES)
     middle = _Side(bones, "")
-    return completed(tree, (legs[0], legs[1]), (arms[0], arms[1]), _first(middle.of("head")), middle.of("neck"))
+    return completed(
+        tree, (legs[0], legs[1]), (arms[0], arms[1]), _first(middle.of("head")), middle.of("neck")
+    )
 
 
 def _first(joints: Sequence[int]) -> int | None:
@@ -73,7 +75,10 @@ class _Side:
     def of(self, *parts: str) -> list[int]:
         """Joints called so, the most usual name first; of equals, the first in the file."""
         found = [bone for bone in self._bones if bone.part in parts]
-        return [bone.index for bone in sorted(found, key=lambda bone: (parts.index(bone.part), bone.rank))]
+        return [
+            bone.index
+            for bone in sorted(found, key=lambda bone: (parts.index(bone.part), bone.rank))
+        ]
 
 
 def _leg(tree: SkeletonTree, side: _Side) -> Limb:
@@ -100,7 +105,9 @@ def _arm(tree: SkeletonTree, side: _Side) -> Limb:
     else:  # SMPL: Collar, Shoulder, Elbow
         uppers = side.of("shoulder")
     wrists = wrists or _ends(tree, lowers)
-    upper, lower, wrist = _chain(tree, side.side, ("shoulder", "elbow", "wrist"), uppers, lowers, wrists)
+    upper, lower, wrist = _chain(
+        tree, side.side, ("shoulder", "elbow", "wrist"), uppers, lowers, wrists
+    )
     return Limb(upper, lower, wrist, _first([c for c in collars if tree.is_below(upper, c)]))
 
 
@@ -118,7 +125,9 @@ def _chain(
             raise NoBodyError(f"no {side}_{name}")
     for chain in _chains(tree, candidates):
         return chain
-    raise NoBodyError(f"no {side}_{called[2]} below a {side}_{called[1]} below a {side}_{called[0]}")
+    raise NoBodyError(
+        f"no {side}_{called[2]} below a {side}_{called[1]} below a {side}_{called[0]}"
+    )
 
 
 def _chains(tree: SkeletonTree, candidates: Sequence[list[int]]) -> Iterator[tuple[int, int, int]]:
@@ -132,7 +141,11 @@ def _chains(tree: SkeletonTree, candidates: Sequence[list[int]]) -> Iterator[tup
 
 
 def completed(
-    tree: SkeletonTree, legs: tuple[Limb, Limb], arms: tuple[Limb, Limb], head: int | None, necks: Sequence[int] = ()
+    tree: SkeletonTree,
+    legs: tuple[Limb, Limb],
+    arms: tuple[Limb, Limb],
+    head: int | None,
+    necks: Sequence[int] = (),
 ) -> Landmarks:
     """The limbs with the trunk that the tree hangs them on. NoBodyError where they do not hang on one."""
     pelvis = tree.meeting([leg.upper for leg in legs])
@@ -145,14 +158,26 @@ def completed(
     if head is not None and tree.meeting([head, chest]) < 0:
         head = None
     above = chest if head is None else tree.meeting([chest, head])
-    way_up = [] if head is None else [joint for joint in tree.path(head)[1:] if joint > above and tree.is_below(joint, above)]
+    way_up = (
+        []
+        if head is None
+        else [
+            joint for joint in tree.path(head)[1:] if joint > above and tree.is_below(joint, above)
+        ]
+    )
     way_up.reverse()
-    neck = next((joint for joint in (*_trunk(tree, pelvis, above), *way_up) if joint in necks), None)
+    neck = next(
+        (joint for joint in (*_trunk(tree, pelvis, above), *way_up) if joint in necks), None
+    )
     if neck is None:
         neck = _first(way_up)
     if neck is None and head is None:
         neck = _first([joint for joint in necks if joint in tree.children[chest]])
-    spine = [joint for joint in _trunk(tree, pelvis, chest) if neck is None or not (joint == neck or tree.is_below(joint, neck))]
+    spine = [
+        joint
+        for joint in _trunk(tree, pelvis, chest)
+        if neck is None or not (joint == neck or tree.is_below(joint, neck))
+    ]
     return Landmarks(pelvis, tuple(spine), neck, head, legs, arms)
 
 
@@ -166,5 +191,3 @@ def missing(tree: SkeletonTree, why: str) -> str:
     """What was found instead of a humanoid, for a message."""
     few = ", ".join(tree.names[:_SAMPLE]) + (", ..." if len(tree.names) > _SAMPLE else "")
     return f"{len(tree.names)} joints ({few}): {why}"
-
-

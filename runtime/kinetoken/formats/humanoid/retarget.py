@@ -13,14 +13,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...motion.rotations import T_POSE, RestPose, kabsch
-from ...motion.skeleton import BONE_LENGTHS, JOINT, N_JOINTS, PARENTS
+from ...motion.skeleton import BONE_LENGTHS, JOINT, N_JOINTS, PARENTS, Array64
 from .landmarks import Landmarks, Limb
 from .skeleton_tree import Poses, SkeletonTree
-
-Array = NDArray[np.float64]
 
 LEG: Final = float(BONE_LENGTHS[[4, 5, 7, 8]].sum() / 2)
 """Metres from hip to ankle in HumanML3D."""
@@ -29,8 +26,12 @@ _TINY: Final = 1e-9
 _ALIKE: Final = (0.5, 2.0)
 """A bone of a skeleton that is kept, against HumanML3D's at the size of its legs."""
 _TRUNK: Final = [JOINT[name] for name in ("spine1", "spine2", "spine3", "neck")]
-_LEGS: Final = [[JOINT[f"{s}_{n}"] for n in ("hip", "knee", "ankle", "foot")] for s in ("left", "right")]
-_ARMS: Final = [[JOINT[f"{s}_{n}"] for n in ("collar", "shoulder", "elbow", "wrist")] for s in ("left", "right")]
+_LEGS: Final = [
+    [JOINT[f"{s}_{n}"] for n in ("hip", "knee", "ankle", "foot")] for s in ("left", "right")
+]
+_ARMS: Final = [
+    [JOINT[f"{s}_{n}"] for n in ("collar", "shoulder", "elbow", "wrist")] for s in ("left", "right")
+]
 _STANDS: Final = 0.8
 """Cosine of the angle from upright within which a pose of reference stands."""
 _FLAT: Final = 0.3
@@ -40,7 +41,9 @@ _FLAT: Final = 0.3
 def leg_length(body: Landmarks, poses: Poses) -> float:
     """From hip to ankle along the bones, in the file's unit: of both legs, in the middle of all frames."""
     bones = [(a, b) for leg in body.legs for a, b in ((leg.upper, leg.lower), (leg.lower, leg.end))]
-    lengths = sum(np.linalg.norm(poses.points[:, b] - poses.points[:, a], axis=-1) for a, b in bones)
+    lengths = sum(
+        np.linalg.norm(poses.points[:, b] - poses.points[:, a], axis=-1) for a, b in bones
+    )
     return float(np.median(lengths) / 2)
 
 
@@ -62,7 +65,7 @@ class Retargeting:
         kept = _same_joints(tree, body, sample, scale)
         return cls(body, scale, kept, None if kept else Reference.of(tree, body, sample))
 
-    def joints(self, poses: Poses) -> Array:
+    def joints(self, poses: Poses) -> Array64:
         """(T, 22, 3): in the file's unit where the joints are kept, else in metres."""
         if self.kept is not None:
             return poses.points[:, list(self.kept)]
@@ -70,7 +73,16 @@ class Retargeting:
         out = np.zeros((len(poses.points), N_JOINTS, 3))
         pelvis, spine1, spine2, chest = frames.trunk()
         out[:, 0] = frames.hips * self.scale - pelvis @ _REST[[1, 2]].mean(axis=0)
-        carriers = {1: pelvis, 2: pelvis, 3: pelvis, 6: spine1, 9: spine2, 12: chest, 13: chest, 14: chest}
+        carriers = {
+            1: pelvis,
+            2: pelvis,
+            3: pelvis,
+            6: spine1,
+            9: spine2,
+            12: chest,
+            13: chest,
+            14: chest,
+        }
         carriers[15] = frames.of(self.body.neck, chest)
         for (_, shoulder, *_), arm in zip(_ARMS, self.body.arms, strict=True):
             carriers[shoulder] = frames.of(arm.extra, chest)
@@ -86,13 +98,15 @@ class Retargeting:
         return out
 
     @staticmethod
-    def _lay(out: Array, joint: int, poses: Poses, begin: int, end: int) -> None:
+    def _lay(out: Array64, joint: int, poses: Poses, begin: int, end: int) -> None:
         """Put a joint where the file's bone points, at HumanML3D's length."""
         way = _unit(poses.points[:, end] - poses.points[:, begin])
         out[:, joint] = out[:, PARENTS[joint]] + way * BONE_LENGTHS[joint]
 
 
-def _same_joints(tree: SkeletonTree, body: Landmarks, sample: Poses, scale: float) -> tuple[int, ...] | None:
+def _same_joints(
+    tree: SkeletonTree, body: Landmarks, sample: Poses, scale: float
+) -> tuple[int, ...] | None:
     """The file's 22 joints where it has them all, in our tree and much our proportions."""
     if len(body.spine) < 3 or body.neck is None or body.head is None:
         return None
@@ -100,40 +114,64 @@ def _same_joints(tree: SkeletonTree, body: Landmarks, sample: Poses, scale: floa
     named = dict(zip(_TRUNK, (body.spine[0], middle, body.spine[-1], body.neck), strict=True))
     named |= {JOINT["pelvis"]: body.pelvis, JOINT["head"]: body.head}
     for joints, leg in zip(_LEGS, body.legs, strict=True):
-        named |= zip(joints, (leg.upper, leg.lower, leg.end, -1 if leg.extra is None else leg.extra), strict=True)
+        named |= zip(
+            joints,
+            (leg.upper, leg.lower, leg.end, -1 if leg.extra is None else leg.extra),
+            strict=True,
+        )
     for joints, arm in zip(_ARMS, body.arms, strict=True):
-        named |= zip(joints, (-1 if arm.extra is None else arm.extra, arm.upper, arm.lower, arm.end), strict=True)
+        named |= zip(
+            joints,
+            (-1 if arm.extra is None else arm.extra, arm.upper, arm.lower, arm.end),
+            strict=True,
+        )
     chosen = [named[joint] for joint in range(N_JOINTS)]
-    below = all(tree.is_below(chosen[j], chosen[p]) for j, p in enumerate(PARENTS) if p >= 0 <= chosen[j])
-    return tuple(chosen) if min(chosen) >= 0 and below and _is_alike(chosen, sample, scale) else None
+    below = all(
+        tree.is_below(chosen[j], chosen[p]) for j, p in enumerate(PARENTS) if p >= 0 <= chosen[j]
+    )
+    return (
+        tuple(chosen) if min(chosen) >= 0 and below and _is_alike(chosen, sample, scale) else None
+    )
 
 
 def _middle_of_spine(body: Landmarks, sample: Poses) -> int:
     """Of the joints between the lowest and the highest, the one where HumanML3D has spine2."""
     lowest, *between, highest = body.spine
     points = sample.points
-    ends = [np.linalg.norm(points[:, j] - points[:, lowest], axis=-1).mean() for j in (*between, highest)]
+    ends = [
+        np.linalg.norm(points[:, j] - points[:, lowest], axis=-1).mean()
+        for j in (*between, highest)
+    ]
     wanted = BONE_LENGTHS[6] / (BONE_LENGTHS[6] + BONE_LENGTHS[9]) * ends[-1]
     return between[int(np.argmin([abs(far - wanted) for far in ends[:-1]]))]
 
 
 def _is_alike(chosen: list[int], sample: Poses, scale: float) -> bool:
     parents = [chosen[max(parent, 0)] for parent in PARENTS]
-    bones = np.median(np.linalg.norm(sample.points[:, chosen] - sample.points[:, parents], axis=-1), axis=0) * scale
+    bones = (
+        np.median(
+            np.linalg.norm(sample.points[:, chosen] - sample.points[:, parents], axis=-1), axis=0
+        )
+        * scale
+    )
     ratio = bones[1:] / BONE_LENGTHS[1:]
     others = np.delete(ratio, [joint - 1 for joint in _TRUNK])
     trunk = bones[_TRUNK].sum() / BONE_LENGTHS[_TRUNK].sum()
     least, most = _ALIKE
-    return bool(least < min(trunk, others.min()) and max(trunk, others.max()) < most and ratio.min() > least / 5)
+    return bool(
+        least < min(trunk, others.min())
+        and max(trunk, others.max()) < most
+        and ratio.min() > least / 5
+    )
 
 
 @dataclass(frozen=True)
 class Reference:
     """What a pose that stands upright teaches of the skeleton."""
 
-    carried: Array
+    carried: Array64
     """(J, 3, 3) The upright body, facing +Z, as each joint carries it."""
-    feet: dict[int, Array]
+    feet: dict[int, Array64]
     """(3,) Where the foot points, as its ankle carries it."""
 
     @classmethod
@@ -152,7 +190,7 @@ class Reference:
         return cls(carried, {ankle: carried[ankle] @ foot for ankle, foot in feet.items()})
 
 
-def _upright(body: Landmarks, poses: Poses) -> Array:
+def _upright(body: Landmarks, poses: Poses) -> Array64:
     """(T,) Cosine of the angle by which the worst of thighs, shins, trunk and shoulders is off a standing pose."""
     points = poses.points
     axes = _body_axes(body, poses)
@@ -162,10 +200,10 @@ def _upright(body: Landmarks, poses: Poses) -> Array:
     bones += [points[:, leg.lower] - points[:, leg.end] for leg in body.legs]
     bones += [_middle(points, body.arms) - _middle(points, body.legs)]
     cosines = [(_unit(bone) * up).sum(axis=-1) for bone in bones]
-    return np.min([*cosines, (shoulders * across).sum(axis=-1)], axis=0)
+    return np.asarray(np.min([*cosines, (shoulders * across).sum(axis=-1)], axis=0))
 
 
-def _body_axes(body: Landmarks, poses: Poses) -> Array:
+def _body_axes(body: Landmarks, poses: Poses) -> Array64:
     """(T, 3, 3) Columns: to the left along the hips, up along straight legs, forward."""
     points = poses.points
     feet = sum(points[:, leg.end] for leg in body.legs) / 2
@@ -173,11 +211,11 @@ def _body_axes(body: Landmarks, poses: Poses) -> Array:
     return _axes(left, _middle(points, body.legs) - feet)
 
 
-def _foot(leg: Limb, pose: Poses, axes: Array, pitched: bool) -> Array:
+def _foot(leg: Limb, pose: Poses, axes: Array64, pitched: bool) -> Array64:
     """(3,) Where the foot points in the pose, in the body's axes; `pitched`: as steep as HumanML3D's at rest."""
     rest = T_POSE[JOINT["left_foot"]]
     if leg.extra is None:
-        return rest
+        return np.asarray(rest)
     points = pose.points[0]
     x, y, z = axes.T @ _unit(points[leg.extra] - points[leg.end])
     flat = float(np.hypot(x, z))
@@ -193,13 +231,13 @@ class _Frames:
         self._body, self._reference, self._poses = body, reference, poses
         self.hips = _middle(poses.points, body.legs)
 
-    def of(self, joint: int | None, instead: Array) -> Array:
+    def of(self, joint: int | None, instead: Array64) -> Array64:
         """(T, 3, 3) What a joint carries; `instead` where there is no such joint or no reference."""
         if joint is None or self._reference is None:
             return instead
         return np.asarray(self._poses.turned[:, joint] @ self._reference.carried[joint])
 
-    def trunk(self) -> tuple[Array, Array, Array, Array]:
+    def trunk(self) -> tuple[Array64, Array64, Array64, Array64]:
         """Pelvis, spine1, spine2, spine3, (T, 3, 3) each."""
         if self._reference is None:
             return self._trunk_of_points()
@@ -208,7 +246,7 @@ class _Frames:
         pelvis, *others = (self.of(joint, np.empty(0)) for joint in (self._body.pelvis, *carriers))
         return pelvis, others[0], others[1], others[2]
 
-    def _trunk_of_points(self) -> tuple[Array, Array, Array, Array]:
+    def _trunk_of_points(self) -> tuple[Array64, Array64, Array64, Array64]:
         """The same by where hips and shoulders are; the spine turns evenly between them."""
         points, body = self._poses.points, self._body
         hips = points[:, body.legs[0].upper] - points[:, body.legs[1].upper]
@@ -218,7 +256,7 @@ class _Frames:
         spine1, spine2 = (kabsch(np.eye(3), _mean_rows(ends, share)) for share in (1 / 3, 2 / 3))
         return ends[0], spine1, spine2, ends[1]
 
-    def foot(self, leg: Limb, pelvis: Array) -> Array:
+    def foot(self, leg: Limb, pelvis: Array64) -> Array64:
         """(T, 3) Where a foot points."""
         if self._reference is not None:
             return np.asarray(self._poses.turned[:, leg.end] @ self._reference.feet[leg.end])
@@ -227,21 +265,21 @@ class _Frames:
         return np.asarray(pelvis @ T_POSE[JOINT["left_foot"]])
 
 
-def _mean_rows(ends: tuple[Array, Array], share: float) -> Array:
+def _mean_rows(ends: tuple[Array64, Array64], share: float) -> Array64:
     """(T, 3, 3) Rows: where the axes point, on the way from one rotation to another."""
     return np.swapaxes(ends[0] * (1 - share) + ends[1] * share, -1, -2)
 
 
-def _middle(points: Array, limbs: Sequence[Limb]) -> Array:
+def _middle(points: Array64, limbs: Sequence[Limb]) -> Array64:
     return np.asarray((points[:, limbs[0].upper] + points[:, limbs[1].upper]) / 2)
 
 
-def _axes(left: Array, up: Array) -> Array:
+def _axes(left: Array64, up: Array64) -> Array64:
     """(T, 3, 3) Columns: left, up, forward; `left` is kept, `up` is made square to it."""
     x = _unit(left)
     y = _unit(up - (up * x).sum(axis=-1, keepdims=True) * x)
     return np.stack([x, y, np.cross(x, y)], axis=-1)
 
 
-def _unit(vectors: Array) -> Array:
+def _unit(vectors: Array64) -> Array64:
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), _TINY))

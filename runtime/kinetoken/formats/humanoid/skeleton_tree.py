@@ -6,19 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
-
-Array = NDArray[np.float64]
+from ...motion.skeleton import Array64
 
 
 @dataclass(frozen=True)
 class Poses:
     """Some frames of all joints, in the file's unit and axes."""
 
-    points: Array
+    points: Array64
     """(T, J, 3) where each joint is."""
-    turned: Array
+    turned: Array64
     """(T, J, 3, 3) how each joint is turned in the world."""
 
 

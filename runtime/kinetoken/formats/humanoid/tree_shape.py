@@ -12,13 +12,11 @@ from itertools import combinations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...motion.skeleton import Array64
 from .bone_names import LEFT, RIGHT, sides_of
 from .landmarks import Landmarks, Limb, NoBodyError, completed
 from .skeleton_tree import Poses, SkeletonTree
-
-Array = NDArray[np.float64]
 
 _EQUAL: Final = 0.15  # by which mirrored limbs may differ in length
 _SHORTEST: Final = 0.25  # of the longest limb, from which on a pair counts
@@ -46,13 +44,21 @@ def by_shape(tree: SkeletonTree, poses: Poses) -> Landmarks:
             continue
         left_leg, right_leg, left_arm, right_arm = [limb for limb in limbs if limb is not None]
         head = _head(tree, arms, lengths)
-        feet = [_as_leg(limb, chain) for limb, chain in zip((left_leg, right_leg), (legs.a, legs.b), strict=True)]
-        hands = [_as_arm(limb, chain, arms.at) for limb, chain in zip((left_arm, right_arm), (arms.a, arms.b), strict=True)]
-        return _on_their_sides(tree, poses, completed(tree, (feet[0], feet[1]), (hands[0], hands[1]), head))
+        feet = [
+            _as_leg(limb, chain)
+            for limb, chain in zip((left_leg, right_leg), (legs.a, legs.b), strict=True)
+        ]
+        hands = [
+            _as_arm(limb, chain, arms.at)
+            for limb, chain in zip((left_arm, right_arm), (arms.a, arms.b), strict=True)
+        ]
+        return _on_their_sides(
+            tree, poses, completed(tree, (feet[0], feet[1]), (hands[0], hands[1]), head)
+        )
     raise NoBodyError("no two legs and two arms by the shape of the tree either")
 
 
-def _bone_lengths(tree: SkeletonTree, poses: Poses) -> Array:
+def _bone_lengths(tree: SkeletonTree, poses: Poses) -> Array64:
     """(J,) from each joint's parent, in the middle of all frames."""
     out = np.zeros(len(tree.names))
     for joint, parent in enumerate(tree.parents):
@@ -62,7 +68,7 @@ def _bone_lengths(tree: SkeletonTree, poses: Poses) -> Array:
     return out
 
 
-def _pairs(tree: SkeletonTree, lengths: Array) -> list[_Pair]:
+def _pairs(tree: SkeletonTree, lengths: Array64) -> list[_Pair]:
     """All pairs of long limbs, the longest first."""
     reach = lengths.copy()  # from a joint's parent to the farthest end below it
     for joint in reversed(range(len(tree.names))):
@@ -78,7 +84,7 @@ def _pairs(tree: SkeletonTree, lengths: Array) -> list[_Pair]:
     return sorted((p for p in found if p.length > _SHORTEST * longest > 0), key=lambda p: -p.length)
 
 
-def _farthest(tree: SkeletonTree, reach: Array, joint: int) -> list[int]:
+def _farthest(tree: SkeletonTree, reach: Array64, joint: int) -> list[int]:
     """From a joint down the longest way."""
     way = [joint]
     while tree.children[way[-1]]:
@@ -86,10 +92,13 @@ def _farthest(tree: SkeletonTree, reach: Array, joint: int) -> list[int]:
     return way
 
 
-def _mirrored(a: list[int], b: list[int], lengths: Array) -> bool:
+def _mirrored(a: list[int], b: list[int], lengths: Array64) -> bool:
     one, other = lengths[a], lengths[b]
     scale = max(float(one.sum()), float(other.sum()))
-    return bool(np.abs(one - other).max() <= _EQUAL * scale / 2 and abs(one.sum() - other.sum()) <= _EQUAL * scale)
+    return bool(
+        np.abs(one - other).max() <= _EQUAL * scale / 2
+        and abs(one.sum() - other.sum()) <= _EQUAL * scale
+    )
 
 
 def _choices(tree: SkeletonTree, pairs: Sequence[_Pair]) -> list[tuple[_Pair, _Pair]]:
@@ -99,7 +108,10 @@ def _choices(tree: SkeletonTree, pairs: Sequence[_Pair]) -> list[tuple[_Pair, _P
         for arms in pairs:
             if legs is arms or arms.at in legs.a + legs.b or arms.length < _ARM * legs.length:
                 continue
-            if any(tree.is_below(arms.at, joint) or arms.at == joint for joint in (legs.a[0], legs.b[0])):
+            if any(
+                tree.is_below(arms.at, joint) or arms.at == joint
+                for joint in (legs.a[0], legs.b[0])
+            ):
                 continue
             if legs.at == arms.at or tree.is_below(legs.at, arms.at):
                 continue
@@ -107,7 +119,7 @@ def _choices(tree: SkeletonTree, pairs: Sequence[_Pair]) -> list[tuple[_Pair, _P
     return [(legs, arms) for _, legs, arms in sorted(found, key=lambda choice: -choice[0])]
 
 
-def _limb(chain: list[int], lengths: Array) -> tuple[int, int] | None:
+def _limb(chain: list[int], lengths: Array64) -> tuple[int, int] | None:
     """Places in the chain of the first and the last of its two long bones' joints: thigh and ankle."""
     best, found = 0.0, None
     for place in range(len(chain) - 2):
@@ -120,7 +132,9 @@ def _limb(chain: list[int], lengths: Array) -> tuple[int, int] | None:
 
 def _as_leg(places: tuple[int, int], chain: list[int]) -> Limb:
     top, end = places
-    return Limb(chain[top], chain[top + 1], chain[end], chain[end + 1] if len(chain) > end + 1 else None)
+    return Limb(
+        chain[top], chain[top + 1], chain[end], chain[end + 1] if len(chain) > end + 1 else None
+    )
 
 
 def _as_arm(places: tuple[int, int], chain: list[int], at: int) -> Limb:
@@ -128,7 +142,7 @@ def _as_arm(places: tuple[int, int], chain: list[int], at: int) -> Limb:
     return Limb(chain[top], chain[top + 1], chain[end], chain[top - 1] if top else None)
 
 
-def _head(tree: SkeletonTree, arms: _Pair, lengths: Array) -> int | None:
+def _head(tree: SkeletonTree, arms: _Pair, lengths: Array64) -> int | None:
     """The end of the longest branch that hangs beside the arms, where one does: a neck and a head."""
     others = [child for child in tree.children[arms.at] if child not in (arms.a[0], arms.b[0])]
     if not others:
@@ -162,7 +176,7 @@ def _swapped(sides: Sequence[str]) -> bool:
     return sides[0] == RIGHT
 
 
-def _across(poses: Poses, limbs: tuple[Limb, Limb]) -> Array:
+def _across(poses: Poses, limbs: tuple[Limb, Limb]) -> Array64:
     return np.asarray(poses.points[:, limbs[0].upper] - poses.points[:, limbs[1].upper])
 
 

@@ -78,7 +78,9 @@ def unit_of(leg: float, asked: Unit | None, path: Path) -> Unit:
         )
     if unit is None:
         if not _LEGS[0] < leg < _LEGS[1] / UNITS["mm"]:
-            raise FormatError(f"{path}: a leg of {leg:g} is no body in {', '.join(UNITS)}; scale it")
+            raise FormatError(
+                f"{path}: a leg of {leg:g} is no body in {', '.join(UNITS)}; scale it"
+            )
         unit = Unit("unknown", LEG / leg)
         warnings.warn(
             f"{path}: a leg of {leg:.3g} fits no unit; scaled to {LEG:.2f} m; --unit {LEG / leg:.2g} (metres of one unit) "

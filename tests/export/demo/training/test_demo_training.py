@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 
 import kinetoken
 from kinetoken.base.errors import InputError
-from kinetoken_export.bundle.build import assemble
+from kinetoken_export.bundle.build import build_bundle
 from kinetoken_export.bundle.request import ExportRequest
 from kinetoken_export.checkpoint.sources import find_codec, find_model
 from kinetoken_export.codecs.own_model import load_codec
@@ -40,7 +40,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train_codec(work, CODEC, work / "codec")
     _examples(work)
     train_lm(work, work / "codec", LM, work / "lm")
-    assemble(
+    build_bundle(
         ExportRequest(
             find_model(str(work / "lm")),
             find_codec(str(work / "codec")),

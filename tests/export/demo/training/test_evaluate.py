@@ -13,7 +13,7 @@ import kinetoken
 from kinetoken.base.errors import InputError
 from kinetoken_export.demo.data.judges import obeys
 from kinetoken_export.demo.training import evaluate as module
-from kinetoken_export.demo.training.evaluate import Conditions, evaluate
+from kinetoken_export.demo.training.evaluate import ExamConditions, evaluate
 
 
 def test_the_report_counts_what_the_judges_say(
@@ -24,7 +24,7 @@ def test_the_report_counts_what_the_judges_say(
         "dance": ("a tall man dances", "please dance to the music for me"),
     }
     monkeypatch.setattr(module, "EXAM", exam)
-    evaluate(None, tmp_path, tmp_path, Conditions(seeds=2), tmp_path / "out" / "report")
+    evaluate(None, tmp_path, tmp_path, ExamConditions(seeds=2), tmp_path / "out" / "report")
     record = json.loads((tmp_path / "out" / "report.json").read_text())
     answers = record["answers"]
     assert [(a["action"], a["seed"]) for a in answers] == [
@@ -42,4 +42,4 @@ def test_the_report_counts_what_the_judges_say(
 
 def test_no_seeds_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--seeds"):
-        evaluate(None, tmp_path, tmp_path, Conditions(seeds=0), None)
+        evaluate(None, tmp_path, tmp_path, ExamConditions(seeds=0), None)

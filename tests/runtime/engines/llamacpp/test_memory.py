@@ -21,7 +21,7 @@ from kinetoken.engines.llamacpp import interruptible, weights
 from kinetoken.engines.llamacpp import model as llamacpp
 from kinetoken.engines.llamacpp.model import LlamaCppLanguageModel, LlamaCppRun
 from kinetoken.engines.llamacpp.narrow_head import HEAD_VARIABLE
-from kinetoken.engines.llamacpp.weights import LARGE, ask_for_large_pages, stretches
+from kinetoken.engines.llamacpp.weights import LARGE_RANGE, ask_for_large_pages, memory_ranges
 from tiny_gguf import Made, make
 
 TOKENS = [i * 7 % 400 for i in range(200)]
@@ -143,10 +143,10 @@ def test_a_reading_that_is_over_is_refused_at_the_next_tensor(
 
 @pytest.mark.skipif(not hasattr(mmap, "MADV_HUGEPAGE"), reason="large pages on request are Linux's")
 def test_linux_is_asked_for_large_pages_where_the_weights_will_lie() -> None:
-    before = stretches()
-    with mmap.mmap(-1, 2 * LARGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
+    before = memory_ranges()
+    with mmap.mmap(-1, 2 * LARGE_RANGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
         address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-        new = stretches() - before
+        new = memory_ranges() - before
         assert any(first <= address < end for first, end in new)
         ask_for_large_pages(new)
         assert "hg" in flags_at(address)
@@ -166,8 +166,8 @@ def flags_at(address: int) -> list[str]:
 def test_a_system_that_does_not_tell_is_not_asked(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(weights, "MAPS", tmp_path / "missing")
-    assert stretches() == set()
+    monkeypatch.setattr(weights, "PROC_MAPS", tmp_path / "missing")
+    assert memory_ranges() == set()
 
 
 @pytest.mark.parametrize("quantization", ["f16", "q8_0", "q4_k_s"])

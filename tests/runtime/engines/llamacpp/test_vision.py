@@ -23,7 +23,7 @@ from kinetoken.engines import memory
 from kinetoken.engines.llamacpp import interruptible
 from kinetoken.engines.llamacpp import model as llamacpp
 from kinetoken.engines.llamacpp.model import LlamaCppLanguageModel
-from kinetoken.engines.llamacpp.positions import Places
+from kinetoken.engines.llamacpp.positions import CellPositions
 from kinetoken.engines.llamacpp.vision import LlamaCppVision
 from kinetoken.engines.prompt_items import EncodedImage, PromptItem, count_cells
 from kinetoken.engines.protocols import feed_items
@@ -250,7 +250,7 @@ def test_half_an_image_is_none(eye: Eye, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_places_of_many_images() -> None:
-    places = Places()
+    places = CellPositions()
     places.add(10, 30, 6)
     places.add(45, 52, 13)
     assert [places.position(cell) for cell in (9, 10, 40, 45, 97, 100)] == [9, 10, 16, 21, 34, 37]

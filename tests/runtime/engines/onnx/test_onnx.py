@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kinetoken.base.errors import EngineError, InputError
+from kinetoken.base.errors import EngineError
 from kinetoken.engines.onnx import session as backend
 from kinetoken.engines.onnx.model import OnnxLanguageModel
 from kinetoken.engines.onnx.session import OnnxSession
@@ -146,19 +146,6 @@ def test_a_manifest_with_other_shapes_fails_in_one_line(tiny: Path, manifest: Ma
     assert "\n" not in str(caught.value)
 
 
-def test_threads_come_from_the_option_or_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("KINETOKEN_THREADS", raising=False)
-    assert backend.threads() == 0
-    assert backend.threads(3) == 3
-    monkeypatch.setenv("KINETOKEN_THREADS", "2")
-    assert backend.threads() == 2
-    monkeypatch.setenv("KINETOKEN_THREADS", "many")
-    with pytest.raises(InputError, match=r"KINETOKEN_THREADS: .*'many'"):
-        backend.threads()
-    with pytest.raises(InputError, match=r"threads: .*'-1'"):
-        backend.threads(-1)
-
-
 def test_two_engines_in_one_place_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     installed = {"onnxruntime", "onnxruntime-gpu"}
 
@@ -169,9 +156,9 @@ def test_two_engines_in_one_place_are_reported(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(backend.metadata, "version", version)
     with pytest.warns(RuntimeWarning, match="both installed"):
-        backend.warn_if_doubled()
+        backend.warn_of_two_packages()
     installed.remove("onnxruntime")
-    backend.warn_if_doubled()
+    backend.warn_of_two_packages()
 
 
 def test_nothing_is_told_to_the_engines_maker(tiny: Path, tmp_path: Path) -> None:

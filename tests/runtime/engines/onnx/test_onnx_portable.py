@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from kinetoken.base.errors import EngineError
-from kinetoken.engines.onnx.heads import pieces
+from kinetoken.engines.onnx.heads import head_slices
 from kinetoken.engines.onnx.portable import PortableLanguageModel
 from kinetoken.manifest.schema import LanguageModelInfo
 
@@ -173,4 +173,6 @@ HEADS = ((50, 61), (61, 70), (0, 50), (7, 8), (70, 73))
 def test_the_narrowest_head_that_covers_what_is_allowed(
     allowed: tuple[range, ...], expected: list[tuple[int, int, int]]
 ) -> None:
-    assert [(index, part.start, part.stop) for index, part in pieces(HEADS, allowed)] == expected
+    assert [
+        (index, part.start, part.stop) for index, part in head_slices(HEADS, allowed)
+    ] == expected

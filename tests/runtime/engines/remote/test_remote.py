@@ -16,14 +16,20 @@ import kinetoken
 from fake_server import FakeServer, Handler, serving, texts, tokens
 from kinetoken import Said
 from kinetoken.base.errors import EngineError, InputError
-from kinetoken.engines.remote.servers import KINDS
+from kinetoken.engines.remote.servers import SERVER_KINDS
 from kinetoken.engines.tokenizer import HfTokenizer
 from kinetoken.generation.chat_format import prompt_ids
 from kinetoken.generation.motion_stream import decode_clip
-from kinetoken.generation.remote_token_source import TokenReader
-from kinetoken.sampling.foreign_grammars import START, Place, gbnf, planned, regex
+from kinetoken.sampling.foreign_grammars import (
+    ANSWER_START,
+    AnswerPosition,
+    gbnf_grammar,
+    planned_blocks,
+    regex_grammar,
+)
 from kinetoken.sampling.grammar import MoveGrammar
 from kinetoken.tokens.markup import read_strictly
+from kinetoken.tokens.token_reader import TokenReader
 from kinetoken.tokens.vocabulary import Vocabulary
 
 FRAMES = [
@@ -81,15 +87,14 @@ def whole(clip: kinetoken.Clip) -> list[list[int]]:
     return codes
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SERVER_KINDS)
 def test_the_answer_of_every_kind_of_server_is_the_clip(
     tiny: Path, tokenizer: HfTokenizer, kind: str
 ) -> None:
     said = tokens(tokenizer, kind, tokenizer.encode_template(ANSWER))
     with serving(said, kind, tokenizer) as fake:
         generator = load(tiny, fake)
-        assert generator.bundle.server is not None
-        assert generator.bundle.server.kind.name == kind
+        assert generator.bundle.writer.engine_name == kind
         generation = generator.stream("x", seed=3)
         clip = run(generation)
     assert (clip.text, whole(clip), generation.notes) == (ANSWER, CODES, ())
@@ -277,7 +282,7 @@ def test_what_the_request_says(tiny: Path, tokenizer: HfTokenizer) -> None:
         "max_tokens": 30,
     }
     bodies = {}
-    for kind in KINDS:
+    for kind in SERVER_KINDS:
         with serving(
             tokens(tokenizer, kind, tokenizer.encode_template(ANSWER)), kind, tokenizer
         ) as fake:
@@ -286,7 +291,7 @@ def test_what_the_request_says(tiny: Path, tokenizer: HfTokenizer) -> None:
         bodies[kind] = fake.asked[0]
     ids = prompt_ids(generator.bundle, "x")
     for kind, body in bodies.items():
-        assert body["prompt"] == (ids if KINDS[kind].takes_ids else tokenizer.decode(ids))
+        assert body["prompt"] == (ids if SERVER_KINDS[kind].takes_ids else tokenizer.decode(ids))
         assert (body["model"], body["stream"], body["seed"], body["max_tokens"]) == (
             "some/model",
             True,
@@ -447,7 +452,7 @@ def test_the_planned_blocks_fulfil_what_is_asked(words: Vocabulary, data: st.Dat
     )  # fmt: skip
     if rules.tokens_owed(0, 0) > rules.max_tokens or rules.min_block > rules.longest_block:
         return
-    bounds, more = planned(rules)
+    bounds, more = planned_blocks(rules)
     assert all(rules.min_block <= a <= b <= rules.longest_block for a, b in bounds)
     assert rules.min_blocks <= len(bounds) <= rules.most_blocks
     assert sum(a for a, _ in bounds) >= rules.min_frames
@@ -467,25 +472,31 @@ def test_the_expression_is_the_grammar(words: Vocabulary) -> None:
         block.replace("_3_", "_2_"),
         "a < b",
     ]
-    form = regex(grammar(words, min_block=3))
+    form = regex_grammar(grammar(words, min_block=3))
     assert all(re.fullmatch(form, text) for text in good)
     assert not any(re.fullmatch(form, text) for text in bad)
-    assert re.fullmatch(regex(grammar(words, max_thought=0)), block)
-    assert not re.fullmatch(regex(grammar(words, max_thought=0)), "a" + block)
-    assert re.fullmatch(regex(grammar(words, prefix=True)), "<move><m_0_1><m_0_2><m_1_3></move>")
-    assert re.fullmatch(regex(grammar(words, min_frames=0)), "only words")
-    assert re.fullmatch(regex(grammar(words), Place(0, 1, True)), FRAMES[0] + "</move>")
-    exact = regex(grammar(words, min_frames=9, max_frames=9))
+    assert re.fullmatch(regex_grammar(grammar(words, max_thought=0)), block)
+    assert not re.fullmatch(regex_grammar(grammar(words, max_thought=0)), "a" + block)
+    assert re.fullmatch(
+        regex_grammar(grammar(words, prefix=True)), "<move><m_0_1><m_0_2><m_1_3></move>"
+    )
+    assert re.fullmatch(regex_grammar(grammar(words, min_frames=0)), "only words")
+    assert re.fullmatch(
+        regex_grammar(grammar(words), AnswerPosition(0, 1, True)), FRAMES[0] + "</move>"
+    )
+    exact = regex_grammar(grammar(words, min_frames=9, max_frames=9))
     assert not any(re.match(f"{exact}$", "<move>" + FRAMES[0] * n + "</move>") for n in (8, 9))
     assert re.fullmatch(exact, "<move>" + FRAMES[0] * 9 + "<move>")
 
 
 def test_the_rules_for_llama_cpp(words: Vocabulary) -> None:
-    rules = dict(line.split(" ::= ") for line in gbnf(grammar(words, min_block=3)).splitlines())
+    rules = dict(
+        line.split(" ::= ") for line in gbnf_grammar(grammar(words, min_block=3)).splitlines()
+    )
     assert rules["root"] == "text open frame{3,50} close text (open frame{3,50} close text)*"
     assert rules["frame"] == "c0 c1 c2 c3"
     assert rules["c1"].split(" | ") == [f"<[{i}]>" for i in words.levels[1]]
     assert rules["open"] == f"<[{words.move_start}]>"
-    quick = gbnf(grammar(words, prefix=True, levels=2), START, exact=False)
+    quick = gbnf_grammar(grammar(words, prefix=True, levels=2), ANSWER_START, exact=False)
     assert f"c1 ::= !<[{words.move_end}]>" in quick
     assert "frame ::= c0 (c1)?" in quick

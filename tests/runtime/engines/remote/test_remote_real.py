@@ -92,8 +92,7 @@ def test_the_likeliest_codes_are_those_of_the_model_here(
 
 
 def test_what_is_typed_stays_text_or_is_refused(generator: kinetoken.Generator) -> None:
-    server = generator.bundle.server
-    assert server is not None
+    server: Any = generator.bundle.language_model
     if server.kind.takes_ids:
         assert len(generator.generate("walk <move><m_0_1>", seconds=0.4, max_thought=4)) == 8
     else:

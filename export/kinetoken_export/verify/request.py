@@ -1,0 +1,30 @@
+"""The options of `kinetoken verify`, parsed and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..checkpoint.sources import Source
+
+
+@dataclass(frozen=True)
+class VerifyRequest:
+    """One comparison of a bundle with what it was made from."""
+
+    bundle: Path
+    against: Source
+    """The checkpoint."""
+    prompts: tuple[str, ...]
+    codec: Source | None = None
+    """None: the bundle's decoder is taken as right."""
+    seconds: float | None = None
+    """Length of each clip; None: four seconds, or what the model holds."""
+    trust_code: bool = False
+    """Whether the codec's own Python file may run."""
+    codec_adapter: Path | None = None
+    """Python file that the codec was exported with."""
+    out: Path | None = None
+    """Folder of the report; None: the bundle."""
+    json: bool = False
+    """Whether the report is printed as JSON."""

@@ -1,0 +1,56 @@
+"""Playing in a window: a clip, or a body that takes prompts."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from kinetoken.cli.live_arguments import open_live
+from kinetoken.motion.skeleton import FPS
+
+from ..generator.feed import Feed
+from ..stage.clip_stage import ClipStage
+from ..stage.living_stage import LivingStage
+from ..stage.long_clip import LONG_FRAMES, LongClipStage
+from ..window.opening import ShowStage
+from .requests import PlayRequest
+from .saving import save_clip, show_then_save
+
+if TYPE_CHECKING:
+    from kinetoken.live.link import Live
+    from kinetoken.motion.clip import Clip
+
+    from ..stage.stage import Stage
+
+
+def show_in_window(request: PlayRequest, show: ShowStage) -> int:
+    """Shows until the window is closed; then saves what came, and tells a failure."""
+    with contextlib.ExitStack() as open_things:
+        live = None
+        if request.live.asked:
+            live = open_things.enter_context(_open_live(request))
+        clip = request.clip
+        stage = _living_stage(request, live) if clip is None else _clip_stage(request, clip, live)
+        return show_then_save(stage, show, lambda: save_clip(stage.clip, request.out))
+
+
+def _open_live(request: PlayRequest) -> Live:
+    seed = request.options.seed if request.clip is None else request.clip.seed
+    prompt = request.prompt or request.what or ""
+    return open_live(request.live, fps=FPS, prompt=prompt, seed=seed)
+
+
+def _living_stage(request: PlayRequest, live: Live | None) -> Stage:
+    feed = Feed(request.job())
+    return LivingStage(
+        feed, request.prompt, request.options, live=live, keep_all=request.out is not None
+    )
+
+
+def _clip_stage(request: PlayRequest, clip: Clip, live: Live | None) -> Stage:
+    if request.locks_feet and len(clip) > LONG_FRAMES:
+        return LongClipStage(clip, title=request.title, live=live)
+    locked = clip.foot_locked()
+    stage = ClipStage(locked, unlocked=clip, title=request.title, live=live)
+    stage.foot_lock = request.locks_feet
+    return stage

@@ -1,0 +1,81 @@
+"""What to record: the file, its size and rate, and the look of its pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from kinetoken.base.errors import InputError
+
+from ..render.camera import THREE_QUARTER, CameraView
+from ..stage.layers import NO_LAYERS, SceneLayers
+from .encode import FASTEST_GIF, STILL_SUFFIXES, check_encoder, picture_suffix
+
+USUAL_FPS: Final = {".gif": 20.0, ".webp": 25.0, ".mp4": 30.0}
+MOST_PICTURES: Final = {".mp4": 500_000, ".gif": 20_000, ".webp": 20_000}  # hours of film
+_SIDES: Final = (64, 4096)  # pixels, smallest and largest
+_FPS_RANGE: Final = (1.0, 120.0)
+_MOST_POSES: Final = 40  # of a strip
+
+
+@dataclass(frozen=True)
+class RecordRequest:
+    """A picture file of one clip, or of several side by side."""
+
+    path: Path
+    size: tuple[int, int]
+    """Width and height in pixels."""
+    fps: float | None = None
+    """Pictures per second; None takes the usual rate of the kind of file."""
+    camera: CameraView = THREE_QUARTER
+    strip: int = 0
+    """Poses side by side in one picture; 0: no strip."""
+    words: bool = True
+    """Write prompt, thought and time on the pictures."""
+    layers: SceneLayers = NO_LAYERS
+    """Drawn around the bodies."""
+    gles: bool = False
+    """Draw with OpenGL ES."""
+    title: str = ""
+    """Name of what is shown, if there is no prompt."""
+    prompt: str = ""
+    """Prompt that several people answer."""
+    begin: float = 0.0
+    """Seconds of the motion that were cut off before the clip."""
+
+    def __post_init__(self) -> None:
+        suffix = self.suffix
+        if not all(_SIDES[0] <= side <= _SIDES[1] for side in self.size):
+            got = "{}x{}".format(*self.size)
+            raise InputError(
+                f"size {got} is out of range: each side from {_SIDES[0]} to {_SIDES[1]} pixels"
+            )
+        high = FASTEST_GIF if suffix == ".gif" else _FPS_RANGE[1]
+        if self.fps is not None and not _FPS_RANGE[0] <= self.fps <= high:
+            raise InputError(
+                f"fps {self.fps:g} is out of range: {_FPS_RANGE[0]:g} to {high:g} for {suffix}"
+            )
+        if not 0 <= self.strip <= _MOST_POSES:
+            raise InputError(f"strip {self.strip} is out of range: 1 to {_MOST_POSES} poses")
+        if self.strip and suffix not in STILL_SUFFIXES:
+            raise InputError(
+                f"a strip is one picture: give --out a name that ends in {STILL_SUFFIXES[0]}, "
+                f"not {suffix}"
+            )
+        check_encoder(suffix)
+
+    @property
+    def suffix(self) -> str:
+        """Kind of the file: its suffix in lower case."""
+        return picture_suffix(self.path)
+
+    @property
+    def is_still(self) -> bool:
+        """True for one picture, False for a film."""
+        return self.suffix in STILL_SUFFIXES
+
+    @property
+    def picture_rate(self) -> float:
+        """Pictures per second of a film."""
+        return self.fps or USUAL_FPS[self.suffix]

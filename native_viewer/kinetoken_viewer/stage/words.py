@@ -1,0 +1,38 @@
+"""The words on a picture: prompt, thought, status line, messages."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from .prompt_line import PromptText
+
+STATUS_GAP: Final = "   "  # between the parts of the status
+_MOTION: Final = re.compile(r"<move>.*?(?:</move>|$)|<m_\d+_\d+>|</?move>", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class PictureWords:
+    """Everything written on one picture."""
+
+    prompt: str = ""
+    """Shown in quotation marks."""
+    thought: str = ""
+    status: str = ""
+    """One line at the bottom left, its parts held apart by STATUS_GAP."""
+    message: str = ""
+    """Anything that needs attention: waiting, a failure."""
+    help: bool = False
+    """The key help is shown, alone."""
+    line: PromptText | None = None
+    """The prompt line, if the window takes prompts."""
+    title: str = ""
+    """Name of what is shown, if there is no prompt."""
+    note: str = ""
+    """At the top right: what has just been saved, what is being recorded."""
+
+
+def thought_of(text: str) -> str:
+    """The thought in an answer: its words without the motion tokens, on one line."""
+    return " ".join(_MOTION.sub(" ", text).split())

@@ -1,0 +1,87 @@
+"""The files of the page, and the check of who may have them; no network code."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+PAGE_FOLDER: Final = Path(__file__).parent / "page"
+PAGE_FILES: Final = {
+    "": ("index.html", "text/html; charset=utf-8"),
+    "protocol.js": ("protocol.js", "text/javascript; charset=utf-8"),
+    "viewer.js": ("viewer.js", "text/javascript; charset=utf-8"),
+    "three.module.min.js": ("three.module.min.js", "text/javascript; charset=utf-8"),
+    "three.core.min.js": ("three.core.min.js", "text/javascript; charset=utf-8"),
+    "LICENSE.three": ("LICENSE.three", "text/plain; charset=utf-8"),
+}
+_STREAM: Final = "stream"
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self' ws:; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",  # the URL holds the token
+    "Cache-Control": "no-store",
+}
+_LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class PageResponse:
+    """The answer to a request."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    is_stream: bool = False
+
+
+class PageFiles:
+    """Files below the root of the page; a token, if any, is the first part of every path."""
+
+    def __init__(self, token: str, *, local: bool) -> None:
+        """`local`.
+
+        The page is bound to this machine alone, so only its own host names are allowed.
+        """
+        self.root = f"/{token}/" if token else "/"
+        self._local = local
+
+    def find(self, path: str, hosts: Sequence[str], origins: Sequence[str]) -> PageResponse:
+        """Answer a request for a path, with its Host and Origin headers.
+
+        A page of another site cannot listen, neither under its own name (Origin) nor under a name
+        that it lets point here (Host).
+        """
+        path = path.partition("?")[0]
+        if not hmac.compare_digest(path[: len(self.root)].encode(), self.root.encode()):
+            return _plain(404 if self.root == "/" else 403)
+        if len(hosts) != 1 or not self._allowed(hosts[0], origins):
+            return _plain(403)
+        name = path[len(self.root) :]
+        if name == _STREAM:
+            return PageResponse(426, b"this is a WebSocket\n", _typed("text/plain"), is_stream=True)
+        if name not in PAGE_FILES:
+            return _plain(404)
+        file, kind = PAGE_FILES[name]
+        return PageResponse(200, (PAGE_FOLDER / file).read_bytes(), _typed(kind))
+
+    def _allowed(self, host: str, origins: Sequence[str]) -> bool:
+        if self._local and urlsplit(f"//{host}").hostname not in _LOCAL_NAMES:
+            return False
+        return all(urlsplit(origin).netloc.lower() == host.lower() for origin in origins)
+
+
+def _plain(status: int) -> PageResponse:
+    words = {
+        403: b"forbidden: use the whole URL that kinetoken printed\n",
+        404: b"no such page\n",
+    }
+    return PageResponse(status, words[status], _typed("text/plain"))
+
+
+def _typed(kind: str) -> dict[str, str]:
+    return {"Content-Type": kind, **_HEADERS}

@@ -1,0 +1,192 @@
+"""The process that sends: it takes in motion as it comes and sends every frame on time."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from typing import Final
+
+import numpy as np
+
+from ..base.errors import KinetokenError
+from ..motion.skeleton import N_JOINTS
+from .avatar_rotations import RigRun
+from .clock import Clock
+from .endless_timeline import EndlessTimeline
+from .messages import (
+    AnswerBegins,
+    AnswerEnds,
+    AnswersShown,
+    Finish,
+    Motion,
+    NewPrompt,
+    SenderOrder,
+    SenderReport,
+    TargetLost,
+    TargetsOpen,
+    TargetsRefused,
+    ThoughtText,
+    WindowPose,
+)
+from .settings import LiveSettings
+from .target import LiveFrame, LostError, Target
+from .timeline import TimedPose, Timeline
+
+_LISTEN_SHARE: Final = 0.25  # share of a period for taking in motion; the rest waits for the next
+
+
+def work(settings: LiveSettings, pipe: Connection) -> None:
+    """Run the process. It ends with its last frame, or when the other side closes the pipe."""
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the other side is gone
+        try:
+            targets = open_targets(settings)
+        except KinetokenError as error:
+            pipe.send(TargetsRefused(str(error), error.exit_code))
+            return
+        pipe.send(TargetsOpen(tuple(target.note for target in targets)))
+        Sender(settings, targets, pipe).run()
+
+
+def open_targets(settings: LiveSettings) -> list[Target]:
+    """Open every target of the settings, or none. InputError, MissingPackageError."""
+    opened: list[Target] = []
+    try:
+        for make in _makers(settings):
+            opened.append(make(settings))
+    except BaseException:
+        for target in opened:
+            target.close()
+        raise
+    return opened
+
+
+def _makers(settings: LiveSettings) -> list[Callable[[LiveSettings], Target]]:
+    makers: list[Callable[[LiveSettings], Target]] = []
+    if settings.vmc is not None:
+        from .vmc import VmcTarget
+
+        makers.append(VmcTarget)
+    if settings.ws is not None:
+        from .page_server import PageTarget
+
+        makers.append(PageTarget)
+    if settings.stdout:  # last: nothing is written where another one is refused
+        from .json_lines import LinesTarget
+
+        makers.append(LinesTarget)
+    return makers
+
+
+class Sender:
+    """Sends one motion to all targets."""
+
+    def __init__(self, settings: LiveSettings, targets: list[Target], pipe: Connection) -> None:
+        self._settings, self._targets, self._pipe = settings, targets, pipe
+        self._endless = EndlessTimeline(settings.fps) if settings.endless else None
+        self._timeline = self._endless or Timeline(
+            settings.fps, loop=settings.loop, to_come=settings.expected
+        )
+        self._rested = 0
+        self._rig = RigRun()
+        self._rig.push(np.zeros((1, N_JOINTS, 3)))  # the first call is slow: it loads LAPACK
+        self._clock = Clock(settings.rate)
+        self._shown: WindowPose | None = None
+        self._pose: TimedPose | None = None  # of what a window shows
+        self._sent = 0
+        self._alone = False
+
+    def run(self) -> None:
+        """Take in, prepare, wait for the clock, send, until the end."""
+        passed = self._clock.period
+        while not self._over:
+            self._listen()
+            frame = self._next(passed)
+            passed = self._wait()
+            if frame is not None:
+                self._send(frame)
+            self._say_rested()
+        self._end()
+
+    def _say_rested(self) -> None:
+        """Tell the other side when an answer of endless motion has been shown."""
+        if self._endless is not None and self._endless.rested > self._rested:
+            self._rested = self._endless.rested
+            with contextlib.suppress(OSError):  # found out when listening
+                self._pipe.send(AnswersShown(self._rested))
+
+    @property
+    def _over(self) -> bool:
+        if self._alone or not self._targets:
+            return True
+        return self._timeline.over and (self._sent > 0 or self._timeline.pose() is None)
+
+    def _wait(self) -> float:
+        """Wait for the clock; a window that sends its poses is the clock itself."""
+        if self._shown is None:
+            return self._clock.wait()
+        self._pipe.poll(self._clock.period)
+        return 0.0
+
+    def _next(self, passed: float) -> LiveFrame | None:
+        if self._shown is not None:
+            assert self._pose is not None
+            return LiveFrame(self._sent, self._pose, self._shown.waiting)
+        if self._sent:  # the first frame sends the first pose
+            self._timeline.advance(passed)
+        pose = self._timeline.pose()
+        return None if pose is None else LiveFrame(self._sent, pose, self._timeline.waiting)
+
+    def _listen(self) -> None:
+        end = time.perf_counter() + _LISTEN_SHARE * self._clock.period
+        try:
+            while self._timeline.hungry and self._pipe.poll() and time.perf_counter() < end:
+                self._take(self._pipe.recv())
+        except (EOFError, OSError):
+            self._alone = True
+
+    def _take(self, order: SenderOrder) -> None:
+        if isinstance(order, Motion):
+            self._timeline.push(order.joints, order.rtf)
+        elif isinstance(order, ThoughtText):
+            for target in self._targets:
+                target.say(order.text)
+        elif isinstance(order, NewPrompt):
+            for target in self._targets:
+                target.ask(order.prompt, order.seed)
+        elif isinstance(order, WindowPose):
+            joints = order.joints.astype(np.float64)
+            self._shown, self._pose = (
+                order,
+                TimedPose(order.time, joints, self._rig.push(joints[None])[0]),
+            )
+        elif isinstance(order, AnswerBegins) and self._endless is not None:
+            self._endless.begin(order.expected)
+        elif isinstance(order, AnswerEnds) and self._endless is not None:
+            self._endless.end()
+        elif isinstance(order, Finish):
+            self._shown = None
+            self._timeline.finish()
+
+    def _send(self, frame: LiveFrame) -> None:
+        for target in list(self._targets):
+            with self._noting(target):
+                target.send(frame)
+        self._sent += 1
+
+    @contextlib.contextmanager
+    def _noting(self, target: Target) -> Iterator[None]:
+        """Drop a target that fails, and tell the other side."""
+        try:
+            yield
+        except LostError as lost:
+            self._targets.remove(target)
+            self._pipe.send(TargetLost(str(lost), lost.exit_code))
+
+    def _end(self) -> None:
+        for target in list(self._targets):
+            with self._noting(target):
+                target.close()
+        late, most = self._clock.lateness()
+        self._pipe.send(SenderReport(self._sent, self._timeline.holds, late, most))

@@ -1,0 +1,43 @@
+"""The sets of ids that the grammar ever allows together."""
+
+from __future__ import annotations
+
+from ..tokens.allowed_ids import Allowed, merged_ranges
+from ..tokens.vocabulary import Vocabulary
+
+
+class AllowedSets:
+    """Each set made once."""
+
+    def __init__(self, words: Vocabulary) -> None:
+        self._ends = [range(i, i + 1) for i in words.end_of_turn]
+        self._start = range(words.move_start, words.move_start + 1)
+        self._close = range(words.move_end, words.move_end + 1)
+        self._words = words
+        self.codes = tuple(merged_ranges([ids]) for ids in words.levels)
+        self._made: dict[tuple[object, ...], Allowed] = {}
+
+    def between(self, text: bool, open_: bool, end: bool) -> Allowed:
+        """Between blocks."""
+        key = ("between", text, open_, end)
+        if key not in self._made:
+            parts = [
+                *(self._words.text if text else ()),
+                *([self._start] if open_ else []),
+                *(self._ends if end else []),
+            ]
+            self._made[key] = merged_ranges(parts)
+        return self._made[key]
+
+    def inside(self, deeper: int | None, another: bool, close: bool) -> Allowed:
+        """In a block: the next level of the frame, another frame, the end of the block."""
+        key = ("inside", deeper, another, close)
+        if key not in self._made:
+            levels = self._words.levels
+            parts = [
+                *([] if deeper is None else [levels[deeper]]),
+                *([levels[0]] if another else []),
+                *([self._close] if close else []),
+            ]
+            self._made[key] = merged_ranges(parts)
+        return self._made[key]
