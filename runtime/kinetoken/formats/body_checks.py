@@ -15,7 +15,8 @@ METRES: Final = {"metres": 1.0, "centimetres": 0.01, "millimetres": 0.001}
 """Units in use."""
 MAX_METRES: Final = 1e6  # beyond it float32 loses centimetres
 MAX_FRAMES: Final = 500_000  # frames: 7 hours at 20 fps
-_RATES: Final = (1.0, 1000.0)  # frames per second of any camera or model
+MIN_FPS: Final = 1.0
+MAX_FPS: Final = 1000.0  # of any camera or model
 _LEG: Final = (0.25, 2.5)  # metres from hip to ankle of any body
 _LOOKED_AT: Final = 1000  # frames, evenly spread
 
@@ -62,9 +63,9 @@ def warn_of_axes(joints: Array, path: Path) -> None:
 
 def check_rate(fps: float, path: Path) -> float:
     """The frames per second of a file; FormatError where they are too few or too many."""
-    if not _RATES[0] <= fps <= _RATES[1]:
+    if not MIN_FPS <= fps <= MAX_FPS:
         raise FormatError(
-            f"{path}: expected {_RATES[0]:g} to {_RATES[1]:g} frames per second, got {fps:.4g}; "
+            f"{path}: expected {MIN_FPS:g} to {MAX_FPS:g} frames per second, got {fps:.4g}; "
             "correct the rate"
         )
     return fps
