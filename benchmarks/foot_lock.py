@@ -27,7 +27,7 @@ from kinetoken.motion.footlock import FootLock
 from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS
 from kinetoken.motion.transition import Transition
 from kinetoken_export.demo.training.codec_report import FOOT_HEIGHT, foot_slide, jerk
-from kinetoken_export.demo.words.exam import EXAM
+from kinetoken_export.demo.words.exam import FIRST_EXAM
 
 Array = NDArray[np.float64]
 Motion = tuple[Array, Array | None]
@@ -95,7 +95,7 @@ def main() -> None:
 def generations(bundle: str | None, seeds: int) -> list[Motion]:
     """Every action, `seeds` times."""
     generator, out = kinetoken.load(bundle), []
-    for prompts in EXAM.values():
+    for prompts in FIRST_EXAM.values():
         for seed in range(seeds):
             clip = generator.generate(prompts[0], seed=seed, temperature=0.5)
             assert clip.features is not None

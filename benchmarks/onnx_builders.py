@@ -59,9 +59,9 @@ from pathlib import Path
 from kinetoken.manifest.schema import MotionInfo
 from kinetoken_export.checkpoint.tensors import Checkpoint
 from kinetoken_export.onnx.language_model import export_language_model
-from kinetoken_export.onnx.recipes import RECIPES
+from kinetoken_export.onnx.recipes import ONNX_RECIPES
 source, out, recipe, motion = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], json.loads(sys.argv[4])
-info = export_language_model(Checkpoint(source), RECIPES[recipe], out, MotionInfo(motion[0], motion[1], tuple(map(tuple, motion[2]))))
+info = export_language_model(Checkpoint(source), ONNX_RECIPES[recipe], out, MotionInfo(motion[0], motion[1], tuple(map(tuple, motion[2]))))
 (out / "info.json").write_text(json.dumps(asdict(info)))
 """
 

@@ -32,11 +32,11 @@ from kinetoken.manifest.schema import Manifest
 from kinetoken_export.bundle.build import build_bundle
 from kinetoken_export.bundle.request import ExportRequest
 from kinetoken_export.checkpoint.sources import find_codec, find_model
-from kinetoken_export.gguf.importance import OWN
+from kinetoken_export.gguf.importance import OWN_ANSWERS
 from kinetoken_export.verify import report
 from kinetoken_export.verify.motion import open_source_codec
 from kinetoken_export.verify.request import VerifyRequest
-from kinetoken_export.verify.source import align
+from kinetoken_export.verify.source import align_checkpoint
 
 DEMO: Final = Path(__file__).parents[1] / "export" / "checkpoints" / "demo"
 PROMPT: Final = "a person walks forward"
@@ -61,20 +61,20 @@ class Plan:
 
 def plans() -> Iterator[Plan]:
     """Every recipe; formats with missing packages are left out and named on stderr."""
-    from kinetoken_export.onnx.portable import PRECISIONS
-    from kinetoken_export.onnx.recipes import RECIPES
+    from kinetoken_export.onnx.portable import PORTABLE_PRECISIONS
+    from kinetoken_export.onnx.recipes import ONNX_RECIPES
 
-    yield from (Plan("onnx", "fused", name) for name in RECIPES)
-    yield from (Plan("onnx", "portable", name) for name in PRECISIONS)
+    yield from (Plan("onnx", "fused", name) for name in ONNX_RECIPES)
+    yield from (Plan("onnx", "portable", name) for name in PORTABLE_PRECISIONS)
     try:
         from kinetoken_export.gguf.recipes import GGUF_RECIPES
     except ImportError as error:
         print(f"no GGUF: {error}", file=sys.stderr)
         return
     for name, recipe in GGUF_RECIPES.items():
-        yield Plan("gguf", "fused", name, OWN if recipe.needs_importance else None)
+        yield Plan("gguf", "fused", name, OWN_ANSWERS if recipe.needs_importance else None)
     yield from (Plan("gguf", "fused", name) for name in EXTRA)
-    yield from (Plan("gguf", "fused", name, OWN) for name in ("q4_k_m", "iq4_xs", "q3_k_m"))
+    yield from (Plan("gguf", "fused", name, OWN_ANSWERS) for name in ("q4_k_m", "iq4_xs", "q3_k_m"))
 
 
 def main() -> None:
@@ -129,13 +129,13 @@ def measure(chosen: list[Plan], work: Path, limit: int | None) -> dict[str, dict
             )
             bundle = open_bundle(folder)
             source, codec = (
-                align(bundle, asked.against.folder),
+                align_checkpoint(bundle, asked.against.folder),
                 open_source_codec(bundle, asked),
             )
             theirs = theirs or report.source_answers(
                 asked, bundle, source
             )  # the same for every bundle: no vocabulary is pruned
-            found = report.compare(asked, bundle, source, codec, theirs).parity
+            found = report.compare_models_and_motion(asked, bundle, source, codec, theirs).parity
         except KinetokenError as error:
             shutil.rmtree(folder, ignore_errors=True)
             results[plan.name] = {"error": str(error)}

@@ -166,10 +166,10 @@ def _fastest(joints: np.ndarray[Any, Any]) -> float:
 def obedience(args: argparse.Namespace) -> dict[str, dict[str, list[int]]]:
     """Passed and total, by turn, of chats with and without history."""
     from kinetoken_export.demo.data.judges import obeys
-    from kinetoken_export.demo.words.exam import EXAM
+    from kinetoken_export.demo.words.exam import FIRST_EXAM
 
     generator = kinetoken.load(args.bundle)
-    questions = [(action, prompt) for action, prompts in EXAM.items() for prompt in prompts]
+    questions = [(action, prompt) for action, prompts in FIRST_EXAM.items() for prompt in prompts]
     found: dict[str, dict[str, list[int]]] = {}
     for history in (0, 1, 2, 100):
         rng, score = random.Random(1), {str(turn): [0, 0] for turn in range(1, 6)}

@@ -29,7 +29,7 @@ from kinetoken_viewer.generator.messages import (
     Message,
     ModelReady,
     MotionArrived,
-    ThoughtText,
+    ThoughtArrived,
 )
 from kinetoken_viewer.hud.name_tags import name_panels
 from kinetoken_viewer.hud.panels import word_panels
@@ -86,7 +86,7 @@ class Teller:
             stats = generation.stats
             pace = Sample(work, stats.seconds_of_motion, stats.text_tokens + stats.motion_tokens)
             message = (
-                ThoughtText(chunk.text, self.turn, pace)
+                ThoughtArrived(chunk.text, self.turn, pace)
                 if isinstance(chunk, TextChunk)
                 else MotionArrived(chunk, 0.0, self.turn, pace)
             )

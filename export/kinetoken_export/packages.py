@@ -9,7 +9,7 @@ from typing import Final
 
 from kinetoken.base.errors import MissingPackageError
 
-ALWAYS_NEEDED: Final = ("torch", "onnx", "safetensors")
+_ALWAYS_NEEDED: Final = ("torch", "onnx", "safetensors")
 _TOOLS: Final = (
     "kinetoken", "torch", "onnx", "onnxruntime", "numpy", "gguf", "llama-cpp-python", "optimum", "optimum-onnx",
 )  # fmt: skip
@@ -20,7 +20,7 @@ def require_packages(more: Iterable[tuple[str, str]] = ()) -> None:
 
     `more`: packages beside ALWAYS_NEEDED, each with the extra that installs it.
     """
-    for package, extra in (*((package, "export") for package in ALWAYS_NEEDED), *more):
+    for package, extra in (*((package, "export") for package in _ALWAYS_NEEDED), *more):
         if find_spec(package) is None:
             raise MissingPackageError(package, extra)
 

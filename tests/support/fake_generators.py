@@ -23,7 +23,7 @@ from kinetoken_viewer.generator.messages import (
     GeneratorOrder,
     ModelReady,
     MotionArrived,
-    ThoughtText,
+    ThoughtArrived,
 )
 from kinetoken_viewer.generator.process import serve_talk
 from synthetic_motion import walking
@@ -44,8 +44,8 @@ def chunk(start: int) -> MotionChunk:
 def good(job: GeneratorJob, out: Connection) -> None:
     """A whole answer at once."""
     out.send(AnswerStarted(5, 20.0))
-    out.send(ThoughtText("I walk "))
-    out.send(ThoughtText("ahead."))
+    out.send(ThoughtArrived("I walk "))
+    out.send(ThoughtArrived("ahead."))
     for start in range(0, FRAMES, CHUNK):
         out.send(MotionArrived(chunk(start), 3.0))
     out.send(
@@ -68,7 +68,7 @@ def talks(job: GeneratorJob, out: Connection) -> None:
     while True:
         if isinstance(order, AskPrompt):
             out.send(AnswerStarted(order.turn, 20.0, order.turn))
-            out.send(ThoughtText(order.prompt, order.turn))
+            out.send(ThoughtArrived(order.prompt, order.turn))
             for start in range(0, FRAMES, CHUNK):
                 out.send(MotionArrived(chunk(start), 3.0, order.turn))
             whole = Clip(walking(FRAMES), prompt=order.prompt, text=order.prompt, seed=order.turn)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kinetoken.engines.llamacpp.model import LlamaCppLanguageModel
 from kinetoken.manifest.schema import LanguageModelInfo
 from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
-from kinetoken_export.checkpoint.reference_model import Reference
+from kinetoken_export.checkpoint.reference_model import ReferenceModel
 from kinetoken_export.checkpoint.tensors import Checkpoint
 from kinetoken_export.gguf.language_model import export_gguf
 from kinetoken_export.gguf.recipes import find_gguf_recipe
@@ -46,7 +46,7 @@ class Made:
 
     def expected(self, ids: list[int]) -> NDArray[np.float32]:
         """The source's logits."""
-        row: NDArray[np.float32] = Reference(self.source).logits([ids])[0][-1]
+        row: NDArray[np.float32] = ReferenceModel(self.source).logits([ids])[0][-1]
         return row
 
 

@@ -27,42 +27,42 @@ from kinetoken.manifest.schema import (
 )
 
 from ..checkpoint.chat_template import read_template, split_template
-from ..checkpoint.motion_tokens import Vocabulary, read_vocabulary
-from ..checkpoint.tensors import Array, Checkpoint, TensorSource
+from ..checkpoint.motion_tokens import CheckpointVocabulary, read_vocabulary
+from ..checkpoint.tensors import Checkpoint, Float32Array, TensorSource
 from ..codecs.reader import read_codec
 from ..codecs.source import CodecSource
 from ..onnx.codec import check_codec, code_size, export_codec
 from ..packages import installed_versions
 from .atomic_folder import new_folder
-from .language_model import bytes_needed, check_request, export_any
+from .language_model import bytes_needed, check_quantization, write_language_model
 from .measure_lookahead import measured_codec
 from .request import ExportRequest
 
-END_TOKENS: Final = ("<|im_end|>", "<|endoftext|>")
-TOKENIZER: Final = "tokenizer.json"
-SPARE: Final = 200_000_000  # bytes for codec, tokenizer and manifest
+_END_TOKENS: Final = ("<|im_end|>", "<|endoftext|>")
+_TOKENIZER: Final = "tokenizer.json"
+_SPARE: Final = 200_000_000  # bytes for codec, tokenizer and manifest
 
 
 @dataclass(frozen=True)
-class Parts:
+class _Inputs:
     """What goes in, read and checked."""
 
     checkpoint: Checkpoint
-    vocabulary: Vocabulary
+    vocabulary: CheckpointVocabulary
     codec: CodecSource
     template: str
 
 
 def build_bundle(request: ExportRequest) -> Manifest:
     """Build the bundle; the folder appears whole or not at all, and an old one stays until the new one is complete."""
-    check_request(request)
+    check_quantization(request)
     with new_folder(request.out, request.force) as folder:
         parts = _open(request)
         _check_space(folder, bytes_needed(request, parts.checkpoint))
         return _build(request, parts, folder)
 
 
-def _open(request: ExportRequest) -> Parts:
+def _open(request: ExportRequest) -> _Inputs:
     """Everything that can be wrong with what the user gave is found here, before any long work."""
     folder = request.model.folder
     checkpoint = Checkpoint(folder)
@@ -83,17 +83,21 @@ def _open(request: ExportRequest) -> Parts:
         adapter=request.codec_adapter,
     )
     check_codec(codec, vocabulary.motion)
-    return Parts(checkpoint, vocabulary, codec, template)
+    return _Inputs(checkpoint, vocabulary, codec, template)
 
 
-def _build(request: ExportRequest, parts: Parts, folder: Path) -> Manifest:
+def _build(request: ExportRequest, parts: _Inputs, folder: Path) -> Manifest:
     """The story: tokenizer, codec, language model, manifest, and what can be measured only on the finished bundle."""
     source, vocabulary = _vocabulary(request, parts, folder)
     codec = export_codec(parts.codec, vocabulary.motion, folder, precision=request.codec_precision)
     provenance = _provenance(request, parts)
 
-    def build(asked: ExportRequest, importance: Mapping[str, Array] | None = None) -> Manifest:
-        language_model = export_any(asked, source, vocabulary, parts.template, folder, importance)
+    def build(
+        asked: ExportRequest, importance: Mapping[str, Float32Array] | None = None
+    ) -> Manifest:
+        language_model = write_language_model(
+            asked, source, vocabulary, parts.template, folder, importance
+        )
         return _write(
             _manifest(asked, parts, vocabulary, codec, language_model, provenance), folder
         )
@@ -112,40 +116,42 @@ def _importance(
     source: TensorSource,
     folder: Path,
     build: Callable[[ExportRequest], object],
-) -> Mapping[str, Array] | None:
+) -> Mapping[str, Float32Array] | None:
     if request.importance is None:
         return None
     from ..gguf.importance import find_importance
-    from ..gguf.recipes import DRAFT
+    from ..gguf.recipes import DRAFT_RECIPE
 
-    draft = replace(request, quant=DRAFT, importance=None)
+    draft = replace(request, quant=DRAFT_RECIPE, importance=None)
     return find_importance(request.importance, source, folder, lambda: build(draft))
 
 
 def _vocabulary(
-    request: ExportRequest, parts: Parts, folder: Path
-) -> tuple[TensorSource, Vocabulary]:
+    request: ExportRequest, parts: _Inputs, folder: Path
+) -> tuple[TensorSource, CheckpointVocabulary]:
     """The tokenizer in the bundle, and the tensors that go with it."""
-    tokenizer = request.model.folder / TOKENIZER
+    tokenizer = request.model.folder / _TOKENIZER
     if request.prune_vocab is None:
-        shutil.copyfile(tokenizer, folder / TOKENIZER)
+        shutil.copyfile(tokenizer, folder / _TOKENIZER)
         return parts.checkpoint, parts.vocabulary
-    from ..checkpoint.prune import prune
+    from ..checkpoint.prune import prune_vocabulary
 
     around = split_template(parts.template)
     always = (
         around.before_system + request.system_prompt + around.after_system + around.before_user,
         around.after_user,
     )
-    source = prune(parts.checkpoint, tokenizer, request.prune_vocab, folder / TOKENIZER, always)
+    source = prune_vocabulary(
+        parts.checkpoint, tokenizer, request.prune_vocab, folder / _TOKENIZER, always
+    )
     print(source.summary())
     return source, read_vocabulary(folder)
 
 
 def _manifest(
     request: ExportRequest,
-    parts: Parts,
-    vocabulary: Vocabulary,
+    parts: _Inputs,
+    vocabulary: CheckpointVocabulary,
     codec: CodecInfo,
     language_model: LanguageModelInfo,
     provenance: Provenance,
@@ -162,7 +168,7 @@ def _manifest(
         name=request.name,
         language_model=language_model,
         tokenizer=TokenizerInfo(
-            TOKENIZER, vocabulary.text_ids, _ends(vocabulary, request.model.folder)
+            _TOKENIZER, vocabulary.text_ids, _ends(vocabulary, request.model.folder)
         ),
         chat=ChatInfo(request.system_prompt, split_template(parts.template)),
         motion=vocabulary.motion,
@@ -174,9 +180,9 @@ def _manifest(
     )
 
 
-def _provenance(request: ExportRequest, parts: Parts) -> Provenance:
+def _provenance(request: ExportRequest, parts: _Inputs) -> Provenance:
     model = {
-        path.name: path for path in (*parts.checkpoint.files, request.model.folder / TOKENIZER)
+        path.name: path for path in (*parts.checkpoint.files, request.model.folder / _TOKENIZER)
     }
     named = model | {f"codec/{path.name}": path for path in parts.codec.files}
     digests = {name: FileInfo.of(path).sha256 for name, path in progress(named.items(), "digests")}
@@ -200,17 +206,17 @@ def _write(manifest: Manifest, folder: Path) -> Manifest:
     return manifest_from_dict(json.loads(text))
 
 
-def _ends(vocabulary: Vocabulary, checkpoint: Path) -> tuple[int, ...]:
-    ends = tuple(vocabulary.added[token] for token in END_TOKENS if token in vocabulary.added)
+def _ends(vocabulary: CheckpointVocabulary, checkpoint: Path) -> tuple[int, ...]:
+    ends = tuple(vocabulary.added[token] for token in _END_TOKENS if token in vocabulary.added)
     if not ends:
         raise InputError(
-            f"{checkpoint}: expected {END_TOKENS[0]} in the tokenizer, found none: it is no chat model of this family"
+            f"{checkpoint}: expected {_END_TOKENS[0]} in the tokenizer, found none: it is no chat model of this family"
         )
     return ends
 
 
 def _check_space(folder: Path, needed: int) -> None:
-    free, wanted = shutil.disk_usage(folder).free, needed + SPARE
+    free, wanted = shutil.disk_usage(folder).free, needed + _SPARE
     if free < wanted:
         raise OutputError(
             f"expected {wanted / 1e9:.1f} GB of free disk space for this bundle, found {free / 1e9:.1f} GB in {folder.parent}: "

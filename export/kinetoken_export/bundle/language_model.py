@@ -10,20 +10,19 @@ from typing import Final
 from kinetoken.base.errors import InputError
 from kinetoken.manifest.schema import LanguageModelInfo
 
-from ..checkpoint.motion_tokens import Vocabulary
-from ..checkpoint.tensors import Array, TensorSource, expected_tensors, vision_tensors
-from ..onnx.recipes import DEFAULT as ONNX_DEFAULT
-from ..onnx.recipes import RECIPES, OnnxRecipe
+from ..checkpoint.motion_tokens import CheckpointVocabulary
+from ..checkpoint.tensors import Float32Array, TensorSource, expected_tensors, vision_tensors
+from ..onnx.recipes import find_onnx_recipe
 from .request import ExportRequest
 
-CONTEXT: Final = 4096
+_CONTEXT: Final = 4096
 """Tokens that a bundle holds where the user does not say: more than three minutes of motion. The cache has this size."""
-GGUF_FILE: Final = "lm.gguf"
-MMPROJ_FILE: Final = "mmproj.gguf"
-PORTABLE_DEFAULT: Final = "fp32"
+_GGUF_FILE: Final = "lm.gguf"
+_MMPROJ_FILE: Final = "mmproj.gguf"
+_PORTABLE_DEFAULT: Final = "fp32"
 
 
-def check_request(request: ExportRequest) -> None:
+def check_quantization(request: ExportRequest) -> None:
     """InputError for a quantization that does not exist or lacks what it needs; before anything is read."""
     if request.format == "gguf":
         from ..gguf.recipes import find_gguf_recipe
@@ -39,21 +38,14 @@ def check_request(request: ExportRequest) -> None:
         find_onnx_recipe(request.quant)
 
 
-def find_onnx_recipe(name: str | None) -> OnnxRecipe:
-    """The recipe of a fused graph; InputError lists them."""
-    if (name or ONNX_DEFAULT) not in RECIPES:
-        raise InputError(f"expected a quantization of {', '.join(RECIPES)} for onnx, got {name!r}")
-    return RECIPES[name or ONNX_DEFAULT]
-
-
 def _portable_precision(name: str | None) -> str:
-    from ..onnx.portable import PRECISIONS
+    from ..onnx.portable import PORTABLE_PRECISIONS
 
-    if (name or PORTABLE_DEFAULT) not in PRECISIONS:
+    if (name or _PORTABLE_DEFAULT) not in PORTABLE_PRECISIONS:
         raise InputError(
-            f"expected a quantization of {', '.join(PRECISIONS)} for a portable graph, got {name!r}"
+            f"expected a quantization of {', '.join(PORTABLE_PRECISIONS)} for a portable graph, got {name!r}"
         )
-    return name or PORTABLE_DEFAULT
+    return name or _PORTABLE_DEFAULT
 
 
 def bytes_needed(request: ExportRequest, source: TensorSource) -> int:
@@ -61,11 +53,11 @@ def bytes_needed(request: ExportRequest, source: TensorSource) -> int:
     tensors = [dims for _, dims in expected_tensors(source.architecture, source.shape)]
     numbers = sum(math.prod(dims) for dims in tensors)
     if request.format == "gguf":
-        from ..gguf.recipes import DRAFT
+        from ..gguf.recipes import DRAFT_RECIPE
 
         vision = sum(math.prod(source.dims(name)) for name in vision_tensors(source))
         # A draft for the importance lies there until it is replaced.
-        draft = 0 if request.importance is None else _gguf_bytes(source, DRAFT)
+        draft = 0 if request.importance is None else _gguf_bytes(source, DRAFT_RECIPE)
         return _gguf_bytes(source, request.quant) + draft + 2 * vision
     if request.graph == "portable":
         return 3 * 4 * numbers  # the checkpoint as float32, what optimum writes, and the graph
@@ -87,16 +79,16 @@ def _gguf_bytes(source: TensorSource, quant: str | None) -> int:
     return total
 
 
-def export_any(
+def write_language_model(
     request: ExportRequest,
     source: TensorSource,
-    vocabulary: Vocabulary,
+    vocabulary: CheckpointVocabulary,
     template: str,
     folder: Path,
-    importance: Mapping[str, Array] | None = None,
+    importance: Mapping[str, Float32Array] | None = None,
 ) -> LanguageModelInfo:
     """Write the language model into `folder`, whose tokenizer.json is there; what the manifest says of it."""
-    context = request.context or min(CONTEXT, source.shape.context)
+    context = request.context or min(_CONTEXT, source.shape.context)
     if request.format == "gguf":
         return _gguf(request, source, vocabulary, template, folder, context, importance)
     if request.graph == "portable":
@@ -113,26 +105,26 @@ def export_any(
 def _gguf(
     request: ExportRequest,
     source: TensorSource,
-    vocabulary: Vocabulary,
+    vocabulary: CheckpointVocabulary,
     template: str,
     folder: Path,
     context: int,
-    importance: Mapping[str, Array] | None,
+    importance: Mapping[str, Float32Array] | None,
 ) -> LanguageModelInfo:
     from ..gguf.language_model import export_gguf
     from ..gguf.recipes import find_gguf_recipe
 
     recipe, shape = find_gguf_recipe(request.quant), source.shape
     context = export_gguf(
-        source, folder / "tokenizer.json", vocabulary, recipe, folder / GGUF_FILE, name=request.name, chat_template=template,
+        source, folder / "tokenizer.json", vocabulary, recipe, folder / _GGUF_FILE, name=request.name, chat_template=template,
         importance=importance, context=context,
     )  # fmt: skip
-    mmproj = MMPROJ_FILE if vision_tensors(source) else None
+    mmproj = _MMPROJ_FILE if vision_tensors(source) else None
     if mmproj and not (folder / mmproj).exists():
         from ..gguf.vision_tower import export_mmproj
 
         export_mmproj(source, folder / mmproj)
     return LanguageModelInfo(
-        "llamacpp", GGUF_FILE, source.architecture.name, shape.layers, shape.kv_heads, shape.head_dim, shape.vocab_size, context,
+        "llamacpp", _GGUF_FILE, source.architecture.name, shape.layers, shape.kv_heads, shape.head_dim, shape.vocab_size, context,
         recipe.name, mmproj=mmproj,
     )  # fmt: skip

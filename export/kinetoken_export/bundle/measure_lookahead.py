@@ -54,7 +54,13 @@ def measured_codec(folder: Path, codec: CodecInfo, asked: int | None) -> CodecIn
     wanted = GenerateOptions(seconds=_clip_seconds(bundle, codec))
     made = collect_answers(bundle, wanted, SAMPLE_PROMPTS[:_CLIPS], "lookahead")
     errors = measure_lookaheads(bundle.decoder, [answer.codes for answer in made])
-    chosen = asked if asked is not None else exact if exact <= _WAITED_IN_FULL else choose(errors)
+    chosen = (
+        asked
+        if asked is not None
+        else exact
+        if exact <= _WAITED_IN_FULL
+        else smallest_lookahead(errors)
+    )
     if chosen < exact:
         _print_table(errors, chosen)
     return replace(codec, lookahead=chosen, exact_lookahead=exact, lookahead_errors=errors)
@@ -89,7 +95,7 @@ def measure_lookaheads(
         raise InputError(
             "expected clips of codes to measure lookaheads on, got none: give prompts that move"
         )
-    exact = [poses(decoder.with_lookahead(decoder.exact), clip) for clip in clips]
+    exact = [decoded_poses(decoder.with_lookahead(decoder.exact), clip) for clip in clips]
     return tuple(
         _error(decoder.with_lookahead(frames), clips, exact)
         if frames < decoder.exact
@@ -98,7 +104,7 @@ def measure_lookaheads(
     )
 
 
-def choose(errors: Sequence[LookaheadError], limit_mm: float = _LIMIT_MM) -> int:
+def smallest_lookahead(errors: Sequence[LookaheadError], limit_mm: float = _LIMIT_MM) -> int:
     """The smallest lookahead from which on the mean distance stays below the limit."""
     chosen = errors[-1].lookahead
     for error in sorted(errors, key=lambda e: e.lookahead, reverse=True):
@@ -116,7 +122,7 @@ def table_rows(exact: int) -> list[int]:
     return sorted({*range(_EACH_UP_TO + 1), *map(int, far)})
 
 
-def poses(decoder: MotionDecoder, codes: NDArray[np.integer]) -> NDArray[np.float64]:
+def decoded_poses(decoder: MotionDecoder, codes: NDArray[np.integer]) -> NDArray[np.float64]:
     """Codes (n, Q) to joints (n * stride, 22, 3) in metres, each pose over the origin and facing +Z."""
     features = decoder.decode(codes).astype(np.float64)
     features[:, YAW] = 0.0
@@ -130,7 +136,10 @@ def _error(
     exact: Sequence[NDArray[np.float64]],
 ) -> LookaheadError:
     pairs = zip(clips, exact, strict=True)
-    apart = [np.linalg.norm(poses(decoder, clip) - wanted, axis=-1) * _MM for clip, wanted in pairs]
+    apart = [
+        np.linalg.norm(decoded_poses(decoder, clip) - wanted, axis=-1) * _MM
+        for clip, wanted in pairs
+    ]
     whole = np.concatenate(apart)
     return LookaheadError(
         decoder.lookahead, round(float(whole.mean()), 3), round(float(whole.max()), 3)

@@ -10,9 +10,8 @@ from typing import Final
 
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.manifest.schema import MotionInfo
+from kinetoken.tokens.markup import MOVE_END, MOVE_START
 
-MOVE_START: Final = "<move>"
-MOVE_END: Final = "</move>"
 # What the model card of the target asks for; training and inference have to agree on every character.
 SYSTEM_PROMPT: Final = (
     "You are an embodied AI. You reason about your physical state and output precise motor actions "
@@ -22,7 +21,7 @@ _TOKEN: Final = re.compile(r"<m_(\d+)_(\d+)>\Z")
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class CheckpointVocabulary:
     """What the tokenizer of a checkpoint says."""
 
     motion: MotionInfo
@@ -32,7 +31,7 @@ class Vocabulary:
     """Added tokens and their ids."""
 
 
-def read_vocabulary(folder: Path) -> Vocabulary:
+def read_vocabulary(folder: Path) -> CheckpointVocabulary:
     """Motion and text ids of `folder`/tokenizer.json; FormatError for missing motion tokens or a gap in them."""
     path = folder / "tokenizer.json"
     try:
@@ -47,7 +46,7 @@ def read_vocabulary(folder: Path) -> Vocabulary:
         raise FormatError(
             f"{path}: expected a fast tokenizer's tokenizer.json, got something else ({error!r})"
         ) from error
-    return Vocabulary(_motion(added, path), _ranges(words), added)
+    return CheckpointVocabulary(_motion(added, path), _ranges(words), added)
 
 
 def _motion(added: dict[str, int], path: Path) -> MotionInfo:

@@ -19,11 +19,11 @@ from kinetoken.base.errors import FormatError
 from kinetoken.manifest.architectures import Architecture
 
 from .motion_tokens import SYSTEM_PROMPT
-from .prune_tokens import BYTES, Bpe, corpus_tokens, english_tokens, ids_of, write_pruned
-from .tensors import Array, LanguageModelShape, TensorSource
+from .prune_tokens import BYTES, BpeTokenizer, corpus_tokens, english_tokens, ids_of, write_pruned
+from .tensors import Float32Array, LanguageModelShape, TensorSource
 
 # What stands around every prompt; special tokens in it are kept anyway.
-ALWAYS: Final = (
+KEPT_TEXTS: Final = (
     f"<|im_start|>system\n{SYSTEM_PROMPT}<|im_end|>\n<|im_start|>user\n",
     "<|im_end|>\n<|im_start|>assistant\n",
     "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n",
@@ -68,7 +68,7 @@ class PrunedSource:
         dims = self.original.dims(name)
         return (len(self.kept), *dims[1:]) if self._per_token(name) else dims
 
-    def tensor(self, name: str) -> Array:
+    def tensor(self, name: str) -> Float32Array:
         """A whole tensor as float32."""
         return (
             self.rows(name, 0, len(self.kept))
@@ -76,7 +76,7 @@ class PrunedSource:
             else self.original.tensor(name)
         )
 
-    def rows(self, name: str, start: int, stop: int) -> Array:
+    def rows(self, name: str, start: int, stop: int) -> Float32Array:
         """Rows [start, stop) of a matrix as float32."""
         if not self._per_token(name):
             return self.original.rows(name, start, stop)
@@ -112,7 +112,7 @@ class PrunedSource:
         return f"vocabulary {before:,} -> {after:,}: saves {sizes}"
 
 
-def prune(
+def prune_vocabulary(
     source: TensorSource, tokenizer: Path, corpus: Path | str, out_tokenizer: Path, always: Sequence[str] = ()
 ) -> PrunedSource:  # fmt: skip
     """Write the smaller tokenizer.json to `out_tokenizer` and return the checkpoint that belongs to it.
@@ -121,8 +121,8 @@ def prune(
     names texts that must be cut into the same tokens as before, whatever the corpus. FormatError where the tokenizer is
     no byte-level BPE or does not fit the checkpoint, InputError where the corpus is no text.
     """
-    bpe = Bpe(tokenizer)
-    fixed = (*ALWAYS, *([always] if isinstance(always, str) else always))
+    bpe = BpeTokenizer(tokenizer)
+    fixed = (*KEPT_TEXTS, *([always] if isinstance(always, str) else always))
     kept = _kept(bpe, corpus, fixed)
     if kept[-1] >= source.shape.vocab_size:
         raise FormatError(
@@ -131,18 +131,20 @@ def prune(
         )
     numbers = {int(old): new for new, old in enumerate(kept)}
     write_pruned(bpe, numbers, out_tokenizer)
-    _check(bpe, Bpe(out_tokenizer), numbers, fixed)
+    _check(bpe, BpeTokenizer(out_tokenizer), numbers, fixed)
     return PrunedSource(source, kept)
 
 
-def _kept(bpe: Bpe, corpus: Path | str, always: Sequence[str]) -> NDArray[np.int64]:
+def _kept(bpe: BpeTokenizer, corpus: Path | str, always: Sequence[str]) -> NDArray[np.int64]:
     """Old ids that stay, ascending."""
     tokens = english_tokens(bpe) if corpus == "english" else corpus_tokens(bpe, Path(corpus))
     tokens |= {step for text in always for word in bpe.words(text) for step in bpe.way(word)}
     return np.array(sorted(ids_of(bpe, tokens | BYTES) | set(bpe.added.values())), np.int64)
 
 
-def _check(old: Bpe, new: Bpe, numbers: Mapping[int, int], always: Sequence[str]) -> None:
+def _check(
+    old: BpeTokenizer, new: BpeTokenizer, numbers: Mapping[int, int], always: Sequence[str]
+) -> None:
     """The template is trained word by word: it must not fall into other pieces."""
     for text in always:
         if [numbers.get(i) for i in old.encode(text)] != new.encode(text):

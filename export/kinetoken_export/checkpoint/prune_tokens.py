@@ -26,7 +26,7 @@ BYTES: Final = frozenset(pre_tokenizers.ByteLevel.alphabet())
 _CURLY: Final = r"\u2018\u2019\u201c\u201d"  # typographic quotes
 _DASHES: Final = r"\u2013\u2014\u2026"
 # One word in one case, with the one sign before it that English sets without a space; else signs, digits and white space.
-ENGLISH: Final = re.compile(
+_ENGLISH: Final = re.compile(
     rf"""[ "'(\-{_CURLY}{_DASHES}]?(?:[a-z]+|[A-Z][a-z]*|[A-Z]+)|[\s0-9.,:;!?'"()\-/&%${_CURLY}{_DASHES}]+"""
 )
 # Here no word of the pre-tokenizer is cut in two: a line break ends one, a letter or digit begins one.
@@ -42,7 +42,7 @@ _BPE_OPTIONS: Final = (
 _HARMLESS: Final = ("ByteLevel",)  # post-processors without ids
 
 
-class Bpe:
+class BpeTokenizer:
     """A byte-level BPE tokenizer.json, opened to see how its tokens come about."""
 
     def __init__(self, path: Path) -> None:
@@ -55,7 +55,7 @@ class Bpe:
             self.added = {
                 str(token["content"]): int(token["id"]) for token in self.data["added_tokens"]
             }
-            self._ranks = {pair(merge): rank for rank, merge in enumerate(model["merges"])}
+            self._ranks = {merge_pair(merge): rank for rank, merge in enumerate(model["merges"])}
             self._tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:  # the library raises bare Exception
             raise FormatError(
@@ -96,13 +96,13 @@ class Bpe:
         return seen
 
 
-def pair(merge: str | list[str]) -> tuple[str, str]:
+def merge_pair(merge: str | list[str]) -> tuple[str, str]:
     """The two halves of a merge, which older files write as one string."""
     left, right = merge.split(" ") if isinstance(merge, str) else merge
     return left, right
 
 
-def spelled(token: str) -> str | None:
+def token_text(token: str) -> str | None:
     """Text of a token in byte letters; None where it is no whole characters."""
     try:
         return bytes(_BYTE_OF[letter] for letter in token).decode("utf-8")
@@ -120,13 +120,13 @@ def _byte_of() -> dict[str, int]:
 _BYTE_OF: Final = _byte_of()
 
 
-def english_tokens(bpe: Bpe) -> set[str]:
+def english_tokens(bpe: BpeTokenizer) -> set[str]:
     """Tokens that English can be spelled with: see ENGLISH. A rule, not a list: no corpus and no licence are needed."""
-    wanted = (token for token in bpe.vocab if ENGLISH.fullmatch(spelled(token) or ""))
+    wanted = (token for token in bpe.vocab if _ENGLISH.fullmatch(token_text(token) or ""))
     return {step for token in progress(list(wanted), "English tokens") for step in bpe.way(token)}
 
 
-def corpus_tokens(bpe: Bpe, corpus: Path) -> set[str]:
+def corpus_tokens(bpe: BpeTokenizer, corpus: Path) -> set[str]:
     """Tokens that a text file (UTF-8) needs; InputError where it is none."""
     try:
         text = corpus.read_text(encoding="utf-8")
@@ -160,13 +160,13 @@ def _pieces(text: str) -> Iterator[tuple[float, str]]:
         start = stop
 
 
-def write_pruned(bpe: Bpe, numbers: Mapping[int, int], path: Path) -> None:
+def write_pruned(bpe: BpeTokenizer, numbers: Mapping[int, int], path: Path) -> None:
     """tokenizer.json with only the ids in `numbers`, under their new ones; FormatError for parts that cannot be renumbered."""
     data = dict(bpe.data)
     model = dict(data["model"])
     model["vocab"] = {token: numbers[old] for token, old in bpe.vocab.items() if old in numbers}
     kept: Collection[str] = model["vocab"]
-    model["merges"] = [merge for merge in model["merges"] if _stands(pair(merge), kept)]
+    model["merges"] = [merge for merge in model["merges"] if _stands(merge_pair(merge), kept)]
     data["model"] = model
     data["added_tokens"] = [token | {"id": numbers[token["id"]]} for token in data["added_tokens"]]
     data["post_processor"] = _renumbered(data.get("post_processor"), numbers, bpe.path)
@@ -200,6 +200,6 @@ def _renumbered(processor: Any, numbers: Mapping[int, int], path: Path) -> Any:
     return processor | {"special_tokens": renewed}
 
 
-def ids_of(bpe: Bpe, tokens: Iterable[str]) -> set[int]:
+def ids_of(bpe: BpeTokenizer, tokens: Iterable[str]) -> set[int]:
     """Ids of tokens in byte letters."""
     return {bpe.vocab[token] for token in tokens}

@@ -31,7 +31,7 @@ from kinetoken.manifest.architectures import Architecture
 from kinetoken.tokens.allowed_ids import Allowed, count_allowed, take_allowed
 
 from .tensors import (
-    Array,
+    Float32Array,
     LanguageModelShape,
     TensorSource,
     expected_tensors,
@@ -40,17 +40,17 @@ from .tensors import (
     row_chunks,
 )
 
-MEMORY: Final = Path("/proc/meminfo")
-SHARE: Final = 0.7  # of the free memory that float32 weights may take
-SMALL: Final = 1 << 21  # numbers of a matrix
-Observe = Callable[[str, Array], None]
+_MEMORY: Final = Path("/proc/meminfo")
+_SHARE: Final = 0.7  # of the free memory that float32 weights may take
+_SMALL: Final = 1 << 21  # numbers of a matrix
+Observe = Callable[[str, Float32Array], None]
 """Name of a matrix, and the inputs (n, in) that it is about to multiply."""
 Rotary = tuple[Tensor, Tensor]
 """Cosines and sines (n, head_dim) of the positions."""
 _ACTIVATIONS: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {"silu": F.silu}
 
 
-class Reference:
+class ReferenceModel:
     """A checkpoint, read a layer at a time for as long as it is needed."""
 
     def __init__(self, source: TensorSource) -> None:
@@ -63,22 +63,22 @@ class Reference:
 
     def logits(
         self, sequences: Sequence[Sequence[int]], *, observe: Observe | None = None
-    ) -> list[Array]:
+    ) -> list[Float32Array]:
         """Logits (n, vocab) after each token of each sequence of n ids; `observe` sees the inputs of every matrix."""
         return list(self.each(sequences, observe=observe))
 
     def each(
         self, sequences: Sequence[Sequence[int]], *, observe: Observe | None = None
-    ) -> Iterator[Array]:
+    ) -> Iterator[Float32Array]:
         """The same, one sequence at a time: logits of a large vocabulary are larger than the model."""
         return (self.head(hidden) for hidden in self.hidden(sequences, observe=observe))
 
     @torch.inference_mode()
     def hidden(
         self, sequences: Sequence[Sequence[int]], *, observe: Observe | None = None
-    ) -> list[Array]:
+    ) -> list[Float32Array]:
         """Normed hidden states (n, H) of each sequence, which the head multiplies; InputError for ids that do not exist."""
-        rotaries = {n: angles(self._shape, 0, n) for n in {len(ids) for ids in sequences}}
+        rotaries = {n: rotary_angles(self._shape, 0, n) for n in {len(ids) for ids in sequences}}
         states = [self._embedded(ids) for ids in sequences]
         for number in progress(range(self._shape.layers), "source"):
             layer = ReferenceLayer.read(self._source, number)
@@ -91,7 +91,7 @@ class Reference:
         return arrays
 
     @torch.inference_mode()
-    def head(self, hidden: Array) -> Array:
+    def head(self, hidden: Float32Array) -> Float32Array:
         """Logits (n, vocab) of normed hidden states (n, H), a piece of the head at a time."""
         name, rows = head_tensor(self._source), self._shape.vocab_size
         out, states = np.empty((len(hidden), rows), np.float32), torch.from_numpy(hidden)
@@ -110,14 +110,14 @@ class Reference:
 
 
 @dataclass
-class Cache:
+class ReferenceCache:
     """Keys and values (kv_heads, n, head_dim) of the tokens so far."""
 
     keys: Tensor
     values: Tensor
 
     @classmethod
-    def empty(cls, shape: LanguageModelShape) -> Cache:
+    def empty(cls, shape: LanguageModelShape) -> ReferenceCache:
         """Before the first token."""
         nothing = torch.zeros(shape.kv_heads, 0, shape.head_dim)
         return cls(nothing, nothing)
@@ -155,11 +155,15 @@ class ReferenceLayer:
         return cls(number, entry, source.shape, weights)
 
     def forward(
-        self, x: Tensor, rotary: Rotary, cache: Cache | None = None, observe: Observe | None = None
+        self,
+        x: Tensor,
+        rotary: Rotary,
+        cache: ReferenceCache | None = None,
+        observe: Observe | None = None,
     ) -> Tensor:
         """Hidden states (n, H) to those of the next layer."""
         normed = _norm(x, self.weights["attn_norm.weight"], self.shape)
-        x = x + self._attention(normed, rotary, cache or Cache.empty(self.shape), observe)
+        x = x + self._attention(normed, rotary, cache or ReferenceCache.empty(self.shape), observe)
         normed = _norm(x, self.weights["ffn_norm.weight"], self.shape)
         gate = _ACTIVATIONS[self.architecture.activation](
             self._multiply("ffn_gate", normed, observe)
@@ -169,7 +173,7 @@ class ReferenceLayer:
         )
 
     def _attention(
-        self, x: Tensor, rotary: Rotary, cache: Cache, observe: Observe | None
+        self, x: Tensor, rotary: Rotary, cache: ReferenceCache, observe: Observe | None
     ) -> Tensor:
         s, n = self.shape, len(x)
         q, k, v = (
@@ -256,7 +260,7 @@ class ReferenceRun:
 
     def __init__(self, model: ReferenceLanguageModel) -> None:
         self._model = model
-        self._caches = [Cache.empty(model.shape) for _ in model.layers]
+        self._caches = [ReferenceCache.empty(model.shape) for _ in model.layers]
         self._length = 0
 
     @property
@@ -269,7 +273,7 @@ class ReferenceRun:
         raise EngineError(NO_IMAGES)
 
     @torch.inference_mode()
-    def push(self, ids: Sequence[int], allowed: Allowed) -> Array:
+    def push(self, ids: Sequence[int], allowed: Allowed) -> Float32Array:
         """Feed tokens; logits of the allowed next ids. EngineError where the context is full."""
         model, stop = self._model, self._length + len(ids)
         if not ids or stop > model.context:
@@ -279,7 +283,7 @@ class ReferenceRun:
         _check_ids(ids, model.shape)
         x, rotary = (
             model.embedding[torch.tensor(ids)].float(),
-            angles(model.shape, self._length, stop),
+            rotary_angles(model.shape, self._length, stop),
         )
         for layer, cache in zip(model.layers, self._caches, strict=True):
             x = layer.forward(x, rotary, cache)
@@ -295,7 +299,8 @@ class ReferenceRun:
         """Forget all but the first tokens."""
         check_rewind(length, self._length)
         self._caches = [
-            Cache(c.keys[:, :length].clone(), c.values[:, :length].clone()) for c in self._caches
+            ReferenceCache(c.keys[:, :length].clone(), c.values[:, :length].clone())
+            for c in self._caches
         ]
         self._length = length
 
@@ -314,11 +319,11 @@ class ReferenceRun:
         rows = torch.from_numpy(
             state_array(rest, np.float32, (len(self._caches), 2, heads, length, width)).copy()
         )
-        self._caches = [Cache(keys, values) for keys, values in rows]
+        self._caches = [ReferenceCache(keys, values) for keys, values in rows]
         self._length = length
 
 
-def angles(shape: LanguageModelShape, start: int, stop: int) -> Rotary:
+def rotary_angles(shape: LanguageModelShape, start: int, stop: int) -> Rotary:
     """Rotary angles of the positions [start, stop)."""
     # float64 where the engines have float32 too: the positions are small, the error of an angle is not seen.
     exponents = torch.arange(0, shape.head_dim, 2, dtype=torch.float64) / shape.head_dim
@@ -348,8 +353,10 @@ def _is_large(source: TensorSource) -> bool:
     needed = 4 * sum(
         math.prod(dims) for _, dims in expected_tensors(source.architecture, source.shape)
     )
-    free = re.search(r"MemAvailable:\s*(\d+) kB", MEMORY.read_text()) if MEMORY.is_file() else None
-    return free is not None and needed > SHARE * 1024 * int(free[1])
+    free = (
+        re.search(r"MemAvailable:\s*(\d+) kB", _MEMORY.read_text()) if _MEMORY.is_file() else None
+    )
+    return free is not None and needed > _SHARE * 1024 * int(free[1])
 
 
 @contextlib.contextmanager
@@ -357,7 +364,7 @@ def few_threads(shape: LanguageModelShape) -> Iterator[None]:
     """One thread for a small model: its products are done before a second thread has woken up."""
     before = torch.get_num_threads()
     try:
-        torch.set_num_threads(1 if shape.hidden * shape.intermediate < SMALL else before)
+        torch.set_num_threads(1 if shape.hidden * shape.intermediate < _SMALL else before)
         yield
     finally:
         torch.set_num_threads(before)

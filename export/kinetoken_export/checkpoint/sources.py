@@ -52,7 +52,7 @@ def find_codec(given: str, revision: str | None = None) -> Source:
 def _find(given: str, revision: str | None, what: str, patterns: tuple[str, ...]) -> Source:
     path = Path(given).expanduser()
     if path.is_dir() or (path.is_file() and what == "a codec folder"):
-        return Source(path, path.resolve().name, revision or _snapshot(path), licence(path))
+        return Source(path, path.resolve().name, revision or _snapshot(path), read_licence(path))
     if path.exists():
         raise InputError(
             f"expected {what} at {given}, found a file: give the folder that it lies in"
@@ -62,7 +62,7 @@ def _find(given: str, revision: str | None, what: str, patterns: tuple[str, ...]
             f"expected {what} or a hub id like owner/name, found nothing at {given}: check the path"
         )
     folder = _download(given, revision, patterns)
-    return Source(folder, given, _snapshot(folder), licence(folder))
+    return Source(folder, given, _snapshot(folder), read_licence(folder))
 
 
 def _download(hub_id: str, revision: str | None, patterns: tuple[str, ...]) -> Path:
@@ -86,7 +86,7 @@ def _snapshot(folder: Path) -> str:
     return folder.name if folder.parent.name == "snapshots" else ""
 
 
-def licence(folder: Path) -> str:
+def read_licence(folder: Path) -> str:
     """`license:` of the model card's header, or of config.json; "unknown" otherwise."""
     folder = folder if folder.is_dir() else folder.parent
     card = folder / "README.md"

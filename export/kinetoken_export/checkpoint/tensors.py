@@ -24,7 +24,7 @@ from kinetoken.manifest.architectures import (
     architecture_of_class,
 )
 
-Array = NDArray[np.float32]
+Float32Array = NDArray[np.float32]
 
 _INDEX: Final = "model.safetensors.index.json"
 _SINGLE: Final = "model.safetensors"
@@ -88,11 +88,11 @@ class TensorSource(Protocol):
         """Shape of a tensor, without reading it."""
         ...
 
-    def tensor(self, name: str) -> Array:
+    def tensor(self, name: str) -> Float32Array:
         """A whole tensor as float32."""
         ...
 
-    def rows(self, name: str, start: int, stop: int) -> Array:
+    def rows(self, name: str, start: int, stop: int) -> Float32Array:
         """Rows [start, stop) of a matrix as float32: an embedding need not fit memory."""
         ...
 
@@ -172,18 +172,18 @@ class Checkpoint:
         with _opened(path) as file:
             return tuple(file.get_slice(stored).get_shape())
 
-    def tensor(self, name: str) -> Array:
+    def tensor(self, name: str) -> Float32Array:
         """One tensor as float32; FormatError names what is missing."""
         path, stored = self._place(name)
         with _opened(path) as file:
-            values: Array = file.get_tensor(stored).float().numpy()
+            values: Float32Array = file.get_tensor(stored).float().numpy()
         return values
 
-    def rows(self, name: str, start: int, stop: int) -> Array:
+    def rows(self, name: str, start: int, stop: int) -> Float32Array:
         """Rows [start, stop) of a matrix as float32."""
         path, stored = self._place(name)
         with _opened(path) as file:
-            values: Array = file.get_slice(stored)[start:stop].float().numpy()
+            values: Float32Array = file.get_slice(stored)[start:stop].float().numpy()
         return values
 
     def _place(self, name: str) -> tuple[Path, str]:
@@ -221,7 +221,7 @@ def head_tensor(source: TensorSource) -> str:
     return source.architecture.embedding if source.shape.tied else source.architecture.head
 
 
-def norm_gain(source: TensorSource, name: str) -> Array:
+def norm_gain(source: TensorSource, name: str) -> Float32Array:
     """The gain of an RMS norm, as it is multiplied."""
     gain, offset = source.tensor(name), source.architecture.norm_offset
     return gain + np.float32(offset) if offset else gain

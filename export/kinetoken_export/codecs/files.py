@@ -60,7 +60,7 @@ class CodecFiles:
     licence: str | None
 
 
-def open_files(path: Path) -> CodecFiles:
+def open_codec_files(path: Path) -> CodecFiles:
     """The codec at a folder or weights file; InputError or FormatError where there is none."""
     weights = path if path.is_file() else _find_weights(path)
     folder = weights.parent if path.is_file() else path
@@ -218,7 +218,7 @@ def _licence(folder: Path, settings: Mapping[str, Any]) -> str | None:
     return match[1].strip("\"'") if match else None
 
 
-def number(settings: Mapping[str, Any], *names: str) -> int | None:
+def positive_number(settings: Mapping[str, Any], *names: str) -> int | None:
     """The first of these settings that is a whole number above 0."""
     for name in names:
         value = settings.get(name)

@@ -26,7 +26,7 @@ from kinetoken.motion.features import N_FEATURES
 
 from .source import Array, CodecSource, Codes
 
-MODEL_TYPE: Final = "kinetoken-causal-rvq"
+_MODEL_TYPE: Final = "kinetoken-causal-rvq"
 WEIGHTS: Final = "motion_rvq_weights.safetensors"
 
 
@@ -34,7 +34,7 @@ WEIGHTS: Final = "motion_rvq_weights.safetensors"
 class CodecConfig:
     """The config.json of a codec folder."""
 
-    model_type: str = MODEL_TYPE
+    model_type: str = _MODEL_TYPE
     features: int = N_FEATURES
     stride: int = 4
     levels: int = 4
@@ -260,9 +260,9 @@ def _config(folder: Path) -> CodecConfig:
     path = folder / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-        if config.get("model_type") != MODEL_TYPE:
+        if config.get("model_type") != _MODEL_TYPE:
             raise FormatError(
-                f"{path}: expected a codec of model_type {MODEL_TYPE}, got {config.get('model_type')!r}"
+                f"{path}: expected a codec of model_type {_MODEL_TYPE}, got {config.get('model_type')!r}"
             )
         return CodecConfig(**(config | {"dilations": tuple(config["dilations"])}))
     except OSError as error:
@@ -271,13 +271,13 @@ def _config(folder: Path) -> CodecConfig:
         ) from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise FormatError(
-            f"{path}: expected the config of a {MODEL_TYPE} codec, got something else ({error})"
+            f"{path}: expected the config of a {_MODEL_TYPE} codec, got something else ({error})"
         ) from error
 
 
 def is_own_codec(settings: Mapping[str, Any]) -> bool:
     """Tell whether config.json names this layout."""
-    return settings.get("model_type") == MODEL_TYPE
+    return settings.get("model_type") == _MODEL_TYPE
 
 
 def read_own_codec(folder: Path, base: Mapping[str, Any]) -> CodecSource:
@@ -296,5 +296,5 @@ def read_own_codec(folder: Path, base: Mapping[str, Any]) -> CodecSource:
         return codes
 
     return CodecSource(
-        layout=MODEL_TYPE, decoder=model.decoder, codebooks=codebooks, stride=config.stride, encoder=encode, **base
+        layout=_MODEL_TYPE, decoder=model.decoder, codebooks=codebooks, stride=config.stride, encoder=encode, **base
     )  # fmt: skip

@@ -12,7 +12,7 @@ from kinetoken.base.errors import FormatError, InputError
 from kinetoken.motion.skeleton import FPS
 
 from .adapter import read_adapted_codec
-from .files import CodecFiles, number, open_files, open_without_weights
+from .files import CodecFiles, open_codec_files, open_without_weights, positive_number
 from .foreign.foreign_codec import read_foreign_codec
 from .own_model import is_own_codec, read_own_codec
 from .residual import read_residual_codec, residual_prefix
@@ -50,11 +50,11 @@ def read_codec(
     """
     if adapter is not None and not adapter.is_file():
         raise InputError(f"expected a Python file at {adapter}, found none: check --codec-adapter")
-    found = open_files(path) if adapter is None else open_without_weights(path)
+    found = open_codec_files(path) if adapter is None else open_without_weights(path)
     mean, std, stats = find_statistics([found.folder, found.weights.parent, found.folder.parent])
     base = {
         "name": found.folder.resolve().name, "mean": mean, "std": std,
-        "fps": number(found.settings, "fps") or FPS, "files": (*found.files, *stats),
+        "fps": positive_number(found.settings, "fps") or FPS, "files": (*found.files, *stats),
         "licence": found.licence,
     }  # fmt: skip
     code = found.folder / _CODE_FILE if adapter is None else adapter
@@ -74,7 +74,7 @@ def read_codec(
         source = read_foreign_codec(found, code, size, base)
     else:
         source = _read_known(found, base)
-    if frames := number(found.settings, *_WINDOW_NAMES):
+    if frames := positive_number(found.settings, *_WINDOW_NAMES):
         source = replace(source, window=max(1, frames // source.stride))
     _check(source, found, stats[1])
     return source

@@ -15,26 +15,26 @@ from kinetoken.base.errors import FormatError
 from .source import ADAPTER_HINT, Array, Codes, residual_codes
 
 # What codebooks remember of their training: moving averages and flags, no part of what they mean.
-TRAINING_ONLY: Final = frozenset(
+_TRAINING_ONLY: Final = frozenset(
     ("code_sum", "code_count", "cluster_size", "embedding_avg", "embed_avg", "ema_w", "ema_cluster_size", "initted",
      "inited", "initialized", "usage", "total", "num_batches_tracked")
 )  # fmt: skip
-ACTIVATIONS: Final[Mapping[str, Callable[[], nn.Module]]] = {
+_ACTIVATIONS: Final[Mapping[str, Callable[[], nn.Module]]] = {
     "relu": nn.ReLU, "silu": nn.SiLU, "swish": nn.SiLU, "gelu": nn.GELU, "elu": nn.ELU, "tanh": nn.Tanh,
     "leaky_relu": lambda: nn.LeakyReLU(0.2), "leakyrelu": lambda: nn.LeakyReLU(0.2),
 }  # fmt: skip
 
 
-def activation(name: object, path: Path) -> Callable[[], nn.Module]:
+def activation_layer(name: object, path: Path) -> Callable[[], nn.Module]:
     """A layer by the name that a config gives it."""
-    if str(name).lower() not in ACTIVATIONS:
+    if str(name).lower() not in _ACTIVATIONS:
         raise FormatError(
-            f"{path}: expected an activation among {', '.join(ACTIVATIONS)}, got {name!r}"
+            f"{path}: expected an activation among {', '.join(_ACTIVATIONS)}, got {name!r}"
         )
-    return ACTIVATIONS[str(name).lower()]
+    return _ACTIVATIONS[str(name).lower()]
 
 
-def part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def below_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """Tensors below a prefix, which is taken off."""
     return {
         name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
@@ -46,9 +46,9 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.
     expected = {
         n: tuple(v.shape)
         for n, v in module.state_dict().items()
-        if n.rsplit(".")[-1] not in TRAINING_ONLY
+        if n.rsplit(".")[-1] not in _TRAINING_ONLY
     }
-    got = {n: tuple(v.shape) for n, v in state.items() if n.rsplit(".")[-1] not in TRAINING_ONLY}
+    got = {n: tuple(v.shape) for n, v in state.items() if n.rsplit(".")[-1] not in _TRAINING_ONLY}
     for name in expected.keys() - got.keys():
         raise FormatError(
             f"{path}: expected a tensor {name} {expected[name]}, found none: the weights are incomplete"
@@ -64,14 +64,14 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.
     return module.eval()
 
 
-def leftover(state: Mapping[str, Tensor], known: tuple[str, ...], path: Path) -> None:
+def refuse_leftovers(state: Mapping[str, Tensor], known: tuple[str, ...], path: Path) -> None:
     """FormatError for the first tensor that begins with none of the known prefixes."""
     for name in state:
-        if not name.startswith(known) and name.rsplit(".")[-1] not in TRAINING_ONLY:
+        if not name.startswith(known) and name.rsplit(".")[-1] not in _TRAINING_ONLY:
             raise FormatError(f"{path}: expected no tensor {name} in this layout: {ADAPTER_HINT}")
 
 
-def stacked(tables: list[Tensor], path: Path) -> Array:
+def stacked_codebooks(tables: list[Tensor], path: Path) -> Array:
     """Codebooks (K, D), one per level, as (Q, K, D)."""
     shapes = sorted({tuple(table.shape) for table in tables})
     if len(shapes) != 1 or len(shapes[0]) != 2:
@@ -79,7 +79,7 @@ def stacked(tables: list[Tensor], path: Path) -> Array:
     return np.ascontiguousarray(torch.stack(tables).numpy().astype(np.float32))
 
 
-def coder(encoder: nn.Module, codebooks: Array) -> Callable[[Array], Codes]:
+def residual_encoder(encoder: nn.Module, codebooks: Array) -> Callable[[Array], Codes]:
     """Normalised features (n, 263) to codes (n // stride, Q) through an encoder (1, 263, n) -> (1, D, n // stride)."""
 
     def encode(features: Array) -> Codes:

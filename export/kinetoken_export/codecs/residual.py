@@ -17,11 +17,18 @@ from torch import Tensor, nn
 from kinetoken.base.errors import FormatError
 from kinetoken.motion.features import N_FEATURES
 
-from .rebuild import activation, coder, leftover, load_into, part, stacked
+from .rebuild import (
+    activation_layer,
+    below_prefix,
+    load_into,
+    refuse_leftovers,
+    residual_encoder,
+    stacked_codebooks,
+)
 from .source import Array, CodecSource
 
 # Longest first: T2M-GPT wraps its module, MotionGPT's checkpoints hold language models beside it.
-PREFIXES: Final = (
+_PREFIXES: Final = (
     "module.vqvae.",
     "module.",
     "motion_vae.",
@@ -31,9 +38,9 @@ PREFIXES: Final = (
     "net.",
     "",
 )
-INLET: Final = "decoder.model.0.weight"
-BLOCK: Final = re.compile(r"decoder\.model\.(\d+)\.0\.model\.(\d+)\.conv1\.weight\Z")
-GROWTH: Final = 3
+_INLET: Final = "decoder.model.0.weight"
+_BLOCK: Final = re.compile(r"decoder\.model\.(\d+)\.0\.model\.(\d+)\.conv1\.weight\Z")
+_GROWTH: Final = 3
 
 
 class _Residual(nn.Module):
@@ -114,9 +121,9 @@ class _Plan:
 
 def residual_prefix(state: Mapping[str, Tensor]) -> str | None:
     """What stands before this layout's names; None where it is another layout."""
-    for prefix in PREFIXES:
-        own = part(state, prefix)
-        if INLET in own and any(BLOCK.match(name) for name in own):
+    for prefix in _PREFIXES:
+        own = below_prefix(state, prefix)
+        if _INLET in own and any(_BLOCK.match(name) for name in own):
             return prefix
     return None
 
@@ -127,13 +134,15 @@ def read_residual_codec(
     """The codec; FormatError names a tensor that is missing or left over. `base`: fields that do not hang on the layout."""
     prefix = residual_prefix(state)
     assert prefix is not None
-    own = part(state, prefix)
-    leftover(own, ("decoder.model.", "encoder.model.", "quantizer."), path)
+    own = below_prefix(state, prefix)
+    refuse_leftovers(own, ("decoder.model.", "encoder.model.", "quantizer."), path)
     plan, notes = _plan(own, settings, path)
-    decoder = load_into(plan.decoder(), part(own, "decoder."), path)
+    decoder = load_into(plan.decoder(), below_prefix(own, "decoder."), path)
     codebooks = _codebooks(own, plan.latent, path)
-    encoder = part(own, "encoder.")
-    encode = coder(load_into(plan.encoder(), encoder, path), codebooks) if encoder else None
+    encoder = below_prefix(own, "encoder.")
+    encode = (
+        residual_encoder(load_into(plan.encoder(), encoder, path), codebooks) if encoder else None
+    )
     layout = "momask" if any(name.startswith("quantizer.layers.") for name in own) else "t2m-gpt"
     return CodecSource(
         layout=layout, decoder=decoder, codebooks=codebooks, stride=2**plan.halvings, encoder=encode, notes=notes, **base
@@ -143,7 +152,7 @@ def read_residual_codec(
 def _plan(
     own: Mapping[str, Tensor], settings: Mapping[str, Any], path: Path
 ) -> tuple[_Plan, tuple[str, ...]]:
-    found = [(int(m[1]), int(m[2])) for m in map(BLOCK.match, own) if m]
+    found = [(int(m[1]), int(m[2])) for m in map(_BLOCK.match, own) if m]
     halvings, depth = len({block for block, _ in found}), 1 + max(unit for _, unit in found)
     outlet = f"decoder.model.{4 + halvings}.weight"
     if outlet not in own or own[outlet].shape[0] != N_FEATURES:
@@ -151,15 +160,15 @@ def _plan(
         raise FormatError(
             f"{path}: expected {outlet} with {N_FEATURES} features (HumanML3D), got {got}: another skeleton?"
         )
-    width, latent, _ = own[INLET].shape
-    growth = settings.get("dilation_growth_rate", GROWTH)
+    width, latent, _ = own[_INLET].shape
+    growth = settings.get("dilation_growth_rate", _GROWTH)
     act = settings.get("vq_act", settings.get("activation", "relu"))
     if not isinstance(growth, int) or growth < 1:
         raise FormatError(
             f"{path}: expected a whole dilation_growth_rate in the codec's settings, got {growth!r}"
         )
     dilations = [growth**unit for unit in reversed(range(depth))]
-    plan = _Plan(N_FEATURES, latent, width, dilations, halvings, activation(act, path))
+    plan = _Plan(N_FEATURES, latent, width, dilations, halvings, activation_layer(act, path))
     named = "dilation_growth_rate" in settings and (
         "vq_act" in settings or "activation" in settings
     )
@@ -173,13 +182,13 @@ def _codebooks(own: Mapping[str, Tensor], latent: int, path: Path) -> Array:
     pattern = re.compile(r"quantizer\.(?:layers\.(\d+)\.)?(?:codebook|embedding\.weight)\Z")
     matches = {name: m for name in own if (m := pattern.match(name))}
     odd = [n for n in own if n.startswith("quantizer.") and n not in matches]
-    leftover({n: own[n] for n in odd}, (), path)
+    refuse_leftovers({n: own[n] for n in odd}, (), path)
     levels = sorted(matches, key=lambda name: int(matches[name][1] or 0))
     if not levels or [int(matches[n][1] or 0) for n in levels] != list(range(len(levels))):
         raise FormatError(
             f"{path}: expected codebooks quantizer.layers.0... or quantizer.codebook, got {levels or 'none'}"
         )
-    tables = stacked([own[name] for name in levels], path)
+    tables = stacked_codebooks([own[name] for name in levels], path)
     if tables.shape[2] != latent:
         raise FormatError(
             f"{path}: expected codebooks of width {latent}, as the decoder reads, got {tables.shape[2]}"

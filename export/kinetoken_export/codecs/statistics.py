@@ -19,15 +19,15 @@ from kinetoken.motion.features import N_FEATURES
 from .source import Array
 
 # Columns that the bias divides, and HumanML3D's own values there (Guo et al., CVPR 2022; published Std.npy).
-BIASED: Final = np.r_[0:4, 259:263]
-OWN: Final = np.array([0.012826, 0.016927, 0.016927, 0.153766, *[0.355933] * 4])
-PLAIN: Final = np.r_[4:259]
-BIASES: Final = (1, 5, 25)
-SAME: Final = 0.02  # relative difference below which two columns count as the same
-APART: Final = (
+_BIASED: Final = np.r_[0:4, 259:263]
+_OWN: Final = np.array([0.012826, 0.016927, 0.016927, 0.153766, *[0.355933] * 4])
+_PLAIN: Final = np.r_[4:259]
+_BIASES: Final = (1, 5, 25)
+_SAME: Final = 0.02  # relative difference below which two columns count as the same
+_APART: Final = (
     3.0  # factor between what Std says and what the decoder writes; between two pairs it is 5 or 25
 )
-NAMES: Final = (("Mean.npy", "Std.npy"), ("mean.npy", "std.npy"))
+_NAMES: Final = (("Mean.npy", "Std.npy"), ("mean.npy", "std.npy"))
 
 
 def find_statistics(folders: list[Path]) -> tuple[Array, Array, tuple[Path, Path]]:
@@ -43,7 +43,7 @@ def find_statistics(folders: list[Path]) -> tuple[Array, Array, tuple[Path, Path
 
 def _places(folder: Path) -> Iterator[tuple[Path, Path]]:
     for where in (folder, folder / "meta"):
-        for mean, std in NAMES:
+        for mean, std in _NAMES:
             yield where / mean, where / std
 
 
@@ -69,8 +69,8 @@ def _row(path: Path, *, positive: bool) -> Array:
 
 def feature_bias(std: Array) -> int | None:
     """1, 5 or 25 for one of the published pairs; None for any other."""
-    for bias in BIASES:
-        if np.allclose(std[BIASED] * bias, OWN, rtol=SAME):
+    for bias in _BIASES:
+        if np.allclose(std[_BIASED] * bias, _OWN, rtol=_SAME):
             return bias
     return None
 
@@ -86,10 +86,10 @@ def check_statistics(std: Array, features: Array, path: Path) -> None:
     spread = features.std(axis=0)
     if not (spread > 0).all():
         return  # nothing to compare: a decoder that writes constants
-    written = float(np.exp(np.log(spread[BIASED]).mean() - np.log(spread[PLAIN]).mean()))
-    if not 1 / APART < written / bias < APART:
-        nearest = min(BIASES, key=lambda b: abs(np.log(written / b)))
+    written = float(np.exp(np.log(spread[_BIASED]).mean() - np.log(spread[_PLAIN]).mean()))
+    if not 1 / _APART < written / bias < _APART:
+        nearest = min(_BIASES, key=lambda b: abs(np.log(written / b)))
         raise FormatError(
-            f"{path}: expected the Std that the codec was trained with, std[0] near {OWN[0] / nearest:.4g}, "
+            f"{path}: expected the Std that the codec was trained with, std[0] near {_OWN[0] / nearest:.4g}, "
             f"got {std[0]:.4g} (HumanML3D's pairs differ by {nearest / bias:g} in the root): use the codec's own pair"
         )

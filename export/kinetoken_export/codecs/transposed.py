@@ -17,21 +17,28 @@ from torch import Tensor, nn
 from kinetoken.base.errors import FormatError
 from kinetoken.motion.features import N_FEATURES
 
-from .files import number
-from .rebuild import activation, coder, leftover, load_into, part, stacked
+from .files import positive_number
+from .rebuild import (
+    activation_layer,
+    below_prefix,
+    load_into,
+    refuse_leftovers,
+    residual_encoder,
+    stacked_codebooks,
+)
 from .source import CodecSource
 
-PREFIXES: Final = ("module.", "model.", "")
-FIRST: Final = "decoder.decoder.0.weight"
-CODEBOOK: Final = re.compile(r"rvq\.quantizers\.(\d+)\.embedding\Z")
-RATIO: Final = 4
+_PREFIXES: Final = ("module.", "model.", "")
+_FIRST: Final = "decoder.decoder.0.weight"
+_CODEBOOK: Final = re.compile(r"rvq\.quantizers\.(\d+)\.embedding\Z")
+_RATIO: Final = 4
 
 
 def transposed_prefix(state: Mapping[str, Tensor]) -> str | None:
     """What stands before this layout's names; None where it is another layout."""
-    for prefix in PREFIXES:
-        own = part(state, prefix)
-        if FIRST in own and own[FIRST].ndim == 3 and any(CODEBOOK.match(name) for name in own):
+    for prefix in _PREFIXES:
+        own = below_prefix(state, prefix)
+        if _FIRST in own and own[_FIRST].ndim == 3 and any(_CODEBOOK.match(name) for name in own):
             return prefix
     return None
 
@@ -42,22 +49,26 @@ def read_transposed_codec(
     """The codec; FormatError names a tensor that is missing or left over. `base`: fields that do not hang on the layout."""
     prefix = transposed_prefix(state)
     assert prefix is not None
-    own = part(state, prefix)
-    leftover(own, ("decoder.decoder.", "encoder.encoder.", "rvq."), path)
-    leftover({n: own[n] for n in own if n.startswith("rvq.") and not CODEBOOK.match(n)}, (), path)
-    levels = sorted((n for n in own if CODEBOOK.match(n)), key=lambda n: int(n.split(".")[2]))
-    latent = own[FIRST].shape[0]
+    own = below_prefix(state, prefix)
+    refuse_leftovers(own, ("decoder.decoder.", "encoder.encoder.", "rvq."), path)
+    refuse_leftovers(
+        {n: own[n] for n in own if n.startswith("rvq.") and not _CODEBOOK.match(n)}, (), path
+    )
+    levels = sorted((n for n in own if _CODEBOOK.match(n)), key=lambda n: int(n.split(".")[2]))
+    latent = own[_FIRST].shape[0]
     tables = [own[name].T if own[name].shape[0] == latent else own[name] for name in levels]
-    codebooks = stacked(tables, path)
+    codebooks = stacked_codebooks(tables, path)
     if codebooks.shape[2] != latent:
         raise FormatError(
             f"{path}: expected codebooks of width {latent}, as the decoder reads, got {codebooks.shape[2]}"
         )
-    act = activation(settings.get("activation", "relu"), path)
-    decoder, strides = _stack(part(own, "decoder.decoder."), settings, act, path, up=True)
-    encoder = part(own, "encoder.encoder.")
+    act = activation_layer(settings.get("activation", "relu"), path)
+    decoder, strides = _stack(below_prefix(own, "decoder.decoder."), settings, act, path, up=True)
+    encoder = below_prefix(own, "encoder.encoder.")
     encode = (
-        coder(_stack(encoder, settings, act, path, up=False)[0], codebooks) if encoder else None
+        residual_encoder(_stack(encoder, settings, act, path, up=False)[0], codebooks)
+        if encoder
+        else None
     )
     stride = 1
     for factor in strides:
@@ -126,7 +137,7 @@ def _strides(weights: list[Tensor], settings: Mapping[str, Any], path: Path) -> 
     kernels = [int(w.shape[2]) for w in weights]
     if 4 in kernels:  # a kernel of 4 halves or doubles; the others keep the rate
         return [2 if kernel == 4 else 1 for kernel in kernels]
-    ratio = number(settings, "downsampling_ratio", "stride", "down_ratio") or RATIO
+    ratio = positive_number(settings, "downsampling_ratio", "stride", "down_ratio") or _RATIO
     doublings = ratio.bit_length() - 1
     if 2**doublings != ratio or doublings > len(weights):
         raise FormatError(

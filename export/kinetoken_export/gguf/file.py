@@ -18,11 +18,11 @@ from kinetoken.cli.terminal import ProgressBar
 
 from .quantizer import Packed, row_bytes
 
-ALIGNMENT: Final = 32  # bytes; GGUF's own where the file names no other
+_ALIGNMENT: Final = 32  # bytes; GGUF's own where the file names no other
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedTensor:
     """A tensor that will be written."""
 
     name: str
@@ -38,7 +38,7 @@ class Planned:
 
 @contextmanager
 def gguf_file(
-    path: Path, writer: GGUFWriter, plan: Sequence[Planned], label: str
+    path: Path, writer: GGUFWriter, plan: Sequence[PlannedTensor], label: str
 ) -> Iterator[GgufFile]:
     """Write the planned tensors in order; the file appears whole or not at all. OutputError where it cannot be written.
 
@@ -64,7 +64,7 @@ def gguf_file(
 class GgufFile:
     """An open file, its header written."""
 
-    def __init__(self, stream: BufferedWriter, plan: Sequence[Planned], label: str) -> None:
+    def __init__(self, stream: BufferedWriter, plan: Sequence[PlannedTensor], label: str) -> None:
         self._stream = stream
         self._left = {tensor.name: tensor.nbytes for tensor in plan}
         self._total = sum(self._left.values())
@@ -88,4 +88,4 @@ class GgufFile:
         self._bar.show(self._done)
 
     def _pad(self) -> None:
-        self._stream.write(bytes(-self._stream.tell() % ALIGNMENT))
+        self._stream.write(bytes(-self._stream.tell() % _ALIGNMENT))

@@ -21,20 +21,20 @@ from kinetoken.generation.bundle import open_bundle
 from kinetoken.generation.options import GenerateOptions
 from kinetoken.manifest.architectures import Architecture
 
-from ..checkpoint.reference_model import Reference
-from ..checkpoint.tensors import Array, TensorSource
+from ..checkpoint.reference_model import ReferenceModel
+from ..checkpoint.tensors import Float32Array, TensorSource
 from ..own_answers import SAMPLE_PROMPTS, collect_answers, read_prompts
 
-OWN: Final = "own"
+OWN_ANSWERS: Final = "own"
 """Stands for the checkpoint's own answers."""
-MAGIC: Final = b"GGUF"
-LEGACY: Final = (".dat", ".imatrix")
-CHUNK: Final = 512  # tokens; llama-imatrix counts in such pieces
-LEAST: Final = 1e-6  # of the mean: a column that was never used still counts a little, or blocks of such have no best scale
-SUMS, COUNTS = ".in_sum2", ".counts"
+_MAGIC: Final = b"GGUF"
+_LEGACY: Final = (".dat", ".imatrix")
+_CHUNK: Final = 512  # tokens; llama-imatrix counts in such pieces
+_LEAST: Final = 1e-6  # of the mean: a column that was never used still counts a little, or blocks of such have no best scale
+_SUMS, _COUNTS = ".in_sum2", ".counts"
 
 
-class Collector:
+class ImportanceCollector:
     """Adds up squares; give `observe` to the reference."""
 
     def __init__(self, architecture: Architecture) -> None:
@@ -42,7 +42,7 @@ class Collector:
         self.sums: dict[str, NDArray[np.float64]] = {}
         self.tokens: dict[str, int] = {}
 
-    def observe(self, name: str, inputs: Array) -> None:
+    def observe(self, name: str, inputs: Float32Array) -> None:
         """Inputs (n, in) of a matrix, named as in the checkpoint."""
         llama = self.architecture.gguf_tensor(name)
         if llama.startswith("blk."):
@@ -50,29 +50,29 @@ class Collector:
             self.sums[llama] = self.sums.get(llama, 0.0) + squares
             self.tokens[llama] = self.tokens.get(llama, 0) + len(inputs)
 
-    def rows(self) -> dict[str, Array]:
+    def rows(self) -> dict[str, Float32Array]:
         """Mean squares (n_in,) by llama.cpp's name of the matrix."""
-        return {name: floored(total / self.tokens[name]) for name, total in self.sums.items()}
+        return {name: without_zeros(total / self.tokens[name]) for name, total in self.sums.items()}
 
 
 def measure_importance(
-    reference: Reference, sequences: Sequence[Sequence[int]]
-) -> dict[str, Array]:
+    reference: ReferenceModel, sequences: Sequence[Sequence[int]]
+) -> dict[str, Float32Array]:
     """Importance of every matrix but the head, by llama.cpp's name, on sequences of token ids; InputError for none."""
     if not any(len(ids) for ids in sequences):
         raise InputError(
             "expected token sequences to measure the importance on, got none: give some prompts"
         )
-    collector = Collector(reference.architecture)
+    collector = ImportanceCollector(reference.architecture)
     reference.hidden([ids for ids in sequences if len(ids)], observe=collector.observe)
     return collector.rows()
 
 
-def floored(values: NDArray[Any]) -> Array:
+def without_zeros(values: NDArray[Any]) -> Float32Array:
     """Importance without zeros; columns that all were zero count alike."""
     mean = float(values.mean())
-    out: Array = (
-        np.maximum(values, mean * LEAST).astype(np.float32)
+    out: Float32Array = (
+        np.maximum(values, mean * _LEAST).astype(np.float32)
         if mean > 0
         else np.ones(values.shape, np.float32)
     )
@@ -81,28 +81,30 @@ def floored(values: NDArray[Any]) -> Array:
 
 def is_importance_file(path: Path) -> bool:
     """Whether a file is one of llama-imatrix rather than text."""
-    if path.suffix in LEGACY:
+    if path.suffix in _LEGACY:
         return True
     try:
         with path.open("rb") as stream:
-            return stream.read(len(MAGIC)) == MAGIC
+            return stream.read(len(_MAGIC)) == _MAGIC
     except OSError as error:
         raise InputError(
             f"{path}: expected a file of importance or of prompts, cannot read it ({error.strerror})"
         ) from error
 
 
-def write_importance(path: Path, rows: Mapping[str, Array], tokens: int, dataset: str) -> None:
+def write_importance(
+    path: Path, rows: Mapping[str, Float32Array], tokens: int, dataset: str
+) -> None:
     """The file that llama.cpp's own tools read; `dataset` says in a word what it was measured on."""
     writer = GGUFWriter(None, "")
     writer.kv_data[0].clear()  # it has no architecture
     writer.add_type("imatrix")
     writer.add_array("imatrix.datasets", [dataset])
-    writer.add_uint32("imatrix.chunk_count", -(-tokens // CHUNK))
-    writer.add_uint32("imatrix.chunk_size", CHUNK)
+    writer.add_uint32("imatrix.chunk_count", -(-tokens // _CHUNK))
+    writer.add_uint32("imatrix.chunk_size", _CHUNK)
     for name, row in sorted(rows.items()):
-        writer.add_tensor(name + SUMS, (row * np.float32(tokens)).reshape(1, -1))
-        writer.add_tensor(name + COUNTS, np.full((1, 1), tokens, np.float32))
+        writer.add_tensor(name + _SUMS, (row * np.float32(tokens)).reshape(1, -1))
+        writer.add_tensor(name + _COUNTS, np.full((1, 1), tokens, np.float32))
     with atomic_path(path) as part:
         writer.write_header_to_file(part)
         writer.write_kv_data_to_file()
@@ -110,11 +112,11 @@ def write_importance(path: Path, rows: Mapping[str, Array], tokens: int, dataset
         writer.close()
 
 
-def read_importance(path: Path) -> dict[str, Array]:
+def read_importance(path: Path) -> dict[str, Float32Array]:
     """What llama-imatrix or `write_importance` wrote, as mean squares; FormatError where it is something else."""
     try:
-        data = path.read_bytes()[: len(MAGIC)]
-        rows = _read_gguf(path) if data == MAGIC else _read_legacy(path.read_bytes())
+        data = path.read_bytes()[: len(_MAGIC)]
+        rows = _read_gguf(path) if data == _MAGIC else _read_legacy(path.read_bytes())
     except OSError as error:
         raise InputError(
             f"{path}: expected an importance matrix, cannot read it ({error.strerror})"
@@ -128,30 +130,30 @@ def read_importance(path: Path) -> dict[str, Array]:
             raise FormatError(
                 f"{path}: expected finite numbers of 0 or more for {name}: measure it again"
             )
-    return {name: floored(row) for name, row in rows.items()}
+    return {name: without_zeros(row) for name, row in rows.items()}
 
 
-def _read_gguf(path: Path) -> dict[str, Array]:
+def _read_gguf(path: Path) -> dict[str, Float32Array]:
     tensors = {
         tensor.name: np.array(tensor.data, np.float32).ravel()
         for tensor in GGUFReader(path).tensors
     }
-    names = [name.removesuffix(SUMS) for name in tensors if name.endswith(SUMS)]
+    names = [name.removesuffix(_SUMS) for name in tensors if name.endswith(_SUMS)]
     if not names:
         raise ValueError("no sums")
-    return {name: _mean(tensors[name + SUMS], tensors[name + COUNTS]) for name in names}
+    return {name: _mean(tensors[name + _SUMS], tensors[name + _COUNTS]) for name in names}
 
 
-def _mean(sums: Array, counts: Array) -> Array:
+def _mean(sums: Float32Array, counts: Float32Array) -> Float32Array:
     """One matrix has one count; a matrix that was never used counts alike in every column."""
     (count,) = counts.tolist()
     return sums / np.float32(count) if count > 0 else np.ones_like(sums)
 
 
-def _read_legacy(data: bytes) -> dict[str, Array]:
+def _read_legacy(data: bytes) -> dict[str, Float32Array]:
     """Entries of: length and name, number of calls, number of values, the values summed over the calls."""
     (entries,), at = struct.unpack_from("<i", data), 4
-    rows: dict[str, Array] = {}
+    rows: dict[str, Float32Array] = {}
     for _ in range(entries):
         (length,) = struct.unpack_from("<i", data, at)
         name = data[at + 4 : at + 4 + length].decode()
@@ -168,16 +170,16 @@ def _read_legacy(data: bytes) -> dict[str, Array]:
 
 def find_importance(
     given: str, source: TensorSource, folder: Path, build_draft: Callable[[], object]
-) -> Mapping[str, Array]:
+) -> Mapping[str, Float32Array]:
     """Return the importance of columns by llama.cpp's tensor names.
 
     `given` is an imatrix file, a file of prompts or OWN. For prompts, `build_draft` makes a draft
     of the bundle in `folder`; it answers them, and prompts and answers go through the source.
     """
     path = Path(given)
-    if given != OWN and path.is_file() and is_importance_file(path):
+    if given != OWN_ANSWERS and path.is_file() and is_importance_file(path):
         return read_importance(path)
-    prompts = SAMPLE_PROMPTS if given == OWN else read_prompts(path)
+    prompts = SAMPLE_PROMPTS if given == OWN_ANSWERS else read_prompts(path)
     build_draft()
     made = collect_answers(open_bundle(folder), GenerateOptions(), prompts, "own answers")
-    return measure_importance(Reference(source), [answer.ids for answer in made])
+    return measure_importance(ReferenceModel(source), [answer.ids for answer in made])

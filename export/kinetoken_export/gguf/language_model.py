@@ -13,19 +13,19 @@ from gguf import GGUFWriter
 
 from kinetoken.base.errors import InputError
 
-from ..checkpoint.motion_tokens import Vocabulary
-from ..checkpoint.tensors import Array, TensorSource, expected_tensors, norm_gain, row_chunks
-from .file import GgufFile, Planned, gguf_file
-from .quantizer import Quantizer
+from ..checkpoint.motion_tokens import CheckpointVocabulary
+from ..checkpoint.tensors import Float32Array, TensorSource, expected_tensors, norm_gain, row_chunks
+from .file import GgufFile, PlannedTensor, gguf_file
+from .quantizer import GgmlQuantizer
 from .recipes import GgufRecipe
 from .tokenizer import add_vocabulary, read_gguf_vocabulary
 
-MROPE_AXES: Final = 4  # llama.cpp keeps a fourth section, unused here
+_MROPE_AXES: Final = 4  # llama.cpp keeps a fourth section, unused here
 
 
 def export_gguf(
-    source: TensorSource, tokenizer: Path, vocabulary: Vocabulary, recipe: GgufRecipe, path: Path, *, name: str,
-    chat_template: str | None, importance: Mapping[str, Array] | None = None, context: int | None = None,
+    source: TensorSource, tokenizer: Path, vocabulary: CheckpointVocabulary, recipe: GgufRecipe, path: Path, *, name: str,
+    chat_template: str | None, importance: Mapping[str, Float32Array] | None = None, context: int | None = None,
 ) -> int:  # fmt: skip
     """Write `path`; returns the context in tokens, at most what the model was made for.
 
@@ -51,7 +51,7 @@ def export_gguf(
     if chat_template:
         writer.add_chat_template(chat_template)
     with (
-        Quantizer() as quantizer,
+        GgmlQuantizer() as quantizer,
         gguf_file(path, writer, [tensor for _, tensor in plan], "language model") as file,
     ):
         for stored, tensor in plan:
@@ -61,18 +61,20 @@ def export_gguf(
 
 def _plan(
     source: TensorSource, recipe: GgufRecipe, *, measured: bool
-) -> Iterator[tuple[str, Planned]]:
+) -> Iterator[tuple[str, PlannedTensor]]:
     """Name in the checkpoint, and the tensor that it becomes."""
     for stored, dims in expected_tensors(source.architecture, source.shape):
         name = source.architecture.gguf_tensor(stored)
         yield (
             stored,
-            Planned(name, dims, recipe.type_of(name, source.shape, dims[-1], measured=measured)),
+            PlannedTensor(
+                name, dims, recipe.type_of(name, source.shape, dims[-1], measured=measured)
+            ),
         )
 
 
 def _check_importance(
-    plan: list[tuple[str, Planned]], importance: Mapping[str, Array] | None
+    plan: list[tuple[str, PlannedTensor]], importance: Mapping[str, Float32Array] | None
 ) -> None:
     """InputError unless it names every matrix but embedding and head, for which none is asked."""
     names = [
@@ -89,11 +91,11 @@ def _check_importance(
 
 def _write(
     file: GgufFile,
-    quantizer: Quantizer,
+    quantizer: GgmlQuantizer,
     source: TensorSource,
     stored: str,
-    tensor: Planned,
-    importance: Array | None,
+    tensor: PlannedTensor,
+    importance: Float32Array | None,
 ) -> None:
     if len(tensor.dims) == 1:
         is_norm = tensor.name.endswith("norm.weight")
@@ -120,8 +122,8 @@ def _add_model(writer: GGUFWriter, source: TensorSource, recipe: GgufRecipe, nam
         writer.add_key_length(shape.head_dim)
         writer.add_value_length(shape.head_dim)
     if shape.mrope_section:
-        sections = [*shape.mrope_section, *[0] * MROPE_AXES]
-        writer.add_rope_dimension_sections(sections[:MROPE_AXES])
+        sections = [*shape.mrope_section, *[0] * _MROPE_AXES]
+        writer.add_rope_dimension_sections(sections[:_MROPE_AXES])
     writer.add_rope_freq_base(shape.rope_theta)
     writer.add_layer_norm_rms_eps(shape.norm_eps)
     writer.add_file_type(recipe.file_type)
@@ -133,7 +135,7 @@ def _size_label(source: TensorSource) -> str:
     return str(gguf.size_label(total, total, 0, 0))
 
 
-def _add_ends(writer: GGUFWriter, source: TensorSource, vocabulary: Vocabulary) -> None:
+def _add_ends(writer: GGUFWriter, source: TensorSource, vocabulary: CheckpointVocabulary) -> None:
     """Which tokens begin, end and pad: Qwen's where they are there."""
     for token, add in (
         ("<|im_end|>", writer.add_eos_token_id),

@@ -7,7 +7,6 @@ is checked before it is called.
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.base.errors import EngineError, FormatError, InputError, MissingPackageError
+from kinetoken.engines.threads import available_cores
 
-from ..checkpoint.tensors import Array
+from ..checkpoint.tensors import Float32Array
 
 try:
     from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
@@ -28,10 +28,10 @@ except ImportError as error:
     raise MissingPackageError("gguf", "export") from error
 
 Packed = NDArray[np.uint8]
-PIECE: Final = (
+_PIECE: Final = (
     1 << 18
 )  # numbers that a thread quantizes at a time: small enough to stop soon, large enough to pay
-LIBRARY: Final = {"darwin": "libggml-base.dylib", "win32": "ggml-base.dll"}.get(
+_LIBRARY: Final = {"darwin": "libggml-base.dylib", "win32": "ggml-base.dll"}.get(
     sys.platform, "libggml-base.so"
 )
 
@@ -51,7 +51,7 @@ def block_size(kind: GGMLQuantizationType) -> int:
     return int(GGML_QUANT_SIZES[kind][0])
 
 
-class Quantizer:
+class GgmlQuantizer:
     """A pool of threads around the library's function, which runs outside Python's lock. Use it as a context."""
 
     def __init__(self, threads: int | None = None) -> None:
@@ -67,9 +67,9 @@ class Quantizer:
 
     def rows(
         self,
-        values: Array,
+        values: Float32Array,
         kind: GGMLQuantizationType,
-        importance: Array | None = None,
+        importance: Float32Array | None = None,
         *,
         name: str = "weights",
     ) -> Packed:
@@ -92,7 +92,11 @@ class Quantizer:
         return packed
 
     def _check(
-        self, values: Array, kind: GGMLQuantizationType, importance: Array | None, name: str
+        self,
+        values: Float32Array,
+        kind: GGMLQuantizationType,
+        importance: Float32Array | None,
+        name: str,
     ) -> None:
         if not np.isfinite(values).all():
             raise FormatError(
@@ -115,10 +119,10 @@ class Quantizer:
 
     def _piece(
         self,
-        values: Array,
+        values: Float32Array,
         packed: Packed,
         kind: GGMLQuantizationType,
-        weights: Array | None,
+        weights: Float32Array | None,
         start: int,
         stop: int,
     ) -> bool:
@@ -137,14 +141,8 @@ class Quantizer:
         )
 
 
-def available_cores() -> int:
-    """Cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
 def _cuts(rows: int, columns: int) -> Iterator[tuple[int, int]]:
-    step = max(1, PIECE // columns)
+    step = max(1, _PIECE // columns)
     return ((start, min(start + step, rows)) for start in range(0, rows, step))
 
 
@@ -152,7 +150,7 @@ def _open_library() -> Any:
     found = find_spec("llama_cpp")
     if found is None or found.origin is None:
         raise MissingPackageError("llama-cpp-python", "llama")
-    path = Path(found.origin).parent / "lib" / LIBRARY
+    path = Path(found.origin).parent / "lib" / _LIBRARY
     try:
         library = ctypes.CDLL(str(path))
         library.ggml_quantize_chunk.restype = ctypes.c_size_t

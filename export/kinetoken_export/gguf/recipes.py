@@ -17,9 +17,9 @@ from kinetoken.base.errors import InputError
 from ..checkpoint.tensors import LanguageModelShape
 from .quantizer import block_size
 
-EMBEDDING: Final = "token_embd"
-HEAD: Final = "output"
-Layers = Callable[[int, int], bool]
+_EMBEDDING: Final = "token_embd"
+_HEAD: Final = "output"
+_LayerChoice = Callable[[int, int], bool]
 """Layer and number of layers to whether a rule applies there."""
 
 
@@ -43,25 +43,25 @@ def first_four(layer: int, layers: int) -> bool:
     return layer < 4
 
 
-def middle(layer: int, layers: int) -> bool:
+def middle_layers(layer: int, layers: int) -> bool:
     """All but the first and the last eighth."""
     return layers // 8 <= layer < 7 * layers // 8
 
 
-def sensitive(layer: int, layers: int) -> bool:
+def sensitive_layers(layer: int, layers: int) -> bool:
     """The first and the last eighth, and every third layer between."""
     return layer < layers // 8 or layer >= 7 * layers // 8 or (layer - layers // 8) % 3 == 2
 
 
 @dataclass(frozen=True)
-class Rule:
+class TypeRule:
     """Another type than the recipe's base, for one kind of matrix; the first rule that applies counts."""
 
     part: str
     """Name of the tensor without block and suffix: "attn_v"."""
     type: str
     """ggml type."""
-    layers: Layers | None = None
+    layers: _LayerChoice | None = None
     """Where; None: in every layer."""
     shared_keys: bool | None = None
     """Only where four or more query heads share a key head (True) or fewer (False)."""
@@ -78,7 +78,7 @@ class GgufRecipe:
     """What the file says that it is."""
     base: str
     """ggml type of every matrix that no rule names."""
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[TypeRule, ...] = ()
     embedding: str = ""
     """ggml type of an embedding that is not the head as well; empty: the base."""
     head: str = ""
@@ -98,12 +98,12 @@ class GgufRecipe:
         """Type of a llama.cpp tensor ("blk.3.attn_v.weight") with rows of `columns` numbers."""
         if not tensor.endswith(".weight") or tensor.endswith("_norm.weight"):
             return GGMLQuantizationType.F32
-        return fitting(_type(self._choose(tensor, shape, columns, measured)), columns)
+        return fitting_type(_type(self._choose(tensor, shape, columns, measured)), columns)
 
     def _choose(self, tensor: str, shape: LanguageModelShape, columns: int, measured: bool) -> str:
         parts = tensor.split(".")
-        if parts[0] in (EMBEDDING, HEAD):
-            return self.finer or self._outer(parts[0] == HEAD or shape.tied, columns)
+        if parts[0] in (_EMBEDDING, _HEAD):
+            return self.finer or self._outer(parts[0] == _HEAD or shape.tied, columns)
         layer, part = int(parts[1]), parts[2]
         shared = shape.heads // shape.kv_heads >= 4
         for rule in self.rules:
@@ -126,7 +126,7 @@ class GgufRecipe:
         return self.head or "Q6_K"
 
 
-def fitting(kind: GGMLQuantizationType, columns: int) -> GGMLQuantizationType:
+def fitting_type(kind: GGMLQuantizationType, columns: int) -> GGMLQuantizationType:
     """The type itself, or the nearest one whose blocks divide a row of `columns` numbers."""
     if columns % block_size(kind) == 0:
         return kind
@@ -145,23 +145,26 @@ def _type(name: str) -> GGMLQuantizationType:
     return GGMLQuantizationType[name]
 
 
-_FINER_V: Final = Rule("attn_v", "Q6_K", sensitive), Rule("ffn_down", "Q6_K", sensitive)
+_FINER_V: Final = (
+    TypeRule("attn_v", "Q6_K", sensitive_layers),
+    TypeRule("ffn_down", "Q6_K", sensitive_layers),
+)
 _IQ4: Final = (
-    Rule("attn_v", "Q5_K", shared_keys=True),
-    Rule("ffn_down", "Q5_K", first_eighth, measured=False),
+    TypeRule("attn_v", "Q5_K", shared_keys=True),
+    TypeRule("ffn_down", "Q5_K", first_eighth, measured=False),
 )
 _IQ2: Final = (
-    Rule("attn_v", "Q4_K", shared_keys=True), Rule("attn_v", "Q2_K"), Rule("ffn_down", "Q2_K", first_eighth),
+    TypeRule("attn_v", "Q4_K", shared_keys=True), TypeRule("attn_v", "Q2_K"), TypeRule("ffn_down", "Q2_K", first_eighth),
 )  # fmt: skip
 _IQ2_FINER: Final = (
-    Rule("attn_v", "Q4_K", shared_keys=True), Rule("attn_v", "IQ3_S"), Rule("ffn_down", "IQ3_S", first_eighth),
-    Rule("attn_output", "IQ3_S"),
+    TypeRule("attn_v", "Q4_K", shared_keys=True), TypeRule("attn_v", "IQ3_S"), TypeRule("ffn_down", "IQ3_S", first_eighth),
+    TypeRule("attn_output", "IQ3_S"),
 )  # fmt: skip
-_IQ1: Final = (*_IQ2, Rule("attn_output", "IQ2_XXS"))
+_IQ1: Final = (*_IQ2, TypeRule("attn_output", "IQ2_XXS"))
 
 
 def _plan(
-    name: str, base: str, *rules: Rule, embedding: str = "", head: str = "", needs: bool = False
+    name: str, base: str, *rules: TypeRule, embedding: str = "", head: str = "", needs: bool = False
 ) -> GgufRecipe:
     prefix = "ALL" if name == "f32" else "MOSTLY"
     return GgufRecipe(
@@ -180,37 +183,37 @@ GGUF_RECIPES: Final = {
         _plan("q5_k_m", "Q5_K", *_FINER_V),
         _plan("q5_k_s", "Q5_K"),
         _plan("q5_1", "Q5_1"),
-        _plan("q5_0", "Q5_0", Rule("ffn_down", "Q5_1", first_eighth, measured=True)),
+        _plan("q5_0", "Q5_0", TypeRule("ffn_down", "Q5_1", first_eighth, measured=True)),
         _plan("q4_k_m", "Q4_K", *_FINER_V),
-        _plan("q4_k_s", "Q4_K", Rule("attn_v", "Q5_K", first_four), Rule("ffn_down", "Q5_K", first_eighth)),
+        _plan("q4_k_s", "Q4_K", TypeRule("attn_v", "Q5_K", first_four), TypeRule("ffn_down", "Q5_K", first_eighth)),
         _plan("q4_1", "Q4_1"),
-        _plan("q4_0", "Q4_0", Rule("ffn_down", "Q4_1", first_eighth, measured=True)),
+        _plan("q4_0", "Q4_0", TypeRule("ffn_down", "Q4_1", first_eighth, measured=True)),
         _plan("iq4_nl", "IQ4_NL", *_IQ4),
         _plan("iq4_xs", "IQ4_XS", *_IQ4),
-        _plan("q3_k_l", "Q3_K", *(Rule(part, "Q5_K") for part in ("attn_v", "ffn_down", "attn_output"))),
+        _plan("q3_k_l", "Q3_K", *(TypeRule(part, "Q5_K") for part in ("attn_v", "ffn_down", "attn_output"))),
         _plan(
-            "q3_k_m", "Q3_K", Rule("attn_v", "Q5_K", first_two), Rule("attn_v", "Q4_K"),
-            Rule("ffn_down", "Q5_K", first_sixteenth), Rule("ffn_down", "Q4_K"), Rule("attn_output", "Q4_K"),
+            "q3_k_m", "Q3_K", TypeRule("attn_v", "Q5_K", first_two), TypeRule("attn_v", "Q4_K"),
+            TypeRule("ffn_down", "Q5_K", first_sixteenth), TypeRule("ffn_down", "Q4_K"), TypeRule("attn_output", "Q4_K"),
         ),
         _plan("q3_k_s", "Q3_K"),
         _plan(
-            "q2_k", "Q2_K", Rule("attn_v", "Q4_K", shared_keys=True), Rule("attn_v", "Q3_K"), Rule("ffn_down", "Q3_K"),
-            Rule("attn_output", "Q3_K"),
+            "q2_k", "Q2_K", TypeRule("attn_v", "Q4_K", shared_keys=True), TypeRule("attn_v", "Q3_K"), TypeRule("ffn_down", "Q3_K"),
+            TypeRule("attn_output", "Q3_K"),
         ),
         _plan(
-            "q2_k_s", "Q2_K", Rule("attn_v", "Q4_K", shared_keys=True), Rule("ffn_down", "Q4_K", first_eighth), needs=True
+            "q2_k_s", "Q2_K", TypeRule("attn_v", "Q4_K", shared_keys=True), TypeRule("ffn_down", "Q4_K", first_eighth), needs=True
         ),
         _plan(
-            "iq3_m", "IQ3_S", Rule("attn_v", "Q4_K"), Rule("ffn_down", "Q4_K", first_eighth), Rule("attn_output", "Q4_K")
+            "iq3_m", "IQ3_S", TypeRule("attn_v", "Q4_K"), TypeRule("ffn_down", "Q4_K", first_eighth), TypeRule("attn_output", "Q4_K")
         ),
-        _plan("iq3_s", "IQ3_S", Rule("attn_v", "Q4_K", shared_keys=True)),
+        _plan("iq3_s", "IQ3_S", TypeRule("attn_v", "Q4_K", shared_keys=True)),
         _plan(
-            "iq3_xs", "IQ3_S", Rule("attn_v", "Q4_K", shared_keys=True), Rule("attn_k", "IQ3_XXS"), Rule("attn_q", "IQ3_XXS"),
-            Rule("ffn_gate", "IQ3_XXS", middle), Rule("ffn_up", "IQ3_XXS", middle), needs=True,
+            "iq3_xs", "IQ3_S", TypeRule("attn_v", "Q4_K", shared_keys=True), TypeRule("attn_k", "IQ3_XXS"), TypeRule("attn_q", "IQ3_XXS"),
+            TypeRule("ffn_gate", "IQ3_XXS", middle_layers), TypeRule("ffn_up", "IQ3_XXS", middle_layers), needs=True,
         ),
         _plan(
-            "iq3_xxs", "IQ3_XXS", Rule("attn_v", "Q4_K", shared_keys=True), Rule("attn_k", "IQ2_S"), Rule("attn_q", "IQ2_S"),
-            Rule("attn_output", "IQ3_S"), embedding="IQ3_S", head="Q5_K", needs=True,
+            "iq3_xxs", "IQ3_XXS", TypeRule("attn_v", "Q4_K", shared_keys=True), TypeRule("attn_k", "IQ2_S"), TypeRule("attn_q", "IQ2_S"),
+            TypeRule("attn_output", "IQ3_S"), embedding="IQ3_S", head="Q5_K", needs=True,
         ),
         _plan("iq2_m", "IQ2_S", *_IQ2_FINER, embedding="IQ3_S", head="Q5_K", needs=True),
         _plan("iq2_s", "IQ2_XS", *_IQ2_FINER, embedding="IQ3_S", head="Q5_K", needs=True),
@@ -220,8 +223,8 @@ GGUF_RECIPES: Final = {
         _plan("iq1_s", "IQ1_S", *_IQ1, embedding="Q2_K", head="Q5_K", needs=True),
     )
 }  # fmt: skip
-GGUF_DEFAULT: Final = "q4_k_s"
-DRAFT: Final = "q8_0"
+_GGUF_DEFAULT: Final = "q4_k_s"
+DRAFT_RECIPE: Final = "q8_0"
 """The recipe of a draft bundle whose answers are measured: close to the source, quick to make."""
 
 
@@ -230,7 +233,7 @@ def find_gguf_recipe(text: str | None) -> GgufRecipe:
 
     None is the default.
     """
-    name, colon, finer = (text or GGUF_DEFAULT).lower().partition(":")
+    name, colon, finer = (text or _GGUF_DEFAULT).lower().partition(":")
     if name not in GGUF_RECIPES:
         raise InputError(f"expected a quantization of {', '.join(GGUF_RECIPES)}, got {text!r}")
     recipe = GGUF_RECIPES[name]

@@ -17,14 +17,14 @@ from gguf import GGUFWriter, TokenType
 
 from kinetoken.base.errors import FormatError
 
-from ..checkpoint.motion_tokens import Vocabulary
+from ..checkpoint.motion_tokens import CheckpointVocabulary
 from ..checkpoint.tensors import read_json
 
 # Pattern that splits text before the merges, to llama.cpp's name of it.
-PRE_TOKENIZERS: Final = {
+_PRE_TOKENIZERS: Final = {
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+": "qwen2",
 }
-GPT2: Final = "gpt-2"  # the pattern built into the ByteLevel pre-tokenizer
+_GPT2: Final = "gpt-2"  # the pattern built into the ByteLevel pre-tokenizer
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class GgufVocabulary:
     """Pairs in the order in which they are joined."""
 
 
-def read_gguf_vocabulary(path: Path, vocabulary: Vocabulary, rows: int) -> GgufVocabulary:
+def read_gguf_vocabulary(path: Path, vocabulary: CheckpointVocabulary, rows: int) -> GgufVocabulary:
     """The tokens of a tokenizer.json for a model of `rows` rows; FormatError where llama.cpp would read text differently."""
     data = read_json(path)
     try:
@@ -85,7 +85,7 @@ def add_vocabulary(writer: GGUFWriter, words: GgufVocabulary) -> None:
     writer.add_add_bos_token(False)
 
 
-def _motion_ids(vocabulary: Vocabulary) -> frozenset[int]:
+def _motion_ids(vocabulary: CheckpointVocabulary) -> frozenset[int]:
     motion = vocabulary.motion
     codes = (i for first, stop in motion.levels for i in range(first, stop))
     return frozenset((motion.move_start, motion.move_end, *codes))
@@ -115,14 +115,14 @@ def _pre_tokenizer(data: Mapping[str, Any], path: Path) -> str:
             (step.get("pattern") or {}).get("Regex", "") if step.get("type") == "Split" else ""
         )
         if pattern:
-            if pattern in PRE_TOKENIZERS:
-                return PRE_TOKENIZERS[pattern]
+            if pattern in _PRE_TOKENIZERS:
+                return _PRE_TOKENIZERS[pattern]
             raise FormatError(
                 f"{path}: expected Qwen2's way to split text, got the pattern {json.dumps(pattern)[:80]}: "
                 f"llama.cpp would see other ids; use --format onnx"
             )
     if any(step.get("type") == "ByteLevel" and step.get("use_regex", True) for step in steps):
-        return GPT2
+        return _GPT2
     raise FormatError(
         f"{path}: expected a byte-level tokenizer, got {found.get('type')}: use --format onnx"
     )

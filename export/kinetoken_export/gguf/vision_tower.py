@@ -13,37 +13,37 @@ from gguf import GGMLQuantizationType, GGUFWriter, LlamaFileType
 
 from kinetoken.base.errors import FormatError, InputError
 
-from ..checkpoint.tensors import Array, TensorSource, vision_tensors
-from .file import Planned, gguf_file
-from .quantizer import Quantizer
-from .recipes import fitting
+from ..checkpoint.tensors import Float32Array, TensorSource, vision_tensors
+from .file import PlannedTensor, gguf_file
+from .quantizer import GgmlQuantizer
+from .recipes import fitting_type
 
-PRECISIONS: Final = {
+_PRECISIONS: Final = {
     "f32": LlamaFileType.ALL_F32, "f16": LlamaFileType.MOSTLY_F16, "bf16": LlamaFileType.MOSTLY_BF16,
     "q8_0": LlamaFileType.MOSTLY_Q8_0,
 }  # fmt: skip
-PATCH: Final = "visual.patch_embed.proj.weight"
-IMAGE_SIZE: Final = 560  # what llama.cpp's converter writes where the config names none; images of any size are taken
+_PATCH: Final = "visual.patch_embed.proj.weight"
+_IMAGE_SIZE: Final = 560  # what llama.cpp's converter writes where the config names none; images of any size are taken
 # Qwen's image processor, the same for every model of the family.
-MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
-STD: Final = (0.26862954, 0.26130258, 0.27577711)
-Read = Callable[[TensorSource], Array]
+_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
+_STD: Final = (0.26862954, 0.26130258, 0.27577711)
+_Read = Callable[[TensorSource], Float32Array]
 
 
 @dataclass(frozen=True)
-class Part:
+class _TowerTensor:
     """A tensor of the file and where it comes from."""
 
-    plan: Planned
-    read: Read
+    plan: PlannedTensor
+    read: _Read
 
 
 def export_mmproj(
     source: TensorSource, path: Path, precision: str = "f16", *, name: str = "vision tower"
 ) -> None:
     """Write the vision tower; matrices in `precision` f32, f16, bf16 or q8_0. InputError, FormatError or OutputError."""
-    if precision not in PRECISIONS:
-        raise InputError(f"expected a precision of {', '.join(PRECISIONS)}, got {precision!r}")
+    if precision not in _PRECISIONS:
+        raise InputError(f"expected a precision of {', '.join(_PRECISIONS)}, got {precision!r}")
     vision = source.config.get("vision_config")
     tower = source.architecture.vision
     if not vision or tower is None or not vision_tensors(source):
@@ -55,10 +55,10 @@ def export_mmproj(
     _add_metadata(
         writer, source, vision, tower.projector, name, sum(prod(part.plan.dims) for part in parts)
     )
-    writer.add_file_type(PRECISIONS[precision])
+    writer.add_file_type(_PRECISIONS[precision])
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     with (
-        Quantizer() as quantizer,
+        GgmlQuantizer() as quantizer,
         gguf_file(path, writer, [part.plan for part in parts], "vision tower") as file,
     ):
         for part in parts:
@@ -81,14 +81,14 @@ def _add_metadata(
         writer.add_size_label(gguf.size_label(numbers, numbers, 0, 0))
         writer.add_clip_has_vision_encoder(True)
         writer.add_vision_projection_dim(source.shape.hidden)
-        writer.add_vision_image_size(int(vision.get("image_size", IMAGE_SIZE)))
+        writer.add_vision_image_size(int(vision.get("image_size", _IMAGE_SIZE)))
         writer.add_vision_patch_size(int(vision["patch_size"]))
         writer.add_vision_embedding_length(int(vision["hidden_size"]))
         writer.add_vision_feed_forward_length(int(vision["intermediate_size"]))
         writer.add_vision_block_count(int(vision["depth"]))
         writer.add_vision_head_count(int(vision["num_heads"]))
-        writer.add_vision_image_mean(MEAN)
-        writer.add_vision_image_std(STD)
+        writer.add_vision_image_mean(_MEAN)
+        writer.add_vision_image_std(_STD)
         writer.add_clip_projector_type(projector)
         writer.add_vision_use_silu(True)
         writer.add_vision_n_wa_pattern(_window_pattern(vision))
@@ -112,7 +112,7 @@ def _window_pattern(vision: Mapping[str, Any]) -> int:
 
 def _parts(
     source: TensorSource, vision: Mapping[str, Any], kind: GGMLQuantizationType
-) -> Iterator[Part]:
+) -> Iterator[_TowerTensor]:
     yield from _patch_embedding(source, kind)
     for block in range(int(vision["depth"])):
         stored, name = f"visual.blocks.{block}", f"v.blk.{block}"
@@ -133,30 +133,30 @@ _MATRICES: Final = {
 }  # fmt: skip
 
 
-def _part(source: TensorSource, stored: str, name: str, kind: GGMLQuantizationType) -> Part:
+def _part(source: TensorSource, stored: str, name: str, kind: GGMLQuantizationType) -> _TowerTensor:
     dims = source.dims(stored)
-    return Part(Planned(name, dims, _kind(dims, kind)), lambda s: s.tensor(stored))
+    return _TowerTensor(PlannedTensor(name, dims, _kind(dims, kind)), lambda s: s.tensor(stored))
 
 
 def _kind(dims: tuple[int, ...], kind: GGMLQuantizationType) -> GGMLQuantizationType:
-    return fitting(kind, dims[-1]) if len(dims) > 1 else GGMLQuantizationType.F32
+    return fitting_type(kind, dims[-1]) if len(dims) > 1 else GGMLQuantizationType.F32
 
 
 def _attention_inputs(
     source: TensorSource, stored: str, block: str, suffix: str, kind: GGMLQuantizationType
-) -> Iterator[Part]:
+) -> Iterator[_TowerTensor]:
     """Queries, keys and values lie one below the other in the checkpoint."""
     rows, *rest = source.dims(stored)
     dims = (rows // 3, *rest)
     for index, part in enumerate("qkv"):
         start = index * dims[0]
-        plan = Planned(f"{block}.attn_{part}.{suffix}", dims, _kind(dims, kind))
-        yield Part(plan, lambda s, start=start: s.rows(stored, start, start + dims[0]))  # type: ignore[misc]
+        plan = PlannedTensor(f"{block}.attn_{part}.{suffix}", dims, _kind(dims, kind))
+        yield _TowerTensor(plan, lambda s, start=start: s.rows(stored, start, start + dims[0]))  # type: ignore[misc]
 
 
-def _patch_embedding(source: TensorSource, kind: GGMLQuantizationType) -> Iterator[Part]:
+def _patch_embedding(source: TensorSource, kind: GGMLQuantizationType) -> Iterator[_TowerTensor]:
     """A convolution over two frames (hidden, 3, 2, 14, 14) as one over each frame."""
-    hidden, channels, frames, height, width = source.dims(PATCH)
+    hidden, channels, frames, height, width = source.dims(_PATCH)
     if frames != 2:
         raise FormatError(
             f"expected a patch embedding over 2 frames, got {frames}: llama.cpp cannot run it"
@@ -165,5 +165,5 @@ def _patch_embedding(source: TensorSource, kind: GGMLQuantizationType) -> Iterat
         GGMLQuantizationType.F16 if kind == GGMLQuantizationType.F16 else GGMLQuantizationType.F32
     )
     for frame, name in enumerate(("v.patch_embd.weight", "v.patch_embd.weight.1")):
-        plan = Planned(name, (hidden, channels, height, width), narrow)
-        yield Part(plan, lambda s, frame=frame: s.tensor(PATCH)[:, :, frame])  # type: ignore[misc]
+        plan = PlannedTensor(name, (hidden, channels, height, width), narrow)
+        yield _TowerTensor(plan, lambda s, frame=frame: s.tensor(_PATCH)[:, :, frame])  # type: ignore[misc]

@@ -25,16 +25,16 @@ from kinetoken.motion.features import N_FEATURES
 
 from ..codecs.source import CodecSource, CodeSize, decode, random_codes, sum_of_rows
 
-OPSET: Final = 17
-TRACED: Final = 24  # latent frames of the example that is traced
-PROBE: Final = 96  # latent frames of the probe: more than twice what any known decoder sees
-HALF_FROM: Final = 1024  # elements; larger tensors are stored in half precision
-PERTURBATIONS: Final = 4  # of the probe
-FAINT: Final = 1e-3  # of the largest move: what counts as hardly seen
-CHECKED: Final = (1, 7, 40)  # latent frames of the motions that graph and module are compared on
+_OPSET: Final = 17
+_TRACED: Final = 24  # latent frames of the example that is traced
+_PROBE: Final = 96  # latent frames of the probe: more than twice what any known decoder sees
+_HALF_FROM: Final = 1024  # elements; larger tensors are stored in half precision
+_PERTURBATIONS: Final = 4  # of the probe
+_FAINT: Final = 1e-3  # of the largest move: what counts as hardly seen
+_CHECKED: Final = (1, 7, 40)  # latent frames of the motions that graph and module are compared on
 # Largest error of a normalised feature, as a part of that feature's spread where it is above 1.
-TOLERANCE: Final[dict[str, float]] = {"fp16": 2e-2, "fp32": 1e-3}
-DECODER, CODEBOOKS, MEAN, STD = "decoder.onnx", "codebooks.npy", "Mean.npy", "Std.npy"
+_TOLERANCE: Final[dict[str, float]] = {"fp16": 2e-2, "fp32": 1e-3}
+_DECODER, _CODEBOOKS, _MEAN, _STD = "decoder.onnx", "codebooks.npy", "Mean.npy", "Std.npy"
 
 
 @dataclass(frozen=True)
@@ -71,27 +71,27 @@ def export_codec(
     `precision` of what is stored, "fp16" or "fp32"; computed is in single precision. FormatError where levels or codes
     are not the tokenizer's, or the graph does not do what the module does.
     """
-    if precision not in TOLERANCE:
+    if precision not in _TOLERANCE:
         raise InputError(
-            f"precision of the codec: expected {' or '.join(TOLERANCE)}, got {precision!r}"
+            f"precision of the codec: expected {' or '.join(_TOLERANCE)}, got {precision!r}"
         )
     check_codec(source, motion)
     half = precision == "fp16" and not source.carries_codes  # half precision ends at code 2048
     codebooks = source.codebooks.astype(np.float16 if half else np.float32)
-    graph = folder / DECODER
+    graph = folder / _DECODER
     export_decoder(source, graph, half=precision == "fp16")
-    np.save(folder / CODEBOOKS, codebooks)
-    np.save(folder / MEAN, source.mean)
-    np.save(folder / STD, source.std)
+    np.save(folder / _CODEBOOKS, codebooks)
+    np.save(folder / _MEAN, source.mean)
+    np.save(folder / _STD, source.std)
     error = largest_error(graph, source, codebooks.astype(np.float32))
-    if not error <= TOLERANCE[precision]:
+    if not error <= _TOLERANCE[precision]:
         cure = (
             "store it with --codec-precision fp32"
             if precision == "fp16"
             else "please report this codec"
         )
         raise FormatError(
-            f"{graph.name}: expected features within {TOLERANCE[precision]:g} of the codec's own, got {error:.3g}: {cure}"
+            f"{graph.name}: expected features within {_TOLERANCE[precision]:g} of the codec's own, got {error:.3g}: {cure}"
         )
     field = receptive_field(graph, source)
     if field.note:
@@ -101,7 +101,7 @@ def export_codec(
             file=sys.stderr,
         )
     return CodecInfo(
-        DECODER, CODEBOOKS, MEAN, STD, source.fps, source.stride, N_FEATURES, codebooks.shape[2],
+        _DECODER, _CODEBOOKS, _MEAN, _STD, source.fps, source.stride, N_FEATURES, codebooks.shape[2],
         field.past, field.lookahead, field.lookahead,
     )  # fmt: skip
 
@@ -124,7 +124,7 @@ def export_decoder(source: CodecSource, path: Path, half: bool = True) -> None:
     FormatError where it cannot be written as plain ONNX operators.
     """
     module = _FramesFirst(source.decoder).eval()
-    latents = torch.from_numpy(sum_of_rows(random_codes(source, TRACED), source.codebooks))[None]
+    latents = torch.from_numpy(sum_of_rows(random_codes(source, _TRACED), source.codebooks))[None]
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter(
@@ -133,7 +133,7 @@ def export_decoder(source: CodecSource, path: Path, half: bool = True) -> None:
             torch.onnx.export(
                 module, (latents,), str(path), input_names=["latents"],
                 output_names=["features"], dynamic_axes={"latents": {1: "n"}, "features": {1: "frames"}},
-                opset_version=OPSET, dynamo=False,
+                opset_version=_OPSET, dynamo=False,
             )  # fmt: skip
     except (RuntimeError, TypeError, ValueError, torch.onnx.errors.OnnxExporterError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
@@ -153,7 +153,7 @@ def _store_half(model: onnx.ModelProto) -> None:
     casts = []
     for tensor in graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if tensor.data_type == TensorProto.FLOAT and values.size >= HALF_FROM:
+        if tensor.data_type == TensorProto.FLOAT and values.size >= _HALF_FROM:
             name = tensor.name
             # Where values are too large for half precision, the comparison with the module tells.
             with np.errstate(over="ignore"):
@@ -172,7 +172,7 @@ def _lift_constants(graph: onnx.GraphProto) -> None:
     """Turn large constants into initializers: an adapter's tensors are traced as constants."""
     for node in [node for node in graph.node if node.op_type == "Constant"]:
         value = next((a.t for a in node.attribute if a.name == "value"), None)
-        if value is not None and math.prod(value.dims) >= HALF_FROM:
+        if value is not None and math.prod(value.dims) >= _HALF_FROM:
             tensor = graph.initializer.add()
             tensor.CopyFrom(value)
             tensor.name = node.output[0]
@@ -194,14 +194,14 @@ def receptive_field(path: Path, source: CodecSource) -> ReceptiveField:
         )
     for least, note in (
         (0.0, None),
-        (FAINT * float(moves.max()), "it sees the whole motion, what is further off hardly"),
+        (_FAINT * float(moves.max()), "it sees the whole motion, what is further off hardly"),
     ):
-        touched = np.flatnonzero(moves > least) - PROBE // 2
-        if touched[0] > -PROBE // 2 and touched[-1] < PROBE // 2 - 1:
+        touched = np.flatnonzero(moves > least) - _PROBE // 2
+        if touched[0] > -_PROBE // 2 and touched[-1] < _PROBE // 2 - 1:
             return ReceptiveField(max(0, int(touched[-1])), max(0, int(-touched[0])), note)
     if window is None:
         raise FormatError(
-            f"{path.name}: expected a decoder that sees a bounded time, this one sees all of {PROBE} latent frames: name the "
+            f"{path.name}: expected a decoder that sees a bounded time, this one sees all of {_PROBE} latent frames: name the "
             'frames that it was trained on at once in its config.json, as "window_size": 100, to stream it in such windows'
         )
     past = window // 2
@@ -217,7 +217,7 @@ def _moves(session: TensorSession, source: CodecSource) -> NDArray[np.float32]:
     """
     base, *others = _codes_probe(source) if source.carries_codes else _noise_probe(source)
     before = session.run(base[None])
-    apart = [np.abs(session.run(latents[None]) - before).reshape(PROBE, -1) for latents in others]
+    apart = [np.abs(session.run(latents[None]) - before).reshape(_PROBE, -1) for latents in others]
     moves = np.stack(apart).max(axis=(0, 2))
     return np.where(moves > 1e-7, moves, 0.0)
 
@@ -228,21 +228,21 @@ def _noise_probe(source: CodecSource) -> Iterator[NDArray[np.float32]]:
     One perturbation may hide behind a closed ReLU, several hardly.
     """
     draw, width = np.random.default_rng(0), source.codebooks.shape[2]
-    latents = draw.normal(size=(PROBE, width)).astype(np.float32)
+    latents = draw.normal(size=(_PROBE, width)).astype(np.float32)
     yield latents
-    for _ in range(PERTURBATIONS):
+    for _ in range(_PERTURBATIONS):
         other = latents.copy()
-        other[PROBE // 2] += draw.normal(size=(width,)).astype(np.float32) * 3
+        other[_PROBE // 2] += draw.normal(size=(width,)).astype(np.float32) * 3
         yield other
 
 
 def _codes_probe(source: CodecSource) -> Iterator[NDArray[np.float32]]:
     """The same for a decoder that wants codes: other codes in the middle."""
-    codes = random_codes(source, PROBE)
+    codes = random_codes(source, _PROBE)
     yield sum_of_rows(codes, source.codebooks)
-    for seed in range(1, 4 * PERTURBATIONS + 1):  # codes differ less than noise does
+    for seed in range(1, 4 * _PERTURBATIONS + 1):  # codes differ less than noise does
         other = codes.copy()
-        other[PROBE // 2] = random_codes(source, 1, seed)[0]
+        other[_PROBE // 2] = random_codes(source, 1, seed)[0]
         yield sum_of_rows(other, source.codebooks)
 
 
@@ -256,7 +256,7 @@ def largest_error(
     session = _opened(path)
     tables = source.codebooks if codebooks is None else codebooks
     errors = []
-    for frames in CHECKED:
+    for frames in _CHECKED:
         codes = random_codes(source, frames, seed=frames)
         wanted = decode(source, codes)
         got = _run(session, sum_of_rows(codes, tables), path)

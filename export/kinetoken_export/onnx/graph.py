@@ -10,12 +10,12 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from .quantize import Matrix
+from .quantize import StoredMatrix
 from .recipes import FLOATS
 
 MICROSOFT: Final = "com.microsoft"
-OPSET: Final = 21
-IR_VERSION: Final = 10
+_OPSET: Final = 21
+_IR_VERSION: Final = 10
 
 
 class Graph:
@@ -34,9 +34,9 @@ class Graph:
         graph = helper.make_graph(
             self._nodes, "kinetoken", inputs, outputs, list(self._initializers.values())
         )
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
+        opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(MICROSOFT, 1)]
         return helper.make_model(
-            graph, opset_imports=opsets, producer_name="kinetoken", ir_version=IR_VERSION
+            graph, opset_imports=opsets, producer_name="kinetoken", ir_version=_IR_VERSION
         )
 
     def node(
@@ -64,7 +64,7 @@ class Graph:
     def multiply(
         self,
         x: str,
-        matrix: Matrix,
+        matrix: StoredMatrix,
         out: str,
         *,
         first: int = 0,
@@ -87,7 +87,7 @@ class Graph:
         )  # fmt: skip
 
     def _multiply_floats(
-        self, x: str, matrix: Matrix, out: str, first: int, stop: int, bias: str
+        self, x: str, matrix: StoredMatrix, out: str, first: int, stop: int, bias: str
     ) -> str:
         if matrix.turned:
             weight = self.refer(matrix.values.proto(f"{matrix.name}.w"))
@@ -99,7 +99,7 @@ class Graph:
         product = self.node("Gemm", [flat, weight], f"{out}.product", transB=1)
         return self.node("Reshape", [product, self.number([1, -1, stop - first])], out)
 
-    def gather(self, matrix: Matrix, ids: str, out: str) -> str:
+    def gather(self, matrix: StoredMatrix, ids: str, out: str) -> str:
         """Rows of a table as floats: ids (1, n) to (1, n, columns). Only those rows are read."""
         if matrix.scales is None:
             return self.node(

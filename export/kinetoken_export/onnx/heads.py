@@ -12,18 +12,18 @@ from onnx import TensorProto, helper
 from kinetoken.manifest.schema import HeadInfo, IdRange, MotionInfo
 
 from .graph import Graph
-from .quantize import Matrix, Writer
+from .quantize import StoredMatrix, WeightWriter
 from .recipes import OnnxRecipe
 
 
 @dataclass(frozen=True)
-class Table:
+class TokenTable:
     """Rows of all ids, as one matrix or as two that keep different bits."""
 
-    segments: tuple[tuple[int, Matrix], ...]
+    segments: tuple[tuple[int, StoredMatrix], ...]
     """First id and matrix, ascending."""
 
-    def holding(self, ids: IdRange) -> tuple[int, Matrix]:
+    def holding(self, ids: IdRange) -> tuple[int, StoredMatrix]:
         """The segment that all these ids lie in."""
         first, matrix = next(s for s in reversed(self.segments) if s[0] <= ids[0])
         assert ids[1] <= first + matrix.rows, "heads end where segments do"
@@ -66,14 +66,14 @@ def _gaps(ranges: Sequence[IdRange], stop: int) -> list[IdRange]:
 
 
 def write_table(
-    writer: Writer, tensor: str, name: str, motion: MotionInfo, rows: int, recipe: OnnxRecipe
-) -> Table:
+    writer: WeightWriter, tensor: str, name: str, motion: MotionInfo, rows: int, recipe: OnnxRecipe
+) -> TokenTable:
     """The embedding or the head: words in the bits of text, everything from the first motion token on in finer ones."""
     split = min(first for first, _ in _levels(motion))
     if recipe.text_bits == recipe.motion_bits or split == 0:
-        return Table(((0, writer.table(name, (tensor, 0, rows), recipe.motion_bits)),))
+        return TokenTable(((0, writer.table(name, (tensor, 0, rows), recipe.motion_bits)),))
     text = writer.table(f"{name}.text", (tensor, 0, split), recipe.text_bits)
-    return Table(
+    return TokenTable(
         (
             (0, text),
             (split, writer.table(f"{name}.motion", (tensor, split, rows), recipe.motion_bits)),
@@ -82,7 +82,7 @@ def write_table(
 
 
 def write_heads(
-    folder: Path, table: Table, motion: MotionInfo, vocab_size: int, recipe: OnnxRecipe
+    folder: Path, table: TokenTable, motion: MotionInfo, vocab_size: int, recipe: OnnxRecipe
 ) -> tuple[HeadInfo, ...]:
     """One graph per head into `folder`, all over rows of the table; what the manifest says of them."""
     heads = []
@@ -92,7 +92,7 @@ def write_heads(
     return tuple(heads)
 
 
-def _head(table: Table, ids: IdRange, recipe: OnnxRecipe) -> onnx.ModelProto:
+def _head(table: TokenTable, ids: IdRange, recipe: OnnxRecipe) -> onnx.ModelProto:
     """hidden (1, 1, H) to logits (1, 1, ids) in float32."""
     begin, matrix = table.holding(ids)
     graph, count = Graph(recipe.float_bits, recipe.accuracy_level), ids[1] - ids[0]

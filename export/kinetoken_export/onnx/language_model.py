@@ -30,8 +30,8 @@ from ..checkpoint.tensors import (
     row_chunks,
 )
 from .graph import MICROSOFT, Graph
-from .heads import Table, write_heads, write_table
-from .quantize import Writer
+from .heads import TokenTable, write_heads, write_table
+from .quantize import WeightWriter
 from .recipes import OnnxRecipe
 from .store import TensorFile
 
@@ -63,7 +63,7 @@ def export_language_model(
     tensors = expected_tensors(source.architecture, shape)
     meter = _Meter(sum(math.prod(dims) for _, dims in tensors if len(dims) == 2))
     with TensorFile(folder / DATA_FILE) as file:
-        writer = Writer(source, file, recipe.block, recipe.float_bits, meter.advance)
+        writer = WeightWriter(source, file, recipe.block, recipe.float_bits, meter.advance)
         try:
             body = _Body(source, recipe, context, writer, file, motion)
             onnx.save_model(body.build(), folder / GRAPH_FILE)
@@ -95,7 +95,7 @@ class _Body:
         source: TensorSource,
         recipe: OnnxRecipe,
         context: int,
-        writer: Writer,
+        writer: WeightWriter,
         file: TensorFile,
         motion: MotionInfo,
     ) -> None:
@@ -245,7 +245,7 @@ class _Body:
         return [hidden, *self._cache("present")]
 
 
-def _look_up(graph: Graph, table: Table) -> str:
+def _look_up(graph: Graph, table: TokenTable) -> str:
     """input_ids (1, n) to (1, n, H), from whichever segment holds each id."""
     if len(table.segments) == 1:
         return graph.gather(table.segments[0][1], "input_ids", "embedded")

@@ -27,10 +27,10 @@ from kinetoken.manifest.schema import LanguageModelInfo
 from ..checkpoint.tensors import TensorSource, expected_tensors
 from .language_model import DATA_FILE, GRAPH_FILE
 
-PRECISIONS: Final = ("fp32", "fp16", "int8")
-TASK: Final = "text-generation-with-past"
-LARGE: Final = 1024  # bytes of a tensor that is weights rather than a shape
-PRECISE: Final = ("layernorm/", "/norm/", "rotary_emb/")
+PORTABLE_PRECISIONS: Final = ("fp32", "fp16", "int8")
+_TASK: Final = "text-generation-with-past"
+_LARGE: Final = 1024  # bytes of a tensor that is weights rather than a shape
+_PRECISE: Final = ("layernorm/", "/norm/", "rotary_emb/")
 """In names of nodes that half precision is too coarse for: they square activations, or turn by the thousandth position."""
 
 
@@ -43,8 +43,10 @@ def export_portable(
     MissingPackageError without optimum-onnx, InputError for a context that the model does not know.
     """
     require_optimum()
-    if precision not in PRECISIONS:
-        raise InputError(f"expected a precision out of {', '.join(PRECISIONS)}, got {precision}")
+    if precision not in PORTABLE_PRECISIONS:
+        raise InputError(
+            f"expected a precision out of {', '.join(PORTABLE_PRECISIONS)}, got {precision}"
+        )
     shape = source.shape
     context = shape.context if context is None else context
     if not 1 <= context <= shape.context:
@@ -62,7 +64,7 @@ def export_portable(
             folder / GRAPH_FILE,
             save_as_external_data=True,
             location=DATA_FILE,
-            size_threshold=LARGE,
+            size_threshold=_LARGE,
         )
     return LanguageModelInfo(
         "onnx", GRAPH_FILE, source.architecture.name, shape.layers, shape.kv_heads, shape.head_dim, shape.vocab_size, context,
@@ -115,12 +117,12 @@ def _traced(checkpoint: Path, out: Path) -> Path:
 
     with _quiet():
         main_export(
-            str(checkpoint), output=out, task=TASK, device="cpu", dtype="fp32", do_validation=False
+            str(checkpoint), output=out, task=_TASK, device="cpu", dtype="fp32", do_validation=False
         )
     path = out / "cut.onnx"
     model = _last_position(onnx.load(out / "model.onnx"))
     onnx.save_model(
-        model, path, save_as_external_data=True, location="cut.data", size_threshold=LARGE
+        model, path, save_as_external_data=True, location="cut.data", size_threshold=_LARGE
     )
     return path
 
@@ -218,7 +220,9 @@ def _halved(path: Path) -> onnx.ModelProto:
 
     model = onnx.load(path)
     _infer_types(model)
-    precise = [node.name for node in model.graph.node if any(mark in node.name for mark in PRECISE)]
+    precise = [
+        node.name for node in model.graph.node if any(mark in node.name for mark in _PRECISE)
+    ]
     with _quiet():
         half: onnx.ModelProto = convert_float_to_float16(
             _tied(model), disable_shape_infer=True, node_block_list=precise
@@ -259,7 +263,7 @@ def _infer_types(model: onnx.ModelProto) -> None:
         opset_imports=model.opset_import,
     )
     for tensor in graph.initializer:
-        small = len(tensor.raw_data) <= LARGE
+        small = len(tensor.raw_data) <= _LARGE
         place = None if small else TensorProto.EXTERNAL
         bare = TensorProto(
             name=tensor.name, data_type=tensor.data_type, dims=tensor.dims, data_location=place

@@ -11,15 +11,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checkpoint.tensors import Array, TensorSource, row_chunks
+from ..checkpoint.tensors import Float32Array, TensorSource, row_chunks
 from .recipes import FLOATS
 from .store import Region, TensorFile
 
-CHUNK: Final = (
+_CHUNK: Final = (
     1 << 22
 )  # numbers worked on at a time by each thread: 16 MiB of float32, a few copies of it
-MOST_THREADS: Final = 8
-STEPS: Final = (
+_MOST_THREADS: Final = 8
+_STEPS: Final = (
     -0.6,
     -0.4,
     -0.2,
@@ -30,7 +30,7 @@ STEPS: Final = (
 
 
 @dataclass(frozen=True)
-class Matrix:
+class StoredMatrix:
     """A stored weight of (rows, columns) = (out, in)."""
 
     name: str
@@ -46,11 +46,11 @@ class Matrix:
     """Floats stored (in, out), as MatMul takes them."""
 
 
-Part = tuple[str, int, int]
+RowRange = tuple[str, int, int]
 """Rows [first, stop) of a tensor of the checkpoint."""
 
 
-class Writer:
+class WeightWriter:
     """Brings tensors of a checkpoint into the file."""
 
     def __init__(
@@ -64,7 +64,7 @@ class Writer:
         """`done` is called with how many more numbers have been written, by one thread at a time."""
         self._source, self._file, self._block, self._done = source, file, block, done
         self.float_type = np.dtype(np.float16 if float_bits == 16 else np.float32)
-        self._pool = ThreadPoolExecutor(min(MOST_THREADS, cpu_count() or 1))
+        self._pool = ThreadPoolExecutor(min(_MOST_THREADS, cpu_count() or 1))
 
     def close(self) -> None:
         """End the threads; what they have not begun is dropped."""
@@ -74,7 +74,7 @@ class Writer:
         """A small tensor in the type of the activations."""
         return self._source.tensor(name).astype(self.float_type)
 
-    def linear(self, name: str, tensors: Sequence[str], bits: int) -> Matrix:
+    def linear(self, name: str, tensors: Sequence[str], bits: int) -> StoredMatrix:
         """Tensors (out, in) one below the other as one matrix that activations are multiplied with."""
         parts = [(tensor, 0, self._source.dims(tensor)[0]) for tensor in tensors]
         return (
@@ -83,13 +83,13 @@ class Writer:
             else self._integers(name, parts, bits)
         )
 
-    def table(self, name: str, part: Part, bits: int) -> Matrix:
+    def table(self, name: str, part: RowRange, bits: int) -> StoredMatrix:
         """Rows that are both gathered and multiplied."""
         return (
             self._floats(name, part, bits) if bits in FLOATS else self._integers(name, [part], bits)
         )
 
-    def _integers(self, name: str, parts: Sequence[Part], bits: int) -> Matrix:
+    def _integers(self, name: str, parts: Sequence[RowRange], bits: int) -> StoredMatrix:
         rows, columns = (
             sum(stop - first for _, first, stop in parts),
             self._source.dims(parts[0][0])[1],
@@ -98,15 +98,15 @@ class Writer:
         codes = self._file.reserve(np.uint8, (rows, blocks, self._block * bits // 8))
         scales = self._file.reserve(self.float_type, (rows, blocks))
 
-        def write(at: int, values: Array) -> None:
+        def write(at: int, values: Float32Array) -> None:
             packed, scale = quantize(values, bits, self._block)
             self._file.write(codes, at, packed)
             self._file.write(scales, at, scale.astype(self.float_type))
 
         self._chunks(parts, columns, write)
-        return Matrix(name, rows, columns, bits, self._block, codes, scales)
+        return StoredMatrix(name, rows, columns, bits, self._block, codes, scales)
 
-    def _floats(self, name: str, part: Part, bits: int) -> Matrix:
+    def _floats(self, name: str, part: RowRange, bits: int) -> StoredMatrix:
         tensor, first, stop = part
         columns = self._source.dims(tensor)[1]
         region = self._file.reserve(self.float_type, (stop - first, columns))
@@ -115,28 +115,28 @@ class Writer:
             columns,
             lambda at, values: self._file.write(region, at, values.astype(self.float_type)),
         )
-        return Matrix(name, stop - first, columns, bits, self._block, region)
+        return StoredMatrix(name, stop - first, columns, bits, self._block, region)
 
-    def _floats_turned(self, name: str, parts: Sequence[Part], bits: int) -> Matrix:
+    def _floats_turned(self, name: str, parts: Sequence[RowRange], bits: int) -> StoredMatrix:
         whole = np.concatenate(
             [self._source.tensor(tensor).astype(self.float_type) for tensor, _, _ in parts]
         )
         rows, columns = whole.shape
         region = self._file.reserve(self.float_type, (columns, rows))
-        for first, stop in row_chunks(columns, rows, CHUNK):
+        for first, stop in row_chunks(columns, rows, _CHUNK):
             self._file.write(region, first, np.ascontiguousarray(whole[:, first:stop].T))
             self._done((stop - first) * rows)
-        return Matrix(name, rows, columns, bits, self._block, region, turned=True)
+        return StoredMatrix(name, rows, columns, bits, self._block, region, turned=True)
 
     def _chunks(
-        self, parts: Sequence[Part], columns: int, write: Callable[[int, Array], None]
+        self, parts: Sequence[RowRange], columns: int, write: Callable[[int, Float32Array], None]
     ) -> None:
         """Call `write` with every chunk of rows and where it goes, on several threads."""
         jobs, at = [], 0
         for tensor, first, stop in parts:
             jobs += [
                 (tensor, first + a, first + b, at + a)
-                for a, b in row_chunks(stop - first, columns, CHUNK)
+                for a, b in row_chunks(stop - first, columns, _CHUNK)
             ]
             at += stop - first
 
@@ -149,7 +149,9 @@ class Writer:
             self._done(numbers)
 
 
-def quantize(weight: Array, bits: int, block: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def quantize(
+    weight: Float32Array, bits: int, block: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Weight (out, in) to MatMulNBits' codes (out, in / block, block * bits / 8) and scales (out, in / block).
 
     Symmetric: value = (code - 2^(bits-1)) * scale. The scale takes the sign of the block's largest weight, which then lands on
@@ -173,7 +175,9 @@ def _pack(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return packed
 
 
-def _round(blocks: Array, largest: Array, middle: int, reach: float) -> tuple[Array, Array]:
+def _round(
+    blocks: Float32Array, largest: Float32Array, middle: int, reach: float
+) -> tuple[Float32Array, Float32Array]:
     """Codes (rows, blocks, block) about 0 and scales, the largest weight at -`reach`."""
     inverse = np.divide(-reach, largest, out=np.zeros_like(largest), where=largest != 0)
     codes = blocks * inverse[..., None]
@@ -182,12 +186,14 @@ def _round(blocks: Array, largest: Array, middle: int, reach: float) -> tuple[Ar
     return codes, (largest / -reach).astype(np.float32)
 
 
-def _fit(blocks: Array, largest: Array, middle: int) -> tuple[Array, Array]:
+def _fit(
+    blocks: Float32Array, largest: Float32Array, middle: int
+) -> tuple[Float32Array, Float32Array]:
     """Of several scales the one with the smallest squared error, each refined by least squares over its codes."""
     codes, scales = _round(blocks, largest, middle, middle)
     gain = np.full(largest.shape, -np.inf, np.float32)
     best = codes
-    for step in (0.0, *STEPS):
+    for step in (0.0, *_STEPS):
         tried = codes if not step else _round(blocks, largest, middle, middle + step)[0]
         product, square = (
             np.einsum("rbk,rbk->rb", blocks, tried),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from kinetoken.base.errors import InputError
+
 FLOATS: Final = (16, 32)
 """Widths that are floating point; the others are blockwise integers."""
 
@@ -47,7 +49,7 @@ class OnnxRecipe:
         )
 
 
-RECIPES: Final = {
+ONNX_RECIPES: Final = {
     recipe.name: recipe
     for recipe in (
         OnnxRecipe("fp32", 32, 32, 32),
@@ -59,4 +61,13 @@ RECIPES: Final = {
         OnnxRecipe("int4_fp16", 4, 4, 8, float_bits=16),
     )
 }
-DEFAULT: Final = "int8"
+_DEFAULT: Final = "int8"
+
+
+def find_onnx_recipe(name: str | None) -> OnnxRecipe:
+    """The recipe of a fused graph, None for the default; InputError lists them."""
+    if (name or _DEFAULT) not in ONNX_RECIPES:
+        raise InputError(
+            f"expected a quantization of {', '.join(ONNX_RECIPES)} for onnx, got {name!r}"
+        )
+    return ONNX_RECIPES[name or _DEFAULT]

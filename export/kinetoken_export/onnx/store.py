@@ -15,11 +15,11 @@ from onnx import TensorProto, helper
 
 from kinetoken.base.errors import OutputError
 
-SMALL: Final = (
+_SMALL: Final = (
     1 << 20
 )  # bytes; larger tensors begin on a boundary that every system can map into memory
-BOUNDARY: Final = 1 << 16
-CACHE_LINE: Final = 64
+_BOUNDARY: Final = 1 << 16
+_CACHE_LINE: Final = 64
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class TensorFile:
         kind = np.dtype(dtype)
         size = kind.itemsize * math.prod(dims)
         with self._lock:
-            boundary = BOUNDARY if size >= SMALL else CACHE_LINE
+            boundary = _BOUNDARY if size >= _SMALL else _CACHE_LINE
             offset = -(-self._end // boundary) * boundary
             self._end = offset + size
         return Region(self._path.name, kind, dims, offset)

@@ -26,7 +26,7 @@ def add_command(subparsers: Subparsers) -> None:
         "kinetoken verify my-bundle --against my-lm --json -o reports > report.json",
     )
     add = parser.add_argument
-    add("bundle", type=Path, metavar="BUNDLE", help="bundle folder; the report is written into it")
+    add("bundle", metavar="BUNDLE", help="folder, which gets the report, or hf:OWNER/NAME")
     add(
         "--against",
         required=True,
@@ -57,10 +57,11 @@ def _parsed(args: argparse.Namespace) -> VerifyRequest:
     """The request; the cheapest mistakes are found first."""
     from kinetoken.manifest.manifest_file import read_manifest
 
-    from .record import check_place
+    from .record import check_report_folder
 
-    read_manifest(args.bundle)
-    check_place(args.out or args.bundle)
+    bundle = _folder(args.bundle, args.out)
+    read_manifest(bundle)
+    check_report_folder(args.out or bundle)
     if args.limit is not None and args.limit < 1:
         raise InputError(f"--limit: expected 1 or more prompts, got {args.limit}")
     require_packages()
@@ -69,7 +70,7 @@ def _parsed(args: argparse.Namespace) -> VerifyRequest:
 
     prompts = VERIFY_PROMPTS if args.prompts is None else read_prompts(args.prompts)
     return VerifyRequest(
-        bundle=args.bundle,
+        bundle=bundle,
         against=find_model(args.against),
         prompts=prompts[: args.limit],
         codec=None if args.codec is None else find_codec(args.codec),
@@ -81,10 +82,20 @@ def _parsed(args: argparse.Namespace) -> VerifyRequest:
     )
 
 
+def _folder(bundle: str, out: Path | None) -> Path:
+    """The bundle's folder; InputError for one of the hub whose report would go into it."""
+    from kinetoken.cli.pull_bar import local_folder
+    from kinetoken.hub.bundle_name import is_bundle_name
+
+    if is_bundle_name(bundle) and out is None:
+        raise InputError(f"{bundle} stays as the hub has it: name a folder for the report with -o")
+    return local_folder(bundle)
+
+
 def run(request: VerifyRequest) -> int:
     """Compare, print the table, write the report."""
     from . import plot  # before the work: it may be missing
-    from .report import table, verify
+    from .report import report_table, verify
 
     try:
         measured = verify(request)
@@ -93,8 +104,8 @@ def run(request: VerifyRequest) -> int:
             raise
         raise MemoryError from error
     text = json.dumps(measured.parity.to_dict(), indent=1)
-    print(text if request.json else table(measured.parity))
-    _write(request, text, plot.draw(measured))
+    print(text if request.json else report_table(measured.parity))
+    _write(request, text, plot.draw_report(measured))
     return 0
 
 

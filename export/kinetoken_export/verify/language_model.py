@@ -18,27 +18,27 @@ from kinetoken.cli.terminal import progress
 from kinetoken.generation.bundle import Bundle
 from kinetoken.tokens.vocabulary import Vocabulary
 
-from ..checkpoint.reference_model import Reference
+from ..checkpoint.reference_model import ReferenceModel
 from ..own_answers import OwnAnswer
 
-TEXT: Final = -1
+TEXT_POSITION: Final = -1
 """Kind of a position whose next token is no motion token; 0 and up are the levels, Q is `</move>`."""
-Floats = NDArray[np.float64]
+_Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Rows:
+class ComparedPositions:
     """What was seen at each of n positions."""
 
     kind: NDArray[np.int64]
     """TEXT, the level of the next token, or Q."""
     agrees: NDArray[np.bool_]
     """Whether both find the same token most probable."""
-    kl: Floats
+    kl: _Floats
     """Kullback-Leibler divergence of the bundle from the source, nats."""
-    source_nll: Floats
+    source_nll: _Floats
     """Negative log-likelihood of the next token in the source, nats."""
-    bundle_nll: Floats
+    bundle_nll: _Floats
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class LmFigures:
     """Bundle over source: 1 loses nothing."""
 
 
-def figures(rows: Rows, chosen: NDArray[np.bool_]) -> LmFigures:
+def summarize(rows: ComparedPositions, chosen: NDArray[np.bool_]) -> LmFigures:
     """Figures over the chosen positions, at least one."""
     kl, source, bundle = (
         rows.kl[chosen],
@@ -72,7 +72,9 @@ def figures(rows: Rows, chosen: NDArray[np.bool_]) -> LmFigures:
     )  # fmt: skip
 
 
-def compare_models(source: Reference, bundle: Bundle, answers: Sequence[OwnAnswer]) -> Rows:
+def compare_models(
+    source: ReferenceModel, bundle: Bundle, answers: Sequence[OwnAnswer]
+) -> ComparedPositions:
     """Every position of every answer, prompts included; the first token alone has nothing before it."""
     names = [answer.ids for answer in answers]
     compared: list[tuple[int, bool, float, float, float]] = []
@@ -87,10 +89,10 @@ def compare_models(source: Reference, bundle: Bundle, answers: Sequence[OwnAnswe
         fed = ids[:first]
         for at in range(first, len(ids)):
             row = compare_rows(logits[at - 1], run.push(fed, everything), ids[at])
-            compared.append((kind_of(bundle.vocabulary, ids[at]), *row))
+            compared.append((position_kind(bundle.vocabulary, ids[at]), *row))
             fed = ids[at : at + 1]
     kind, agrees, kl, source_nll, bundle_nll = zip(*compared, strict=True)
-    return Rows(
+    return ComparedPositions(
         np.array(kind), np.array(agrees), np.array(kl), np.array(source_nll), np.array(bundle_nll)
     )
 
@@ -113,18 +115,18 @@ def compare_rows(
     )
 
 
-def log_softmax(logits: NDArray[np.float32]) -> Floats:
+def log_softmax(logits: NDArray[np.float32]) -> _Floats:
     """Log-probabilities of a row of logits."""
     shifted = logits.astype(np.float64) - float(logits.max())
     return np.asarray(shifted - np.log(np.exp(shifted).sum()))
 
 
-def kind_of(vocabulary: Vocabulary, token: int) -> int:
+def position_kind(vocabulary: Vocabulary, token: int) -> int:
     """Kind of the position before a token."""
     place = vocabulary.code(token)
     if place is not None:
         return place[0]
-    return len(vocabulary.levels) if token == vocabulary.move_end else TEXT
+    return len(vocabulary.levels) if token == vocabulary.move_end else TEXT_POSITION
 
 
 def _common(one: Sequence[int], other: Sequence[int]) -> int:

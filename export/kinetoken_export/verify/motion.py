@@ -21,12 +21,12 @@ from .request import VerifyRequest
 if TYPE_CHECKING:
     from ..codecs.source import CodecSource
 
-MM: Final = 1000.0
-RANDOM_FRAMES: Final = 64  # latent frames of random codes
-RANDOM_CLIPS: Final = 4
-Codes = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Decode = Callable[[Codes], Floats]
+_MM: Final = 1000.0
+_RANDOM_FRAMES: Final = 64  # latent frames of random codes
+_RANDOM_CLIPS: Final = 4
+_Codes = NDArray[np.int64]
+_Floats = NDArray[np.float64]
+Decode = Callable[[_Codes], _Floats]
 """Codes (n, Q) to world joints (T, 22, 3) in metres."""
 
 
@@ -106,17 +106,19 @@ def open_source_codec(bundle: Bundle, request: VerifyRequest) -> CodecSource:
     return codec
 
 
-def compare_codecs(bundle: Bundle, codec: CodecSource, written: Sequence[Codes]) -> CodecFigures:
+def compare_codecs(bundle: Bundle, codec: CodecSource, written: Sequence[_Codes]) -> CodecFigures:
     """Random codes through both decoders, and the source's own answers as the bundle streams them."""
     from ..codecs.source import decode, random_codes
 
     errors = []
-    for seed in range(RANDOM_CLIPS):
-        codes = random_codes(codec, RANDOM_FRAMES, seed)
+    for seed in range(_RANDOM_CLIPS):
+        codes = random_codes(codec, _RANDOM_FRAMES, seed)
         out = bundle.decoder.session.run(bundle.decoder.codebooks.latents(codes)[None])[0]
         errors.append(np.abs(out - decode(codec, codes)))
     ours, theirs = bundle_decoder(bundle), source_decoder(codec)
-    apart = np.concatenate([distances(ours(codes), theirs(codes)).ravel() for codes in written])
+    apart = np.concatenate(
+        [joint_distances(ours(codes), theirs(codes)).ravel() for codes in written]
+    )
     error = np.concatenate([e.ravel() for e in errors])
     return CodecFigures(
         float(error.max()),
@@ -137,9 +139,9 @@ def compare_clips(
     pairs = [
         (decode_ours(a.codes), decode_theirs(b.codes)) for a, b in zip(ours, theirs, strict=True)
     ]
-    world = [distances(a, b).mean(axis=1) for a, b in pairs]
-    pose = [distances(a - a[:, :1], b - b[:, :1]).mean() for a, b in pairs]
-    same = [agreeing(a.codes, b.codes) for a, b in zip(ours, theirs, strict=True)]
+    world = [joint_distances(a, b).mean(axis=1) for a, b in pairs]
+    pose = [joint_distances(a - a[:, :1], b - b[:, :1]).mean() for a, b in pairs]
+    same = [equal_frames(a.codes, b.codes) for a, b in zip(ours, theirs, strict=True)]
     whole = [n == len(a.codes) == len(b.codes) for n, a, b in zip(same, ours, theirs, strict=True)]
     length = min(len(row) for row in world)
     return ClipFigures(
@@ -150,13 +152,13 @@ def compare_clips(
     )  # fmt: skip
 
 
-def distances(one: Floats, other: Floats) -> Floats:
+def joint_distances(one: _Floats, other: _Floats) -> _Floats:
     """Distance (T, 22) of each joint in each frame that both joints (T, 22, 3) have, millimetres."""
     length = min(len(one), len(other))
-    return np.asarray(np.linalg.norm(one[:length] - other[:length], axis=-1) * MM)
+    return np.asarray(np.linalg.norm(one[:length] - other[:length], axis=-1) * _MM)
 
 
-def agreeing(one: Codes, other: Codes) -> int:
+def equal_frames(one: _Codes, other: _Codes) -> int:
     """Code frames before the first different one."""
     length = min(len(one), len(other))
     different = np.flatnonzero((one[:length] != other[:length]).any(axis=1))

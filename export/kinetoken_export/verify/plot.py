@@ -9,10 +9,10 @@ import numpy as np
 
 from kinetoken.base.errors import MissingPackageError
 
-from .language_model import TEXT
+from .language_model import TEXT_POSITION
 
 if TYPE_CHECKING:
-    from .report import Measured, Parity
+    from .report import MeasuredParity, ParityReport
 
 try:
     import matplotlib
@@ -20,19 +20,19 @@ try:
 except ImportError as error:
     raise MissingPackageError("matplotlib", "export") from error
 
-SIZE: Final = (12.0, 3.8)  # inches
-SMALLEST_KL: Final = 1e-8  # nats; below it a divergence is rounding
-BLUE, ORANGE, GREY = "#2b6cb0", "#c05621", "#a0aec0"
-STYLE: Final[Any] = {
+_SIZE: Final = (12.0, 3.8)  # inches
+_SMALLEST_KL: Final = 1e-8  # nats; below it a divergence is rounding
+_BLUE, _ORANGE, _GREY = "#2b6cb0", "#c05621", "#a0aec0"
+_STYLE: Final[Any] = {
     "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#e2e8f0",
     "axes.axisbelow": True, "svg.hashsalt": "kinetoken", "font.family": "DejaVu Sans",
 }  # fmt: skip
 
 
-def draw(measured: Measured, kind: str = "svg") -> bytes:
+def draw_report(measured: MeasuredParity, kind: str = "svg") -> bytes:
     """The picture as a file of `kind` "svg" or "png"; the same report gives the same bytes."""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=SIZE, layout="constrained")
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=_SIZE, layout="constrained")
         left, middle, right = figure.subplots(1, 3)
         _divergences(left, measured)
         _agreement(middle, measured.parity)
@@ -46,14 +46,14 @@ def draw(measured: Measured, kind: str = "svg") -> bytes:
     return out.getvalue()
 
 
-def _divergences(axes: Any, measured: Measured) -> None:
+def _divergences(axes: Any, measured: MeasuredParity) -> None:
     """Share of positions below each divergence."""
     rows = measured.rows
     for name, chosen, colour in (
-        ("text", rows.kind == TEXT, BLUE),
-        ("motion", rows.kind != TEXT, ORANGE),
+        ("text", rows.kind == TEXT_POSITION, _BLUE),
+        ("motion", rows.kind != TEXT_POSITION, _ORANGE),
     ):
-        kl = np.sort(np.maximum(rows.kl[chosen], SMALLEST_KL))
+        kl = np.sort(np.maximum(rows.kl[chosen], _SMALLEST_KL))
         axes.plot(
             kl, np.arange(1, len(kl) + 1) / len(kl), label=f"{name} ({len(kl):,})", color=colour
         )
@@ -67,12 +67,12 @@ def _divergences(axes: Any, measured: Measured) -> None:
     axes.legend(frameon=False, loc="upper left")
 
 
-def _agreement(axes: Any, parity: Parity) -> None:
+def _agreement(axes: Any, parity: ParityReport) -> None:
     """Share of positions with the same most probable token."""
     shares = {"text": parity.text.top1} | {
         f"level {q}": level.top1 for q, level in enumerate(parity.levels)
     }
-    colours = [BLUE] + [ORANGE] * len(parity.levels)
+    colours = [_BLUE] + [_ORANGE] * len(parity.levels)
     bars = axes.bar(
         list(shares), [100 * share for share in shares.values()], color=colours, width=0.65
     )
@@ -86,10 +86,10 @@ def _agreement(axes: Any, parity: Parity) -> None:
     axes.grid(visible=False, axis="x")
 
 
-def _distances(axes: Any, parity: Parity) -> None:
+def _distances(axes: Any, parity: ParityReport) -> None:
     """Mean joint distance as the clips go on."""
-    curves = (("two answers of the source", parity.apart, GREY), ("sampled, equal draws", parity.sampled, BLUE),
-              ("greedy", parity.greedy, ORANGE))  # fmt: skip
+    curves = (("two answers of the source", parity.apart, _GREY), ("sampled, equal draws", parity.sampled, _BLUE),
+              ("greedy", parity.greedy, _ORANGE))  # fmt: skip
     for name, clips, colour in curves:
         seconds = (
             np.arange(1, len(clips.curve_mm) + 1) * parity.seconds / max(1, len(clips.curve_mm))

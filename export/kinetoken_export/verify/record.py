@@ -18,7 +18,7 @@ REPORT: Final = "parity.json"
 PLOT: Final = "parity.svg"
 
 
-def check_place(folder: Path) -> None:
+def check_report_folder(folder: Path) -> None:
     """OutputError where the report could not be written; asked before the work."""
     if not folder.is_dir():
         raise OutputError(f"{folder}: expected a folder for the report, found none: make it first")

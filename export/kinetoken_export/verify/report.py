@@ -15,10 +15,10 @@ from kinetoken.generation.bundle import Bundle, open_bundle
 from kinetoken.generation.options import GenerateOptions
 from kinetoken.manifest.json_dataclass import to_json
 
-from ..checkpoint.reference_model import Reference, ReferenceLanguageModel, few_threads
+from ..checkpoint.reference_model import ReferenceLanguageModel, ReferenceModel, few_threads
 from ..own_answers import SAMPLE_PROMPTS, OwnAnswer, collect_answers
 from ..packages import installed_versions
-from .language_model import TEXT, LmFigures, Rows, compare_models, figures
+from .language_model import TEXT_POSITION, ComparedPositions, LmFigures, compare_models, summarize
 from .motion import (
     ClipFigures,
     CodecFigures,
@@ -30,7 +30,7 @@ from .motion import (
     source_decoder,
 )
 from .request import VerifyRequest
-from .source import align
+from .source import align_checkpoint
 
 if TYPE_CHECKING:
     from ..checkpoint.tensors import TensorSource
@@ -40,13 +40,13 @@ VERIFY_PROMPTS: Final = (
     *SAMPLE_PROMPTS, "a person runs forward quickly", "someone walks backward slowly", "a man throws a punch with his fist",
     "a person stands still", "the woman dances", "a person squats down", "somebody jumps forward", "a boxer boxes",
 )  # fmt: skip
-SECONDS: Final = 4.0
+_SECONDS: Final = 4.0
 Answers = dict[str, list[OwnAnswer]]
 """Of each prompt, "greedy" and "sampled"."""
 
 
 @dataclass(frozen=True)
-class Parity:
+class ParityReport:
     """The report."""
 
     bundle: str
@@ -78,28 +78,28 @@ class Parity:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredParity:
     """The report, and every position behind it for the plot."""
 
-    parity: Parity
-    rows: Rows
+    parity: ParityReport
+    rows: ComparedPositions
 
 
-def verify(request: VerifyRequest) -> Measured:
+def verify(request: VerifyRequest) -> MeasuredParity:
     """Open and compare; InputError where bundle, checkpoint, codec or prompts do not belong together."""
     bundle = open_bundle(request.bundle)
-    source = align(bundle, request.against.folder)
+    source = align_checkpoint(bundle, request.against.folder)
     codec = None if request.codec is None else open_source_codec(bundle, request)
-    return compare(request, bundle, source, codec)
+    return compare_models_and_motion(request, bundle, source, codec)
 
 
-def compare(
+def compare_models_and_motion(
     request: VerifyRequest,
     bundle: Bundle,
     source: TensorSource,
     codec: CodecSource | None,
     theirs: Answers | None = None,
-) -> Measured:
+) -> MeasuredParity:
     """Compare what is open: `source` has the ids of the bundle. `theirs` are its answers, where they are known already."""
     asked = _asked(request, bundle)
     theirs = theirs or source_answers(request, bundle, source)
@@ -107,8 +107,8 @@ def compare(
         name: collect_answers(bundle, options, request.prompts, f"{name} clips")
         for name, options in asked.items()
     }
-    rows = compare_models(Reference(source), bundle, theirs["sampled"])
-    return Measured(_report(request, bundle, codec, ours, theirs, rows), rows)
+    rows = compare_models(ReferenceModel(source), bundle, theirs["sampled"])
+    return MeasuredParity(_report(request, bundle, codec, ours, theirs, rows), rows)
 
 
 def source_answers(request: VerifyRequest, bundle: Bundle, source: TensorSource) -> Answers:
@@ -138,8 +138,8 @@ def _report(
     codec: CodecSource | None,
     ours: Answers,
     theirs: Answers,
-    rows: Rows,
-) -> Parity:
+    rows: ComparedPositions,
+) -> ParityReport:
     manifest, asked = bundle.manifest, _asked(request, bundle)["sampled"]
     mine, right = (
         bundle_decoder(bundle),
@@ -147,13 +147,13 @@ def _report(
     )
     written = [answer.codes for answer in theirs["sampled"]]
     levels = range(len(manifest.motion.levels))
-    return Parity(
+    return ParityReport(
         bundle=manifest.name, quantization=manifest.language_model.quantization,
         against=request.against.name,
         codec_source="" if codec is None or request.codec is None else request.codec.name, prompts=request.prompts,
         seconds=asked.seconds or 0.0, temperature=asked.sampler(manifest).temperature,
-        text=figures(rows, rows.kind == TEXT), motion=figures(rows, rows.kind != TEXT),
-        levels=tuple(figures(rows, rows.kind == level) for level in levels),
+        text=summarize(rows, rows.kind == TEXT_POSITION), motion=summarize(rows, rows.kind != TEXT_POSITION),
+        levels=tuple(summarize(rows, rows.kind == level) for level in levels),
         codec=None if codec is None else compare_codecs(bundle, codec, written),
         greedy=compare_clips(ours["greedy"], mine, theirs["greedy"], right),
         sampled=compare_clips(ours["sampled"], mine, theirs["sampled"], right),
@@ -165,10 +165,10 @@ def _seconds(bundle: Bundle) -> float:
     """Four seconds, or what half the context holds: the rest is for prompt and thought."""
     codec, levels = bundle.manifest.codec, len(bundle.vocabulary.levels)
     frames = max(1, bundle.language_model.context // 2 // levels)
-    return min(SECONDS, bundle.manifest.defaults.max_seconds, frames * codec.stride / codec.fps)
+    return min(_SECONDS, bundle.manifest.defaults.max_seconds, frames * codec.stride / codec.fps)
 
 
-def rows_of(parity: Parity) -> list[tuple[str, LmFigures]]:
+def figures_by_part(parity: ParityReport) -> list[tuple[str, LmFigures]]:
     """The parts of the language model's figures by name, in the order of the table."""
     by_level: Sequence[tuple[str, LmFigures]] = [
         (f"  level {q}", level) for q, level in enumerate(parity.levels)
@@ -176,7 +176,7 @@ def rows_of(parity: Parity) -> list[tuple[str, LmFigures]]:
     return [("text", parity.text), ("motion", parity.motion), *by_level]
 
 
-def table(parity: Parity) -> str:
+def report_table(parity: ParityReport) -> str:
     """The report for the screen."""
     p, ms = parity, _millimetres
     lines = [
@@ -188,7 +188,7 @@ def table(parity: Parity) -> str:
     ]
     lines += [
         f"{name:<12}{f.positions:>10,}{f.top1:>11.2%}{f.kl_mean:>10.2g}{f.kl_p99:>10.2g}{f.perplexity_ratio:>11.4f}x"
-        for name, f in rows_of(p)
+        for name, f in figures_by_part(p)
     ]
     if p.codec is not None:
         c = p.codec

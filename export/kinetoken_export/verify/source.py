@@ -16,7 +16,7 @@ from ..checkpoint.tensors import Checkpoint, TensorSource, read_json
 _OTHER: Final = "give the checkpoint that the bundle was made from"
 
 
-def align(bundle: Bundle, folder: Path) -> TensorSource:
+def align_checkpoint(bundle: Bundle, folder: Path) -> TensorSource:
     """The checkpoint in `folder` with the ids of the bundle, whose vocabulary may be pruned.
 
     InputError where the bundle was made from another checkpoint.
@@ -24,8 +24,8 @@ def align(bundle: Bundle, folder: Path) -> TensorSource:
     checkpoint = Checkpoint(folder)
     _check_shape(bundle, checkpoint)
     old, new = (
-        token_ids(folder / "tokenizer.json"),
-        token_ids(bundle.folder / bundle.manifest.tokenizer.file),
+        ids_by_token(folder / "tokenizer.json"),
+        ids_by_token(bundle.folder / bundle.manifest.tokenizer.file),
     )
     size, rows = bundle.manifest.language_model.vocab_size, checkpoint.shape.vocab_size
     if size == rows and all(old.get(token) == number for token, number in new.items()):
@@ -58,7 +58,7 @@ def _check_shape(bundle: Bundle, checkpoint: Checkpoint) -> None:
         )
 
 
-def token_ids(path: Path) -> dict[str, int]:
+def ids_by_token(path: Path) -> dict[str, int]:
     """Every token of a tokenizer.json and its id; FormatError where it is none."""
     data = read_json(path)
     try:

@@ -54,7 +54,7 @@ def parse_comparison(
         return _checked(variants, clips)
     if what is None or is_clip:
         raise InputError(
-            f'--compare "{text}" needs a PROMPT to answer; compare clips by their files: a.npz,b.bvh'
+            f'--compare "{text}" needs a PROMPT to answer; for clips, name their files: a.npz,b.bvh'
         )
     key = found[1].lower().replace("-", "_")
     return _checked([_variant(key, value, options, bundle) for value in _values(found[2])], [])

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 from kinetoken.base.errors import INTERRUPTED, InputError, KinetokenError
 from kinetoken.cli.live_arguments import say
+from kinetoken.cli.pull_bar import local_folder
 from kinetoken.generation.options import check_prompt
 
-from ..generator.comparison import ComparisonJob, serve_comparison, start_generations
+from ..generator.comparison import ComparisonJob, Variant, serve_comparison, start_generations
 from ..generator.feed import GeneratorProcess
 from ..stage.places import NamedClip
 from ..stage.side_by_side import AnswersSideBySide, ClipsSideBySide
 from ..window.opening import NoWindowError, ShowStage, window_opener
 from .compare_option import Comparison, parse_comparison
 from .requests import PictureRequest, PlayRequest
-from .saving import check_files, path_beside, save_clips, show_then_save
+from .saving import check_files, keep_clips, path_beside, show_then_keep
 
 if TYPE_CHECKING:
     from ..record.request import RecordRequest
@@ -58,13 +59,18 @@ def read(text: str, request: PlayRequest) -> CompareRequest:
     _check_out(request.out, people)
     return CompareRequest(
         people,
-        ComparisonJob(prompt, people.variants, request.bundle.options),
+        ComparisonJob(prompt, _with_folders(people.variants), request.bundle.options),
         title=prompt if people.variants else " ".join(named.name for named in people.clips),
         locks_feet=request.locks_feet,
         seconds=request.options.seconds or 0.0,
         out=request.out,
         picture=request.picture,
     )
+
+
+def _with_folders(variants: tuple[Variant, ...]) -> tuple[Variant, ...]:
+    """The variants with the folders of their bundles; those on the hub are pulled."""
+    return tuple(replace(each, bundle=str(local_folder(each.bundle))) for each in variants)
 
 
 def _check_out(out: str | None, people: Comparison) -> None:
@@ -97,13 +103,13 @@ def _show(request: CompareRequest, show: ShowStage) -> int:
     people, title = request.people, request.title
     if not people.variants:
         clips = ClipsSideBySide(title, people.clips, foot_lock=request.locks_feet)
-        return show_then_save(clips, show, lambda: None)
+        return show_then_keep(clips, show, lambda: None)
     process = GeneratorProcess(request.job, serve_comparison)
     names = [variant.name for variant in people.variants]
     answers = AnswersSideBySide(
         title, names, process, _clips_beside(request), expected=request.seconds
     )
-    return show_then_save(answers, show, lambda: save_clips(answers.answers(), request.out))
+    return show_then_keep(answers, show, lambda: keep_clips(answers.answers(), request.out))
 
 
 def _clips_beside(request: CompareRequest) -> list[NamedClip]:
@@ -120,14 +126,14 @@ def _record(request: CompareRequest, recording: RecordRequest) -> int:
     try:
         _generate(request.job, shown)
     except KeyboardInterrupt:
-        kept = save_clips(shown, request.out)
+        kept = keep_clips(shown, request.out)
         say(f"stopped; {'the motion so far is kept' if kept else 'nothing kept'}")
         return INTERRUPTED
     except KinetokenError:
         if shown:
-            save_clips(shown, request.out)
+            keep_clips(shown, request.out)
         raise
-    save_clips(shown, request.out)
+    keep_clips(shown, request.out)
     shown += _clips_beside(request)
     prompt, title = (request.title, "") if request.people.variants else ("", request.title)
     if not record_clips(shown, replace(recording, prompt=prompt, title=title)):

@@ -15,7 +15,7 @@ from kinetoken.motion.clip import Clip
 from ..stage.long_clip import cut_around_middle, lock_feet, lock_feet_at
 from ..stage.places import NamedClip
 from .requests import PlayRequest
-from .saving import save_clip
+from .saving import keep_clip
 
 if TYPE_CHECKING:
     from kinetoken.generation.generator import Generation
@@ -113,7 +113,7 @@ def spoken_aside(live: LiveSettings) -> Iterator[None]:
 
 
 def _send_clip(request: PlayRequest, clip: Clip, settings: LiveSettings) -> int:
-    save_clip(clip, request.out)
+    keep_clip(clip, request.out)
     prompt = clip.prompt or request.what or ""
     with open_live(settings, fps=clip.fps, prompt=prompt, seed=clip.seed) as live:
         try:
@@ -140,7 +140,7 @@ def _send_generated(request: PlayRequest, settings: LiveSettings) -> int:
             return _stopped()
         finally:
             generation.close()
-            save_clip(generation.clip(), request.out)
+            keep_clip(generation.clip(), request.out)
         return _to_the_end(live)
 
 

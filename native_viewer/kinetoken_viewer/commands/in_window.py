@@ -14,7 +14,7 @@ from ..stage.living_stage import LivingStage
 from ..stage.long_clip import LONG_FRAMES, LongClipStage
 from ..window.opening import ShowStage
 from .requests import PlayRequest
-from .saving import save_clip, show_then_save
+from .saving import keep_clip, show_then_keep
 
 if TYPE_CHECKING:
     from kinetoken.live.link import Live
@@ -31,7 +31,7 @@ def show_in_window(request: PlayRequest, show: ShowStage) -> int:
             live = open_things.enter_context(_open_live(request))
         clip = request.clip
         stage = _living_stage(request, live) if clip is None else _clip_stage(request, clip, live)
-        return show_then_save(stage, show, lambda: save_clip(stage.clip, request.out))
+        return show_then_keep(stage, show, lambda: keep_clip(stage.clip, request.out))
 
 
 def _open_live(request: PlayRequest) -> Live:

@@ -118,7 +118,7 @@ class PlayRequest:
         return GeneratorJob(
             self.prompt,
             self.options,
-            self.bundle.bundle,
+            str(self.bundle.folder),
             self.bundle.options,
             history=self.history.turns,
             history_file=self.history.file,

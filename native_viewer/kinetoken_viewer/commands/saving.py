@@ -32,7 +32,7 @@ def check_files(out: str | None, history_file: str | None = None) -> None:
         check_writable(history_file)
 
 
-def show_then_save(stage: Stage, show: ShowStage, save: Callable[[], object]) -> int:
+def show_then_keep(stage: Stage, show: ShowStage, save: Callable[[], object]) -> int:
     """Shows a stage until its window is gone, then saves and tells a failure; the exit code."""
 
     def end() -> None:
@@ -63,7 +63,7 @@ def _end_without_display(end: Callable[[], None]) -> int:
     return EngineError.exit_code
 
 
-def save_clip(clip: Clip | None, path: str | Path | None) -> bool:
+def keep_clip(clip: Clip | None, path: str | Path | None) -> bool:
     """Writes what came, if that is wanted, and says so; True if anything was written."""
     if path is None:
         return False
@@ -76,7 +76,7 @@ def save_clip(clip: Clip | None, path: str | Path | None) -> bool:
     return True
 
 
-def save_clips(clips: Sequence[NamedClip], path: str | None) -> bool:
+def keep_clips(clips: Sequence[NamedClip], path: str | None) -> bool:
     """Writes each clip in a file of its own, by the path's name and the clip's.
 
     True if anything was written.
@@ -85,9 +85,9 @@ def save_clips(clips: Sequence[NamedClip], path: str | None) -> bool:
         return False
     there = [named for named in clips if len(named.clip)]
     if not there:
-        return save_clip(None, path)
+        return keep_clip(None, path)
     for named in there:
-        save_clip(named.clip, path_beside(path, named.name))
+        keep_clip(named.clip, path_beside(path, named.name))
     return True
 
 

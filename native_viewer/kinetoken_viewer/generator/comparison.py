@@ -1,6 +1,6 @@
-"""The generator's process of --compare: one prompt answered in several ways, a chunk of each in turn.
+"""The generator's process of --compare: answers one prompt in several ways.
 
-All bodies so advance at the same pace.
+It makes a chunk of each answer in turn, so that all bodies advance at the same pace.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class AnswerStarted:
 
 
 @dataclass(frozen=True)
-class ThoughtText:
+class ThoughtArrived:
     """Text of the thought, as it is written."""
 
     text: str
@@ -113,7 +113,7 @@ class PersonMessage:
 
 
 Message = (
-    ModelReady | AnswerStarted | ThoughtText | MotionArrived | AnswerEnded | GeneratorFailed
+    ModelReady | AnswerStarted | ThoughtArrived | MotionArrived | AnswerEnded | GeneratorFailed
     | PersonMessage
 )  # fmt: skip
 GeneratorOrder = AskPrompt | StopAnswer

@@ -22,7 +22,7 @@ from .messages import (
     ModelReady,
     MotionArrived,
     StopAnswer,
-    ThoughtText,
+    ThoughtArrived,
 )
 
 if TYPE_CHECKING:
@@ -86,7 +86,10 @@ class TalkServer:
         """Frames per second of the motion."""
 
     def next_order(self) -> GeneratorOrder:
-        """The last order that has come; waits if there is none. EOFError when the viewer is gone."""
+        """The last order that has come, waited for if there is none.
+
+        EOFError when the viewer is gone.
+        """
         if not self._pipe.poll():  # there is time to prepare until somebody has typed
             with contextlib.suppress(KinetokenError):  # it fails again, and is told, when asked
                 self._session.prepare()
@@ -123,7 +126,7 @@ class TalkServer:
         for chunk in turn:
             pace = _pace(turn)
             if isinstance(chunk, TextChunk):
-                self._pipe.send(ThoughtText(chunk.text, number, pace))
+                self._pipe.send(ThoughtArrived(chunk.text, number, pace))
             else:
                 self._pipe.send(MotionArrived(chunk, turn.stats.rtf, number, pace))
             if self._pipe.poll():

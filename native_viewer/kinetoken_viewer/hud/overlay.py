@@ -60,8 +60,10 @@ def _upload(image: Image.Image) -> int:
     pixels = np.ascontiguousarray(image)
     gl.glBindTexture(gl.GL_TEXTURE_2D, texture)
     gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 1)
-    gl.glTexImage2D(gl.GL_TEXTURE_2D, 0, gl.GL_RGBA8, image.width, image.height, 0, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE,
-                    pixels.ctypes.data_as(ctypes.c_void_p))  # fmt: skip
+    gl.glTexImage2D(
+        gl.GL_TEXTURE_2D, 0, gl.GL_RGBA8, image.width, image.height, 0,
+        gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, pixels.ctypes.data_as(ctypes.c_void_p),
+    )  # fmt: skip
     for key, value in (
         (gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR), (gl.GL_TEXTURE_MAG_FILTER, gl.GL_LINEAR),
         (gl.GL_TEXTURE_WRAP_S, gl.GL_CLAMP_TO_EDGE), (gl.GL_TEXTURE_WRAP_T, gl.GL_CLAMP_TO_EDGE),

@@ -26,8 +26,8 @@ except ImportError as error:  # pragma: no cover - the extra brings it
     raise MissingPackageError("Pillow", "viewer") from error
 
 STILL_SUFFIXES: Final = (".png",)
-FILM_SUFFIXES: Final = (".gif", ".webp", ".mp4")
-PICTURE_SUFFIXES: Final = (*STILL_SUFFIXES, *FILM_SUFFIXES)
+_FILM_SUFFIXES: Final = (".gif", ".webp", ".mp4")
+_PICTURE_SUFFIXES: Final = (*STILL_SUFFIXES, *_FILM_SUFFIXES)
 GIF_COLOURS: Final = 64  # a walk of 4 s at 640x360 takes 1.5 MB; 128 colours a quarter more
 FASTEST_GIF: Final = 50.0  # pictures per second that players honour
 _MP4_QUALITY: Final = 19  # x264's constant rate factor
@@ -38,9 +38,9 @@ _COLOUR_BITS: Final = 6  # per channel when colours are counted for the palette
 def picture_suffix(path: Path) -> str:
     """The path's suffix in lower case; InputError unless it is one that can be written."""
     suffix = path.suffix.lower()
-    if suffix not in PICTURE_SUFFIXES:
+    if suffix not in _PICTURE_SUFFIXES:
         clip = f"; a clip is kept with -o {path.name}" if suffix in WRITABLE else ""
-        names = ", ".join(PICTURE_SUFFIXES)
+        names = ", ".join(_PICTURE_SUFFIXES)
         raise InputError(f"cannot write {path.name!r}: expected a name that ends in {names}{clip}")
     return suffix
 
@@ -83,13 +83,13 @@ def write_film(
                 if not stopped():  # a shutdown ends ffmpeg too, which closes the film properly
                     raise
         elif path.suffix.lower() == ".webp":
-            _webp(part, fps, count, pictures())
+            _webp(part, frame_durations(count, fps), pictures())
         else:
             samples = [
                 draw(index)
                 for index in sorted({round(share * (count - 1)) for share in (0.0, 0.35, 0.7, 1.0)})
             ]
-            _gif(part, fps, count, pictures(), film_palette(samples))
+            _gif(part, frame_durations(count, fps), pictures(), film_palette(samples))
     return done
 
 
@@ -121,32 +121,30 @@ def write_endless_film(path: Path, fps: float, pictures: Iterator[Pixels]) -> No
         _mp4(path, fps, pictures, in_pieces=True)
         return
     first = next(pictures)
-    colours = film_palette([first])
-    frames = (
-        Image.fromarray(p).quantize(palette=colours, dither=Image.Dither.NONE) for p in pictures
-    )
-    Image.fromarray(first).quantize(palette=colours, dither=Image.Dither.NONE).save(
-        path, format="GIF", save_all=True, append_images=frames, duration=round(1000 / fps), loop=0, optimize=False,
-        disposal=1,
-    )  # fmt: skip
+    frames = itertools.chain([first], pictures)
+    _gif(path, round(1000 / fps), frames, film_palette([first]))
 
 
 def _gif(
-    path: Path, fps: float, count: int, pictures: Iterable[Pixels], colours: Image.Image
+    path: Path, duration: int | list[int], pictures: Iterable[Pixels], colours: Image.Image
 ) -> None:
+    """Writes a GIF; `duration` of each picture in milliseconds."""
     frames = (
         Image.fromarray(p).quantize(palette=colours, dither=Image.Dither.NONE) for p in pictures
     )
-    first = next(frames)
-    first.save(path, format="GIF", save_all=True, append_images=frames, duration=frame_durations(count, fps), loop=0,
-               optimize=False, disposal=1)  # fmt: skip
+    next(frames).save(
+        path, format="GIF", save_all=True, append_images=frames, duration=duration, loop=0,
+        optimize=False, disposal=1,
+    )  # fmt: skip
 
 
-def _webp(path: Path, fps: float, count: int, pictures: Iterable[Pixels]) -> None:
+def _webp(path: Path, duration: list[int], pictures: Iterable[Pixels]) -> None:
+    """Writes an animated WebP; `duration` of each picture in milliseconds."""
     frames = (Image.fromarray(p) for p in pictures)
-    first = next(frames)
-    first.save(path, format="WEBP", save_all=True, append_images=frames, duration=frame_durations(count, fps), loop=0,
-               quality=78, method=3)  # fmt: skip
+    next(frames).save(
+        path, format="WEBP", save_all=True, append_images=frames, duration=duration, loop=0,
+        quality=78, method=3,
+    )  # fmt: skip
 
 
 def frame_durations(count: int, fps: float) -> list[int]:
@@ -193,8 +191,8 @@ def _mp4(
     first = next(pictures)
     height, width = (size + size % 2 for size in first.shape[:2])
     writer = ffmpeg.write_frames(
-        str(path), (width, height), fps=fps, codec="libx264", macro_block_size=2, pix_fmt_out="yuv420p", quality=None,
-        output_params=["-crf", str(quality), *index, "-f", "mp4"], ffmpeg_log_level="error",
+        str(path), (width, height), fps=fps, codec="libx264", macro_block_size=2,
+        pix_fmt_out="yuv420p", quality=None, output_params=["-crf", str(quality), *index, "-f", "mp4"], ffmpeg_log_level="error",
     )  # fmt: skip
     try:
         writer.send(None)

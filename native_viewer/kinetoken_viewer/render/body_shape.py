@@ -65,8 +65,9 @@ ROUND_CONES: Final[tuple[RoundCone, ...]] = (
     *_limbs("right", theme.RIGHT_COLOUR),
 )
 _DERIVED: Final = (
-    "left_pelvis", "right_pelvis", "left_yoke", "right_yoke", "sternum", "collar", "skull", "chin", "crown", "left_eye",
-    "right_eye", "left_hand", "right_hand", "left_heel", "right_heel", "left_toe", "right_toe",
+    "left_pelvis", "right_pelvis", "left_yoke", "right_yoke", "sternum", "collar", "skull", "chin",
+    "crown", "left_eye", "right_eye", "left_hand", "right_hand", "left_heel", "right_heel",
+    "left_toe", "right_toe",
 )  # fmt: skip
 _POINT: Final = {name: index for index, name in enumerate((*JOINT_NAMES, *_DERIVED))}
 _START: Final = np.array([_POINT[cone.start] for cone in ROUND_CONES])
@@ -118,7 +119,7 @@ def _points(joints: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _add_head(out: NDArray[np.float64], across: NDArray[np.float64]) -> None:
     neck, head = out[JOINT["neck"]], out[JOINT["head"]]
-    # The neck bone leans forward of the skull's own axis; take that off, and steady it by the upper spine.
+    # The neck bone leans forward of the skull's axis: that is taken off, steadied by the spine.
     lean = _unit(head - neck)
     up = _unit(
         lean - _NECK_LEAN * _unit(np.cross(across, lean)) + 0.6 * _unit(neck - out[JOINT["spine2"]])
@@ -141,7 +142,7 @@ def _add_foot(out: NDArray[np.float64], joints: NDArray[np.float64], side: str) 
 
 
 def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-    # Two joints on one spot have no direction: any will do, but never a NaN that would blank the picture.
+    # Two joints on one spot have no direction: any will do, but a NaN would blank the picture.
     length = float(np.linalg.norm(vector))
     unit: NDArray[np.float64] = vector / length if length > 1e-9 else np.array([0.0, 1.0, 0.0])
     return unit

@@ -85,7 +85,7 @@ class Camera:
         return matrix
 
     def project(self, points: _Array, width: int, height: int) -> NDArray[np.float64]:
-        """World points (n, 3) to (n, 3): pixel x from the left, pixel y from the top, metres before the eye."""
+        """World points (n, 3) as pixels from the left and the top, and metres before the eye."""
         local = (np.asarray(points, dtype=np.float64) - self.eye()) @ self.axes().T
         depth = np.maximum(-local[:, 2], 1e-6)
         focal = 0.5 * height / math.tan(self.fov / 2)
@@ -166,7 +166,7 @@ class Follow:
         self._velocity = np.zeros(3)
 
     def push(self, target: _Array, seconds: float) -> NDArray[np.float64]:
-        """Moves toward `target` (3,) for `seconds`; critically damped, so it neither jerks nor swings."""
+        """Moves toward `target` (3,) for `seconds`, critically damped: without jerk or swing."""
         omega = 2.0 / _FOLLOW_SECONDS
         decay = math.exp(-omega * seconds)
         gap = self._target - target

@@ -1,4 +1,4 @@
-"""The key light's own view of the bodies: what both renderers make the shadow from."""
+"""The key light's view of the bodies, from which both renderers make the shadow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from . import theme
 from .body_shape import FLOOR_Y
 
-SHADOW_MARGIN: Final = 0.12  # metres around the outline, room for the soft edge
+_SHADOW_MARGIN: Final = 0.12  # metres around the outline, room for the soft edge
 
 
 def light_axes() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -21,10 +21,10 @@ def light_axes() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def shadow_square(parts: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
-    """Of round cones (n, 11): the low corner (2,) and the side, metres, of the square they fill in the light's view."""
+    """The square that round cones (n, 11) fill in the light's view: low corner (2,), side; metres."""
     axes = np.stack(light_axes(), axis=1)
     ends = np.concatenate([parts[:, 0:3], parts[:, 4:7]]) @ axes
-    radii = np.concatenate([parts[:, 3], parts[:, 7]])[:, None] + SHADOW_MARGIN
+    radii = np.concatenate([parts[:, 3], parts[:, 7]])[:, None] + _SHADOW_MARGIN
     low, high = (ends - radii).min(axis=0), (ends + radii).max(axis=0)
     side = float((high - low).max())
     return (low + high - side) / 2.0, side
@@ -46,7 +46,7 @@ def shadow_matrix(parts: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def shadow_patch(parts: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(4, 4): corners (+-1, +-1) of the light's square to the places on the floor where its rays end."""
+    """(4, 4) from corners (+-1, +-1) of the light's square to the floor where its rays end."""
     low, side = shadow_square(parts)
     middle = low + side / 2.0
     u, v = light_axes()

@@ -1,4 +1,4 @@
-"""Colours, light and floor of the picture: one table for the GL shaders and for the software painter.
+"""Colours, light and floor of the picture, for the GL shaders and the software painter.
 
 Colours are sRGB, 0 to 1; both renderers shade in linear light and convert back at the end.
 """
@@ -24,12 +24,12 @@ def linear(colour: Colour) -> Colour:
 
 
 def mixed(colour: Colour, other: Colour, share: float) -> Colour:
-    """So much of the way from one colour to another."""
+    """A colour between two others, at a share of the way."""
     r, g, b = (a + (z - a) * share for a, z in zip(colour, other, strict=True))
     return (r, g, b)
 
 
-GAMMA: Final = 2.0  # a square root to go back: half the cost of 2.2 where the processor draws, and no visible difference
+GAMMA: Final = 2.0  # back by a square root: half the cost of 2.2 in software, no visible difference
 
 LEFT_COLOUR: Final = srgb("#3d8bfd")
 RIGHT_COLOUR: Final = srgb("#f4593a")

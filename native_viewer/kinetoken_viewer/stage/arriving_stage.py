@@ -15,7 +15,7 @@ from ..generator.messages import (
     MessageSource,
     ModelReady,
     MotionArrived,
-    ThoughtText,
+    ThoughtArrived,
 )
 from .generated_stage import STALLED_SECONDS, GeneratedStage
 from .layers import Person
@@ -56,7 +56,7 @@ class ArrivingStage(GeneratedStage):
             self.playhead.fps = message.fps
         elif isinstance(message, AnswerStarted):
             self._started, progress.seed, self.playhead.fps = True, message.seed, message.fps
-        elif isinstance(message, ThoughtText):
+        elif isinstance(message, ThoughtArrived):
             self.hear(message)
         elif isinstance(message, MotionArrived):
             progress.measure(message)
@@ -111,7 +111,7 @@ class ArrivingStage(GeneratedStage):
         return 0.0, max(end, 0.0 if self.finished else self._expected * self.playhead.fps - 1.0)
 
     def times(self) -> list[str]:
-        """Where the motion is, and how much is in hand."""
+        """The position in the motion, and the seconds in hand."""
         head = self.playhead
         length = max(len(self.track) / head.fps, 0.0 if self.finished else self._expected)
         parts = [

@@ -7,7 +7,7 @@ from typing import Final
 
 from kinetoken.live.link import Live
 
-from ..generator.messages import GeneratorFailed, Message, MessageSource, ThoughtText
+from ..generator.messages import GeneratorFailed, Message, MessageSource, ThoughtArrived
 from .answers import AnswerProgress
 from .stage import Stage
 
@@ -51,7 +51,7 @@ class GeneratedStage(Stage):
         for message in messages:
             self.take(message)
 
-    def hear(self, message: ThoughtText) -> None:
+    def hear(self, message: ThoughtArrived) -> None:
         """Takes a piece of the thought."""
         self.progress.hear(message)
         if self._live is not None:

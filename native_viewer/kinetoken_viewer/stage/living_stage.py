@@ -18,7 +18,7 @@ from ..generator.messages import (
     ModelReady,
     MotionArrived,
     PromptTaker,
-    ThoughtText,
+    ThoughtArrived,
 )
 from .answers import AnswerProgress, ShownAnswer, joined_clip
 from .generated_stage import STALLED_SECONDS, GeneratedStage
@@ -153,7 +153,7 @@ class LivingStage(GeneratedStage):
             return  # the rest of an answer that was stopped
         elif isinstance(message, AnswerStarted):
             self._start(message)
-        elif isinstance(message, ThoughtText):
+        elif isinstance(message, ThoughtArrived):
             self.hear(message)
         elif isinstance(message, MotionArrived):
             progress.measure(message)

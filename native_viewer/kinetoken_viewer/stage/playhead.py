@@ -1,4 +1,4 @@
-"""The viewer's clock: motion frames that arrive, and the moment between them that is on the screen. No GL here."""
+"""The viewer's clock: frames that arrive, and the moment between them that is on the screen."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 from kinetoken.motion.skeleton import N_JOINTS
 from kinetoken.motion.splines import catmull_rom
 
-Array = NDArray[np.floating]
+_Array = NDArray[np.floating]
 
-LONGEST_STEP: Final = (
-    0.1  # seconds: a display that hangs for longer slows the motion instead of making it jump
-)
+LONGEST_STEP_SECONDS: Final = 0.1  # a display that hangs slows the motion, it does not jump
 SHORTEST_SPAN: Final = 2.0  # frames from A to B
 SPEEDS: Final = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
 
@@ -23,7 +21,7 @@ SPEEDS: Final = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
 class Track:
     """The frames of one motion so far; grows at the end, never changes where it was shown."""
 
-    def __init__(self, joints: Array | None = None) -> None:
+    def __init__(self, joints: _Array | None = None) -> None:
         self._frames = np.empty((64, N_JOINTS, 3))
         self._length = 0
         if joints is not None:
@@ -37,7 +35,7 @@ class Track:
         """(T, 22, 3) world positions, metres; a view, not to be written."""
         return self._frames[: self._length]
 
-    def append(self, joints: Array) -> None:
+    def append(self, joints: _Array) -> None:
         """Adds frames (n, 22, 3)."""
         if joints.ndim != 3 or joints.shape[1:] != (N_JOINTS, 3):
             raise ValueError(f"expected joints (n, {N_JOINTS}, 3), got {joints.shape}")
@@ -49,7 +47,7 @@ class Track:
         self._frames[self._length : total] = joints
         self._length = total
 
-    def put(self, start: int, joints: Array) -> None:
+    def put(self, start: int, joints: _Array) -> None:
         """Replaces the frames (n, 22, 3) from `start` on, where there are as many."""
         self._frames[start : min(self._length, start + len(joints))] = joints
 
@@ -64,7 +62,7 @@ class Track:
         self._length -= frames
 
     def sample(self, position: float) -> NDArray[np.float64]:
-        """The pose (22, 3) at a position in frames, between frames by Catmull-Rom; the ends are held."""
+        """The pose (22, 3) at a position in frames; Catmull-Rom between frames, held at the ends."""
         if not self._length:
             raise ValueError("an empty track has no pose")
         last = self._length - 1
@@ -75,7 +73,7 @@ class Track:
 
 
 class Playhead:
-    """Position in one track. Time moves it; so do seek and step. It never passes what has arrived."""
+    """Position in one track, moved by time, seek and step; never past what has arrived."""
 
     def __init__(self, fps: float, *, loop: bool = True) -> None:
         self.fps = fps
@@ -85,18 +83,18 @@ class Playhead:
         self.loop = loop
         self.speed = 1.0
         self.span: tuple[float, float] | None = None
-        """From A to B, in frames: only this part is played, once or again and again. None: all of it."""
+        """From A to B, in frames: the part that is played. None: all of it."""
 
     def advance(self, seconds: float, available: int, *, finished: bool) -> bool:
-        """Moves by wall time; True when the motion began again from the start.
+        """Moves by wall time; True if the motion began again from the start.
 
-        `available` frames have arrived; unless `finished`, the last of them only shapes the curve before it.
+        `available` frames have arrived; unless `finished`, the last one only shapes the curve.
         """
         if not self.playing or available == 0:
             return False
         end = edge(available, finished=finished)
         start, last, closed = self._bounds(end, finished=finished)
-        self.position += min(seconds, LONGEST_STEP) * self.speed * self.fps
+        self.position += min(seconds, LONGEST_STEP_SECONDS) * self.speed * self.fps
         if self.position < last or not closed:
             self.position = min(self.position, end)
             return False
@@ -109,7 +107,7 @@ class Playhead:
         return False
 
     def toggle(self, available: int, *, finished: bool) -> None:
-        """Pause or play; play at the end starts again."""
+        """Pauses or plays; play at the end starts again."""
         start, last, closed = self._bounds(edge(available, finished=finished), finished=finished)
         if not self.playing and closed and self.position >= last:
             self.position = start
@@ -125,7 +123,7 @@ class Playhead:
         self.span = (max(0.0, a), max(b, a + SHORTEST_SPAN))
 
     def _bounds(self, end: float, *, finished: bool) -> tuple[float, float, bool]:
-        """Where playing begins again, where it ends, and whether that end is known."""
+        """The start and the end of playing, and True if that end is known."""
         if self.span is None or self.span[0] >= end:
             return 0.0, end, finished
         return self.span[0], min(self.span[1], end), finished or self.span[1] <= end
@@ -141,7 +139,7 @@ class Playhead:
         self.position = min(max(position, 0.0), edge(available, finished=finished))
 
     def change_speed(self, steps: int) -> None:
-        """To a neighbour in SPEEDS."""
+        """Goes to a neighbour in SPEEDS."""
         nearest = min(range(len(SPEEDS)), key=lambda i: abs(SPEEDS[i] - self.speed))
         self.speed = SPEEDS[min(max(nearest + steps, 0), len(SPEEDS) - 1)]
 
@@ -151,5 +149,5 @@ class Playhead:
 
 
 def edge(available: int, *, finished: bool) -> float:
-    """The last position that can be shown: the last frame, or the one before it while more may come."""
+    """The last position to show: the last frame, or the one before it while more may come."""
     return float(max(0, available - (1 if finished else 2)))

@@ -164,7 +164,7 @@ class Stage(ABC):
         return STATUS_GAP.join([*parts, *self.modes(), "H: keys"])
 
     def times(self) -> list[str]:
-        """Parts of the status: where the motion is, and how much is in hand."""
+        """Parts of the status: the position in the motion, and the seconds in hand."""
         head = self.playhead
         length = len(self.track) / head.fps
         return [

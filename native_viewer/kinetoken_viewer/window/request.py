@@ -1,4 +1,4 @@
-"""What kind of window to open."""
+"""A window to open."""
 
 from __future__ import annotations
 

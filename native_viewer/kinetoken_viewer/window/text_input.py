@@ -10,14 +10,16 @@ from pyglet.window import key
 from ..stage.prompt_line import PromptLine
 
 _ACTIONS: Final = {
-    key.MOTION_LEFT: "left", key.MOTION_RIGHT: "right", key.MOTION_UP: "up", key.MOTION_DOWN: "down",
+    key.MOTION_LEFT: "left", key.MOTION_RIGHT: "right",
+    key.MOTION_UP: "up", key.MOTION_DOWN: "down",
     key.MOTION_PREVIOUS_WORD: "word left", key.MOTION_NEXT_WORD: "word right",
     key.MOTION_BEGINNING_OF_LINE: "start", key.MOTION_END_OF_LINE: "end",
     key.MOTION_BEGINNING_OF_FILE: "start", key.MOTION_END_OF_FILE: "end",
     key.MOTION_BACKSPACE: "backspace", key.MOTION_DELETE: "delete",
 }  # fmt: skip
 _WITH_CTRL: Final = {
-    key.A: "start", key.E: "end", key.U: "delete to start", key.K: "delete to end", key.W: "delete word",
+    key.A: "start", key.E: "end",
+    key.U: "delete to start", key.K: "delete to end", key.W: "delete word",
 }  # fmt: skip
 _OPENING_LETTER: Final = "/"
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..render.camera import BODY_CENTRE, ENVELOPE, PRESETS, Camera, Follow, look_at
-from ..stage.layers import pose
+from ..stage.layers import Person, pose
 from ..stage.stage import Stage
 
 _ORBIT_RADIANS: Final = 0.007  # per pixel of a drag
@@ -71,8 +71,9 @@ class View:
             [0.0, self._below, 0.0]
         )
         room = room + (ENVELOPE[:, 1:2] > 0.0) * np.array([0.0, self._above, 0.0])
-        offsets = [room - np.array([0.0, BODY_CENTRE, 0.0]) - self._home + look_at(pose(person, at)) - middle
-                   for person in self._stage.people()]  # fmt: skip
+        room = room - np.array([0.0, BODY_CENTRE, 0.0]) - self._home
+        targets = [look_at(pose(person, at)) for person in self._stage.people()]
+        offsets = [room + target - middle for target in targets]
         self.camera = self.camera.fitted(np.concatenate(offsets), self._aspect).zoom(
             1.0 / self._zoom
         )
@@ -89,9 +90,7 @@ class View:
 
     def frame_all(self) -> None:
         """Stands still and sees everything so far, and all of a finished motion."""
-        frames = [person.track.frames[:: 1 + len(person.track) // _FRAMED_POSES] + np.array(person.place)
-                  for person in self._stage.people()]  # fmt: skip
-        points = np.concatenate([each.reshape(-1, 3) for each in frames])
+        points = np.concatenate([_framed_points(person) for person in self._stage.people()])
         low, high = points.min(axis=0) - _SKIN_METRES, points.max(axis=0) + _SKIN_METRES
         corners = np.array(
             [
@@ -134,6 +133,13 @@ class View:
         self.following = not self.following
         if self.following:
             self._follow.jump(np.asarray(self.camera.target) - self._offset)
+
+
+def _framed_points(person: Person) -> NDArray[np.float64]:
+    """(n, 3) joints of a motion, of a long one only in some frames."""
+    step = 1 + len(person.track) // _FRAMED_POSES
+    points: NDArray[np.float64] = person.track.frames[::step] + np.array(person.place)
+    return points.reshape(-1, 3)
 
 
 def _room(stage: Stage, *, small: bool) -> tuple[float, float]:

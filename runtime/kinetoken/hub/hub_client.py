@@ -1,7 +1,7 @@
 """HTTP to a Hugging Face hub: files from any byte on, and refusals in words that help.
 
-Only the standard library. A file's address is ENDPOINT/OWNER/NAME/resolve/REVISION/PATH; large files
-come by a redirect to another host, which is never shown the token.
+Only the standard library. A file's address is ENDPOINT/OWNER/NAME/resolve/REVISION/PATH. Large
+files come by a redirect to another host, which is never shown the token.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class HubClient:
     endpoint: str = USUAL_ENDPOINT
     token: str | None = field(default=None, repr=False)
     waits: tuple[float, ...] = WAITS
-    """Seconds before each next try where a connection breaks; a try that brings bytes starts over."""
+    """Seconds before each next try after a connection broke; a try that brings bytes starts over."""
 
     @classmethod
     def from_environment(cls) -> HubClient:
@@ -89,7 +89,7 @@ class HubClient:
 
     @contextlib.contextmanager
     def open(self, name: BundleName, path: str, start: int = 0) -> Iterator[FileBody]:
-        """A file of the repository, from this byte on where the hub can. DownloadError, BundleError."""
+        """A file from this byte on, or from its first. DownloadError, BundleError."""
         redirects = _Redirects()
         opener = urllib.request.build_opener(redirects)
         request = urllib.request.Request(self._url(name, path), headers=self._headers(start))

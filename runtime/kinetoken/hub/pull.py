@@ -1,4 +1,4 @@
-"""A bundle from the hub into the store: its manifest first, then exactly the files that it lists."""
+"""A bundle from the hub into the store: its manifest, then exactly the files that it lists."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Pulled:
 
     folder: Path
     new: bool
-    """Whether anything was downloaded."""
+    """True if anything was downloaded."""
     manifest: Manifest
 
 
@@ -136,7 +136,7 @@ def _checked_manifest(name: BundleName, raw: bytes) -> Manifest:
 
 
 def _is_unaltered(folder: Path, manifest: Manifest, raw: bytes) -> bool:
-    """Whether every file is what it should be; large ones are believed where nothing has touched them."""
+    """True if every file is as listed; large ones are not read again if nothing touched them."""
     memory = DigestCache(folder, manifest.files)
     try:
         verify_files(folder, manifest, None, memory.file_info)
@@ -185,6 +185,6 @@ def _check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise OutputError(
-            f"{needed / 1e9:.1f} GB are still to come, and {folder} has room for {free / 1e9:.1f} GB: "
-            "free some space, or set XDG_CACHE_HOME to a folder on another disk"
+            f"{needed / 1e6:,.1f} MB are still to come, and {folder} has room for "
+            f"{free / 1e6:,.1f} MB: free some space, or set XDG_CACHE_HOME to a folder on another disk"
         )

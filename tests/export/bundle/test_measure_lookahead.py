@@ -14,7 +14,12 @@ from kinetoken.codec.normalizer import Normalizer
 from kinetoken.engines.scripted import FunctionSession
 from kinetoken.manifest.schema import LookaheadError
 from kinetoken.motion.features import POSITIONS, ROOT_HEIGHT, ROOT_VELOCITY, YAW
-from kinetoken_export.bundle.measure_lookahead import choose, measure_lookaheads, poses, table_rows
+from kinetoken_export.bundle.measure_lookahead import (
+    decoded_poses,
+    measure_lookaheads,
+    smallest_lookahead,
+    table_rows,
+)
 
 REACH = 5
 WEIGHTS = 0.001 * 0.5 ** np.arange(
@@ -70,7 +75,7 @@ def test_the_exact_one_is_measured_against_even_where_less_is_set(decoder: Motio
 
 
 def test_a_pose_stands_over_the_origin(decoder: MotionDecoder) -> None:
-    joints = poses(decoder, np.ones((9, 1), np.int64))
+    joints = decoded_poses(decoder, np.ones((9, 1), np.int64))
     np.testing.assert_array_equal(joints[:, 0, [0, 2]], 0.0)
 
 
@@ -100,7 +105,7 @@ def row(lookahead: int, mean: float) -> LookaheadError:
 def test_the_smallest_is_chosen_from_which_on_all_are_near(
     means: list[float], limit: float, chosen: int
 ) -> None:
-    assert choose([row(i, mean) for i, mean in enumerate(means)], limit) == chosen
+    assert smallest_lookahead([row(i, mean) for i, mean in enumerate(means)], limit) == chosen
 
 
 @given(exact=st.integers(0, 200))

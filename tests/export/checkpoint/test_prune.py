@@ -17,8 +17,8 @@ from kinetoken.base.errors import FormatError, InputError
 from kinetoken.engines.tokenizer import HfTokenizer
 from kinetoken.manifest.architectures import QWEN2_5_VL
 from kinetoken_export.checkpoint.motion_tokens import SYSTEM_PROMPT, read_vocabulary
-from kinetoken_export.checkpoint.prune import ALWAYS, PrunedSource, prune
-from kinetoken_export.checkpoint.reference_model import Reference
+from kinetoken_export.checkpoint.prune import KEPT_TEXTS, PrunedSource, prune_vocabulary
+from kinetoken_export.checkpoint.reference_model import ReferenceModel
 from kinetoken_export.checkpoint.tensors import Checkpoint, expected_tensors
 from qwen import qwen_tokenizer_json
 from tiny_checkpoint import build_checkpoint
@@ -37,7 +37,7 @@ class Case:
         (folder / "small").mkdir()
         path = folder / "small" / "tokenizer.json"
         given: Path | str = "english" if corpus == "english" else folder / "corpus.txt"
-        self.pruned: PrunedSource = prune(
+        self.pruned: PrunedSource = prune_vocabulary(
             self.source, self.checkpoint / "tokenizer.json", given, path
         )
         self.before, self.after = HfTokenizer(self.checkpoint / "tokenizer.json"), HfTokenizer(path)
@@ -78,7 +78,7 @@ def test_any_text_comes_back(case: Case, text: str) -> None:
     )
 
 
-@pytest.mark.parametrize("text", [CORPUS, "The man waves.", "and stops.\n", *ALWAYS, TEMPLATE])
+@pytest.mark.parametrize("text", [CORPUS, "The man waves.", "and stops.\n", *KEPT_TEXTS, TEMPLATE])
 def test_what_is_kept_is_cut_as_before(case: Case, text: str) -> None:
     for encode in ("encode_text", "encode_template"):
         if encode == "encode_text" and "<" in text:
@@ -107,8 +107,8 @@ def test_tensors_are_those_of_the_kept_tokens(case: Case) -> None:
 
 def test_logits_of_kept_tokens_are_the_same(case: Case) -> None:
     ids = case.after.encode_template(TEMPLATE + "The man waves.<|im_end|>\n<|im_start|>assistant\n")
-    got = Reference(case.pruned).logits([ids])[0]
-    wanted = Reference(case.source).logits([[case.kept[i] for i in ids]])[0][:, case.kept]
+    got = ReferenceModel(case.pruned).logits([ids])[0]
+    wanted = ReferenceModel(case.source).logits([[case.kept[i] for i in ids]])[0][:, case.kept]
     assert np.allclose(got, wanted, rtol=0, atol=1e-6 * np.abs(wanted).max())
 
 
@@ -129,16 +129,16 @@ def test_what_it_saves(case: Case) -> None:
 def test_what_cannot_be_pruned_is_refused(case: Case, tmp_path: Path) -> None:
     tokenizer, out = case.checkpoint / "tokenizer.json", tmp_path / "tokenizer.json"
     with pytest.raises(InputError, match=r"no\.txt: expected a text file"):
-        prune(case.source, tokenizer, tmp_path / "no.txt", out)
+        prune_vocabulary(case.source, tokenizer, tmp_path / "no.txt", out)
     (tmp_path / "bytes.txt").write_bytes(b"abc\xff")
     with pytest.raises(InputError, match="UTF-8 text as the corpus, got other bytes at 3"):
-        prune(case.source, tokenizer, tmp_path / "bytes.txt", out)
+        prune_vocabulary(case.source, tokenizer, tmp_path / "bytes.txt", out)
     (tmp_path / "empty.txt").write_text(" \n")
     with pytest.raises(InputError, match="got an empty file"):
-        prune(case.source, tokenizer, tmp_path / "empty.txt", out)
+        prune_vocabulary(case.source, tokenizer, tmp_path / "empty.txt", out)
     other = build_checkpoint(tmp_path / "other", merges=0, codes=8)
     with pytest.raises(FormatError, match="it belongs to another checkpoint"):
-        prune(Checkpoint(other), tokenizer, "english", out)
+        prune_vocabulary(Checkpoint(other), tokenizer, "english", out)
     assert not out.exists()
 
 
@@ -168,7 +168,7 @@ def test_other_tokenizers_are_refused(
     data = json.loads((case.checkpoint / "tokenizer.json").read_text(encoding="utf-8")) | change
     (tmp_path / "odd.json").write_text(json.dumps(data), encoding="utf-8")
     with pytest.raises(FormatError, match=message):
-        prune(case.source, tmp_path / "odd.json", "english", tmp_path / "out.json")
+        prune_vocabulary(case.source, tmp_path / "odd.json", "english", tmp_path / "out.json")
 
 
 def test_a_template_around_every_text_is_renumbered(case: Case, tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_a_template_around_every_text_is_renumbered(case: Case, tmp_path: Path) 
         "post_processor": around
     }
     (tmp_path / "odd.json").write_text(json.dumps(data), encoding="utf-8")
-    prune(case.source, tmp_path / "odd.json", "english", tmp_path / "tokenizer.json")
+    prune_vocabulary(case.source, tmp_path / "odd.json", "english", tmp_path / "tokenizer.json")
     written = json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))
     ids = written["post_processor"]["special_tokens"]["<|endoftext|>"]["ids"]
     assert ids == [read_vocabulary(tmp_path).added["<|endoftext|>"]]
@@ -198,7 +198,7 @@ def test_the_real_vocabulary_keeps_english(tmp_path: Path) -> None:
     whole = qwen_tokenizer_json()
     tiny = Checkpoint(build_checkpoint(tmp_path / "tiny"))
     big = PrunedSource(tiny, np.arange(155_763))  # only its shape is looked at
-    pruned = prune(big, whole, "english", tmp_path / "tokenizer.json")
+    pruned = prune_vocabulary(big, whole, "english", tmp_path / "tokenizer.json")
     before, after = HfTokenizer(whole), HfTokenizer(tmp_path / "tokenizer.json")
     kept = pruned.kept.tolist()
     assert 70_000 < len(kept) < 80_000

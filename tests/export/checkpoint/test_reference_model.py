@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 pytest.importorskip("safetensors", reason="needs safetensors, see CONTRIBUTING.md")
 
 from kinetoken.base.errors import EngineError, InputError
-from kinetoken_export.checkpoint.reference_model import Reference, ReferenceLanguageModel
+from kinetoken_export.checkpoint.reference_model import ReferenceLanguageModel, ReferenceModel
 from kinetoken_export.checkpoint.tensors import Checkpoint
 from tiny_checkpoint import build_checkpoint
 
@@ -42,7 +42,7 @@ def test_logits_are_those_of_transformers(folder: Path) -> None:
     (kind,) = source.architecture.classes
     model = getattr(transformers, kind).from_pretrained(folder, dtype=torch.float32).eval()
     given = sequences(source.shape.vocab_size)
-    for ids, got in zip(given, Reference(source).logits(given), strict=True):
+    for ids, got in zip(given, ReferenceModel(source).logits(given), strict=True):
         with torch.no_grad():
             wanted = model(torch.tensor([ids])).logits[0].numpy()
         assert got.shape == (len(ids), source.shape.vocab_size)
@@ -58,7 +58,7 @@ def test_the_demo_computes_the_same() -> None:
     given = sequences(source.shape.vocab_size)[-1]
     with torch.no_grad():
         wanted = model.eval().logits(model(torch.tensor([given])))[0].numpy()
-    got = Reference(source).logits([given])[0]
+    got = ReferenceModel(source).logits([given])[0]
     assert np.abs(got - wanted).max() < 2e-5 * np.abs(wanted).max()
 
 
@@ -66,7 +66,7 @@ def test_token_by_token_equals_the_whole(folder: Path) -> None:
     source = Checkpoint(folder)
     vocab = source.shape.vocab_size
     ids = sequences(vocab)[-1]
-    wanted = Reference(source).logits([ids])[0]
+    wanted = ReferenceModel(source).logits([ids])[0]
     model = ReferenceLanguageModel(source)
     run, other = model.start(), model.start()
     other.push(ids[::-1], (range(vocab),))
@@ -91,7 +91,7 @@ def test_every_matrix_shows_its_inputs(folder: Path) -> None:
     source = Checkpoint(folder)
     seen: dict[str, list[np.ndarray[Any, Any]]] = {}
     given = sequences(source.shape.vocab_size)
-    Reference(source).hidden(
+    ReferenceModel(source).hidden(
         given, observe=lambda name, inputs: seen.setdefault(name, []).append(inputs)
     )
     tied = source.shape.tied
@@ -109,7 +109,7 @@ def test_impossible_tokens_are_refused(folder: Path) -> None:
     source = Checkpoint(folder)
     vocab = source.shape.vocab_size
     with pytest.raises(InputError, match=f"within 0..{vocab - 1}, got 3..{vocab}"):
-        Reference(source).logits([[3, vocab]])
+        ReferenceModel(source).logits([[3, vocab]])
     run = ReferenceLanguageModel(source, context=4).start()
     with pytest.raises(EngineError, match="1 to 4 tokens"):
         run.push([1, 2, 3, 4, 5], (range(9),))

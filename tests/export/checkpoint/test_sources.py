@@ -10,7 +10,7 @@ import pytest
 
 from kinetoken.base.errors import InputError, MissingPackageError
 from kinetoken_export.checkpoint import sources
-from kinetoken_export.checkpoint.sources import find_codec, find_model, licence
+from kinetoken_export.checkpoint.sources import find_codec, find_model, read_licence
 
 
 def test_a_folder_is_itself(tmp_path: Path) -> None:
@@ -43,12 +43,12 @@ def test_weights_alone_are_a_codec_but_no_model(tmp_path: Path) -> None:
 )
 def test_the_licence_is_the_model_cards(tmp_path: Path, card: str, expected: str) -> None:
     (tmp_path / "README.md").write_text(card)
-    assert licence(tmp_path) == expected
+    assert read_licence(tmp_path) == expected
 
 
 def test_without_a_card_the_config_may_say_it(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"license": "apache-2.0"}')
-    assert licence(tmp_path) == "apache-2.0"
+    assert read_licence(tmp_path) == "apache-2.0"
 
 
 def test_neither_a_folder_nor_a_hub_id_is_one_line() -> None:

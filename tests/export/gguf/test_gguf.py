@@ -18,7 +18,7 @@ from kinetoken.base.errors import FormatError, InputError, OutputError
 from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
 from kinetoken_export.checkpoint.tensors import Checkpoint, expected_tensors
 from kinetoken_export.gguf.language_model import export_gguf
-from kinetoken_export.gguf.quantizer import Quantizer, row_bytes
+from kinetoken_export.gguf.quantizer import GgmlQuantizer, row_bytes
 from kinetoken_export.gguf.recipes import GGUF_RECIPES, GgufRecipe, find_gguf_recipe
 from tiny_checkpoint import build_checkpoint
 
@@ -252,7 +252,7 @@ def test_the_quantizer_refuses_what_would_end_the_process() -> None:
         gguf.GGMLQuantizationType.Q4_K,
         gguf.GGMLQuantizationType.IQ2_XXS,
     )
-    with Quantizer(2) as quantizer:
+    with GgmlQuantizer(2) as quantizer:
         assert quantizer.rows(ones, q4).shape == (2, row_bytes(q4, 256))
         for bad, kind, message in (
             (ones * np.nan, q4, "NaN or infinity"),

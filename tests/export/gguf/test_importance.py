@@ -15,18 +15,18 @@ pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[ll
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.manifest.architectures import QWEN2
 from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
-from kinetoken_export.checkpoint.reference_model import Reference
-from kinetoken_export.checkpoint.tensors import Array, Checkpoint
+from kinetoken_export.checkpoint.reference_model import ReferenceModel
+from kinetoken_export.checkpoint.tensors import Checkpoint, Float32Array
 from kinetoken_export.gguf.importance import (
-    Collector,
-    floored,
+    ImportanceCollector,
     is_importance_file,
     measure_importance,
     read_importance,
+    without_zeros,
     write_importance,
 )
 from kinetoken_export.gguf.language_model import export_gguf
-from kinetoken_export.gguf.quantizer import Quantizer
+from kinetoken_export.gguf.quantizer import GgmlQuantizer
 from kinetoken_export.gguf.recipes import find_gguf_recipe
 from tiny_checkpoint import build_checkpoint
 
@@ -41,15 +41,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def measured(folder: Path) -> dict[str, Array]:
-    return measure_importance(Reference(Checkpoint(folder)), SEQUENCES)
+def measured(folder: Path) -> dict[str, Float32Array]:
+    return measure_importance(ReferenceModel(Checkpoint(folder)), SEQUENCES)
 
 
 def test_it_is_the_mean_square_of_what_is_multiplied(
-    folder: Path, measured: dict[str, Array]
+    folder: Path, measured: dict[str, Float32Array]
 ) -> None:
-    seen: dict[str, list[Array]] = {}
-    reference = Reference(Checkpoint(folder))
+    seen: dict[str, list[Float32Array]] = {}
+    reference = ReferenceModel(Checkpoint(folder))
     reference.logits(
         SEQUENCES,
         observe=lambda name, x: seen.setdefault(QWEN2.gguf_tensor(name), []).append(x.copy()),
@@ -63,7 +63,9 @@ def test_it_is_the_mean_square_of_what_is_multiplied(
     np.testing.assert_array_equal(measured["blk.0.attn_q.weight"], measured["blk.0.attn_v.weight"])
 
 
-def test_the_file_holds_what_was_measured(measured: dict[str, Array], tmp_path: Path) -> None:
+def test_the_file_holds_what_was_measured(
+    measured: dict[str, Float32Array], tmp_path: Path
+) -> None:
     path = tmp_path / "tiny.gguf"
     write_importance(path, measured, 89, "prompts")
     again = read_importance(path)
@@ -118,27 +120,29 @@ def test_what_is_no_importance_is_said_in_one_line(folder: Path, tmp_path: Path)
     text.write_text("a person walks\n")
     assert not is_importance_file(text)
     with pytest.raises(InputError, match="got none"):
-        measure_importance(Reference(Checkpoint(folder)), [[]])
+        measure_importance(ReferenceModel(Checkpoint(folder)), [[]])
 
 
 def test_columns_that_were_never_used_still_count_a_little() -> None:
-    np.testing.assert_array_equal(floored(np.zeros(3)), np.ones(3))
-    values = floored(np.array([0.0, 3.0, 6.0]))
+    np.testing.assert_array_equal(without_zeros(np.zeros(3)), np.ones(3))
+    values = without_zeros(np.array([0.0, 3.0, 6.0]))
     assert values[0] == pytest.approx(3e-6)
-    collector = Collector(QWEN2)
+    collector = ImportanceCollector(QWEN2)
     collector.observe(
         "model.layers.2.mlp.up_proj.weight", np.array([[3.0, 0.0], [1.0, 0.0]], np.float32)
     )
     np.testing.assert_allclose(collector.rows()["blk.2.ffn_up.weight"], [5.0, 2.5e-6])
 
 
-def test_weighed_columns_are_rounded_more_finely(folder: Path, measured: dict[str, Array]) -> None:
+def test_weighed_columns_are_rounded_more_finely(
+    folder: Path, measured: dict[str, Float32Array]
+) -> None:
     """What a layer gives out is nearer the truth, though the weights themselves are not."""
     source, kind = Checkpoint(folder), gguf.GGMLQuantizationType.Q3_K
     name, llama = "model.layers.0.mlp.down_proj.weight", "blk.0.ffn_down.weight"
     weights, square = source.tensor(name), measured[llama]
     errors = []
-    with Quantizer() as quantizer:
+    with GgmlQuantizer() as quantizer:
         for row in (None, square):
             back = gguf.quants.dequantize(quantizer.rows(weights, kind, row), kind)
             errors.append(float((((back - weights) ** 2) * square).sum()))
@@ -146,7 +150,7 @@ def test_weighed_columns_are_rounded_more_finely(folder: Path, measured: dict[st
 
 
 def test_a_matrix_without_its_importance_is_refused(
-    folder: Path, measured: dict[str, Array], tmp_path: Path
+    folder: Path, measured: dict[str, Float32Array], tmp_path: Path
 ) -> None:
     recipe, vocabulary, path = (
         find_gguf_recipe("iq2_xxs"),

@@ -15,8 +15,8 @@ from kinetoken.manifest.architectures import QWEN2
 from kinetoken_export.checkpoint.tensors import LanguageModelShape, expected_tensors
 from kinetoken_export.gguf.quantizer import row_bytes
 from kinetoken_export.gguf.recipes import GGUF_RECIPES, find_gguf_recipe
-from kinetoken_export.onnx.portable import PRECISIONS
-from kinetoken_export.onnx.recipes import RECIPES
+from kinetoken_export.onnx.portable import PORTABLE_PRECISIONS
+from kinetoken_export.onnx.recipes import ONNX_RECIPES
 
 BITS = GGUF_BITS | ONNX_BITS
 SHAPE = LanguageModelShape(
@@ -63,8 +63,8 @@ def test_each_type_of_the_head_is_known(outer: str) -> None:
 
 
 def test_each_onnx_recipe_is_known() -> None:
-    assert set(RECIPES) | set(PRECISIONS) | set(GGUF_RECIPES) == set(BITS)
-    for name, recipe in RECIPES.items():
+    assert set(ONNX_RECIPES) | set(PORTABLE_PRECISIONS) | set(GGUF_RECIPES) == set(BITS)
+    for name, recipe in ONNX_RECIPES.items():
         scales = 0 if recipe.linear_bits == recipe.float_bits else recipe.float_bits / recipe.block
         known = bits_per_weight(name, BITS)
         assert known is not None

@@ -16,12 +16,12 @@ from kinetoken.base.errors import EngineError, InputError, OutputError
 from kinetoken.engines.onnx.model import OnnxLanguageModel
 from kinetoken.manifest.schema import LanguageModelInfo, MotionInfo
 from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
-from kinetoken_export.checkpoint.reference_model import Reference
-from kinetoken_export.checkpoint.tensors import Array, Checkpoint, expected_tensors
+from kinetoken_export.checkpoint.reference_model import ReferenceModel
+from kinetoken_export.checkpoint.tensors import Checkpoint, Float32Array, expected_tensors
 from kinetoken_export.onnx.heads import head_ids
 from kinetoken_export.onnx.language_model import DATA_FILE, export_language_model
 from kinetoken_export.onnx.quantize import quantize
-from kinetoken_export.onnx.recipes import RECIPES, OnnxRecipe
+from kinetoken_export.onnx.recipes import ONNX_RECIPES, OnnxRecipe
 from kinetoken_export.onnx.store import TensorFile
 from tiny_checkpoint import build_checkpoint
 
@@ -44,7 +44,9 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def export(folder: Path, recipe: str, out: Path, context: int | None = None) -> LanguageModelInfo:
     motion = read_vocabulary(folder).motion
-    return export_language_model(Checkpoint(folder), RECIPES[recipe], out, motion, context=context)
+    return export_language_model(
+        Checkpoint(folder), ONNX_RECIPES[recipe], out, motion, context=context
+    )
 
 
 def opened(info: LanguageModelInfo, out: Path) -> OnnxLanguageModel:
@@ -66,10 +68,10 @@ class Dequantized(Checkpoint):
         super().__init__(folder)
         self.recipe, self.split = recipe, split
 
-    def tensor(self, name: str) -> Array:
+    def tensor(self, name: str) -> Float32Array:
         return self.rows(name, 0, self.dims(name)[0])
 
-    def rows(self, name: str, start: int, stop: int) -> Array:
+    def rows(self, name: str, start: int, stop: int) -> Float32Array:
         if len(self.dims(name)) == 1:
             return super().tensor(name)
         values = super().rows(name, 0, self.dims(name)[0])
@@ -86,7 +88,7 @@ class Dequantized(Checkpoint):
         return back(values, self.recipe.fine_bits if fine else self.recipe.linear_bits)[start:stop]
 
 
-def back(values: Array, bits: int | None) -> Array:
+def back(values: Float32Array, bits: int | None) -> Float32Array:
     """Quantized and brought back."""
     assert bits in (4, 8)
     codes, scales = quantize(values, bits, 32)
@@ -97,7 +99,7 @@ def back(values: Array, bits: int | None) -> Array:
     )
 
 
-def stepwise(model: OnnxLanguageModel, ids: list[int], prompt: int) -> Array:
+def stepwise(model: OnnxLanguageModel, ids: list[int], prompt: int) -> Float32Array:
     """Logits of all ids after a prompt and after each further token."""
     run, everything = model.start(), (range(model.info.vocab_size),)
     first = run.push(ids[:prompt], everything).copy()
@@ -114,11 +116,11 @@ def test_the_norms_of_another_architecture_are_read_from_its_entry(
     folder: Path, tmp_path: Path
 ) -> None:
     source, motion = OffsetNorms(folder), read_vocabulary(folder).motion
-    expected = Reference(source).logits([answer(folder)])[0][len(PROMPT) - 1 :]
-    info = export_language_model(source, RECIPES["fp32"], tmp_path, motion)
+    expected = ReferenceModel(source).logits([answer(folder)])[0][len(PROMPT) - 1 :]
+    info = export_language_model(source, ONNX_RECIPES["fp32"], tmp_path, motion)
     got = stepwise(opened(info, tmp_path), answer(folder), len(PROMPT))
     np.testing.assert_allclose(got, expected, atol=1e-4 * np.abs(expected).max())
-    plain = Reference(Checkpoint(folder)).logits([answer(folder)])[0][len(PROMPT) - 1 :]
+    plain = ReferenceModel(Checkpoint(folder)).logits([answer(folder)])[0][len(PROMPT) - 1 :]
     assert np.abs(expected - plain).max() > 0.1
 
 
@@ -126,7 +128,7 @@ def test_the_norms_of_another_architecture_are_read_from_its_entry(
 def test_the_logits_are_those_of_the_source(
     folder: Path, recipe: str, worst: float, tmp_path: Path
 ) -> None:
-    expected = Reference(Checkpoint(folder)).logits([answer(folder)])[0][len(PROMPT) - 1 :]
+    expected = ReferenceModel(Checkpoint(folder)).logits([answer(folder)])[0][len(PROMPT) - 1 :]
     model = opened(export(folder, recipe, tmp_path), tmp_path)
     assert expected.std() > 0.5
     assert np.abs(stepwise(model, answer(folder), len(PROMPT)) - expected).max() < worst
@@ -139,10 +141,10 @@ def test_integers_are_the_weights_that_the_recipe_keeps(
     folder: Path, name: str, tmp_path: Path
 ) -> None:
     """Against the checkpoint with its weights rounded likewise: the graph itself adds nothing."""
-    recipe = dataclasses.replace(RECIPES[name], accuracy_level=1)  # activations not rounded
+    recipe = dataclasses.replace(ONNX_RECIPES[name], accuracy_level=1)  # activations not rounded
     motion = read_vocabulary(folder).motion
-    source = Dequantized(folder, RECIPES[name], motion.move_start)
-    expected = Reference(source).logits([answer(folder)])[0][len(PROMPT) - 1 :]
+    source = Dequantized(folder, ONNX_RECIPES[name], motion.move_start)
+    expected = ReferenceModel(source).logits([answer(folder)])[0][len(PROMPT) - 1 :]
     info = export_language_model(Checkpoint(folder), recipe, tmp_path, motion)
     got = stepwise(opened(info, tmp_path), answer(folder), len(PROMPT))
     assert np.abs(got - expected).max() < 1e-3
@@ -151,7 +153,7 @@ def test_integers_are_the_weights_that_the_recipe_keeps(
 @pytest.mark.parametrize("recipe", ["int8", "int4", "int4_mixed", "int8_fp16", "int4_fp16"])
 def test_rounded_activations_stay_close(folder: Path, recipe: str, tmp_path: Path) -> None:
     """With random weights every rounding shows; a wrong layout would leave no likeness at all."""
-    expected = Reference(Checkpoint(folder)).logits([answer(folder)])[0][len(PROMPT) - 1 :]
+    expected = ReferenceModel(Checkpoint(folder)).logits([answer(folder)])[0][len(PROMPT) - 1 :]
     model = opened(export(folder, recipe, tmp_path), tmp_path)
     got = stepwise(model, answer(folder), len(PROMPT))
     likeness = np.corrcoef(got.ravel(), expected.ravel())[0, 1]
@@ -295,11 +297,11 @@ def test_motion_tokens_may_lie_anywhere(tmp_path: Path, where: str) -> None:
         "apart": motion_at(7, vocab - 1, vocab - 20),
         "before": motion_at(0, 17, 1),
     }[where]
-    source = Dequantized(folder, RECIPES["int4"], head_ids(motion, vocab)["0"][0])
+    source = Dequantized(folder, ONNX_RECIPES["int4"], head_ids(motion, vocab)["0"][0])
     out = tmp_path / "out"
     out.mkdir()
-    recipe = dataclasses.replace(RECIPES["int4"], accuracy_level=1)
+    recipe = dataclasses.replace(ONNX_RECIPES["int4"], accuracy_level=1)
     info = export_language_model(Checkpoint(folder), recipe, out, motion)
     ids = [*PROMPT, motion.move_start, motion.levels[1][0], motion.move_end]
-    expected = Reference(source).logits([ids])[0][len(PROMPT) - 1 :]
+    expected = ReferenceModel(source).logits([ids])[0][len(PROMPT) - 1 :]
     assert np.abs(stepwise(opened(info, out), ids, len(PROMPT)) - expected).max() < 1e-3

@@ -14,9 +14,9 @@ pytest.importorskip("optimum.exporters.onnx", reason="needs the [portable] extra
 from kinetoken.base.errors import InputError
 from kinetoken.engines.onnx.portable import PortableLanguageModel
 from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
-from kinetoken_export.checkpoint.reference_model import Reference
-from kinetoken_export.checkpoint.tensors import Array, Checkpoint
-from kinetoken_export.onnx.portable import PRECISIONS, export_portable
+from kinetoken_export.checkpoint.reference_model import ReferenceModel
+from kinetoken_export.checkpoint.tensors import Checkpoint, Float32Array
+from kinetoken_export.onnx.portable import PORTABLE_PRECISIONS, export_portable
 from tiny_checkpoint import build_checkpoint
 
 PROMPT = [5, 77, 300, 41, 130, 9]
@@ -35,11 +35,11 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     )
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", PORTABLE_PRECISIONS)
 def test_the_logits_are_those_of_the_source(folder: Path, precision: str, tmp_path: Path) -> None:
     source = Checkpoint(folder)
     ids = [*PROMPT, *(first for first, _ in read_vocabulary(folder).motion.levels)]
-    expected = Reference(source).logits([ids])[0][len(PROMPT) - 1 :]
+    expected = ReferenceModel(source).logits([ids])[0][len(PROMPT) - 1 :]
     info = export_portable(source, precision, tmp_path)
     model = PortableLanguageModel(tmp_path / info.file, info, 1)
     run, everything = model.start(), (range(info.vocab_size),)
@@ -74,13 +74,13 @@ def test_a_tied_embedding_lies_there_once(tmp_path: Path) -> None:
 class Loud(Checkpoint):
     """Activations beyond what half precision can square, as trained models have them."""
 
-    def rows(self, name: str, start: int, stop: int) -> Array:
+    def rows(self, name: str, start: int, stop: int) -> Float32Array:
         values = super().rows(name, start, stop)
         if name == self.architecture.embedding:
             values[:, 7] = 3000.0
         return values
 
-    def tensor(self, name: str) -> Array:
+    def tensor(self, name: str) -> Float32Array:
         return (
             self.rows(name, 0, self.dims(name)[0])
             if name == self.architecture.embedding
@@ -90,7 +90,7 @@ class Loud(Checkpoint):
 
 def test_half_precision_survives_large_activations(tmp_path: Path) -> None:
     source = Loud(build_checkpoint(tmp_path / "source", tied=False, dtype="float32"))
-    expected = Reference(source).logits([PROMPT])[0][-1]
+    expected = ReferenceModel(source).logits([PROMPT])[0][-1]
     out = tmp_path / "out"
     out.mkdir()
     info = export_portable(source, "fp16", out)
@@ -107,7 +107,7 @@ def test_late_positions_stay_exact(tmp_path: Path, precision: str) -> None:
     """Half precision cannot count above 2048: positions stay out of it."""
     source = Checkpoint(build_checkpoint(tmp_path / "source", context=4096, dtype="float32"))
     ids = np.random.default_rng(0).integers(0, 400, 3000).tolist()
-    expected = Reference(source).logits([ids])[0][-1]
+    expected = ReferenceModel(source).logits([ids])[0][-1]
     out = tmp_path / "out"
     out.mkdir()
     info = export_portable(source, precision, out)

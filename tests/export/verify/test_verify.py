@@ -21,7 +21,7 @@ from kinetoken.generation.bundle import DEMO_BUNDLE, Bundle, open_bundle, open_m
 from kinetoken.manifest.manifest_file import read_manifest
 from kinetoken.tokens.vocabulary import Vocabulary
 from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
-from kinetoken_export.checkpoint.prune import PrunedSource, prune
+from kinetoken_export.checkpoint.prune import PrunedSource, prune_vocabulary
 from kinetoken_export.checkpoint.reference_model import ReferenceLanguageModel
 from kinetoken_export.checkpoint.sources import find_codec, find_model
 from kinetoken_export.checkpoint.tensors import Checkpoint
@@ -29,10 +29,15 @@ from kinetoken_export.own_answers import OwnAnswer, read_prompts
 from kinetoken_export.verify import record
 from kinetoken_export.verify.command import add_command
 from kinetoken_export.verify.language_model import compare_rows, log_softmax
-from kinetoken_export.verify.motion import agreeing, compare_clips, distances
-from kinetoken_export.verify.report import Parity, compare, table, verify
+from kinetoken_export.verify.motion import compare_clips, equal_frames, joint_distances
+from kinetoken_export.verify.report import (
+    ParityReport,
+    compare_models_and_motion,
+    report_table,
+    verify,
+)
 from kinetoken_export.verify.request import VerifyRequest
-from kinetoken_export.verify.source import align
+from kinetoken_export.verify.source import align_checkpoint
 from tiny_checkpoint import build_checkpoint
 
 DEMO = Path(__file__).parents[3] / "export" / "checkpoints" / "demo"
@@ -48,11 +53,11 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="module")
-def demo() -> Parity:
+def demo() -> ParityReport:
     return verify(REQUEST).parity
 
 
-def test_the_demo_is_near_its_source(demo: Parity) -> None:
+def test_the_demo_is_near_its_source(demo: ParityReport) -> None:
     assert [level.positions for level in demo.levels] == [10] * 4
     assert demo.motion.positions > 40  # </move> too, once or more
     assert demo.text.top1 > 0.9
@@ -70,7 +75,7 @@ def test_the_demo_is_near_its_source(demo: Parity) -> None:
     assert demo.against == "lm"
 
 
-def test_what_the_prompts_have_in_common_counts_once(demo: Parity) -> None:
+def test_what_the_prompts_have_in_common_counts_once(demo: ParityReport) -> None:
     bundle = open_bundle(DEMO_BUNDLE)
     chat = bundle.manifest.chat
     system = bundle.tokenizer.encode_template(
@@ -85,24 +90,26 @@ def test_what_the_prompts_have_in_common_counts_once(demo: Parity) -> None:
 
 def test_a_model_is_equal_to_itself() -> None:
     bundle = open_bundle(DEMO_BUNDLE)
-    source = align(bundle, DEMO / "lm")
+    source = align_checkpoint(bundle, DEMO / "lm")
     same = replace(
         bundle, language_model=ReferenceLanguageModel(source, bundle.language_model.context)
     )
-    _check_equal(compare(replace(REQUEST, codec=None), same, source, None).parity)
+    _check_equal(compare_models_and_motion(replace(REQUEST, codec=None), same, source, None).parity)
 
 
 def test_a_pruned_model_is_equal_to_the_whole_on_what_it_kept(tmp_path: Path) -> None:
     corpus = tmp_path / "corpus.txt"
     corpus.write_text("\n".join([*PROMPTS, "I walk forward.", "I jump."]), encoding="utf-8")
-    pruned = prune(
+    pruned = prune_vocabulary(
         Checkpoint(DEMO / "lm"), DEMO / "lm" / "tokenizer.json", corpus, tmp_path / "tokenizer.json"
     )
     bundle = _pruned_bundle(tmp_path, pruned)
-    source = align(bundle, DEMO / "lm")
+    source = align_checkpoint(bundle, DEMO / "lm")
     assert isinstance(source, PrunedSource)
     assert np.array_equal(source.kept, pruned.kept)
-    _check_equal(compare(replace(REQUEST, codec=None), bundle, source, None).parity)
+    _check_equal(
+        compare_models_and_motion(replace(REQUEST, codec=None), bundle, source, None).parity
+    )
 
 
 def _pruned_bundle(folder: Path, pruned: PrunedSource) -> Bundle:
@@ -120,7 +127,7 @@ def _pruned_bundle(folder: Path, pruned: PrunedSource) -> Bundle:
     )  # fmt: skip
 
 
-def _check_equal(parity: Parity) -> None:
+def _check_equal(parity: ParityReport) -> None:
     for part in (parity.text, parity.motion):
         assert part.top1 == 1
         assert part.kl_p99 < 1e-8
@@ -163,28 +170,28 @@ def test_figures_of_clips() -> None:
     assert found.curve_mm == (0, pytest.approx(3 * (21 + 2**0.5) / 22 / 2, abs=0.01))
     assert found.mean_mm == pytest.approx(3 * (21 + 2**0.5) / 22 / 4)
     assert found.pose_mm == pytest.approx(3 / 22 / 4)
-    assert agreeing(np.zeros((3, 2), int), np.array([[0, 0], [0, 1], [0, 0]])) == 1
-    assert distances(np.zeros((3, 22, 3)), np.ones((2, 22, 3))).shape == (2, 22)
+    assert equal_frames(np.zeros((3, 2), int), np.array([[0, 0], [0, 1], [0, 0]])) == 1
+    assert joint_distances(np.zeros((3, 22, 3)), np.ones((2, 22, 3))).shape == (2, 22)
 
 
 def test_another_checkpoint_is_refused(tmp_path: Path) -> None:
     bundle = open_bundle(DEMO_BUNDLE)
     other = build_checkpoint(tmp_path / "other")
     with pytest.raises(InputError, match="expected layers, key-value heads and head width"):
-        align(bundle, other)
+        align_checkpoint(bundle, other)
     shutil.copytree(DEMO / "lm", tmp_path / "renamed")
     data = json.loads((tmp_path / "renamed" / "tokenizer.json").read_text(encoding="utf-8"))
     data["added_tokens"][-1]["content"] = "<other>"
     (tmp_path / "renamed" / "tokenizer.json").write_text(json.dumps(data), encoding="utf-8")
     with pytest.raises(InputError, match="expected the token '<m_3_1023>' of the bundle"):
-        align(bundle, tmp_path / "renamed")
+        align_checkpoint(bundle, tmp_path / "renamed")
     data["added_tokens"][-1]["content"], data["added_tokens"][-2]["content"] = (
         "<m_3_1022>",
         "<m_3_1023>",
     )
     (tmp_path / "renamed" / "tokenizer.json").write_text(json.dumps(data), encoding="utf-8")
     with pytest.raises(InputError, match="in the order of the bundle"):
-        align(bundle, tmp_path / "renamed")
+        align_checkpoint(bundle, tmp_path / "renamed")
 
 
 def test_prompts_are_lines_of_a_file(tmp_path: Path) -> None:
@@ -201,8 +208,8 @@ def test_prompts_are_lines_of_a_file(tmp_path: Path) -> None:
         read_prompts(tmp_path)
 
 
-def test_the_table_has_every_figure(demo: Parity) -> None:
-    text = table(demo)
+def test_the_table_has_every_figure(demo: ParityReport) -> None:
+    text = report_table(demo)
     for word in (
         "demo (int8) against lm",
         "level 3",
@@ -213,7 +220,7 @@ def test_the_table_has_every_figure(demo: Parity) -> None:
     ):
         assert word in text
     assert max(map(len, text.splitlines())) < 100
-    assert "codec:" not in table(replace(demo, codec=None))
+    assert "codec:" not in report_table(replace(demo, codec=None))
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from kinetoken.manifest.file_info import FileInfo
 from kinetoken.manifest.schema import LanguageModelInfo, TokenizerInfo
 from kinetoken.tokens.vocabulary import Vocabulary
 from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
-from kinetoken_export.checkpoint.reference_model import Reference, ReferenceLanguageModel
+from kinetoken_export.checkpoint.reference_model import ReferenceLanguageModel, ReferenceModel
 from kinetoken_export.checkpoint.tensors import Checkpoint
 from overheard import Overheard
 from qwen import qwen_tokenizer_json
@@ -63,16 +63,16 @@ def engine(
     """The checkpoint's language model, unrounded, on one of the engines; skips where it is not installed."""
     source = Checkpoint(checkpoint)
     if name == "scripted":
-        whole = Reference(source)
+        whole = ReferenceModel(source)
         return ScriptedLanguageModel(
             lambda ids: np.asarray(whole.logits([list(ids)])[0][-1]), CONTEXT
         )
     if name == "onnx":
         from kinetoken_export.onnx.language_model import export_language_model
-        from kinetoken_export.onnx.recipes import RECIPES
+        from kinetoken_export.onnx.recipes import ONNX_RECIPES
 
         motion = read_vocabulary(checkpoint).motion
-        info = export_language_model(source, RECIPES["fp32"], folder, motion, context=CONTEXT)
+        info = export_language_model(source, ONNX_RECIPES["fp32"], folder, motion, context=CONTEXT)
         return OnnxLanguageModel(folder / info.file, info, 1)
     if name == "portable":
         pytest.importorskip(

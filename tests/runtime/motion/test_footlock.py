@@ -17,14 +17,14 @@ from kinetoken.motion.features import CONTACTS
 from kinetoken.motion.footlock import FootLock
 from kinetoken.motion.leg_ik import LEGS, place_feet
 from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS, JOINT, PARENTS
-from kinetoken_viewer.stage.standing_pose import standing_pose
+from kinetoken_viewer.stage.standing_pose import upright_pose
 from synthetic_motion import walking
 
 Array = NDArray[np.float64]
 FRAMES = 41
 FEET = list(CONTACT_JOINTS)
 # Legs a little bent, as people stand.
-POSE = standing_pose() + np.isin(np.arange(22), [JOINT["left_knee"], JOINT["right_knee"]])[
+POSE = upright_pose() + np.isin(np.arange(22), [JOINT["left_knee"], JOINT["right_knee"]])[
     :, None
 ] * (
     0.0,

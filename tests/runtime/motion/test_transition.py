@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kinetoken.motion.skeleton import FPS, PARENTS
 from kinetoken.motion.transition import Transition
-from kinetoken_viewer.stage.standing_pose import standing_pose
+from kinetoken_viewer.stage.standing_pose import upright_pose
 from synthetic_motion import raised_arms, walking
 
 Array = NDArray[np.float64]
@@ -62,7 +62,7 @@ def test_a_walk_that_is_cut_anywhere_else_walks_on() -> None:
 
 
 def test_the_body_stops_without_going_back() -> None:
-    line = Transition().join([walking(20).astype(np.float64), held(standing_pose())])
+    line = Transition().join([walking(20).astype(np.float64), held(upright_pose())])
     ahead = np.diff(line[:, 0, 2])
     assert (ahead > -1e-12).all()
     assert (np.diff(ahead[19:26]) < 1e-12).all()  # ever slower
@@ -72,7 +72,7 @@ def test_the_body_stops_without_going_back() -> None:
 
 
 def test_arms_go_up_no_faster_than_arms_do() -> None:
-    line = Transition().join([held(standing_pose()), held(raised_arms())])
+    line = Transition().join([held(upright_pose()), held(raised_arms())])
     fastest = speeds(line)
     assert fastest.max() < 5.0  # a cut: 25 m/s
     assert fastest[: FRAMES - 1].max() == 0.0
@@ -85,23 +85,23 @@ def test_arms_go_up_no_faster_than_arms_do() -> None:
 
 def test_the_length_of_the_blend_follows_the_gap() -> None:
     def blended(gap: float) -> int:
-        there = np.asarray(standing_pose())
+        there = np.asarray(upright_pose())
         there[20:] += np.array([0.0, gap, 0.0])  # the wrists
-        line = Transition().join([held(standing_pose()), held(there)])
+        line = Transition().join([held(upright_pose()), held(there)])
         return int((np.linalg.norm(line[FRAMES:] - line[-1], axis=-1).max(axis=1) > 1e-9).sum())
 
     settings = Transition()
     assert blended(0.05) == round(settings.seconds * FPS)
     assert round(settings.seconds * FPS) < blended(0.4) < round(settings.longest * FPS)
-    arms = Transition().join([held(standing_pose()), held(raised_arms())])[FRAMES:]
+    arms = Transition().join([held(upright_pose()), held(raised_arms())])[FRAMES:]
     assert (np.linalg.norm(arms - arms[-1], axis=-1).max(axis=1) > 1e-9).sum() == round(
         settings.longest * FPS
     )
 
 
 def test_heading_and_place_are_carried_on() -> None:
-    first = turned(held(standing_pose()), 40.0) + np.array([2.0, 0.0, 5.0])
-    second = turned(held(standing_pose()), -100.0) + np.array([-3.0, 0.0, 1.0])
+    first = turned(held(upright_pose()), 40.0) + np.array([2.0, 0.0, 5.0])
+    second = turned(held(upright_pose()), -100.0) + np.array([-3.0, 0.0, 1.0])
     line = Transition().join([first, second])
     np.testing.assert_allclose(line, np.concatenate([first, first]), atol=1e-9)
 
@@ -115,7 +115,7 @@ def test_a_cut_without_a_blend_is_placed_and_turned() -> None:
 
 
 def test_short_and_empty_motions() -> None:
-    pose = held(standing_pose(), 1)
+    pose = held(upright_pose(), 1)
     assert Transition().join([]).shape == (0, 22, 3)
     assert Transition().join([pose[:0], pose, pose[:0], pose]).shape == (2, 22, 3)
     with pytest.raises(ValueError, match="22"):
@@ -124,7 +124,7 @@ def test_short_and_empty_motions() -> None:
 
 def test_a_cut_during_a_blend_goes_on_from_what_is_shown() -> None:
     line = Transition().join(
-        [held(standing_pose(), 5), held(raised_arms(), 3), held(standing_pose(), 20)]
+        [held(upright_pose(), 5), held(raised_arms(), 3), held(upright_pose(), 20)]
     )
     assert speeds(line).max() < 5.0
     np.testing.assert_allclose(line[-1], line[0], atol=1e-9)
@@ -132,7 +132,7 @@ def test_a_cut_during_a_blend_goes_on_from_what_is_shown() -> None:
 
 def test_a_bone_that_turns_round_is_finite() -> None:
     """Opposite directions have no shortest way between them."""
-    down = held(standing_pose(), 4)
+    down = held(upright_pose(), 4)
     up = down * (1.0, -1.0, 1.0)
     assert np.isfinite(Transition().join([down, up])).all()
     assert np.isfinite(Transition().join([down, np.zeros((4, 22, 3))])).all()

@@ -17,7 +17,7 @@ from kinetoken.generation.options import GenerateOptions
 from kinetoken.motion.clip import Clip, MotionChunk
 from kinetoken_viewer import file_names
 from kinetoken_viewer.commands.compare_option import parse_comparison
-from kinetoken_viewer.commands.saving import save_clips
+from kinetoken_viewer.commands.saving import keep_clips
 from kinetoken_viewer.generator.comparison import ComparisonJob, Variant
 from kinetoken_viewer.generator.messages import (
     AnswerEnded,
@@ -347,7 +347,7 @@ def test_halves_of_answers_are_kept() -> None:
     assert stage.answers()[1].clip.fps == 10.0
     assert len(stage.people()[3].track) == 15  # a clip of 20 fps on a clock of 10
     assert "seed" not in stage.words(60).status
-    assert save_clips(stage.answers(), "q.npz")
+    assert keep_clips(stage.answers(), "q.npz")
     assert [len(Clip.load(f"q-{name}.npz")) for name in "ab"] == [15, 20]
 
 

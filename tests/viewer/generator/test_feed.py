@@ -17,7 +17,7 @@ from kinetoken_viewer.generator.messages import (
     Message,
     ModelReady,
     MotionArrived,
-    ThoughtText,
+    ThoughtArrived,
 )
 from synthetic_motion import walking
 
@@ -50,7 +50,7 @@ def read(feed: Feed, last: type[Message] = AnswerEnded, seconds: float = 20.0) -
 def test_messages_arrive_whole_and_in_order(open_feed) -> None:
     messages = read(open_feed(fake_generators.good))
     assert messages[0] == AnswerStarted(5, 20.0)
-    assert "".join(m.text for m in messages if isinstance(m, ThoughtText)) == "I walk ahead."
+    assert "".join(m.text for m in messages if isinstance(m, ThoughtArrived)) == "I walk ahead."
     joints = np.concatenate([m.chunk.joints for m in messages if isinstance(m, MotionArrived)])
     np.testing.assert_array_equal(joints, walking(fake_generators.FRAMES))
     assert isinstance(messages[-1], AnswerEnded)

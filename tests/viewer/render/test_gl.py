@@ -13,7 +13,7 @@ from kinetoken_viewer.render.body_shape import body_cones
 from kinetoken_viewer.render.camera import Camera, look_at
 from kinetoken_viewer.render.shot import Shot
 from kinetoken_viewer.render.software.painter import Painter
-from kinetoken_viewer.stage.standing_pose import standing_pose
+from kinetoken_viewer.stage.standing_pose import upright_pose
 
 SIZE = (320, 200)
 
@@ -29,10 +29,10 @@ from PIL import Image
 from kinetoken_viewer.render.body_shape import body_cones
 from kinetoken_viewer.render.camera import Camera, look_at
 from kinetoken_viewer.render.shot import Shot
-from kinetoken_viewer.stage.standing_pose import standing_pose
+from kinetoken_viewer.stage.standing_pose import upright_pose
 import numpy as np
-camera = Camera().at(look_at(standing_pose()))
-Image.fromarray(renderer.render(Shot(camera, body_cones(standing_pose())))).save("gl.png")
+camera = Camera().at(look_at(upright_pose()))
+Image.fromarray(renderer.render(Shot(camera, body_cones(upright_pose())))).save("gl.png")
 Image.fromarray(renderer.render(Shot(camera, np.zeros((0, 11), np.float32)))).save("nobody.png")
 renderer.close()
 """
@@ -105,10 +105,10 @@ def test_gl_and_painter_draw_the_same_picture(python, tmp_path: Path) -> None:
         pytest.skip(f"no off-screen OpenGL here: {done.stdout.strip()[:150]}")
     assert done.returncode == 0, done.stderr[-2000:]
     assert min(colours(tmp_path / "gl.png")) > 400
-    camera = Camera().at(look_at(standing_pose()))
+    camera = Camera().at(look_at(upright_pose()))
     for name, rows in (
-        ("gl.png", body_cones(standing_pose())),
-        ("nobody.png", body_cones(standing_pose())[:0]),
+        ("gl.png", body_cones(upright_pose())),
+        ("nobody.png", body_cones(upright_pose())[:0]),
     ):
         with Image.open(tmp_path / name) as image:
             drawn = np.asarray(image).astype(int)

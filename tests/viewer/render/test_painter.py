@@ -17,7 +17,7 @@ from kinetoken_viewer.render.lighting import light_axes, shadow_matrix, shadow_p
 from kinetoken_viewer.render.pixels import Pixels
 from kinetoken_viewer.render.shot import Shot
 from kinetoken_viewer.render.software.painter import Painter
-from kinetoken_viewer.stage.standing_pose import standing_pose
+from kinetoken_viewer.stage.standing_pose import upright_pose
 from synthetic_motion import raised_arms, walking
 
 WIDTH, HEIGHT = 256, 160
@@ -49,7 +49,7 @@ def middle(mask: NDArray[np.bool_]) -> float:
 
 
 def test_left_limbs_are_blue_on_the_right_of_a_front_view_and_change_sides_from_behind() -> None:
-    front, back = paint(standing_pose(), "front"), paint(standing_pose(), "back")
+    front, back = paint(upright_pose(), "front"), paint(upright_pose(), "back")
     for picture in (front, back):
         assert blue(picture).sum() > 250
         assert red(picture).sum() > 250
@@ -60,7 +60,7 @@ def test_left_limbs_are_blue_on_the_right_of_a_front_view_and_change_sides_from_
 @pytest.mark.parametrize("preset", list(PRESETS))
 @pytest.mark.parametrize(
     "pose",
-    [standing_pose(), raised_arms(), walking(20)[13]],
+    [upright_pose(), raised_arms(), walking(20)[13]],
     ids=["standing", "arms up", "walking"],
 )
 def test_the_whole_body_is_in_the_picture(preset: str, pose: NDArray[np.floating]) -> None:
@@ -80,7 +80,7 @@ def test_the_whole_body_is_in_the_picture(preset: str, pose: NDArray[np.floating
 
 
 def test_the_shadow_is_one_soft_outline_on_the_floor() -> None:
-    pose, painter = standing_pose(), Painter(WIDTH, HEIGHT)
+    pose, painter = upright_pose(), Painter(WIDTH, HEIGHT)
     camera = framed(pose)
     lit = painter.render(Shot(camera, NOBODY)).astype(int).sum(axis=-1)
     pictured = painter.render(Shot(camera, body_cones(pose))).astype(int)
@@ -95,10 +95,7 @@ def test_the_shadow_is_one_soft_outline_on_the_floor() -> None:
 
 def test_the_floor_has_a_grid_that_fades_into_the_background() -> None:
     empty = (
-        Painter(WIDTH, HEIGHT)
-        .render(Shot(framed(standing_pose()), NOBODY))
-        .astype(int)
-        .sum(axis=-1)
+        Painter(WIDTH, HEIGHT).render(Shot(framed(upright_pose()), NOBODY)).astype(int).sum(axis=-1)
     )
     assert np.ptp(empty[-20]) > 30  # lines
     assert np.ptp(empty[3]) == 0  # sky
@@ -108,7 +105,7 @@ def test_the_floor_has_a_grid_that_fades_into_the_background() -> None:
 
 
 def test_edges_are_smooth() -> None:
-    picture = paint(standing_pose()).astype(int)
+    picture = paint(upright_pose()).astype(int)
     row = picture[HEIGHT // 2].sum(axis=-1)
     steps = np.abs(np.diff(row))
     assert steps.max() < 480  # black to white would be 765
@@ -118,7 +115,7 @@ def test_a_picture_of_nobody_and_a_camera_far_inside() -> None:
     painter = Painter(64, 48)
     assert painter.render(Shot(Camera(), NOBODY)).shape == (48, 64, 3)
     inside = Camera(target=(0.0, 1.2, 0.0), distance=0.6)
-    assert painter.render(Shot(inside, body_cones(standing_pose()))).dtype == np.uint8
+    assert painter.render(Shot(inside, body_cones(upright_pose()))).dtype == np.uint8
 
 
 def test_parts_are_finite_for_collapsed_joints() -> None:
@@ -138,7 +135,7 @@ def test_parts_turn_with_the_body() -> None:
 
 
 def test_fading_moves_colours_toward_the_floor() -> None:
-    full, faded = body_cones(standing_pose()), body_cones(standing_pose(), 0.5)
+    full, faded = body_cones(upright_pose()), body_cones(upright_pose(), 0.5)
     np.testing.assert_array_equal(full[:, :8], faded[:, :8])
     assert np.ptp(faded[:, 8:], axis=0).max() < np.ptp(full[:, 8:], axis=0).max()
 

@@ -23,7 +23,7 @@ from kinetoken_viewer.stage.layers import (
 from kinetoken_viewer.stage.places import NamedClip
 from kinetoken_viewer.stage.playhead import Track
 from kinetoken_viewer.stage.side_by_side import ClipsSideBySide
-from kinetoken_viewer.stage.standing_pose import STANDING, standing_pose
+from kinetoken_viewer.stage.standing_pose import STANDING, upright_pose
 from synthetic_motion import walking
 
 PARTS = 24  # round cones of a body
@@ -71,7 +71,7 @@ def test_ghosts_stand_where_the_body_was_and_will_be() -> None:
 
 
 def test_a_standing_body_stands_on_both_feet_and_a_lifted_foot_does_not() -> None:
-    upright = standing_pose()
+    upright = upright_pose()
     lifted = upright.copy()
     lifted[list(CONTACT_JOINTS[:2]), 1] += 0.3
     both, one = (Track(np.repeat(each[None], 10, axis=0)) for each in (upright, lifted))
@@ -82,7 +82,7 @@ def test_a_standing_body_stands_on_both_feet_and_a_lifted_foot_does_not() -> Non
 
 
 def test_a_foot_that_slides_fast_does_not_stand() -> None:
-    frames = np.repeat(standing_pose()[None], 20, axis=0)
+    frames = np.repeat(upright_pose()[None], 20, axis=0)
     frames[..., 0] += np.arange(20)[:, None] * 0.05  # 1 m/s
     assert not standing_points(Person(Track(frames)), 10.0, 20.0).any()
 

@@ -19,7 +19,7 @@ from kinetoken_viewer.generator.messages import (
     Message,
     ModelReady,
     MotionArrived,
-    ThoughtText,
+    ThoughtArrived,
 )
 from kinetoken_viewer.stage import living_body
 from kinetoken_viewer.stage.generated_stage import LONGEST_BUFFER, STALLED_SECONDS
@@ -86,7 +86,7 @@ def test_a_prompt_moves_it_and_then_it_stands_again() -> None:
     assert talk.asked == [("a person walks", False)]
     assert stage.words(60).prompt == "a person walks"
     assert stage.words(60).message == "thinking"
-    talk.say(AnswerStarted(7, 20.0), ThoughtText("I walk ahead."), *moves(10))
+    talk.say(AnswerStarted(7, 20.0), ThoughtArrived("I walk ahead."), *moves(10))
     talk.say(
         AnswerEnded(
             Clip(walking(40), text="I walk ahead. <move>", seed=7, prompt="a person walks"), 3.0
@@ -265,7 +265,9 @@ def test_what_can_never_be_shown_closes_the_window_but_a_typed_mistake_does_not(
 
 def test_a_flood_is_left_in_the_pipe_and_a_flood_of_words_is_forgotten() -> None:
     stage, talk = body("a person walks")
-    talk.say(ModelReady(20.0), AnswerStarted(7, 20.0), *[ThoughtText("word ")] * 2000, *moves(400))
+    talk.say(
+        ModelReady(20.0), AnswerStarted(7, 20.0), *[ThoughtArrived("word ")] * 2000, *moves(400)
+    )
     stage.playhead.playing = False
     run(stage, 16.0)
     assert LONGEST_BUFFER < stage.ahead < LONGEST_BUFFER + 2.0
@@ -392,7 +394,7 @@ def test_an_avatar_gets_every_pose_that_is_shown_idle_motion_too() -> None:
     talk.say(
         ModelReady(20.0),
         AnswerStarted(7, 20.0),
-        ThoughtText("I go."),
+        ThoughtArrived("I go."),
         *moves(5),
         AnswerEnded(Clip(walking(20)), 3.0),
     )

@@ -23,7 +23,7 @@ from PIL import Image
 import shots
 from kinetoken.motion.clip import MotionChunk
 from kinetoken.generation.options import GenerateOptions
-from kinetoken_viewer.generator.messages import AnswerStarted, GeneratorFailed, ModelReady, MotionArrived, ThoughtText
+from kinetoken_viewer.generator.messages import AnswerStarted, GeneratorFailed, ModelReady, MotionArrived, ThoughtArrived
 from kinetoken_viewer.stage.living_stage import LivingStage
 from kinetoken_viewer.window.request import WindowRequest
 from kinetoken.motion.playback import Sample
@@ -73,13 +73,13 @@ typing.window.on_text("a person walks in a circle and then sits down on the floo
 typing.window.on_text_motion(key.MOTION_PREVIOUS_WORD)
 typing.keep("living-typing")
 thinking = Shown("a person walks in a circle")
-thinking.run(1.0, *READY, ThoughtText("I lean forward and take the first"))
+thinking.run(1.0, *READY, ThoughtArrived("I lean forward and take the first"))
 thinking.keep("living-thinking")
 moving = Shown("a person walks in a circle")
-moving.run(1.5, *READY, ThoughtText("I lean forward and go round."), *moved(12))
+moving.run(1.5, *READY, ThoughtArrived("I lean forward and go round."), *moved(12))
 moving.keep("living-moving")
 slow = Shown("a person walks in a circle", seconds=4.0)
-slow.run(0.5, *READY, ThoughtText("I lean forward and go round."), *moved(6, 0.5))
+slow.run(0.5, *READY, ThoughtArrived("I lean forward and go round."), *moved(6, 0.5))
 slow.keep("living-slow")
 stalled = Shown("a person walks in a circle")
 stalled.run(14.3, *READY, *moved(8))

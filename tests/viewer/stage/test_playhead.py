@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kinetoken.motion.splines import catmull_rom
-from kinetoken_viewer.stage.playhead import LONGEST_STEP, SPEEDS, Playhead, Track, edge
+from kinetoken_viewer.stage.playhead import LONGEST_STEP_SECONDS, SPEEDS, Playhead, Track, edge
 from synthetic_motion import walking
 
 
@@ -96,7 +96,7 @@ def test_clock_loops_or_stops_at_the_end() -> None:
 def test_a_hanging_display_slows_the_motion_instead_of_skipping() -> None:
     head = Playhead(20.0)
     head.advance(5.0, 1000, finished=True)
-    assert head.position == pytest.approx(20.0 * LONGEST_STEP)
+    assert head.position == pytest.approx(20.0 * LONGEST_STEP_SECONDS)
 
 
 def test_step_goes_to_whole_frames_both_ways() -> None:

@@ -13,14 +13,14 @@ from kinetoken_viewer.generator.messages import (
     GeneratorFailed,
     Message,
     MotionArrived,
-    ThoughtText,
+    ThoughtArrived,
 )
 from kinetoken_viewer.render.camera import Camera, look_at
 from kinetoken_viewer.stage.arriving_stage import ArrivingStage
 from kinetoken_viewer.stage.clip_stage import ClipStage
 from kinetoken_viewer.stage.generated_stage import LONGEST_BUFFER
 from kinetoken_viewer.stage.stage import Stage
-from kinetoken_viewer.stage.standing_pose import standing_pose
+from kinetoken_viewer.stage.standing_pose import upright_pose
 from kinetoken_viewer.window.controls import Controls
 from kinetoken_viewer.window.view import View
 from synthetic_motion import walking
@@ -64,10 +64,13 @@ def test_a_clip_is_on_show_at_once() -> None:
 
 def test_the_body_stands_until_motion_comes_and_the_words_say_why() -> None:
     stage = live(
-        AnswerStarted(9, 20.0), ThoughtText("I look ahead. "), ThoughtText("Now I go."), *moved(6)
+        AnswerStarted(9, 20.0),
+        ThoughtArrived("I look ahead. "),
+        ThoughtArrived("Now I go."),
+        *moved(6),
     )
     assert stage.words(60).message == "loading the model"
-    np.testing.assert_array_equal(stage.pose(), standing_pose())
+    np.testing.assert_array_equal(stage.pose(), upright_pose())
     stage.tick(0.02)
     assert stage.words(60).message == "thinking"
     for _ in range(2):
@@ -98,7 +101,7 @@ def test_a_slow_generator_is_named() -> None:
 
 def test_a_failure_is_shown_and_what_came_can_be_kept() -> None:
     stage = live(
-        AnswerStarted(9, 20.0), ThoughtText("I go."), *moved(3), GeneratorFailed("it died", 6)
+        AnswerStarted(9, 20.0), ThoughtArrived("I go."), *moved(3), GeneratorFailed("it died", 6)
     )
     for _ in range(10):
         stage.tick(1 / 60)
@@ -204,7 +207,7 @@ def test_a_chosen_distance_survives_a_new_window_shape() -> None:
 
 
 def test_standing_has_the_skeletons_bones_and_stands_on_the_floor() -> None:
-    pose = standing_pose()
+    pose = upright_pose()
     lengths = [np.linalg.norm(pose[j] - pose[p]) for j, p in enumerate(PARENTS) if p >= 0]
     np.testing.assert_allclose(lengths, BONE_LENGTHS[1:], atol=1e-9)
     assert pose[:, 1].min() == 0.0

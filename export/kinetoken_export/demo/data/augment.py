@@ -16,10 +16,10 @@ from .retarget import impose_bone_lengths
 
 Features = NDArray[np.float32]
 
-LOOP_GAP: Final = (
+_LOOP_GAP: Final = (
     0.06  # m: worst mean joint distance at which the end of a cycle is joined to its beginning
 )
-SETTLE: Final = (
+_SETTLE: Final = (
     1  # feature rows at the start of a clip whose yaw velocity is an artefact of the encoding
 )
 
@@ -43,7 +43,7 @@ def variants(joints: Joints, ratios: tuple[float, ...]) -> list[Joints]:
     ]
 
 
-def cycle(
+def find_cycle(
     features: Features, shortest: int, longest: int, first: int = 0
 ) -> tuple[int, int, float]:
     """Start, end and gap (m) of the cycle of `shortest`..`longest` rows whose end lies nearest to its beginning."""

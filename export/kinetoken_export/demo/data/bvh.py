@@ -37,7 +37,7 @@ class BvhMotion:
             ) from None
 
 
-def read_bvh(path: Path) -> BvhMotion:
+def read_cmu_bvh(path: Path) -> BvhMotion:
     """Parse and solve_bvh a BVH file; FormatError when it is not one or is cut short."""
     try:
         file = parse_bvh(path.read_text(encoding="ascii", errors="replace"), MAX_FRAMES)

@@ -17,15 +17,15 @@ from kinetoken.motion.skeleton import FPS, MIRROR
 
 Joints = NDArray[np.float32]
 
-GLITCH_SPEED: Final = (
+_GLITCH_SPEED: Final = (
     14.0  # m/s: faster than any captured joint moves; above it the capture has a spike
 )
-SPIKE_MARGIN: Final = 6  # frames cut away on each side of a spike
-SHORTEST: Final = 20  # frames; a part shorter than a second teaches nothing
+_SPIKE_MARGIN: Final = 6  # frames cut away on each side of a spike
+_SHORTEST: Final = 20  # frames; a part shorter than a second teaches nothing
 # Mean root-relative distance (m) under which two clips are one take: of one conversion, and of two different ones.
-SAME_CONVERSION: Final = 0.01
-OTHER_CONVERSION: Final = 0.055
-UNUSABLE: Final = frozenset({"cmu_07_12"})  # no spike, yet the legs are broken throughout
+_SAME_CONVERSION: Final = 0.01
+_OTHER_CONVERSION: Final = 0.055
+_UNUSABLE: Final = frozenset({"cmu_07_12"})  # no spike, yet the legs are broken throughout
 
 # Never seen in training: at least one take of each kind that has several. 60_NN and 61_NN are partners in one take.
 HELD_OUT: Final = frozenset(
@@ -51,10 +51,10 @@ def without_spikes(joints: Joints) -> list[Joints]:
     """The parts of a clip, each at least SHORTEST frames long, that hold no capture spike."""
     speeds = np.linalg.norm(np.diff(joints, axis=0), axis=-1).max(axis=1) * FPS
     bad = np.zeros(len(joints), bool)
-    for at in np.flatnonzero(speeds > GLITCH_SPEED):
-        bad[max(0, at - SPIKE_MARGIN) : at + SPIKE_MARGIN + 1] = True
+    for at in np.flatnonzero(speeds > _GLITCH_SPEED):
+        bad[max(0, at - _SPIKE_MARGIN) : at + _SPIKE_MARGIN + 1] = True
     edges = np.flatnonzero(np.diff(np.concatenate([[1], bad.astype(int), [1]])))
-    return [joints[a:b] for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= SHORTEST]
+    return [joints[a:b] for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= _SHORTEST]
 
 
 def mirrored(joints: Joints) -> Joints:
@@ -75,7 +75,7 @@ def same_take(a: Joints, b: Joints, distance: float) -> bool:
     return False
 
 
-def sift(clips: dict[str, Joints]) -> tuple[dict[str, Joints], dict[str, str]]:
+def sift_clips(clips: dict[str, Joints]) -> tuple[dict[str, Joints], dict[str, str]]:
     """Clips fit for training, and the reason for each one left out. A clip cut at a spike becomes `id.0`, `id.1`, ..."""
     kept: dict[str, Joints] = {}
     dropped: dict[str, str] = {}
@@ -84,7 +84,7 @@ def sift(clips: dict[str, Joints]) -> tuple[dict[str, Joints], dict[str, str]]:
             (k for k, other in kept.items() if same_take(joints, other, _distance(name, k))), None
         )
         parts = without_spikes(joints)
-        if name in UNUSABLE:
+        if name in _UNUSABLE:
             dropped[name] = "legs broken"
         elif twin:
             dropped[name] = f"same take as {twin}"
@@ -99,15 +99,15 @@ def sift(clips: dict[str, Joints]) -> tuple[dict[str, Joints], dict[str, str]]:
 
 
 def _distance(name: str, other: str) -> float:
-    return SAME_CONVERSION if name.split("_")[0] == other.split("_")[0] else OTHER_CONVERSION
+    return _SAME_CONVERSION if name.split("_")[0] == other.split("_")[0] else _OTHER_CONVERSION
 
 
-def take(name: str) -> str:
+def take_id(name: str) -> str:
     """Id of the take that a clip or a part of it comes from."""
     return name.partition(".")[0]
 
 
-def opened(path: Path) -> NpzFile:
+def open_clips(path: Path) -> NpzFile:
     """An npz of clips; InputError where there is none, FormatError where it is something else."""
     if not path.is_file():
         raise InputError(f"expected an npz of clips at {path}, found no such file: check the path")
@@ -124,15 +124,15 @@ def load_clips(folder: Path) -> dict[str, Joints]:
     path = folder / "clips.npz"
     if not path.is_file():
         raise InputError(f"expected {path}, found nothing: run `kinetoken demo prepare` first")
-    with opened(path) as archive:
+    with open_clips(path) as archive:
         return {name: archive[name] for name in archive.files}
 
 
-def training(clips: dict[str, Joints]) -> Iterator[tuple[str, Joints]]:
+def training_clips(clips: dict[str, Joints]) -> Iterator[tuple[str, Joints]]:
     """Clips that may be learnt from."""
-    return ((name, joints) for name, joints in clips.items() if take(name) not in HELD_OUT)
+    return ((name, joints) for name, joints in clips.items() if take_id(name) not in HELD_OUT)
 
 
-def held_out(clips: dict[str, Joints]) -> Iterator[tuple[str, Joints]]:
+def held_out_clips(clips: dict[str, Joints]) -> Iterator[tuple[str, Joints]]:
     """Clips kept for measuring."""
-    return ((name, joints) for name, joints in clips.items() if take(name) in HELD_OUT)
+    return ((name, joints) for name, joints in clips.items() if take_id(name) in HELD_OUT)

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from kinetoken.motion.recover import recover
 
-from .augment import Features, cycle, looped, to_features
+from .augment import Features, find_cycle, looped, to_features
 from .clips import Joints
 from .judges import JUDGES, obeys
 
 STRIDE: Final = 4  # feature frames per latent frame: windows are whole latent frames
-LONGEST: Final = 120  # frames: six seconds
-LOOP_GAP: Final = 0.15  # m and m/frame together: a seam above it is seen
+LONGEST_WINDOW: Final = 120  # frames: six seconds
+_LOOP_GAP: Final = 0.15  # m and m/frame together: a seam above it is seen
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Window:
     """A word that the caption may use: salsa, ballet, slowly, ..."""
 
 
-def cut(rows: Features, start: int, length: int) -> Features:
+def cut_rows(rows: Features, start: int, length: int) -> Features:
     """Rows start.. of about `length`, inside the clip, a multiple of 4."""
-    length = min(length, LONGEST, len(rows)) // STRIDE * STRIDE
+    length = min(length, LONGEST_WINDOW, len(rows)) // STRIDE * STRIDE
     start = max(0, min(start, len(rows) - length))
     return rows[start : start + length].copy()
 
@@ -47,19 +47,19 @@ def _passes(window: Window) -> bool:
     )
 
 
-def checked(candidates: Iterable[Window]) -> Iterator[Window]:
+def passing_windows(candidates: Iterable[Window]) -> Iterator[Window]:
     """Those that are long enough and pass their judge."""
     return (w for w in candidates if len(w.features) >= 24 and _passes(w))
 
 
-def loop(joints: Joints, shortest: int, longest: int, rows: int) -> Features | None:
+def loop_rows(joints: Joints, shortest: int, longest: int, rows: int) -> Features | None:
     """`rows` feature rows of the best cycle of a clip; None where it closes badly."""
     features = to_features(joints)
-    start, end, gap = cycle(features, shortest, longest, first=2)
-    return looped(features, start, end, rows) if gap < LOOP_GAP and end > start else None
+    start, end, gap = find_cycle(features, shortest, longest, first=2)
+    return looped(features, start, end, rows) if gap < _LOOP_GAP and end > start else None
 
 
-def peaks(values: NDArray[np.floating], above: float, apart: int) -> list[int]:
+def peak_frames(values: NDArray[np.floating], above: float, apart: int) -> list[int]:
     """Indices of the highest values above a bound, at least `apart` from each other."""
     out: list[int] = []
     for at in np.argsort(-values):

@@ -139,7 +139,7 @@ def _reversals(values: Array, amplitude: float) -> int:
     return count
 
 
-def walks(e: Evidence, low: float = 0.35, high: float = 2.4) -> bool:
+def is_walk(e: Evidence, low: float = 0.35, high: float = 2.4) -> bool:
     """Goes forward along its facing with alternating feet, no faster than a walk."""
     return (
         low < e.along < high and e.strides >= 2 and e.along > 0.75 * e.path_speed and e.rise < 0.15
@@ -147,7 +147,7 @@ def walks(e: Evidence, low: float = 0.35, high: float = 2.4) -> bool:
 
 
 def _walk_forward(e: Evidence) -> bool:
-    return walks(e) and abs(e.turn) < 60 and float(np.linalg.norm(e.travel)) / e.seconds > 0.35
+    return is_walk(e) and abs(e.turn) < 60 and float(np.linalg.norm(e.travel)) / e.seconds > 0.35
 
 
 def _walk_backward(e: Evidence) -> bool:
@@ -159,11 +159,11 @@ def _run(e: Evidence) -> bool:
 
 
 def _walk_slowly(e: Evidence) -> bool:
-    return walks(e, low=0.2, high=1.05)
+    return is_walk(e, low=0.2, high=1.05)
 
 
 def _walk_fast(e: Evidence) -> bool:
-    return walks(e, low=1.35, high=3.0)
+    return is_walk(e, low=1.35, high=3.0)
 
 
 def _circle(side: str) -> Callable[[Evidence], bool]:
@@ -193,7 +193,7 @@ def _jump_forward(e: Evidence) -> bool:
     return e.rise > 0.12 and float(e.travel @ e.facing[0]) > 0.4
 
 
-def kick(side: str) -> Callable[[Evidence], bool]:
+def is_kick(side: str) -> Callable[[Evidence], bool]:
     """That foot goes higher than 0.5 m in front of the body, faster than 4 m/s, and higher than the other one.
 
     In front, because the back swing of a kick at a ball lifts the foot as high.
@@ -261,7 +261,7 @@ def _dance(e: Evidence) -> bool:
     arms = np.mean([e.speed(j).mean() for j in ("left_wrist", "right_wrist")])
     legs = np.mean([e.speed(j).mean() for j in ("left_ankle", "right_ankle")])
     return bool(
-        arms > 0.5 and legs > 0.3 and abs(e.along) < 1.0 and not (walks(e) and abs(e.turn) < 30)
+        arms > 0.5 and legs > 0.3 and abs(e.along) < 1.0 and not (is_walk(e) and abs(e.turn) < 30)
     )
 
 
@@ -288,8 +288,8 @@ JUDGES: Final[dict[str, Callable[[Evidence], bool]]] = {
     "stand_still": _stand_still,
     "jump": _jump,
     "jump_forward": _jump_forward,
-    "kick_left": kick(LEFT),
-    "kick_right": kick(RIGHT),
+    "kick_left": is_kick(LEFT),
+    "kick_right": is_kick(RIGHT),
     "punch": _punch,
     "wave": _wave,
     "jumping_jacks": _jumping_jacks,

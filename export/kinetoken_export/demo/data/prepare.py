@@ -11,8 +11,8 @@ from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.cli.terminal import progress
 
-from .bvh import read_bvh
-from .clips import HELD_OUT, Joints, clip_id, opened, sift, take
+from .bvh import read_cmu_bvh
+from .clips import HELD_OUT, Joints, clip_id, open_clips, sift_clips, take_id
 from .retarget import retarget, source_fps
 
 
@@ -31,17 +31,17 @@ def prepare(source: Path, work: Path, extra: Path | None = None) -> None:
     unread: dict[str, str] = {}
     for path in progress(files, "retargeting"):
         try:
-            motion = read_bvh(path)
+            motion = read_cmu_bvh(path)
             clips[clip_id(path.stem)] = retarget(motion, source_fps(path.stem, motion.frame_time))
         except FormatError as error:
             unread[clip_id(path.stem)] = str(error)
     if extra is not None:
         clips = clips | _extra_clips(extra, known=set(clips))
-    kept, dropped = sift(clips)
+    kept, dropped = sift_clips(clips)
     work.mkdir(parents=True, exist_ok=True)
     with atomic_path(work / "clips.npz") as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **kept)  # type: ignore[arg-type]
-    marked = sorted(k for k in kept if take(k) in HELD_OUT)
+    marked = sorted(k for k in kept if take_id(k) in HELD_OUT)
     report = {
         "kept": {k: len(v) for k, v in kept.items()},
         "dropped": unread | dropped,
@@ -56,7 +56,7 @@ def prepare(source: Path, work: Path, extra: Path | None = None) -> None:
 
 
 def _extra_clips(path: Path, known: set[str]) -> dict[str, Joints]:
-    with opened(path) as archive:
+    with open_clips(path) as archive:
         # pb_ (pybullet) clips do not state where they were captured: they stay out of what is shipped.
         names = [n for n in archive.files if n not in known and not n.startswith(("pb_", "cmu_"))]
         return {name: archive[name].astype(np.float32) for name in names}

@@ -31,9 +31,9 @@ _LEFT_REST: Final = {
     20: (0.249, 0.009, -0.001),
 }  # fmt: skip
 _RIGHT_OF: Final = {2: 1, 5: 4, 8: 7, 11: 10, 14: 13, 17: 16, 19: 18, 21: 20}
-PELVIS_IN_HIP: Final = np.array([0.0, 8.5, -1.0])  # cm: the Daz "hip" node is not the pelvis
-T_POSE_FRAMES: Final = 8  # a T-pose, then a ramp out of it
-CM: Final = 0.01
+_PELVIS_IN_HIP: Final = np.array([0.0, 8.5, -1.0])  # cm: the Daz "hip" node is not the pelvis
+_T_POSE_FRAMES: Final = 8  # a T-pose, then a ramp out of it
+_CM: Final = 0.01
 
 
 def _rest() -> Array:
@@ -56,13 +56,13 @@ def retarget(motion: BvhMotion, fps: float) -> NDArray[np.float32]:
     thighs = motion.positions[:, [motion.index("lThigh"), motion.index("rThigh")]].mean(axis=1)
     hip = motion.rotations[:, motion.index("hip")]
     joints = np.zeros((len(thighs), N_JOINTS, 3))
-    joints[:, 0] = (thighs + hip @ PELVIS_IN_HIP) * CM
+    joints[:, 0] = (thighs + hip @ _PELVIS_IN_HIP) * _CM
     rest = _rest()
     for j in range(1, N_JOINTS):
         joints[:, j] = (
             joints[:, PARENTS[j]] + motion.rotations[:, motion.index(CARRIERS[j])] @ rest[j]
         )
-    resampled = resample(joints[T_POSE_FRAMES:], FPS / fps)
+    resampled = resample(joints[_T_POSE_FRAMES:], FPS / fps)
     return canonical(impose_bone_lengths(resampled)).astype(np.float32)
 
 

@@ -10,24 +10,32 @@ import numpy as np
 from kinetoken.motion.recover import recover
 
 from .augment import to_features, warped
-from .clips import Joints, mirrored, take, training
-from .cutting import LONGEST, STRIDE, Window, checked, cut, loop, peaks
+from .clips import Joints, mirrored, take_id, training_clips
+from .cutting import (
+    LONGEST_WINDOW,
+    STRIDE,
+    Window,
+    cut_rows,
+    loop_rows,
+    passing_windows,
+    peak_frames,
+)
 from .judges import LEFT, RIGHT, Evidence
-from .locomotion import gaits, stills, turns
+from .locomotion import gait_windows, still_windows, turn_windows
 from .sources import DANCES, EXERCISES, JUMPS, KICKS, OTHERS, WAVES
 
-RARE_RATIOS: Final = (1.0, 0.92, 1.1)  # time ratios of what there is little of
+_RARE_RATIOS: Final = (1.0, 0.92, 1.1)  # time ratios of what there is little of
 
 
-def windows(clips: dict[str, Joints]) -> Iterator[Window]:
+def action_windows(clips: dict[str, Joints]) -> Iterator[Window]:
     """Every training window, mirrored too, of the clips that may be learnt from."""
-    usable = dict(training(clips))
+    usable = dict(training_clips(clips))
     for mirror in (False, True):
         pool = {k: mirrored(v) if mirror else v for k, v in usable.items()}
         for maker in (
-            gaits,
-            turns,
-            stills,
+            gait_windows,
+            turn_windows,
+            still_windows,
             _jumps,
             _kicks,
             _blows,
@@ -41,50 +49,50 @@ def windows(clips: dict[str, Joints]) -> Iterator[Window]:
 
 
 def _jumps(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
-    names = [n for n in pool if take(n) in JUMPS]
+    names = [n for n in pool if take_id(n) in JUMPS]
     for name in names:
         rows = to_features(pool[name])
         height = rows[:, 3]
         usual = np.median(height)
-        for peak in peaks(height, float(usual) + 0.13, apart=16):
+        for peak in peak_frames(height, float(usual) + 0.13, apart=16):
             for before, length in ((20, 44), (16, 36), (26, 56)):
-                piece = cut(rows, peak - before, length)
+                piece = cut_rows(rows, peak - before, length)
                 e = Evidence(recover(piece.astype(np.float64)))
                 ahead = float(e.travel @ e.facing[0])
                 action = "jump_forward" if ahead > 0.45 else "jump" if ahead < 0.3 else ""
                 if action and abs(e.turn) < 60:
-                    yield from checked([Window(action, piece, name)])
+                    yield from passing_windows([Window(action, piece, name)])
 
 
 def _kicks(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
     for name in (n for n in pool if n.startswith(KICKS)):
-        for ratio in RARE_RATIOS:
+        for ratio in _RARE_RATIOS:
             joints = warped(pool[name], ratio)
             rows, e = to_features(joints), Evidence(joints)
             for side in (LEFT, RIGHT):
-                for peak in peaks(e.height(f"{side}_foot"), 0.58, apart=14):
+                for peak in peak_frames(e.height(f"{side}_foot"), 0.58, apart=14):
                     for before, length in ((16, 32), (20, 40), (12, 28)):
-                        piece = cut(rows, peak - before, length)
-                        yield from checked([Window(f"kick_{side}", piece, name, side=side)])
+                        piece = cut_rows(rows, peak - before, length)
+                        yield from passing_windows([Window(f"kick_{side}", piece, name, side=side)])
 
 
 def _blows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
     draw = np.random.default_rng(5 + mirror)
     for name in ("cmu_135_09", "cmu_13_18", "cmu_02_05"):
-        for ratio in RARE_RATIOS:
+        for ratio in _RARE_RATIOS:
             joints = warped(pool[name], ratio)
             rows, e = to_features(joints), Evidence(joints)
             for side in (LEFT, RIGHT):
-                for peak in peaks(e.speed(f"{side}_wrist"), 3.4, apart=24):
-                    piece = cut(
+                for peak in peak_frames(e.speed(f"{side}_wrist"), 3.4, apart=24):
+                    piece = cut_rows(
                         rows, peak - int(draw.integers(10, 18)), int(draw.integers(7, 11)) * STRIDE
                     )
-                    yield from checked([Window("punch", piece, name, side=side)])
+                    yield from passing_windows([Window("punch", piece, name, side=side)])
     for name in ("cmu_13_18", "cmu_02_05"):
         rows = to_features(pool[name])
         for start in range(0, len(rows) - 48, 14):
-            yield from checked(
-                [Window("boxing", cut(rows, start, int(draw.integers(11, 28)) * STRIDE), name)]
+            yield from passing_windows(
+                [Window("boxing", cut_rows(rows, start, int(draw.integers(11, 28)) * STRIDE), name)]
             )
 
 
@@ -93,8 +101,8 @@ def _waves(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
     for name in WAVES:
         rows = to_features(pool[name])
         for start in range(0, len(rows) - 40, 12):
-            yield from checked(
-                [Window("wave", cut(rows, start, int(draw.integers(10, 24)) * STRIDE), name)]
+            yield from passing_windows(
+                [Window("wave", cut_rows(rows, start, int(draw.integers(10, 24)) * STRIDE), name)]
             )
 
 
@@ -105,12 +113,16 @@ def _exercises(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
         for ratio in (1.0, 0.88, 1.15):
             rows = to_features(warped(joints, ratio))
             for start in range(0, len(rows) - 28, 8):
-                yield from checked(
-                    [Window(action, cut(rows, start, int(draw.integers(8, 16)) * STRIDE), name)]
+                yield from passing_windows(
+                    [
+                        Window(
+                            action, cut_rows(rows, start, int(draw.integers(8, 16)) * STRIDE), name
+                        )
+                    ]
                 )
-            repeated = loop(warped(joints, ratio), 18, 44, LONGEST)
+            repeated = loop_rows(warped(joints, ratio), 18, 44, LONGEST_WINDOW)
             if repeated is not None:
-                yield from checked(
+                yield from passing_windows(
                     [Window(action, repeated[: int(draw.integers(14, 28)) * STRIDE], name)]
                 )
 
@@ -121,9 +133,9 @@ def _seats(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
             joints = warped(pool[name], ratio)
             rows = to_features(joints)
             for start in range(0, len(rows) - 40, 6):
-                piece = cut(rows, start, 52)
+                piece = cut_rows(rows, start, 52)
                 if np.ptp(piece[:, 3]) > 0.3 and piece[-14:, 3].max() < piece[:, 3].min() + 0.06:
-                    yield from checked([Window("sit_down", piece, name)])
+                    yield from passing_windows([Window("sit_down", piece, name)])
                 if (
                     np.ptp(piece[:, 3]) > 0.3
                     and piece[:12, 3].max() < piece[:, 3].min() + 0.06
@@ -149,7 +161,7 @@ def _dances(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
         )
         rows = to_features(joints)
         for start in range(0, len(rows) - 40, 60):
-            piece = cut(rows, start, int(draw.integers(11, 28)) * STRIDE)
+            piece = cut_rows(rows, start, int(draw.integers(11, 28)) * STRIDE)
             window = Window("dance", piece, name, style=style)
             e = Evidence(recover(piece.astype(np.float64)))
             lively = float(
@@ -164,7 +176,7 @@ def _dances(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
     # The liveliest of each style: a pause in a dance teaches nobody to dance.
     for style, most in (("salsa", 26), ("ballet", 14), ("Indian", 14), ("", 6)):
         mine = sorted((c for c in candidates if c[1].style == style), key=lambda c: -c[0])
-        yield from checked(w for _, w in mine[:most])
+        yield from passing_windows(w for _, w in mine[:most])
 
 
 def _others(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
@@ -179,6 +191,6 @@ def _others(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
             length = int(draw.integers(10, 24)) * STRIDE
             yield Window(
                 action,
-                cut(rows, int(i * max(0, len(rows) - length) / max(1, most - 1)), length),
+                cut_rows(rows, int(i * max(0, len(rows) - length) / max(1, most - 1)), length),
                 name,
             )

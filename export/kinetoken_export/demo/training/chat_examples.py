@@ -8,19 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from ...checkpoint.motion_tokens import MOVE_END, MOVE_START, SYSTEM_PROMPT
+from kinetoken.tokens.markup import MOVE_END, MOVE_START
+
+from ...checkpoint.motion_tokens import SYSTEM_PROMPT
 from ..words.captions import Captions
 from ..words.phrases import KEEP_GOING, NEXT_THOUGHTS
 from ..words.tokenizer import id_of
 from .lm_data import Codes, Example
 
-LEVEL_WEIGHTS: Final = (1.0, 0.6, 0.4, 0.3)  # coarse levels carry the action
+_LEVEL_WEIGHTS: Final = (1.0, 0.6, 0.4, 0.3)  # coarse levels carry the action
 CLOSE_WEIGHT: Final = (
     1.5  # </move> is one token in a hundred and decides the length; more would close too early
 )
-SPLIT_SHARE: Final = 0.12  # single motions written as two blocks with a thought between
-SHORTEST_BLOCK: Final = 3  # code frames
-COARSE_SHARE: Final = (
+_SPLIT_SHARE: Final = 0.12  # single motions written as two blocks with a thought between
+_SHORTEST_BLOCK: Final = 3  # code frames
+_COARSE_SHARE: Final = (
     0.2  # answers written with fewer levels, so that `levels=` finds the model prepared
 )
 
@@ -36,7 +38,7 @@ class ChatCoder:
         self.random = np.random.default_rng(captions.random.integers(1 << 31))
         self.move_start, self.move_end = id_of(tokenizer, MOVE_START), id_of(tokenizer, MOVE_END)
         self.end = id_of(tokenizer, "<|im_end|>")
-        self.firsts = [id_of(tokenizer, f"<m_{q}_0>") for q in range(len(LEVEL_WEIGHTS))]
+        self.firsts = [id_of(tokenizer, f"<m_{q}_0>") for q in range(len(_LEVEL_WEIGHTS))]
         # As a Hugging Face chat template gives it: <move> and </move> in the system prompt become the special tokens.
         self.system = self.text(f"<|im_start|>system\n{SYSTEM_PROMPT}<|im_end|>\n")
 
@@ -84,21 +86,21 @@ class ChatCoder:
                 ("\n" + opener + thoughts[1], example.codes[1]),
             ]
         codes = example.codes[0]
-        if self.random.random() < SPLIT_SHARE and len(codes) >= 2 * SHORTEST_BLOCK + 2:
-            cut = int(self.random.integers(SHORTEST_BLOCK, len(codes) - SHORTEST_BLOCK))
+        if self.random.random() < _SPLIT_SHARE and len(codes) >= 2 * _SHORTEST_BLOCK + 2:
+            cut = int(self.random.integers(_SHORTEST_BLOCK, len(codes) - _SHORTEST_BLOCK))
             more = KEEP_GOING[int(self.random.integers(len(KEEP_GOING)))]
             return [(thoughts[0], codes[:cut]), ("\n" + more, codes[cut:])]
         return [(thoughts[0], codes)]
 
     def _levels(self) -> int:
-        fewer = self.random.random() < COARSE_SHARE
-        return int(self.random.integers(1, len(LEVEL_WEIGHTS))) if fewer else len(LEVEL_WEIGHTS)
+        fewer = self.random.random() < _COARSE_SHARE
+        return int(self.random.integers(1, len(_LEVEL_WEIGHTS))) if fewer else len(_LEVEL_WEIGHTS)
 
     def _motion(self, codes: Codes, ids: list[int], weights: list[float]) -> None:
         ids.append(self.move_start)
         weights.append(1.0)
         for frame in codes:
             ids += [first + int(code) for first, code in zip(self.firsts, frame, strict=False)]
-            weights += LEVEL_WEIGHTS[: len(frame)]
+            weights += _LEVEL_WEIGHTS[: len(frame)]
         ids.append(self.move_end)
         weights.append(CLOSE_WEIGHT)

@@ -14,11 +14,11 @@ from kinetoken.base.atomic_file import atomic_path
 from kinetoken.cli.terminal import progress
 
 from ..data.augment import bent, to_features, variants
-from ..data.clips import load_clips, training
+from ..data.clips import load_clips, training_clips
 
-RATIOS: Final = (1.0, 0.82, 0.91, 1.1, 1.22)
-BENDS: Final = (-50.0, -25.0, 25.0, 50.0)  # degrees per second, for clips that travel straight
-GROUPS: Final = (
+_RATIOS: Final = (1.0, 0.82, 0.91, 1.1, 1.22)
+_BENDS: Final = (-50.0, -25.0, 25.0, 50.0)  # degrees per second, for clips that travel straight
+_GROUPS: Final = (
     slice(0, 1),
     slice(1, 3),
     slice(3, 4),
@@ -27,21 +27,23 @@ GROUPS: Final = (
     slice(193, 259),
     slice(259, 263),
 )
-ARMS: Final = (13, 14, 16, 17, 18, 19, 20, 21)
-CHEST: Final = 9
+_ARMS: Final = (13, 14, 16, 17, 18, 19, 20, 21)
+_CHEST: Final = 9
 
 
-def build(work: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def codec_rows(work: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """All training rows (N, 263) and the first row of each clip (clips + 1,); made once, then read from `work`."""
     path = work / "codec_rows.npz"
     if not path.is_file():
         parts: list[NDArray[np.float32]] = []
-        for _, joints in progress(list(training(load_clips(work))), "features"):
-            for version in variants(joints, RATIOS):
+        for _, joints in progress(list(training_clips(load_clips(work))), "features"):
+            for version in variants(joints, _RATIOS):
                 rows = to_features(version)
                 parts.append(rows)
                 if _travels_straight(rows):
-                    parts.append(bent(rows, float(np.random.default_rng(len(parts)).choice(BENDS))))
+                    parts.append(
+                        bent(rows, float(np.random.default_rng(len(parts)).choice(_BENDS)))
+                    )
         starts = np.concatenate([[0], np.cumsum([len(p) for p in parts])])
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, rows=np.concatenate(parts), starts=starts)
@@ -53,11 +55,13 @@ def _travels_straight(rows: NDArray[np.float32]) -> bool:
     return bool(rows[:, 2].mean() * 20 > 0.6 and abs(rows[:, 0].sum()) < 0.3)
 
 
-def statistics(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def feature_statistics(
+    rows: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean and Std (263,) as HumanML3D takes them: the deviation is averaged within each kind of feature."""
     mean = rows.mean(axis=0, dtype=np.float64)
     std = rows.std(axis=0, dtype=np.float64)
-    for group in GROUPS:
+    for group in _GROUPS:
         std[group] = std[group].mean()
     return mean.astype(np.float32), std.astype(np.float32)
 
@@ -101,15 +105,15 @@ def with_arms_of(body: Tensor, donor: Tensor) -> Tensor:
     out = body.clone()
     positions = out[..., 4:67].reshape(*out.shape[:2], 21, 3)
     theirs = donor[..., 4:67].reshape(*out.shape[:2], 21, 3)
-    for joint in ARMS:
+    for joint in _ARMS:
         positions[..., joint - 1, :] = (
-            theirs[..., joint - 1, :] - theirs[..., CHEST - 1, :] + positions[..., CHEST - 1, :]
+            theirs[..., joint - 1, :] - theirs[..., _CHEST - 1, :] + positions[..., _CHEST - 1, :]
         )
         rotation = slice(67 + (joint - 1) * 6, 67 + joint * 6)
         out[..., rotation] = donor[..., rotation]
     out[..., 4:67] = positions.flatten(2)
     velocities = out[..., 193:259].reshape(*out.shape[:2], 22, 3)
-    velocities[:, :-1, list(ARMS)] = facing_steps(out)[:, :, [j - 1 for j in ARMS]]
+    velocities[:, :-1, list(_ARMS)] = facing_steps(out)[:, :, [j - 1 for j in _ARMS]]
     out[..., 193:259] = velocities.flatten(2)
     return out
 

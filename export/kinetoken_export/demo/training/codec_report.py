@@ -14,7 +14,7 @@ from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS
 
 from ...codecs.own_model import load_codec
 from ..data.augment import to_features
-from ..data.clips import held_out, load_clips
+from ..data.clips import held_out_clips, load_clips
 from .lm_data import Coder
 
 Array = NDArray[np.float64]
@@ -38,7 +38,7 @@ class CodecErrors:
 def codec_errors(work: Path, codec: Path) -> list[CodecErrors]:
     """Errors on every held-out clip of `work`."""
     coder = Coder(*load_codec(codec))
-    return [_errors(name, joints, coder) for name, joints in held_out(load_clips(work))]
+    return [_errors(name, joints, coder) for name, joints in held_out_clips(load_clips(work))]
 
 
 def _errors(name: str, joints: NDArray[np.float32], coder: Coder) -> CodecErrors:

@@ -13,9 +13,9 @@ from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import InputError
 from kinetoken.cli.terminal import progress
 
-from ..data.clips import load_clips, training
+from ..data.clips import load_clips, training_clips
 from ..data.judges import obeys
-from ..words.exam import EXAM, SECOND
+from ..words.exam import FIRST_EXAM, SECOND_EXAM
 from .codec_report import CodecErrors, codec_errors, foot_slide, jerk
 
 
@@ -56,7 +56,7 @@ def evaluate(
     """Sit the exam, measure the codec where `work` holds its clips, print tables and write them to `out`.md and .json."""
     if conditions.seeds < 1:
         raise InputError(f"expected --seeds of 1 or more, got {conditions.seeds}")
-    answers = sit(kinetoken.load(bundle), conditions)
+    answers = sit_exam(kinetoken.load(bundle), conditions)
     tables = [exam_table(answers, conditions)]
     record: dict[str, object] = {
         "conditions": asdict(conditions),
@@ -75,9 +75,9 @@ def evaluate(
                 Path(temporary).write_text(text, encoding="utf-8")
 
 
-def sit(generator: kinetoken.Generator, conditions: ExamConditions) -> list[ExamAnswer]:
+def sit_exam(generator: kinetoken.Generator, conditions: ExamConditions) -> list[ExamAnswer]:
     """Every wording of the exam, `seeds` times."""
-    exam = EXAM if conditions.exam == "first" else SECOND
+    exam = FIRST_EXAM if conditions.exam == "first" else SECOND_EXAM
     questions = [
         (a, p, s) for a, prompts in exam.items() for p in prompts for s in range(conditions.seeds)
     ]
@@ -151,7 +151,7 @@ def codec_table(errors: list[CodecErrors]) -> str:
 
 def physics_table(answers: list[ExamAnswer], work: Path) -> str:
     """Foot slide and jerk of generated motion beside the training clips', in Markdown."""
-    real = [joints.astype(np.float64) for _, joints in training(load_clips(work))]
+    real = [joints.astype(np.float64) for _, joints in training_clips(load_clips(work))]
     slides, jerks = [foot_slide(j) for j in real], [jerk(j) for j in real]
     lines = [
         "### Motion beside the captured clips",

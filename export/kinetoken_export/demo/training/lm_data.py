@@ -21,18 +21,18 @@ from ..data.augment import Features
 from ..data.clips import load_clips
 from ..data.cutting import STRIDE, Window
 from ..data.judges import obeys, shows
-from ..data.windows import windows
+from ..data.windows import action_windows
 
 Codes = NDArray[np.int64]
 
-MOST_PER_ACTION: Final = 130  # windows; more of one action only crowds out the others
+_MOST_PER_ACTION: Final = 130  # windows; more of one action only crowds out the others
 # Frames skipped at the start: the same motion cut otherwise into latents, more often where windows are few.
-OFFSETS: Final = (0, 2)
-OFFSETS_OF_FEW: Final = (0, 1, 2, 3)
-FEW: Final = 80
-BLEND: Final = 8  # frames over which two windows are joined
-PAIRS: Final = 500
-FIRST: Final = (
+_OFFSETS: Final = (0, 2)
+_OFFSETS_OF_FEW: Final = (0, 1, 2, 3)
+_FEW: Final = 80
+_BLEND: Final = 8  # frames over which two windows are joined
+_PAIRS: Final = 500
+_FIRST: Final = (
     "walk_forward",
     "run",
     "stand_still",
@@ -44,8 +44,8 @@ FIRST: Final = (
     "jump",
     "walk_backward",
 )
-SECOND: Final = (
-    *FIRST, "jump_forward", "kick_left", "kick_right", "punch", "jumping_jacks", "sit_down", "dance", "boxing",
+_SECOND: Final = (
+    *_FIRST, "jump_forward", "kick_left", "kick_right", "punch", "jumping_jacks", "sit_down", "dance", "boxing",
     "circle_left", "circle_right",
 )  # fmt: skip
 
@@ -58,18 +58,18 @@ class Example:
     codes: tuple[Codes, ...]
 
 
-def examples(work: Path, codec_folder: Path) -> list[Example]:
+def coded_examples(work: Path, codec_folder: Path) -> list[Example]:
     """All examples, made once and then read from `work`/lm_examples.npz. Only those that still pass their judge after the codec."""
     path = work / "lm_examples.npz"
     if path.is_file():
         return _load(path)
     model, mean, std = load_codec(codec_folder)
     coder = Coder(model, mean, std)
-    chosen = _capped(list(windows(load_clips(work))))
+    chosen = _capped(list(action_windows(load_clips(work))))
     out: list[Example] = []
     counts = Counter(window.action for window in chosen)
     for window in progress(chosen, "coding windows"):
-        for offset in OFFSETS_OF_FEW if counts[window.action] < FEW else OFFSETS:
+        for offset in _OFFSETS_OF_FEW if counts[window.action] < _FEW else _OFFSETS:
             rows = window.features[
                 offset : len(window.features) - (STRIDE if offset else 0) + offset
             ]
@@ -114,7 +114,7 @@ def _capped(found: list[Window]) -> list[Window]:
         by_action.setdefault(window.action, []).append(window)
     out: list[Window] = []
     for mine in by_action.values():
-        order = draw.permutation(len(mine))[:MOST_PER_ACTION]
+        order = draw.permutation(len(mine))[:_MOST_PER_ACTION]
         out += [mine[i] for i in sorted(order)]
     return out
 
@@ -122,11 +122,11 @@ def _capped(found: list[Window]) -> list[Window]:
 def _pairs(pool: list[Window], coder: Coder) -> list[Example]:
     """Two windows in turn as one motion, joined where their poses are near; each part has to pass its judge."""
     draw = np.random.default_rng(1)
-    by_action = {a: [w for w in pool if w.action == a] for a in SECOND}
+    by_action = {a: [w for w in pool if w.action == a] for a in _SECOND}
     out: list[Example] = []
-    for _ in progress(range(PAIRS), "joining pairs"):
-        a = str(draw.choice(FIRST))
-        b = str(draw.choice([x for x in SECOND if x != a]))
+    for _ in progress(range(_PAIRS), "joining pairs"):
+        a = str(draw.choice(_FIRST))
+        b = str(draw.choice([x for x in _SECOND if x != a]))
         first = by_action[a][int(draw.integers(len(by_action[a])))]
         others = [by_action[b][int(i)] for i in draw.integers(len(by_action[b]), size=12)]
         end = first.features[-1]
@@ -144,9 +144,9 @@ def _pairs(pool: list[Window], coder: Coder) -> list[Example]:
 def _led_in(end: Features, features: Features) -> Features:
     """Features whose first rows lead over from the row `end`: the difference fades out (inertialization)."""
     out = features.copy()
-    fade = (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, BLEND + 2)[1:-1])).astype(np.float32)[:, None]
-    out[:BLEND] += (end - features[0])[None] * fade
-    out[:BLEND, 259:] = np.round(np.clip(out[:BLEND, 259:], 0, 1))
+    fade = (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, _BLEND + 2)[1:-1])).astype(np.float32)[:, None]
+    out[:_BLEND] += (end - features[0])[None] * fade
+    out[:_BLEND, 259:] = np.round(np.clip(out[:_BLEND, 259:], 0, 1))
     return out
 
 

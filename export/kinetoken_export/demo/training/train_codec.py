@@ -20,7 +20,7 @@ from kinetoken.cli.terminal import ProgressBar
 from kinetoken.motion.features import CONTACTS, POSITIONS, ROTATIONS
 
 from ...codecs.own_model import WEIGHTS, CodecConfig, MotionCodec
-from .codec_data import Windows, build, facing_steps, statistics
+from .codec_data import Windows, codec_rows, facing_steps, feature_statistics
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class CodecTraining:
 def train_codec(work: Path, plan: CodecTraining, out: Path) -> None:
     """Train (or go on with) the codec in `work` and write its folder to `out`."""
     torch.manual_seed(plan.seed)
-    rows, starts = build(work)
-    mean, std = statistics(rows)
+    rows, starts = codec_rows(work)
+    mean, std = feature_statistics(rows)
     model = MotionCodec(CodecConfig())
     parameters = list(model.encoder.parameters()) + list(model.decoder.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=plan.peak, weight_decay=0.01, betas=(0.9, 0.98))

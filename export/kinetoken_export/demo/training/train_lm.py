@@ -24,11 +24,11 @@ from ..words.captions import Captions
 from ..words.exam import FORBIDDEN
 from ..words.tokenizer import id_of, train_tokenizer, write_tokenizer
 from .chat_examples import ChatCoder, Ids, Weights
-from .lm_data import Example, examples
+from .lm_data import Example, coded_examples
 from .lm_model import LmConfig, Qwen2
 
-LEVELS = 4
-CODES = 1024
+_LEVELS = 4
+_CODES = 1024
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class LmTraining:
 def train_lm(work: Path, codec: Path, plan: LmTraining, out: Path) -> None:
     """Train (or go on with) the language model in `work` and write its folder to `out`."""
     torch.manual_seed(plan.seed)
-    found = examples(work, codec)
+    found = coded_examples(work, codec)
     tokenizer = _tokenizer(work, found)
     model = Qwen2(LmConfig(vocab_size=tokenizer.get_vocab_size()))
     optimizer = torch.optim.AdamW(_groups(model), lr=plan.peak, betas=(0.9, 0.97))
@@ -128,14 +128,14 @@ class RunningLosses:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.first = id_of(tokenizer, "<m_0_0>")
-        self.kinds = torch.zeros(LEVELS + 1, dtype=torch.float64)
+        self.kinds = torch.zeros(_LEVELS + 1, dtype=torch.float64)
         self.total = 0.0
         self.tokens = 0
 
     def add(self, targets: Tensor, losses: Tensor, total: float, tokens: int) -> None:
         """Take in the losses (N,) of targets (N,)."""
-        kind = torch.where(targets < self.first, LEVELS, (targets - self.first) // CODES)
-        for k in range(LEVELS + 1):
+        kind = torch.where(targets < self.first, _LEVELS, (targets - self.first) // _CODES)
+        for k in range(_LEVELS + 1):
             mine = losses[kind == k]
             if len(mine):
                 value = float(mine.mean())
@@ -144,8 +144,8 @@ class RunningLosses:
         self.tokens += tokens
 
     def __str__(self) -> str:
-        levels = " ".join(f"{float(v):.2f}" for v in self.kinds[:LEVELS])
-        return f"loss {self.total:.3f} text {float(self.kinds[LEVELS]):.3f} levels {levels}"
+        levels = " ".join(f"{float(v):.2f}" for v in self.kinds[:_LEVELS])
+        return f"loss {self.total:.3f} text {float(self.kinds[_LEVELS]):.3f} levels {levels}"
 
 
 def _loss(
@@ -170,7 +170,7 @@ def _tokenizer(work: Path, found: list[Example]) -> Tokenizer:
         for i in range(12000):
             example = found[i % len(found)]
             texts += [captions.caption(example.windows[0]), captions.thought(example.windows[0])]
-        tokenizer = train_tokenizer(texts, LEVELS, CODES)
+        tokenizer = train_tokenizer(texts, _LEVELS, _CODES)
         with atomic_path(path) as temporary:
             tokenizer.save(str(temporary))
     return Tokenizer.from_file(str(path))

@@ -6,7 +6,7 @@ from typing import Final
 
 from .captions import normalized
 
-EXAM: Final[dict[str, tuple[str, ...]]] = {
+FIRST_EXAM: Final[dict[str, tuple[str, ...]]] = {
     "walk_forward": (
         "a tall man walks forward casually", "the lady is walking ahead in a straight line",
         "walk forward across the hallway, please",
@@ -99,7 +99,7 @@ EXAM: Final[dict[str, tuple[str, ...]]] = {
     ),
 }  # fmt: skip
 # Written with the last change to the captions and sat once, at the end: nothing was chosen by its results.
-SECOND: Final[dict[str, tuple[str, ...]]] = {
+SECOND_EXAM: Final[dict[str, tuple[str, ...]]] = {
     "walk_forward": ("our neighbor is walking straight ahead", "walk towards the camera at a normal pace"),
     "walk_backward": ("our neighbor is walking backwards", "take some steps backward, away from me"),
     "run": ("our neighbor is running to the bus", "run forward as quickly as you can"),
@@ -122,5 +122,8 @@ SECOND: Final[dict[str, tuple[str, ...]]] = {
     "boxing": ("our neighbor is boxing in the gym", "box like a champion"),
 }  # fmt: skip
 FORBIDDEN: Final = frozenset(
-    normalized(prompt) for exam in (EXAM, SECOND) for prompts in exam.values() for prompt in prompts
+    normalized(prompt)
+    for exam in (FIRST_EXAM, SECOND_EXAM)
+    for prompts in exam.values()
+    for prompt in prompts
 )

@@ -20,13 +20,12 @@ from tokenizers import (
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import FormatError
-
-from ...checkpoint.motion_tokens import MOVE_END, MOVE_START
+from kinetoken.tokens.markup import MOVE_END, MOVE_START
 
 # Qwen2's own pre-tokenizer pattern, as in its tokenizer.json.
-QWEN2_PATTERN: Final = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-CHAT_TOKENS: Final = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-CHAT_TEMPLATE: Final = (
+_QWEN2_PATTERN: Final = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_CHAT_TOKENS: Final = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+_CHAT_TEMPLATE: Final = (
     "{% for message in messages %}"
     "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
@@ -39,7 +38,7 @@ def train_tokenizer(texts: Iterable[str], levels: int, codes: int, merges: int =
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(QWEN2_PATTERN), behavior="isolated"),
+            pre_tokenizers.Split(Regex(_QWEN2_PATTERN), behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
@@ -52,7 +51,7 @@ def train_tokenizer(texts: Iterable[str], levels: int, codes: int, merges: int =
     )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_special_tokens(
-        [AddedToken(t, normalized=False, special=True) for t in CHAT_TOKENS]
+        [AddedToken(t, normalized=False, special=True) for t in _CHAT_TOKENS]
     )
     motion = [MOVE_START, MOVE_END] + [f"<m_{q}_{v}>" for q in range(levels) for v in range(codes)]
     tokenizer.add_special_tokens([AddedToken(t, normalized=False, special=True) for t in motion])
@@ -72,7 +71,7 @@ def id_of(tokenizer: Tokenizer, token: str) -> int:
 def write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
     """tokenizer.json and tokenizer_config.json with the chat template."""
     config = {
-        "tokenizer_class": "Qwen2Tokenizer", "chat_template": CHAT_TEMPLATE, "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>",
+        "tokenizer_class": "Qwen2Tokenizer", "chat_template": _CHAT_TEMPLATE, "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>",
         "bos_token": None, "unk_token": None, "add_bos_token": False, "add_prefix_space": False, "model_max_length": 1024,
         "clean_up_tokenization_spaces": False, "errors": "replace", "split_special_tokens": False,
     }  # fmt: skip
@@ -81,4 +80,4 @@ def write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
     with atomic_path(folder / "tokenizer_config.json") as temporary:
         Path(temporary).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     with atomic_path(folder / "chat_template.jinja") as temporary:
-        Path(temporary).write_text(CHAT_TEMPLATE, encoding="utf-8")
+        Path(temporary).write_text(_CHAT_TEMPLATE, encoding="utf-8")

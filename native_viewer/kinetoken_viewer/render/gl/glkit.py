@@ -36,7 +36,8 @@ def is_gles() -> bool:
 
 def driver_config(*, gles: bool, **more: int) -> Any:
     """The pyglet Config to ask of the driver."""
-    return gl.Config(**_FRAME_BITS, **(_GLES if gles else _GL), **more)  # type: ignore[abstract,arg-type]
+    kind = _GLES if gles else _GL
+    return gl.Config(**_FRAME_BITS, **kind, **more)  # type: ignore[abstract,arg-type]
 
 
 def is_software(name: str) -> bool:
@@ -51,7 +52,7 @@ def one(function: Any) -> int:
     return name.value
 
 
-Uniform = int | float | tuple[float, ...] | NDArray[np.float64]
+_Uniform = int | float | tuple[float, ...] | NDArray[np.float64]
 _SETTERS: Final = (gl.glUniform1f, gl.glUniform2f, gl.glUniform3f, gl.glUniform4f)
 
 
@@ -69,17 +70,17 @@ class Program:
             raise EngineError("the graphics driver refused to link the viewer's shaders")
         self._locations: dict[str, int] = {}
 
-    def use(self, **uniforms: Uniform) -> None:
+    def use(self, **uniforms: _Uniform) -> None:
         """Makes this the program that draws, and sets uniforms by name."""
         gl.glUseProgram(self._id)
         self.set(**uniforms)
 
-    def draw(self, mesh: GpuMesh, instances: int = 1, **uniforms: Uniform) -> None:
+    def draw(self, mesh: GpuMesh, instances: int = 1, **uniforms: _Uniform) -> None:
         """Draws a mesh with these uniforms."""
         self.use(**uniforms)
         mesh.draw(instances)
 
-    def set(self, **uniforms: Uniform) -> None:
+    def set(self, **uniforms: _Uniform) -> None:
         """Sets uniforms by name; the program must be in use.
 
         An int is an integer or a sampler's texture unit, an array a row-major (4, 4) matrix.
@@ -168,7 +169,7 @@ def _attribute(location: int, size: int, columns: int, offset: int) -> None:
 
 
 class DepthMap:
-    """A square depth texture that a shader can compare against, with a framebuffer to draw into it."""
+    """A square depth texture for shaders to compare with, and a framebuffer to draw into it."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -177,10 +178,13 @@ class DepthMap:
         gl.glTexImage2D(gl.GL_TEXTURE_2D, 0, gl.GL_DEPTH_COMPONENT24, size, size, 0,
                         gl.GL_DEPTH_COMPONENT, gl.GL_UNSIGNED_INT, None)  # fmt: skip
         for key, value in (
-            (gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR), (gl.GL_TEXTURE_MAG_FILTER, gl.GL_LINEAR),
-            (gl.GL_TEXTURE_WRAP_S, gl.GL_CLAMP_TO_EDGE), (gl.GL_TEXTURE_WRAP_T, gl.GL_CLAMP_TO_EDGE),
-            (gl.GL_TEXTURE_COMPARE_MODE, gl.GL_COMPARE_REF_TO_TEXTURE), (gl.GL_TEXTURE_COMPARE_FUNC, gl.GL_LEQUAL),
-        ):  # fmt: skip
+            (gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR),
+            (gl.GL_TEXTURE_MAG_FILTER, gl.GL_LINEAR),
+            (gl.GL_TEXTURE_WRAP_S, gl.GL_CLAMP_TO_EDGE),
+            (gl.GL_TEXTURE_WRAP_T, gl.GL_CLAMP_TO_EDGE),
+            (gl.GL_TEXTURE_COMPARE_MODE, gl.GL_COMPARE_REF_TO_TEXTURE),
+            (gl.GL_TEXTURE_COMPARE_FUNC, gl.GL_LEQUAL),
+        ):
             gl.glTexParameteri(gl.GL_TEXTURE_2D, key, value)
         self._frame = one(gl.glGenFramebuffers)
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._frame)

@@ -1,4 +1,7 @@
-"""GL pictures without a display: EGL, no X. Importing it makes pyglet headless for the rest of the process."""
+"""GL pictures without a display, through EGL.
+
+Importing this makes pyglet headless for the rest of the process.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import numpy as np
 
 from kinetoken.base.errors import EngineError
 
-# A window that could not be opened has left pyglet set up for X: only a fresh import can be headless.
+# A window that could not be opened has left pyglet set up for X: only a fresh import is headless.
 for _name, _module in list(sys.modules.items()):
     if _module is not None and (
         _name.split(".")[0] == "pyglet" or _name.endswith((".glkit", ".scene"))

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from .. import theme
 from ..body_shape import FLOOR_Y
 
 
-def _vec3(values: tuple[float, float, float]) -> str:
-    return f"vec3({values[0]:.6f}, {values[1]:.6f}, {values[2]:.6f})"
+def _vec3(values: Iterable[float]) -> str:
+    return f"vec3({', '.join(f'{value:.6f}' for value in values)})"
 
 
-_LIGHT: Final = _vec3(
-    (
-        float(theme.LIGHT_DIRECTION[0]),
-        float(theme.LIGHT_DIRECTION[1]),
-        float(theme.LIGHT_DIRECTION[2]),
-    )
-)
 _CONSTANTS: Final = f"""
-const vec3 LIGHT = {_LIGHT};
+const vec3 LIGHT = {_vec3(theme.LIGHT_DIRECTION)};
 const vec3 KEY = {_vec3(theme.KEY_LIGHT)};
 const vec3 SKY = {_vec3(theme.SKY_LIGHT)};
 const vec3 GROUND = {_vec3(theme.GROUND_LIGHT)};
@@ -33,7 +27,7 @@ const float FLOOR_Y = {FLOOR_Y:.6f};
 vec3 to_srgb(vec3 c) {{ return sqrt(clamp(c, 0.0, 1.0)); }}  // theme.GAMMA is 2
 """
 
-# How much of the key light a point misses: a square of soft taps in the depth map seen from the light.
+# The share of the key light that a point misses: a square of soft taps in the light's depth map.
 # FLOOR_REACH and BODY_REACH are set by the header: 0 makes one tap, 1 nine, 2 twenty-five.
 _SHADOW: Final = """
 uniform highp sampler2DShadow shadow_map;
@@ -50,7 +44,7 @@ float shadow_at(vec3 point, float radius, int reach) {
 }
 """
 
-# A round cone from a grid of (around, along, end): each end is the part of its sphere up to the tangent ring.
+# A round cone from a grid of (around, along, end): each end is its sphere up to the tangent ring.
 BODY_VERTEX: Final = """
 layout(location = 0) in vec3 grid;
 layout(location = 1) in vec4 start;
@@ -65,8 +59,10 @@ void main() {
     float span = length(axis);
     axis = span > 1e-6 ? axis / span : vec3(0.0, 1.0, 0.0);
     float tangent = asin(clamp((start.w - stop.w) / max(span, 1e-6), -1.0, 1.0));
-    float latitude = grid.z < 0.5 ? mix(-1.5707963, tangent, grid.y) : mix(tangent, 1.5707963, grid.y);
-    vec3 side = normalize(cross(axis, abs(axis.y) < 0.9 ? vec3(0.0, 1.0, 0.0) : vec3(1.0, 0.0, 0.0)));
+    float latitude =
+        grid.z < 0.5 ? mix(-1.5707963, tangent, grid.y) : mix(tangent, 1.5707963, grid.y);
+    vec3 across = abs(axis.y) < 0.9 ? vec3(0.0, 1.0, 0.0) : vec3(1.0, 0.0, 0.0);
+    vec3 side = normalize(cross(axis, across));
     vec3 other = cross(side, axis);
     normal = sin(latitude) * axis + cos(latitude) * (cos(grid.x) * side + sin(grid.x) * other);
     point = grid.z < 0.5 ? start.xyz + start.w * normal : stop.xyz + stop.w * normal;
@@ -91,7 +87,8 @@ void main() {{
     float key = max((dot(n, LIGHT) + {theme.LIGHT_WRAP:.6f}) / (1.0 + {theme.LIGHT_WRAP:.6f}), 0.0);
     if (key > 0.0) key *= 1.0 - 0.6 * shadow_at(point + n * 0.018, shadow_radius, BODY_REACH);
     float sky = 0.5 + 0.5 * n.y;
-    float gloss = pow(max(dot(n, normalize(LIGHT + v)), 0.0), {theme.SHININESS:.6f}) * {theme.SPECULAR:.6f};
+    float glance = max(dot(n, normalize(LIGHT + v)), 0.0);
+    float gloss = pow(glance, {theme.SHININESS:.6f}) * {theme.SPECULAR:.6f};
     vec3 rim = pow(1.0 - max(dot(n, v), 0.0), {theme.RIM_POWER:.6f}) * sky * RIM;
     float ground = mix(0.72, 1.0, smoothstep(0.0, 0.35, point.y - FLOOR_Y));
     vec3 light = mix(GROUND, SKY, sky) * ground + KEY * key;
@@ -131,16 +128,17 @@ void main() {{
     float away = length(place - centre.xz) / spotlight;
     float cover = 1.0 - smoothstep({theme.FLOOR_NEAR:.6f}, {theme.FLOOR_FAR:.6f}, away);
     vec2 foot = fwidth(place);
-    float line = max(lines({theme.GRID_STEP:.6f}, foot) * {theme.GRID_MINOR_STRENGTH:.6f},
-                     lines({theme.GRID_STEP * theme.GRID_MAJOR:.6f}, foot) * {theme.GRID_MAJOR_STRENGTH:.6f});
+    float line = max(
+        lines({theme.GRID_STEP:.6f}, foot) * {theme.GRID_MINOR_STRENGTH:.6f},
+        lines({theme.GRID_STEP * theme.GRID_MAJOR:.6f}, foot) * {theme.GRID_MAJOR_STRENGTH:.6f});
     vec3 colour = mix(FLOOR * (0.45 + 0.55 * cover), GRID, line);
     float down = smoothstep(0.0, 0.7, 1.0 - gl_FragCoord.y / picture_height);
     pixel = vec4(to_srgb(mix(mix(TOP, HORIZON, down), colour, cover)), 1.0);
 }}
 """
 
-# The shadow multiplies the floor under the light's square: in sRGB by the root of what it is in linear light.
-# It is a patch of its own because software drivers run every tap for every pixel, whatever a branch says.
+# The shadow multiplies the floor under the light's square: in sRGB by the root of its linear value.
+# It is a patch of its own, since software drivers run every tap for every pixel despite branches.
 SHADOW_PATCH_VERTEX: Final = f"""
 {_CONSTANTS}
 layout(location = 0) in vec2 corner;
@@ -164,12 +162,13 @@ out vec4 pixel;
 void main() {{
     float away = length(point.xz - centre.xz) / spotlight;
     float cover = 1.0 - smoothstep({theme.FLOOR_NEAR:.6f}, {theme.FLOOR_FAR:.6f}, away);
-    pixel = vec4(to_srgb(vec3(1.0 - {theme.SHADOW:.6f} * cover * shadow_at(point, shadow_radius, FLOOR_REACH))), 1.0);
+    float shadow = {theme.SHADOW:.6f} * cover * shadow_at(point, shadow_radius, FLOOR_REACH);
+    pixel = vec4(to_srgb(vec3(1.0 - shadow)), 1.0);
 }}
 """
 
-# Strokes on the floor: trails and contacts. The quad is as large as the stroke and a pixel more; its distance to the
-# middle line makes the inside, the rim and the soft edge.
+# Strokes on the floor: trails and contacts. The quad is as large as the stroke and a pixel more; its
+# distance to the middle line makes the inside, the rim and the soft edge.
 MARK_VERTEX: Final = f"""
 {_CONSTANTS}
 layout(location = 0) in vec2 corner;
@@ -186,11 +185,13 @@ void main() {{
     float span = length(along);
     along = span > 1e-6 ? along / span : vec2(1.0, 0.0);
     float reach = style.x * 1.25 + 0.01;
-    place = mix(ends.xy, ends.zw, 0.5 + 0.5 * corner.x) + (along * corner.x + vec2(-along.y, along.x) * corner.y) * reach;
+    vec2 out_of_line = along * corner.x + vec2(-along.y, along.x) * corner.y;
+    place = mix(ends.xy, ends.zw, 0.5 + 0.5 * corner.x) + out_of_line * reach;
     line = ends;
     look = style;
     cover = strength;
-    gl_Position = view_projection * vec4(place.x, FLOOR_Y + 0.006, place.y, 1.0);  // clear of the floor's own depth
+    // Clear of the floor's own depth.
+    gl_Position = view_projection * vec4(place.x, FLOOR_Y + 0.006, place.y, 1.0);
 }}
 """
 

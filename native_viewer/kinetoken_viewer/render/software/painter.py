@@ -1,7 +1,7 @@
-"""The same picture without any GL: numpy and Pillow, for machines that have no graphics libraries, and for tests.
+"""The same picture in numpy and Pillow, for machines without graphics libraries, and for tests.
 
-The floor is drawn by casting every pixel onto it, with the grid filtered by the pixel's footprint; raster.py draws the
-bodies over it.
+The floor is drawn by casting every pixel onto it, with the grid filtered by the pixel's footprint;
+raster.py draws the bodies over it.
 """
 
 from __future__ import annotations
@@ -20,17 +20,15 @@ from ..camera import Camera
 from ..lighting import light_axes, shadow_square
 from ..pixels import Pixels
 from ..shot import GHOST_STRENGTH, Shot
-from .raster import Raster
+from .raster import FloatImage, Raster
 
 try:
     from PIL import Image, ImageDraw, ImageFilter
 except ImportError as error:  # pragma: no cover - the extra brings it
     raise MissingPackageError("Pillow", "viewer") from error
 
-F32 = NDArray[np.float32]
-
-SUPERSAMPLE: Final = 2
-SHADOW_PIXELS: Final = 512
+_SUPERSAMPLE: Final = 2
+_SHADOW_PIXELS: Final = 512
 _CIRCLE: Final = np.linspace(0.0, 2.0 * np.pi, 48, endpoint=False)
 _AROUND: Final = np.stack([np.cos(_CIRCLE), np.sin(_CIRCLE)], axis=1)  # (48, 2)
 
@@ -59,7 +57,7 @@ class Painter:
     def close(self) -> None:
         """Nothing is held."""
 
-    def _floor(self, picture: F32, shot: Shot, shadow: ShadowMap | None) -> None:
+    def _floor(self, picture: FloatImage, shot: Shot, shadow: ShadowMap | None) -> None:
         """Blends the lit floor, its grid and the shadow into `picture` (h, w, 3), linear light."""
         camera = shot.camera
         rays = _rays(camera, self._width, self._height)
@@ -83,9 +81,9 @@ class Painter:
             colour *= 1.0 - theme.SHADOW * shadow.sample(x, z)[..., None]
         picture[rows] += (colour - picture[rows]) * cover[..., None]
 
-    def _marks(self, picture: F32, shot: Shot) -> None:
+    def _marks(self, picture: FloatImage, shot: Shot) -> None:
         """Blends the strokes on the floor into `picture`; later ones lie over earlier ones."""
-        scale = SUPERSAMPLE
+        scale = _SUPERSAMPLE
         layer = Image.new("RGBA", (self._width * scale, self._height * scale))
         draw = ImageDraw.Draw(layer)
         for mark in shot.marks:
@@ -109,9 +107,9 @@ class Painter:
         drawn = shrunk[seen].astype(np.float32) / 255.0
         picture[seen] = (drawn[:, :3] + np.sqrt(picture[seen]) * (1.0 - drawn[:, 3:])) ** 2
 
-    def _bodies(self, picture: F32, shot: Shot) -> None:
+    def _bodies(self, picture: FloatImage, shot: Shot) -> None:
         """Draws the bodies over `picture` inside their bounding box."""
-        scale = SUPERSAMPLE
+        scale = _SUPERSAMPLE
         raster = Raster(shot, self._width, self._height, scale)
         if raster.empty:
             return
@@ -124,15 +122,15 @@ class Painter:
         patch += bodies[..., :3]
 
 
-def _shrunk(rgba: F32) -> F32:
-    """A picture (h, w, 4) at `SUPERSAMPLE` times the size to its size."""
-    h, w = rgba.shape[0] // SUPERSAMPLE, rgba.shape[1] // SUPERSAMPLE
-    out: F32 = rgba.reshape(h, SUPERSAMPLE, w, SUPERSAMPLE, 4).mean(axis=(1, 3))
+def _shrunk(rgba: FloatImage) -> FloatImage:
+    """A picture (h, w, 4) at `_SUPERSAMPLE` times the size to its size."""
+    h, w = rgba.shape[0] // _SUPERSAMPLE, rgba.shape[1] // _SUPERSAMPLE
+    out: FloatImage = rgba.reshape(h, _SUPERSAMPLE, w, _SUPERSAMPLE, 4).mean(axis=(1, 3))
     return out
 
 
-def _veil(patch: F32, ghosts: F32) -> None:
-    """Blends the ghosts (h, w, 4) into `patch` (h, w, 3), both linear: as a display's values are mixed, which is what GL does."""
+def _veil(patch: FloatImage, ghosts: FloatImage) -> None:
+    """Blends the ghosts (h, w, 4) into `patch` (h, w, 3), both linear, in sRGB as GL does."""
     cover = ghosts[..., 3:]
     colour = np.sqrt(ghosts[..., :3] / np.maximum(cover, 1e-6))
     strength = GHOST_STRENGTH * cover
@@ -140,16 +138,16 @@ def _veil(patch: F32, ghosts: F32) -> None:
 
 
 class ShadowMap:
-    """The outline of all parts as the light sees them: what falls on the floor is dark where this is."""
+    """The outline of all bodies as the light sees them, dark where the floor is in shadow."""
 
-    def __init__(self, parts: F32) -> None:
+    def __init__(self, parts: FloatImage) -> None:
         self._u, self._v = light_axes()
         axes = np.stack([self._u, self._v], axis=1)  # (3, 2)
         a, b = parts[:, 0:3] @ axes, parts[:, 4:7] @ axes
         ra, rb = parts[:, 3], parts[:, 7]
         low, extent = shadow_square(parts)
-        self._low, self._scale = low, SHADOW_PIXELS / extent
-        image = Image.new("L", (SHADOW_PIXELS, SHADOW_PIXELS))
+        self._low, self._scale = low, _SHADOW_PIXELS / extent
+        image = Image.new("L", (_SHADOW_PIXELS, _SHADOW_PIXELS))
         draw = ImageDraw.Draw(image)
         for outline in _outlines(
             (a - low) * self._scale, ra * self._scale, (b - low) * self._scale, rb * self._scale
@@ -158,8 +156,8 @@ class ShadowMap:
         image = image.filter(ImageFilter.GaussianBlur(theme.SHADOW_BLUR * self._scale))
         self._map = np.asarray(image, dtype=np.float32) / 255.0
 
-    def sample(self, x: F32, z: F32) -> F32:
-        """How dark (0 to 1) the floor is at world x, z; any equal shapes."""
+    def sample(self, x: FloatImage, z: FloatImage) -> FloatImage:
+        """The shadow (0 to 1) on the floor at world x, z of any equal shapes."""
         column = (
             x * self._u[0] + FLOOR_Y * self._u[1] + z * self._u[2] - self._low[0]
         ) * self._scale - 0.5
@@ -167,7 +165,7 @@ class ShadowMap:
             x * self._v[0] + FLOOR_Y * self._v[1] + z * self._v[2] - self._low[1]
         ) * self._scale - 0.5
         inside = (
-            (column >= 0) & (row >= 0) & (column < SHADOW_PIXELS - 1) & (row < SHADOW_PIXELS - 1)
+            (column >= 0) & (row >= 0) & (column < _SHADOW_PIXELS - 1) & (row < _SHADOW_PIXELS - 1)
         )
         out = np.zeros(np.shape(x), dtype=np.float32)
         column, row = column[inside], row[inside]
@@ -180,7 +178,7 @@ class ShadowMap:
 
 
 def _outlines(
-    a: NDArray[np.floating], ra: F32, b: NDArray[np.floating], rb: F32
+    a: NDArray[np.floating], ra: FloatImage, b: NDArray[np.floating], rb: FloatImage
 ) -> NDArray[np.float64]:
     """Convex outlines (n, 48, 2) of the pairs of circles a, b (n, 2) with radii ra, rb (n,)."""
     first = a[:, None] + ra[:, None, None] * _AROUND
@@ -193,7 +191,10 @@ def _outlines(
 def _on_floor(
     ends: NDArray[np.floating], radius: float, camera: Camera, size: tuple[int, int]
 ) -> list[tuple[float, float]] | None:
-    """Outline in pixels of a flat stroke on the floor between ends (x, z, x, z); None where it has none or is behind."""
+    """Outline in pixels of a flat stroke on the floor between ends (x, z, x, z).
+
+    None if it has no width, or lies behind the camera.
+    """
     if radius <= 0.0:
         return None
     width = np.array([radius], np.float32)
@@ -202,27 +203,27 @@ def _on_floor(
     return None if places[:, 2].min() < 0.1 else [(float(x), float(y)) for x, y in places[:, :2]]
 
 
-def _background(height: int) -> F32:
+def _background(height: int) -> FloatImage:
     """(height, 3) linear light, dark at the top."""
     t = _smoothstep(0.0, 0.7, np.linspace(0.0, 1.0, height, dtype=np.float32))[:, None]
     top = np.array(theme.linear(theme.BACKGROUND_TOP), dtype=np.float32)
     low = np.array(theme.linear(theme.BACKGROUND_HORIZON), dtype=np.float32)
-    mixed: F32 = (top * (1 - t) + low * t).astype(np.float32)
+    mixed: FloatImage = (top * (1 - t) + low * t).astype(np.float32)
     return mixed
 
 
-def _rays(camera: Camera, width: int, height: int) -> F32:
+def _rays(camera: Camera, width: int, height: int) -> FloatImage:
     """(height, width, 3) directions through the pixel centres, world axes; not normalised."""
     tangent = math.tan(camera.fov / 2)
     x = ((np.arange(width, dtype=np.float32) + 0.5) * 2 / width - 1) * tangent * width / height
     y = (1 - (np.arange(height, dtype=np.float32) + 0.5) * 2 / height) * tangent
     right, up, backward = camera.axes().astype(np.float32)
-    rays: F32 = x[None, :, None] * right + y[:, None, None] * up - backward
+    rays: FloatImage = x[None, :, None] * right + y[:, None, None] * up - backward
     return rays
 
 
-def _grid(x: F32, z: F32) -> F32:
-    """Strength of the grid line at floor points (h, w), filtered so that far lines fade instead of flickering."""
+def _grid(x: FloatImage, z: FloatImage) -> FloatImage:
+    """Strength of the grid line at floor points (h, w), filtered so that far lines fade."""
     out = np.zeros(x.shape, dtype=np.float32)
     for step, strength in (
         (theme.GRID_STEP, theme.GRID_MINOR_STRENGTH),
@@ -237,7 +238,7 @@ def _grid(x: F32, z: F32) -> F32:
     return out
 
 
-def _smoothstep(low: float, high: float, value: F32) -> F32:
+def _smoothstep(low: float, high: float, value: FloatImage) -> FloatImage:
     t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    out: F32 = t * t * (3.0 - 2.0 * t)
+    out: FloatImage = t * t * (3.0 - 2.0 * t)
     return out

@@ -1,4 +1,4 @@
-"""Round cones in a depth buffer, in numpy: each is its outline on the screen with the normals of the spheres in it."""
+"""Round cones in a depth buffer, in numpy: outlines on the screen with the normals of spheres."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from .. import theme
 from ..shot import Shot
 
-F32 = NDArray[np.float32]
+FloatImage = NDArray[np.float32]
 
 
 class Raster:
-    """A depth-buffered picture of round cones inside their bounding box, at `scale` times the size."""
+    """A picture of round cones inside their bounding box, at `scale` times the size."""
 
     def __init__(self, shot: Shot, width: int, height: int, scale: int) -> None:
         camera = shot.camera
@@ -35,8 +35,11 @@ class Raster:
         self._radius = self._world * focal / self._depth  # (n, 2) pixels
         low, high = self._bounds()
         self.left, self.top = (int(max(0, v) // scale * scale) for v in low)
-        right, bottom = (int(math.ceil(min(limit, max(0, v)) / scale) * scale)
-                         for v, limit in zip(high, (width * scale, height * scale), strict=True))  # fmt: skip
+        limits = (width * scale, height * scale)
+        right, bottom = (
+            int(math.ceil(min(limit, max(0, v)) / scale) * scale)
+            for v, limit in zip(high, limits, strict=True)
+        )
         self._shape = (bottom - self.top, right - self.left)
         self.empty = not len(self._xy) or min(self._shape) <= 0
 
@@ -46,16 +49,16 @@ class Raster:
         reach = self._radius[..., None] + 2.0
         return (self._xy - reach).min(axis=(0, 1)), (self._xy + reach).max(axis=(0, 1))
 
-    def bodies(self) -> F32:
-        """(h, w, 4) linear light, premultiplied."""
+    def bodies(self) -> FloatImage:
+        """(h, w, 4) the bodies, linear light, premultiplied."""
         return self._layer(range(self._solid))
 
-    def ghosts(self) -> F32:
-        """The same of the ghosts, solid and without the bodies before them."""
+    def ghosts(self) -> FloatImage:
+        """(h, w, 4) the ghosts, solid and without the bodies before them."""
         return self._layer(range(self._solid, len(self._xy)))
 
-    def _layer(self, indices: range) -> F32:
-        """Some parts (h, w, 4), the nearest of them at each point."""
+    def _layer(self, indices: range) -> FloatImage:
+        """(h, w, 4) some of the cones, the nearest at each point."""
         nearest = np.full(self._shape, np.inf, dtype=np.float32)
         normal = np.zeros((*self._shape, 3), dtype=np.float32)
         albedo = np.zeros((*self._shape, 3), dtype=np.float32)
@@ -68,7 +71,9 @@ class Raster:
         out[hit, 3] = 1.0
         return out
 
-    def _part(self, index: int, normal: F32, albedo: F32, nearest: F32) -> None:
+    def _part(
+        self, index: int, normal: FloatImage, albedo: FloatImage, nearest: FloatImage
+    ) -> None:
         (a, b), (ra, rb) = self._xy[index], self._radius[index]
         corner = np.array([self.left, self.top])
         reach = np.array([[ra], [rb]]) + 1.0
@@ -97,22 +102,24 @@ class Raster:
         albedo[box][front] = self._colour[index]
 
 
-def _along(x: F32, y: F32, axis: NDArray[np.float64], ra: float, rb: float) -> F32:
-    """Which sphere of a round cone (0 at its start, 1 at its end) makes the outline nearest to pixel offsets x, y."""
+def _along(
+    x: FloatImage, y: FloatImage, axis: NDArray[np.float64], ra: float, rb: float
+) -> FloatImage:
+    """The sphere of a round cone, 0 at its start to 1 at its end, nearest to pixel offsets x, y."""
     length = float(np.hypot(axis[0], axis[1]))
     sine = (ra - rb) / max(length, 1e-6)
     if abs(sine) >= 0.999:  # one circle covers the other
         return np.full(x.shape, 0.0 if ra > rb else 1.0, dtype=np.float32)
     ux, uy = axis[0] / length, axis[1] / length
     forward, aside = x * ux + y * uy, np.abs(x * uy - y * ux)
-    out: F32 = np.clip(
+    out: FloatImage = np.clip(
         (forward - aside * sine / math.sqrt(1.0 - sine * sine)) / length, 0.0, 1.0
     ).astype(np.float32)
     return out
 
 
-def shade(albedo: F32, normal: F32, backward: F32) -> F32:
-    """Colour of surface points (n, 3), linear; `normal` in world axes, `backward` from the scene to the eye."""
+def shade(albedo: FloatImage, normal: FloatImage, backward: FloatImage) -> FloatImage:
+    """Linear colour of surface points (n, 3) with world normals; `backward` points to the eye."""
     light = theme.LIGHT_DIRECTION.astype(np.float32)
     key = np.clip((normal @ light + theme.LIGHT_WRAP) / (1.0 + theme.LIGHT_WRAP), 0.0, None)[
         :, None
@@ -127,7 +134,7 @@ def shade(albedo: F32, normal: F32, backward: F32) -> F32:
     gloss = np.clip(normal @ half, 0.0, None)[:, None] ** theme.SHININESS * theme.SPECULAR
     facing = np.clip(normal @ backward, 0.0, 1.0)[:, None]
     rim = (1.0 - facing) ** theme.RIM_POWER * sky * np.array(theme.RIM_LIGHT, np.float32)
-    out: F32 = (
+    out: FloatImage = (
         albedo * (ambient + key * np.array(theme.KEY_LIGHT, np.float32)) + gloss * (key > 0) + rim
     )
     return out

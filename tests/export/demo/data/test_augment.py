@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from kinetoken.motion.recover import recover
-from kinetoken_export.demo.data.augment import bent, cycle, looped, to_features, variants, warped
+from kinetoken_export.demo.data.augment import (
+    bent,
+    find_cycle,
+    looped,
+    to_features,
+    variants,
+    warped,
+)
 from kinetoken_export.demo.data.clips import mirrored, same_take, without_spikes
 from kinetoken_export.demo.data.judges import Evidence, obeys
 from synthetic import walker
@@ -41,7 +48,7 @@ def test_mirroring_swaps_the_sides_and_twice_is_the_same() -> None:
 
 def test_a_cycle_is_found_and_repeats_without_a_jump() -> None:
     rows = to_features(walker(100))
-    start, end, gap = cycle(rows, 14, 30, first=2)
+    start, end, gap = find_cycle(rows, 14, 30, first=2)
     assert end - start == 20  # one swing a second
     assert gap < 0.01
     whole = looped(rows, start, end, 118)

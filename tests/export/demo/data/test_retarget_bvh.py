@@ -10,8 +10,8 @@ import pytest
 
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.motion.skeleton import BONE_LENGTHS, PARENTS
-from kinetoken_export.demo.data.bvh import read_bvh
-from kinetoken_export.demo.data.clips import clip_id, load_clips, opened
+from kinetoken_export.demo.data.bvh import read_cmu_bvh
+from kinetoken_export.demo.data.clips import clip_id, load_clips, open_clips
 from kinetoken_export.demo.data.prepare import prepare
 from kinetoken_export.demo.data.retarget import CARRIERS, retarget, source_fps
 
@@ -44,7 +44,7 @@ def written(path: Path, text: str) -> Path:
 
 
 def test_joints_are_where_the_rotations_put_them(tmp_path: Path) -> None:
-    motion = read_bvh(written(tmp_path / "a.bvh", TWO_JOINTS))
+    motion = read_cmu_bvh(written(tmp_path / "a.bvh", TWO_JOINTS))
     assert motion.names == ("hip", "knee")
     assert motion.frame_time == 0.05
     np.testing.assert_allclose(motion.positions[0], [[0, 90, 0], [0, 80, 0]], atol=1e-9)
@@ -60,12 +60,12 @@ def test_joints_are_where_the_rotations_put_them(tmp_path: Path) -> None:
 )
 def test_something_else_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(FormatError, match=r"a\.bvh: expected a BVH file"):
-        read_bvh(written(tmp_path / "a.bvh", text))
+        read_cmu_bvh(written(tmp_path / "a.bvh", text))
 
 
 def test_another_skeleton_is_named(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="lThigh"):
-        retarget(read_bvh(written(tmp_path / "a.bvh", TWO_JOINTS)), 20.0)
+        retarget(read_cmu_bvh(written(tmp_path / "a.bvh", TWO_JOINTS)), 20.0)
 
 
 def test_ids_and_rates_of_the_files() -> None:
@@ -105,9 +105,9 @@ def test_a_captured_walk_is_retargeted(mocap: Path, tmp_path: Path) -> None:
 def test_more_clips_that_are_none_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "more.npz").write_bytes(content)
     with pytest.raises(FormatError, match="npz of clips"):
-        opened(tmp_path / "more.npz")
+        open_clips(tmp_path / "more.npz")
     with pytest.raises(InputError, match="no such file"):
-        opened(tmp_path / "none.npz")
+        open_clips(tmp_path / "none.npz")
 
 
 def test_an_empty_folder_is_one_line(tmp_path: Path) -> None:

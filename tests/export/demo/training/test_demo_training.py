@@ -128,7 +128,7 @@ def test_the_loss_is_on_the_answer_alone(trained: Path) -> None:
     from tokenizers import Tokenizer
 
     coder = ChatCoder(Tokenizer.from_file(str(trained / "tokenizer.json")), Captions(0))
-    ids, weights = coder.encode(lm_data.examples(trained, trained / "codec")[0])
+    ids, weights = coder.encode(lm_data.coded_examples(trained, trained / "codec")[0])
     text = coder.tokenizer.decode(list(ids[weights == 0]), skip_special_tokens=False)
     assert text.startswith("<|im_start|>system\nYou are an embodied AI.")
     assert text.endswith("<|im_start|>assistant\n")

@@ -23,7 +23,7 @@ def test_the_report_counts_what_the_judges_say(
         "jump": ("a tall man jumps up",),
         "dance": ("a tall man dances", "please dance to the music for me"),
     }
-    monkeypatch.setattr(module, "EXAM", exam)
+    monkeypatch.setattr(module, "FIRST_EXAM", exam)
     evaluate(None, tmp_path, tmp_path, ExamConditions(seeds=2), tmp_path / "out" / "report")
     record = json.loads((tmp_path / "out" / "report.json").read_text())
     answers = record["answers"]

@@ -8,7 +8,7 @@ import pytest
 from kinetoken_export.demo.data.cutting import Window
 from kinetoken_export.demo.data.judges import JUDGES
 from kinetoken_export.demo.words.captions import Captions, normalized
-from kinetoken_export.demo.words.exam import EXAM, FORBIDDEN, SECOND
+from kinetoken_export.demo.words.exam import FIRST_EXAM, FORBIDDEN, SECOND_EXAM
 from kinetoken_export.demo.words.phrases import PHRASES, THOUGHTS
 
 NOTHING = np.zeros((4, 263), np.float32)
@@ -43,11 +43,11 @@ def test_verbs_are_conjugated() -> None:
 
 def test_every_action_has_a_thought_and_every_exam_action_a_judge() -> None:
     assert set(PHRASES) == set(THOUGHTS)
-    assert set(EXAM) == set(JUDGES)
-    assert all(len(prompts) >= 3 for prompts in EXAM.values())
-    assert set(SECOND) == set(JUDGES)
+    assert set(FIRST_EXAM) == set(JUDGES)
+    assert all(len(prompts) >= 3 for prompts in FIRST_EXAM.values())
+    assert set(SECOND_EXAM) == set(JUDGES)
     assert len(FORBIDDEN) == sum(
-        len(prompts) for exam in (EXAM, SECOND) for prompts in exam.values()
+        len(prompts) for exam in (FIRST_EXAM, SECOND_EXAM) for prompts in exam.values()
     )
 
 
