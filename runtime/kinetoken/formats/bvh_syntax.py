@@ -69,7 +69,7 @@ def parse_bvh(text: str, longest: int) -> BvhFile:
         raise ValueError("a skeleton without MOTION")
     tree = _Tree(words[1:])
     announced, frame_time, numbers = _motion_header(text[motion.end() :])
-    if announced > longest:
+    if not 0 <= announced <= longest:
         raise ValueError(f"{announced} frames where 1 to {longest} are read")
     width = sum(len(channels) for channels in tree.channels)
     rows = _rows(_numbers(numbers, announced * width), width, announced)

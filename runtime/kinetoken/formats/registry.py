@@ -31,7 +31,7 @@ class FileFormat:
     content: str
     """A few words: the content, and who reads it."""
     write: _Writer
-    read: Callable[[Path, ReadOptions], Clip] | None = None
+    read: Callable[[Path, ReadOptions], Clip]
 
 
 FORMATS: Final = (
@@ -47,8 +47,8 @@ FORMATS: Final = (
     FileFormat(".npy", "one array: joints (T, 22, 3) or features (T, 263)", write_npy, read_npy),
 )
 BY_SUFFIX: Final = {file_format.suffix: file_format for file_format in FORMATS}
-READABLE: Final = tuple(each.suffix for each in FORMATS if each.read is not None)
-WRITABLE: Final = tuple(each.suffix for each in FORMATS)
+READABLE: Final = tuple(BY_SUFFIX)
+WRITABLE: Final = tuple(BY_SUFFIX)
 
 _PICTURES: Final = (
     ".png",
@@ -62,12 +62,15 @@ _PICTURES: Final = (
     ".mkv",
     ".webm",
 )
-_OTHERS: Final = (
-    ".gltf", ".fbx", ".vrm", ".vmd", ".pmx", ".usd", ".usda", ".usdc", ".usdz", ".dae", ".abc", ".obj", ".blend",
-    ".c3d", ".trc", ".asf", ".amc", ".pkl", ".pickle", ".pt", ".pth", ".mat", ".h5", ".hdf5", ".csv", ".json",
-    ".jsonl", ".txt", ".zip",
-)  # fmt: skip
-"""Suffixes of other files that may hold motion."""
+_EXPORT: Final = "export it as .glb or .bvh, as Blender does"
+_SAVE: Final = "save the positions of the joints as .npy with NumPy"
+# Suffixes of other files that may hold motion, and the nearest way to a file that is read.
+_OTHERS: Final = {
+    **dict.fromkeys((".gltf", ".fbx", ".usd", ".usda", ".usdc", ".usdz", ".dae", ".abc", ".blend", ".obj"), _EXPORT),
+    **dict.fromkeys((".vmd", ".pmx", ".c3d", ".trc", ".asf", ".amc"), _EXPORT),
+    **dict.fromkeys((".pkl", ".pickle", ".pt", ".pth", ".mat", ".h5", ".hdf5", ".csv", ".json", ".jsonl"), _SAVE),
+    ".vrm": "an avatar has no motion; give a .vrma", ".txt": "", ".zip": "unpack it first",
+}  # fmt: skip
 
 
 def in_words(suffixes: Iterable[str]) -> str:
@@ -119,21 +122,17 @@ def load_clip(path: str | os.PathLike[str], options: ReadOptions = DEFAULTS) -> 
     file = Path(path)
     suffix = file.suffix.lower()
     known = BY_SUFFIX.get(suffix)
-    if known is None or known.read is None:
+    if known is None:
         raise _unreadable(file, suffix)
     return known.read(file, options)
 
 
 def _unreadable(file: Path, suffix: str) -> InputError | FormatError:
     """The error for a file of a suffix that is not read."""
-    kind = suffix[1:].upper()
-    if suffix in WRITABLE:
-        return InputError(
-            f"{file}: {kind} is written, not read; give the .npz or .bvh of the same motion"
-        )
     if suffix in _PICTURES:
         return InputError(
-            f"{file}: {kind} holds pictures, not motion; give the .npz or .bvh of the same motion"
+            f"{file}: {suffix[1:].upper()} holds pictures, not motion; "
+            "give the .npz or .bvh of the same motion"
         )
     try:
         missing = not file.exists()
@@ -141,7 +140,8 @@ def _unreadable(file: Path, suffix: str) -> InputError | FormatError:
         missing = True
     if missing:
         return FormatError(f"{file}: there is no such file; check the path")
-    return InputError(f"{file}: {_expected(READABLE, suffix)}")
+    way = _OTHERS.get(suffix)
+    return InputError(f"{file}: {_expected(READABLE, suffix)}{f'; {way}' if way else ''}")
 
 
 def _expected(suffixes: Iterable[str], suffix: str) -> str:

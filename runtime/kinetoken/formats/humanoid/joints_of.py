@@ -81,7 +81,7 @@ def joints_of(
 
 def _endless(path: Path) -> FormatError:
     return FormatError(
-        f"{path}: the motion holds NaN, infinity or places beyond {MAX_METRES:g} m; export it again"
+        f"{path}: expected finite positions within {MAX_METRES:g} m, got others; export it again"
     )
 
 
@@ -97,8 +97,9 @@ def _body(tree: SkeletonTree, sample: Poses, path: Path) -> Landmarks:
             ", ..." if len(tree.names) > _NAMED else ""
         )
         raise FormatError(
-            f"{path}: expected two legs, a spine, two arms and a head, got {len(tree.names)} joints ({few}): {unnamed} "
-            f"by name, and {error}; retarget it to any humanoid rig, or rename the joints as Mixamo does (LeftUpLeg)"
+            f"{path}: expected two legs, a spine, two arms and a head, got a skeleton of {len(tree.names)} ({few}): "
+            f"{unnamed} by name, and {error}; retarget it to any humanoid rig, or rename its joints as Mixamo does "
+            "(LeftUpLeg)"
         ) from None
 
 

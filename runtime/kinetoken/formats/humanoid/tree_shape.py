@@ -55,7 +55,7 @@ def by_shape(tree: SkeletonTree, poses: Poses) -> Landmarks:
         return _on_their_sides(
             tree, poses, completed(tree, (feet[0], feet[1]), (hands[0], hands[1]), head)
         )
-    raise NoBodyError("no two legs and two arms by the shape of the tree either")
+    raise NoBodyError("no two legs and two arms by the shape of the tree")
 
 
 def _bone_lengths(tree: SkeletonTree, poses: Poses) -> Array64:

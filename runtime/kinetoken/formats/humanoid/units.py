@@ -79,7 +79,8 @@ def unit_of(leg: float, asked: Unit | None, path: Path) -> Unit:
     if unit is None:
         if not _LEGS[0] < leg < _LEGS[1] / UNITS["mm"]:
             raise FormatError(
-                f"{path}: a leg of {leg:g} is no body in {', '.join(UNITS)}; scale it"
+                f"{path}: expected a leg in {', '.join(UNITS)}, got a length of {leg:g}; "
+                "scale the skeleton"
             )
         unit = Unit("unknown", LEG / leg)
         warnings.warn(
