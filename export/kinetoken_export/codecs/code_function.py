@@ -19,7 +19,7 @@ from kinetoken.base.errors import FormatError
 from kinetoken.motion.features import N_FEATURES
 
 from .python_file import reason_of
-from .source import Array, CodecSource, Codes, CodeSize
+from .source import Array32, CodecSource, Codes, CodeSize
 
 CodesToFeatures = Callable[[Tensor], Tensor]
 """Codes (n, Q) int64 to features (n * stride, 263)."""
@@ -53,8 +53,8 @@ class CodeFunction:
             stride=self.stride, reference=self._features, carries_codes=True, notes=notes, **base,
         )  # fmt: skip
 
-    def _features(self, codes: Codes) -> Array:
-        features: Array = _checked(self.name, self.call, torch.from_numpy(codes)).float().numpy()
+    def _features(self, codes: Codes) -> Array32:
+        features: Array32 = _checked(self.name, self.call, torch.from_numpy(codes)).float().numpy()
         return features
 
 
@@ -127,7 +127,7 @@ def _takes_left_out(name: str, call: CodesToFeatures, size: CodeSize) -> bool:
     return not torch.equal(features, _checked(name, call, last_rows))
 
 
-def _code_columns(size: CodeSize) -> Array:
+def _code_columns(size: CodeSize) -> Array32:
     """Codebooks (Q, K, Q) whose sum over the levels is code + 1 in each level's column."""
     out = np.zeros((size.levels, size.codes, size.levels), np.float32)
     for level in range(size.levels):

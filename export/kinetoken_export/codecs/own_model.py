@@ -24,7 +24,7 @@ from torch.nn import functional as F  # noqa: N812
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.motion.features import N_FEATURES
 
-from .source import Array, CodecSource, Codes
+from .source import Array32, CodecSource, Codes
 
 _MODEL_TYPE: Final = "kinetoken-causal-rvq"
 WEIGHTS: Final = "motion_rvq_weights.safetensors"
@@ -290,7 +290,7 @@ def read_own_codec(folder: Path, base: Mapping[str, Any]) -> CodecSource:
     codebooks = np.stack([level.codebook.numpy() for level in model.quantizer.levels])
 
     @torch.no_grad()
-    def encode(features: Array) -> Codes:
+    def encode(features: Array32) -> Codes:
         latents = model.encoder(torch.from_numpy(np.ascontiguousarray(features.T[None])))[0].T
         codes: Codes = model.quantizer.encode(latents).numpy()
         return codes

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from kinetoken.base.errors import FormatError
 
-from .source import ADAPTER_HINT, Array, Codes, residual_codes
+from .source import ADAPTER_HINT, Array32, Codes, residual_codes
 
 # What codebooks remember of their training: moving averages and flags, no part of what they mean.
 _TRAINING_ONLY: Final = frozenset(
@@ -71,7 +71,7 @@ def refuse_leftovers(state: Mapping[str, Tensor], known: tuple[str, ...], path: 
             raise FormatError(f"{path}: expected no tensor {name} in this layout: {ADAPTER_HINT}")
 
 
-def stacked_codebooks(tables: list[Tensor], path: Path) -> Array:
+def stacked_codebooks(tables: list[Tensor], path: Path) -> Array32:
     """Codebooks (K, D), one per level, as (Q, K, D)."""
     shapes = sorted({tuple(table.shape) for table in tables})
     if len(shapes) != 1 or len(shapes[0]) != 2:
@@ -79,10 +79,10 @@ def stacked_codebooks(tables: list[Tensor], path: Path) -> Array:
     return np.ascontiguousarray(torch.stack(tables).numpy().astype(np.float32))
 
 
-def residual_encoder(encoder: nn.Module, codebooks: Array) -> Callable[[Array], Codes]:
+def residual_encoder(encoder: nn.Module, codebooks: Array32) -> Callable[[Array32], Codes]:
     """Normalised features (n, 263) to codes (n // stride, Q) through an encoder (1, 263, n) -> (1, D, n // stride)."""
 
-    def encode(features: Array) -> Codes:
+    def encode(features: Array32) -> Codes:
         with torch.no_grad():
             latents = encoder(torch.from_numpy(np.ascontiguousarray(features.T[None])))
         return residual_codes(latents[0].T.contiguous().numpy(), codebooks)

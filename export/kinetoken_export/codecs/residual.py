@@ -25,7 +25,7 @@ from .rebuild import (
     residual_encoder,
     stacked_codebooks,
 )
-from .source import Array, CodecSource
+from .source import Array32, CodecSource
 
 # Longest first: T2M-GPT wraps its module, MotionGPT's checkpoints hold language models beside it.
 _PREFIXES: Final = (
@@ -177,7 +177,7 @@ def _plan(
     )
 
 
-def _codebooks(own: Mapping[str, Tensor], latent: int, path: Path) -> Array:
+def _codebooks(own: Mapping[str, Tensor], latent: int, path: Path) -> Array32:
     """The tables of all levels; they may be buffers, parameters or embeddings."""
     pattern = re.compile(r"quantizer\.(?:layers\.(\d+)\.)?(?:codebook|embedding\.weight)\Z")
     matches = {name: m for name in own if (m := pattern.match(name))}

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-Array = NDArray[np.float32]
+Array32 = NDArray[np.float32]
 Codes = NDArray[np.int64]
 ADAPTER_HINT: Final = (
     "write its codes_to_features(codes) in a Python file and give that with --codec-adapter and "
@@ -38,18 +38,18 @@ class CodecSource:
     """"kinetoken-causal-rvq", "momask", "t2m-gpt", "conv-transpose", "foreign" or "adapter"."""
     decoder: nn.Module
     """Latents (1, D, n) to normalised features (1, 263, stride * n), in evaluation mode."""
-    codebooks: Array
+    codebooks: Array32
     """(Q, K, D); a frame's latent is the sum of one row per level, a missing level adds nothing."""
-    mean: Array
+    mean: Array32
     """(263,)."""
-    std: Array
+    std: Array32
     """(263,)."""
     stride: int
     """Feature frames per latent frame."""
     fps: int
-    encoder: Callable[[Array], Codes] | None = None
+    encoder: Callable[[Array32], Codes] | None = None
     """Normalised features (n, 263) to codes (n // stride, Q), where the codec has an encoder."""
-    reference: Callable[[Codes], Array] | None = None
+    reference: Callable[[Codes], Array32] | None = None
     """Foreign code's own way: codes (n, Q) to normalised features (stride * n, 263)."""
     carries_codes: bool = False
     """Whether the codebooks hand the codes themselves to the decoder (see code_function)."""
@@ -63,7 +63,7 @@ class CodecSource:
     """What was assumed, one line each, for the user to see."""
 
 
-def residual_codes(latents: Array, codebooks: Array) -> Codes:
+def residual_codes(latents: Array32, codebooks: Array32) -> Codes:
     """Latents (n, D) to codes (n, Q): at each level the row nearest to what the levels before left over."""
     left = latents.copy()
     chosen = np.empty((len(latents), len(codebooks)), np.int64)
@@ -74,19 +74,19 @@ def residual_codes(latents: Array, codebooks: Array) -> Codes:
     return chosen
 
 
-def sum_of_rows(codes: Codes, codebooks: Array) -> Array:
+def sum_of_rows(codes: Codes, codebooks: Array32) -> Array32:
     """Codes (n, Q) to latents (n, D)."""
-    rows: Array = codebooks[np.arange(len(codebooks)), codes].sum(axis=1, dtype=np.float32)
+    rows: Array32 = codebooks[np.arange(len(codebooks)), codes].sum(axis=1, dtype=np.float32)
     return rows
 
 
-def normalised_features(decoder: nn.Module, latents: Array) -> Array:
+def normalised_features(decoder: nn.Module, latents: Array32) -> Array32:
     """Latents (n, D) through a decoder of a `CodecSource`: normalised features (stride * n, 263)."""
     import torch
 
     with torch.no_grad():
         out: Tensor = decoder(torch.from_numpy(latents.T[None].copy()))
-    rows: Array = out[0].T.contiguous().numpy()
+    rows: Array32 = out[0].T.contiguous().numpy()
     return rows
 
 
@@ -96,7 +96,7 @@ def random_codes(source: CodecSource, frames: int, seed: int = 0) -> Codes:
     return np.random.default_rng(seed).integers(size, size=(frames, levels))
 
 
-def decode(source: CodecSource, codes: Codes) -> Array:
+def decode(source: CodecSource, codes: Codes) -> Array32:
     """Codes (n, Q) to normalised features (stride * n, 263) through the source's own module."""
     if source.reference is not None:
         return source.reference(codes)

@@ -16,7 +16,7 @@ import numpy as np
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.motion.features import N_FEATURES
 
-from .source import Array
+from .source import Array32
 
 # Columns that the bias divides, and HumanML3D's own values there (Guo et al., CVPR 2022; published Std.npy).
 _BIASED: Final = np.r_[0:4, 259:263]
@@ -30,7 +30,7 @@ _APART: Final = (
 _NAMES: Final = (("Mean.npy", "Std.npy"), ("mean.npy", "std.npy"))
 
 
-def find_statistics(folders: list[Path]) -> tuple[Array, Array, tuple[Path, Path]]:
+def find_statistics(folders: list[Path]) -> tuple[Array32, Array32, tuple[Path, Path]]:
     """Mean and Std (263,) from the first of the folders, or of their meta/, that has them, and their files."""
     for folder in dict.fromkeys(folders):
         for mean, std in _places(folder):
@@ -47,7 +47,7 @@ def _places(folder: Path) -> Iterator[tuple[Path, Path]]:
             yield where / mean, where / std
 
 
-def _row(path: Path, *, positive: bool) -> Array:
+def _row(path: Path, *, positive: bool) -> Array32:
     try:
         values = np.asarray(np.load(path, allow_pickle=False), np.float32)
     except (OSError, ValueError, EOFError) as error:
@@ -67,7 +67,7 @@ def _row(path: Path, *, positive: bool) -> Array:
     return values
 
 
-def feature_bias(std: Array) -> int | None:
+def feature_bias(std: Array32) -> int | None:
     """1, 5 or 25 for one of the published pairs; None for any other."""
     for bias in _BIASES:
         if np.allclose(std[_BIASED] * bias, _OWN, rtol=_SAME):
@@ -75,7 +75,7 @@ def feature_bias(std: Array) -> int | None:
     return None
 
 
-def check_statistics(std: Array, features: Array, path: Path) -> None:
+def check_statistics(std: Array32, features: Array32, path: Path) -> None:
     """FormatError where Std is a published one, but not the one whose features the decoder writes.
 
     `features` (n, 263): what the decoder makes of random codes, normalised.

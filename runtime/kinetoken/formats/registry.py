@@ -66,10 +66,13 @@ _EXPORT: Final = "export it as .glb or .bvh, as Blender does"
 _SAVE: Final = "save the positions of the joints as .npy with NumPy"
 # Suffixes of other files that may hold motion, and the nearest way to a file that is read.
 _OTHERS: Final = {
-    **dict.fromkeys((".gltf", ".fbx", ".usd", ".usda", ".usdc", ".usdz", ".dae", ".abc", ".blend", ".obj"), _EXPORT),
-    **dict.fromkeys((".vmd", ".pmx", ".c3d", ".trc", ".asf", ".amc"), _EXPORT),
-    **dict.fromkeys((".pkl", ".pickle", ".pt", ".pth", ".mat", ".h5", ".hdf5", ".csv", ".json", ".jsonl"), _SAVE),
-    ".vrm": "an avatar has no motion; give a .vrma", ".txt": "", ".zip": "unpack it first",
+    ".gltf": _EXPORT, ".fbx": _EXPORT, ".usd": _EXPORT, ".usda": _EXPORT, ".usdc": _EXPORT,
+    ".usdz": _EXPORT, ".dae": _EXPORT, ".abc": _EXPORT, ".obj": _EXPORT, ".blend": _EXPORT,
+    ".vmd": _EXPORT, ".pmx": _EXPORT, ".c3d": _EXPORT, ".trc": _EXPORT, ".asf": _EXPORT,
+    ".amc": _EXPORT,
+    ".pkl": _SAVE, ".pickle": _SAVE, ".pt": _SAVE, ".pth": _SAVE, ".mat": _SAVE, ".h5": _SAVE,
+    ".hdf5": _SAVE, ".csv": _SAVE, ".json": _SAVE, ".jsonl": _SAVE,
+    ".vrm": "an avatar does not move; give a .vrma", ".zip": "unpack it first", ".txt": "",
 }  # fmt: skip
 
 

@@ -21,6 +21,14 @@ from kinetoken.cli import chat
 from kinetoken.cli.parser import CommandParser
 from tiny_bundle import build_tiny_bundle
 
+FOREIGN = {
+    "format": "kinetoken-chat",
+    "version": 1,
+    "model": "other",
+    "tokens": "0",
+    "turns": [],
+    "poses": [],
+}
 SHORT = ("--seconds", "0.6", "--max-thought", "4")
 
 
@@ -115,15 +123,7 @@ def test_mistakes_are_one_line(
     environment: dict[str, str], tmp_path: Path, options: tuple[str, ...], words: str, code: int
 ) -> None:
     (tmp_path / "text").write_text("no chat at all")
-    foreign = {
-        "format": "kinetoken-chat",
-        "version": 1,
-        "model": "other",
-        "tokens": "0",
-        "turns": [],
-        "poses": [],
-    }
-    (tmp_path / "foreign.json").write_text(json.dumps(foreign))
+    (tmp_path / "foreign.json").write_text(json.dumps(FOREIGN))
     if "small" in options[-1]:
         build_tiny_bundle(tmp_path / "small", context=40)
     got, out, err = run(
@@ -154,15 +154,7 @@ def test_a_chat_with_another_model_is_refused_before_this_one_is_loaded(
     environment: dict[str, str], own_tiny: Path, tmp_path: Path
 ) -> None:
     (own_tiny / "lm.onnx").unlink()
-    foreign = {
-        "format": "kinetoken-chat",
-        "version": 1,
-        "model": "other",
-        "tokens": "0",
-        "turns": [],
-        "poses": [],
-    }
-    (tmp_path / "foreign.json").write_text(json.dumps(foreign))
+    (tmp_path / "foreign.json").write_text(json.dumps(FOREIGN))
     code, _, err = run(
         environment, b"walk\n", "--bundle", own_tiny, "--history-file", tmp_path / "foreign.json"
     )

@@ -152,7 +152,7 @@ def test_a_child_in_centimetres_and_a_giant_in_metres_keep_their_size() -> None:
 
 def test_units_that_cannot_be(tmp_path: Path) -> None:
     text = rig_of(CALM).bvh()
-    with pytest.raises(FormatError, match="in m a leg would be 82.* m; expected 0.25 to 2.5"):
+    with pytest.raises(FormatError, match=r"in m a leg would be 82.* m; expected 0.25 to 2.5"):
         read(tmp_path, text, unit="metres")
     for wrong in ("ell", "-1", "nan", ""):
         with pytest.raises(

@@ -365,7 +365,10 @@ def test_a_wrong_size_is_refused(hub: FakeHub, pull: Any, tiny: Path, change: in
         pull("some/walker")
 
 
-@pytest.mark.parametrize("endpoint", ["ftp://host", "huggingface.co", "file:///etc"])
+@pytest.mark.parametrize(
+    "endpoint",
+    ["ftp://host", "huggingface.co", "file:///etc", "http://", "http://[x", "http://x:99999"],
+)
 def test_an_endpoint_that_is_no_address_is_refused(
     monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from kinetoken.motion.features import N_FEATURES
 
 from ..code_function import CodeFunction
-from ..source import Array, Codes, CodeSize, normalised_features, sum_of_rows
+from ..source import Array32, Codes, CodeSize, normalised_features, sum_of_rows
 from .codebook_tensors import CodebookGuess, find_codebooks
 from .module_calls import CutDecoder, watched_inputs
 from .outputs import features_of
@@ -34,7 +34,7 @@ class CutModule:
     """Codebooks, and the decoder behind the sum of their rows."""
 
     decoder: nn.Module
-    codebooks: Array
+    codebooks: Array32
     stride: int
     note: str
 
@@ -127,14 +127,14 @@ def _cut(
     return None
 
 
-def _is_sum(latents: Array, guess: CodebookGuess, codes: Codes | None) -> bool:
+def _is_sum(latents: Array32, guess: CodebookGuess, codes: Codes | None) -> bool:
     """Tell whether latents (n, D) are sums of one row per level: of these codes, or of any."""
     codes = nearest_codes(latents, guess.tables) if codes is None else codes
     apart = np.abs(sum_of_rows(codes, guess.tables) - latents).max()
     return bool(apart <= _CLOSE * max(float(latents.std()), 1e-6))
 
 
-def nearest_codes(latents: Array, tables: Array) -> Codes:
+def nearest_codes(latents: Array32, tables: Array32) -> Codes:
     """Codes (n, Q) whose rows come nearest to latents (n, D): the best few of each level are kept."""
     out = np.empty((len(latents), len(tables)), np.int64)
     for frame, latent in enumerate(latents.astype(np.float64)):

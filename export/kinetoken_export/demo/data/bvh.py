@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from kinetoken.base.errors import FormatError
 from kinetoken.formats.body_checks import MAX_FRAMES
 from kinetoken.formats.bvh_syntax import parse_bvh, solve_bvh
-
-Array = NDArray[np.float64]
+from kinetoken.motion.skeleton import Array64
 
 
 @dataclass(frozen=True)
@@ -20,9 +16,9 @@ class BvhMotion:
     """One BVH file, solved: where each joint is and how it is turned, in the file's own units and axes."""
 
     names: tuple[str, ...]
-    positions: Array
+    positions: Array64
     """(T, J, 3) global positions."""
-    rotations: Array
+    rotations: Array64
     """(T, J, 3, 3) global rotation matrices."""
     frame_time: float
     """Seconds between frames, as the header says."""

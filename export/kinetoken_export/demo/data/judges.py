@@ -12,9 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetoken.motion.skeleton import FPS, JOINT
-
-Array = NDArray[np.float64]
+from kinetoken.motion.skeleton import FPS, JOINT, Array64
 
 LEFT: Final = "left"
 RIGHT: Final = "right"
@@ -24,16 +22,16 @@ class Evidence:
     """What can be measured on a motion, computed when asked for."""
 
     def __init__(self, joints: NDArray[np.floating]) -> None:
-        self.joints: Array = np.asarray(joints, dtype=np.float64)
+        self.joints: Array64 = np.asarray(joints, dtype=np.float64)
         self.seconds = len(joints) / FPS
 
-    def joint(self, name: str) -> Array:
+    def joint(self, name: str) -> Array64:
         """Path (T, 3) of one joint."""
-        path: Array = self.joints[:, JOINT[name]]
+        path: Array64 = self.joints[:, JOINT[name]]
         return path
 
     @cached_property
-    def facing(self) -> Array:
+    def facing(self) -> Array64:
         """Unit facing direction (T, 2) in X, Z."""
         across = (
             self.joint("left_hip")
@@ -42,7 +40,7 @@ class Evidence:
             - self.joint("right_shoulder")
         )
         forward = np.stack([-across[:, 2], across[:, 0]], axis=1)  # left is +X when facing +Z
-        unit: Array = forward / np.maximum(np.linalg.norm(forward, axis=1, keepdims=True), 1e-9)
+        unit: Array64 = forward / np.maximum(np.linalg.norm(forward, axis=1, keepdims=True), 1e-9)
         return unit
 
     @cached_property
@@ -65,10 +63,10 @@ class Evidence:
         )
 
     @cached_property
-    def travel(self) -> Array:
+    def travel(self) -> Array64:
         """Net displacement (2,) of the pelvis in X, Z, metres."""
         ground = self.joint("pelvis")[:, [0, 2]]
-        net: Array = ground[-1] - ground[0]
+        net: Array64 = ground[-1] - ground[0]
         return net
 
     @cached_property
@@ -107,11 +105,11 @@ class Evidence:
         usual = max(float(np.median(height)), float(np.percentile(height, 30)))
         return float((height[airborne] - usual).max()) if airborne.any() else 0.0
 
-    def height(self, name: str) -> Array:
+    def height(self, name: str) -> Array64:
         """Height (T,) of a joint above the floor."""
         return self.joint(name)[:, 1] - self.floor
 
-    def speed(self, name: str) -> Array:
+    def speed(self, name: str) -> Array64:
         """Speed (T - 1,) of a joint relative to the pelvis' path over the floor, m/s."""
         path = self.joint(name) - self.joint("pelvis") * np.array([1.0, 0.0, 1.0])
         return np.asarray(np.linalg.norm(np.diff(path, axis=0), axis=1) * FPS)
@@ -126,7 +124,7 @@ class Evidence:
         return max(_reversals(side[up][:, axis], 0.05) for axis in (0, 1)) if up.sum() > 8 else 0
 
 
-def _reversals(values: Array, amplitude: float) -> int:
+def _reversals(values: Array64, amplitude: float) -> int:
     """Turning points of a signal, counting only those at least `amplitude` apart."""
     count, extreme, direction = 0, values[0], 0
     for v in values[1:]:
@@ -236,7 +234,7 @@ def _jumping_jacks(e: Evidence) -> bool:
     return raised and _together(left, right) > 0.7 and _together(hands, feet) > 0.4
 
 
-def _together(a: Array, b: Array) -> float:
+def _together(a: Array64, b: Array64) -> float:
     return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) > 1e-6 and np.ptp(b) > 1e-6 else 0.0
 
 
@@ -271,7 +269,7 @@ def _boxing(e: Evidence) -> bool:
     return bool(blows >= 3 and guard > 1.0 and abs(e.along) < 0.8)
 
 
-def _peaks(values: Array, above: float) -> int:
+def _peaks(values: Array64, above: float) -> int:
     middle = values[1:-1]
     return int(np.count_nonzero((middle > above) & (middle >= values[:-2]) & (middle > values[2:])))
 

@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 
 from kinetoken.motion.features import canonical
 from kinetoken.motion.resample import resample
-from kinetoken.motion.skeleton import BONE_LENGTHS, FPS, N_JOINTS, PARENTS
+from kinetoken.motion.skeleton import BONE_LENGTHS, FPS, N_JOINTS, PARENTS, Array64
 
 from .bvh import BvhMotion
-
-Array = NDArray[np.float64]
 
 CARRIERS: Final = (
     "hip", "hip", "hip", "hip", "lThigh", "rThigh", "abdomen", "lShin", "rShin", "chest", "lFoot", "rFoot", "chest",
@@ -36,7 +34,7 @@ _T_POSE_FRAMES: Final = 8  # a T-pose, then a ramp out of it
 _CM: Final = 0.01
 
 
-def _rest() -> Array:
+def _rest() -> Array64:
     """Rest offset of each joint from its parent, (22, 3) metres."""
     rest = np.zeros((N_JOINTS, 3))
     for j in range(1, N_JOINTS):
@@ -66,7 +64,7 @@ def retarget(motion: BvhMotion, fps: float) -> NDArray[np.float32]:
     return canonical(impose_bone_lengths(resampled)).astype(np.float32)
 
 
-def impose_bone_lengths(joints: Array) -> Array:
+def impose_bone_lengths(joints: Array64) -> Array64:
     """Joint positions (T, 22, 3) with HumanML3D's bone lengths again, directions kept."""
     out = joints.copy()
     for j in range(1, N_JOINTS):

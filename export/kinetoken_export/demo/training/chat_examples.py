@@ -11,10 +11,11 @@ from tokenizers import Tokenizer
 from kinetoken.tokens.markup import MOVE_END, MOVE_START
 
 from ...checkpoint.motion_tokens import SYSTEM_PROMPT
+from ...codecs.source import Codes
 from ..words.captions import Captions
 from ..words.phrases import KEEP_GOING, NEXT_THOUGHTS
 from ..words.tokenizer import id_of
-from .lm_data import Codes, Example
+from .lm_data import Example
 
 _LEVEL_WEIGHTS: Final = (1.0, 0.6, 0.4, 0.3)  # coarse levels carry the action
 CLOSE_WEIGHT: Final = (

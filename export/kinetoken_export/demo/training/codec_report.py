@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.motion.recover import recover
-from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS
+from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS, Array64
 
 from ...codecs.own_model import load_codec
 from ..data.augment import to_features
 from ..data.clips import held_out_clips, load_clips
 from .lm_data import Coder
-
-Array = NDArray[np.float64]
 
 FOOT_HEIGHT: Final = 0.05  # m above the floor: below it a foot counts as standing
 
@@ -56,7 +54,7 @@ def _errors(name: str, joints: NDArray[np.float32], coder: Coder) -> CodecErrors
     )  # fmt: skip
 
 
-def root_relative(a: Array, b: Array) -> float:
+def root_relative(a: Array64, b: Array64) -> float:
     """Mean distance (mm) of the 22 joints once both pelvises are laid on each other; the world's directions are kept."""
     return float(np.linalg.norm((a - a[:, :1]) - (b - b[:, :1]), axis=-1).mean() * 1000)
 
@@ -69,7 +67,7 @@ def _facing_error(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     return float(np.linalg.norm(joints, axis=-1).sum(axis=1).mean() / 22 * 1000)
 
 
-def foot_slide(joints: Array) -> float:
+def foot_slide(joints: Array64) -> float:
     """Mean horizontal speed (m/s) of ankles and feet while they stand: lower than 5 cm above where that joint stands."""
     points = joints[:, list(CONTACT_JOINTS)]
     ground = np.percentile(points[..., 1], 5, axis=0)
@@ -78,7 +76,7 @@ def foot_slide(joints: Array) -> float:
     return float(speeds[low].mean()) if low.any() else 0.0
 
 
-def jerk(joints: Array) -> float:
+def jerk(joints: Array64) -> float:
     """Mean size of the third difference of joint positions, m/s^3, the pelvis' path over the floor taken out."""
     local = joints - joints[:, :1] * np.array([1.0, 0.0, 1.0])
     return (

@@ -17,13 +17,12 @@ from kinetoken.cli.terminal import progress
 from kinetoken.motion.recover import recover
 
 from ...codecs.own_model import MotionCodec, load_codec
+from ...codecs.source import Codes
 from ..data.augment import Features
 from ..data.clips import load_clips
 from ..data.cutting import STRIDE, Window
 from ..data.judges import obeys, shows
 from ..data.windows import action_windows
-
-Codes = NDArray[np.int64]
 
 _MOST_PER_ACTION: Final = 130  # windows; more of one action only crowds out the others
 # Frames skipped at the start: the same motion cut otherwise into latents, more often where windows are few.
