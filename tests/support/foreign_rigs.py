@@ -1,4 +1,7 @@
-"""Skeletons as other programs write them: the same motion under other names, axes, proportions and poses of rest."""
+"""Skeletons as other programs write them.
+
+The same motion under other names, axes, proportions and poses of rest.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ _MIDDLE = ("pelvis", "spine1", "spine2", "spine3", "neck", "head")
 def naming(
     middle: str, sided: str, pattern: str, sides: tuple[str, str] = ("Left", "Right")
 ) -> dict[str, str]:
-    """Our names to others: words in the order of `_MIDDLE` and `_SIDED`, "-" for a joint that is not there."""
+    """Our names to others.
+
+    Words in the order of `_MIDDLE` and `_SIDED`, "-" for a joint that is not there.
+    """
     words = dict(zip(_MIDDLE, middle.split(","), strict=True))
     for ours, side in zip(("left", "right"), sides, strict=True):
         for joint, word in zip(_SIDED, sided.split(","), strict=True):
@@ -171,7 +177,10 @@ class ForeignRig:
         return points
 
     def resting_otherwise(self, rng: np.random.Generator) -> ForeignRig:
-        """The same motion where every joint rests in a pose of its own, as if drawn by chance: no body at all."""
+        """The same motion where every joint rests in a pose of its own, as if drawn by chance.
+
+        No body at all.
+        """
         some = rng.normal(size=(len(self.names), 4))
         quaternions = some / np.linalg.norm(some, axis=1, keepdims=True)
         poses = _matrices(quaternions)
@@ -220,7 +229,10 @@ def rig_of(
     clip: Clip, names: dict[str, str] | Callable[[str], str] = str, *,
     longer: Callable[[str], float] = lambda name: 1.0, size: float = 1.0,
 ) -> ForeignRig:  # fmt: skip
-    """The clip as another skeleton: joints called "-" are left out, bones get `longer`, the whole body `size`."""
+    """The clip as another skeleton.
+
+    Joints called "-" are left out, bones get `longer`, the whole body `size`.
+    """
     rig = Rig.of(clip)
     call = names if callable(names) else names.__getitem__
     kept = [joint for joint, name in enumerate(JOINT_NAMES) if call(name) != "-"]

@@ -1,8 +1,9 @@
 """Joints and features in other orders than ours, where it is plain what they are.
 
-Read: joints flat (T, 66), transposed (22, 3, T) as motion-diffusion-model has them, of SMPL (T, 24, 3), SMPL-H
-(T, 52, 3) and SMPL-X (T, 55, 3), whose first 22 joints are ours; features (263, T); one motion in a batch of one. All but
-(T, 22, 3) and (T, 263) must look like a body, because other numbers come in the same shapes.
+Read: joints flat (T, 66), transposed (22, 3, T) as motion-diffusion-model has them, of SMPL (T, 24,
+3), SMPL-H (T, 52, 3) and SMPL-X (T, 55, 3), whose first 22 joints are ours; features (263, T); one
+motion in a batch of one. All but (T, 22, 3) and (T, 263) must look like a body, because other
+numbers come in the same shapes.
 """
 
 from __future__ import annotations
@@ -29,16 +30,21 @@ _LEGS: Final = tuple(
     JOINT[f"{side}_{name}"] for side in ("left", "right") for name in ("knee", "ankle")
 )
 _OTHERS: Final = {
-    (21, 3): "the 21 joints of KIT-ML", (251,): "the features of KIT-ML", (17, 3): "17 joints of Human3.6M or COCO",
-    (18, 3): "18 joints of OpenPose", (25, 3): "25 joints of Kinect or OpenPose", (272,): "features of MotionStreamer",
-    (22, 6): "6-D rotations", (22, 4): "quaternions", (24, 4): "quaternions", (22, 3, 3): "rotation matrices",
-    (24, 3, 3): "rotation matrices", (24, 6): "6-D rotations", (132,): "6-D rotations", (144,): "6-D rotations",
+    (21, 3): "the 21 joints of KIT-ML", (251,): "the features of KIT-ML",
+    (17, 3): "17 joints of Human3.6M or COCO", (18, 3): "18 joints of OpenPose",
+    (25, 3): "25 joints of Kinect or OpenPose", (272,): "features of MotionStreamer",
+    (22, 6): "6-D rotations", (24, 6): "6-D rotations", (132,): "6-D rotations",
+    (144,): "6-D rotations", (22, 4): "quaternions", (24, 4): "quaternions",
+    (22, 3, 3): "rotation matrices", (24, 3, 3): "rotation matrices",
     (22, 2): "joints in a picture", (17, 2): "joints in a picture",
 }  # fmt: skip
 
 
 def plain_layout(values: Array64, path: Path) -> Array64:
-    """The same numbers as joints (T, 22, 3) or features (T, 263). FormatError says what they are instead."""
+    """The same numbers as joints (T, 22, 3) or features (T, 263).
+
+    FormatError says what they are instead.
+    """
     if values.ndim == 3 and values.shape[1:] == (N_JOINTS, 3):
         return values
     if values.ndim == 2 and values.shape[1] == N_FEATURES:
@@ -80,7 +86,7 @@ def _joints(values: Array64) -> Iterator[Array64]:
 
 
 def is_body(joints: Array64) -> bool:
-    """Whether positions (T, 22, 3), in any unit, have the bones of a human, and legs that keep their length."""
+    """True if positions (T, 22, 3), in any unit, are a human whose legs keep their length."""
     bones = np.linalg.norm(joints[:, 1:] - joints[:, list(PARENTS[1:])], axis=-1)
     if not len(bones) or not np.isfinite(bones).all():
         return False
@@ -120,6 +126,7 @@ def check_denormalised(joints: Array64, path: Path) -> None:
     )
     if far > 0.3:
         raise FormatError(
-            f"{path}: expected features in metres, got legs of {legs.min():.1f} to {legs.max():.1f} m where "
-            f"HumanML3D's are {expected:.2f}: normalised? Save features * Std + Mean"
+            f"{path}: expected features in metres, got legs of {legs.min():.1f} to "
+            f"{legs.max():.1f} m where HumanML3D's are {expected:.2f}: normalised? "
+            "Save features * Std + Mean"
         )

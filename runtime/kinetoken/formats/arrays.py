@@ -57,7 +57,8 @@ def clip_of_arrays(
         )
     if np.abs(joints).max() > MAX_METRES:
         raise FormatError(
-            f"{path}: positions reach {np.abs(joints).max():.3g} m; expected metres, not another unit"
+            f"{path}: positions reach {np.abs(joints).max():.3g} m; expected metres; "
+            "--unit names another unit"
         )
     if values.ndim == 2:
         check_denormalised(joints, path)
@@ -84,7 +85,10 @@ def _placed(joints: NDArray[np.float64], options: ReadOptions) -> NDArray[np.flo
 
 
 def check_header(stream: BinaryIO, size: int, path: Path) -> None:
-    """FormatError where an array is larger than its `size` in bytes or than any motion, or holds objects."""
+    """FormatError where an array is larger than its file or than any motion, or holds objects.
+
+    `size`: bytes of the file.
+    """
     version = np.lib.format.read_magic(stream)
     read = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -95,8 +99,9 @@ def check_header(stream: BinaryIO, size: int, path: Path) -> None:
     shape, _, dtype = read[version](stream)
     if dtype.hasobject:
         raise FormatError(
-            f"{path}: expected plain arrays, got Python objects, which may run code when opened (results.npy of "
-            "motion-diffusion-model is such a file); docs/motion-files.md shows a safe way to take its motion out"
+            f"{path}: expected plain arrays, got Python objects, which may run code when opened "
+            "(results.npy of motion-diffusion-model is such a file); docs/motion-files.md shows "
+            "a safe way to take its motion out"
         )
     held = math.prod(shape) * dtype.itemsize
     if held > size:

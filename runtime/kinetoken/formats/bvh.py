@@ -3,7 +3,8 @@
 Written: centimetres, Y up, T-pose rest; root channels XYZ position and ZYX rotation, ZYX for the
 other joints.
 
-Read: any humanoid skeleton (humanoid/). A file does not name its unit; the length of its legs tells.
+Read: any humanoid skeleton (humanoid/). A file does not name its unit; the length of its legs
+tells.
 """
 
 from __future__ import annotations
@@ -82,22 +83,25 @@ def _offset(centimetres: Array64) -> str:
 
 
 def read_bvh(path: Path, options: ReadOptions = DEFAULTS) -> Clip:
-    """The motion at the file's own frame rate; FormatError for what is no humanoid, or a broken file."""
+    """Read a humanoid at the file's own frame rate. FormatError."""
     file = _parsed(path)
     tree = _tree(file)
     sample = Poses(*solve_bvh(file, file.rows[:: len(file.rows) // SAMPLE + 1]))
     fps = check_rate(1.0 / file.frame_time, path)
     found = joints_of(tree, sample, _parts(file), options, path)
     if len(file.rows) != file.announced:
-        line = f"{path}: {file.announced} frames announced, {len(file.rows)} found and read; correct 'Frames:'"
-        warnings.warn(line, UserWarning, stacklevel=2)
+        found_rows = f"{file.announced} frames announced, {len(file.rows)} found and read"
+        warnings.warn(f"{path}: {found_rows}; correct 'Frames:'", UserWarning, stacklevel=2)
     return Clip(
         joints=found.joints.astype(np.float32), fps=fps, meta={"source": path.name, **found.notes}
     )
 
 
 def _tree(file: BvhFile) -> SkeletonTree:
-    """The skeleton at rest; where positions in every frame stand for offsets, measured on the frames."""
+    """The skeleton at rest.
+
+    Where positions in every frame stand for offsets, measured on the frames.
+    """
     offsets, column = file.offsets.copy(), 0
     for joint, channels in enumerate(file.channels):
         for index, channel in enumerate(channels, start=column):

@@ -220,7 +220,7 @@ def _read_numbers(text: str) -> Array64 | None:
 def solve_bvh(
     file: BvhFile, rows: Array64, wanted: Sequence[int] | None = None
 ) -> tuple[Array64, Array64]:
-    """Where joints are in some rows (T, C) of the file, (T, J, 3) in its unit, and how they are turned, (T, J, 3, 3).
+    """Solve some rows (T, C): points (T, J, 3) in the file's unit, rotations (T, J, 3, 3).
 
     `wanted` leaves all others but those above them at 0.
     """

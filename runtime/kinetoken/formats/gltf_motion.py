@@ -31,7 +31,10 @@ _HUMANOIDS: Final = ("VRMC_vrm_animation", "VRMC_vrm", "VRM")
 
 
 def read_gltf_motion(path: Path, options: ReadOptions = DEFAULTS) -> Clip:
-    """Read one animation of one humanoid. FormatError; InputError for an animation that is not there."""
+    """Read one animation of one humanoid.
+
+    FormatError; InputError for an animation that is not there.
+    """
     try:
         file = GltfReader(path)
         return _read(file, path, options)
@@ -50,7 +53,8 @@ def _read(file: GltfReader, path: Path, options: ReadOptions) -> Clip:
     tracks = file.tracks(number)
     if not tracks:
         raise FormatError(
-            f"{path}: expected an animation of a skeleton, got one that moves no node; export it again"
+            f"{path}: expected an animation of a skeleton, got one that moves no node; "
+            "export it again"
         )
     skeleton = _Skeleton(file, tracks)
     seconds = _seconds(file, tracks, path)
@@ -81,7 +85,8 @@ def _chosen(names: Sequence[str], path: Path, options: ReadOptions) -> int:
     if asked is None:
         if len(names) > 1:
             warnings.warn(
-                f"{path}: read the first of {len(names)} animations; --animation NAME reads another: {listed}",
+                f"{path}: read the first of {len(names)} animations; "
+                f"--animation NAME reads another: {listed}",
                 UserWarning, stacklevel=2,
             )  # fmt: skip
         return 0
@@ -103,7 +108,8 @@ def _seconds(file: GltfReader, tracks: Sequence[Track], path: Path) -> Array64:
     frames = int((end - begin) * FPS + 1e-3) + 1
     if frames > MAX_FRAMES:
         raise FormatError(
-            f"{path}: expected at most {MAX_FRAMES / FPS:g} s, got {end - begin:.4g}; cut it into pieces"
+            f"{path}: expected at most {MAX_FRAMES / FPS:g} s, got {end - begin:.4g}; "
+            "cut it into pieces"
         )
     return begin + np.arange(frames) / FPS
 
@@ -116,7 +122,10 @@ def _rate(seconds: Array64) -> float:
 
 
 def _told(file: GltfReader, animation: str, path: Path, notes: dict[str, str]) -> dict[str, Any]:
-    """What the file says of its motion: all that a clip of ours said, or where another comes from."""
+    """What the file says of its motion.
+
+    All that a clip of ours said, or where another comes from.
+    """
     if not file.is_ours:
         return {"meta": {"source": path.name, "animation": animation, **notes}}
     asset = file.json["asset"]
@@ -131,7 +140,7 @@ def _told(file: GltfReader, animation: str, path: Path, notes: dict[str, str]) -
 
 
 class _Skeleton:
-    """The nodes that move, those that a skin ties to them, and all above, in an order of their own."""
+    """The nodes that move, those of the skins, and all above, in an order of their own."""
 
     def __init__(self, file: GltfReader, tracks: Sequence[Track]) -> None:
         skins = [skin for skin in file.json.get("skins") or [] if isinstance(skin, dict)]

@@ -1,6 +1,9 @@
-"""Binary glTF 2.0 of anybody: its JSON, its arrays, its animations. Meshes and pictures are left on the disk.
+"""Binary glTF 2.0 of anybody: its JSON, its arrays, its animations.
 
-Sizes are checked against the file before anything is read. Source: the specification of glTF 2.0 (Khronos).
+Meshes and pictures are left on the disk.
+
+Sizes are checked against the file before anything is read. Source: the specification of glTF 2.0
+(Khronos).
 """
 
 from __future__ import annotations
@@ -64,7 +67,10 @@ class Track:
     interpolation: str
 
     def at(self, seconds: Array64) -> Array64:
-        """(T, 3 or 4) The property at some times; before the first key and after the last, theirs."""
+        """(T, 3 or 4) The property at some times.
+
+        Before the first key and after the last, theirs.
+        """
         keys = self.values.reshape(len(self.times), -1, _PATHS[self.path])
         low = np.clip(np.searchsorted(self.times, seconds, side="right") - 1, 0, len(keys) - 1)
         high = np.minimum(low + 1, len(keys) - 1)
@@ -255,7 +261,8 @@ class GltfReader:
         if uri is None:
             if begin + count > self._size:
                 raise GltfError(
-                    f"{begin + count} bytes of data announced, {self._size} there: cut short? copy it again"
+                    f"{begin + count} bytes of data announced, {self._size} there: cut short? "
+                    "copy it again"
                 )
             with self._path.open("rb") as stream:
                 stream.seek(self._begin + begin)

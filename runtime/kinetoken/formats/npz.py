@@ -64,7 +64,8 @@ def read_npz(path: Path, options: ReadOptions = DEFAULTS) -> Clip:
         found = ", ".join(sorted(data)[:6]) or "nothing"
         smpl = {"trans", "betas"} & set(data)
         hint = (
-            "SMPL's parameters, as in AMASS? They need SMPL's body; save the positions of its joints as joints"
+            "SMPL's parameters, as in AMASS? They need SMPL's body; "
+            "save the positions of its joints as joints"
             if smpl
             else "rename the array and save again"
         )

@@ -101,8 +101,8 @@ class Clip:
     ) -> Clip:
         """Read a file in the format of its suffix. InputError, FormatError.
 
-        The file, or the body in it, tells its `unit` ("m", "cm", "in", ... or metres of one unit), the axis that
-        points `up` ("y", "z") and the first `animation`; give what it tells wrong.
+        The file, or the body in it, tells its `unit` ("m", "cm", "in", ... or metres of one unit),
+        the axis that points `up` ("y", "z") and the first `animation`; give what it tells wrong.
         """
         from ..formats import registry
 

@@ -20,7 +20,10 @@ def resample(joints: Array64, ratio: float) -> Array64:
 
 
 def at_rate(clip: Clip, fps: float) -> Clip:
-    """The same motion at another frame rate; features and codes, which have one of their own, are left out."""
+    """The same motion at another frame rate.
+
+    Features and codes, which have one of their own, are left out.
+    """
     if fps == clip.fps:
         return clip
     joints = clip.joints.astype(np.float64)

@@ -1,9 +1,10 @@
 """Tell the bones of a humanoid by their names, whatever program named them.
 
-Known: SMPL, CMU (cgspeed, Daz, MotionBuilder), Mixamo, Rokoko, Xsens, Perception Neuron, Unity, Unreal, VRM and
-VRoid, Blender's Rigify, 3ds Max Biped, MotionBuilder's Character, 100STYLE, Bandai-Namco, Kinect, OptiTrack, Daz
-Genesis, Character Creator, MakeHuman, MMD, and most names made of the same words. What a word means depends on
-the words beside it: a "shoulder" above an "arm" is a collarbone, one above an "elbow" is the joint itself.
+Known: SMPL, CMU (cgspeed, Daz, MotionBuilder), Mixamo, Rokoko, Xsens, Perception Neuron, Unity,
+Unreal, VRM and VRoid, Blender's Rigify, 3ds Max Biped, MotionBuilder's Character, 100STYLE,
+Bandai-Namco, Kinect, OptiTrack, Daz Genesis, Character Creator, MakeHuman, MMD, and most names made
+of the same words. What a word means depends on the words beside it: a "shoulder" above an "arm" is
+a collarbone, one above an "elbow" is the joint itself.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ _SIDES: Final = {
 
 # What a word may stand for, strongest first where several joints claim the same part of the body.
 _PARTS: Final[dict[str, tuple[str, ...]]] = {
-    "thigh": ("upleg", "upperleg", "thigh", "legupper", "legup", "uleg", "uplegs", "femur", "hip", "hips", "足"),
-    "shin": ("lowerleg", "shin", "calf", "knee", "lowleg", "leglower", "lleg", "shank", "tibia", "ひざ"),
+    "thigh": (
+        "upleg", "upperleg", "thigh", "legupper", "legup", "uleg", "femur", "hip", "hips", "足",
+    ),
+    "shin": ("lowerleg", "shin", "calf", "knee", "lowleg", "leglower", "shank", "tibia", "ひざ"),
     "leg": ("leg",),
     "ankle": ("ankle", "足首"),
     "foot": ("foot", "feet"),
@@ -48,14 +51,14 @@ _STRENGTH: Final = {
 }  # fmt: skip
 # Words that name a kind of node, not a part of the body.
 _IDLE_WORDS: Final = frozenset((
-    "def", "org", "jnt", "joint", "joints", "bone", "bones", "bn", "bip", "biped", "valve", "base", "avg", "mixamorig",
-    "skel", "skeleton", "armature", "rig", "cc", "j", "b", "m", "c", "center", "centre", "mid", "sk", "bend",
-    "character", "reference",
+    "def", "org", "jnt", "joint", "joints", "bone", "bones", "bn", "bip", "biped", "valve", "base",
+    "avg", "mixamorig", "skel", "skeleton", "armature", "rig", "cc", "j", "b", "m", "c", "center",
+    "centre", "mid", "sk", "bend", "character", "reference",
 ))  # fmt: skip
 # Words of nodes that are no joints of the body's chain.
 _HELPERS: Final = frozenset((
-    "twist", "roll", "helper", "ik", "fk", "pole", "target", "end", "nub", "site", "tip", "leaf", "null", "ctrl",
-    "control", "mch", "dummy", "slot", "socket", "eye", "jaw",
+    "twist", "roll", "helper", "ik", "fk", "pole", "target", "end", "nub", "site", "tip", "leaf",
+    "null", "ctrl", "control", "mch", "dummy", "slot", "socket", "eye", "jaw",
     "thumb", "index", "middle", "ring", "pinky", "little", "finger", "fingers",
 ))  # fmt: skip
 _SHARED: Final = (
@@ -74,7 +77,10 @@ class NamedBone:
     side: str
     part: str
     rank: tuple[int, int]
-    """Less is better: how far the word is from the usual one, and how many idle words stand beside it."""
+    """Less is better.
+
+    How far the word is from the usual one, and how many idle words stand beside it.
+    """
 
 
 def named_bones(names: Sequence[str]) -> list[NamedBone]:

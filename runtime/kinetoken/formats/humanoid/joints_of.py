@@ -1,4 +1,7 @@
-"""Any humanoid skeleton in motion to the 22 joints: find the body, tell unit and axis, carry the motion over."""
+"""Any humanoid skeleton in motion to the 22 joints.
+
+Find the body, tell unit and axis, carry the motion over.
+"""
 
 from __future__ import annotations
 
@@ -97,9 +100,9 @@ def _body(tree: SkeletonTree, sample: Poses, path: Path) -> Landmarks:
             ", ..." if len(tree.names) > _NAMED else ""
         )
         raise FormatError(
-            f"{path}: expected two legs, a spine, two arms and a head, got a skeleton of {len(tree.names)} ({few}): "
-            f"{unnamed} by name, and {error}; retarget it to any humanoid rig, or rename its joints as Mixamo does "
-            "(LeftUpLeg)"
+            f"{path}: expected two legs, a spine, two arms and a head, got a skeleton of "
+            f"{len(tree.names)} ({few}): {unnamed} by name, and {error}; retarget it to any "
+            "humanoid rig, or rename its joints as Mixamo does (LeftUpLeg)"
         ) from None
 
 
@@ -133,7 +136,10 @@ def _turned(poses: Poses, turn: Array64 | None) -> Poses:
 
 
 def _to_floor(retargeting: Retargeting, sample: Poses) -> Array64:
-    """(3,) What brings the lowest foot to where it is in the file: ankles of others are higher or lower."""
+    """(3,) What brings the lowest foot to where it is in the file.
+
+    Ankles of others are higher or lower.
+    """
     body, points = retargeting.body, sample.points
     toes = [leg.end if leg.extra is None else leg.extra for leg in body.legs]
     names = (

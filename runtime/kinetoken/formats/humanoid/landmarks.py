@@ -1,4 +1,7 @@
-"""The joints of a humanoid skeleton that matter: told by names, and failing these by the shape of the tree."""
+"""The joints of a humanoid skeleton that matter.
+
+Told by names, and failing these by the shape of the tree.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ _SAMPLE: Final = 6  # joints that a message names
 
 @dataclass(frozen=True)
 class Limb:
-    """A leg: thigh, shin, ankle, toe; or an arm: collar, upper arm, forearm, wrist. Each joint begins its bone."""
+    """A leg: thigh, shin, ankle, toe; or an arm: collar, upper arm, forearm, wrist.
+
+    Each joint begins its bone.
+    """
 
     upper: int
     lower: int
@@ -147,7 +153,10 @@ def completed(
     head: int | None,
     necks: Sequence[int] = (),
 ) -> Landmarks:
-    """The limbs with the trunk that the tree hangs them on. NoBodyError where they do not hang on one."""
+    """The limbs with the trunk that the tree hangs them on.
+
+    NoBodyError where they do not hang on one.
+    """
     pelvis = tree.meeting([leg.upper for leg in legs])
     tops = [arm.upper if arm.extra is None else arm.extra for arm in arms]
     chest = tree.meeting(tops)

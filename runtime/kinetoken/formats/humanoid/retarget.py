@@ -1,9 +1,10 @@
 """Carry the motion of any humanoid skeleton over to the 22 joints of HumanML3D.
 
-Arms and legs keep the directions of their bones. Trunk, neck, head and collarbones take over how the joint that
-carries them has turned since a pose of reference: the pose of rest where it stands upright, else the most upright
-frame of the motion. Bones get HumanML3D's lengths, and the path of the root is scaled by the length of the legs, so
-planted feet stay planted. A skeleton that has all 22 joints in much the same proportions keeps them as they are.
+Arms and legs keep the directions of their bones. Trunk, neck, head and collarbones take over how
+the joint that carries them has turned since a pose of reference: the pose of rest where it stands
+upright, else the most upright frame of the motion. Bones get HumanML3D's lengths, and the path of
+the root is scaled by the length of the legs, so planted feet stay planted. A skeleton that has all
+22 joints in much the same proportions keeps them as they are.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ _FLAT: Final = 0.3
 
 
 def leg_length(body: Landmarks, poses: Poses) -> float:
-    """From hip to ankle along the bones, in the file's unit: of both legs, in the middle of all frames."""
+    """From hip to ankle along the bones, in the file's unit.
+
+    Of both legs, in the middle of all frames.
+    """
     bones = [(a, b) for leg in body.legs for a, b in ((leg.upper, leg.lower), (leg.lower, leg.end))]
     lengths = sum(
         np.linalg.norm(poses.points[:, b] - poses.points[:, a], axis=-1) for a, b in bones
@@ -191,7 +195,7 @@ class Reference:
 
 
 def _upright(body: Landmarks, poses: Poses) -> Array64:
-    """(T,) Cosine of the angle by which the worst of thighs, shins, trunk and shoulders is off a standing pose."""
+    """(T,) Cosine of how far thighs, shins, trunk and shoulders are off a standing pose."""
     points = poses.points
     axes = _body_axes(body, poses)
     across, up = axes[..., 0], axes[..., 1]
@@ -212,7 +216,10 @@ def _body_axes(body: Landmarks, poses: Poses) -> Array64:
 
 
 def _foot(leg: Limb, pose: Poses, axes: Array64, pitched: bool) -> Array64:
-    """(3,) Where the foot points in the pose, in the body's axes; `pitched`: as steep as HumanML3D's at rest."""
+    """(3,) Where the foot points in the pose, in the body's axes; `pitched`.
+
+    As steep as HumanML3D's at rest.
+    """
     rest = T_POSE[JOINT["left_foot"]]
     if leg.extra is None:
         return np.asarray(rest)
@@ -232,7 +239,7 @@ class _Frames:
         self.hips = _middle(poses.points, body.legs)
 
     def of(self, joint: int | None, instead: Array64) -> Array64:
-        """(T, 3, 3) What a joint carries; `instead` where there is no such joint or no reference."""
+        """(T, 3, 3) Rotation that a joint carries; `instead` for no joint or no reference."""
         if joint is None or self._reference is None:
             return instead
         return np.asarray(self._poses.turned[:, joint] @ self._reference.carried[joint])

@@ -25,9 +25,15 @@ class SkeletonTree:
 
     names: tuple[str, ...]
     parents: tuple[int, ...]
-    """Index of each joint's parent, before the joint; -1 of a root. The ends of the last bones are joints too."""
+    """Index of each joint's parent, before the joint; -1 of a root.
+
+    The ends of the last bones are joints too.
+    """
     rest: Poses
-    """One frame: the pose in which the file's author built the skeleton. It may be no pose of a body."""
+    """One frame: the pose in which the file's author built the skeleton.
+
+    It may be no pose of a body.
+    """
 
     @cached_property
     def children(self) -> tuple[tuple[int, ...], ...]:
@@ -51,7 +57,7 @@ class SkeletonTree:
         return joint != above and above in self.path(joint)
 
     def meeting(self, joints: Sequence[int]) -> int:
-        """The lowest joint that all of these hang below, or that is one of them; -1 where there is none."""
+        """The lowest joint that all of these hang below, or that is one of them; -1 for none."""
         common = set(self.path(joints[0]))
         for joint in joints[1:]:
             common &= set(self.path(joint))

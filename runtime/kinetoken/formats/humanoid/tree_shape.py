@@ -1,7 +1,8 @@
 """Find a humanoid by the shape of its tree: two legs below a trunk, two arms and a head above it.
 
-A limb and its mirror image hang on the same joint and are equally long. The pair nearer to the root are the legs.
-In a limb, the two longest bones that follow one another are thigh and shin, or upper arm and forearm.
+A limb and its mirror image hang on the same joint and are equally long. The pair nearer to the root
+are the legs. In a limb, the two longest bones that follow one another are thigh and shin, or upper
+arm and forearm.
 """
 
 from __future__ import annotations
@@ -102,7 +103,10 @@ def _mirrored(a: list[int], b: list[int], lengths: Array64) -> bool:
 
 
 def _choices(tree: SkeletonTree, pairs: Sequence[_Pair]) -> list[tuple[_Pair, _Pair]]:
-    """Legs and arms, the most likely first: the arms hang higher in the tree, or on another branch than the legs."""
+    """Legs and arms, the most likely first.
+
+    The arms hang higher in the tree, or on another branch than the legs.
+    """
     found = []
     for legs in pairs:
         for arms in pairs:
@@ -120,7 +124,7 @@ def _choices(tree: SkeletonTree, pairs: Sequence[_Pair]) -> list[tuple[_Pair, _P
 
 
 def _limb(chain: list[int], lengths: Array64) -> tuple[int, int] | None:
-    """Places in the chain of the first and the last of its two long bones' joints: thigh and ankle."""
+    """Places in the chain where its two long bones begin and end: thigh and ankle."""
     best, found = 0.0, None
     for place in range(len(chain) - 2):
         upper, lower = lengths[chain[place + 1]], lengths[chain[place + 2]]
@@ -143,7 +147,10 @@ def _as_arm(places: tuple[int, int], chain: list[int], at: int) -> Limb:
 
 
 def _head(tree: SkeletonTree, arms: _Pair, lengths: Array64) -> int | None:
-    """The end of the longest branch that hangs beside the arms, where one does: a neck and a head."""
+    """The end of the longest branch that hangs beside the arms, where one does.
+
+    A neck and a head.
+    """
     others = [child for child in tree.children[arms.at] if child not in (arms.a[0], arms.b[0])]
     if not others:
         return None
@@ -153,7 +160,10 @@ def _head(tree: SkeletonTree, arms: _Pair, lengths: Array64) -> int | None:
 
 
 def _on_their_sides(tree: SkeletonTree, poses: Poses, body: Landmarks) -> Landmarks:
-    """Left and right by the names, else by where the toes point. NoBodyError where nothing tells."""
+    """Left and right by the names, else by where the toes point.
+
+    NoBodyError where nothing tells.
+    """
     sides = sides_of(tree.names)
     legs = [sides[leg.upper] or sides[leg.lower] or sides[leg.end] for leg in body.legs]
     arms = [sides[arm.upper] or sides[arm.lower] or sides[arm.end] for arm in body.arms]

@@ -16,14 +16,20 @@ UNITS: Final = {
 }  # fmt: skip
 """Metres per unit. "cmu" is that of CMU's own files."""
 _SPELLINGS: Final = {
-    "metre": "m", "metres": "m", "meter": "m", "meters": "m", "centimetres": "cm", "centimeters": "cm",
-    "millimetres": "mm", "millimeters": "mm", "decimetres": "dm", "decimeters": "dm", "inch": "in", "inches": "in",
-    "foot": "ft", "feet": "ft",
+    "metre": "m", "metres": "m", "meter": "m", "meters": "m",
+    "centimetres": "cm", "centimeters": "cm", "millimetres": "mm", "millimeters": "mm",
+    "decimetres": "dm", "decimeters": "dm", "inch": "in", "inches": "in", "foot": "ft",
+    "feet": "ft",
 }  # fmt: skip
 _USUAL: Final = ("m", "cm", "mm")
-_LEGS: Final = (0.25, 2.5)  # metres from hip to ankle, of any body
+SHORTEST_LEG: Final = 0.25
+LONGEST_LEG: Final = 2.5
+"""Metres from hip to ankle, of any body."""
 _RARE_WITHIN: Final = 1.25
-"""Times that a leg in a rare unit may differ from HumanML3D's: nearly all captured people are grown up."""
+"""Times that a leg in a rare unit may differ from HumanML3D's.
+
+Nearly all captured people are grown up.
+"""
 
 
 @dataclass(frozen=True)
@@ -36,11 +42,14 @@ class Unit:
 
 def is_leg(metres: float) -> bool:
     """Whether this is the length from a hip to an ankle."""
-    return _LEGS[0] < metres < _LEGS[1]
+    return SHORTEST_LEG < metres < LONGEST_LEG
 
 
 def parsed_unit(words: str) -> Unit:
-    """A unit as the user writes it: "in", "inches", or the metres of one unit, "0.0254". InputError."""
+    """A unit as the user writes it: "in", "inches", or the metres of one unit, "0.0254".
+
+    InputError.
+    """
     name = _SPELLINGS.get(words.strip().lower(), words.strip().lower())
     if name in UNITS:
         return Unit(name, UNITS[name])
@@ -66,26 +75,28 @@ def told_by_leg(leg: float) -> Unit | None:
 
 
 def unit_of(leg: float, asked: Unit | None, path: Path) -> Unit:
-    """The unit of a file whose legs are so long. One that fits no unit is scaled to a usual size, with a warning.
+    """The unit of a file whose legs are so long.
+
+    One that fits no unit is scaled to a usual size, with a warning.
 
     FormatError where that is no body.
     """
     unit = asked or told_by_leg(leg)
     if unit is not None and not is_leg(leg * unit.metres):
         raise FormatError(
-            f"{path}: in {unit.name} a leg would be {leg * unit.metres:.3g} m; expected {_LEGS[0]:g} to {_LEGS[1]:g} m; "
-            f"leave out --unit or give another"
+            f"{path}: in {unit.name} a leg would be {leg * unit.metres:.3g} m; expected "
+            f"{SHORTEST_LEG:g} to {LONGEST_LEG:g} m; leave out --unit or give another"
         )
     if unit is None:
-        if not _LEGS[0] < leg < _LEGS[1] / UNITS["mm"]:
+        if not SHORTEST_LEG < leg < LONGEST_LEG / UNITS["mm"]:
             raise FormatError(
                 f"{path}: expected a leg in {', '.join(UNITS)}, got a length of {leg:g}; "
                 "scale the skeleton"
             )
         unit = Unit("unknown", LEG / leg)
         warnings.warn(
-            f"{path}: a leg of {leg:.3g} fits no unit; scaled to {LEG:.2f} m; --unit {LEG / leg:.2g} (metres of one unit) "
-            "or another says it",
+            f"{path}: a leg of {leg:.3g} fits no unit; scaled to {LEG:.2f} m; "
+            f"--unit {LEG / leg:.2g} (metres of one unit) or another says it",
             UserWarning,
             stacklevel=2,
         )
