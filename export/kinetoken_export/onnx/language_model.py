@@ -129,14 +129,14 @@ class _Body:
     def _rotary(self) -> None:
         """Tables of the rotary positions (context, head_dim / 2), row chunk by row chunk: a long context is long."""
         half = self.shape.head_dim // 2
-        frequencies = self.shape.rope_theta ** -(
-            np.arange(0, self.shape.head_dim, 2) / self.shape.head_dim
-        )
+        rope = self.shape.rope
+        frequencies = rope.frequencies(self.shape.head_dim)
         for name, wave in (("cos", np.cos), ("sin", np.sin)):
             region = self.file.reserve(self.writer.float_type, (self.context, half))
             for first, stop in row_chunks(self.context, half, 1 << 20):
                 angles = np.arange(first, stop)[:, None] * frequencies[None]
-                self.file.write(region, first, wave(angles).astype(self.writer.float_type))
+                values = wave(angles) * rope.attention_factor
+                self.file.write(region, first, values.astype(self.writer.float_type))
             self.graph.refer(region.proto(name))
 
     def _layer(self, layer: int, x: str, residual: str) -> tuple[str, str]:
@@ -154,12 +154,13 @@ class _Body:
     def _attention(self, layer: int, x: str) -> str:
         s = self.shape
         caches = [f"past_key_values.{layer}.key", f"past_key_values.{layer}.value"]
+        window = s.window(layer, self.context)
         return self.graph.node(
             "GroupQueryAttention",
             [*self._queries_keys_values(layer, x), *caches, "seqlens_k", "total_sequence_length", "cos", "sin"],
             [f"{layer}.attended", f"present.{layer}.key", f"present.{layer}.value"],
             domain=MICROSOFT, num_heads=s.heads, kv_num_heads=s.kv_heads, scale=s.head_dim**-0.5, do_rotary=1,
-            rotary_interleaved=0,
+            rotary_interleaved=0, **({} if window is None else {"local_window_size": window}),
         )  # fmt: skip
 
     def _queries_keys_values(self, layer: int, x: str) -> list[str]:
