@@ -16,7 +16,7 @@ from ..base.errors import FormatError, InputError
 from ..motion.clip import Clip
 from ..motion.skeleton import FPS, Array64
 from .body_checks import MAX_FRAMES, check_rate
-from .gltf_reader import GltfError, GltfReader, Track, matrices
+from .gltf_reader import GltfError, GltfReader, KeyframeTrack, matrices
 from .humanoid.joints_of import SAMPLE, joints_of
 from .humanoid.landmarks import Landmarks, Limb, NoBodyError, completed
 from .humanoid.skeleton_tree import Poses, SkeletonTree
@@ -99,7 +99,7 @@ def _chosen(names: Sequence[str], path: Path, options: ReadOptions) -> int:
     raise InputError(f"{path}: expected one of the animations {listed}, got {asked!r:.60}")
 
 
-def _seconds(file: GltfReader, tracks: Sequence[Track], path: Path) -> Array64:
+def _seconds(file: GltfReader, tracks: Sequence[KeyframeTrack], path: Path) -> Array64:
     """(T,) When to look: at the keys of our own files, else 20 times a second."""
     if file.is_ours:
         return max((track.times for track in tracks), key=len)
@@ -142,7 +142,7 @@ def _told(file: GltfReader, animation: str, path: Path, notes: dict[str, str]) -
 class _Skeleton:
     """The nodes that move, those of the skins, and all above, in an order of their own."""
 
-    def __init__(self, file: GltfReader, tracks: Sequence[Track]) -> None:
+    def __init__(self, file: GltfReader, tracks: Sequence[KeyframeTrack]) -> None:
         skins = [skin for skin in file.json.get("skins") or [] if isinstance(skin, dict)]
         joints = {j for skin in skins for j in skin.get("joints") or [] if isinstance(j, int)}
         wanted = {track.node for track in tracks} | {j for j in joints if 0 <= j < len(file.nodes)}

@@ -28,7 +28,7 @@ from .gltf import Json
 _JSON: Final = 0x4E4F534A
 _BIN: Final = 0x004E4942
 _LARGEST_JSON: Final = 256 << 20  # bytes
-MOST_NODES: Final = 20_000
+_MOST_NODES: Final = 20_000
 _COMPONENTS: Final = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS: Final = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _DATA: Final = "data:"
@@ -54,7 +54,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Track:
+class KeyframeTrack:
     """How one property of one node changes."""
 
     node: int
@@ -106,9 +106,9 @@ class GltfReader:
     def nodes(self) -> list[Node]:
         """All nodes, at rest."""
         listed = _list(self.json.get("nodes"))
-        if len(listed) > MOST_NODES:
+        if len(listed) > _MOST_NODES:
             raise GltfError(
-                f"{len(listed)} nodes where at most {MOST_NODES} are read; save the body alone"
+                f"{len(listed)} nodes where at most {_MOST_NODES} are read; save the body alone"
             )
         parents = [-1] * len(listed)
         for index, node in enumerate(listed):
@@ -149,7 +149,7 @@ class GltfReader:
             for n, name in enumerate(found, start=1)
         ]
 
-    def tracks(self, animation: int) -> list[Track]:
+    def tracks(self, animation: int) -> list[KeyframeTrack]:
         """What moves nodes in an animation; weights of meshes and the like are left out."""
         found = _dict(_list(self.json.get("animations"))[animation])
         samplers, out = _list(found.get("samplers")), []
@@ -167,7 +167,7 @@ class GltfReader:
             )
         return out
 
-    def _track(self, node: int, path: str, sampler: Json) -> Track:
+    def _track(self, node: int, path: str, sampler: Json) -> KeyframeTrack:
         interpolation = sampler.get("interpolation", "LINEAR")
         times = self._array(sampler.get("input"))[:, 0]
         values = self._array(sampler.get("output"))
@@ -184,7 +184,7 @@ class GltfReader:
             raise GltfError(
                 "key times that do not go on, or values that are no numbers; export it again"
             )
-        return Track(node, path, times, values.reshape(len(times), -1), str(interpolation))
+        return KeyframeTrack(node, path, times, values.reshape(len(times), -1), str(interpolation))
 
     def _array(self, accessor: object) -> Array64:
         """(count, width) of one accessor."""

@@ -15,13 +15,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-LEFT: Final = "left"
-RIGHT: Final = "right"
-MIDDLE: Final = ""
+LEFT_SIDE: Final = "left"
+RIGHT_SIDE: Final = "right"
+_NO_SIDE: Final = ""
 
 _SIDES: Final = {
-    "l": LEFT, "left": LEFT, "lft": LEFT, "lt": LEFT, "左": LEFT,
-    "r": RIGHT, "right": RIGHT, "rgt": RIGHT, "rt": RIGHT, "右": RIGHT,
+    "l": LEFT_SIDE, "left": LEFT_SIDE, "lft": LEFT_SIDE, "lt": LEFT_SIDE, "左": LEFT_SIDE,
+    "r": RIGHT_SIDE, "right": RIGHT_SIDE, "rgt": RIGHT_SIDE, "rt": RIGHT_SIDE, "右": RIGHT_SIDE,
 }  # fmt: skip
 
 # What a word may stand for, strongest first where several joints claim the same part of the body.
@@ -91,9 +91,9 @@ def named_bones(names: Sequence[str]) -> list[NamedBone]:
 
 
 def sides_of(names: Sequence[str]) -> list[str]:
-    """LEFT, RIGHT or MIDDLE as each name says, understood or not."""
+    """LEFT_SIDE, RIGHT_SIDE or _NO_SIDE as each name says, understood or not."""
     words = _without_shared([_words(name) for name in names])
-    return [next((_SIDES[word] for word in some if word in _SIDES), MIDDLE) for some in words]
+    return [next((_SIDES[word] for word in some if word in _SIDES), _NO_SIDE) for some in words]
 
 
 def _words(name: str) -> list[str]:
@@ -129,7 +129,7 @@ def _understood(index: int, words: Iterable[str]) -> NamedBone | None:
     if any(word in _HELPERS for word in words):
         return None
     useful = [word for word in words if word not in _IDLE_WORDS]
-    side = MIDDLE
+    side = _NO_SIDE
     for place in (0, -1):  # a side stands at the beginning or at the end
         if len(useful) > 1 and useful[place] in _SIDES and not side:
             side = _SIDES[useful[place]]
@@ -153,4 +153,4 @@ def _glued_side(word: str) -> tuple[str, str]:
     for mark in ("left", "right"):
         if word.endswith(mark) and word[: -len(mark)] in _STRENGTH:
             return _SIDES[mark], word[: -len(mark)]
-    return MIDDLE, word
+    return _NO_SIDE, word

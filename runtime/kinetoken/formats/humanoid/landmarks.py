@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from .bone_names import LEFT, RIGHT, NamedBone, named_bones
+from .bone_names import LEFT_SIDE, RIGHT_SIDE, NamedBone, named_bones
 from .skeleton_tree import SkeletonTree
 
-SIDES: Final = (LEFT, RIGHT)
+SIDES: Final = (LEFT_SIDE, RIGHT_SIDE)
 _SAMPLE: Final = 6  # joints that a message names
 
 

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from ...motion.skeleton import Array64
-from .bone_names import LEFT, RIGHT, sides_of
+from .bone_names import LEFT_SIDE, RIGHT_SIDE, sides_of
 from .landmarks import Landmarks, Limb, NoBodyError, completed
 from .skeleton_tree import Poses, SkeletonTree
 
@@ -181,9 +181,9 @@ def _on_their_sides(tree: SkeletonTree, poses: Poses, body: Landmarks) -> Landma
 
 
 def _swapped(sides: Sequence[str]) -> bool:
-    if set(sides) != {LEFT, RIGHT}:
+    if set(sides) != {LEFT_SIDE, RIGHT_SIDE}:
         raise NoBodyError("two limbs of the same side by their names")
-    return sides[0] == RIGHT
+    return sides[0] == RIGHT_SIDE
 
 
 def _across(poses: Poses, limbs: tuple[Limb, Limb]) -> Array64:
