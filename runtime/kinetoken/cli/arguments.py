@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import InputError
 from ..engines.load_options import PROVIDERS, LoadOptions
+from ..engines.remote.servers import SERVER_KINDS
 from ..formats.humanoid.units import UNITS
 from ..formats.read_options import UP, ReadOptions
 from ..generation.image_file import USUAL_CELLS, ImageFile
@@ -66,7 +67,7 @@ def add_bundle(parser: argparse.ArgumentParser) -> Reader[BundleRequest]:
     add("--engine", metavar="URL", help="server of the language model (docs/servers.md)")
     layers = "layers of a GGUF model to run on the GPU (default: all)"
     add("--gpu-layers", type=int, metavar="N", help=Advanced(layers))
-    kind = "llama-server, llama-cpp-python, vllm or openai (default: asks the server)"
+    kind = f"{', '.join(SERVER_KINDS)} (default: asks the server)"
     add("--engine-kind", metavar="KIND", help=Advanced(kind))
     name = "the server's name for the model, if it has several"
     add("--engine-model", metavar="NAME", help=Advanced(name))
