@@ -432,7 +432,7 @@ def test_a_command_of_a_part_that_is_broken_says_so_when_called(
 
     broken = EntryPoint("juggle", "kinetoken_no_such_part.cli:add_command", cli.COMMANDS_GROUP)
     shadow = EntryPoint("inspect", "kinetoken_no_such_part.cli:add_command", cli.COMMANDS_GROUP)
-    monkeypatch.setattr(cli.metadata, "entry_points", lambda group: [broken, shadow])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [broken, shadow])
     code, _, err = run("juggle")
     assert (code, err.count("\n")) == (1, 1)
     assert "the command juggle cannot be loaded" in err
