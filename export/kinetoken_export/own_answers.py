@@ -19,10 +19,15 @@ from kinetoken.generation.request_grammar import request_grammar
 from kinetoken.tokens.allowed_ids import nth_allowed
 
 SAMPLE_PROMPTS: Final = (
-    "a person walks forward", "a person walks in a circle to the left", "someone waves with the right hand",
-    "a man jumps up and down", "a person sits down and stands up again", "the person kicks with the left leg",
-    "a woman turns around and walks back", "someone does jumping jacks",
-)  # fmt: skip
+    "a person walks forward",
+    "a person walks in a circle to the left",
+    "someone waves with the right hand",
+    "a man jumps up and down",
+    "a person sits down and stands up again",
+    "the person kicks with the left leg",
+    "a woman turns around and walks back",
+    "someone does jumping jacks",
+)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,16 @@ from kinetoken.base.errors import MissingPackageError
 
 _ALWAYS_NEEDED: Final = ("torch", "onnx", "safetensors")
 _TOOLS: Final = (
-    "kinetoken", "torch", "onnx", "onnxruntime", "numpy", "gguf", "llama-cpp-python", "optimum", "optimum-onnx",
-)  # fmt: skip
+    "kinetoken",
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "numpy",
+    "gguf",
+    "llama-cpp-python",
+    "optimum",
+    "optimum-onnx",
+)
 
 
 def require_packages(more: Iterable[tuple[str, str]] = ()) -> None:

@@ -22,10 +22,13 @@ _EXCHANGE: Final = 2  # RENAME_EXCHANGE of linux/fs.h, and RENAME_SWAP of macOS'
 
 @contextmanager
 def new_folder(out: Path, force: bool = False) -> Iterator[Path]:
-    """A folder beside `out` to build in; it becomes `out` when the block ends well, and is gone when it does not.
+    """A folder beside `out` to build in.
 
-    A process killed half way leaves a hidden folder behind; the next one that builds the same `out` removes it. OutputError
-    where `out` exists and `force` does not say to replace it, where its folder cannot be written, or where the disk is full.
+    It becomes `out` when the block ends well, and is gone when it does not.
+
+    A process killed half way leaves a hidden folder behind; the next one that builds the same `out`
+    removes it. OutputError where `out` exists and `force` does not say to replace it, where its
+    folder cannot be written, or where the disk is full.
     """
     out = Path(os.path.abspath(out))
     _check_place(out, force)
@@ -93,7 +96,10 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _lock(file: IO[bytes]) -> bool:
-    """Take the lock if nobody has it; False where somebody has, or where the system knows no such locks."""
+    """Take the lock if nobody has it.
+
+    False where somebody has, or where the system knows no such locks.
+    """
     try:
         import fcntl
 

@@ -54,7 +54,10 @@ class _Inputs:
 
 
 def build_bundle(request: ExportRequest) -> Manifest:
-    """Build the bundle; the folder appears whole or not at all, and an old one stays until the new one is complete."""
+    """Build the bundle.
+
+    The folder appears whole or not at all, and an old one stays until the new one is complete.
+    """
     check_quantization(request)
     with new_folder(request.out, request.force) as folder:
         parts = _open(request)
@@ -196,7 +199,10 @@ def _provenance(request: ExportRequest, parts: _Inputs) -> Provenance:
 
 
 def _write(manifest: Manifest, folder: Path) -> Manifest:
-    """bundle.json with the digests of the files that lie in the folder now; the manifest as it reads back."""
+    """bundle.json with the digests of the files that lie in the folder now.
+
+    The manifest as it reads back.
+    """
     files = sorted(
         path for path in folder.iterdir() if path.is_file() and path.name != MANIFEST_NAME
     )
@@ -210,7 +216,8 @@ def _ends(vocabulary: CheckpointVocabulary, checkpoint: Path) -> tuple[int, ...]
     ends = tuple(vocabulary.added[token] for token in _END_TOKENS if token in vocabulary.added)
     if not ends:
         raise InputError(
-            f"{checkpoint}: expected {_END_TOKENS[0]} in the tokenizer, found none: it is no chat model of this family"
+            f"{checkpoint}: expected {_END_TOKENS[0]} in the tokenizer, found none: it is no chat "
+            "model of this family"
         )
     return ends
 
@@ -219,6 +226,7 @@ def _check_space(folder: Path, needed: int) -> None:
     free, wanted = shutil.disk_usage(folder).free, needed + _SPARE
     if free < wanted:
         raise OutputError(
-            f"expected {wanted / 1e9:.1f} GB of free disk space for this bundle, found {free / 1e9:.1f} GB in {folder.parent}: "
+            f"expected {wanted / 1e9:.1f} GB of free disk space for this bundle, found "
+            f"{free / 1e9:.1f} GB in {folder.parent}: "
             "free some, or give a place on another disk with -o"
         )

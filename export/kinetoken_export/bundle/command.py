@@ -32,7 +32,8 @@ def add_command(subparsers: Subparsers) -> None:
         "turn a checkpoint and its codec into a bundle",
         "kinetoken export my-lm --codec my-codec -o my-bundle",
         "kinetoken export my-lm --codec my-codec -o my-bundle --format gguf --quant q4_k_m",
-        "kinetoken export my-lm --codec my-codec -o my-bundle --codec-adapter adapter.py --trust-code",
+        "kinetoken export my-lm --codec my-codec -o my-bundle --codec-adapter adapter.py "
+        "--trust-code",
     )
     add = parser.add_argument
     add(

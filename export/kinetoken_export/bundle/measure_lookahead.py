@@ -46,7 +46,8 @@ def measured_codec(folder: Path, codec: CodecInfo, asked: int | None) -> CodecIn
     exact = codec.exact
     if asked is not None and not 0 <= asked <= exact:
         raise InputError(
-            f"lookahead: expected 0 to {exact} latent frames, got {asked}; this codec sees no further"
+            f"lookahead: expected 0 to {exact} latent frames, got {asked}; this codec sees no "
+            "further"
         )
     if exact == 0:
         return codec

@@ -60,5 +60,6 @@ class ExportRequest:
             )
         if self.importance is not None and self.format != "gguf":
             raise InputError(
-                "--importance weighs the columns of GGUF quantizations; leave it out, or give --format gguf"
+                "--importance weighs the columns of GGUF quantizations; leave it out, or give "
+                "--format gguf"
             )

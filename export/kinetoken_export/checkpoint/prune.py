@@ -33,7 +33,10 @@ _SPAN: Final = 4096  # rows read at once while gathering
 
 @dataclass(frozen=True)
 class PrunedSource:
-    """A checkpoint with some rows of its embedding and head; every other tensor is the original's."""
+    """A checkpoint with some rows of its embedding and head.
+
+    Every other tensor is the original's.
+    """
 
     original: TensorSource
     kept: NDArray[np.int64]
@@ -99,7 +102,10 @@ class PrunedSource:
         return self.original.shape.vocab_size - len(self.kept)
 
     def saved_bytes(self, embedding_bits: float, head_bits: float | None = None) -> int:
-        """What is saved where a number of the embedding takes so many bits; a tied head is the embedding itself."""
+        """What is saved where a number of the embedding takes so many bits.
+
+        A tied head is the embedding itself.
+        """
         bits = embedding_bits if self.shape.tied else embedding_bits + (head_bits or embedding_bits)
         return int(self.dropped * self.shape.hidden * bits / 8)
 
@@ -113,8 +119,12 @@ class PrunedSource:
 
 
 def prune_vocabulary(
-    source: TensorSource, tokenizer: Path, corpus: Path | str, out_tokenizer: Path, always: Sequence[str] = ()
-) -> PrunedSource:  # fmt: skip
+    source: TensorSource,
+    tokenizer: Path,
+    corpus: Path | str,
+    out_tokenizer: Path,
+    always: Sequence[str] = (),
+) -> PrunedSource:
     """Write the smaller tokenizer.json to `out_tokenizer` and return the checkpoint that belongs to it.
 
     `corpus` is a text file, or "english" for the tokens that English can be spelled with. Besides Qwen's own template, `always`
@@ -126,7 +136,8 @@ def prune_vocabulary(
     kept = _kept(bpe, corpus, fixed)
     if kept[-1] >= source.shape.vocab_size:
         raise FormatError(
-            f"{tokenizer}: expected ids below {source.shape.vocab_size}, the rows of the embedding, got {kept[-1]}: "
+            f"{tokenizer}: expected ids below {source.shape.vocab_size}, the rows of the "
+            f"embedding, got {kept[-1]}: "
             "it belongs to another checkpoint"
         )
     numbers = {int(old): new for new, old in enumerate(kept)}
@@ -149,7 +160,8 @@ def _check(
     for text in always:
         if [numbers.get(i) for i in old.encode(text)] != new.encode(text):
             raise FormatError(
-                f"{old.path}: pruned, it cuts {text[:40]!r} into other tokens: export without pruning"
+                f"{old.path}: pruned, it cuts {text[:40]!r} into other tokens: export without "
+                "pruning"
             )
 
 
@@ -163,7 +175,10 @@ def _spans(ids: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
 
 
 def _renumbered(config: Mapping[str, Any], numbers: Mapping[int, int], size: int) -> dict[str, Any]:
-    """A config, also a nested one, whose ids and size of the vocabulary are new; ids that are gone become None."""
+    """A config, also a nested one, whose ids and size of the vocabulary are new.
+
+    Ids that are gone become None.
+    """
     out: dict[str, Any] = {}
     for key, value in config.items():
         if key.endswith("_token_id") and isinstance(value, int):

@@ -25,11 +25,13 @@ BYTES: Final = frozenset(pre_tokenizers.ByteLevel.alphabet())
 """The letters in which byte-level BPE writes the 256 bytes."""
 _CURLY: Final = r"\u2018\u2019\u201c\u201d"  # typographic quotes
 _DASHES: Final = r"\u2013\u2014\u2026"
-# One word in one case, with the one sign before it that English sets without a space; else signs, digits and white space.
+# One word in one case, with the one sign before it that English sets without a space; else signs,
+# digits and white space.
 _ENGLISH: Final = re.compile(
     rf"""[ "'(\-{_CURLY}{_DASHES}]?(?:[a-z]+|[A-Z][a-z]*|[A-Z]+)|[\s0-9.,:;!?'"()\-/&%${_CURLY}{_DASHES}]+"""
 )
-# Here no word of the pre-tokenizer is cut in two: a line break ends one, a letter or digit begins one.
+# Here no word of the pre-tokenizer is cut in two: a line break ends one, a letter or digit begins
+# one.
 _SEAM: Final = re.compile(r"(?<=\n)(?=[^\W_])")
 _PIECE: Final = 1 << 16  # characters
 _BPE_OPTIONS: Final = (
@@ -64,7 +66,8 @@ class BpeTokenizer:
         if odd or not set(self.vocab) >= BYTES or self._tokenizer.pre_tokenizer is None:
             why = odd[0] if odd else "no token for some byte"
             raise FormatError(
-                f"{path}: expected plain byte-level BPE, found {why}: its vocabulary cannot be pruned"
+                f"{path}: expected plain byte-level BPE, found {why}: its vocabulary cannot be "
+                "pruned"
             )
         self._split = re.compile(
             "|".join(map(re.escape, sorted(self.added, key=len, reverse=True))) or r"(?!)"
@@ -75,7 +78,10 @@ class BpeTokenizer:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def words(self, text: str) -> set[str]:
-        """The different words, in byte letters, into which a text falls before BPE; added tokens are no words."""
+        """The different words, in byte letters, into which a text falls before BPE.
+
+        Added tokens are no words.
+        """
         normalizer, cut = self._tokenizer.normalizer, self._tokenizer.pre_tokenizer
         pieces = [piece for piece in self._split.split(text) if piece]
         plain = [normalizer.normalize_str(piece) if normalizer else piece for piece in pieces]
@@ -121,7 +127,10 @@ _BYTE_OF: Final = _byte_of()
 
 
 def english_tokens(bpe: BpeTokenizer) -> set[str]:
-    """Tokens that English can be spelled with: see ENGLISH. A rule, not a list: no corpus and no licence are needed."""
+    """Tokens that English can be spelled with: see ENGLISH.
+
+    A rule, not a list: no corpus and no licence are needed.
+    """
     wanted = (token for token in bpe.vocab if _ENGLISH.fullmatch(token_text(token) or ""))
     return {step for token in progress(list(wanted), "English tokens") for step in bpe.way(token)}
 
@@ -140,7 +149,8 @@ def corpus_tokens(bpe: BpeTokenizer, corpus: Path) -> set[str]:
         ) from None
     if not text.strip():
         raise InputError(
-            f"{corpus}: expected text as the corpus, got an empty file: give what the model shall understand"
+            f"{corpus}: expected text as the corpus, got an empty file: give what the model shall "
+            "understand"
         )
     words: set[str] = set()
     with ProgressBar("corpus") as bar:
@@ -161,7 +171,10 @@ def _pieces(text: str) -> Iterator[tuple[float, str]]:
 
 
 def write_pruned(bpe: BpeTokenizer, numbers: Mapping[int, int], path: Path) -> None:
-    """tokenizer.json with only the ids in `numbers`, under their new ones; FormatError for parts that cannot be renumbered."""
+    """tokenizer.json with only the ids in `numbers`, under their new ones.
+
+    FormatError for parts that cannot be renumbered.
+    """
     data = dict(bpe.data)
     model = dict(data["model"])
     model["vocab"] = {token: numbers[old] for token, old in bpe.vocab.items() if old in numbers}
@@ -190,7 +203,8 @@ def _renumbered(processor: Any, numbers: Mapping[int, int], path: Path) -> Any:
         }
     if processor["type"] != "TemplateProcessing":
         raise FormatError(
-            f"{path}: a post-processor {processor['type']} cannot be renumbered: export without pruning"
+            f"{path}: a post-processor {processor['type']} cannot be renumbered: export without "
+            "pruning"
         )
     specials = processor["special_tokens"]
     renewed = {

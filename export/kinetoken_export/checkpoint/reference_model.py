@@ -1,10 +1,12 @@
 """The checkpoint itself, computed by torch in float32: what every export is measured against.
 
-`Reference` brings all sequences through one layer after another and holds the weights of a single layer, so that a model of
-billions fits a small memory. `ReferenceLanguageModel` holds all weights and keeps a cache: it stands where an engine stands,
-so that the runtime itself can write answers with the source.
+`Reference` brings all sequences through one layer after another and holds the weights of a single
+layer, so that a model of billions fits a small memory. `ReferenceLanguageModel` holds all weights
+and keeps a cache: it stands where an engine stands, so that the runtime itself can write answers
+with the source.
 
-For text alone the three positions of a Qwen2.5-VL are one, and its rotary embedding equals that of Qwen2.
+For text alone the three positions of a Qwen2.5-VL are one, and its rotary embedding equals that of
+Qwen2.
 """
 
 from __future__ import annotations
@@ -64,7 +66,10 @@ class ReferenceModel:
     def logits(
         self, sequences: Sequence[Sequence[int]], *, observe: Observe | None = None
     ) -> list[Float32Array]:
-        """Logits (n, vocab) after each token of each sequence of n ids; `observe` sees the inputs of every matrix."""
+        """Logits (n, vocab) after each token of each sequence of n ids.
+
+        `observe` sees the inputs of every matrix.
+        """
         return list(self.each(sequences, observe=observe))
 
     def each(
@@ -77,7 +82,10 @@ class ReferenceModel:
     def hidden(
         self, sequences: Sequence[Sequence[int]], *, observe: Observe | None = None
     ) -> list[Float32Array]:
-        """Normed hidden states (n, H) of each sequence, which the head multiplies; InputError for ids that do not exist."""
+        """Normed hidden states (n, H) of each sequence, which the head multiplies.
+
+        InputError for ids that do not exist.
+        """
         rotaries = {n: rotary_angles(self._shape, 0, n) for n in {len(ids) for ids in sequences}}
         states = [self._embedded(ids) for ids in sequences]
         for number in progress(range(self._shape.layers), "source"):
@@ -207,7 +215,8 @@ class ReferenceLanguageModel:
     ) -> None:
         """`context` in tokens: at most, and by default, what the checkpoint was made for.
 
-        `compact` holds what is bfloat16 as such: half the memory and slower; None: where float32 would not fit.
+        `compact` holds what is bfloat16 as such: half the memory and slower; None: where float32
+        would not fit.
         """
         self.shape = source.shape
         self._context = min(context or source.shape.context, source.shape.context)
@@ -325,7 +334,8 @@ class ReferenceRun:
 
 def rotary_angles(shape: LanguageModelShape, start: int, stop: int) -> Rotary:
     """Rotary angles of the positions [start, stop)."""
-    # float64 where the engines have float32 too: the positions are small, the error of an angle is not seen.
+    # float64 where the engines have float32 too: the positions are small, the error of an angle is
+    # not seen.
     exponents = torch.arange(0, shape.head_dim, 2, dtype=torch.float64) / shape.head_dim
     turns = torch.arange(start, stop, dtype=torch.float64)[:, None] * shape.rope_theta**-exponents
     both = torch.cat([turns, turns], 1)
@@ -374,5 +384,6 @@ def _check_ids(ids: Sequence[int], shape: LanguageModelShape) -> None:
     if not len(ids) or min(ids) < 0 or max(ids) >= shape.vocab_size:
         got = f"{min(ids)}..{max(ids)}" if len(ids) else "none"
         raise InputError(
-            f"expected token ids within 0..{shape.vocab_size - 1}, got {got}: is it another tokenizer's?"
+            f"expected token ids within 0..{shape.vocab_size - 1}, got {got}: is it another "
+            "tokenizer's?"
         )

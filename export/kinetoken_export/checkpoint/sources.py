@@ -1,4 +1,7 @@
-"""Where a checkpoint or codec comes from: a folder, or a repository of the Hugging Face hub; and under which licence."""
+"""Where a checkpoint or codec comes from: a folder, or a repository of the Hugging Face hub.
+
+And under which licence.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +78,8 @@ def _download(hub_id: str, revision: str | None, patterns: tuple[str, ...]) -> P
     except Exception as error:  # its errors come from several libraries
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"{hub_id} is no folder here, and the hub did not give it ({reason}): check the name and the network, "
+            f"{hub_id} is no folder here, and the hub did not give it ({reason}): check the name "
+            "and the network, "
             "or download it and give its folder"
         ) from error
 

@@ -49,7 +49,10 @@ class LanguageModelShape:
     tied: bool
     """Whether the embedding is the head too."""
     mrope_section: tuple[int, ...] = ()
-    """Rotary pairs for time, height and width in a vision-language model; for text alone all three positions are one."""
+    """Rotary pairs for time, height and width in a vision-language model.
+
+    For text alone all three positions are one.
+    """
 
     def width(self, name: Width) -> int:
         """The number that a width of an architecture stands for."""
@@ -98,7 +101,10 @@ class TensorSource(Protocol):
 
 
 class Checkpoint:
-    """An opened folder. Files are opened for each tensor and closed again, so that memory holds one at a time."""
+    """An opened folder.
+
+    Files are opened for each tensor and closed again, so that memory holds one at a time.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -130,7 +136,8 @@ class Checkpoint:
         path = self.folder / _SINGLE
         if not path.is_file():
             raise InputError(
-                f"{self.folder}: expected {_SINGLE} or {_INDEX}, found neither: give a complete checkpoint folder"
+                f"{self.folder}: expected {_SINGLE} or {_INDEX}, found neither: give a complete "
+                "checkpoint folder"
             )
         with _opened(path) as file:
             return dict.fromkeys(file.keys(), path)
@@ -150,12 +157,14 @@ class Checkpoint:
             )
             if lacking:
                 raise FormatError(
-                    f"{path}: expected a tensor {lacking}, as {_INDEX} says, found none: download it again"
+                    f"{path}: expected a tensor {lacking}, as {_INDEX} says, found none: download "
+                    "it again"
                 )
         for name, dims in expected_tensors(self.architecture, self.shape):
             if self.dims(name) != dims:
                 raise FormatError(
-                    f"{self.folder}: expected {name} of shape {dims}, as config.json says, got {self.dims(name)}"
+                    f"{self.folder}: expected {name} of shape {dims}, as config.json says, got "
+                    f"{self.dims(name)}"
                 )
 
     def names(self, prefix: str = "") -> list[str]:
@@ -251,7 +260,8 @@ def _opened(path: Path) -> Any:
         ) from None
     except (SafetensorError, OSError) as error:
         raise FormatError(
-            f"{path}: expected a whole safetensors file, got something unreadable ({error}): download it again"
+            f"{path}: expected a whole safetensors file, got something unreadable ({error}): "
+            "download it again"
         ) from error
 
 
@@ -271,22 +281,31 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _shape(config: Mapping[str, Any], folder: Path) -> LanguageModelShape:
-    # transformers 4.52 moved the language model's numbers of a vision-language config into text_config.
+    # transformers 4.52 moved the language model's numbers of a vision-language config into
+    # text_config.
     text = config.get("text_config") or config
     rope = text.get("rope_parameters") or text.get("rope_scaling") or {}
     try:
         return LanguageModelShape(
-            layers=int(text["num_hidden_layers"]), hidden=int(text["hidden_size"]), intermediate=int(text["intermediate_size"]),
-            heads=int(text["num_attention_heads"]), kv_heads=int(text["num_key_value_heads"]), vocab_size=int(text["vocab_size"]),
-            head_dim=int(text.get("head_dim") or int(text["hidden_size"]) // int(text["num_attention_heads"])),
-            context=int(text["max_position_embeddings"]), rope_theta=float(text.get("rope_theta") or rope["rope_theta"]),
+            layers=int(text["num_hidden_layers"]),
+            hidden=int(text["hidden_size"]),
+            intermediate=int(text["intermediate_size"]),
+            heads=int(text["num_attention_heads"]),
+            kv_heads=int(text["num_key_value_heads"]),
+            vocab_size=int(text["vocab_size"]),
+            head_dim=int(
+                text.get("head_dim") or int(text["hidden_size"]) // int(text["num_attention_heads"])
+            ),
+            context=int(text["max_position_embeddings"]),
+            rope_theta=float(text.get("rope_theta") or rope["rope_theta"]),
             norm_eps=float(text["rms_norm_eps"]),
             tied=bool(config.get("tie_word_embeddings", text.get("tie_word_embeddings", False))),
             mrope_section=tuple(int(n) for n in rope.get("mrope_section", ())),
-        )  # fmt: skip
+        )
     except KeyError as error:
         raise FormatError(
-            f"{folder / 'config.json'}: expected a key {error}, found none: it is no config of a language model"
+            f"{folder / 'config.json'}: expected a key {error}, found none: it is no config of a "
+            "language model"
         ) from error
     except (TypeError, ValueError, ZeroDivisionError) as error:
         raise FormatError(

@@ -109,13 +109,15 @@ def _find_weights(folder: Path) -> Path:
     found = [p for p in found if p.suffix == _SAFE] or found
     if not found:
         raise InputError(
-            f"{folder}: expected weights ({_SAFE}, {', '.join(_PICKLES)}), found none: give the codec's folder"
+            f"{folder}: expected weights ({_SAFE}, {', '.join(_PICKLES)}), found none: give the "
+            "codec's folder"
         )
     ranked = sorted(found, key=_rank)
     if len(ranked) > 1 and _rank(ranked[0]) == _rank(ranked[1]):
         names = ", ".join(str(p.relative_to(folder)) for p in ranked[:5])
         raise InputError(
-            f"{folder}: expected one file of weights, found {names}: give the one to use instead of the folder"
+            f"{folder}: expected one file of weights, found {names}: give the one to use instead "
+            "of the folder"
         )
     return ranked[0]
 
@@ -149,12 +151,14 @@ def _load(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
                 f"convert it to {_SAFE} where you trust it"
             ) from error
         raise FormatError(
-            f"{path}: expected whole weights, got something unreadable ({_line(error)}): download it again"
+            f"{path}: expected whole weights, got something unreadable ({_line(error)}): download "
+            "it again"
         ) from error
     state = _state(whole)
     if not state:
         raise FormatError(
-            f"{path}: expected tensors by name, alone or under one of {', '.join(_WRAPPERS)}, found none"
+            f"{path}: expected tensors by name, alone or under one of {', '.join(_WRAPPERS)}, "
+            "found none"
         )
     inner = whole.get("config", whole.get("args", {})) if isinstance(whole, dict) else {}
     return state, inner if isinstance(inner, Mapping) else {}

@@ -146,7 +146,10 @@ class Level(nn.Module):
 
     @torch.no_grad()
     def learn(self, x: Tensor, codes: Tensor, decay: float, dead_below: float) -> None:
-        """Move each code toward the mean of the rows that chose it; restart a dead one at a random row."""
+        """Move each code toward the mean of the rows that chose it.
+
+        Restart a dead one at a random row.
+        """
         count = torch.bincount(codes, minlength=len(self.codebook)).to(x.dtype)
         self.usage.mul_(decay).add_(count, alpha=1 - decay)
         sums = torch.zeros_like(self.total).index_add_(0, codes, x)
@@ -251,7 +254,8 @@ def load_codec(folder: Path) -> tuple[MotionCodec, Tensor, Tensor]:
         ) from error
     if mean.shape != (N_FEATURES,) or std.shape != (N_FEATURES,):
         raise FormatError(
-            f"{folder}: expected Mean and Std of {N_FEATURES} numbers, got {len(mean)} and {len(std)}"
+            f"{folder}: expected Mean and Std of {N_FEATURES} numbers, got {len(mean)} and "
+            f"{len(std)}"
         )
     return model.eval(), mean, std
 
@@ -262,7 +266,8 @@ def _config(folder: Path) -> CodecConfig:
         config = json.loads(path.read_text(encoding="utf-8"))
         if config.get("model_type") != _MODEL_TYPE:
             raise FormatError(
-                f"{path}: expected a codec of model_type {_MODEL_TYPE}, got {config.get('model_type')!r}"
+                f"{path}: expected a codec of model_type {_MODEL_TYPE}, got "
+                f"{config.get('model_type')!r}"
             )
         return CodecConfig(**(config | {"dilations": tuple(config["dilations"])}))
     except OSError as error:
@@ -296,5 +301,10 @@ def read_own_codec(folder: Path, base: Mapping[str, Any]) -> CodecSource:
         return codes
 
     return CodecSource(
-        layout=_MODEL_TYPE, decoder=model.decoder, codebooks=codebooks, stride=config.stride, encoder=encode, **base
-    )  # fmt: skip
+        layout=_MODEL_TYPE,
+        decoder=model.decoder,
+        codebooks=codebooks,
+        stride=config.stride,
+        encoder=encode,
+        **base,
+    )

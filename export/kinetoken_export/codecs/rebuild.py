@@ -16,13 +16,32 @@ from .source import ADAPTER_HINT, Array, Codes, residual_codes
 
 # What codebooks remember of their training: moving averages and flags, no part of what they mean.
 _TRAINING_ONLY: Final = frozenset(
-    ("code_sum", "code_count", "cluster_size", "embedding_avg", "embed_avg", "ema_w", "ema_cluster_size", "initted",
-     "inited", "initialized", "usage", "total", "num_batches_tracked")
-)  # fmt: skip
+    (
+        "code_sum",
+        "code_count",
+        "cluster_size",
+        "embedding_avg",
+        "embed_avg",
+        "ema_w",
+        "ema_cluster_size",
+        "initted",
+        "inited",
+        "initialized",
+        "usage",
+        "total",
+        "num_batches_tracked",
+    )
+)
 _ACTIVATIONS: Final[Mapping[str, Callable[[], nn.Module]]] = {
-    "relu": nn.ReLU, "silu": nn.SiLU, "swish": nn.SiLU, "gelu": nn.GELU, "elu": nn.ELU, "tanh": nn.Tanh,
-    "leaky_relu": lambda: nn.LeakyReLU(0.2), "leakyrelu": lambda: nn.LeakyReLU(0.2),
-}  # fmt: skip
+    "relu": nn.ReLU,
+    "silu": nn.SiLU,
+    "swish": nn.SiLU,
+    "gelu": nn.GELU,
+    "elu": nn.ELU,
+    "tanh": nn.Tanh,
+    "leaky_relu": lambda: nn.LeakyReLU(0.2),
+    "leakyrelu": lambda: nn.LeakyReLU(0.2),
+}
 
 
 def activation_layer(name: object, path: Path) -> Callable[[], nn.Module]:
@@ -42,7 +61,10 @@ def below_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def load_into(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.Module:
-    """The module with exactly these tensors, in evaluation mode; FormatError names the first that does not fit."""
+    """The module with exactly these tensors, in evaluation mode.
+
+    FormatError names the first that does not fit.
+    """
     expected = {
         n: tuple(v.shape)
         for n, v in module.state_dict().items()
@@ -51,14 +73,16 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.
     got = {n: tuple(v.shape) for n, v in state.items() if n.rsplit(".")[-1] not in _TRAINING_ONLY}
     for name in expected.keys() - got.keys():
         raise FormatError(
-            f"{path}: expected a tensor {name} {expected[name]}, found none: the weights are incomplete"
+            f"{path}: expected a tensor {name} {expected[name]}, found none: the weights are "
+            "incomplete"
         )
     for name in sorted(got.keys() - expected.keys()):
         raise FormatError(f"{path}: expected no tensor {name} in this layout: {ADAPTER_HINT}")
     for name, shape in got.items():
         if shape != expected[name]:
             raise FormatError(
-                f"{path}: expected {name} of shape {expected[name]}, got {shape}: it is no known layout"
+                f"{path}: expected {name} of shape {expected[name]}, got {shape}: it is no known "
+                "layout"
             )
     module.load_state_dict(dict(state), strict=False)
     return module.eval()

@@ -131,7 +131,10 @@ def residual_prefix(state: Mapping[str, Tensor]) -> str | None:
 def read_residual_codec(
     state: Mapping[str, Tensor], settings: Mapping[str, Any], path: Path, base: Mapping[str, Any]
 ) -> CodecSource:
-    """The codec; FormatError names a tensor that is missing or left over. `base`: fields that do not hang on the layout."""
+    """The codec; FormatError names a tensor that is missing or left over.
+
+    `base`: fields that do not hang on the layout.
+    """
     prefix = residual_prefix(state)
     assert prefix is not None
     own = below_prefix(state, prefix)
@@ -145,8 +148,14 @@ def read_residual_codec(
     )
     layout = "momask" if any(name.startswith("quantizer.layers.") for name in own) else "t2m-gpt"
     return CodecSource(
-        layout=layout, decoder=decoder, codebooks=codebooks, stride=2**plan.halvings, encoder=encode, notes=notes, **base
-    )  # fmt: skip
+        layout=layout,
+        decoder=decoder,
+        codebooks=codebooks,
+        stride=2**plan.halvings,
+        encoder=encode,
+        notes=notes,
+        **base,
+    )
 
 
 def _plan(
@@ -158,7 +167,8 @@ def _plan(
     if outlet not in own or own[outlet].shape[0] != N_FEATURES:
         got = tuple(own[outlet].shape) if outlet in own else "nothing"
         raise FormatError(
-            f"{path}: expected {outlet} with {N_FEATURES} features (HumanML3D), got {got}: another skeleton?"
+            f"{path}: expected {outlet} with {N_FEATURES} features (HumanML3D), got {got}: "
+            "another skeleton?"
         )
     width, latent, _ = own[_INLET].shape
     growth = settings.get("dilation_growth_rate", _GROWTH)
@@ -186,11 +196,13 @@ def _codebooks(own: Mapping[str, Tensor], latent: int, path: Path) -> Array:
     levels = sorted(matches, key=lambda name: int(matches[name][1] or 0))
     if not levels or [int(matches[n][1] or 0) for n in levels] != list(range(len(levels))):
         raise FormatError(
-            f"{path}: expected codebooks quantizer.layers.0... or quantizer.codebook, got {levels or 'none'}"
+            f"{path}: expected codebooks quantizer.layers.0... or quantizer.codebook, got "
+            f"{levels or 'none'}"
         )
     tables = stacked_codebooks([own[name] for name in levels], path)
     if tables.shape[2] != latent:
         raise FormatError(
-            f"{path}: expected codebooks of width {latent}, as the decoder reads, got {tables.shape[2]}"
+            f"{path}: expected codebooks of width {latent}, as the decoder reads, got "
+            f"{tables.shape[2]}"
         )
     return tables

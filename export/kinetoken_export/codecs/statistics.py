@@ -1,8 +1,9 @@
 """The Mean and Std that a codec was trained with, and telling the published pairs apart.
 
-HumanML3D's own Std circulates in three forms: as it is, and with the columns of root and contacts (0:4 and 259:263)
-divided by a "feature bias" of 5 (MoMask) or 25 (T2M-GPT, MotionGPT). With the wrong one of them the root path comes out
-5 or 25 times too long or too short. A trained decoder tells which one it knew: a smaller std made those columns larger.
+HumanML3D's own Std circulates in three forms: as it is, and with the columns of root and contacts
+(0:4 and 259:263) divided by a "feature bias" of 5 (MoMask) or 25 (T2M-GPT, MotionGPT). With the
+wrong one of them the root path comes out 5 or 25 times too long or too short. A trained decoder
+tells which one it knew: a smaller std made those columns larger.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from kinetoken.motion.features import N_FEATURES
 
 from .source import Array
 
-# Columns that the bias divides, and HumanML3D's own values there (Guo et al., CVPR 2022; published Std.npy).
+# Columns that the bias divides, and HumanML3D's own values there (Guo et al., CVPR 2022; published
+# Std.npy).
 _BIASED: Final = np.r_[0:4, 259:263]
 _OWN: Final = np.array([0.012826, 0.016927, 0.016927, 0.153766, *[0.355933] * 4])
 _PLAIN: Final = np.r_[4:259]
@@ -37,7 +39,8 @@ def find_statistics(folders: list[Path]) -> tuple[Array, Array, tuple[Path, Path
             if mean.is_file() and std.is_file():
                 return _row(mean, positive=False), _row(std, positive=True), (mean, std)
     raise InputError(
-        f"{folders[0]}: expected Mean.npy and Std.npy, found none: put those there that the codec was trained with"
+        f"{folders[0]}: expected Mean.npy and Std.npy, found none: put those there that the codec "
+        "was trained with"
     )
 
 
@@ -57,12 +60,14 @@ def _row(path: Path, *, positive: bool) -> Array:
     values = values.reshape(-1) if values.ndim == 2 and 1 in values.shape else values
     if values.shape != (N_FEATURES,):
         raise FormatError(
-            f"{path}: expected {N_FEATURES} numbers (HumanML3D), got {values.shape}: is it another skeleton's?"
+            f"{path}: expected {N_FEATURES} numbers (HumanML3D), got {values.shape}: is it "
+            "another skeleton's?"
         )
     if not np.isfinite(values).all() or (positive and (values <= 0).any()):
         wanted = "numbers above 0" if positive else "finite numbers"
         raise FormatError(
-            f"{path}: expected {wanted}, got {values.min():.3g} to {values.max():.3g}: download it again"
+            f"{path}: expected {wanted}, got {values.min():.3g} to {values.max():.3g}: download "
+            "it again"
         )
     return values
 
@@ -90,6 +95,8 @@ def check_statistics(std: Array, features: Array, path: Path) -> None:
     if not 1 / _APART < written / bias < _APART:
         nearest = min(_BIASES, key=lambda b: abs(np.log(written / b)))
         raise FormatError(
-            f"{path}: expected the Std that the codec was trained with, std[0] near {_OWN[0] / nearest:.4g}, "
-            f"got {std[0]:.4g} (HumanML3D's pairs differ by {nearest / bias:g} in the root): use the codec's own pair"
+            f"{path}: expected the Std that the codec was trained with, std[0] near "
+            f"{_OWN[0] / nearest:.4g}, "
+            f"got {std[0]:.4g} (HumanML3D's pairs differ by {nearest / bias:g} in the root): use "
+            "the codec's own pair"
         )

@@ -46,7 +46,10 @@ def transposed_prefix(state: Mapping[str, Tensor]) -> str | None:
 def read_transposed_codec(
     state: Mapping[str, Tensor], settings: Mapping[str, Any], path: Path, base: Mapping[str, Any]
 ) -> CodecSource:
-    """The codec; FormatError names a tensor that is missing or left over. `base`: fields that do not hang on the layout."""
+    """The codec; FormatError names a tensor that is missing or left over.
+
+    `base`: fields that do not hang on the layout.
+    """
     prefix = transposed_prefix(state)
     assert prefix is not None
     own = below_prefix(state, prefix)
@@ -60,7 +63,8 @@ def read_transposed_codec(
     codebooks = stacked_codebooks(tables, path)
     if codebooks.shape[2] != latent:
         raise FormatError(
-            f"{path}: expected codebooks of width {latent}, as the decoder reads, got {codebooks.shape[2]}"
+            f"{path}: expected codebooks of width {latent}, as the decoder reads, got "
+            f"{codebooks.shape[2]}"
         )
     act = activation_layer(settings.get("activation", "relu"), path)
     decoder, strides = _stack(below_prefix(own, "decoder.decoder."), settings, act, path, up=True)
@@ -80,8 +84,14 @@ def read_transposed_codec(
         else (f"took strides {strides} and activation {settings.get('activation', 'relu')}",)
     )
     return CodecSource(
-        layout="conv-transpose", decoder=decoder, codebooks=codebooks, stride=stride, encoder=encode, notes=notes, **base
-    )  # fmt: skip
+        layout="conv-transpose",
+        decoder=decoder,
+        codebooks=codebooks,
+        stride=stride,
+        encoder=encode,
+        notes=notes,
+        **base,
+    )
 
 
 def _stack(
@@ -110,7 +120,8 @@ def _stack(
     end = convolutions[-1].shape[1] if up else convolutions[0].shape[1]
     if end != N_FEATURES:
         raise FormatError(
-            f"{path}: expected {N_FEATURES} features (HumanML3D), got {end}: is it another skeleton's?"
+            f"{path}: expected {N_FEATURES} features (HumanML3D), got {end}: is it another "
+            "skeleton's?"
         )
     return load_into(nn.Sequential(*layers), state, path), strides
 
@@ -141,7 +152,8 @@ def _strides(weights: list[Tensor], settings: Mapping[str, Any], path: Path) -> 
     doublings = ratio.bit_length() - 1
     if 2**doublings != ratio or doublings > len(weights):
         raise FormatError(
-            f"{path}: expected a downsampling ratio that {len(weights)} layers can double to, got {ratio}"
+            f"{path}: expected a downsampling ratio that {len(weights)} layers can double to, got "
+            f"{ratio}"
         )
     return [2] * doublings + [1] * (len(weights) - doublings)
 
@@ -161,6 +173,7 @@ def _check_norm(
         and (state[f"{place}.running_mean"] < 0).any()
     ):
         raise FormatError(
-            f"{path}: expected ReLU before the batch norm at place {place}, but its running mean goes below 0: "
+            f"{path}: expected ReLU before the batch norm at place {place}, but its running mean "
+            "goes below 0: "
             f'name the activation in config.json, as "activation": "leaky_relu"'
         )

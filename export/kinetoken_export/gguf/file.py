@@ -40,7 +40,9 @@ class PlannedTensor:
 def gguf_file(
     path: Path, writer: GGUFWriter, plan: Sequence[PlannedTensor], label: str
 ) -> Iterator[GgufFile]:
-    """Write the planned tensors in order; the file appears whole or not at all. OutputError where it cannot be written.
+    """Write the planned tensors in order; the file appears whole or not at all.
+
+    OutputError where it cannot be written.
 
     `writer` has the metadata and no file yet.
     """

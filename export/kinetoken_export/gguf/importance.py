@@ -30,7 +30,9 @@ OWN_ANSWERS: Final = "own"
 _MAGIC: Final = b"GGUF"
 _LEGACY: Final = (".dat", ".imatrix")
 _CHUNK: Final = 512  # tokens; llama-imatrix counts in such pieces
-_LEAST: Final = 1e-6  # of the mean: a column that was never used still counts a little, or blocks of such have no best scale
+# of the mean: a column that was never used still counts a little, or blocks of such have no best
+# scale
+_LEAST: Final = 1e-6
 _SUMS, _COUNTS = ".in_sum2", ".counts"
 
 
@@ -58,7 +60,10 @@ class ImportanceCollector:
 def measure_importance(
     reference: ReferenceModel, sequences: Sequence[Sequence[int]]
 ) -> dict[str, Float32Array]:
-    """Importance of every matrix but the head, by llama.cpp's name, on sequences of token ids; InputError for none."""
+    """Importance of every matrix but the head, by llama.cpp's name, on sequences of token ids.
+
+    InputError for none.
+    """
     if not any(len(ids) for ids in sequences):
         raise InputError(
             "expected token sequences to measure the importance on, got none: give some prompts"
@@ -88,14 +93,18 @@ def is_importance_file(path: Path) -> bool:
             return stream.read(len(_MAGIC)) == _MAGIC
     except OSError as error:
         raise InputError(
-            f"{path}: expected a file of importance or of prompts, cannot read it ({error.strerror})"
+            f"{path}: expected a file of importance or of prompts, cannot read it "
+            f"({error.strerror})"
         ) from error
 
 
 def write_importance(
     path: Path, rows: Mapping[str, Float32Array], tokens: int, dataset: str
 ) -> None:
-    """The file that llama.cpp's own tools read; `dataset` says in a word what it was measured on."""
+    """The file that llama.cpp's own tools read.
+
+    `dataset` says in a word what it was measured on.
+    """
     writer = GGUFWriter(None, "")
     writer.kv_data[0].clear()  # it has no architecture
     writer.add_type("imatrix")
@@ -113,7 +122,10 @@ def write_importance(
 
 
 def read_importance(path: Path) -> dict[str, Float32Array]:
-    """What llama-imatrix or `write_importance` wrote, as mean squares; FormatError where it is something else."""
+    """What llama-imatrix or `write_importance` wrote, as mean squares.
+
+    FormatError where it is something else.
+    """
     try:
         data = path.read_bytes()[: len(_MAGIC)]
         rows = _read_gguf(path) if data == _MAGIC else _read_legacy(path.read_bytes())
@@ -123,7 +135,8 @@ def read_importance(path: Path) -> dict[str, Float32Array]:
         ) from error
     except (ValueError, KeyError, IndexError, struct.error, UnicodeDecodeError) as error:
         raise FormatError(
-            f"{path}: expected an importance matrix of llama-imatrix, got something else: make it again"
+            f"{path}: expected an importance matrix of llama-imatrix, got something else: make it "
+            "again"
         ) from error
     for name, row in rows.items():
         if not np.isfinite(row).all() or (row < 0).any():

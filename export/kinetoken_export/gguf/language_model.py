@@ -24,19 +24,28 @@ _MROPE_AXES: Final = 4  # llama.cpp keeps a fourth section, unused here
 
 
 def export_gguf(
-    source: TensorSource, tokenizer: Path, vocabulary: CheckpointVocabulary, recipe: GgufRecipe, path: Path, *, name: str,
-    chat_template: str | None, importance: Mapping[str, Float32Array] | None = None, context: int | None = None,
-) -> int:  # fmt: skip
+    source: TensorSource,
+    tokenizer: Path,
+    vocabulary: CheckpointVocabulary,
+    recipe: GgufRecipe,
+    path: Path,
+    *,
+    name: str,
+    chat_template: str | None,
+    importance: Mapping[str, Float32Array] | None = None,
+    context: int | None = None,
+) -> int:
     """Write `path`; returns the context in tokens, at most what the model was made for.
 
-    `tokenizer` is a tokenizer.json. `importance` maps llama.cpp's tensor names to one number a column (n_in,).
-    InputError, FormatError, OutputError or MissingPackageError say what is wrong.
+    `tokenizer` is a tokenizer.json. `importance` maps llama.cpp's tensor names to one number a
+    column (n_in,). InputError, FormatError, OutputError or MissingPackageError say what is wrong.
     """
     limit = source.shape.context
     context = limit if context is None else context
     if not 1 <= context <= limit:
         raise InputError(
-            f"expected a context of 1 to {limit} tokens, got {context}: this model knows no more positions"
+            f"expected a context of 1 to {limit} tokens, got {context}: this model knows no more "
+            "positions"
         )
     if recipe.needs_importance and importance is None:
         raise InputError(

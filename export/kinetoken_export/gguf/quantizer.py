@@ -52,7 +52,10 @@ def block_size(kind: GGMLQuantizationType) -> int:
 
 
 class GgmlQuantizer:
-    """A pool of threads around the library's function, which runs outside Python's lock. Use it as a context."""
+    """A pool of threads around the library's function, which runs outside Python's lock.
+
+    Use it as a context.
+    """
 
     def __init__(self, threads: int | None = None) -> None:
         """MissingPackageError where llama-cpp-python is not installed."""
@@ -73,7 +76,9 @@ class GgmlQuantizer:
         *,
         name: str = "weights",
     ) -> Packed:
-        """Rows (n, columns) to packed rows (n, bytes); `importance` (columns,) says which columns matter more.
+        """Rows (n, columns) to packed rows (n, bytes).
+
+        `importance` (columns,) says which columns matter more.
 
         FormatError names the weights where a value is not finite or too large for the type.
         """
@@ -87,7 +92,8 @@ class GgmlQuantizer:
         ):
             if not valid:
                 raise FormatError(
-                    f"{name}: expected numbers that {kind.name} can hold, got larger ones: choose bf16 or f32"
+                    f"{name}: expected numbers that {kind.name} can hold, got larger ones: choose "
+                    "bf16 or f32"
                 )
         return packed
 
@@ -105,7 +111,8 @@ class GgmlQuantizer:
         if importance is None:
             if self._library.ggml_quantize_requires_imatrix(int(kind)):
                 raise InputError(
-                    f"{name}: {kind.name} needs an importance matrix: give one, or choose another quantization"
+                    f"{name}: {kind.name} needs an importance matrix: give one, or choose another "
+                    "quantization"
                 )
         elif (
             importance.shape != values.shape[1:]
@@ -113,7 +120,8 @@ class GgmlQuantizer:
             or (importance < 0).any()
         ):
             raise InputError(
-                f"{name}: expected an importance of {values.shape[1]} finite numbers of 0 or more, got one of shape "
+                f"{name}: expected an importance of {values.shape[1]} finite numbers of 0 or "
+                "more, got one of shape "
                 f"{importance.shape}: measure it on this checkpoint"
             )
 
@@ -155,8 +163,14 @@ def _open_library() -> Any:
         library = ctypes.CDLL(str(path))
         library.ggml_quantize_chunk.restype = ctypes.c_size_t
         library.ggml_quantize_chunk.argtypes = [
-            ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p
-        ]  # fmt: skip
+            ctypes.c_int,
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+            ctypes.c_int64,
+            ctypes.c_int64,
+            ctypes.c_int64,
+            ctypes.c_void_p,
+        ]
         library.ggml_quantize_requires_imatrix.restype = ctypes.c_bool
         library.ggml_quantize_requires_imatrix.argtypes = [ctypes.c_int]
         library.ggml_validate_row_data.restype = ctypes.c_bool

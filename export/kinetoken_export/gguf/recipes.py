@@ -55,7 +55,10 @@ def sensitive_layers(layer: int, layers: int) -> bool:
 
 @dataclass(frozen=True)
 class TypeRule:
-    """Another type than the recipe's base, for one kind of matrix; the first rule that applies counts."""
+    """Another type than the recipe's base, for one kind of matrix.
+
+    The first rule that applies counts.
+    """
 
     part: str
     """Name of the tensor without block and suffix: "attn_v"."""
@@ -82,7 +85,10 @@ class GgufRecipe:
     embedding: str = ""
     """ggml type of an embedding that is not the head as well; empty: the base."""
     head: str = ""
-    """ggml type of the head (and of the embedding that it is tied to); empty: by llama.cpp's rule."""
+    """ggml type of the head (and of the embedding that it is tied to).
+
+    Empty: by llama.cpp's rule.
+    """
     finer: str = ""
     """ggml type of embedding and head, whatever the rules say: they hold the rows of the motion tokens."""
     needs_importance: bool = False
@@ -229,7 +235,9 @@ DRAFT_RECIPE: Final = "q8_0"
 
 
 def find_gguf_recipe(text: str | None) -> GgufRecipe:
-    """The recipe NAME, or NAME:TYPE with embedding and head in a type of their own ("q4_k_m:q8_0"); InputError.
+    """The recipe NAME, or NAME:TYPE with embedding and head in a type of their own ("q4_k_m:q8_0").
+
+    InputError.
 
     None is the default.
     """

@@ -19,11 +19,14 @@ from .quantizer import GgmlQuantizer
 from .recipes import fitting_type
 
 _PRECISIONS: Final = {
-    "f32": LlamaFileType.ALL_F32, "f16": LlamaFileType.MOSTLY_F16, "bf16": LlamaFileType.MOSTLY_BF16,
+    "f32": LlamaFileType.ALL_F32,
+    "f16": LlamaFileType.MOSTLY_F16,
+    "bf16": LlamaFileType.MOSTLY_BF16,
     "q8_0": LlamaFileType.MOSTLY_Q8_0,
-}  # fmt: skip
+}
 _PATCH: Final = "visual.patch_embed.proj.weight"
-_IMAGE_SIZE: Final = 560  # what llama.cpp's converter writes where the config names none; images of any size are taken
+# what llama.cpp's converter writes where the config names none; images of any size are taken
+_IMAGE_SIZE: Final = 560
 # Qwen's image processor, the same for every model of the family.
 _MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
 _STD: Final = (0.26862954, 0.26130258, 0.27577711)
@@ -41,7 +44,10 @@ class _TowerTensor:
 def export_mmproj(
     source: TensorSource, path: Path, precision: str = "f16", *, name: str = "vision tower"
 ) -> None:
-    """Write the vision tower; matrices in `precision` f32, f16, bf16 or q8_0. InputError, FormatError or OutputError."""
+    """Write the vision tower; matrices in `precision` f32, f16, bf16 or q8_0.
+
+    InputError, FormatError or OutputError.
+    """
     if precision not in _PRECISIONS:
         raise InputError(f"expected a precision of {', '.join(_PRECISIONS)}, got {precision!r}")
     vision = source.config.get("vision_config")
@@ -105,7 +111,8 @@ def _window_pattern(vision: Mapping[str, Any]) -> int:
     beat = blocks[0] + 1 if blocks else 0
     if not beat or blocks != list(range(beat - 1, beat * len(blocks), beat)):
         raise FormatError(
-            f"expected blocks of full attention at an even beat, got {blocks}: llama.cpp cannot run it"
+            f"expected blocks of full attention at an even beat, got {blocks}: llama.cpp cannot "
+            "run it"
         )
     return beat
 
@@ -129,8 +136,11 @@ def _parts(
 
 
 _MATRICES: Final = {
-    "attn.proj": "attn_out", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
-}  # fmt: skip
+    "attn.proj": "attn_out",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+}
 
 
 def _part(source: TensorSource, stored: str, name: str, kind: GGMLQuantizationType) -> _TowerTensor:
@@ -151,7 +161,8 @@ def _attention_inputs(
     for index, part in enumerate("qkv"):
         start = index * dims[0]
         plan = PlannedTensor(f"{block}.attn_{part}.{suffix}", dims, _kind(dims, kind))
-        yield _TowerTensor(plan, lambda s, start=start: s.rows(stored, start, start + dims[0]))  # type: ignore[misc]
+        # type: ignore[misc]
+        yield _TowerTensor(plan, lambda s, start=start: s.rows(stored, start, start + dims[0]))
 
 
 def _patch_embedding(source: TensorSource, kind: GGMLQuantizationType) -> Iterator[_TowerTensor]:
@@ -166,4 +177,5 @@ def _patch_embedding(source: TensorSource, kind: GGMLQuantizationType) -> Iterat
     )
     for frame, name in enumerate(("v.patch_embd.weight", "v.patch_embd.weight.1")):
         plan = PlannedTensor(name, (hidden, channels, height, width), narrow)
-        yield _TowerTensor(plan, lambda s, frame=frame: s.tensor(_PATCH)[:, :, frame])  # type: ignore[misc]
+        # type: ignore[misc]
+        yield _TowerTensor(plan, lambda s, frame=frame: s.tensor(_PATCH)[:, :, frame])

@@ -58,7 +58,8 @@ def check_codec(source: CodecSource, motion: MotionInfo) -> None:
     sizes = {stop - first for first, stop in motion.levels}
     if len(motion.levels) != levels or sizes != {codes}:
         raise FormatError(
-            f"expected a codec of {len(motion.levels)} levels x {max(sizes)} codes, as the tokenizer has, "
+            f"expected a codec of {len(motion.levels)} levels x {max(sizes)} codes, as the "
+            "tokenizer has, "
             f"got {levels} x {codes}: give the codec that this model was trained with"
         )
 
@@ -66,10 +67,12 @@ def check_codec(source: CodecSource, motion: MotionInfo) -> None:
 def export_codec(
     source: CodecSource, motion: MotionInfo, folder: Path, *, precision: str = "fp16"
 ) -> CodecInfo:
-    """decoder.onnx, codebooks.npy, Mean.npy and Std.npy in `folder`; the lookahead is the exact one.
+    """decoder.onnx, codebooks.npy, Mean.npy and Std.npy in `folder`.
 
-    `precision` of what is stored, "fp16" or "fp32"; computed is in single precision. FormatError where levels or codes
-    are not the tokenizer's, or the graph does not do what the module does.
+    The lookahead is the exact one.
+
+    `precision` of what is stored, "fp16" or "fp32"; computed is in single precision. FormatError
+    where levels or codes are not the tokenizer's, or the graph does not do what the module does.
     """
     if precision not in _TOLERANCE:
         raise InputError(
@@ -91,7 +94,8 @@ def export_codec(
             else "please report this codec"
         )
         raise FormatError(
-            f"{graph.name}: expected features within {_TOLERANCE[precision]:g} of the codec's own, got {error:.3g}: {cure}"
+            f"{graph.name}: expected features within {_TOLERANCE[precision]:g} of the codec's "
+            f"own, got {error:.3g}: {cure}"
         )
     field = receptive_field(graph, source)
     if field.note:
@@ -101,9 +105,18 @@ def export_codec(
             file=sys.stderr,
         )
     return CodecInfo(
-        _DECODER, _CODEBOOKS, _MEAN, _STD, source.fps, source.stride, N_FEATURES, codebooks.shape[2],
-        field.past, field.lookahead, field.lookahead,
-    )  # fmt: skip
+        _DECODER,
+        _CODEBOOKS,
+        _MEAN,
+        _STD,
+        source.fps,
+        source.stride,
+        N_FEATURES,
+        codebooks.shape[2],
+        field.past,
+        field.lookahead,
+        field.lookahead,
+    )
 
 
 class _FramesFirst(nn.Module):
@@ -131,10 +144,15 @@ def export_decoder(source: CodecSource, path: Path, half: bool = True) -> None:
                 "ignore"
             )  # the exporter speaks of its own successor; the result is checked below
             torch.onnx.export(
-                module, (latents,), str(path), input_names=["latents"],
-                output_names=["features"], dynamic_axes={"latents": {1: "n"}, "features": {1: "frames"}},
-                opset_version=_OPSET, dynamo=False,
-            )  # fmt: skip
+                module,
+                (latents,),
+                str(path),
+                input_names=["latents"],
+                output_names=["features"],
+                dynamic_axes={"latents": {1: "n"}, "features": {1: "frames"}},
+                opset_version=_OPSET,
+                dynamo=False,
+            )
     except (RuntimeError, TypeError, ValueError, torch.onnx.errors.OnnxExporterError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise FormatError(
@@ -190,7 +208,8 @@ def receptive_field(path: Path, source: CodecSource) -> ReceptiveField:
     window, moves = source.window, _moves(OnnxSession(path), source)
     if not moves.any():
         raise FormatError(
-            f"{path.name}: expected features that hang on the codes, they never change: wrong weights?"
+            f"{path.name}: expected features that hang on the codes, they never change: wrong "
+            "weights?"
         )
     for least, note in (
         (0.0, None),
@@ -201,8 +220,10 @@ def receptive_field(path: Path, source: CodecSource) -> ReceptiveField:
             return ReceptiveField(max(0, int(touched[-1])), max(0, int(-touched[0])), note)
     if window is None:
         raise FormatError(
-            f"{path.name}: expected a decoder that sees a bounded time, this one sees all of {_PROBE} latent frames: name the "
-            'frames that it was trained on at once in its config.json, as "window_size": 100, to stream it in such windows'
+            f"{path.name}: expected a decoder that sees a bounded time, this one sees all of "
+            f"{_PROBE} latent frames: name the "
+            'frames that it was trained on at once in its config.json, as "window_size": 100, to '
+            "stream it in such windows"
         )
     past = window // 2
     return ReceptiveField(
@@ -262,7 +283,8 @@ def largest_error(
         got = _run(session, sum_of_rows(codes, tables), path)
         if got.shape != wanted.shape:
             raise FormatError(
-                f"{path.name}: expected features {wanted.shape}, got {got.shape}: its length is fixed by the code"
+                f"{path.name}: expected features {wanted.shape}, got {got.shape}: its length is "
+                "fixed by the code"
             )
         errors.append((np.abs(got - wanted) / np.maximum(1.0, wanted.std(axis=0))).max())
     return float(np.max(errors))

@@ -33,8 +33,8 @@ class TokenTable:
 def head_ids(motion: MotionInfo, vocab_size: int) -> dict[str, IdRange]:
     """Name of each head and its ids; together they cover every id.
 
-    <move> and </move> join the head of level 0 where they lie directly before it; elsewhere each has one of its own, so that
-    "next frame or close" never needs the head of the words.
+    <move> and </move> join the head of level 0 where they lie directly before it; elsewhere each
+    has one of its own, so that "next frame or close" never needs the head of the words.
     """
     marks = (motion.move_start, motion.move_end)
     levels = _levels(motion)
@@ -84,7 +84,10 @@ def write_table(
 def write_heads(
     folder: Path, table: TokenTable, motion: MotionInfo, vocab_size: int, recipe: OnnxRecipe
 ) -> tuple[HeadInfo, ...]:
-    """One graph per head into `folder`, all over rows of the table; what the manifest says of them."""
+    """One graph per head into `folder`, all over rows of the table.
+
+    What the manifest says of them.
+    """
     heads = []
     for name, ids in head_ids(motion, vocab_size).items():
         heads.append(HeadInfo(f"head_{name}.onnx", ids))

@@ -51,14 +51,15 @@ def export_language_model(
 ) -> LanguageModelInfo:
     """Write body, heads and weights into `folder`; returns what the manifest says of them.
 
-    The cache holds `context` tokens, at most what the model was made for. InputError where that is not so, FormatError where
-    the checkpoint lacks a tensor, OutputError where the disk is full.
+    The cache holds `context` tokens, at most what the model was made for. InputError where that is
+    not so, FormatError where the checkpoint lacks a tensor, OutputError where the disk is full.
     """
     shape = source.shape
     context = shape.context if context is None else context
     if not 1 <= context <= shape.context:
         raise InputError(
-            f"expected a context of 1 to {shape.context} tokens, got {context}: this model knows no more positions"
+            f"expected a context of 1 to {shape.context} tokens, got {context}: this model knows "
+            "no more positions"
         )
     tensors = expected_tensors(source.architecture, shape)
     meter = _Meter(sum(math.prod(dims) for _, dims in tensors if len(dims) == 2))
@@ -71,9 +72,17 @@ def export_language_model(
             writer.close()
     heads = write_heads(folder, body.head, motion, shape.vocab_size, recipe)
     return LanguageModelInfo(
-        "onnx", GRAPH_FILE, source.architecture.name, shape.layers, shape.kv_heads, shape.head_dim, shape.vocab_size, context,
-        recipe.name, heads=heads,
-    )  # fmt: skip
+        "onnx",
+        GRAPH_FILE,
+        source.architecture.name,
+        shape.layers,
+        shape.kv_heads,
+        shape.head_dim,
+        shape.vocab_size,
+        context,
+        recipe.name,
+        heads=heads,
+    )
 
 
 class _Meter:
@@ -156,11 +165,22 @@ class _Body:
         caches = [f"past_key_values.{layer}.key", f"past_key_values.{layer}.value"]
         return self.graph.node(
             "GroupQueryAttention",
-            [*self._queries_keys_values(layer, x), *caches, "seqlens_k", "total_sequence_length", "cos", "sin"],
+            [
+                *self._queries_keys_values(layer, x),
+                *caches,
+                "seqlens_k",
+                "total_sequence_length",
+                "cos",
+                "sin",
+            ],
             [f"{layer}.attended", f"present.{layer}.key", f"present.{layer}.value"],
-            domain=MICROSOFT, num_heads=s.heads, kv_num_heads=s.kv_heads, scale=s.head_dim**-0.5, do_rotary=1,
+            domain=MICROSOFT,
+            num_heads=s.heads,
+            kv_num_heads=s.kv_heads,
+            scale=s.head_dim**-0.5,
+            do_rotary=1,
             rotary_interleaved=0,
-        )  # fmt: skip
+        )
 
     def _queries_keys_values(self, layer: int, x: str) -> list[str]:
         """One packed product, or three where the values keep more bits than queries and keys."""
@@ -188,7 +208,10 @@ class _Body:
         return self._linear(f"{layer}.down", product, layer, ["ffn_down"], bits=bits)
 
     def _norm(self, weight: str, x: str, residual: str, out: str, total: str) -> tuple[str, str]:
-        """RMS norm of x + residual; returns it and the sum. The very first norm has no residual yet."""
+        """RMS norm of x + residual; returns it and the sum.
+
+        The very first norm has no residual yet.
+        """
         gain, eps = self._gain(weight), self.shape.norm_eps
         if not residual:
             return self.graph.node(

@@ -39,8 +39,9 @@ def export_portable(
 ) -> LanguageModelInfo:
     """Write the graph and its weights into `folder`; returns what the manifest says of them.
 
-    `precision`, one of PRECISIONS: fp16 halves weights, activations and cache; int8 rounds weights, and activations as they come.
-    MissingPackageError without optimum-onnx, InputError for a context that the model does not know.
+    `precision`, one of PRECISIONS: fp16 halves weights, activations and cache; int8 rounds weights,
+    and activations as they come. MissingPackageError without optimum-onnx, InputError for a context
+    that the model does not know.
     """
     require_optimum()
     if precision not in PORTABLE_PRECISIONS:
@@ -51,7 +52,8 @@ def export_portable(
     context = shape.context if context is None else context
     if not 1 <= context <= shape.context:
         raise InputError(
-            f"expected a context of 1 to {shape.context} tokens, got {context}: this model knows no more positions"
+            f"expected a context of 1 to {shape.context} tokens, got {context}: this model knows "
+            "no more positions"
         )
     with tempfile.TemporaryDirectory(dir=folder, prefix=".portable.") as name:
         work = Path(name)
@@ -67,9 +69,17 @@ def export_portable(
             size_threshold=_LARGE,
         )
     return LanguageModelInfo(
-        "onnx", GRAPH_FILE, source.architecture.name, shape.layers, shape.kv_heads, shape.head_dim, shape.vocab_size, context,
-        precision, graph="portable",
-    )  # fmt: skip
+        "onnx",
+        GRAPH_FILE,
+        source.architecture.name,
+        shape.layers,
+        shape.kv_heads,
+        shape.head_dim,
+        shape.vocab_size,
+        context,
+        precision,
+        graph="portable",
+    )
 
 
 def require_optimum() -> None:
@@ -102,17 +112,29 @@ def write_text_checkpoint(source: TensorSource, folder: Path) -> None:
 def _config(source: TensorSource) -> dict[str, Any]:
     entry, shape = source.architecture, source.shape
     return {
-        "architectures": [entry.text_class], "model_type": entry.text_model_type,
-        "hidden_act": entry.activation, "torch_dtype": "float32",
-        "num_hidden_layers": shape.layers, "hidden_size": shape.hidden, "intermediate_size": shape.intermediate,
-        "num_attention_heads": shape.heads, "num_key_value_heads": shape.kv_heads, "vocab_size": shape.vocab_size,
-        "max_position_embeddings": shape.context, "rope_theta": shape.rope_theta, "rms_norm_eps": shape.norm_eps,
-        "tie_word_embeddings": shape.tied, "use_sliding_window": False,
-    }  # fmt: skip
+        "architectures": [entry.text_class],
+        "model_type": entry.text_model_type,
+        "hidden_act": entry.activation,
+        "torch_dtype": "float32",
+        "num_hidden_layers": shape.layers,
+        "hidden_size": shape.hidden,
+        "intermediate_size": shape.intermediate,
+        "num_attention_heads": shape.heads,
+        "num_key_value_heads": shape.kv_heads,
+        "vocab_size": shape.vocab_size,
+        "max_position_embeddings": shape.context,
+        "rope_theta": shape.rope_theta,
+        "rms_norm_eps": shape.norm_eps,
+        "tie_word_embeddings": shape.tied,
+        "use_sliding_window": False,
+    }
 
 
 def _traced(checkpoint: Path, out: Path) -> Path:
-    """Optimum's graph, its head cut to the last position. Files, so that memory holds one copy of the weights at a time."""
+    """Optimum's graph, its head cut to the last position.
+
+    Files, so that memory holds one copy of the weights at a time.
+    """
     from optimum.exporters.onnx import main_export
 
     with _quiet():
@@ -256,7 +278,10 @@ def _without_detours(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _infer_types(model: onnx.ModelProto) -> None:
-    """Note the type of every value, which the converter asks for; on a copy without weights, for those end at 2 GB."""
+    """Note the type of every value, which the converter asks for.
+
+    On a copy without weights, for those end at 2 GB.
+    """
     graph = model.graph
     light = helper.make_model(
         helper.make_graph(graph.node, graph.name, graph.input, graph.output),
@@ -274,13 +299,20 @@ def _infer_types(model: onnx.ModelProto) -> None:
 
 
 def _integers(path: Path) -> onnx.ModelProto:
-    """Matrices in 8 bits with a scale per column, activations in 8 bits as they come; the head too, as a matrix of its own."""
+    """Matrices in 8 bits with a scale per column, activations in 8 bits as they come.
+
+    The head too, as a matrix of its own.
+    """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     small = path.with_name("small.onnx")
     with _quiet():
         quantize_dynamic(
-            path, small, op_types_to_quantize=["MatMul", "Gather"], per_channel=True, weight_type=QuantType.QUInt8,
+            path,
+            small,
+            op_types_to_quantize=["MatMul", "Gather"],
+            per_channel=True,
+            weight_type=QuantType.QUInt8,
             use_external_data_format=True,
-        )  # fmt: skip
+        )
     return onnx.load(small)

@@ -23,7 +23,10 @@ class OnnxRecipe:
     motion_bits: int
     """Bits of the rows of motion tokens there: they decide single codes, which four bits blur."""
     fine_bits: int | None = None
-    """Bits of the value and down projections of some layers, the matrices that suffer most; None: as the others."""
+    """Bits of the value and down projections of some layers, the matrices that suffer most.
+
+    None: as the others.
+    """
     block: int = 32
     """Weights that share a scale."""
     float_bits: int = 32

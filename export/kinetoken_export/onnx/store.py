@@ -54,7 +54,10 @@ class Region:
 
 
 class TensorFile:
-    """The file while it is written. Regions are reserved one after the other and filled in any order, by any thread."""
+    """The file while it is written.
+
+    Regions are reserved one after the other and filled in any order, by any thread.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path, self._end, self._lock = path, 0, Lock()

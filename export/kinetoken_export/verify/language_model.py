@@ -22,7 +22,10 @@ from ..checkpoint.reference_model import ReferenceModel
 from ..own_answers import OwnAnswer
 
 TEXT_POSITION: Final = -1
-"""Kind of a position whose next token is no motion token; 0 and up are the levels, Q is `</move>`."""
+"""Kind of a position whose next token is no motion token.
+
+0 and up are the levels, Q is `</move>`.
+"""
 _Floats = NDArray[np.float64]
 
 
@@ -66,16 +69,23 @@ def summarize(rows: ComparedPositions, chosen: NDArray[np.bool_]) -> LmFigures:
         rows.bundle_nll[chosen].mean(),
     )
     return LmFigures(
-        positions=int(chosen.sum()), top1=float(rows.agrees[chosen].mean()), kl_mean=float(kl.mean()),
-        kl_p99=float(np.percentile(kl, 99)), perplexity_source=float(np.exp(source)), perplexity_bundle=float(np.exp(bundle)),
+        positions=int(chosen.sum()),
+        top1=float(rows.agrees[chosen].mean()),
+        kl_mean=float(kl.mean()),
+        kl_p99=float(np.percentile(kl, 99)),
+        perplexity_source=float(np.exp(source)),
+        perplexity_bundle=float(np.exp(bundle)),
         perplexity_ratio=float(np.exp(bundle - source)),
-    )  # fmt: skip
+    )
 
 
 def compare_models(
     source: ReferenceModel, bundle: Bundle, answers: Sequence[OwnAnswer]
 ) -> ComparedPositions:
-    """Every position of every answer, prompts included; the first token alone has nothing before it."""
+    """Every position of every answer, prompts included.
+
+    The first token alone has nothing before it.
+    """
     names = [answer.ids for answer in answers]
     compared: list[tuple[int, bool, float, float, float]] = []
     for ids, logits in zip(

@@ -32,7 +32,10 @@ Decode = Callable[[_Codes], _Floats]
 
 @dataclass(frozen=True)
 class ClipFigures:
-    """Pairs of clips, one of the bundle and one of the source each; distances of joints in millimetres."""
+    """Pairs of clips, one of the bundle and one of the source each.
+
+    Distances of joints in millimetres.
+    """
 
     clips: int
     mean_mm: float
@@ -100,7 +103,8 @@ def open_source_codec(bundle: Bundle, request: VerifyRequest) -> CodecSource:
     given = codec.codebooks.shape
     if made != given or codec.stride != bundle.decoder.stride:
         raise InputError(
-            f"{folder}: expected codebooks {made} and stride {bundle.decoder.stride} of the bundle, "
+            f"{folder}: expected codebooks {made} and stride {bundle.decoder.stride} of the "
+            "bundle, "
             f"got {given} and {codec.stride}: give the codec that the bundle was made from"
         )
     return codec
@@ -135,7 +139,10 @@ def compare_clips(
     theirs: Sequence[OwnAnswer],
     decode_theirs: Decode,
 ) -> ClipFigures:
-    """Answers of bundle and source to the same prompts; clips of different lengths are compared as far as both go."""
+    """Answers of bundle and source to the same prompts.
+
+    Clips of different lengths are compared as far as both go.
+    """
     pairs = [
         (decode_ours(a.codes), decode_theirs(b.codes)) for a, b in zip(ours, theirs, strict=True)
     ]
@@ -145,11 +152,17 @@ def compare_clips(
     whole = [n == len(a.codes) == len(b.codes) for n, a, b in zip(same, ours, theirs, strict=True)]
     length = min(len(row) for row in world)
     return ClipFigures(
-        clips=len(pairs), mean_mm=float(np.mean([row.mean() for row in world])),
-        median_mm=float(np.median([row.mean() for row in world])), pose_mm=float(np.mean(pose)), same_clips=sum(whole),
-        same_frames=float(np.mean(same)), frames=float(np.mean([len(a.codes) for a in ours])),
-        curve_mm=tuple(round(float(v), 2) for v in np.mean([row[:length] for row in world], axis=0)),
-    )  # fmt: skip
+        clips=len(pairs),
+        mean_mm=float(np.mean([row.mean() for row in world])),
+        median_mm=float(np.median([row.mean() for row in world])),
+        pose_mm=float(np.mean(pose)),
+        same_clips=sum(whole),
+        same_frames=float(np.mean(same)),
+        frames=float(np.mean([len(a.codes) for a in ours])),
+        curve_mm=tuple(
+            round(float(v), 2) for v in np.mean([row[:length] for row in world], axis=0)
+        ),
+    )
 
 
 def joint_distances(one: _Floats, other: _Floats) -> _Floats:

@@ -24,9 +24,15 @@ _SIZE: Final = (12.0, 3.8)  # inches
 _SMALLEST_KL: Final = 1e-8  # nats; below it a divergence is rounding
 _BLUE, _ORANGE, _GREY = "#2b6cb0", "#c05621", "#a0aec0"
 _STYLE: Final[Any] = {
-    "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#e2e8f0",
-    "axes.axisbelow": True, "svg.hashsalt": "kinetoken", "font.family": "DejaVu Sans",
-}  # fmt: skip
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e2e8f0",
+    "axes.axisbelow": True,
+    "svg.hashsalt": "kinetoken",
+    "font.family": "DejaVu Sans",
+}
 
 
 def draw_report(measured: MeasuredParity, kind: str = "svg") -> bytes:

@@ -26,7 +26,10 @@ def check_report_folder(folder: Path) -> None:
 
 
 def record_in_bundle(bundle: Path, files: Mapping[str, bytes]) -> None:
-    """Put files into a bundle. At every moment the manifest lists only what lies there, so an accident leaves it whole."""
+    """Put files into a bundle.
+
+    At every moment the manifest lists only what lies there, so an accident leaves it whole.
+    """
     manifest = read_manifest(bundle)
     others = {name: info for name, info in manifest.files.items() if name not in files}
     if len(others) < len(manifest.files):

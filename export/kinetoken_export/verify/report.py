@@ -1,8 +1,9 @@
 """Exported against source: the language model, the codec, and the motion that comes out.
 
-The source writes answers to some prompts, token by token in float32; both models then read them. Clips are compared twice:
-greedy, and sampled with equal random draws, where one different token turns the rest into another answer of the same model.
-How far apart two answers of the source itself lie, its greedy one and its sampled one, says what such a distance means.
+The source writes answers to some prompts, token by token in float32; both models then read them.
+Clips are compared twice: greedy, and sampled with equal random draws, where one different token
+turns the rest into another answer of the same model. How far apart two answers of the source itself
+lie, its greedy one and its sampled one, says what such a distance means.
 """
 
 from __future__ import annotations
@@ -37,9 +38,16 @@ if TYPE_CHECKING:
     from ..codecs.source import CodecSource
 
 VERIFY_PROMPTS: Final = (
-    *SAMPLE_PROMPTS, "a person runs forward quickly", "someone walks backward slowly", "a man throws a punch with his fist",
-    "a person stands still", "the woman dances", "a person squats down", "somebody jumps forward", "a boxer boxes",
-)  # fmt: skip
+    *SAMPLE_PROMPTS,
+    "a person runs forward quickly",
+    "someone walks backward slowly",
+    "a man throws a punch with his fist",
+    "a person stands still",
+    "the woman dances",
+    "a person squats down",
+    "somebody jumps forward",
+    "a boxer boxes",
+)
 _SECONDS: Final = 4.0
 Answers = dict[str, list[OwnAnswer]]
 """Of each prompt, "greedy" and "sampled"."""
@@ -86,7 +94,10 @@ class MeasuredParity:
 
 
 def verify(request: VerifyRequest) -> MeasuredParity:
-    """Open and compare; InputError where bundle, checkpoint, codec or prompts do not belong together."""
+    """Open and compare.
+
+    InputError where bundle, checkpoint, codec or prompts do not belong together.
+    """
     bundle = open_bundle(request.bundle)
     source = align_checkpoint(bundle, request.against.folder)
     codec = None if request.codec is None else open_source_codec(bundle, request)
@@ -100,7 +111,10 @@ def compare_models_and_motion(
     codec: CodecSource | None,
     theirs: Answers | None = None,
 ) -> MeasuredParity:
-    """Compare what is open: `source` has the ids of the bundle. `theirs` are its answers, where they are known already."""
+    """Compare what is open: `source` has the ids of the bundle.
+
+    `theirs` are its answers, where they are known already.
+    """
     asked = _asked(request, bundle)
     theirs = theirs or source_answers(request, bundle, source)
     ours = {
@@ -148,17 +162,22 @@ def _report(
     written = [answer.codes for answer in theirs["sampled"]]
     levels = range(len(manifest.motion.levels))
     return ParityReport(
-        bundle=manifest.name, quantization=manifest.language_model.quantization,
+        bundle=manifest.name,
+        quantization=manifest.language_model.quantization,
         against=request.against.name,
-        codec_source="" if codec is None or request.codec is None else request.codec.name, prompts=request.prompts,
-        seconds=asked.seconds or 0.0, temperature=asked.sampler(manifest).temperature,
-        text=summarize(rows, rows.kind == TEXT_POSITION), motion=summarize(rows, rows.kind != TEXT_POSITION),
+        codec_source="" if codec is None or request.codec is None else request.codec.name,
+        prompts=request.prompts,
+        seconds=asked.seconds or 0.0,
+        temperature=asked.sampler(manifest).temperature,
+        text=summarize(rows, rows.kind == TEXT_POSITION),
+        motion=summarize(rows, rows.kind != TEXT_POSITION),
         levels=tuple(summarize(rows, rows.kind == level) for level in levels),
         codec=None if codec is None else compare_codecs(bundle, codec, written),
         greedy=compare_clips(ours["greedy"], mine, theirs["greedy"], right),
         sampled=compare_clips(ours["sampled"], mine, theirs["sampled"], right),
-        apart=compare_clips(theirs["greedy"], right, theirs["sampled"], right), tools=installed_versions(),
-    )  # fmt: skip
+        apart=compare_clips(theirs["greedy"], right, theirs["sampled"], right),
+        tools=installed_versions(),
+    )
 
 
 def _seconds(bundle: Bundle) -> float:
@@ -180,7 +199,8 @@ def report_table(parity: ParityReport) -> str:
     """The report for the screen."""
     p, ms = parity, _millimetres
     lines = [
-        f"{p.bundle} ({p.quantization}) against {p.against}, prompts: {len(p.prompts)}, {p.seconds:g} s each",
+        f"{p.bundle} ({p.quantization}) against {p.against}, prompts: {len(p.prompts)}, "
+        f"{p.seconds:g} s each",
         "",
     ]
     lines += [
@@ -194,10 +214,12 @@ def report_table(parity: ParityReport) -> str:
         c = p.codec
         lines += [
             "",
-            f"codec: largest error {c.largest_error:.2g}, mean {c.mean_error:.2g} (normalised features, random codes)",
+            f"codec: largest error {c.largest_error:.2g}, mean {c.mean_error:.2g} (normalised "
+            "features, random codes)",
         ]
         lines += [
-            f"       {ms(c.mean_mm)} mean, {ms(c.largest_mm)} largest on the source's codes, lookahead {c.lookahead}"
+            f"       {ms(c.mean_mm)} mean, {ms(c.largest_mm)} largest on the source's codes, "
+            f"lookahead {c.lookahead}"
         ]
     lines += [
         "",

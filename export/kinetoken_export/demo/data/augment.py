@@ -1,4 +1,7 @@
-"""More motion out of little, honestly: mirrors, time warps, looped cycles, bent paths. The model card names each of them."""
+"""More motion out of little, honestly: mirrors, time warps, looped cycles, bent paths.
+
+The model card names each of them.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ _SETTLE: Final = (
 
 
 def to_features(joints: Joints) -> Features:
-    """Features (T - 1, 263) of a clip; the first yaw velocity, an artefact of the format, is replaced by the second."""
+    """Features (T - 1, 263) of a clip.
+
+    The first yaw velocity, an artefact of the format, is replaced by the second.
+    """
     rows = encode(joints.astype(np.float64))
     rows[0, 0] = rows[1, 0] if len(rows) > 1 else 0.0
     return rows.astype(np.float32)
@@ -67,7 +73,8 @@ def looped(features: Features, start: int, end: int, rows: int) -> Features:
     one = features[start:end].copy()
     length = len(one)
     fade = max(2, length // 4)
-    # The rows that led into the cycle's start stand in for its end, more and more: the seam then closes by itself.
+    # The rows that led into the cycle's start stand in for its end, more and more: the seam then
+    # closes by itself.
     lead = features[max(0, start - fade) : start]
     if len(lead):
         weight = np.linspace(0.0, 1.0, len(lead) + 1, dtype=np.float32)[1:, None]

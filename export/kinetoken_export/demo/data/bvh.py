@@ -33,7 +33,8 @@ class BvhMotion:
             return self.names.index(name)
         except ValueError:
             raise FormatError(
-                f"expected a joint called {name!r} (CMU motion in cgspeed's Daz-friendly BVH), got {', '.join(self.names[:6])}, ..."
+                f"expected a joint called {name!r} (CMU motion in cgspeed's Daz-friendly BVH), "
+                f"got {', '.join(self.names[:6])}, ..."
             ) from None
 
 

@@ -22,12 +22,14 @@ _GLITCH_SPEED: Final = (
 )
 _SPIKE_MARGIN: Final = 6  # frames cut away on each side of a spike
 _SHORTEST: Final = 20  # frames; a part shorter than a second teaches nothing
-# Mean root-relative distance (m) under which two clips are one take: of one conversion, and of two different ones.
+# Mean root-relative distance (m) under which two clips are one take: of one conversion, and of two
+# different ones.
 _SAME_CONVERSION: Final = 0.01
 _OTHER_CONVERSION: Final = 0.055
 _UNUSABLE: Final = frozenset({"cmu_07_12"})  # no spike, yet the legs are broken throughout
 
-# Never seen in training: at least one take of each kind that has several. 60_NN and 61_NN are partners in one take.
+# Never seen in training: at least one take of each kind that has several. 60_NN and 61_NN are
+# partners in one take.
 HELD_OUT: Final = frozenset(
     f"cmu_{trial}"
     for trial in (
@@ -38,7 +40,10 @@ HELD_OUT: Final = frozenset(
 
 
 def clip_id(stem: str) -> str:
-    """Clip id of a BVH file name: `02_01` -> cmu_02_01; salsa_NN, indian_NN and martial_NN are CMU 60/61, 94 and 135."""
+    """Clip id of a BVH file name: `02_01` -> cmu_02_01.
+
+    Salsa_NN, indian_NN and martial_NN are CMU 60/61, 94 and 135.
+    """
     kind, _, number = stem.partition("_")
     if kind == "salsa":
         take = int(number)
@@ -76,7 +81,10 @@ def same_take(a: Joints, b: Joints, distance: float) -> bool:
 
 
 def sift_clips(clips: dict[str, Joints]) -> tuple[dict[str, Joints], dict[str, str]]:
-    """Clips fit for training, and the reason for each one left out. A clip cut at a spike becomes `id.0`, `id.1`, ..."""
+    """Clips fit for training, and the reason for each one left out.
+
+    A clip cut at a spike becomes `id.0`, `id.1`, ...
+    """
     kept: dict[str, Joints] = {}
     dropped: dict[str, str] = {}
     for name, joints in clips.items():

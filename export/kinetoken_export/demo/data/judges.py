@@ -1,4 +1,6 @@
-"""Judges that look at joint positions alone and say whether an action took place. No model, no text.
+"""Judges that look at joint positions alone and say whether an action took place.
+
+No model, no text.
 
 All take joints (T, 22, 3): 20 fps, metres, Y up. Thresholds are stated once, here.
 """

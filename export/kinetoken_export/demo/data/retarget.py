@@ -1,8 +1,8 @@
 """CMU's "Daz-friendly" BVH skeleton to the 22 joints of HumanML3D at 20 fps.
 
-The global rotations of the source are carried over to HumanML3D's bone lengths: both rest poses are T-poses with identity
-rotation, so a joint is its parent plus the turned rest direction. Each rest direction is turned by the source joint that
-carries that bone.
+The global rotations of the source are carried over to HumanML3D's bone lengths: both rest poses are
+T-poses with identity rotation, so a joint is its parent plus the turned rest direction. Each rest
+direction is turned by the source joint that carries that bone.
 """
 
 from __future__ import annotations
@@ -46,7 +46,10 @@ def _rest() -> Array:
 
 
 def source_fps(name: str, frame_time: float) -> float:
-    """Frames per second of a CMU clip. Subjects 60 and 61 were captured at 60 although their headers say 120."""
+    """Frames per second of a CMU clip.
+
+    Subjects 60 and 61 were captured at 60 although their headers say 120.
+    """
     return 60.0 if name.startswith(("60_", "61_", "salsa_")) else 1.0 / frame_time
 
 

@@ -1,4 +1,7 @@
-"""Which stretches of which clips teach which action. The choice is made by measurement and checked by the judges."""
+"""Which stretches of which clips teach which action.
+
+The choice is made by measurement and checked by the judges.
+"""
 
 from __future__ import annotations
 

@@ -39,7 +39,8 @@ class ChatCoder:
         self.move_start, self.move_end = id_of(tokenizer, MOVE_START), id_of(tokenizer, MOVE_END)
         self.end = id_of(tokenizer, "<|im_end|>")
         self.firsts = [id_of(tokenizer, f"<m_{q}_0>") for q in range(len(_LEVEL_WEIGHTS))]
-        # As a Hugging Face chat template gives it: <move> and </move> in the system prompt become the special tokens.
+        # As a Hugging Face chat template gives it: <move> and </move> in the system prompt become
+        # the special tokens.
         self.system = self.text(f"<|im_start|>system\n{SYSTEM_PROMPT}<|im_end|>\n")
 
     def encode(self, example: Example) -> tuple[Ids, Weights]:

@@ -32,7 +32,10 @@ _CHEST: Final = 9
 
 
 def codec_rows(work: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """All training rows (N, 263) and the first row of each clip (clips + 1,); made once, then read from `work`."""
+    """All training rows (N, 263) and the first row of each clip (clips + 1,).
+
+    Made once, then read from `work`.
+    """
     path = work / "codec_rows.npz"
     if not path.is_file():
         parts: list[NDArray[np.float32]] = []
@@ -101,7 +104,10 @@ class Windows:
 
 
 def with_arms_of(body: Tensor, donor: Tensor) -> Tensor:
-    """Windows (B, T, 263) of `body` with the arms of `donor` hung on its chest; velocities made to agree."""
+    """Windows (B, T, 263) of `body` with the arms of `donor` hung on its chest.
+
+    Velocities made to agree.
+    """
     out = body.clone()
     positions = out[..., 4:67].reshape(*out.shape[:2], 21, 3)
     theirs = donor[..., 4:67].reshape(*out.shape[:2], 21, 3)

@@ -24,7 +24,10 @@ FOOT_HEIGHT: Final = 0.05  # m above the floor: below it a foot counts as standi
 
 @dataclass(frozen=True)
 class CodecErrors:
-    """One held-out clip, decoded with all levels and with level 0 alone; millimetres but for `drift` (cm per second)."""
+    """One held-out clip, decoded with all levels and with level 0 alone.
+
+    Millimetres but for `drift` (cm per second).
+    """
 
     clip: str
     frames: int
@@ -51,13 +54,21 @@ def _errors(name: str, joints: NDArray[np.float32], coder: Coder) -> CodecErrors
     seconds = len(rows) / FPS
     drift = np.linalg.norm(full_joints[-1, 0, [0, 2]] - true[-1, 0, [0, 2]]) / seconds
     return CodecErrors(
-        name, len(rows), root_relative(full_joints, true), _facing_error(full, rows),
-        root_relative(recover(coarse.astype(np.float64)), true), _facing_error(coarse, rows), float(drift * 100),
-    )  # fmt: skip
+        name,
+        len(rows),
+        root_relative(full_joints, true),
+        _facing_error(full, rows),
+        root_relative(recover(coarse.astype(np.float64)), true),
+        _facing_error(coarse, rows),
+        float(drift * 100),
+    )
 
 
 def root_relative(a: Array, b: Array) -> float:
-    """Mean distance (mm) of the 22 joints once both pelvises are laid on each other; the world's directions are kept."""
+    """Mean distance (mm) of the 22 joints once both pelvises are laid on each other.
+
+    The world's directions are kept.
+    """
     return float(np.linalg.norm((a - a[:, :1]) - (b - b[:, :1]), axis=-1).mean() * 1000)
 
 

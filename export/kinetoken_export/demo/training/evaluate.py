@@ -113,7 +113,8 @@ def exam_table(answers: list[ExamAnswer], conditions: ExamConditions) -> str:
         good = sum(a.passed for a in mine)
         length = float(np.mean([a.seconds for a in mine]))
         lines.append(
-            f"| {action.replace('_', ' ')} | {good} | {len(mine)} | {good / len(mine):.0%} | {length:.1f} |"
+            f"| {action.replace('_', ' ')} | {good} | {len(mine)} | {good / len(mine):.0%} | "
+            f"{length:.1f} |"
         )
     good = sum(a.passed for a in answers)
     lines.append(f"| **all** | **{good}** | **{len(answers)}** | **{good / len(answers):.1%}** | |")
@@ -125,10 +126,13 @@ def codec_table(errors: list[CodecErrors]) -> str:
     lines = [
         "### Codec on held-out clips: mean joint error in mm, root-relative",
         "",
-        "'facing': in each motion's own facing direction, as the features hold it; 'world': directions of the world kept, so that a",
-        "heading that drifted over a long clip counts on every joint. Drift: of the root, cm per second.",
+        "'facing': in each motion's own facing direction, as the features hold it; 'world': "
+        "directions of the world kept, so that a",
+        "heading that drifted over a long clip counts on every joint. Drift: of the root, cm per "
+        "second.",
         "",
-        "| clip | frames | 4 levels, facing | 4 levels, world | level 0, facing | level 0, world | drift |",
+        "| clip | frames | 4 levels, facing | 4 levels, world | level 0, facing | level 0, world "
+        "| drift |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     rows = [
@@ -159,7 +163,8 @@ def physics_table(answers: list[ExamAnswer], work: Path) -> str:
         "| | foot slide in contact, m/s, median (quartiles) | jerk, m/s³, median (quartiles) |",
         "|---|---:|---:|",
         f"| captured ({len(real)} clips) | {_quartiles(slides, 2)} | {_quartiles(jerks, 0)} |",
-        f"| generated ({len(answers)}) | {_quartiles([a.slide for a in answers], 2)} | {_quartiles([a.jerk for a in answers], 0)} |",
+        f"| generated ({len(answers)}) | {_quartiles([a.slide for a in answers], 2)} | "
+        f"{_quartiles([a.jerk for a in answers], 0)} |",
     ]
     return "\n".join(lines)
 

@@ -26,7 +26,8 @@ from ..data.windows import action_windows
 Codes = NDArray[np.int64]
 
 _MOST_PER_ACTION: Final = 130  # windows; more of one action only crowds out the others
-# Frames skipped at the start: the same motion cut otherwise into latents, more often where windows are few.
+# Frames skipped at the start: the same motion cut otherwise into latents, more often where windows
+# are few.
 _OFFSETS: Final = (0, 2)
 _OFFSETS_OF_FEW: Final = (0, 1, 2, 3)
 _FEW: Final = 80
@@ -45,9 +46,18 @@ _FIRST: Final = (
     "walk_backward",
 )
 _SECOND: Final = (
-    *_FIRST, "jump_forward", "kick_left", "kick_right", "punch", "jumping_jacks", "sit_down", "dance", "boxing",
-    "circle_left", "circle_right",
-)  # fmt: skip
+    *_FIRST,
+    "jump_forward",
+    "kick_left",
+    "kick_right",
+    "punch",
+    "jumping_jacks",
+    "sit_down",
+    "dance",
+    "boxing",
+    "circle_left",
+    "circle_right",
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,10 @@ class Example:
 
 
 def coded_examples(work: Path, codec_folder: Path) -> list[Example]:
-    """All examples, made once and then read from `work`/lm_examples.npz. Only those that still pass their judge after the codec."""
+    """All examples, made once and then read from `work`/lm_examples.npz.
+
+    Only those that still pass their judge after the codec.
+    """
     path = work / "lm_examples.npz"
     if path.is_file():
         return _load(path)
@@ -120,7 +133,10 @@ def _capped(found: list[Window]) -> list[Window]:
 
 
 def _pairs(pool: list[Window], coder: Coder) -> list[Example]:
-    """Two windows in turn as one motion, joined where their poses are near; each part has to pass its judge."""
+    """Two windows in turn as one motion, joined where their poses are near.
+
+    Each part has to pass its judge.
+    """
     draw = np.random.default_rng(1)
     by_action = {a: [w for w in pool if w.action == a] for a in _SECOND}
     out: list[Example] = []

@@ -95,7 +95,8 @@ class Loss:
         features = (F.smooth_l1_loss(guess, target, reduction="none") * self.weight).mean()
         raw = guess * self.std + self.mean
         mine, theirs = _joints(raw), _joints(true)
-        # Fast limbs are what punches and kicks are made of, and a mean over all frames hardly sees them.
+        # Fast limbs are what punches and kicks are made of, and a mean over all frames hardly sees
+        # them.
         speed = F.pad((theirs[:, 1:] - theirs[:, :-1]).norm(dim=-1), (0, 0, 0, 1)) * 20
         emphasis = 1.0 + (speed / 2.0).clamp(max=2.5)
         joints = (((mine - theirs).square().sum(-1) + 1e-8).sqrt() * emphasis).mean()

@@ -1,4 +1,7 @@
-"""Captions and thoughts drawn from phrases.py, in many forms; unknown words are mixed in so that they change nothing."""
+"""Captions and thoughts drawn from phrases.py, in many forms.
+
+Unknown words are mixed in so that they change nothing.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ _ING: Final = {"be": "being", "seat": "seating", "get": "getting", "run": "runni
 
 
 class Captions:
-    """Draws captions and thoughts; never one of the wordings in `forbidden` (those are kept for evaluation)."""
+    """Draws captions and thoughts.
+
+    Never one of the wordings in `forbidden` (those are kept for evaluation).
+    """
 
     def __init__(self, seed: int, forbidden: frozenset[str] = frozenset()) -> None:
         self.random = np.random.default_rng(seed)

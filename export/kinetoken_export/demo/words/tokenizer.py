@@ -27,13 +27,17 @@ _QWEN2_PATTERN: Final = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|
 _CHAT_TOKENS: Final = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 _CHAT_TEMPLATE: Final = (
     "{% for message in messages %}"
-    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% "
+    "endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 
 
 def train_tokenizer(texts: Iterable[str], levels: int, codes: int, merges: int = 900) -> Tokenizer:
-    """BPE of 256 bytes and about `merges` merges, learnt from `texts`; specials and motion tokens added after it."""
+    """BPE of 256 bytes and about `merges` merges, learnt from `texts`.
+
+    Specials and motion tokens added after it.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
