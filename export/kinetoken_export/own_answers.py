@@ -1,4 +1,4 @@
-"""Answers that a bundle gives to sample prompts, as token ids and codes: material to measure on."""
+"""Answers of a bundle to sample prompts, as token ids and codes, to measure on."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def collect_answers(
     prompts: Sequence[str] = SAMPLE_PROMPTS,
     label: str = "own motion",
 ) -> list[OwnAnswer]:
-    """One answer per prompt, the n-th with seed n."""
+    """Answer each prompt once, the n-th with seed n."""
     return [
         _answer(bundle, options, prompt, seed)
         for seed, prompt in enumerate(progress(prompts, label))

@@ -149,7 +149,7 @@ def _parsed(args: argparse.Namespace) -> ExportRequest:
 
 
 def run(request: ExportRequest) -> int:
-    """Export, and say what came out."""
+    """Export and print a summary."""
     require_packages(_NEEDED_FOR.get(request.format, ()) + _NEEDED_FOR.get(request.graph, ()))
     from .build import build_bundle
 

@@ -1,4 +1,4 @@
-"""The language model in the format that was asked for."""
+"""The language model part of a bundle, in the format that was asked for."""
 
 from __future__ import annotations
 
@@ -26,10 +26,7 @@ _PORTABLE_DEFAULT: Final = "fp32"
 
 
 def check_quantization(request: ExportRequest) -> None:
-    """InputError for a quantization that does not exist or lacks what it needs.
-
-    Before anything is read.
-    """
+    """Refuse a quantization that does not exist or lacks what it needs, before anything is read."""
     if request.format == "gguf":
         from ..gguf.recipes import find_gguf_recipe
 
@@ -57,7 +54,7 @@ def _portable_precision(name: str | None) -> str:
 
 
 def bytes_needed(request: ExportRequest, source: TensorSource) -> int:
-    """Disk space that writing the language model takes."""
+    """Estimate the disk space that writing the language model takes."""
     tensors = [dims for _, dims in expected_tensors(source.architecture, source.shape)]
     numbers = sum(math.prod(dims) for dims in tensors)
     if request.format == "gguf":
@@ -95,9 +92,9 @@ def write_language_model(
     folder: Path,
     importance: Mapping[str, Float32Array] | None = None,
 ) -> LanguageModelInfo:
-    """Write the language model into `folder`, whose tokenizer.json is there.
+    """Write the language model into `folder` and return its entry in the manifest.
 
-    What the manifest says of it.
+    The folder holds tokenizer.json already.
     """
     context = request.context or min(_CONTEXT, source.shape.context)
     if request.format == "gguf":

@@ -1,4 +1,4 @@
-"""The fixed text around a prompt, found by rendering the checkpoint's own chat template."""
+"""The fixed text around a prompt, found by rendering the checkpoint's chat template."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SAID: Final = [{"role": "system", "content": _SYSTEM}, {"role": "user", "conten
 
 
 def read_template(folder: Path) -> str:
-    """The Jinja text of a checkpoint's chat template, else Qwen's."""
+    """Read the Jinja text of a checkpoint's chat template; Qwen's where it has none."""
     path = folder / "chat_template.jinja"
     if path.is_file():
         return path.read_text(encoding="utf-8")
@@ -44,9 +44,9 @@ def read_template(folder: Path) -> str:
 
 
 def split_template(template: str) -> ChatTemplate:
-    """What a Jinja template puts around a system prompt, a user's message and, where it can be told, an answer behind it.
+    """Split a Jinja template into the texts around system prompt, user message and answer.
 
-    FormatError where it cannot be rendered or does not pass on what is said as it is.
+    FormatError where it cannot be rendered or changes the messages.
     """
     text = _rendered(template, _SAID)
     if (
@@ -70,9 +70,9 @@ def split_template(template: str) -> ChatTemplate:
 
 
 def _answer_end(template: str, first: str, before_user: str) -> str | None:
-    """What stands between an answer and the start of the next message.
+    """The text between an answer and the next message.
 
-    None where the chat before it changes as it goes on.
+    None where the earlier chat is rendered differently once it goes on.
     """
     more = [*_SAID, {"role": "assistant", "content": _ANSWER}, {"role": "user", "content": _AGAIN}]
     try:

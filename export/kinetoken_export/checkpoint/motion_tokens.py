@@ -26,7 +26,7 @@ _TOKEN: Final = re.compile(r"<m_(\d+)_(\d+)>\Z")
 
 @dataclass(frozen=True)
 class CheckpointVocabulary:
-    """What the tokenizer of a checkpoint says."""
+    """The vocabulary in the tokenizer of a checkpoint."""
 
     motion: MotionInfo
     text_ids: tuple[tuple[int, int], ...]
@@ -36,7 +36,7 @@ class CheckpointVocabulary:
 
 
 def read_vocabulary(folder: Path) -> CheckpointVocabulary:
-    """Motion and text ids of `folder`/tokenizer.json.
+    """Read motion and text ids of `folder`/tokenizer.json.
 
     FormatError for missing motion tokens or a gap in them.
     """

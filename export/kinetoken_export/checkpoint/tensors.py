@@ -62,7 +62,7 @@ class LanguageModelShape:
 
 
 class TensorSource(Protocol):
-    """What an exporter needs of a checkpoint, whole or pruned."""
+    """A checkpoint as the exporters read it, whole or pruned."""
 
     @property
     def architecture(self) -> Architecture:
@@ -80,11 +80,11 @@ class TensorSource(Protocol):
         ...
 
     def names(self, prefix: str = "") -> list[str]:
-        """Names of the tensors that start so."""
+        """Names of the tensors that begin with a prefix."""
         ...
 
     def has(self, name: str) -> bool:
-        """Whether there is such a tensor."""
+        """Tell whether there is such a tensor."""
         ...
 
     def dims(self, name: str) -> tuple[int, ...]:
@@ -103,7 +103,7 @@ class TensorSource(Protocol):
 class Checkpoint:
     """An opened folder.
 
-    Files are opened for each tensor and closed again, so that memory holds one at a time.
+    Files are opened for each tensor and closed again, so that memory holds one tensor at a time.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -148,7 +148,7 @@ class Checkpoint:
         return sorted({path for path, _ in self._places.values()})
 
     def check(self) -> None:
-        """FormatError unless every shard is whole and every tensor of the language model is there in its shape."""
+        """Refuse damaged shards, and a language model with missing or misshapen tensors."""
         for path in self.files:
             with _opened(path) as file:
                 held = set(file.keys())
@@ -168,11 +168,11 @@ class Checkpoint:
                 )
 
     def names(self, prefix: str = "") -> list[str]:
-        """Names of the tensors that start so."""
+        """Names of the tensors that begin with a prefix."""
         return sorted(name for name in self._places if name.startswith(prefix))
 
     def has(self, name: str) -> bool:
-        """Whether the checkpoint holds a tensor."""
+        """Tell whether there is such a tensor."""
         return name in self._places
 
     def dims(self, name: str) -> tuple[int, ...]:
@@ -231,13 +231,13 @@ def head_tensor(source: TensorSource) -> str:
 
 
 def norm_gain(source: TensorSource, name: str) -> Float32Array:
-    """The gain of an RMS norm, as it is multiplied."""
+    """The gain of an RMS norm as it is multiplied: with the architecture's offset."""
     gain, offset = source.tensor(name), source.architecture.norm_offset
     return gain + np.float32(offset) if offset else gain
 
 
 def row_chunks(rows: int, columns: int, numbers: int = 1 << 24) -> Iterator[tuple[int, int]]:
-    """Cut a matrix into [start, stop) of about so many numbers each (64 MiB of float32)."""
+    """Cut a matrix into [start, stop) of about so many numbers (64 MiB of float32)."""
     step = max(1, numbers // columns)
     return ((start, min(start + step, rows)) for start in range(0, rows, step))
 
@@ -266,7 +266,7 @@ def _opened(path: Path) -> Any:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file of a checkpoint; InputError or FormatError where it is none."""
+    """Read a JSON object of a checkpoint; InputError or FormatError where it is none."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

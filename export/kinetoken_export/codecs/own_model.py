@@ -24,7 +24,8 @@ from torch.nn import functional as F  # noqa: N812
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.motion.features import N_FEATURES
 
-from .source import Array, CodecSource, Codes
+from ..checkpoint.tensors import Float32Array
+from .source import CodecSource, Codes
 
 _MODEL_TYPE: Final = "kinetoken-causal-rvq"
 WEIGHTS: Final = "motion_rvq_weights.safetensors"
@@ -146,10 +147,7 @@ class Level(nn.Module):
 
     @torch.no_grad()
     def learn(self, x: Tensor, codes: Tensor, decay: float, dead_below: float) -> None:
-        """Move each code toward the mean of the rows that chose it.
-
-        Restart a dead one at a random row.
-        """
+        """Move each code toward the mean of its rows; restart dead codes at random rows."""
         count = torch.bincount(codes, minlength=len(self.codebook)).to(x.dtype)
         self.usage.mul_(decay).add_(count, alpha=1 - decay)
         sums = torch.zeros_like(self.total).index_add_(0, codes, x)
@@ -197,7 +195,7 @@ class ResidualQuantizer(nn.Module):
 
     @torch.no_grad()
     def encode(self, latents: Tensor, beam: int = 16) -> Tensor:
-        """Codes (n, Q) of latents (n, D), the best of `beam` candidates kept from level to level."""
+        """Codes (n, Q) of latents (n, D); the best `beam` candidates go on each level."""
         n, dim = latents.shape
         done = latents.new_zeros(n, 1, dim)
         chosen = torch.zeros(n, 1, 0, dtype=torch.long)
@@ -230,7 +228,7 @@ class ResidualQuantizer(nn.Module):
 
 
 class MotionCodec(nn.Module):
-    """Encoder, quantizer and decoder in one module: the state dict of motion_rvq_weights.safetensors."""
+    """Encoder, quantizer and decoder: the modules of motion_rvq_weights.safetensors."""
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
@@ -241,7 +239,7 @@ class MotionCodec(nn.Module):
 
 
 def load_codec(folder: Path) -> tuple[MotionCodec, Tensor, Tensor]:
-    """A codec folder of this layout: the module in float32, Mean and Std (263,)."""
+    """Load a codec folder of this layout: the module in float32, Mean and Std (263,)."""
     model = MotionCodec(_config(folder))
     try:
         weights = {k: v.float() for k, v in load_file(folder / WEIGHTS).items()}
@@ -295,7 +293,7 @@ def read_own_codec(folder: Path, base: Mapping[str, Any]) -> CodecSource:
     codebooks = np.stack([level.codebook.numpy() for level in model.quantizer.levels])
 
     @torch.no_grad()
-    def encode(features: Array) -> Codes:
+    def encode(features: Float32Array) -> Codes:
         latents = model.encoder(torch.from_numpy(np.ascontiguousarray(features.T[None])))[0].T
         codes: Codes = model.quantizer.encode(latents).numpy()
         return codes

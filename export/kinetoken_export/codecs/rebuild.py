@@ -1,4 +1,4 @@
-"""Loading a state dict into a module that was rebuilt from its shapes: nothing left over, nothing missing."""
+"""Loading a state dict exactly into a module that was rebuilt from its shapes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from kinetoken.base.errors import FormatError
 
-from .source import ADAPTER_HINT, Array, Codes, residual_codes
+from ..checkpoint.tensors import Float32Array
+from .source import ADAPTER_HINT, Codes, residual_codes
 
 # What codebooks remember of their training: moving averages and flags, no part of what they mean.
 _TRAINING_ONLY: Final = frozenset(
@@ -45,7 +46,7 @@ _ACTIVATIONS: Final[Mapping[str, Callable[[], nn.Module]]] = {
 
 
 def activation_layer(name: object, path: Path) -> Callable[[], nn.Module]:
-    """A layer by the name that a config gives it."""
+    """The kind of layer that a config calls by this name."""
     if str(name).lower() not in _ACTIVATIONS:
         raise FormatError(
             f"{path}: expected an activation among {', '.join(_ACTIVATIONS)}, got {name!r}"
@@ -54,16 +55,16 @@ def activation_layer(name: object, path: Path) -> Callable[[], nn.Module]:
 
 
 def below_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Tensors below a prefix, which is taken off."""
+    """The tensors below a prefix, without it."""
     return {
         name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
     }
 
 
 def load_into(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.Module:
-    """The module with exactly these tensors, in evaluation mode.
+    """Load exactly these tensors; return the module in evaluation mode.
 
-    FormatError names the first that does not fit.
+    FormatError names the first tensor that does not fit.
     """
     expected = {
         n: tuple(v.shape)
@@ -89,24 +90,29 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.
 
 
 def refuse_leftovers(state: Mapping[str, Tensor], known: tuple[str, ...], path: Path) -> None:
-    """FormatError for the first tensor that begins with none of the known prefixes."""
+    """Raise FormatError for the first tensor that begins with none of the known prefixes."""
     for name in state:
         if not name.startswith(known) and name.rsplit(".")[-1] not in _TRAINING_ONLY:
             raise FormatError(f"{path}: expected no tensor {name} in this layout: {ADAPTER_HINT}")
 
 
-def stacked_codebooks(tables: list[Tensor], path: Path) -> Array:
-    """Codebooks (K, D), one per level, as (Q, K, D)."""
+def stacked_codebooks(tables: list[Tensor], path: Path) -> Float32Array:
+    """Stack codebooks (K, D), one per level, to (Q, K, D)."""
     shapes = sorted({tuple(table.shape) for table in tables})
     if len(shapes) != 1 or len(shapes[0]) != 2:
         raise FormatError(f"{path}: expected codebooks of one shape (codes, width), got {shapes}")
     return np.ascontiguousarray(torch.stack(tables).numpy().astype(np.float32))
 
 
-def residual_encoder(encoder: nn.Module, codebooks: Array) -> Callable[[Array], Codes]:
-    """Normalised features (n, 263) to codes (n // stride, Q) through an encoder (1, 263, n) -> (1, D, n // stride)."""
+def residual_encoder(
+    encoder: nn.Module, codebooks: Float32Array
+) -> Callable[[Float32Array], Codes]:
+    """Make an encoder (1, 263, n) -> (1, D, n // stride) a function from features to codes.
 
-    def encode(features: Array) -> Codes:
+    Features are normalised (n, 263), codes (n // stride, Q).
+    """
+
+    def encode(features: Float32Array) -> Codes:
         with torch.no_grad():
             latents = encoder(torch.from_numpy(np.ascontiguousarray(features.T[None])))
         return residual_codes(latents[0].T.contiguous().numpy(), codebooks)

@@ -1,9 +1,9 @@
-"""The Mean and Std that a codec was trained with, and telling the published pairs apart.
+"""The Mean and Std that a codec was trained with, and the check that they are the right ones.
 
 HumanML3D's own Std circulates in three forms: as it is, and with the columns of root and contacts
-(0:4 and 259:263) divided by a "feature bias" of 5 (MoMask) or 25 (T2M-GPT, MotionGPT). With the
-wrong one of them the root path comes out 5 or 25 times too long or too short. A trained decoder
-tells which one it knew: a smaller std made those columns larger.
+(0:4 and 259:263) divided by a "feature bias" of 5 (MoMask) or 25 (T2M-GPT, MotionGPT). The wrong
+one makes the root path 5 or 25 times too long or too short. A trained decoder shows which one it
+knew: a smaller std made those columns larger.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.motion.features import N_FEATURES
 
-from .source import Array
+from ..checkpoint.tensors import Float32Array
 
 # Columns that the bias divides, and HumanML3D's own values there (Guo et al., CVPR 2022; published
 # Std.npy).
@@ -32,8 +32,8 @@ _APART: Final = (
 _NAMES: Final = (("Mean.npy", "Std.npy"), ("mean.npy", "std.npy"))
 
 
-def find_statistics(folders: list[Path]) -> tuple[Array, Array, tuple[Path, Path]]:
-    """Mean and Std (263,) from the first of the folders, or of their meta/, that has them, and their files."""
+def find_statistics(folders: list[Path]) -> tuple[Float32Array, Float32Array, tuple[Path, Path]]:
+    """Find Mean and Std (263,), and their files, in one of the folders or its meta/."""
     for folder in dict.fromkeys(folders):
         for mean, std in _places(folder):
             if mean.is_file() and std.is_file():
@@ -50,7 +50,7 @@ def _places(folder: Path) -> Iterator[tuple[Path, Path]]:
             yield where / mean, where / std
 
 
-def _row(path: Path, *, positive: bool) -> Array:
+def _row(path: Path, *, positive: bool) -> Float32Array:
     try:
         values = np.asarray(np.load(path, allow_pickle=False), np.float32)
     except (OSError, ValueError, EOFError) as error:
@@ -72,7 +72,7 @@ def _row(path: Path, *, positive: bool) -> Array:
     return values
 
 
-def feature_bias(std: Array) -> int | None:
+def feature_bias(std: Float32Array) -> int | None:
     """1, 5 or 25 for one of the published pairs; None for any other."""
     for bias in _BIASES:
         if np.allclose(std[_BIASED] * bias, _OWN, rtol=_SAME):
@@ -80,8 +80,8 @@ def feature_bias(std: Array) -> int | None:
     return None
 
 
-def check_statistics(std: Array, features: Array, path: Path) -> None:
-    """FormatError where Std is a published one, but not the one whose features the decoder writes.
+def check_statistics(std: Float32Array, features: Float32Array, path: Path) -> None:
+    """Refuse a published Std that is not the one whose features the decoder writes.
 
     `features` (n, 263): what the decoder makes of random codes, normalised.
     """

@@ -1,8 +1,9 @@
-"""The usual layout of small projects: transposed convolutions, an activation and batch norm after each but the last.
+"""The layout of small projects: transposed convolutions with activation and batch norm.
 
-State dicts name the layers by their places in one sequence; a place without tensors is the activation. Shapes do not
-tell the strides of kernels of 3, nor the activation: config.json may, else the first layers double the frame rate as
-often as the downsampling ratio (4) wants, and the activation is ReLU, which the batch norms' means must not contradict.
+State dicts name the layers by their places in one sequence; a place without tensors is the
+activation. Shapes show neither the strides of kernels of 3 nor the activation. Both come from
+config.json, else the first layers double the frame rate as often as the downsampling ratio (4)
+wants, and the activation is ReLU, which the batch norms' means must not contradict.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _RATIO: Final = 4
 
 
 def transposed_prefix(state: Mapping[str, Tensor]) -> str | None:
-    """What stands before this layout's names; None where it is another layout."""
+    """The prefix before this layout's names; None for another layout."""
     for prefix in _PREFIXES:
         own = below_prefix(state, prefix)
         if _FIRST in own and own[_FIRST].ndim == 3 and any(_CODEBOOK.match(name) for name in own):
@@ -46,9 +47,9 @@ def transposed_prefix(state: Mapping[str, Tensor]) -> str | None:
 def read_transposed_codec(
     state: Mapping[str, Tensor], settings: Mapping[str, Any], path: Path, base: Mapping[str, Any]
 ) -> CodecSource:
-    """The codec; FormatError names a tensor that is missing or left over.
+    """Read the codec; FormatError names a tensor that is missing or left over.
 
-    `base`: fields that do not hang on the layout.
+    `base`: the fields that do not depend on the layout.
     """
     prefix = transposed_prefix(state)
     assert prefix is not None
@@ -102,7 +103,7 @@ def _stack(
     *,
     up: bool,
 ) -> tuple[nn.Module, list[int]]:
-    """The sequence, loaded, and the stride of each convolution."""
+    """Rebuild and load the sequence; return it with the stride of each convolution."""
     count = 1 + max(int(name.split(".")[0]) for name in state)
     weights = [state.get(f"{place}.weight") for place in range(count)]
     convolutions = [w for w in weights if w is not None and w.ndim == 3]
@@ -165,7 +166,7 @@ def _check_norm(
     settings: Mapping[str, Any],
     path: Path,
 ) -> None:
-    """What a batch norm right after a ReLU has seen was never below zero."""
+    """Refuse ReLU before a batch norm whose running mean goes below zero."""
     after_activation = place > 0 and weights[place - 1] is None
     if (
         after_activation

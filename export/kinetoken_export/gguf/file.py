@@ -1,4 +1,4 @@
-"""A GGUF file written tensor by tensor: header and places first, from the shapes alone, then the bytes as they are made."""
+"""A GGUF file written tensor by tensor: the header from the shapes alone, then the bytes."""
 
 from __future__ import annotations
 
@@ -42,9 +42,7 @@ def gguf_file(
 ) -> Iterator[GgufFile]:
     """Write the planned tensors in order; the file appears whole or not at all.
 
-    OutputError where it cannot be written.
-
-    `writer` has the metadata and no file yet.
+    `writer` has the metadata and no file yet. OutputError where the file cannot be written.
     """
     with atomic_path(path) as part:
         for tensor in plan:

@@ -1,4 +1,4 @@
-"""A checkpoint's language model as GGUF, quantized straight from its tensors: none but the one at hand is in memory."""
+"""A checkpoint's language model as GGUF, quantized tensor by tensor with one in memory."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def export_gguf(
     importance: Mapping[str, Float32Array] | None = None,
     context: int | None = None,
 ) -> int:
-    """Write `path`; returns the context in tokens, at most what the model was made for.
+    """Write the GGUF to `path` and return its context in tokens.
 
     `tokenizer` is a tokenizer.json. `importance` maps llama.cpp's tensor names to one number a
     column (n_in,). InputError, FormatError, OutputError or MissingPackageError say what is wrong.
@@ -71,7 +71,7 @@ def export_gguf(
 def _plan(
     source: TensorSource, recipe: GgufRecipe, *, measured: bool
 ) -> Iterator[tuple[str, PlannedTensor]]:
-    """Name in the checkpoint, and the tensor that it becomes."""
+    """Pair each tensor's name in the checkpoint with the tensor that it becomes."""
     for stored, dims in expected_tensors(source.architecture, source.shape):
         name = source.architecture.gguf_tensor(stored)
         yield (
@@ -85,7 +85,7 @@ def _plan(
 def _check_importance(
     plan: list[tuple[str, PlannedTensor]], importance: Mapping[str, Float32Array] | None
 ) -> None:
-    """InputError unless it names every matrix but embedding and head, for which none is asked."""
+    """Refuse an importance that lacks a matrix of a layer; embedding and head need none."""
     names = [
         tensor.name for _, tensor in plan if tensor.name.startswith("blk.") and len(tensor.dims) > 1
     ]
@@ -145,7 +145,7 @@ def _size_label(source: TensorSource) -> str:
 
 
 def _add_ends(writer: GGUFWriter, source: TensorSource, vocabulary: CheckpointVocabulary) -> None:
-    """Which tokens begin, end and pad: Qwen's where they are there."""
+    """Write the ids of Qwen's tokens that begin, end and pad, where they exist."""
     for token, add in (
         ("<|im_end|>", writer.add_eos_token_id),
         ("<|endoftext|>", writer.add_pad_token_id),

@@ -1,7 +1,7 @@
-"""llama.cpp's own quantizer, a function of the ggml library that llama-cpp-python brings: float32 rows in, packed rows out.
+"""llama.cpp's quantizer, a function of its ggml library: float32 rows in, packed rows out.
 
-The library ends the process on what it does not expect (a value that is not finite, a row of the wrong width), so everything
-is checked before it is called.
+The library ends the process on what it does not expect (a value that is not finite, a row of the
+wrong width), so everything is checked before it is called.
 """
 
 from __future__ import annotations
@@ -52,10 +52,7 @@ def block_size(kind: GGMLQuantizationType) -> int:
 
 
 class GgmlQuantizer:
-    """A pool of threads around the library's function, which runs outside Python's lock.
-
-    Use it as a context.
-    """
+    """Threads around the library's function, which runs without Python's lock; a context."""
 
     def __init__(self, threads: int | None = None) -> None:
         """MissingPackageError where llama-cpp-python is not installed."""
@@ -76,11 +73,10 @@ class GgmlQuantizer:
         *,
         name: str = "weights",
     ) -> Packed:
-        """Rows (n, columns) to packed rows (n, bytes).
+        """Pack rows (n, columns) to bytes (n, bytes).
 
-        `importance` (columns,) says which columns matter more.
-
-        FormatError names the weights where a value is not finite or too large for the type.
+        `importance` (columns,) says which columns matter more. FormatError names the weights where
+        a value is not finite or too large for the type.
         """
         rows, columns = values.shape
         packed = np.empty((rows, row_bytes(kind, columns)), np.uint8)

@@ -31,7 +31,7 @@ _GPT2: Final = "gpt-2"  # the pattern built into the ByteLevel pre-tokenizer
 
 @dataclass(frozen=True)
 class GgufVocabulary:
-    """What a GGUF says about tokens."""
+    """The tokens of a GGUF."""
 
     pre: str
     """llama.cpp's name of the pre-tokenizer."""
@@ -43,7 +43,7 @@ class GgufVocabulary:
 
 
 def read_gguf_vocabulary(path: Path, vocabulary: CheckpointVocabulary, rows: int) -> GgufVocabulary:
-    """The tokens of a tokenizer.json for a model of `rows` rows.
+    """Read the tokens of a tokenizer.json for a model of `rows` rows.
 
     FormatError where llama.cpp would read text differently.
     """
@@ -82,7 +82,7 @@ def read_gguf_vocabulary(path: Path, vocabulary: CheckpointVocabulary, rows: int
 
 
 def add_vocabulary(writer: GGUFWriter, words: GgufVocabulary) -> None:
-    """Write it as metadata."""
+    """Write the tokens as metadata."""
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(words.pre)
     writer.add_token_list(words.tokens)
@@ -100,9 +100,11 @@ def _motion_ids(vocabulary: CheckpointVocabulary) -> frozenset[int]:
 def _type(
     i: int, names: Mapping[int, str], added: Mapping[int, Any], motion: frozenset[int]
 ) -> TokenType:
-    """CONTROL tokens are recognised only where special text is asked for, and left out of what servers send.
+    """The type of a token.
 
-    Motion tokens are to be sent. Who sends a prompt as text has to mind them (remotespeaker.py); this runtime sends ids.
+    CONTROL tokens are recognised only where special text is asked for, and servers leave them out
+    of what they send. Motion tokens are to be sent. Whoever sends a prompt as text has to mind them
+    (remote_token_source); this runtime sends ids.
     """
     if i not in names:
         return TokenType.UNUSED

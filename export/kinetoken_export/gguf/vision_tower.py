@@ -1,4 +1,4 @@
-"""The vision tower of a Qwen2.5-VL checkpoint as the second GGUF that llama.cpp wants for images (an mmproj)."""
+"""The vision tower of a Qwen2.5-VL checkpoint as llama.cpp's second GGUF (an mmproj)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _Read = Callable[[TensorSource], Float32Array]
 
 @dataclass(frozen=True)
 class _TowerTensor:
-    """A tensor of the file and where it comes from."""
+    """A tensor of the file and the function that reads it."""
 
     plan: PlannedTensor
     read: _Read
@@ -106,7 +106,7 @@ def _add_metadata(
 
 
 def _window_pattern(vision: Mapping[str, Any]) -> int:
-    """Every how many blocks attention sees the whole image; llama.cpp knows only an even beat."""
+    """The interval between blocks of full attention; llama.cpp knows only a constant one."""
     blocks = [int(i) for i in vision["fullatt_block_indexes"]]
     beat = blocks[0] + 1 if blocks else 0
     if not beat or blocks != list(range(beat - 1, beat * len(blocks), beat)):
@@ -155,18 +155,21 @@ def _kind(dims: tuple[int, ...], kind: GGMLQuantizationType) -> GGMLQuantization
 def _attention_inputs(
     source: TensorSource, stored: str, block: str, suffix: str, kind: GGMLQuantizationType
 ) -> Iterator[_TowerTensor]:
-    """Queries, keys and values lie one below the other in the checkpoint."""
+    """Split queries, keys and values, which the checkpoint stacks in one matrix."""
     rows, *rest = source.dims(stored)
     dims = (rows // 3, *rest)
     for index, part in enumerate("qkv"):
         start = index * dims[0]
         plan = PlannedTensor(f"{block}.attn_{part}.{suffix}", dims, _kind(dims, kind))
-        # type: ignore[misc]
-        yield _TowerTensor(plan, lambda s, start=start: s.rows(stored, start, start + dims[0]))
+        yield _TowerTensor(plan, _rows_of(stored, start, start + dims[0]))
+
+
+def _rows_of(stored: str, start: int, stop: int) -> _Read:
+    return lambda source: source.rows(stored, start, stop)
 
 
 def _patch_embedding(source: TensorSource, kind: GGMLQuantizationType) -> Iterator[_TowerTensor]:
-    """A convolution over two frames (hidden, 3, 2, 14, 14) as one over each frame."""
+    """Split a convolution over two frames (hidden, 3, 2, 14, 14) into one for each frame."""
     hidden, channels, frames, height, width = source.dims(_PATCH)
     if frames != 2:
         raise FormatError(
@@ -177,5 +180,8 @@ def _patch_embedding(source: TensorSource, kind: GGMLQuantizationType) -> Iterat
     )
     for frame, name in enumerate(("v.patch_embd.weight", "v.patch_embd.weight.1")):
         plan = PlannedTensor(name, (hidden, channels, height, width), narrow)
-        # type: ignore[misc]
-        yield _TowerTensor(plan, lambda s, frame=frame: s.tensor(_PATCH)[:, :, frame])
+        yield _TowerTensor(plan, _frame_of_patches(frame))
+
+
+def _frame_of_patches(frame: int) -> _Read:
+    return lambda source: source.tensor(_PATCH)[:, :, frame]

@@ -1,4 +1,4 @@
-"""The decoder half of a codec as ONNX, checked against its module, and how far it sees, measured on the exported graph."""
+"""A codec's decoder as ONNX: checked against its module, its receptive field measured."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def code_size(motion: MotionInfo) -> CodeSize:
 
 
 def check_codec(source: CodecSource, motion: MotionInfo) -> None:
-    """FormatError unless the codec has the levels and codes of the tokenizer."""
+    """Refuse a codec of other levels or codes than the tokenizer's."""
     levels, codes, _ = source.codebooks.shape
     sizes = {stop - first for first, stop in motion.levels}
     if len(motion.levels) != levels or sizes != {codes}:
@@ -67,12 +67,11 @@ def check_codec(source: CodecSource, motion: MotionInfo) -> None:
 def export_codec(
     source: CodecSource, motion: MotionInfo, folder: Path, *, precision: str = "fp16"
 ) -> CodecInfo:
-    """decoder.onnx, codebooks.npy, Mean.npy and Std.npy in `folder`.
+    """Write decoder.onnx, codebooks.npy, Mean.npy and Std.npy into `folder`.
 
-    The lookahead is the exact one.
-
-    `precision` of what is stored, "fp16" or "fp32"; computed is in single precision. FormatError
-    where levels or codes are not the tokenizer's, or the graph does not do what the module does.
+    The lookahead in the returned entry is the exact one. `precision`, "fp16" or "fp32", is that of
+    the stored weights; they are computed in single precision. FormatError where levels or codes are
+    not the tokenizer's, or the graph does not do what the module does.
     """
     if precision not in _TOLERANCE:
         raise InputError(
@@ -165,7 +164,7 @@ def export_decoder(source: CodecSource, path: Path, half: bool = True) -> None:
 
 
 def _store_half(model: onnx.ModelProto) -> None:
-    """Large float tensors as float16 and a Cast: half the size on disk, computed in float32."""
+    """Store large float tensors as float16, half the size, and compute with them in float32."""
     graph = model.graph
     _lift_constants(graph)
     casts = []
@@ -232,7 +231,7 @@ def receptive_field(path: Path, source: CodecSource) -> ReceptiveField:
 
 
 def _moves(session: TensorSession, source: CodecSource) -> NDArray[np.float32]:
-    """How far the features of each latent frame move when the one in the middle of PROBE does.
+    """How far each latent frame's features move when the frame in the middle does.
 
     Below 1e-7 counts as not at all.
     """
@@ -244,7 +243,7 @@ def _moves(session: TensorSession, source: CodecSource) -> NDArray[np.float32]:
 
 
 def _noise_probe(source: CodecSource) -> Iterator[NDArray[np.float32]]:
-    """Random latents (PROBE, D), then the same with another frame in the middle, a few times.
+    """Random latents, then the same with another middle frame, a few times.
 
     One perturbation may hide behind a closed ReLU, several hardly.
     """
@@ -258,7 +257,7 @@ def _noise_probe(source: CodecSource) -> Iterator[NDArray[np.float32]]:
 
 
 def _codes_probe(source: CodecSource) -> Iterator[NDArray[np.float32]]:
-    """The same for a decoder that wants codes: other codes in the middle."""
+    """The same for a decoder that takes codes: other codes in the middle."""
     codes = random_codes(source, _PROBE)
     yield sum_of_rows(codes, source.codebooks)
     for seed in range(1, 4 * _PERTURBATIONS + 1):  # codes differ less than noise does
@@ -270,9 +269,10 @@ def _codes_probe(source: CodecSource) -> Iterator[NDArray[np.float32]]:
 def largest_error(
     path: Path, source: CodecSource, codebooks: NDArray[np.float32] | None = None
 ) -> float:
-    """Largest difference between graph and codebooks on one side and the codec's own way on the other, on random codes.
+    """Largest difference between the exported decoder and the codec's own, on random codes.
 
-    In normalised features, as a part of the feature's spread where that is above 1. `codebooks`: as they were stored.
+    In normalised features, as a part of the feature's spread where that is above 1. `codebooks`: as
+    they were stored.
     """
     session = _opened(path)
     tables = source.codebooks if codebooks is None else codebooks

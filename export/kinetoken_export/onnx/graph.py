@@ -135,7 +135,7 @@ class Graph:
         return flat if width == matrix.columns else self.cut(flat, 0, matrix.columns, 2, out)
 
     def _halves(self, packed: str, out: str, block: int) -> str:
-        """Two codes of every byte, the low half first: (1, n, blocks, block / 2) to (1, n, blocks, block)."""
+        """Unpack two codes of a byte, low half first: (1, n, blocks, block / 2) to (..., block)."""
         mask, shift = (self.const(f"uint8.{value}", np.array(value, np.uint8)) for value in (15, 4))
         low = self.node("BitwiseAnd", [packed, mask], f"{out}.low")
         high = self.node("BitShift", [packed, shift], f"{out}.high", direction="RIGHT")

@@ -1,7 +1,8 @@
-"""A Qwen2 language model through optimum: plain ONNX operators, for execution providers that lack the fused ones.
+"""A language model through optimum: plain ONNX operators, where fused ones are not available.
 
-Of a vision-language model the language model is taken out as a Qwen2: for text alone its rotary positions are the same.
-Optimum holds the whole model in float32 a few times over; the fused graph needs neither that memory nor that time.
+The language model of a vision-language checkpoint is taken out as a text model: for text alone its
+rotary positions are the same. Optimum holds the whole model in float32 a few times over; the fused
+graph needs neither that memory nor that time.
 """
 
 from __future__ import annotations
@@ -31,17 +32,17 @@ PORTABLE_PRECISIONS: Final = ("fp32", "fp16", "int8")
 _TASK: Final = "text-generation-with-past"
 _LARGE: Final = 1024  # bytes of a tensor that is weights rather than a shape
 _PRECISE: Final = ("layernorm/", "/norm/", "rotary_emb/")
-"""In names of nodes that half precision is too coarse for: they square activations, or turn by the thousandth position."""
+"""In names of nodes that need single precision: they square activations or turn by positions."""
 
 
 def export_portable(
     source: TensorSource, precision: str, folder: Path, *, context: int | None = None
 ) -> LanguageModelInfo:
-    """Write the graph and its weights into `folder`; returns what the manifest says of them.
+    """Write the graph and its weights into `folder` and return the manifest entry.
 
-    `precision`, one of PRECISIONS: fp16 halves weights, activations and cache; int8 rounds weights,
-    and activations as they come. MissingPackageError without optimum-onnx, InputError for a context
-    that the model does not know.
+    `precision` is one of PORTABLE_PRECISIONS: fp16 halves weights, activations and cache; int8
+    rounds weights, and activations as they come. MissingPackageError without optimum-onnx,
+    InputError for a context that the model does not know.
     """
     require_optimum()
     if precision not in PORTABLE_PRECISIONS:
@@ -83,7 +84,7 @@ def export_portable(
 
 
 def require_optimum() -> None:
-    """MissingPackageError unless optimum's exporter is installed."""
+    """Raise MissingPackageError unless optimum's exporter is installed."""
     found = importlib.util.find_spec("optimum") and importlib.util.find_spec(
         "optimum.exporters.onnx"
     )
@@ -92,7 +93,10 @@ def require_optimum() -> None:
 
 
 def write_text_checkpoint(source: TensorSource, folder: Path) -> None:
-    """The language model as a Qwen2 checkpoint of its own in float32, one shard a layer so that memory holds one layer."""
+    """Write the language model as a float32 checkpoint of its own.
+
+    One shard a layer, so that memory holds one layer.
+    """
     from safetensors.numpy import save_file
 
     folder.mkdir(parents=True)
@@ -131,9 +135,9 @@ def _config(source: TensorSource) -> dict[str, Any]:
 
 
 def _traced(checkpoint: Path, out: Path) -> Path:
-    """Optimum's graph, its head cut to the last position.
+    """Write optimum's graph with its head cut to the last position.
 
-    Files, so that memory holds one copy of the weights at a time.
+    Files pass between the steps, so that memory holds one copy of the weights.
     """
     from optimum.exporters.onnx import main_export
 
@@ -151,7 +155,7 @@ def _traced(checkpoint: Path, out: Path) -> Path:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the tracer's remarks, which are about the exporter's own code."""
+    """Hide the tracer's remarks about the exporter's own code."""
     from transformers.utils import logging as chatter
 
     before, bars, switches = (
@@ -172,7 +176,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _last_position(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Logits of the last position only: the head of a long prompt is most of its cost."""
+    """Compute logits of the last position only: the head of a long prompt is most of its cost."""
     graph = model.graph
     head = _head(graph)
     for name, value in (("starts", -1), ("ends", 2**62), ("axes", 1)):
@@ -253,7 +257,7 @@ def _halved(path: Path) -> onnx.ModelProto:
 
 
 def _without_detours(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Between two nodes in single precision nothing is halved: the converter casts down and up again there."""
+    """Remove casts down and up again between two nodes that compute in single precision."""
     graph = model.graph
     casts = {node.output[0]: node for node in graph.node if node.op_type == "Cast"}
     down = {
@@ -278,9 +282,9 @@ def _without_detours(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _infer_types(model: onnx.ModelProto) -> None:
-    """Note the type of every value, which the converter asks for.
+    """Note the type of every value, which the converter needs.
 
-    On a copy without weights, for those end at 2 GB.
+    Types are inferred on a copy without weights, since the function ends at 2 GB.
     """
     graph = model.graph
     light = helper.make_model(
@@ -299,9 +303,9 @@ def _infer_types(model: onnx.ModelProto) -> None:
 
 
 def _integers(path: Path) -> onnx.ModelProto:
-    """Matrices in 8 bits with a scale per column, activations in 8 bits as they come.
+    """Quantize matrices to 8 bits with a scale per column, activations as they come.
 
-    The head too, as a matrix of its own.
+    The head too, which becomes a matrix of its own.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 

@@ -1,7 +1,8 @@
-"""How far a bundle's language model is from its source: the distributions of the next token, teacher-forced.
+"""The distance of a bundle's language model from its source, on next-token distributions.
 
-Both read the same sequences, which the source itself wrote. At each position the whole distributions over the bundle's ids are
-compared, before grammar, temperature or any filter. What prompts have in common is counted once.
+Both read the same sequences, which the source wrote. At each position the whole distributions over
+the bundle's ids are compared, before grammar, temperature or any filter. What prompts have in
+common is counted once.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ComparedPositions:
-    """What was seen at each of n positions."""
+    """The comparison at each of n positions."""
 
     kind: NDArray[np.int64]
     """TEXT, the level of the next token, or Q."""
@@ -46,7 +47,7 @@ class ComparedPositions:
 
 @dataclass(frozen=True)
 class LmFigures:
-    """Rows of one kind in a few numbers."""
+    """Positions of one kind summed up."""
 
     positions: int
     top1: float
@@ -62,7 +63,7 @@ class LmFigures:
 
 
 def summarize(rows: ComparedPositions, chosen: NDArray[np.bool_]) -> LmFigures:
-    """Figures over the chosen positions, at least one."""
+    """Sum up the chosen positions, at least one."""
     kl, source, bundle = (
         rows.kl[chosen],
         rows.source_nll[chosen].mean(),
@@ -82,10 +83,7 @@ def summarize(rows: ComparedPositions, chosen: NDArray[np.bool_]) -> LmFigures:
 def compare_models(
     source: ReferenceModel, bundle: Bundle, answers: Sequence[OwnAnswer]
 ) -> ComparedPositions:
-    """Every position of every answer, prompts included.
-
-    The first token alone has nothing before it.
-    """
+    """Compare every position of every answer, prompts included, from the second token on."""
     names = [answer.ids for answer in answers]
     compared: list[tuple[int, bool, float, float, float]] = []
     for ids, logits in zip(
@@ -110,7 +108,10 @@ def compare_models(
 def compare_rows(
     source: NDArray[np.float32], bundle: NDArray[np.float32], following: int
 ) -> tuple[bool, float, float, float]:
-    """Logits (vocab,) of both and the token that follows: same best?, KL, and both negative log-likelihoods."""
+    """Compare logits (vocab,) of both before a known token.
+
+    Returns: equal best token, KL divergence, and both negative log-likelihoods.
+    """
     if not np.isfinite(bundle).all():
         raise EngineError(
             "expected finite logits of the bundle, got NaN or infinity: export it with more bits"

@@ -1,4 +1,4 @@
-"""The parity report as a picture: how often, where, and how far."""
+"""The parity report as a picture."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _STYLE: Final[Any] = {
 
 
 def draw_report(measured: MeasuredParity, kind: str = "svg") -> bytes:
-    """The picture as a file of `kind` "svg" or "png"; the same report gives the same bytes."""
+    """Draw the report as "svg" or "png"; equal reports give equal bytes."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=_SIZE, layout="constrained")
         left, middle, right = figure.subplots(1, 3)
@@ -94,8 +94,11 @@ def _agreement(axes: Any, parity: ParityReport) -> None:
 
 def _distances(axes: Any, parity: ParityReport) -> None:
     """Mean joint distance as the clips go on."""
-    curves = (("two answers of the source", parity.apart, _GREY), ("sampled, equal draws", parity.sampled, _BLUE),
-              ("greedy", parity.greedy, _ORANGE))  # fmt: skip
+    curves = (
+        ("two answers of the source", parity.apart, _GREY),
+        ("sampled, equal draws", parity.sampled, _BLUE),
+        ("greedy", parity.greedy, _ORANGE),
+    )
     for name, clips, colour in curves:
         seconds = (
             np.arange(1, len(clips.curve_mm) + 1) * parity.seconds / max(1, len(clips.curve_mm))

@@ -1,9 +1,9 @@
-"""Exported against source: the language model, the codec, and the motion that comes out.
+"""A bundle compared with its source: the language model, the codec, and the motion.
 
 The source writes answers to some prompts, token by token in float32; both models then read them.
-Clips are compared twice: greedy, and sampled with equal random draws, where one different token
-turns the rest into another answer of the same model. How far apart two answers of the source itself
-lie, its greedy one and its sampled one, says what such a distance means.
+Clips are compared twice: greedy, and sampled with equal random draws. One different token turns the
+rest into another answer of the same model, so for scale the source's greedy answers are compared
+with its own sampled ones.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ Answers = dict[str, list[OwnAnswer]]
 
 @dataclass(frozen=True)
 class ParityReport:
-    """The report."""
+    """The report of `kinetoken verify`."""
 
     bundle: str
     quantization: str
@@ -111,9 +111,9 @@ def compare_models_and_motion(
     codec: CodecSource | None,
     theirs: Answers | None = None,
 ) -> MeasuredParity:
-    """Compare what is open: `source` has the ids of the bundle.
+    """Compare an open bundle with a source of the same ids.
 
-    `theirs` are its answers, where they are known already.
+    `theirs` are the source's answers, where they are known already.
     """
     asked = _asked(request, bundle)
     theirs = theirs or source_answers(request, bundle, source)
@@ -126,7 +126,7 @@ def compare_models_and_motion(
 
 
 def source_answers(request: VerifyRequest, bundle: Bundle, source: TensorSource) -> Answers:
-    """What the source says, greedy and sampled; its weights are gone from memory afterwards."""
+    """Answers of the source, greedy and sampled; its weights are freed afterwards."""
     model = ReferenceLanguageModel(source, bundle.language_model.context)
     speaking = replace(bundle, language_model=model)
     with few_threads(source.shape):
@@ -138,7 +138,7 @@ def source_answers(request: VerifyRequest, bundle: Bundle, source: TensorSource)
 
 
 def _asked(request: VerifyRequest, bundle: Bundle) -> dict[str, GenerateOptions]:
-    """The two ways of choosing that clips are compared in."""
+    """The two ways of sampling that clips are compared in."""
     seconds = _seconds(bundle) if request.seconds is None else request.seconds
     return {
         "greedy": GenerateOptions(seconds=seconds, temperature=0.0),
@@ -188,7 +188,7 @@ def _seconds(bundle: Bundle) -> float:
 
 
 def figures_by_part(parity: ParityReport) -> list[tuple[str, LmFigures]]:
-    """The parts of the language model's figures by name, in the order of the table."""
+    """The language model's figures by part, in the order of the table."""
     by_level: Sequence[tuple[str, LmFigures]] = [
         (f"  level {q}", level) for q, level in enumerate(parity.levels)
     ]
@@ -204,10 +204,12 @@ def report_table(parity: ParityReport) -> str:
         "",
     ]
     lines += [
-        f"{'next token':<12}{'positions':>10}{'same best':>11}{'KL mean':>10}{'KL p99':>10}{'perplexity':>12}"
+        f"{'next token':<12}{'positions':>10}{'same best':>11}{'KL mean':>10}{'KL p99':>10}"
+        f"{'perplexity':>12}"
     ]
     lines += [
-        f"{name:<12}{f.positions:>10,}{f.top1:>11.2%}{f.kl_mean:>10.2g}{f.kl_p99:>10.2g}{f.perplexity_ratio:>11.4f}x"
+        f"{name:<12}{f.positions:>10,}{f.top1:>11.2%}{f.kl_mean:>10.2g}{f.kl_p99:>10.2g}"
+        f"{f.perplexity_ratio:>11.4f}x"
         for name, f in figures_by_part(p)
     ]
     if p.codec is not None:

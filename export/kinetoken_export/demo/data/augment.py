@@ -51,7 +51,7 @@ def variants(joints: Joints, ratios: tuple[float, ...]) -> list[Joints]:
 def find_cycle(
     features: Features, shortest: int, longest: int, first: int = 0
 ) -> tuple[int, int, float]:
-    """Start, end and gap (m) of the cycle of `shortest`..`longest` rows whose end lies nearest to its beginning."""
+    """Find the cycle of `shortest`..`longest` rows that closes best: start, end, gap (m)."""
     pose = np.concatenate([features[:, ROOT_HEIGHT], features[:, 4:67]], axis=1).reshape(
         len(features), -1
     )
@@ -69,7 +69,7 @@ def find_cycle(
 
 
 def looped(features: Features, start: int, end: int, rows: int) -> Features:
-    """Rows start..end repeated to `rows` rows, the seam blended over the last quarter of the cycle."""
+    """Repeat rows start..end to `rows` rows, the seam blended over a quarter of the cycle."""
     one = features[start:end].copy()
     length = len(one)
     fade = max(2, length // 4)
@@ -94,7 +94,7 @@ def bent(features: Features, turn: float) -> Features:
 
 
 def _with_velocities(features: Features) -> Features:
-    """Joint velocities computed anew from the path, so that a changed path and its velocities agree."""
+    """Joint velocities computed anew from the path, so that both agree."""
     joints = recover(features.astype(np.float64))
     yaw = -2.0 * np.concatenate([[0.0], np.cumsum(features[:-1, 0])])
     steps = np.diff(joints, axis=0)

@@ -5,24 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from kinetoken.base.errors import FormatError
 from kinetoken.formats.body_checks import MAX_FRAMES
 from kinetoken.formats.bvh_syntax import parse_bvh, solve_bvh
-
-Array = NDArray[np.float64]
+from kinetoken.motion.skeleton import Array64
 
 
 @dataclass(frozen=True)
 class BvhMotion:
-    """One BVH file, solved: where each joint is and how it is turned, in the file's own units and axes."""
+    """One BVH file, solved: places and rotations of the joints in the file's units and axes."""
 
     names: tuple[str, ...]
-    positions: Array
+    positions: Array64
     """(T, J, 3) global positions."""
-    rotations: Array
+    rotations: Array64
     """(T, J, 3, 3) global rotation matrices."""
     frame_time: float
     """Seconds between frames, as the header says."""
@@ -39,7 +35,7 @@ class BvhMotion:
 
 
 def read_cmu_bvh(path: Path) -> BvhMotion:
-    """Parse and solve_bvh a BVH file; FormatError when it is not one or is cut short."""
+    """Read and solve a BVH file; FormatError when it is none or is cut short."""
     try:
         file = parse_bvh(path.read_text(encoding="ascii", errors="replace"), MAX_FRAMES)
     except ValueError as error:

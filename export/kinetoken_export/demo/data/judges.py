@@ -1,8 +1,7 @@
 """Judges that look at joint positions alone and say whether an action took place.
 
-No model, no text.
-
-All take joints (T, 22, 3): 20 fps, metres, Y up. Thresholds are stated once, here.
+No model, no text. All take joints (T, 22, 3): 20 fps, metres, Y up. Thresholds are stated once,
+here.
 """
 
 from __future__ import annotations
@@ -14,28 +13,26 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from kinetoken.motion.skeleton import FPS, JOINT
-
-Array = NDArray[np.float64]
+from kinetoken.motion.skeleton import FPS, JOINT, Array64
 
 LEFT: Final = "left"
 RIGHT: Final = "right"
 
 
 class Evidence:
-    """What can be measured on a motion, computed when asked for."""
+    """Measurements on a motion, computed when asked for."""
 
     def __init__(self, joints: NDArray[np.floating]) -> None:
-        self.joints: Array = np.asarray(joints, dtype=np.float64)
+        self.joints: Array64 = np.asarray(joints, dtype=np.float64)
         self.seconds = len(joints) / FPS
 
-    def joint(self, name: str) -> Array:
+    def joint(self, name: str) -> Array64:
         """Path (T, 3) of one joint."""
-        path: Array = self.joints[:, JOINT[name]]
+        path: Array64 = self.joints[:, JOINT[name]]
         return path
 
     @cached_property
-    def facing(self) -> Array:
+    def facing(self) -> Array64:
         """Unit facing direction (T, 2) in X, Z."""
         across = (
             self.joint("left_hip")
@@ -44,7 +41,7 @@ class Evidence:
             - self.joint("right_shoulder")
         )
         forward = np.stack([-across[:, 2], across[:, 0]], axis=1)  # left is +X when facing +Z
-        unit: Array = forward / np.maximum(np.linalg.norm(forward, axis=1, keepdims=True), 1e-9)
+        unit: Array64 = forward / np.maximum(np.linalg.norm(forward, axis=1, keepdims=True), 1e-9)
         return unit
 
     @cached_property
@@ -58,7 +55,7 @@ class Evidence:
 
     @cached_property
     def path_speed(self) -> float:
-        """Mean speed of the pelvis along its path over the floor, m/s, the path smoothed over half a second."""
+        """Mean speed of the pelvis over the floor, m/s, its path smoothed over half a second."""
         ground = self.joint("pelvis")[:, [0, 2]]
         return (
             float(np.linalg.norm(ground[10:] - ground[:-10], axis=1).mean() * FPS / 10)
@@ -67,10 +64,10 @@ class Evidence:
         )
 
     @cached_property
-    def travel(self) -> Array:
+    def travel(self) -> Array64:
         """Net displacement (2,) of the pelvis in X, Z, metres."""
         ground = self.joint("pelvis")[:, [0, 2]]
-        net: Array = ground[-1] - ground[0]
+        net: Array64 = ground[-1] - ground[0]
         return net
 
     @cached_property
@@ -81,7 +78,7 @@ class Evidence:
 
     @cached_property
     def strides(self) -> int:
-        """How often the leading foot changes."""
+        """Count how often the leading foot changes."""
         apart = np.sum(
             (self.joint("left_ankle") - self.joint("right_ankle"))[:, [0, 2]] * self.facing, axis=1
         )
@@ -95,7 +92,7 @@ class Evidence:
 
     @cached_property
     def rise(self) -> float:
-        """How far the pelvis rises above where it usually is, metres, at a moment when both feet are off the floor."""
+        """The highest rise of the pelvis above its usual height with both feet off the floor, m."""
         feet = self.joints[
             :,
             [JOINT["left_foot"], JOINT["right_foot"], JOINT["left_ankle"], JOINT["right_ankle"]],
@@ -109,17 +106,17 @@ class Evidence:
         usual = max(float(np.median(height)), float(np.percentile(height, 30)))
         return float((height[airborne] - usual).max()) if airborne.any() else 0.0
 
-    def height(self, name: str) -> Array:
+    def height(self, name: str) -> Array64:
         """Height (T,) of a joint above the floor."""
         return self.joint(name)[:, 1] - self.floor
 
-    def speed(self, name: str) -> Array:
+    def speed(self, name: str) -> Array64:
         """Speed (T - 1,) of a joint relative to the pelvis' path over the floor, m/s."""
         path = self.joint(name) - self.joint("pelvis") * np.array([1.0, 0.0, 1.0])
         return np.asarray(np.linalg.norm(np.diff(path, axis=0), axis=1) * FPS)
 
     def swings(self, name: str, above: str) -> int:
-        """How often a joint changes its sideways or vertical direction while it is higher than another, by 5 cm or more."""
+        """Count a joint's turns sideways or up and down, of 5 cm or more, above another joint."""
         path = self.joint(name) - self.joint(above)
         side = np.stack(
             [path[:, 0] * self.facing[:, 1] - path[:, 2] * self.facing[:, 0], path[:, 1]], axis=1
@@ -128,7 +125,7 @@ class Evidence:
         return max(_reversals(side[up][:, axis], 0.05) for axis in (0, 1)) if up.sum() > 8 else 0
 
 
-def _reversals(values: Array, amplitude: float) -> int:
+def _reversals(values: Array64, amplitude: float) -> int:
     """Turning points of a signal, counting only those at least `amplitude` apart."""
     count, extreme, direction = 0, values[0], 0
     for v in values[1:]:
@@ -142,7 +139,7 @@ def _reversals(values: Array, amplitude: float) -> int:
 
 
 def is_walk(e: Evidence, low: float = 0.35, high: float = 2.4) -> bool:
-    """Goes forward along its facing with alternating feet, no faster than a walk."""
+    """Tell whether it goes forward along its facing with alternating feet, at a walk's speed."""
     return (
         low < e.along < high and e.strides >= 2 and e.along > 0.75 * e.path_speed and e.rise < 0.15
     )
@@ -196,7 +193,7 @@ def _jump_forward(e: Evidence) -> bool:
 
 
 def is_kick(side: str) -> Callable[[Evidence], bool]:
-    """That foot goes higher than 0.5 m in front of the body, faster than 4 m/s, and higher than the other one.
+    """Tell whether a foot goes higher than 0.5 m in front, faster than 4 m/s, above the other.
 
     In front, because the back swing of a kick at a ball lifts the foot as high.
     """
@@ -238,7 +235,7 @@ def _jumping_jacks(e: Evidence) -> bool:
     return raised and _together(left, right) > 0.7 and _together(hands, feet) > 0.4
 
 
-def _together(a: Array, b: Array) -> float:
+def _together(a: Array64, b: Array64) -> float:
     return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) > 1e-6 and np.ptp(b) > 1e-6 else 0.0
 
 
@@ -273,7 +270,7 @@ def _boxing(e: Evidence) -> bool:
     return bool(blows >= 3 and guard > 1.0 and abs(e.along) < 0.8)
 
 
-def _peaks(values: Array, above: float) -> int:
+def _peaks(values: Array64, above: float) -> int:
     middle = values[1:-1]
     return int(np.count_nonzero((middle > above) & (middle >= values[:-2]) & (middle > values[2:])))
 
@@ -303,7 +300,7 @@ JUDGES: Final[dict[str, Callable[[Evidence], bool]]] = {
 
 
 def obeys(action: str, joints: NDArray[np.floating]) -> bool:
-    """Whether joints (T, 22, 3) show the action."""
+    """Tell whether joints (T, 22, 3) show the action."""
     return bool(JUDGES[action](Evidence(joints)))
 
 
@@ -323,7 +320,7 @@ _MARGINS: Final[dict[str, Callable[[Evidence], bool]]] = {
 
 
 def shows(action: str, joints: NDArray[np.floating]) -> bool:
-    """Whether joints (T, 22, 3) show the action clearly; actions without a judge always do."""
+    """Tell whether joints (T, 22, 3) show the action clearly; actions without a judge always do."""
     if action not in JUDGES:
         return True
     evidence, margin = Evidence(joints), _MARGINS.get(action)

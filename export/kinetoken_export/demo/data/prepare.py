@@ -17,10 +17,10 @@ from .retarget import retarget, source_fps
 
 
 def prepare(source: Path, work: Path, extra: Path | None = None) -> None:
-    """Read every BVH file under `source`, retarget, sift, and write `work`/clips.npz and clips.json.
+    """Read the BVH files in `source`, retarget, sift, and write `work`/clips.npz and clips.json.
 
-    `extra` is an npz of clips already on the 22 joints (id -> (T, 22, 3), 20 fps, metres); its ids that the BVH files give
-    too are skipped.
+    `extra` is an npz of clips already on the 22 joints (id -> (T, 22, 3), 20 fps, metres). Those
+    whose ids the BVH files give too are skipped.
     """
     files = sorted(p for p in source.rglob("*.bvh") if p.stem != "standard")
     if not files:

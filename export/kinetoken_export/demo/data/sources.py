@@ -1,4 +1,4 @@
-"""Which clips of CMU's capture show what: data only."""
+"""The clips of CMU's capture that show each action: data only."""
 
 from __future__ import annotations
 

@@ -11,10 +11,11 @@ from tokenizers import Tokenizer
 from kinetoken.tokens.markup import MOVE_END, MOVE_START
 
 from ...checkpoint.motion_tokens import SYSTEM_PROMPT
+from ...codecs.source import Codes
 from ..words.captions import Captions
 from ..words.phrases import KEEP_GOING, NEXT_THOUGHTS
 from ..words.tokenizer import id_of
-from .lm_data import Codes, Example
+from .lm_data import Example
 
 _LEVEL_WEIGHTS: Final = (1.0, 0.6, 0.4, 0.3)  # coarse levels carry the action
 CLOSE_WEIGHT: Final = (
@@ -72,7 +73,7 @@ class ChatCoder:
         return self.text("<|im_start|>user\n") + self._plain(content) + self.text("<|im_end|>\n")
 
     def _plain(self, content: str) -> list[int]:
-        """What somebody typed: special tokens' texts stay text."""
+        """Token ids of user text, in which special tokens stay plain text."""
         self.tokenizer.encode_special_tokens = True
         ids = self.text(content)
         self.tokenizer.encode_special_tokens = False

@@ -1,4 +1,4 @@
-"""How well the codec keeps motion that it has never seen: errors, drift, foot slide, jerk, on the held-out clips."""
+"""The codec on held-out clips: errors, drift, foot slide, jerk."""
 
 from __future__ import annotations
 
@@ -10,23 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.motion.recover import recover
-from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS
+from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS, Array64
 
 from ...codecs.own_model import load_codec
 from ..data.augment import to_features
 from ..data.clips import held_out_clips, load_clips
 from .lm_data import Coder
 
-Array = NDArray[np.float64]
-
 FOOT_HEIGHT: Final = 0.05  # m above the floor: below it a foot counts as standing
 
 
 @dataclass(frozen=True)
 class CodecErrors:
-    """One held-out clip, decoded with all levels and with level 0 alone.
+    """One held-out clip decoded with all levels and with level 0 alone.
 
-    Millimetres but for `drift` (cm per second).
+    In millimetres, `drift` in cm per second.
     """
 
     clip: str
@@ -64,24 +62,21 @@ def _errors(name: str, joints: NDArray[np.float32], coder: Coder) -> CodecErrors
     )
 
 
-def root_relative(a: Array, b: Array) -> float:
-    """Mean distance (mm) of the 22 joints once both pelvises are laid on each other.
-
-    The world's directions are kept.
-    """
+def root_relative(a: Array64, b: Array64) -> float:
+    """Mean distance (mm) of the 22 joints, pelvis on pelvis, in the world's directions."""
     return float(np.linalg.norm((a - a[:, :1]) - (b - b[:, :1]), axis=-1).mean() * 1000)
 
 
 def _facing_error(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """The same in each motion's own facing direction, so that a turned body does not count: columns 3:67 of the features."""
+    """The same in each motion's own facing, so that a turned body does not count."""
     height = np.zeros((len(a), 1, 3))
     height[:, 0, 1] = a[:, 3] - b[:, 3]
     joints = (a[:, 4:67] - b[:, 4:67]).reshape(len(a), 21, 3) - height
     return float(np.linalg.norm(joints, axis=-1).sum(axis=1).mean() / 22 * 1000)
 
 
-def foot_slide(joints: Array) -> float:
-    """Mean horizontal speed (m/s) of ankles and feet while they stand: lower than 5 cm above where that joint stands."""
+def foot_slide(joints: Array64) -> float:
+    """Mean horizontal speed (m/s) of ankles and feet within 5 cm of where they stand."""
     points = joints[:, list(CONTACT_JOINTS)]
     ground = np.percentile(points[..., 1], 5, axis=0)
     low = (points[:-1, :, 1] < ground + FOOT_HEIGHT) & (points[1:, :, 1] < ground + FOOT_HEIGHT)
@@ -89,8 +84,8 @@ def foot_slide(joints: Array) -> float:
     return float(speeds[low].mean()) if low.any() else 0.0
 
 
-def jerk(joints: Array) -> float:
-    """Mean size of the third difference of joint positions, m/s^3, the pelvis' path over the floor taken out."""
+def jerk(joints: Array64) -> float:
+    """Mean size of the joints' third difference, m/s^3, without the pelvis' path over the floor."""
     local = joints - joints[:, :1] * np.array([1.0, 0.0, 1.0])
     return (
         float(np.linalg.norm(np.diff(local, n=3, axis=0), axis=-1).mean() * FPS**3)

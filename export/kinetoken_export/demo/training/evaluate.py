@@ -1,4 +1,4 @@
-"""`kinetoken demo evaluate`: does a bundle do what it is told, judged by physics on wordings that it was never trained on."""
+"""`kinetoken demo evaluate`: a bundle judged by physics on wordings it was never trained on."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ExamAnswer:
 
 @dataclass(frozen=True)
 class ExamConditions:
-    """How the exam is sat."""
+    """The conditions of an exam."""
 
     seeds: int = 5
     """Samples of each wording."""
@@ -53,7 +53,10 @@ class ExamConditions:
 def evaluate(
     bundle: Path | None, work: Path, codec: Path, conditions: ExamConditions, out: Path | None
 ) -> None:
-    """Sit the exam, measure the codec where `work` holds its clips, print tables and write them to `out`.md and .json."""
+    """Sit the exam and measure the codec where `work` holds its clips; print and write tables.
+
+    The tables go to `out`.md and .json.
+    """
     if conditions.seeds < 1:
         raise InputError(f"expected --seeds of 1 or more, got {conditions.seeds}")
     answers = sit_exam(kinetoken.load(bundle), conditions)
@@ -76,7 +79,7 @@ def evaluate(
 
 
 def sit_exam(generator: kinetoken.Generator, conditions: ExamConditions) -> list[ExamAnswer]:
-    """Every wording of the exam, `seeds` times."""
+    """Ask every wording of the exam with every seed."""
     exam = FIRST_EXAM if conditions.exam == "first" else SECOND_EXAM
     questions = [
         (a, p, s) for a, prompts in exam.items() for p in prompts for s in range(conditions.seeds)

@@ -1,4 +1,4 @@
-"""Windows to code sequences, and code sequences to training examples in the chat format."""
+"""Windows to code sequences: the examples that the language model learns from."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ from kinetoken.cli.terminal import progress
 from kinetoken.motion.recover import recover
 
 from ...codecs.own_model import MotionCodec, load_codec
+from ...codecs.source import Codes
 from ..data.augment import Features
 from ..data.clips import load_clips
 from ..data.cutting import STRIDE, Window
 from ..data.judges import obeys, shows
 from ..data.windows import action_windows
-
-Codes = NDArray[np.int64]
 
 _MOST_PER_ACTION: Final = 130  # windows; more of one action only crowds out the others
 # Frames skipped at the start: the same motion cut otherwise into latents, more often where windows
@@ -69,10 +68,7 @@ class Example:
 
 
 def coded_examples(work: Path, codec_folder: Path) -> list[Example]:
-    """All examples, made once and then read from `work`/lm_examples.npz.
-
-    Only those that still pass their judge after the codec.
-    """
+    """All examples that still pass their judge after the codec, made once and kept in `work`."""
     path = work / "lm_examples.npz"
     if path.is_file():
         return _load(path)
@@ -133,10 +129,7 @@ def _capped(found: list[Window]) -> list[Window]:
 
 
 def _pairs(pool: list[Window], coder: Coder) -> list[Example]:
-    """Two windows in turn as one motion, joined where their poses are near.
-
-    Each part has to pass its judge.
-    """
+    """Join two windows to one motion where their poses are near; each part passes its judge."""
     draw = np.random.default_rng(1)
     by_action = {a: [w for w in pool if w.action == a] for a in _SECOND}
     out: list[Example] = []
@@ -158,7 +151,7 @@ def _pairs(pool: list[Window], coder: Coder) -> list[Example]:
 
 
 def _led_in(end: Features, features: Features) -> Features:
-    """Features whose first rows lead over from the row `end`: the difference fades out (inertialization)."""
+    """Lead over from the row `end` to features: the difference fades out (inertialization)."""
     out = features.copy()
     fade = (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, _BLEND + 2)[1:-1])).astype(np.float32)[:, None]
     out[:_BLEND] += (end - features[0])[None] * fade

@@ -1,4 +1,4 @@
-"""`kinetoken demo train-codec`: clips to motion_rvq_weights.safetensors, with checkpoints that a stopped run goes on from."""
+"""`kinetoken demo train-codec`: clips to a codec; a stopped training goes on."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def train_codec(work: Path, plan: CodecTraining, out: Path) -> None:
 
 
 class Loss:
-    """How far decoded features are from the true ones: in features, in metres, in motion, along the path."""
+    """The distance of decoded features from the true ones: features, metres, motion and path."""
 
     def __init__(self, mean: Tensor, std: Tensor) -> None:
         self.mean, self.std = mean, std

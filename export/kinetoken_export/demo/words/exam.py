@@ -1,4 +1,4 @@
-"""The examination: wordings that no training caption may have, and the action that each of them asks for."""
+"""The exam: wordings kept out of the training captions, and the action that each asks for."""
 
 from __future__ import annotations
 

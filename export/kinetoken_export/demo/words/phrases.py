@@ -1,4 +1,4 @@
-"""What people call each action, and what the body thinks while doing it: data only.
+"""Phrases for each action, and thoughts of the body while doing it: data only.
 
 A verb that is to be conjugated is marked with ~. {side} is left or right, {style} a word for the
 kind.

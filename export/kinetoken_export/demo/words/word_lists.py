@@ -1,4 +1,4 @@
-"""Who and what captions speak of, and the forms they take: data only."""
+"""Subjects, places and other words of captions: data only."""
 
 from __future__ import annotations
 
