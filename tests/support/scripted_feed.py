@@ -19,9 +19,7 @@ class Talk:
     def say(self, *messages: Message) -> None:
         self.left += messages
 
-    def ask(
-        self, prompt: str, options: GenerateOptions | None = None, *, anew: bool = False
-    ) -> int:
+    def ask(self, prompt: str, options: GenerateOptions, *, anew: bool = False) -> int:
         self.turn += 1
         self.asked.append((prompt, anew))
         self.left.clear()
@@ -35,3 +33,6 @@ class Talk:
         self.polls += 1
         out, self.left = self.left[:4], self.left[4:]
         return out
+
+    def close(self) -> None:
+        """Nothing is held."""

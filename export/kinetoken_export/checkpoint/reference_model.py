@@ -27,7 +27,8 @@ from kinetoken.base.errors import EngineError, InputError
 from kinetoken.cli.terminal import progress
 from kinetoken.engines.one_at_a_time import SequentialBatch
 from kinetoken.engines.prompt_items import NO_IMAGES, EncodedImage
-from kinetoken.engines.saved_state import check_rewind, pack_state, state_array, unpack_state
+from kinetoken.engines.run_checks import check_push, check_rewind
+from kinetoken.engines.saved_state import pack_state, state_array, unpack_state
 from kinetoken.manifest.architectures import Architecture
 from kinetoken.tokens.allowed_ids import Allowed, count_allowed, take_allowed
 
@@ -284,10 +285,7 @@ class ReferenceRun:
     def push(self, ids: Sequence[int], allowed: Allowed) -> Float32Array:
         """Feed tokens; logits of the allowed next ids. EngineError where the context is full."""
         model, stop = self._model, self._length + len(ids)
-        if not ids or stop > model.context:
-            raise EngineError(
-                f"expected 1 to {model.context} tokens in the context, got {stop}; ask for less"
-            )
+        check_push(len(ids), self._length, model.context)
         _check_ids(ids, model.shape)
         x, rotary = (
             model.embedding[torch.tensor(ids)].float(),

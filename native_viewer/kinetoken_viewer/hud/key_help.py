@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from .text import SOFT_TEXT, WHITE_TEXT, cached, font, framed
 
-KeyList = tuple[tuple[str, str], ...]
+_KeyList = tuple[tuple[str, str], ...]
 
 ALL_KEYS: Final = (
     ("Enter, / or click", "write a prompt; Enter sends it, Esc leaves the line"),
@@ -56,7 +56,7 @@ def help_image(scale: float, width: int, height: int) -> Image.Image:
 
 
 def fitted(
-    keys: KeyList, columns: tuple[int, ...], scale: float, width: int, height: int
+    keys: _KeyList, columns: tuple[int, ...], scale: float, width: int, height: int
 ) -> tuple[int, Image.Image]:
     """Pixels of a letter, and the largest picture of the keys that fits."""
     sizes = {count: _drawn(keys, scale, count).size for count in columns}
@@ -76,7 +76,7 @@ def _letter_pixels(scale: float) -> int:
 
 
 @cached
-def _drawn(keys: KeyList, scale: float, columns: int) -> Image.Image:
+def _drawn(keys: _KeyList, scale: float, columns: int) -> Image.Image:
     size = _letter_pixels(scale)
     face, step = font(size), round(size * 1.6)
     gap = max(int(face.getlength(key)) for key, _ in keys) + round(18 * scale)

@@ -21,7 +21,7 @@ except ImportError as error:  # pragma: no cover - the extra brings it
     raise MissingPackageError("Pillow", "viewer") from error
 
 Rgba = tuple[int, int, int, int]
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -84,13 +84,13 @@ def use_fonts(usual: Sequence[str] = _FONTS) -> None:
         cache.cache_clear()
 
 
-def font(size: int, text: str = "") -> Font:
+def font(size: int, text: str = "") -> _Font:
     """A legible font of this many pixels that has the text's letters, if one is installed."""
     return _font(size, any(letter >= _FIRST_WIDE for letter in text))
 
 
 @cached
-def _font(size: int, wide: bool) -> Font:
+def _font(size: int, wide: bool) -> _Font:
     for name in (*(_WIDE_FONTS if wide else ()), *_usual_fonts):
         try:
             return ImageFont.truetype(name, size)

@@ -26,8 +26,8 @@ except ImportError as error:  # pragma: no cover - the extra brings it
     raise MissingPackageError("Pillow", "viewer") from error
 
 STILL_SUFFIXES: Final = (".png",)
-FILM_SUFFIXES: Final = (".gif", ".webp", ".mp4")
-PICTURE_SUFFIXES: Final = (*STILL_SUFFIXES, *FILM_SUFFIXES)
+_FILM_SUFFIXES: Final = (".gif", ".webp", ".mp4")
+_PICTURE_SUFFIXES: Final = (*STILL_SUFFIXES, *_FILM_SUFFIXES)
 GIF_COLOURS: Final = 64  # a walk of 4 s at 640x360 takes 1.5 MB; 128 colours a quarter more
 FASTEST_GIF: Final = 50.0  # pictures per second that players honour
 _MP4_QUALITY: Final = 19  # x264's constant rate factor
@@ -38,9 +38,9 @@ _COLOUR_BITS: Final = 6  # per channel when colours are counted for the palette
 def picture_suffix(path: Path) -> str:
     """The path's suffix in lower case; InputError unless it is one that can be written."""
     suffix = path.suffix.lower()
-    if suffix not in PICTURE_SUFFIXES:
+    if suffix not in _PICTURE_SUFFIXES:
         clip = f"; a clip is kept with -o {path.name}" if suffix in WRITABLE else ""
-        names = ", ".join(PICTURE_SUFFIXES)
+        names = ", ".join(_PICTURE_SUFFIXES)
         raise InputError(f"cannot write {path.name!r}: expected a name that ends in {names}{clip}")
     return suffix
 

@@ -12,7 +12,7 @@ from ..render.camera import THREE_QUARTER, CameraView
 from ..stage.layers import NO_LAYERS, SceneLayers
 from .encode import FASTEST_GIF, STILL_SUFFIXES, check_encoder, picture_suffix
 
-USUAL_FPS: Final = {".gif": 20.0, ".webp": 25.0, ".mp4": 30.0}
+_USUAL_FPS: Final = {".gif": 20.0, ".webp": 25.0, ".mp4": 30.0}
 MOST_PICTURES: Final = {".mp4": 500_000, ".gif": 20_000, ".webp": 20_000}  # hours of film
 _SIDES: Final = (64, 4096)  # pixels, smallest and largest
 _FPS_RANGE: Final = (1.0, 120.0)
@@ -78,4 +78,4 @@ class RecordRequest:
     @property
     def picture_rate(self) -> float:
         """Pictures per second of a film."""
-        return self.fps or USUAL_FPS[self.suffix]
+        return self.fps or _USUAL_FPS[self.suffix]

@@ -15,7 +15,7 @@ from kinetoken.motion.transition import Transition
 
 from ..generator.messages import GeneratorFailed, MotionArrived, ThoughtArrived
 
-LONGEST_THOUGHT: Final = 4000  # letters that are kept: a flood of words must not fill the memory
+_LONGEST_THOUGHT: Final = 4000  # letters that are kept: a flood of words must not fill the memory
 _PROMPT_GAP: Final = " / "  # between the prompts of a talk
 
 
@@ -46,7 +46,7 @@ class AnswerProgress:
 
     def hear(self, message: ThoughtArrived) -> None:
         """Adds a piece of the thought."""
-        self.thought = (self.thought + message.text)[-LONGEST_THOUGHT:]
+        self.thought = (self.thought + message.text)[-_LONGEST_THOUGHT:]
         if message.pace is not None:
             self._meter.push(message.pace)
 
@@ -55,7 +55,7 @@ class AnswerProgress:
         if message.pace is not None:
             self._meter.push(message.pace)
         self.rtf = self._meter.rtf or message.rtf
-        self.detail = detail_of(message.chunk) or self.detail
+        self.detail = _detail_of(message.chunk) or self.detail
 
     def status(self) -> list[str]:
         """Parts of the status line: pace and detail."""
@@ -147,7 +147,7 @@ def joined_clip(answers: Sequence[ShownAnswer], fps: float) -> Clip | None:
     )
 
 
-def detail_of(chunk: MotionChunk) -> str:
+def _detail_of(chunk: MotionChunk) -> str:
     """How many codebook levels the chunk's last code frame has, in words; empty without codes."""
     if not chunk.codes.size:
         return ""

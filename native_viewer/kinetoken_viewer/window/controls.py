@@ -46,8 +46,16 @@ class Controls:
         self.cut = False
         """Set by a move to another moment, so that the camera cuts too; the window clears it."""
         self._anchor: float | None = None
-        head = stage.playhead
-        self._keys: dict[str, Callable[[], None]] = {
+        self._keys = self._actions()
+        if capture is not None:
+            self._keys |= {"S": capture.still, "V": capture.film}
+        for key, name in _PRESET_KEYS.items():
+            action = functools.partial(view.preset, name)
+            self._keys[f"_{key}"] = self._keys[f"NUM_{key}"] = action
+
+    def _actions(self) -> dict[str, Callable[[], None]]:
+        stage, view, head = self._stage, self._view, self._stage.playhead
+        return {
             "SPACE": lambda: head.toggle(len(stage.track), finished=stage.finished),
             "LEFT": lambda: self._step(-1),
             "RIGHT": lambda: self._step(1),
@@ -71,11 +79,6 @@ class Controls:
             "K": self._toggle_lock,
             "H": self._toggle_help,
         }
-        if capture is not None:
-            self._keys |= {"S": capture.still, "V": capture.film}
-        for key, name in _PRESET_KEYS.items():
-            action = functools.partial(view.preset, name)
-            self._keys[f"_{key}"] = self._keys[f"NUM_{key}"] = action
 
     def press(self, key: str) -> bool:
         """Does what a key means, by pyglet's name for it, after SHIFT+ if that is held.

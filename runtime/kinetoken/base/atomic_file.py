@@ -1,4 +1,4 @@
-"""Files are written whole or not at all: beside their place, flushed to the disk, then moved there."""
+"""Files that are written whole or not at all: beside their place, flushed to disk, then moved."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ _PART: Final = re.compile(r"\.[0-9a-f]{16}\.part(\.\w+)?")
 
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike[str], *, long: bool = False) -> Iterator[Path]:
-    """A new empty file to write, with the same suffix; it takes the place of `path` when the block ends well.
+    """Yield a new empty file with the same suffix; it replaces `path` when the block ends well.
 
-    Whatever ends the block otherwise leaves `path` as it was and nothing beside it. OutputError says what is wrong.
-    `long`: it is written for so long that the process may be killed meanwhile, which leaves the half behind; it has the
-    target's name and the process's in it, and the next that writes there takes it away.
+    If the block ends otherwise, `path` stays as it was and nothing is left beside it. OutputError
+    says what is wrong.
+
+    `long`: writing takes so long that the process may be killed meanwhile, which leaves the half
+    behind. Its name holds the target's and the process's, so the next writer removes it.
     """
     with _told(path):
         target = Path(os.path.realpath(path))  # through a link, the file it leads to
@@ -31,22 +33,23 @@ def atomic_path(path: str | os.PathLike[str], *, long: bool = False) -> Iterator
         with _file_beside(target, f"{target.stem[:80]}.{os.getpid()}" if long else "") as part:
             mode = part.stat().st_mode
             yield part
-            part.chmod(
-                mode
-            )  # some libraries put a file of their own in its place, readable by nobody else
+            part.chmod(mode)  # some libraries put a private file of their own in its place
             _flush(part)
             os.replace(part, target)
         flush_folder(target.parent)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """OutputError where `path` cannot be written, asked before the work instead of after it. Writes nothing there."""
+    """Raise OutputError now if `path` cannot be written later. Writes nothing there."""
     with _told(path), _file_beside(Path(os.path.realpath(path))):
         pass
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what processes left that were killed while they wrote; only for who knows that nobody else writes there."""
+    """Remove what processes left that were killed while they wrote.
+
+    Call it only if nobody else writes to this folder.
+    """
     for part in folder.glob(".*.part*"):
         if _PART.fullmatch(part.name):
             with contextlib.suppress(OSError):
@@ -55,7 +58,7 @@ def remove_leftovers(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _file_beside(target: Path, name: str = "") -> Iterator[Path]:
-    """A new empty file in the target's folder, gone when the block ends unless it was moved."""
+    """Yield a new empty file in the target's folder, which is removed unless the block moved it."""
     with contextlib.suppress(FileNotFoundError):
         if not os.path.isfile(target) and os.stat(target):
             raise OutputError(
@@ -75,7 +78,7 @@ def _file_beside(target: Path, name: str = "") -> Iterator[Path]:
 
 
 def _sweep(target: Path) -> None:
-    """Halves of this file go whose process is no more (or was this one's number once)."""
+    """Remove halves of this file whose process is gone, or was this one's number once."""
     pattern = re.compile(rf"\.{re.escape(target.stem[:80])}\.(\d+)\.part{re.escape(target.suffix)}")
     with contextlib.suppress(OSError):
         for name in os.listdir(target.parent):
@@ -85,7 +88,7 @@ def _sweep(target: Path) -> None:
 
 
 def _alive(process: int) -> bool:
-    """Whether another process has this number; True where nobody can say."""
+    """Tell if another process has this number; True if nobody can say."""
     if os.name != "posix":
         return True
     if process == os.getpid():
@@ -101,7 +104,7 @@ def _alive(process: int) -> bool:
 
 @contextlib.contextmanager
 def _told(path: str | os.PathLike[str]) -> Iterator[None]:
-    """The system's errors as one line for the user."""
+    """Turn the system's errors into one line for the user."""
     try:
         yield
     except OutputError:
@@ -118,7 +121,7 @@ def _flush(path: Path) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Names in a folder reach the disk. Best effort: not every system lets a folder be opened."""
+    """Write a folder's names to disk, if the system lets folders be opened."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""The user's cache folder, and where what can be computed again is kept."""
+"""Cache folders: the user's, and the places of what can be computed again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CACHE_FOLDER: Final = ".cache"
 
 
 def user_cache() -> Path:
-    """kinetoken's folder in the user's cache, which need not exist; OutputError without a home."""
+    """kinetoken's folder in the user's cache; it may not exist yet. OutputError without a home."""
     try:
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     except RuntimeError as error:
@@ -24,7 +24,7 @@ def user_cache() -> Path:
 
 
 def cache_paths(bundle: Path, name: str, name_of_users: str) -> Iterator[Path]:
-    """The bundle's place for this name, then the user's, if there is one; neither need exist."""
+    """The bundle's path for this name, then the user's, if there is one. Neither may exist yet."""
     yield bundle / CACHE_FOLDER / name
     with contextlib.suppress(OSError):
         yield user_cache() / name_of_users

@@ -9,16 +9,17 @@ from typing import TypeVar
 
 from .signals import ignoring_ctrl_c
 
-Job = TypeVar("Job")
+_Job = TypeVar("_Job")
 
 
 class ChildProcess:
-    """Runs `work(job, pipe)` in a new interpreter. Ctrl-C is for this process alone, which then ends the child.
+    """Runs `work(job, pipe)` in a new interpreter.
 
-    The child ends with this process. Its pipe ends when the child does.
+    Ctrl-C is for this process alone, which then ends the child. The child ends with this process,
+    and its pipe ends when the child does.
     """
 
-    def __init__(self, name: str, work: Callable[[Job, Connection], None], job: Job) -> None:
+    def __init__(self, name: str, work: Callable[[_Job, Connection], None], job: _Job) -> None:
         """Starts it; `work` and `job` must be importable and picklable."""
         context = multiprocessing.get_context("spawn")
         self.pipe, other = context.Pipe()
@@ -37,11 +38,11 @@ class ChildProcess:
         return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
 
     def wait(self, seconds: float) -> None:
-        """Until it has ended by itself, but no longer than this."""
+        """Wait until it has ended by itself, but no longer than this."""
         self._process.join(seconds)
 
     def end(self, seconds: float, *, kindly: bool = True) -> None:
-        """Terminate it where `kindly`, then kill it where it still runs; wait up to `seconds` for each."""
+        """Terminate it if `kindly`, then kill it if it still runs, waiting `seconds` for each."""
         for stop in (self._process.terminate, self._process.kill)[0 if kindly else 1 :]:
             if self._process.is_alive():
                 stop()

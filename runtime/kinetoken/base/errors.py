@@ -1,14 +1,16 @@
-"""Everything that kinetoken refuses, as one tree; each branch has its exit code and each message says the next step.
+"""All errors that kinetoken raises on purpose, with their exit codes.
 
-KinetokenError            1
-├── InputError            2   an argument, option or prompt that cannot be used
-├── FormatError           3   a file that is not what it should be
-│   ├── BundleError       3   a bundle that is incomplete, altered or of another version
-│   └── TokenError        3   motion tokens that do not form whole frames
-├── MissingPackageError   4   a package is not installed
-├── OutputError           5   a file that cannot be written
-├── EngineError           6   an inference engine failed
-└── DownloadError         7   a bundle that cannot be fetched
+    KinetokenError            1
+    ├── InputError            2   an argument, option or prompt that cannot be used
+    ├── FormatError           3   a file that is not what it should be
+    │   ├── BundleError       3   a bundle that is incomplete, altered or of another version
+    │   └── TokenError        3   motion tokens that do not form whole frames
+    ├── MissingPackageError   4   a package is not installed
+    ├── OutputError           5   a file that cannot be written
+    ├── EngineError           6   an inference engine failed
+    └── DownloadError         7   a bundle that cannot be fetched
+
+Each message says what to do next.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ class KinetokenError(Exception):
     exit_code = 1
 
     def adding(self, more: str) -> KinetokenError:
-        """An error with the same exit code and more in its line, whatever the class of this one is made from."""
+        """Return an error with the same exit code and more in its line."""
         error = KinetokenError(f"{self}; {more}")
         error.exit_code = self.exit_code
         return error
@@ -59,7 +61,7 @@ class MissingPackageError(KinetokenError, ImportError):
     exit_code = 4
 
     def __init__(self, package: str, extra: str | None = None) -> None:
-        """`extra` of kinetoken brings the package; None: the package alone is wanting."""
+        """`extra`: the extra of kinetoken that brings the package; None: name the package."""
         line = f'"kinetoken[{extra}]"' if extra else package
         super().__init__(f"this needs {package}, which is not installed: pip install {line}")
 

@@ -1,4 +1,4 @@
-"""Where Ctrl-C is not for a process, where it has to wait, and what else means the same."""
+"""Signals: who hears Ctrl-C, and when."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def ignoring_ctrl_c() -> Iterator[None]:
-    """A process started meanwhile never hears Ctrl-C: it is for this one, which then ends the other."""
+    """Start processes that never hear Ctrl-C: it is for this one, which then ends them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -23,7 +23,7 @@ def ignoring_ctrl_c() -> Iterator[None]:
 
 @contextlib.contextmanager
 def deferring_ctrl_c() -> Iterator[None]:
-    """What belongs together is not torn apart: Ctrl-C meanwhile is heard behind it."""
+    """Protect work that must not be torn apart: Ctrl-C is raised at the end of the block."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -39,7 +39,7 @@ def deferring_ctrl_c() -> Iterator[None]:
 
 @contextlib.contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
-    """SIGTERM, which a service manager sends or a shutdown, ends things as Ctrl-C does: what came is kept."""
+    """Treat SIGTERM, which service managers and shutdowns send, like Ctrl-C: what came is kept."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -70,7 +70,7 @@ class CachedRun:
         return self._run
 
     def _restored(self, run: LmRun) -> bool:
-        """Whether a state on disk spared the system prompt."""
+        """Take the system prompt's state from disk; tells if there was one."""
         state = self._saved.load(self._system) if self._saved is not None else None
         if state is not None:
             try:

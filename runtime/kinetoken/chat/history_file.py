@@ -1,4 +1,4 @@
-"""A chat as a file of JSON: what was said, and where the body stands."""
+"""A chat as a JSON file: its turns, and where the body stands."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def write_chat(
     turns: Sequence[Said],
     poses: NDArray[np.float64],
 ) -> None:
-    """The turns and the last poses (0 to 2, 22, 3), metres, whole or not at all. OutputError."""
+    """Write the turns and the last poses (0 to 2, 22, 3), in metres, whole or not at all.
+
+    OutputError.
+    """
     data = {
         "format": _FORMAT,
         "version": _VERSION,
@@ -48,20 +51,25 @@ def write_chat(
 def read_chat(
     path: str | os.PathLike[str], manifest: Manifest
 ) -> tuple[list[Said], NDArray[np.float64]]:
-    """What `write_chat` wrote: turns and poses. FormatError where it is damaged, or the chat of another model."""
+    """The turns and poses that `write_chat` wrote.
+
+    FormatError if the file is damaged, or the chat of another model.
+    """
     data = _parsed(Path(path))
     if data.get("format") != _FORMAT or data.get("version") != _VERSION:
         raise FormatError(
-            f"{path} is no chat of this kinetoken; name one that `kinetoken chat --history-file` wrote"
+            f"{path} is no chat of this kinetoken; "
+            "name one that `kinetoken chat --history-file` wrote"
         )
     if data.get("tokens") != model_identity(manifest):
         raise FormatError(
-            f"{path} is a chat with another model ({str(data.get('model'))[:60]!r}, this is {manifest.name!r}); "
+            f"{path} is a chat with another model ({str(data.get('model'))[:60]!r}, this is "
+            f"{manifest.name!r}); "
             "load that one, or begin a new file"
         )
     words = Vocabulary.of(manifest)
     try:
-        turns = [check_turn(item, words) for item in data["turns"]]
+        turns = [checked_turn(turn["prompt"], turn["answer"], words) for turn in data["turns"]]
         poses = np.array(data["poses"], np.float64).reshape(-1, N_JOINTS, 3)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FormatError(f"{path} is damaged ({error}); begin a new file") from error
@@ -71,7 +79,10 @@ def read_chat(
 
 
 def model_identity(manifest: Manifest) -> str:
-    """Of the model that a chat was held with, whatever engine ran it: its weights' source, its words, its motion tokens."""
+    """Identity of the model that a chat was held with, whatever engine ran it.
+
+    It is made of its weights' source, its words and its motion tokens.
+    """
     tokenizer = manifest.files.get(manifest.tokenizer.file)
     source = dict(manifest.provenance.sha256) or {
         n: info.sha256 for n, info in manifest.files.items()
@@ -98,11 +109,7 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise FormatError(f"{path} is no chat ({error}); name another file") from error
     if not isinstance(data, dict):
         raise FormatError(
-            f"{path} is no chat: expected a JSON object, got {type(data).__name__}; name another file"
+            f"{path} is no chat: expected a JSON object, got {type(data).__name__}; "
+            "name another file"
         )
     return data
-
-
-def check_turn(item: Any, words: Vocabulary) -> Said:
-    """A turn of the file: `prompt`, and `answer` as token ids. ValueError where the grammar could not have written it."""
-    return checked_turn(item["prompt"], item["answer"], words)

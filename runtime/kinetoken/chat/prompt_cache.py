@@ -1,7 +1,8 @@
-"""What the engine made of the system prompt, kept on disk, so that the next start need not compute it again.
+"""The engine's state after the system prompt, kept on disk to spare the next start that work.
 
-The files lie in the bundle's own cache folder, or in the user's where the bundle cannot be written. They are a convenience:
-one that is missing, damaged or of something else is made again, one that cannot be written is not.
+The files lie in the bundle's own cache folder, or in the user's if the bundle cannot be written.
+They are a convenience: one that is missing, damaged or another's is made again, and one that cannot
+be written is not.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class PromptCache:
         self._bundle = bundle
 
     def load(self, ids: Sequence[int]) -> bytes | None:
-        """The state of a run that was fed these ids; None where there is none that is whole."""
+        """The state of a run that was fed these ids; None if there is no whole one."""
         for path in self._places(ids):
             with contextlib.suppress(OSError):
                 if (
@@ -47,7 +48,10 @@ class PromptCache:
         return None
 
     def save(self, ids: Sequence[int], state: bytes) -> Path | None:
-        """Keep a state in the first folder that can be written; where, or None, as for one too large to be read again."""
+        """Keep a state in the first folder that can be written; returns the file.
+
+        None if there is no such folder, or the state is too large to be read again.
+        """
         if HEADER_BYTES + len(state) > LARGEST_STATE:
             return None
         for path in self._places(ids):
@@ -65,21 +69,25 @@ class PromptCache:
         return cache_paths(self._bundle.folder, name, f"states/{name}")
 
     def _name(self, ids: Sequence[int]) -> str:
-        """Of all that the state depends on: the bundle's files, the engine and its version, the tokens."""
+        """A name made of what the state depends on: the bundle's files, the engine, the tokens."""
         digests = {name: info.sha256 for name, info in self._bundle.manifest.files.items()}
         depends = [digests, self._bundle.language_model.fingerprint, list(ids)]
-        return f"prompt-{hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:24]}.state"
+        digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+        return f"prompt-{digest[:24]}.state"
 
 
 def _opened(data: bytes) -> bytes | None:
-    """The state in a file; None where it is not whole."""
+    """The state in a file; None if it is damaged."""
     digest, state = data[len(PROMPT_CACHE_MAGIC) : HEADER_BYTES], data[HEADER_BYTES:]
     whole = data.startswith(PROMPT_CACHE_MAGIC) and hashlib.sha256(state).digest() == digest
     return state if whole else None
 
 
 def _tidy(folder: Path) -> None:
-    """Remove all but the files used last, and what processes that were killed left half written. Others may tidy at once."""
+    """Remove all but the files used last, and halves that killed processes left.
+
+    Other processes may do the same at once.
+    """
     ages = [
         (age, path) for path in folder.glob("prompt-*.state") if (age := _age(path)) is not None
     ]
@@ -91,7 +99,7 @@ def _tidy(folder: Path) -> None:
 
 
 def _age(path: Path) -> float | None:
-    """Seconds since a file was last written or read as a state; None where it is gone."""
+    """Seconds since a file was last written or read as a state; None if it is gone."""
     try:
         return time.time() - path.stat().st_mtime
     except OSError:

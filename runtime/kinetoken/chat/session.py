@@ -1,4 +1,7 @@
-"""Several prompts to one body: what was said stays known, nothing is computed twice, and each move goes on from the last."""
+"""Sessions: several prompts to one body.
+
+Earlier turns stay known, nothing is computed twice, and each move continues the last.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from ..engines.prompt_items import EncodedImage, PromptItem, count_cells
 from ..engines.protocols import ProgressCallback
 from ..generation.bundle import Bundle
 from ..generation.chat_format import Said, checked_turn, ids_before_prompt, prompt_ids, with_image
-from ..generation.generator import Generation, Generator, check_request
+from ..generation.generator import Generation, Generator, answer_grammar
 from ..generation.image_input import Image, check_seen
 from ..generation.options import GenerateKeywords, GenerateOptions, known_options
 from ..generation.token_source import Chat
@@ -27,15 +30,23 @@ from .cached_run import CachedRun
 
 
 class Session:
-    """One chat and one body. A new prompt ends the answer before it, which stays in the history as far as it came."""
+    """One chat and one body.
+
+    A new prompt ends the answer before it, which stays in the history as far as it came.
+    """
 
     def __init__(
-        self, generator: Generator, options: GenerateOptions | None = None, *, history: int | None = None,
+        self,
+        generator: Generator,
+        options: GenerateOptions | None = None,
+        *,
+        history: int | None = None,
         keep_state: bool = True,
-    ) -> None:  # fmt: skip
-        """`options` of every turn that brings none. `history`: earlier turns that the model is shown; None: the bundle's.
+    ) -> None:
+        """`options`: those of every turn that brings none. InputError, BundleError.
 
-        `keep_state`: whether the system prompt's state is kept on disk for the next start. InputError, BundleError.
+        `history`: earlier turns that the model is shown; None: as many as the bundle says.
+        `keep_state`: keep the system prompt's state on disk for the next start.
         """
         if history is not None and (
             isinstance(history, bool) or not isinstance(history, int) or history < 0
@@ -43,28 +54,27 @@ class Session:
             raise InputError(f"history: expected a whole number of 0 or more, got {history!r}")
         self._generator, self._bundle = generator, generator.bundle
         self.options = options or GenerateOptions()
-        """Of every turn that brings none."""
+        """Options of every turn that brings none."""
         self._limit = self._bundle.manifest.defaults.history if history is None else history
         self._cached = CachedRun(
             self._bundle, ids_before_prompt(self._bundle), keep_state=keep_state
         )
         if self._limit and self._bundle.manifest.chat.template.answer_end is None:
             raise BundleError(
-                "this bundle does not say what ends an answer; ask for history 0, or export it again"
+                "this bundle does not say what ends an answer; "
+                "ask for history 0, or export it again"
             )
         self._image: EncodedImage | None = None
         self._turns: list[Said] = []
         self._first = 0  # of the turns that the context had room for
         self._turn: Turn | None = None
-        self._levels: int | None = (
-            None  # of the last block whose detail was decided by the machine's pace
-        )
+        self._levels: int | None = None  # of the last block that the machine's pace decided
         self.line = BodyLine(float(generator.fps))
-        """The body of those who have no clock of their own."""
+        """The body of callers who have no clock of their own."""
 
     @property
     def history(self) -> tuple[Said, ...]:
-        """All turns so far, those that the model is shown no more and the one under way included."""
+        """All turns so far, with the one under way and those that the model is shown no more."""
         now = self._turn.said if self._turn is not None else None
         return (*self._turns, now) if now is not None else tuple(self._turns)
 
@@ -81,8 +91,11 @@ class Session:
     def look(
         self, image: Image | EncodedImage | None, watch: ProgressCallback | None = None
     ) -> None:
-        """From now on the model sees this image before all that is said; None: no image any more. It is looked at once, and
-        stays in the cache from turn to turn. InputError, FormatError, EngineError; `watch` hears how far it is."""
+        """From now on show the model this image before everything else; None: no image.
+
+        It is looked at once and stays in the cache from turn to turn; `watch` is told how far that
+        is. InputError, FormatError, EngineError.
+        """
         if isinstance(image, EncodedImage):
             check_seen(self._bundle, image)
         elif image is not None:
@@ -91,7 +104,10 @@ class Session:
         self._image = image
 
     def prepare(self) -> None:
-        """Feed the model all that is known of the next prompt, so that only its words are left. EngineError."""
+        """Feed the model all that is known of the next prompt, so that only its words are left.
+
+        EngineError.
+        """
         self._settle()
         ids = self._seen(ids_before_prompt(self._bundle, self._shown_turns()))
         self._cached.prepare(ids)
@@ -104,17 +120,16 @@ class Session:
         raw: bool = False,
         **asked: Unpack[GenerateKeywords],
     ) -> Turn:
-        """Start an answer; one that is under way is closed. InputError where what is asked cannot be met.
+        """Start an answer; closes the one under way. InputError if the options cannot be met.
 
-        `options` stand in for the session's, those by keyword are added to them. `raw` leaves the joints where the codec has
-        them, for callers with a `BodyLine` of their own.
+        `options` replace the session's; keywords are added to them. `raw` leaves the joints where
+        the codec puts them, for callers with a `BodyLine` of their own.
         """
         options = replace(options or self.options, **known_options(asked))
-        turns = (
-            self.history
-        )  # the answer under way as far as it came: what is refused does it no harm
+        # With the answer under way as far as it came: a refused prompt does it no harm.
+        turns = self.history
         alone = self._seen(prompt_ids(self._bundle, prompt))
-        most = check_request(self._bundle, options, alone)
+        most = answer_grammar(self._bundle, options, alone)
         room = min(
             most.max_tokens, most.max_thought + MARKER_TOKENS + most.max_frames * most.levels
         )
@@ -124,27 +139,34 @@ class Session:
         self._bundle.writer.check_chat(ids, earlier=True)
         self._settle()
         turn = Turn(
-            self._bundle, prompt, options, self._cached.chat(ids), self._gone(shown, kept), None if raw else self.line,
+            self._bundle,
+            prompt,
+            options,
+            self._cached.chat(ids),
+            self._gone(shown, kept),
+            None if raw else self.line,
             self._levels,
-        )  # fmt: skip
-        self._turn, self._first = (
-            turn,
-            max(self._first, len(turns) - len(kept) if len(kept) < len(shown) else 0),
         )
+        if len(kept) < len(shown):
+            self._first = max(self._first, len(turns) - len(kept))
+        self._turn = turn
         return turn
 
     def idle(self, seconds: float) -> NDArray[np.float64]:
-        """So much idle motion (n, 22, 3), metres, where the body stands; the next move goes on from there."""
+        """Idle motion (n, 22, 3), in metres, where the body stands; the next move continues it."""
         return self.line.idle(round(seconds * self.line.fps))
 
     def forget(self) -> None:
-        """Nothing was said yet. The body stays where it is."""
+        """Begin a new chat. The body stays where it is."""
         self._settle()
         self._turns.clear()
         self._first = 0
 
     def recall(self, turns: Sequence[Said]) -> None:
-        """Take up an earlier chat instead of what was said so far. InputError where no session of this model could have said it."""
+        """Continue an earlier chat in place of this one.
+
+        InputError if no session of this model could have had it.
+        """
         try:
             known = [
                 checked_turn(turn.prompt, turn.answer, self._bundle.vocabulary) for turn in turns
@@ -163,7 +185,7 @@ class Session:
         write_chat(path, self._bundle.manifest, self.history, self.line.shown)
 
     def load(self, path: str | os.PathLike[str]) -> None:
-        """Go on with a chat that `save` wrote. FormatError where it is none, or of another model."""
+        """Continue a chat that `save` wrote. FormatError if it is not one, or of another model."""
         from .history_file import read_chat
 
         turns, poses = read_chat(path, self._bundle.manifest)
@@ -172,7 +194,7 @@ class Session:
             self.line.back_to(poses)
 
     def _seen(self, ids: Sequence[int]) -> list[PromptItem]:
-        """A chat with the image, where there is one."""
+        """A chat with the image, if there is one."""
         return with_image(self._bundle, ids, self._image)
 
     def _shown_turns(self) -> list[Said]:
@@ -180,11 +202,11 @@ class Session:
         return self._shown_of(self._turns)
 
     def _shown_of(self, turns: Sequence[Said]) -> list[Said]:
-        """Of all these turns."""
+        """The last of these turns, as many as the model is shown."""
         return list(turns[max(self._first, len(turns) - self._limit) :])
 
     def _settle(self) -> None:
-        """The last turn is over, and what was said of it is history."""
+        """Close the last turn and put it into the history."""
         if self._turn is None:
             return
         self._turn.close()
@@ -195,9 +217,10 @@ class Session:
         self._turn = None
 
     def _that_fit(self, prompt: str, shown: Sequence[Said], alone: int, room: int) -> list[Said]:
-        """The turns that the context has room for beside the prompt and so many tokens of answer; the oldest go.
+        """The turns that the context has room for beside the prompt and `room` tokens of answer.
 
-        More go than must, down to half of what there is room for: each time all that is left has to be fed again.
+        The oldest go, down to half of the room there is: each time, all that is left must be fed
+        again.
         """
         context, kept = self._bundle.language_model.context, list(shown)
         if count_cells(self._seen(prompt_ids(self._bundle, prompt, kept))) + room <= context:
@@ -208,12 +231,13 @@ class Session:
         return kept
 
     def _gone(self, shown: Sequence[Said], kept: Sequence[Said]) -> tuple[str, ...]:
-        """What the user should know of turns that did not fit; it is told with the first answer that can do without them."""
+        """Notes about turns that did not fit, for the first answer without them."""
         if not (gone := len(shown) - len(kept)):
             return ()
         turns = "the oldest turn is" if gone == 1 else f"the {gone} oldest turns are"
         return (
-            f"{turns} shown no more: the context of {self._bundle.language_model.context:,} tokens is full",
+            f"{turns} shown no more: the context of {self._bundle.language_model.context:,} tokens "
+            "is full",
         )
 
 
@@ -221,10 +245,16 @@ class Turn(Generation):
     """One answer of a session."""
 
     def __init__(
-        self, bundle: Bundle, prompt: str, options: GenerateOptions, chat: Chat, notes: tuple[str, ...],
-        line: BodyLine | None, levels: int | None = None,
-    ) -> None:  # fmt: skip
-        """`levels` of the last block that the session's pace decided."""
+        self,
+        bundle: Bundle,
+        prompt: str,
+        options: GenerateOptions,
+        chat: Chat,
+        notes: tuple[str, ...],
+        line: BodyLine | None,
+        levels: int | None = None,
+    ) -> None:
+        """`levels`: those of the last block that the session's pace decided."""
         super().__init__(bundle, prompt, options, chat)
         if self._answer.detail is not None:
             self._answer.detail.now = levels
@@ -234,7 +264,7 @@ class Turn(Generation):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know of this answer, a line each."""
+        """Lines that the user should read about this answer."""
         return (*self._told, *super().notes)
 
     @property
@@ -245,16 +275,16 @@ class Turn(Generation):
 
     @property
     def decided(self) -> int | None:
-        """Levels of the last block, where they were decided block by block; None before one opened."""
+        """Levels of the last block, if they are decided block by block; None before one opened."""
         return self._answer.detail.now if self._answer.detail is not None else None
 
     @property
     def tokens(self) -> list[PromptItem]:
-        """The chat and the answer so far, as the model has written it."""
+        """The chat and the answer so far, as the model has seen them."""
         return [*self._ids, *self._answer.tokens]
 
     def _placed(self, chunk: MotionChunk) -> MotionChunk:
-        """In the session's line."""
+        """Place the motion in the session's line."""
         if self._line is None:
             return chunk
         return replace(chunk, joints=self._line.push(chunk.joints).astype(np.float32))

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import INTERRUPTED, EngineError
+from ..base.signals import deferring_ctrl_c
 from ..formats.registry import WRITABLE, check_can_save, in_words
 from ..generation.options import check_prompt
 from .arguments import BundleRequest, add_bundle, add_generation, add_image
@@ -99,9 +100,14 @@ def _make(request: GenerateRequest, generation: Generation, live: Live | None) -
     except EngineError as error:
         kept = _save(generation, request.out)
         raise EngineError(f"{error}; {_what_is_kept(generation, request.out, kept)}") from error
-    kept = _save(generation, request.out)
-    if live is not None and not interrupted:
-        interrupted = play_out(live)
+    kept = None
+    try:
+        with deferring_ctrl_c():
+            kept = _save(generation, request.out)
+        if live is not None and not interrupted:
+            interrupted = play_out(live)
+    except KeyboardInterrupt:
+        interrupted = True
     for note in generation.notes:
         print(f"kinetoken: {note}", file=sys.stderr)
     with (

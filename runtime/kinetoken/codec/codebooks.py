@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..base.errors import BundleError, TokenError
 
 MISSING_LEVEL = -1
-"""A level that was not generated: it adds nothing."""
+"""Stands for a level that was not generated: it adds nothing."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,10 @@ class Codebooks:
             )
 
     def latents(self, codes: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Codes (n, Q), -1 for missing levels, to latents (n, D). TokenError for a code outside its codebook."""
+        """Turn codes (n, Q), -1 for missing levels, into latents (n, D).
+
+        TokenError for a code outside its codebook.
+        """
         levels, size, _ = self.table.shape
         if codes.ndim != 2 or codes.shape[1] != levels:
             raise TokenError(
@@ -35,7 +38,8 @@ class Codebooks:
             )
         if codes.size and (codes.min() < MISSING_LEVEL or codes.max() >= size):
             raise TokenError(
-                f"expected codes 0..{size - 1}, got {codes.min()}..{codes.max()}; is it another codec's?"
+                f"expected codes 0..{size - 1}, got {codes.min()}..{codes.max()}; "
+                "they may be another codec's"
             )
         rows = self.table[np.arange(levels), codes]
         rows[codes == MISSING_LEVEL] = 0.0

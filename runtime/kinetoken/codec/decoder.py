@@ -1,11 +1,13 @@
-"""Codes to features as the codes come: a sliding window over the decoder graph.
+"""Codes to features as the codes come: a sliding window over the decoder's graph.
 
-The features of latent frame t come from the latents [t - past, t + lookahead] and nothing else, one run of the graph
-per latent frame. So the result does not depend on how the codes were cut, and the cost of a frame stays flat.
+The features of latent frame t depend on the latents [t - past, t + lookahead] and nothing else, and
+each latent frame is one run of the graph. So the result does not depend on how the codes were cut,
+and the cost of a frame stays the same.
 
-A lookahead below the exact one brings the pose sooner: the window ends early, as if the motion ended there. Every
-window has its own end then, and even at the exact lookahead frames that shared a run would come out of kernels of
-another width, equal in value but not to the last bit; so frames share no run, however many are pushed at once.
+A lookahead below the exact one brings the pose sooner: the window ends early, as if the motion
+ended there, so every window has its own end. Frames share no run, however many are pushed at once:
+even at the exact lookahead, frames that shared a run would come out of kernels of another width,
+equal in value but not to the last bit.
 """
 
 from __future__ import annotations
@@ -49,8 +51,9 @@ class MotionDecoder:
     def __post_init__(self) -> None:
         if self.stride < 1 or self.past < 0 or not 0 <= self.lookahead <= self.exact:
             raise BundleError(
-                f"decoder: expected stride 1 or more, past 0 or more and lookahead 0..{self.exact}, "
-                f"got {self.stride}, {self.past}, {self.lookahead}; export the bundle again"
+                "decoder: expected stride 1 or more, past 0 or more and lookahead "
+                f"0..{self.exact}, got {self.stride}, {self.past}, {self.lookahead}; "
+                "export the bundle again"
             )
 
     @property
@@ -59,10 +62,11 @@ class MotionDecoder:
         return self.lookahead if self.exact_lookahead is None else self.exact_lookahead
 
     def with_lookahead(self, frames: int) -> MotionDecoder:
-        """The same decoder, waiting for so many latent frames; InputError beyond 0..exact."""
+        """The same decoder, waiting for so many latent frames. InputError beyond 0..exact."""
         if not 0 <= frames <= self.exact:
             raise InputError(
-                f"lookahead: expected 0 to {self.exact} latent frames, got {frames}; more changes nothing"
+                f"lookahead: expected 0 to {self.exact} latent frames, got {frames}; "
+                "waiting longer changes nothing"
             )
         return replace(self, lookahead=frames, exact_lookahead=self.exact)
 
@@ -71,7 +75,7 @@ class MotionDecoder:
         return DecoderRun(self)
 
     def decode(self, codes: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Codes (n, Q) of a whole motion to features (n * stride, F)."""
+        """Decode the codes (n, Q) of a whole motion to features (n * stride, F)."""
         run = self.start()
         return np.concatenate([run.push(codes), run.finish()])
 
@@ -81,19 +85,18 @@ class DecoderRun:
 
     def __init__(self, decoder: MotionDecoder) -> None:
         self._decoder = decoder
-        self._latents = np.zeros(
-            (0, decoder.codebooks.table.shape[2]), np.float32
-        )  # from frame `_first` on
+        width = decoder.codebooks.table.shape[2]
+        self._latents = np.zeros((0, width), np.float32)  # from frame `_first` on
         self._first = 0
         self._done = 0
 
     def push(self, codes: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Code frames (k, Q) to the features (m * stride, F) that became final."""
+        """Decode code frames (k, Q); returns the features (m * stride, F) that became final."""
         self._latents = np.concatenate([self._latents, self._decoder.codebooks.latents(codes)])
         return self._emit(self._pushed - self._decoder.lookahead)
 
     def finish(self) -> NDArray[np.float32]:
-        """The features that were held back for what might have followed."""
+        """Return the features that waited for frames that never came."""
         return self._emit(self._pushed)
 
     @property
@@ -110,7 +113,7 @@ class DecoderRun:
         return np.concatenate([empty, *rows])
 
     def _frame(self, frame: int) -> NDArray[np.float32]:
-        """Features (stride, F) of one latent frame."""
+        """Decode one latent frame to features (stride, F)."""
         decoder = self._decoder
         start = max(0, frame - decoder.past)
         window = self._latents[start - self._first : frame + decoder.lookahead + 1 - self._first]

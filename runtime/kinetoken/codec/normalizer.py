@@ -1,4 +1,4 @@
-"""Between the codec's normalised features and real ones."""
+"""The codec's normalised features, and real ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from ..base.errors import BundleError
 
 @dataclass(frozen=True)
 class Normalizer:
-    """The mean and std that the codec was trained with; two pairs circulate, so they travel in the bundle."""
+    """The mean and std that the codec was trained with.
+
+    Two pairs circulate for HumanML3D, so they travel in the bundle.
+    """
 
     mean: NDArray[np.float32]
     std: NDArray[np.float32]
@@ -20,13 +23,15 @@ class Normalizer:
     def __post_init__(self) -> None:
         if self.mean.ndim != 1 or self.mean.shape != self.std.shape:
             raise BundleError(
-                f"mean and std: expected two rows of one width, got {self.mean.shape}, {self.std.shape}"
+                "mean and std: expected two rows of one width, "
+                f"got {self.mean.shape}, {self.std.shape}"
             )
         if not (np.isfinite(self.mean).all() and np.isfinite(self.std).all()):
             raise BundleError(
-                "mean and std: expected finite numbers, got NaN or infinity; export the bundle again"
+                "mean and std: expected finite numbers, got NaN or infinity; "
+                "export the bundle again"
             )
 
     def denormalize(self, normalized: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Normalised features (n, F) to real ones."""
+        """Turn normalised features (n, F) into real ones."""
         return normalized * self.std + self.mean

@@ -1,4 +1,4 @@
-"""What an inference engine registers: how it loads a model, and what is known of it."""
+"""The registration of an inference engine: how it loads a model, and what is known of it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class EngineMemory:
 
 @dataclass(frozen=True)
 class Engine:
-    """One engine. The first two fields are all that it needs; estimates and advice read the rest."""
+    """One engine. It needs only the first two fields; estimates and advice read the rest."""
 
     name: str
     """The `backend` that a manifest names."""

@@ -1,6 +1,7 @@
-"""This process's memory: how much is free, asked before an engine takes it, and what was freed given back to the system.
+"""This process's memory: how much is free, and giving back what was freed.
 
-llama.cpp writes to all of its memory at once, and a system that has too little then ends the process without a word.
+llama.cpp writes to all of its memory at once. A system that has too little then ends the process
+without a word, so the question comes first.
 """
 
 from __future__ import annotations
@@ -14,27 +15,26 @@ from typing import Any, Final
 from ..base.errors import EngineError
 
 MEMINFO: Final = Path("/proc/meminfo")
-CONTAINER: Final = Path(
-    "/sys/fs/cgroup"
-)  # version 2: the limit of the container that this process is in
+CONTAINER: Final = Path("/sys/fs/cgroup")
+"""Limits of the container that this process is in (cgroup version 2)."""
 STATM: Final = Path("/proc/self/statm")
-RESERVED_BYTES: Final = (
-    64 << 20
-)  # bytes below a limit of the process: llama.cpp ends it where even a small piece is refused
+RESERVED_BYTES: Final = 64 << 20
+"""Kept below a limit of the process: llama.cpp ends it if even a small piece is refused."""
 _GB: Final = 1e9
 
 
 def check_memory(needed: int, what: str, advice: str) -> None:
-    """EngineError where so many bytes are surely not there. Where the system does not tell, nothing is refused."""
+    """Raise EngineError if so many bytes are surely not free."""
     free = free_bytes()
     if free is not None and needed > free:
         raise EngineError(
-            f"{what} needs {needed / _GB:.1f} GB of memory, {free / _GB:.1f} GB are free; {advice}"
+            f"{what} needs {needed / _GB:.1f} GB of memory, and {free / _GB:.1f} GB are free; "
+            f"{advice}"
         )
 
 
 def free_bytes() -> int | None:
-    """Bytes that this process can still take, caches of files that can be dropped included; None where it is not told."""
+    """Bytes that this process can still take, with caches that can be dropped; None if unknown."""
     told = [free for free in (_of_system(), _of_container(), _of_process()) if free is not None]
     return min(told, default=None)
 
@@ -57,7 +57,7 @@ def _of_container() -> int | None:
 
 
 def _of_process() -> int | None:
-    """Below the limit of the address space (ulimit -v), where there is one."""
+    """Bytes below the limit of the address space (ulimit -v), if there is one."""
     try:
         import resource
     except ImportError:  # Windows has no such limits
@@ -76,7 +76,7 @@ def _read(path: Path) -> str:
 
 
 def return_freed_memory() -> None:
-    """Give memory that was freed back to the system; glibc would keep it for later. Other systems are not asked."""
+    """Give memory that was freed back to the system; glibc would keep it for later."""
     with contextlib.suppress(AttributeError, OSError):
         trim: Any = ctypes.CDLL(None).malloc_trim
         trim(0)

@@ -1,4 +1,4 @@
-"""How much memory a bundle takes at most, from its manifest, and what would fit a smaller machine."""
+"""How much memory a bundle takes at most, and what would fit a smaller machine."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .registry import engine_of
 MB: Final = 1_000_000
 GB: Final = 1_000_000_000
 PROGRAM: Final = 100 * MB
-"""Python, numpy, ONNX Runtime and its working memory: measured with the demo, without its files."""
+"""Python, numpy, ONNX Runtime and its working memory: measured with the demo, files not counted."""
 TOKENIZER_EXPANSION: Final = 31
-"""Bytes in memory for each byte of tokenizer.json: measured with Qwen's; a small one takes half."""
+"""Bytes in memory for each byte of tokenizer.json: measured with Qwen's; small ones take half."""
 SYSTEM: Final = 1_200 * MB
-"""What Linux without a desktop takes on a board that shares its memory with the graphics card."""
+"""Bytes for Linux without a desktop, on a board that shares memory with its graphics card."""
 CARD: Final = 600 * MB
-"""What CUDA and its libraries take if a graphics card computes: an allowance, not measured."""
+"""Bytes for CUDA and its libraries if a graphics card computes: an allowance, not measured."""
 _UNITS: Final = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
@@ -128,9 +128,9 @@ def room_for_context(manifest: Manifest, room: int) -> int:
 def quantizations_that_fit(
     manifest: Manifest, room: int, present: float | None = None
 ) -> list[tuple[str, int]]:
-    """Quantizations of this engine that fit at the same context, the finest first, and their bytes.
+    """Quantizations of this engine that fit at the same context, the finest first, with bytes.
 
-    None if the size of the bundle's own quantization is not known.
+    Empty if the size of the bundle's own quantization is not known.
     """
     lm = manifest.language_model
     if present is None and quantization_bits(manifest, lm.quantization) is None:
@@ -143,7 +143,7 @@ def quantizations_that_fit(
 
 
 def fits_with_images(manifest: Manifest, room: int) -> bool:
-    """Whether the bundle fits as it is, vision tower included."""
+    """Tell whether the bundle fits as it is, vision tower included."""
     return estimate_memory(manifest).total <= room
 
 

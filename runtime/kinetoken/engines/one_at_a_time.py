@@ -1,4 +1,4 @@
-"""Several sequences on an engine that takes one at a time: a run each, one after another."""
+"""Batches for engines that take one sequence at a time: a run each, one after another."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ class SequentialBatch:
         self._runs: dict[int, LmRun] = {}
 
     def push(self, wants: Sequence[SequenceInput]) -> list[NDArray[np.float32]]:
-        """Feed every sequence its tokens; the logits of each, overwritten by its next push."""
+        """Feed every sequence its tokens; returns the logits of each.
+
+        The next push of a sequence overwrites its logits.
+        """
         return [self._run(sequence).push(ids, allowed) for sequence, ids, allowed in wants]
 
     def drop(self, sequence: int) -> None:

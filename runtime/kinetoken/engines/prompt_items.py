@@ -1,4 +1,4 @@
-"""What a prompt is made of: token ids, and images between them."""
+"""The items of a prompt: token ids, and images between them."""
 
 from __future__ import annotations
 
@@ -15,29 +15,35 @@ from ..base.errors import EngineError
 
 @dataclass(frozen=True, eq=False)
 class EncodedImage:
-    """An image as a language model takes it. Two are equal where model and pixels are, so a history may hold it among ids."""
+    """An image as a language model takes it.
+
+    Two are equal if model and pixels are, so a chat may hold it among its ids.
+    """
 
     cells: int
-    """Places of the cache that it takes, one a row and column of its grid."""
+    """Positions of the cache that it takes: one for each row and column of its grid."""
     columns: int
-    """Of its grid; cells come row by row."""
+    """Columns of its grid; cells come row by row."""
     digest: str
-    """Of the pixels that were looked at, and of what looked at them."""
+    """Digest of the pixels, and of the tower that encoded them."""
     embeddings: NDArray[np.float32]
     """(cells, hidden)."""
     seconds: float = 0.0
-    """Time that looking at it took."""
+    """Time that encoding took."""
     tower: str = ""
-    """Identity of what looked at it: another model's numbers mean nothing to this one."""
+    """Identity of the tower that encoded it; another model cannot use it."""
 
     @property
     def rows(self) -> int:
-        """Of its grid."""
+        """Rows of its grid."""
         return self.cells // self.columns
 
     @property
     def positions(self) -> int:
-        """How far the next token stands behind its first cell: M-RoPE counts rows and columns beside each other."""
+        """Positions from its first cell to the next token.
+
+        M-RoPE counts rows and columns beside each other, not one after another.
+        """
         return max(self.rows, self.columns)
 
     def __eq__(self, other: object) -> bool:
@@ -48,7 +54,7 @@ class EncodedImage:
 
 
 PromptItem = int | EncodedImage
-"""What a chat is made of: token ids, and images between them."""
+"""One item of a chat: a token id or an image."""
 
 NO_IMAGES: Final = (
     "this language model takes no images; use a GGUF bundle of a vision-language checkpoint"
@@ -56,12 +62,12 @@ NO_IMAGES: Final = (
 
 
 def count_cells(what: Sequence[PromptItem]) -> int:
-    """How many places of the cache they take."""
+    """Positions of the cache that the items take."""
     return sum(piece.cells if isinstance(piece, EncodedImage) else 1 for piece in what)
 
 
-def token_ids(what: Sequence[PromptItem]) -> list[int]:
-    """The same where all are token ids; EngineError where an image is among them."""
+def ids_without_images(what: Sequence[PromptItem]) -> list[int]:
+    """The items as token ids. EngineError if an image is among them."""
     ids = [piece for piece in what if not isinstance(piece, EncodedImage)]
     if len(ids) < len(what):
         raise EngineError(NO_IMAGES)
@@ -69,6 +75,6 @@ def token_ids(what: Sequence[PromptItem]) -> list[int]:
 
 
 def items_within(what: Sequence[PromptItem], length: int) -> list[PromptItem]:
-    """The first of them, as many as fill no more than `length` cells."""
+    """The first items, as many as fill at most `length` cells."""
     taken = accumulate(count_cells([piece]) for piece in what)
     return [piece for piece, end in zip(what, taken, strict=True) if end <= length]

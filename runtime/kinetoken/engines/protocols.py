@@ -1,4 +1,4 @@
-"""What an inference engine must offer. What is loaded is shared and frozen; what changes is a run."""
+"""The protocols of an inference engine: models are shared and frozen, runs change."""
 
 from __future__ import annotations
 
@@ -12,38 +12,41 @@ from ..tokens.allowed_ids import Allowed
 from .prompt_items import EncodedImage, PromptItem
 
 SequenceInput = tuple[int, Sequence[int], Allowed]
-"""Of a sequence of a batch: its number, the tokens to feed, the ids that may come next."""
+"""Input of one sequence of a batch: its number, the tokens to feed, the ids that may come next."""
 
 
 class LmRun(Protocol):
-    """One answer being written: the tokens so far and their cache."""
+    """One answer being written: the tokens so far, and their cache."""
 
     @property
     def length(self) -> int:
-        """Cells of the cache that are taken: one a token, and those of images."""
+        """Cells of the cache that are taken: one for each token, and those of images."""
         ...
 
     def look(self, image: EncodedImage) -> None:
-        """Feed an image. EngineError where it does not fit, and where the engine takes none."""
+        """Feed an image. EngineError if it does not fit, or the engine takes none."""
         ...
 
     def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
-        """Feed tokens; logits of the allowed next ids, concatenated in order. The array may be reused by the next push.
+        """Feed tokens; returns the logits of the allowed next ids, concatenated in order.
 
-        EngineError where the context is full or the engine fails.
+        The next push may reuse the array. EngineError if the context is full or the engine fails.
         """
         ...
 
     def rewind(self, length: int) -> None:
-        """Forget all but the first `length` tokens; ValueError beyond what was fed. The next push goes on from there."""
+        """Forget all but the first `length` tokens. ValueError beyond what was fed."""
         ...
 
     def state(self) -> bytes:
-        """The cache of the tokens so far, for `restore` in another run of the same model, in this process or a later one."""
+        """The cache of the tokens so far, for `restore` in another run, even of a later process."""
         ...
 
     def restore(self, state: bytes) -> None:
-        """Take up a state instead of what this run holds. EngineError where it is none of this model's; the run is then empty."""
+        """Take a state in place of what this run holds.
+
+        EngineError if it is not one of this model's; the run is then empty.
+        """
         ...
 
 
@@ -51,19 +54,19 @@ class LmBatch(Protocol):
     """Several answers being written at once, each a sequence with a number from 0."""
 
     def push(self, wants: Sequence[SequenceInput]) -> list[NDArray[np.float32]]:
-        """Feed tokens to some sequences, each at most once; for each the logits of its allowed next ids.
+        """Feed tokens to some sequences, each at most once; returns the logits of each.
 
-        The arrays may be reused by the next push. EngineError where a context is full or the engine fails.
+        The next push may reuse the arrays. EngineError if a context is full or the engine fails.
         """
         ...
 
     def drop(self, sequence: int) -> None:
-        """Forget a sequence: its number is free for another."""
+        """Forget a sequence, so that its number is free for another."""
         ...
 
 
 class LanguageModel(Protocol):
-    """A loaded language model; any number of runs may go on at once."""
+    """A loaded language model; any number of runs may be under way at once."""
 
     @property
     def context(self) -> int:
@@ -72,13 +75,15 @@ class LanguageModel(Protocol):
 
     @property
     def device(self) -> str:
-        """Where it computes: "cpu", a kind of graphics card, or "server"."""
+        """The device that computes: "cpu", a kind of graphics card, or "server"."""
         ...
 
     @property
     def fingerprint(self) -> str:
-        """Identity of all that a run's state depends on beside the model's file: engine, version,
-        form of the cache."""
+        """Identity of what a run's state depends on beside the model's file.
+
+        That is the engine, its version, and the form of the cache.
+        """
         ...
 
     def start(self) -> LmRun:
@@ -86,34 +91,34 @@ class LanguageModel(Protocol):
         ...
 
     def start_batch(self, size: int) -> LmBatch:
-        """Room for so many sequences, all empty; EngineError where there is not the memory for it."""
+        """Room for so many sequences, all empty. EngineError if there is not enough memory."""
         ...
 
 
 ProgressCallback = Callable[[float], None]
-"""Hears of long work which share of it is done, 0 to 1."""
+"""Is told which share of long work is done, 0 to 1."""
 
 
 class Vision(Protocol):
-    """What turns pixels into what a language model takes."""
+    """A vision tower: turns pixels into what a language model takes."""
 
     @property
     def pixels(self) -> int:
-        """Width and height of one cell: images have multiples of it."""
+        """Width and height of one cell; images measure a multiple of it."""
         ...
 
     @property
     def identity(self) -> str:
-        """What tells it from others; its images carry it."""
+        """Identity of the tower; its images carry it."""
         ...
 
     def see(self, image: NDArray[np.uint8], watch: ProgressCallback | None = None) -> EncodedImage:
-        """An image (height, width, 3) of whole cells. EngineError; a KeyboardInterrupt ends it soon."""
+        """Encode an image (height, width, 3) of whole cells. EngineError; Ctrl-C ends it soon."""
         ...
 
 
 def feed_items(run: LmRun, what: Sequence[PromptItem], allowed: Allowed) -> NDArray[np.float32]:
-    """Feed tokens and images, a token last; logits of the allowed next ids."""
+    """Feed tokens and images, a token last; returns the logits of the allowed next ids."""
     ids: list[int] = []
     for piece in what:
         if not isinstance(piece, EncodedImage):

@@ -29,5 +29,5 @@ def engine_of(manifest: Manifest) -> Engine:
 
 
 def engine_for(manifest: Manifest, options: LoadOptions) -> Engine:
-    """The engine that answers: the server that was asked for, or the one that the manifest names."""
+    """The engine that answers: a server if one is asked for, else that of the manifest."""
     return engine_of(manifest) if options.engine is None else SERVER

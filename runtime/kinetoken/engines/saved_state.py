@@ -1,4 +1,4 @@
-"""A run's cache as bytes: a line that says whose it is, then what the engine wants. Knows no engine."""
+"""States: a run's cache as bytes. A line says whose it is; the engine's own bytes follow."""
 
 from __future__ import annotations
 
@@ -13,19 +13,16 @@ STATE_MAGIC: Final = b"kinetoken state 1\n"
 FOREIGN_STATE: Final = "this state of a run is damaged or of another model or engine; make it again"
 
 
-def check_rewind(length: int, fed: int) -> None:
-    """ValueError unless `length` tokens were fed."""
-    if not 0 <= length <= fed:
-        raise ValueError(f"expected to keep 0 to {fed} tokens, got {length}")
-
-
 def pack_state(fingerprint: str, length: int, rest: bytes) -> bytes:
     """The state of a run of so many tokens."""
     return STATE_MAGIC + f"{fingerprint}\n{length}\n".encode() + rest
 
 
 def unpack_state(fingerprint: str, state: bytes, context: int) -> tuple[int, bytes]:
-    """Tokens and the engine's part of a state that `pack` made for the same engine; EngineError for any other."""
+    """Tokens and the engine's part of a state that `pack_state` made for the same engine.
+
+    EngineError for any other.
+    """
     head = STATE_MAGIC + f"{fingerprint}\n".encode()
     if not state.startswith(head):
         raise EngineError(FOREIGN_STATE)
@@ -36,7 +33,7 @@ def unpack_state(fingerprint: str, state: bytes, context: int) -> tuple[int, byt
 
 
 def exactly_sized(rest: bytes, size: int) -> bytes:
-    """The same bytes; EngineError where they are not so many."""
+    """The same bytes. EngineError if there are not exactly `size`."""
     if len(rest) != size:
         raise EngineError(FOREIGN_STATE)
     return rest
@@ -45,6 +42,6 @@ def exactly_sized(rest: bytes, size: int) -> bytes:
 def state_array(
     rest: bytes, kind: type[np.floating[Any]], shape: tuple[int, ...]
 ) -> NDArray[np.floating[Any]]:
-    """The bytes as an array; EngineError where they are not as many as it takes."""
+    """The bytes as an array. EngineError if there are more or fewer than it takes."""
     size = int(np.prod(shape)) * np.dtype(kind).itemsize
     return np.frombuffer(exactly_sized(rest, size), kind).reshape(shape)

@@ -1,4 +1,4 @@
-"""Engines without a model: logits and features come from functions. For tests, demonstrations and adversaries."""
+"""Engines without a model: functions give logits and features. For tests and demonstrations."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.errors import EngineError
 from ..tokens.allowed_ids import Allowed, take_allowed
 from .one_at_a_time import SequentialBatch
 from .prompt_items import EncodedImage
-from .saved_state import check_rewind, exactly_sized, pack_state, unpack_state
+from .run_checks import check_push, check_rewind
+from .saved_state import exactly_sized, pack_state, unpack_state
 
 Score = Callable[[Sequence[int]], NDArray[np.float32]]
-"""All tokens so far to logits (vocab,)."""
+"""Gives logits (vocab,) for all tokens so far."""
 IMAGE_CELL = -1
-"""What stands in the history for a cell of an image."""
+"""Stands in the history for a cell of an image."""
 
 
 @dataclass(frozen=True)
 class ScriptedLanguageModel:
-    """A language model that says what a function says."""
+    """A language model whose logits a function gives."""
 
     score: Score
     context: int = 1 << 20
@@ -30,7 +30,7 @@ class ScriptedLanguageModel:
 
     @property
     def fingerprint(self) -> str:
-        """What a run's state depends on."""
+        """Identity of what a run's state depends on."""
         return "scripted"
 
     def start(self) -> ScriptedRun:
@@ -38,14 +38,14 @@ class ScriptedLanguageModel:
         return ScriptedRun(self)
 
     def start_batch(self, size: int) -> SequentialBatch:
-        """So many runs in turn."""
+        """So many runs, one after another."""
         return SequentialBatch(self.start, size)
 
     @classmethod
     def writing(
         cls, answer: Sequence[int], vocab_size: int, prompt: int, context: int = 1 << 20
     ) -> ScriptedLanguageModel:
-        """A model that wants to write exactly `answer` after a prompt of so many tokens, then has no wish."""
+        """A model that wants to write exactly `answer` after a prompt of so many tokens."""
 
         def score(history: Sequence[int]) -> NDArray[np.float32]:
             logits = np.zeros(vocab_size, np.float32)
@@ -70,15 +70,13 @@ class ScriptedRun:
         return len(self.history)
 
     def look(self, image: EncodedImage) -> None:
-        """Feed an image: cells that are no token."""
-        if len(self.history) + image.cells > self._model.context:
-            raise EngineError(f"the context of {self._model.context} tokens is full; ask for less")
+        """Feed an image: cells that are no tokens."""
+        check_push(image.cells, self.length, self._model.context)
         self.history.extend([IMAGE_CELL] * image.cells)
 
     def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
-        """Feed tokens; logits of the allowed next ids. EngineError where the context is full."""
-        if len(self.history) + len(ids) > self._model.context:
-            raise EngineError(f"the context of {self._model.context} tokens is full; ask for less")
+        """Feed tokens; returns the logits of the allowed next ids. EngineError if it is full."""
+        check_push(len(ids), self.length, self._model.context)
         self.history.extend(ids)
         return take_allowed(self._model.score(self.history), allowed)
 
@@ -94,7 +92,7 @@ class ScriptedRun:
         )
 
     def restore(self, state: bytes) -> None:
-        """Take up the tokens of a state."""
+        """Take the tokens of a state."""
         self.history.clear()
         length, rest = unpack_state(self._model.fingerprint, state, self._model.context)
         history = np.frombuffer(exactly_sized(rest, 8 * length), np.int64)
@@ -103,7 +101,7 @@ class ScriptedRun:
 
 @dataclass(frozen=True)
 class FunctionSession:
-    """A graph that is a function."""
+    """A function as a graph."""
 
     function: Callable[[NDArray[np.float32]], NDArray[np.float32]]
 

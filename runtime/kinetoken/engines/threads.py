@@ -1,4 +1,4 @@
-"""How many threads an engine may use."""
+"""Numbers of threads for engines."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from ..base.errors import InputError
 
 THREADS_VARIABLE = "KINETOKEN_THREADS"
 MOST_USUAL_THREADS: Final = 8
-"""Of llama.cpp where nobody names a number: a token waits for memory, and more threads only wait too."""
+"""Most threads for llama.cpp if nobody names a number.
+
+A token waits for memory, and more threads would only wait too.
+"""
 
 
 def requested_threads(given: int | None = None) -> int:
-    """Threads of one engine: as given, else from the environment, else 0 for the engine's choice."""
+    """Threads for an engine: as given, else from the environment, else 0 for its own choice."""
     text = os.environ.get(THREADS_VARIABLE, "") if given is None else str(given)
     if not text:
         return 0
@@ -24,7 +27,7 @@ def requested_threads(given: int | None = None) -> int:
 
 
 def usual_threads() -> int:
-    """Threads that llama.cpp gets where nobody names a number and nothing else is busy."""
+    """Threads for llama.cpp if nobody names a number and nothing else is busy."""
     return min(available_cores(), MOST_USUAL_THREADS)
 
 

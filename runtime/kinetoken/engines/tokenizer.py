@@ -17,22 +17,20 @@ try:
 except ImportError as error:
     raise MissingPackageError("tokenizers") from error
 
-_ODD: Final = (
-    "single_word",
-    "lstrip",
-    "rstrip",
-)  # an added token that minds the letters beside it is left to the library
+_ODD: Final = ("single_word", "lstrip", "rstrip")
+"""Flags of added tokens that mind the letters beside them; these are left to the library."""
 
 
 class HfTokenizer:
-    """One tokenizer without its added tokens, for what people type; they are found here, and only where the bundle's own text is.
+    """The library's tokenizer without its added tokens, for what people type.
 
-    The library's own switch does not cover those that are not marked special, and a second tokenizer that knows them would take
+    Added tokens are found here, and only in the bundle's own text. The library's own switch does
+    not cover those that are not marked special, and a second tokenizer that knows them would take
     another 50 MB with a vocabulary of 150,000.
     """
 
     def __init__(self, path: Path) -> None:
-        """BundleError where the file is no tokenizer."""
+        """BundleError if the file is not a tokenizer."""
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             added = data.get("added_tokens") or []
@@ -55,7 +53,7 @@ class HfTokenizer:
         return_freed_memory()  # with a large vocabulary 90 MB
 
     def encode_text(self, text: str) -> list[int]:
-        """What a person typed: special tokens spelled in it stay plain text."""
+        """Encode what a person typed: special tokens spelled in it stay plain text."""
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:
@@ -65,7 +63,7 @@ class HfTokenizer:
         return list(self._plain.encode(text, add_special_tokens=False).ids)
 
     def encode_template(self, text: str) -> list[int]:
-        """What the bundle says around it: special tokens are recognised."""
+        """Encode the bundle's own text: special tokens in it are recognised."""
         if self._full is not None:
             return list(self._full.encode(text, add_special_tokens=False).ids)
         parts = (part for part in self._split.split(text) if part)
@@ -77,7 +75,7 @@ class HfTokenizer:
         ]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of the ids; U+FFFD where a character is not whole yet."""
+        """Text of the ids; U+FFFD stands for a character that is not complete yet."""
         known: Mapping[int, str] = self._content
         runs = (
             (is_added, list(run)) for is_added, run in itertools.groupby(ids, known.__contains__)

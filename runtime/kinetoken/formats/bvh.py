@@ -42,12 +42,15 @@ _MAX_QUOTED: Final = 80  # letters of a file that a message repeats
 _SIDES: Final = {"l": "left", "r": "right", "left": "left", "right": "right"}
 # Other names of the joints, without "left" and "right", underscores and capitals.
 _SMPL: Final = {
-    "root": "pelvis", "hips": "pelvis", "toe": "foot", "toebase": "foot", "clavicle": "collar", "thorax": "collar",
+    "root": "pelvis", "hips": "pelvis", "toe": "foot", "toebase": "foot", "clavicle": "collar",
+    "thorax": "collar",
     "hand": "wrist",
 }  # fmt: skip
 _MIXAMO: Final = {
-    "hips": "pelvis", "upleg": "hip", "leg": "knee", "foot": "ankle", "toe": "foot", "toebase": "foot",
-    "spine": "spine1", "spine1": "spine2", "spine2": "spine3", "shoulder": "collar", "arm": "shoulder",
+    "hips": "pelvis", "upleg": "hip", "leg": "knee", "foot": "ankle", "toe": "foot",
+    "toebase": "foot",
+    "spine": "spine1", "spine1": "spine2", "spine2": "spine3", "shoulder": "collar",
+    "arm": "shoulder",
     "forearm": "elbow", "hand": "wrist",
 }  # fmt: skip
 

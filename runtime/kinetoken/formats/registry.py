@@ -55,8 +55,10 @@ _PICTURES: Final = (
     ".webm",
 )
 _OTHERS: Final = (
-    ".gltf", ".fbx", ".vrm", ".vmd", ".pmx", ".usd", ".usda", ".usdc", ".usdz", ".dae", ".abc", ".obj", ".blend",
-    ".c3d", ".trc", ".asf", ".amc", ".pkl", ".pickle", ".pt", ".pth", ".mat", ".h5", ".hdf5", ".csv", ".json",
+    ".gltf", ".fbx", ".vrm", ".vmd", ".pmx", ".usd", ".usda", ".usdc", ".usdz", ".dae", ".abc",
+    ".obj", ".blend",
+    ".c3d", ".trc", ".asf", ".amc", ".pkl", ".pickle", ".pt", ".pth", ".mat", ".h5", ".hdf5",
+    ".csv", ".json",
     ".jsonl", ".txt", ".zip",
 )  # fmt: skip
 """Suffixes of other files that may hold motion."""

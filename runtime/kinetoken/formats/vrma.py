@@ -17,7 +17,8 @@ from .rig import Rig, add_animation, add_skeleton, clip_name, notes
 
 EXTENSION: Final = "VRMC_vrm_animation"
 _MIDDLE: Final = {
-    "hips": "pelvis", "spine": "spine1", "chest": "spine2", "upperChest": "spine3", "neck": "neck", "head": "head",
+    "hips": "pelvis", "spine": "spine1", "chest": "spine2", "upperChest": "spine3", "neck": "neck",
+    "head": "head",
 }  # fmt: skip
 _SIDE: Final = {
     "Shoulder": "collar", "UpperArm": "shoulder", "LowerArm": "elbow", "Hand": "wrist",

@@ -1,8 +1,9 @@
-"""How much detail a machine can hold: codes per frame, decided for each block by the rate at which tokens were written.
+"""Adaptive detail: codes per frame, decided for each block by the rate at which tokens came.
 
-A body in real time needs `latent frames per second x levels` tokens a second. Where the engine is slower, fewer levels keep the
-time and lose detail; level 0 alone needs a quarter of four. The decision is taken when a block opens and holds to its end, so
-that a frame is never of two minds, and it is written down: the same decisions and the same seed give the same clip.
+A body in real time needs `latent frames per second x levels` tokens a second. On a slower engine
+fewer levels keep the time and lose detail; level 0 alone needs a quarter of the tokens of four. The
+decision is taken when a block opens and holds to its end. It is written down: the same decisions
+and the same seed give the same clip.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ AUTO_DETAIL: Final = "auto"
 FULL_DETAIL: Final = "full"
 COARSE_DETAIL: Final = "coarse"
 DROP_BELOW: Final = 1.05
-"""Of the rate that a number of levels needs: what lies below drops a level."""
+"""Of the rate that a number of levels needs: below this, a level is dropped."""
 RAISE_ABOVE: Final = 1.2
-"""Of the rate that one more level needs: what lies above brings it back, so that a rate that wavers does not flicker."""
+"""Of the rate that one more level needs: above this it comes back.
+
+The gap between the two keeps a wavering rate from flickering.
+"""
 MEMORY_SECONDS: Final = 2.0
 """Seconds of work that a pace looks back, about: older ones fade by e in that time."""
 _END: Final = object()
@@ -33,10 +37,11 @@ _Item = TypeVar("_Item")
 
 
 class Pace:
-    """How long things took of late, for all answers of a bundle: codes, words, and what is beside the codes of a frame.
+    """Times of late, for all answers of a bundle: of codes, of words, and of the rest of a frame.
 
-    Several answers share one machine. Where they take turns, each is timed without the others, and the time has to reach for all
-    that are under way. Where they run at once, in threads, each one's time has the others in it already.
+    Several answers share one machine. If they take turns, each is timed without the others, and the
+    time must do for all of them. If they run at once, in threads, each one's time already includes
+    the others.
     """
 
     def __init__(self) -> None:
@@ -50,11 +55,11 @@ class Pace:
         self._under_way = self._at_once = 0
 
     def add(self, seconds: float, *, code: bool) -> None:
-        """One more token took the language model so long; a word that stands before the first block."""
+        """Note the seconds of one more token: a code, or a word before the first block."""
         self._count(seconds, code, 1)
 
     def add_beside(self, seconds: float, frames: float = 0) -> None:
-        """So long for what comes on top of codes, decoding frames and the tokens between two blocks; latent frames that came of it."""
+        """Note seconds beside the codes: decoding `frames` latent frames, tokens between blocks."""
         self._count(seconds, None, frames)
 
     def _count(self, seconds: float, what: bool | None, count: float) -> None:
@@ -66,7 +71,10 @@ class Pace:
 
     @property
     def rate(self) -> float | None:
-        """Codes per second; before the first code, words per second, which are no faster; None before any token."""
+        """Codes per second; before the first code, words per second; None before any token.
+
+        Words are no faster than codes.
+        """
         heard = next((code for code in (True, False) if self._counts[code]), None)
         return None if heard is None else self._counts[heard] / max(self._seconds[heard], 1e-9)
 
@@ -77,11 +85,11 @@ class Pace:
 
     @property
     def under_way(self) -> int:
-        """Answers that have begun and are neither over nor closed, 1 at the least."""
+        """Answers that have begun and are neither over nor closed, at least 1."""
         return max(1, self._under_way)
 
     def shared(self, chunks: Generator[_Item, None, None]) -> Generator[_Item, None, None]:
-        """The same chunks; from the first one to the last, or until they are closed, one answer more is under way."""
+        """Pass the chunks on; one more answer counts as under way until they end or are closed."""
         self._move(under_way=1)
         try:
             while True:
@@ -110,10 +118,10 @@ def sustained_levels(
     now: int | None = None,
     beside: float = 0.0,
 ) -> int:
-    """Levels, 1 to `most`, that codes at a rate keep in real time; all of them where nothing is known.
+    """Levels, 1 to `most`, that keep real time at a rate of codes; all of them if none is known.
 
-    `now`: levels of the block before. One that still holds stays, and more come back only where there is plenty. `beside`: seconds
-    that a frame takes however many levels it has.
+    `now`: levels of the block before; if they still hold they stay, and more come back only if
+    there is plenty of time. `beside`: seconds of a frame that do not depend on its levels.
     """
     if rate is None:
         return most
@@ -124,33 +132,38 @@ def sustained_levels(
 
 
 def asked_levels(detail: str | None) -> tuple[int, ...] | None:
-    """Levels that are spelled out block by block, "4,2,1" or "auto4:4,2,1"; None where the detail is a word. InputError."""
+    """Levels spelled out block by block, "4,2,1" or "auto4:4,2,1"; None if the detail is a word.
+
+    InputError for anything else.
+    """
     if detail in (None, AUTO_DETAIL, FULL_DETAIL, COARSE_DETAIL):
         return None
     said = _SPELLED.fullmatch(str(detail).replace(" ", ""))
     if said is None or not all(map(int, said[2].split(","))):
         raise InputError(
-            f"detail: expected auto, full, coarse or levels of each block such as 4,2,1, got {detail!r}"
+            "detail: expected auto, full, coarse or levels of each block such as 4,2,1, got "
+            f"{detail!r}"
         )
     return tuple(map(int, said[2].split(",")))
 
 
 def levels_vary(detail: str | None) -> bool:
-    """Whether the blocks of an answer with this detail may have different numbers of levels."""
+    """Tell whether blocks with this detail may have different numbers of levels."""
     return detail == AUTO_DETAIL or asked_levels(detail) is not None
 
 
 def most_levels(detail: str | None) -> int | None:
-    """Of "auto4:4,2,1", which "auto" decided where 4 were the most: the 4. None for any other detail.
+    """The 4 of "auto4:4,2,1", which "auto" decided with 4 levels at most; None for other details.
 
-    While "auto" decides, every block to come is counted at the most, and what may be written depends on that where tokens are few.
+    While "auto" decides, every block to come counts with the most levels, and what may be written
+    depends on that if tokens are few.
     """
     said = _SPELLED.fullmatch(str(detail).replace(" ", ""))
     return int(said[1]) if said is not None and said[1] else None
 
 
 def planned_levels(detail: str | None) -> tuple[int, ...]:
-    """Levels of each block, the last for those after, where they are known before the answer begins; else nothing."""
+    """Levels of each block, the last for all later ones, if they are known from the start."""
     levels = () if most_levels(detail) else asked_levels(detail) or ()
     while len(levels) > 1 and levels[-1] == levels[-2]:
         levels = levels[:-1]
@@ -159,23 +172,23 @@ def planned_levels(detail: str | None) -> tuple[int, ...]:
 
 @dataclass
 class DetailRun:
-    """The decisions of one answer: a `Detail` of the grammar."""
+    """The decisions of one answer, as the grammar asks for them."""
 
     most: int
-    """Levels of a frame at most."""
+    """Most levels of a frame."""
     frames_per_second: float
-    """Latent frames."""
+    """Latent frames per second."""
     pace: Pace
     given: tuple[int, ...] | None = None
-    """Decided already, block by block; the last holds for those after."""
+    """Levels decided already, block by block; the last is for all later blocks."""
     asked: str = ""
-    """How that was said."""
+    """The detail as it was spelled."""
     decided: list[int] = field(default_factory=list)
     now: int | None = None
-    """Levels of the block before, in this answer or the one before it in a session."""
+    """Levels of the block before, in this answer or the last one of its session."""
 
     def __call__(self, block: int) -> int:
-        """Levels of a block that opens."""
+        """Decide the levels of a block that opens."""
         if self.given is not None:
             levels = self.given[min(block, len(self.given) - 1)]
         else:
@@ -190,7 +203,7 @@ class DetailRun:
 
     @property
     def note(self) -> dict[str, str]:
-        """For a clip's notes: the detail that makes the same clip again."""
+        """The detail that makes the same clip again, for the clip's notes."""
         if self.given is not None:
             return {"detail": self.asked}
         return {

@@ -1,4 +1,4 @@
-"""One answer being written: tokens in, words and motion out. It knows no engine, so whatever gives tokens can feed it."""
+"""One answer being written: tokens in, words and motion out, from whatever token source."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .options import GenerateOptions
 from .text_stream import TextRun
 
 _Piece = tuple[int | None, str]
-"""Of a raw answer: a motion token and its spelling, or words, which have no token."""
+"""A piece of a raw answer: a motion token and its spelling, or words, which have no token."""
 
 
 class AnswerRun:
-    """What came so far, and what may come next."""
+    """An answer as far as it has come, and what may come next."""
 
     def __init__(
         self, bundle: Bundle, options: GenerateOptions, grammar: MoveGrammar, pace: Pace
@@ -34,7 +34,7 @@ class AnswerRun:
         self.detail = options.detail_run(manifest, bundle.vocabulary, pace)
         """The levels of each block; None: all have the grammar's."""
         self.notes = {"model": manifest.name} | ({"foot_lock": "on"} if feet is not None else {})
-        """Of the clip."""
+        """Notes of the clip."""
         self._vocabulary = bundle.vocabulary
         self._cursor, self._stride = grammar.start(self.detail), bundle.decoder.stride
         self._motion, self._words = MotionRun(bundle.decoder, feet), TextRun(bundle.tokenizer)
@@ -49,22 +49,22 @@ class AnswerRun:
 
     @property
     def done(self) -> bool:
-        """Whether no token may follow."""
+        """True once no token may follow."""
         return self._cursor.done
 
     @property
     def allowed(self) -> Allowed:
-        """Ids that may come next; not to be asked once it is done."""
+        """Ids that may come next; ask only before it is done."""
         return self._cursor.allowed
 
     @property
     def in_block(self) -> bool:
-        """Whether the next token stands in a block of motion."""
+        """True if the next token belongs to a block of motion."""
         return self._cursor.state is GrammarState.BLOCK
 
     @property
     def levels(self) -> int:
-        """Codes of a frame of the open block, or of the last; at most, in prefix mode."""
+        """Codes of a frame of the open block, or of the last; the most, in prefix mode."""
         return self._cursor.levels
 
     @property
@@ -73,11 +73,11 @@ class AnswerRun:
         return _joined(self._answer)
 
     def text_of(self, frames: int) -> str:
-        """The raw answer as one that decodes: all words so far, and the first so many code frames in closed blocks."""
+        """The raw answer with all words so far and the first `frames` code frames; it decodes."""
         return _joined(_of_frames(self._vocabulary, self._answer, frames))
 
     def clip(self, motion: Sequence[MotionChunk], prompt: str, seed: int) -> Clip:
-        """The clip of the motion that was handed out, with the text of just that, and how it was made."""
+        """The clip of the motion that was handed out, with the text of just that motion."""
         text = self.text_of(sum(len(chunk.codes) for chunk in motion))
         notes = self.notes | (self.detail.note if self.detail is not None else {})
         whole = Clip.from_chunks(motion, prompt=prompt, seed=seed)
@@ -90,7 +90,10 @@ class AnswerRun:
 
     @property
     def said(self) -> tuple[int, ...]:
-        """The tokens so far as a chat that goes on holds them: of whole frames, an open block closed, without the end."""
+        """The tokens so far as a chat remembers them.
+
+        Those are whole frames, an open block closed, without the end of the turn.
+        """
         if self._ended is not None:
             return self._ended
         words = self._vocabulary
@@ -100,7 +103,10 @@ class AnswerRun:
         return tuple(tokens[:-1] if tokens and tokens[-1] in words.end_of_turn else tokens)
 
     def accept(self, token: int) -> Iterator[Chunk]:
-        """Go on by one allowed token; the words and the motion that became final with it. ValueError for any other token."""
+        """Take one allowed token; yields the words and the motion that become final with it.
+
+        ValueError for any other token.
+        """
         frame = self._cursor.accept(token)
         self.tokens.append(token)
         yield from self._hear(token)
@@ -108,15 +114,20 @@ class AnswerRun:
             yield from self._see(self._motion.push([frame]))
 
     def finish(self) -> Iterator[Chunk]:
-        """No token follows: what was held back. The codes of a frame that is not whole are lost, and an open block is closed."""
+        """Yield what was held back: no token follows.
+
+        The codes of a frame that is not complete are lost, and an open block is closed.
+        """
         yield from self._say(self._words.finish())
         if not self._cursor.done:
             yield from self._see(self._stop())
         yield from self._see(self._motion.finish())
 
     def stop(self, frames: int) -> None:
-        """No token follows, and what was held back never comes: of the code frames these were handed out, of which the raw answer is
-        left, in closed blocks. Nothing changes where that was so: after the end."""
+        """End here: `frames` code frames were handed out, and what was held back never comes.
+
+        The raw answer is cut to those frames, in closed blocks. After the end nothing changes.
+        """
         if not self._cursor.done:
             self._ended = self.said
             self._cursor.stop()
@@ -124,7 +135,7 @@ class AnswerRun:
         self.frames = frames * self._stride
 
     def _stop(self) -> MotionChunk | None:
-        """End in the middle: the raw answer stays one that decodes."""
+        """End in the middle: the raw answer still decodes."""
         self._ended = self.said
         frame, _ = self._cursor.stop()
         self._keep(self._cursor.frames)
@@ -158,7 +169,7 @@ class AnswerRun:
 
 
 def _of_frames(vocabulary: Vocabulary, answer: Sequence[_Piece], frames: int) -> list[_Piece]:
-    """All words of an answer and its first so many code frames, in closed blocks; a block without a frame is none."""
+    """All words of an answer and its first code frames, in closed blocks, none of them empty."""
     start, kept, begun, code = vocabulary.move_start, list[_Piece](), 0, False
     for token, text in answer:
         place = None if token is None else vocabulary.code(token)

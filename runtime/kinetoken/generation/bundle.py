@@ -50,7 +50,7 @@ class Bundle:
     vision: Vision | None = None
     """The vision tower; None: this bundle takes no images."""
     pace: Pace = field(default_factory=Pace, compare=False, kw_only=True)
-    """How fast tokens came of late: every answer measures it, so it is the one thing that changes."""
+    """The rate of tokens of late. Every answer measures it, so it is the one thing that changes."""
 
     @property
     def writer(self) -> AnswerWriter:
@@ -110,7 +110,7 @@ def open_bundle(folder: Path, options: LoadOptions | None = None) -> Bundle:
     beside_model = (manifest.tokenizer.file, *_codec_files(codec))
     _verify(folder, manifest, manifest.files if engine.reads_bundle else beside_model)
     decoder = _open_decoder(folder, manifest, options)
-    # The tokenizer before the model: reading it takes memory for a while, which the weights then have.
+    # Before the model: reading the tokenizer takes memory for a while, which the weights then use.
     tokenizer = HfTokenizer(folder / manifest.tokenizer.file)
     model, vision = engine.load(folder, manifest, options, tokenizer)
     info = replace(manifest.language_model, context=model.context)  # a server may hold fewer tokens

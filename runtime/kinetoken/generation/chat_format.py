@@ -1,4 +1,4 @@
-"""A prompt, and the turns before it, as the model was trained to see them."""
+"""The chat format: a prompt, and the turns before it, as the model was trained to see them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .bundle import Bundle
 from .options import check_prompt
 
 IMAGE_MARKERS: Final = ("<|vision_start|>", "<|vision_end|>")
-"""What stands around an image in Qwen2.5-VL's chat, one token each."""
+"""Markers around an image in Qwen2.5-VL's chat, one token each."""
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,13 @@ class Said:
     """An earlier turn of a chat."""
 
     prompt: str
-    """What the user typed."""
+    """The words that the user typed."""
     answer: tuple[int, ...]
     """The model's tokens, whole frames in closed blocks, without the end of the turn."""
 
 
 def checked_turn(prompt: object, answer: Iterable[object], words: Vocabulary) -> Said:
-    """A turn that comes from elsewhere. ValueError where nobody could have said it, or the grammar not have written it."""
+    """A turn that comes from elsewhere. ValueError if no session could have had it."""
     if not isinstance(prompt, str):
         raise ValueError("a turn is words and token numbers")
     try:
@@ -55,14 +55,17 @@ def checked_turn(prompt: object, answer: Iterable[object], words: Vocabulary) ->
 
 
 def prompt_ids(bundle: Bundle, prompt: str, history: Sequence[Said] = ()) -> list[int]:
-    """The whole chat as token ids; what the user typed, now or earlier, is plain text whatever it spells."""
+    """The whole chat as token ids; whatever the user typed, now or earlier, is plain text."""
     check_prompt(prompt)
     after = bundle.tokenizer.encode_template(bundle.manifest.chat.template.after_user)
     return [*ids_before_prompt(bundle, history), *_typed(bundle, prompt), *after]
 
 
 def with_image(bundle: Bundle, ids: Sequence[int], image: EncodedImage | None) -> list[PromptItem]:
-    """A chat with an image before the first of the user's words; BundleError where the tokenizer has no markers for it."""
+    """A chat with an image before the user's first words.
+
+    BundleError if the tokenizer has no markers for it.
+    """
     if image is None:
         return list(ids)
     start, end = (bundle.tokenizer.encode_template(marker) for marker in IMAGE_MARKERS)
@@ -75,7 +78,7 @@ def with_image(bundle: Bundle, ids: Sequence[int], image: EncodedImage | None) -
 
 
 def ids_before_prompt(bundle: Bundle, history: Sequence[Said] = ()) -> list[int]:
-    """What stands before the user's next words, whatever they are."""
+    """Ids that come before the user's next words, whatever they are."""
     around, known = bundle.manifest.chat.template, bundle.tokenizer.encode_template
     ids = known(
         around.before_system
@@ -88,7 +91,8 @@ def ids_before_prompt(bundle: Bundle, history: Sequence[Said] = ()) -> list[int]
         return ids
     if around.answer_end is None:
         raise BundleError(
-            "this bundle does not say what ends an answer, so it cannot be shown one; export it again"
+            "this bundle does not say what ends an answer, so it cannot be shown one; "
+            "export it again"
         )
     after_user, between = known(around.after_user), known(around.answer_end + around.before_user)
     for turn in history:
@@ -109,5 +113,6 @@ def _check_room(bundle: Bundle, system: int) -> None:
     context = bundle.language_model.context
     if system >= context:
         raise BundleError(
-            f"the system prompt takes {system:,} tokens and the context holds {context:,}; export the bundle with a longer --context"
+            f"the system prompt takes {system:,} tokens and the context holds {context:,}; "
+            "export the bundle with a longer --context"
         )

@@ -1,4 +1,4 @@
-"""A prompt becomes motion: tokens, code frames, features, joints, each as soon as the one before allows."""
+"""A prompt becomes motion: tokens, code frames, features, joints, each as soon as it can."""
 
 from __future__ import annotations
 
@@ -50,54 +50,68 @@ class Generator:
         return self._bundle.manifest.codec.fps
 
     def look(self, image: Image, watch: ProgressCallback | None = None) -> EncodedImage:
-        """Look at an image once, for any number of answers: a file's name, an `ImageFile`, or pixels (h, w, 3) uint8.
+        """Look at an image once, for any number of answers.
 
-        `watch` hears how far it is, 0 to 1. InputError where the bundle has no vision tower; FormatError where it is no image.
+        It is a file's name, an `ImageFile`, or pixels (h, w, 3) uint8. `watch` is told how far it
+        is, 0 to 1. InputError if the bundle has no vision tower; FormatError if this is not an
+        image.
         """
         return PreparedImage(self._bundle, image).look(watch)
 
     def stream(
-        self, prompt: str, options: GenerateOptions | None = None, *, image: Image | EncodedImage | None = None,
-        watch: ProgressCallback | None = None, **asked: Unpack[GenerateKeywords],
-    ) -> Generation:  # fmt: skip
+        self,
+        prompt: str,
+        options: GenerateOptions | None = None,
+        *,
+        image: Image | EncodedImage | None = None,
+        watch: ProgressCallback | None = None,
+        **keywords: Unpack[GenerateKeywords],
+    ) -> Generation:
         """Start an answer; its chunks come as they are made.
 
-        Options are those of `GenerateOptions`, as an object or by keyword. InputError where they cannot be met. `image` stands
-        before the prompt's words; one that `look` has not seen is looked at first, and `watch` hears how far that is.
+        Options are those of `GenerateOptions`, as an object or by keyword. InputError if they
+        cannot be met. `image` goes before the prompt's words; one that `look` has not seen is
+        looked at first, and `watch` is told how far that is.
         """
-        options, ids = one_set_of_options(options, asked), prompt_ids(self._bundle, prompt)
+        options, ids = one_set_of_options(options, keywords), prompt_ids(self._bundle, prompt)
         if isinstance(image, EncodedImage):
             check_seen(self._bundle, image)
         elif image is not None:
-            glance = PreparedImage(self._bundle, image)
-            taken = count_cells(with_image(self._bundle, ids, glance.outline))
-            request_grammar(
-                options, self.manifest, self._bundle.vocabulary, taken
-            )  # refuses what cannot be: looking takes seconds
-            image = glance.look(watch)
+            prepared = PreparedImage(self._bundle, image)
+            taken = count_cells(with_image(self._bundle, ids, prepared.outline))
+            # Refuses what cannot be met, as looking takes seconds.
+            request_grammar(options, self.manifest, self._bundle.vocabulary, taken)
+            image = prepared.look(watch)
         return Generation(self._bundle, prompt, options, Chat(with_image(self._bundle, ids, image)))
 
     def session(
-        self, options: GenerateOptions | None = None, *, history: int | None = None, keep_state: bool = True,
-        **asked: Unpack[GenerateKeywords],
-    ) -> Session:  # fmt: skip
-        """Several prompts to one body; see `Session`. `history`: earlier turns that the model is shown; None: the bundle's.
+        self,
+        options: GenerateOptions | None = None,
+        *,
+        history: int | None = None,
+        keep_state: bool = True,
+        **keywords: Unpack[GenerateKeywords],
+    ) -> Session:
+        """Several prompts to one body; see `Session`.
 
-        `keep_state`: whether the system prompt's state is kept on disk for the next start.
+        `history`: earlier turns that the model is shown; None: as many as the bundle says.
+        `keep_state`: keep the system prompt's state on disk for the next start.
         """
-        from ..chat.session import (
-            Session,  # the one door upward: the method is for the caller's convenience
-        )
+        from ..chat.session import Session  # upward, for the caller's convenience
 
-        options = one_set_of_options(options, asked)
+        options = one_set_of_options(options, keywords)
         return Session(self, options, history=history, keep_state=keep_state)
 
     def generate(
-        self, prompt: str, options: GenerateOptions | None = None, *, image: Image | EncodedImage | None = None,
-        **asked: Unpack[GenerateKeywords],
-    ) -> Clip:  # fmt: skip
+        self,
+        prompt: str,
+        options: GenerateOptions | None = None,
+        *,
+        image: Image | EncodedImage | None = None,
+        **keywords: Unpack[GenerateKeywords],
+    ) -> Clip:
         """The whole answer as a clip."""
-        generation = self.stream(prompt, options, image=image, **asked)
+        generation = self.stream(prompt, options, image=image, **keywords)
         for _ in generation:
             pass
         return generation.clip()
@@ -115,7 +129,7 @@ class Generation(abc.Iterator[Chunk]):
         self._ids = ids = chat.items
         self._motion: list[MotionChunk] = []
         self._pace = bundle.pace
-        grammar = check_request(bundle, options, ids)
+        grammar = answer_grammar(bundle, options, ids)
         self._answer = answer = AnswerRun(bundle, options, grammar, self._pace)
         answer.notes |= {"image": self.image.digest} if self.image is not None else {}
         engine = bundle.writer.engine_name
@@ -139,8 +153,11 @@ class Generation(abc.Iterator[Chunk]):
             self._elapsed, self._began = self._work(), None
 
     def close(self) -> None:
-        """Stop; what came so far stays: `text`, `clip` and its codes are then of the frames that were handed out, and words and
-        frames that waited for what would follow are dropped. A session's history has all that was written."""
+        """Stop here; what was handed out stays.
+
+        `text`, `clip` and its codes are then of those frames; words and frames that waited for what
+        would follow are dropped. A session's history has all that was written.
+        """
         self._chunks.close()
         self._end()  # one that never began has nothing to run its own
 
@@ -156,24 +173,24 @@ class Generation(abc.Iterator[Chunk]):
 
     @property
     def image(self) -> EncodedImage | None:
-        """What the model saw before the prompt."""
+        """The image that the model saw before the prompt."""
         return next((piece for piece in self._ids if isinstance(piece, EncodedImage)), None)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know of this answer so far, a line each: a server that broke the rules or off."""
+        """Lines that the user should read about this answer, such as that a server broke off."""
         return tuple(self._source.notes)
 
     @property
     def stats(self) -> Stats:
-        """A snapshot."""
+        """A snapshot of how it is doing."""
         answer, work = self._answer, self._work()
         seconds = answer.frames / self._manifest.codec.fps
         words, codes, first = answer.text_tokens, answer.motion_tokens, self._first_pose
         return Stats(words, codes, answer.frames, seconds, work, first, answer.levels)
 
     def clip(self) -> Clip:
-        """All motion that came so far, and the text of just that: whole frames in closed blocks, even while it goes on."""
+        """All motion so far with its text: whole frames in closed blocks, even before the end."""
         return self._answer.clip(self._motion, self.prompt, self.seed)
 
     def _work(self) -> float:
@@ -182,7 +199,7 @@ class Generation(abc.Iterator[Chunk]):
         )
 
     def _run(self) -> abc.Generator[Chunk, None, None]:
-        """The story, and however it ends, Ctrl-C in the middle of a frame included: text, codes and poses agree."""
+        """Run the story; however it ends, even by Ctrl-C, text, codes and poses agree."""
         try:
             yield from self._story()
         finally:
@@ -211,7 +228,7 @@ class Generation(abc.Iterator[Chunk]):
         self._answer.stop(self._handed)
 
     def _next(self) -> int | None:
-        """The next token; the pace hears what it took, and what there was to do since the one before."""
+        """The next token; the pace is told its time, and the time since the one before."""
         answer, pace, ready = self._answer, self._pace, self._work()
         if self._chosen is not None:
             frames = (answer.frames - self._counted) / self._manifest.codec.stride
@@ -224,13 +241,14 @@ class Generation(abc.Iterator[Chunk]):
         elif answer.in_block or not answer.motion_tokens:
             pace.add(self._chosen - ready, code=answer.in_block)
         else:
-            pace.add_beside(
-                self._chosen - ready
-            )  # words and markers between blocks, in which the body waits
+            pace.add_beside(self._chosen - ready)  # between two blocks, where the body waits
         return token
 
     def _try_pace(self) -> None:
-        """Where the pace decides and knows nothing, two codes are fed and forgotten; the first may set things up."""
+        """Feed two codes and forget them, if detail "auto" has nothing to decide by.
+
+        The first of the two may set things up, so the second one counts.
+        """
         if (
             self._answer.detail is None
             or self._answer.detail.given is not None
@@ -250,7 +268,7 @@ class Generation(abc.Iterator[Chunk]):
             yield self._noted(chunk) if isinstance(chunk, MotionChunk) else chunk
 
     def _noted(self, chunk: MotionChunk) -> MotionChunk:
-        """Keep the motion, and when it began."""
+        """Keep the motion, and note when the first came."""
         if self._first_pose is None:
             self._first_pose = self._work()
         chunk = self._placed(chunk)
@@ -258,14 +276,14 @@ class Generation(abc.Iterator[Chunk]):
         return chunk
 
     def _placed(self, chunk: MotionChunk) -> MotionChunk:
-        """Where the body makes this motion: of an answer that stands alone, where it comes from the codec."""
+        """Place the motion: here, where the codec puts it."""
         return chunk
 
 
-def check_request(
+def answer_grammar(
     bundle: Bundle, options: GenerateOptions, items: Sequence[PromptItem]
 ) -> MoveGrammar:
-    """The rules of an answer to a chat. InputError if it cannot be had, before it is begun."""
+    """The grammar of an answer to a chat. InputError if there is none, before anything begins."""
     writer = bundle.writer
     writer.check_options(options)
     writer.check_chat(items)

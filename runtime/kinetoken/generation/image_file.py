@@ -1,4 +1,7 @@
-"""Pictures from files, checked before they are decoded and brought to the size in which a model sees them. Pillow reads them."""
+"""Pictures: checked before they are decoded, and brought to the size in which a model sees them.
+
+Pillow reads them.
+"""
 
 from __future__ import annotations
 
@@ -20,20 +23,14 @@ if TYPE_CHECKING:
 IMAGE_FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 MOST_IMAGE_BYTES: Final = 64 << 20
 MOST_PIXELS: Final = 64_000_000  # a large photograph; decoded, 200 MB
-MOST_ELONGATED: Final = (
-    200  # times as long as it is wide, at most; Qwen's own image processor takes no more
-)
+MOST_ELONGATED: Final = 200
+"""Most times as long as it is wide; Qwen's own image processor takes no more."""
 FEWEST_CELLS: Final = 4  # Qwen's own least
 USUAL_CELLS: Final = 256  # 448 x 448 pixels: more sees more, and takes longer
 MOST_CELLS: Final = 4096  # as many as llama.cpp looks at
 _WHITE: Final = (255, 255, 255)
-_SIXTEEN_BITS: Final = (
-    "I;16",
-    "I;16B",
-    "I;16L",
-    "I;16N",
-    "I",
-)  # a pixel, by all names that Pillow has for it
+_SIXTEEN_BITS: Final = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+"""Pillow's modes with sixteen bits or more a pixel."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class ImageFile:
 
     path: str
     cells: int = USUAL_CELLS
-    """At most so many places of the model's context; a larger picture is made smaller."""
+    """Most positions of the model's context that it may take; a larger picture is made smaller."""
 
     def __post_init__(self) -> None:
         if not FEWEST_CELLS <= self.cells <= MOST_CELLS:
@@ -51,12 +48,18 @@ class ImageFile:
             )
 
     def check(self) -> None:
-        """That it is an image, whole, and not too large to be decoded. InputError, FormatError, MissingPackageError."""
+        """Check that it is a whole image that can be decoded.
+
+        InputError, FormatError, MissingPackageError.
+        """
         with _opened(_bytes(Path(self.path)), self.path) as image:
             _decoded(image, self.path)
 
     def pixels(self, cell: int) -> NDArray[np.uint8]:
-        """As a model sees it: (rows * cell, columns * cell, 3), `cell` pixels being one place of the context."""
+        """The picture as a model sees it: (rows * cell, columns * cell, 3).
+
+        `cell` pixels across are one position of the context.
+        """
         with _opened(_bytes(Path(self.path)), self.path) as image:
             return _fitted(_decoded(image, self.path), cell, self.cells)
 
@@ -64,7 +67,7 @@ class ImageFile:
 def array_pixels(
     picture: NDArray[np.uint8], cell: int, cells: int = USUAL_CELLS
 ) -> NDArray[np.uint8]:
-    """A picture that is in memory already, (height, width, 3) uint8, as a model sees it. InputError."""
+    """A picture in memory, (height, width, 3) uint8, as a model sees it. InputError."""
     shape, kind = getattr(picture, "shape", None), getattr(picture, "dtype", None)
     if shape is None or len(shape) != 3 or shape[2] != 3 or not min(shape) or str(kind) != "uint8":
         got = f"{shape} {kind}" if shape is not None else type(picture).__name__
@@ -76,9 +79,10 @@ def array_pixels(
 
 
 def fitted_size(width: int, height: int, cell: int, cells: int) -> tuple[int, int]:
-    """Width and height in which a picture is seen: whole cells, its shape nearly kept, FEWEST_CELLS to `cells` of them.
+    """Width and height in which a picture is seen: FEWEST_CELLS to `cells` whole cells.
 
-    The rule of Qwen2-VL's image processor, so that exported models see what they were trained on.
+    Its shape is nearly kept, by the rule of Qwen2-VL's image processor, so that exported models see
+    what they were trained on.
     """
     columns, rows = round(width / cell), round(height / cell)
     area = width * height / cell**2
@@ -93,7 +97,7 @@ def fitted_size(width: int, height: int, cell: int, cells: int) -> tuple[int, in
 
 
 def _bytes(path: Path) -> bytes:
-    """What is in the file; InputError where there is none, FormatError where it is too large for a picture."""
+    """The file's contents. InputError if there is none; FormatError if it is too large."""
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
@@ -102,7 +106,8 @@ def _bytes(path: Path) -> bytes:
         if found.st_size > MOST_IMAGE_BYTES:
             size = f"{found.st_size / 1e6:,.0f} MB"
             raise FormatError(
-                f"{path}: expected an image of at most {MOST_IMAGE_BYTES / 1e6:.0f} MB, got {size}; save it smaller"
+                f"{path}: expected an image of at most {MOST_IMAGE_BYTES / 1e6:.0f} MB, got "
+                f"{size}; save it smaller"
             )
         with path.open("rb") as stream:
             return stream.read(MOST_IMAGE_BYTES + 1)
@@ -127,7 +132,7 @@ def _pillow() -> Any:
 
 
 def _opened(data: bytes, name: str) -> Any:
-    """Pillow's image, nothing of it decoded. FormatError unless it is one, of a size that can be."""
+    """Pillow's image, not decoded yet. FormatError unless it is one of a usable size."""
     pillow = _pillow()
     try:
         with warnings.catch_warnings():
@@ -157,7 +162,8 @@ def _check_size(width: int, height: int, name: str) -> None:
     if width * height > MOST_PIXELS:
         raise FormatError(f"{name}: {_too_many(f'{width:,} x {height:,}')}")
     if not width or not height or max(width, height) > MOST_ELONGATED * min(width, height):
-        message = f"expected an image at most {MOST_ELONGATED} times as long as wide, got {width:,} x {height:,}"
+        got = f"got {width:,} x {height:,}"
+        message = f"expected an image at most {MOST_ELONGATED} times as long as wide, {got}"
         raise FormatError(f"{name}: {message}; cut a part out of it")
 
 
@@ -166,7 +172,10 @@ def _too_many(got: str) -> str:
 
 
 def _decoded(image: Any, name: str) -> Any:
-    """The first picture of it, upright, in RGB; what shines through is white. FormatError where the file is damaged."""
+    """The first picture of it, upright, in RGB, with white behind what is transparent.
+
+    FormatError if the file is damaged.
+    """
     from PIL import ImageOps
 
     try:

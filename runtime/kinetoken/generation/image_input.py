@@ -1,4 +1,4 @@
-"""From an image to what a model takes of it, by way of the bundle's vision tower."""
+"""Images as a model takes them, by way of the bundle's vision tower."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ Image = str | os.PathLike[str] | ImageFile | NDArray[np.uint8]
 
 
 class PreparedImage:
-    """An image before it is looked at: how much room it will take is known, and looking takes seconds."""
+    """An image that has not been looked at: its room is known, and looking takes seconds."""
 
     def __init__(self, bundle: Bundle, image: Image) -> None:
-        """InputError where the bundle has no vision tower or the image more cells than its context; FormatError where it is none."""
+        """InputError if the bundle has no vision tower or the image does not fit its context.
+
+        FormatError if it is not an image.
+        """
         self._vision = vision_of(bundle)
         side = self._vision.pixels
         source = ImageFile(os.fspath(image)) if isinstance(image, str | os.PathLike) else image
@@ -32,13 +35,14 @@ class PreparedImage:
         if rows * columns >= bundle.language_model.context:
             room = bundle.language_model.context
             raise InputError(
-                f"an image of {rows * columns} cells does not fit the context of {room}; ask for fewer cells"
+                f"an image of {rows * columns} cells does not fit the context of {room}; "
+                "ask for fewer cells"
             )
         self.outline = EncodedImage(rows * columns, columns, "", np.zeros((0, 0), np.float32))
         """What it will be, without what is seen in it: for counting."""
 
     def look(self, watch: ProgressCallback | None = None) -> EncodedImage:
-        """What the model takes of it. EngineError."""
+        """Encode it for the model. EngineError."""
         return self._vision.see(self._pixels, watch)
 
 
@@ -50,9 +54,10 @@ def vision_of(bundle: Bundle) -> Vision:
 
 
 def check_seen(bundle: Bundle, image: EncodedImage) -> EncodedImage:
-    """The same image; InputError where it cannot be shown to this bundle's model, since another looked at it or none can."""
+    """The same image. InputError if another bundle's tower looked at it, or none can."""
     if image.tower != vision_of(bundle).identity:
         raise InputError(
-            f"this image was looked at with another bundle's vision tower; look at it with {bundle.manifest.name!r}"
+            "this image was looked at with another bundle's vision tower; "
+            f"look at it with {bundle.manifest.name!r}"
         )
     return image

@@ -13,7 +13,7 @@ _NEARLY = 1e-6  # 0.6 / 0.2 is a little less than 3
 
 @dataclass(frozen=True)
 class LengthRange:
-    """Code frames, both ends included; None where nothing was asked."""
+    """Code frames, both ends included; None if nothing was asked for."""
 
     low: int | None
     high: int | None
@@ -24,10 +24,10 @@ class _Options(Protocol):
 
 
 def requested_range(options: _Options, what: str, step: float) -> LengthRange:
-    """The range that the fields named `what`seconds, min_, max_ and their code_frames ask for; `step` seconds a code frame.
+    """The range that the options for a length ask for, exact, at least and at most.
 
-    `what` is "" for the whole answer and "block_" for a block. InputError for a length below one code frame, and for a range
-    that no whole number of code frames falls into.
+    `what` is "" for the whole answer and "block_" for a block; `step`: seconds of a code frame.
+    InputError for a length below one code frame, and for a range without a whole number of them.
     """
     frames = f"{what}code_frames"
     exact = _whole(options, f"{what}seconds", frames, step, "exact")
@@ -40,10 +40,12 @@ def requested_range(options: _Options, what: str, step: float) -> LengthRange:
         if None not in ends and ends[0] <= ends[1]:
             asked = f"{ends[0]:g} and {ends[1]:g}"
             raise InputError(
-                f"motion comes in steps of {step:g} s and none lies between {asked}; widen the range"
+                f"motion comes in steps of {step:g} s and none lies between {asked}; "
+                "widen the range"
             )
         raise InputError(
-            f"the shortest {what.replace('_', ' ')}length asked, {low} code frames, is above the longest, {high}"
+            f"the shortest {what.replace('_', ' ')}length asked, {low} code frames, is above the "
+            f"longest, {high}"
         )
     return LengthRange(low, high)
 
@@ -68,7 +70,7 @@ def _whole(options: _Options, seconds: str, frames: str, step: float, end: str) 
 
 
 def check_lengths(options: _Options, what: str) -> None:
-    """InputError where one end is given twice, or an exact length beside a range."""
+    """Raise InputError if one end is given twice, or an exact length beside a range."""
     exact = (f"{what}seconds", f"{what}code_frames")
     ends = [f"{end}_{name}" for end in ("min", "max") for name in exact]
     pairs = (exact, tuple(ends[:2]), tuple(ends[2:]))

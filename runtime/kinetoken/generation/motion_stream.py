@@ -1,4 +1,4 @@
-"""Code frames to motion chunks as they come: decoder and recovery in step."""
+"""Code frames to motion as they come: decoder and recovery in step."""
 
 from __future__ import annotations
 
@@ -27,12 +27,15 @@ class MotionRun:
         self._frames = 0
 
     def push(self, frames: Sequence[Sequence[int]]) -> MotionChunk | None:
-        """Code frames of Q codes, -1 for missing levels, to the motion that became final; None where there is none."""
+        """Decode code frames of Q codes, -1 for missing levels, to the motion that became final.
+
+        None if there is none.
+        """
         self._waiting.extend(frames)
         return self._chunk(self._decoder.push(np.array(frames, np.int64).reshape(-1, self._levels)))
 
     def finish(self) -> MotionChunk | None:
-        """The motion that was held back."""
+        """Return the motion that was held back."""
         return self._chunk(self._decoder.finish())
 
     def _chunk(self, features: NDArray[np.float32]) -> MotionChunk | None:
@@ -49,7 +52,7 @@ class MotionRun:
 
 
 def decode_clip(decoder: MotionDecoder, frames: Sequence[Sequence[int]]) -> Clip:
-    """Code frames of a whole motion to a clip."""
+    """Decode the code frames of a whole motion."""
     run = MotionRun(decoder)
     return Clip.from_chunks(
         chunk for chunk in (run.push(frames), run.finish()) if chunk is not None

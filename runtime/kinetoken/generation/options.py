@@ -1,4 +1,4 @@
-"""What a caller may ask for, checked against the bundle before anything runs."""
+"""Options of an answer, checked as far as they can be without a bundle."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ MAX_SEED = 2**63 - 1
 MAX_TEMPERATURE = 100.0
 FRAME_KINDS = ("whole", "prefix")
 THOUGHT_TOKENS: Final = {"full": None, "brief": 12, "none": 0}
-"""Text tokens that each allows before a block; None: the bundle's."""
+"""Text tokens before a block; None: as many as the bundle says."""
 _SECONDS = tuple(f"{end}{what}seconds" for end in ("", "min_", "max_") for what in ("", "block_"))
 _CODE_FRAMES = tuple(name.replace("seconds", "code_frames") for name in _SECONDS)
 
 
 class GenerateKeywords(TypedDict, total=False):
-    """The same options by keyword."""
+    """The fields of `GenerateOptions`, by keyword."""
 
     seconds: float | None
     min_seconds: float | None
@@ -59,7 +59,7 @@ class GenerateKeywords(TypedDict, total=False):
 
 
 def check_prompt(prompt: str) -> None:
-    """InputError unless the prompt says something, in characters that there are."""
+    """Raise InputError unless the prompt says something, in valid characters."""
     try:
         prompt.encode()
     except UnicodeEncodeError as error:
@@ -74,18 +74,18 @@ def check_prompt(prompt: str) -> None:
 
 @dataclass(frozen=True)
 class GenerateOptions:
-    """None takes the bundle's default."""
+    """Options of an answer; None takes the bundle's default."""
 
     seconds: float | None = None
     """Exact length of the motion, rounded to whole code frames."""
     min_seconds: float | None = None
     max_seconds: float | None = None
     code_frames: int | None = None
-    """The same lengths in code frames, the grain in which motion comes."""
+    """The same lengths in code frames, the steps in which motion comes."""
     min_code_frames: int | None = None
     max_code_frames: int | None = None
     block_seconds: float | None = None
-    """Exact length of every block of motion; words may stand between blocks."""
+    """Exact length of every block of motion; words may come between blocks."""
     min_block_seconds: float | None = None
     max_block_seconds: float | None = None
     block_code_frames: int | None = None
@@ -105,22 +105,26 @@ class GenerateOptions:
     min_p: float | None = None
     """Only tokens at least p times as probable as the best."""
     levels: int | None = None
-    """Codes per frame at most: fewer are faster and coarser."""
+    """Most codes per frame: fewer are faster and coarser."""
     detail: str | None = None
-    """"full" (default): `levels` in every block; "coarse": level 0 alone; "auto": as many as the measured rate keeps in real time,
-    decided as each block opens; "4,2,1": levels of each block, the last for those after: what "auto" decided, once more."""
+    """Levels of the blocks: "full" (default), "coarse", "auto", or spelled out such as "4,2,1".
+
+    "full": `levels` in every block; "coarse": level 0 alone; "auto": as many as the measured rate
+    keeps in real time, decided as each block opens. Spelled out, the last number is for all later
+    blocks: it repeats what "auto" decided.
+    """
     frames: str | None = None
-    """"whole" (default): every frame has all its levels; "prefix": the model may stop after any, the others add nothing."""
+    """"whole" (default): every frame has all its levels; "prefix": it may end after any level."""
     max_tokens: int | None = None
     """Tokens of the whole answer, thought included."""
     max_thought: int | None = None
-    """Text tokens before the first block, after which it opens."""
+    """Text tokens before the first block, which then opens."""
     max_pause: int | None = None
-    """Text tokens after a block, after which the next opens or the answer ends; None: as max_thought."""
+    """Text tokens after a block, until the next opens or the answer ends; None: as max_thought."""
     thought: str | None = None
-    """"full" (default), "brief" or "none": how much may be said, where max_thought and max_pause do not say it."""
+    """Text allowed: "full" (default), "brief" or "none"; max_thought and max_pause overrule it."""
     text_only: bool | None = None
-    """Whether an answer may have no motion at all."""
+    """Allow an answer without motion."""
     foot_lock: bool | None = None
     """Keep standing feet from sliding; the features stay as the model made them.
 
@@ -155,14 +159,14 @@ class GenerateOptions:
         check_lengths(self, "block_")
 
     def _check(self, name: str, kind: type, expected: str, good: Callable[[Any], bool]) -> None:
-        """InputError unless the option is None or a finite number of that kind that `good` accepts."""
+        """Raise InputError unless the option is None or a finite number that `good` accepts."""
         value = getattr(self, name)
         number = isinstance(value, kind) and not isinstance(value, bool) and value == value
         if value is not None and not (number and abs(value) != math.inf and good(value)):
             raise InputError(f"{name}: expected {expected}, got {value!r}")
 
     def sampler(self, manifest: Manifest) -> Sampler:
-        """How to choose among the allowed tokens."""
+        """The way to choose among the allowed tokens."""
         defaults = manifest.defaults
         return Sampler(
             temperature=defaults.temperature if self.temperature is None else self.temperature,
@@ -182,7 +186,7 @@ class GenerateOptions:
     def detail_run(
         self, manifest: Manifest, vocabulary: Vocabulary, pace: Pace
     ) -> DetailRun | None:
-        """Who decides the levels of each block; None where all have the same."""
+        """Decides the levels of each block; None if all have the same."""
         if not levels_vary(self.detail):
             return None
         given = asked_levels(self.detail)
@@ -195,14 +199,14 @@ class GenerateOptions:
 def one_set_of_options(
     options: GenerateOptions | None, keywords: GenerateKeywords
 ) -> GenerateOptions:
-    """The options, given as an object or by keyword. InputError for both, and for an unknown keyword."""
+    """The options, given as an object or by keyword. InputError for both, or an unknown keyword."""
     if options is not None and keywords:
         raise InputError("give options as one GenerateOptions or by keyword, not both")
     return options or GenerateOptions(**known_options(keywords))
 
 
 def known_options(keywords: GenerateKeywords) -> GenerateKeywords:
-    """The same keywords; InputError where one is no option."""
+    """The same keywords. InputError for one that is not an option."""
     known = [field.name for field in fields(GenerateOptions)]
     if unknown := sorted(set(keywords) - set(known)):
         raise InputError(f"unknown option {unknown[0]!r}; known are {', '.join(known)}")

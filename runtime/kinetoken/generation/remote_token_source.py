@@ -16,13 +16,13 @@ from ..engines.completions import (
     CompletionRequest,
     CompletionRun,
 )
-from ..engines.prompt_items import PromptItem, token_ids
+from ..engines.prompt_items import PromptItem, ids_without_images
 from ..sampling.foreign_grammars import gbnf_grammar, position_after, regex_grammar
 from ..sampling.grammar import MoveGrammar
 from ..sampling.sampler import Sampler
 from ..tokens.allowed_ids import Allowed, count_allowed
 from ..tokens.markup import MOVE_END, MOVE_START
-from ..tokens.token_reader import TokenReader
+from ..tokens.token_reader import UNKNOWN_CODE, TokenReader
 from ..tokens.tokenizer import Tokenizer
 from ..tokens.vocabulary import Vocabulary
 from .adaptive_detail import levels_vary
@@ -56,7 +56,7 @@ class RemoteWriter:
         return "only a model on this machine takes an image; leave --engine out, or the image"
 
     def check_options(self, options: GenerateOptions) -> None:
-        """InputError if the number of levels may change: a server is told once what it may write."""
+        """InputError if the number of levels may change: a server is told the rules once."""
         if levels_vary(options.detail):
             raise InputError(
                 f"detail {options.detail}: a server writes all blocks alike; "
@@ -65,7 +65,7 @@ class RemoteWriter:
 
     def check_chat(self, items: Sequence[PromptItem], *, earlier: bool = False) -> None:
         """InputError if a server that takes text would read special tokens in what was typed."""
-        ids = token_ids(items)
+        ids = ids_without_images(items)
         if self.model.kind.takes_ids:
             return
         again = self.tokenizer.encode_template(self.tokenizer.decode(ids))
@@ -87,7 +87,7 @@ class RemoteWriter:
         """Begin the answer to a chat that `check_chat` has seen."""
         return RemoteTokenSource(
             self.model, self.vocabulary, self.tokenizer, grammar, sampler, seed,
-            token_ids(chat.items),
+            ids_without_images(chat.items),
         )  # fmt: skip
 
     def _special(self, ids: Sequence[int]) -> list[int]:
@@ -95,16 +95,22 @@ class RemoteWriter:
 
 
 class RemoteTokenSource:
-    """One answer from a server.
+    """The tokens of one answer from a server.
 
-    What the rules leave no choice about is said here, without asking; the server's next words are then compared with it, and
-    where it went another way it is asked again from there.
+    Tokens that the rules leave no choice about are taken here, without asking. The server's next
+    words are then compared with them, and if it went another way it is asked again from there.
     """
 
     def __init__(
-        self, model: CompletionModel, vocabulary: Vocabulary, tokenizer: Tokenizer, grammar: MoveGrammar,
-        sampler: Sampler, seed: int, ids: Sequence[int],
-    ) -> None:  # fmt: skip
+        self,
+        model: CompletionModel,
+        vocabulary: Vocabulary,
+        tokenizer: Tokenizer,
+        grammar: MoveGrammar,
+        sampler: Sampler,
+        seed: int,
+        ids: Sequence[int],
+    ) -> None:
         """`ids`: the whole chat so far."""
         self._model, self._vocabulary, self._tokenizer = model, vocabulary, tokenizer
         self._grammar, self._sampler, self._seed, self._ids = grammar, sampler, seed, list(ids)
@@ -117,7 +123,10 @@ class RemoteTokenSource:
         """What did not go as asked, a line each."""
 
     def next(self, allowed: Allowed) -> int | None:
-        """The next token; None where the server has none that is allowed: `notes` says why. EngineError where it fails."""
+        """The next token; None if the server has none that is allowed, and then `notes` says why.
+
+        EngineError if the server fails.
+        """
         if count_allowed(allowed) == 1:
             return self._say(allowed[0][0], heard=False)
         if not self._in_step():
@@ -147,7 +156,7 @@ class RemoteTokenSource:
         return token
 
     def _in_step(self) -> bool:
-        """Whether the server's next token continues what was said; it is asked where it went another way."""
+        """Tell whether the server's next token continues the answer; ask again if it does not."""
         if self._run is not None:
             if all(next(self._tokens, None) == token for token in self._ahead):
                 self._ahead.clear()
@@ -203,7 +212,7 @@ class RemoteTokenSource:
         )  # words, whatever they spell
 
     def _ended(self, allowed: Allowed) -> int | None:
-        """The server has no more to say: the turn's end, a block where motion is still owed, or nothing."""
+        """End like the server: the turn's end, a block if motion is still owed, or nothing."""
         reason = self._run.reason if self._run is not None else None
         self.close()
         if (end := self._end_among(allowed)) is not None:
@@ -238,17 +247,16 @@ class RemoteTokenSource:
     def _spelled(self, token: int) -> str:
         if self._vocabulary.is_text(token):
             return "words"
-        return (
-            "a code that the model does not have"
-            if token < 0
-            else self._tokenizer.decode([token]) or f"token {token}"
-        )
+        if token == UNKNOWN_CODE:
+            return "a code that the model does not have"
+        return self._tokenizer.decode([token]) or f"token {token}"
 
     def _expected(self, allowed: Allowed) -> str:
-        """What was allowed, in words."""
+        """Name what was allowed."""
         words = self._vocabulary
         named = [
-            *(("words", ids) for ids in words.text[:1]), (MOVE_START, range(words.move_start, words.move_start + 1)),
+            *(("words", ids) for ids in words.text[:1]),
+            (MOVE_START, range(words.move_start, words.move_start + 1)),
             *((f"a code of level {level}", ids) for level, ids in enumerate(words.levels)),
             (MOVE_END, range(words.move_end, words.move_end + 1)),
         ]  # fmt: skip

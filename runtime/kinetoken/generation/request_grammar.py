@@ -1,4 +1,7 @@
-"""From what is asked to the grammar of one answer: defaults give way, contradictions are told before anything runs."""
+"""From the options of a request to the grammar of its answer.
+
+Defaults give way to what is asked for, and contradictions are refused before anything runs.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ _NEARLY: Final = 1e-6
 def request_grammar(
     options: GenerateOptions, manifest: Manifest, vocabulary: Vocabulary, prompt_tokens: int
 ) -> MoveGrammar:
-    """The grammar of an answer; InputError where what is asked contradicts itself or does not fit the model's context."""
+    """The grammar of an answer.
+
+    InputError if the options contradict each other or do not fit the model's context.
+    """
     step = manifest.codec.stride / manifest.codec.fps
     levels, prefix = _levels(options, vocabulary), options.frames == "prefix"
     plan = planned_levels(options.detail)
@@ -30,9 +36,20 @@ def request_grammar(
     _check_fit(options, whole, step, fits)
     low = _shortest(options, whole)
     grammar = MoveGrammar(
-        vocabulary, levels, low, _longest(options, manifest.defaults, whole, block, step, fits), _thought(options, manifest.defaults),
-        budget, block.low or 1, block.high, options.min_blocks or 0, options.max_blocks, options.max_pause, prefix, plan,
-    )  # fmt: skip
+        vocabulary,
+        levels,
+        min_frames=low,
+        max_frames=_longest(options, manifest.defaults, whole, block, step, fits),
+        max_thought=_thought(options, manifest.defaults),
+        max_tokens=budget,
+        min_block=block.low or 1,
+        max_block=block.high,
+        min_blocks=options.min_blocks or 0,
+        max_blocks=options.max_blocks,
+        max_pause=options.max_pause,
+        prefix=prefix,
+        plan=plan,
+    )
     _check(grammar, options, step)
     return (
         grammar
@@ -49,7 +66,8 @@ def _levels(options: GenerateOptions, vocabulary: Vocabulary) -> int:
         )
     if options.detail == COARSE_DETAIL and (options.levels or 1) > 1:
         raise InputError(
-            f"levels {options.levels} and detail coarse, which is level 0 alone, contradict; give one of them"
+            f"levels {options.levels} and detail coarse, which is level 0 alone, contradict; "
+            "give one of them"
         )
     limit = most_levels(options.detail)
     if limit is not None and options.levels not in (None, limit):
@@ -64,7 +82,8 @@ def _levels(options: GenerateOptions, vocabulary: Vocabulary) -> int:
     asked = max(asked_levels(options.detail) or (1,))
     if asked > levels:
         raise InputError(
-            f"detail: expected 1 to {levels} levels in every block, got {asked}; give fewer, or more levels"
+            f"detail: expected 1 to {levels} levels in every block, got {asked}; "
+            "give fewer, or more levels"
         )
     return 1 if options.detail == COARSE_DETAIL else levels
 
@@ -72,7 +91,7 @@ def _levels(options: GenerateOptions, vocabulary: Vocabulary) -> int:
 def _budget(
     options: GenerateOptions, manifest: Manifest, prompt_tokens: int, tokens_of_frame: int
 ) -> int:
-    """Tokens that the answer may take: enough for one frame, or one word where words suffice."""
+    """Tokens that the answer may take: enough for one frame, or one word if words suffice."""
     budget = manifest.language_model.context - prompt_tokens
     if options.max_tokens is not None:
         budget = min(budget, int(options.max_tokens))
@@ -81,10 +100,12 @@ def _budget(
         return budget
     if options.max_tokens is not None and options.max_tokens < need:
         raise InputError(
-            f"max_tokens {options.max_tokens} is too few for one frame of motion; give at least {need}"
+            f"max_tokens {options.max_tokens} is too few for one frame of motion; "
+            f"give at least {need}"
         )
     raise InputError(
-        f"the prompt takes {prompt_tokens} tokens and leaves {max(budget, 0)} of the context; write a shorter one, "
+        f"the prompt takes {prompt_tokens} tokens and leaves {max(budget, 0)} of the context; "
+        "write a shorter one, "
         "or give the bundle a longer context"
     )
 
@@ -124,7 +145,8 @@ def _reckoned(options: GenerateOptions) -> str:
 def _shortest(options: GenerateOptions, whole: LengthRange) -> int:
     if options.text_only and (whole.low is not None or options.min_blocks):
         raise InputError(
-            "text_only allows an answer without motion, but some motion is asked for; give one of the two"
+            "text_only allows an answer without motion, but some motion is asked for; "
+            "give one of the two"
         )
     return (0 if options.text_only else 1) if whole.low is None else whole.low
 
@@ -137,7 +159,7 @@ def _longest(
     step: float,
     fits: int,
 ) -> int:
-    """As asked, else the bundle's usual length, or more where what else is asked needs more."""
+    """The length asked for, else the bundle's usual one, or more if other options need it."""
     if whole.high is not None:
         return whole.high
     usual = min(max(1, math.floor(defaults.max_seconds / step + _NEARLY)), max(1, fits))
@@ -152,17 +174,19 @@ def _thought(options: GenerateOptions, defaults: Defaults) -> int:
 
 
 def _check(grammar: MoveGrammar, options: GenerateOptions, step: float) -> None:
-    """InputError where no answer can be what is asked."""
+    """Raise InputError if no answer can be what is asked for."""
     g, owed = grammar, grammar.tokens_owed(0, 0)
     least, most = g.min_block, g.longest_block
     if options.min_blocks and options.max_blocks and options.min_blocks > options.max_blocks:
         raise InputError(
-            f"min_blocks {g.min_blocks} is above max_blocks {g.max_blocks}; swap them or give one alone"
+            f"min_blocks {g.min_blocks} is above max_blocks {g.max_blocks}; "
+            "swap them or give one alone"
         )
     if least > most or g.min_blocks * least > g.max_frames:
         blocks = f"{max(1, g.min_blocks)} block(s) of at least {least * step:g} s"
         raise InputError(
-            f"{blocks} do not fit a motion of at most {g.max_frames * step:g} s; change one of the two"
+            f"{blocks} do not fit a motion of at most {g.max_frames * step:g} s; "
+            "change one of the two"
         )
     if g.most_blocks * most < g.min_frames:
         blocks = f"{g.most_blocks} block(s) of at most {most * step:g} s"
@@ -172,16 +196,18 @@ def _check(grammar: MoveGrammar, options: GenerateOptions, step: float) -> None:
     if owed == math.inf:
         blocks = f"blocks of {least * step:g} to {most * step:g} s"
         raise InputError(
-            f"no number of {blocks} makes {g.min_frames * step:g} to {g.max_frames * step:g} s of motion; widen one of the two"
+            f"no number of {blocks} makes {g.min_frames * step:g} to {g.max_frames * step:g} s of "
+            "motion; widen one of the two"
         )
     if owed > g.max_tokens:
         raise InputError(
-            f"what is asked takes at least {owed} tokens, and {g.max_tokens} may be used; ask for less{_reckoned(options)}"
+            f"what is asked takes at least {owed} tokens, and {g.max_tokens} may be used; "
+            f"ask for less{_reckoned(options)}"
         )
 
 
 def _with_usual_blocks(grammar: MoveGrammar, usual: int) -> MoveGrammar:
-    """Blocks as long as the model was trained to write them, or as near to it as what is asked allows."""
+    """Blocks as long as the model was trained to write, or as near to it as the options allow."""
     for shortest in range(min(usual, grammar.longest_block), 1, -1):
         longer = replace(grammar, min_block=shortest)
         if longer.tokens_owed(0, 0) <= grammar.max_tokens:

@@ -1,4 +1,4 @@
-"""How an answer is doing."""
+"""Figures of an answer."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Stats:
-    """How a generation is doing. Time counts only while the generator works, not while its caller does."""
+    """Figures of an answer under way.
+
+    Time counts only while the generator works, not while its caller does.
+    """
 
     text_tokens: int = 0
     motion_tokens: int = 0
     """Codes and block markers."""
     frames: int = 0
-    """Frames of motion, final ones only."""
+    """Frames of motion that are final."""
     seconds_of_motion: float = 0.0
     elapsed: float = 0.0
-    """Seconds of work, the prompt's included."""
+    """Seconds of work, on the prompt too."""
     time_to_first_pose: float | None = None
-    """Seconds of work before the first frame was final."""
+    """Seconds of work until the first frame was final."""
     levels: int = 0
     """Codes per frame of the open block, or of the last."""
 

@@ -1,4 +1,4 @@
-"""Token ids to text as they come, holding back characters that are not whole yet."""
+"""Token ids to text as they come, without characters that are not complete yet."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from ..tokens.tokenizer import Tokenizer
 
 REPLACEMENT_CHARACTER = "\ufffd"
 LONGEST_CHARACTER_BYTES = 4
-"""Bytes of the longest UTF-8 character: a byte-level token holds at least one."""
+"""The longest UTF-8 character; a byte-level token holds at least one byte."""
 
 
 class TextRun:
-    """One stretch of text being written."""
+    """One text being written."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
         self._held: list[int] = []
 
     def push(self, token: int) -> str:
-        """The text that became whole with this token; often empty in the middle of a character."""
+        """The text that becomes complete with this token; often empty within a character."""
         self._held.append(token)
         text = self._tokenizer.decode(self._held)
         if text.endswith(REPLACEMENT_CHARACTER) and len(self._held) < LONGEST_CHARACTER_BYTES:
@@ -26,7 +26,7 @@ class TextRun:
         return text
 
     def finish(self) -> str:
-        """What was held back, a broken character as U+FFFD."""
+        """The text that was held back, with U+FFFD for a broken character."""
         text = self._tokenizer.decode(self._held) if self._held else ""
         self._held.clear()
         return text

@@ -40,7 +40,7 @@ class TokenSource(Protocol):
 
     @property
     def notes(self) -> Sequence[str]:
-        """What did not go as asked, a line each."""
+        """Lines for the user about what did not go as asked."""
         ...
 
     def next(self, allowed: Allowed) -> int | None:
@@ -78,7 +78,7 @@ class AnswerWriter(Protocol):
         ...
 
     def check_chat(self, items: Sequence[PromptItem], *, earlier: bool = False) -> None:
-        """InputError if this chat cannot be shown; `earlier`: because of turns before the prompt."""
+        """InputError if this chat cannot be shown; `earlier`: because of its earlier turns."""
         ...
 
     def start_run(self) -> LmRun | None:

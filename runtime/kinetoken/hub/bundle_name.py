@@ -51,5 +51,5 @@ class BundleName:
 
 
 def is_bundle_name(text: str) -> bool:
-    """Whether this names a bundle on the hub rather than a folder."""
+    """True for the name of a bundle on the hub, False for a folder."""
     return text.startswith(PREFIX)

@@ -92,7 +92,7 @@ class BundleStore:
         return self._home(name) / "parts" / digest
 
     def note(self, name: BundleName, commit: str | None, digest: str) -> None:
-        """Remember that the revision, and the commit that it is now, are this bundle. OutputError."""
+        """Remember that the revision, and its present commit, are this bundle. OutputError."""
         folder = self._home(name) / "revisions"
         folder.mkdir(parents=True, exist_ok=True)
         remove_leftovers(folder)
@@ -102,7 +102,7 @@ class BundleStore:
                 path.write_text(json.dumps(entry) + "\n", encoding="utf-8")
 
     def accept(self, name: BundleName, digest: str) -> Path:
-        """Put a part that is whole in its place; drop the other parts of the repository. OSError."""
+        """Put a whole part in its place; drop the repository's other parts. OSError."""
         part, folder = self.part_folder(name, digest), self.bundle_folder(name, digest)
         folder.parent.mkdir(parents=True, exist_ok=True)
         flush_folder(part)
@@ -217,7 +217,7 @@ def _file_name(revision: str) -> str:
 
 
 def _take(handle: int) -> bool:
-    """Take the lock; False where another process has it. True where the system has no such locks."""
+    """True if the lock is ours now, or the system has no locks; False if another process has it."""
     try:
         import fcntl
 

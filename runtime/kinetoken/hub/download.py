@@ -34,7 +34,7 @@ class Downloader:
     step: Step = lambda more, note: None
 
     def read(self, path: str, most: int) -> tuple[bytes, str | None]:
-        """A small file, and the commit that it is of, where the hub says so. DownloadError, BundleError."""
+        """A small file and its commit, if the hub names it. DownloadError, BundleError."""
         raw, commit = b"", None
 
         def go_on() -> None:
@@ -67,12 +67,12 @@ class Downloader:
             self.fetch(path, target, expected)
             return
         raise BundleError(
-            f"{self.name}: {path} from the hub is not the file that its manifest lists (wrong sha256); "
-            "try again, or tell its owner"
+            f"{self.name}: {path} from the hub is not the file that its manifest lists "
+            "(wrong sha256); try again, or tell its owner"
         )
 
     def _is_fetched(self, path: str, target: Path, expected: FileInfo) -> bool:
-        """Whether the file that is there in the end has the right digest."""
+        """Bring the file; False if it has the wrong digest."""
         with target.open("ab+") as file:
             if file.tell() > expected.bytes:
                 file.truncate(0)

@@ -1,7 +1,7 @@
 """HTTP to a Hugging Face hub: files from any byte on, and refusals in words that help.
 
-Only the standard library. A file's address is ENDPOINT/OWNER/NAME/resolve/REVISION/PATH; large files
-come by a redirect to another host, which is never shown the token.
+Only the standard library. A file's address is ENDPOINT/OWNER/NAME/resolve/REVISION/PATH. Large
+files come by a redirect to another host, which is never shown the token.
 """
 
 from __future__ import annotations
@@ -32,8 +32,6 @@ SILENCE_SECONDS: Final = 30.0
 CHUNK_BYTES: Final = 1 << 18
 _BUSY: Final = (408, 425, 429, 500, 502, 503, 504)
 _RANGE: Final = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
-
-
 WAITS: Final = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 
@@ -74,14 +72,14 @@ class HubClient:
     endpoint: str = USUAL_ENDPOINT
     token: str | None = field(default=None, repr=False)
     waits: tuple[float, ...] = WAITS
-    """Seconds before each next try where a connection breaks; a try that brings bytes starts over."""
+    """Seconds before each next try after a broken connection; one that brings bytes starts over."""
 
     @classmethod
     def from_environment(cls) -> HubClient:
         """$HF_ENDPOINT and $HF_TOKEN; InputError where one of them cannot be used."""
         endpoint = os.environ.get(ENDPOINT_VARIABLE, "").rstrip("/") or USUAL_ENDPOINT
         token = os.environ.get(TOKEN_VARIABLE, "").strip() or None
-        if urlsplit(endpoint).scheme not in ("http", "https"):
+        if not _is_address(endpoint):
             raise InputError(f"${ENDPOINT_VARIABLE}: expected https://HOST, got {endpoint!r}")
         if token is not None and not (token.isascii() and token.isprintable()):
             raise InputError(f"${TOKEN_VARIABLE} has signs that no token has; set it again")
@@ -89,7 +87,7 @@ class HubClient:
 
     @contextlib.contextmanager
     def open(self, name: BundleName, path: str, start: int = 0) -> Iterator[FileBody]:
-        """A file of the repository, from this byte on where the hub can. DownloadError, BundleError."""
+        """A file from this byte on, or from its first. DownloadError, BundleError."""
         redirects = _Redirects()
         opener = urllib.request.build_opener(redirects)
         request = urllib.request.Request(self._url(name, path), headers=self._headers(start))
@@ -199,6 +197,15 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         if new is not None and (here.scheme, here.netloc) != (there.scheme, there.netloc):
             new.remove_header("Authorization")
         return new
+
+
+def _is_address(url: str) -> bool:
+    """True for the http(s) address of a host."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none
+        return False
 
 
 def _reason(error: Exception) -> str:

@@ -69,6 +69,11 @@ class PageTarget:
         self._thread.start()
         ready.result()
 
+    @property
+    def clients(self) -> int:
+        """Number of clients that follow the stream."""
+        return len(self._clients)
+
     def send(self, frame: LiveFrame) -> None:
         """Send the frame to every client that keeps up."""
         if self._clients:

@@ -53,7 +53,7 @@ def open_targets(settings: LiveSettings) -> list[Target]:
     """Open every target of the settings, or none. InputError, MissingPackageError."""
     opened: list[Target] = []
     try:
-        for make in _makers(settings):
+        for make in target_makers(settings):
             opened.append(make(settings))
     except BaseException:
         for target in opened:
@@ -62,7 +62,8 @@ def open_targets(settings: LiveSettings) -> list[Target]:
     return opened
 
 
-def _makers(settings: LiveSettings) -> list[Callable[[LiveSettings], Target]]:
+def target_makers(settings: LiveSettings) -> list[Callable[[LiveSettings], Target]]:
+    """The classes of all targets of the settings. MissingPackageError."""
     makers: list[Callable[[LiveSettings], Target]] = []
     if settings.vmc is not None:
         from .vmc import VmcTarget

@@ -31,7 +31,8 @@ _SIDE: Final = {
     "shoulder": "UpperArm", "elbow": "LowerArm", "wrist": "Hand",
 }  # fmt: skip
 BONES: Final[dict[str, str]] = {
-    "pelvis": "Hips", "spine1": "Spine", "spine2": "Chest", "spine3": "UpperChest", "neck": "Neck", "head": "Head",
+    "pelvis": "Hips", "spine1": "Spine", "spine2": "Chest", "spine3": "UpperChest", "neck": "Neck",
+    "head": "Head",
     **{f"{s.lower()}_{joint}": s + bone for s in ("Left", "Right") for joint, bone in _SIDE.items()},
 }  # fmt: skip
 """Joint of the skeleton to Unity's HumanBodyBones."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Width = Literal["hidden", "intermediate", "queries", "keys", "head_dim"]
-"""A size of a layer: "queries" and "keys" are as many head widths as there are (key-value) heads."""
+"""A size of a layer. "queries" and "keys" are as many head widths as there are heads of each."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What has to hold among the values of a manifest, beyond their types."""
+"""Checks of a manifest's values beyond their types."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GRAPHS: Final = ("fused", "portable")
 
 
 def check_manifest(manifest: Manifest) -> None:
-    """BundleError where ids overlap, numbers make no sense, or a file is not listed."""
+    """Raise BundleError if ids overlap, numbers make no sense, or a file is not listed."""
     _check_ids(manifest)
     _check_numbers(manifest)
     _check_language_model(manifest.language_model)
@@ -93,7 +93,8 @@ def _check_files(manifest: Manifest) -> None:
         # A backslash or a colon would be a separator or a drive on another system.
         if path.is_absolute() or ".." in path.parts or not path.parts or set("\\:\0") & set(name):
             raise BundleError(
-                f"{MANIFEST_NAME}: path {name!r} leaves the bundle's folder; do not trust this bundle"
+                f"{MANIFEST_NAME}: path {name!r} leaves the bundle's folder; "
+                "do not trust this bundle"
             )
     codec, lm = manifest.codec, manifest.language_model
     used = (

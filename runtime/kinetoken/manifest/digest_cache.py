@@ -1,11 +1,13 @@
-"""What the large files of a bundle were when they were last digested, so that not every start reads two gigabytes.
+"""Digests of a bundle's large files, remembered so that not every start reads gigabytes.
 
-A file whose size, inode and times are those of a digest remembered is taken to be what it was, for a week. Its times change with
-every write that goes through the system's calls, and the time of its last change of any kind cannot be set by hand; a program that
-has the file mapped into its memory can change it and the times follow late or not at all, and so it is with a failing disk:
-`kinetoken inspect --verify` always reads all. A file changed a moment ago is not remembered: the next write could carry the same
-time. A memory can only spare reading: where what it says is not what is expected, the file is read. It lies in the bundle's cache
-folder, or in the user's where the bundle cannot be written.
+A file whose size, inode and times are those of a remembered digest is taken to be unchanged, for a
+week. Its times change with every write through the system's calls, and the time of its last change
+of any kind cannot be set by hand. A program that has the file mapped into memory can change it
+while the times follow late or not at all, and so can a failing disk: `kinetoken inspect --verify`
+always reads everything. A file changed a moment ago is not remembered, as the next write could
+leave the same time. The cache can only spare reading: if its digest is not the expected one, the
+file is read. It lies in the bundle's cache folder, or in the user's if the bundle cannot be
+written.
 """
 
 from __future__ import annotations
@@ -31,20 +33,20 @@ SETTLED_SECONDS: Final = (
 BELIEVED_SECONDS: Final = 7 * 86_400.0  # seconds that a digest is believed
 
 _Digests = dict[str, tuple[list[int], str, float]]
-"""File to its marks, its digest, and when that was made, seconds since 1970."""
+"""File to its marks, its digest, and when that was made, in seconds since 1970."""
 
 
 class DigestCache:
-    """Digests of one bundle's files: from memory where a file is as it was, computed otherwise."""
+    """Digests of one bundle's files: remembered if a file is unchanged, else computed."""
 
     def __init__(self, folder: Path, expected: Mapping[str, FileInfo]) -> None:
-        """`expected`: what the files should be; a digest remembered that is another is not believed."""
+        """`expected`: what the files should be; a remembered digest that differs is ignored."""
         self._folder, self._expected = folder, expected
         self._seen = self._load()
         self._news = False
 
     def file_info(self, path: Path) -> FileInfo:
-        """Size and digest of a file of the bundle; OSError where it cannot be read."""
+        """Size and digest of a file of the bundle. OSError if it cannot be read."""
         before = path.stat()
         if before.st_size < LARGE_FILE:
             return FileInfo.of(path)
@@ -66,7 +68,7 @@ class DigestCache:
         return info
 
     def keep(self) -> None:
-        """Write down what is new, in the first folder that can be written; nowhere is as well."""
+        """Write new digests down in the first folder that can be written, if there is one."""
         if not self._news:
             return
         for path in self._places():
@@ -78,7 +80,7 @@ class DigestCache:
                 return
 
     def _load(self) -> _Digests:
-        """From all folders, of each file the latest; what is damaged counts as nothing."""
+        """Read from all folders the latest digest of each file; damaged caches count as empty."""
         found: _Digests = {}
         for path in self._places():
             with contextlib.suppress(OSError, ValueError, RecursionError):
@@ -92,12 +94,12 @@ class DigestCache:
 
 
 def _marks(stat: os.stat_result) -> list[int]:
-    """What changes when a file does."""
+    """The numbers that change when a file does."""
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev]
 
 
 def _checked(data: Any) -> _Digests:
-    """The memory as it was written; ValueError for anything else."""
+    """The cache as it was written. ValueError for anything else."""
     if not isinstance(data, dict):
         raise ValueError("expected an object")
     seen: _Digests = {}

@@ -1,4 +1,4 @@
-"""What a file of a bundle must be, and whether it is."""
+"""The size and digest of a bundle's file, expected and found."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _AGAIN: Final = "copy or export the bundle again"
 
 @dataclass(frozen=True)
 class FileInfo:
-    """What a file of the bundle must be."""
+    """A file of the bundle as it must be."""
 
     bytes: int
     """Size."""
@@ -24,18 +24,18 @@ class FileInfo:
 
     @classmethod
     def of(cls, path: Path) -> FileInfo:
-        """Size and digest of the file as it is now; OSError where it cannot be read."""
+        """Size and digest of the file as it is now. OSError if it cannot be read."""
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         return cls(path.stat().st_size, digest)
 
 
 FileInfoReader = Callable[[Path], FileInfo]
-"""A file to its size and digest; OSError."""
+"""Gives a file's size and digest. OSError."""
 
 
 def check_file(path: Path, expected: FileInfo, look: FileInfoReader) -> None:
-    """BundleError where a file is missing, cut or altered."""
+    """Raise BundleError if a file is missing, cut or altered."""
     try:
         size = path.stat().st_size
         if size != expected.bytes:
@@ -46,5 +46,5 @@ def check_file(path: Path, expected: FileInfo, look: FileInfoReader) -> None:
     except OSError as error:
         raise BundleError(f"cannot read {path}: {error.strerror}; check its permissions") from error
     if got != expected:
-        message = f"{path} was altered: expected sha256 {expected.sha256[:12]}..., got {got.sha256[:12]}..."
-        raise BundleError(f"{message}; {_AGAIN}")
+        digests = f"expected sha256 {expected.sha256[:12]}..., got {got.sha256[:12]}..."
+        raise BundleError(f"{path} was altered: {digests}; {_AGAIN}")

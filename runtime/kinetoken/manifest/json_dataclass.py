@@ -1,4 +1,4 @@
-"""Frozen dataclasses from plain JSON values and back; unknown keys are refused."""
+"""Frozen dataclasses from JSON values and back; unknown keys are refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from ..base.errors import BundleError
 
 
 def from_json(kind: Any, value: Any, where: str) -> Any:
-    """A JSON value as `kind`: dataclass, tuple, mapping, optional, plain; BundleError says `where` it differs."""
+    """A JSON value as `kind`: a dataclass, tuple, mapping, optional or plain type.
+
+    BundleError says where (`where`) the value differs.
+    """
     origin, args = get_origin(kind), get_args(kind)
     if dataclasses.is_dataclass(kind):
         return _from_dict(kind, value, where)
@@ -70,7 +73,7 @@ def _expect(true: bool, expected: str, got: Any, where: str) -> None:
 
 
 def to_json(value: Any) -> Any:
-    """The inverse of `from_plain`: dicts, lists and plain values."""
+    """The inverse of `from_json`: dicts, lists and plain values."""
     if dataclasses.is_dataclass(value):
         return {
             field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)

@@ -1,4 +1,4 @@
-"""bundle.json as a file: read, checked, and compared with the files that it lists."""
+"""bundle.json as a file: reading it, and checking the files that it lists."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .schema import BUNDLE_FORMAT, BUNDLE_FORMAT_VERSION, MANIFEST_NAME, Manifes
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a bundle folder; its files are not looked at: see `verify`."""
+    """The manifest of a bundle folder; see `verify_files` for its files."""
     path = folder / MANIFEST_NAME
     if not folder.is_dir():
         got = "a file" if folder.exists() else "nothing there"
@@ -43,7 +43,10 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def manifest_from_dict(data: Mapping[str, Any]) -> Manifest:
-    """The inverse of `to_dict`; BundleError where a key is unknown, missing, or its value makes no sense."""
+    """The inverse of `Manifest.to_dict`.
+
+    BundleError if a key is unknown or missing, or its value makes no sense.
+    """
     _check_format(data)
     manifest: Manifest = from_json(Manifest, data, MANIFEST_NAME)
     check_manifest(manifest)
@@ -56,9 +59,10 @@ def verify_files(
     only: Collection[str] | None = None,
     look: FileInfoReader | None = None,
 ) -> None:
-    """Check size and digest of the files, or of some; BundleError names the first missing, cut or altered.
+    """Check size and digest of all files, or of some.
 
-    `look` gives a file's size and digest; None: they are computed.
+    BundleError names the first that is missing, cut or altered. `look` gives a file's size and
+    digest; None: they are computed.
     """
     for name in manifest.files if only is None else only:
         check_file(folder / name, manifest.files[name], look or FileInfo.of)
@@ -67,7 +71,8 @@ def verify_files(
 def _check_format(data: Mapping[str, Any]) -> None:
     if data.get("format") != BUNDLE_FORMAT:
         raise BundleError(
-            f'{MANIFEST_NAME}: expected "format": "{BUNDLE_FORMAT}", got {data.get("format")!r}; not a bundle'
+            f'{MANIFEST_NAME}: expected "format": "{BUNDLE_FORMAT}", got {data.get("format")!r}; '
+            "this is not a bundle"
         )
     if data.get("format_version") != BUNDLE_FORMAT_VERSION:
         got = data.get("format_version")

@@ -1,4 +1,4 @@
-"""bundle.json as frozen dataclasses: every key has a field, every field a docstring, unknown keys are refused."""
+"""bundle.json as frozen dataclasses. A docstring explains each field; unknown keys are refused."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LanguageModelInfo:
     """The language model and the shapes of its cache."""
 
     backend: str
-    """Engine that runs it: "onnx" or "llamacpp"."""
+    """The engine that runs it, as engines/registry.py names it: "onnx" or "llamacpp"."""
     file: str
     """Model file in the bundle."""
     architecture: str
@@ -49,21 +49,25 @@ class LanguageModelInfo:
     quantization: str
     """How the weights are stored, for people: "int8"."""
     graph: str = "fused"
-    """Of an ONNX model: "fused" has a cache in place, "portable" is plain ONNX with a cache that grows."""
+    """For ONNX: "fused" has its cache in place, "portable" is plain ONNX with a cache that grows.
+    """
     heads: tuple[HeadInfo, ...] = ()
-    """Heads split off the model, whose output is then the hidden state; together they cover every id. Empty: logits."""
+    """Heads split off the model, whose output is then the hidden state.
+
+    Together they cover every id. Empty: the model gives logits.
+    """
     mmproj: str | None = None
     """Vision tower of a GGUF model."""
 
 
 @dataclass(frozen=True)
 class TokenizerInfo:
-    """The tokenizer and which of its ids are words."""
+    """The tokenizer, and which of its ids are words."""
 
     file: str
     """tokenizer.json of the tokenizers library."""
     text_ids: tuple[IdRange, ...]
-    """Plain-text tokens: what the user's words become and what free text may sample."""
+    """Plain-text tokens: the user's words become these, and free text may use no others."""
     end_of_turn: tuple[int, ...]
     """Ids that end an answer."""
 
@@ -77,11 +81,14 @@ class ChatTemplate:
     before_user: str
     after_user: str
     after_assistant: str | None = None
-    """What ends an answer in a chat that goes on; None: what ends the system prompt, where a user's words end so too."""
+    """Text that ends an answer in a chat that goes on.
+
+    None: what ends the system prompt, if that ends a user's words too.
+    """
 
     @property
     def answer_end(self) -> str | None:
-        """What ends an answer in a chat that goes on; None where it is not known."""
+        """Text that ends an answer in a chat that goes on; None if it is not known."""
         if self.after_assistant is not None:
             return self.after_assistant
         return (
@@ -93,10 +100,10 @@ class ChatTemplate:
 
 @dataclass(frozen=True)
 class ChatInfo:
-    """How a prompt is put to the model."""
+    """How a prompt is presented to the model."""
 
     system_prompt: str
-    """Special tokens spelled in it are recognised, as a Hugging Face chat template does in training."""
+    """Special tokens in it are recognised, as a Hugging Face chat template does in training."""
     template: ChatTemplate
 
 
@@ -114,7 +121,7 @@ class MotionInfo:
 
 @dataclass(frozen=True)
 class LookaheadError:
-    """Distance of the joints from those of the exact lookahead, millimetres."""
+    """Distance of the joints from those of the exact lookahead, in millimetres."""
 
     lookahead: int
     mean_mm: float
@@ -144,11 +151,14 @@ class CodecInfo:
     past: int
     """Latent frames before t that its output depends on."""
     lookahead: int
-    """Latent frames after t that are waited for while streaming."""
+    """Latent frames after t that streaming waits for."""
     exact_lookahead: int | None = None
-    """Latent frames after t that its output depends on; None: `lookahead`. Without them the motion is taken to end there."""
+    """Latent frames after t that its output depends on; None: `lookahead`.
+
+    With fewer, the motion is decoded as if it ended there.
+    """
     lookahead_errors: tuple[LookaheadError, ...] = ()
-    """What waiting for less costs."""
+    """The price of waiting for fewer."""
 
     @property
     def exact(self) -> int:
@@ -158,46 +168,49 @@ class CodecInfo:
 
 @dataclass(frozen=True)
 class Defaults:
-    """Sampling options where the caller gives none."""
+    """Options of an answer for which the caller gives none."""
 
     temperature: float = 0.5
     max_thought: int = 64
-    """Text tokens before a block is opened."""
+    """Text tokens before the first block."""
     max_seconds: float = 10.0
-    """Longest motion where no length is asked."""
+    """Longest motion if no length is asked for."""
     min_frames: int = 3
     """Code frames before a block may close."""
     top_k: int | None = None
     top_p: float | None = None
     min_p: float | None = None
     history: int = 0
-    """Earlier turns of a session that the model is shown; one that was trained on single turns answers best without."""
+    """Earlier turns of a session that the model is shown.
+
+    A model that was trained on single turns answers best without.
+    """
 
 
 @dataclass(frozen=True)
 class Licence:
-    """Under which terms the parts may be used."""
+    """The terms of each part."""
 
     language_model: str
     codec: str
     acknowledgement: str = ""
-    """A line that the sources ask to be shown."""
+    """A line that the sources ask to show."""
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where the bundle comes from."""
+    """The bundle's sources."""
 
     source: str
-    """Name of the checkpoint: its folder, or its id on the hub."""
+    """The checkpoint: its folder's name, or its id on the hub."""
     revision: str = ""
-    """Commit of the hub, where it is known."""
+    """The hub's commit, if it is known."""
     codec: str = ""
-    """Name of the codec's folder."""
+    """The name of the codec's folder."""
     sha256: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Source file to its digest."""
     tools: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Program to version."""
+    """Program to its version."""
 
 
 @dataclass(frozen=True)

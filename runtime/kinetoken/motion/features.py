@@ -1,14 +1,14 @@
 """The 263 columns of a HumanML3D feature row, and their computation from joint positions.
 
-| columns | content                | detail                                                                            |
-|---------|------------------------|-----------------------------------------------------------------------------------|
-| 0       | root yaw velocity      | half the yaw step of one frame, radians; positive turns right                     |
-| 1:3     | root velocity X, Z     | metres per frame, in the facing frame of the next frame                           |
-| 3       | root height            | metres                                                                            |
-| 4:67    | positions, joints 1-21 | relative to the root in X and Z, Y absolute, facing +Z                            |
-| 67:193  | rotations, joints 1-21 | 6-D: the first two columns of each matrix                                         |
-| 193:259 | velocities, joints 0-21| step to the next frame, in the facing frame of this one                           |
-| 259:263 | contacts               | left ankle, left foot, right ankle, right foot                                    |
+| columns | content | detail |
+|---|---|---|
+| 0 | root yaw velocity | half the yaw step of one frame, radians; positive turns right |
+| 1:3 | root velocity X, Z | metres per frame, in the facing frame of the next frame |
+| 3 | root height | metres |
+| 4:67 | positions, joints 1-21 | relative to the root in X and Z, Y absolute, facing +Z |
+| 67:193 | rotations, joints 1-21 | 6-D: the first two columns of each matrix |
+| 193:259 | velocities, joints 0-21 | step to the next frame, in the facing frame of this one |
+| 259:263 | contacts | left ankle, left foot, right ankle, right foot |
 
 Source: HumanML3D's motion_representation (Guo et al., CVPR 2022), checked on its published samples.
 """
@@ -45,7 +45,8 @@ _CHAINS: Final = (
 # HumanML3D's own reference directions: limbs hang down, this is not a T-pose.
 _REFERENCE: Final[Array64] = np.array(
     [[0, 0, 0], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, -1, 0], [0, 1, 0], [0, -1, 0], [0, -1, 0], [0, 1, 0],
-     [0, 0, 1], [0, 0, 1], [0, 1, 0], [1, 0, 0], [-1, 0, 0], [0, 0, 1], [0, -1, 0], [0, -1, 0], [0, -1, 0], [0, -1, 0],
+     [0, 0, 1], [0, 0, 1], [0, 1, 0], [1, 0, 0], [-1, 0, 0], [0, 0, 1], [0, -1, 0], [0, -1, 0],
+     [0, -1, 0], [0, -1, 0],
      [0, -1, 0], [0, -1, 0]], dtype=np.float64,
 )  # fmt: skip
 

@@ -43,9 +43,12 @@ _SIDES: Final = (("left", 1.0), ("right", -1.0))
 # Directions of bones, from the parent, of a body that stands at ease and faces +Z; the right side
 # mirrors the left.
 _EASE: Final = {
-    "left_hip": (0.6, -0.79, -0.05), "spine1": (0.0, 1.0, -0.12), "spine2": (0.0, 1.0, 0.05), "spine3": (0.0, 0.95, 0.3),
-    "neck": (0.0, 0.98, -0.2), "head": (0.0, 0.8, 0.55), "left_collar": (0.55, 0.8, -0.22), "left_shoulder": (0.94, 0.3, -0.12),
-    "left_elbow": (0.16, -0.98, -0.08), "left_wrist": (0.12, -0.95, 0.28), "left_knee": (0.03, -1.0, 0.06),
+    "left_hip": (0.6, -0.79, -0.05), "spine1": (0.0, 1.0, -0.12), "spine2": (0.0, 1.0, 0.05),
+    "spine3": (0.0, 0.95, 0.3),
+    "neck": (0.0, 0.98, -0.2), "head": (0.0, 0.8, 0.55), "left_collar": (0.55, 0.8, -0.22),
+    "left_shoulder": (0.94, 0.3, -0.12),
+    "left_elbow": (0.16, -0.98, -0.08), "left_wrist": (0.12, -0.95, 0.28),
+    "left_knee": (0.03, -1.0, 0.06),
     "left_ankle": (0.02, -1.0, -0.06), "left_foot": (0.2, -0.36, 0.91),
 }  # fmt: skip
 

@@ -16,8 +16,10 @@ Array = NDArray[np.floating]
 Array64 = NDArray[np.float64]
 FPS: Final = 20
 JOINT_NAMES: Final = (
-    "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle", "right_ankle",
-    "spine3", "left_foot", "right_foot", "neck", "left_collar", "right_collar", "head", "left_shoulder",
+    "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle",
+    "right_ankle",
+    "spine3", "left_foot", "right_foot", "neck", "left_collar", "right_collar", "head",
+    "left_shoulder",
     "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
 )  # fmt: skip
 N_JOINTS: Final = len(JOINT_NAMES)
@@ -33,7 +35,8 @@ MIRROR: Final = tuple(
 # Metres, from each joint to its parent; the same in every clip of HumanML3D.
 BONE_LENGTHS: Final[NDArray[np.float64]] = np.array(
     [0.0, 0.103074, 0.109883, 0.131568, 0.393623, 0.390188, 0.14319, 0.432433, 0.425643, 0.057365, 0.143382, 0.149419,
-     0.21936, 0.137487, 0.143383, 0.103039, 0.131614, 0.122984, 0.25684, 0.263092, 0.266012, 0.269876]
+     0.21936, 0.137487, 0.143383, 0.103039, 0.131614, 0.122984, 0.25684, 0.263092, 0.266012,
+     0.269876]
 )  # fmt: skip
 
 # The joints of the contact channels, columns 259:263 of a feature row.

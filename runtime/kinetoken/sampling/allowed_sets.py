@@ -1,4 +1,4 @@
-"""The sets of ids that the grammar ever allows together."""
+"""The sets of ids that the grammar allows together, each made once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ..tokens.vocabulary import Vocabulary
 
 
 class AllowedSets:
-    """Each set made once."""
+    """Makes each set when it is first asked for."""
 
     def __init__(self, words: Vocabulary) -> None:
         self._ends = [range(i, i + 1) for i in words.end_of_turn]
@@ -18,7 +18,7 @@ class AllowedSets:
         self._made: dict[tuple[object, ...], Allowed] = {}
 
     def between(self, text: bool, open_: bool, end: bool) -> Allowed:
-        """Between blocks."""
+        """The set between blocks: words, the start of a block, the end of the answer."""
         key = ("between", text, open_, end)
         if key not in self._made:
             parts = [
@@ -30,7 +30,7 @@ class AllowedSets:
         return self._made[key]
 
     def inside(self, deeper: int | None, another: bool, close: bool) -> Allowed:
-        """In a block: the next level of the frame, another frame, the end of the block."""
+        """The set in a block: the next level of the frame, another frame, the end of the block."""
         key = ("inside", deeper, another, close)
         if key not in self._made:
             levels = self._words.levels

@@ -1,4 +1,4 @@
-"""Pure functions from logits to logits over the allowed ids; what is cut becomes -inf."""
+"""Filters: pure functions from logits to logits over the allowed ids; what is cut becomes -inf."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 Logits = NDArray[np.float64]
-LARGE_VOCABULARY: Final = (
-    4096  # ids from which on looking for the few that count is quicker than weighing them all
-)
-LOWEST_TEMPERATURE: Final = 1e-200  # above, the difference of two float32 logits over the temperature is a number that float64 holds
-FLOAT64_BYTES: Final = 8  # bytes of a float64
-NEGLIGIBLE_NATS: Final = 45.0  # nats below the best id
+LARGE_VOCABULARY: Final = 4096
+"""Ids from which on finding the few that count is faster than weighing all."""
+LOWEST_TEMPERATURE: Final = 1e-200
+"""Above it, float64 holds the difference of two float32 logits over the temperature."""
+FLOAT64_BYTES: Final = 8
+NEGLIGIBLE_NATS: Final = 45.0
+"""Below the best id."""
 
 
 def finite_logits(logits: NDArray[np.floating]) -> Logits:
-    """A float64 copy that can be sampled from: NaN never wins, +inf always does, and nothing left means all equal."""
+    """A float64 copy that can be sampled from.
+
+    NaN never wins, +inf always does, and if nothing is left all ids are equal.
+    """
     out: Logits = logits.astype(np.float64)
     if np.isfinite(out).all():
         return out
@@ -29,10 +33,10 @@ def finite_logits(logits: NDArray[np.floating]) -> Logits:
 
 
 def likely_ids(logits: NDArray[np.floating], temperature: float) -> NDArray[np.intp] | None:
-    """Indices of the ids that a draw could ever fall on, where the vocabulary is large and they are few; None: take all.
+    """Indices of the ids that a draw can fall on, if they are few among many; None: take all.
 
-    What is left out has less than e^-45 (3e-20) of the best one's weight: even a thousand such ids are less than the step of
-    a draw, 2^-53.
+    The others have less than e^-45 (3e-20) of the best one's weight each: even a thousand of them
+    weigh less than the step of a draw, 2^-53.
     """
     if len(logits) < LARGE_VOCABULARY:
         return None
@@ -43,7 +47,7 @@ def likely_ids(logits: NDArray[np.floating], temperature: float) -> NDArray[np.i
 
 
 def apply_temperature(logits: NDArray[np.floating], temperature: float, top: float) -> Logits:
-    """Float64 logits relative to the best one, `top`, over the temperature (above 0)."""
+    """Logits relative to the best one, `top`, over a temperature above 0, as float64."""
     if temperature > LOWEST_TEMPERATURE and logits.dtype.itemsize < FLOAT64_BYTES:
         out: Logits = np.subtract(logits, top, dtype=np.float64)
         out /= temperature
@@ -53,7 +57,7 @@ def apply_temperature(logits: NDArray[np.floating], temperature: float, top: flo
 
 
 def keep_top_k(logits: Logits, k: int) -> Logits:
-    """The k best ids, ties with the last of them included."""
+    """Keep the k best ids, and ties with the last of them."""
     if k >= len(logits):
         return logits
     limit = np.partition(logits, len(logits) - k)[len(logits) - k]
@@ -61,7 +65,7 @@ def keep_top_k(logits: Logits, k: int) -> Logits:
 
 
 def keep_top_p(logits: Logits, p: float) -> Logits:
-    """The fewest best ids whose probabilities sum to at least p, ties with the last of them included."""
+    """Keep the fewest best ids whose probabilities sum to at least p, and ties with the last."""
     ascending = np.sort(logits)
     cumulated = np.cumsum(np.exp(ascending[::-1] - ascending[-1]))
     last = int(np.searchsorted(cumulated, p * cumulated[-1], side="left"))
@@ -69,5 +73,5 @@ def keep_top_p(logits: Logits, p: float) -> Logits:
 
 
 def keep_min_p(logits: Logits, p: float) -> Logits:
-    """The ids at least p times as probable as the best one."""
+    """Keep the ids at least p times as probable as the best one."""
     return np.where(logits >= logits.max() + np.log(p), logits, -np.inf)

@@ -1,10 +1,10 @@
 """The rules of an answer in the grammar languages of other programs, for a server that writes it.
 
-They say less than the cursor knows: how blocks are built and how long they are, not how many tokens are left. What comes back is
-checked all the same, so they may.
+They say less than the cursor knows: how blocks are built and how long they are, not how many tokens
+are left. That is enough, because whatever comes back is checked.
 
-Sources: GBNF with its token literals <[id]> and !<[id]>, llama.cpp's grammars/README.md; regular expressions as xgrammar,
-llguidance and outlines read them (vLLM's structured outputs).
+Sources: GBNF with its token literals <[id]> and !<[id]>, llama.cpp's grammars/README.md; regular
+expressions as xgrammar, llguidance and outlines read them (vLLM's structured outputs).
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from ..tokens.vocabulary import Vocabulary
 from .grammar import MoveGrammar
 
 WORDS_PATTERN: Final = "[^<]*"
-"""Words in both languages: a marker could not be told from a "<" that is meant."""
+"""Words in both languages. A "<" in them could not be told from a marker."""
 MOST_COUNTED: Final = 3
-"""Frames of a block at most that a regular expression counts."""
+"""Most frames of a block that a regular expression counts."""
 Bounds = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class AnswerPosition:
-    """How far an answer has come, between two frames."""
+    """The point that an answer has reached, between two frames."""
 
     frames: int = 0
     """Code frames so far."""
@@ -42,10 +42,11 @@ ANSWER_START: Final = AnswerPosition()
 def gbnf_grammar(
     grammar: MoveGrammar, place: AnswerPosition = ANSWER_START, *, exact: bool = True
 ) -> str:
-    """What may follow, for llama.cpp.
+    """The rest of the answer as a grammar for llama.cpp.
 
-    Characters would be wrong: with them the model could spell <m_0_5> letter by letter. `exact` names every token, of which
-    llama.cpp compares each with all of the vocabulary; otherwise a frame is any tokens but the end of the block, which is quick.
+    It names tokens: with characters the model could spell <m_0_5> letter by letter. If `exact`, it
+    names every token, of which llama.cpp compares each with the whole vocabulary. Otherwise a frame
+    is any tokens but the end of the block, which is fast.
     """
     words = grammar.vocabulary
     frame = _nested if grammar.prefix else " ".join
@@ -54,19 +55,18 @@ def gbnf_grammar(
     rules.append(f"close ::= <[{words.move_end}]>")
     rules.append(f"frame ::= {frame([f'c{level}' for level in range(grammar.levels)])}")
     for level, ids in enumerate(words.levels[: grammar.levels]):
-        rules.append(
-            f"c{level} ::= {' | '.join(f'<[{i}]>' for i in ids) if exact else f'!<[{words.move_end}]>'}"
-        )
+        codes = " | ".join(f"<[{i}]>" for i in ids) if exact else f"!<[{words.move_end}]>"
+        rules.append(f"c{level} ::= {codes}")
     rules.append(f"text ::= {WORDS_PATTERN if exact else f'(!<[{words.move_start}]>)*'}")
     return "\n".join(rules) + "\n"
 
 
 def regex_grammar(grammar: MoveGrammar, place: AnswerPosition = ANSWER_START) -> str:
-    """What may follow, as a regular expression over the spelled answer.
+    """The rest of the answer as a regular expression over its spelling.
 
-    xgrammar looks at the whole vocabulary for every state that it has not met, and every count is another state: so few frames are
-    counted. Of an exact length the end is left to the cursor: the expression has the block go on until something comes that no
-    model says there.
+    xgrammar looks at the whole vocabulary for every new state, and every count is another state, so
+    few frames are counted. For an exact length the end is left to the cursor: the expression lets
+    the block go on until something comes that no model says there.
     """
     codes = [f"<m_{level}_[0-9]+>" for level in range(grammar.levels)]
     frame = _nested(codes, "") if grammar.prefix else "".join(codes)
@@ -82,7 +82,7 @@ def regex_grammar(grammar: MoveGrammar, place: AnswerPosition = ANSWER_START) ->
 def planned_blocks(
     grammar: MoveGrammar, place: AnswerPosition = ANSWER_START
 ) -> tuple[list[Bounds], bool]:
-    """Shortest and longest length of every block that has to come, and whether others may.
+    """Shortest and longest length of every block that must come, and whether others may.
 
     The missing frames are dealt out evenly to as few blocks as hold them.
     """
@@ -108,7 +108,7 @@ def _sequence(
     block: Callable[[Bounds, bool], str],
     between: str,
 ) -> str:
-    """Words, block, words and so on, from this place to the end."""
+    """Words, block, words and so on, from this position to the end."""
     first = text if grammar.max_thought or place.blocks else ""
     later = text if grammar.max_pause != 0 else ""
     bounds, more = planned_blocks(grammar, place)
@@ -136,12 +136,12 @@ def _times(bounds: Bounds) -> str:
 
 
 def _dealt(total: int, count: int) -> list[int]:
-    """A number in so many parts that differ by one at most."""
+    """Split a number into so many parts that differ by at most one."""
     return [total // count + (i < total % count) for i in range(count)]
 
 
 def position_after(said: Iterable[int], words: Vocabulary) -> AnswerPosition:
-    """Where an answer stands after these tokens; the codes of whole frames, all levels of each counted once."""
+    """The position of an answer after these tokens. A frame counts once, with all its levels."""
     frames = blocks = last = 0
     for last in said:
         frames += last in words.levels[0]

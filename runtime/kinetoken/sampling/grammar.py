@@ -1,12 +1,14 @@
-"""Which token may come next, so that every answer decodes.
+"""The grammar of an answer: which token may come next, so that every answer decodes.
 
     text ──<move>──> block: frame frame ... ──</move>──> text ... or the end
 
-A frame is one code of each level, coarsest first; in prefix mode it may stop after any level. Where a caller watches the clock,
-a block may have fewer levels than the answer, decided when it opens. A block is one or more frames, an answer one or more blocks
-with words before, between and after. One rule decides everything: **a token is allowed if and
-only if what is asked can still be fulfilled behind it within the budget**. `MoveGrammar.tokens_owed` counts what is still
-needed at the least, in closed form, so the rule costs no search. docs/guarantee.md has the argument.
+A frame is one code of each level, coarsest first; in prefix mode it may stop after any level. A
+block is one or more frames, and may have fewer levels than the answer, decided when it opens. An
+answer is one or more blocks, with words before, between and after.
+
+One rule decides everything: a token is allowed if and only if what was asked for can still be
+fulfilled after it within the budget. `MoveGrammar.tokens_owed` counts the tokens still needed, in
+closed form, so the rule costs no search. docs/guarantee.md has the argument.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ LevelChoice = Callable[[int], int]
 
 
 class GrammarState(Enum):
-    """Where the answer stands."""
+    """The part of the answer that the next token belongs to."""
 
     TEXT = "text"
     BLOCK = "block"
@@ -38,23 +40,23 @@ class GrammarState(Enum):
 
 @dataclass(frozen=True)
 class MoveGrammar:
-    """The rules of one answer; contradictions are refused in `options`."""
+    """The rules of one answer; generation/request_grammar.py refuses contradictions."""
 
     vocabulary: Vocabulary
     levels: int
-    """Codes per frame, 1..Q; at most, where each block decides."""
+    """Codes per frame, 1..Q; the most, if each block decides."""
     min_frames: int
-    """Code frames of the whole answer at least; 0 allows an answer in words alone."""
+    """Fewest code frames of the whole answer; 0 allows an answer of words alone."""
     max_frames: int
-    """Code frames of the whole answer at most."""
+    """Most code frames of the whole answer."""
     max_thought: int
     """Text tokens before the first block."""
     max_tokens: int
     """Tokens of the whole answer."""
     min_block: int = 1
-    """Code frames of a block at least, 1 or more."""
+    """Fewest code frames of a block, 1 or more."""
     max_block: int | None = None
-    """Code frames of a block at most; None: no limit of its own."""
+    """Most code frames of a block; None: no limit of its own."""
     min_blocks: int = 0
     max_blocks: int | None = None
     max_pause: int | None = None
@@ -62,7 +64,10 @@ class MoveGrammar:
     prefix: bool = False
     """Whether a frame may stop after any level."""
     plan: tuple[int, ...] = ()
-    """Levels of each block, 1 to `levels`, the last for those after, where they are known from the start."""
+    """Levels of each block, 1 to `levels`, if they are known from the start.
+
+    The last number is for all later blocks.
+    """
 
     def __post_init__(self) -> None:
         assert 1 <= self.levels <= len(self.vocabulary.levels)
@@ -74,34 +79,37 @@ class MoveGrammar:
 
     @property
     def longest_block(self) -> int:
-        """Code frames of a block at most."""
+        """Most code frames of a block."""
         return self.max_frames if self.max_block is None else min(self.max_block, self.max_frames)
 
     @property
     def most_blocks(self) -> int:
-        """Blocks at most; each has a frame at least."""
+        """Most blocks; each has at least one frame."""
         return self.max_frames if self.max_blocks is None else self.max_blocks
 
     @property
     def tokens_of_frame(self) -> int:
-        """Tokens that a frame needs at the least, of a block of which nothing is known."""
+        """Fewest tokens of a frame, in a block of which nothing is known."""
         return 1 if self.prefix else self.levels
 
     def planned(self, block: int) -> int:
-        """Levels of a block, from 0, as far as is known: at most."""
+        """Levels of a block, from 0, as far as is known; the most it can have."""
         return self.plan[min(block, len(self.plan) - 1)] if self.plan else self.levels
 
     def tokens_owed(
         self, frames: int, blocks: int, in_block: int | None = None, levels: int | None = None
     ) -> float:
-        """Tokens still needed at the least, behind so many whole frames and opened blocks; infinity where none suffice.
+        """Fewest tokens still needed after so many frames and opened blocks; inf: impossible.
 
-        `in_block`: frames of the block that is open; None between blocks. `levels`: codes of its frames; None: as any block's.
-        The blocks that must follow are n: those asked for, or as many as the missing frames fill. Together with this one they
-        hold a number of frames that covers the missing ones and each block's shortest length, and more blocks than n never
-        help, since each only adds a shortest length. Frames yet to be opened have all levels: how many they will have is not
-        known, and whatever is decided then must fit. So the open block takes all the frames that it may. Where the levels of
-        all blocks are known, `_owed_as_planned`.
+        `in_block`: frames of the open block; None between blocks. `levels`: codes of its frames;
+        None: as in any block.
+
+        The blocks that must follow are n: those asked for, or as many as the missing frames fill.
+        Together with the open one they hold enough frames to cover the missing ones and each
+        block's shortest length. More blocks than n never help, since each only adds a shortest
+        length. Frames not yet opened count with all levels: how many they will have is not known,
+        and whatever is decided must fit. So the open block takes all the frames that it may. If the
+        levels of all blocks are known, see `_owed_as_planned`.
         """
         owed, room = max(0, self.min_frames - frames), self.max_frames - frames
         here = (
@@ -129,10 +137,11 @@ class MoveGrammar:
     def _owed_as_planned(
         self, owed: int, room: int, here: tuple[int, int], opened: bool, blocks: int, fewest: int
     ) -> float:
-        """The same where every block's levels are known: the frames that are missing stand where they are cheapest.
+        """The same if every block's levels are known: missing frames go where they are cheapest.
 
-        `here`: frames that the open block takes at the least and at the most. More blocks than must be may be cheaper, where their
-        frames are: as many as lead to the end of the plan, and one for each block before that, which they empty.
+        `here`: fewest and most frames that the open block takes. More blocks than needed may be
+        cheaper, if their frames are: as many as lead to the end of the plan, and one for each block
+        before that, which they empty.
         """
         listed, best = max(0, len(self.plan) - blocks), inf
         for more in range(
@@ -160,7 +169,7 @@ class MoveGrammar:
         return best
 
     def start(self, detail: LevelChoice | None = None) -> GrammarCursor:
-        """A cursor before the first token; `detail` decides the levels of each block, 1 to `levels`. None: all of them."""
+        """A cursor before the first token; `detail` decides the levels of each block, if given."""
         assert self.tokens_owed(0, 0) <= self.max_tokens, (
             "what is asked contradicts itself or the budget"
         )
@@ -168,14 +177,14 @@ class MoveGrammar:
 
 
 class GrammarCursor:
-    """Where one answer stands in the grammar."""
+    """The position of one answer in the grammar."""
 
     def __init__(self, grammar: MoveGrammar, detail: LevelChoice | None = None) -> None:
         self._grammar, self._detail = grammar, detail
         self._classes = AllowedSets(grammar.vocabulary)
         self.state = GrammarState.TEXT
         self.frames = 0
-        """Code frames so far; in prefix mode the one that may still grow included."""
+        """Code frames so far, including, in prefix mode, the one that may still grow."""
         self.blocks = 0
         """Blocks opened so far."""
         self.tokens = 0
@@ -188,12 +197,12 @@ class GrammarCursor:
 
     @property
     def done(self) -> bool:
-        """Whether the answer is complete."""
+        """True once the answer is complete."""
         return self.state is GrammarState.DONE
 
     @property
     def torn(self) -> int:
-        """Codes of a frame that is not whole yet; in prefix mode every code makes it one."""
+        """Codes of a frame that is not complete; always 0 in prefix mode."""
         return 0 if self._grammar.prefix else len(self._frame)
 
     @property
@@ -203,7 +212,7 @@ class GrammarCursor:
 
     @property
     def allowed(self) -> Allowed:
-        """Ids that may come next; never empty before the answer is done."""
+        """Ids that may come next; never empty until the answer is done."""
         if self._known is None:
             assert not self.done, "the answer is complete"
             self._known = (
@@ -251,7 +260,10 @@ class GrammarCursor:
         return self._classes.inside(started if deeper else None, another, close)
 
     def accept(self, token: int) -> CodeFrame | None:
-        """Move on by one allowed token; the code frame that it completes. ValueError for any other token."""
+        """Take one allowed token; returns the code frame that it completes.
+
+        ValueError for any other token.
+        """
         if self.done or not any(token in ids for ids in self.allowed):
             raise ValueError(
                 f"token {token} is not allowed here: state {self.state.value}, frame {self.frames}"
@@ -268,7 +280,11 @@ class GrammarCursor:
         return frame
 
     def stop(self) -> tuple[CodeFrame | None, int]:
-        """No token follows. The frame that then grows no more, in prefix mode; and how many codes of one that is not whole are lost."""
+        """End here: no token follows.
+
+        Returns the frame that grows no more, in prefix mode, and the number of codes that are lost
+        because their frame is not complete.
+        """
         codes = len(self._frame)
         frame = self._take_frame() if self._grammar.prefix else None
         self._frame.clear()
@@ -290,7 +306,7 @@ class GrammarCursor:
             self._in_row += 1
 
     def _accept_in_block(self, token: int) -> CodeFrame | None:
-        """A frame is handed out when it is whole; in prefix mode, when the next token shows that it grows no more."""
+        """Hand out a frame when it is complete; in prefix mode, when the next token ends it."""
         grammar, levels = self._grammar, self._grammar.vocabulary.levels
         if token == grammar.vocabulary.move_end:
             self.state = GrammarState.TEXT
@@ -312,7 +328,7 @@ class GrammarCursor:
 
     @property
     def _is_over(self) -> bool:
-        """Behind a block or a word: whether nothing more may come, or the budget has nothing left for it."""
+        """Tell whether nothing more may come after a block or a word, or the budget is used up."""
         grammar = self._grammar
         full = self.blocks > 0 and (
             self.frames == grammar.max_frames or self.blocks == grammar.most_blocks

@@ -1,4 +1,4 @@
-"""From logits to a choice: one uniform draw per token from one stream, so that every engine draws alike."""
+"""Sampling: one uniform draw per token from one stream, so that every engine draws alike."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ class Sampler:
 
 
 class SamplerRun:
-    """One answer's random stream.
+    """The random stream of one answer.
 
-    Between two tokens the model's weights have pushed everything else out of the processor's cache, and each call of numpy, each
-    of its layers in Python, then takes ten microseconds. So there are as few of them as can be.
+    Between two tokens the model's weights push everything else out of the processor's cache, and
+    then each call of numpy, with its layers of Python, takes ten microseconds. So there are as few
+    calls as possible.
     """
 
     def __init__(self, sampler: Sampler, seed: int) -> None:
@@ -49,10 +50,8 @@ class SamplerRun:
         self._drawn: list[float] = []
 
     def pick(self, logits: NDArray[np.floating]) -> int:
-        """Index of the chosen entry of logits (n,), n >= 1; any values whatever."""
-        draw = (
-            self._draw()
-        )  # also where the choice is forced: the stream keeps step with the tokens
+        """Choose an entry of logits (n,), n >= 1, whatever their values; returns its index."""
+        draw = self._draw()  # even if the choice is forced: the stream keeps step with the tokens
         if len(logits) == 1:
             return 0
         top = float(logits.max())
@@ -67,13 +66,16 @@ class SamplerRun:
         return self._choose(logits, top, draw)
 
     def _draw(self) -> float:
-        """The next uniform number of the stream."""
+        """Take the next uniform number of the stream."""
         if not self._drawn:
             self._drawn = self._stream.random(DRAWS_AT_ONCE)[::-1].tolist()
         return self._drawn.pop()
 
     def _choose(self, logits: NDArray[np.floating], top: float, draw: float) -> int:
-        """Index into logits (n,) that are finite or -inf, the best of them `top`, at a temperature above 0."""
+        """Choose among logits (n,) that are finite or -inf, at a temperature above 0.
+
+        `top` is the best of them. Returns an index.
+        """
         options = self._sampler
         scores = apply_temperature(logits, options.temperature, top)
         if options.top_k is not None:
@@ -82,7 +84,6 @@ class SamplerRun:
             scores = keep_top_p(scores, options.top_p)
         if options.min_p is not None:
             scores = keep_min_p(scores, options.min_p)
-        cumulated = np.exp(
-            scores, out=scores
-        ).cumsum()  # the best score is 0 after `heat`, so the sum is at least 1
+        # The best score is 0 after `apply_temperature`, so the sum is at least 1.
+        cumulated = np.exp(scores, out=scores).cumsum()
         return int(cumulated.searchsorted(draw * cumulated[-1], "right"))

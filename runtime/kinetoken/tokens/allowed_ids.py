@@ -12,7 +12,10 @@ Allowed = tuple[range, ...]
 
 
 def merged_ranges(ranges: Iterable[range]) -> tuple[range, ...]:
-    """The same ids as ascending disjoint ranges, neighbours joined: one slice of the logits instead of two."""
+    """The same ids as ascending, disjoint ranges.
+
+    Neighbours are joined, so that one slice of the logits does for both.
+    """
     joined: list[range] = []
     for ids in sorted((r for r in ranges if len(r)), key=lambda r: r.start):
         if joined and ids.start <= joined[-1].stop:
@@ -23,12 +26,12 @@ def merged_ranges(ranges: Iterable[range]) -> tuple[range, ...]:
 
 
 def count_allowed(allowed: Allowed) -> int:
-    """How many ids are allowed."""
+    """Number of allowed ids."""
     return sum(len(ids) for ids in allowed)
 
 
 def nth_allowed(allowed: Allowed, index: int) -> int:
-    """The id at an index of the concatenated ranges; IndexError beyond them."""
+    """The id at an index into the concatenated ranges. IndexError beyond them."""
     for ids in allowed:
         if index < len(ids):
             return ids[index]
@@ -37,7 +40,7 @@ def nth_allowed(allowed: Allowed, index: int) -> int:
 
 
 def take_allowed(row: NDArray[np.float32], allowed: Allowed) -> NDArray[np.float32]:
-    """The allowed entries of a full row of logits (vocab,); a view where one range is allowed."""
+    """The allowed entries of a row of logits (vocab,). A view if one range is allowed."""
     if len(allowed) == 1:
         return row[allowed[0].start : allowed[0].stop]
     return np.concatenate([row[ids.start : ids.stop] for ids in allowed])

@@ -1,4 +1,4 @@
-"""Motion tokens spelled out, <move><m_0_123><m_1_54>...</move>, and read back from any text."""
+"""Motion tokens as text, <move><m_0_123><m_1_54>...</move>, written and read."""
 
 from __future__ import annotations
 
@@ -28,33 +28,36 @@ def spell_frame(frame: Sequence[int]) -> str:
 
 
 def may_begin_token(text: str) -> bool:
-    """Whether a text is the beginning of a marker or motion token that is not complete yet."""
+    """Tell if a text is the beginning of a marker or motion token that is not complete yet."""
     return _BEGUN.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a text holds."""
+    """The motion in a text."""
 
     frames: list[tuple[int, ...]] = field(default_factory=list)
     """Code frames of Q codes, -1 for missing levels."""
     left_out: list[str] = field(default_factory=list)
     """One line for each token that fits nowhere: where, what, why. Empty when read strictly."""
     partial: int = 0
-    """Frames kept though their last levels are missing. 0 when read strictly."""
+    """Frames kept without their last levels. 0 when read strictly."""
 
 
 def read_strictly(text: str, total_levels: int, codes: int, levels: int | None = None) -> Reading:
-    """Whole frames of `levels` codes in closed blocks, and nothing else that looks like motion.
+    """Read whole frames of `levels` codes in closed blocks; refuse any other motion token.
 
-    TokenError says where the first token is that does not fit, and what was expected.
+    TokenError names the first token that does not fit, and what was expected.
     """
     reader = _Reader(text, total_levels, codes, levels or total_levels, strict=True)
     return reader.read()
 
 
 def salvage(text: str, total_levels: int, codes: int, levels: int | None = None) -> Reading:
-    """Every frame that can be had, in a block or not; one that stops early is kept with the levels it has."""
+    """Read every frame that can be had, in a block or not.
+
+    A frame that stops early is kept with the levels it has.
+    """
     reader = _Reader(text, total_levels, codes, levels or total_levels, strict=False)
     return reader.read()
 
@@ -88,9 +91,8 @@ class _Reader:
     def _marker(self, token: str, at: int) -> None:
         opens = token == MOVE_START
         if opens == self._open:
-            self._odd(
-                at, token, "the block before it is still open" if opens else "no block is open"
-            )
+            why = "the block before it is still open" if opens else "no block is open"
+            self._odd(at, token, why)
         self._end_frame(at, token)
         self._open = opens
 
@@ -117,7 +119,7 @@ class _Reader:
         return None
 
     def _end_frame(self, at: int, token: str) -> None:
-        """A frame that stops early: refused, or kept with what it has."""
+        """Refuse a frame that stops early, or keep it with the levels it has."""
         if not self._frame:
             return
         if self._strict:

@@ -1,4 +1,4 @@
-"""What a tokenizer must offer; engines/tokenizer.py is one."""
+"""The protocol of a tokenizer; engines/tokenizer.py has one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each token id means: the only place that knows ids."""
+"""The meaning of each token id: the only place that knows ids."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ..manifest.schema import Manifest
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Ids of plain text, of the block markers, of every code of every level, and of the end of a turn."""
+    """The ids of plain text, block markers, the codes of every level, and the end of a turn."""
 
     text: tuple[range, ...]
     move_start: int
     move_end: int
     levels: tuple[range, ...]
-    """One range per level, coarsest first; id of code v is `levels[k][v]`."""
+    """One range per level, coarsest first; the id of code v is `levels[k][v]`."""
     end_of_turn: tuple[int, ...]
 
     @classmethod
@@ -35,7 +35,7 @@ class Vocabulary:
         return len(self.levels[0])
 
     def is_text(self, token: int) -> bool:
-        """Whether the id is a piece of plain text."""
+        """Tell if the id is a piece of plain text."""
         return any(token in ids for ids in self.text)
 
     def code(self, token: int) -> tuple[int, int] | None:
@@ -46,5 +46,5 @@ class Vocabulary:
         return None
 
     def id_of(self, level: int, code: int) -> int:
-        """Token id of a code; IndexError outside the codebooks."""
+        """The token id of a code. IndexError outside the codebooks."""
         return self.levels[level][code]

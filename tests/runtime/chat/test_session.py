@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 import kinetoken
 from kinetoken.base.errors import BundleError, EngineError, InputError
 from kinetoken.chat.cached_run import CachedRun
-from kinetoken.chat.history_file import check_turn
 from kinetoken.chat.session import Session, Turn
 from kinetoken.engines.protocols import LanguageModel
 from kinetoken.engines.scripted import ScriptedLanguageModel
 from kinetoken.generation.adaptive_detail import Pace
 from kinetoken.generation.bundle import Bundle, open_bundle
-from kinetoken.generation.chat_format import Said, ids_before_prompt, prompt_ids
+from kinetoken.generation.chat_format import Said, checked_turn, ids_before_prompt, prompt_ids
 from kinetoken.generation.generator import Generation, Generator
 from kinetoken.generation.token_source import Chat
 from kinetoken.motion.clip import MotionChunk
@@ -220,9 +219,7 @@ def test_whatever_the_model_says_and_whenever_it_is_stopped(
                 break
         assert len(turn.tokens) <= 300
         if turn.said is not None:
-            check_turn(
-                {"prompt": turn.said.prompt, "answer": list(turn.said.answer)}, parts.vocabulary
-            )
+            checked_turn(turn.said.prompt, list(turn.said.answer), parts.vocabulary)
             if not prefix:
                 decodes(turn.said, parts.vocabulary)
 

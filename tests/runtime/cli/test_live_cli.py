@@ -213,7 +213,9 @@ def test_targets_before_a_refused_one_are_closed_again(monkeypatch: pytest.Monke
     def refuse(settings: LiveSettings) -> Any:
         raise InputError("no")
 
-    monkeypatch.setattr(sender, "_makers", lambda settings: [lambda settings: Opened(), refuse])
+    monkeypatch.setattr(
+        sender, "target_makers", lambda settings: [lambda settings: Opened(), refuse]
+    )
     with pytest.raises(InputError):
         sender.open_targets(LiveSettings())
     assert closed == ["closed"]

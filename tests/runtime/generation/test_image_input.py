@@ -22,8 +22,8 @@ from kinetoken.engines.prompt_items import (
     EncodedImage,
     PromptItem,
     count_cells,
+    ids_without_images,
     items_within,
-    token_ids,
 )
 from kinetoken.engines.protocols import ProgressCallback, feed_items
 from kinetoken.engines.scripted import IMAGE_CELL, ScriptedLanguageModel, ScriptedRun
@@ -186,7 +186,7 @@ def test_pieces_of_a_chat_are_fed_in_order(parts: Bundle, tiny: Path, name: str)
         return
     feed_items(run, chat, (range(3),))
     assert run.history == [1, 2, *[IMAGE_CELL] * 12, 3]
-    with pytest.raises(EngineError, match="context of 512 tokens is full"):
+    with pytest.raises(EngineError, match="512 tokens in the context, got 615"):
         run.look(dataclasses.replace(image, cells=600))
 
 
@@ -289,9 +289,9 @@ def test_a_server_is_not_shown_images(parts: Bundle) -> None:
     far: Any = dataclasses.replace(parts, language_model=SilentServer(), vision=None)
     with pytest.raises(InputError, match="leave --engine out, or the image"):
         Generator(far).look(noise())
-    assert token_ids([1, 2]) == [1, 2]
+    assert ids_without_images([1, 2]) == [1, 2]
     with pytest.raises(EngineError, match="takes no images"):
-        token_ids([1, EncodedImage(4, 2, "x", np.zeros((4, 1), np.float32))])
+        ids_without_images([1, EncodedImage(4, 2, "x", np.zeros((4, 1), np.float32))])
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,10 @@ from fake_hub import FakeHub, serving_hub
 from kinetoken.generation.bundle import bundle_folder, open_manifest
 from kinetoken.hub.bundle_name import BundleName
 from kinetoken.hub.bundle_store import BundleStore
+from kinetoken.hub.download import Downloader
 from kinetoken.hub.hub_client import HubClient
 from kinetoken.hub.pull import PullState, pull_bundle, pulled_folder
+from kinetoken.manifest.file_info import FileInfo
 from kinetoken.manifest.manifest_file import read_manifest
 
 NAME = BundleName("some", "walker")
@@ -247,6 +249,17 @@ def test_without_a_network_one_line_says_so_at_once(store: BundleStore, tiny: Pa
         pull_bundle(NAME, hub=HubClient("http://hub.invalid"), store=store)
 
 
+def test_a_network_that_goes_away_is_waited_for(store: BundleStore, tmp_path: Path) -> None:
+    with serving_hub() as hub:
+        client = HubClient(hub.endpoint, waits=(0.0, 0.0))
+    notes: list[str] = []
+    downloader = Downloader(client, NAME, lambda more, note: notes.append(note))
+    with pytest.raises(kinetoken.DownloadError, match="the same command goes on from here, later"):
+        downloader.fetch(LM, tmp_path / LM, FileInfo(1, "0" * 64))
+    assert len(notes) == 2
+    assert all(note.endswith("(Connection refused); next try in 0 s") for note in notes)
+
+
 # refusals
 
 
@@ -352,7 +365,10 @@ def test_a_wrong_size_is_refused(hub: FakeHub, pull: Any, tiny: Path, change: in
         pull("some/walker")
 
 
-@pytest.mark.parametrize("endpoint", ["ftp://host", "huggingface.co", "file:///etc"])
+@pytest.mark.parametrize(
+    "endpoint",
+    ["ftp://host", "huggingface.co", "file:///etc", "http://", "http://[x", "http://x:99999"],
+)
 def test_an_endpoint_that_is_no_address_is_refused(
     monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:
@@ -392,7 +408,9 @@ def test_too_little_room_is_said_before_anything_comes(
     hub.publish("some/walker", tiny)
     room = shutil.disk_usage(tiny)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: room)
-    with pytest.raises(kinetoken.OutputError, match=r"are still to come, and .* has room for 0\.0"):
+    with pytest.raises(
+        kinetoken.OutputError, match=r"0\.6 MB are still to come, and .* has room for 0\.0 MB"
+    ):
         pull("some/walker")
     assert paths(hub) == ["bundle.json"]
 

@@ -52,7 +52,7 @@ def one(function: Any) -> int:
     return name.value
 
 
-Uniform = int | float | tuple[float, ...] | NDArray[np.float64]
+_Uniform = int | float | tuple[float, ...] | NDArray[np.float64]
 _SETTERS: Final = (gl.glUniform1f, gl.glUniform2f, gl.glUniform3f, gl.glUniform4f)
 
 
@@ -70,17 +70,17 @@ class Program:
             raise EngineError("the graphics driver refused to link the viewer's shaders")
         self._locations: dict[str, int] = {}
 
-    def use(self, **uniforms: Uniform) -> None:
+    def use(self, **uniforms: _Uniform) -> None:
         """Makes this the program that draws, and sets uniforms by name."""
         gl.glUseProgram(self._id)
         self.set(**uniforms)
 
-    def draw(self, mesh: GpuMesh, instances: int = 1, **uniforms: Uniform) -> None:
+    def draw(self, mesh: GpuMesh, instances: int = 1, **uniforms: _Uniform) -> None:
         """Draws a mesh with these uniforms."""
         self.use(**uniforms)
         mesh.draw(instances)
 
-    def set(self, **uniforms: Uniform) -> None:
+    def set(self, **uniforms: _Uniform) -> None:
         """Sets uniforms by name; the program must be in use.
 
         An int is an integer or a sampler's texture unit, an array a row-major (4, 4) matrix.

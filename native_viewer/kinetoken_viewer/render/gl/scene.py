@@ -34,7 +34,7 @@ class Quality:
 
 FULL_QUALITY: Final = Quality(around=32, along=9, shadow=1024, reach=2)
 SMOOTH_QUALITY: Final = Quality(around=24, along=6, shadow=512, reach=2)
-LIGHT_QUALITY: Final = Quality(around=16, along=4, shadow=384, reach=1)
+_LIGHT_QUALITY: Final = Quality(around=16, along=4, shadow=384, reach=1)
 _QUAD: Final = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], dtype=np.float32)
 _QUAD_INDICES: Final = np.array([0, 1, 2, 0, 2, 3], dtype=np.uint32)
 _INSTANCE: Final = (
@@ -45,7 +45,7 @@ _INSTANCE: Final = (
 _STROKE: Final = (4, 4, 2)  # both ends, half the width and colour, strengths: a row of Shot.marks
 
 
-def shader_header(quality: Quality, *, gles: bool = False) -> str:
+def _shader_header(quality: Quality, *, gles: bool = False) -> str:
     """The first lines of every shader."""
     version = (
         "#version 300 es\nprecision highp float;\nprecision highp int;\n"
@@ -61,8 +61,8 @@ class Scene:
     def __init__(self, quality: Quality | None = None) -> None:
         self.driver = renderer_name()
         self.software = is_software(self.driver)
-        quality = quality or (LIGHT_QUALITY if self.software else FULL_QUALITY)
-        top = self.header = shader_header(quality, gles=is_gles())
+        quality = quality or (_LIGHT_QUALITY if self.software else FULL_QUALITY)
+        top = self.header = _shader_header(quality, gles=is_gles())
         self._body = Program(top, shaders.BODY_VERTEX, shaders.BODY_FRAGMENT)
         self._caster = Program(top, shaders.BODY_VERTEX, shaders.SHADOW_FRAGMENT)
         self._floor = Program(top, shaders.FLOOR_VERTEX, shaders.FLOOR_FRAGMENT)
@@ -70,7 +70,7 @@ class Scene:
         self._backdrop = Program(top, shaders.BACKGROUND_VERTEX, shaders.BACKGROUND_FRAGMENT)
         self._mark = Program(top, shaders.MARK_VERTEX, shaders.MARK_FRAGMENT)
         self._strokes = GpuMesh(_QUAD, _QUAD_INDICES, instance=_STROKE)
-        self._limb = GpuMesh(*limb_mesh(quality.around, quality.along), instance=_INSTANCE)
+        self._limb = GpuMesh(*_limb_mesh(quality.around, quality.along), instance=_INSTANCE)
         self.quad = GpuMesh(_QUAD, _QUAD_INDICES)
         self._shadow = DepthMap(quality.shadow)
 
@@ -200,7 +200,7 @@ class Scene:
         gl.glDisable(gl.GL_BLEND)
 
 
-def limb_mesh(around: int, along: int) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:
+def _limb_mesh(around: int, along: int) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:
     """Vertices (n, 3) and triangles of a limb with a pole at both tips.
 
     A vertex is an angle around the limb, a share of the way along an end, and the end: 0 or 1.

@@ -23,7 +23,7 @@ class ScreenCanvas:
 
     def draw(self, shot: Shot, width: int, height: int) -> None:
         """Fills the window's framebuffer of this size, and leaves it bound."""
-        share = drawn_share(width, height) if self._scene.software else 1.0
+        share = _drawn_share(width, height) if self._scene.software else 1.0
         if share == 1.0:
             self._scene.draw(shot, 0, width, height)
             return
@@ -36,6 +36,6 @@ class ScreenCanvas:
         self._canvas.stretch(width, height)
 
 
-def drawn_share(width: int, height: int) -> float:
+def _drawn_share(width: int, height: int) -> float:
     """The share of a window's sides that a software driver draws."""
     return min(1.0, math.sqrt(_SOFTWARE_PIXELS / (width * height)))

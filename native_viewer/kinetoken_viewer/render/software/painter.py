@@ -27,8 +27,8 @@ try:
 except ImportError as error:  # pragma: no cover - the extra brings it
     raise MissingPackageError("Pillow", "viewer") from error
 
-SUPERSAMPLE: Final = 2
-SHADOW_PIXELS: Final = 512
+_SUPERSAMPLE: Final = 2
+_SHADOW_PIXELS: Final = 512
 _CIRCLE: Final = np.linspace(0.0, 2.0 * np.pi, 48, endpoint=False)
 _AROUND: Final = np.stack([np.cos(_CIRCLE), np.sin(_CIRCLE)], axis=1)  # (48, 2)
 
@@ -83,7 +83,7 @@ class Painter:
 
     def _marks(self, picture: FloatImage, shot: Shot) -> None:
         """Blends the strokes on the floor into `picture`; later ones lie over earlier ones."""
-        scale = SUPERSAMPLE
+        scale = _SUPERSAMPLE
         layer = Image.new("RGBA", (self._width * scale, self._height * scale))
         draw = ImageDraw.Draw(layer)
         for mark in shot.marks:
@@ -109,7 +109,7 @@ class Painter:
 
     def _bodies(self, picture: FloatImage, shot: Shot) -> None:
         """Draws the bodies over `picture` inside their bounding box."""
-        scale = SUPERSAMPLE
+        scale = _SUPERSAMPLE
         raster = Raster(shot, self._width, self._height, scale)
         if raster.empty:
             return
@@ -123,9 +123,9 @@ class Painter:
 
 
 def _shrunk(rgba: FloatImage) -> FloatImage:
-    """A picture (h, w, 4) at `SUPERSAMPLE` times the size to its size."""
-    h, w = rgba.shape[0] // SUPERSAMPLE, rgba.shape[1] // SUPERSAMPLE
-    out: FloatImage = rgba.reshape(h, SUPERSAMPLE, w, SUPERSAMPLE, 4).mean(axis=(1, 3))
+    """A picture (h, w, 4) at `_SUPERSAMPLE` times the size to its size."""
+    h, w = rgba.shape[0] // _SUPERSAMPLE, rgba.shape[1] // _SUPERSAMPLE
+    out: FloatImage = rgba.reshape(h, _SUPERSAMPLE, w, _SUPERSAMPLE, 4).mean(axis=(1, 3))
     return out
 
 
@@ -146,8 +146,8 @@ class ShadowMap:
         a, b = parts[:, 0:3] @ axes, parts[:, 4:7] @ axes
         ra, rb = parts[:, 3], parts[:, 7]
         low, extent = shadow_square(parts)
-        self._low, self._scale = low, SHADOW_PIXELS / extent
-        image = Image.new("L", (SHADOW_PIXELS, SHADOW_PIXELS))
+        self._low, self._scale = low, _SHADOW_PIXELS / extent
+        image = Image.new("L", (_SHADOW_PIXELS, _SHADOW_PIXELS))
         draw = ImageDraw.Draw(image)
         for outline in _outlines(
             (a - low) * self._scale, ra * self._scale, (b - low) * self._scale, rb * self._scale
@@ -165,7 +165,7 @@ class ShadowMap:
             x * self._v[0] + FLOOR_Y * self._v[1] + z * self._v[2] - self._low[1]
         ) * self._scale - 0.5
         inside = (
-            (column >= 0) & (row >= 0) & (column < SHADOW_PIXELS - 1) & (row < SHADOW_PIXELS - 1)
+            (column >= 0) & (row >= 0) & (column < _SHADOW_PIXELS - 1) & (row < _SHADOW_PIXELS - 1)
         )
         out = np.zeros(np.shape(x), dtype=np.float32)
         column, row = column[inside], row[inside]

@@ -1,8 +1,9 @@
-"""How many threads compute a token while other programs want the cores too. Knows no engine and no clock.
+"""The number of threads for a token while other programs want the cores too.
 
-The threads of a token wait for each other a thousand times. Where one of them has to give up its core for a while, all wait: on two
-cores beside one busy program a token took 113 to 220 ms with two threads, 81 to 94 with one, and 49 to 55 with two where nothing else
-ran. So the choice is made by trying: fewer threads where cores were taken away, more where cores are idle, and what was faster stays.
+The threads of a token wait for each other a thousand times. If one of them has to give up its core
+for a while, all wait: on two cores beside one busy program a token took 113 to 220 ms with two
+threads, 81 to 94 with one, and 49 to 55 with two if nothing else ran. So the number is found by
+trying: fewer threads if cores are taken away, more if cores are idle, and what was faster stays.
 """
 
 from __future__ import annotations
@@ -15,28 +16,28 @@ from statistics import median
 from typing import Final
 
 WINDOW: Final = 6
-"""Tokens after which the last ones are looked at."""
+"""Last tokens that are looked at, each time so many have come."""
 TRIAL: Final = 4
 """Tokens with another number before the two are compared."""
 HOPELESS_RATIO: Final = 1.3
 """Of the usual time: two tokens that both take longer are enough to go back."""
 BETTER_RATIO: Final = 0.95
-"""Of the usual time: another number stays only where it takes less than this."""
+"""Of the usual time: another number stays only if it takes less than this."""
 LOST_CORES: Final = 0.4
-"""Cores that other programs took away: from here on fewer threads are tried. On a quiet machine it is 0.0."""
+"""Cores taken by other programs from which on fewer threads are tried; 0.0 on a quiet machine."""
 FREE_CORES: Final = 0.7
-"""Cores that are idle: from here on more threads are tried."""
+"""Idle cores from which on more threads are tried."""
 WATCHED_SECONDS: Final = 0.25
 """Seconds over which idle cores are counted; the system counts in hundredths."""
 RETRY_TOKENS: Final = 48
-"""Tokens until more threads are tried again, in vain the last time or where no system tells how many cores are idle."""
+"""Tokens until more threads are tried again, if the last try failed or idle cores are unknown."""
 MOST_RETRY_TOKENS: Final = 768
-"""Each try in vain doubles the tokens until the next one, up to this."""
+"""Each failed try doubles the tokens until the next one, up to this."""
 PROC_STAT: Final = Path("/proc/stat")
 
 
 def idle_seconds(stat: Path = PROC_STAT) -> float | None:
-    """Seconds that the cores of this machine were idle so far, all together; None where the system does not tell."""
+    """Seconds that all cores of this machine together have been idle; None if it does not tell."""
     try:
         with stat.open(encoding="ascii", errors="replace") as lines:
             return float(lines.readline().split()[4]) / os.sysconf("SC_CLK_TCK")
@@ -45,10 +46,13 @@ def idle_seconds(stat: Path = PROC_STAT) -> float | None:
 
 
 class ThreadChoice:
-    """The number for the next token, from how the last ones went. One for all runs of a model: they share the cores."""
+    """The number of threads for the next token, from how the last ones went.
+
+    There is one for all runs of a model, as they share the cores.
+    """
 
     def __init__(self, most: int, idle: Callable[[], float | None] = idle_seconds) -> None:
-        """`most` threads; `idle` tells the seconds that all cores were idle so far."""
+        """`most` threads; `idle` tells the seconds that all cores have been idle."""
         self.count = self._most = self._settled = most
         self._idle = idle
         self._usual = 0.0
@@ -58,13 +62,16 @@ class ThreadChoice:
         """Tokens since the number changed."""
         self._until_fewer, self._until_more = WINDOW, 0
         self._stride = 1
-        """Grows where a few threads fewer did not help: a core short of enough is no better than many."""
+        """Grows if a few threads fewer did not help: one core short is no better than many."""
         self._watched = 0.0
-        """Seconds of tokens since the idle ones were read."""
+        """Seconds of tokens since idle cores were last read."""
         self._idle_then: float | None = None
 
     def took(self, seconds: float, cpu_seconds: float, count: int) -> None:
-        """A token took `seconds` with `count` threads, which together were on a core for `cpu_seconds`."""
+        """Note that a token took `seconds` with `count` threads.
+
+        `cpu_seconds`: time that all threads together were on a core.
+        """
         if count != self.count:
             return
         self._tokens.append((seconds, cpu_seconds))
@@ -76,7 +83,7 @@ class ThreadChoice:
             self._consider()
 
     def _judge(self) -> None:
-        """Stay with what is tried, or go back."""
+        """Keep the number that is being tried, or go back."""
         hopeless = len(self._tokens) > 1 and min(self._tokens)[0] > HOPELESS_RATIO * self._usual
         if not hopeless and len(self._tokens) < TRIAL:
             return
@@ -93,7 +100,7 @@ class ThreadChoice:
         self._take(self._settled)
 
     def _consider(self) -> None:
-        """Whether to try another number."""
+        """Try another number if it may be better."""
         lost = median(self.count - on_core / seconds for seconds, on_core in self._tokens)
         if lost > LOST_CORES and self.count > 1 and self._since >= self._until_fewer:
             self._usual = self._seconds()
@@ -103,7 +110,7 @@ class ThreadChoice:
             self._take(min(self._most, self.count + free))
 
     def _free(self) -> int:
-        """How many threads more to try now."""
+        """Number of threads to add now."""
         if self._watched < WATCHED_SECONDS:
             return 0
         now, then, watched = self._idle(), self._idle_then, self._watched

@@ -1,7 +1,7 @@
-"""Several answers in one llama context: their next tokens go through the weights together, which are read from memory once.
+"""Several answers in one llama context: their tokens share each pass through the weights.
 
-Every sequence has a cache of its own. A prompt is fed alone, in the same pieces as without a batch, so only the tokens of the
-answers meet others.
+Every sequence has a cache of its own. A prompt is fed alone, in the same pieces as without a batch,
+so only the tokens of answers meet others.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ...base.errors import EngineError
 from ...tokens.allowed_ids import Allowed, take_allowed
 from ..protocols import SequenceInput
+from ..run_checks import check_ids, check_push
 from .context import LlamaContext
 from .library import error_log, first_error, logits_at
 
@@ -32,15 +33,16 @@ class LlamaCppBatch:
         self._memory = llama.llama_get_memory(context.pointer)
         self._batch = _Batch(max(piece, size), size)
         self._places = list(range(size))
-        """Where llama.cpp keeps each sequence: it computes neighbours together, so those in use stand side by side."""
+        """The slot of each sequence. Those in use adjoin: neighbours are computed together."""
         self._held: list[list[int]] = [[] for _ in range(size)]
-        """The prompt whose cells are there; of a sequence that was dropped too, for the next may begin with the same words."""
+        """The prompt in each slot, kept when dropped: the next may begin with the same words."""
         self._lengths = [0] * size
 
     def push(self, wants: Sequence[SequenceInput]) -> list[NDArray[np.float32]]:
-        """Feed tokens to some sequences; the allowed logits of each, overwritten by the next push."""
+        """Feed tokens to some sequences; returns the logits of each, until the next push."""
         for sequence, ids, _ in wants:
-            self._check(sequence, ids)
+            check_push(len(ids), self._lengths[sequence], self._limit)
+            check_ids(ids, self._context.vocab_size)
         rows: dict[int, NDArray[np.float32]] = {}
         for sequence, ids, allowed in wants:
             if len(ids) > 1:
@@ -52,26 +54,15 @@ class LlamaCppBatch:
         """Forget a sequence."""
         self._lengths[sequence] = 0
 
-    def _check(self, sequence: int, ids: Sequence[int]) -> None:
-        total = self._lengths[sequence] + len(ids)
-        if not ids or total > self._limit:
-            raise EngineError(
-                f"expected 1 to {self._limit} tokens in the context, got {total}; ask for less"
-            )
-        if min(ids) < 0 or max(ids) >= self._context.vocab_size:
-            got = f"got {min(ids)} to {max(ids)}; export the bundle again"
-            raise EngineError(f"expected token ids below {self._context.vocab_size}, {got}")
-
     def _feed_prompt(
         self, sequence: int, ids: Sequence[int], allowed: Allowed
     ) -> NDArray[np.float32]:
-        """One sequence alone; its logits as a copy, for other tokens follow."""
+        """Feed one sequence alone; returns a copy of its logits, as other tokens follow."""
         place, known = self._places[sequence], self._begin(sequence, ids)
         at = known
         while at < len(ids):
-            stop = min(
-                len(ids), (at // self._piece + 1) * self._piece
-            )  # where a prompt that is fed whole is cut too
+            # A prompt that is fed whole is cut at the same tokens.
+            stop = min(len(ids), (at // self._piece + 1) * self._piece)
             last = stop - at - 1
             self._decode(
                 self._batch.fill((token, place, k == last) for k, token in enumerate(ids[at:stop])),
@@ -82,9 +73,10 @@ class LlamaCppBatch:
         return take_allowed(self._row(last), allowed).copy()
 
     def _begin(self, sequence: int, ids: Sequence[int]) -> int:
-        """Of an empty sequence that shall hold these ids, how many it holds already: the first of them, the system prompt's.
+        """Number of these ids that an empty sequence need not be fed: the system prompt's, mostly.
 
-        They are taken from what it held last, or from another sequence. Not all: the last must be fed for its logits.
+        They are kept from its last prompt, or copied from another sequence. The last id is never
+        among them: it must be fed for its logits.
         """
         if self._lengths[sequence]:
             return 0
@@ -103,7 +95,7 @@ class LlamaCppBatch:
         llama.llama_memory_seq_cp(self._memory, source, target, -1, -1)
 
     def _feed_tokens(self, wants: Sequence[SequenceInput]) -> dict[int, NDArray[np.float32]]:
-        """One token of each sequence, all in one pass."""
+        """Feed one token to each sequence, all in one pass."""
         if not wants:
             return {}
         for sequence, ids, _ in wants:
@@ -124,7 +116,10 @@ class LlamaCppBatch:
         }
 
     def _close_gaps(self, used: Sequence[int]) -> None:
-        """Sequences move down into empty places between those in use: the weights are read once for each row of neighbours."""
+        """Move sequences down into empty slots between those in use.
+
+        The weights are read once for each row of neighbours.
+        """
         owner = {place: sequence for sequence, place in enumerate(self._places)}
         while True:
             places = sorted(self._places[sequence] for sequence in used)
@@ -150,7 +145,7 @@ class LlamaCppBatch:
             )
 
     def _row(self, at: int) -> NDArray[np.float32]:
-        """Logits (vocab,) of a token of the last pass, where llama.cpp keeps them until the next."""
+        """Logits (vocab,) of a token of the last pass, in place until the next."""
         address = logits_at(self._context.pointer, at)
         if not address:
             raise EngineError(f"llama.cpp gave no logits: {first_error()}; start again")
@@ -160,11 +155,11 @@ class LlamaCppBatch:
 
 
 def reusable_tokens(held: Sequence[int], ids: Sequence[int], piece: int) -> int:
-    """How many tokens of one prompt another need not feed again so that its logits stay the same to the last bit.
+    """Tokens of one prompt that another need not feed again for logits equal to the last bit.
 
-    Every other token then goes through the kernel that it goes through in a prompt that is fed whole: pieces that are full stay
-    full, as attention has a kernel of its own for them, and a part of a piece ends where a group of tokens does. Not all are
-    left out: the last must be fed for its logits.
+    Every other token must go through the kernel that it goes through in a prompt that is fed whole.
+    Pieces that are full stay full, as attention has a kernel of its own for them, and a part of a
+    piece ends where a group of tokens does. The last token must always be fed for its logits.
     """
     pairs = zip(held, ids[:-1], strict=False)
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
@@ -175,7 +170,7 @@ def reusable_tokens(held: Sequence[int], ids: Sequence[int], piece: int) -> int:
 
 
 class _Batch:
-    """Arrays that llama.cpp reads tokens from. It finds their positions itself."""
+    """Arrays from which llama.cpp reads tokens; it finds their positions itself."""
 
     def __init__(self, room: int, size: int) -> None:
         self._tokens, self._wanted = (ctypes.c_int32 * room)(), (ctypes.c_int8 * room)()
@@ -190,7 +185,7 @@ class _Batch:
         )
 
     def fill(self, rows: Any) -> Any:
-        """Rows are (token, sequence, whether its logits are wanted)."""
+        """Fill in rows of (token, slot, whether its logits are wanted)."""
         at = -1
         for at, (token, place, wanted) in enumerate(rows):
             self._tokens[at], self._wanted[at] = token, wanted

@@ -1,4 +1,4 @@
-"""What llama.cpp holds for us: weights, and caches with the memory that logits are read from. Freed with their last user."""
+"""Memory that llama.cpp holds for us, freed with its last user: weights, caches, logits."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from .library import clear_log, first_error, llama
 from .narrow_head import Stopper
 from .weights import read_weights
 
-FULL_PRECISION: Final = (
-    "f32"  # weights that are not rounded get attention that is not; all others half precision
-)
+FULL_PRECISION: Final = "f32"
+"""Quantization of weights that are not rounded.
+
+They get attention that is not rounded either; all others get half precision.
+"""
 
 
 class ModelWeights:
@@ -40,16 +42,16 @@ class ContextSettings:
     """How contexts of a model compute."""
 
     threads: int
-    """At the most; of a prompt always."""
+    """The most; prompts always get all."""
     piece: int
-    """Tokens at once."""
+    """Tokens fed at once."""
     on_gpu: bool
     choice: ThreadChoice | None = None
-    """Of threads for each token of an answer; None: always all."""
+    """Chooses the threads for each token of an answer; None: always all."""
 
 
 class LlamaContext:
-    """Owns a cache and the memory that logits are read from; freed when the run and every view of its logits are gone."""
+    """Owns a cache and the memory of its logits; freed when the run and all views are gone."""
 
     def __init__(
         self,
@@ -65,9 +67,8 @@ class LlamaContext:
         params = llama.llama_context_default_params()
         params.n_ctx = cells
         params.n_batch = params.n_ubatch = max(settings.piece, size)
-        params.n_seq_max = params.n_outputs_max = (
-            size  # logits of one token each: no room for a whole prompt's
-        )
+        # Logits of one token for each sequence, not of a whole prompt.
+        params.n_seq_max = params.n_outputs_max = size
         params.n_threads = params.n_threads_batch = settings.threads
         params.no_perf = True
         if stopper is not None:
@@ -75,8 +76,9 @@ class LlamaContext:
         if info.quantization == FULL_PRECISION:
             params.type_k = params.type_v = llama.GGML_TYPE_F32
         if info.quantization == FULL_PRECISION or not settings.on_gpu:
-            # On the processor it rounds to half precision within, so that what comes out depends on the number of threads, and is
-            # no faster: at 3B the same behind 300 tokens, a fifth slower behind 3,000.
+            # On the processor it rounds to half precision inside, so that the result depends on
+            # the number of threads, and it is no faster: at 3B the same after 300 tokens, a fifth
+            # slower after 3,000.
             params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
         clear_log()
         self.pointer = llama.llama_init_from_model(model.pointer, params)
@@ -85,16 +87,16 @@ class LlamaContext:
                 f"llama.cpp cannot make a context of {cells:,} tokens: {first_error()}; {advice}"
             )
         self.vocab_size, self.embedding, self.cells = model.vocab_size, model.embedding, cells
-        self._choice, self._threads, self._all_threads = (
-            settings.choice,
-            settings.threads,
-            settings.threads,
-        )
+        self._choice = settings.choice
+        self._threads = self._all_threads = settings.threads
         # The model and the callback stand among the arguments so that they outlive the context.
         weakref.finalize(self, _free_context, self.pointer, model, stopper)
 
     def run(self, decode: Callable[[Any, Any], Any], batch: Any, *, prompt: bool) -> int:
-        """One pass; its status. A prompt takes all threads, what follows in an answer as many as are of use now."""
+        """Run one pass; returns its status.
+
+        A prompt gets all threads, what follows in an answer as many as are of use now.
+        """
         choice = self._choice
         if choice is None:
             return int(decode(self.pointer, batch))
@@ -110,7 +112,7 @@ class LlamaContext:
 
 
 def move_cells(old: LlamaContext, new: LlamaContext) -> None:
-    """All of the first sequence's cells into a context that has none; EngineError where llama.cpp does not take them."""
+    """Move the first sequence's cells to an empty context. EngineError if they are refused."""
     size = llama.llama_state_seq_get_size(old.pointer, 0)
     data = (ctypes.c_uint8 * size)()
     clear_log()

@@ -1,4 +1,7 @@
-"""Is a GGUF the one that the manifest describes? Asked before llama.cpp sees it, which ends the process on some others."""
+"""A check that a GGUF is the one that the manifest describes.
+
+It comes before llama.cpp sees the file, as llama.cpp ends the process on some others.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,9 @@ _ZEROS: Final = re.compile(r"_0+(?=\d)")
 def checked_tensors(
     path: Path, info: LanguageModelInfo, motion: MotionInfo | None = None
 ) -> Mapping[str, TensorPlace]:
-    """Where each tensor lies in the file; EngineError unless it is the GGUF that the manifest describes.
+    """The place of each tensor in the file. EngineError if it is not the manifest's GGUF.
 
-    `motion`: where the motion tokens have to be; None: not looked at.
+    `motion`: where the motion tokens have to be; None: not checked.
     """
     try:
         header = read_header(path)
@@ -41,12 +44,14 @@ def checked_tensors(
     known = [entry.gguf for entry in ARCHITECTURES.values()]
     if architecture not in known:
         raise EngineError(
-            f"{path}: expected a model of {' or '.join(known)}, got {architecture!r}; export the bundle again"
+            f"{path}: expected a model of {' or '.join(known)}, got {architecture!r}; "
+            "export the bundle again"
         )
     for what, expected, got in facts:
         if expected != got:
             raise EngineError(
-                f"{path}: expected {expected:,} {what} as in the manifest, got {got}; export it again"
+                f"{path}: expected {expected:,} {what} as in the manifest, got {got}; "
+                "export it again"
             )
     if motion is not None:
         _check_motion(path, said["tokenizer.ggml.tokens"], motion)
@@ -54,7 +59,7 @@ def checked_tensors(
 
 
 def _check_motion(path: Path, words: Sequence[bytes], motion: MotionInfo) -> None:
-    """EngineError unless the motion tokens stand at the ids that the manifest says."""
+    """Raise EngineError unless the motion tokens have the ids that the manifest says."""
     expected = [(motion.move_start, MOVE_START), (motion.move_end, MOVE_END)]
     for level, (first, stop) in enumerate(motion.levels):
         expected += [(token, spell(level, token - first)) for token in range(first, stop)]
@@ -62,7 +67,8 @@ def _check_motion(path: Path, words: Sequence[bytes], motion: MotionInfo) -> Non
         got = words[token].decode(errors="replace") if token < len(words) else "nothing"
         if _plain(got) != text:
             raise EngineError(
-                f"{path}: expected {text} as token {token}, got {got}; export it with its motion tokens"
+                f"{path}: expected {text} as token {token}, got {got}; "
+                "export it with its motion tokens"
             )
 
 
@@ -74,7 +80,7 @@ def _plain(token: str) -> str:
 def _facts(
     said: Mapping[str, Any], architecture: str, info: LanguageModelInfo
 ) -> Iterator[tuple[str, int, Any]]:
-    """What has to agree: its name, the manifest's number, the file's."""
+    """Yield what has to agree: its name, the manifest's number, the file's."""
     words = said.get("tokenizer.ggml.tokens", [])
     yield "rows of the vocabulary", info.vocab_size, len(words)
     yield "different tokens", info.vocab_size, len(set(words))

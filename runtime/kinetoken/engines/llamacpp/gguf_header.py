@@ -1,4 +1,4 @@
-"""What a GGUF says of itself, read without llama.cpp, which ends the process on some damaged or strange files."""
+"""The header of a GGUF, read without llama.cpp, which ends the process on some damaged files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NUMBER_FORMATS: Final = {
 
 @dataclass(frozen=True)
 class TensorPlace:
-    """Where a tensor lies in the file."""
+    """The place of a tensor in the file."""
 
     dims: tuple[int, ...]
     """Fastest first: (columns, rows) of a matrix."""
@@ -47,12 +47,12 @@ class Header:
     """Everything in the file but the weights."""
 
     said: dict[str, Any]
-    """Keys and values; strings as bytes, arrays as lists."""
+    """Keys and values: strings as bytes, arrays as lists."""
     tensors: dict[str, TensorPlace]
 
 
 def read_header(path: Path) -> Header:
-    """Keys, values and places. ValueError says what is wrong, OSError that the file cannot be read."""
+    """Keys, values and places of tensors. ValueError for a damaged file; OSError."""
     with path.open("rb") as stream:
         if stream.read(4) != GGUF_MAGIC:
             raise ValueError("expected a GGUF, got another kind of file")
@@ -64,7 +64,7 @@ def read_header(path: Path) -> Header:
 
 
 class _Reader:
-    """A place in the file."""
+    """A position in the file."""
 
     def __init__(self, data: mmap.mmap) -> None:
         self._data, self._at = data, len(GGUF_MAGIC)
@@ -85,7 +85,7 @@ class _Reader:
         )
 
     def _place(self) -> TensorPlace:
-        """A tensor's line, its offset still counted from the first weight."""
+        """A tensor's entry, its offset still counted from the first weight."""
         count = self._number("I")
         if count > MOST_DIMENSIONS:
             raise struct.error("too many dimensions")
@@ -117,7 +117,7 @@ class _Reader:
         return value
 
     def _fits(self, count: int) -> int:
-        """A number of things that the file has room for."""
+        """The same number, if the file has room for so many things."""
         if count > len(self._data) - self._at:
             raise struct.error("beyond the end")
         return count

@@ -1,4 +1,7 @@
-"""Work that calls back into Python, in a thread of its own: an exception would be lost in a callback, and Ctrl-C is delivered only here."""
+"""Work that calls back into Python, in a thread of its own, so that Ctrl-C can end it.
+
+An exception would be lost in a callback, and Ctrl-C is delivered to the main thread only.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Final, TypeVar
 
-HEARTBEAT: Final = 0.05  # seconds between two looks at whether Ctrl-C came
+HEARTBEAT: Final = 0.05  # seconds between two checks for Ctrl-C
 _T = TypeVar("_T")
 
 
 def run_interruptibly(
     work: Callable[[], _T], stop: Callable[[], None], look: Callable[[], None] = lambda: None
 ) -> _T:
-    """What `work` gives; `look` is called while it lasts. Whatever is raised meanwhile calls `stop`, and waits until the work is over."""
+    """Run `work` in a thread and return its result; `look` is called from time to time.
+
+    Whatever is raised meanwhile calls `stop`, then waits until the work is over.
+    """
     with ThreadPoolExecutor(1) as pool:
         under_way = pool.submit(work)
         try:

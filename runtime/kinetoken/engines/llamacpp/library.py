@@ -1,4 +1,4 @@
-"""llama.cpp's library: whether it is there and new enough, and what it says when something goes wrong."""
+"""llama.cpp's library: checks that it is there and new enough, and keeps its errors."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ __all__ = [
 
 ERROR_LEVEL: Final = 4  # level of llama.cpp's log
 error_log: deque[str] = deque(maxlen=16)
-"""What went wrong lately, the oldest first."""
+"""The latest errors, the oldest first."""
 library = llama.llama_cpp._lib
-# The same function once more, called without letting go of Python's lock: it calls back into Python at every node of its graph.
+# The same function, called without releasing Python's lock: it calls back at every node.
 decode_holding_lock: Final = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, llama.llama_batch)(
     ctypes.cast(library.llama_decode, ctypes.c_void_p).value or 0
 )
@@ -50,30 +50,33 @@ logits_at: Final = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_i
 
 @llama.llama_log_callback  # type: ignore[untyped-decorator]
 def log_callback(level: int, text: bytes | None, _: Any) -> None:
-    """Keep what went wrong for the error's one line; nothing is printed."""
+    """Keep errors for the one line that users see; print nothing."""
     if level == ERROR_LEVEL and text and text.strip():
         error_log.append(text.decode("utf-8", "replace").strip())
 
 
 def clear_log() -> None:
-    """Forget what was said and listen from now on; the module keeps the callback alive, which the library calls for good."""
+    """Forget earlier errors and keep those that come.
+
+    The module keeps the callback alive, since the library calls it until the process ends.
+    """
     error_log.clear()
     llama.llama_log_set(log_callback, ctypes.c_void_p(0))
 
 
 def first_error() -> str:
-    """What went wrong first since the last `hear`, short."""
+    """The first error since the last `clear_log`, short."""
     return error_log[0].splitlines()[0][:300] if error_log else "it gives no reason"
 
 
 def processor_digest() -> str:
-    """Digest of what llama.cpp's kernels are chosen by: the features of the processor, and what it was built with."""
+    """Digest of what llama.cpp chooses its kernels by: the processor and its own build."""
     told: bytes = llama.llama_print_system_info()
     return hashlib.sha256(told).hexdigest()[:12]
 
 
 def uses_gpu(layers: int | None) -> bool:
-    """Whether layers go to a GPU; a warning where they were asked for and there is none."""
+    """Tell whether layers go to a GPU; warns if they were asked for and there is none."""
     if layers is not None and layers < 0:
         raise InputError(f"gpu_layers: expected 0 or more, got {layers}")
     there = bool(llama.llama_supports_gpu_offload())

@@ -1,7 +1,8 @@
-"""llama.cpp through llama-cpp-python's low-level functions; only the files named llamacpp know it.
+"""llama.cpp through llama-cpp-python's low-level functions; only this folder knows it.
 
-The wrapper's own classes copy all logits for every token and cannot run twice at once. Here a run is one llama context: tokens in,
-and a view of the allowed logits out. Inside a block the head is multiplied for the allowed ids alone (llamacpp_head.py).
+The package's own classes copy all logits for every token and cannot run twice at once. Here a run
+is one llama context: tokens in, and a view of the allowed logits out. Inside a block the head is
+multiplied for the allowed ids alone (narrow_head.py).
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from ..memory import check_memory, return_freed_memory
 from ..one_at_a_time import SequentialBatch
 from ..prompt_items import EncodedImage
 from ..protocols import LmBatch
-from ..saved_state import check_rewind, pack_state, unpack_state
+from ..run_checks import check_ids, check_push, check_rewind
+from ..saved_state import pack_state, unpack_state
 from ..threads import requested_threads, usual_threads
 from .adaptive_threads import ThreadChoice
 from .context import FULL_PRECISION, ContextSettings, LlamaContext, ModelWeights, move_cells
@@ -45,23 +47,29 @@ from .vision import LlamaCppVision, image_batches
 CPU_PIECE: Final = 64  # tokens of a prompt fed at once: between two pieces Ctrl-C is heard
 GPU_PIECE: Final = 512
 FIRST_CELLS: Final = 512
-"""Tokens that a run has room for at first: llama.cpp fills the whole cache with zeros, which at 3B takes 20 ms and 36 MB a thousand.
+"""Tokens that a run has room for at first.
 
-Not on a graphics card, whose memory is taken at once: how much of it is free is not known before.
+llama.cpp fills the whole cache with zeros, which at 3B takes 20 ms and 36 MB a thousand. On a
+graphics card all of the cache is taken at once: how much is free is not known before.
 """
 FEWER_LAYERS: Final = "try fewer --gpu-layers"
 
 
 class LlamaCppLanguageModel:
-    """A loaded GGUF; its weights are shared by all runs."""
+    """A loaded GGUF; all runs share its weights."""
 
     def __init__(
-        self, path: Path, info: LanguageModelInfo, thread_count: int | None = None, gpu_layers: int | None = None,
+        self,
+        path: Path,
+        info: LanguageModelInfo,
+        thread_count: int | None = None,
+        gpu_layers: int | None = None,
         motion: MotionInfo | None = None,
-    ) -> None:  # fmt: skip
-        """`gpu_layers`: layers on a GPU that llama.cpp was built for; None: all. `motion`: ids that the file has to agree with.
+    ) -> None:
+        """`gpu_layers`: layers on a GPU; None: all. `motion`: ids that the file has to agree with.
 
-        EngineError where the file is no GGUF of this family, is cut, differs from the manifest, or is more than there is memory.
+        EngineError if the file is not a GGUF of this family, is cut, differs from the manifest, or
+        does not fit into memory.
         """
         tensors = checked_tensors(path, info, motion)
         return_freed_memory()  # the words of a large vocabulary are 30 MB
@@ -88,12 +96,15 @@ class LlamaCppLanguageModel:
 
     @property
     def device(self) -> str:
-        """Where it computes: "cpu" or "gpu"."""
+        """The device that computes: "cpu" or "gpu"."""
         return "gpu" if self._on_gpu else "cpu"
 
     @property
     def fingerprint(self) -> str:
-        """What a run's state depends on, to the last bit: another processor sharing the bundle has other kernels."""
+        """Identity of what a run's state depends on, to the last bit.
+
+        Another processor that shares the bundle has other kernels.
+        """
         info, layers = self.info, "all" if self._gpu_layers is None else self._gpu_layers
         where = f"{platform.machine()} {processor_digest()}" + (
             f" gpu {layers}" if self._on_gpu else ""
@@ -101,10 +112,11 @@ class LlamaCppLanguageModel:
         number = (
             "f32" if info.quantization == FULL_PRECISION else "f16" if self._on_gpu else "f16 exact"
         )
-        return f"llama-cpp-python {llama.__version__} {where} {number} {info.layers}x{info.kv_heads}x{info.head_dim}"
+        shape = f"{info.layers}x{info.kv_heads}x{info.head_dim}"
+        return f"llama-cpp-python {llama.__version__} {where} {number} {shape}"
 
     def start(self) -> LlamaCppRun:
-        """A new run with its own cache; EngineError where there is no memory for it."""
+        """A new run with a cache of its own. EngineError if there is not enough memory."""
         head = self._rows.start() if self._rows is not None else None
         stopper = head.stopper if head is not None else None
 
@@ -117,7 +129,7 @@ class LlamaCppLanguageModel:
         )
 
     def start_batch(self, size: int) -> LmBatch:
-        """So many sequences in one llama context; EngineError where there is no memory for their caches."""
+        """So many sequences in one llama context. EngineError if there is not enough memory."""
         from .batch import LlamaCppBatch
 
         if size == 1:  # the same pass as without a batch, narrow head included
@@ -138,7 +150,7 @@ class LlamaCppLanguageModel:
         cells: int,
         size: int = 1,
     ) -> LlamaContext:
-        """Caches of so many sequences with so many cells in all, and what computes on them; there must be memory for full ones."""
+        """Caches of so many sequences with so many cells in all; checks memory for full ones."""
         info = self.info
         if not self._on_gpu:
             number = 4 if info.quantization == FULL_PRECISION else 2  # bytes
@@ -148,18 +160,23 @@ class LlamaCppLanguageModel:
         return LlamaContext(self._model, info, settings, stopper, advice, cells, size)
 
     def vision(self, path: Path, identity: str) -> LlamaCppVision:
-        """The vision tower beside it; `identity` tells it from others."""
+        """The vision tower of this model; `identity` tells it from others."""
         exact = self.info.quantization == FULL_PRECISION
         return LlamaCppVision(path, identity, self._model, self._threads, self._on_gpu, exact)
 
 
 class LlamaCppRun:
-    """One answer: a llama context with its own cache, which grows with what it holds."""
+    """One answer: a llama context with its own cache, which grows with its contents."""
 
     def __init__(
-        self, context: LlamaContext, opened: Callable[[int], LlamaContext], limit: int, piece: int, head: HeadRun | None,
+        self,
+        context: LlamaContext,
+        opened: Callable[[int], LlamaContext],
+        limit: int,
+        piece: int,
+        head: HeadRun | None,
         fingerprint: str,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """`opened` makes another context for so many tokens; `limit`: the most."""
         self._fingerprint, self._opened, self._context = fingerprint, opened, context
         self._limit, self._vocab, self._head = limit, context.vocab_size, head
@@ -198,17 +215,10 @@ class LlamaCppRun:
         self._length = total
 
     def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
-        """Feed tokens; logits of the allowed next ids. The array is overwritten by the next push."""
-        total = self._length + len(ids)
-        if not ids or total > self._limit:
-            raise EngineError(
-                f"expected 1 to {self._limit} tokens in the context, got {total}; ask for less"
-            )
-        if min(ids) < 0 or max(ids) >= self._vocab:
-            raise EngineError(
-                f"expected token ids below {self._vocab}, got {min(ids)} to {max(ids)}; export the bundle again"
-            )
-        self._hold(total)
+        """Feed tokens; returns the logits of the allowed next ids, until the next push."""
+        check_push(len(ids), self._length, self._limit)
+        check_ids(ids, self._vocab)
+        self._hold(self._length + len(ids))
         head = self._head
         if head is None:
             self._feed(ids)
@@ -222,7 +232,7 @@ class LlamaCppRun:
         return take_allowed(self._logits(), allowed)
 
     def _hold(self, total: int) -> None:
-        """Have room for so many tokens; what the cache holds moves to a longer one."""
+        """Make room for so many tokens; the cache's contents move to a longer one."""
         cells = self._context.cells
         if total <= cells:
             return
@@ -235,7 +245,7 @@ class LlamaCppRun:
             self._head.stopper.forget()
 
     def _stops(self, stopper: Stopper, ids: Sequence[int], wanted: bool) -> bool:
-        """Feed one token; whether it ended at the hidden state. Else llama.cpp has its logits."""
+        """Feed one token; tells if the pass ended at the hidden state, without logits."""
         stopper.arm(wanted)
         self._feed(ids)
         if stopper.stopped():
@@ -248,7 +258,7 @@ class LlamaCppRun:
         return False
 
     def _feed(self, ids: Sequence[int]) -> None:
-        """Tokens into the cache, as many at once as there is room for."""
+        """Feed tokens into the cache, as many at once as there is room for."""
         room, batch = len(self._tokens), self._batch
         for start in range(0, len(ids), room):
             count = batch.n_tokens = min(room, len(ids) - start)
@@ -259,16 +269,17 @@ class LlamaCppRun:
             self._length += count
 
     def _run(self, batch: Any) -> None:
-        """One pass of llama.cpp."""
+        """Run one pass of llama.cpp."""
         error_log.clear()
         status = self._context.run(self._decode, batch, prompt=batch.n_tokens > 1)
         if status:
             raise EngineError(
-                f"llama.cpp failed in the language model ({status}): {first_error()}; start a new answer"
+                f"llama.cpp failed in the language model ({status}): {first_error()}; "
+                "start a new answer"
             )
 
     def _take_back(self) -> None:
-        """Forget the last token: its layers were not all computed."""
+        """Forget the last token: not all of its layers were computed."""
         self.rewind(self._length - 1)
 
     def rewind(self, length: int) -> None:
@@ -280,7 +291,7 @@ class LlamaCppRun:
         self._length = length
 
     def state(self) -> bytes:
-        """The cells of the cache, as llama.cpp writes them; EngineError where images are among them."""
+        """The cells of the cache as llama.cpp writes them. EngineError if images are among them."""
         if self._places.position(self._length) != self._length:
             raise EngineError("a state holds tokens alone: take it before the first image")
         size = llama.llama_state_seq_get_size(self._context.pointer, 0)
@@ -289,7 +300,7 @@ class LlamaCppRun:
         return pack_state(self._fingerprint, self._length, bytes(data)[:written])
 
     def restore(self, state: bytes) -> None:
-        """Take up the cells of a state."""
+        """Take the cells of a state."""
         self.rewind(0)
         length, rest = unpack_state(self._fingerprint, state, self._limit)
         self._hold(length)
@@ -303,7 +314,7 @@ class LlamaCppRun:
         self._length = length
 
     def _logits(self) -> NDArray[np.float32]:
-        """The last token's logits (vocab,), where llama.cpp keeps them until the next tokens come."""
+        """The last token's logits (vocab,), in place until the next tokens come."""
         address = logits_at(self._context.pointer, -1)
         if not address:
             raise EngineError(f"llama.cpp gave no logits: {first_error()}; start a new answer")

@@ -1,8 +1,9 @@
-"""The narrow head: inside a block llama.cpp stops at the hidden state, and only the allowed rows of the head are multiplied.
+"""The narrow head: inside a block only the allowed rows of the head are multiplied.
 
-The head of a 3B with 155,763 tokens is a tenth of the work of a token, and inside a block all but a thousand of its rows are
-thrown away. The rows are read where they lie in the file, packed as they are, and multiplied by the very kernels that llama.cpp
-uses for the whole head. Knows no llama.cpp: it is handed the library.
+llama.cpp then stops at the hidden state. The head of a 3B with 155,763 tokens is a tenth of a
+token's work, and inside a block all but a thousand of its rows are thrown away. The rows are read
+where they lie in the file, packed as they are, and multiplied by the kernels that llama.cpp uses
+for the whole head. This module does not import llama.cpp: it is handed the library.
 """
 
 from __future__ import annotations
@@ -25,18 +26,14 @@ from .gguf_header import TensorPlace
 
 HEAD_VARIABLE: Final = "KINETOKEN_HEAD"
 FULL_HEAD, SLICED_HEAD = "full", "slice"
-HEAD_TENSORS: Final = ("output.weight", "token_embd.weight")  # the second where the two are tied
-ADDED_TENSORS: Final = (
-    "output.bias",
-    "output.scale",
-    "output.input_scale",
-)  # a head with one of these is more than a product
-WORTH_BYTES: Final = (
-    32 << 20
-)  # a smaller head takes less than a millisecond: what is saved is eaten by the stopping
-WIDEST_SHARE: Final = (
-    8  # more than an eighth of the ids: llama.cpp's threads are faster than one here
-)
+HEAD_TENSORS: Final = ("output.weight", "token_embd.weight")
+"""The head; the second if embedding and head are tied."""
+ADDED_TENSORS: Final = ("output.bias", "output.scale", "output.input_scale")
+"""With one of these a head is more than a product."""
+WORTH_BYTES: Final = 32 << 20
+"""A smaller head takes less than a millisecond, which stopping would eat up."""
+WIDEST_SHARE: Final = 8
+"""For more than an eighth of the ids llama.cpp's threads are faster than one thread here."""
 HIDDEN_NODE: Final = b"result_norm"
 MOST_PRODUCTS: Final = 64  # sets of ids; a grammar has a dozen
 MOST_RANGES: Final = 16
@@ -92,7 +89,7 @@ class Ggml:
     def __init__(self, library: Any) -> None:
         """AttributeError where the library does not offer one of them."""
         for name, (result, arguments) in FUNCTIONS.items():
-            # A new object for each: the types set here are not those of the package that loaded the library.
+            # A new object for each: the package that loaded the library sets other types.
             function = ctypes.CFUNCTYPE(result, *arguments)((name, library))
             setattr(self, name.removeprefix("ggml_"), function)
 
@@ -101,7 +98,7 @@ class Ggml:
 
 
 def wanted_head() -> str | None:
-    """What KINETOKEN_HEAD asks for: "full", "slice", or None: whatever is faster."""
+    """The head that KINETOKEN_HEAD asks for: "full", "slice", or None for the faster one."""
     said = os.environ.get(HEAD_VARIABLE) or None
     if said not in (None, FULL_HEAD, SLICED_HEAD):
         raise InputError(f"{HEAD_VARIABLE}: expected {FULL_HEAD} or {SLICED_HEAD}, got {said!r}")
@@ -111,11 +108,11 @@ def wanted_head() -> str | None:
 def open_rows(
     path: Path, tensors: Mapping[str, TensorPlace], library: Any, on_gpu: bool
 ) -> HeadRows | None:
-    """The rows of the head, or None where llama.cpp's own head is used.
+    """The rows of the head; None if llama.cpp's own head is used.
 
-    That is so where a GPU does it, where the head is small, where it is more than a product, or where the library lacks the means;
-    KINETOKEN_HEAD=slice overrules the first two, KINETOKEN_HEAD=full all. Call it when llama.cpp has accepted the file: ggml ends
-    the process on types and widths that do not fit.
+    That is so if a GPU computes it, if it is small, if it is more than a product, or if the library
+    lacks the means. KINETOKEN_HEAD=slice overrules the first two, KINETOKEN_HEAD=full all. Call it
+    when llama.cpp has accepted the file: ggml ends the process on types and widths that do not fit.
     """
     wanted = wanted_head()
     place = next((tensors[name] for name in HEAD_TENSORS if name in tensors), None)
@@ -143,7 +140,7 @@ def open_rows(
 
 
 class HeadRows:
-    """The head's rows as they lie in the file, shared by all runs."""
+    """The head's rows as they lie in the file; all runs share them."""
 
     def __init__(self, path: Path, place: TensorPlace, row_bytes: int, ggml: Ggml) -> None:
         with path.open("rb") as stream:
@@ -157,14 +154,14 @@ class HeadRows:
 
     @property
     def address(self) -> int:
-        """Where the first row lies in memory."""
+        """The first row's address in memory."""
         return int(self._file.ctypes.data) + self.place.offset
 
     def start(self) -> HeadRun | None:
         """A run; None while other threads of Python are alive.
 
-        Stopping calls back into Python about 1,200 times a token. With another thread at work each call may have to wait for
-        Python's lock, five milliseconds every time, so then the head is left to llama.cpp.
+        Stopping calls back into Python about 1,200 times a token. With another thread at work each
+        call may wait five milliseconds for Python's lock, so then the head is left to llama.cpp.
         """
         if threading.active_count() > 1 and wanted_head() != SLICED_HEAD:
             return None
@@ -172,7 +169,7 @@ class HeadRows:
 
 
 class HeadRun:
-    """One run's products: a small graph for each set of ids, all over one hidden state."""
+    """The products of one run: a small graph for each set of ids, all over one hidden state."""
 
     def __init__(self, rows: HeadRows) -> None:
         self._rows, ggml = rows, rows.ggml
@@ -197,7 +194,7 @@ class HeadRun:
             ctypes.CFUNCTYPE(None, _P, _INT)(found)(self._backend, count)
 
     def _place_inputs(self, ggml: Ggml) -> tuple[int, int]:
-        """The matrix in the file's own memory, the hidden state in memory of its own."""
+        """The matrix in the file's own memory, and the hidden state in memory of its own."""
         rows, pointer = self._rows, self._memory.pointer
         ggml.set_no_alloc(pointer, True)
         matrix = ggml.new_tensor_2d(pointer, rows.place.kind, rows.columns, rows.rows)
@@ -206,7 +203,7 @@ class HeadRun:
         return matrix, ggml.new_tensor_2d(pointer, _F32, rows.columns, 1)
 
     def product(self, allowed: Allowed) -> Product | None:
-        """What gives the logits of these ids, made once; None where they are too many."""
+        """The product that gives the logits of these ids, made once; None if they are too many."""
         try:
             return self._products[allowed]
         except KeyError:
@@ -221,7 +218,10 @@ class HeadRun:
             return made
 
     def logits(self, product: Product) -> NDArray[np.float32]:
-        """Logits of the product's ids from the hidden state where the stopper stopped; overwritten by the next."""
+        """Logits of the product's ids, from the hidden state at which the stopper stopped.
+
+        The next call overwrites them.
+        """
         ggml = self._rows.ggml
         ggml.backend_tensor_get(self.stopper.node, self._hidden_at, 0, 4 * self._rows.columns)
         if ggml.backend_graph_compute(self._backend, product.graph):
@@ -247,7 +247,7 @@ class Product:
 
 
 class _Memory:
-    """A stretch of ggml's memory for some tensors and their numbers."""
+    """A part of ggml's memory, for some tensors and their numbers."""
 
     def __init__(self, ggml: Ggml, tensors: int, data_bytes: int, graph: bool = False) -> None:
         size = tensors * (ggml.tensor_overhead() + DATA_ALIGNMENT) + data_bytes + DATA_ALIGNMENT
@@ -265,28 +265,29 @@ class _Memory:
 
 
 class Stopper:
-    """Ends a graph behind the hidden state, through the callback that llama.cpp asks at every node whether it is wanted.
+    """Ends a graph at the hidden state, through a callback that llama.cpp asks at every node.
 
-    llama.cpp asks twice: before a node, whether it is wanted, and where it was, once more behind it, whether to go on. The callback
-    is a dict's own `setdefault`: for a node that it has not seen it notes None, which means no; for the one to stop at it finds an
-    object that is true once and then false. So nothing of it is Python code, which costs little and, more, cannot be interrupted:
-    an exception (Ctrl-C) would be lost in a callback. The callback's other two arguments are not declared; it does not read them.
+    llama.cpp asks before a node if it is wanted, and if it was, asks after it whether to go on. The
+    callback is a dict's own `setdefault`: for a node that it has not seen it notes None, which
+    means no; for the node to stop at it finds an object that is true once and then false. So none
+    of it is Python code, which makes it cheap and, more important, impossible to interrupt: an
+    exception (Ctrl-C) would be lost in a callback. The callback does not declare its other two
+    arguments, as it does not read them.
     """
 
     def __init__(self, ggml: Ggml, hidden_bytes: int) -> None:
         self._ggml, self._bytes = ggml, hidden_bytes
         self._seen: dict[int, object] = {}
-        self._left: list[
-            bool
-        ] = []  # answers that the node to stop at still gives, the last one first
+        # Answers that the node to stop at still gives, the last one first.
+        self._left: list[bool] = []
         self._stop = type("Stop", (), {"__bool__": self._left.pop})()
         self.callback = _Watch(self._seen.setdefault)
         self._armed = False
         self.node: int | None = None
-        """Address of the hidden state's node; None where it is not known."""
+        """Address of the hidden state's node; None if it is not known."""
 
     def arm(self, stop: bool) -> None:
-        """Before tokens: whether to stop, once it is known where."""
+        """Say, before tokens, whether to stop, once it is known where."""
         if self.node is None:
             self._seen.clear()  # so that afterwards it holds nodes of the present graph alone
             self._armed = False
@@ -296,22 +297,25 @@ class Stopper:
         self._seen[self.node] = self._stop if stop else None
 
     def forget(self) -> None:
-        """The graphs that it knew are gone."""
+        """Forget graphs that are gone."""
         self.node = None
 
     def stopped(self) -> bool:
-        """After tokens: whether the graph ended before the head. If not, llama.cpp has the logits."""
+        """Tell, after tokens, if the graph ended before the head; if not, there are logits."""
         return self._armed and not self._left
 
     def find(self) -> None:
-        """After a token whose graph ran to its end: look for the node to stop at the next time."""
+        """Look, after a token whose graph ran to its end, for the node to stop at next time."""
         if self.node is None:
             self.node = next((n for n in reversed(self._seen) if self._is_hidden(n)), None)
         elif self._armed:
             self.node = None  # it was not met: llama.cpp made a new graph elsewhere
 
     def is_right(self) -> bool:
-        """After a stop: whether it was at the hidden state. Where llama.cpp made a new graph in the same memory it need not be."""
+        """Tell, after a stop, if it was at the hidden state.
+
+        It may not be if llama.cpp made a new graph in the same memory.
+        """
         if self._ggml.get_name(self.node) == HIDDEN_NODE:
             return True
         self.node = None

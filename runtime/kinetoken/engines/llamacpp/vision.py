@@ -1,7 +1,8 @@
 """The vision tower of a GGUF model through llama.cpp's libmtmd, driven directly.
 
-libmtmd is asked for one thing: pixels to embeddings, once an image. What comes of them in the cache is the run's business, which
-keeps cells and positions apart. The bindings' own chat handlers mix the two and look at the image again at every call.
+libmtmd is asked for one thing: pixels to embeddings, once for each image. Their place in the cache
+is the run's business, which keeps cells and positions apart. The bindings' own chat handlers mix
+the two and encode the image again at every call.
 """
 
 from __future__ import annotations
@@ -40,15 +41,19 @@ class LlamaCppVision:
     def __init__(
         self, path: Path, identity: str, model: Any, thread_count: int, on_gpu: bool, exact: bool
     ) -> None:
-        """`identity` becomes part of the images' digests. `model` owns the language model's weights. `exact`: no rounding in
-        attention. EngineError where the file is no tower of this language model."""
+        """`model` owns the language model's weights; `exact`: no rounding in attention.
+
+        `identity` becomes part of the images' digests. EngineError if the file is not a tower of
+        this language model.
+        """
         said = _header(path)
         self._path, self._identity, self._model = path, identity, model
         self._threads, self._on_gpu, self._exact = thread_count, on_gpu, exact
         width = _number(path, said, "clip.vision.projection_dim")
         if width != model.embedding:
             raise EngineError(
-                f"{path}: expected {model.embedding} numbers a cell, got {width}; export the bundle again"
+                f"{path}: expected {model.embedding} numbers a cell, got {width}; "
+                "export the bundle again"
             )
         self._pixels = MERGED_PATCHES * _number(path, said, "clip.vision.patch_size")
         self._layers = _number(path, said, "clip.vision.block_count")
@@ -63,17 +68,21 @@ class LlamaCppVision:
 
     @property
     def identity(self) -> str:
-        """What tells it from other towers."""
+        """Identity of the tower."""
         return self._identity
 
     def see(self, image: NDArray[np.uint8], watch: ProgressCallback | None = None) -> EncodedImage:
-        """An image (height, width, 3) of whole cells. EngineError; a KeyboardInterrupt ends it within a layer."""
+        """Encode an image (height, width, 3) of whole cells.
+
+        EngineError; Ctrl-C ends it within a layer.
+        """
         began = time.perf_counter()
         height, width, _ = image.shape
         rows, columns = height // self._pixels, width // self._pixels
         if image.shape != (rows * self._pixels, columns * self._pixels, 3) or not image.size:
             raise EngineError(
-                f"expected an image (h, w, 3) of multiples of {self._pixels} pixels, got {image.shape}"
+                f"expected an image (h, w, 3) of multiples of {self._pixels} pixels, got "
+                f"{image.shape}"
             )
         with self._lock:
             self._check_memory(rows * columns)
@@ -90,7 +99,7 @@ class LlamaCppVision:
         )
 
     def _check_memory(self, cells: int) -> None:
-        """EngineError where there is surely no room for the weights, a mask, and the attention of a layer."""
+        """Raise EngineError if there is no room for the weights and the attention of a layer."""
         patches = cells * MERGED_PATCHES**2
         needed = 4 * patches**2 * (1 + (self._heads if self._exact else 0))
         if self._tower is None:
@@ -102,7 +111,10 @@ class LlamaCppVision:
 
 
 def image_batches(image: EncodedImage, first: int, room: int) -> Iterator[Any]:
-    """What llama_decode is given of an image whose first position is `first`, at most `room` cells at once; no logits."""
+    """Yield the batches of an image for llama_decode, `room` cells at most in each; without logits.
+
+    `first`: the image's first position.
+    """
     for start in range(0, image.cells, room):
         cells = range(start, min(image.cells, start + room))
         values = np.ascontiguousarray(image.embeddings[cells.start : cells.stop], np.float32)
@@ -114,7 +126,7 @@ def image_batches(image: EncodedImage, first: int, room: int) -> Iterator[Any]:
 
 
 class _Tower:
-    """Owns libmtmd's context; freed when nobody looks any more."""
+    """Owns libmtmd's context; freed when nobody encodes any more."""
 
     def __init__(
         self, path: Path, model: Any, thread_count: int, on_gpu: bool, exact: bool, layers: int
@@ -124,10 +136,8 @@ class _Tower:
         params = self._mtmd.mtmd_context_params_default()
         params.use_gpu, params.n_threads = on_gpu, thread_count
         params.print_timings = params.warmup = False
-        params.image_min_tokens, params.image_max_tokens = (
-            1,
-            2**16,
-        )  # images come in the size in which they are seen
+        # Images come in the size in which they are encoded.
+        params.image_min_tokens, params.image_max_tokens = 1, 2**16
         params.cb_eval = self._gauge.callback
         if exact:
             params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
@@ -144,7 +154,8 @@ class _Tower:
             self._pointer
         ) or self._mtmd.mtmd_decode_use_non_causal(self._pointer, None):
             raise EngineError(
-                f"{path}: expected a tower whose cells stand by M-RoPE, got another; export the bundle again"
+                f"{path}: expected a tower whose cells stand by M-RoPE, got another; "
+                "export the bundle again"
             )
 
     def embed(
@@ -159,7 +170,8 @@ class _Tower:
                 rows, columns
             ):
                 raise EngineError(
-                    f"expected llama.cpp to see {rows} x {columns} cells, it saw {count}; use llama.cpp 0.3.36"
+                    f"expected llama.cpp to see {rows} x {columns} cells, it saw {count}; "
+                    "use llama.cpp 0.3.36"
                 )
             clear_log()
             status = run_interruptibly(
@@ -167,7 +179,8 @@ class _Tower:
             )
             if status:
                 raise EngineError(
-                    f"llama.cpp failed in the vision tower ({status}): {first_error()}; try a smaller image"
+                    f"llama.cpp failed in the vision tower ({status}): {first_error()}; "
+                    "try a smaller image"
                 )
             found = np.ctypeslib.as_array(
                 mtmd.mtmd_get_output_embd(self._pointer), (count, self._width)
@@ -181,7 +194,7 @@ class _Tower:
         return np.asarray(found, np.float32)
 
     def _chunk(self, image: NDArray[np.uint8], chunks: Any) -> Any:
-        """The image, its pixels normalised, among libmtmd's pieces of a prompt that is nothing else."""
+        """The image, its pixels normalised, among libmtmd's pieces of a prompt of nothing else."""
         mtmd, (height, width, _) = self._mtmd, image.shape
         pixels = (ctypes.c_uint8 * image.size).from_buffer_copy(image.tobytes())
         bitmap = mtmd.mtmd_bitmap_init(width, height, pixels)
@@ -208,14 +221,14 @@ class _Tower:
 
 
 class _Gauge:
-    """How far the tower is, from the callback that llama.cpp asks at every node, and the way to end it."""
+    """Follows and ends the tower's work, through the callback that llama.cpp asks at every node."""
 
     def __init__(self, layers: int) -> None:
         self._layers, self._done, self._over = layers, 0, False
         self.callback = llama.ggml_backend_sched_eval_callback(self._at)
 
     def _at(self, node: int, asks: bool, _: Any) -> bool:
-        """Asked whether a node is wanted: the last of each layer is. Told that it is there: whether to go on."""
+        """Say if a node is wanted (the last of each layer is), then whether to go on after it."""
         if asks:
             return bool(_name_of(node).startswith(LAYER_END_NODE))
         self._done += 1
@@ -224,7 +237,7 @@ class _Gauge:
     def started(
         self, watch: ProgressCallback | None
     ) -> tuple[Callable[[], None], Callable[[], None]]:
-        """From the beginning: what ends it, and what tells `watch` how far it is."""
+        """Start from zero; returns what ends the work, and what tells `watch` how far it is."""
         self._done, self._over = 0, False
         return (
             self._stop,
@@ -236,7 +249,7 @@ class _Gauge:
 
 
 def _library() -> Any:
-    """libmtmd's functions; EngineError where llama-cpp-python was built without it."""
+    """libmtmd's functions. EngineError if llama-cpp-python was built without it."""
     try:
         from llama_cpp import mtmd_cpp as mtmd
     except (ImportError, OSError, RuntimeError) as error:
@@ -248,7 +261,7 @@ def _library() -> Any:
 
 
 def _header(path: Path) -> dict[str, Any]:
-    """What the file says of itself; EngineError unless it is a tower that this was written for."""
+    """The file's keys and values. EngineError unless it is a tower that this was written for."""
     try:
         said = read_header(path).said
     except OSError as error:
@@ -260,7 +273,8 @@ def _header(path: Path) -> dict[str, Any]:
     projector = said.get("clip.projector_type", b"")
     if projector not in [name.encode() for name in PROJECTORS]:
         raise EngineError(
-            f"{path}: expected a vision tower of {' or '.join(PROJECTORS)}, got {projector!r}; export the bundle again"
+            f"{path}: expected a vision tower of {' or '.join(PROJECTORS)}, got {projector!r}; "
+            "export the bundle again"
         )
     return said
 

@@ -1,4 +1,4 @@
-"""A model's file into memory: Ctrl-C is heard meanwhile, and Linux is asked for large pages before the weights come."""
+"""A model's file into memory, in large pages on Linux, so that Ctrl-C can end it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from typing import Any, Final
 from .interruptible import run_interruptibly
 from .library import llama
 
-LARGE_RANGE: Final = 32 << 20  # bytes: smaller stretches of memory are not the weights
+LARGE_RANGE: Final = 32 << 20  # bytes: smaller ranges of memory are not the weights
 PROC_MAPS: Final = Path("/proc/self/maps")
 # Memory that may be written and belongs to no file: "7f0a-7f0b rw-p 00000000 00:00 0".
 _OWN: Final = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) rw-p \S+ \S+ 0 *$", re.MULTILINE)
 
 
 def read_weights(path: Path, gpu_layers: int | None) -> Any:
-    """llama.cpp's pointer to a model; null where it refuses the file. A KeyboardInterrupt ends the reading.
+    """llama.cpp's pointer to a model; null if it refuses the file. Ctrl-C ends the reading.
 
-    Read and not mapped: on the processor llama.cpp keeps many weights in another order, and would hold those twice. In pages of 4 KB
-    a 3B takes half a million of them: with large ones it is read a third faster.
+    The file is read, not mapped: on the processor llama.cpp keeps many weights in another order,
+    and would hold those twice. A 3B takes half a million pages of 4 KB: with large ones it is read
+    a third faster.
     """
     params = llama.llama_model_default_params()
     params.load_mode = llama.LLAMA_LOAD_MODE_NONE
@@ -37,7 +38,10 @@ def read_weights(path: Path, gpu_layers: int | None) -> Any:
 
 
 class _Reading:
-    """What llama.cpp calls before each tensor that it reads; the first time all its memory is there and none of it is touched."""
+    """The callback that llama.cpp calls before each tensor that it reads.
+
+    At the first call all memory is there, and none of it has been touched.
+    """
 
     def __init__(self) -> None:
         self.over = False
@@ -46,11 +50,11 @@ class _Reading:
         self.callback = llama.llama_progress_callback(self._at)
 
     def stop(self) -> None:
-        """Read no further tensor."""
+        """Read no more tensors."""
         self.over = True
 
     def _at(self, _: float, __: Any) -> bool:
-        """Whether to go on."""
+        """Tell llama.cpp whether to go on."""
         if not self._begun:
             self._begun = True
             ask_for_large_pages(memory_ranges() - self._before)
@@ -58,7 +62,7 @@ class _Reading:
 
 
 def memory_ranges() -> set[tuple[int, int]]:
-    """Where the large parts of this process's own memory begin and end; none where the system does not tell."""
+    """Ranges of the large parts of this process's own memory; none if the system does not tell."""
     try:
         found = _OWN.findall(PROC_MAPS.read_text(encoding="ascii", errors="replace"))
     except OSError:

@@ -30,10 +30,10 @@ REPACKED: Final = {
     "int4_mixed": 0.7,
     "int4_fp16": 1.1,
 }
-"""Share of the weights that ONNX Runtime takes in addition while it lays them out for the processor.
+"""Share of the weights that ONNX Runtime takes in addition while it lays them out.
 
-Half precision becomes single. Peaks measured at 0.5B, int4 at 3B (0.47; its small fixed part made
-it 0.69 at 0.5B).
+Half precision becomes single for the processor. Peaks measured at 0.5B, int4 at 3B (0.47; its small
+fixed part made it 0.69 at 0.5B).
 """
 REPACKED_UNKNOWN: Final = 1.0
 

@@ -1,4 +1,4 @@
-"""Which heads to run for the ids that may come next, and where their logits then lie. Knows no engine."""
+"""Heads: which to run for the ids that may come next, and where their logits lie."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from ...manifest.schema import IdRange
 from ...tokens.allowed_ids import Allowed
 
 HeadSlice = tuple[int, slice]
-"""Index of a head, and a stretch of its logits."""
+"""Index of a head, and a slice of its logits."""
 
 
 def head_slices(heads: Sequence[IdRange], allowed: Allowed) -> tuple[HeadSlice, ...]:
-    """The allowed ids, in order, as stretches of heads: of one head where one covers them all, the narrowest."""
+    """The allowed ids, in order, as slices of heads: of the narrowest head, if one covers all."""
     covering = [
         i
         for i, head in enumerate(heads)
@@ -25,7 +25,7 @@ def head_slices(heads: Sequence[IdRange], allowed: Allowed) -> tuple[HeadSlice, 
 
 
 def _cut(heads: Sequence[IdRange], ids: range) -> list[HeadSlice]:
-    """One range over several heads: at each step the head that reaches farthest, of those the narrowest."""
+    """One range over several heads: at each step the one that reaches farthest, the narrowest."""
     found, at = [], ids.start
     while at < ids.stop:
         reach = [
@@ -39,7 +39,7 @@ def _cut(heads: Sequence[IdRange], ids: range) -> list[HeadSlice]:
 
 
 def _reach(head: IdRange, first: int) -> int:
-    """How far a head covers the ids from `first` on; `first` itself where it does not."""
+    """The end of what a head covers from `first` on; `first` itself if it does not."""
     return head[1] if head[0] <= first < head[1] else first
 
 

@@ -1,7 +1,8 @@
 """Language models on ONNX Runtime.
 
-The key-value cache of a run is allocated once, `context` tokens long, and bound both as past and as present:
-GroupQueryAttention then writes the new rows in place, so a token costs no copy and memory stays flat.
+The key-value cache of a run is allocated once, `context` tokens long, and bound both as past and as
+present: GroupQueryAttention then writes new rows in place, so a token costs no copy and memory
+stays the same.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from ...tokens.allowed_ids import Allowed, take_allowed
 from ..load_options import AUTO_PROVIDER, check_provider
 from ..one_at_a_time import SequentialBatch
 from ..prompt_items import NO_IMAGES, EncodedImage
-from ..saved_state import check_rewind, pack_state, state_array, unpack_state
+from ..run_checks import check_push, check_rewind
+from ..saved_state import pack_state, state_array, unpack_state
 from .heads import HeadSlice, head_slices
 from .providers import DeviceBuffer
 from .session import (
@@ -38,12 +40,15 @@ from .session import (
 WIDE_HEAD = 8192  # ids from which on a head is worth threads of its own
 MOST_SLICES = 256
 PROCESSOR = "cpu"
-SINGLE_PRECISION = "its attention has half precision only, this bundle is in single; export it with --quant int4_fp16 or another _fp16"
+SINGLE_PRECISION = (
+    "its attention has half precision only and this bundle is in single; "
+    "export it with --quant int4_fp16 or another _fp16"
+)
 SMALL_INPUTS = ("seqlens_k", "total_sequence_length", "input_ids")
 
 
 class OnnxLanguageModel:
-    """A loaded language model: one graph to the logits, or a body to the hidden state and heads from there."""
+    """A loaded language model: one graph to logits, or a body to hidden states and then heads."""
 
     def __init__(
         self,
@@ -63,18 +68,21 @@ class OnnxLanguageModel:
         if got.keys() != expected:
             odd = sorted(got.keys() ^ expected)[0]
             raise EngineError(
-                f"{path}: input {odd!r} does not match the manifest's {info.layers} layers"
+                f"{path}: input {odd!r} does not match the manifest's {info.layers} layers; "
+                "export the bundle again"
             )
         self.cache_type = array_type(got["past_key_values.0.key"])
         self.output = self.session.get_outputs()[0]
         width = self.output.shape[-1]
         if not info.heads and self.output.name == "logits" and width != info.vocab_size:
             raise EngineError(
-                f"{path}: expected logits of {info.vocab_size} ids, got {width}; export the bundle again"
+                f"{path}: expected logits of {info.vocab_size} ids, got {width}; "
+                "export the bundle again"
             )
         if self.output.name != ("hidden" if info.heads else "logits"):
             raise EngineError(
-                f"{path}: output {self.output.name!r} does not match the manifest's {len(info.heads)} heads"
+                f"{path}: output {self.output.name!r} does not match the manifest's "
+                f"{len(info.heads)} heads; export the bundle again"
             )
         self.heads = _open_heads(path, info, thread_count, session_provider(self.session))
         if any(
@@ -92,7 +100,7 @@ class OnnxLanguageModel:
 
     @property
     def fingerprint(self) -> str:
-        """What a run's state depends on."""
+        """Identity of what a run's state depends on."""
         return onnx_fingerprint(self.info, self.cache_type, "fused", self.device)
 
     def start(self) -> OnnxRun:
@@ -100,11 +108,11 @@ class OnnxLanguageModel:
         return OnnxRun(self)
 
     def start_batch(self, size: int) -> SequentialBatch:
-        """So many runs in turn: the graph takes one sequence at a time."""
+        """So many runs, one after another: the graph takes one sequence at a time."""
         return SequentialBatch(self.start, size)
 
     def head_slices(self, allowed: Allowed) -> tuple[HeadSlice, ...]:
-        """Stretches of heads that give the allowed logits. A grammar has few states, so they are remembered."""
+        """Slices of heads that give the allowed logits; remembered, as a grammar has few states."""
         found = self._slices.get(allowed)
         if found is None:
             if len(self._slices) >= MOST_SLICES:
@@ -116,7 +124,7 @@ class OnnxLanguageModel:
 
 
 def _open_body(path: Path, thread_count: int | None, provider: str | None) -> OrtSession:
-    """The graph that has the cache. Under auto CUDA has it only where it can do all of it."""
+    """The graph that has the cache; "auto" takes CUDA only if it can do all of it."""
     session = open_ort_session(path, thread_count, provider)
     if session_device(session) == PROCESSOR or not _is_single(session):
         return session
@@ -140,7 +148,7 @@ def _open_heads(
 
 
 def _is_single(session: OrtSession) -> bool:
-    """Whether keys and values are kept in single precision."""
+    """Tell whether keys and values are kept in single precision."""
     return any(
         array_type(v) is np.float32
         for v in session.get_inputs()
@@ -158,13 +166,14 @@ def _open_head(
     count = head.ids[1] - head.ids[0]
     if session.get_inputs()[0].name != "hidden" or session.get_outputs()[0].shape != [1, 1, count]:
         raise EngineError(
-            f"{path}: expected a head from the hidden state to {count} logits; export the bundle again"
+            f"{path}: expected a head from the hidden state to {count} logits; "
+            "export the bundle again"
         )
     return session
 
 
 class OnnxRun:
-    """One answer: the cache, and arrays that the engine reads and writes in place."""
+    """One answer: its cache, and arrays that the engine reads and writes in place."""
 
     def __init__(self, model: OnnxLanguageModel) -> None:
         self._model, info = model, model.info
@@ -185,7 +194,7 @@ class OnnxRun:
         self._binding = self._bind(info.layers)
 
     def _bind(self, layers: int) -> Any:
-        """What is large is bound once. The values share the arrays' memory and keep no copy."""
+        """Bind once what is large. The values share the arrays' memory and keep no copy."""
         binding = self._session.io_binding()
         self._values = [buffer.value for buffer in self._cache]
         pasts, presents = cache_names("past_key_values", layers), cache_names("present", layers)
@@ -199,12 +208,15 @@ class OnnxRun:
     def _buffer(
         self, shape: Sequence[int], kind: type[np.floating[Any]], card: bool
     ) -> DeviceBuffer:
-        """Numbers that stay on the graphics card, where there is one, or that are read here at every token."""
+        """Numbers that stay on the graphics card, if there is one, or are read here every time."""
         return make_buffer(shape, kind, self._model.device if card else "cpu")
 
     @property
     def cache(self) -> list[NDArray[Any]]:
-        """Keys and values of all layers, (1, kv_heads, context, head_dim) each; a copy where they are on a graphics card."""
+        """Keys and values of all layers, (1, kv_heads, context, head_dim) each.
+
+        A copy if they are on a graphics card.
+        """
         return [buffer.read() for buffer in self._cache]
 
     @property
@@ -213,16 +225,15 @@ class OnnxRun:
         return self._length
 
     def look(self, image: EncodedImage) -> None:
-        """EngineError: these graphs begin with token ids."""
+        """Raise EngineError: these graphs begin with token ids."""
         raise EngineError(NO_IMAGES)
 
     def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
-        """Feed tokens; logits of the allowed next ids. The array is overwritten by the next push."""
-        if not ids or self._length + len(ids) > self._context:
-            total = self._length + len(ids)
-            raise EngineError(
-                f"expected 1 to {self._context} tokens in the context, got {total}; ask for less"
-            )
+        """Feed tokens; returns the logits of the allowed next ids.
+
+        The next push overwrites the array.
+        """
+        check_push(len(ids), self._length, self._context)
         if len(ids) == 1:
             self._token[0, 0] = ids[0]
             self._feed(self._scalars[2], 1)
@@ -235,17 +246,17 @@ class OnnxRun:
         )
 
     def rewind(self, length: int) -> None:
-        """Forget all but the first tokens; their rows are written over by those that come."""
+        """Forget all but the first tokens; those that come next overwrite their rows."""
         check_rewind(length, self._length)
         self._length = length
 
     def state(self) -> bytes:
-        """The rows of the cache that are written."""
+        """The rows of the cache that have been written."""
         rows = b"".join(array[:, :, : self._length].tobytes() for array in self.cache)
         return pack_state(self._model.fingerprint, self._length, rows)
 
     def restore(self, state: bytes) -> None:
-        """Take up the rows of a state."""
+        """Take the rows of a state."""
         self._length, info = 0, self._model.info
         length, rest = unpack_state(self._model.fingerprint, state, self._context)
         shape = (len(self._cache), 1, info.kv_heads, length, info.head_dim)
@@ -288,7 +299,7 @@ class OnnxRun:
 
 
 class _HeadRun:
-    """A head bound to one run's hidden state and to a row of logits of its own."""
+    """A head, bound to one run's hidden state and to a row of logits of its own."""
 
     def __init__(self, session: OrtSession, hidden: Any, count: int) -> None:
         self._session, self._logits = session, np.zeros((1, 1, count), np.float32)
@@ -298,7 +309,7 @@ class _HeadRun:
         self._binding.bind_ortvalue_output("logits", self._value)
 
     def run(self) -> NDArray[np.float32]:
-        """Logits of the head's ids, overwritten by the next run."""
+        """The logits of the head's ids, which the next run overwrites."""
         try:
             self._session.run_with_iobinding(self._binding)
         except Exception as error:

@@ -1,6 +1,7 @@
-"""A language model of plain ONNX operators, for execution providers that lack the fused ones: its cache grows as it is fed.
+"""A language model of plain ONNX operators, for providers that lack the fused ones.
 
-Beside the fused graph it copies the cache at every token, so it is slower, the more the longer the answer.
+Its cache grows as it is fed, and is copied at every token. So it is slower than the fused graph,
+the more the longer the answer.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from ...manifest.schema import LanguageModelInfo
 from ...tokens.allowed_ids import Allowed, take_allowed
 from ..one_at_a_time import SequentialBatch
 from ..prompt_items import NO_IMAGES, EncodedImage
-from ..saved_state import check_rewind, pack_state, state_array, unpack_state
+from ..run_checks import check_push, check_rewind
+from ..saved_state import pack_state, state_array, unpack_state
 from .model import cache_names
 from .session import (
     array_type,
@@ -66,7 +68,7 @@ class PortableLanguageModel:
 
     @property
     def fingerprint(self) -> str:
-        """What a run's state depends on."""
+        """Identity of what a run's state depends on."""
         return onnx_fingerprint(self.info, self.cache_type, "portable", self.device)
 
     def start(self) -> PortableRun:
@@ -74,12 +76,12 @@ class PortableLanguageModel:
         return PortableRun(self)
 
     def start_batch(self, size: int) -> SequentialBatch:
-        """So many runs in turn: the graph takes one sequence at a time."""
+        """So many runs, one after another: the graph takes one sequence at a time."""
         return SequentialBatch(self.start, size)
 
 
 class PortableRun:
-    """One answer: the cache of the tokens so far, handed from one pass to the next without leaving the engine."""
+    """One answer: its cache goes from one pass to the next without leaving the engine."""
 
     def __init__(self, model: PortableLanguageModel) -> None:
         self._model, info = model, model.info
@@ -95,16 +97,13 @@ class PortableRun:
         return self._length
 
     def look(self, image: EncodedImage) -> None:
-        """EngineError: these graphs begin with token ids."""
+        """Raise EngineError: these graphs begin with token ids."""
         raise EngineError(NO_IMAGES)
 
     def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
-        """Feed tokens; logits of the allowed next ids. EngineError where the context is full or the engine fails."""
+        """Feed tokens; returns the logits of the allowed next ids."""
+        check_push(len(ids), self._length, self._model.context)
         total = self._length + len(ids)
-        if not ids or total > self._model.context:
-            raise EngineError(
-                f"expected 1 to {self._model.context} tokens in the context, got {total}; ask for less"
-            )
         feeds = {
             "input_ids": np.array([ids], np.int64),
             "attention_mask": np.ones((1, total), np.int64),
@@ -141,7 +140,7 @@ class PortableRun:
         return pack_state(self._model.fingerprint, self._length, rows)
 
     def restore(self, state: bytes) -> None:
-        """Take up the cache of a state."""
+        """Take the cache of a state."""
         info, kind = self._model.info, self._model.cache_type
         self._take_up(
             0, [np.zeros((1, info.kv_heads, 0, info.head_dim), kind) for _ in self._pasts]

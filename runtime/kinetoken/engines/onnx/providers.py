@@ -1,7 +1,8 @@
-"""Where ONNX Runtime computes: which of its execution providers to ask for, and why one was not had. Knows no engine.
+"""ONNX Runtime's execution providers: which to ask for, and why one is not used.
 
-CUDA is taken where it is there. TensorRT has to be asked for: it compiles a graph for minutes at its first start, and again for
-shapes that it has not seen, and what it does not know (the fused attention) goes to CUDA anyway.
+CUDA is used if it is there. TensorRT has to be asked for: it compiles a graph for minutes at its
+first start, and again for shapes that it has not seen, and the fused attention, which it does not
+know, goes to CUDA anyway.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ OPTION_OF_PROVIDER: Final[dict[str, str]] = {CPU: "cpu", CUDA: "cuda", TENSORRT:
 CARD_PROVIDERS: Final = (CUDA, TENSORRT)
 PROVIDER_OPTIONS: Final[dict[str, dict[str, str]]] = {
     CPU: {},
-    # Full precision where the graph has it, so that the card gives what the processor gives; memory in the steps that are asked for.
+    # Full precision if the graph has it, so that the card gives what the processor gives, and
+    # memory in the steps that are asked for.
     CUDA: {"use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"},
     TENSORRT: {"trt_engine_cache_enable": "1", "trt_timing_cache_enable": "1"},
 }
@@ -51,7 +53,7 @@ def provider_chain(asked: str | None, available: Collection[str]) -> list[str]:
 def with_provider_options(
     names: Sequence[str], cache: Path | None
 ) -> list[tuple[str, dict[str, str]]]:
-    """The providers as the library takes them; `cache` is where TensorRT keeps what it compiled."""
+    """The providers as the library takes them; `cache`: where TensorRT keeps what it compiled."""
     kept = (
         {}
         if cache is None
@@ -63,9 +65,10 @@ def with_provider_options(
 def fallback_warning(
     asked: str | None, available: Collection[str], got: Sequence[str], library: Path, failed: str
 ) -> str | None:
-    """One line where less came than was asked for, or than this ONNX Runtime was built for; None where all is well.
+    """One line if a lesser provider is used than was asked or built for; None if all is well.
 
-    `got`: providers of the session; `library`: the folder of ONNX Runtime's libraries; `failed`: what it said, where it did.
+    `got`: providers of the session; `library`: the folder of ONNX Runtime's libraries; `failed`:
+    its error, if there was one.
     """
     wanted = CHAINS[check_provider(asked)][0]
     if wanted in got or (wanted not in available and check_provider(asked) == AUTO_PROVIDER):
@@ -82,7 +85,7 @@ def fallback_warning(
 
 
 def missing_library(provider: str, folder: Path) -> str | None:
-    """What the loader says of a provider's library: mostly the name of one that it needs. None where it says nothing."""
+    """The loader's error for a provider's library, mostly one that it needs; None: no error."""
     prefix, suffix = ("", ".dll") if sys.platform == "win32" else ("lib", ".so")
     kind = {CUDA: "cuda", TENSORRT: "tensorrt"}.get(provider)
     path = folder / f"{prefix}onnxruntime_providers_{kind}{suffix}"
@@ -101,10 +104,10 @@ def missing_library(provider: str, folder: Path) -> str | None:
 
 
 class DeviceBuffer:
-    """An array that the engine reads and writes in place: in this process's memory, or on a graphics card."""
+    """An array that the engine reads and writes in place, in memory or on a graphics card."""
 
     def __init__(self, values: Any, shape: Sequence[int], kind: Any, device: str) -> None:
-        """`values`: ONNX Runtime's class of values; `device` "cpu" or "cuda"."""
+        """`values`: ONNX Runtime's class of values; `device`: "cpu" or "cuda"."""
         import numpy as np
 
         self.array = np.zeros(shape, kind) if device == "cpu" else None
@@ -114,11 +117,11 @@ class DeviceBuffer:
             self.value = values.ortvalue_from_shape_and_type(list(shape), kind, device, 0)
 
     def read(self) -> Any:
-        """The numbers; those of this process's memory are the very array."""
+        """The numbers; in this process's memory, the array itself."""
         return self.value.numpy() if self.array is None else self.array
 
     def write(self, numbers: Any) -> None:
-        """All numbers, changed."""
+        """Replace all numbers."""
         if self.array is None:
             self.value.update_inplace(numbers)
         elif numbers is not self.array:

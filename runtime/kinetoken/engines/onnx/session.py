@@ -1,4 +1,4 @@
-"""ONNX Runtime: its sessions; the only file that knows it."""
+"""ONNX Runtime's sessions; the only file that knows it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from .providers import (
     with_provider_options,
 )
 
-# Releases of 2026 say to its maker that they run, on Linux too, and keep an id for that; they look at these once, when loaded.
+# Releases of 2026 report to their maker that they run, on Linux too, and keep an id for that. They
+# read these variables once, when they are loaded.
 for _switch in ("ORT_DISABLE_TELEMETRY", "ORT_TELEMETRY_DISABLED"):
     os.environ.setdefault(_switch, "1")
 try:
@@ -37,11 +38,14 @@ except ImportError as error:
 
 WARNING, FATAL = 2, 4  # of ONNX Runtime's log
 OrtSession: TypeAlias = Any
-"""The library's own sessions."""
+"""The library's own session."""
 
 
 def warn_of_two_packages() -> None:
-    """onnxruntime and onnxruntime-gpu own the same files: which one runs then is an accident."""
+    """Warn if onnxruntime and onnxruntime-gpu are both installed.
+
+    They own the same files: which of them runs is then an accident.
+    """
     if all(map(_is_installed, ("onnxruntime", "onnxruntime-gpu"))):
         advice = "pip uninstall -y onnxruntime onnxruntime-gpu, then install the one you want"
         warnings.warn(
@@ -62,7 +66,10 @@ def _is_installed(distribution: str) -> bool:
 def open_ort_session(
     path: Path, thread_count: int | None = None, provider: str | None = "cpu"
 ) -> OrtSession:
-    """A session on the processor, or where `provider` says; a warning where less came. EngineError for a graph that is none."""
+    """A session on the processor, or where `provider` says; warns if a lesser provider is used.
+
+    EngineError for a file that is not a graph.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = requested_threads(thread_count)
     options.inter_op_num_threads = 1
@@ -82,7 +89,7 @@ def open_ort_session(
 
 
 def _best(path: Path, options: ort.SessionOptions, wanted: list[str]) -> tuple[OrtSession, str]:
-    """A session on the first provider that can be started, and what one before it said."""
+    """A session on the first provider that starts, and the error of the one before it."""
     failed = ""
     while True:
         try:
@@ -97,14 +104,17 @@ def _best(path: Path, options: ort.SessionOptions, wanted: list[str]) -> tuple[O
 
 
 def _create(path: Path, options: ort.SessionOptions, wanted: list[str]) -> OrtSession:
-    """A session that asks for providers. What one cannot do it says on standard error, in colours: the warning says it better."""
+    """A session on these providers.
+
+    ONNX Runtime writes to standard error what a provider cannot do; the warning says it better.
+    """
     if wanted == [CPU]:
         return ort.InferenceSession(str(path), options, providers=wanted)
     ort.set_default_logger_severity(FATAL)
     try:
         if hasattr(ort, "preload_dlls"):
             with contextlib.redirect_stdout(io.StringIO()):  # which may be where motion goes
-                ort.preload_dlls()  # CUDA and cuDNN that pip installed lie where the loader does not look
+                ort.preload_dlls()  # the loader does not look where pip put CUDA and cuDNN
         return ort.InferenceSession(
             str(path),
             options,
@@ -116,12 +126,12 @@ def _create(path: Path, options: ort.SessionOptions, wanted: list[str]) -> OrtSe
 
 
 def session_device(session: OrtSession) -> str:
-    """Where a session computes: "cpu" or "cuda"."""
+    """The device on which a session computes: "cpu" or "cuda"."""
     return "cuda" if session.get_providers()[0] in CARD_PROVIDERS else "cpu"
 
 
 def session_provider(session: OrtSession) -> str:
-    """What a session got, for those that work beside it."""
+    """The provider that a session got, as an option for others beside it."""
     return OPTION_OF_PROVIDER[str(session.get_providers()[0])]
 
 
@@ -140,7 +150,7 @@ class OnnxSession:
         self._input, self._outputs = inputs[0].name, [outputs[0].name]
 
     def run(self, value: NDArray[np.float32]) -> NDArray[np.float32]:
-        """One forward pass; EngineError where it fails."""
+        """One forward pass. EngineError if it fails."""
         try:
             result: NDArray[np.float32] = self._session.run(self._outputs, {self._input: value})[0]
         except Exception as error:
@@ -151,7 +161,7 @@ class OnnxSession:
 def onnx_fingerprint(
     info: LanguageModelInfo, cache_type: type[np.floating[Any]], graph: str, device: str
 ) -> str:
-    """What a run's state depends on beside the model's file."""
+    """Identity of what a run's state depends on beside the model's file."""
     shape = f"{2 * info.layers}x{info.kv_heads}x{info.head_dim}"
     return f"onnxruntime {ort.__version__} {graph} {device} {np.dtype(cache_type).name} {shape}"
 
@@ -162,22 +172,22 @@ def array_type(value: Any) -> type[np.floating[Any]]:
 
 
 def ort_value(array: NDArray[Any]) -> Any:
-    """An array as the engine takes it, without a copy."""
+    """The array as the engine takes it, without a copy."""
     return ort.OrtValue.ortvalue_from_numpy(array)
 
 
 def first_line(error: Exception) -> str:
-    """What an exception of the library says, short."""
+    """The library's message of an exception, short."""
     return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
 
 
 def make_buffer(shape: Sequence[int], kind: type[np.floating[Any]], device: str) -> DeviceBuffer:
-    """An array of zeros, or of anything on a graphics card, that the engine reads and writes in place."""
+    """An array that the engine reads and writes in place: of zeros, or of anything on a card."""
     return DeviceBuffer(ort.OrtValue, shape, kind, device)
 
 
 def _compiled() -> Path | None:
-    """Where TensorRT keeps what it compiled: the user's cache folder."""
+    """The user's folder for what TensorRT compiled; None for a user without a home."""
     try:
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     except RuntimeError:  # a user without a home

@@ -1,4 +1,4 @@
-"""Where a server answers, from a URL."""
+"""The address of a server, from a URL."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ KEY_VARIABLE: Final = "KINETOKEN_API_KEY"
 
 @dataclass(frozen=True)
 class ServerAddress:
-    """Where a server answers."""
+    """The host, port and path at which a server answers."""
 
     scheme: str
     host: str
     port: int
     path: str
-    """Of its API, without a slash at the end: "/v1"."""
+    """Path of its API, without a slash at the end: "/v1"."""
 
     @classmethod
     def parse(cls, url: str) -> ServerAddress:
-        """InputError unless it is http://host[:port][/path] or https; a path that is left out is /v1."""
+        """InputError unless it is http://host[:port][/path] or https. The path defaults to /v1."""
         expected = f"engine: expected a URL such as http://127.0.0.1:8080/v1, got {url!r}"
         try:
             parts = urlsplit(url.strip())
@@ -53,5 +53,5 @@ class ServerAddress:
 
 
 def default_port(parts: SplitResult) -> int:
-    """Of its scheme."""
+    """The usual port of the URL's scheme."""
     return 443 if parts.scheme == "https" else 80

@@ -1,4 +1,7 @@
-"""HTTP to a server that writes answers: one request at a time, plain errors, lines as they come. Nothing but the standard library."""
+"""HTTP to a server that writes answers, with the standard library alone.
+
+One request at a time, plain errors, lines as they come.
+"""
 
 from __future__ import annotations
 
@@ -19,20 +22,20 @@ from ...base.errors import EngineError, InputError
 from .address import KEY_VARIABLE, ServerAddress, default_port
 
 CONNECT_SECONDS: Final = 10.0
-MOST_TRIES: Final = 4  # where the server is busy
+MOST_TRIES: Final = 4  # if the server is busy
 LONGEST_WAIT: Final = 20.0  # seconds before the next try, whatever the server asks for
 SHORTEST_WAIT: Final = 0.5
 MOST_REDIRECTS: Final = 3
 LONGEST_REPLY_LINE: Final = 1 << 20  # bytes
 LONGEST_ANSWER: Final = 1 << 24  # bytes of an answer that is read whole
-MOST_QUOTED: Final = 200  # letters of a server's own words in an error
+MOST_QUOTED: Final = 200  # characters of a server's own words in an error
 BUSY_STATUS: Final = (429, 503)
 MOVED_STATUS: Final = (301, 302, 307, 308)
 
 
 @dataclass(frozen=True)
 class ServerLink:
-    """An address, how long to wait for it, and the key that it asks for."""
+    """An address, the time to wait for it, and the key that it asks for."""
 
     address: ServerAddress
     timeout: float
@@ -41,11 +44,12 @@ class ServerLink:
 
     @classmethod
     def open(cls, url: str, timeout: float) -> ServerLink:
-        """With the key of $KINETOKEN_API_KEY; InputError where one of the three cannot be used."""
+        """A link with the key of $KINETOKEN_API_KEY. InputError if a part cannot be used."""
         key = os.environ.get(KEY_VARIABLE) or None
         if key is not None and not (key.isascii() and key.isprintable()):
             raise InputError(
-                f"${KEY_VARIABLE}: expected letters, digits and signs, got something else; set it again"
+                f"${KEY_VARIABLE}: expected letters, digits and signs, got something else; "
+                "set it again"
             )
         return cls(ServerAddress.parse(url), timeout, key)
 
@@ -58,11 +62,11 @@ class ServerLink:
         return self._json("POST", path, body)
 
     def stream(self, path: str, body: dict[str, Any]) -> ReplyLines:
-        """The answer as it comes. EngineError where it is no stream of events."""
+        """The answer as it comes. EngineError if it is not a stream of events."""
         response, connection = self._ask("POST", path, body, "text/event-stream")
         kind = response.headers.get_content_type()
         if kind != "text/event-stream":
-            said = self._said(response, connection)
+            said = self._explanation(response, connection)
             raise EngineError(
                 f"expected a stream of events of {self.address}, got {kind}{said}; {_CHECK}"
             )
@@ -83,7 +87,7 @@ class ServerLink:
             connection.close()
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None, accept: str) -> _Reply:
-        """An answer with status 200; a busy server is asked again, a few times."""
+        """An answer with status 200. A busy server is asked again a few times."""
         moved, tries = 0, 1
         while True:
             response, connection = self._send(method, path, body, accept)
@@ -92,9 +96,8 @@ class ServerLink:
             if response.status in MOVED_STATUS and moved < MOST_REDIRECTS:
                 path, moved = self._moved(response, connection, path), moved + 1
                 continue
-            error = StatusError(
-                response.status, self._what(response.status) + self._said(response, connection)
-            )
+            said = self._refusal(response.status) + self._explanation(response, connection)
+            error = StatusError(response.status, said)
             if response.status not in BUSY_STATUS or tries == MOST_TRIES:
                 raise error
             time.sleep(_wait(response.headers.get("Retry-After"), tries))
@@ -140,7 +143,7 @@ class ServerLink:
     def _moved(
         self, response: http.client.HTTPResponse, connection: http.client.HTTPConnection, path: str
     ) -> str:
-        """The path on the same server where it sends on to; a key is for no other."""
+        """The path on the same server that it redirects to; the key is for no other server."""
         connection.close()
         here = self.address
         target = urlsplit(
@@ -158,13 +161,14 @@ class ServerLink:
             raise EngineError(f"{here} sends on to {there}; give that address, if you trust it")
         return target.path + (f"?{target.query}" if target.query else "")
 
-    def _what(self, status: int) -> str:
+    def _refusal(self, status: int) -> str:
         """The beginning of an error's line."""
         at = str(self.address)
         if status in (401, 403):
             return f"{at} refuses the key ({status}): put the right one into ${KEY_VARIABLE}"
         if status == http.HTTPStatus.NOT_FOUND:
-            return f"{at} knows no such model or path (404): check the URL, which mostly ends in /v1, and --engine-model"
+            advice = "check the URL, which usually ends in /v1, and --engine-model"
+            return f"{at} knows no such model or path (404): {advice}"
         if status in BUSY_STATUS:
             return f"{at} is still busy after {MOST_TRIES} tries ({status}): try again later"
         if status in MOVED_STATUS:
@@ -174,10 +178,10 @@ class ServerLink:
         )
         return f"{at} {blame} ({status}): look into its log"
 
-    def _said(
+    def _explanation(
         self, response: http.client.HTTPResponse, connection: http.client.HTTPConnection
     ) -> str:
-        """What the server says about it, in a few words and without the key."""
+        """The server's explanation, in a few words and without the key."""
         try:
             text = response.read(LONGEST_REPLY_LINE).decode("utf-8", "replace")
         except (OSError, http.client.HTTPException):
@@ -187,7 +191,7 @@ class ServerLink:
         return self.quoted(_message(text))
 
     def quoted(self, text: str) -> str:
-        """A server's own words at the end of an error."""
+        """Quote a server's own words, for the end of an error."""
         line = "".join(c if c.isprintable() else " " for c in text[: 4 * MOST_QUOTED])
         if self.key:
             line = line.replace(self.key, "***")
@@ -214,7 +218,7 @@ class ServerLink:
 
 
 class StatusError(EngineError):
-    """The server answered, with a refusal."""
+    """The server answered with a refusal."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -256,7 +260,7 @@ class ReplyLines:
 
 
 def _message(text: str) -> str:
-    """The message of OpenAI's form of an error, or the text itself; nothing of a page for browsers."""
+    """The message of OpenAI's form of an error, or the text itself; nothing of a web page."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
@@ -265,7 +269,7 @@ def _message(text: str) -> str:
 
 
 def error_message(data: Any) -> str:
-    """What {"error": {"message": ...}} and its relatives say."""
+    """The message in {"error": {"message": ...}} and similar forms."""
     for key in ("error", "message", "detail"):
         if isinstance(data, dict) and key in data:
             data = data[key]
@@ -288,7 +292,7 @@ def _why(error: Exception) -> str:
 
 
 def _wait(asked: str | None, tries: int) -> float:
-    """Seconds until the next try: what Retry-After says, in seconds or as a date, within bounds."""
+    """Seconds until the next try: as Retry-After says, in seconds or as a date, within bounds."""
     usual = SHORTEST_WAIT * float(2**tries)
     if asked is None:
         return usual

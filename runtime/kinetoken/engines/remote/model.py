@@ -1,4 +1,7 @@
-"""A server that runs the language model: OpenAI's completions, streamed. What it says is not trusted by whoever reads it."""
+"""A language model on a server with OpenAI's completions, streamed.
+
+Readers do not trust what it says.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +90,7 @@ class RemoteLanguageModel:
         self.start()
 
     def _check_tokens(self, motion: MotionInfo, tokenizer: Tokenizer) -> None:
-        """EngineError unless the server has the motion tokens where the bundle has them, and shows them."""
+        """Raise EngineError unless the server has the bundle's motion tokens, and shows them."""
         ids = [
             motion.move_start,
             *(i for first, stop in motion.levels for i in (first, stop - 1)),
@@ -104,7 +107,7 @@ class RemoteLanguageModel:
             self._check_shown(self.kind.detokenize_path, ids)
 
     def _tokens(self, text: str) -> list[Any] | None:
-        """Token ids of a text; None where the server does not tell."""
+        """Token ids of a text; None if the server does not tell."""
         asked = self.kind.tokenize(text, self.model)
         if asked is None:
             return None
@@ -123,7 +126,7 @@ class RemoteLanguageModel:
             )
 
     def _beside(self, path: str, body: dict[str, Any]) -> Any:
-        """What a path beside the API answers; None where there is none."""
+        """Ask at a path beside the API; None if there is no such path."""
         try:
             return self.link.post(self.link.address.root + path, body)
         except StatusError as error:
@@ -139,14 +142,17 @@ class RemoteRun:
         self._link, self._kind, self._lines = link, kind, lines
         self._heard = time.monotonic()
         self.reason: str | None = None
-        """Why the server ended: "stop", "length", or None where it did not say."""
+        """Why the server ended: "stop", "length", or None if it did not say."""
 
     def close(self) -> None:
         """Hang up."""
         self._lines.close()
 
     def __iter__(self) -> Iterator[CompletionPiece]:
-        """What comes, until the server says that it is done. EngineError where it fails, stalls or talks nonsense."""
+        """Yield what comes, until the server says that it is done.
+
+        EngineError if it fails, stalls or talks nonsense.
+        """
         for data in self._events():
             if data == DONE_EVENT:
                 return
@@ -156,20 +162,18 @@ class RemoteRun:
                 self._heard = time.monotonic()  # however long its reader took
         if self.reason is None:
             raise EngineError(
-                f"{self._link.address} cut the connection in the middle of the answer; look into its log"
+                f"{self._link.address} cut the connection in the middle of the answer; "
+                "look into its log"
             )
 
     def _events(self) -> Iterator[bytes]:
-        """Data of server-sent events (WHATWG HTML, 9.2), one value each; comments keep the line open and no more."""
+        """Data of server-sent events (WHATWG HTML, 9.2). Comments only keep the line open."""
         data: list[bytes] = []
         for line in self._lines:
             if time.monotonic() - self._heard > self._link.timeout:
                 raise self._link.silent()
             name, _, value = line.partition(b":")
-            if name in (
-                b"data",
-                b"error",
-            ):  # llama-server once wrote its errors under a name of their own
+            if name in (b"data", b"error"):  # llama-server once named its errors "error"
                 data.append(value.removeprefix(b" "))
             elif not line and data:
                 yield b"\n".join(data)
@@ -180,7 +184,7 @@ class RemoteRun:
             yield b"\n".join(data)
 
     def _piece(self, data: bytes) -> CompletionPiece | None:
-        """What an event says; None where there is no text in it."""
+        """Read an event; None if there is no text in it."""
         try:
             event = json.loads(data)
             if "error" in event or ("message" in event and "choices" not in event):
@@ -208,7 +212,7 @@ class RemoteRun:
 
 
 def _entry(link: ServerLink, options: LoadOptions) -> Mapping[str, Any]:
-    """What the server says of the model; empty where it says nothing and need not."""
+    """The server's entry for the model; empty if it has none and need not."""
     try:
         answer = link.get(f"{link.address.path}/models")
     except StatusError as error:
@@ -239,7 +243,7 @@ def _entry(link: ServerLink, options: LoadOptions) -> Mapping[str, Any]:
 def _unknown(
     link: ServerLink, model: str, models: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
-    """InputError where the server has others; one that lists none is taken at its word later."""
+    """Raise InputError if the server has other models; one that lists none is trusted for now."""
     if models:
         raise InputError(
             f"{link.address} has no model {model!r}: choose with --engine-model {_names(models)}"
@@ -255,7 +259,7 @@ def _names(models: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _code(event: Mapping[str, Any]) -> int:
-    """The status that an error in the middle of an answer would have had at its beginning; 500 where it does not tell."""
+    """The status that an error in mid-answer would have had at its beginning; 500 if unknown."""
     error = event.get("error")
     code = (error if isinstance(error, dict) else event).get("code")
     return code if isinstance(code, int) else 500

@@ -1,7 +1,7 @@
 """Kinds of servers: what each understands beyond OpenAI's completions, and tells of its tokens.
 
-Sources: llama.cpp's tools/server/README.md, llama_cpp/server/types.py of llama-cpp-python, and vLLM's
-entrypoints/openai/completion/protocol.py.
+Sources: llama.cpp's tools/server/README.md, llama_cpp/server/types.py of llama-cpp-python, and
+vLLM's entrypoints/openai/completion/protocol.py.
 """
 
 from __future__ import annotations
@@ -56,7 +56,10 @@ class LlamaKind(PlainKind):
 
 
 class LlamaServerKind(LlamaKind):
-    """llama-server. Text may hide motion tokens, and ids leave out parts of a character: take both."""
+    """llama-server.
+
+    Its text may hide motion tokens, and its ids leave out parts of characters: both are needed.
+    """
 
     name = "llama-server"
     owner = "llamacpp"
