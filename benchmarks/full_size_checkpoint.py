@@ -25,7 +25,9 @@ from safetensors.torch import save_file
 
 from kinetoken.cli.terminal import ProgressBar
 from kinetoken.manifest.architectures import QWEN2_5_VL
-from kinetoken_export.checkpoint.tensors import LanguageModelShape, expected_tensors
+from kinetoken_export.checkpoint.config.rope import Rope
+from kinetoken_export.checkpoint.model_shape import LanguageModelShape
+from kinetoken_export.checkpoint.tensors import expected_tensors
 
 TIKTOKEN: Final = "dashscope/resources/qwen.tiktoken"
 CONFIG: Final[dict[str, Any]] = {
@@ -84,7 +86,7 @@ def shape() -> LanguageModelShape:
     return LanguageModelShape(
         c["num_hidden_layers"], c["hidden_size"], c["intermediate_size"], c["num_attention_heads"], c["num_key_value_heads"],
         c["vocab_size"], c["hidden_size"] // c["num_attention_heads"], c["max_position_embeddings"],
-        c["rope_theta"], c["rms_norm_eps"], tied=True,
+        Rope(c["rope_theta"]), c["rms_norm_eps"], tied=True,
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from machine import describe
 
 import kinetoken
-from kinetoken.live.link import Live
+from kinetoken.live.live_output import LiveOutput
 from kinetoken.live.settings import LiveSettings, VmcAddress
 
 PROMPT = "a person walks forward"
@@ -53,7 +53,7 @@ def measure(seconds: float, *, busy: bool) -> dict[str, float]:
     receiver.start()
     generator = kinetoken.load()
     settings = LiveSettings(vmc=VmcAddress("127.0.0.1", inlet.recv()), ws=0)
-    with Live(settings, lambda line: None) as live:
+    with LiveOutput(settings, lambda line: None) as live:
         made = generate(generator, live, seconds, busy=busy)
         live.finish()
         report = live.wait()
@@ -72,7 +72,9 @@ def measure(seconds: float, *, busy: bool) -> dict[str, float]:
     }
 
 
-def generate(generator: kinetoken.Generator, live: Live, seconds: float, *, busy: bool) -> float:
+def generate(
+    generator: kinetoken.Generator, live: LiveOutput, seconds: float, *, busy: bool
+) -> float:
     """Feed `seconds` of motion, return the seconds made; a busy model makes more, unused."""
     began, sent, made, seed = time.perf_counter(), 0.0, 0.0, 0
     while sent < seconds:

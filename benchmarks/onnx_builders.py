@@ -35,7 +35,9 @@ from kinetoken.engines.onnx.session import open_ort_session
 from kinetoken.manifest.architectures import QWEN2
 from kinetoken.manifest.schema import HeadInfo, LanguageModelInfo, MotionInfo
 from kinetoken.tokens.allowed_ids import take_allowed
-from kinetoken_export.checkpoint.tensors import LanguageModelShape, expected_tensors
+from kinetoken_export.checkpoint.config.rope import Rope
+from kinetoken_export.checkpoint.model_shape import LanguageModelShape
+from kinetoken_export.checkpoint.tensors import expected_tensors
 
 Result = TypeVar("Result")
 MOTION: Final = MotionInfo(
@@ -50,7 +52,9 @@ CONFIG: Final[dict[str, Any]] = {
     "max_position_embeddings": CONTEXT, "rms_norm_eps": 1e-6, "rope_theta": 1000000.0, "tie_word_embeddings": True,
     "hidden_act": "silu", "bos_token_id": 151643, "eos_token_id": 151645, "use_sliding_window": False, "use_cache": True,
 }  # fmt: skip
-SHAPE: Final = LanguageModelShape(24, 896, 4864, 14, 2, VOCAB, 64, CONTEXT, 1e6, 1e-6, tied=True)
+SHAPE: Final = LanguageModelShape(
+    24, 896, 4864, 14, 2, VOCAB, 64, CONTEXT, Rope(1e6), 1e-6, tied=True
+)
 
 OURS: Final = """
 import json, sys, time

@@ -83,7 +83,7 @@ def _place(frame: FrameType) -> tuple[str, str] | None:
 
 
 def _caller(frame: FrameType) -> tuple[str, str] | None:
-    """The nearest caller that is ours; what a comprehension or a lambda calls, its function does."""
+    """The nearest caller that is ours; a comprehension or a lambda counts as its function."""
     caller = frame.f_back
     while caller is not None:
         if caller.f_code.co_qualname == "<module>":
@@ -201,12 +201,12 @@ def main() -> None:
             f"{root}: {len(between_rooms)} steps between {len(rooms)} rooms, {len(climbs)} climbs"
         )
         print(f"  {len(steps(calls, files, by_room=False))} steps between modules")
-        below = [name for name in found["sees_arguments"] if not name.endswith(".<lambda>")]
-        print(f"  {len(below)} functions see the command line")
+        readers = found["sees_arguments"]
+        print(f"  {len(readers)} functions see the command line")
         if args.verbose:
             print(*(f"    {call}" for call in between_rooms), sep="\n")
             print(*(f"  climb {call}" for call in climbs), sep="\n")
-            print(*(f"  sees the command line: {name}" for name in below), sep="\n")
+            print(*(f"  sees the command line: {name}" for name in readers), sep="\n")
 
 
 if __name__ == "__main__":

@@ -170,12 +170,15 @@ PARTS: dict[str, Callable[[float], dict[str, Any]]] = {
 def report(rows: dict[str, dict[str, float]], driver: str) -> str:
     """The answer in Markdown."""
     lines = [
-        f"| {name} | {row['pictures_per_second']:.0f} | {row['processor_ms']:.0f} | {row['slowest_ms']:.0f} |"
+        f"| {name} | {row['pictures_per_second']:.0f} | {row['processor_ms']:.0f} "
+        f"| {row['slowest_ms']:.0f} |"
         for name, row in rows.items()
     ]
     head = [
-        "# Pictures per second", "", f"{describe()}. {driver}. `python benchmarks/viewer_speed.py`.", "", WORDS, "",
-        "| | pictures a second | processor, ms a picture | slowest in a hundred, ms |", "|---|---:|---:|---:|",
+        "# Pictures per second", "",
+        f"{describe()}. {driver}. `python benchmarks/viewer_speed.py`.", "", WORDS, "",
+        "| | pictures a second | processor, ms a picture | slowest in a hundred, ms |",
+        "|---|---:|---:|---:|",
     ]  # fmt: skip
     return "\n".join([*head, *lines]) + "\n"
 

@@ -10,6 +10,7 @@ answers, prompts are typed letter by letter, keys are pressed. It needs the extr
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -186,7 +187,7 @@ def typed(stage: Stage, at: float, text: str) -> Iterator[Event]:
     assert line is not None
     yield at, lambda: setattr(line, "focused", True)
     for number, letter in enumerate(text):
-        yield at + 0.3 + LETTER * number, lambda letter=letter: line.type(letter)  # type: ignore[misc]
+        yield at + 0.3 + LETTER * number, functools.partial(line.type, letter)
     sent = at + 0.7 + LETTER * len(text)
     yield sent, line.send
     yield sent + 0.1, lambda: setattr(line, "focused", False)
@@ -196,8 +197,8 @@ def scenes(size: tuple[int, int]) -> Iterator[Scene]:
     """The tour, part by part."""
     generator = kinetoken.load()
 
-    def answer(prompt: str, seed: int, seconds: float, **options: object) -> Clip:
-        return generator.generate(prompt, seed=seed, seconds=seconds, **options)  # type: ignore[arg-type]
+    def answer(prompt: str, seed: int, seconds: float, levels: int | None = None) -> Clip:
+        return generator.generate(prompt, seed=seed, seconds=seconds, levels=levels)
 
     yield talk(generator, size)
     circle = answer("he walks in a circle to the right", 4, 8.0)
@@ -243,7 +244,8 @@ def around(clip: Clip, size: tuple[int, int]) -> Scene:
     """The layers around a body."""
     on = Rehearsal(ClipStage(clip.foot_locked(), unlocked=clip), size)
     events = [
-        (0.5, on.press("T")), (5.0, on.press("C")), (9.0, on.press("T", "C", "G")), (13.0, on.press("T", "C")),
+        (0.5, on.press("T")), (5.0, on.press("C")),
+        (9.0, on.press("T", "C", "G")), (13.0, on.press("T", "C")),
         (15.0, on.press("K")), (18.0, on.press("K")),
     ]  # fmt: skip
     return Scene("T trail, C contacts, G ghosts, K foot lock", 20.0, on, events, (10.0, 15.0))
@@ -253,8 +255,9 @@ def views(clip: Clip, size: tuple[int, int]) -> Scene:
     """The camera."""
     on = Rehearsal(ClipStage(clip.foot_locked()), size, SceneLayers(trail=True))
     events = [
-        (0.5, on.turn(-130.0, 12.0)), (5.0, on.turn(0.0)), (5.5, on.press("_2")), (7.5, on.press("_3")), (9.5, on.press("_6")),
-        (12.0, on.press("_1")), (13.0, lambda: on.view.zoom(3)), (15.0, on.press("A")), (16.0, on.turn(60.0)),
+        (0.5, on.turn(-130.0, 12.0)), (5.0, on.turn(0.0)),
+        (5.5, on.press("_2")), (7.5, on.press("_3")), (9.5, on.press("_6")), (12.0, on.press("_1")),
+        (13.0, lambda: on.view.zoom(3)), (15.0, on.press("A")), (16.0, on.turn(60.0)),
     ]  # fmt: skip
     return Scene(
         "orbit, pan, zoom, follow, presets, A frames everything", 19.0, on, events, (12.0, 12.0)
@@ -266,8 +269,8 @@ def timeline(clip: Clip, size: tuple[int, int]) -> Scene:
     on = Rehearsal(ClipStage(clip.foot_locked()), size)
     steps = [(4.0 + 0.25 * n, on.press("RIGHT")) for n in range(8)]
     events = [
-        *steps, (6.5, on.press("SPACE", "DOWN", "DOWN")), (8.0, on.press("UP", "UP")), (8.5, on.press("I")), (10.0, on.press("O")),
-        (15.0, on.press("X")),
+        *steps, (6.5, on.press("SPACE", "DOWN", "DOWN")), (8.0, on.press("UP", "UP")),
+        (8.5, on.press("I")), (10.0, on.press("O")), (15.0, on.press("X")),
     ]  # fmt: skip
     return Scene("step, slow motion, play a part again and again", 17.0, on, events, (9.0, 9.0))
 

@@ -79,7 +79,7 @@ def loaded_by(statement: str) -> set[str]:
         "import kinetoken; kinetoken.Clip, kinetoken.MotionChunk, kinetoken.GenerateOptions, kinetoken.InputError",
         "import kinetoken; kinetoken.Generator, kinetoken.load",
         "import kinetoken.cli.generate, kinetoken.cli.decode, kinetoken.cli.inspect",
-        "import kinetoken.live.link, kinetoken.live.settings, kinetoken.cli.live_arguments",
+        "import kinetoken.live.live_output, kinetoken.live.settings, kinetoken.cli.live_arguments",
         "import kinetoken.formats.registry, kinetoken.generation.options, kinetoken.tokens.markup",
     ],
 )

@@ -1,4 +1,4 @@
-"""Generators' processes that behave well or badly, for the viewer's hand-over. Each is a server for `Feed`."""
+"""Servers for `Feed`: generators' processes that behave well or badly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Senders' processes that behave badly, for live output. Each is a worker for `Live`."""
+"""Senders' processes that behave badly, for live output. Each is a worker for `LiveOutput`."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 REFERENCES = Path(__file__).parent.parent / "viewer" / "references"
-BLOCK = 4  # pixels along a side: finer differences, such as those of an edge's smoothing, are averaged away
+BLOCK = 4  # pixels along a side, over which differences are averaged
 SEEN = 22.0  # of 255, a block's difference that somebody sees
 MEAN = 3.0  # of 255, over the whole picture
 SHARE = 0.012  # of all blocks that may differ visibly
@@ -44,7 +44,7 @@ def _blocks(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def assert_looks_like(picture: NDArray[np.uint8], name: str, *, looser: float = 1.0) -> None:
-    """The picture (h, w, 3) looks like the reference of that name; `looser` multiplies what is allowed."""
+    """The picture (h, w, 3) looks like the reference; `looser` multiplies the tolerance."""
     path = REFERENCES / f"{name}.webp"
     if os.environ.get("KINETOKEN_NEW_REFERENCES"):
         if looser == 1.0:

@@ -1,4 +1,4 @@
-"""A talk with a generator that is not there: what comes is said beforehand, what is asked is remembered."""
+"""A talk with a generator that is not there: its messages are scripted, its orders are noted."""
 
 from __future__ import annotations
 

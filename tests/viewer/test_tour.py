@@ -1,4 +1,4 @@
-"""The script of the README's tour runs: the demo model answers, prompts are typed, keys are pressed."""
+"""The script of the README's tour runs: the demo answers, prompts are typed, keys are pressed."""
 
 from __future__ import annotations
 

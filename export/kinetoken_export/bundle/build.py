@@ -34,7 +34,12 @@ from ..codecs.source import CodecSource
 from ..onnx.codec import check_codec, code_size, export_codec
 from ..packages import installed_versions
 from .atomic_folder import new_folder
-from .language_model import bytes_needed, check_quantization, write_language_model
+from .language_model import (
+    bytes_needed,
+    check_format_computes,
+    check_quantization,
+    write_language_model,
+)
 from .measure_lookahead import measured_codec
 from .request import ExportRequest
 
@@ -71,6 +76,7 @@ def _open(request: ExportRequest) -> _Inputs:
     checkpoint = Checkpoint(folder)
     vocabulary = read_vocabulary(folder)
     checkpoint.check()
+    check_format_computes(request, checkpoint)
     last = max(stop for _, stop in (*vocabulary.motion.levels, *vocabulary.text_ids))
     if last > checkpoint.shape.vocab_size:
         raise FormatError(
@@ -109,6 +115,8 @@ def _build(request: ExportRequest, parts: _Inputs, folder: Path) -> Manifest:
     manifest = _write(
         replace(manifest, codec=measured_codec(folder, codec, request.lookahead)), folder
     )
+    for note in parts.checkpoint.notes:
+        print(f"checkpoint: {note}", file=sys.stderr)
     for note in parts.codec.notes:
         print(f"codec: {note}", file=sys.stderr)
     return manifest

@@ -53,6 +53,23 @@ def _portable_precision(name: str | None) -> str:
     return name or _PORTABLE_DEFAULT
 
 
+def bundle_context(request: ExportRequest, source: TensorSource) -> int:
+    """Tokens that the bundle will hold."""
+    return request.context or min(_CONTEXT, source.shape.context)
+
+
+def check_format_computes(request: ExportRequest, source: TensorSource) -> None:
+    """FormatError for what the format cannot compute as the checkpoint asks."""
+    if request.format == "gguf":
+        from ..gguf.language_model import check_llamacpp_computes
+
+        check_llamacpp_computes(source, bundle_context(request, source))
+    elif request.graph == "portable":
+        from ..onnx.portable import check_portable_computes
+
+        check_portable_computes(source, bundle_context(request, source))
+
+
 def bytes_needed(request: ExportRequest, source: TensorSource) -> int:
     """Estimate the disk space that writing the language model takes."""
     tensors = [dims for _, dims in expected_tensors(source.architecture, source.shape)]
@@ -96,7 +113,7 @@ def write_language_model(
 
     The folder holds tokenizer.json already.
     """
-    context = request.context or min(_CONTEXT, source.shape.context)
+    context = bundle_context(request, source)
     if request.format == "gguf":
         return _gguf(request, source, vocabulary, template, folder, context, importance)
     if request.graph == "portable":

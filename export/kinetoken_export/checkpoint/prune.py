@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from kinetoken.base.errors import FormatError
 from kinetoken.manifest.architectures import Architecture
 
+from .model_shape import LanguageModelShape
 from .motion_tokens import SYSTEM_PROMPT
 from .prune_tokens import BYTES, BpeTokenizer, corpus_tokens, english_tokens, ids_of, write_pruned
-from .tensors import Float32Array, LanguageModelShape, TensorSource
+from .tensors import Float32Array, TensorSource
 
 # What stands around every prompt; special tokens in it are kept anyway.
 KEPT_TEXTS: Final = (
@@ -55,6 +56,11 @@ class PrunedSource:
         """config.json with the new size and the new ids."""
         numbers = {int(old): new for new, old in enumerate(self.kept)}
         return _renumbered(self.original.config, numbers, len(self.kept))
+
+    @property
+    def vision_config(self) -> Mapping[str, Any] | None:
+        """The original's."""
+        return self.original.vision_config
 
     def names(self, prefix: str = "") -> list[str]:
         """Names of the tensors that begin with a prefix."""

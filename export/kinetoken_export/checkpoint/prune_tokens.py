@@ -20,7 +20,7 @@ from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.cli.terminal import ProgressBar, progress
 
-from .tensors import read_json
+from .json_file import read_json
 
 BYTES: Final = frozenset(pre_tokenizers.ByteLevel.alphabet())
 """The letters in which byte-level BPE writes the 256 bytes."""

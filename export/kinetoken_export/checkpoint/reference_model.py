@@ -32,9 +32,9 @@ from kinetoken.engines.saved_state import pack_state, state_array, unpack_state
 from kinetoken.manifest.architectures import Architecture
 from kinetoken.tokens.allowed_ids import Allowed, count_allowed, take_allowed
 
+from .model_shape import LanguageModelShape
 from .tensors import (
     Float32Array,
-    LanguageModelShape,
     TensorSource,
     expected_tensors,
     head_tensor,
@@ -192,7 +192,11 @@ class ReferenceLayer:
         keys, values = (
             t.repeat_interleave(s.heads // s.kv_heads, 0) for t in (cache.keys, cache.values)
         )
-        seen = torch.ones(n, keys.shape[1], dtype=torch.bool).tril(keys.shape[1] - n)
+        first = keys.shape[1] - n
+        seen = torch.ones(n, keys.shape[1], dtype=torch.bool).tril(first)
+        window = s.window(self.number)
+        if window is not None:
+            seen = seen.triu(first - window + 1)
         mixed = F.scaled_dot_product_attention(
             _rotate(q, rotary)[None], keys[None], values[None], attn_mask=seen
         )
@@ -333,10 +337,10 @@ def rotary_angles(shape: LanguageModelShape, start: int, stop: int) -> Rotary:
     """Rotary angles of the positions [start, stop)."""
     # float64 where the engines have float32 too: the positions are small, the error of an angle is
     # not seen.
-    exponents = torch.arange(0, shape.head_dim, 2, dtype=torch.float64) / shape.head_dim
-    turns = torch.arange(start, stop, dtype=torch.float64)[:, None] * shape.rope_theta**-exponents
-    both = torch.cat([turns, turns], 1)
-    return both.cos().float(), both.sin().float()
+    speeds = torch.from_numpy(shape.rope.frequencies(shape.head_dim))
+    turns = torch.arange(start, stop, dtype=torch.float64)[:, None] * speeds
+    both, factor = torch.cat([turns, turns], 1), shape.rope.attention_factor
+    return (both.cos() * factor).float(), (both.sin() * factor).float()
 
 
 def _rotate(x: Tensor, rotary: Rotary) -> Tensor:

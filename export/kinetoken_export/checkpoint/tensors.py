@@ -7,9 +7,7 @@ tower of Qwen2.5-VL.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -17,48 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.base.errors import FormatError, InputError
-from kinetoken.manifest.architectures import (
-    ARCHITECTURES,
-    Architecture,
-    Width,
-    architecture_of_class,
-)
+from kinetoken.manifest.architectures import Architecture
+
+from .config.model_config import ModelConfig, check_vision, read_model_config
+from .json_file import read_json
+from .model_shape import LanguageModelShape
 
 Float32Array = NDArray[np.float32]
 
 _INDEX: Final = "model.safetensors.index.json"
 _SINGLE: Final = "model.safetensors"
-
-
-@dataclass(frozen=True)
-class LanguageModelShape:
-    """The numbers of config.json that shape the language model."""
-
-    layers: int
-    hidden: int
-    intermediate: int
-    heads: int
-    kv_heads: int
-    vocab_size: int
-    """Rows of the embedding; may be more than the tokenizer has."""
-    head_dim: int
-    """Width of one attention head."""
-    context: int
-    rope_theta: float
-    norm_eps: float
-    tied: bool
-    """Whether the embedding is the head too."""
-    mrope_section: tuple[int, ...] = ()
-    """Rotary pairs for time, height and width in a vision-language model.
-
-    For text alone all three positions are one.
-    """
-
-    def width(self, name: Width) -> int:
-        """The number that a width of an architecture stands for."""
-        if name in ("queries", "keys"):
-            return self.head_dim * (self.heads if name == "queries" else self.kv_heads)
-        return int(getattr(self, name))
 
 
 class TensorSource(Protocol):
@@ -77,6 +43,11 @@ class TensorSource(Protocol):
     @property
     def config(self) -> Mapping[str, Any]:
         """config.json as it is."""
+        ...
+
+    @property
+    def vision_config(self) -> Mapping[str, Any] | None:
+        """What shapes the vision tower; None where there is none."""
         ...
 
     def names(self, prefix: str = "") -> list[str]:
@@ -108,16 +79,12 @@ class Checkpoint:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.config: Mapping[str, Any] = read_json(folder / "config.json")
-        name = (self.config.get("architectures") or ["none"])[0]
-        found = architecture_of_class(name)
-        if found is None:
-            known = " or ".join(kind for entry in ARCHITECTURES.values() for kind in entry.classes)
-            raise FormatError(f"{folder}: expected a model of {known}, got {name}")
-        self.architecture: Architecture = found
-        self.shape = _shape(self.config, folder)
+        self.model_config: ModelConfig = read_model_config(folder)
+        self.architecture: Architecture = self.model_config.architecture
+        self.shape = self.model_config.shape
         self._places = {
-            _canonical(stored, found): (path, stored) for stored, path in self._locate().items()
+            _canonical(stored, self.architecture): (path, stored)
+            for stored, path in self._locate().items()
         }
 
     def _locate(self) -> dict[str, Path]:
@@ -141,6 +108,25 @@ class Checkpoint:
             )
         with _opened(path) as file:
             return dict.fromkeys(file.keys(), path)
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """config.json as it is."""
+        return self.model_config.raw
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is unusual about it or was assumed, a line each."""
+        return self.model_config.notes
+
+    @property
+    def vision_config(self) -> Mapping[str, Any] | None:
+        """vision_config with its class's defaults.
+
+        FormatError where it asks for what is not computed.
+        """
+        check_vision(self.model_config)
+        return self.model_config.vision
 
     @property
     def files(self) -> list[Path]:
@@ -262,52 +248,4 @@ def _opened(path: Path) -> Any:
         raise FormatError(
             f"{path}: expected a whole safetensors file, got something unreadable ({error}): "
             "download it again"
-        ) from error
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object of a checkpoint; InputError or FormatError where it is none."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"{path}: expected a checkpoint's {path.name}, cannot read it ({error.strerror})"
-        ) from error
-    except ValueError as error:
-        raise FormatError(f"{path}: expected JSON, got something unreadable ({error})") from error
-    if not isinstance(data, dict):
-        raise FormatError(f"{path}: expected a JSON object, got {type(data).__name__}")
-    return data
-
-
-def _shape(config: Mapping[str, Any], folder: Path) -> LanguageModelShape:
-    # transformers 4.52 moved the language model's numbers of a vision-language config into
-    # text_config.
-    text = config.get("text_config") or config
-    rope = text.get("rope_parameters") or text.get("rope_scaling") or {}
-    try:
-        return LanguageModelShape(
-            layers=int(text["num_hidden_layers"]),
-            hidden=int(text["hidden_size"]),
-            intermediate=int(text["intermediate_size"]),
-            heads=int(text["num_attention_heads"]),
-            kv_heads=int(text["num_key_value_heads"]),
-            vocab_size=int(text["vocab_size"]),
-            head_dim=int(
-                text.get("head_dim") or int(text["hidden_size"]) // int(text["num_attention_heads"])
-            ),
-            context=int(text["max_position_embeddings"]),
-            rope_theta=float(text.get("rope_theta") or rope["rope_theta"]),
-            norm_eps=float(text["rms_norm_eps"]),
-            tied=bool(config.get("tie_word_embeddings", text.get("tie_word_embeddings", False))),
-            mrope_section=tuple(int(n) for n in rope.get("mrope_section", ())),
-        )
-    except KeyError as error:
-        raise FormatError(
-            f"{folder / 'config.json'}: expected a key {error}, found none: it is no config of a "
-            "language model"
-        ) from error
-    except (TypeError, ValueError, ZeroDivisionError) as error:
-        raise FormatError(
-            f"{folder / 'config.json'}: expected the numbers of a language model, got: {error}"
         ) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from math import prod
+from math import log, prod
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +11,9 @@ import gguf
 import numpy as np
 from gguf import GGUFWriter
 
-from kinetoken.base.errors import InputError
+from kinetoken.base.errors import FormatError, InputError
 
+from ..checkpoint.config.rope import Rope
 from ..checkpoint.motion_tokens import CheckpointVocabulary
 from ..checkpoint.tensors import Float32Array, TensorSource, expected_tensors, norm_gain, row_chunks
 from .file import GgufFile, PlannedTensor, gguf_file
@@ -21,6 +22,9 @@ from .recipes import GgufRecipe
 from .tokenizer import add_vocabulary, read_gguf_vocabulary
 
 _MROPE_AXES: Final = 4  # llama.cpp keeps a fourth section, unused here
+
+_SCALING: Final = {"linear": gguf.RopeScalingType.LINEAR, "yarn": gguf.RopeScalingType.YARN}
+"""Kinds of positions that llama.cpp computes from metadata, beside the default."""
 
 
 def export_gguf(
@@ -47,6 +51,7 @@ def export_gguf(
             f"expected a context of 1 to {limit} tokens, got {context}: this model knows no more "
             "positions"
         )
+    check_llamacpp_computes(source, context)
     if recipe.needs_importance and importance is None:
         raise InputError(
             f"{recipe.name} needs an importance matrix: give one, or choose another quantization"
@@ -66,6 +71,27 @@ def export_gguf(
         for stored, tensor in plan:
             _write(file, quantizer, source, stored, tensor, (importance or {}).get(tensor.name))
     return context
+
+
+def check_llamacpp_computes(source: TensorSource, context: int) -> None:
+    """FormatError for what llama.cpp does not compute as the checkpoint asks."""
+    rope, window = source.shape.rope, source.shape.smallest_window(context)
+    if rope.kind not in ("default", *_SCALING):
+        raise FormatError(
+            f"positions of type {rope.kind!r} are not computed by llama.cpp for "
+            f"{source.architecture.name}: "
+            "give --format onnx"
+        )
+    if not rope.truncate:
+        raise FormatError(
+            'rope_scaling with "truncate": false is not computed by llama.cpp: give --format onnx'
+        )
+    if window is not None:
+        raise FormatError(
+            f"a sliding window of {window} tokens is not computed by llama.cpp for "
+            f"{source.architecture.name}: "
+            f"give --context {window}, within which it is not felt, or --format onnx"
+        )
 
 
 def _plan(
@@ -130,13 +156,27 @@ def _add_model(writer: GGUFWriter, source: TensorSource, recipe: GgufRecipe, nam
     if shape.head_dim * shape.heads != shape.hidden:
         writer.add_key_length(shape.head_dim)
         writer.add_value_length(shape.head_dim)
-    if shape.mrope_section:
-        sections = [*shape.mrope_section, *[0] * _MROPE_AXES]
-        writer.add_rope_dimension_sections(sections[:_MROPE_AXES])
-    writer.add_rope_freq_base(shape.rope_theta)
+    _add_rope(writer, shape.rope)
     writer.add_layer_norm_rms_eps(shape.norm_eps)
     writer.add_file_type(recipe.file_type)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+
+
+def _add_rope(writer: GGUFWriter, rope: Rope) -> None:
+    if rope.sections:
+        sections = [*rope.sections, *[0] * _MROPE_AXES]
+        writer.add_rope_dimension_sections(sections[:_MROPE_AXES])
+    writer.add_rope_freq_base(rope.theta)
+    if rope.kind in _SCALING:
+        writer.add_rope_scaling_type(_SCALING[rope.kind])
+        writer.add_rope_scaling_factor(rope.factor)
+    if rope.kind == "yarn":
+        writer.add_rope_scaling_orig_ctx_len(rope.original_context)
+        # llama.cpp multiplies this by the paper's own factor.
+        usual = 1 + 0.1 * log(max(rope.factor, 1))
+        writer.add_rope_scaling_attn_factors(rope.attention_factor / usual)
+        writer.add_rope_scaling_yarn_beta_fast(rope.beta_fast)
+        writer.add_rope_scaling_yarn_beta_slow(rope.beta_slow)
 
 
 def _size_label(source: TensorSource) -> str:

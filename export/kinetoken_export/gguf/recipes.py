@@ -14,7 +14,7 @@ from gguf import GGMLQuantizationType, LlamaFileType
 
 from kinetoken.base.errors import InputError
 
-from ..checkpoint.tensors import LanguageModelShape
+from ..checkpoint.model_shape import LanguageModelShape
 from .quantizer import block_size
 
 _EMBEDDING: Final = "token_embd"

@@ -18,8 +18,8 @@ from gguf import GGUFWriter, TokenType
 
 from kinetoken.base.errors import FormatError
 
+from ..checkpoint.json_file import read_json
 from ..checkpoint.motion_tokens import CheckpointVocabulary
-from ..checkpoint.tensors import read_json
 
 # Pattern that splits text before the merges, to llama.cpp's name of it.
 _PRE_TOKENIZERS: Final = {

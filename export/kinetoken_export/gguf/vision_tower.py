@@ -24,6 +24,7 @@ _PRECISIONS: Final = {
     "bf16": LlamaFileType.MOSTLY_BF16,
     "q8_0": LlamaFileType.MOSTLY_Q8_0,
 }
+_NORM_EPS: Final = 1e-6  # of every norm in the tower; no field of the config names it
 _PATCH: Final = "visual.patch_embed.proj.weight"
 # what llama.cpp's converter writes where the config names none; images of any size are taken
 _IMAGE_SIZE: Final = 560
@@ -50,7 +51,7 @@ def export_mmproj(
     """
     if precision not in _PRECISIONS:
         raise InputError(f"expected a precision of {', '.join(_PRECISIONS)}, got {precision!r}")
-    vision = source.config.get("vision_config")
+    vision = source.vision_config
     tower = source.architecture.vision
     if not vision or tower is None or not vision_tensors(source):
         raise FormatError(
@@ -98,7 +99,7 @@ def _add_metadata(
         writer.add_clip_projector_type(projector)
         writer.add_vision_use_silu(True)
         writer.add_vision_n_wa_pattern(_window_pattern(vision))
-        writer.add_vision_attention_layernorm_eps(source.shape.norm_eps)
+        writer.add_vision_attention_layernorm_eps(_NORM_EPS)
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(
             f"config.json: expected the vision_config of Qwen2.5-VL, got a wrong {error}"

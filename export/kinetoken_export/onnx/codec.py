@@ -85,37 +85,41 @@ def export_codec(
     np.save(folder / _CODEBOOKS, codebooks)
     np.save(folder / _MEAN, source.mean)
     np.save(folder / _STD, source.std)
-    error = largest_error(graph, source, codebooks.astype(np.float32))
-    if not error <= _TOLERANCE[precision]:
-        cure = (
-            "store it with --codec-precision fp32"
-            if precision == "fp16"
-            else "please report this codec"
-        )
-        raise FormatError(
-            f"{graph.name}: expected features within {_TOLERANCE[precision]:g} of the codec's "
-            f"own, got {error:.3g}: {cure}"
-        )
+    _check_export(graph, source, codebooks.astype(np.float32), precision)
     field = receptive_field(graph, source)
     if field.note:
-        before, after = field.past, field.lookahead
         print(
-            f"decoder: {field.note}: streamed with {before} latent frames before and {after} after",
+            f"decoder: {field.note}: streamed with {field.past} latent frames before and "
+            f"{field.lookahead} after",
             file=sys.stderr,
         )
     return CodecInfo(
-        _DECODER,
-        _CODEBOOKS,
-        _MEAN,
-        _STD,
-        source.fps,
-        source.stride,
-        N_FEATURES,
-        codebooks.shape[2],
-        field.past,
-        field.lookahead,
-        field.lookahead,
+        decoder=_DECODER,
+        codebooks=_CODEBOOKS,
+        mean=_MEAN,
+        std=_STD,
+        fps=source.fps,
+        stride=source.stride,
+        features=N_FEATURES,
+        latent_dim=codebooks.shape[2],
+        past=field.past,
+        lookahead=field.lookahead,
+        exact_lookahead=field.lookahead,
     )
+
+
+def _check_export(
+    graph: Path, source: CodecSource, codebooks: NDArray[np.float32], precision: str
+) -> None:
+    """Refuse a graph that does not do what the module does."""
+    error, limit = largest_error(graph, source, codebooks), _TOLERANCE[precision]
+    if not error <= limit:
+        half = precision == "fp16"
+        cure = "store it with --codec-precision fp32" if half else "please report this codec"
+        raise FormatError(
+            f"{graph.name}: expected features within {limit:g} of the codec's own, got "
+            f"{error:.3g}: {cure}"
+        )
 
 
 class _FramesFirst(nn.Module):

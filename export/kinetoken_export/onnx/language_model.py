@@ -138,14 +138,14 @@ class _Body:
     def _rotary(self) -> None:
         """Write the tables of rotary positions (context, head_dim / 2), chunk by chunk."""
         half = self.shape.head_dim // 2
-        frequencies = self.shape.rope_theta ** -(
-            np.arange(0, self.shape.head_dim, 2) / self.shape.head_dim
-        )
+        rope = self.shape.rope
+        frequencies = rope.frequencies(self.shape.head_dim)
         for name, wave in (("cos", np.cos), ("sin", np.sin)):
             region = self.file.reserve(self.writer.float_type, (self.context, half))
             for first, stop in row_chunks(self.context, half, 1 << 20):
                 angles = np.arange(first, stop)[:, None] * frequencies[None]
-                self.file.write(region, first, wave(angles).astype(self.writer.float_type))
+                values = wave(angles) * rope.attention_factor
+                self.file.write(region, first, values.astype(self.writer.float_type))
             self.graph.refer(region.proto(name))
 
     def _layer(self, layer: int, x: str, residual: str) -> tuple[str, str]:
@@ -163,6 +163,7 @@ class _Body:
     def _attention(self, layer: int, x: str) -> str:
         s = self.shape
         caches = [f"past_key_values.{layer}.key", f"past_key_values.{layer}.value"]
+        window = s.window(layer, self.context)
         return self.graph.node(
             "GroupQueryAttention",
             [
@@ -180,6 +181,7 @@ class _Body:
             scale=s.head_dim**-0.5,
             do_rotary=1,
             rotary_interleaved=0,
+            **({} if window is None else {"local_window_size": window}),
         )
 
     def _queries_keys_values(self, layer: int, x: str) -> list[str]:

@@ -21,7 +21,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from kinetoken.base.errors import InputError, MissingPackageError
+from kinetoken.base.errors import FormatError, InputError, MissingPackageError
 from kinetoken.cli.terminal import progress
 from kinetoken.manifest.schema import LanguageModelInfo
 
@@ -56,6 +56,7 @@ def export_portable(
             f"expected a context of 1 to {shape.context} tokens, got {context}: this model knows "
             "no more positions"
         )
+    check_portable_computes(source, context)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".portable.") as name:
         work = Path(name)
         write_text_checkpoint(source, work / "text")
@@ -81,6 +82,20 @@ def export_portable(
         precision,
         graph="portable",
     )
+
+
+def check_portable_computes(source: TensorSource, context: int) -> None:
+    """FormatError for what has not been tried with portable graphs."""
+    kind, window = source.shape.rope.kind, source.shape.smallest_window(context)
+    if kind != "default":
+        raise FormatError(
+            f"positions of type {kind!r} are not computed in portable graphs: give --graph fused"
+        )
+    if window is not None:
+        raise FormatError(
+            f"a sliding window of {window} tokens is not computed in portable graphs: "
+            f"give --context {window}, within which it is not felt, or --graph fused"
+        )
 
 
 def require_optimum() -> None:
@@ -127,7 +142,7 @@ def _config(source: TensorSource) -> dict[str, Any]:
         "num_key_value_heads": shape.kv_heads,
         "vocab_size": shape.vocab_size,
         "max_position_embeddings": shape.context,
-        "rope_theta": shape.rope_theta,
+        "rope_theta": shape.rope.theta,
         "rms_norm_eps": shape.norm_eps,
         "tie_word_embeddings": shape.tied,
         "use_sliding_window": False,

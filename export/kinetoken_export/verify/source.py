@@ -10,8 +10,9 @@ import numpy as np
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.generation.bundle import Bundle
 
+from ..checkpoint.json_file import read_json
 from ..checkpoint.prune import PrunedSource
-from ..checkpoint.tensors import Checkpoint, TensorSource, read_json
+from ..checkpoint.tensors import Checkpoint, TensorSource
 
 _OTHER: Final = "give the checkpoint that the bundle was made from"
 

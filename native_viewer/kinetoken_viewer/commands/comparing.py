@@ -42,7 +42,7 @@ class CompareRequest:
 
 def read(text: str, request: PlayRequest) -> CompareRequest:
     """The request that "--compare TEXT" makes of another. InputError, FormatError."""
-    if request.live.asked:
+    if request.live.has_targets:
         raise InputError("live output carries one body: leave out --compare or the live output")
     if request.image is not None:
         raise InputError("--image is for one body: leave out --compare or --image")

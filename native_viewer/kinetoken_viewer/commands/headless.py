@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kinetoken.base.errors import INTERRUPTED
-from kinetoken.cli.live_arguments import open_live, play_out, pour, say
+from kinetoken.cli.live_arguments import open_live, play_out, say, send_chunks
 from kinetoken.motion.clip import Clip
 
 from ..stage.long_clip import cut_around_middle, lock_feet, lock_feet_at
@@ -19,7 +19,7 @@ from .saving import keep_clip
 
 if TYPE_CHECKING:
     from kinetoken.generation.generator import Generation
-    from kinetoken.live.link import Live
+    from kinetoken.live.live_output import LiveOutput
     from kinetoken.live.settings import LiveSettings
 
     from ..record.request import RecordRequest
@@ -133,7 +133,7 @@ def _send_generated(request: PlayRequest, settings: LiveSettings) -> int:
         expected=request.options.seconds or 0.0,
     ) as live:
         try:
-            for _ in pour(generation, live):
+            for _ in send_chunks(generation, live):
                 if live.over and request.out is None:
                     break
         except KeyboardInterrupt:
@@ -144,7 +144,7 @@ def _send_generated(request: PlayRequest, settings: LiveSettings) -> int:
         return _to_the_end(live)
 
 
-def _to_the_end(live: Live) -> int:
+def _to_the_end(live: LiveOutput) -> int:
     return _stopped() if play_out(live) else live.exit_code
 
 

@@ -17,7 +17,7 @@ from .requests import PlayRequest
 from .saving import keep_clip, show_then_keep
 
 if TYPE_CHECKING:
-    from kinetoken.live.link import Live
+    from kinetoken.live.live_output import LiveOutput
     from kinetoken.motion.clip import Clip
 
     from ..stage.stage import Stage
@@ -27,27 +27,27 @@ def show_in_window(request: PlayRequest, show: ShowStage) -> int:
     """Shows until the window is closed; then saves what came, and tells a failure."""
     with contextlib.ExitStack() as open_things:
         live = None
-        if request.live.asked:
+        if request.live.has_targets:
             live = open_things.enter_context(_open_live(request))
         clip = request.clip
         stage = _living_stage(request, live) if clip is None else _clip_stage(request, clip, live)
         return show_then_keep(stage, show, lambda: keep_clip(stage.clip, request.out))
 
 
-def _open_live(request: PlayRequest) -> Live:
+def _open_live(request: PlayRequest) -> LiveOutput:
     seed = request.options.seed if request.clip is None else request.clip.seed
     prompt = request.prompt or request.what or ""
     return open_live(request.live, fps=FPS, prompt=prompt, seed=seed)
 
 
-def _living_stage(request: PlayRequest, live: Live | None) -> Stage:
+def _living_stage(request: PlayRequest, live: LiveOutput | None) -> Stage:
     feed = Feed(request.job())
     return LivingStage(
         feed, request.prompt, request.options, live=live, keep_all=request.out is not None
     )
 
 
-def _clip_stage(request: PlayRequest, clip: Clip, live: Live | None) -> Stage:
+def _clip_stage(request: PlayRequest, clip: Clip, live: LiveOutput | None) -> Stage:
     if request.locks_feet and len(clip) > LONG_FRAMES:
         return LongClipStage(clip, title=request.title, live=live)
     locked = clip.foot_locked()

@@ -12,7 +12,7 @@ from .requests import PictureRequest, PlayRequest
 
 def check_options(request: PlayRequest) -> None:
     """InputError if `kinetoken play` would have to ignore an option."""
-    if request.once and (not request.live.asked or request.picture.film is not None):
+    if request.once and (not request.live.has_targets or request.picture.film is not None):
         raise InputError(
             "--once is for live output (--vmc, --ws, --stdout) without a window; leave it out"
         )

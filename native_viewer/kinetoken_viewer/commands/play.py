@@ -76,7 +76,7 @@ def _run(args: argparse.Namespace, request: Reader[PlayRequest]) -> int:
 def run(request: PlayRequest) -> int:
     """Checks everything that can be checked, then shows or records."""
     _check(request)
-    if request.live.asked:
+    if request.live.has_targets:
         return _send(request)
     if request.picture.is_file:
         return record_file(request, request.picture.recording(request.what or ""))

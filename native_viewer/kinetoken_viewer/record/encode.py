@@ -192,7 +192,8 @@ def _mp4(
     height, width = (size + size % 2 for size in first.shape[:2])
     writer = ffmpeg.write_frames(
         str(path), (width, height), fps=fps, codec="libx264", macro_block_size=2,
-        pix_fmt_out="yuv420p", quality=None, output_params=["-crf", str(quality), *index, "-f", "mp4"], ffmpeg_log_level="error",
+        pix_fmt_out="yuv420p", quality=None, ffmpeg_log_level="error",
+        output_params=["-crf", str(quality), *index, "-f", "mp4"],
     )  # fmt: skip
     try:
         writer.send(None)

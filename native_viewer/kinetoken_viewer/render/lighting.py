@@ -21,7 +21,7 @@ def light_axes() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def shadow_square(parts: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
-    """The square that round cones (n, 11) fill in the light's view: low corner (2,), side; metres."""
+    """The square that round cones (n, 11) fill in the light's view: low corner (2,) and side."""
     axes = np.stack(light_axes(), axis=1)
     ends = np.concatenate([parts[:, 0:3], parts[:, 4:7]]) @ axes
     radii = np.concatenate([parts[:, 3], parts[:, 7]])[:, None] + _SHADOW_MARGIN

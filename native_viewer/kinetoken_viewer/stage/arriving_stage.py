@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kinetoken.live.link import Live
+from kinetoken.live.live_output import LiveOutput
 from kinetoken.motion.clip import Clip, MotionChunk
 
 from ..generator.messages import (
@@ -28,7 +28,12 @@ class ArrivingStage(GeneratedStage):
     """A body that stands until its motion comes, and waits whenever the generator is behind."""
 
     def __init__(
-        self, prompt: str, feed: MessageSource, *, expected: float = 0.0, live: Live | None = None
+        self,
+        prompt: str,
+        feed: MessageSource,
+        *,
+        expected: float = 0.0,
+        live: LiveOutput | None = None,
     ) -> None:
         """`expected`: seconds of motion in the answer, if known."""
         super().__init__(prompt, feed, expected=expected, live=live)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kinetoken.live.link import Live
+from kinetoken.live.live_output import LiveOutput
 from kinetoken.motion.clip import Clip
 
 from .layers import Person, ground
@@ -22,7 +22,7 @@ class ClipStage(Stage):
         *,
         unlocked: Clip | None = None,
         title: str = "",
-        live: Live | None = None,
+        live: LiveOutput | None = None,
     ) -> None:
         """`unlocked`: the same clip without its foot lock; None: the lock cannot be switched."""
         super().__init__(prompt or clip.prompt, title=title, live=live)

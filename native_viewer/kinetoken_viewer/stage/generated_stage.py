@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Final
 
-from kinetoken.live.link import Live
+from kinetoken.live.live_output import LiveOutput
 
 from ..generator.messages import GeneratorFailed, Message, MessageSource, ThoughtArrived
 from .answers import AnswerProgress
@@ -20,7 +20,12 @@ class GeneratedStage(Stage):
     """The part that all generated motion shares: messages, and the words about them."""
 
     def __init__(
-        self, prompt: str, feed: MessageSource, *, expected: float = 0.0, live: Live | None = None
+        self,
+        prompt: str,
+        feed: MessageSource,
+        *,
+        expected: float = 0.0,
+        live: LiveOutput | None = None,
     ) -> None:
         """`expected`: seconds of motion in an answer, if known."""
         super().__init__(prompt, live=live)

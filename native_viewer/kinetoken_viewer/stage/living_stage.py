@@ -7,7 +7,7 @@ from typing import Final
 
 from kinetoken.base.errors import KinetokenError
 from kinetoken.generation.options import GenerateOptions
-from kinetoken.live.link import Live
+from kinetoken.live.live_output import LiveOutput
 from kinetoken.motion.clip import Clip
 
 from ..generator.messages import (
@@ -39,7 +39,7 @@ class LivingStage(GeneratedStage):
         prompt: str,
         options: GenerateOptions,
         *,
-        live: Live | None = None,
+        live: LiveOutput | None = None,
         keep_all: bool = False,
     ) -> None:
         """`prompt`: the talk's first one, or "". `keep_all`: keeps all answers, not only the last.

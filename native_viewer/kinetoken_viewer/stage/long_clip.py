@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.cli.terminal import progress
-from kinetoken.live.link import Live
+from kinetoken.live.live_output import LiveOutput
 from kinetoken.motion.clip import Clip
 from kinetoken.motion.features import CONTACTS
 from kinetoken.motion.footlock import FootLock, FootLockRun
@@ -111,7 +111,9 @@ class FootLockAhead:
 class LongClipStage(ClipStage):
     """A clip too long to be locked before it is shown."""
 
-    def __init__(self, clip: Clip, prompt: str = "", title: str = "", live: Live | None = None):
+    def __init__(
+        self, clip: Clip, prompt: str = "", title: str = "", live: LiveOutput | None = None
+    ):
         super().__init__(clip, prompt, title=title, live=live)
         self._feet = FootLockAhead(clip, self.track)
         self._feet.reach(0.0)

@@ -62,7 +62,7 @@ class Track:
         self._length -= frames
 
     def sample(self, position: float) -> NDArray[np.float64]:
-        """The pose (22, 3) at a position in frames; Catmull-Rom between frames, held at the ends."""
+        """The pose (22, 3) at a position in frames, by Catmull-Rom; the ends are held."""
         if not self._length:
             raise ValueError("an empty track has no pose")
         last = self._length - 1

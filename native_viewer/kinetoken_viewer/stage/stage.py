@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from kinetoken.live.link import Live
+    from kinetoken.live.live_output import LiveOutput
     from kinetoken.motion.clip import Clip
 
     from ..generator.messages import GeneratorFailed
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Stage(ABC):
     """Everything a window shows and its keys change, whatever the motion comes from."""
 
-    def __init__(self, prompt: str, *, title: str = "", live: Live | None = None) -> None:
+    def __init__(self, prompt: str, *, title: str = "", live: LiveOutput | None = None) -> None:
         """`title`: name of a motion without a prompt. `live`: gets every pose that is shown."""
         self.prompt, self.title = prompt, title
         self.track = Track()

@@ -242,7 +242,7 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
             self._paste_until = None
 
     def dispatch_platform_event(self, event: object) -> None:
-        """Takes an event of X11, where pyglet would wait for ever for the clipboard's owner."""
+        """Takes an event of X11, where pyglet would wait forever for the clipboard's owner."""
         if self._paste_until is not None and time.perf_counter() > self._paste_until:
             raise TimeoutError("the owner of the clipboard does not answer")
         super().dispatch_platform_event(event)

@@ -22,7 +22,7 @@ from .arguments import (
     add_image,
 )
 from .generate import report, tell
-from .live_arguments import add_live, open_live, play_out, pour, say
+from .live_arguments import add_live, open_live, play_out, say, send_chunks
 from .parser import Reader, Subparsers, new_command
 from .terminal import ProgressLine, image_bar
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ..chat.session import Session, Turn
     from ..generation.image_file import ImageFile
     from ..generation.options import GenerateOptions
-    from ..live.link import Live
+    from ..live.live_output import LiveOutput
     from ..live.settings import LiveSettings
     from ..motion.body_line import BodyLine
 
@@ -95,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> Reader[ChatRequest]:
 def open_session(request: ChatRequest) -> Session:
     """Open the session, with the chat from its file. InputError, BundleError, FormatError."""
     options, file = request.options, request.history.file
-    if request.live.asked:
+    if request.live.has_targets:
         options = options.on_screen()
     if file is not None:
         from ..base.atomic_file import check_writable
@@ -132,7 +132,7 @@ def run(request: ChatRequest) -> int:
         check_can_save(request.out)
     session = open_session(request)
     live = None
-    if settings.asked:
+    if settings.has_targets:
         live = open_live(settings, fps=session.line.fps, prompt="", seed=None, endless=True)
     spoken = contextlib.redirect_stdout(sys.stderr) if settings.stdout else contextlib.nullcontext()
     with live or contextlib.nullcontext(), spoken:
@@ -145,7 +145,7 @@ class Conversation:
     An answer is shown before the next prompt is read.
     """
 
-    def __init__(self, request: ChatRequest, session: Session, live: Live | None) -> None:
+    def __init__(self, request: ChatRequest, session: Session, live: LiveOutput | None) -> None:
         from ..motion.body_line import BodyLine
 
         self._request, self._session, self._live = request, session, live
@@ -231,7 +231,7 @@ class Conversation:
         """Run the turn until its end, Ctrl-C or another line; True where it was stopped."""
         with ProgressLine() as line:
             try:
-                for _ in turn if self._live is None else pour(turn, self._live):
+                for _ in turn if self._live is None else send_chunks(turn, self._live):
                     line.show(turn)
                     if self._typed and _has_typed():
                         turn.close()

@@ -13,7 +13,7 @@ from ..base.signals import deferring_ctrl_c
 from ..formats.registry import WRITABLE, check_can_save, in_words
 from ..generation.options import check_prompt
 from .arguments import BundleRequest, add_bundle, add_generation, add_image
-from .live_arguments import add_live, open_live, play_out, pour
+from .live_arguments import add_live, open_live, play_out, send_chunks
 from .parser import Subparsers, new_command
 from .terminal import ProgressLine, image_bar, printable
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..generation.generator import Generation
     from ..generation.image_file import ImageFile
     from ..generation.options import GenerateOptions
-    from ..live.link import Live
+    from ..live.live_output import LiveOutput
     from ..live.settings import LiveSettings
 
 
@@ -81,7 +81,7 @@ def run(request: GenerateRequest) -> int:
             request.prompt, request.options, image=request.image, watch=looking.show
         )
     live = None
-    if request.live.asked:
+    if request.live.has_targets:
         live = open_live(
             request.live,
             fps=float(generator.fps),
@@ -93,7 +93,7 @@ def run(request: GenerateRequest) -> int:
         return _make(request, generation, live)
 
 
-def _make(request: GenerateRequest, generation: Generation, live: Live | None) -> int:
+def _make(request: GenerateRequest, generation: Generation, live: LiveOutput | None) -> int:
     """Run to the end of the generation, then to the end of its live output."""
     try:
         interrupted = _watch(generation, live, keeps=request.out is not None)
@@ -146,14 +146,14 @@ def report(generation: Generation, out: str | None, interrupted: bool) -> dict[s
     }
 
 
-def _watch(generation: Generation, live: Live | None, *, keeps: bool) -> bool:
+def _watch(generation: Generation, live: LiveOutput | None, *, keeps: bool) -> bool:
     """Run the generation; True where the user stopped it.
 
     Without a file to keep the motion, it also ends once nobody receives its live output.
     """
     with ProgressLine() as line:
         try:
-            for _ in generation if live is None else pour(generation, live):
+            for _ in generation if live is None else send_chunks(generation, live):
                 line.show(generation)
                 if live is not None and live.over and not keeps:
                     generation.close()

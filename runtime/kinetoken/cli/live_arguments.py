@@ -13,7 +13,7 @@ from .parser import Advanced, Reader
 
 if TYPE_CHECKING:
     from ..generation.generator import Generation
-    from ..live.link import Live
+    from ..live.live_output import LiveOutput
     from ..live.settings import LiveSettings
 
 
@@ -50,15 +50,15 @@ def open_live(
     seed: int | None,
     expected: float = 0.0,
     endless: bool = False,
-) -> Live:
+) -> LiveOutput:
     """Open all targets for one motion, and name them on standard error.
 
     InputError, MissingPackageError.
     """
-    from ..live.link import Live
+    from ..live.live_output import LiveOutput
     from ..live.target import prompt_facts
 
-    return Live(
+    return LiveOutput(
         replace(
             settings, fps=fps, facts=prompt_facts(prompt, seed), expected=expected, endless=endless
         ),
@@ -66,7 +66,7 @@ def open_live(
     )
 
 
-def pour(generation: Generation, live: Live) -> Iterator[Chunk]:
+def send_chunks(generation: Generation, live: LiveOutput) -> Iterator[Chunk]:
     """Yield the chunks of a generation, and send each of them."""
     for chunk in generation:
         if isinstance(chunk, TextChunk):
@@ -76,7 +76,7 @@ def pour(generation: Generation, live: Live) -> Iterator[Chunk]:
         yield chunk
 
 
-def play_out(live: Live) -> bool:
+def play_out(live: LiveOutput) -> bool:
     """Wait until everything has left; True where the user stopped it.
 
     Says so where the generator was too slow.

@@ -100,6 +100,8 @@ class BundleStore:
             with atomic_path(folder / _file_name(revision)) as path:
                 entry = {"revision": revision, "bundle": digest}
                 path.write_text(json.dumps(entry) + "\n", encoding="utf-8")
+        with contextlib.suppress(OSError):  # empty where a pull was killed just before its end
+            (self._home(name) / "parts").rmdir()
 
     def accept(self, name: BundleName, digest: str) -> Path:
         """Put a whole part in its place; drop the repository's other parts. OSError."""

@@ -79,7 +79,7 @@ class LiveSettings:
             _within("--hip-height", self.hip_height, _HIP_HEIGHTS, "metres")
 
     @property
-    def asked(self) -> bool:
+    def has_targets(self) -> bool:
         """True where there is any target."""
         return self.vmc is not None or self.ws is not None or self.stdout
 

@@ -46,6 +46,8 @@ class Architecture:
     """As the manifest and this project call it."""
     classes: tuple[str, ...]
     """transformers' class names, as in "architectures" of config.json."""
+    model_types: tuple[str, ...]
+    """transformers' names of their configs: "model_type" in config.json."""
     text_class: str
     """transformers' class of the language model without its vision tower."""
     text_model_type: str
@@ -109,6 +111,7 @@ _QWEN2_LAYER: Final = (
 QWEN2: Final = Architecture(
     name="qwen2",
     classes=("Qwen2ForCausalLM",),
+    model_types=("qwen2",),
     text_class="Qwen2ForCausalLM",
     text_model_type="qwen2",
     gguf="qwen2",
@@ -117,6 +120,7 @@ QWEN2: Final = Architecture(
 QWEN2_5_VL: Final = Architecture(
     name="qwen2_5_vl",
     classes=("Qwen2_5_VLForConditionalGeneration",),
+    model_types=("qwen2_5_vl",),
     text_class="Qwen2ForCausalLM",  # for text alone the three positions of M-RoPE are one
     text_model_type="qwen2",
     gguf="qwen2vl",
@@ -137,3 +141,8 @@ ARCHITECTURES: Final = {entry.name: entry for entry in (QWEN2, QWEN2_5_VL)}
 def architecture_of_class(name: str) -> Architecture | None:
     """Return the architecture of a transformers class; None for one that is not supported."""
     return next((entry for entry in ARCHITECTURES.values() if name in entry.classes), None)
+
+
+def architecture_of_model_type(name: str) -> Architecture | None:
+    """Return the architecture of transformers' "model_type"; None for one that is not supported."""
+    return next((entry for entry in ARCHITECTURES.values() if name in entry.model_types), None)

@@ -47,19 +47,30 @@ def test_tensors_come_from_their_shards_in_float32(tmp_path: Path) -> None:
 def test_the_rope_of_newer_configs_is_found(tmp_path: Path) -> None:
     folder(tmp_path, rope_theta=None, rope_parameters={"rope_theta": 5.0})
     save_file({"a": torch.ones(1)}, tmp_path / "model.safetensors")
-    assert Checkpoint(tmp_path).shape.rope_theta == 5.0
+    assert Checkpoint(tmp_path).shape.rope.theta == 5.0
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"architectures": ["LlamaForCausalLM"]}, "got LlamaForCausalLM"),
-        ({"hidden_size": None}, "hidden_size"),
+        ({"architectures": ["BertModel"]}, "got BertModel"),
+        ({"hidden_size": "wide"}, "numbers of a language model"),
     ],
 )
 def test_another_model_is_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:
     with pytest.raises(FormatError, match=message):
         Checkpoint(folder(tmp_path, **changes))
+
+
+def test_a_size_that_is_missing_is_the_class_s_and_has_to_fit_the_weights(tmp_path: Path) -> None:
+    folder(tmp_path, hidden_size=None)
+    save_file({"model.embed_tokens.weight": torch.ones(12, 8)}, tmp_path / "model.safetensors")
+    checkpoint = Checkpoint(tmp_path)
+    assert "hidden_size is missing: 4096, as the class has it" in checkpoint.notes
+    with pytest.raises(
+        FormatError, match=r"shape \(12, 4096\), as config.json says, got \(12, 8\)"
+    ):
+        checkpoint.check()
 
 
 def test_missing_and_truncated_weights_are_named(tmp_path: Path) -> None:

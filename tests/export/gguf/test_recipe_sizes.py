@@ -12,7 +12,9 @@ from kinetoken.engines.llamacpp.engine import GGUF_BITS
 from kinetoken.engines.onnx.engine import ONNX_BITS
 from kinetoken.engines.quantization import bits_per_weight
 from kinetoken.manifest.architectures import QWEN2
-from kinetoken_export.checkpoint.tensors import LanguageModelShape, expected_tensors
+from kinetoken_export.checkpoint.config.rope import Rope
+from kinetoken_export.checkpoint.model_shape import LanguageModelShape
+from kinetoken_export.checkpoint.tensors import expected_tensors
 from kinetoken_export.gguf.quantizer import row_bytes
 from kinetoken_export.gguf.recipes import GGUF_RECIPES, find_gguf_recipe
 from kinetoken_export.onnx.portable import PORTABLE_PRECISIONS
@@ -20,8 +22,9 @@ from kinetoken_export.onnx.recipes import ONNX_RECIPES
 
 BITS = GGUF_BITS | ONNX_BITS
 SHAPE = LanguageModelShape(
-    layers=36, hidden=2048, intermediate=11008, heads=16, kv_heads=2, vocab_size=155_763, head_dim=128, context=128_000, rope_theta=1e6,
-    norm_eps=1e-6, tied=True, mrope_section=(16, 24, 24),
+    layers=36, hidden=2048, intermediate=11008, heads=16, kv_heads=2, vocab_size=155_763, head_dim=128, context=128_000,
+    rope=Rope(1e6, sections=(16, 24, 24)),
+    norm_eps=1e-6, tied=True,
 )  # fmt: skip
 OUTER_TYPES = (
     "f32",

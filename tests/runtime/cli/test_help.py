@@ -38,7 +38,7 @@ def test_help_fits_a_screen(
     assert max(map(len, text.partition("examples:")[0].splitlines())) < 80
 
 
-@pytest.mark.parametrize("command", ["generate", "batch"])
+@pytest.mark.parametrize("command", ["generate", "batch", "chat", "play"])
 def test_help_all_shows_what_help_leaves_out(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,3 +99,18 @@ def test_a_mistake_is_met_with_what_was_meant(
     assert line in said
     assert said.count("\n") == 1
     assert "--help)" in said
+
+
+def test_an_option_takes_the_same_value_in_every_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    values: dict[str, set[str]] = {}
+    for command in commands():
+        text = shown(capsys, command, "--help-all")
+        for option, value in re.findall(r"^  (?:-\w \S+, )?--([\w-]+)(?: (\S+))?", text, re.M):
+            if value != option.upper():  # argparse's own word for a value
+                values.setdefault(option, set()).add(value)
+    assert values["out"] == {"FILE", "FOLDER", "BUNDLE"}  # the product of a command
+    assert {option: found for option, found in values.items() if len(found) > 1} == {
+        "out": values["out"]
+    }

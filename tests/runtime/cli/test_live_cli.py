@@ -21,7 +21,7 @@ from kinetoken import Clip
 from kinetoken.base.errors import EngineError, InputError, MissingPackageError
 from kinetoken.cli import main as cli
 from kinetoken.live import sender
-from kinetoken.live.link import Live
+from kinetoken.live.live_output import LiveOutput
 from kinetoken.live.settings import LiveSettings
 from synthetic_motion import walking
 
@@ -171,7 +171,7 @@ def test_a_port_in_use_is_one_line(environment: dict[str, str]) -> None:
 
 def test_a_sender_that_dies_is_told_once_and_does_not_stop_the_generator() -> None:
     told: list[str] = []
-    with Live(LiveSettings(stdout=True), told.append, worker=fake_senders.dies) as live:
+    with LiveOutput(LiveSettings(stdout=True), told.append, worker=fake_senders.dies) as live:
         for _ in range(200):
             live.push(walking(40))
         live.finish()
@@ -185,7 +185,7 @@ def test_a_sender_that_dies_is_told_once_and_does_not_stop_the_generator() -> No
 
 def test_a_sender_that_never_opens_is_an_error() -> None:
     with pytest.raises(EngineError, match="exit code 0"):
-        Live(LiveSettings(stdout=True), print, worker=fake_senders.never_ready)
+        LiveOutput(LiveSettings(stdout=True), print, worker=fake_senders.never_ready)
 
 
 def test_more_than_half_a_minute_in_hand_holds_the_generator_back() -> None:

@@ -111,6 +111,8 @@ def test_what_a_killed_process_leaves_is_swept(
     (home / "revisions" / ".0123456789abcdef.part.json").write_text("{")
     (home / "parts" / "0123456789abcdef").mkdir(parents=True)
     folder = pull("some/walker").folder
+    (home / "parts").mkdir()
+    assert pull("some/walker").folder == folder
     assert sorted(path.name for path in home.iterdir()) == ["bundles", "revisions"]
     assert len(list((home / "revisions").iterdir())) == 2
     assert [path.name for path in (home / "bundles").iterdir()] == [folder.name]

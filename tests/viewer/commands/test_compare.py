@@ -200,8 +200,15 @@ def moved(count: int, fps_chunk: int = 10) -> MotionArrived:
 
 
 def test_answers_arrive_side_by_side() -> None:
-    feed = Script(AnswerStarted(1, 20.0), PersonMessage(1, moved(1)), moved(1), PersonMessage(1, moved(2)), moved(2),
-                        PersonMessage(1, AnswerEnded(Clip(walking(20)), 0.0)), AnswerEnded(Clip(walking(20)), 2.0))  # fmt: skip
+    feed = Script(
+        AnswerStarted(1, 20.0),
+        PersonMessage(1, moved(1)),
+        moved(1),
+        PersonMessage(1, moved(2)),
+        moved(2),
+        PersonMessage(1, AnswerEnded(Clip(walking(20)), 0.0)),
+        AnswerEnded(Clip(walking(20)), 2.0),
+    )
     stage = AnswersSideBySide(
         "walk", ["seed 1", "seed 2"], feed, [NamedClip("file", Clip(walking(30)))]
     )
@@ -227,15 +234,16 @@ from kinetoken_viewer.generator.feed import GeneratorProcess
 import time
 
 def main():
-    ways = tuple(Variant(f"seconds {s}", GenerateOptions(seed=1, seconds=s, max_thought=2)) for s in (0.6, 1.2))
-    ways = tuple(Variant(w.name, w.options, sys.argv[1]) for w in ways)
+    options = [GenerateOptions(seed=1, seconds=s, max_thought=2) for s in (0.6, 1.2)]
+    ways = tuple(Variant(f"seconds {each.seconds}", each, sys.argv[1]) for each in options)
     feed = GeneratorProcess(ComparisonJob("walk", ways, LoadOptions()), serve_comparison)
     stage = AnswersSideBySide("walk", [w.name for w in ways], feed)
     end = time.monotonic() + 40
     while not stage.finished and time.monotonic() < end:
         stage.tick(0.0)
         time.sleep(0.005)
-    print(json.dumps({"frames": [len(p.track) for p in stage.people()], "failure": stage.failure and stage.failure.reason,
+    print(json.dumps({"frames": [len(p.track) for p in stage.people()],
+                      "failure": stage.failure and stage.failure.reason,
                       "clips": [len(n.clip) for n in stage.answers()]}))
     stage.close()
 

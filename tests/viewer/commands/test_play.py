@@ -171,7 +171,8 @@ def test_adding_the_command_imports_nothing_heavy(python) -> None:
         "import sys; from kinetoken.cli.parser import CommandParser;"
         "from kinetoken_viewer.commands.play import add_command;"
         "add_command(CommandParser().add_subparsers());"
-        "bad = {'pyglet', 'PIL', 'onnxruntime', 'tokenizers', 'imageio_ffmpeg'} & set(sys.modules); print(sorted(bad))"
+        "bad = {'pyglet', 'PIL', 'onnxruntime', 'tokenizers', 'imageio_ffmpeg'};"
+        "print(sorted(bad & set(sys.modules)))"
     )
     assert python("-c", script).stdout.strip() == "[]"
 

@@ -24,7 +24,7 @@ SIZE = (160, 96)
 
 @pytest.fixture(autouse=True)
 def _software(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The painter draws: no driver decides what these tests see, and pyglet stays out of this process."""
+    """The painter draws, so that no driver decides what is seen, and pyglet is not imported."""
     monkeypatch.setattr(
         recorder, "open_renderer", lambda width, height, **_: Painter(width, height)
     )

@@ -1,4 +1,4 @@
-"""The true drivers: off screen through EGL, and a window on a virtual display; each in a process of its own."""
+"""The true drivers, each in a process of its own: off screen through EGL, and in a window."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ def main():
     stage = ArrivingStage("a person walks", feed)
     player = PlayerWindow(stage, WindowRequest((360, 240)))
     end = time.monotonic() + 25
-    while time.monotonic() < end and not player.closed and not (stage.finished and player.pictures > 8):
+    def over():
+        return player.closed or time.monotonic() > end or (stage.finished and player.pictures > 8)
+    while not over():
         player.dispatch_events()
         player.refresh()
         time.sleep(0.005)

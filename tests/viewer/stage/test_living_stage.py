@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from kinetoken.live.link import Live
 
 import fake_generators
 from kinetoken.generation.options import GenerateOptions
@@ -35,7 +36,8 @@ SWAP = 0.25  # seconds: a latent frame and a picture or two
 
 def body(prompt: str = "", **asked: object) -> tuple[LivingStage, Talk]:
     talk = Talk(prompt)
-    stage = LivingStage(talk, prompt, GenerateOptions(**asked), keep_all=True)  # type: ignore[arg-type]
+    options = GenerateOptions(**asked)  # type: ignore[arg-type]
+    stage = LivingStage(talk, prompt, options, keep_all=True)
     return stage, talk
 
 
@@ -144,9 +146,7 @@ def test_a_stop_lets_it_come_to_stand_and_the_rest_is_not_heard() -> None:
     assert not talk.stopped
 
 
-def test_a_slow_generator_is_waited_for_once_with_the_computed_time_and_the_body_stands_meanwhile() -> (
-    None
-):
+def test_a_slow_generator_is_waited_for_once_while_the_body_stands() -> None:
     stage, talk = body("a person walks", seconds=4.0)
     talk.say(ModelReady(20.0), AnswerStarted(7, 20.0))
     seconds, began, standing, stalls = 0.0, None, 0, 0
@@ -389,7 +389,8 @@ def test_an_avatar_gets_every_pose_that_is_shown_idle_motion_too() -> None:
             self.words += text
 
     talk, heard = Talk("a person walks"), Heard()
-    stage = LivingStage(talk, "a person walks", GenerateOptions(), live=heard)  # type: ignore[arg-type]
+    live: Live = heard  # type: ignore[assignment]
+    stage = LivingStage(talk, "a person walks", GenerateOptions(), live=live)
     shown = run(stage, 1.0)
     talk.say(
         ModelReady(20.0),

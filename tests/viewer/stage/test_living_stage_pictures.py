@@ -1,4 +1,4 @@
-"""The living window's states beside pictures that were looked at: the prompt line, the thought, waiting, a stall, a death."""
+"""States of the living window beside reference pictures: typing, thinking, a stall, a death."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ from PIL import Image
 import shots
 from kinetoken.motion.clip import MotionChunk
 from kinetoken.generation.options import GenerateOptions
-from kinetoken_viewer.generator.messages import AnswerStarted, GeneratorFailed, ModelReady, MotionArrived, ThoughtArrived
+from kinetoken_viewer.generator.messages import (
+    AnswerStarted, GeneratorFailed, ModelReady, MotionArrived, ThoughtArrived,
+)
 from kinetoken_viewer.stage.living_stage import LivingStage
 from kinetoken_viewer.window.request import WindowRequest
 from kinetoken.motion.playback import Sample
@@ -35,8 +37,10 @@ with np.load(shots.MOTION) as file:
 
 def moved(count, pace=0.1):
     codes = np.zeros((1, 4), np.int64)
-    return [MotionArrived(MotionChunk(i, JOINTS[i : i + 4], np.zeros((4, 263), np.float32), codes), 0.2 / pace, 1,
-                  Sample(pace * (i // 4 + 1), 0.05 * (i + 4), 6 * i)) for i in range(0, 4 * count, 4)]
+    features = np.zeros((4, 263), np.float32)
+    return [MotionArrived(MotionChunk(i, JOINTS[i : i + 4], features, codes), 0.2 / pace, 1,
+                          Sample(pace * (i // 4 + 1), 0.05 * (i + 4), 6 * i))
+            for i in range(0, 4 * count, 4)]
 
 class Shown:
     def __init__(self, prompt="", **asked):
@@ -85,7 +89,8 @@ stalled = Shown("a person walks in a circle")
 stalled.run(14.3, *READY, *moved(8))
 stalled.keep("living-stalled")
 dead = Shown("a person walks in a circle")
-dead.run(1.2, *READY, *moved(8), GeneratorFailed("the generator's process ended unexpectedly (killed by signal 9)"))
+REASON = "the generator's process ended unexpectedly (killed by signal 9)"
+dead.run(1.2, *READY, *moved(8), GeneratorFailed(REASON))
 dead.keep("living-dead")
 """
 NAMES = ("ease", "typing", "thinking", "moving", "slow", "stalled", "dead")

@@ -1,4 +1,4 @@
-"""The living window on a virtual display: what is typed, what is seen, what happens when the generator or the display goes."""
+"""The living window on a virtual display: typing, and a generator or a display that goes."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class Window:
         self.window.on_text_motion(key.MOTION_END_OF_LINE)
         Image.fromarray(self.window.pixels()).save(name + ".png")
         words = self.stage.words(30.0)
-        SEEN[name] = {"message": words.message, "status": words.status, "thought": words.thought,
-                      "prompt": words.prompt, "line": list(words.line), "frames": len(self.stage.track)}
+        seen = {name: getattr(words, name) for name in ("message", "status", "thought", "prompt")}
+        SEEN[name] = seen | {"line": list(words.line), "frames": len(self.stage.track)}
 
     def close(self):
         self.feed.close()
@@ -77,7 +77,7 @@ if __name__ == "__main__":
 TYPING = """
     w = Window(fake_generators.talks)
     assert w.run(lambda: w.stage.loaded)
-    w.type("xyz h")                                  # not in the line yet: no letter goes in, no key is lost
+    w.type("xyz h")                    # not in the line yet: no letter goes in, no key is lost
     assert w.line.text == "" and not w.line.focused
     w.window.on_key_press(key.SPACE, 0)
     assert not w.stage.playhead.playing
@@ -216,8 +216,8 @@ def started(
             "LP_NUM_THREADS": "1",
         }
         env["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-        command = [sys.executable, "-c", MOVES, "play", "a person walks", "--seconds", "20", "--max-thought", "2",
-                   "--size", "320x240", *args]  # fmt: skip
+        options = ("--seconds", "20", "--max-thought", "2", "--size", "320x240", *args)
+        command = [sys.executable, "-c", MOVES, "play", "a person walks", *options]
         player = subprocess.Popen(
             command,
             cwd=tmp_path,

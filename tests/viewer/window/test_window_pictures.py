@@ -1,4 +1,4 @@
-"""The window itself on a virtual display: its modes beside pictures that were looked at, and what keys and mouse make of it."""
+"""The window on a virtual display: its modes beside reference pictures, and its keys and mouse."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ from kinetoken_viewer.window.request import WindowRequest
 GLES = "gles" in sys.argv
 shots.own_font()
 with np.load(shots.MOTION) as file:
-    clips = [Clip(joints.astype(np.float32), prompt="walk in a circle", seed=i) for i, joints in enumerate(file["joints"])]
+    clips = [Clip(joints.astype(np.float32), prompt="walk in a circle", seed=i)
+             for i, joints in enumerate(file["joints"])]
 seen = {}
 
 def opened(stage, size, layers=NO_LAYERS):
@@ -96,7 +97,8 @@ def one():
     player.close()
 
 def many():
-    stage = ClipsSideBySide("", [NamedClip(f"seed {i}", clip) for i, clip in enumerate(clips, start=1)])
+    named = [NamedClip(f"seed {i}", clip) for i, clip in enumerate(clips, start=1)]
+    stage = ClipsSideBySide("", named)
     player = opened(stage, (640, 360), SceneLayers(trail=True))
     shown(player, "window-compare")
     player.close()

@@ -167,7 +167,7 @@ void main() {{
 }}
 """
 
-# Strokes on the floor: trails and contacts. The quad is as large as the stroke and a pixel more; its
+# Strokes on the floor: trails and contacts. The quad is a pixel larger than the stroke; its
 # distance to the middle line makes the inside, the rim and the soft edge.
 MARK_VERTEX: Final = f"""
 {_CONSTANTS}

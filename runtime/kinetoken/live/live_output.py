@@ -36,7 +36,7 @@ _STOP_SECONDS: Final = 3.0  # for the process to end by itself
 _Work = Callable[[LiveSettings, Connection], None]
 
 
-class Live:
+class LiveOutput:
     """One motion on its way to all targets; a target that fails is reported, the others go on."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Live:
         self._pipe = self._child.pipe
         self._open()
 
-    def __enter__(self) -> Live:
+    def __enter__(self) -> LiveOutput:
         return self
 
     def __exit__(

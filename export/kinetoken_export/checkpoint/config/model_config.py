@@ -1,0 +1,192 @@
+"""config.json: which architecture it is of, the shape of the language model, and what is unusual about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from kinetoken.base.errors import FormatError
+from kinetoken.manifest.architectures import (
+    ARCHITECTURES,
+    Architecture,
+    architecture_of_class,
+    architecture_of_model_type,
+)
+
+from ..json_file import read_json
+from ..model_shape import LanguageModelShape
+from .known_fields import COMPUTED, CONFIG_CLASSES, NO_CONSEQUENCE, UNUSED_VALUES
+from .rope import RopeFound, read_rope
+
+CONFIG_FILE: Final = "config.json"
+SIZES: Final = (
+    "num_hidden_layers", "hidden_size", "intermediate_size", "num_attention_heads", "num_key_value_heads", "vocab_size",
+    "max_position_embeddings", "rms_norm_eps",
+)  # fmt: skip
+"""Fields that nearly every file has."""
+FULL, SLIDING = "full_attention", "sliding_attention"
+"""Kinds of layers in layer_types."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What config.json says of a model."""
+
+    raw: Mapping[str, Any]
+    """The file as it is."""
+    architecture: Architecture
+    shape: LanguageModelShape
+    vision: Mapping[str, Any] | None
+    """vision_config with its class's defaults; None where there is none."""
+    notes: tuple[str, ...]
+    """What is unusual or was assumed, a line each."""
+
+
+def read_model_config(folder: Path) -> ModelConfig:
+    """Read `folder`/config.json.
+
+    FormatError for another architecture, and for a field that asks for what is not computed.
+    """
+    path = folder / CONFIG_FILE
+    raw = read_json(path)
+    architecture, notes = _architecture(raw, folder)
+    known = CONFIG_CLASSES[architecture.name]
+    # transformers 4.52 moved the language model's fields of a vision-language config into text_config.
+    given = raw.get("text_config") or raw
+    try:
+        text = {**known.defaults, **given}
+        computed = {**COMPUTED, **known.computed}
+        for field, values in computed.items():
+            _check_computed(field, given.get(field, values[0]), values)
+        rope = read_rope(given, text, _head_dim(text))
+        shape = _shape(text, raw, rope)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
+    except KeyError as error:
+        raise FormatError(
+            f"{path}: expected a key {error}, found none: give the value that the model was trained with"
+        ) from error
+    except (TypeError, ValueError, ZeroDivisionError, AttributeError) as error:
+        raise FormatError(
+            f"{path}: expected the numbers of a language model, got: {error}"
+        ) from error
+    vision = raw.get("vision_config")
+    return ModelConfig(
+        raw,
+        architecture,
+        shape,
+        None if vision is None else {**known.vision, **vision},
+        (
+            *notes,
+            *rope.notes,
+            *_assumed(given, text),
+            *_unknown_fields(raw, given, {*known.defaults, *computed, *NO_CONSEQUENCE}),
+        ),
+    )
+
+
+def _architecture(raw: Mapping[str, Any], folder: Path) -> tuple[Architecture, list[str]]:
+    """The entry in the table, by the class or, where none is named, by model_type."""
+    classes, model_type = raw.get("architectures") or [], raw.get("model_type")
+    by_type = architecture_of_model_type(str(model_type))
+    if not classes and by_type is not None:
+        return by_type, [f"names no class: taken for {by_type.classes[0]}, by model_type"]
+    found = architecture_of_class(str(classes[0])) if classes else None
+    if found is None:
+        known = " or ".join(kind for entry in ARCHITECTURES.values() for kind in entry.classes)
+        got = classes[0] if classes else f"none, and model_type {model_type!r}"
+        raise FormatError(f"{folder}: expected a model of {known}, got {got}")
+    if model_type is not None and by_type is not found:
+        raise FormatError(
+            f"{folder / CONFIG_FILE}: expected a model_type of {classes[0]}, got {model_type!r}: "
+            "transformers goes by model_type; mend the one that is wrong"
+        )
+    notes = (
+        ["auto_map names code of its own: not run, the class of transformers is computed"]
+        if raw.get("auto_map")
+        else []
+    )
+    return found, notes
+
+
+def _check_computed(field: str, value: Any, computed: tuple[Any, ...]) -> None:
+    """FormatError for a value that asks for what is not computed."""
+    if value not in computed:
+        named = " or ".join(repr(one) for one in computed if one is not None)
+        raise FormatError(f"{field} {value!r} is not computed, only {named} is")
+
+
+def check_vision(config: ModelConfig) -> None:
+    """FormatError where vision_config asks for what is not computed."""
+    for field, values in CONFIG_CLASSES[config.architecture.name].vision_computed.items():
+        try:
+            _check_computed(field, (config.vision or {}).get(field, values[0]), values)
+        except FormatError as error:
+            raise FormatError(f"{CONFIG_FILE}: vision_config: {error}") from error
+
+
+def _head_dim(text: Mapping[str, Any]) -> int:
+    return int(text["head_dim"] or int(text["hidden_size"]) // int(text["num_attention_heads"]))
+
+
+def _shape(text: Mapping[str, Any], raw: Mapping[str, Any], rope: RopeFound) -> LanguageModelShape:
+    return LanguageModelShape(
+        layers=int(text["num_hidden_layers"]),
+        hidden=int(text["hidden_size"]),
+        intermediate=int(text["intermediate_size"]),
+        heads=int(text["num_attention_heads"]),
+        kv_heads=int(text["num_key_value_heads"] or text["num_attention_heads"]),
+        vocab_size=int(text["vocab_size"]),
+        head_dim=_head_dim(text),
+        context=rope.context,
+        rope=rope.rope,
+        norm_eps=float(text["rms_norm_eps"]),
+        tied=bool(raw.get("tie_word_embeddings") or text["tie_word_embeddings"]),
+        windows=_windows(text),
+    )
+
+
+def _windows(text: Mapping[str, Any]) -> tuple[int | None, ...]:
+    """Tokens that each layer attends to; empty where every layer attends to all."""
+    layers, types = int(text["num_hidden_layers"]), text["layer_types"]
+    if types is None:
+        first = int(text["max_window_layers"])
+        types = [SLIDING if layer >= first else FULL for layer in range(layers)]
+    strange = next((kind for kind in types if kind not in (FULL, SLIDING)), None)
+    if strange is not None:
+        raise FormatError(
+            f"layer_types with {strange!r} are not computed, only {FULL!r} and {SLIDING!r} are"
+        )
+    if len(types) != layers:
+        raise FormatError(f"expected {layers} layer_types, one a layer, got {len(types)}")
+    window = text["sliding_window"] if text.get("use_sliding_window", True) else None
+    if window is None or SLIDING not in types:
+        return ()
+    return tuple(int(window) if kind == SLIDING else None for kind in types)
+
+
+def _assumed(given: Mapping[str, Any], text: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each number that the file leaves to its class."""
+    for field in SIZES:
+        if field not in given:
+            yield f"{field} is missing: {text[field]}, as the class has it"
+
+
+def _unknown_fields(
+    raw: Mapping[str, Any], given: Mapping[str, Any], known: set[str]
+) -> Iterator[str]:
+    """A line for each field that nothing here knows and that asks for something."""
+    for field, value in sorted(given.items()):
+        if field not in known and value not in UNUSED_VALUES:
+            yield f"{field} {value!r} is not known here and was ignored"
+    if given is raw:
+        return
+    for field, value in sorted(raw.items()):
+        if field in NO_CONSEQUENCE or value in UNUSED_VALUES or value == given.get(field):
+            continue
+        if field in given:
+            yield f"{field} is {given[field]!r} as text_config says, not {value!r}"
+        else:
+            yield f"{field} {value!r} beside text_config was ignored"
