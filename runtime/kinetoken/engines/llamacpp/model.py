@@ -86,7 +86,7 @@ class LlamaCppLanguageModel:
         )
         piece = min(GPU_PIECE if self._on_gpu else CPU_PIECE, info.context)
         choice = None if wanted or self._on_gpu else ThreadChoice(self._threads)
-        self._settings = ContextSettings(self._threads, piece, self._on_gpu, choice)
+        self.settings = ContextSettings(self._threads, piece, self._on_gpu, choice)
         self._rows = open_rows(path, tensors, library, self._on_gpu)
 
     @property
@@ -121,11 +121,11 @@ class LlamaCppLanguageModel:
         stopper = head.stopper if head is not None else None
 
         def opened(cells: int) -> LlamaContext:
-            return self._new_context(self._settings, stopper, "export a smaller --context", cells)
+            return self._new_context(self.settings, stopper, "export a smaller --context", cells)
 
         first = opened(self.info.context if self._on_gpu else min(FIRST_CELLS, self.info.context))
         return LlamaCppRun(
-            first, opened, self.info.context, self._settings.piece, head, self.fingerprint
+            first, opened, self.info.context, self.settings.piece, head, self.fingerprint
         )
 
     def start_batch(self, size: int) -> LmBatch:
@@ -135,12 +135,12 @@ class LlamaCppLanguageModel:
         if size == 1:  # the same pass as without a batch, narrow head included
             return SequentialBatch(self.start, size)
         smaller = "take fewer sequences (--parallel), or export a smaller --context"
-        settings = self._settings
+        settings = self.settings
         if settings.choice is not None:
             # Its own: a pass for several takes longer than one for a single token.
             settings = replace(settings, choice=ThreadChoice(self._threads))
         context = self._new_context(settings, None, smaller, size * self.info.context, size)
-        return LlamaCppBatch(context, self.info.context, self._settings.piece, size)
+        return LlamaCppBatch(context, self.info.context, self.settings.piece, size)
 
     def _new_context(
         self,
@@ -178,8 +178,12 @@ class LlamaCppRun:
         fingerprint: str,
     ) -> None:
         """`opened` makes another context for so many tokens; `limit`: the most."""
-        self._fingerprint, self._opened, self._context = fingerprint, opened, context
-        self._limit, self._vocab, self._head = limit, context.vocab_size, head
+        self._fingerprint, self._opened = fingerprint, opened
+        self.context = context
+        """The llama context of now; another one takes its place when more room is needed."""
+        self.head = head
+        """The narrow head; None: llama.cpp's own."""
+        self._limit, self._vocab = limit, context.vocab_size
         self._length = 0
         self._tokens = (ctypes.c_int32 * piece)()
         self._positions = (ctypes.c_int32 * piece)()
@@ -196,7 +200,7 @@ class LlamaCppRun:
 
     def look(self, image: EncodedImage) -> None:
         """Feed an image; the next token stands behind its longer side."""
-        total, width = self._length + image.cells, self._context.embedding
+        total, width = self._length + image.cells, self.context.embedding
         if total > self._limit:
             raise EngineError(
                 f"expected at most {self._limit} tokens in the context, got {total}; ask for less"
@@ -207,8 +211,8 @@ class LlamaCppRun:
                 f"expected an image ({image.cells}, {width}), got {got}; look at it with this model"
             )
         self._hold(self._limit)  # at once: cells of images could not be moved
-        if self._head is not None:
-            self._head.stopper.arm(False)
+        if self.head is not None:
+            self.head.stopper.arm(False)
         for batch in image_batches(image, self._places.position(self._length), len(self._tokens)):
             self._run(batch)
         self._places.add(self._length, image.cells, image.positions)
@@ -219,7 +223,7 @@ class LlamaCppRun:
         check_push(len(ids), self._length, self._limit)
         check_ids(ids, self._vocab)
         self._hold(self._length + len(ids))
-        head = self._head
+        head = self.head
         if head is None:
             self._feed(ids)
         elif len(ids) > 1:
@@ -233,16 +237,16 @@ class LlamaCppRun:
 
     def _hold(self, total: int) -> None:
         """Make room for so many tokens; the cache's contents move to a longer one."""
-        cells = self._context.cells
+        cells = self.context.cells
         if total <= cells:
             return
         self.rewind(self._length)
         wider = self._opened(min(self._limit, max(total, 2 * cells)))
         if self._length:
-            move_cells(self._context, wider)
-        self._context, self._row, self._row_at = wider, np.zeros(0, np.float32), 0
-        if self._head is not None:
-            self._head.stopper.forget()
+            move_cells(self.context, wider)
+        self.context, self._row, self._row_at = wider, np.zeros(0, np.float32), 0
+        if self.head is not None:
+            self.head.stopper.forget()
 
     def _stops(self, stopper: Stopper, ids: Sequence[int], wanted: bool) -> bool:
         """Feed one token; tells if the pass ended at the hidden state, without logits."""
@@ -271,7 +275,7 @@ class LlamaCppRun:
     def _run(self, batch: Any) -> None:
         """Run one pass of llama.cpp."""
         error_log.clear()
-        status = self._context.run(self._decode, batch, prompt=batch.n_tokens > 1)
+        status = self.context.run(self._decode, batch, prompt=batch.n_tokens > 1)
         if status:
             raise EngineError(
                 f"llama.cpp failed in the language model ({status}): {first_error()}; "
@@ -286,7 +290,7 @@ class LlamaCppRun:
         """Forget all but the first tokens, and whatever an interrupted push left behind them."""
         check_rewind(length, self._length)
         position = self._places.position(length)
-        llama.llama_memory_seq_rm(llama.llama_get_memory(self._context.pointer), 0, position, -1)
+        llama.llama_memory_seq_rm(llama.llama_get_memory(self.context.pointer), 0, position, -1)
         self._places.cut(length)
         self._length = length
 
@@ -294,9 +298,9 @@ class LlamaCppRun:
         """The cells of the cache as llama.cpp writes them. EngineError if images are among them."""
         if self._places.position(self._length) != self._length:
             raise EngineError("a state holds tokens alone: take it before the first image")
-        size = llama.llama_state_seq_get_size(self._context.pointer, 0)
+        size = llama.llama_state_seq_get_size(self.context.pointer, 0)
         data = (ctypes.c_uint8 * size)()
-        written = llama.llama_state_seq_get_data(self._context.pointer, data, size, 0)
+        written = llama.llama_state_seq_get_data(self.context.pointer, data, size, 0)
         return pack_state(self._fingerprint, self._length, bytes(data)[:written])
 
     def restore(self, state: bytes) -> None:
@@ -306,8 +310,8 @@ class LlamaCppRun:
         self._hold(length)
         data = (ctypes.c_uint8 * len(rest)).from_buffer_copy(rest)
         error_log.clear()
-        read = llama.llama_state_seq_set_data(self._context.pointer, data, len(rest), 0)
-        last = llama.llama_memory_seq_pos_max(llama.llama_get_memory(self._context.pointer), 0)
+        read = llama.llama_state_seq_set_data(self.context.pointer, data, len(rest), 0)
+        last = llama.llama_memory_seq_pos_max(llama.llama_get_memory(self.context.pointer), 0)
         if read != len(rest) or last != length - 1:
             self.rewind(0)
             raise EngineError(f"llama.cpp does not take this state: {first_error()}; make it again")
@@ -315,11 +319,11 @@ class LlamaCppRun:
 
     def _logits(self) -> NDArray[np.float32]:
         """The last token's logits (vocab,), in place until the next tokens come."""
-        address = logits_at(self._context.pointer, -1)
+        address = logits_at(self.context.pointer, -1)
         if not address:
             raise EngineError(f"llama.cpp gave no logits: {first_error()}; start a new answer")
         if address != self._row_at:  # nearly always it is where it was
             buffer: Any = (ctypes.c_float * self._vocab).from_address(address)
-            buffer.owner = self._context  # a view may outlive the run
+            buffer.owner = self.context  # a view may outlive the run
             self._row, self._row_at = np.frombuffer(buffer, np.float32), address
         return self._row

@@ -172,7 +172,7 @@ class HeadRun:
     """The products of one run: a small graph for each set of ids, all over one hidden state."""
 
     def __init__(self, rows: HeadRows) -> None:
-        self._rows, ggml = rows, rows.ggml
+        self.rows, ggml = rows, rows.ggml
         self.stopper = Stopper(ggml, 4 * rows.columns)
         self._backend = ggml.backend_init_by_type(_CPU, None)
         if not self._backend:
@@ -187,7 +187,7 @@ class HeadRun:
         self._products: dict[Allowed, Product | None] = {}
 
     def _set_threads(self, count: int) -> None:
-        ggml = self._rows.ggml
+        ggml = self.rows.ggml
         registry = ggml.backend_dev_backend_reg(ggml.backend_get_device(self._backend))
         found = ggml.backend_reg_get_proc_address(registry, b"ggml_backend_set_n_threads")
         if found:
@@ -195,7 +195,7 @@ class HeadRun:
 
     def _place_inputs(self, ggml: Ggml) -> tuple[int, int]:
         """The matrix in the file's own memory, and the hidden state in memory of its own."""
-        rows, pointer = self._rows, self._memory.pointer
+        rows, pointer = self.rows, self._memory.pointer
         ggml.set_no_alloc(pointer, True)
         matrix = ggml.new_tensor_2d(pointer, rows.place.kind, rows.columns, rows.rows)
         ggml.backend_tensor_alloc(rows.buffer, matrix, rows.address)
@@ -210,10 +210,10 @@ class HeadRun:
             if len(self._products) >= MOST_PRODUCTS:
                 self._products.clear()
             few = (
-                count_allowed(allowed) * WIDEST_SHARE <= self._rows.rows
+                count_allowed(allowed) * WIDEST_SHARE <= self.rows.rows
                 and len(allowed) <= MOST_RANGES
             )
-            made = Product(self._rows, self._matrix, self._hidden, allowed) if few else None
+            made = Product(self.rows, self._matrix, self._hidden, allowed) if few else None
             self._products[allowed] = made
             return made
 
@@ -222,8 +222,8 @@ class HeadRun:
 
         The next call overwrites them.
         """
-        ggml = self._rows.ggml
-        ggml.backend_tensor_get(self.stopper.node, self._hidden_at, 0, 4 * self._rows.columns)
+        ggml = self.rows.ggml
+        ggml.backend_tensor_get(self.stopper.node, self._hidden_at, 0, 4 * self.rows.columns)
         if ggml.backend_graph_compute(self._backend, product.graph):
             raise EngineError("llama.cpp failed in the head; start a new answer")
         parts = product.parts
@@ -285,6 +285,11 @@ class Stopper:
         self._armed = False
         self.node: int | None = None
         """Address of the hidden state's node; None if it is not known."""
+
+    @property
+    def nodes(self) -> list[int]:
+        """Addresses of the nodes that it has met, in order."""
+        return list(self._seen)
 
     def arm(self, stop: bool) -> None:
         """Say, before tokens, whether to stop, once it is known where."""
