@@ -46,7 +46,7 @@ def clip_of_arrays(motion: NDArray[Any], path: Path, data: Mapping[str, NDArray[
         )
     if np.abs(joints).max() > MAX_METRES:
         raise FormatError(
-            f"{path}: positions reach {np.abs(joints).max():.3g} m; expected metres, not another unit"
+            f"{path}: expected positions in metres, got {np.abs(joints).max():.3g}; change the unit"
         )
     if features is None:  # features fix unit and axes
         check_legs(joints, path)

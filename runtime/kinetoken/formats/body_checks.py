@@ -38,10 +38,11 @@ def check_legs(joints: Array, path: Path) -> None:
     for unit in ("centimetres", "millimetres"):
         if is_leg(leg * METRES[unit]):
             raise FormatError(
-                f"{path}: expected metres, got a leg of {leg:.3g}: {unit}? Divide by {1 / METRES[unit]:g}"
+                f"{path}: expected metres, got a leg of {leg:.3g} ({unit}?); "
+                f"divide by {1 / METRES[unit]:g}"
             )
     raise FormatError(
-        f"{path}: expected metres, got a leg of {leg:.3g}; scale the body to {_LEG[0]:g} to {_LEG[1]:g}"
+        f"{path}: expected metres, got a leg of {leg:.3g}; scale it to {_LEG[0]:g} to {_LEG[1]:g}"
     )
 
 

@@ -102,7 +102,8 @@ def read_bvh(path: Path) -> Clip:
         )
     if not np.isfinite(joints).all() or np.abs(joints).max() > MAX_METRES:
         raise FormatError(
-            f"{path}: expected finite positions within {MAX_METRES:g} m, got others; export it again"
+            f"{path}: expected finite positions within {MAX_METRES:g} m, got others; "
+            "export it again"
         )
     warn_of_axes(joints, path)
     fps = check_rate(1.0 / file.frame_time, path)
@@ -135,7 +136,8 @@ def _joints(file: BvhFile, path: Path) -> list[int]:
         few = ", ".join(missing[:4]) + (", ..." if len(missing) > 4 else "")
         got = ", ".join(map(_shown, file.names[:4])) + (", ..." if len(file.names) > 4 else "")
         raise FormatError(
-            f"{path}: expected the 22 joints of HumanML3D, got {got} without {few}; retarget it first"
+            f"{path}: expected the 22 joints of HumanML3D, got {got} without {few}; "
+            "retarget it first"
         )
     chosen = [found[name] for name in JOINT_NAMES]
     for joint, parent in enumerate(PARENTS):

@@ -35,7 +35,8 @@ def _features(clip: Clip) -> NDArray[np.floating]:
     if len(clip) < 2 or clip.fps != FPS:
         got = f"{len(clip)} at {clip.fps:g}"
         raise InputError(
-            f"features need at least 2 frames at {FPS} fps, got {got}; resample them or write joints"
+            f"features need at least 2 frames at {FPS} fps, got {got}; "
+            "resample them or write joints"
         )
     with np.errstate(all="ignore"):  # a body without a facing direction gives NaN, refused below
         features = encode(clip.joints)

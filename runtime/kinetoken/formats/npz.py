@@ -45,7 +45,8 @@ def read_npz(path: Path) -> Clip:
     if "joints" not in data and "features" not in data:
         found = ", ".join(sorted(data)[:6]) or "nothing"
         raise FormatError(
-            f"{path}: expected the key joints or features, got {found}; rename the array and save again"
+            f"{path}: expected the key joints or features, got {found}; "
+            "rename the array and save again"
         )
     main = "joints" if "joints" in data else "features"
     return clip_of_arrays(data[main], path, data)
