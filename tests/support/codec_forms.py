@@ -1,6 +1,6 @@
 """Ten forms of RVQ codec as other people write them, each a whole rvq_model.py.
 
-Every class offers `decode_own(codes)`, codes (n, Q) to normalised features, for tests alone: its
+Every class offers `own_features(codes)`, codes (n, Q) to normalised features, for tests alone: its
 name says nothing to the exporter, which has to find its own way.
 """
 
@@ -73,7 +73,7 @@ class Codec(nn.Module):
         z, indices = self.quantizer(z)
         return self.decoder(z.transpose(1, 2)).transpose(1, 2), indices, z.sum() * 0
 
-    def decode_own(self, codes):
+    def own_features(self, codes):
         return self.decoder(self.quantizer.rows(codes).T[None])[0].T
 """
 
@@ -160,7 +160,7 @@ class MotionRVQ_VAE(nn.Module):
     def decode_from_indices(self, indices):
         return self.decoder(self.rvq.get_output_from_indices(indices).permute(0, 2, 1)).permute(0, 2, 1)
 
-    def decode_own(self, codes):
+    def own_features(self, codes):
         return self.decode_from_indices(codes[None])[0]
 """
 _DATACLASS = """
@@ -287,7 +287,7 @@ class MotionRVQ_VAE(Codec):
                              nn.Conv1d(hidden, out, 3, padding=1))
 
     DECODES
-    def decode_own(self, codes):
+    def own_features(self, codes):
         return self.decoder(self.quantizer.indices_to_codes(codes[None]).transpose(1, 2))[0].T
 """
 _FSQ_METHOD = """def decode_indices(self, indices):

@@ -78,9 +78,11 @@ def try_lengths(
     except FormatError:
         for frames in code_frames(window):
             try:
-                return try_function(name, call, size, modules, (frames,))
+                found = try_function(name, call, size, modules, (frames,))
             except FormatError:
                 continue
+            if found.frames * found.stride == window:
+                return found
         raise
 
 

@@ -98,7 +98,7 @@ def check_decoding(model: Any, source: CodecSource, decoder: MotionDecoder) -> N
     for frames in (window, *((1, 7) if decoder.padding == "none" else ())):
         codes = draw_codes(frames)
         with torch.no_grad():
-            wanted = model.decode_own(torch.from_numpy(codes)).numpy()
+            wanted = model.own_features(torch.from_numpy(codes)).numpy()
         np.testing.assert_allclose(decoder.decode(codes), wanted, atol=2e-4)
     codes = draw_codes(2 * window + 3)
     whole = decoder.decode(codes)
@@ -154,7 +154,7 @@ def test_a_module_that_fills_up_short_motions_itself_is_followed(
     filler = (
         "z = F.pad(z, (0, 25 - n))"
         if padding == "zero"
-        else "z = torch.cat([z, z[:, :, -1:].expand(-1, -1, 25 - n)], 2)"
+        else "z = F.pad(z, (0, 25 - n), mode='replicate')"
     )
     text = source_text(ONE_LENGTH).replace(
         "        z = self.layers(self.inlet(",

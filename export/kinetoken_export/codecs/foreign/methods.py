@@ -44,9 +44,13 @@ def find_decoding_method(
         for arrange in _ARRANGEMENTS:
             for lengths in trials:
                 try:
-                    return try_function(name, _arranged(method, arrange), size, (model,), **lengths)
+                    found = try_function(
+                        name, _arranged(method, arrange), size, (model,), **lengths
+                    )
                 except FormatError:
                     continue
+                if window is None or found.frames * found.stride == window:
+                    return found
     return None
 
 
