@@ -208,7 +208,7 @@ def test_a_connection_that_brings_nothing_more_is_given_up_and_taken_up_later(
 ) -> None:
     hub.publish("some/walker", tiny)
     hub.cuts = [*uncut_until(LM, tiny), 50_000, 0, 0, 0, 0]
-    with pytest.raises(kinetoken.DownloadError, match="the same command goes on from here"):
+    with pytest.raises(kinetoken.DownloadError, match="run the same command again later"):
         pull("some/walker")
     assert store.find(NAME) is None
     assert [bundle.whole for bundle in store.bundles()] == [False]
@@ -254,7 +254,9 @@ def test_a_network_that_goes_away_is_waited_for(store: BundleStore, tmp_path: Pa
         client = HubClient(hub.endpoint, waits=(0.0, 0.0))
     notes: list[str] = []
     downloader = Downloader(client, NAME, lambda more, note: notes.append(note))
-    with pytest.raises(kinetoken.DownloadError, match="the same command goes on from here, later"):
+    with pytest.raises(
+        kinetoken.DownloadError, match="run the same command again later to continue from here"
+    ):
         downloader.fetch(LM, tmp_path / LM, FileInfo(1, "0" * 64))
     assert len(notes) == 2
     assert all(note.endswith("(Connection refused); next try in 0 s") for note in notes)
