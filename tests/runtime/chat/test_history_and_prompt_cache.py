@@ -211,7 +211,7 @@ def damaged(good: dict[str, Any], parts: Bundle) -> Iterator[tuple[Any, str]]:
         (good | {"turns": [{"prompt": " ", "answer": []}]}, "damaged .the prompt is empty"),
         (
             good | {"turns": [{"prompt": "walk \ud800", "answer": []}]},
-            "damaged .the prompt is no UTF-8 text",
+            "damaged .the prompt is not UTF-8 text",
         ),
     ]
 

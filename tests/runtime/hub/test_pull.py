@@ -295,10 +295,10 @@ def test_refusals_say_what_to_do(hub: FakeHub, pull: Any, tiny: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        (b"<html>", "no JSON object"),
-        (b"\xff\xfe", "no JSON object"),
-        (b"[]", "no JSON object"),
-        (b"[" * 100_000, "no JSON object"),
+        (b"<html>", "not a JSON object"),
+        (b"\xff\xfe", "not a JSON object"),
+        (b"[]", "not a JSON object"),
+        (b"[" * 100_000, "not a JSON object"),
         (b'{"architectures": ["Qwen2ForCausalLM"]}', 'expected "format": "kinetoken-bundle"'),
         (b" " * (17 << 20), "has more than 16,777,216 bytes"),
     ],
