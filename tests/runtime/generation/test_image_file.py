@@ -223,7 +223,9 @@ def test_a_truncated_image_is_one_line(tmp_path: Path, kind: str) -> None:
     rng = np.random.default_rng(1)
     data = saved(pil.fromarray(rng.integers(0, 256, (90, 120, 3), np.uint8)), kind)
     for share in (0.02, 0.3, 0.6, 0.9):
-        with pytest.raises(FormatError, match=r"damaged image|not an image|expected at most") as caught:
+        with pytest.raises(
+            FormatError, match=r"damaged image|not an image|expected at most"
+        ) as caught:
             read(tmp_path, data[: int(len(data) * share)])
         assert "\n" not in str(caught.value)
 
