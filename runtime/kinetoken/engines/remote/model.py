@@ -162,8 +162,7 @@ class RemoteRun:
                 self._heard = time.monotonic()  # however long its reader took
         if self.reason is None:
             raise EngineError(
-                f"{self._link.address} cut the connection in the middle of the answer; "
-                "look into its log"
+                f"{self._link.address} cut the connection in the middle of the answer; see its log"
             )
 
     def _events(self) -> Iterator[bytes]:
@@ -191,7 +190,7 @@ class RemoteRun:
                 said = self._link.quoted(error_message(event))
                 raise StatusError(
                     _code(event),
-                    f"{self._link.address} failed while it wrote{said}; look into its log",
+                    f"{self._link.address} failed while it wrote{said}; see its log",
                 )
             if not event["choices"]:
                 return None
