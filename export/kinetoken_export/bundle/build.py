@@ -27,7 +27,9 @@ from kinetoken.manifest.schema import (
 )
 
 from ..checkpoint.chat_template import read_template, split_template
-from ..checkpoint.motion_tokens import CheckpointVocabulary, read_vocabulary
+from ..checkpoint.motion_tokens import CheckpointVocabulary, pruned_vocabulary, read_vocabulary
+from ..checkpoint.renumber import renumbered_source
+from ..checkpoint.renumber_tokenizer import write_renumbered
 from ..checkpoint.tensors import Checkpoint, Float32Array, TensorSource
 from ..codecs.reader import read_codec
 from ..codecs.source import CodecSource
@@ -71,10 +73,12 @@ def _open(request: ExportRequest) -> _Inputs:
     """Everything that can be wrong with what the user gave is found here, before any long work."""
     folder = request.model.folder
     checkpoint = Checkpoint(folder)
-    vocabulary = read_vocabulary(folder)
+    vocabulary = read_vocabulary(folder, request.spelling)
     checkpoint.check()
     check_format_computes(request, checkpoint)
-    last = max(stop for _, stop in (*vocabulary.motion.levels, *vocabulary.text_ids))
+    motion = vocabulary.motion
+    last = max(stop for _, stop in (*motion.levels, *vocabulary.text_ids))
+    last = max(last, *(1 + i for i in (*motion.markers, *vocabulary.moved)))
     if last > checkpoint.shape.vocab_size:
         raise FormatError(
             f"{folder}: expected an embedding of at least {last} rows, as the tokenizer has ids, "
@@ -138,10 +142,15 @@ def _vocabulary(
     request: ExportRequest, parts: _Inputs, folder: Path
 ) -> tuple[TensorSource, CheckpointVocabulary]:
     """The tokenizer in the bundle, and the tensors that go with it."""
-    tokenizer = request.model.folder / _TOKENIZER
+    tokenizer, written = request.model.folder / _TOKENIZER, folder / _TOKENIZER
+    moved = parts.vocabulary.moved
+    whole = renumbered_source(parts.checkpoint, moved)
+    if moved:
+        write_renumbered(tokenizer, moved, written)
+    else:
+        shutil.copyfile(tokenizer, written)
     if request.prune_vocab is None:
-        shutil.copyfile(tokenizer, folder / _TOKENIZER)
-        return parts.checkpoint, parts.vocabulary
+        return whole, parts.vocabulary
     from ..checkpoint.prune import prune_vocabulary
 
     around = split_template(parts.template)
@@ -149,11 +158,10 @@ def _vocabulary(
         around.before_system + request.system_prompt + around.after_system + around.before_user,
         around.after_user,
     )
-    source = prune_vocabulary(
-        parts.checkpoint, tokenizer, request.prune_vocab, folder / _TOKENIZER, always
-    )
+    before = written if moved else tokenizer
+    source = prune_vocabulary(whole, before, request.prune_vocab, written, always)
     print(source.summary())
-    return source, read_vocabulary(folder)
+    return source, pruned_vocabulary(parts.vocabulary, source.kept)
 
 
 def _manifest(
@@ -176,7 +184,10 @@ def _manifest(
         name=request.name,
         language_model=language_model,
         tokenizer=TokenizerInfo(
-            _TOKENIZER, vocabulary.text_ids, _ends(vocabulary, request.model.folder)
+            _TOKENIZER,
+            vocabulary.text_ids,
+            _ends(vocabulary, request.model.folder),
+            vocabulary.added_words,
         ),
         chat=ChatInfo(request.system_prompt, split_template(parts.template)),
         motion=vocabulary.motion,
