@@ -32,7 +32,7 @@ class ExportRequest:
     prune_vocab: str | None = None
     """Text file whose words are kept, or "english"; None keeps all."""
     spelling: AskedSpelling = field(default_factory=AskedSpelling)
-    """The spelling of motion tokens, as far as the user says; the rest is found in the tokenizer."""
+    """The spelling of motion tokens, as far as the user says; the tokenizer tells the rest."""
     importance: str | None = None
     """Importance of columns when quantizing to GGUF: a text file of prompts, an imatrix file or
     "own" for the checkpoint's own answers; None: every column counts alike."""
@@ -56,12 +56,13 @@ class ExportRequest:
     """Whether an existing bundle is replaced."""
 
     def __post_init__(self) -> None:
-        """InputError for options that contradict each other."""
+        """Refuse options that contradict each other."""
         if self.graph == "portable" and self.format != "onnx":
             raise InputError(
                 "--graph portable is a form of ONNX; leave it out, or give --format onnx"
             )
         if self.importance is not None and self.format != "gguf":
             raise InputError(
-                "--importance weighs the columns of GGUF quantizations; leave it out, or give --format gguf"
+                "--importance weighs the columns of GGUF quantizations; leave it out, or give "
+                "--format gguf"
             )

@@ -17,7 +17,7 @@ _DEFAULT: Final = Spelling()
 _NUMBER: Final = re.compile(r"[0-9]+")
 _MOTION_WORD: Final = re.compile(r"mot|move|(?<![a-z])m(?![a-z])", re.IGNORECASE)
 """A token's letters that speak of motion: motion, mot, movement, or m alone."""
-_ENDS: Final = (("start", "end"), ("begin", "end"), ("bos", "eos"), ("som", "eom"), ("open", "close"))  # fmt: skip
+_ENDS: Final = (("start", "end"), ("begin", "end"), ("bos", "eos"), ("som", "eom"))
 """Words that tell what opens a block from what closes it."""
 _FEWEST: Final = 4  # codes
 _SAY: Final = "say it with --motion-tokens, such as '<Motion_{code}>', and --move START END"
@@ -36,7 +36,10 @@ class AskedSpelling:
 def find_spelling(
     added: Sequence[str], words: Sequence[str], tokenizer: Path, asked: AskedSpelling
 ) -> Spelling:
-    """The spelling of the motion tokens among added tokens, else among words; FormatError if none or several are found."""
+    """The spelling of the motion tokens among added tokens, else among words.
+
+    FormatError if none or several are found.
+    """
     code = asked.code or _find_code(added, words, tokenizer)
     if asked.around is not None:
         start, end = asked.around
@@ -102,14 +105,14 @@ def _find_around(tokens: Sequence[str], code: str, tokenizer: Path) -> tuple[str
     """What opens and closes a block; two empty texts where nothing does."""
     coded = Markup(Spelling(code, "", "")).token
     named = [t for t in tokens if _MOTION_WORD.search(t) and not coded.fullmatch(t)]
-    known, pairs, alone = set(tokens), dict[str, str](), list[str]()
+    known, pairs = set(tokens), dict[str, str]()
     for token in named:
         closing = token.replace("<", "</", 1) if token.startswith("<") else ""
         partners = [closing, *_partners(token)]
         if partner := next((p for p in partners if p and p != token and p in known), None):
             pairs[token] = partner
     taken = {*pairs, *pairs.values()}
-    alone = [t for t in named if t not in taken and (t.startswith("</") or t.strip("</>").lower() in ("move", "motion"))]  # fmt: skip
+    alone = [t for t in named if t not in taken and _is_half(t)]
     if (_DEFAULT.start, _DEFAULT.end) in pairs.items() and code == _DEFAULT.code:
         return _DEFAULT.start, _DEFAULT.end
     if len(pairs) > 1:
@@ -121,12 +124,20 @@ def _find_around(tokens: Sequence[str], code: str, tokenizer: Path) -> tuple[str
     if pairs:
         return next(iter(pairs.items()))
     if alone:
-        lacking = alone[0].replace("</", "<") if alone[0].startswith("</") else alone[0].replace("<", "</")  # fmt: skip
         raise FormatError(
-            f"{tokenizer}: expected a pair of tokens around a block, found {alone[0]} and no {lacking}: "
-            "name them with --move START END, or --move '' '' where nothing opens a block"
+            f"{tokenizer}: expected a pair of tokens around a block, found no {_other(alone[0])} "
+            f"beside {alone[0]}: name them with --move START END, or --move '' '' where nothing opens a block"
         )
     return "", ""
+
+
+def _is_half(token: str) -> bool:
+    """Tell if a token looks like one of a pair."""
+    return token.startswith("</") or token.strip("<>").lower() in ("move", "motion")
+
+
+def _other(token: str) -> str:
+    return token.replace("</", "<") if token.startswith("</") else token.replace("<", "</")
 
 
 def _partners(token: str) -> list[str]:
@@ -156,13 +167,14 @@ def codes_by_level(ids: Mapping[str, int], spelling: Spelling, tokenizer: Path) 
             level, code = markup.place(match)
             if code in levels.setdefault(level, {}):
                 raise FormatError(
-                    f"{tokenizer}: expected one token for code {code} of level {level}, found {token} "
-                    "and another: leading zeros make no other code"
+                    f"{tokenizer}: expected one token for code {code} of level {level}, found "
+                    f"{token} and another: leading zeros make no other code"
                 )
             levels[level][code] = number
     if not levels:
         raise FormatError(
-            f"{tokenizer}: expected motion tokens, found no {spelling.shown}: this checkpoint was not trained to move"
+            f"{tokenizer}: expected motion tokens, found no {spelling.shown}: "
+            "this checkpoint was not trained to move"
         )
     return [_level(levels, q, spelling, tokenizer) for q in range(len(levels))]
 
@@ -179,6 +191,7 @@ def _level(
     if gap is not None:
         last = max(ids)
         raise FormatError(
-            f"{tokenizer}: expected the codes 0..{last} of level {q}, {spelling.spell(q, gap)} is missing"
+            f"{tokenizer}: expected the codes 0..{last} of level {q}, "
+            f"{spelling.spell(q, gap)} is missing"
         )
     return [ids[code] for code in range(len(ids))]

@@ -1,4 +1,7 @@
-"""The motion vocabulary of a checkpoint, read from its tokenizer and checked; nothing about it is assumed."""
+"""The motion vocabulary of a checkpoint, read from its tokenizer and checked.
+
+Nothing about it is assumed.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,13 @@ from kinetoken.manifest.schema import MotionInfo
 from .find_spelling import AskedSpelling, codes_by_level, find_spelling
 from .json_file import read_json
 
-# What the model card of the target asks for; training and inference have to agree on every character.
+# What the model card of the target asks for; training and inference have to agree on every
+# character.
 SYSTEM_PROMPT: Final = (
     "You are an embodied AI. You reason about your physical state and output precise motor actions "
     "inside <move></move> tags."
 )
-_NAMED_TOKENS: Final = ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token")  # fmt: skip
+_ROLES: Final = ("bos", "eos", "unk", "pad", "sep", "cls", "mask")
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,14 @@ class CheckpointVocabulary:
     added_words: dict[str, int] = field(default_factory=dict)
     """Ordinary ones among them, which a thought may use."""
     moved: Mapping[int, int] = field(default_factory=dict)
-    """Id in the checkpoint to id here, of the tokens that have to move so that codes lie in a row."""
+    """Id in the checkpoint to id here, of tokens that have to move so that codes lie in a row."""
 
 
 def read_vocabulary(folder: Path, asked: AskedSpelling | None = None) -> CheckpointVocabulary:
-    """Motion and text ids of `folder`/tokenizer.json; FormatError for missing motion tokens or a gap in their codes.
+    """Read motion and text ids of `folder`/tokenizer.json.
 
-    The codes of a level may lie at any ids: `moved` says which tokens go where.
+    FormatError for missing motion tokens or a gap in their codes. The codes of a level may lie at
+    any ids: `moved` says which tokens go where.
     """
     path = folder / "tokenizer.json"
     try:
@@ -82,7 +87,7 @@ def read_vocabulary(folder: Path, asked: AskedSpelling | None = None) -> Checkpo
 def pruned_vocabulary(
     vocabulary: CheckpointVocabulary, kept: NDArray[np.int64]
 ) -> CheckpointVocabulary:
-    """The vocabulary with the new ids of the tokens that are kept (old ids, ascending), among them all added tokens."""
+    """The vocabulary with new ids for the tokens that are kept (old ids), all added ones included."""
     new = {int(old): number for number, old in enumerate(kept)}
     motion = vocabulary.motion
     start, end = (None if i is None else new[i] for i in (motion.move_start, motion.move_end))
@@ -108,10 +113,10 @@ def _in_rows(levels: Sequence[Sequence[int]]) -> bool:
 
 
 def _moves(named: set[int], motion: Sequence[int], plain: set[int]) -> dict[int, int]:
-    """The moves after which motion tokens lie in a row, in this order; every other token keeps its place in the order.
+    """The moves after which motion tokens lie in a row, in this order.
 
-    They come where the first of them lies now, but behind all words: words keep fewer bits in some recipes, and a list of
-    words cannot be renumbered.
+    Other tokens keep their order. Motion comes where the first of it lies now, but behind all
+    words: words keep fewer bits in some recipes, and a list of words cannot be renumbered.
     """
     last, first = max(named), min(motion)
     moving = set(motion)
@@ -123,10 +128,12 @@ def _moves(named: set[int], motion: Sequence[int], plain: set[int]) -> dict[int,
 
 
 def _ordinary(tokens: Mapping[str, Any], folder: Path, markers: set[str]) -> set[int]:
-    """Ids of added tokens that are words: not special, not written as <|name|>, and no token with a part of its own."""
+    """Ids of added tokens that are words: not special, not <|name|>, with no part of their own."""
     path = folder / "tokenizer_config.json"
     config = read_json(path) if path.is_file() else {}
-    named = {text for key in _NAMED_TOKENS if (text := token_content(config.get(key)))} | markers
+    named = {
+        text for role in _ROLES if (text := token_content(config.get(f"{role}_token")))
+    } | markers
     return {
         int(token["id"])
         for content, token in tokens.items()
@@ -138,7 +145,7 @@ def _ordinary(tokens: Mapping[str, Any], folder: Path, markers: set[str]) -> set
 
 
 def token_content(token: Any) -> str | None:
-    """The text of a token in tokenizer_config.json, which may be an object; None where there is none."""
+    """The text of a token in tokenizer_config.json, which may be an object; else None."""
     given = token.get("content") if isinstance(token, Mapping) else token
     return given if isinstance(given, str) else None
 

@@ -1,7 +1,8 @@
-"""A checkpoint whose tokens have other ids: the rows of its embedding and head in another order, or fewer.
+"""A checkpoint whose tokens have other ids: its embedding and head with moved rows, or fewer.
 
-The runtime reads the codes of a level as one slice of the logits, so they have to lie in a row. Where a checkpoint has them in
-another order, its rows are moved while exporting, and the tokenizer is renumbered with them.
+The runtime reads the codes of a level as one slice of the logits, so they have to lie in a row.
+Where a checkpoint has them in another order, its rows are moved while exporting, and the tokenizer
+is renumbered with them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _SPAN: Final = 4096  # rows read at once while gathering
 
 @dataclass(frozen=True)
 class RenumberedSource:
-    """A checkpoint with some or all rows of its embedding and head; every other tensor is the original's."""
+    """A checkpoint with some or all rows of its embedding and head, in any order."""
 
     original: TensorSource
     kept: NDArray[np.int64]
@@ -91,7 +92,7 @@ class RenumberedSource:
 
 
 def renumbered_source(source: TensorSource, moved: Mapping[int, int]) -> TensorSource:
-    """The checkpoint with the tokens that are `moved` (old id to new id, a permutation) at their new ids."""
+    """The checkpoint after some tokens `moved` (old id to new id, a permutation)."""
     if not moved:
         return source
     kept = np.arange(source.shape.vocab_size)
@@ -110,7 +111,7 @@ def _spans(ids: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
 
 
 def _renumbered(config: Mapping[str, Any], numbers: Mapping[int, int], size: int) -> dict[str, Any]:
-    """A config, also a nested one, whose ids and size of the vocabulary are new; ids that are gone become None."""
+    """A config with new ids and vocabulary size, nested ones too; lost ids become None."""
     out: dict[str, Any] = {}
     for key, value in config.items():
         if key.endswith("_token_id") and isinstance(value, int):

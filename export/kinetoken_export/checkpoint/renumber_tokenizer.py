@@ -16,7 +16,7 @@ _HARMLESS: Final = ("ByteLevel",)  # post-processors without ids
 
 
 def write_renumbered(tokenizer: Path, moved: Mapping[int, int], path: Path) -> None:
-    """Write a tokenizer.json with the tokens that are `moved` (old id to new id) at their new ids, all others at theirs."""
+    """Write a tokenizer.json after some tokens `moved` (old id to new id)."""
     data = read_json(tokenizer)
     write_tokenizer(renumbered_tokenizer(data, _Moved(moved), tokenizer), path)
 
@@ -37,14 +37,18 @@ def write_tokenizer(data: Mapping[str, Any], path: Path) -> None:
 def renumbered_tokenizer(
     data: Mapping[str, Any], numbers: Mapping[int, int], path: Path
 ) -> dict[str, Any]:
-    """A tokenizer.json whose ids are those in `numbers`; FormatError for parts that cannot be renumbered."""
+    """A tokenizer.json under the ids in `numbers`.
+
+    FormatError for parts that cannot be renumbered.
+    """
     model = dict(data["model"])
     if isinstance(model["vocab"], Mapping):
         model["vocab"] = {token: numbers[old] for token, old in model["vocab"].items()}
     elif any(numbers[old] != old for old in range(len(model["vocab"]))):
         raise FormatError(
-            f"{path}: expected motion tokens behind the words of a {model.get('type')} tokenizer, found them "
-            "among these, where no id can be changed: give a checkpoint whose motion tokens were added"
+            f"{path}: expected motion tokens behind the words of a {model.get('type')} tokenizer, "
+            "found them among these, where no id can be changed: give a checkpoint whose motion "
+            "tokens were added"
         )
     out = dict(data) | {"model": model}
     out["added_tokens"] = sorted(
@@ -67,7 +71,8 @@ def _renumbered(processor: Any, numbers: Mapping[int, int], path: Path) -> Any:
         }
     if processor["type"] != "TemplateProcessing":
         raise FormatError(
-            f"{path}: a post-processor {processor['type']} cannot be renumbered: export without pruning"
+            f"{path}: a post-processor {processor['type']} cannot be renumbered: "
+            "export without pruning"
         )
     specials = processor["special_tokens"]
     renewed = {

@@ -18,7 +18,9 @@ _OTHER: Final = "give the checkpoint that the bundle was made from"
 
 
 def align_checkpoint(bundle: Bundle, folder: Path) -> TensorSource:
-    """The checkpoint in `folder` with the ids of the bundle, whose vocabulary may be pruned, and its motion tokens moved.
+    """The checkpoint in `folder` with the ids of the bundle.
+
+    Its vocabulary may be pruned, its motion tokens moved.
 
     InputError where the bundle was made from another checkpoint.
     """
@@ -60,7 +62,8 @@ def _check_shape(bundle: Bundle, checkpoint: Checkpoint) -> None:
     given = (shape.layers, shape.kv_heads, shape.head_dim)
     if made != given:
         raise InputError(
-            f"{checkpoint.folder}: expected layers, key-value heads and head width {made} of the bundle, got {given}: {_OTHER}"
+            f"{checkpoint.folder}: expected layers, key-value heads and head width {made} of the "
+            f"bundle, got {given}: {_OTHER}"
         )
 
 

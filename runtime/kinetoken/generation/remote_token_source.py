@@ -67,11 +67,12 @@ class RemoteWriter:
         ids = ids_without_images(items)
         if self.model.kind.takes_ids:
             return
+        words = self.vocabulary.markup
         again = self.tokenizer.encode_template(self.tokenizer.decode(ids))
         if self._special(again) != self._special(ids):
             raise InputError(
                 f"{'an earlier turn of this chat' if earlier else 'the prompt'} spells special "
-                f"tokens, such as {self.vocabulary.markup.start or self.vocabulary.markup.spell(0, 0)}, "
+                f"tokens, such as {words.start or words.spell(0, 0)}, "
                 "and this server takes text alone, in which they would count as tokens; "
                 f"{'begin a new chat, ask for history 0,' if earlier else 'write it without them,'}"
                 " or use llama-server or vLLM"

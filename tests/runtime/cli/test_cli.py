@@ -194,7 +194,9 @@ REFUSED: list[tuple[list[str], int, str]] = [
     (["convert", "none.npz", "x.bvh"], 3, "no such file"),
     (["convert", "none.npz", "x.bvh", "--as", "features"], 2, "x.bvh is none; leave out --as"),
     (["convert", "none.mp4", "x.bvh"], 2, "MP4 holds pictures, not motion"),
-    (["convert", "x.glb", "y.bvh"], 2, "GLB is written, not read"),
+    (["convert", "x.glb", "y.bvh"], 3, "no such file"),
+    (["convert", "x.npz", "y.bvh", "--unit", "ell"], 2, "expected m, cm, mm"),
+    (["convert", "x.npz", "y.bvh", "--fps", "0"], 2, "expected 1 to 1000"),
     (["inspect", "no/such/bundle"], 3, "nothing there"),
 ]
 

@@ -98,8 +98,8 @@ class RemoteLanguageModel:
         if got is not None and got[-len(ids) :] != ids:
             raise EngineError(
                 f"{self.link.address} runs another model: expected token ids {ids[:3]}... of "
-                f"{spelling.start} and its codes, got {got[:3]}...; serve the model of this bundle, or give "
-                "the bundle of that model"
+                f"{spelling.start} and its codes, got {got[:3]}...; serve the model of this bundle, "
+                "or give the bundle of that model"
             )
         if self.kind.detokenize_path is not None:
             self._check_shown(self.kind.detokenize_path, ids, spelling.pieces[0])
