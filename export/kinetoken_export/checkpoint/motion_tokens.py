@@ -43,6 +43,12 @@ class CheckpointVocabulary:
     moved: Mapping[int, int] = field(default_factory=dict)
     """Id in the checkpoint to id here, of tokens that have to move so that codes lie in a row."""
 
+    @property
+    def added_before(self) -> dict[str, int]:
+        """Added tokens and their ids in the checkpoint, as its other files name them."""
+        before = {new: old for old, new in self.moved.items()}
+        return {content: before.get(i, i) for content, i in self.added.items()}
+
 
 def read_vocabulary(folder: Path, asked: AskedSpelling | None = None) -> CheckpointVocabulary:
     """Read motion and text ids of `folder`/tokenizer.json.
