@@ -19,7 +19,7 @@ from kinetoken.base.errors import FormatError, InputError
 from kinetoken.cli.terminal import ProgressBar, progress
 
 from .json_file import read_json
-from .renumber_tokenizer import renumbered_tokenizer, write_tokenizer
+from .renumber_tokenizer import renumbered_tokenizer, write_tokenizer_json
 
 BYTES: Final = frozenset(pre_tokenizers.ByteLevel.alphabet())
 """The letters in which byte-level BPE writes the 256 bytes."""
@@ -174,7 +174,7 @@ def write_pruned(bpe: BpeTokenizer, numbers: Mapping[int, int], path: Path) -> N
     model["vocab"] = {token: bpe.vocab[token] for token in bpe.vocab if token in kept}
     model["merges"] = [merge for merge in model["merges"] if _stands(merge_pair(merge), kept)]
     data = dict(bpe.data) | {"model": model}
-    write_tokenizer(renumbered_tokenizer(data, numbers, bpe.path), path)
+    write_tokenizer_json(renumbered_tokenizer(data, numbers, bpe.path), path)
 
 
 def _stands(halves: tuple[str, str], kept: Collection[str]) -> bool:

@@ -18,7 +18,7 @@ _HARMLESS: Final = ("ByteLevel",)  # post-processors without ids
 def write_renumbered(tokenizer: Path, moved: Mapping[int, int], path: Path) -> None:
     """Write a tokenizer.json after some tokens `moved` (old id to new id)."""
     data = read_json(tokenizer)
-    write_tokenizer(renumbered_tokenizer(data, _Moved(moved), tokenizer), path)
+    write_tokenizer_json(renumbered_tokenizer(data, _Moved(moved), tokenizer), path)
 
 
 class _Moved(dict[int, int]):
@@ -28,7 +28,7 @@ class _Moved(dict[int, int]):
         return number
 
 
-def write_tokenizer(data: Mapping[str, Any], path: Path) -> None:
+def write_tokenizer_json(data: Mapping[str, Any], path: Path) -> None:
     """Write tokenizer.json, whole or not at all."""
     with atomic_path(path) as part:
         part.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
