@@ -101,6 +101,7 @@ def _open(request: ExportRequest) -> _Inputs:
         code_size(vocabulary.motion),
         trust_code=request.trust_code,
         adapter=request.codec_adapter,
+        window=request.codec_window,
     )
     check_codec(codec, vocabulary.motion)
     return _Inputs(checkpoint, vocabulary, codec, template, special)

@@ -112,6 +112,12 @@ def _add_codec(group: argparse._ArgumentGroup) -> None:
         help="Python file with codes_to_features(codes), for a codec of an unknown layout",
     )
     add(
+        "--codec-window",
+        type=int,
+        metavar="N",
+        help=Advanced("feature frames that the decoder was trained on at once (default: found)"),
+    )
+    add(
         "--codec-precision",
         choices=("fp16", "fp32"),
         help=Advanced("how the decoder's weights are stored (default: fp16)"),

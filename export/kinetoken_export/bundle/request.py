@@ -40,6 +40,8 @@ class ExportRequest:
     """Whether the codec's own Python file may run."""
     codec_adapter: Path | None = None
     """Python file with codes_to_features(codes), for a codec of an unknown layout."""
+    codec_window: int | None = None
+    """Feature frames that the decoder takes at once; None: what its settings and its code say."""
     codec_precision: Literal["fp16", "fp32"] = "fp16"
     """How the decoder's weights are stored."""
     lookahead: int | None = None

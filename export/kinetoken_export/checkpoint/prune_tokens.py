@@ -143,7 +143,7 @@ def corpus_tokens(bpe: BpeTokenizer, corpus: Path) -> set[str]:
         ) from None
     if not text.strip():
         raise InputError(
-            f"{corpus}: expected text as the corpus, got an empty file: give what the model shall "
+            f"{corpus}: expected text as the corpus, got an empty file: give what the model must "
             "understand"
         )
     words: set[str] = set()

@@ -59,7 +59,7 @@ def read_chat(
     data = _parsed(Path(path))
     if data.get("format") != _FORMAT or data.get("version") != _VERSION:
         raise FormatError(
-            f"{path} is no chat of this kinetoken; "
+            f"{path} is not a chat of this kinetoken; "
             "name one that `kinetoken chat --history-file` wrote"
         )
     if data.get("tokens") != model_identity(manifest):
@@ -79,7 +79,7 @@ def read_chat(
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FormatError(f"{path} is damaged ({error}); begin a new file") from error
     if len(poses) > 2 or not (np.abs(poses) < FURTHEST_POSE).all():
-        raise FormatError(f"{path} is damaged (its poses are none); begin a new file")
+        raise FormatError(f"{path} is damaged (it holds no poses of a body); begin a new file")
     return turns, poses
 
 
@@ -127,10 +127,10 @@ def _parsed(path: Path) -> dict[str, Any]:
             f"cannot read {path}: {error.strerror}; name a chat that was saved"
         ) from error
     except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path} is no chat ({error}); name another file") from error
+        raise FormatError(f"{path} is not a chat ({error}); name another file") from error
     if not isinstance(data, dict):
         raise FormatError(
-            f"{path} is no chat: expected a JSON object, got {type(data).__name__}; "
+            f"{path} is not a chat: expected a JSON object, got {type(data).__name__}; "
             "name another file"
         )
     return data

@@ -178,7 +178,7 @@ class Session:
             ]
         except (TypeError, ValueError, AttributeError) as error:
             raise InputError(
-                f"cannot take up this chat ({error}); give turns of a session with this model"
+                f"cannot continue this chat ({error}); give turns of a session with this model"
             ) from error
         self.forget()
         self._turns.extend(known)

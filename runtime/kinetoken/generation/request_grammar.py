@@ -188,7 +188,7 @@ def _check(grammar: MoveGrammar, options: GenerateOptions, step: float) -> None:
     if options.min_blocks and options.max_blocks and options.min_blocks > options.max_blocks:
         raise InputError(
             f"min_blocks {g.min_blocks} is above max_blocks {g.max_blocks}; "
-            "swap them or give one alone"
+            "swap them or leave one out"
         )
     if least > most or g.min_blocks * least > g.max_frames:
         blocks = f"{max(1, g.min_blocks)} block(s) of at least {least * step:g} s"

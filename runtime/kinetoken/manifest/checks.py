@@ -10,6 +10,7 @@ from ..base.errors import BundleError
 from .schema import MANIFEST_NAME, LanguageModelInfo, Manifest, MotionInfo
 
 GRAPHS: Final = ("fused", "portable")
+_PADDINGS: Final = ("none", "repeat", "zero")
 
 
 def check_manifest(manifest: Manifest) -> None:
@@ -86,6 +87,12 @@ def _check_numbers(manifest: Manifest) -> None:
                 )
     if codec.exact_lookahead is not None and codec.exact_lookahead < codec.lookahead:
         raise BundleError(f"{MANIFEST_NAME}: lookahead is above exact_lookahead; export it again")
+    if codec.window_padding not in _PADDINGS:
+        known = " or ".join(f'"{padding}"' for padding in _PADDINGS)
+        raise BundleError(
+            f"{MANIFEST_NAME}: expected window_padding {known}, got {codec.window_padding!r}; "
+            "a newer kinetoken may run it"
+        )
     if codec.window is not None and codec.exact >= codec.window:
         raise BundleError(f"{MANIFEST_NAME}: lookahead reaches beyond window; export it again")
     if min(codec.past, codec.lookahead, defaults.max_thought, defaults.temperature) < 0:

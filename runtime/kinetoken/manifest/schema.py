@@ -170,7 +170,11 @@ class CodecInfo:
     lookahead_errors: tuple[LookaheadError, ...] = ()
     """The price of waiting for fewer."""
     window: int | None = None
-    """Latent frames that the decoder takes at once, neither more nor fewer; None: any number."""
+    """Latent frames that the decoder takes at once, at most; None: any number."""
+    window_padding: str = "none"
+    """How a shorter motion is filled up to the window: with its last latent ("repeat"), with zeros
+    ("zero"), or not at all ("none").
+    """
 
     @property
     def exact(self) -> int:

@@ -160,8 +160,7 @@ class RemoteRun:
                 self._heard = time.monotonic()  # however long its reader took
         if self.reason is None:
             raise EngineError(
-                f"{self._link.address} cut the connection in the middle of the answer; "
-                "look into its log"
+                f"{self._link.address} cut the connection in the middle of the answer; see its log"
             )
 
     def _events(self) -> Iterator[bytes]:
@@ -189,7 +188,7 @@ class RemoteRun:
                 said = self._link.quoted(error_message(event))
                 raise StatusError(
                     _code(event),
-                    f"{self._link.address} failed while it wrote{said}; look into its log",
+                    f"{self._link.address} failed while it wrote{said}; see its log",
                 )
             if not event["choices"]:
                 return None
