@@ -64,6 +64,12 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         help="how weights are stored (default: int8 for onnx, q4_k_s for gguf)",
     )
     add(
+        "--adapter",
+        type=Path,
+        metavar="FOLDER",
+        help="merge a LoRA of PEFT into the checkpoint",
+    )
+    add(
         "--context",
         type=int,
         metavar="TOKENS",

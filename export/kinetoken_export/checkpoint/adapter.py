@@ -24,6 +24,7 @@ from .tensors import Float32Array, TensorSource, canonical_name
 
 ADAPTER_CONFIG: Final = "adapter_config.json"
 _WEIGHTS: Final = "adapter_model.safetensors"
+ADAPTER_FILES: Final = (ADAPTER_CONFIG, _WEIGHTS)
 _PREFIX: Final = re.compile(r"^(?:base_model\.model\.|_orig_mod\.|module\.)+")
 _HARMLESS: Final = frozenset({
     "alpha_pattern", "auto_mapping", "base_model_name_or_path", "bias", "corda_config", "ensure_weight_tying", "eva_config",
