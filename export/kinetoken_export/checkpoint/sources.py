@@ -21,6 +21,9 @@ _CODEC_FILES: Final = (
     "*.pth",
     "*.pt",
     "*.tar",
+    "*.ckpt",
+    "*.bin",
+    "opt.txt",
     "README.md",
 )
 
