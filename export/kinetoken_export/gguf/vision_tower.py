@@ -112,7 +112,7 @@ def _window_pattern(vision: Mapping[str, Any]) -> int:
     beat = blocks[0] + 1 if blocks else 0
     if not beat or blocks != list(range(beat - 1, beat * len(blocks), beat)):
         raise FormatError(
-            f"expected blocks of full attention at an even beat, got {blocks}: llama.cpp cannot "
+            f"expected blocks of full attention at regular intervals, got {blocks}: llama.cpp cannot "
             "run it"
         )
     return beat

@@ -251,7 +251,7 @@ def receptive_field(path: Path, source: CodecSource) -> ReceptiveField:
     window, moves = source.window, _moves(OnnxSession(path), source)
     if not moves.any():
         raise FormatError(
-            f"{path.name}: expected features that hang on the codes, they never change: wrong "
+            f"{path.name}: expected features that depend on the codes, they never change: wrong "
             "weights?"
         )
     for least, note in (
@@ -349,7 +349,7 @@ def _opened(path: Path) -> TensorSession:
         return OnnxSession(path)
     except EngineError as error:
         raise FormatError(
-            f"expected a decoder of plain tensor operations, its graph is no such: {error}"
+            f"expected a decoder of plain tensor operations, its graph has others: {error}"
         ) from error
 
 
