@@ -6,7 +6,6 @@ import argparse
 import json
 import pathlib
 import pickle
-import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from kinetoken.base.errors import FormatError, InputError
+
+from ..checkpoint.sources import read_licence
 
 _SAFE: Final = ".safetensors"
 _PICKLES: Final = (".pth", ".pt", ".tar", ".ckpt", ".bin")
@@ -112,7 +113,7 @@ def open_codec_files(path: Path) -> CodecFiles:
     settings: dict[str, Any] = dict(_flat(inner))
     for file in found:
         settings |= dict(_flat(_settings(file)))
-    licence = _licence(folder, settings)
+    licence = _known_licence(folder)
     return CodecFiles(folder, weights, state, settings, (weights, *found), licence, notes)
 
 
@@ -128,7 +129,7 @@ def open_without_weights(path: Path) -> CodecFiles:
     settings: dict[str, Any] = {}
     for file in found:
         settings |= dict(_flat(_settings(file)))
-    return CodecFiles(folder, path, {}, settings, (*weights, *found), _licence(folder, settings))
+    return CodecFiles(folder, path, {}, settings, (*weights, *found), _known_licence(folder))
 
 
 def _is_weights(path: Path) -> bool:
@@ -271,15 +272,9 @@ def _flat(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield str(name).replace("-", "_"), value
 
 
-def _licence(folder: Path, settings: Mapping[str, Any]) -> str | None:
-    """The licence in config.json or in the head of the README."""
-    for name in ("license", "licence"):
-        if isinstance(settings.get(name), str):
-            return str(settings[name])
-    readme = folder / "README.md"
-    head = readme.read_text(encoding="utf-8", errors="replace")[:2000] if readme.is_file() else ""
-    match = re.match(r"---\s*\n.*?^licen[sc]e:\s*(\S+)", head, re.DOTALL | re.MULTILINE)
-    return match[1].strip("\"'") if match else None
+def _known_licence(folder: Path) -> str | None:
+    terms = read_licence(folder)
+    return None if terms == "unknown" else terms
 
 
 def positive_number(settings: Mapping[str, Any], *names: str) -> int | None:
