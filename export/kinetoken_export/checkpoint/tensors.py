@@ -28,7 +28,7 @@ _SINGLE: Final = "model.safetensors"
 
 
 class TensorSource(Protocol):
-    """What an exporter needs of a checkpoint, whole or pruned."""
+    """A checkpoint as the exporters read it, whole or pruned."""
 
     @property
     def architecture(self) -> Architecture:
@@ -51,11 +51,11 @@ class TensorSource(Protocol):
         ...
 
     def names(self, prefix: str = "") -> list[str]:
-        """Names of the tensors that start so."""
+        """Names of the tensors that begin with a prefix."""
         ...
 
     def has(self, name: str) -> bool:
-        """Whether there is such a tensor."""
+        """Tell whether there is such a tensor."""
         ...
 
     def dims(self, name: str) -> tuple[int, ...]:
@@ -72,7 +72,10 @@ class TensorSource(Protocol):
 
 
 class Checkpoint:
-    """An opened folder. Files are opened for each tensor and closed again, so that memory holds one at a time."""
+    """An opened folder.
+
+    Files are opened for each tensor and closed again, so that memory holds one tensor at a time.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -100,7 +103,8 @@ class Checkpoint:
         path = self.folder / _SINGLE
         if not path.is_file():
             raise InputError(
-                f"{self.folder}: expected {_SINGLE} or {_INDEX}, found neither: give a complete checkpoint folder"
+                f"{self.folder}: expected {_SINGLE} or {_INDEX}, found neither: give a complete "
+                "checkpoint folder"
             )
         with _opened(path) as file:
             return dict.fromkeys(file.keys(), path)
@@ -117,7 +121,10 @@ class Checkpoint:
 
     @property
     def vision_config(self) -> Mapping[str, Any] | None:
-        """vision_config with its class's defaults; FormatError where it asks for what is not computed."""
+        """vision_config with its class's defaults.
+
+        FormatError where it asks for what is not computed.
+        """
         check_vision(self.model_config)
         return self.model_config.vision
 
@@ -127,7 +134,7 @@ class Checkpoint:
         return sorted({path for path, _ in self._places.values()})
 
     def check(self) -> None:
-        """FormatError unless every shard is whole and every tensor of the language model is there in its shape."""
+        """Refuse damaged shards, and a language model with missing or misshapen tensors."""
         for path in self.files:
             with _opened(path) as file:
                 held = set(file.keys())
@@ -136,20 +143,22 @@ class Checkpoint:
             )
             if lacking:
                 raise FormatError(
-                    f"{path}: expected a tensor {lacking}, as {_INDEX} says, found none: download it again"
+                    f"{path}: expected a tensor {lacking}, as {_INDEX} says, found none: download "
+                    "it again"
                 )
         for name, dims in expected_tensors(self.architecture, self.shape):
             if self.dims(name) != dims:
                 raise FormatError(
-                    f"{self.folder}: expected {name} of shape {dims}, as config.json says, got {self.dims(name)}"
+                    f"{self.folder}: expected {name} of shape {dims}, as config.json says, got "
+                    f"{self.dims(name)}"
                 )
 
     def names(self, prefix: str = "") -> list[str]:
-        """Names of the tensors that start so."""
+        """Names of the tensors that begin with a prefix."""
         return sorted(name for name in self._places if name.startswith(prefix))
 
     def has(self, name: str) -> bool:
-        """Whether the checkpoint holds a tensor."""
+        """Tell whether there is such a tensor."""
         return name in self._places
 
     def dims(self, name: str) -> tuple[int, ...]:
@@ -208,13 +217,13 @@ def head_tensor(source: TensorSource) -> str:
 
 
 def norm_gain(source: TensorSource, name: str) -> Float32Array:
-    """The gain of an RMS norm, as it is multiplied."""
+    """The gain of an RMS norm as it is multiplied: with the architecture's offset."""
     gain, offset = source.tensor(name), source.architecture.norm_offset
     return gain + np.float32(offset) if offset else gain
 
 
 def row_chunks(rows: int, columns: int, numbers: int = 1 << 24) -> Iterator[tuple[int, int]]:
-    """Cut a matrix into [start, stop) of about so many numbers each (64 MiB of float32)."""
+    """Cut a matrix into [start, stop) of about so many numbers (64 MiB of float32)."""
     step = max(1, numbers // columns)
     return ((start, min(start + step, rows)) for start in range(0, rows, step))
 
@@ -237,5 +246,6 @@ def _opened(path: Path) -> Any:
         ) from None
     except (SafetensorError, OSError) as error:
         raise FormatError(
-            f"{path}: expected a whole safetensors file, got something unreadable ({error}): download it again"
+            f"{path}: expected a whole safetensors file, got something unreadable ({error}): "
+            "download it again"
         ) from error

@@ -1,4 +1,4 @@
-"""A checkpoint's language model as GGUF, quantized straight from its tensors: none but the one at hand is in memory."""
+"""A checkpoint's language model as GGUF, quantized tensor by tensor with one in memory."""
 
 from __future__ import annotations
 
@@ -28,19 +28,28 @@ _SCALING: Final = {"linear": gguf.RopeScalingType.LINEAR, "yarn": gguf.RopeScali
 
 
 def export_gguf(
-    source: TensorSource, tokenizer: Path, vocabulary: CheckpointVocabulary, recipe: GgufRecipe, path: Path, *, name: str,
-    chat_template: str | None, importance: Mapping[str, Float32Array] | None = None, context: int | None = None,
-) -> int:  # fmt: skip
-    """Write `path`; returns the context in tokens, at most what the model was made for.
+    source: TensorSource,
+    tokenizer: Path,
+    vocabulary: CheckpointVocabulary,
+    recipe: GgufRecipe,
+    path: Path,
+    *,
+    name: str,
+    chat_template: str | None,
+    importance: Mapping[str, Float32Array] | None = None,
+    context: int | None = None,
+) -> int:
+    """Write the GGUF to `path` and return its context in tokens.
 
-    `tokenizer` is a tokenizer.json. `importance` maps llama.cpp's tensor names to one number a column (n_in,).
-    InputError, FormatError, OutputError or MissingPackageError say what is wrong.
+    `tokenizer` is a tokenizer.json. `importance` maps llama.cpp's tensor names to one number a
+    column (n_in,). InputError, FormatError, OutputError or MissingPackageError say what is wrong.
     """
     limit = source.shape.context
     context = limit if context is None else context
     if not 1 <= context <= limit:
         raise InputError(
-            f"expected a context of 1 to {limit} tokens, got {context}: this model knows no more positions"
+            f"expected a context of 1 to {limit} tokens, got {context}: this model knows no more "
+            "positions"
         )
     check_llamacpp_computes(source, context)
     if recipe.needs_importance and importance is None:
@@ -69,7 +78,8 @@ def check_llamacpp_computes(source: TensorSource, context: int) -> None:
     rope, window = source.shape.rope, source.shape.smallest_window(context)
     if rope.kind not in ("default", *_SCALING):
         raise FormatError(
-            f"positions of type {rope.kind!r} are not computed by llama.cpp for {source.architecture.name}: "
+            f"positions of type {rope.kind!r} are not computed by llama.cpp for "
+            f"{source.architecture.name}: "
             "give --format onnx"
         )
     if not rope.truncate:
@@ -78,7 +88,8 @@ def check_llamacpp_computes(source: TensorSource, context: int) -> None:
         )
     if window is not None:
         raise FormatError(
-            f"a sliding window of {window} tokens is not computed by llama.cpp for {source.architecture.name}: "
+            f"a sliding window of {window} tokens is not computed by llama.cpp for "
+            f"{source.architecture.name}: "
             f"give --context {window}, within which it is not felt, or --format onnx"
         )
 
@@ -86,7 +97,7 @@ def check_llamacpp_computes(source: TensorSource, context: int) -> None:
 def _plan(
     source: TensorSource, recipe: GgufRecipe, *, measured: bool
 ) -> Iterator[tuple[str, PlannedTensor]]:
-    """Name in the checkpoint, and the tensor that it becomes."""
+    """Pair each tensor's name in the checkpoint with the tensor that it becomes."""
     for stored, dims in expected_tensors(source.architecture, source.shape):
         name = source.architecture.gguf_tensor(stored)
         yield (
@@ -100,7 +111,7 @@ def _plan(
 def _check_importance(
     plan: list[tuple[str, PlannedTensor]], importance: Mapping[str, Float32Array] | None
 ) -> None:
-    """InputError unless it names every matrix but embedding and head, for which none is asked."""
+    """Refuse an importance that lacks a matrix of a layer; embedding and head need none."""
     names = [
         tensor.name for _, tensor in plan if tensor.name.startswith("blk.") and len(tensor.dims) > 1
     ]
@@ -174,7 +185,7 @@ def _size_label(source: TensorSource) -> str:
 
 
 def _add_ends(writer: GGUFWriter, source: TensorSource, vocabulary: CheckpointVocabulary) -> None:
-    """Which tokens begin, end and pad: Qwen's where they are there."""
+    """Write the ids of Qwen's tokens that begin, end and pad, where they exist."""
     for token, add in (
         ("<|im_end|>", writer.add_eos_token_id),
         ("<|endoftext|>", writer.add_pad_token_id),
