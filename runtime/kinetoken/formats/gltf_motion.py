@@ -17,7 +17,7 @@ from ..motion.clip import Clip
 from ..motion.skeleton import FPS, Array64
 from .body_checks import MAX_FRAMES, check_rate
 from .gltf_reader import GltfError, GltfReader, KeyframeTrack, matrices
-from .humanoid.joints_of import SAMPLE, joints_of
+from .humanoid.joints_of import SAMPLE, MovingSkeleton, joints_of
 from .humanoid.landmarks import Landmarks, Limb, NoBodyError, completed
 from .humanoid.skeleton_tree import Poses, SkeletonTree
 from .humanoid.units import UNITS, Unit
@@ -58,9 +58,10 @@ def _read(file: GltfReader, path: Path, options: ReadOptions) -> Clip:
     seconds = _seconds(file, tracks, path)
     sample = skeleton.poses(seconds[:: len(seconds) // SAMPLE + 1])
     body = _humanoid(file, skeleton)
-    found = joints_of(
-        skeleton.tree, sample, skeleton.parts(seconds), options, path, body=body, unit=_METRE
+    moving = MovingSkeleton(
+        skeleton.tree, sample, lambda wanted: skeleton.parts(seconds), body, _METRE
     )
+    found = joints_of(moving, options, path)
     fps = _rate(seconds) if file.is_ours else float(FPS)
     return Clip(
         found.joints.astype(np.float32),

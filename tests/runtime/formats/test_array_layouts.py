@@ -198,3 +198,17 @@ def test_sizes_are_checked_before_anything_is_read(tmp_path: Path) -> None:
         (tmp_path / "x.npy").write_bytes(raw)
         with pytest.raises(FormatError, match=r"is cut short: .* bytes announced"):
             Clip.load(tmp_path / "x.npy")
+
+
+def test_a_damaged_header_is_one_line(tmp_path: Path) -> None:
+    whole = saved(tmp_path, JOINTS).read_bytes()
+    for old, new in (
+        (b"{", b"("),
+        (b"}", b" "),
+        (b"'<f4'", b"'<q4'"),
+        (b"(20", b"(-2"),
+        (b"20,", b"2.,"),
+    ):
+        (tmp_path / "x.npy").write_bytes(whole.replace(old, new, 1))
+        with pytest.raises(FormatError, match=r"x\.npy"):
+            Clip.load(tmp_path / "x.npy")

@@ -71,6 +71,10 @@ class Retargeting:
         kept = _same_joints(tree, body, sample, scale)
         return cls(body, scale, kept, None if kept else Reference.of(tree, body, sample))
 
+    def needed(self) -> list[int]:
+        """The joints of the file that `joints` looks at."""
+        return sorted(self.body.all() if self.kept is None else self.kept)
+
     def joints(self, poses: Poses) -> Array64:
         """(T, 22, 3): in the file's unit where the joints are kept, else in metres."""
         if self.kept is not None:
