@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from kinetoken.base.errors import FormatError, InputError, OutputError
+from kinetoken.base.errors import FormatError, OutputError
 from kinetoken.cli.terminal import progress
 from kinetoken.manifest.file_info import FileInfo
 from kinetoken.manifest.manifest_file import manifest_from_dict
@@ -27,7 +27,10 @@ from kinetoken.manifest.schema import (
 )
 
 from ..checkpoint.chat_template import read_template, split_template
-from ..checkpoint.motion_tokens import CheckpointVocabulary, read_vocabulary
+from ..checkpoint.motion_tokens import CheckpointVocabulary, pruned_vocabulary, read_vocabulary
+from ..checkpoint.renumber import renumbered_source
+from ..checkpoint.renumber_tokenizer import write_renumbered
+from ..checkpoint.special_tokens import SpecialTokens, read_special_tokens
 from ..checkpoint.tensors import Checkpoint, Float32Array, TensorSource
 from ..codecs.reader import read_codec
 from ..codecs.source import CodecSource
@@ -43,7 +46,6 @@ from .language_model import (
 from .measure_lookahead import measured_codec
 from .request import ExportRequest
 
-_END_TOKENS: Final = ("<|im_end|>", "<|endoftext|>")
 _TOKENIZER: Final = "tokenizer.json"
 _SPARE: Final = 200_000_000  # bytes for codec, tokenizer and manifest
 
@@ -56,6 +58,7 @@ class _Inputs:
     vocabulary: CheckpointVocabulary
     codec: CodecSource
     template: str
+    special: SpecialTokens
 
 
 def build_bundle(request: ExportRequest) -> Manifest:
@@ -74,14 +77,22 @@ def _open(request: ExportRequest) -> _Inputs:
     """Read and check all inputs, so that mistakes show before any long work."""
     folder = request.model.folder
     checkpoint = Checkpoint(folder)
-    vocabulary = read_vocabulary(folder)
+    vocabulary = read_vocabulary(folder, request.spelling)
     checkpoint.check()
     check_format_computes(request, checkpoint)
-    last = max(stop for _, stop in (*vocabulary.motion.levels, *vocabulary.text_ids))
+    motion = vocabulary.motion
+    last = max(stop for _, stop in (*motion.levels, *vocabulary.text_ids))
+    last = max(last, *(1 + i for i in (*motion.markers, *vocabulary.moved)))
     if last > checkpoint.shape.vocab_size:
         raise FormatError(
             f"{folder}: expected an embedding of at least {last} rows, as the tokenizer has ids, "
             f"got {checkpoint.shape.vocab_size}: tokenizer and weights are not of one model"
+        )
+    special = read_special_tokens(folder, vocabulary.added_before)
+    if not special.ends:
+        raise FormatError(
+            f"{folder}: expected a token that ends an answer, as eos_token_id in generation_config.json, "
+            "found none: name it there"
         )
     template = read_template(folder)
     split_template(template)
@@ -90,9 +101,10 @@ def _open(request: ExportRequest) -> _Inputs:
         code_size(vocabulary.motion),
         trust_code=request.trust_code,
         adapter=request.codec_adapter,
+        window=request.codec_window,
     )
     check_codec(codec, vocabulary.motion)
-    return _Inputs(checkpoint, vocabulary, codec, template)
+    return _Inputs(checkpoint, vocabulary, codec, template, special)
 
 
 def _build(request: ExportRequest, parts: _Inputs, folder: Path) -> Manifest:
@@ -105,7 +117,7 @@ def _build(request: ExportRequest, parts: _Inputs, folder: Path) -> Manifest:
         asked: ExportRequest, importance: Mapping[str, Float32Array] | None = None
     ) -> Manifest:
         language_model = write_language_model(
-            asked, source, vocabulary, parts.template, folder, importance
+            asked, source, vocabulary, parts.template, parts.special, folder, importance
         )
         return _write(
             _manifest(asked, parts, vocabulary, codec, language_model, provenance), folder
@@ -140,11 +152,16 @@ def _importance(
 def _vocabulary(
     request: ExportRequest, parts: _Inputs, folder: Path
 ) -> tuple[TensorSource, CheckpointVocabulary]:
-    """Write the tokenizer; return the tensors and the vocabulary that go with it."""
-    tokenizer = request.model.folder / _TOKENIZER
+    """The tokenizer in the bundle, and the tensors that go with it."""
+    tokenizer, written = request.model.folder / _TOKENIZER, folder / _TOKENIZER
+    moved = parts.vocabulary.moved
+    whole = renumbered_source(parts.checkpoint, moved)
+    if moved:
+        write_renumbered(tokenizer, moved, written)
+    else:
+        shutil.copyfile(tokenizer, written)
     if request.prune_vocab is None:
-        shutil.copyfile(tokenizer, folder / _TOKENIZER)
-        return parts.checkpoint, parts.vocabulary
+        return whole, parts.vocabulary
     from ..checkpoint.prune import prune_vocabulary
 
     around = split_template(parts.template)
@@ -152,11 +169,10 @@ def _vocabulary(
         around.before_system + request.system_prompt + around.after_system + around.before_user,
         around.after_user,
     )
-    source = prune_vocabulary(
-        parts.checkpoint, tokenizer, request.prune_vocab, folder / _TOKENIZER, always
-    )
+    before = written if moved else tokenizer
+    source = prune_vocabulary(whole, before, request.prune_vocab, written, always)
     print(source.summary())
-    return source, read_vocabulary(folder)
+    return source, pruned_vocabulary(parts.vocabulary, source.kept)
 
 
 def _manifest(
@@ -179,7 +195,10 @@ def _manifest(
         name=request.name,
         language_model=language_model,
         tokenizer=TokenizerInfo(
-            _TOKENIZER, vocabulary.text_ids, _ends(vocabulary, request.model.folder)
+            _TOKENIZER,
+            vocabulary.text_ids,
+            _ends(vocabulary, parts.special),
+            {t: i for t, i in vocabulary.added_words.items() if t not in parts.special.ends},
         ),
         chat=ChatInfo(request.system_prompt, split_template(parts.template)),
         motion=vocabulary.motion,
@@ -217,14 +236,9 @@ def _write(manifest: Manifest, folder: Path) -> Manifest:
     return manifest_from_dict(json.loads(text))
 
 
-def _ends(vocabulary: CheckpointVocabulary, checkpoint: Path) -> tuple[int, ...]:
-    ends = tuple(vocabulary.added[token] for token in _END_TOKENS if token in vocabulary.added)
-    if not ends:
-        raise InputError(
-            f"{checkpoint}: expected {_END_TOKENS[0]} in the tokenizer, found none: it is no chat "
-            "model of this family"
-        )
-    return ends
+def _ends(vocabulary: CheckpointVocabulary, special: SpecialTokens) -> tuple[int, ...]:
+    """Ids that end an answer, in the words of the bundle."""
+    return tuple(vocabulary.added[token] for token in special.ends if token in vocabulary.added)
 
 
 def _check_space(folder: Path, needed: int) -> None:

@@ -75,7 +75,7 @@ def _download(hub_id: str, revision: str | None, patterns: tuple[str, ...]) -> P
     except Exception as error:  # its errors come from several libraries
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"{hub_id} is no folder here, and the hub did not give it ({reason}): check the name "
+            f"{hub_id} is not a folder here, and the hub did not give it ({reason}): check the name "
             "and the network, "
             "or download it and give its folder"
         ) from error

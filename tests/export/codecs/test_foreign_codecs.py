@@ -432,7 +432,7 @@ def test_a_decoder_that_sees_everything_needs_the_window_of_its_training(tmp_pat
         export_codec(read_codec(tmp_path, SIZE, trust_code=True), MOTION, tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(CONFIG | {"window_size": 100}))
     info = export_codec(read_codec(tmp_path, SIZE, trust_code=True), MOTION, tmp_path)
-    assert (info.past, info.lookahead) == (12, 12)
+    assert (info.window, info.window_padding, info.lookahead) == (25, "none", 24)
 
 
 CONSTRUCTORS = {

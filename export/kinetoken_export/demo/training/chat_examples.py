@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from kinetoken.tokens.markup import MOVE_END, MOVE_START
+from kinetoken.tokens.markup import DEFAULT_MARKUP
 
 from ...checkpoint.motion_tokens import SYSTEM_PROMPT
 from ...codecs.source import Codes
@@ -37,7 +37,7 @@ class ChatCoder:
     def __init__(self, tokenizer: Tokenizer, captions: Captions) -> None:
         self.tokenizer, self.captions = tokenizer, captions
         self.random = np.random.default_rng(captions.random.integers(1 << 31))
-        self.move_start, self.move_end = id_of(tokenizer, MOVE_START), id_of(tokenizer, MOVE_END)
+        self.move_start, self.move_end = (id_of(tokenizer, m) for m in DEFAULT_MARKUP.markers)
         self.end = id_of(tokenizer, "<|im_end|>")
         self.firsts = [id_of(tokenizer, f"<m_{q}_0>") for q in range(len(_LEVEL_WEIGHTS))]
         # As a Hugging Face chat template gives it: <move> and </move> in the system prompt become

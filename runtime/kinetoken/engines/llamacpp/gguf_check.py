@@ -13,16 +13,14 @@ from typing import Any, Final
 from ...base.errors import EngineError
 from ...manifest.architectures import ARCHITECTURES
 from ...manifest.schema import LanguageModelInfo, MotionInfo
-from ...tokens.markup import MOVE_END, MOVE_START, spell
-from .gguf_header import TensorPlace, read_header
+from .gguf_header import Header, read_header
 
-_ZEROS: Final = re.compile(r"_0+(?=\d)")
+_ZEROS: Final = re.compile(r"(?<!\d)0+(?=\d)")
+"""Leading zeros of a number."""
 
 
-def checked_tensors(
-    path: Path, info: LanguageModelInfo, motion: MotionInfo | None = None
-) -> Mapping[str, TensorPlace]:
-    """The place of each tensor in the file. EngineError if it is not the manifest's GGUF.
+def checked_header(path: Path, info: LanguageModelInfo, motion: MotionInfo | None = None) -> Header:
+    """What the file says of itself. EngineError if it is not the manifest's GGUF.
 
     `motion`: where the motion tokens have to be; None: not checked.
     """
@@ -41,7 +39,7 @@ def checked_tensors(
         raise EngineError(
             f"{path}: expected a GGUF's own keys, got others; export the bundle again"
         ) from error
-    known = [entry.gguf for entry in ARCHITECTURES.values()]
+    known = list(dict.fromkeys(entry.gguf for entry in ARCHITECTURES.values()))
     if architecture not in known:
         raise EngineError(
             f"{path}: expected a model of {' or '.join(known)}, got {architecture!r}; "
@@ -55,26 +53,22 @@ def checked_tensors(
             )
     if motion is not None:
         _check_motion(path, said["tokenizer.ggml.tokens"], motion)
-    return header.tensors
+    return header
 
 
 def _check_motion(path: Path, words: Sequence[bytes], motion: MotionInfo) -> None:
     """Raise EngineError unless the motion tokens have the ids that the manifest says."""
-    expected = [(motion.move_start, MOVE_START), (motion.move_end, MOVE_END)]
+    spelling = motion.spelling
+    expected = list(zip(motion.markers, (spelling.start, spelling.end), strict=False))
     for level, (first, stop) in enumerate(motion.levels):
-        expected += [(token, spell(level, token - first)) for token in range(first, stop)]
+        expected += [(token, spelling.spell(level, token - first)) for token in range(first, stop)]
     for token, text in expected:
         got = words[token].decode(errors="replace") if token < len(words) else "nothing"
-        if _plain(got) != text:
+        if got != text and _ZEROS.sub("", got) != text:
             raise EngineError(
                 f"{path}: expected {text} as token {token}, got {got}; "
                 "export it with its motion tokens"
             )
-
-
-def _plain(token: str) -> str:
-    """A motion token without leading zeros."""
-    return _ZEROS.sub("_", token) if token.startswith("<m_") else token
 
 
 def _facts(
@@ -89,6 +83,7 @@ def _facts(
     width, heads = (
         said.get(f"{architecture}.{key}") for key in ("embedding_length", "attention.head_count")
     )
-    yield "numbers a head", info.head_dim, width / heads if width and heads else None
+    usual = width / heads if width and heads else None
+    yield "numbers a head", info.head_dim, said.get(f"{architecture}.attention.key_length", usual)
     positions = said.get(f"{architecture}.context_length") or 0
     yield "positions", info.context, min(info.context, positions)

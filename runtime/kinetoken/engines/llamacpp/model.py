@@ -29,7 +29,7 @@ from ..saved_state import pack_state, unpack_state
 from ..threads import requested_threads, usual_threads
 from .adaptive_threads import ThreadChoice
 from .context import FULL_PRECISION, ContextSettings, LlamaContext, ModelWeights, move_cells
-from .gguf_check import checked_tensors
+from .gguf_check import checked_header
 from .library import (
     decode_holding_lock,
     error_log,
@@ -71,7 +71,7 @@ class LlamaCppLanguageModel:
         EngineError if the file is not a GGUF of this family, is cut, differs from the manifest, or
         does not fit into memory.
         """
-        tensors = checked_tensors(path, info, motion)
+        header = checked_header(path, info, motion)
         return_freed_memory()  # the words of a large vocabulary are 30 MB
         self._on_gpu, self._gpu_layers = uses_gpu(gpu_layers), gpu_layers
         if not self._on_gpu:
@@ -87,7 +87,8 @@ class LlamaCppLanguageModel:
         piece = min(GPU_PIECE if self._on_gpu else CPU_PIECE, info.context)
         choice = None if wanted or self._on_gpu else ThreadChoice(self._threads)
         self.settings = ContextSettings(self._threads, piece, self._on_gpu, choice)
-        self._rows = open_rows(path, tensors, library, self._on_gpu)
+        cap = header.logit_softcap
+        self._rows = open_rows(path, header.tensors, library, self._on_gpu, cap)
 
     @property
     def context(self) -> int:

@@ -106,13 +106,19 @@ def wanted_head() -> str | None:
 
 
 def open_rows(
-    path: Path, tensors: Mapping[str, TensorPlace], library: Any, on_gpu: bool
+    path: Path,
+    tensors: Mapping[str, TensorPlace],
+    library: Any,
+    on_gpu: bool,
+    softcap: float = 0.0,
 ) -> HeadRows | None:
     """The rows of the head; None if llama.cpp's own head is used.
 
     That is so if a GPU computes it, if it is small, if it is more than a product, or if the library
     lacks the means. KINETOKEN_HEAD=slice overrules the first two, KINETOKEN_HEAD=full all. Call it
     when llama.cpp has accepted the file: ggml ends the process on types and widths that do not fit.
+
+    `softcap`: logits are bent to stay within it; 0: they are not.
     """
     wanted = wanted_head()
     place = next((tensors[name] for name in HEAD_TENSORS if name in tensors), None)
@@ -134,7 +140,7 @@ def open_rows(
     ):
         return None
     try:
-        return HeadRows(path, place, row, ggml)
+        return HeadRows(path, place, row, ggml, softcap)
     except OSError:  # no room for a second view of the file
         return None
 
@@ -142,13 +148,15 @@ def open_rows(
 class HeadRows:
     """The head's rows as they lie in the file; all runs share them."""
 
-    def __init__(self, path: Path, place: TensorPlace, row_bytes: int, ggml: Ggml) -> None:
+    def __init__(
+        self, path: Path, place: TensorPlace, row_bytes: int, ggml: Ggml, softcap: float = 0.0
+    ) -> None:
         with path.open("rb") as stream:
             self._file = np.frombuffer(
                 mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ), np.uint8
             )
         self.ggml, self.place, self.row_bytes = ggml, place, row_bytes
-        self.columns, self.rows = place.dims
+        self.softcap, (self.columns, self.rows) = softcap, place.dims
         self.buffer = ggml.backend_cpu_buffer_from_ptr(self._file.ctypes.data, self._file.nbytes)
         weakref.finalize(self, ggml.backend_buffer_free, self.buffer)
 
@@ -226,8 +234,9 @@ class HeadRun:
         ggml.backend_tensor_get(self.stopper.node, self._hidden_at, 0, 4 * self.rows.columns)
         if ggml.backend_graph_compute(self._backend, product.graph):
             raise EngineError("llama.cpp failed in the head; start a new answer")
-        parts = product.parts
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        parts, cap = product.parts, self.rows.softcap
+        row = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return np.tanh(row / np.float32(cap)) * np.float32(cap) if cap else row
 
 
 class Product:
