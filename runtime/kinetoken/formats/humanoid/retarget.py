@@ -295,7 +295,7 @@ def _axes(left: Array64, up: Array64) -> Array64:
 
 
 def _directions(bones: Array64) -> Array64:
-    """(T, 3) Of length 1; a bone that shrinks to nothing points as in the nearest frame it has one."""
+    """(T, 3) Unit vectors; a bone that shrinks to nothing points as in the nearest frame."""
     lengths = np.linalg.norm(bones, axis=-1)
     there = np.flatnonzero(lengths > _SHRUNK * lengths.max(initial=0.0))
     if 0 < len(there) < len(bones):
