@@ -18,14 +18,12 @@ from ..words.tokenizer import id_of
 from .lm_data import Example
 
 _LEVEL_WEIGHTS: Final = (1.0, 0.6, 0.4, 0.3)  # coarse levels carry the action
-CLOSE_WEIGHT: Final = (
-    1.5  # </move> is one token in a hundred and decides the length; more would close too early
-)
+# </move> is one token in a hundred and decides the length; more would close too early
+CLOSE_WEIGHT: Final = 1.5
 _SPLIT_SHARE: Final = 0.12  # single motions written as two blocks with a thought between
 _SHORTEST_BLOCK: Final = 3  # code frames
-_COARSE_SHARE: Final = (
-    0.2  # answers written with fewer levels, so that `levels=` finds the model prepared
-)
+# answers written with fewer levels, so that `levels=` finds the model prepared
+_COARSE_SHARE: Final = 0.2
 
 Ids = NDArray[np.int64]
 Weights = NDArray[np.float32]
