@@ -26,7 +26,7 @@ from kinetoken_viewer.stage import living_body
 from kinetoken_viewer.stage.generated_stage import LONGEST_BUFFER, STALLED_SECONDS
 from kinetoken_viewer.stage.living_body import IDLE_LEAD_FRAMES
 from kinetoken_viewer.stage.living_stage import LivingStage
-from kinetoken_viewer.stage.playhead import edge
+from kinetoken_viewer.stage.playhead import last_position
 from scripted_feed import Talk
 from synthetic_motion import walking
 
@@ -324,7 +324,7 @@ def test_a_line_that_lasts_for_days_stays_small(monkeypatch: pytest.MonkeyPatch)
     stage.ask("a person waves")
     talk.say(AnswerStarted(8, 20.0, 2), *moves(5, turn=2))
     assert fastest(run(stage, 1.0)) < 4.0
-    assert edge(len(stage.track), finished=False) > stage.playhead.position
+    assert last_position(len(stage.track), finished=False) > stage.playhead.position
 
 
 def test_detail_and_pace_are_shown() -> None:
