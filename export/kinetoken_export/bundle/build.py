@@ -27,7 +27,9 @@ from kinetoken.manifest.schema import (
 )
 
 from ..checkpoint.chat_template import read_template, split_template
-from ..checkpoint.motion_tokens import CheckpointVocabulary, read_vocabulary
+from ..checkpoint.motion_tokens import CheckpointVocabulary, pruned_vocabulary, read_vocabulary
+from ..checkpoint.renumber import renumbered_source
+from ..checkpoint.renumber_tokenizer import write_renumbered
 from ..checkpoint.special_tokens import SpecialTokens, read_special_tokens
 from ..checkpoint.tensors import Checkpoint, Float32Array, TensorSource
 from ..codecs.reader import read_codec
@@ -75,16 +77,18 @@ def _open(request: ExportRequest) -> _Inputs:
     """Read and check all inputs, so that mistakes show before any long work."""
     folder = request.model.folder
     checkpoint = Checkpoint(folder)
-    vocabulary = read_vocabulary(folder)
+    vocabulary = read_vocabulary(folder, request.spelling)
     checkpoint.check()
     check_format_computes(request, checkpoint)
-    last = max(stop for _, stop in (*vocabulary.motion.levels, *vocabulary.text_ids))
+    motion = vocabulary.motion
+    last = max(stop for _, stop in (*motion.levels, *vocabulary.text_ids))
+    last = max(last, *(1 + i for i in (*motion.markers, *vocabulary.moved)))
     if last > checkpoint.shape.vocab_size:
         raise FormatError(
             f"{folder}: expected an embedding of at least {last} rows, as the tokenizer has ids, "
             f"got {checkpoint.shape.vocab_size}: tokenizer and weights are not of one model"
         )
-    special = read_special_tokens(folder, vocabulary.added)
+    special = read_special_tokens(folder, vocabulary.added_before)
     if not special.ends:
         raise FormatError(
             f"{folder}: expected a token that ends an answer, as eos_token_id in generation_config.json, "
@@ -148,11 +152,16 @@ def _importance(
 def _vocabulary(
     request: ExportRequest, parts: _Inputs, folder: Path
 ) -> tuple[TensorSource, CheckpointVocabulary]:
-    """Write the tokenizer; return the tensors and the vocabulary that go with it."""
-    tokenizer = request.model.folder / _TOKENIZER
+    """The tokenizer in the bundle, and the tensors that go with it."""
+    tokenizer, written = request.model.folder / _TOKENIZER, folder / _TOKENIZER
+    moved = parts.vocabulary.moved
+    whole = renumbered_source(parts.checkpoint, moved)
+    if moved:
+        write_renumbered(tokenizer, moved, written)
+    else:
+        shutil.copyfile(tokenizer, written)
     if request.prune_vocab is None:
-        shutil.copyfile(tokenizer, folder / _TOKENIZER)
-        return parts.checkpoint, parts.vocabulary
+        return whole, parts.vocabulary
     from ..checkpoint.prune import prune_vocabulary
 
     around = split_template(parts.template)
@@ -160,11 +169,10 @@ def _vocabulary(
         around.before_system + request.system_prompt + around.after_system + around.before_user,
         around.after_user,
     )
-    source = prune_vocabulary(
-        parts.checkpoint, tokenizer, request.prune_vocab, folder / _TOKENIZER, always
-    )
+    before = written if moved else tokenizer
+    source = prune_vocabulary(whole, before, request.prune_vocab, written, always)
     print(source.summary())
-    return source, read_vocabulary(folder)
+    return source, pruned_vocabulary(parts.vocabulary, source.kept)
 
 
 def _manifest(
@@ -186,7 +194,12 @@ def _manifest(
     return Manifest(
         name=request.name,
         language_model=language_model,
-        tokenizer=TokenizerInfo(_TOKENIZER, vocabulary.text_ids, _ends(vocabulary, parts.special)),
+        tokenizer=TokenizerInfo(
+            _TOKENIZER,
+            vocabulary.text_ids,
+            _ends(vocabulary, parts.special),
+            {t: i for t, i in vocabulary.added_words.items() if t not in parts.special.ends},
+        ),
         chat=ChatInfo(request.system_prompt, split_template(parts.template)),
         motion=vocabulary.motion,
         codec=codec,

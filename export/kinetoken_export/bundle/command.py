@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from kinetoken.cli.parser import Advanced, Subparsers, new_command
 
+from ..checkpoint.find_spelling import AskedSpelling
 from ..checkpoint.sources import find_codec, find_model
 from ..packages import require_packages
 from .request import ExportRequest
@@ -83,6 +84,17 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         choices=("fused", "portable"),
         help=Advanced("kind of ONNX graph: fused (default), or portable for plain operators"),
     )
+    add(
+        "--motion-tokens",
+        metavar="TEMPLATE",
+        help=Advanced("spelling of a code: '<Motion_{code}>', or with {level} (default: found)"),
+    )
+    add(
+        "--move",
+        nargs=2,
+        metavar=("START", "END"),
+        help=Advanced("tokens around a block: '<Motion>' '</Motion>' (default: found)"),
+    )
     add("--revision", help=Advanced("commit or branch of a hub id"))
 
 
@@ -148,6 +160,7 @@ def _parsed(args: argparse.Namespace) -> ExportRequest:
         "model": find_model(args.checkpoint, args.revision),
         "codec": find_codec(args.codec, args.codec_revision),
         "name": args.name or args.out.resolve().name,
+        "spelling": AskedSpelling(args.motion_tokens, tuple(args.move) if args.move else None),
     }
     names = {field.name for field in fields(ExportRequest)} - sources.keys()
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}

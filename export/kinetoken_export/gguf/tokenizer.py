@@ -94,7 +94,7 @@ def add_vocabulary(writer: GGUFWriter, words: GgufVocabulary) -> None:
 def _motion_ids(vocabulary: CheckpointVocabulary) -> frozenset[int]:
     motion = vocabulary.motion
     codes = (i for first, stop in motion.levels for i in range(first, stop))
-    return frozenset((motion.move_start, motion.move_end, *codes))
+    return frozenset((*motion.markers, *codes))
 
 
 def _type(

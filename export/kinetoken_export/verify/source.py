@@ -18,7 +18,9 @@ _OTHER: Final = "give the checkpoint that the bundle was made from"
 
 
 def align_checkpoint(bundle: Bundle, folder: Path) -> TensorSource:
-    """The checkpoint in `folder` with the ids of the bundle, whose vocabulary may be pruned.
+    """The checkpoint in `folder` with the ids of the bundle.
+
+    Its vocabulary may be pruned, its motion tokens moved.
 
     InputError where the bundle was made from another checkpoint.
     """
@@ -39,11 +41,15 @@ def align_checkpoint(bundle: Bundle, folder: Path) -> TensorSource:
     kept = np.full(size, -1, np.int64)
     for token, number in new.items():
         kept[number] = old[token]
-    # Rows behind the last token have no name: they pad the checkpoint's matrix, and the bundle's in
-    # the same places.
-    unnamed = kept < 0
-    kept[unnamed] = np.flatnonzero(unnamed)
-    if (np.diff(kept) <= 0).any() or kept[-1] >= rows:
+    # Rows without a token are no bundle's to tell apart: they keep their order.
+    unnamed, known = np.flatnonzero(kept < 0), set(kept.tolist())
+    spare = np.array([i for i in range(rows) if i not in known], np.int64)
+    if len(spare) < len(unnamed) or kept.max() >= rows:
+        raise InputError(f"{folder}: expected {size} rows of the embedding, got {rows}: {_OTHER}")
+    kept[unnamed] = spare[: len(unnamed)]
+    codes = [i for first, stop in bundle.manifest.motion.levels for i in range(first, stop)]
+    words = np.delete(kept, [*codes, *bundle.manifest.motion.markers, *unnamed])
+    if (np.diff(words) <= 0).any():  # an export moves motion tokens alone
         raise InputError(
             f"{folder}: expected the tokens in the order of the bundle, got another order: {_OTHER}"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ from ..base.atomic_file import atomic_path
 from ..base.errors import FormatError
 from ..generation.chat_format import Said, checked_turn
 from ..manifest.json_dataclass import to_json
-from ..manifest.schema import Manifest
+from ..manifest.schema import Manifest, MotionInfo, TokenizerInfo
 from ..motion.skeleton import N_JOINTS
 from ..tokens.vocabulary import Vocabulary
 
@@ -69,7 +70,11 @@ def read_chat(
         )
     words = Vocabulary.of(manifest)
     try:
-        turns = [checked_turn(turn["prompt"], turn["answer"], words) for turn in data["turns"]]
+        opened = manifest.opens_block
+        turns = [
+            checked_turn(turn["prompt"], turn["answer"], words, opened=opened)
+            for turn in data["turns"]
+        ]
         poses = np.array(data["poses"], np.float64).reshape(-1, N_JOINTS, 3)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FormatError(f"{path} is damaged ({error}); begin a new file") from error
@@ -90,10 +95,26 @@ def model_identity(manifest: Manifest) -> str:
     parts = [
         tokenizer.sha256 if tokenizer else "",
         source,
-        to_json(manifest.motion),
-        to_json(manifest.tokenizer),
+        _without_defaults(manifest.motion, "spelling"),
+        _without_defaults(manifest.tokenizer, "added_words"),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _without_defaults(info: MotionInfo | TokenizerInfo, *later: str) -> dict[str, Any]:
+    """Part of a manifest without the keys that came later and say nothing.
+
+    So a chat that an older version wrote is still known.
+    """
+    plain: dict[str, Any] = to_json(info)
+    fields = {field.name: field for field in dataclasses.fields(info)}
+    for name in later:
+        field = fields[name]
+        made = field.default_factory
+        default = field.default if made is dataclasses.MISSING else made()
+        if getattr(info, name) == default:
+            del plain[name]
+    return plain
 
 
 def _parsed(path: Path) -> dict[str, Any]:

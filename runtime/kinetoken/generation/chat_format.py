@@ -26,30 +26,39 @@ class Said:
     """The model's tokens, whole frames in closed blocks, without the end of the turn."""
 
 
-def checked_turn(prompt: object, answer: Iterable[object], words: Vocabulary) -> Said:
-    """A turn that comes from elsewhere. ValueError if no session could have had it."""
+def checked_turn(
+    prompt: object, answer: Iterable[object], words: Vocabulary, *, opened: bool = False
+) -> Said:
+    """A turn that comes from elsewhere. ValueError if no session could have had it.
+
+    `opened`: the prompt has opened the first block.
+    """
     if not isinstance(prompt, str):
         raise ValueError("a turn is words and token numbers")
     try:
         check_prompt(prompt)
     except InputError as error:
         raise ValueError(str(error).split(";")[0]) from error
-    tokens = list[int]()
-    open_, level, frames = False, 0, 0
+    tokens, marked = list[int](), words.move_start is not None
+    open_, level, frames = opened, 0, 0
     for token in answer:
         if type(token) is not int:
             raise ValueError("a turn is words and token numbers")
         tokens.append(token)
         place = words.code(token)
-        if token == words.move_start and not open_:
+        if not marked and not open_ and place is not None:
             open_, level, frames = True, 0, 0
-        elif token == words.move_end and open_ and frames:
+        elif not marked and open_ and place is None:
+            open_ = False
+        if marked and token == words.move_start and not open_:
+            open_, level, frames = True, 0, 0
+        elif marked and token == words.move_end and open_ and frames:
             open_ = False
         elif place is not None and open_ and (place[0] == 0 or (frames and place[0] == level + 1)):
             level, frames = place[0], frames + (place[0] == 0)
         elif open_ or not words.is_text(token):
             raise ValueError(f"token {token} has no place there")
-    if open_:
+    if open_ and marked and (tokens or not opened):
         raise ValueError("a block is open")
     return Said(prompt, tuple(tokens))
 
@@ -102,7 +111,7 @@ def ids_before_prompt(bundle: Bundle, history: Sequence[Said] = ()) -> list[int]
 
 def _typed(bundle: Bundle, prompt: str) -> list[int]:
     ids = bundle.tokenizer.encode_text(prompt)
-    if not all(bundle.vocabulary.is_text(token) for token in ids):
+    if not all(bundle.vocabulary.is_plain(token) for token in ids):
         raise BundleError(
             "the tokenizer gives ids outside text_ids for plain text; export the bundle again"
         )
