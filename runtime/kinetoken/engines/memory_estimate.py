@@ -13,7 +13,7 @@ from .registry import engine_of
 
 MB: Final = 1_000_000
 GB: Final = 1_000_000_000
-PROGRAM_BYTES: Final = 100 * MB
+BASE_PROGRAM_BYTES: Final = 100 * MB
 """Python, numpy, ONNX Runtime and its working memory: measured with the demo, files not counted."""
 TOKENIZER_EXPANSION: Final = 31
 """Bytes in memory for each byte of tokenizer.json: measured with Qwen's; small ones take half."""
@@ -80,7 +80,7 @@ def estimate_memory(
         codec=sum(files[name].bytes for name in (codec.decoder, codec.codebooks)),
         words=TOKENIZER_EXPANSION * files[manifest.tokenizer.file].bytes,
         vision=files[lm.mmproj].bytes if lm.mmproj else 0,
-        program=PROGRAM_BYTES + memory.program_bytes,
+        program=BASE_PROGRAM_BYTES + memory.program_bytes,
     )
 
 
