@@ -59,6 +59,7 @@ class ArrivingStage(GeneratedStage):
         progress = self.progress
         if isinstance(message, ModelReady):
             self.playhead.fps = message.fps
+            self.about = message.about
         elif isinstance(message, AnswerStarted):
             self._started, progress.seed, self.playhead.fps = True, message.seed, message.fps
         elif isinstance(message, ThoughtArrived):

@@ -147,6 +147,7 @@ class LivingStage(GeneratedStage):
         answer, progress = self.answer, self.progress
         if isinstance(message, ModelReady):
             self.body.set_rate(message.fps)
+            self.about = message.about
         elif isinstance(message, GeneratorFailed):
             progress.failure, answer.over = message, True
         elif answer.over:

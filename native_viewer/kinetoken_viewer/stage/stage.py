@@ -28,6 +28,8 @@ class Stage(ABC):
     def __init__(self, prompt: str, *, title: str = "", live: LiveOutput | None = None) -> None:
         """`title`: name of a motion without a prompt. `live`: gets every pose that is shown."""
         self.prompt, self.title = prompt, title
+        self.about: tuple[tuple[str, str], ...] = ()
+        """Parts of the bundle in use and their licences."""
         self.track = Track()
         self.playhead = Playhead(float(FPS))
         self.finished = False
@@ -135,6 +137,7 @@ class Stage(ABC):
             help_shown,
             None if self.line is None else self.line.line,
             "" if self.prompt else self.title,
+            about=self.about,
         )
 
     def thought(self) -> str:

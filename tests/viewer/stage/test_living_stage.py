@@ -79,6 +79,15 @@ def test_it_stands_at_ease_and_breathes_until_it_is_asked() -> None:
     )
 
 
+def test_its_words_tell_the_licences_of_what_is_loaded() -> None:
+    stage, talk = body()
+    about = (("licence, model", "mit"), ("licence, codec", "cc-by-nc-4.0 (non-commercial)"))
+    assert stage.words(60).about == ()
+    talk.say(ModelReady(20.0, about))
+    run(stage, 0.1)
+    assert stage.words(60).about == about
+
+
 def test_a_prompt_moves_it_and_then_it_stands_again() -> None:
     stage, talk = body()
     talk.say(ModelReady(20.0))
