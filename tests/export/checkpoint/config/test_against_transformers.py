@@ -76,11 +76,12 @@ CASES: dict[str, tuple[dict[str, Any], bool]] = {
         True,
     ),
 }
-KINDS = ["qwen2", "qwen2_5_vl"]
+MADE = [(case, "qwen2") for case in CASES]
+MADE += [(case, "qwen2_5_vl") for case in ("plain", "yarn", "sliding window")]
 Logits = NDArray[np.float32]
 
 
-@pytest.fixture(params=[(case, kind) for case in CASES for kind in KINDS], ids="-".join)
+@pytest.fixture(params=MADE, ids="-".join)
 def made(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, bool]:
     case, kind = request.param
     changes, in_llamacpp = CASES[case]
