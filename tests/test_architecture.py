@@ -93,6 +93,11 @@ def test_the_bare_import_does_not_even_load_numpy() -> None:
     assert "numpy" not in loaded_by("import kinetoken")
 
 
+def test_a_command_imports_no_other_package() -> None:
+    loaded = loaded_by("from kinetoken.cli.main import build_parser; build_parser('generate')")
+    assert loaded.isdisjoint({"kinetoken_viewer", "kinetoken_export", *HEAVY})
+
+
 FILES = house.sources(ROOT)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from kinetoken.base.errors import FormatError, InputError, OutputError
+from kinetoken.base.errors import FormatError, OutputError
 from kinetoken.cli.terminal import progress
 from kinetoken.manifest.file_info import FileInfo
 from kinetoken.manifest.manifest_file import manifest_from_dict
@@ -28,6 +28,7 @@ from kinetoken.manifest.schema import (
 
 from ..checkpoint.chat_template import read_template, split_template
 from ..checkpoint.motion_tokens import CheckpointVocabulary, read_vocabulary
+from ..checkpoint.special_tokens import SpecialTokens, read_special_tokens
 from ..checkpoint.tensors import Checkpoint, Float32Array, TensorSource
 from ..codecs.reader import read_codec
 from ..codecs.source import CodecSource
@@ -43,7 +44,6 @@ from .language_model import (
 from .measure_lookahead import measured_codec
 from .request import ExportRequest
 
-_END_TOKENS: Final = ("<|im_end|>", "<|endoftext|>")
 _TOKENIZER: Final = "tokenizer.json"
 _SPARE: Final = 200_000_000  # bytes for codec, tokenizer and manifest
 
@@ -56,6 +56,7 @@ class _Inputs:
     vocabulary: CheckpointVocabulary
     codec: CodecSource
     template: str
+    special: SpecialTokens
 
 
 def build_bundle(request: ExportRequest) -> Manifest:
@@ -80,6 +81,12 @@ def _open(request: ExportRequest) -> _Inputs:
             f"{folder}: expected an embedding of at least {last} rows, as the tokenizer has ids, "
             f"got {checkpoint.shape.vocab_size}: tokenizer and weights are not of one model"
         )
+    special = read_special_tokens(folder, vocabulary.added)
+    if not special.ends:
+        raise FormatError(
+            f"{folder}: expected a token that ends an answer, as eos_token_id in generation_config.json, "
+            "found none: name it there"
+        )
     template = read_template(folder)
     split_template(template)
     codec = read_codec(
@@ -89,7 +96,7 @@ def _open(request: ExportRequest) -> _Inputs:
         adapter=request.codec_adapter,
     )
     check_codec(codec, vocabulary.motion)
-    return _Inputs(checkpoint, vocabulary, codec, template)
+    return _Inputs(checkpoint, vocabulary, codec, template, special)
 
 
 def _build(request: ExportRequest, parts: _Inputs, folder: Path) -> Manifest:
@@ -102,7 +109,7 @@ def _build(request: ExportRequest, parts: _Inputs, folder: Path) -> Manifest:
         asked: ExportRequest, importance: Mapping[str, Float32Array] | None = None
     ) -> Manifest:
         language_model = write_language_model(
-            asked, source, vocabulary, parts.template, folder, importance
+            asked, source, vocabulary, parts.template, parts.special, folder, importance
         )
         return _write(
             _manifest(asked, parts, vocabulary, codec, language_model, provenance), folder
@@ -175,9 +182,7 @@ def _manifest(
     return Manifest(
         name=request.name,
         language_model=language_model,
-        tokenizer=TokenizerInfo(
-            _TOKENIZER, vocabulary.text_ids, _ends(vocabulary, request.model.folder)
-        ),
+        tokenizer=TokenizerInfo(_TOKENIZER, vocabulary.text_ids, _ends(vocabulary, parts.special)),
         chat=ChatInfo(request.system_prompt, split_template(parts.template)),
         motion=vocabulary.motion,
         codec=codec,
@@ -214,13 +219,9 @@ def _write(manifest: Manifest, folder: Path) -> Manifest:
     return manifest_from_dict(json.loads(text))
 
 
-def _ends(vocabulary: CheckpointVocabulary, checkpoint: Path) -> tuple[int, ...]:
-    ends = tuple(vocabulary.added[token] for token in _END_TOKENS if token in vocabulary.added)
-    if not ends:
-        raise InputError(
-            f"{checkpoint}: expected {_END_TOKENS[0]} in the tokenizer, found none: it is no chat model of this family"
-        )
-    return ends
+def _ends(vocabulary: CheckpointVocabulary, special: SpecialTokens) -> tuple[int, ...]:
+    """Ids that end an answer, in the words of the bundle."""
+    return tuple(vocabulary.added[token] for token in special.ends if token in vocabulary.added)
 
 
 def _check_space(folder: Path, needed: int) -> None:

@@ -11,6 +11,7 @@ from kinetoken.base.errors import InputError
 from kinetoken.manifest.schema import LanguageModelInfo
 
 from ..checkpoint.motion_tokens import CheckpointVocabulary
+from ..checkpoint.special_tokens import SpecialTokens
 from ..checkpoint.tensors import Float32Array, TensorSource, expected_tensors, vision_tensors
 from ..onnx.recipes import find_onnx_recipe
 from .request import ExportRequest
@@ -101,13 +102,14 @@ def write_language_model(
     source: TensorSource,
     vocabulary: CheckpointVocabulary,
     template: str,
+    special: SpecialTokens,
     folder: Path,
     importance: Mapping[str, Float32Array] | None = None,
 ) -> LanguageModelInfo:
     """Write the language model into `folder`, whose tokenizer.json is there; what the manifest says of it."""
     context = bundle_context(request, source)
     if request.format == "gguf":
-        return _gguf(request, source, vocabulary, template, folder, context, importance)
+        return _gguf(request, source, vocabulary, template, special, folder, context, importance)
     if request.graph == "portable":
         from ..onnx.portable import export_portable
 
@@ -124,6 +126,7 @@ def _gguf(
     source: TensorSource,
     vocabulary: CheckpointVocabulary,
     template: str,
+    special: SpecialTokens,
     folder: Path,
     context: int,
     importance: Mapping[str, Float32Array] | None,
@@ -134,7 +137,7 @@ def _gguf(
     recipe, shape = find_gguf_recipe(request.quant), source.shape
     context = export_gguf(
         source, folder / "tokenizer.json", vocabulary, recipe, folder / _GGUF_FILE, name=request.name, chat_template=template,
-        importance=importance, context=context,
+        importance=importance, context=context, special=special,
     )  # fmt: skip
     mmproj = _MMPROJ_FILE if vision_tensors(source) else None
     if mmproj and not (folder / mmproj).exists():

@@ -31,6 +31,24 @@ class LanguageModelShape:
     """Whether the embedding is the head too."""
     windows: tuple[int | None, ...] = ()
     """Tokens that each layer attends to, itself the last; None: all. Empty: all in every layer."""
+    local_rope: Rope | None = None
+    """Positions of the layers with a window, where they have their own."""
+    query_width: float = 0.0
+    """Scores are divided by its root; 0: `head_dim`."""
+    attention_softcap: float = 0.0
+    """Scores are bent to stay within this; 0: they are not."""
+    logit_softcap: float = 0.0
+    """Logits are bent to stay within this; 0: they are not."""
+
+    @property
+    def attention_scale(self) -> float:
+        """Scores are multiplied by it."""
+        return float((self.query_width or self.head_dim) ** -0.5)
+
+    def layer_rope(self, layer: int) -> Rope:
+        """Positions of a layer."""
+        local = self.local_rope is not None and self.windows and self.windows[layer] is not None
+        return self.local_rope if local and self.local_rope is not None else self.rope
 
     def width(self, name: Width) -> int:
         """The number that a width of an architecture stands for."""

@@ -10,6 +10,7 @@ For text alone the three positions of a Qwen2.5-VL are one, and its rotary embed
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,6 +32,7 @@ from kinetoken.engines.saved_state import pack_state, state_array, unpack_state
 from kinetoken.manifest.architectures import Architecture
 from kinetoken.tokens.allowed_ids import Allowed, count_allowed, take_allowed
 
+from .config.rope import Rope
 from .model_shape import LanguageModelShape
 from .tensors import (
     Float32Array,
@@ -48,7 +50,12 @@ Observe = Callable[[str, Float32Array], None]
 """Name of a matrix, and the inputs (n, in) that it is about to multiply."""
 Rotary = tuple[Tensor, Tensor]
 """Cosines and sines (n, head_dim) of the positions."""
-_ACTIVATIONS: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {"silu": F.silu}
+Rotaries = Mapping[Rope, Rotary]
+"""Those of every kind of layer."""
+_ACTIVATIONS: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {
+    "silu": F.silu,
+    "gelu_tanh": functools.partial(F.gelu, approximate="tanh"),
+}
 
 
 class ReferenceModel:
@@ -98,7 +105,7 @@ class ReferenceModel:
         out, states = np.empty((len(hidden), rows), np.float32), torch.from_numpy(hidden)
         for start, stop in row_chunks(rows, self._shape.hidden):
             piece = torch.from_numpy(self._source.rows(name, start, stop))
-            out[:, start:stop] = F.linear(states, piece).numpy()
+            out[:, start:stop] = _capped(F.linear(states, piece), self._shape).numpy()
         return out
 
     def _embedded(self, ids: Sequence[int]) -> Tensor:
@@ -107,7 +114,7 @@ class ReferenceModel:
         wanted, places = np.unique(np.asarray(ids, np.int64), return_inverse=True)
         name = self._source.architecture.embedding
         rows = np.concatenate([self._source.rows(name, int(i), int(i) + 1) for i in wanted])
-        return torch.from_numpy(rows[places])
+        return _scaled(torch.from_numpy(rows[places]), self._source.architecture)
 
 
 @dataclass
@@ -133,7 +140,7 @@ class ReferenceCache:
 
 @dataclass(frozen=True)
 class ReferenceLayer:
-    """One transformer layer, norms first."""
+    """One transformer layer, norms first, and again behind where the architecture has such."""
 
     number: int
     architecture: Architecture
@@ -158,20 +165,26 @@ class ReferenceLayer:
     def forward(
         self,
         x: Tensor,
-        rotary: Rotary,
+        rotaries: Rotaries,
         cache: ReferenceCache | None = None,
         observe: Observe | None = None,
     ) -> Tensor:
         """Hidden states (n, H) to those of the next layer."""
-        normed = _norm(x, self.weights["attn_norm.weight"], self.shape)
-        x = x + self._attention(normed, rotary, cache or ReferenceCache.empty(self.shape), observe)
-        normed = _norm(x, self.weights["ffn_norm.weight"], self.shape)
+        rotary = rotaries[self.shape.layer_rope(self.number)]
+        normed = self._norm("attn_norm", x)
+        out = self._attention(normed, rotary, cache or ReferenceCache.empty(self.shape), observe)
+        x = x + self._norm("post_attention_norm", out)
+        normed = self._norm("ffn_norm", x)
         gate = _ACTIVATIONS[self.architecture.activation](
             self._multiply("ffn_gate", normed, observe)
         )
-        return x + self._multiply(
-            "ffn_down", gate * self._multiply("ffn_up", normed, observe), observe
-        )
+        out = self._multiply("ffn_down", gate * self._multiply("ffn_up", normed, observe), observe)
+        return x + self._norm("post_ffw_norm", out)
+
+    def _norm(self, part: str, x: Tensor) -> Tensor:
+        """x normed over its last axis; as it is where the layer has no such norm."""
+        gain = self.weights.get(f"{part}.weight")
+        return x if gain is None else _norm(x, gain, self.shape)
 
     def _attention(
         self, x: Tensor, rotary: Rotary, cache: ReferenceCache, observe: Observe | None
@@ -181,19 +194,31 @@ class ReferenceLayer:
             self._multiply(part, x, observe).view(n, heads, s.head_dim).transpose(0, 1)
             for part, heads in (("attn_q", s.heads), ("attn_k", s.kv_heads), ("attn_v", s.kv_heads))
         )
+        q, k = self._norm("attn_q_norm", q), self._norm("attn_k_norm", k)
         cache.extend(_rotate(k, rotary), v)
         keys, values = (
             t.repeat_interleave(s.heads // s.kv_heads, 0) for t in (cache.keys, cache.values)
         )
-        first = keys.shape[1] - n
-        seen = torch.ones(n, keys.shape[1], dtype=torch.bool).tril(first)
-        window = s.window(self.number)
-        if window is not None:
-            seen = seen.triu(first - window + 1)
-        mixed = F.scaled_dot_product_attention(
-            _rotate(q, rotary)[None], keys[None], values[None], attn_mask=seen
-        )
-        return self._multiply("attn_output", mixed[0].transpose(0, 1).reshape(n, -1), observe)
+        mixed = self._mix(_rotate(q, rotary), keys, values, self._seen(n, keys.shape[1]))
+        return self._multiply("attn_output", mixed.transpose(0, 1).reshape(n, -1), observe)
+
+    def _seen(self, n: int, total: int) -> Tensor:
+        """Which of `total` tokens each of the last n attends to, (n, total)."""
+        first = total - n
+        seen = torch.ones(n, total, dtype=torch.bool).tril(first)
+        window = self.shape.window(self.number)
+        return seen if window is None else seen.triu(first - window + 1)
+
+    def _mix(self, q: Tensor, keys: Tensor, values: Tensor, seen: Tensor) -> Tensor:
+        """Values (heads, n, head_dim) by the attention of the queries."""
+        scale, cap = self.shape.attention_scale, self.shape.attention_softcap
+        if not cap:
+            mixed = F.scaled_dot_product_attention(
+                q[None], keys[None], values[None], attn_mask=seen, scale=scale
+            )
+            return mixed[0]
+        scores = torch.tanh(q @ keys.transpose(1, 2) * (scale / cap)) * cap
+        return scores.masked_fill(~seen, -math.inf).softmax(-1) @ values
 
     def _multiply(self, part: str, x: Tensor, observe: Observe | None) -> Tensor:
         if observe is not None:
@@ -227,7 +252,7 @@ class ReferenceLanguageModel:
         self.layers = [
             replace(one, weights={n: keep(w) for n, w in one.weights.items()}) for one in layers
         ]
-        entry = source.architecture
+        entry = self.architecture = source.architecture
         self.norm = torch.from_numpy(norm_gain(source, entry.final_norm))
         self.embedding = keep(torch.from_numpy(source.tensor(entry.embedding)))
         self.head = (
@@ -283,19 +308,17 @@ class ReferenceRun:
         model, stop = self._model, self._length + len(ids)
         check_push(len(ids), self._length, model.context)
         _check_ids(ids, model.shape)
-        x, rotary = (
-            model.embedding[torch.tensor(ids)].float(),
-            rotary_angles(model.shape, self._length, stop),
-        )
+        x = _scaled(model.embedding[torch.tensor(ids)].float(), model.architecture)
+        rotaries = rotary_angles(model.shape, self._length, stop)
         for layer, cache in zip(model.layers, self._caches, strict=True):
-            x = layer.forward(x, rotary, cache)
+            x = layer.forward(x, rotaries, cache)
         self._length = stop
         last = _norm(x[-1], model.norm, model.shape)
         if count_allowed(allowed) < model.shape.vocab_size // 2:
-            return np.concatenate(
-                [F.linear(last, model.head[r.start : r.stop].float()).numpy() for r in allowed]
-            )
-        return take_allowed(F.linear(last, model.head.float()).numpy(), allowed)
+            parts = [F.linear(last, model.head[r.start : r.stop].float()) for r in allowed]
+            return np.concatenate([_capped(part, model.shape).numpy() for part in parts])
+        logits = _capped(F.linear(last, model.head.float()), model.shape)
+        return take_allowed(logits.numpy(), allowed)
 
     def rewind(self, length: int) -> None:
         """Forget all but the first tokens."""
@@ -325,13 +348,28 @@ class ReferenceRun:
         self._length = length
 
 
-def rotary_angles(shape: LanguageModelShape, start: int, stop: int) -> Rotary:
-    """Rotary angles of the positions [start, stop)."""
+def rotary_angles(shape: LanguageModelShape, start: int, stop: int) -> Rotaries:
+    """Rotary angles of the positions [start, stop), for every kind of layer."""
+    ropes = {shape.layer_rope(layer) for layer in range(shape.layers)}
+    return {rope: _angles(rope, shape.head_dim, start, stop) for rope in ropes}
+
+
+def _angles(rope: Rope, width: int, start: int, stop: int) -> Rotary:
     # float64 where the engines have float32 too: the positions are small, the error of an angle is not seen.
-    speeds = torch.from_numpy(shape.rope.frequencies(shape.head_dim))
+    speeds = torch.from_numpy(rope.frequencies(width))
     turns = torch.arange(start, stop, dtype=torch.float64)[:, None] * speeds
-    both, factor = torch.cat([turns, turns], 1), shape.rope.attention_factor
+    both, factor = torch.cat([turns, turns], 1), rope.attention_factor
     return (both.cos() * factor).float(), (both.sin() * factor).float()
+
+
+def _scaled(rows: Tensor, architecture: Architecture) -> Tensor:
+    """Rows (n, H) of the embedding as the first layer takes them."""
+    return rows * math.sqrt(rows.shape[-1]) if architecture.scaled_embedding else rows
+
+
+def _capped(logits: Tensor, shape: LanguageModelShape) -> Tensor:
+    cap = shape.logit_softcap
+    return torch.tanh(logits / cap) * cap if cap else logits
 
 
 def _rotate(x: Tensor, rotary: Rotary) -> Tensor:
@@ -341,7 +379,7 @@ def _rotate(x: Tensor, rotary: Rotary) -> Tensor:
 
 
 def _norm(x: Tensor, gain: Tensor, shape: LanguageModelShape) -> Tensor:
-    return F.rms_norm(x, (shape.hidden,), gain.float(), shape.norm_eps)
+    return F.rms_norm(x, (x.shape[-1],), gain.float(), shape.norm_eps)
 
 
 def _compact(weight: Tensor) -> Tensor:

@@ -83,6 +83,7 @@ class Checkpoint:
             _canonical(stored, self.architecture): (path, stored)
             for stored, path in self._locate().items()
         }
+        self._cuts = dict(self._split_fused())
 
     def _locate(self) -> dict[str, Path]:
         """Stored name of every tensor to its shard."""
@@ -104,6 +105,21 @@ class Checkpoint:
             )
         with _opened(path) as file:
             return dict.fromkeys(file.keys(), path)
+
+    def _split_fused(self) -> Iterator[tuple[str, tuple[int, int]]]:
+        """Rows of the parts that lie in one matrix with others; each then has a place of its own."""
+        for layer in range(self.shape.layers):
+            for module, parts in self.architecture.fused:
+                fused = f"{self.architecture.layer_prefix(layer)}{module}.weight"
+                if fused not in self._places:
+                    continue
+                place, start = self._places.pop(fused), 0
+                for part in parts:
+                    name = self.architecture.tensor(layer, part)
+                    rows = self.architecture.rows(part, self.shape.width)
+                    self._places[name] = place
+                    yield name, (start, start + rows)
+                    start += rows
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -156,10 +172,17 @@ class Checkpoint:
         """Shape of a tensor, without reading it."""
         path, stored = self._place(name)
         with _opened(path) as file:
-            return tuple(file.get_slice(stored).get_shape())
+            dims = tuple(file.get_slice(stored).get_shape())
+        if name not in self._cuts:
+            return dims
+        start, stop = self._cuts[name]
+        return (max(0, min(stop, dims[0]) - start), *dims[1:])
 
     def tensor(self, name: str) -> Float32Array:
         """One tensor as float32; FormatError names what is missing."""
+        if name in self._cuts:
+            start, stop = self._cuts[name]
+            return self.rows(name, 0, stop - start)
         path, stored = self._place(name)
         with _opened(path) as file:
             values: Float32Array = file.get_tensor(stored).float().numpy()
@@ -168,8 +191,10 @@ class Checkpoint:
     def rows(self, name: str, start: int, stop: int) -> Float32Array:
         """Rows [start, stop) of a matrix as float32."""
         path, stored = self._place(name)
+        above = self._cuts[name][0] if name in self._cuts else 0
         with _opened(path) as file:
-            values: Float32Array = file.get_slice(stored)[start:stop].float().numpy()
+            part = file.get_slice(stored)[above + start : above + stop]
+            values: Float32Array = part.float().numpy()
         return values
 
     def _place(self, name: str) -> tuple[Path, str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
@@ -82,26 +83,40 @@ def write_table(
 
 
 def write_heads(
-    folder: Path, table: TokenTable, motion: MotionInfo, vocab_size: int, recipe: OnnxRecipe
+    folder: Path,
+    table: TokenTable,
+    motion: MotionInfo,
+    vocab_size: int,
+    recipe: OnnxRecipe,
+    *,
+    softcap: float = 0.0,
 ) -> tuple[HeadInfo, ...]:
-    """One graph per head into `folder`, all over rows of the table; what the manifest says of them."""
+    """One graph per head into `folder`, all over rows of the table; what the manifest says of them.
+
+    `softcap`: logits are bent to stay within it; 0: they are not.
+    """
     heads = []
     for name, ids in head_ids(motion, vocab_size).items():
         heads.append(HeadInfo(f"head_{name}.onnx", ids))
-        onnx.save_model(_head(table, ids, recipe), folder / heads[-1].file)
+        onnx.save_model(_head(table, ids, recipe, softcap), folder / heads[-1].file)
     return tuple(heads)
 
 
-def _head(table: TokenTable, ids: IdRange, recipe: OnnxRecipe) -> onnx.ModelProto:
+def _head(table: TokenTable, ids: IdRange, recipe: OnnxRecipe, softcap: float) -> onnx.ModelProto:
     """hidden (1, 1, H) to logits (1, 1, ids) in float32."""
     begin, matrix = table.holding(ids)
     graph, count = Graph(recipe.float_bits, recipe.accuracy_level), ids[1] - ids[0]
     single = graph.float_type == TensorProto.FLOAT
+    plain = "uncapped" if softcap else "logits"
     out = graph.multiply(
-        "hidden", matrix, "logits" if single else "raw", first=ids[0] - begin, stop=ids[1] - begin
+        "hidden", matrix, plain if single else "raw", first=ids[0] - begin, stop=ids[1] - begin
     )
     if not single:
-        graph.node("Cast", [out], "logits", to=TensorProto.FLOAT)
+        out = graph.node("Cast", [out], plain, to=TensorProto.FLOAT)
+    if softcap:
+        cap = graph.const("softcap", np.array(softcap, np.float32))
+        bent = graph.node("Tanh", [graph.node("Div", [out, cap], "shares")], "bent")
+        graph.node("Mul", [bent, cap], "logits")
     hidden = helper.make_tensor_value_info("hidden", graph.float_type, (1, 1, matrix.columns))
     return graph.model(
         [hidden], [helper.make_tensor_value_info("logits", TensorProto.FLOAT, (1, 1, count))]

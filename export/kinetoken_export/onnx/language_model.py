@@ -10,9 +10,9 @@ by the heads.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import onnx
@@ -22,6 +22,7 @@ from kinetoken.base.errors import InputError
 from kinetoken.cli.terminal import ProgressBar
 from kinetoken.manifest.schema import LanguageModelInfo, MotionInfo
 
+from ..checkpoint.config.rope import Rope
 from ..checkpoint.tensors import (
     TensorSource,
     expected_tensors,
@@ -37,8 +38,11 @@ from .store import TensorFile
 
 GRAPH_FILE: Final = "lm.onnx"
 DATA_FILE: Final = "lm.data"
-# QuickGelu is x * sigmoid(alpha * x).
-_ACTIVATIONS: Final = {"silu": ("QuickGelu", {"alpha": 1.0})}
+# Operator, its domain and options; QuickGelu is x * sigmoid(alpha * x).
+_ACTIVATIONS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
+    "silu": ("QuickGelu", {"domain": MICROSOFT, "alpha": 1.0}),
+    "gelu_tanh": ("Gelu", {"approximate": "tanh"}),
+}
 
 
 def export_language_model(
@@ -60,6 +64,11 @@ def export_language_model(
         raise InputError(
             f"expected a context of 1 to {shape.context} tokens, got {context}: this model knows no more positions"
         )
+    if recipe.float_bits == 16 and source.architecture.scaled_embedding:
+        raise InputError(
+            f"the activations of {source.architecture.name} are too large for half precision: "
+            "give --quant int8 or int4"
+        )
     tensors = expected_tensors(source.architecture, shape)
     meter = _Meter(sum(math.prod(dims) for _, dims in tensors if len(dims) == 2))
     with TensorFile(folder / DATA_FILE) as file:
@@ -69,7 +78,9 @@ def export_language_model(
             onnx.save_model(body.build(), folder / GRAPH_FILE)
         finally:
             writer.close()
-    heads = write_heads(folder, body.head, motion, shape.vocab_size, recipe)
+    heads = write_heads(
+        folder, body.head, motion, shape.vocab_size, recipe, softcap=shape.logit_softcap
+    )
     return LanguageModelInfo(
         "onnx", GRAPH_FILE, source.architecture.name, shape.layers, shape.kv_heads, shape.head_dim, shape.vocab_size, context,
         recipe.name, heads=heads,
@@ -103,6 +114,7 @@ class _Body:
         self.recipe, self.context = recipe, context
         self.writer, self.file = writer, file
         self.graph = Graph(recipe.float_bits, recipe.accuracy_level)
+        self.rotaries: dict[Rope, list[str]] = {}
         rows = self.shape.vocab_size
         self.embedding = write_table(
             writer, source.architecture.embedding, "embedding", motion, rows, recipe
@@ -116,7 +128,7 @@ class _Body:
 
     def build(self) -> onnx.ModelProto:
         self._rotary()
-        x, residual = _look_up(self.graph, self.embedding), ""
+        x, residual = self._scaled(_look_up(self.graph, self.embedding)), ""
         for layer in range(self.shape.layers):
             x, residual = self._layer(layer, x, residual)
         last = [
@@ -126,18 +138,28 @@ class _Body:
         self._norm(self.source.architecture.final_norm, last[0], last[1], "hidden", total="")
         return self.graph.model(self._inputs(), self._outputs())
 
+    def _scaled(self, embedded: str) -> str:
+        """Rows of the embedding as the first layer takes them."""
+        if not self.source.architecture.scaled_embedding:
+            return embedded
+        scale = np.array(math.sqrt(self.shape.hidden), self.writer.float_type)
+        return self.graph.node("Mul", [embedded, self.graph.const("scale", scale)], "scaled")
+
     def _rotary(self) -> None:
         """Tables of the rotary positions (context, head_dim / 2), row chunk by row chunk: a long context is long."""
         half = self.shape.head_dim // 2
-        rope = self.shape.rope
-        frequencies = rope.frequencies(self.shape.head_dim)
-        for name, wave in (("cos", np.cos), ("sin", np.sin)):
-            region = self.file.reserve(self.writer.float_type, (self.context, half))
-            for first, stop in row_chunks(self.context, half, 1 << 20):
-                angles = np.arange(first, stop)[:, None] * frequencies[None]
-                values = wave(angles) * rope.attention_factor
-                self.file.write(region, first, values.astype(self.writer.float_type))
-            self.graph.refer(region.proto(name))
+        ropes = dict.fromkeys(map(self.shape.layer_rope, range(self.shape.layers)))
+        for number, rope in enumerate(ropes):
+            frequencies = rope.frequencies(self.shape.head_dim)
+            names = [f"{wave}.{number}" if number else wave for wave in ("cos", "sin")]
+            for name, wave in zip(names, (np.cos, np.sin), strict=True):
+                region = self.file.reserve(self.writer.float_type, (self.context, half))
+                for first, stop in row_chunks(self.context, half, 1 << 20):
+                    angles = np.arange(first, stop)[:, None] * frequencies[None]
+                    values = wave(angles) * rope.attention_factor
+                    self.file.write(region, first, values.astype(self.writer.float_type))
+                self.graph.refer(region.proto(name))
+            self.rotaries[rope] = names
 
     def _layer(self, layer: int, x: str, residual: str) -> tuple[str, str]:
         name = self.source.architecture.tensor
@@ -146,35 +168,62 @@ class _Body:
         )
         attended = self._attention(layer, normed)
         out = self._linear(f"{layer}.o", attended, layer, ["attn_output"])
+        out = self._norm_behind(layer, "post_attention_norm", out)
         normed, residual = self._norm(
             name(layer, "ffn_norm"), out, residual, f"{layer}.post.norm", f"{layer}.post.sum"
         )
-        return self._feed_forward(layer, normed), residual
+        out = self._norm_behind(layer, "post_ffw_norm", self._feed_forward(layer, normed))
+        return out, residual
+
+    def _norm_behind(self, layer: int, part: str, x: str) -> str:
+        """x normed, where the architecture has a norm behind attention and feed-forward network."""
+        entry = self.source.architecture
+        if not entry.has(part):
+            return x
+        return self._norm(entry.tensor(layer, part), x, "", f"{layer}.{part}", "")[0]
 
     def _attention(self, layer: int, x: str) -> str:
         s = self.shape
         caches = [f"past_key_values.{layer}.key", f"past_key_values.{layer}.value"]
+        options: dict[str, Any] = {"scale": s.attention_scale}
         window = s.window(layer, self.context)
+        if window is not None:
+            options["local_window_size"] = window
+        if s.attention_softcap:
+            options["softcap"] = s.attention_softcap
         return self.graph.node(
             "GroupQueryAttention",
-            [*self._queries_keys_values(layer, x), *caches, "seqlens_k", "total_sequence_length", "cos", "sin"],
+            [*self._queries_keys_values(layer, x), *caches, "seqlens_k", "total_sequence_length", *self.rotaries[s.layer_rope(layer)]],
             [f"{layer}.attended", f"present.{layer}.key", f"present.{layer}.value"],
-            domain=MICROSOFT, num_heads=s.heads, kv_num_heads=s.kv_heads, scale=s.head_dim**-0.5, do_rotary=1,
-            rotary_interleaved=0, **({} if window is None else {"local_window_size": window}),
+            domain=MICROSOFT, num_heads=s.heads, kv_num_heads=s.kv_heads, do_rotary=1, rotary_interleaved=0, **options,
         )  # fmt: skip
 
     def _queries_keys_values(self, layer: int, x: str) -> list[str]:
-        """One packed product, or three where the values keep more bits than queries and keys."""
-        s = self.shape
-        if not self.recipe.fine(layer, s.layers):
+        """One packed product; three where values keep more bits, or queries and keys are normed."""
+        s, fine = self.shape, self.recipe.fine(layer, self.shape.layers)
+        normed = self.source.architecture.has("attn_q_norm")
+        if not fine and not normed:
             packed = self._linear(f"{layer}.qkv", x, layer, ["attn_q", "attn_k", "attn_v"])
             return [packed, "", ""]
         both = self._linear(f"{layer}.qk", x, layer, ["attn_q", "attn_k"])
         sizes = self.graph.number([s.width("queries"), s.width("keys")])
         parts = [f"{layer}.query", f"{layer}.key"]
         self.graph.node("Split", [both, sizes], parts, axis=-1)
-        values = self._linear(f"{layer}.v", x, layer, ["attn_v"], bits=self.recipe.fine_bits)
-        return [*parts, values]
+        if normed:
+            parts = [
+                self._norm_heads(layer, part, out)
+                for part, out in zip(("attn_q_norm", "attn_k_norm"), parts, strict=True)
+            ]
+        bits = self.recipe.fine_bits if fine else None
+        return [*parts, self._linear(f"{layer}.v", x, layer, ["attn_v"], bits=bits)]
+
+    def _norm_heads(self, layer: int, part: str, x: str) -> str:
+        """Every head of queries or keys (1, n, heads * width) normed by itself."""
+        width, graph = self.shape.head_dim, self.graph
+        heads = graph.node("Reshape", [x, graph.number([0, 0, -1, width])], f"{x}.heads")
+        weight = self.source.architecture.tensor(layer, part)
+        normed, _ = self._norm(weight, heads, "", f"{x}.heads.norm", "")
+        return graph.node("Reshape", [normed, graph.number([0, 0, -1])], f"{x}.norm")
 
     def _feed_forward(self, layer: int, x: str) -> str:
         graph = self.graph
@@ -183,7 +232,7 @@ class _Body:
         gate, up = (
             self._linear(f"{layer}.{part}", x, layer, [f"ffn_{part}"]) for part in ("gate", "up")
         )
-        gated = graph.node(operator, [gate], f"{layer}.swished", domain=MICROSOFT, **options)
+        gated = graph.node(operator, [gate], f"{layer}.swished", **options)
         product = graph.node("Mul", [gated, up], f"{layer}.product")
         bits = self.recipe.fine_bits if self.recipe.fine(layer, self.shape.layers) else None
         return self._linear(f"{layer}.down", product, layer, ["ffn_down"], bits=bits)

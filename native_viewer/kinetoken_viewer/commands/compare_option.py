@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from kinetoken.base.errors import InputError
-from kinetoken.formats.registry import names_a_file
+from kinetoken.formats.read_options import DEFAULTS, ReadOptions
+from kinetoken.formats.registry import load_clip, names_a_file
 from kinetoken.generation.options import GenerateOptions
-from kinetoken.motion.clip import Clip
 
 from ..file_names import distinct_names
 from ..generator.comparison import Variant
@@ -33,7 +33,11 @@ class Comparison:
 
 
 def parse_comparison(
-    text: str, what: str | None, options: GenerateOptions, bundle: str | None
+    text: str,
+    what: str | None,
+    options: GenerateOptions,
+    bundle: str | None,
+    reading: ReadOptions = DEFAULTS,
 ) -> Comparison:
     """Reads "seed=1,2,3" or "a.npz,b.bvh" beside a PROMPT or CLIP.
 
@@ -42,9 +46,9 @@ def parse_comparison(
     found = re.fullmatch(r"\s*([A-Za-z_-]+)\s*=(.*)", text, re.DOTALL)
     is_clip = what is not None and names_a_file(what)
     if found is None:
-        clips = [_load(path) for path in _values(text)]
+        clips = [_load(path, reading) for path in _values(text)]
         if what is not None and is_clip:
-            clips.insert(0, _load(what))
+            clips.insert(0, _load(what, reading))
         answered = what is not None and not is_clip
         variants = [Variant("generated", options, bundle)] if answered else []
         return _checked(variants, clips)
@@ -105,5 +109,5 @@ def _number(value: str) -> Any:
     return value
 
 
-def _load(path: str) -> NamedClip:
-    return NamedClip(Path(path).stem, Clip.load(path))
+def _load(path: str, reading: ReadOptions) -> NamedClip:
+    return NamedClip(Path(path).stem, load_clip(path, reading))

@@ -48,7 +48,11 @@ def read(text: str, request: PlayRequest) -> CompareRequest:
         raise InputError("--image is for one body: leave out --compare or --image")
     if request.picture.strip:
         raise InputError("a strip shows one body: leave out --compare or --strip")
-    people = parse_comparison(text, request.what, request.options, request.bundle.bundle)
+    people = parse_comparison(
+        text, request.what, request.options, request.bundle.bundle, request.reading
+    )
+    if not people.clips and (told := request.reading.told()):
+        raise InputError(f"{told[0]} is for a clip, and this is a prompt; leave it out")
     prompt = request.what or ""
     if people.variants:
         check_prompt(prompt)

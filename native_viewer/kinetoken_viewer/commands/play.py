@@ -6,10 +6,11 @@ import argparse
 from typing import Final
 
 from kinetoken.base.errors import InputError, MissingPackageError
-from kinetoken.cli.arguments import add_bundle, add_generation, add_history, add_image
+from kinetoken.cli.arguments import add_bundle, add_generation, add_history, add_image, add_reading
 from kinetoken.cli.live_arguments import add_live, say
 from kinetoken.cli.parser import Advanced, Reader, Subparsers, new_command
-from kinetoken.formats.registry import READABLE, WRITABLE, in_words, names_a_file
+from kinetoken.formats.read_options import ReadOptions
+from kinetoken.formats.registry import READABLE, WRITABLE, in_words, load_clip, names_a_file
 from kinetoken.generation.options import check_prompt
 from kinetoken.motion.clip import Clip
 
@@ -44,13 +45,15 @@ def add_command(subparsers: Subparsers) -> None:
 
 def _add_arguments(parser: argparse.ArgumentParser) -> Reader[PlayRequest]:
     picture, options = add_picture(parser), add_generation(parser)
+    reading = add_reading(parser, advanced=True)
     bundle, history, image = add_bundle(parser), add_history(parser), add_image(parser)
     live = add_live(parser)
     once = "live output without a window: once, not until Ctrl-C"
     parser.add_argument("--once", action="store_true", help=Advanced(once))
     return lambda args: PlayRequest(
         what=args.what,
-        clip=None if args.compare or args.what is None else _clip(args.what),
+        clip=None if args.compare or args.what is None else _clip(args.what, reading(args)),
+        reading=reading(args),
         out=args.out,
         bundle=bundle(args),
         options=options(args).on_screen(),
@@ -62,9 +65,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> Reader[PlayRequest]:
     )
 
 
-def _clip(what: str) -> Clip | None:
+def _clip(what: str, reading: ReadOptions) -> Clip | None:
     """The clip of a file; None for a prompt. FormatError for a file that is missing or no clip."""
-    return Clip.load(what) if names_a_file(what) else None
+    return load_clip(what, reading) if names_a_file(what) else None
 
 
 def _run(args: argparse.Namespace, request: Reader[PlayRequest]) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kinetoken.cli.arguments import BundleRequest, HistoryRequest
+from kinetoken.formats.read_options import DEFAULTS, ReadOptions
 from kinetoken.generation.image_file import ImageFile
 from kinetoken.generation.options import GenerateOptions
 from kinetoken.live.settings import LiveSettings
@@ -92,6 +93,8 @@ class PlayRequest:
     history: HistoryRequest
     live: LiveSettings
     picture: PictureRequest
+    reading: ReadOptions = DEFAULTS
+    """How to read files of motion."""
     once: bool = False
     """Send a motion once without a window, not again and again."""
 

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import InputError
 from ..engines.load_options import PROVIDERS, LoadOptions
+from ..engines.remote.servers import SERVER_KINDS
+from ..formats.humanoid.units import UNITS
+from ..formats.read_options import UP, ReadOptions
 from ..generation.image_file import USUAL_CELLS, ImageFile
 from ..generation.options import FRAME_KINDS, THOUGHT_TOKENS, GenerateOptions
 from .parser import Advanced, Reader
@@ -64,7 +67,7 @@ def add_bundle(parser: argparse.ArgumentParser) -> Reader[BundleRequest]:
     add("--engine", metavar="URL", help="server of the language model (docs/servers.md)")
     layers = "layers of a GGUF model to run on the GPU (default: all)"
     add("--gpu-layers", type=int, metavar="N", help=Advanced(layers))
-    kind = "llama-server, llama-cpp-python, vllm or openai (default: asks the server)"
+    kind = f"{', '.join(SERVER_KINDS)} (default: asks the server)"
     add("--engine-kind", metavar="KIND", help=Advanced(kind))
     name = "the server's name for the model, if it has several"
     add("--engine-model", metavar="NAME", help=Advanced(name))
@@ -73,6 +76,18 @@ def add_bundle(parser: argparse.ArgumentParser) -> Reader[BundleRequest]:
     wait = "latent frames to hold back until a pose is final (default: the bundle's)"
     add("--lookahead", type=int, metavar="N", help=Advanced(wait))
     return lambda args: BundleRequest(args.bundle, _load_options(args))
+
+
+def add_reading(parser: argparse.ArgumentParser, *, advanced: bool = False) -> Reader[ReadOptions]:
+    """Add what a user may say of a file of motion: --unit, --up, --animation."""
+    add = parser.add_argument_group("a file of other programs").add_argument
+    shown = Advanced if advanced else str
+    unit = f"its unit of length: {', '.join(UNITS)}, or metres (default: its legs tell)"
+    add("--unit", metavar="U", help=shown(unit))
+    add("--up", choices=UP, metavar="AXIS", help=shown("axis that points up: y or z (default: y)"))
+    which = "name or number of one of its animations (default: the first)"
+    add("--animation", metavar="NAME", help=shown(which))
+    return lambda args: ReadOptions.parsed(args.unit, args.up, args.animation)
 
 
 def _load_options(args: argparse.Namespace) -> LoadOptions:

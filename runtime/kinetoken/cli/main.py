@@ -7,38 +7,72 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from importlib import metadata
-from typing import Any, TextIO
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from .. import __version__
 from ..base.errors import BROKEN_PIPE, INTERRUPTED, KinetokenError, OutputError
 from ..base.signals import sigterm_as_ctrl_c
-from . import batch, bench, chat, convert, decode, generate, hub, inspect
 from .parser import CommandParser, Subparsers
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 COMMANDS_GROUP = "kinetoken.commands"
 OUT_OF_MEMORY = 6
 AddCommand = Callable[[Subparsers], None]
+_MODULES: Final = {
+    "generate": "generate",
+    "batch": "batch",
+    "decode": "decode",
+    "convert": "convert",
+    "inspect": "inspect",
+    "bench": "bench",
+    "pull": "hub",
+    "list": "hub",
+    "rm": "hub",
+}
+"""The runtime's commands, and the modules that add them; chat is only needed without the viewer."""
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser with the commands of every installed package."""
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The parser with the commands of every installed package.
+
+    Where `command` exists, it alone is added: modules of the others are not even imported.
+    """
     parser = CommandParser(prog="kinetoken", description="Prompt in, moving body out.")
     parser.add_argument("--version", action="version", version=f"kinetoken {__version__}")
     subparsers: Any = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (generate, batch, decode, convert, inspect, bench, hub):
-        command.add_command(subparsers)
-    for point in sorted(metadata.entry_points(group=COMMANDS_GROUP), key=lambda p: p.name):
-        _add_foreign(subparsers, point)
-    if "chat" not in subparsers.choices:  # the viewer has one with a window
-        chat.add_command(subparsers)
+    if command in _MODULES:
+        _add_own(subparsers, _MODULES[command])
+        return parser
+    points = _entry_points()
+    if command in points:
+        _add_foreign(subparsers, points[command])
+    elif command == "chat":
+        _add_own(subparsers, command)
+    else:
+        for module in dict.fromkeys((*_MODULES.values(), *{"chat"}.difference(points))):
+            _add_own(subparsers, module)
+        for name in sorted(points):
+            _add_foreign(subparsers, points[name])
     return parser
 
 
-def _add_foreign(subparsers: Any, point: metadata.EntryPoint) -> None:
+def _add_own(subparsers: Any, module: str) -> None:
+    import_module(f".{module}", __package__).add_command(subparsers)
+
+
+def _entry_points() -> dict[str, EntryPoint]:
+    """The commands of other packages, which cannot replace the runtime's, but for its chat."""
+    from importlib import metadata
+
+    points = metadata.entry_points(group=COMMANDS_GROUP)
+    return {point.name: point for point in points if point.name not in _MODULES}
+
+
+def _add_foreign(subparsers: Any, point: EntryPoint) -> None:
     """Add a command of another package; one that cannot be imported says so when it is called."""
-    if point.name in subparsers.choices:
-        return
     try:
         add: AddCommand = point.load()
     except ImportError as error:
@@ -84,7 +118,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    args = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    args = build_parser(words[0] if words else None).parse_args(words)
     with sigterm_as_ctrl_c():
         code: int = args.func(args)
         sys.stdout.flush()

@@ -8,6 +8,10 @@ A lookahead below the exact one brings the pose sooner: the window ends early, a
 ended there, so every window has its own end. Frames share no run, however many are pushed at once:
 even at the exact lookahead, frames that shared a run would come out of kernels of another width,
 equal in value but not to the last bit.
+
+Some decoders take a fixed number of latent frames (a window), as they were trained. A motion that
+fits is decoded as one window, its last latent repeated up to the end. In a longer one each frame
+has a window of its own, which has the frame in the middle where the motion reaches so far.
 """
 
 from __future__ import annotations
@@ -47,6 +51,8 @@ class MotionDecoder:
     """Latent frames after t that are waited for."""
     exact_lookahead: int | None = None
     """Latent frames after t that its output depends on; None: `lookahead`."""
+    window: int | None = None
+    """Latent frames that the graph takes at once, neither more nor fewer; None: any number."""
 
     def __post_init__(self) -> None:
         if self.stride < 1 or self.past < 0 or not 0 <= self.lookahead <= self.exact:
@@ -55,11 +61,26 @@ class MotionDecoder:
                 f"0..{self.exact}, got {self.stride}, {self.past}, {self.lookahead}; "
                 "export the bundle again"
             )
+        if self.window is not None and self.exact >= self.window:
+            raise BundleError(
+                f"decoder: expected a lookahead below the window of {self.window} latent frames, "
+                f"got {self.exact}; export the bundle again"
+            )
 
     @property
     def exact(self) -> int:
         """The lookahead that gives the same features as the whole motion in one pass."""
         return self.lookahead if self.exact_lookahead is None else self.exact_lookahead
+
+    def window_stop(self, frame: int) -> int:
+        """The end of the latents that a frame is decoded with, where the motion goes on so far."""
+        if self.window is None:
+            return frame + self.lookahead + 1
+        return min(frame + self.lookahead + 1, max(0, frame - self.window // 2) + self.window)
+
+    def window_start(self, frame: int, stop: int) -> int:
+        """The first of the latents that a frame is decoded with, where they end at `stop`."""
+        return max(0, frame - self.past if self.window is None else stop - self.window)
 
     def with_lookahead(self, frames: int) -> MotionDecoder:
         """The same decoder, waiting for so many latent frames. InputError beyond 0..exact."""
@@ -89,11 +110,15 @@ class DecoderRun:
         self._latents = np.zeros((0, width), np.float32)  # from frame `_first` on
         self._first = 0
         self._done = 0
+        self._last: tuple[int, int, NDArray[np.float32]] | None = None
 
     def push(self, codes: NDArray[np.integer]) -> NDArray[np.float32]:
         """Decode code frames (k, Q); returns the features (m * stride, F) that became final."""
         self._latents = np.concatenate([self._latents, self._decoder.codebooks.latents(codes)])
-        return self._emit(self._pushed - self._decoder.lookahead)
+        stop = self._done
+        while self._decoder.window_stop(stop) <= self._pushed:
+            stop += 1
+        return self._emit(stop)
 
     def finish(self) -> NDArray[np.float32]:
         """Return the features that waited for frames that never came."""
@@ -107,7 +132,8 @@ class DecoderRun:
         decoder = self._decoder
         rows = [self._frame(frame) for frame in range(self._done, stop)]
         self._done = max(self._done, stop)
-        keep = max(self._first, self._done - decoder.past)
+        ahead = min(decoder.window_stop(self._done), self._pushed)
+        keep = max(self._first, decoder.window_start(self._done, ahead))
         self._latents, self._first = self._latents[keep - self._first :], keep
         empty = np.zeros((0, len(decoder.normalizer.mean)), np.float32)
         return np.concatenate([empty, *rows])
@@ -115,13 +141,27 @@ class DecoderRun:
     def _frame(self, frame: int) -> NDArray[np.float32]:
         """Decode one latent frame to features (stride, F)."""
         decoder = self._decoder
-        start = max(0, frame - decoder.past)
-        window = self._latents[start - self._first : frame + decoder.lookahead + 1 - self._first]
+        stop = min(decoder.window_stop(frame), self._pushed)
+        start = decoder.window_start(frame, stop)
+        begin = (frame - start) * decoder.stride
+        out = self._window_features(start, stop)
+        return decoder.normalizer.denormalize(out[begin : begin + decoder.stride])
+
+    def _window_features(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Normalised features of the latents from start to stop."""
+        if self._last is not None and self._last[:2] == (start, stop):
+            return self._last[2]  # frames at either end of a motion share a fixed window
+        decoder = self._decoder
+        window = self._latents[start - self._first : stop - self._first]
+        if decoder.window is not None:
+            window = np.pad(window, ((0, decoder.window - len(window)), (0, 0)), mode="edge")
         out = decoder.session.run(window[None])
         expected = (1, len(window) * decoder.stride, len(decoder.normalizer.mean))
         if out.shape != expected:
             raise EngineError(
                 f"decoder: expected features {expected}, got {out.shape}; export the bundle again"
             )
-        begin = (frame - start) * decoder.stride
-        return decoder.normalizer.denormalize(out[0, begin : begin + decoder.stride])
+        features: NDArray[np.float32] = out[0]
+        if decoder.window is not None:
+            self._last = (start, stop, features)
+        return features

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -12,27 +13,37 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.errors import FormatError
+from ..base.errors import FormatError, InputError
 from ..motion.clip import Clip
 from ..motion.features import N_FEATURES
 from ..motion.recover import recover
-from ..motion.skeleton import FPS, N_JOINTS
+from ..motion.skeleton import FPS
+from .array_layouts import check_denormalised, plain_layout
 from .body_checks import MAX_FRAMES, MAX_METRES, check_legs, check_rate, warn_of_axes
+from .humanoid.joints_of import Z_UP
+from .read_options import DEFAULTS, ReadOptions
 
-_SHAPES: Final = f"joints (T, {N_JOINTS}, 3) or features (T, {N_FEATURES})"
+MAGIC: Final = b"\x93NUMPY"
+_LARGEST: Final = MAX_FRAMES * N_FEATURES * 8  # bytes of one array
 
 
-def clip_of_arrays(motion: NDArray[Any], path: Path, data: Mapping[str, NDArray[Any]]) -> Clip:
+def clip_of_arrays(
+    motion: NDArray[Any],
+    path: Path,
+    data: Mapping[str, NDArray[Any]],
+    options: ReadOptions = DEFAULTS,
+) -> Clip:
     """Make a clip of joints or features, and of the file's other arrays."""
-    values = _numbers(motion, path)
-    joints = values
+    if options.animation is not None:
+        raise InputError(f"--animation is for .glb and .vrma; leave it out with {path.name}")
+    joints = values = plain_layout(_numbers(motion, path), path)
     features = _numbers(data["features"], path) if "features" in data else None
-    if values.ndim == 2 and values.shape[1] == N_FEATURES:
+    if values.ndim == 2:
         joints, features = recover(values), values
-    elif values.ndim != 3 or values.shape[1:] != (N_JOINTS, 3):
-        raise FormatError(
-            f"{path}: expected {_SHAPES}, got {values.shape}; other skeletons are not read"
-        )
+    if features is not None and options.told():
+        told = " and ".join(options.told())
+        raise InputError(f"{path}: features are in metres, Y up; leave out {told}")
+    joints = _placed(joints, options)
     if not len(joints):
         raise FormatError(f"{path}: expected at least one frame, got none; export the motion again")
     if len(joints) > MAX_FRAMES:
@@ -46,8 +57,11 @@ def clip_of_arrays(motion: NDArray[Any], path: Path, data: Mapping[str, NDArray[
         )
     if np.abs(joints).max() > MAX_METRES:
         raise FormatError(
-            f"{path}: positions reach {np.abs(joints).max():.3g} m; expected metres, not another unit"
+            f"{path}: positions reach {np.abs(joints).max():.3g} m; expected metres; "
+            "--unit names another unit"
         )
+    if values.ndim == 2:
+        check_denormalised(joints, path)
     if features is None:  # features fix unit and axes
         check_legs(joints, path)
         warn_of_axes(joints, path)
@@ -61,6 +75,43 @@ def clip_of_arrays(motion: NDArray[Any], path: Path, data: Mapping[str, NDArray[
         codes=_codes(data, path),
         meta=_meta(data, path),
     )
+
+
+def _placed(joints: NDArray[np.float64], options: ReadOptions) -> NDArray[np.float64]:
+    """Joints in metres, Y up, where the user says that they are in something else."""
+    if options.unit is not None:
+        joints = joints * options.unit.metres
+    return joints @ Z_UP.T if options.up == "z" else joints
+
+
+def check_header(stream: BinaryIO, size: int, path: Path) -> None:
+    """FormatError where an array is larger than its file or than any motion, or holds objects.
+
+    `size`: bytes of the file.
+    """
+    version = np.lib.format.read_magic(stream)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    if version not in read:
+        raise FormatError(f"{path}: expected plain numbers, got an array of records")
+    shape, _, dtype = read[version](stream)
+    if dtype.hasobject:
+        raise FormatError(
+            f"{path}: expected plain arrays, got Python objects, which may run code when opened "
+            "(results.npy of motion-diffusion-model is such a file); docs/motion-files.md shows "
+            "a safe way to take its motion out"
+        )
+    held = math.prod(shape) * dtype.itemsize
+    if held > size:
+        raise FormatError(
+            f"{path} is cut short: {held} bytes announced, {size} there; copy or export it again"
+        )
+    if held > _LARGEST:
+        raise FormatError(
+            f"{path}: expected at most {MAX_FRAMES} frames, got {shape}; cut it into pieces"
+        )
 
 
 def open_arrays(path: Path, read: Callable[[BinaryIO, Path], Any]) -> Any:

@@ -10,19 +10,14 @@ import numpy as np
 
 from ..base.errors import FormatError
 from ..motion.skeleton import JOINT, Array, Array64
+from .humanoid.retarget import LEG
+from .humanoid.units import LONGEST_LEG, SHORTEST_LEG, is_leg, told_by_leg
 
-METRES: Final = {"metres": 1.0, "centimetres": 0.01, "millimetres": 0.001}
-"""Units in use."""
 MAX_METRES: Final = 1e6  # beyond it float32 loses centimetres
 MAX_FRAMES: Final = 500_000  # frames: 7 hours at 20 fps
-_RATES: Final = (1.0, 1000.0)  # frames per second of any camera or model
-_LEG: Final = (0.25, 2.5)  # metres from hip to ankle of any body
+MIN_FPS: Final = 1.0
+MAX_FPS: Final = 1000.0  # of any camera or model
 _LOOKED_AT: Final = 1000  # frames, evenly spread
-
-
-def is_leg(length: float) -> bool:
-    """True for a length in metres from a hip to an ankle."""
-    return _LEG[0] < length < _LEG[1]
 
 
 def check_legs(joints: Array, path: Path) -> None:
@@ -35,13 +30,16 @@ def check_legs(joints: Array, path: Path) -> None:
         return
     if leg < 1e-9:
         raise FormatError(f"{path}: expected a body, got legs of length 0; export the motion again")
-    for unit in ("centimetres", "millimetres"):
-        if is_leg(leg * METRES[unit]):
-            raise FormatError(
-                f"{path}: expected metres, got a leg of {leg:.3g}: {unit}? Divide by {1 / METRES[unit]:g}"
-            )
+    unit = told_by_leg(leg)
+    if unit is not None:
+        raise FormatError(
+            f"{path}: expected metres, got a leg of {leg:.3g}: {unit.name}? "
+            f"Divide by {1 / unit.metres:.4g}, or give --unit {unit.name}"
+        )
     raise FormatError(
-        f"{path}: expected metres, got a leg of {leg:.3g}; scale the body to {_LEG[0]:g} to {_LEG[1]:g}"
+        f"{path}: expected metres, got a leg of {leg:.3g}; scale the body to "
+        f"{SHORTEST_LEG:g} to {LONGEST_LEG:g}, or give the metres of one unit: "
+        f"--unit {LEG / leg:.2g}"
     )
 
 
@@ -56,15 +54,15 @@ def warn_of_axes(joints: Array, path: Path) -> None:
     axis = "Z" if height[2] >= height[0] else "X"
     guess = "Y points down?" if height[1] >= height.max() else f"{axis} points up?"
     found = f"{path}: the head is not above the feet in most frames; {guess}"
-    line = f"{found} Expected Y up; turn the joints unless the body lies down"
+    line = f"{found} Expected Y up; give --up z, or turn the joints, unless the body lies down"
     warnings.warn(line, UserWarning, stacklevel=2)
 
 
 def check_rate(fps: float, path: Path) -> float:
     """The frames per second of a file; FormatError where they are too few or too many."""
-    if not _RATES[0] <= fps <= _RATES[1]:
+    if not MIN_FPS <= fps <= MAX_FPS:
         raise FormatError(
-            f"{path}: expected {_RATES[0]:g} to {_RATES[1]:g} frames per second, got {fps:.4g}; "
+            f"{path}: expected {MIN_FPS:g} to {MAX_FPS:g} frames per second, got {fps:.4g}; "
             "correct the rate"
         )
     return fps

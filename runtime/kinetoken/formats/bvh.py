@@ -3,15 +3,16 @@
 Written: centimetres, Y up, T-pose rest; root channels XYZ position and ZYX rotation, ZYX for the
 other joints.
 
-Read: joints are found by the names of SMPL ("left_hip", "L_Hip", "LeftHip"), or of Mixamo and of
-text-to-motion models that write BVH ("LeftUpLeg"). Other joints, such as fingers, are left out. Y
-is up, as usual in BVH. A file does not name its unit; the length of its legs tells.
+Read: any humanoid skeleton (humanoid/). A file does not name its unit; the length of its legs
+tells.
 """
 
 from __future__ import annotations
 
+import codecs
 import os
-import re
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -21,9 +22,12 @@ from ..base.atomic_file import atomic_path
 from ..base.errors import FormatError
 from ..motion.clip import Clip
 from ..motion.rotations import CHILDREN, EulerRun, RestPose
-from ..motion.skeleton import JOINT, JOINT_NAMES, PARENTS, Array64
-from .body_checks import MAX_FRAMES, MAX_METRES, METRES, check_rate, is_leg, warn_of_axes
+from ..motion.skeleton import JOINT_NAMES, Array64
+from .body_checks import MAX_FRAMES, check_rate
 from .bvh_syntax import BvhFile, parse_bvh, solve_bvh
+from .humanoid.joints_of import SAMPLE, joints_of
+from .humanoid.skeleton_tree import Poses, SkeletonTree
+from .read_options import DEFAULTS, ReadOptions
 from .rig import Rig
 
 _CM_PER_METRE: Final = 100.0
@@ -37,22 +41,9 @@ _TIPS: Final = {
     "right_wrist": (-9.0, 0.0, 0.0),
 }
 
-_AT_ONCE: Final = 20_000  # frames whose matrices are held at a time
+_AT_ONCE: Final = 500_000  # joints of all frames whose matrices are held at a time
+_LARGEST: Final = 4 << 30  # bytes
 _MAX_QUOTED: Final = 80  # letters of a file that a message repeats
-_SIDES: Final = {"l": "left", "r": "right", "left": "left", "right": "right"}
-# Other names of the joints, without "left" and "right", underscores and capitals.
-_SMPL: Final = {
-    "root": "pelvis", "hips": "pelvis", "toe": "foot", "toebase": "foot", "clavicle": "collar",
-    "thorax": "collar",
-    "hand": "wrist",
-}  # fmt: skip
-_MIXAMO: Final = {
-    "hips": "pelvis", "upleg": "hip", "leg": "knee", "foot": "ankle", "toe": "foot",
-    "toebase": "foot",
-    "spine": "spine1", "spine1": "spine2", "spine2": "spine3", "shoulder": "collar",
-    "arm": "shoulder",
-    "forearm": "elbow", "hand": "wrist",
-}  # fmt: skip
 
 
 def write_bvh(clip: Clip, path: str | os.PathLike[str]) -> None:
@@ -91,100 +82,65 @@ def _offset(centimetres: Array64) -> str:
     return "OFFSET " + " ".join(f"{value:.6f}" for value in centimetres)
 
 
-def read_bvh(path: Path) -> Clip:
-    """Read joint positions, at the file's frame rate. FormatError."""
+def read_bvh(path: Path, options: ReadOptions = DEFAULTS) -> Clip:
+    """Read a humanoid at the file's own frame rate. FormatError."""
     file = _parsed(path)
-    chosen = _joints(file, path)
-    with np.errstate(all="ignore"):  # absurd numbers: refused below
-        parts = np.array_split(file.rows, len(file.rows) // _AT_ONCE + 1)
-        joints = np.concatenate([solve_bvh(file, rows)[0][:, chosen] for rows in parts]) * _unit(
-            file, chosen, path
-        )
-    if not np.isfinite(joints).all() or np.abs(joints).max() > MAX_METRES:
-        raise FormatError(
-            f"{path}: expected finite positions within {MAX_METRES:g} m, got others; export it again"
-        )
-    warn_of_axes(joints, path)
+    tree = _tree(file)
+    sample = Poses(*solve_bvh(file, file.rows[:: len(file.rows) // SAMPLE + 1]))
     fps = check_rate(1.0 / file.frame_time, path)
-    return Clip(joints=joints.astype(np.float32), fps=fps, meta={"source": path.name})
+    found = joints_of(tree, sample, _parts(file), options, path)
+    if len(file.rows) != file.announced:
+        found_rows = f"{file.announced} frames announced, {len(file.rows)} found and read"
+        warnings.warn(f"{path}: {found_rows}; correct 'Frames:'", UserWarning, stacklevel=2)
+    return Clip(
+        joints=found.joints.astype(np.float32), fps=fps, meta={"source": path.name, **found.notes}
+    )
+
+
+def _tree(file: BvhFile) -> SkeletonTree:
+    """The skeleton at rest.
+
+    Where positions in every frame stand for offsets, measured on the frames.
+    """
+    offsets, column = file.offsets.copy(), 0
+    for joint, channels in enumerate(file.channels):
+        for index, channel in enumerate(channels, start=column):
+            if channel.endswith("position") and file.parents[joint] >= 0:
+                offsets[joint, "xyz".index(channel[0])] = np.median(file.rows[:, index])
+        column += len(channels)
+    points = np.zeros((1, *offsets.shape))
+    for joint, parent in enumerate(file.parents):
+        points[0, joint] = offsets[joint] + (points[0, parent] if parent >= 0 else 0.0)
+    upright = np.broadcast_to(np.eye(3), (1, len(file.names), 3, 3))
+    return SkeletonTree(file.names, file.parents, Poses(points, upright))
+
+
+def _parts(file: BvhFile) -> Iterator[Poses]:
+    at_once = max(1, _AT_ONCE // len(file.names))
+    for begin in range(0, len(file.rows), at_once):
+        yield Poses(*solve_bvh(file, file.rows[begin : begin + at_once]))
 
 
 def _parsed(path: Path) -> BvhFile:
     try:
-        text = path.read_bytes().decode("utf-8", "replace")
+        if path.stat().st_size > _LARGEST:
+            raise FormatError(f"{path}: expected at most {_LARGEST >> 30} GiB; cut it into pieces")
+        raw = path.read_bytes()
     except FileNotFoundError:
         raise FormatError(f"{path}: there is no such file; check the path") from None
     except OSError as error:
         raise FormatError(
             f"cannot read {path}: {error.strerror}; check the path and its permissions"
         ) from error
+    wide = raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     try:
-        return parse_bvh(text, MAX_FRAMES)
+        return parse_bvh(raw.decode("utf-16" if wide else "utf-8", "replace"), MAX_FRAMES)
     except ValueError as error:
         raise FormatError(
             f"{path}: expected a whole BVH file, got {_shown(str(error))}; export it again"
         ) from None
 
 
-def _joints(file: BvhFile, path: Path) -> list[int]:
-    """Indices in the file of the 22 joints, in their order."""
-    named = [_named(file, words) for words in (_SMPL, _MIXAMO)]
-    found = max(named, key=len)
-    missing = [name for name in JOINT_NAMES if name not in found]
-    if missing:
-        few = ", ".join(missing[:4]) + (", ..." if len(missing) > 4 else "")
-        got = ", ".join(map(_shown, file.names[:4])) + (", ..." if len(file.names) > 4 else "")
-        raise FormatError(
-            f"{path}: expected the 22 joints of HumanML3D, got {got} without {few}; retarget it first"
-        )
-    chosen = [found[name] for name in JOINT_NAMES]
-    for joint, parent in enumerate(PARENTS):
-        if parent >= 0 and chosen[parent] not in file.above(chosen[joint]):
-            name, hangs = _shown(file.names[chosen[joint]]), _shown(file.names[chosen[parent]])
-            raise FormatError(
-                f"{path}: expected {name} below {hangs}, got another tree; retarget it first"
-            )
-    return chosen
-
-
-def _named(file: BvhFile, words: dict[str, str]) -> dict[str, int]:
-    """Map our names to the file's joints; of two that fit, the first."""
-    found: dict[str, int] = {}
-    for index, name in enumerate(file.names):
-        found.setdefault(_known(name, words), index)
-    return {name: index for name, index in found.items() if name in JOINT}
-
-
-def _known(name: str, words: dict[str, str]) -> str:
-    """Translate "mixamorig:LeftUpLeg", "L_Hip" or "m_avg_L_Hip" into our spelling."""
-    short = re.sub(r"^.*:|^m_avg_", "", name)
-    parts = (
-        re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", short)
-        .lower()
-        .replace("-", "_")
-        .replace(" ", "_")
-        .split("_")
-    )
-    side = _SIDES.get(parts[0], "") if len(parts) > 1 else ""
-    word = "".join(parts[1:] if side else parts)
-    word = words.get(word, word)
-    return f"{side}_{word}" if side else word
-
-
 def _shown(words: str) -> str:
-    """Text of a file for a message: short, and without anything that could steer a terminal."""
+    """What a file says, short and without anything that could steer a terminal."""
     return "".join(c if c.isprintable() else "?" for c in words[:_MAX_QUOTED])
-
-
-def _unit(file: BvhFile, chosen: list[int], path: Path) -> float:
-    """Metres per unit of the file."""
-    leg = 0.0
-    for name in ("left_knee", "left_ankle"):
-        leg += float(np.linalg.norm(file.offsets[chosen[JOINT[name]]]))
-    for unit in METRES.values():
-        if is_leg(leg * unit):
-            return unit
-    raise FormatError(
-        f"{path}: expected a leg in metres, centimetres or millimetres, got a length of {leg:g}; "
-        "scale the skeleton"
-    )

@@ -1,12 +1,15 @@
 """The syntax of BVH: a tree of joints and a table of channels.
 
 Rotations are in degrees, applied in the order of the file. A position channel replaces the joint's
-offset, as in Blender and MotionBuilder.
+offset, as in Blender and MotionBuilder. Liberties that other programs take are accepted: any case,
+End Sites with names or channels, a count of frames that is one off, DOS's mark at the end.
 """
 
 from __future__ import annotations
 
+import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,24 +18,36 @@ import numpy as np
 from ..motion.skeleton import Array64
 
 MOST_JOINTS: Final = 1000
-_CHANNELS: Final = {f"{axis}{kind}" for axis in "xyz" for kind in ("position", "rotation")}
+_MOST_WORDS: Final = 20  # of a name
+_CHANNEL: Final = re.compile(
+    r"([xyz])_?(rotation|rot|position|pos|translation|scale)", re.IGNORECASE
+)
+_KINDS: Final = {"rot": "rotation", "pos": "position", "translation": "position"}
+_MOTION: Final = re.compile(r"^[ \t]*MOTION[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_FRAMES: Final = re.compile(r"\s*Frames?\s*:?\s*(\S+)", re.IGNORECASE)
+_FRAME_TIME: Final = re.compile(r"\s*Frame[ \t_]*Time\s*:?\s*(\S+)", re.IGNORECASE)
+_AFTER_THE_END: Final = "\x00\x1a \t\r\n"  # DOS ends a text with Ctrl-Z
 
 
 @dataclass(frozen=True)
 class BvhFile:
-    """The content of a file, in its own unit."""
+    """What a file says, in its own unit."""
 
     names: tuple[str, ...]
     parents: tuple[int, ...]
-    """Index of each joint's parent, which comes before the joint; -1 for the root."""
+    """Index of each joint's parent, before the joint; -1 of the root."""
     offsets: Array64
     """(J, 3) from the parent."""
     channels: tuple[tuple[str, ...], ...]
-    """Of each joint, in lower case."""
+    """Of each joint: "xposition", "zrotation"."""
     rows: Array64
-    """(T, C), one row per frame."""
+    """(T, C) a frame each."""
     frame_time: float
     """Seconds."""
+    announced: int
+    """Frames that the header says."""
+    ends: tuple[bool, ...]
+    """Of each joint: whether it is an End Site."""
 
     def above(self, joint: int) -> set[int]:
         """All joints between this one and the root."""
@@ -43,43 +58,48 @@ class BvhFile:
 
 
 def parse_bvh(text: str, longest: int) -> BvhFile:
-    """Parse the text of a file; ValueError says in a few words what was found instead."""
-    header, found, motion = text.lstrip("\ufeff").partition("MOTION")
-    if not header.split()[:1] == ["HIERARCHY"]:
+    """A file's text; ValueError says in a few words what it is instead."""
+    text = text.lstrip("\ufeff").rstrip(_AFTER_THE_END)
+    motion = _MOTION.search(text)
+    header = text[: motion.start()] if motion else text
+    words = header.replace("{", " { ").replace("}", " } ").split()
+    if not words or words[0].upper() != "HIERARCHY":
         raise ValueError("no HIERARCHY at its start")
-    if not found:
+    if motion is None:
         raise ValueError("a skeleton without MOTION")
-    tree = _Tree(header.split()[1:])
-    frames, frame_time, numbers = _motion_header(motion)
-    if not 0 < frames <= longest:
-        raise ValueError(f"{frames} frames where 1 to {longest} are read")
+    tree = _Tree(words[1:])
+    announced, frame_time, numbers = _motion_header(text[motion.end() :])
+    if not 0 <= announced <= longest:
+        raise ValueError(f"{announced} frames where 1 to {longest} are read")
     width = sum(len(channels) for channels in tree.channels)
-    rows = _numbers(numbers)
-    if len(rows) != frames * width:
-        raise ValueError(
-            f"{len(rows)} numbers where {frames} frames of {width} channels were announced"
-        )
-    channels = tuple(tuple(names) for names in tree.channels)
-    offsets = np.array(tree.offsets, np.float64)
+    rows = _rows(_numbers(numbers, announced * width), width, announced)
+    if len(rows) > longest:
+        raise ValueError(f"{len(rows)} frames where 1 to {longest} are read")
+    scaled = [name.endswith("scale") for channels in tree.channels for name in channels]
+    if np.abs(rows[:, scaled] - 1.0).max(initial=0.0) > 1e-3:
+        raise ValueError("joints that change their scale")
     return BvhFile(
         tuple(tree.names),
         tuple(tree.parents),
-        offsets,
-        channels,
-        rows.reshape(frames, width),
+        np.array(tree.offsets, np.float64),
+        tuple(map(tuple, tree.channels)),
+        rows,
         frame_time,
+        announced,
+        tuple(tree.ends),
     )
 
 
 class _Tree:
-    """The joints of the HIERARCHY section."""
+    """The joints of the HIERARCHY section; End Sites are joints without channels, mostly."""
 
     def __init__(self, words: list[str]) -> None:
         self.names: list[str] = []
         self.parents: list[int] = []
         self.offsets: list[list[float]] = []
         self.channels: list[list[str]] = []
-        self._open: list[int] = []  # joints whose braces are open; -1 for an end site
+        self.ends: list[bool] = []
+        self._open: list[int] = []  # joints whose braces are open
         self._words = iter(words)
         for word in self._words:
             self._take(word)
@@ -87,16 +107,14 @@ class _Tree:
             raise ValueError("a HIERARCHY that is cut short")
 
     def _take(self, word: str) -> None:
-        if word in ("ROOT", "JOINT"):
-            self._joint(word)
-        elif word == "End":
-            self._words_of("Site", "{")
-            self._open.append(-1)
-        elif word == "OFFSET":
-            offset = [float(self._next()) for _ in range(3)]
-            if self._inside() >= 0:
-                self.offsets[self._inside()] = offset
-        elif word == "CHANNELS":
+        keyword = word.upper()
+        if keyword in ("ROOT", "JOINT"):
+            self._joint(keyword)
+        elif keyword in ("END", "ENDSITE"):
+            self._end_site()
+        elif keyword == "OFFSET" and self._open:
+            self.offsets[self._open[-1]] = [float(self._next()) for _ in range(3)]
+        elif keyword == "CHANNELS" and self._open:
             self._channels()
         elif word == "}" and self._open:
             self._open.pop()
@@ -104,34 +122,45 @@ class _Tree:
             raise ValueError(f"{word[:20]!r} in its HIERARCHY")
 
     def _joint(self, word: str) -> None:
-        if (
-            (word == "ROOT") == bool(self._open)
-            or (word == "ROOT" and self.names)
-            or len(self.names) >= MOST_JOINTS
-        ):
+        if word == "ROOT" and self.names:
+            raise ValueError("a second ROOT; save the skeletons in files of their own")
+        if (word == "ROOT") == bool(self._open):
             raise ValueError(f"a {word} where none can be")
-        name = self._next()
-        while (more := self._next()) != "{":  # a name with spaces
-            name += f" {more}"
-        self.parents.append(self._inside() if self._open else -1)
+        self._begin(self._name(), False)
+
+    def _end_site(self) -> None:
+        if not self._open:
+            raise ValueError("an End Site where none can be")
+        self._name()
+        self._begin(f"{self.names[self._open[-1]]} End", True)
+
+    def _name(self) -> str:
+        words: list[str] = []
+        while (word := self._next()) != "{":  # a name with spaces
+            words.append(word)
+            if len(words) > _MOST_WORDS:
+                raise ValueError(f"no '{{' after {' '.join(words)[:20]!r}")
+        return " ".join(words)
+
+    def _begin(self, name: str, is_end: bool) -> None:
+        if len(self.names) >= MOST_JOINTS:
+            raise ValueError(f"more than {MOST_JOINTS} joints")
+        self.parents.append(self._open[-1] if self._open else -1)
         self._open.append(len(self.names))
         self.names.append(name)
         self.offsets.append([0.0, 0.0, 0.0])
         self.channels.append([])
+        self.ends.append(is_end)
 
     def _channels(self) -> None:
-        names = [self._next().lower() for _ in range(int(self._next()))]
-        if self._inside() < 0 or not set(names) <= _CHANNELS:
+        count = int(self._next())
+        if not 0 <= count <= 9:
+            raise ValueError(f"{count} channels of one joint")
+        found = [_CHANNEL.fullmatch(self._next()) for _ in range(count)]
+        if None in found:
             raise ValueError("channels that are none of BVH's")
-        self.channels[self._inside()] = names
-
-    def _inside(self) -> int:
-        return self._open[-1] if self._open else -1
-
-    def _words_of(self, *expected: str) -> None:
-        for word in expected:
-            if self._next() != word:
-                raise ValueError(f"no {word!r} after an End")
+        named = [(match[1].lower(), match[2].lower()) for match in found if match]
+        self.channels[self._open[-1]] = [axis + _KINDS.get(kind, kind) for axis, kind in named]
 
     def _next(self) -> str:
         for word in self._words:
@@ -140,36 +169,75 @@ class _Tree:
 
 
 def _motion_header(motion: str) -> tuple[int, float, str]:
-    """Number of frames, seconds per frame, and the rest of the MOTION section."""
-    _, found, rest = motion.partition("Frames:")
-    count, timed, rest = rest.partition("Frame Time:")
-    seconds, *numbers = rest.split(None, 1) or [""]
+    """Frames, seconds a frame, and the rest of the MOTION section."""
+    found = _FRAMES.match(motion)
+    timed = found and _FRAME_TIME.match(motion, found.end())
     if not found or not timed:
         raise ValueError("a MOTION section without Frames or Frame Time")
-    frame_time = float(seconds)
+    frame_time = float(timed[1].replace(",", "."))
     if not 1e-4 <= frame_time <= 1e4:
         raise ValueError(f"a Frame Time of {frame_time:g} s")
-    return int(count), frame_time, "".join(numbers)
+    return int(found[1]), frame_time, motion[timed.end() :]
 
 
-def _numbers(text: str) -> Array64:
+def _rows(numbers: Array64, width: int, announced: int) -> Array64:
+    """(T, C) whole rows: as many as announced, one less, or more than that."""
+    count, rest = divmod(len(numbers), max(width, 1))
+    if rest or count < max(announced - 1, 1):
+        raise ValueError(
+            f"{len(numbers)} numbers where {announced} frames of {width} channels were announced"
+        )
+    return numbers.reshape(count, width)
+
+
+def _numbers(text: str, expected: int) -> Array64:
+    if "," in text:  # a decimal comma, or commas between the numbers
+        decimal = _read_numbers(text.replace(",", "."))
+        return (
+            decimal
+            if decimal is not None and len(decimal) == expected
+            else _all(text.replace(",", " "))
+        )
+    return _all(text)
+
+
+def _all(text: str) -> Array64:
+    found = _read_numbers(text)
+    if found is None:
+        raise ValueError("frames that are not all numbers")
+    return found
+
+
+def _read_numbers(text: str) -> Array64 | None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
             return np.fromstring(text, np.float64, sep=" ")
         except (DeprecationWarning, ValueError):
-            raise ValueError("frames that are not all numbers") from None
+            return None
 
 
-def solve_bvh(file: BvhFile, rows: Array64) -> tuple[Array64, Array64]:
-    """Positions (T, J, 3), in the file's unit, and orientations (T, J, 3, 3) in rows (T, C)."""
+def solve_bvh(
+    file: BvhFile, rows: Array64, wanted: Sequence[int] | None = None
+) -> tuple[Array64, Array64]:
+    """Solve some rows (T, C): points (T, J, 3) in the file's unit, rotations (T, J, 3, 3).
+
+    `wanted` leaves all others but those above them at 0.
+    """
     frames = len(rows)
     points = np.zeros((frames, len(file.names), 3))
     turned = np.zeros((frames, len(file.names), 3, 3))
+    needed = (
+        set(range(len(file.names)))
+        if wanted is None
+        else set(wanted).union(*map(file.above, wanted))
+    )
     column = 0
     for joint, (parent, channels) in enumerate(zip(file.parents, file.channels, strict=True)):
         values = rows[:, column : column + len(channels)]
         column += len(channels)
+        if joint not in needed:
+            continue
         shift, local = _local(file.offsets[joint], channels, values)
         if parent < 0:
             points[:, joint], turned[:, joint] = shift, local
@@ -188,7 +256,7 @@ def _local(offset: Array64, channels: tuple[str, ...], values: Array64) -> tuple
         axis = "xyz".index(channel[0])
         if channel.endswith("position"):
             shift[:, axis] = values[:, index]
-        else:
+        elif channel.endswith("rotation"):
             local = local @ _turn(axis, np.radians(values[:, index]))
     return shift, local
 

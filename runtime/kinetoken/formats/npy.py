@@ -14,7 +14,8 @@ from ..base.errors import FormatError, InputError
 from ..motion.clip import Clip
 from ..motion.features import encode
 from ..motion.skeleton import FPS
-from .arrays import clip_of_arrays, open_arrays
+from .arrays import MAGIC, check_header, clip_of_arrays, open_arrays
+from .read_options import DEFAULTS, ReadOptions
 
 ARRAYS: Final = ("joints", "features")
 
@@ -35,7 +36,8 @@ def _features(clip: Clip) -> NDArray[np.floating]:
     if len(clip) < 2 or clip.fps != FPS:
         got = f"{len(clip)} at {clip.fps:g}"
         raise InputError(
-            f"features need at least 2 frames at {FPS} fps, got {got}; resample them or write joints"
+            f"features need at least 2 frames at {FPS} fps, got {got}; "
+            f"resample them (kinetoken convert --fps {FPS}) or write joints"
         )
     with np.errstate(all="ignore"):  # a body without a facing direction gives NaN, refused below
         features = encode(clip.joints)
@@ -47,12 +49,16 @@ def _features(clip: Clip) -> NDArray[np.floating]:
     return features
 
 
-def read_npy(path: Path) -> Clip:
+def read_npy(path: Path, options: ReadOptions = DEFAULTS) -> Clip:
     """Read joints or denormalised features, told apart by their shape; 20 fps."""
-    return clip_of_arrays(open_arrays(path, _plain_array), path, {})
+    return clip_of_arrays(open_arrays(path, _plain_array), path, {}, options)
 
 
 def _plain_array(stream: BinaryIO, path: Path) -> NDArray[Any]:
+    if stream.read(len(MAGIC)) == MAGIC:
+        stream.seek(0)
+        check_header(stream, path.stat().st_size, path)
+    stream.seek(0)
     value = np.load(stream, allow_pickle=False)
     if not isinstance(value, np.ndarray):
         raise FormatError(f"{path}: expected one array, got an archive; rename it to end in .npz")

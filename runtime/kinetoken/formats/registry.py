@@ -13,8 +13,11 @@ from ..base.errors import FormatError, InputError
 from ..motion.clip import Clip
 from .bvh import read_bvh, write_bvh
 from .glb import write_glb
+from .gltf_motion import read_gltf_motion
 from .npy import read_npy, write_npy
 from .npz import read_npz, write_npz
+from .read_options import DEFAULTS
+from .read_options import ReadOptions as ReadOptions
 from .vrma import write_vrma
 
 _Writer = Callable[[Clip, str | os.PathLike[str]], None]
@@ -28,19 +31,24 @@ class FileFormat:
     content: str
     """A few words: the content, and who reads it."""
     write: _Writer
-    read: Callable[[Path], Clip] | None = None
+    read: Callable[[Path, ReadOptions], Clip]
 
 
 FORMATS: Final = (
     FileFormat(".npz", "joints, features, codes and notes, for NumPy", write_npz, read_npz),
     FileFormat(".bvh", "a skeleton, for animation tools such as Blender", write_bvh, read_bvh),
-    FileFormat(".glb", "a moving mannequin, for 3D tools, game engines and browsers", write_glb),
-    FileFormat(".vrma", "a VRM animation, for VRM avatars", write_vrma),
+    FileFormat(
+        ".glb",
+        "a moving mannequin, for 3D tools, game engines and browsers",
+        write_glb,
+        read_gltf_motion,
+    ),
+    FileFormat(".vrma", "a VRM animation, for VRM avatars", write_vrma, read_gltf_motion),
     FileFormat(".npy", "one array: joints (T, 22, 3) or features (T, 263)", write_npy, read_npy),
 )
 BY_SUFFIX: Final = {file_format.suffix: file_format for file_format in FORMATS}
-READABLE: Final = tuple(each.suffix for each in FORMATS if each.read is not None)
-WRITABLE: Final = tuple(each.suffix for each in FORMATS)
+READABLE: Final = tuple(BY_SUFFIX)
+WRITABLE: Final = tuple(BY_SUFFIX)
 
 _PICTURES: Final = (
     ".png",
@@ -54,14 +62,18 @@ _PICTURES: Final = (
     ".mkv",
     ".webm",
 )
-_OTHERS: Final = (
-    ".gltf", ".fbx", ".vrm", ".vmd", ".pmx", ".usd", ".usda", ".usdc", ".usdz", ".dae", ".abc",
-    ".obj", ".blend",
-    ".c3d", ".trc", ".asf", ".amc", ".pkl", ".pickle", ".pt", ".pth", ".mat", ".h5", ".hdf5",
-    ".csv", ".json",
-    ".jsonl", ".txt", ".zip",
-)  # fmt: skip
-"""Suffixes of other files that may hold motion."""
+_EXPORT: Final = "export it as .glb or .bvh, as Blender does"
+_SAVE: Final = "save the positions of the joints as .npy with NumPy"
+# Suffixes of other files that may hold motion, and the nearest way to a file that is read.
+_OTHERS: Final = {
+    ".gltf": _EXPORT, ".fbx": _EXPORT, ".usd": _EXPORT, ".usda": _EXPORT, ".usdc": _EXPORT,
+    ".usdz": _EXPORT, ".dae": _EXPORT, ".abc": _EXPORT, ".obj": _EXPORT, ".blend": _EXPORT,
+    ".vmd": _EXPORT, ".pmx": _EXPORT, ".c3d": _EXPORT, ".trc": _EXPORT, ".asf": _EXPORT,
+    ".amc": _EXPORT,
+    ".pkl": _SAVE, ".pickle": _SAVE, ".pt": _SAVE, ".pth": _SAVE, ".mat": _SAVE, ".h5": _SAVE,
+    ".hdf5": _SAVE, ".csv": _SAVE, ".json": _SAVE, ".jsonl": _SAVE,
+    ".vrm": "an avatar does not move; give a .vrma", ".zip": "unpack it first", ".txt": "",
+}  # fmt: skip
 
 
 def in_words(suffixes: Iterable[str]) -> str:
@@ -108,26 +120,22 @@ def save_clip(clip: Clip, path: str | os.PathLike[str]) -> None:
     write(clip, path)
 
 
-def load_clip(path: str | os.PathLike[str]) -> Clip:
+def load_clip(path: str | os.PathLike[str], options: ReadOptions = DEFAULTS) -> Clip:
     """Read a clip. InputError for another suffix, FormatError for its content."""
     file = Path(path)
     suffix = file.suffix.lower()
     known = BY_SUFFIX.get(suffix)
-    if known is None or known.read is None:
+    if known is None:
         raise _unreadable(file, suffix)
-    return known.read(file)
+    return known.read(file, options)
 
 
 def _unreadable(file: Path, suffix: str) -> InputError | FormatError:
     """The error for a file of a suffix that is not read."""
-    kind = suffix[1:].upper()
-    if suffix in WRITABLE:
-        return InputError(
-            f"{file}: {kind} is written, not read; give the .npz or .bvh of the same motion"
-        )
     if suffix in _PICTURES:
         return InputError(
-            f"{file}: {kind} holds pictures, not motion; give the .npz or .bvh of the same motion"
+            f"{file}: {suffix[1:].upper()} holds pictures, not motion; "
+            "give the .npz or .bvh of the same motion"
         )
     try:
         missing = not file.exists()
@@ -135,7 +143,8 @@ def _unreadable(file: Path, suffix: str) -> InputError | FormatError:
         missing = True
     if missing:
         return FormatError(f"{file}: there is no such file; check the path")
-    return InputError(f"{file}: {_expected(READABLE, suffix)}")
+    way = _OTHERS.get(suffix)
+    return InputError(f"{file}: {_expected(READABLE, suffix)}{f'; {way}' if way else ''}")
 
 
 def _expected(suffixes: Iterable[str], suffix: str) -> str:

@@ -159,9 +159,8 @@ def _open_decoder(folder: Path, manifest: Manifest, options: LoadOptions) -> Mot
     lookahead = _lookahead(codec, options.lookahead)
     provider = decoder_provider(options.provider)
     session = OnnxSession(folder / codec.decoder, options.threads, provider)
-    return MotionDecoder(
-        session, codebooks, normalizer, codec.stride, codec.past, lookahead, codec.exact
-    )
+    shape = (codec.stride, codec.past, lookahead, codec.exact, codec.window)
+    return MotionDecoder(session, codebooks, normalizer, *shape)
 
 
 def _lookahead(codec: CodecInfo, asked: int | None) -> int:

@@ -9,7 +9,8 @@ numbers of config.json, not of the architecture.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 Width = Literal["hidden", "intermediate", "queries", "keys", "head_dim"]
@@ -56,10 +57,20 @@ class Architecture:
     """llama.cpp's name, the beginning of its metadata keys: GGUF.block_count."""
     layer: tuple[LayerTensor, ...]
     """Tensors of a layer, in the order in which they are written."""
-    activation: Literal["silu"] = "silu"
+    activation: Literal["silu", "gelu_tanh"] = "silu"
     """Of the gated feed-forward network."""
     norm_offset: float = 0.0
     """Added to the stored gains of the RMS norms (Gemma: 1)."""
+    scaled_embedding: bool = False
+    """Whether rows of the embedding are multiplied by the root of their width."""
+    interleaved_in_gguf: bool = False
+    """Whether llama.cpp turns neighbours, (0, 1), (2, 3)..., where the checkpoint turns halves: the
+    rows of queries and keys are put in that order."""
+    gguf_window_pattern: int = 0
+    """llama.cpp's own rule for sliding windows: every Nth layer attends to all tokens, the others
+    to a window; 0: it knows none."""
+    fused: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Modules of a checkpoint that hold several parts, one below the other: MODULE, parts."""
     embedding: str = "model.embed_tokens.weight"
     final_norm: str = "model.norm.weight"
     head: str = "lm_head.weight"
@@ -76,6 +87,14 @@ class Architecture:
     def layer_prefix(self, layer: int) -> str:
         """Start of the checkpoint's names of a layer's tensors."""
         return f"model.layers.{layer}."
+
+    def rows(self, part: str, width: Callable[[Width], int]) -> int:
+        """Rows of a part's matrix; `width` is the number that stands for a size."""
+        return next(width(tensor.dims[0]) for tensor in self.layer if tensor.part == part)
+
+    def has(self, part: str) -> bool:
+        """Tell whether a layer has a part."""
+        return any(tensor.part == part for tensor in self.layer)
 
     def biased(self, part: str) -> bool:
         """Tell whether a part has a bias."""
@@ -135,7 +154,96 @@ QWEN2_5_VL: Final = Architecture(
     vision=VisionTower("visual.", "qwen2.5vl_merger"),
 )
 
-ARCHITECTURES: Final = {entry.name: entry for entry in (QWEN2, QWEN2_5_VL)}
+
+def _without_biases(layer: tuple[LayerTensor, ...]) -> tuple[LayerTensor, ...]:
+    return tuple(replace(tensor, biased=False) for tensor in layer)
+
+
+_LLAMA_LAYER: Final = _without_biases(_QWEN2_LAYER)
+_HEAD_NORMS: Final = (
+    LayerTensor("attn_q_norm", "self_attn.q_norm", ("head_dim",)),
+    LayerTensor("attn_k_norm", "self_attn.k_norm", ("head_dim",)),
+)
+"""Norms of each query and key head."""
+_GEMMA_NORMS: Final = (
+    LayerTensor("attn_norm", "input_layernorm", ("hidden",)),
+    LayerTensor("post_attention_norm", "post_attention_layernorm", ("hidden",)),
+    LayerTensor("ffn_norm", "pre_feedforward_layernorm", ("hidden",)),
+    LayerTensor("post_ffw_norm", "post_feedforward_layernorm", ("hidden",)),
+)
+"""Norms before and behind attention and feed-forward network."""
+_GEMMA2_LAYER: Final = (
+    *_GEMMA_NORMS,
+    *(tensor for tensor in _LLAMA_LAYER if len(tensor.dims) == 2),
+)
+
+LLAMA: Final = Architecture(
+    name="llama",
+    classes=("LlamaForCausalLM",),
+    model_types=("llama",),
+    text_class="LlamaForCausalLM",
+    text_model_type="llama",
+    gguf="llama",
+    layer=_LLAMA_LAYER,
+    interleaved_in_gguf=True,
+)
+MISTRAL: Final = replace(
+    LLAMA,
+    name="mistral",
+    classes=("MistralForCausalLM",),
+    model_types=("mistral",),
+    text_class="MistralForCausalLM",
+    text_model_type="mistral",
+)
+PHI3: Final = replace(
+    LLAMA,  # apart from the fused matrices nothing differs
+    name="phi3",
+    classes=("Phi3ForCausalLM",),
+    model_types=("phi3",),
+    fused=(
+        ("self_attn.qkv_proj", ("attn_q", "attn_k", "attn_v")),
+        ("mlp.gate_up_proj", ("ffn_gate", "ffn_up")),
+    ),
+)
+QWEN3: Final = Architecture(
+    name="qwen3",
+    classes=("Qwen3ForCausalLM",),
+    model_types=("qwen3",),
+    text_class="Qwen3ForCausalLM",
+    text_model_type="qwen3",
+    gguf="qwen3",
+    layer=(*_LLAMA_LAYER, *_HEAD_NORMS),
+)
+GEMMA2: Final = Architecture(
+    name="gemma2",
+    classes=("Gemma2ForCausalLM",),
+    model_types=("gemma2",),
+    text_class="Gemma2ForCausalLM",
+    text_model_type="gemma2",
+    gguf="gemma2",
+    layer=_GEMMA2_LAYER,
+    activation="gelu_tanh",
+    norm_offset=1.0,
+    scaled_embedding=True,
+    gguf_window_pattern=2,
+)
+GEMMA3: Final = Architecture(
+    name="gemma3",
+    classes=("Gemma3ForCausalLM",),
+    model_types=("gemma3_text",),
+    text_class="Gemma3ForCausalLM",
+    text_model_type="gemma3_text",
+    gguf="gemma3",
+    layer=(*_GEMMA2_LAYER, *_HEAD_NORMS),
+    activation="gelu_tanh",
+    norm_offset=1.0,
+    scaled_embedding=True,
+    gguf_window_pattern=6,
+)
+
+ARCHITECTURES: Final = {
+    entry.name: entry for entry in (QWEN2, QWEN2_5_VL, QWEN3, LLAMA, MISTRAL, PHI3, GEMMA2, GEMMA3)
+}
 
 
 def architecture_of_class(name: str) -> Architecture | None:

@@ -63,6 +63,8 @@ def _check_numbers(manifest: Manifest) -> None:
                 )
     if codec.exact_lookahead is not None and codec.exact_lookahead < codec.lookahead:
         raise BundleError(f"{MANIFEST_NAME}: lookahead is above exact_lookahead; export it again")
+    if codec.window is not None and codec.exact >= codec.window:
+        raise BundleError(f"{MANIFEST_NAME}: lookahead reaches beyond window; export it again")
     if min(codec.past, codec.lookahead, defaults.max_thought, defaults.temperature) < 0:
         raise BundleError(
             f"{MANIFEST_NAME}: past, lookahead, max_thought, temperature must be 0 or more"

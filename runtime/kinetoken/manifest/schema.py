@@ -159,6 +159,8 @@ class CodecInfo:
     """
     lookahead_errors: tuple[LookaheadError, ...] = ()
     """The price of waiting for fewer."""
+    window: int | None = None
+    """Latent frames that the decoder takes at once, neither more nor fewer; None: any number."""
 
     @property
     def exact(self) -> int:

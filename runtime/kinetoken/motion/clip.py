@@ -91,11 +91,22 @@ class Clip:
         )
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Clip:
-        """Read a file in the format of its suffix. InputError, FormatError."""
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        unit: str | None = None,
+        up: str | None = None,
+        animation: str | None = None,
+    ) -> Clip:
+        """Read a file in the format of its suffix. InputError, FormatError.
+
+        The file, or the body in it, tells its `unit` ("m", "cm", "in", ... or metres of one unit),
+        the axis that points `up` ("y", "z") and the first `animation`; give what it tells wrong.
+        """
         from ..formats import registry
 
-        return registry.load_clip(path)
+        return registry.load_clip(path, registry.ReadOptions.parsed(unit, up, animation))
 
     @classmethod
     def from_chunks(

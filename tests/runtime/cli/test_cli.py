@@ -194,7 +194,9 @@ REFUSED: list[tuple[list[str], int, str]] = [
     (["convert", "none.npz", "x.bvh"], 3, "no such file"),
     (["convert", "none.npz", "x.bvh", "--as", "features"], 2, "x.bvh is none; leave out --as"),
     (["convert", "none.mp4", "x.bvh"], 2, "MP4 holds pictures, not motion"),
-    (["convert", "x.glb", "y.bvh"], 2, "GLB is written, not read"),
+    (["convert", "x.glb", "y.bvh"], 3, "no such file"),
+    (["convert", "x.npz", "y.bvh", "--unit", "ell"], 2, "expected m, cm, mm"),
+    (["convert", "x.npz", "y.bvh", "--fps", "0"], 2, "expected 1 to 1000"),
     (["inspect", "no/such/bundle"], 3, "nothing there"),
 ]
 
@@ -430,7 +432,7 @@ def test_a_command_of_a_part_that_is_broken_says_so_when_called(
 
     broken = EntryPoint("juggle", "kinetoken_no_such_part.cli:add_command", cli.COMMANDS_GROUP)
     shadow = EntryPoint("inspect", "kinetoken_no_such_part.cli:add_command", cli.COMMANDS_GROUP)
-    monkeypatch.setattr(cli.metadata, "entry_points", lambda group: [broken, shadow])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [broken, shadow])
     code, _, err = run("juggle")
     assert (code, err.count("\n")) == (1, 1)
     assert "the command juggle cannot be loaded" in err

@@ -167,18 +167,23 @@ def test_the_same_seed_gives_the_same_clip_on_every_engine(
     assert len(seen) == len(few), "answers of several kinds, none like another"
 
 
+def engine_or_reference(
+    name: str, checkpoint: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> LanguageModel:
+    """One of the engines, or the reference model."""
+    if name == "reference":
+        return ReferenceLanguageModel(Checkpoint(checkpoint))
+    return engine(name, checkpoint, folder, monkeypatch)
+
+
 @pytest.mark.parametrize("name", [*ENGINES, "reference"])
 def test_a_run_goes_back_and_its_state_goes_to_another(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """As if what was taken back had never been fed, and as if the other run had been fed the same."""
-    source = Checkpoint(checkpoint)
-    model = (
-        ReferenceLanguageModel(source)
-        if name == "reference"
-        else engine(name, checkpoint, tmp_path, monkeypatch)
-    )
-    every, narrow = (range(source.shape.vocab_size),), (range(10, 40),)
+    model = engine_or_reference(name, checkpoint, tmp_path, monkeypatch)
+    vocab_size = Checkpoint(checkpoint).shape.vocab_size
+    every, narrow = (range(vocab_size),), (range(10, 40),)
     tokens, other = [5, 17, 200, 3, 88, 41, 7], [9, 30, 31, 250, 8]
 
     def read(run: LmRun, ids: Sequence[int], steps: Sequence[int]) -> list[Any]:
@@ -212,12 +217,7 @@ def test_a_run_goes_back_and_its_state_goes_to_another(
 def test_a_state_of_something_else_is_refused_and_leaves_an_empty_run(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    source = Checkpoint(checkpoint)
-    model = (
-        ReferenceLanguageModel(source)
-        if name == "reference"
-        else engine(name, checkpoint, tmp_path, monkeypatch)
-    )
+    model = engine_or_reference(name, checkpoint, tmp_path, monkeypatch)
     run = model.start()
     run.push([1, 2, 3, 4], (range(9),))
     state = run.state()

@@ -20,17 +20,12 @@ def test_suffixes_are_lower_case_and_unique() -> None:
 
 
 @pytest.mark.parametrize("suffix", WRITABLE)
-def test_every_format_is_written_and_those_that_are_read_come_back(
-    suffix: str, tmp_path: Path
-) -> None:
+def test_every_format_is_written_and_comes_back(suffix: str, tmp_path: Path) -> None:
     clip, path = Clip(walking(24), prompt="walk"), tmp_path / f"x{suffix.upper()}"
     clip.save(path)
     assert path.stat().st_size > 1000
-    if suffix in READABLE:
-        np.testing.assert_allclose(Clip.load(path).joints, clip.joints, atol=0.1)
-    else:
-        with pytest.raises(InputError, match="is written, not read"):
-            Clip.load(path)
+    assert suffix in READABLE
+    np.testing.assert_allclose(Clip.load(path).joints, clip.joints, atol=0.1)
 
 
 @pytest.mark.parametrize("page", ["docs/avatars.md", "runtime/README.md"])

@@ -32,6 +32,45 @@ _QWEN2_DEFAULTS: Final[Mapping[str, Any]] = {
     "tie_word_embeddings": False, "use_sliding_window": False, "sliding_window": 4096, "max_window_layers": 28,
     "layer_types": None,
 }  # fmt: skip
+_QWEN3_DEFAULTS: Final[Mapping[str, Any]] = {**_QWEN2_DEFAULTS, "head_dim": 128}
+_LLAMA_DEFAULTS: Final[Mapping[str, Any]] = {
+    "vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32,
+    "num_attention_heads": 32, "num_key_value_heads": None, "head_dim": None, "max_position_embeddings": 2048,
+    "rms_norm_eps": 1e-6, "rope_theta": 10000.0, "rope_scaling": None, "rope_parameters": None,
+    "tie_word_embeddings": False, "sliding_window": None, "layer_types": None,
+}  # fmt: skip
+_MISTRAL_DEFAULTS: Final[Mapping[str, Any]] = {
+    **_LLAMA_DEFAULTS,
+    "intermediate_size": 14336,
+    "num_key_value_heads": 8,
+    "max_position_embeddings": 131072,
+    "sliding_window": 4096,
+}
+_PHI3_DEFAULTS: Final[Mapping[str, Any]] = {
+    **_LLAMA_DEFAULTS,
+    "vocab_size": 32064, "hidden_size": 3072, "intermediate_size": 8192, "max_position_embeddings": 4096,
+    "original_max_position_embeddings": 4096, "rms_norm_eps": 1e-5,
+}  # fmt: skip
+_GEMMA2_DEFAULTS: Final[Mapping[str, Any]] = {
+    **_LLAMA_DEFAULTS,
+    "vocab_size": 256000, "hidden_size": 2304, "intermediate_size": 9216, "num_hidden_layers": 26,
+    "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256, "max_position_embeddings": 8192,
+    "tie_word_embeddings": True, "sliding_window": 4096, "sliding_window_pattern": 2,
+    "_sliding_window_pattern": None, "hidden_act": None, "query_pre_attn_scalar": 256,
+    "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0,
+}  # fmt: skip
+_GEMMA3_DEFAULTS: Final[Mapping[str, Any]] = {
+    **_GEMMA2_DEFAULTS,
+    "vocab_size": 262208, "max_position_embeddings": 131072, "rope_theta": 1000000.0,
+    "rope_local_base_freq": 10000.0, "sliding_window_pattern": 6, "attn_logit_softcapping": None,
+    "final_logit_softcapping": None,
+}  # fmt: skip
+_NO_BIASES: Final = {"attention_bias": (False, None), "mlp_bias": (False, None)}
+_GELU: Final = {
+    "hidden_activation": ("gelu_pytorch_tanh", None),
+    "attention_bias": (False, None),
+}
+"""Gemma reads hidden_activation; hidden_act, which older files have beside it, changes nothing."""
 _QWEN2_5_VL_DEFAULTS: Final[Mapping[str, Any]] = {
     **_QWEN2_DEFAULTS,
     "vocab_size": 152064, "hidden_size": 8192, "intermediate_size": 29568, "num_hidden_layers": 80,
@@ -45,6 +84,14 @@ _QWEN2_5_VL_VISION: Final[Mapping[str, Any]] = {
 
 CONFIG_CLASSES: Final[Mapping[str, ConfigClass]] = {
     "qwen2": ConfigClass(_QWEN2_DEFAULTS, _SILU),
+    "qwen3": ConfigClass(_QWEN3_DEFAULTS, {**_SILU, "attention_bias": (False, None)}),
+    "llama": ConfigClass(_LLAMA_DEFAULTS, {**_SILU, **_NO_BIASES}),
+    "mistral": ConfigClass(_MISTRAL_DEFAULTS, _SILU),
+    "phi3": ConfigClass(_PHI3_DEFAULTS, _SILU),
+    "gemma2": ConfigClass(_GEMMA2_DEFAULTS, _GELU),
+    "gemma3": ConfigClass(
+        _GEMMA3_DEFAULTS, {**_GELU, "use_bidirectional_attention": (False, None)}
+    ),
     "qwen2_5_vl": ConfigClass(
         _QWEN2_5_VL_DEFAULTS,
         _SILU,

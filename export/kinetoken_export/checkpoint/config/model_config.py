@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from kinetoken.manifest.architectures import (
 from ..json_file import read_json
 from ..model_shape import LanguageModelShape
 from .known_fields import COMPUTED, CONFIG_CLASSES, NO_CONSEQUENCE, UNUSED_VALUES
-from .rope import RopeFound, read_rope
+from .rope import Rope, RopeFound, read_rope
 
 CONFIG_FILE: Final = "config.json"
 SIZES: Final = (
@@ -56,12 +56,13 @@ def read_model_config(folder: Path) -> ModelConfig:
     # transformers 4.52 moved the language model's fields of a vision-language config into text_config.
     given = raw.get("text_config") or raw
     try:
-        text = {**known.defaults, **given}
+        text: Mapping[str, Any] = {**known.defaults, **given}
         computed = {**COMPUTED, **known.computed}
         for field, values in computed.items():
             _check_computed(field, given.get(field, values[0]), values)
+        text, local_rope = _split_positions(text)
         rope = read_rope(given, text, _head_dim(text))
-        shape = _shape(text, raw, rope)
+        shape = replace(_shape(text, raw, rope), local_rope=local_rope)
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from error
     except KeyError as error:
@@ -127,6 +128,22 @@ def check_vision(config: ModelConfig) -> None:
             raise FormatError(f"{CONFIG_FILE}: vision_config: {error}") from error
 
 
+def _split_positions(text: Mapping[str, Any]) -> tuple[Mapping[str, Any], Rope | None]:
+    """The fields with the positions of the layers that see everything, and those of the others.
+
+    transformers 5 keeps them by kind of layer; before it Gemma 3 had a field for the second.
+    """
+    rules = text["rope_scaling"] or text["rope_parameters"] or {}
+    if not rules or not set(rules) <= {FULL, SLIDING}:
+        local = text.get("rope_local_base_freq")
+        return text, None if local is None else Rope(float(local))
+    local = rules.get(SLIDING) or {}
+    if local.get("rope_type", "default") != "default":
+        raise FormatError(f"positions of {SLIDING} other than the default are not computed")
+    theta = float(local.get("rope_theta") or text.get("rope_local_base_freq") or text["rope_theta"])
+    return {**text, "rope_scaling": None, "rope_parameters": rules.get(FULL)}, Rope(theta)
+
+
 def _head_dim(text: Mapping[str, Any]) -> int:
     return int(text["head_dim"] or int(text["hidden_size"]) // int(text["num_attention_heads"]))
 
@@ -145,6 +162,9 @@ def _shape(text: Mapping[str, Any], raw: Mapping[str, Any], rope: RopeFound) -> 
         norm_eps=float(text["rms_norm_eps"]),
         tied=bool(raw.get("tie_word_embeddings") or text["tie_word_embeddings"]),
         windows=_windows(text),
+        query_width=float(text.get("query_pre_attn_scalar") or 0),
+        attention_softcap=float(text.get("attn_logit_softcapping") or 0),
+        logit_softcap=float(text.get("final_logit_softcapping") or 0),
     )
 
 
@@ -152,8 +172,7 @@ def _windows(text: Mapping[str, Any]) -> tuple[int | None, ...]:
     """Tokens that each layer attends to; empty where every layer attends to all."""
     layers, types = int(text["num_hidden_layers"]), text["layer_types"]
     if types is None:
-        first = int(text["max_window_layers"])
-        types = [SLIDING if layer >= first else FULL for layer in range(layers)]
+        types = _layer_types(text, layers)
     strange = next((kind for kind in types if kind not in (FULL, SLIDING)), None)
     if strange is not None:
         raise FormatError(
@@ -162,6 +181,8 @@ def _windows(text: Mapping[str, Any]) -> tuple[int | None, ...]:
     if len(types) != layers:
         raise FormatError(f"expected {layers} layer_types, one a layer, got {len(types)}")
     window = text["sliding_window"] if text.get("use_sliding_window", True) else None
+    if window is None and SLIDING in types and "rope_local_base_freq" in text:
+        raise FormatError(f"{SLIDING} without a sliding_window is not computed")
     if window is None or SLIDING not in types:
         return ()
     return tuple(int(window) if kind == SLIDING else None for kind in types)
@@ -172,6 +193,15 @@ def _assumed(given: Mapping[str, Any], text: Mapping[str, Any]) -> Iterator[str]
     for field in SIZES:
         if field not in given:
             yield f"{field} is missing: {text[field]}, as the class has it"
+
+
+def _layer_types(text: Mapping[str, Any], layers: int) -> list[str]:
+    """The kinds of layers where the config does not list them."""
+    every = text.get("sliding_window_pattern")
+    if every:
+        return [SLIDING if (layer + 1) % int(every) else FULL for layer in range(layers)]
+    first = int(text.get("max_window_layers", 0))
+    return [SLIDING if layer >= first else FULL for layer in range(layers)]
 
 
 def _unknown_fields(

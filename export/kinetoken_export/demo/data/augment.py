@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from kinetoken.motion.features import ROOT_HEIGHT, encode
 from kinetoken.motion.recover import recover
+from kinetoken.motion.resample import resample
 
 from .clips import Joints, mirrored
-from .retarget import impose_bone_lengths, resample
+from .retarget import impose_bone_lengths
 
 Features = NDArray[np.float32]
 

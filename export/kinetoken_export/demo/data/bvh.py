@@ -41,5 +41,7 @@ def read_cmu_bvh(path: Path) -> BvhMotion:
         raise FormatError(
             f"{path.name}: expected a BVH file, got something unreadable ({error})"
         ) from error
-    positions, rotations = solve_bvh(file, file.rows)
-    return BvhMotion(file.names, positions, rotations, file.frame_time)
+    joints = [joint for joint, is_end in enumerate(file.ends) if not is_end]
+    positions, rotations = solve_bvh(file, file.rows, joints)
+    names = tuple(file.names[joint] for joint in joints)
+    return BvhMotion(names, positions[:, joints], rotations[:, joints], file.frame_time)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.motion.features import canonical
+from kinetoken.motion.resample import resample
 from kinetoken.motion.skeleton import BONE_LENGTHS, FPS, N_JOINTS, PARENTS, Array64
 
 from .bvh import BvhMotion
@@ -61,15 +62,6 @@ def retarget(motion: BvhMotion, fps: float) -> NDArray[np.float32]:
         )
     resampled = resample(joints[_T_POSE_FRAMES:], FPS / fps)
     return canonical(impose_bone_lengths(resampled)).astype(np.float32)
-
-
-def resample(joints: Array64, ratio: float) -> Array64:
-    """Motion (T, J, 3) with `ratio` new frames per old one, linear between frames."""
-    count = max(2, int((len(joints) - 1) * ratio) + 1)
-    at = np.minimum(np.arange(count) / ratio, len(joints) - 1)
-    low = np.minimum(at.astype(int), len(joints) - 2)
-    part = (at - low)[:, None, None]
-    return np.asarray(joints[low] * (1 - part) + joints[low + 1] * part)
 
 
 def impose_bone_lengths(joints: Array64) -> Array64:

@@ -14,15 +14,13 @@ from ...base.errors import EngineError
 from ...manifest.architectures import ARCHITECTURES
 from ...manifest.schema import LanguageModelInfo, MotionInfo
 from ...tokens.markup import MOVE_END, MOVE_START, spell
-from .gguf_header import TensorPlace, read_header
+from .gguf_header import Header, read_header
 
 _ZEROS: Final = re.compile(r"_0+(?=\d)")
 
 
-def checked_tensors(
-    path: Path, info: LanguageModelInfo, motion: MotionInfo | None = None
-) -> Mapping[str, TensorPlace]:
-    """The place of each tensor in the file. EngineError if it is not the manifest's GGUF.
+def checked_header(path: Path, info: LanguageModelInfo, motion: MotionInfo | None = None) -> Header:
+    """What the file says of itself. EngineError if it is not the manifest's GGUF.
 
     `motion`: where the motion tokens have to be; None: not checked.
     """
@@ -55,7 +53,7 @@ def checked_tensors(
             )
     if motion is not None:
         _check_motion(path, said["tokenizer.ggml.tokens"], motion)
-    return header.tensors
+    return header
 
 
 def _check_motion(path: Path, words: Sequence[bytes], motion: MotionInfo) -> None:
@@ -89,6 +87,7 @@ def _facts(
     width, heads = (
         said.get(f"{architecture}.{key}") for key in ("embedding_length", "attention.head_count")
     )
-    yield "numbers a head", info.head_dim, width / heads if width and heads else None
+    usual = width / heads if width and heads else None
+    yield "numbers a head", info.head_dim, said.get(f"{architecture}.attention.key_length", usual)
     positions = said.get(f"{architecture}.context_length") or 0
     yield "positions", info.context, min(info.context, positions)

@@ -50,6 +50,12 @@ class Header:
     """Keys and values: strings as bytes, arrays as lists."""
     tensors: dict[str, TensorPlace]
 
+    @property
+    def logit_softcap(self) -> float:
+        """Logits are bent to stay within it; 0: they are not."""
+        architecture = bytes(self.said.get("general.architecture", b"")).decode(errors="replace")
+        return float(self.said.get(f"{architecture}.final_logit_softcapping", 0.0))
+
 
 def read_header(path: Path) -> Header:
     """Keys, values and places of tensors. ValueError for a damaged file; OSError."""

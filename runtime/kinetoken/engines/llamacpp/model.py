@@ -29,7 +29,7 @@ from ..saved_state import pack_state, unpack_state
 from ..threads import requested_threads, usual_threads
 from .adaptive_threads import ThreadChoice
 from .context import FULL_PRECISION, ContextSettings, LlamaContext, ModelWeights, move_cells
-from .gguf_check import checked_tensors
+from .gguf_check import checked_header
 from .library import (
     decode_holding_lock,
     error_log,
@@ -71,7 +71,7 @@ class LlamaCppLanguageModel:
         EngineError if the file is not a GGUF of this family, is cut, differs from the manifest, or
         does not fit into memory.
         """
-        tensors = checked_tensors(path, info, motion)
+        header = checked_header(path, info, motion)
         return_freed_memory()  # the words of a large vocabulary are 30 MB
         self._on_gpu, self._gpu_layers = uses_gpu(gpu_layers), gpu_layers
         if not self._on_gpu:
@@ -86,8 +86,9 @@ class LlamaCppLanguageModel:
         )
         piece = min(GPU_PIECE if self._on_gpu else CPU_PIECE, info.context)
         choice = None if wanted or self._on_gpu else ThreadChoice(self._threads)
-        self._settings = ContextSettings(self._threads, piece, self._on_gpu, choice)
-        self._rows = open_rows(path, tensors, library, self._on_gpu)
+        self.settings = ContextSettings(self._threads, piece, self._on_gpu, choice)
+        cap = header.logit_softcap
+        self._rows = open_rows(path, header.tensors, library, self._on_gpu, cap)
 
     @property
     def context(self) -> int:
@@ -121,11 +122,11 @@ class LlamaCppLanguageModel:
         stopper = head.stopper if head is not None else None
 
         def opened(cells: int) -> LlamaContext:
-            return self._new_context(self._settings, stopper, "export a smaller --context", cells)
+            return self._new_context(self.settings, stopper, "export a smaller --context", cells)
 
         first = opened(self.info.context if self._on_gpu else min(FIRST_CELLS, self.info.context))
         return LlamaCppRun(
-            first, opened, self.info.context, self._settings.piece, head, self.fingerprint
+            first, opened, self.info.context, self.settings.piece, head, self.fingerprint
         )
 
     def start_batch(self, size: int) -> LmBatch:
@@ -135,12 +136,12 @@ class LlamaCppLanguageModel:
         if size == 1:  # the same pass as without a batch, narrow head included
             return SequentialBatch(self.start, size)
         smaller = "take fewer sequences (--parallel), or export a smaller --context"
-        settings = self._settings
+        settings = self.settings
         if settings.choice is not None:
             # Its own: a pass for several takes longer than one for a single token.
             settings = replace(settings, choice=ThreadChoice(self._threads))
         context = self._new_context(settings, None, smaller, size * self.info.context, size)
-        return LlamaCppBatch(context, self.info.context, self._settings.piece, size)
+        return LlamaCppBatch(context, self.info.context, self.settings.piece, size)
 
     def _new_context(
         self,
@@ -178,8 +179,12 @@ class LlamaCppRun:
         fingerprint: str,
     ) -> None:
         """`opened` makes another context for so many tokens; `limit`: the most."""
-        self._fingerprint, self._opened, self._context = fingerprint, opened, context
-        self._limit, self._vocab, self._head = limit, context.vocab_size, head
+        self._fingerprint, self._opened = fingerprint, opened
+        self.context = context
+        """The llama context of now; another one takes its place when more room is needed."""
+        self.head = head
+        """The narrow head; None: llama.cpp's own."""
+        self._limit, self._vocab = limit, context.vocab_size
         self._length = 0
         self._tokens = (ctypes.c_int32 * piece)()
         self._positions = (ctypes.c_int32 * piece)()
@@ -196,7 +201,7 @@ class LlamaCppRun:
 
     def look(self, image: EncodedImage) -> None:
         """Feed an image; the next token stands behind its longer side."""
-        total, width = self._length + image.cells, self._context.embedding
+        total, width = self._length + image.cells, self.context.embedding
         if total > self._limit:
             raise EngineError(
                 f"expected at most {self._limit} tokens in the context, got {total}; ask for less"
@@ -207,8 +212,8 @@ class LlamaCppRun:
                 f"expected an image ({image.cells}, {width}), got {got}; look at it with this model"
             )
         self._hold(self._limit)  # at once: cells of images could not be moved
-        if self._head is not None:
-            self._head.stopper.arm(False)
+        if self.head is not None:
+            self.head.stopper.arm(False)
         for batch in image_batches(image, self._places.position(self._length), len(self._tokens)):
             self._run(batch)
         self._places.add(self._length, image.cells, image.positions)
@@ -219,7 +224,7 @@ class LlamaCppRun:
         check_push(len(ids), self._length, self._limit)
         check_ids(ids, self._vocab)
         self._hold(self._length + len(ids))
-        head = self._head
+        head = self.head
         if head is None:
             self._feed(ids)
         elif len(ids) > 1:
@@ -233,16 +238,16 @@ class LlamaCppRun:
 
     def _hold(self, total: int) -> None:
         """Make room for so many tokens; the cache's contents move to a longer one."""
-        cells = self._context.cells
+        cells = self.context.cells
         if total <= cells:
             return
         self.rewind(self._length)
         wider = self._opened(min(self._limit, max(total, 2 * cells)))
         if self._length:
-            move_cells(self._context, wider)
-        self._context, self._row, self._row_at = wider, np.zeros(0, np.float32), 0
-        if self._head is not None:
-            self._head.stopper.forget()
+            move_cells(self.context, wider)
+        self.context, self._row, self._row_at = wider, np.zeros(0, np.float32), 0
+        if self.head is not None:
+            self.head.stopper.forget()
 
     def _stops(self, stopper: Stopper, ids: Sequence[int], wanted: bool) -> bool:
         """Feed one token; tells if the pass ended at the hidden state, without logits."""
@@ -271,7 +276,7 @@ class LlamaCppRun:
     def _run(self, batch: Any) -> None:
         """Run one pass of llama.cpp."""
         error_log.clear()
-        status = self._context.run(self._decode, batch, prompt=batch.n_tokens > 1)
+        status = self.context.run(self._decode, batch, prompt=batch.n_tokens > 1)
         if status:
             raise EngineError(
                 f"llama.cpp failed in the language model ({status}): {first_error()}; "
@@ -286,7 +291,7 @@ class LlamaCppRun:
         """Forget all but the first tokens, and whatever an interrupted push left behind them."""
         check_rewind(length, self._length)
         position = self._places.position(length)
-        llama.llama_memory_seq_rm(llama.llama_get_memory(self._context.pointer), 0, position, -1)
+        llama.llama_memory_seq_rm(llama.llama_get_memory(self.context.pointer), 0, position, -1)
         self._places.cut(length)
         self._length = length
 
@@ -294,9 +299,9 @@ class LlamaCppRun:
         """The cells of the cache as llama.cpp writes them. EngineError if images are among them."""
         if self._places.position(self._length) != self._length:
             raise EngineError("a state holds tokens alone: take it before the first image")
-        size = llama.llama_state_seq_get_size(self._context.pointer, 0)
+        size = llama.llama_state_seq_get_size(self.context.pointer, 0)
         data = (ctypes.c_uint8 * size)()
-        written = llama.llama_state_seq_get_data(self._context.pointer, data, size, 0)
+        written = llama.llama_state_seq_get_data(self.context.pointer, data, size, 0)
         return pack_state(self._fingerprint, self._length, bytes(data)[:written])
 
     def restore(self, state: bytes) -> None:
@@ -306,8 +311,8 @@ class LlamaCppRun:
         self._hold(length)
         data = (ctypes.c_uint8 * len(rest)).from_buffer_copy(rest)
         error_log.clear()
-        read = llama.llama_state_seq_set_data(self._context.pointer, data, len(rest), 0)
-        last = llama.llama_memory_seq_pos_max(llama.llama_get_memory(self._context.pointer), 0)
+        read = llama.llama_state_seq_set_data(self.context.pointer, data, len(rest), 0)
+        last = llama.llama_memory_seq_pos_max(llama.llama_get_memory(self.context.pointer), 0)
         if read != len(rest) or last != length - 1:
             self.rewind(0)
             raise EngineError(f"llama.cpp does not take this state: {first_error()}; make it again")
@@ -315,11 +320,11 @@ class LlamaCppRun:
 
     def _logits(self) -> NDArray[np.float32]:
         """The last token's logits (vocab,), in place until the next tokens come."""
-        address = logits_at(self._context.pointer, -1)
+        address = logits_at(self.context.pointer, -1)
         if not address:
             raise EngineError(f"llama.cpp gave no logits: {first_error()}; start a new answer")
         if address != self._row_at:  # nearly always it is where it was
             buffer: Any = (ctypes.c_float * self._vocab).from_address(address)
-            buffer.owner = self._context  # a view may outlive the run
+            buffer.owner = self.context  # a view may outlive the run
             self._row, self._row_at = np.frombuffer(buffer, np.float32), address
         return self._row

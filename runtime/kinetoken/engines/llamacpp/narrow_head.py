@@ -106,13 +106,19 @@ def wanted_head() -> str | None:
 
 
 def open_rows(
-    path: Path, tensors: Mapping[str, TensorPlace], library: Any, on_gpu: bool
+    path: Path,
+    tensors: Mapping[str, TensorPlace],
+    library: Any,
+    on_gpu: bool,
+    softcap: float = 0.0,
 ) -> HeadRows | None:
     """The rows of the head; None if llama.cpp's own head is used.
 
     That is so if a GPU computes it, if it is small, if it is more than a product, or if the library
     lacks the means. KINETOKEN_HEAD=slice overrules the first two, KINETOKEN_HEAD=full all. Call it
     when llama.cpp has accepted the file: ggml ends the process on types and widths that do not fit.
+
+    `softcap`: logits are bent to stay within it; 0: they are not.
     """
     wanted = wanted_head()
     place = next((tensors[name] for name in HEAD_TENSORS if name in tensors), None)
@@ -134,7 +140,7 @@ def open_rows(
     ):
         return None
     try:
-        return HeadRows(path, place, row, ggml)
+        return HeadRows(path, place, row, ggml, softcap)
     except OSError:  # no room for a second view of the file
         return None
 
@@ -142,13 +148,15 @@ def open_rows(
 class HeadRows:
     """The head's rows as they lie in the file; all runs share them."""
 
-    def __init__(self, path: Path, place: TensorPlace, row_bytes: int, ggml: Ggml) -> None:
+    def __init__(
+        self, path: Path, place: TensorPlace, row_bytes: int, ggml: Ggml, softcap: float = 0.0
+    ) -> None:
         with path.open("rb") as stream:
             self._file = np.frombuffer(
                 mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ), np.uint8
             )
         self.ggml, self.place, self.row_bytes = ggml, place, row_bytes
-        self.columns, self.rows = place.dims
+        self.softcap, (self.columns, self.rows) = softcap, place.dims
         self.buffer = ggml.backend_cpu_buffer_from_ptr(self._file.ctypes.data, self._file.nbytes)
         weakref.finalize(self, ggml.backend_buffer_free, self.buffer)
 
@@ -172,7 +180,7 @@ class HeadRun:
     """The products of one run: a small graph for each set of ids, all over one hidden state."""
 
     def __init__(self, rows: HeadRows) -> None:
-        self._rows, ggml = rows, rows.ggml
+        self.rows, ggml = rows, rows.ggml
         self.stopper = Stopper(ggml, 4 * rows.columns)
         self._backend = ggml.backend_init_by_type(_CPU, None)
         if not self._backend:
@@ -187,7 +195,7 @@ class HeadRun:
         self._products: dict[Allowed, Product | None] = {}
 
     def _set_threads(self, count: int) -> None:
-        ggml = self._rows.ggml
+        ggml = self.rows.ggml
         registry = ggml.backend_dev_backend_reg(ggml.backend_get_device(self._backend))
         found = ggml.backend_reg_get_proc_address(registry, b"ggml_backend_set_n_threads")
         if found:
@@ -195,7 +203,7 @@ class HeadRun:
 
     def _place_inputs(self, ggml: Ggml) -> tuple[int, int]:
         """The matrix in the file's own memory, and the hidden state in memory of its own."""
-        rows, pointer = self._rows, self._memory.pointer
+        rows, pointer = self.rows, self._memory.pointer
         ggml.set_no_alloc(pointer, True)
         matrix = ggml.new_tensor_2d(pointer, rows.place.kind, rows.columns, rows.rows)
         ggml.backend_tensor_alloc(rows.buffer, matrix, rows.address)
@@ -210,10 +218,10 @@ class HeadRun:
             if len(self._products) >= MOST_PRODUCTS:
                 self._products.clear()
             few = (
-                count_allowed(allowed) * WIDEST_SHARE <= self._rows.rows
+                count_allowed(allowed) * WIDEST_SHARE <= self.rows.rows
                 and len(allowed) <= MOST_RANGES
             )
-            made = Product(self._rows, self._matrix, self._hidden, allowed) if few else None
+            made = Product(self.rows, self._matrix, self._hidden, allowed) if few else None
             self._products[allowed] = made
             return made
 
@@ -222,12 +230,13 @@ class HeadRun:
 
         The next call overwrites them.
         """
-        ggml = self._rows.ggml
-        ggml.backend_tensor_get(self.stopper.node, self._hidden_at, 0, 4 * self._rows.columns)
+        ggml = self.rows.ggml
+        ggml.backend_tensor_get(self.stopper.node, self._hidden_at, 0, 4 * self.rows.columns)
         if ggml.backend_graph_compute(self._backend, product.graph):
             raise EngineError("llama.cpp failed in the head; start a new answer")
-        parts = product.parts
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        parts, cap = product.parts, self._rows.softcap
+        row = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return np.tanh(row / np.float32(cap)) * np.float32(cap) if cap else row
 
 
 class Product:
@@ -285,6 +294,11 @@ class Stopper:
         self._armed = False
         self.node: int | None = None
         """Address of the hidden state's node; None if it is not known."""
+
+    @property
+    def nodes(self) -> list[int]:
+        """Addresses of the nodes that it has met, in order."""
+        return list(self._seen)
 
     def arm(self, stop: bool) -> None:
         """Say, before tokens, whether to stop, once it is known where."""

@@ -30,14 +30,14 @@ def read_weights(path: Path, gpu_layers: int | None) -> Any:
     params.load_mode = llama.LLAMA_LOAD_MODE_NONE
     if gpu_layers is not None:
         params.n_gpu_layers = gpu_layers
-    reading = _Reading()
+    reading = WeightReading()
     params.progress_callback = reading.callback
     return run_interruptibly(
         lambda: llama.llama_model_load_from_file(os.fsencode(path), params), reading.stop
     )
 
 
-class _Reading:
+class WeightReading:
     """The callback that llama.cpp calls before each tensor that it reads.
 
     At the first call all memory is there, and none of it has been touched.
@@ -47,13 +47,13 @@ class _Reading:
         self.over = False
         self._before = memory_ranges()
         self._begun = False
-        self.callback = llama.llama_progress_callback(self._at)
+        self.callback = llama.llama_progress_callback(self.on_tensor)
 
     def stop(self) -> None:
         """Read no more tensors."""
         self.over = True
 
-    def _at(self, _: float, __: Any) -> bool:
+    def on_tensor(self, _: float, __: Any) -> bool:
         """Tell llama.cpp whether to go on."""
         if not self._begun:
             self._begun = True

@@ -58,36 +58,12 @@ class OnnxLanguageModel:
         provider: str | None = "cpu",
     ) -> None:
         self.session, self.info = _open_body(path, thread_count, provider), info
-        expected = {
-            "input_ids",
-            "seqlens_k",
-            "total_sequence_length",
-            *cache_names("past_key_values", info.layers),
-        }
-        got = {value.name: value for value in self.session.get_inputs()}
-        if got.keys() != expected:
-            odd = sorted(got.keys() ^ expected)[0]
-            raise EngineError(
-                f"{path}: input {odd!r} does not match the manifest's {info.layers} layers; "
-                "export the bundle again"
-            )
-        self.cache_type = array_type(got["past_key_values.0.key"])
+        self.cache_type = _checked_cache_type(path, self.session, info)
         self.output = self.session.get_outputs()[0]
-        width = self.output.shape[-1]
-        if not info.heads and self.output.name == "logits" and width != info.vocab_size:
-            raise EngineError(
-                f"{path}: expected logits of {info.vocab_size} ids, got {width}; "
-                "export the bundle again"
-            )
-        if self.output.name != ("hidden" if info.heads else "logits"):
-            raise EngineError(
-                f"{path}: output {self.output.name!r} does not match the manifest's "
-                f"{len(info.heads)} heads; export the bundle again"
-            )
+        _check_output(path, self.output, info)
         self.heads = _open_heads(path, info, thread_count, session_provider(self.session))
-        if any(
-            session_device(head) != session_device(self.session) for head in self.heads
-        ):  # which was told when it came
+        if any(session_device(head) != session_device(self.session) for head in self.heads):
+            # A head fell back to the processor, with a warning: then all is computed there.
             self.session = open_ort_session(path, thread_count, PROCESSOR)
             self.heads = _open_heads(path, info, thread_count, PROCESSOR)
         self.device = session_device(self.session)
@@ -121,6 +97,41 @@ class OnnxLanguageModel:
                 [head.ids for head in self.info.heads], allowed
             )
         return found
+
+
+def _checked_cache_type(
+    path: Path, session: OrtSession, info: LanguageModelInfo
+) -> type[np.floating[Any]]:
+    """The numpy type of keys and values. EngineError if the inputs are not the manifest's."""
+    expected = {
+        "input_ids",
+        "seqlens_k",
+        "total_sequence_length",
+        *cache_names("past_key_values", info.layers),
+    }
+    got = {value.name: value for value in session.get_inputs()}
+    if got.keys() != expected:
+        odd = sorted(got.keys() ^ expected)[0]
+        raise EngineError(
+            f"{path}: input {odd!r} does not match the manifest's {info.layers} layers; "
+            "export the bundle again"
+        )
+    return array_type(got["past_key_values.0.key"])
+
+
+def _check_output(path: Path, output: Any, info: LanguageModelInfo) -> None:
+    """Raise EngineError unless the graph gives what the manifest says."""
+    width = output.shape[-1]
+    if not info.heads and output.name == "logits" and width != info.vocab_size:
+        raise EngineError(
+            f"{path}: expected logits of {info.vocab_size} ids, got {width}; "
+            "export the bundle again"
+        )
+    if output.name != ("hidden" if info.heads else "logits"):
+        raise EngineError(
+            f"{path}: output {output.name!r} does not match the manifest's "
+            f"{len(info.heads)} heads; export the bundle again"
+        )
 
 
 def _open_body(path: Path, thread_count: int | None, provider: str | None) -> OrtSession:

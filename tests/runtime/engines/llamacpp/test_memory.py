@@ -19,6 +19,7 @@ pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[ll
 from kinetoken.base.errors import EngineError
 from kinetoken.engines.llamacpp import interruptible, weights
 from kinetoken.engines.llamacpp import model as llamacpp
+from kinetoken.engines.llamacpp.context import LlamaContext
 from kinetoken.engines.llamacpp.model import LlamaCppLanguageModel, LlamaCppRun
 from kinetoken.engines.llamacpp.narrow_head import HEAD_VARIABLE
 from kinetoken.engines.llamacpp.weights import LARGE_RANGE, ask_for_large_pages, memory_ranges
@@ -39,7 +40,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def cells(run: LlamaCppRun) -> int:
-    return run._context.cells
+    return run.context.cells
 
 
 def test_a_short_answer_takes_little(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,10 +54,9 @@ def test_a_short_answer_takes_little(made: Made, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("small")
-def test_on_a_card_all_is_taken_at_once(made: Made) -> None:
-    model = made.load()
-    model._on_gpu = True
-    assert cells(model.start()) == made.info.context
+def test_on_a_card_all_is_taken_at_once(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llamacpp, "uses_gpu", lambda layers: True)
+    assert cells(made.load().start()) == made.info.context
 
 
 @pytest.mark.usefixtures("small")
@@ -77,10 +77,22 @@ def test_a_cache_that_grows_gives_the_logits_of_one_that_was_large(
 
 
 @pytest.mark.usefixtures("small")
-def test_what_was_rewound_or_broken_off_does_not_move(made: Made) -> None:
+def test_what_was_rewound_or_broken_off_does_not_move(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = made.load().start()
-    run.push(TOKENS[:6], made.every)
-    run._length -= 2  # as a push that Ctrl-C ended leaves it: cells behind what counts
+    run.push(TOKENS[:4], made.every)
+    whole_pass = LlamaContext.run
+
+    def interrupted(*arguments: Any, **options: Any) -> int:
+        whole_pass(*arguments, **options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LlamaContext, "run", interrupted)
+        with pytest.raises(KeyboardInterrupt):  # it leaves cells behind those that count
+            run.push(TOKENS[4:6], made.every)
+    assert run.length == 4
     made.check(run.push(TOKENS[4:40], made.every), TOKENS[:40])
     assert (run.length, cells(run)) == (40, 40)
     run.rewind(3)
@@ -115,18 +127,18 @@ def test_ctrl_c_ends_the_reading(made: Made, monkeypatch: pytest.MonkeyPatch) ->
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    class Slow(weights._Reading):
+    class Slow(weights.WeightReading):
         """Waits at its first tensor until Ctrl-C has come."""
 
-        def _at(self, progress: float, data: Any) -> bool:
+        def on_tensor(self, progress: float, data: Any) -> bool:
             while not self.over:
                 time.sleep(0.001)
-            went_on.append(super()._at(progress, data))
+            went_on.append(super().on_tensor(progress, data))
             return went_on[-1]
 
     with monkeypatch.context() as patched:
         patched.setattr(interruptible, "wait", interrupted)
-        patched.setattr(weights, "_Reading", Slow)
+        patched.setattr(weights, "WeightReading", Slow)
         with pytest.raises(KeyboardInterrupt):
             made.load()
     assert went_on == [False], "no tensor more was read"
@@ -136,7 +148,7 @@ def test_ctrl_c_ends_the_reading(made: Made, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_reading_that_is_over_is_refused_at_the_next_tensor(
     made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights._Reading, "_at", lambda *_: False)
+    monkeypatch.setattr(weights.WeightReading, "on_tensor", lambda *_: False)
     with pytest.raises(EngineError, match="cannot load"):
         made.load()
 
@@ -186,16 +198,16 @@ def test_threads_are_chosen_for_each_token_unless_they_were_named(made: Made) ->
     import llama_cpp
 
     def used(run: LlamaCppRun) -> int:
-        return int(llama_cpp.llama_n_threads(run._context.pointer))
+        return int(llama_cpp.llama_n_threads(run.context.pointer))
 
     free = LlamaCppLanguageModel(made.path, made.info)
-    assert free._settings.choice is not None
+    assert free.settings.choice is not None
     run = free.start()
-    free._settings.choice.count = 3
+    free.settings.choice.count = 3
     run.push(TOKENS[:4], made.every)
-    assert used(run) == free._settings.threads, "of a prompt all"
+    assert used(run) == free.settings.threads, "of a prompt all"
     run.push(TOKENS[4:5], made.every)
     assert used(run) == 3
     named = made.load(2)
-    assert named._settings.choice is None
+    assert named.settings.choice is None
     assert used(named.start()) == 2

@@ -60,8 +60,8 @@ def levels(made: Made) -> list[Allowed]:
 
 
 def stopped(run: LlamaCppRun) -> bool:
-    assert run._head is not None
-    return run._head.stopper.stopped()
+    assert run.head is not None
+    return run.head.stopper.stopped()
 
 
 @pytest.mark.parametrize(
@@ -111,10 +111,10 @@ def test_the_same_logits_as_the_whole_head(
 
 def node_before(run: LlamaCppRun) -> int:
     """A node that comes before the hidden state."""
-    assert run._head is not None
-    stopper = run._head.stopper
+    assert run.head is not None
+    stopper = run.head.stopper
     assert stopper.node is not None
-    nodes = list(stopper._seen)
+    nodes = stopper.nodes
     return nodes[nodes.index(stopper.node) // 2]
 
 
@@ -127,15 +127,15 @@ def test_a_stop_at_another_node_is_noticed_and_done_again(
         run.push(PROMPT, level)
     for index in range(12):
         if index in (3, 4, 9):
-            assert narrow._head is not None
-            narrow._head.stopper.node = (
-                node_before(narrow) if index != 4 else narrow._head.stopper.node
+            assert narrow.head is not None
+            narrow.head.stopper.node = (
+                node_before(narrow) if index != 4 else narrow.head.stopper.node
             )
         np.testing.assert_array_equal(narrow.push([index], level), whole.push([index], level))
         assert stopped(narrow) == (index not in (0, 3, 9))
         assert narrow.length == whole.length
-    assert narrow._head is not None
-    name = narrow._head._rows.ggml.get_name(narrow._head.stopper.node)
+    assert narrow.head is not None
+    name = narrow.head.rows.ggml.get_name(narrow.head.stopper.node)
     assert name == HIDDEN_NODE
 
 
@@ -146,9 +146,9 @@ def test_a_node_that_is_gone_costs_one_whole_head(
     level = levels(made)[0]
     for run in (whole, narrow):
         run.push([1], level)
-    assert narrow._head is not None
+    assert narrow.head is not None
     nowhere = ctypes.create_string_buffer(8)
-    narrow._head.stopper.node = ctypes.addressof(nowhere)
+    narrow.head.stopper.node = ctypes.addressof(nowhere)
     for index, expected in enumerate([False, False, True, True]):
         np.testing.assert_array_equal(narrow.push([index], level), whole.push([index], level))
         assert stopped(narrow) is expected
@@ -205,10 +205,10 @@ def test_beside_other_threads_the_head_is_left_whole_unless_asked(
     made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = made.load()
-    assert model.start()._head is not None
+    assert model.start().head is not None
     monkeypatch.delenv(HEAD_VARIABLE)
     run, level = model.start(), levels(made)[0]
-    assert run._head is None
+    assert run.head is None
     expected = run.push([1], level).copy()
     np.testing.assert_array_equal(expected, model.start().push([1], level))
 

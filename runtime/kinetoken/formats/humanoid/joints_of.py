@@ -1,0 +1,151 @@
+"""Any humanoid skeleton in motion to the 22 joints.
+
+Find the body, tell unit and axis, carry the motion over.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ...base.errors import FormatError
+from ...motion.skeleton import JOINT, Array64
+from ..body_checks import MAX_METRES, warn_of_axes
+from .landmarks import Landmarks, NoBodyError, by_names
+from .retarget import Retargeting, leg_length
+from .skeleton_tree import Poses, SkeletonTree
+from .tree_shape import by_shape
+from .units import Unit, is_leg, unit_of
+
+if TYPE_CHECKING:
+    from ..read_options import ReadOptions
+
+SAMPLE: Final = 200
+"""Frames, evenly over the whole, that teach a skeleton."""
+Z_UP: Final = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+"""Turns axes of which Z points up and -Y forward into ours."""
+_CLEARLY: Final = 0.7  # cosine
+_NAMED: Final = 6  # joints that a message names
+
+
+@dataclass(frozen=True)
+class FoundMotion:
+    """The 22 joints, and what was assumed on the way."""
+
+    joints: Array64
+    """(T, 22, 3) metres, Y up."""
+    notes: dict[str, str]
+
+
+def joints_of(
+    tree: SkeletonTree, sample: Poses, parts: Iterable[Poses], options: ReadOptions, path: Path,
+    *, body: Landmarks | None = None, unit: Unit | None = None,
+) -> FoundMotion:  # fmt: skip
+    """Carry the motion over. `sample` are some frames of it; `body` is what the file itself
+    says, `unit` the one that its format prescribes.
+
+    FormatError where there is no humanoid, or one of no human size.
+    """
+    with np.errstate(all="ignore"):  # absurd numbers: refused below
+        body = body or _body(tree, sample, path)
+        leg = leg_length(body, sample)
+        if not np.isfinite(leg):
+            raise _endless(path)
+        notes = {}
+        usual = unit if unit is not None and is_leg(leg * unit.metres) else None
+        told = unit_of(leg, options.unit or usual, path)
+        if told.name not in ("m", "cm"):
+            notes["unit"] = told.name
+        turn = Z_UP if (options.up or _told_up(tree, body, sample, path)) == "z" else None
+        tree, sample = (
+            SkeletonTree(tree.names, tree.parents, _turned(tree.rest, turn)),
+            _turned(sample, turn),
+        )
+        retargeting = Retargeting.of(tree, body, sample)
+        joints = np.concatenate([retargeting.joints(_turned(poses, turn)) for poses in parts])
+        if retargeting.kept is not None:
+            joints = joints * told.metres
+        else:
+            notes["retargeted"] = (
+                f"from {len(tree.names)} joints, scaled by {retargeting.scale / told.metres:.3g}"
+            )
+            joints = joints + _to_floor(retargeting, sample)
+    if not np.isfinite(joints).all() or np.abs(joints).max() > MAX_METRES:
+        raise _endless(path)
+    if _height(body, tree.rest)[1] < _CLEARLY:  # else Y is up, and somebody may lie
+        warn_of_axes(joints, path)
+    return FoundMotion(joints, notes)
+
+
+def _endless(path: Path) -> FormatError:
+    return FormatError(
+        f"{path}: expected finite positions within {MAX_METRES:g} m, got others; export it again"
+    )
+
+
+def _body(tree: SkeletonTree, sample: Poses, path: Path) -> Landmarks:
+    try:
+        return by_names(tree)
+    except NoBodyError as error:
+        unnamed = str(error)
+    try:
+        return by_shape(tree, sample)
+    except NoBodyError as error:
+        few = ", ".join(map(_shown, tree.names[:_NAMED])) + (
+            ", ..." if len(tree.names) > _NAMED else ""
+        )
+        raise FormatError(
+            f"{path}: expected two legs, a spine, two arms and a head, got a skeleton of "
+            f"{len(tree.names)} ({few}): {unnamed} by name, and {error}; retarget it to any "
+            "humanoid rig, or rename its joints as Mixamo does (LeftUpLeg)"
+        ) from None
+
+
+def _shown(name: str) -> str:
+    """A name of a file, short and without anything that could steer a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in name[:40])
+
+
+def _told_up(tree: SkeletonTree, body: Landmarks, sample: Poses, path: Path) -> str:
+    """ "z" where the body stands along Z at rest and in most frames: nobody lies in both."""
+    if min(_height(body, tree.rest)[2], _height(body, sample)[2]) < _CLEARLY:
+        return "y"
+    warnings.warn(
+        f"{path}: read with Z up, as the body stands along Z; --up y if it lies",
+        UserWarning,
+        stacklevel=2,
+    )
+    return "z"
+
+
+def _height(body: Landmarks, poses: Poses) -> Array64:
+    """(3,) The way from the ankles to the shoulders in the middle of all frames, of length 1."""
+    points = poses.points
+    top = sum(points[:, arm.upper] for arm in body.arms)
+    way = np.median(top - sum(points[:, leg.end] for leg in body.legs), axis=0)
+    return np.asarray(way / max(float(np.linalg.norm(way)), 1e-9))
+
+
+def _turned(poses: Poses, turn: Array64 | None) -> Poses:
+    return poses if turn is None else Poses(poses.points @ turn.T, turn @ poses.turned)
+
+
+def _to_floor(retargeting: Retargeting, sample: Poses) -> Array64:
+    """(3,) What brings the lowest foot to where it is in the file.
+
+    Ankles of others are higher or lower.
+    """
+    body, points = retargeting.body, sample.points
+    toes = [leg.end if leg.extra is None else leg.extra for leg in body.legs]
+    names = (
+        ("left_ankle", "right_ankle")
+        if any(leg.extra is None for leg in body.legs)
+        else ("left_foot", "right_foot")
+    )
+    ours = retargeting.joints(sample)[:, [JOINT[name] for name in names], 1].min()
+    return np.array([0.0, points[:, toes, 1].min() * retargeting.scale - ours, 0.0])

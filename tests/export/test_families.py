@@ -1,0 +1,203 @@
+"""Every architecture against transformers' own classes: greedy tokens and logits, whatever computes them.
+
+A tie is two logits nearer than what the engines differ by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
+transformers = pytest.importorskip("transformers", reason="needs transformers beside the project")
+
+from kinetoken.engines.protocols import LanguageModel
+from kinetoken.manifest.architectures import ARCHITECTURES
+from kinetoken.manifest.schema import LanguageModelInfo
+from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
+from kinetoken_export.checkpoint.reference_model import ReferenceLanguageModel, ReferenceModel
+from kinetoken_export.checkpoint.tensors import Checkpoint
+from tiny_families import FAMILIES, build_family
+
+PROMPT, ANSWER, CONTEXT = 40, 48, 128
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A miniature, and what transformers makes of a prompt."""
+
+    folder: Path
+    ids: list[int]
+    """Prompt and greedy answer."""
+    logits: NDArray[np.float32]
+    """After each of them but the last."""
+
+    @property
+    def source(self) -> Checkpoint:
+        checkpoint = Checkpoint(self.folder)
+        checkpoint.check()
+        return checkpoint
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """So small a model is done before a second thread has woken up."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def available(name: str) -> bool:
+    return hasattr(transformers, f"{FAMILIES[name][0]}ForCausalLM")
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    if not available(request.param):
+        pytest.skip(f"transformers {transformers.__version__} has no {request.param}")
+    return make(tmp_path_factory.mktemp(request.param), request.param)
+
+
+def make(folder: Path, name: str, **changes: Any) -> Sample:
+    build_family(folder, name, **changes)
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        folder, torch_dtype=torch.float32, attn_implementation="eager"
+    ).eval()
+    rng = np.random.default_rng(0)
+    ids = [int(i) for i in rng.integers(5, model.config.vocab_size - 3, PROMPT)]
+    with torch.inference_mode():
+        for _ in range(ANSWER):
+            ids.append(int(model(torch.tensor([ids])).logits[0, -1].argmax()))
+        return Sample(folder, ids, model(torch.tensor([ids[:-1]])).logits[0].numpy())
+
+
+def compare(model: LanguageModel, sample: Sample, error: float) -> None:
+    """Logits within `error`, the same greedy token at every step; a part of the answer a second time."""
+    run, everything = model.start(), (range(sample.logits.shape[1]),)
+    row = run.push(sample.ids[:PROMPT], everything)
+    for at in range(PROMPT, PROMPT + ANSWER):
+        wanted = sample.logits[at - 1]
+        assert np.abs(row - wanted).max() < error
+        first, second = np.sort(wanted)[[-1, -2]]
+        assert int(row.argmax()) == sample.ids[at] or first - second < error
+        row = run.push([sample.ids[at]], everything)
+    again = PROMPT + ANSWER // 2
+    state = run.state()
+    run.rewind(again)
+    assert np.abs(run.push([sample.ids[again]], everything) - sample.logits[again]).max() < error
+    other = model.start()
+    other.restore(state)
+    assert other.length == PROMPT + ANSWER
+
+
+def test_reference(sample: Sample) -> None:
+    logits = ReferenceModel(sample.source).logits([sample.ids[:-1]])[0]
+    assert np.abs(logits - sample.logits).max() < 1e-4
+    compare(ReferenceLanguageModel(sample.source), sample, 1e-4)
+
+
+def test_fused_onnx(sample: Sample, tmp_path: Path) -> None:
+    compare(onnx_model(sample, tmp_path), sample, 1e-4)
+
+
+def test_gguf(sample: Sample, tmp_path: Path) -> None:
+    # llama.cpp looks its GELU up in a table of half precision.
+    error = 1e-2 if sample.source.architecture.activation == "gelu_tanh" else 1e-4
+    compare(gguf_model(sample, tmp_path), sample, error)
+
+
+def test_narrow_head(sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only some rows of the head: the same logits, bent or not."""
+    monkeypatch.setenv("KINETOKEN_HEAD", "slice")
+    narrow = gguf_model(sample, tmp_path).start()
+    rows = range(300, 316)
+    narrow.push(sample.ids[:PROMPT], (range(1),))
+    for at in range(PROMPT, PROMPT + 4):
+        got = narrow.push([sample.ids[at]], (rows,))
+        assert np.abs(got - sample.logits[at][rows.start : rows.stop]).max() < 1e-2
+
+
+def onnx_model(sample: Sample, folder: Path) -> LanguageModel:
+    from kinetoken.engines.onnx.model import OnnxLanguageModel
+    from kinetoken_export.onnx.language_model import export_language_model
+    from kinetoken_export.onnx.recipes import find_onnx_recipe
+
+    motion = read_vocabulary(sample.folder).motion
+    info = export_language_model(
+        sample.source, find_onnx_recipe("fp32"), folder, motion, context=CONTEXT
+    )
+    return OnnxLanguageModel(folder / info.file, info)
+
+
+def gguf_model(sample: Sample, folder: Path) -> LanguageModel:
+    pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
+    from kinetoken.engines.llamacpp.model import LlamaCppLanguageModel
+    from kinetoken_export.gguf.language_model import export_gguf
+    from kinetoken_export.gguf.recipes import find_gguf_recipe
+
+    source, path = sample.source, folder / "lm.gguf"
+    export_gguf(
+        source,
+        sample.folder / "tokenizer.json",
+        read_vocabulary(sample.folder),
+        find_gguf_recipe("f32"),
+        path,
+        name="tiny",
+        chat_template=None,
+        context=CONTEXT,
+    )
+    shape = source.shape
+    info = LanguageModelInfo(
+        "llamacpp", path.name, source.architecture.name, shape.layers, shape.kv_heads, shape.head_dim,
+        shape.vocab_size, CONTEXT, "f32",
+    )  # fmt: skip
+    return LlamaCppLanguageModel(path, info)
+
+
+REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
+    "llama attention_bias": ("llama", {"attention_bias": True}, "attention_bias"),
+    "llama mlp_bias": ("llama", {"mlp_bias": True}, "mlp_bias"),
+    "qwen3 attention_bias": ("qwen3", {"attention_bias": True}, "attention_bias"),
+    "llama activation": ("llama", {"hidden_act": "gelu"}, "hidden_act"),
+    "gemma2 activation": ("gemma2", {"hidden_activation": "gelu"}, "hidden_activation"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_not_computed_is_refused_by_name(case: str, tmp_path: Path) -> None:
+    name, changes, named = REFUSED[case]
+    if not available(name):
+        pytest.skip(f"transformers {transformers.__version__} has no {name}")
+    build_family(tmp_path, name, **changes)
+    with pytest.raises(Exception, match=named):
+        Checkpoint(tmp_path)
+
+
+GGUF_REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
+    "window of Mistral": ("mistral", {"sliding_window": 16}, "sliding window"),
+    "window of Phi-3": ("phi3", {"sliding_window": 16}, "sliding window"),
+    "query_pre_attn_scalar": ("gemma2", {"query_pre_attn_scalar": 64}, "query_pre_attn_scalar"),
+}
+
+
+@pytest.mark.parametrize("case", GGUF_REFUSED)
+def test_what_llama_cpp_does_not_compute(case: str, tmp_path: Path) -> None:
+    """Refused as GGUF, and right as ONNX."""
+    name, changes, named = GGUF_REFUSED[case]
+    sample = make(tmp_path / "model", name, **changes)
+    with pytest.raises(Exception, match=named):
+        gguf_model(sample, tmp_path)
+    compare(onnx_model(sample, tmp_path), sample, 1e-4)
+
+
+def test_every_architecture_has_a_miniature() -> None:
+    text_alone = {name for name, entry in ARCHITECTURES.items() if entry.vision is None}
+    named = {FAMILIES[name][0].lower() for name in FAMILIES}
+    assert named == text_alone
