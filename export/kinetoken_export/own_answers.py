@@ -1,4 +1,4 @@
-"""Answers that a bundle gives to sample prompts, as token ids and codes: material to measure on."""
+"""Answers of a bundle to sample prompts, as token ids and codes, to measure on."""
 
 from __future__ import annotations
 
@@ -19,10 +19,15 @@ from kinetoken.generation.request_grammar import request_grammar
 from kinetoken.tokens.allowed_ids import nth_allowed
 
 SAMPLE_PROMPTS: Final = (
-    "a person walks forward", "a person walks in a circle to the left", "someone waves with the right hand",
-    "a man jumps up and down", "a person sits down and stands up again", "the person kicks with the left leg",
-    "a woman turns around and walks back", "someone does jumping jacks",
-)  # fmt: skip
+    "a person walks forward",
+    "a person walks in a circle to the left",
+    "someone waves with the right hand",
+    "a man jumps up and down",
+    "a person sits down and stands up again",
+    "the person kicks with the left leg",
+    "a woman turns around and walks back",
+    "someone does jumping jacks",
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ def collect_answers(
     prompts: Sequence[str] = SAMPLE_PROMPTS,
     label: str = "own motion",
 ) -> list[OwnAnswer]:
-    """One answer per prompt, the n-th with seed n."""
+    """Answer each prompt once, the n-th with seed n."""
     return [
         _answer(bundle, options, prompt, seed)
         for seed, prompt in enumerate(progress(prompts, label))

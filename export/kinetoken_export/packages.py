@@ -1,4 +1,4 @@
-"""Python packages that the export needs: which are missing, and which versions made a bundle or a report."""
+"""Python packages of the export: which are missing, and the versions of those that took part."""
 
 from __future__ import annotations
 
@@ -11,14 +11,22 @@ from kinetoken.base.errors import MissingPackageError
 
 _ALWAYS_NEEDED: Final = ("torch", "onnx", "safetensors")
 _TOOLS: Final = (
-    "kinetoken", "torch", "onnx", "onnxruntime", "numpy", "gguf", "llama-cpp-python", "optimum", "optimum-onnx",
-)  # fmt: skip
+    "kinetoken",
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "numpy",
+    "gguf",
+    "llama-cpp-python",
+    "optimum",
+    "optimum-onnx",
+)
 
 
 def require_packages(more: Iterable[tuple[str, str]] = ()) -> None:
     """Raise MissingPackageError for the first missing package.
 
-    `more`: packages beside ALWAYS_NEEDED, each with the extra that installs it.
+    `more`: packages beside those that every export needs, each with the extra that installs it.
     """
     for package, extra in (*((package, "export") for package in _ALWAYS_NEEDED), *more):
         if find_spec(package) is None:

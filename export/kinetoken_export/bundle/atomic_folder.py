@@ -22,10 +22,12 @@ _EXCHANGE: Final = 2  # RENAME_EXCHANGE of linux/fs.h, and RENAME_SWAP of macOS'
 
 @contextmanager
 def new_folder(out: Path, force: bool = False) -> Iterator[Path]:
-    """A folder beside `out` to build in; it becomes `out` when the block ends well, and is gone when it does not.
+    """Make a folder beside `out` to build in.
 
-    A process killed half way leaves a hidden folder behind; the next one that builds the same `out` removes it. OutputError
-    where `out` exists and `force` does not say to replace it, where its folder cannot be written, or where the disk is full.
+    It becomes `out` when the block ends well, and is gone when it does not. A process killed half
+    way leaves a hidden folder behind, which the next one that builds the same `out` removes.
+    OutputError where `out` exists and `force` does not say to replace it, where its folder cannot
+    be written, or where the disk is full.
     """
     out = Path(os.path.abspath(out))
     _check_place(out, force)
@@ -69,7 +71,7 @@ def _aside_of(building: Path) -> Path:
 
 
 def _sweep(out: Path) -> None:
-    """Clear away what killed processes left: folders whose lock nobody holds."""
+    """Remove what killed processes left: folders whose lock nobody holds."""
     for lock in out.parent.glob(f"{_prefix(out)}*.lock"):
         building = lock.with_name(lock.name.removesuffix(".lock"))
         with suppress(OSError), lock.open("rb") as file:
@@ -83,7 +85,7 @@ def _sweep(out: Path) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """A file that says that this process is at work, for as long as it lives."""
+    """Hold a lock file that tells others this process is still at work."""
     with path.open("wb") as file:
         _lock(file)
         try:
@@ -93,7 +95,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _lock(file: IO[bytes]) -> bool:
-    """Take the lock if nobody has it; False where somebody has, or where the system knows no such locks."""
+    """Take the lock; False where somebody has it, or where the system has no such locks."""
     try:
         import fcntl
 
@@ -116,7 +118,10 @@ def _put_in_place(building: Path, out: Path) -> None:
 
 
 def _step_aside(building: Path, out: Path) -> None:
-    """Where a system cannot swap two folders, the old one steps aside first and comes back if anything fails."""
+    """Replace a folder in two steps, on systems that cannot swap two folders.
+
+    The old one steps aside first and comes back if anything fails.
+    """
     aside = _aside_of(building)
     os.replace(out, aside)
     try:

@@ -1,4 +1,4 @@
-"""A checkpoint and a codec into a bundle folder: checked first, built beside, put in place whole."""
+"""Building a bundle: inputs checked first, the folder built beside its place, then moved."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _SPARE: Final = 200_000_000  # bytes for codec, tokenizer and manifest
 
 @dataclass(frozen=True)
 class _Inputs:
-    """What goes in, read and checked."""
+    """The checkpoint and the codec, read and checked."""
 
     checkpoint: Checkpoint
     vocabulary: CheckpointVocabulary
@@ -60,7 +60,10 @@ class _Inputs:
 
 
 def build_bundle(request: ExportRequest) -> Manifest:
-    """Build the bundle; the folder appears whole or not at all, and an old one stays until the new one is complete."""
+    """Build the bundle and return its manifest.
+
+    The folder appears whole or not at all, and an old one stays until the new one is complete.
+    """
     check_quantization(request)
     with new_folder(request.out, request.force) as folder:
         parts = _open(request)
@@ -69,7 +72,7 @@ def build_bundle(request: ExportRequest) -> Manifest:
 
 
 def _open(request: ExportRequest) -> _Inputs:
-    """Everything that can be wrong with what the user gave is found here, before any long work."""
+    """Read and check all inputs, so that mistakes show before any long work."""
     folder = request.model.folder
     checkpoint = Checkpoint(folder)
     vocabulary = read_vocabulary(folder)
@@ -100,7 +103,7 @@ def _open(request: ExportRequest) -> _Inputs:
 
 
 def _build(request: ExportRequest, parts: _Inputs, folder: Path) -> Manifest:
-    """The story: tokenizer, codec, language model, manifest, and what can be measured only on the finished bundle."""
+    """Write tokenizer, codec, language model and manifest; then measure on the finished bundle."""
     source, vocabulary = _vocabulary(request, parts, folder)
     codec = export_codec(parts.codec, vocabulary.motion, folder, precision=request.codec_precision)
     provenance = _provenance(request, parts)
@@ -144,7 +147,7 @@ def _importance(
 def _vocabulary(
     request: ExportRequest, parts: _Inputs, folder: Path
 ) -> tuple[TensorSource, CheckpointVocabulary]:
-    """The tokenizer in the bundle, and the tensors that go with it."""
+    """Write the tokenizer; return the tensors and the vocabulary that go with it."""
     tokenizer = request.model.folder / _TOKENIZER
     if request.prune_vocab is None:
         shutil.copyfile(tokenizer, folder / _TOKENIZER)
@@ -209,7 +212,7 @@ def _provenance(request: ExportRequest, parts: _Inputs) -> Provenance:
 
 
 def _write(manifest: Manifest, folder: Path) -> Manifest:
-    """bundle.json with the digests of the files that lie in the folder now; the manifest as it reads back."""
+    """Write bundle.json with the digests of the files in the folder; return it as it reads back."""
     files = sorted(
         path for path in folder.iterdir() if path.is_file() and path.name != MANIFEST_NAME
     )
@@ -228,6 +231,7 @@ def _check_space(folder: Path, needed: int) -> None:
     free, wanted = shutil.disk_usage(folder).free, needed + _SPARE
     if free < wanted:
         raise OutputError(
-            f"expected {wanted / 1e9:.1f} GB of free disk space for this bundle, found {free / 1e9:.1f} GB in {folder.parent}: "
+            f"expected {wanted / 1e9:.1f} GB of free disk space for this bundle, found "
+            f"{free / 1e9:.1f} GB in {folder.parent}: "
             "free some, or give a place on another disk with -o"
         )

@@ -32,7 +32,8 @@ def add_command(subparsers: Subparsers) -> None:
         "turn a checkpoint and its codec into a bundle",
         "kinetoken export my-lm --codec my-codec -o my-bundle",
         "kinetoken export my-lm --codec my-codec -o my-bundle --format gguf --quant q4_k_m",
-        "kinetoken export my-lm --codec my-codec -o my-bundle --codec-adapter adapter.py --trust-code",
+        "kinetoken export my-lm --codec my-codec -o my-bundle --codec-adapter adapter.py "
+        "--trust-code",
     )
     add = parser.add_argument
     add(
@@ -148,7 +149,7 @@ def _parsed(args: argparse.Namespace) -> ExportRequest:
 
 
 def run(request: ExportRequest) -> int:
-    """Export, and say what came out."""
+    """Export and print a summary."""
     require_packages(_NEEDED_FOR.get(request.format, ()) + _NEEDED_FOR.get(request.graph, ()))
     from .build import build_bundle
 

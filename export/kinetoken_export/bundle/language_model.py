@@ -1,4 +1,4 @@
-"""The language model in the format that was asked for."""
+"""The language model part of a bundle, in the format that was asked for."""
 
 from __future__ import annotations
 
@@ -17,21 +17,25 @@ from ..onnx.recipes import find_onnx_recipe
 from .request import ExportRequest
 
 _CONTEXT: Final = 4096
-"""Tokens that a bundle holds where the user does not say: more than three minutes of motion. The cache has this size."""
+"""Tokens that a bundle holds where the user does not say: more than three minutes of motion.
+
+The cache has this size.
+"""
 _GGUF_FILE: Final = "lm.gguf"
 _MMPROJ_FILE: Final = "mmproj.gguf"
 _PORTABLE_DEFAULT: Final = "fp32"
 
 
 def check_quantization(request: ExportRequest) -> None:
-    """InputError for a quantization that does not exist or lacks what it needs; before anything is read."""
+    """Refuse a quantization that does not exist or lacks what it needs, before anything is read."""
     if request.format == "gguf":
         from ..gguf.recipes import find_gguf_recipe
 
         recipe = find_gguf_recipe(request.quant)
         if recipe.needs_importance and request.importance is None:
             raise InputError(
-                f"{recipe.name} needs an importance matrix: give --importance own, or a file of prompts"
+                f"{recipe.name} needs an importance matrix: give --importance own, or a file of "
+                "prompts"
             )
     elif request.graph == "portable":
         _portable_precision(request.quant)
@@ -44,7 +48,8 @@ def _portable_precision(name: str | None) -> str:
 
     if (name or _PORTABLE_DEFAULT) not in PORTABLE_PRECISIONS:
         raise InputError(
-            f"expected a quantization of {', '.join(PORTABLE_PRECISIONS)} for a portable graph, got {name!r}"
+            f"expected a quantization of {', '.join(PORTABLE_PRECISIONS)} for a portable graph, "
+            f"got {name!r}"
         )
     return name or _PORTABLE_DEFAULT
 
@@ -67,7 +72,7 @@ def check_format_computes(request: ExportRequest, source: TensorSource) -> None:
 
 
 def bytes_needed(request: ExportRequest, source: TensorSource) -> int:
-    """Disk space that writing the language model takes."""
+    """Estimate the disk space that writing the language model takes."""
     tensors = [dims for _, dims in expected_tensors(source.architecture, source.shape)]
     numbers = sum(math.prod(dims) for dims in tensors)
     if request.format == "gguf":
@@ -106,7 +111,10 @@ def write_language_model(
     folder: Path,
     importance: Mapping[str, Float32Array] | None = None,
 ) -> LanguageModelInfo:
-    """Write the language model into `folder`, whose tokenizer.json is there; what the manifest says of it."""
+    """Write the language model into `folder` and return its entry in the manifest.
+
+    The folder holds tokenizer.json already.
+    """
     context = bundle_context(request, source)
     if request.format == "gguf":
         return _gguf(request, source, vocabulary, template, special, folder, context, importance)
@@ -136,15 +144,31 @@ def _gguf(
 
     recipe, shape = find_gguf_recipe(request.quant), source.shape
     context = export_gguf(
-        source, folder / "tokenizer.json", vocabulary, recipe, folder / _GGUF_FILE, name=request.name, chat_template=template,
-        importance=importance, context=context, special=special,
-    )  # fmt: skip
+        source,
+        folder / "tokenizer.json",
+        vocabulary,
+        recipe,
+        folder / _GGUF_FILE,
+        name=request.name,
+        chat_template=template,
+        importance=importance,
+        context=context,
+        special=special,
+    )
     mmproj = _MMPROJ_FILE if vision_tensors(source) else None
     if mmproj and not (folder / mmproj).exists():
         from ..gguf.vision_tower import export_mmproj
 
         export_mmproj(source, folder / mmproj)
     return LanguageModelInfo(
-        "llamacpp", _GGUF_FILE, source.architecture.name, shape.layers, shape.kv_heads, shape.head_dim, shape.vocab_size, context,
-        recipe.name, mmproj=mmproj,
-    )  # fmt: skip
+        "llamacpp",
+        _GGUF_FILE,
+        source.architecture.name,
+        shape.layers,
+        shape.kv_heads,
+        shape.head_dim,
+        shape.vocab_size,
+        context,
+        recipe.name,
+        mmproj=mmproj,
+    )

@@ -46,7 +46,8 @@ def measured_codec(folder: Path, codec: CodecInfo, asked: int | None) -> CodecIn
     exact = codec.exact
     if asked is not None and not 0 <= asked <= exact:
         raise InputError(
-            f"lookahead: expected 0 to {exact} latent frames, got {asked}; this codec sees no further"
+            f"lookahead: expected 0 to {exact} latent frames, got {asked}; this codec sees no "
+            "further"
         )
     if exact == 0:
         return codec
@@ -67,7 +68,7 @@ def measured_codec(folder: Path, codec: CodecInfo, asked: int | None) -> CodecIn
 
 
 def _clip_seconds(bundle: Bundle, codec: CodecInfo) -> float:
-    """Longer than what the decoder sees, but within half of the context."""
+    """Length of a clip: longer than what the decoder sees, but within half of the context."""
     latent = codec.stride / codec.fps
     held = bundle.language_model.context / 2 / len(bundle.vocabulary.levels) * latent
     return min(_LONGEST, max(_SHORTEST, 2.2 * codec.exact * latent), held)
@@ -86,9 +87,9 @@ def _print_table(errors: Sequence[LookaheadError], chosen: int) -> None:
 def measure_lookaheads(
     decoder: MotionDecoder, clips: Sequence[NDArray[np.integer]]
 ) -> tuple[LookaheadError, ...]:
-    """Mean and largest joint distance on clips of codes (n, Q), for lookaheads from 0 to the exact one.
+    """Measure each lookahead on clips of codes (n, Q), up to the exact one.
 
-    InputError without clips to measure on.
+    Returns the mean and the largest distance of the joints; InputError without clips.
     """
     clips = [clip for clip in clips if len(clip)]
     if not clips:
@@ -105,7 +106,7 @@ def measure_lookaheads(
 
 
 def smallest_lookahead(errors: Sequence[LookaheadError], limit_mm: float = _LIMIT_MM) -> int:
-    """The smallest lookahead from which on the mean distance stays below the limit."""
+    """Return the smallest lookahead from which on the mean distance stays below the limit."""
     chosen = errors[-1].lookahead
     for error in sorted(errors, key=lambda e: e.lookahead, reverse=True):
         if error.mean_mm >= limit_mm:
@@ -115,7 +116,7 @@ def smallest_lookahead(errors: Sequence[LookaheadError], limit_mm: float = _LIMI
 
 
 def table_rows(exact: int) -> list[int]:
-    """Lookaheads of the table: all where they are few, else the small ones and some of the others."""
+    """Choose the lookaheads to measure: all of them, or the small ones and some larger ones."""
     if exact < _ROWS:
         return list(range(exact + 1))
     far = np.geomspace(_EACH_UP_TO, exact, _ROWS - _EACH_UP_TO).round().astype(int)
@@ -123,7 +124,7 @@ def table_rows(exact: int) -> list[int]:
 
 
 def decoded_poses(decoder: MotionDecoder, codes: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Codes (n, Q) to joints (n * stride, 22, 3) in metres, each pose over the origin and facing +Z."""
+    """Decode codes (n, Q) to joints (n * stride, 22, 3), metres, over the origin, facing +Z."""
     features = decoder.decode(codes).astype(np.float64)
     features[:, YAW] = 0.0
     features[:, ROOT_VELOCITY] = 0.0

@@ -53,12 +53,13 @@ class ExportRequest:
     """Whether an existing bundle is replaced."""
 
     def __post_init__(self) -> None:
-        """InputError for options that contradict each other."""
+        """Refuse options that contradict each other."""
         if self.graph == "portable" and self.format != "onnx":
             raise InputError(
                 "--graph portable is a form of ONNX; leave it out, or give --format onnx"
             )
         if self.importance is not None and self.format != "gguf":
             raise InputError(
-                "--importance weighs the columns of GGUF quantizations; leave it out, or give --format gguf"
+                "--importance weighs the columns of GGUF quantizations; leave it out, or give "
+                "--format gguf"
             )

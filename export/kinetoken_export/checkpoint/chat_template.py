@@ -1,4 +1,4 @@
-"""The fixed text around a prompt, found by rendering the checkpoint's own chat template."""
+"""The fixed text around a prompt, found by rendering the checkpoint's chat template."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any, Final
 from kinetoken.base.errors import FormatError
 from kinetoken.manifest.schema import ChatTemplate
 
-# Qwen's chat format, for a checkpoint that brings no template; the same for every model of the family.
+# Qwen's chat format, for a checkpoint that brings no template; the same for every model of the
+# family.
 CHATML: Final = (
-    "{% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}{% endfor %}"
+    "{% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content + "
+    "'<|im_end|>\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
 # Private-use characters: no template has them.
@@ -22,7 +24,7 @@ _SAID: Final = [{"role": "system", "content": _SYSTEM}, {"role": "user", "conten
 
 
 def read_template(folder: Path) -> str:
-    """The Jinja text of a checkpoint's chat template, else Qwen's."""
+    """Read the Jinja text of a checkpoint's chat template; Qwen's where it has none."""
     path = folder / "chat_template.jinja"
     if path.is_file():
         return path.read_text(encoding="utf-8")
@@ -42,9 +44,9 @@ def read_template(folder: Path) -> str:
 
 
 def split_template(template: str) -> ChatTemplate:
-    """What a Jinja template puts around a system prompt, a user's message and, where it can be told, an answer behind it.
+    """Split a Jinja template into the texts around system prompt, user message and answer.
 
-    FormatError where it cannot be rendered or does not pass on what is said as it is.
+    FormatError where it cannot be rendered or changes the messages.
     """
     text = _rendered(template, _SAID)
     if (
@@ -53,12 +55,14 @@ def split_template(template: str) -> ChatTemplate:
         or text.index(_SYSTEM) > text.index(_USER)
     ):
         raise FormatError(
-            "expected a chat template that writes the system prompt, then the user's words, once each; "
+            "expected a chat template that writes the system prompt, then the user's words, once "
+            "each; "
             f"got {text[:80]!r}: mend it or remove it"
         )
     before, rest = text.split(_SYSTEM)
     between, after = rest.split(_USER)
-    # The border between the end of one message and the start of the next lies behind the first line break.
+    # The border between the end of one message and the start of the next lies behind the first line
+    # break.
     cut = between.find("\n") + 1
     return ChatTemplate(
         before, between[:cut], between[cut:], after, _answer_end(template, text, between[cut:])
@@ -66,7 +70,10 @@ def split_template(template: str) -> ChatTemplate:
 
 
 def _answer_end(template: str, first: str, before_user: str) -> str | None:
-    """What stands between an answer and the start of the next message; None where the chat before it changes as it goes on."""
+    """The text between an answer and the next message.
+
+    None where the earlier chat is rendered differently once it goes on.
+    """
     more = [*_SAID, {"role": "assistant", "content": _ANSWER}, {"role": "user", "content": _AGAIN}]
     try:
         text = _rendered(template, more)

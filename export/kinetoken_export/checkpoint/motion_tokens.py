@@ -1,4 +1,7 @@
-"""The motion vocabulary of a checkpoint, read from its tokenizer and checked; nothing about it is assumed."""
+"""The motion vocabulary of a checkpoint, read from its tokenizer and checked.
+
+Nothing about it is assumed.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from kinetoken.base.errors import FormatError, InputError
 from kinetoken.manifest.schema import MotionInfo
 from kinetoken.tokens.markup import MOVE_END, MOVE_START
 
-# What the model card of the target asks for; training and inference have to agree on every character.
+# What the model card of the target asks for; training and inference have to agree on every
+# character.
 SYSTEM_PROMPT: Final = (
     "You are an embodied AI. You reason about your physical state and output precise motor actions "
     "inside <move></move> tags."
@@ -22,7 +26,7 @@ _TOKEN: Final = re.compile(r"<m_(\d+)_(\d+)>\Z")
 
 @dataclass(frozen=True)
 class CheckpointVocabulary:
-    """What the tokenizer of a checkpoint says."""
+    """The vocabulary in the tokenizer of a checkpoint."""
 
     motion: MotionInfo
     text_ids: tuple[tuple[int, int], ...]
@@ -32,7 +36,10 @@ class CheckpointVocabulary:
 
 
 def read_vocabulary(folder: Path) -> CheckpointVocabulary:
-    """Motion and text ids of `folder`/tokenizer.json; FormatError for missing motion tokens or a gap in them."""
+    """Read motion and text ids of `folder`/tokenizer.json.
+
+    FormatError for missing motion tokens or a gap in them.
+    """
     path = folder / "tokenizer.json"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -59,7 +66,8 @@ def _motion(added: dict[str, int], path: Path) -> MotionInfo:
     if missing or not levels:
         what = " and ".join(missing) or "<m_LEVEL_CODE>"
         raise FormatError(
-            f"{path}: expected motion tokens, found no {what}: this checkpoint was not trained to move"
+            f"{path}: expected motion tokens, found no {what}: this checkpoint was not trained to "
+            "move"
         )
     return MotionInfo(
         added[MOVE_START],
@@ -78,7 +86,8 @@ def _level(levels: dict[int, dict[int, int]], q: int, path: Path) -> tuple[int, 
     if first is None or ids != {code: first + code for code in range(len(ids))}:
         gap = next(code for code in range(len(ids) + 1) if ids.get(code) != (first or 0) + code)
         raise FormatError(
-            f"{path}: expected the codes of level {q} at ids in a row, <m_{q}_{gap}> is missing or out of place"
+            f"{path}: expected the codes of level {q} at ids in a row, <m_{q}_{gap}> is missing "
+            "or out of place"
         )
     return first, first + len(ids)
 

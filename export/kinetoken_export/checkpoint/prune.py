@@ -1,8 +1,9 @@
-"""Fewer words in the vocabulary: a checkpoint whose embedding and head keep the rows that are needed, and its tokenizer.
+"""A checkpoint with a smaller vocabulary: its tokenizer, and the rows of embedding and head.
 
-Kept are all 256 bytes, every added token (the motion vocabulary is among them), the text that the chat template puts around
-a prompt, and the tokens of a corpus with all tokens that BPE passes through on the way to them. The order of the ids stays,
-so the codes of a level stay in a row, and `</move>` stays directly before `<m_0_0>` where it was there.
+Kept are all 256 bytes, every added token (the motion vocabulary among them), the text that the chat
+template puts around a prompt, and the tokens of a corpus with all tokens that BPE passes through on
+the way to them. The order of the ids stays, so the codes of a level stay in a row and `</move>`
+stays directly before `<m_0_0>` where it was there.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _SPAN: Final = 4096  # rows read at once while gathering
 
 @dataclass(frozen=True)
 class PrunedSource:
-    """A checkpoint with some rows of its embedding and head; every other tensor is the original's."""
+    """A checkpoint with some rows of its embedding and head; other tensors are the original's."""
 
     original: TensorSource
     kept: NDArray[np.int64]
@@ -62,11 +63,11 @@ class PrunedSource:
         return self.original.vision_config
 
     def names(self, prefix: str = "") -> list[str]:
-        """Names of the tensors that start so."""
+        """Names of the tensors that begin with a prefix."""
         return self.original.names(prefix)
 
     def has(self, name: str) -> bool:
-        """Whether there is such a tensor."""
+        """Tell whether there is such a tensor."""
         return self.original.has(name)
 
     def dims(self, name: str) -> tuple[int, ...]:
@@ -105,7 +106,7 @@ class PrunedSource:
         return self.original.shape.vocab_size - len(self.kept)
 
     def saved_bytes(self, embedding_bits: float, head_bits: float | None = None) -> int:
-        """What is saved where a number of the embedding takes so many bits; a tied head is the embedding itself."""
+        """Bytes saved at so many bits for each number of the embedding; a tied head counts once."""
         bits = embedding_bits if self.shape.tied else embedding_bits + (head_bits or embedding_bits)
         return int(self.dropped * self.shape.hidden * bits / 8)
 
@@ -119,20 +120,26 @@ class PrunedSource:
 
 
 def prune_vocabulary(
-    source: TensorSource, tokenizer: Path, corpus: Path | str, out_tokenizer: Path, always: Sequence[str] = ()
-) -> PrunedSource:  # fmt: skip
-    """Write the smaller tokenizer.json to `out_tokenizer` and return the checkpoint that belongs to it.
+    source: TensorSource,
+    tokenizer: Path,
+    corpus: Path | str,
+    out_tokenizer: Path,
+    always: Sequence[str] = (),
+) -> PrunedSource:
+    """Write the smaller tokenizer.json to `out_tokenizer`; return the checkpoint that fits it.
 
-    `corpus` is a text file, or "english" for the tokens that English can be spelled with. Besides Qwen's own template, `always`
-    names texts that must be cut into the same tokens as before, whatever the corpus. FormatError where the tokenizer is
-    no byte-level BPE or does not fit the checkpoint, InputError where the corpus is no text.
+    `corpus` is a text file, or "english" for the tokens that English can be spelled with. `always`
+    are texts, besides Qwen's own template, that must be cut into the same tokens as before,
+    whatever the corpus. FormatError where the tokenizer is no byte-level BPE or does not fit the
+    checkpoint, InputError where the corpus is no text.
     """
     bpe = BpeTokenizer(tokenizer)
     fixed = (*KEPT_TEXTS, *([always] if isinstance(always, str) else always))
     kept = _kept(bpe, corpus, fixed)
     if kept[-1] >= source.shape.vocab_size:
         raise FormatError(
-            f"{tokenizer}: expected ids below {source.shape.vocab_size}, the rows of the embedding, got {kept[-1]}: "
+            f"{tokenizer}: expected ids below {source.shape.vocab_size}, the rows of the "
+            f"embedding, got {kept[-1]}: "
             "it belongs to another checkpoint"
         )
     numbers = {int(old): new for new, old in enumerate(kept)}
@@ -151,11 +158,12 @@ def _kept(bpe: BpeTokenizer, corpus: Path | str, always: Sequence[str]) -> NDArr
 def _check(
     old: BpeTokenizer, new: BpeTokenizer, numbers: Mapping[int, int], always: Sequence[str]
 ) -> None:
-    """The template is trained word by word: it must not fall into other pieces."""
+    """Refuse a tokenizer that cuts a fixed text into other tokens than the model knows."""
     for text in always:
         if [numbers.get(i) for i in old.encode(text)] != new.encode(text):
             raise FormatError(
-                f"{old.path}: pruned, it cuts {text[:40]!r} into other tokens: export without pruning"
+                f"{old.path}: pruned, it cuts {text[:40]!r} into other tokens: export without "
+                "pruning"
             )
 
 
@@ -169,7 +177,7 @@ def _spans(ids: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
 
 
 def _renumbered(config: Mapping[str, Any], numbers: Mapping[int, int], size: int) -> dict[str, Any]:
-    """A config, also a nested one, whose ids and size of the vocabulary are new; ids that are gone become None."""
+    """A config with new ids and vocabulary size, nested ones too; lost ids become None."""
     out: dict[str, Any] = {}
     for key, value in config.items():
         if key.endswith("_token_id") and isinstance(value, int):

@@ -1,8 +1,9 @@
-"""The tokenizer of a pruned vocabulary: which tokens a text needs, and tokenizer.json without the others.
+"""The tokenizer of a pruned vocabulary: the tokens that a text needs, and a smaller tokenizer.json.
 
-Byte-pair encoding joins the pair of lowest rank, again and again. If every pair that it joins on the way to a token is kept, it
-goes the same way in the smaller vocabulary, because what is gone was never the lowest: so a text whose tokens are all kept
-is cut exactly as before. Any other text falls into smaller kept pieces, at worst into single bytes, and comes back the same.
+Byte-pair encoding joins the pair of lowest rank, again and again. If every pair that it joins on
+the way to a token is kept, it joins the same pairs in the smaller vocabulary, because a removed
+pair was never the lowest. So a text whose tokens are all kept is cut exactly as before. Any other
+text falls into smaller kept pieces, at worst into single bytes, and decodes to the same text.
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ BYTES: Final = frozenset(pre_tokenizers.ByteLevel.alphabet())
 """The letters in which byte-level BPE writes the 256 bytes."""
 _CURLY: Final = r"\u2018\u2019\u201c\u201d"  # typographic quotes
 _DASHES: Final = r"\u2013\u2014\u2026"
-# One word in one case, with the one sign before it that English sets without a space; else signs, digits and white space.
+# One word in one case, with the one sign before it that English sets without a space; else signs,
+# digits and white space.
 _ENGLISH: Final = re.compile(
-    rf"""[ "'(\-{_CURLY}{_DASHES}]?(?:[a-z]+|[A-Z][a-z]*|[A-Z]+)|[\s0-9.,:;!?'"()\-/&%${_CURLY}{_DASHES}]+"""
+    rf"""[ "'(\-{_CURLY}{_DASHES}]?(?:[a-z]+|[A-Z][a-z]*|[A-Z]+)|"""
+    rf"""[\s0-9.,:;!?'"()\-/&%${_CURLY}{_DASHES}]+"""
 )
-# Here no word of the pre-tokenizer is cut in two: a line break ends one, a letter or digit begins one.
+# Here no word of the pre-tokenizer is cut in two: a line break ends one, a letter or digit begins
+# one.
 _SEAM: Final = re.compile(r"(?<=\n)(?=[^\W_])")
 _PIECE: Final = 1 << 16  # characters
 _BPE_OPTIONS: Final = (
@@ -64,7 +68,8 @@ class BpeTokenizer:
         if odd or not set(self.vocab) >= BYTES or self._tokenizer.pre_tokenizer is None:
             why = odd[0] if odd else "no token for some byte"
             raise FormatError(
-                f"{path}: expected plain byte-level BPE, found {why}: its vocabulary cannot be pruned"
+                f"{path}: expected plain byte-level BPE, found {why}: its vocabulary cannot be "
+                "pruned"
             )
         self._split = re.compile(
             "|".join(map(re.escape, sorted(self.added, key=len, reverse=True))) or r"(?!)"
@@ -75,14 +80,14 @@ class BpeTokenizer:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def words(self, text: str) -> set[str]:
-        """The different words, in byte letters, into which a text falls before BPE; added tokens are no words."""
+        """The different words, in byte letters, that BPE gets to see; added tokens are no words."""
         normalizer, cut = self._tokenizer.normalizer, self._tokenizer.pre_tokenizer
         pieces = [piece for piece in self._split.split(text) if piece]
         plain = [normalizer.normalize_str(piece) if normalizer else piece for piece in pieces]
         return {word for piece in plain for word, _ in cut.pre_tokenize_str(piece)}
 
     def way(self, word: str) -> list[str]:
-        """Every token that BPE passes through on its way to cut a word of byte letters."""
+        """Every token that BPE passes through while it cuts a word of byte letters."""
         parts, seen = list(word), list(word)
         while len(parts) > 1:
             rank, at = min(
@@ -111,7 +116,7 @@ def token_text(token: str) -> str | None:
 
 
 def _byte_of() -> dict[str, int]:
-    """GPT-2's table, inverted: printable bytes stand for themselves, the rest for the letters from 256 on."""
+    """GPT-2's table inverted: printable bytes are themselves, others letters from 256 on."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     rest = [byte for byte in range(256) if byte not in plain]
     return {chr(b): b for b in plain} | {chr(256 + i): b for i, b in enumerate(rest)}
@@ -121,7 +126,7 @@ _BYTE_OF: Final = _byte_of()
 
 
 def english_tokens(bpe: BpeTokenizer) -> set[str]:
-    """Tokens that English can be spelled with: see ENGLISH. A rule, not a list: no corpus and no licence are needed."""
+    """Tokens that spell English text, by a rule (_ENGLISH): no corpus and no licence are needed."""
     wanted = (token for token in bpe.vocab if _ENGLISH.fullmatch(token_text(token) or ""))
     return {step for token in progress(list(wanted), "English tokens") for step in bpe.way(token)}
 
@@ -140,7 +145,8 @@ def corpus_tokens(bpe: BpeTokenizer, corpus: Path) -> set[str]:
         ) from None
     if not text.strip():
         raise InputError(
-            f"{corpus}: expected text as the corpus, got an empty file: give what the model shall understand"
+            f"{corpus}: expected text as the corpus, got an empty file: give what the model shall "
+            "understand"
         )
     words: set[str] = set()
     with ProgressBar("corpus") as bar:
@@ -151,7 +157,7 @@ def corpus_tokens(bpe: BpeTokenizer, corpus: Path) -> set[str]:
 
 
 def _pieces(text: str) -> Iterator[tuple[float, str]]:
-    """A long text in pieces that can be cut into words apart, each with the share that is done after it."""
+    """Cut a long text where words end; each piece comes with the share done after it."""
     start = 0
     while start < len(text):
         seam = _SEAM.search(text, start + _PIECE)
@@ -161,7 +167,10 @@ def _pieces(text: str) -> Iterator[tuple[float, str]]:
 
 
 def write_pruned(bpe: BpeTokenizer, numbers: Mapping[int, int], path: Path) -> None:
-    """tokenizer.json with only the ids in `numbers`, under their new ones; FormatError for parts that cannot be renumbered."""
+    """Write tokenizer.json with only the ids in `numbers`, renumbered.
+
+    FormatError for parts that cannot be renumbered.
+    """
     data = dict(bpe.data)
     model = dict(data["model"])
     model["vocab"] = {token: numbers[old] for token, old in bpe.vocab.items() if old in numbers}
@@ -190,7 +199,8 @@ def _renumbered(processor: Any, numbers: Mapping[int, int], path: Path) -> Any:
         }
     if processor["type"] != "TemplateProcessing":
         raise FormatError(
-            f"{path}: a post-processor {processor['type']} cannot be renumbered: export without pruning"
+            f"{path}: a post-processor {processor['type']} cannot be renumbered: export without "
+            "pruning"
         )
     specials = processor["special_tokens"]
     renewed = {

@@ -1,10 +1,11 @@
 """The checkpoint itself, computed by torch in float32: what every export is measured against.
 
-`Reference` brings all sequences through one layer after another and holds the weights of a single layer, so that a model of
-billions fits a small memory. `ReferenceLanguageModel` holds all weights and keeps a cache: it stands where an engine stands,
-so that the runtime itself can write answers with the source.
+`ReferenceModel` brings all sequences through one layer after another and holds the weights of a
+single layer, so that a model of billions fits a small memory. `ReferenceLanguageModel` holds all
+weights and keeps a cache; it is an engine of the runtime, so that the runtime can write answers
+with the source.
 
-For text alone the three positions of a Qwen2.5-VL are one, and its rotary embedding equals that of Qwen2.
+For text alone the three positions of a Qwen2.5-VL are one, and its rotary embedding equals Qwen2's.
 """
 
 from __future__ import annotations
@@ -72,20 +73,26 @@ class ReferenceModel:
     def logits(
         self, sequences: Sequence[Sequence[int]], *, observe: Observe | None = None
     ) -> list[Float32Array]:
-        """Logits (n, vocab) after each token of each sequence of n ids; `observe` sees the inputs of every matrix."""
+        """Logits (n, vocab) after each token of each sequence of n ids.
+
+        `observe` sees the inputs of every matrix.
+        """
         return list(self.each(sequences, observe=observe))
 
     def each(
         self, sequences: Sequence[Sequence[int]], *, observe: Observe | None = None
     ) -> Iterator[Float32Array]:
-        """The same, one sequence at a time: logits of a large vocabulary are larger than the model."""
+        """Yield the logits of one sequence after the other, since all would fill the memory."""
         return (self.head(hidden) for hidden in self.hidden(sequences, observe=observe))
 
     @torch.inference_mode()
     def hidden(
         self, sequences: Sequence[Sequence[int]], *, observe: Observe | None = None
     ) -> list[Float32Array]:
-        """Normed hidden states (n, H) of each sequence, which the head multiplies; InputError for ids that do not exist."""
+        """Normed hidden states (n, H) of each sequence, which the head multiplies.
+
+        InputError for ids that do not exist.
+        """
         rotaries = {n: rotary_angles(self._shape, 0, n) for n in {len(ids) for ids in sequences}}
         states = [self._embedded(ids) for ids in sequences]
         for number in progress(range(self._shape.layers), "source"):
@@ -126,12 +133,12 @@ class ReferenceCache:
 
     @classmethod
     def empty(cls, shape: LanguageModelShape) -> ReferenceCache:
-        """Before the first token."""
+        """The cache before the first token."""
         nothing = torch.zeros(shape.kv_heads, 0, shape.head_dim)
         return cls(nothing, nothing)
 
     def extend(self, keys: Tensor, values: Tensor) -> None:
-        """Add those of new tokens."""
+        """Add keys and values of new tokens."""
         self.keys, self.values = (
             torch.cat([self.keys, keys], 1),
             torch.cat([self.values, values], 1),
@@ -235,9 +242,10 @@ class ReferenceLanguageModel:
     def __init__(
         self, source: TensorSource, context: int | None = None, *, compact: bool | None = None
     ) -> None:
-        """`context` in tokens: at most, and by default, what the checkpoint was made for.
+        """`context`: tokens that a run can hold, at most what the checkpoint was made for.
 
-        `compact` holds what is bfloat16 as such: half the memory and slower; None: where float32 would not fit.
+        `compact` keeps bfloat16 weights as they are: half the memory, and slower. None: only where
+        float32 would not fit.
         """
         self.shape = source.shape
         self._context = min(context or source.shape.context, source.shape.context)
@@ -268,20 +276,20 @@ class ReferenceLanguageModel:
 
     @property
     def device(self) -> str:
-        """Where it computes."""
+        """The device that it computes on."""
         return "cpu"
 
     @property
     def fingerprint(self) -> str:
-        """What a run's state depends on."""
+        """An identifier of everything that a run's state depends on."""
         return f"torch {torch.__version__} {self.shape}"
 
     def start(self) -> ReferenceRun:
-        """A new, empty run."""
+        """Start a new, empty run."""
         return ReferenceRun(self)
 
     def start_batch(self, size: int) -> SequentialBatch:
-        """So many runs in turn."""
+        """Start so many runs that take turns."""
         return SequentialBatch(self.start, size)
 
 
@@ -299,7 +307,7 @@ class ReferenceRun:
         return self._length
 
     def look(self, image: EncodedImage) -> None:
-        """EngineError: here one position stands for M-RoPE's three."""
+        """Raise EngineError: one position stands for M-RoPE's three here."""
         raise EngineError(NO_IMAGES)
 
     @torch.inference_mode()
@@ -330,14 +338,14 @@ class ReferenceRun:
         self._length = length
 
     def state(self) -> bytes:
-        """The cache of the tokens so far."""
+        """The cache of the tokens so far, as bytes."""
         rows = b"".join(
             part.contiguous().numpy().tobytes() for c in self._caches for part in (c.keys, c.values)
         )
         return pack_state(self._model.fingerprint, self._length, rows)
 
     def restore(self, state: bytes) -> None:
-        """Take up the cache of a state."""
+        """Continue from a saved cache."""
         self.rewind(0)
         length, rest = unpack_state(self._model.fingerprint, state, self._model.context)
         heads, width = self._model.shape.kv_heads, self._model.shape.head_dim
@@ -355,7 +363,8 @@ def rotary_angles(shape: LanguageModelShape, start: int, stop: int) -> Rotaries:
 
 
 def _angles(rope: Rope, width: int, start: int, stop: int) -> Rotary:
-    # float64 where the engines have float32 too: the positions are small, the error of an angle is not seen.
+    # float64 where the engines have float32 too: the positions are small, the error of an angle is
+    # not seen.
     speeds = torch.from_numpy(rope.frequencies(width))
     turns = torch.arange(start, stop, dtype=torch.float64)[:, None] * speeds
     both, factor = torch.cat([turns, turns], 1), rope.attention_factor
@@ -383,13 +392,13 @@ def _norm(x: Tensor, gain: Tensor, shape: LanguageModelShape) -> Tensor:
 
 
 def _compact(weight: Tensor) -> Tensor:
-    """The same numbers in half the memory, where bfloat16 holds them all."""
+    """The same numbers as bfloat16, where that holds them all."""
     half = weight.bfloat16()
     return half if torch.equal(half.float(), weight) else weight
 
 
 def _is_large(source: TensorSource) -> bool:
-    """Whether the weights in float32 would take most of the memory that is free now."""
+    """Tell whether the weights in float32 would take most of the free memory."""
     needed = 4 * sum(
         math.prod(dims) for _, dims in expected_tensors(source.architecture, source.shape)
     )
@@ -401,7 +410,7 @@ def _is_large(source: TensorSource) -> bool:
 
 @contextlib.contextmanager
 def few_threads(shape: LanguageModelShape) -> Iterator[None]:
-    """One thread for a small model: its products are done before a second thread has woken up."""
+    """Use one thread for a small model, which is done before a second thread wakes up."""
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(1 if shape.hidden * shape.intermediate < _SMALL else before)
@@ -414,5 +423,6 @@ def _check_ids(ids: Sequence[int], shape: LanguageModelShape) -> None:
     if not len(ids) or min(ids) < 0 or max(ids) >= shape.vocab_size:
         got = f"{min(ids)}..{max(ids)}" if len(ids) else "none"
         raise InputError(
-            f"expected token ids within 0..{shape.vocab_size - 1}, got {got}: is it another tokenizer's?"
+            f"expected token ids within 0..{shape.vocab_size - 1}, got {got}: is it another "
+            "tokenizer's?"
         )

@@ -1,4 +1,4 @@
-"""Where a checkpoint or codec comes from: a folder, or a repository of the Hugging Face hub; and under which licence."""
+"""Checkpoints and codecs by folder or Hugging Face hub id, with their licence."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CODEC_FILES: Final = (
 
 @dataclass(frozen=True)
 class Source:
-    """A folder with weights, and what is known of it."""
+    """A folder with weights, and its name, revision and licence."""
 
     folder: Path
     """Of a codec this may be a file: the weights themselves."""
@@ -40,12 +40,12 @@ class Source:
 
 
 def find_model(given: str, revision: str | None = None) -> Source:
-    """A checkpoint's folder or hub id; InputError where it is neither, or cannot be fetched."""
+    """Find a checkpoint by folder or hub id; InputError where it is neither, or not available."""
     return _find(given, revision, "a checkpoint folder", _MODEL_FILES)
 
 
 def find_codec(given: str, revision: str | None = None) -> Source:
-    """A codec's folder, file of weights or hub id; InputError as above."""
+    """Find a codec by folder, file of weights or hub id; InputError likewise."""
     return _find(given, revision, "a codec folder", _CODEC_FILES)
 
 
@@ -75,7 +75,8 @@ def _download(hub_id: str, revision: str | None, patterns: tuple[str, ...]) -> P
     except Exception as error:  # its errors come from several libraries
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"{hub_id} is no folder here, and the hub did not give it ({reason}): check the name and the network, "
+            f"{hub_id} is no folder here, and the hub did not give it ({reason}): check the name "
+            "and the network, "
             "or download it and give its folder"
         ) from error
 
@@ -87,7 +88,7 @@ def _snapshot(folder: Path) -> str:
 
 
 def read_licence(folder: Path) -> str:
-    """`license:` of the model card's header, or of config.json; "unknown" otherwise."""
+    """Read `license:` from the model card's header or config.json; "unknown" without one."""
     folder = folder if folder.is_dir() else folder.parent
     card = folder / "README.md"
     if card.is_file():

@@ -27,7 +27,7 @@ from .weights.tensor_names import named_entries, unused_tensors
 
 
 class TensorSource(Protocol):
-    """What an exporter needs of a checkpoint, whole or pruned."""
+    """A checkpoint as the exporters read it, whole or pruned."""
 
     @property
     def architecture(self) -> Architecture:
@@ -50,11 +50,11 @@ class TensorSource(Protocol):
         ...
 
     def names(self, prefix: str = "") -> list[str]:
-        """Names of the tensors that start so."""
+        """Names of the tensors that begin with a prefix."""
         ...
 
     def has(self, name: str) -> bool:
-        """Whether there is such a tensor."""
+        """Tell whether there is such a tensor."""
         ...
 
     def dims(self, name: str) -> tuple[int, ...]:
@@ -71,7 +71,10 @@ class TensorSource(Protocol):
 
 
 class Checkpoint:
-    """An opened folder. Files are opened for each tensor and closed again, so that memory holds one at a time."""
+    """An opened folder.
+
+    Files are opened for each tensor and closed again, so that memory holds one tensor at a time.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -88,8 +91,8 @@ class Checkpoint:
         if self.shape.tied and self._head_differs():
             self.shape = replace(self.shape, tied=False)
             self._head_note = (
-                f"{self.architecture.head} is stored and differs from the embedding: used, as transformers 5 does, "
-                "though config.json says tie_word_embeddings"
+                f"{self.architecture.head} is stored and differs from the embedding: used, as "
+                "transformers 5 does, though config.json says tie_word_embeddings"
             )
 
     def _split_fused(self) -> None:
@@ -130,8 +133,8 @@ class Checkpoint:
         head = (self._head_note,) if self._head_note else ()
         quantized = (
             (
-                f"the weights are quantized with {self.quantization.title}: read as numbers, and quantized once "
-                "more as --quant says",
+                f"the weights are quantized with {self.quantization.title}: read as numbers, and "
+                "quantized once more as --quant says",
             )
             if self.quantization.method
             else ()
@@ -145,7 +148,10 @@ class Checkpoint:
 
     @property
     def vision_config(self) -> Mapping[str, Any] | None:
-        """vision_config with its class's defaults; FormatError where it asks for what is not computed."""
+        """vision_config with its class's defaults.
+
+        FormatError where it asks for what is not computed.
+        """
         check_vision(self.model_config)
         return self.model_config.vision
 
@@ -155,11 +161,12 @@ class Checkpoint:
         return sorted({e.path for tensor in self._stored.values() for e in tensor.entries})
 
     def check(self) -> None:
-        """FormatError unless every tensor of the language model is there, in its shape, as numbers; and none too many."""
+        """Refuse a language model with missing, misshapen, coded or surplus tensors."""
         for name, dims in expected_tensors(self.architecture, self.shape):
             if self.dims(name) != dims:
                 raise FormatError(
-                    f"{self.folder}: expected {name} of shape {dims}, as config.json says, got {self.dims(name)}"
+                    f"{self.folder}: expected {name} of shape {dims}, as config.json says, got "
+                    f"{self.dims(name)}"
                 )
             check_numbers(self._stored[name])
         for name in vision_tensors(self):
@@ -167,11 +174,11 @@ class Checkpoint:
         tuple(self._unused())
 
     def names(self, prefix: str = "") -> list[str]:
-        """Names of the tensors that start so."""
+        """Names of the tensors that begin with a prefix."""
         return sorted(name for name in self._stored if name.startswith(prefix))
 
     def has(self, name: str) -> bool:
-        """Whether the checkpoint holds a tensor."""
+        """Tell whether there is such a tensor."""
         return name in self._stored
 
     def dims(self, name: str) -> tuple[int, ...]:
@@ -237,6 +244,6 @@ def norm_gain(source: TensorSource, name: str) -> Float32Array:
 
 
 def row_chunks(rows: int, columns: int, numbers: int = 1 << 24) -> Iterator[tuple[int, int]]:
-    """Cut a matrix into [start, stop) of about so many numbers each (64 MiB of float32)."""
+    """Cut a matrix into [start, stop) of about so many numbers (64 MiB of float32)."""
     step = max(1, numbers // columns)
     return ((start, min(start + step, rows)) for start in range(0, rows, step))

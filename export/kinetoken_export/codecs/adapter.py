@@ -61,7 +61,8 @@ def read_adapted_codec(
     call = getattr(owner, _FUNCTION, None)
     if not callable(call):
         raise FormatError(
-            f"{file}: expected a function {_FUNCTION}(codes), or a class {_CLASS} with this method, "
+            f"{file}: expected a function {_FUNCTION}(codes), or a class {_CLASS} with this "
+            "method, "
             "found none"
         )
     modules = _prepared({**vars(module), **_attributes(owner)})

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from kinetoken.base.errors import FormatError
 from kinetoken.motion.features import N_FEATURES
 
+from ..checkpoint.tensors import Float32Array
 from .python_file import reason_of
-from .source import Array32, CodecSource, Codes, CodeSize
+from .source import CodecSource, Codes, CodeSize
 
 CodesToFeatures = Callable[[Tensor], Tensor]
 """Codes (n, Q) int64 to features (n * stride, 263)."""
@@ -53,8 +54,10 @@ class CodeFunction:
             stride=self.stride, reference=self._features, carries_codes=True, notes=notes, **base,
         )  # fmt: skip
 
-    def _features(self, codes: Codes) -> Array32:
-        features: Array32 = _checked(self.name, self.call, torch.from_numpy(codes)).float().numpy()
+    def _features(self, codes: Codes) -> Float32Array:
+        features: Float32Array = (
+            _checked(self.name, self.call, torch.from_numpy(codes)).float().numpy()
+        )
         return features
 
 
@@ -127,7 +130,7 @@ def _takes_left_out(name: str, call: CodesToFeatures, size: CodeSize) -> bool:
     return not torch.equal(features, _checked(name, call, last_rows))
 
 
-def _code_columns(size: CodeSize) -> Array32:
+def _code_columns(size: CodeSize) -> Float32Array:
     """Codebooks (Q, K, Q) whose sum over the levels is code + 1 in each level's column."""
     out = np.zeros((size.levels, size.codes, size.levels), np.float32)
     for level in range(size.levels):

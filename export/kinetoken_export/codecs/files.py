@@ -1,4 +1,4 @@
-"""Finding a codec's files and opening them without running any code: weights, settings, licence."""
+"""A codec's files, opened without running any code: weights, settings, licence."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _DEPTH: Final = 2  # folders below the given one in which weights are looked for
 
 @dataclass(frozen=True)
 class CodecFiles:
-    """A codec's weights and what lies around them."""
+    """A codec's weights and the files around them."""
 
     folder: Path
     """Folder of the codec, not of its weights where they lie deeper."""
@@ -54,14 +54,14 @@ class CodecFiles:
     state: Mapping[str, Tensor]
     """Float tensors in float32; empty where an adapter reads them."""
     settings: Mapping[str, Any]
-    """config.json, opt.txt and what the weights' file holds, nested objects laid flat, names with underscores."""
+    """From config.json, opt.txt and the weights' file, laid flat, names with underscores."""
     files: tuple[Path, ...]
     """Weights and settings."""
     licence: str | None
 
 
 def open_codec_files(path: Path) -> CodecFiles:
-    """The codec at a folder or weights file; InputError or FormatError where there is none."""
+    """Open the codec at a folder or weights file; InputError or FormatError where there is none."""
     weights = path if path.is_file() else _find_weights(path)
     folder = weights.parent if path.is_file() else path
     # Beside weights that lie in model/ or the like, settings are one folder up.
@@ -109,13 +109,15 @@ def _find_weights(folder: Path) -> Path:
     found = [p for p in found if p.suffix == _SAFE] or found
     if not found:
         raise InputError(
-            f"{folder}: expected weights ({_SAFE}, {', '.join(_PICKLES)}), found none: give the codec's folder"
+            f"{folder}: expected weights ({_SAFE}, {', '.join(_PICKLES)}), found none: give the "
+            "codec's folder"
         )
     ranked = sorted(found, key=_rank)
     if len(ranked) > 1 and _rank(ranked[0]) == _rank(ranked[1]):
         names = ", ".join(str(p.relative_to(folder)) for p in ranked[:5])
         raise InputError(
-            f"{folder}: expected one file of weights, found {names}: give the one to use instead of the folder"
+            f"{folder}: expected one file of weights, found {names}: give the one to use instead "
+            "of the folder"
         )
     return ranked[0]
 
@@ -133,7 +135,7 @@ def _within(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def _load(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
-    """State dict and whatever settings lie beside it in the file."""
+    """Read the state dict, and settings that lie beside it in the same file."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of old pickles; what cannot be read is refused below
@@ -149,12 +151,14 @@ def _load(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
                 f"convert it to {_SAFE} where you trust it"
             ) from error
         raise FormatError(
-            f"{path}: expected whole weights, got something unreadable ({_line(error)}): download it again"
+            f"{path}: expected whole weights, got something unreadable ({_line(error)}): download "
+            "it again"
         ) from error
     state = _state(whole)
     if not state:
         raise FormatError(
-            f"{path}: expected tensors by name, alone or under one of {', '.join(_WRAPPERS)}, found none"
+            f"{path}: expected tensors by name, alone or under one of {', '.join(_WRAPPERS)}, "
+            "found none"
         )
     inner = whole.get("config", whole.get("args", {})) if isinstance(whole, dict) else {}
     return state, inner if isinstance(inner, Mapping) else {}
@@ -208,7 +212,7 @@ def _flat(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _licence(folder: Path, settings: Mapping[str, Any]) -> str | None:
-    """What config.json or the head of the README says."""
+    """The licence in config.json or in the head of the README."""
     for name in ("license", "licence"):
         if isinstance(settings.get(name), str):
             return str(settings[name])

@@ -24,7 +24,8 @@ from torch.nn import functional as F  # noqa: N812
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.motion.features import N_FEATURES
 
-from .source import Array32, CodecSource, Codes
+from ..checkpoint.tensors import Float32Array
+from .source import CodecSource, Codes
 
 _MODEL_TYPE: Final = "kinetoken-causal-rvq"
 WEIGHTS: Final = "motion_rvq_weights.safetensors"
@@ -146,7 +147,7 @@ class Level(nn.Module):
 
     @torch.no_grad()
     def learn(self, x: Tensor, codes: Tensor, decay: float, dead_below: float) -> None:
-        """Move each code toward the mean of the rows that chose it; restart a dead one at a random row."""
+        """Move each code toward the mean of its rows; restart dead codes at random rows."""
         count = torch.bincount(codes, minlength=len(self.codebook)).to(x.dtype)
         self.usage.mul_(decay).add_(count, alpha=1 - decay)
         sums = torch.zeros_like(self.total).index_add_(0, codes, x)
@@ -194,7 +195,7 @@ class ResidualQuantizer(nn.Module):
 
     @torch.no_grad()
     def encode(self, latents: Tensor, beam: int = 16) -> Tensor:
-        """Codes (n, Q) of latents (n, D), the best of `beam` candidates kept from level to level."""
+        """Codes (n, Q) of latents (n, D); the best `beam` candidates go on each level."""
         n, dim = latents.shape
         done = latents.new_zeros(n, 1, dim)
         chosen = torch.zeros(n, 1, 0, dtype=torch.long)
@@ -227,7 +228,7 @@ class ResidualQuantizer(nn.Module):
 
 
 class MotionCodec(nn.Module):
-    """Encoder, quantizer and decoder in one module: the state dict of motion_rvq_weights.safetensors."""
+    """Encoder, quantizer and decoder: the modules of motion_rvq_weights.safetensors."""
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
@@ -238,7 +239,7 @@ class MotionCodec(nn.Module):
 
 
 def load_codec(folder: Path) -> tuple[MotionCodec, Tensor, Tensor]:
-    """A codec folder of this layout: the module in float32, Mean and Std (263,)."""
+    """Load a codec folder of this layout: the module in float32, Mean and Std (263,)."""
     model = MotionCodec(_config(folder))
     try:
         weights = {k: v.float() for k, v in load_file(folder / WEIGHTS).items()}
@@ -251,7 +252,8 @@ def load_codec(folder: Path) -> tuple[MotionCodec, Tensor, Tensor]:
         ) from error
     if mean.shape != (N_FEATURES,) or std.shape != (N_FEATURES,):
         raise FormatError(
-            f"{folder}: expected Mean and Std of {N_FEATURES} numbers, got {len(mean)} and {len(std)}"
+            f"{folder}: expected Mean and Std of {N_FEATURES} numbers, got {len(mean)} and "
+            f"{len(std)}"
         )
     return model.eval(), mean, std
 
@@ -262,7 +264,8 @@ def _config(folder: Path) -> CodecConfig:
         config = json.loads(path.read_text(encoding="utf-8"))
         if config.get("model_type") != _MODEL_TYPE:
             raise FormatError(
-                f"{path}: expected a codec of model_type {_MODEL_TYPE}, got {config.get('model_type')!r}"
+                f"{path}: expected a codec of model_type {_MODEL_TYPE}, got "
+                f"{config.get('model_type')!r}"
             )
         return CodecConfig(**(config | {"dilations": tuple(config["dilations"])}))
     except OSError as error:
@@ -290,11 +293,16 @@ def read_own_codec(folder: Path, base: Mapping[str, Any]) -> CodecSource:
     codebooks = np.stack([level.codebook.numpy() for level in model.quantizer.levels])
 
     @torch.no_grad()
-    def encode(features: Array32) -> Codes:
+    def encode(features: Float32Array) -> Codes:
         latents = model.encoder(torch.from_numpy(np.ascontiguousarray(features.T[None])))[0].T
         codes: Codes = model.quantizer.encode(latents).numpy()
         return codes
 
     return CodecSource(
-        layout=_MODEL_TYPE, decoder=model.decoder, codebooks=codebooks, stride=config.stride, encoder=encode, **base
-    )  # fmt: skip
+        layout=_MODEL_TYPE,
+        decoder=model.decoder,
+        codebooks=codebooks,
+        stride=config.stride,
+        encoder=encode,
+        **base,
+    )

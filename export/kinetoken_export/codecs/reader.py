@@ -29,8 +29,14 @@ from .transposed import read_transposed_codec, transposed_prefix
 
 _CODE_FILE: Final = "rvq_model.py"
 _WINDOW_NAMES: Final = (
-    "window_size", "window", "window_length", "train_window", "seq_len", "clip_length", "num_frames",
-)  # fmt: skip
+    "window_size",
+    "window",
+    "window_length",
+    "train_window",
+    "seq_len",
+    "clip_length",
+    "num_frames",
+)
 _CHECKED_FRAMES: Final = 96  # latent frames of random codes that the statistics are checked on
 
 
@@ -91,7 +97,8 @@ def _read_known(found: CodecFiles, base: dict[str, Any]) -> CodecSource:
         f"{name} {tuple(value.shape)}" for name, value in list(found.state.items())[:3]
     )
     raise FormatError(
-        f"{found.weights}: expected the layout of MoMask, T2M-GPT or ConvTranspose with batch norm, "
+        f"{found.weights}: expected the layout of MoMask, T2M-GPT or ConvTranspose with batch "
+        "norm, "
         f"got {len(found.state)} tensors such as {names}: put the codec's class beside it as "
         f"{_CODE_FILE} and give --trust-code, or {ADAPTER_HINT}"
     )

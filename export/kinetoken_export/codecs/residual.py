@@ -1,7 +1,8 @@
-"""The layout of MoMask, T2M-GPT, MotionGPT and their kin: convolutions in residual blocks, nearest-neighbour upsampling.
+"""The layout of MoMask, T2M-GPT, MotionGPT and their kin: residual blocks and upsampling.
 
-Rebuilt from the shapes in the state dict. What shapes cannot tell is taken from config.json or opt.txt, else it is the
-default of those projects' own option parsers: ReLU, and dilations that grow threefold, the widest first.
+The modules are rebuilt from the shapes in the state dict. What shapes do not tell comes from
+config.json or opt.txt, else from the defaults of those projects' option parsers: ReLU, and
+dilations that grow threefold, the widest first.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from kinetoken.base.errors import FormatError
 from kinetoken.motion.features import N_FEATURES
 
+from ..checkpoint.tensors import Float32Array
 from .rebuild import (
     activation_layer,
     below_prefix,
@@ -25,7 +27,7 @@ from .rebuild import (
     residual_encoder,
     stacked_codebooks,
 )
-from .source import Array32, CodecSource
+from .source import CodecSource
 
 # Longest first: T2M-GPT wraps its module, MotionGPT's checkpoints hold language models beside it.
 _PREFIXES: Final = (
@@ -44,7 +46,7 @@ _GROWTH: Final = 3
 
 
 class _Residual(nn.Module):
-    """Activation, dilated convolution, activation, pointwise convolution, plus the input: (B, W, n) to the same."""
+    """Activation, dilated and pointwise convolution, plus the input: (B, W, n) to the same."""
 
     def __init__(self, width: int, dilation: int, act: Callable[[], nn.Module]) -> None:
         super().__init__()
@@ -71,7 +73,7 @@ class _Chain(nn.Module):
 
 @dataclass(frozen=True)
 class _Plan:
-    """Shapes of one codec."""
+    """Sizes of one codec."""
 
     features: int
     latent: int
@@ -120,7 +122,7 @@ class _Plan:
 
 
 def residual_prefix(state: Mapping[str, Tensor]) -> str | None:
-    """What stands before this layout's names; None where it is another layout."""
+    """The prefix before this layout's names; None for another layout."""
     for prefix in _PREFIXES:
         own = below_prefix(state, prefix)
         if _INLET in own and any(_BLOCK.match(name) for name in own):
@@ -131,7 +133,10 @@ def residual_prefix(state: Mapping[str, Tensor]) -> str | None:
 def read_residual_codec(
     state: Mapping[str, Tensor], settings: Mapping[str, Any], path: Path, base: Mapping[str, Any]
 ) -> CodecSource:
-    """The codec; FormatError names a tensor that is missing or left over. `base`: fields that do not hang on the layout."""
+    """Read the codec; FormatError names a tensor that is missing or left over.
+
+    `base`: the fields that do not depend on the layout.
+    """
     prefix = residual_prefix(state)
     assert prefix is not None
     own = below_prefix(state, prefix)
@@ -145,8 +150,14 @@ def read_residual_codec(
     )
     layout = "momask" if any(name.startswith("quantizer.layers.") for name in own) else "t2m-gpt"
     return CodecSource(
-        layout=layout, decoder=decoder, codebooks=codebooks, stride=2**plan.halvings, encoder=encode, notes=notes, **base
-    )  # fmt: skip
+        layout=layout,
+        decoder=decoder,
+        codebooks=codebooks,
+        stride=2**plan.halvings,
+        encoder=encode,
+        notes=notes,
+        **base,
+    )
 
 
 def _plan(
@@ -158,7 +169,8 @@ def _plan(
     if outlet not in own or own[outlet].shape[0] != N_FEATURES:
         got = tuple(own[outlet].shape) if outlet in own else "nothing"
         raise FormatError(
-            f"{path}: expected {outlet} with {N_FEATURES} features (HumanML3D), got {got}: another skeleton?"
+            f"{path}: expected {outlet} with {N_FEATURES} features (HumanML3D), got {got}: "
+            "another skeleton?"
         )
     width, latent, _ = own[_INLET].shape
     growth = settings.get("dilation_growth_rate", _GROWTH)
@@ -177,7 +189,7 @@ def _plan(
     )
 
 
-def _codebooks(own: Mapping[str, Tensor], latent: int, path: Path) -> Array32:
+def _codebooks(own: Mapping[str, Tensor], latent: int, path: Path) -> Float32Array:
     """The tables of all levels; they may be buffers, parameters or embeddings."""
     pattern = re.compile(r"quantizer\.(?:layers\.(\d+)\.)?(?:codebook|embedding\.weight)\Z")
     matches = {name: m for name in own if (m := pattern.match(name))}
@@ -186,11 +198,13 @@ def _codebooks(own: Mapping[str, Tensor], latent: int, path: Path) -> Array32:
     levels = sorted(matches, key=lambda name: int(matches[name][1] or 0))
     if not levels or [int(matches[n][1] or 0) for n in levels] != list(range(len(levels))):
         raise FormatError(
-            f"{path}: expected codebooks quantizer.layers.0... or quantizer.codebook, got {levels or 'none'}"
+            f"{path}: expected codebooks quantizer.layers.0... or quantizer.codebook, got "
+            f"{levels or 'none'}"
         )
     tables = stacked_codebooks([own[name] for name in levels], path)
     if tables.shape[2] != latent:
         raise FormatError(
-            f"{path}: expected codebooks of width {latent}, as the decoder reads, got {tables.shape[2]}"
+            f"{path}: expected codebooks of width {latent}, as the decoder reads, got "
+            f"{tables.shape[2]}"
         )
     return tables

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-Array32 = NDArray[np.float32]
+from ..checkpoint.tensors import Float32Array
+
 Codes = NDArray[np.int64]
 ADAPTER_HINT: Final = (
     "write its codes_to_features(codes) in a Python file and give that with --codec-adapter and "
@@ -22,7 +23,7 @@ ADAPTER_HINT: Final = (
 
 @dataclass(frozen=True)
 class CodeSize:
-    """How many levels and codes the tokenizer's motion tokens stand for."""
+    """The number of levels and of codes in each."""
 
     levels: int
     codes: int
@@ -38,18 +39,18 @@ class CodecSource:
     """"kinetoken-causal-rvq", "momask", "t2m-gpt", "conv-transpose", "foreign" or "adapter"."""
     decoder: nn.Module
     """Latents (1, D, n) to normalised features (1, 263, stride * n), in evaluation mode."""
-    codebooks: Array32
+    codebooks: Float32Array
     """(Q, K, D); a frame's latent is the sum of one row per level, a missing level adds nothing."""
-    mean: Array32
+    mean: Float32Array
     """(263,)."""
-    std: Array32
+    std: Float32Array
     """(263,)."""
     stride: int
     """Feature frames per latent frame."""
     fps: int
-    encoder: Callable[[Array32], Codes] | None = None
+    encoder: Callable[[Float32Array], Codes] | None = None
     """Normalised features (n, 263) to codes (n // stride, Q), where the codec has an encoder."""
-    reference: Callable[[Codes], Array32] | None = None
+    reference: Callable[[Codes], Float32Array] | None = None
     """Foreign code's own way: codes (n, Q) to normalised features (stride * n, 263)."""
     carries_codes: bool = False
     """Whether the codebooks hand the codes themselves to the decoder (see code_function)."""
@@ -63,8 +64,8 @@ class CodecSource:
     """What was assumed, one line each, for the user to see."""
 
 
-def residual_codes(latents: Array32, codebooks: Array32) -> Codes:
-    """Latents (n, D) to codes (n, Q): at each level the row nearest to what the levels before left over."""
+def residual_codes(latents: Float32Array, codebooks: Float32Array) -> Codes:
+    """Quantize latents (n, D) to codes (n, Q), each level what the levels before left over."""
     left = latents.copy()
     chosen = np.empty((len(latents), len(codebooks)), np.int64)
     for level, table in enumerate(codebooks):
@@ -74,19 +75,19 @@ def residual_codes(latents: Array32, codebooks: Array32) -> Codes:
     return chosen
 
 
-def sum_of_rows(codes: Codes, codebooks: Array32) -> Array32:
+def sum_of_rows(codes: Codes, codebooks: Float32Array) -> Float32Array:
     """Codes (n, Q) to latents (n, D)."""
-    rows: Array32 = codebooks[np.arange(len(codebooks)), codes].sum(axis=1, dtype=np.float32)
+    rows: Float32Array = codebooks[np.arange(len(codebooks)), codes].sum(axis=1, dtype=np.float32)
     return rows
 
 
-def normalised_features(decoder: nn.Module, latents: Array32) -> Array32:
-    """Latents (n, D) through a decoder of a `CodecSource`: normalised features (stride * n, 263)."""
+def normalised_features(decoder: nn.Module, latents: Float32Array) -> Float32Array:
+    """Decode latents (n, D) to normalised features (stride * n, 263)."""
     import torch
 
     with torch.no_grad():
         out: Tensor = decoder(torch.from_numpy(latents.T[None].copy()))
-    rows: Array32 = out[0].T.contiguous().numpy()
+    rows: Float32Array = out[0].T.contiguous().numpy()
     return rows
 
 
@@ -96,7 +97,7 @@ def random_codes(source: CodecSource, frames: int, seed: int = 0) -> Codes:
     return np.random.default_rng(seed).integers(size, size=(frames, levels))
 
 
-def decode(source: CodecSource, codes: Codes) -> Array32:
+def decode(source: CodecSource, codes: Codes) -> Float32Array:
     """Codes (n, Q) to normalised features (stride * n, 263) through the source's own module."""
     if source.reference is not None:
         return source.reference(codes)

@@ -1,8 +1,9 @@
-"""The usual layout of small projects: transposed convolutions, an activation and batch norm after each but the last.
+"""The layout of small projects: transposed convolutions with activation and batch norm.
 
-State dicts name the layers by their places in one sequence; a place without tensors is the activation. Shapes do not
-tell the strides of kernels of 3, nor the activation: config.json may, else the first layers double the frame rate as
-often as the downsampling ratio (4) wants, and the activation is ReLU, which the batch norms' means must not contradict.
+State dicts name the layers by their places in one sequence; a place without tensors is the
+activation. Shapes show neither the strides of kernels of 3 nor the activation. Both come from
+config.json, else the first layers double the frame rate as often as the downsampling ratio (4)
+wants, and the activation is ReLU, which the batch norms' means must not contradict.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _RATIO: Final = 4
 
 
 def transposed_prefix(state: Mapping[str, Tensor]) -> str | None:
-    """What stands before this layout's names; None where it is another layout."""
+    """The prefix before this layout's names; None for another layout."""
     for prefix in _PREFIXES:
         own = below_prefix(state, prefix)
         if _FIRST in own and own[_FIRST].ndim == 3 and any(_CODEBOOK.match(name) for name in own):
@@ -46,7 +47,10 @@ def transposed_prefix(state: Mapping[str, Tensor]) -> str | None:
 def read_transposed_codec(
     state: Mapping[str, Tensor], settings: Mapping[str, Any], path: Path, base: Mapping[str, Any]
 ) -> CodecSource:
-    """The codec; FormatError names a tensor that is missing or left over. `base`: fields that do not hang on the layout."""
+    """Read the codec; FormatError names a tensor that is missing or left over.
+
+    `base`: the fields that do not depend on the layout.
+    """
     prefix = transposed_prefix(state)
     assert prefix is not None
     own = below_prefix(state, prefix)
@@ -60,7 +64,8 @@ def read_transposed_codec(
     codebooks = stacked_codebooks(tables, path)
     if codebooks.shape[2] != latent:
         raise FormatError(
-            f"{path}: expected codebooks of width {latent}, as the decoder reads, got {codebooks.shape[2]}"
+            f"{path}: expected codebooks of width {latent}, as the decoder reads, got "
+            f"{codebooks.shape[2]}"
         )
     act = activation_layer(settings.get("activation", "relu"), path)
     decoder, strides = _stack(below_prefix(own, "decoder.decoder."), settings, act, path, up=True)
@@ -80,8 +85,14 @@ def read_transposed_codec(
         else (f"took strides {strides} and activation {settings.get('activation', 'relu')}",)
     )
     return CodecSource(
-        layout="conv-transpose", decoder=decoder, codebooks=codebooks, stride=stride, encoder=encode, notes=notes, **base
-    )  # fmt: skip
+        layout="conv-transpose",
+        decoder=decoder,
+        codebooks=codebooks,
+        stride=stride,
+        encoder=encode,
+        notes=notes,
+        **base,
+    )
 
 
 def _stack(
@@ -92,7 +103,7 @@ def _stack(
     *,
     up: bool,
 ) -> tuple[nn.Module, list[int]]:
-    """The sequence, loaded, and the stride of each convolution."""
+    """Rebuild and load the sequence; return it with the stride of each convolution."""
     count = 1 + max(int(name.split(".")[0]) for name in state)
     weights = [state.get(f"{place}.weight") for place in range(count)]
     convolutions = [w for w in weights if w is not None and w.ndim == 3]
@@ -110,7 +121,8 @@ def _stack(
     end = convolutions[-1].shape[1] if up else convolutions[0].shape[1]
     if end != N_FEATURES:
         raise FormatError(
-            f"{path}: expected {N_FEATURES} features (HumanML3D), got {end}: is it another skeleton's?"
+            f"{path}: expected {N_FEATURES} features (HumanML3D), got {end}: is it another "
+            "skeleton's?"
         )
     return load_into(nn.Sequential(*layers), state, path), strides
 
@@ -141,7 +153,8 @@ def _strides(weights: list[Tensor], settings: Mapping[str, Any], path: Path) -> 
     doublings = ratio.bit_length() - 1
     if 2**doublings != ratio or doublings > len(weights):
         raise FormatError(
-            f"{path}: expected a downsampling ratio that {len(weights)} layers can double to, got {ratio}"
+            f"{path}: expected a downsampling ratio that {len(weights)} layers can double to, got "
+            f"{ratio}"
         )
     return [2] * doublings + [1] * (len(weights) - doublings)
 
@@ -153,7 +166,7 @@ def _check_norm(
     settings: Mapping[str, Any],
     path: Path,
 ) -> None:
-    """What a batch norm right after a ReLU has seen was never below zero."""
+    """Refuse ReLU before a batch norm whose running mean goes below zero."""
     after_activation = place > 0 and weights[place - 1] is None
     if (
         after_activation
@@ -161,6 +174,7 @@ def _check_norm(
         and (state[f"{place}.running_mean"] < 0).any()
     ):
         raise FormatError(
-            f"{path}: expected ReLU before the batch norm at place {place}, but its running mean goes below 0: "
+            f"{path}: expected ReLU before the batch norm at place {place}, but its running mean "
+            "goes below 0: "
             f'name the activation in config.json, as "activation": "leaky_relu"'
         )

@@ -1,4 +1,4 @@
-"""A GGUF file written tensor by tensor: header and places first, from the shapes alone, then the bytes as they are made."""
+"""A GGUF file written tensor by tensor: the header from the shapes alone, then the bytes."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class PlannedTensor:
 def gguf_file(
     path: Path, writer: GGUFWriter, plan: Sequence[PlannedTensor], label: str
 ) -> Iterator[GgufFile]:
-    """Write the planned tensors in order; the file appears whole or not at all. OutputError where it cannot be written.
+    """Write the planned tensors in order; the file appears whole or not at all.
 
-    `writer` has the metadata and no file yet.
+    `writer` has the metadata and no file yet. OutputError where the file cannot be written.
     """
     with atomic_path(path) as part:
         for tensor in plan:

@@ -30,12 +30,14 @@ OWN_ANSWERS: Final = "own"
 _MAGIC: Final = b"GGUF"
 _LEGACY: Final = (".dat", ".imatrix")
 _CHUNK: Final = 512  # tokens; llama-imatrix counts in such pieces
-_LEAST: Final = 1e-6  # of the mean: a column that was never used still counts a little, or blocks of such have no best scale
+# of the mean: a column that was never used still counts a little, or blocks of such have no best
+# scale
+_LEAST: Final = 1e-6
 _SUMS, _COUNTS = ".in_sum2", ".counts"
 
 
 class ImportanceCollector:
-    """Adds up squares; give `observe` to the reference."""
+    """Sums of squares; its `observe` is given to the reference model."""
 
     def __init__(self, architecture: Architecture) -> None:
         self.architecture = architecture
@@ -43,7 +45,7 @@ class ImportanceCollector:
         self.tokens: dict[str, int] = {}
 
     def observe(self, name: str, inputs: Float32Array) -> None:
-        """Inputs (n, in) of a matrix, named as in the checkpoint."""
+        """Add inputs (n, in) of a matrix, named as in the checkpoint."""
         llama = self.architecture.gguf_tensor(name)
         if llama.startswith("blk."):
             squares = np.einsum("ij,ij->j", inputs, inputs, dtype=np.float64)
@@ -58,7 +60,10 @@ class ImportanceCollector:
 def measure_importance(
     reference: ReferenceModel, sequences: Sequence[Sequence[int]]
 ) -> dict[str, Float32Array]:
-    """Importance of every matrix but the head, by llama.cpp's name, on sequences of token ids; InputError for none."""
+    """Measure every matrix but the head on sequences of token ids, by llama.cpp's names.
+
+    InputError without sequences.
+    """
     if not any(len(ids) for ids in sequences):
         raise InputError(
             "expected token sequences to measure the importance on, got none: give some prompts"
@@ -69,7 +74,7 @@ def measure_importance(
 
 
 def without_zeros(values: NDArray[Any]) -> Float32Array:
-    """Importance without zeros; columns that all were zero count alike."""
+    """Lift zeros a little; columns that all were zero count alike."""
     mean = float(values.mean())
     out: Float32Array = (
         np.maximum(values, mean * _LEAST).astype(np.float32)
@@ -80,7 +85,7 @@ def without_zeros(values: NDArray[Any]) -> Float32Array:
 
 
 def is_importance_file(path: Path) -> bool:
-    """Whether a file is one of llama-imatrix rather than text."""
+    """Tell whether a file is one of llama-imatrix rather than text."""
     if path.suffix in _LEGACY:
         return True
     try:
@@ -88,14 +93,18 @@ def is_importance_file(path: Path) -> bool:
             return stream.read(len(_MAGIC)) == _MAGIC
     except OSError as error:
         raise InputError(
-            f"{path}: expected a file of importance or of prompts, cannot read it ({error.strerror})"
+            f"{path}: expected a file of importance or of prompts, cannot read it "
+            f"({error.strerror})"
         ) from error
 
 
 def write_importance(
     path: Path, rows: Mapping[str, Float32Array], tokens: int, dataset: str
 ) -> None:
-    """The file that llama.cpp's own tools read; `dataset` says in a word what it was measured on."""
+    """Write the file that llama.cpp's own tools read.
+
+    `dataset` names what it was measured on.
+    """
     writer = GGUFWriter(None, "")
     writer.kv_data[0].clear()  # it has no architecture
     writer.add_type("imatrix")
@@ -113,7 +122,10 @@ def write_importance(
 
 
 def read_importance(path: Path) -> dict[str, Float32Array]:
-    """What llama-imatrix or `write_importance` wrote, as mean squares; FormatError where it is something else."""
+    """Read a file of llama-imatrix or `write_importance` as mean squares.
+
+    FormatError where it is something else.
+    """
     try:
         data = path.read_bytes()[: len(_MAGIC)]
         rows = _read_gguf(path) if data == _MAGIC else _read_legacy(path.read_bytes())
@@ -123,7 +135,8 @@ def read_importance(path: Path) -> dict[str, Float32Array]:
         ) from error
     except (ValueError, KeyError, IndexError, struct.error, UnicodeDecodeError) as error:
         raise FormatError(
-            f"{path}: expected an importance matrix of llama-imatrix, got something else: make it again"
+            f"{path}: expected an importance matrix of llama-imatrix, got something else: make it "
+            "again"
         ) from error
     for name, row in rows.items():
         if not np.isfinite(row).all() or (row < 0).any():
@@ -145,13 +158,13 @@ def _read_gguf(path: Path) -> dict[str, Float32Array]:
 
 
 def _mean(sums: Float32Array, counts: Float32Array) -> Float32Array:
-    """One matrix has one count; a matrix that was never used counts alike in every column."""
+    """Divide sums by their count; a matrix that was never used counts alike in every column."""
     (count,) = counts.tolist()
     return sums / np.float32(count) if count > 0 else np.ones_like(sums)
 
 
 def _read_legacy(data: bytes) -> dict[str, Float32Array]:
-    """Entries of: length and name, number of calls, number of values, the values summed over the calls."""
+    """Read entries of: name, number of calls, number of values, the values summed over calls."""
     (entries,), at = struct.unpack_from("<i", data), 4
     rows: dict[str, Float32Array] = {}
     for _ in range(entries):
@@ -173,8 +186,8 @@ def find_importance(
 ) -> Mapping[str, Float32Array]:
     """Return the importance of columns by llama.cpp's tensor names.
 
-    `given` is an imatrix file, a file of prompts or OWN. For prompts, `build_draft` makes a draft
-    of the bundle in `folder`; it answers them, and prompts and answers go through the source.
+    `given` is an imatrix file, a file of prompts or OWN_ANSWERS. For prompts, `build_draft` makes a
+    draft of the bundle in `folder`; it answers them, and prompts and answers go through the source.
     """
     path = Path(given)
     if given != OWN_ANSWERS and path.is_file() and is_importance_file(path):

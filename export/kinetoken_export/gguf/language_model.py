@@ -1,4 +1,4 @@
-"""A checkpoint's language model as GGUF, quantized straight from its tensors: none but the one at hand is in memory."""
+"""A checkpoint's language model as GGUF, quantized tensor by tensor with one in memory."""
 
 from __future__ import annotations
 
@@ -42,22 +42,30 @@ _LOCAL_THETA: Final = 10000.0
 
 
 def export_gguf(
-    source: TensorSource, tokenizer: Path, vocabulary: CheckpointVocabulary, recipe: GgufRecipe, path: Path, *, name: str,
-    chat_template: str | None, importance: Mapping[str, Float32Array] | None = None, context: int | None = None,
+    source: TensorSource,
+    tokenizer: Path,
+    vocabulary: CheckpointVocabulary,
+    recipe: GgufRecipe,
+    path: Path,
+    *,
+    name: str,
+    chat_template: str | None,
+    importance: Mapping[str, Float32Array] | None = None,
+    context: int | None = None,
     special: SpecialTokens | None = None,
-) -> int:  # fmt: skip
-    """Write `path`; returns the context in tokens, at most what the model was made for.
+) -> int:
+    """Write the GGUF to `path` and return its context in tokens.
 
-    `tokenizer` is a tokenizer.json. `special`: None: those that are known.
-
-    `importance` maps llama.cpp's tensor names to one number a column (n_in,).
-    InputError, FormatError, OutputError or MissingPackageError say what is wrong.
+    `tokenizer` is a tokenizer.json. `importance` maps llama.cpp's tensor names to one number a
+    column (n_in,). `special`: None: those of known families. InputError,
+    FormatError, OutputError or MissingPackageError say what is wrong.
     """
     limit = source.shape.context
     context = limit if context is None else context
     if not 1 <= context <= limit:
         raise InputError(
-            f"expected a context of 1 to {limit} tokens, got {context}: this model knows no more positions"
+            f"expected a context of 1 to {limit} tokens, got {context}: this model knows no more "
+            "positions"
         )
     check_llamacpp_computes(source, context)
     if recipe.needs_importance and importance is None:
@@ -131,7 +139,7 @@ def _check_gemma(source: TensorSource) -> None:
 def _plan(
     source: TensorSource, recipe: GgufRecipe, *, measured: bool
 ) -> Iterator[tuple[str, PlannedTensor]]:
-    """Name in the checkpoint, and the tensor that it becomes."""
+    """Pair each tensor's name in the checkpoint with the tensor that it becomes."""
     if source.shape.rope.kind in _FREE_FORM:
         half = (source.shape.head_dim // 2,)
         yield _ROPE_TENSOR, PlannedTensor(_ROPE_TENSOR, half, gguf.GGMLQuantizationType.F32)
@@ -148,7 +156,7 @@ def _plan(
 def _check_importance(
     plan: list[tuple[str, PlannedTensor]], importance: Mapping[str, Float32Array] | None
 ) -> None:
-    """InputError unless it names every matrix but embedding and head, for which none is asked."""
+    """Refuse an importance that lacks a matrix of a layer; embedding and head need none."""
     names = [
         tensor.name for _, tensor in plan if tensor.name.startswith("blk.") and len(tensor.dims) > 1
     ]
@@ -257,7 +265,7 @@ def _size_label(source: TensorSource) -> str:
 
 
 def _add_special(writer: GGUFWriter, special: SpecialTokens, added: Mapping[str, int]) -> None:
-    """Which tokens begin, end and pad."""
+    """Write the ids of the tokens that begin, end and pad."""
     for token, add in (
         (next(iter(special.ends), None), writer.add_eos_token_id),
         (special.pad, writer.add_pad_token_id),

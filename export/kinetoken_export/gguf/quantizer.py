@@ -1,7 +1,7 @@
-"""llama.cpp's own quantizer, a function of the ggml library that llama-cpp-python brings: float32 rows in, packed rows out.
+"""llama.cpp's quantizer, a function of its ggml library: float32 rows in, packed rows out.
 
-The library ends the process on what it does not expect (a value that is not finite, a row of the wrong width), so everything
-is checked before it is called.
+The library ends the process on what it does not expect (a value that is not finite, a row of the
+wrong width), so everything is checked before it is called.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def block_size(kind: GGMLQuantizationType) -> int:
 
 
 class GgmlQuantizer:
-    """A pool of threads around the library's function, which runs outside Python's lock. Use it as a context."""
+    """Threads around the library's function, which runs without Python's lock; a context."""
 
     def __init__(self, threads: int | None = None) -> None:
         """MissingPackageError where llama-cpp-python is not installed."""
@@ -73,9 +73,10 @@ class GgmlQuantizer:
         *,
         name: str = "weights",
     ) -> Packed:
-        """Rows (n, columns) to packed rows (n, bytes); `importance` (columns,) says which columns matter more.
+        """Pack rows (n, columns) to bytes (n, bytes).
 
-        FormatError names the weights where a value is not finite or too large for the type.
+        `importance` (columns,) says which columns matter more. FormatError names the weights where
+        a value is not finite or too large for the type.
         """
         rows, columns = values.shape
         packed = np.empty((rows, row_bytes(kind, columns)), np.uint8)
@@ -87,7 +88,8 @@ class GgmlQuantizer:
         ):
             if not valid:
                 raise FormatError(
-                    f"{name}: expected numbers that {kind.name} can hold, got larger ones: choose bf16 or f32"
+                    f"{name}: expected numbers that {kind.name} can hold, got larger ones: choose "
+                    "bf16 or f32"
                 )
         return packed
 
@@ -105,7 +107,8 @@ class GgmlQuantizer:
         if importance is None:
             if self._library.ggml_quantize_requires_imatrix(int(kind)):
                 raise InputError(
-                    f"{name}: {kind.name} needs an importance matrix: give one, or choose another quantization"
+                    f"{name}: {kind.name} needs an importance matrix: give one, or choose another "
+                    "quantization"
                 )
         elif (
             importance.shape != values.shape[1:]
@@ -113,7 +116,8 @@ class GgmlQuantizer:
             or (importance < 0).any()
         ):
             raise InputError(
-                f"{name}: expected an importance of {values.shape[1]} finite numbers of 0 or more, got one of shape "
+                f"{name}: expected an importance of {values.shape[1]} finite numbers of 0 or "
+                "more, got one of shape "
                 f"{importance.shape}: measure it on this checkpoint"
             )
 
@@ -155,8 +159,14 @@ def _open_library() -> Any:
         library = ctypes.CDLL(str(path))
         library.ggml_quantize_chunk.restype = ctypes.c_size_t
         library.ggml_quantize_chunk.argtypes = [
-            ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p
-        ]  # fmt: skip
+            ctypes.c_int,
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+            ctypes.c_int64,
+            ctypes.c_int64,
+            ctypes.c_int64,
+            ctypes.c_void_p,
+        ]
         library.ggml_quantize_requires_imatrix.restype = ctypes.c_bool
         library.ggml_quantize_requires_imatrix.argtypes = [ctypes.c_int]
         library.ggml_validate_row_data.restype = ctypes.c_bool

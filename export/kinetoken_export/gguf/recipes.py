@@ -1,7 +1,7 @@
-"""GGUF quantization plans, as data: which type each kind of matrix gets, as llama.cpp's own mixtures choose it.
+"""GGUF quantization plans as data: the type of each kind of matrix, as in llama.cpp's mixtures.
 
-The ternary and one-bit types (tq1_0, tq2_0, q1_0, q2_0) and mxfp4_moe are left out: they are for weights trained so, and for
-mixtures of experts.
+The ternary and one-bit types (tq1_0, tq2_0, q1_0, q2_0) and mxfp4_moe are left out: they are for
+weights trained so, and for mixtures of experts.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def sensitive_layers(layer: int, layers: int) -> bool:
 
 @dataclass(frozen=True)
 class TypeRule:
-    """Another type than the recipe's base, for one kind of matrix; the first rule that applies counts."""
+    """Another type than the recipe's base for one kind of matrix; the first that applies counts."""
 
     part: str
     """Name of the tensor without block and suffix: "attn_v"."""
@@ -82,14 +82,17 @@ class GgufRecipe:
     embedding: str = ""
     """ggml type of an embedding that is not the head as well; empty: the base."""
     head: str = ""
-    """ggml type of the head (and of the embedding that it is tied to); empty: by llama.cpp's rule."""
+    """ggml type of the head (and of the embedding that it is tied to).
+
+    Empty: by llama.cpp's rule.
+    """
     finer: str = ""
-    """ggml type of embedding and head, whatever the rules say: they hold the rows of the motion tokens."""
+    """ggml type of embedding and head, whatever the rules say: they hold the motion tokens."""
     needs_importance: bool = False
 
     @property
     def quantized(self) -> bool:
-        """Whether weights are stored in blocks with scales, not as floating-point numbers."""
+        """Tell whether weights are stored in blocks with scales."""
         return block_size(_type(self.base)) > 1
 
     def type_of(
@@ -136,9 +139,15 @@ def fitting_type(kind: GGMLQuantizationType, columns: int) -> GGMLQuantizationTy
 
 # A type with blocks of 256 to its stand-in with blocks of 32.
 _NARROWER: Final = {
-    **dict.fromkeys(("IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ4_XS"), "IQ4_NL"),
-    "Q2_K": "Q4_0", "Q3_K": "Q4_0", "Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0",
-}  # fmt: skip
+    **dict.fromkeys(
+        ("IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ4_XS"), "IQ4_NL"
+    ),
+    "Q2_K": "Q4_0",
+    "Q3_K": "Q4_0",
+    "Q4_K": "Q5_0",
+    "Q5_K": "Q5_1",
+    "Q6_K": "Q8_0",
+}
 
 
 def _type(name: str) -> GGMLQuantizationType:
@@ -154,12 +163,16 @@ _IQ4: Final = (
     TypeRule("ffn_down", "Q5_K", first_eighth, measured=False),
 )
 _IQ2: Final = (
-    TypeRule("attn_v", "Q4_K", shared_keys=True), TypeRule("attn_v", "Q2_K"), TypeRule("ffn_down", "Q2_K", first_eighth),
-)  # fmt: skip
+    TypeRule("attn_v", "Q4_K", shared_keys=True),
+    TypeRule("attn_v", "Q2_K"),
+    TypeRule("ffn_down", "Q2_K", first_eighth),
+)
 _IQ2_FINER: Final = (
-    TypeRule("attn_v", "Q4_K", shared_keys=True), TypeRule("attn_v", "IQ3_S"), TypeRule("ffn_down", "IQ3_S", first_eighth),
+    TypeRule("attn_v", "Q4_K", shared_keys=True),
+    TypeRule("attn_v", "IQ3_S"),
+    TypeRule("ffn_down", "IQ3_S", first_eighth),
     TypeRule("attn_output", "IQ3_S"),
-)  # fmt: skip
+)
 _IQ1: Final = (*_IQ2, TypeRule("attn_output", "IQ2_XXS"))
 
 
@@ -185,35 +198,74 @@ GGUF_RECIPES: Final = {
         _plan("q5_1", "Q5_1"),
         _plan("q5_0", "Q5_0", TypeRule("ffn_down", "Q5_1", first_eighth, measured=True)),
         _plan("q4_k_m", "Q4_K", *_FINER_V),
-        _plan("q4_k_s", "Q4_K", TypeRule("attn_v", "Q5_K", first_four), TypeRule("ffn_down", "Q5_K", first_eighth)),
+        _plan(
+            "q4_k_s",
+            "Q4_K",
+            TypeRule("attn_v", "Q5_K", first_four),
+            TypeRule("ffn_down", "Q5_K", first_eighth),
+        ),
         _plan("q4_1", "Q4_1"),
         _plan("q4_0", "Q4_0", TypeRule("ffn_down", "Q4_1", first_eighth, measured=True)),
         _plan("iq4_nl", "IQ4_NL", *_IQ4),
         _plan("iq4_xs", "IQ4_XS", *_IQ4),
-        _plan("q3_k_l", "Q3_K", *(TypeRule(part, "Q5_K") for part in ("attn_v", "ffn_down", "attn_output"))),
         _plan(
-            "q3_k_m", "Q3_K", TypeRule("attn_v", "Q5_K", first_two), TypeRule("attn_v", "Q4_K"),
-            TypeRule("ffn_down", "Q5_K", first_sixteenth), TypeRule("ffn_down", "Q4_K"), TypeRule("attn_output", "Q4_K"),
+            "q3_k_l",
+            "Q3_K",
+            *(TypeRule(part, "Q5_K") for part in ("attn_v", "ffn_down", "attn_output")),
+        ),
+        _plan(
+            "q3_k_m",
+            "Q3_K",
+            TypeRule("attn_v", "Q5_K", first_two),
+            TypeRule("attn_v", "Q4_K"),
+            TypeRule("ffn_down", "Q5_K", first_sixteenth),
+            TypeRule("ffn_down", "Q4_K"),
+            TypeRule("attn_output", "Q4_K"),
         ),
         _plan("q3_k_s", "Q3_K"),
         _plan(
-            "q2_k", "Q2_K", TypeRule("attn_v", "Q4_K", shared_keys=True), TypeRule("attn_v", "Q3_K"), TypeRule("ffn_down", "Q3_K"),
+            "q2_k",
+            "Q2_K",
+            TypeRule("attn_v", "Q4_K", shared_keys=True),
+            TypeRule("attn_v", "Q3_K"),
+            TypeRule("ffn_down", "Q3_K"),
             TypeRule("attn_output", "Q3_K"),
         ),
         _plan(
-            "q2_k_s", "Q2_K", TypeRule("attn_v", "Q4_K", shared_keys=True), TypeRule("ffn_down", "Q4_K", first_eighth), needs=True
+            "q2_k_s",
+            "Q2_K",
+            TypeRule("attn_v", "Q4_K", shared_keys=True),
+            TypeRule("ffn_down", "Q4_K", first_eighth),
+            needs=True,
         ),
         _plan(
-            "iq3_m", "IQ3_S", TypeRule("attn_v", "Q4_K"), TypeRule("ffn_down", "Q4_K", first_eighth), TypeRule("attn_output", "Q4_K")
+            "iq3_m",
+            "IQ3_S",
+            TypeRule("attn_v", "Q4_K"),
+            TypeRule("ffn_down", "Q4_K", first_eighth),
+            TypeRule("attn_output", "Q4_K"),
         ),
         _plan("iq3_s", "IQ3_S", TypeRule("attn_v", "Q4_K", shared_keys=True)),
         _plan(
-            "iq3_xs", "IQ3_S", TypeRule("attn_v", "Q4_K", shared_keys=True), TypeRule("attn_k", "IQ3_XXS"), TypeRule("attn_q", "IQ3_XXS"),
-            TypeRule("ffn_gate", "IQ3_XXS", middle_layers), TypeRule("ffn_up", "IQ3_XXS", middle_layers), needs=True,
+            "iq3_xs",
+            "IQ3_S",
+            TypeRule("attn_v", "Q4_K", shared_keys=True),
+            TypeRule("attn_k", "IQ3_XXS"),
+            TypeRule("attn_q", "IQ3_XXS"),
+            TypeRule("ffn_gate", "IQ3_XXS", middle_layers),
+            TypeRule("ffn_up", "IQ3_XXS", middle_layers),
+            needs=True,
         ),
         _plan(
-            "iq3_xxs", "IQ3_XXS", TypeRule("attn_v", "Q4_K", shared_keys=True), TypeRule("attn_k", "IQ2_S"), TypeRule("attn_q", "IQ2_S"),
-            TypeRule("attn_output", "IQ3_S"), embedding="IQ3_S", head="Q5_K", needs=True,
+            "iq3_xxs",
+            "IQ3_XXS",
+            TypeRule("attn_v", "Q4_K", shared_keys=True),
+            TypeRule("attn_k", "IQ2_S"),
+            TypeRule("attn_q", "IQ2_S"),
+            TypeRule("attn_output", "IQ3_S"),
+            embedding="IQ3_S",
+            head="Q5_K",
+            needs=True,
         ),
         _plan("iq2_m", "IQ2_S", *_IQ2_FINER, embedding="IQ3_S", head="Q5_K", needs=True),
         _plan("iq2_s", "IQ2_XS", *_IQ2_FINER, embedding="IQ3_S", head="Q5_K", needs=True),
@@ -222,16 +274,16 @@ GGUF_RECIPES: Final = {
         _plan("iq1_m", "IQ1_M", *_IQ1, embedding="Q2_K", head="Q5_K", needs=True),
         _plan("iq1_s", "IQ1_S", *_IQ1, embedding="Q2_K", head="Q5_K", needs=True),
     )
-}  # fmt: skip
+}
 _GGUF_DEFAULT: Final = "q4_k_s"
 DRAFT_RECIPE: Final = "q8_0"
 """The recipe of a draft bundle whose answers are measured: close to the source, quick to make."""
 
 
 def find_gguf_recipe(text: str | None) -> GgufRecipe:
-    """The recipe NAME, or NAME:TYPE with embedding and head in a type of their own ("q4_k_m:q8_0"); InputError.
+    """Find the recipe NAME or NAME:TYPE; None is the default, InputError lists them.
 
-    None is the default.
+    NAME:TYPE, as in "q4_k_m:q8_0", gives embedding and head a type of their own.
     """
     name, colon, finer = (text or _GGUF_DEFAULT).lower().partition(":")
     if name not in GGUF_RECIPES:

@@ -1,7 +1,8 @@
 """tokenizer.json as GGUF metadata, so that llama.cpp's own programs see the same ids.
 
-Two differences remain in llama.cpp, which never touch this runtime (it reads tokenizer.json): it does not compose characters
-(NFC), and ordinary added tokens such as <tool_call> are recognised even in what a user types.
+Two differences remain in llama.cpp, which never touch this runtime (it reads tokenizer.json): it
+does not compose characters (NFC), and ordinary added tokens such as <tool_call> are recognised even
+in what a user types.
 """
 
 from __future__ import annotations
@@ -22,14 +23,15 @@ from ..checkpoint.motion_tokens import CheckpointVocabulary
 
 # Pattern that splits text before the merges, to llama.cpp's name of it.
 _PRE_TOKENIZERS: Final = {
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+": "qwen2",
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| "
+    r"?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+": "qwen2",
 }
 _GPT2: Final = "gpt-2"  # the pattern built into the ByteLevel pre-tokenizer
 
 
 @dataclass(frozen=True)
 class GgufVocabulary:
-    """What a GGUF says about tokens."""
+    """The tokens of a GGUF."""
 
     pre: str
     """llama.cpp's name of the pre-tokenizer."""
@@ -41,7 +43,10 @@ class GgufVocabulary:
 
 
 def read_gguf_vocabulary(path: Path, vocabulary: CheckpointVocabulary, rows: int) -> GgufVocabulary:
-    """The tokens of a tokenizer.json for a model of `rows` rows; FormatError where llama.cpp would read text differently."""
+    """Read the tokens of a tokenizer.json for a model of `rows` rows.
+
+    FormatError where llama.cpp would read text differently.
+    """
     data = read_json(path)
     try:
         words: Mapping[str, int] = data["model"]["vocab"]
@@ -59,7 +64,8 @@ def read_gguf_vocabulary(path: Path, vocabulary: CheckpointVocabulary, rows: int
     }
     if max(names) >= rows:
         raise FormatError(
-            f"{path}: expected ids below {rows}, the rows of the embedding, got {max(names)}: it belongs to another model"
+            f"{path}: expected ids below {rows}, the rows of the embedding, got {max(names)}: it "
+            "belongs to another model"
         )
     tokens = [names.get(i, f"[PAD{i}]") for i in range(rows)]
     if len(set(tokens)) < rows:  # llama.cpp would end the process when it loads them
@@ -76,7 +82,7 @@ def read_gguf_vocabulary(path: Path, vocabulary: CheckpointVocabulary, rows: int
 
 
 def add_vocabulary(writer: GGUFWriter, words: GgufVocabulary) -> None:
-    """Write it as metadata."""
+    """Write the tokens as metadata."""
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(words.pre)
     writer.add_token_list(words.tokens)
@@ -94,9 +100,11 @@ def _motion_ids(vocabulary: CheckpointVocabulary) -> frozenset[int]:
 def _type(
     i: int, names: Mapping[int, str], added: Mapping[int, Any], motion: frozenset[int]
 ) -> TokenType:
-    """CONTROL tokens are recognised only where special text is asked for, and left out of what servers send.
+    """The type of a token.
 
-    Motion tokens are to be sent. Who sends a prompt as text has to mind them (remotespeaker.py); this runtime sends ids.
+    CONTROL tokens are recognised only where special text is asked for, and servers leave them out
+    of what they send. Motion tokens are to be sent. Whoever sends a prompt as text has to mind them
+    (remote_token_source); this runtime sends ids.
     """
     if i not in names:
         return TokenType.UNUSED
@@ -118,7 +126,8 @@ def _pre_tokenizer(data: Mapping[str, Any], path: Path) -> str:
             if pattern in _PRE_TOKENIZERS:
                 return _PRE_TOKENIZERS[pattern]
             raise FormatError(
-                f"{path}: expected Qwen2's way to split text, got the pattern {json.dumps(pattern)[:80]}: "
+                f"{path}: expected Qwen2's way to split text, got the pattern "
+                f"{json.dumps(pattern)[:80]}: "
                 f"llama.cpp would see other ids; use --format onnx"
             )
     if any(step.get("type") == "ByteLevel" and step.get("use_regex", True) for step in steps):

@@ -1,4 +1,4 @@
-"""The vision tower of a Qwen2.5-VL checkpoint as the second GGUF that llama.cpp wants for images (an mmproj)."""
+"""The vision tower of a Qwen2.5-VL checkpoint as llama.cpp's second GGUF (an mmproj)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ from .quantizer import GgmlQuantizer
 from .recipes import fitting_type
 
 _PRECISIONS: Final = {
-    "f32": LlamaFileType.ALL_F32, "f16": LlamaFileType.MOSTLY_F16, "bf16": LlamaFileType.MOSTLY_BF16,
+    "f32": LlamaFileType.ALL_F32,
+    "f16": LlamaFileType.MOSTLY_F16,
+    "bf16": LlamaFileType.MOSTLY_BF16,
     "q8_0": LlamaFileType.MOSTLY_Q8_0,
-}  # fmt: skip
+}
 _NORM_EPS: Final = 1e-6  # of every norm in the tower; no field of the config names it
 _PATCH: Final = "visual.patch_embed.proj.weight"
-_IMAGE_SIZE: Final = 560  # what llama.cpp's converter writes where the config names none; images of any size are taken
+# what llama.cpp's converter writes where the config names none; images of any size are taken
+_IMAGE_SIZE: Final = 560
 # Qwen's image processor, the same for every model of the family.
 _MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
 _STD: Final = (0.26862954, 0.26130258, 0.27577711)
@@ -33,7 +36,7 @@ _Read = Callable[[TensorSource], Float32Array]
 
 @dataclass(frozen=True)
 class _TowerTensor:
-    """A tensor of the file and where it comes from."""
+    """A tensor of the file and the function that reads it."""
 
     plan: PlannedTensor
     read: _Read
@@ -42,7 +45,10 @@ class _TowerTensor:
 def export_mmproj(
     source: TensorSource, path: Path, precision: str = "f16", *, name: str = "vision tower"
 ) -> None:
-    """Write the vision tower; matrices in `precision` f32, f16, bf16 or q8_0. InputError, FormatError or OutputError."""
+    """Write the vision tower; matrices in `precision` f32, f16, bf16 or q8_0.
+
+    InputError, FormatError or OutputError.
+    """
     if precision not in _PRECISIONS:
         raise InputError(f"expected a precision of {', '.join(_PRECISIONS)}, got {precision!r}")
     vision = source.vision_config
@@ -101,12 +107,13 @@ def _add_metadata(
 
 
 def _window_pattern(vision: Mapping[str, Any]) -> int:
-    """Every how many blocks attention sees the whole image; llama.cpp knows only an even beat."""
+    """The interval between blocks of full attention; llama.cpp knows only a constant one."""
     blocks = [int(i) for i in vision["fullatt_block_indexes"]]
     beat = blocks[0] + 1 if blocks else 0
     if not beat or blocks != list(range(beat - 1, beat * len(blocks), beat)):
         raise FormatError(
-            f"expected blocks of full attention at an even beat, got {blocks}: llama.cpp cannot run it"
+            f"expected blocks of full attention at an even beat, got {blocks}: llama.cpp cannot "
+            "run it"
         )
     return beat
 
@@ -130,8 +137,11 @@ def _parts(
 
 
 _MATRICES: Final = {
-    "attn.proj": "attn_out", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
-}  # fmt: skip
+    "attn.proj": "attn_out",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+}
 
 
 def _part(source: TensorSource, stored: str, name: str, kind: GGMLQuantizationType) -> _TowerTensor:
@@ -146,17 +156,21 @@ def _kind(dims: tuple[int, ...], kind: GGMLQuantizationType) -> GGMLQuantization
 def _attention_inputs(
     source: TensorSource, stored: str, block: str, suffix: str, kind: GGMLQuantizationType
 ) -> Iterator[_TowerTensor]:
-    """Queries, keys and values lie one below the other in the checkpoint."""
+    """Split queries, keys and values, which the checkpoint stacks in one matrix."""
     rows, *rest = source.dims(stored)
     dims = (rows // 3, *rest)
     for index, part in enumerate("qkv"):
         start = index * dims[0]
         plan = PlannedTensor(f"{block}.attn_{part}.{suffix}", dims, _kind(dims, kind))
-        yield _TowerTensor(plan, lambda s, start=start: s.rows(stored, start, start + dims[0]))  # type: ignore[misc]
+        yield _TowerTensor(plan, _rows_of(stored, start, start + dims[0]))
+
+
+def _rows_of(stored: str, start: int, stop: int) -> _Read:
+    return lambda source: source.rows(stored, start, stop)
 
 
 def _patch_embedding(source: TensorSource, kind: GGMLQuantizationType) -> Iterator[_TowerTensor]:
-    """A convolution over two frames (hidden, 3, 2, 14, 14) as one over each frame."""
+    """Split a convolution over two frames (hidden, 3, 2, 14, 14) into one for each frame."""
     hidden, channels, frames, height, width = source.dims(_PATCH)
     if frames != 2:
         raise FormatError(
@@ -167,4 +181,8 @@ def _patch_embedding(source: TensorSource, kind: GGMLQuantizationType) -> Iterat
     )
     for frame, name in enumerate(("v.patch_embd.weight", "v.patch_embd.weight.1")):
         plan = PlannedTensor(name, (hidden, channels, height, width), narrow)
-        yield _TowerTensor(plan, lambda s, frame=frame: s.tensor(_PATCH)[:, :, frame])  # type: ignore[misc]
+        yield _TowerTensor(plan, _frame_of_patches(frame))
+
+
+def _frame_of_patches(frame: int) -> _Read:
+    return lambda source: source.tensor(_PATCH)[:, :, frame]

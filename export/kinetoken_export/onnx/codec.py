@@ -1,4 +1,4 @@
-"""The decoder half of a codec as ONNX, checked against its module, and how far it sees, measured on the exported graph."""
+"""A codec's decoder as ONNX: checked against its module, its receptive field measured."""
 
 from __future__ import annotations
 
@@ -53,12 +53,13 @@ def code_size(motion: MotionInfo) -> CodeSize:
 
 
 def check_codec(source: CodecSource, motion: MotionInfo) -> None:
-    """FormatError unless the codec has the levels and codes of the tokenizer."""
+    """Refuse a codec of other levels or codes than the tokenizer's."""
     levels, codes, _ = source.codebooks.shape
     sizes = {stop - first for first, stop in motion.levels}
     if len(motion.levels) != levels or sizes != {codes}:
         raise FormatError(
-            f"expected a codec of {len(motion.levels)} levels x {max(sizes)} codes, as the tokenizer has, "
+            f"expected a codec of {len(motion.levels)} levels x {max(sizes)} codes, as the "
+            "tokenizer has, "
             f"got {levels} x {codes}: give the codec that this model was trained with"
         )
 
@@ -66,10 +67,11 @@ def check_codec(source: CodecSource, motion: MotionInfo) -> None:
 def export_codec(
     source: CodecSource, motion: MotionInfo, folder: Path, *, precision: str = "fp16"
 ) -> CodecInfo:
-    """decoder.onnx, codebooks.npy, Mean.npy and Std.npy in `folder`; the lookahead is the exact one.
+    """Write decoder.onnx, codebooks.npy, Mean.npy and Std.npy into `folder`.
 
-    `precision` of what is stored, "fp16" or "fp32"; computed is in single precision. FormatError where levels or codes
-    are not the tokenizer's, or the graph does not do what the module does.
+    The lookahead in the returned entry is the exact one. `precision`, "fp16" or "fp32", is that of
+    the stored weights; they are computed in single precision. FormatError where levels or codes are
+    not the tokenizer's, or the graph does not do what the module does.
     """
     if precision not in _TOLERANCE:
         raise InputError(
@@ -83,27 +85,41 @@ def export_codec(
     np.save(folder / _CODEBOOKS, codebooks)
     np.save(folder / _MEAN, source.mean)
     np.save(folder / _STD, source.std)
-    error = largest_error(graph, source, codebooks.astype(np.float32))
-    if not error <= _TOLERANCE[precision]:
-        cure = (
-            "store it with --codec-precision fp32"
-            if precision == "fp16"
-            else "please report this codec"
-        )
-        raise FormatError(
-            f"{graph.name}: expected features within {_TOLERANCE[precision]:g} of the codec's own, got {error:.3g}: {cure}"
-        )
+    _check_export(graph, source, codebooks.astype(np.float32), precision)
     field = receptive_field(graph, source)
     if field.note:
-        before, after = field.past, field.lookahead
         print(
-            f"decoder: {field.note}: streamed with {before} latent frames before and {after} after",
+            f"decoder: {field.note}: streamed with {field.past} latent frames before and "
+            f"{field.lookahead} after",
             file=sys.stderr,
         )
     return CodecInfo(
-        _DECODER, _CODEBOOKS, _MEAN, _STD, source.fps, source.stride, N_FEATURES, codebooks.shape[2],
-        field.past, field.lookahead, field.lookahead,
-    )  # fmt: skip
+        decoder=_DECODER,
+        codebooks=_CODEBOOKS,
+        mean=_MEAN,
+        std=_STD,
+        fps=source.fps,
+        stride=source.stride,
+        features=N_FEATURES,
+        latent_dim=codebooks.shape[2],
+        past=field.past,
+        lookahead=field.lookahead,
+        exact_lookahead=field.lookahead,
+    )
+
+
+def _check_export(
+    graph: Path, source: CodecSource, codebooks: NDArray[np.float32], precision: str
+) -> None:
+    """Refuse a graph that does not do what the module does."""
+    error, limit = largest_error(graph, source, codebooks), _TOLERANCE[precision]
+    if not error <= limit:
+        half = precision == "fp16"
+        cure = "store it with --codec-precision fp32" if half else "please report this codec"
+        raise FormatError(
+            f"{graph.name}: expected features within {limit:g} of the codec's own, got "
+            f"{error:.3g}: {cure}"
+        )
 
 
 class _FramesFirst(nn.Module):
@@ -131,10 +147,15 @@ def export_decoder(source: CodecSource, path: Path, half: bool = True) -> None:
                 "ignore"
             )  # the exporter speaks of its own successor; the result is checked below
             torch.onnx.export(
-                module, (latents,), str(path), input_names=["latents"],
-                output_names=["features"], dynamic_axes={"latents": {1: "n"}, "features": {1: "frames"}},
-                opset_version=_OPSET, dynamo=False,
-            )  # fmt: skip
+                module,
+                (latents,),
+                str(path),
+                input_names=["latents"],
+                output_names=["features"],
+                dynamic_axes={"latents": {1: "n"}, "features": {1: "frames"}},
+                opset_version=_OPSET,
+                dynamo=False,
+            )
     except (RuntimeError, TypeError, ValueError, torch.onnx.errors.OnnxExporterError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise FormatError(
@@ -147,7 +168,7 @@ def export_decoder(source: CodecSource, path: Path, half: bool = True) -> None:
 
 
 def _store_half(model: onnx.ModelProto) -> None:
-    """Large float tensors as float16 and a Cast: half the size on disk, computed in float32."""
+    """Store large float tensors as float16, half the size, and compute with them in float32."""
     graph = model.graph
     _lift_constants(graph)
     casts = []
@@ -190,7 +211,8 @@ def receptive_field(path: Path, source: CodecSource) -> ReceptiveField:
     window, moves = source.window, _moves(OnnxSession(path), source)
     if not moves.any():
         raise FormatError(
-            f"{path.name}: expected features that hang on the codes, they never change: wrong weights?"
+            f"{path.name}: expected features that hang on the codes, they never change: wrong "
+            "weights?"
         )
     for least, note in (
         (0.0, None),
@@ -201,8 +223,10 @@ def receptive_field(path: Path, source: CodecSource) -> ReceptiveField:
             return ReceptiveField(max(0, int(touched[-1])), max(0, int(-touched[0])), note)
     if window is None:
         raise FormatError(
-            f"{path.name}: expected a decoder that sees a bounded time, this one sees all of {_PROBE} latent frames: name the "
-            'frames that it was trained on at once in its config.json, as "window_size": 100, to stream it in such windows'
+            f"{path.name}: expected a decoder that sees a bounded time, this one sees all of "
+            f"{_PROBE} latent frames: name the "
+            'frames that it was trained on at once in its config.json, as "window_size": 100, to '
+            "stream it in such windows"
         )
     past = window // 2
     return ReceptiveField(
@@ -211,7 +235,7 @@ def receptive_field(path: Path, source: CodecSource) -> ReceptiveField:
 
 
 def _moves(session: TensorSession, source: CodecSource) -> NDArray[np.float32]:
-    """How far the features of each latent frame move when the one in the middle of PROBE does.
+    """How far each latent frame's features move when the frame in the middle does.
 
     Below 1e-7 counts as not at all.
     """
@@ -223,7 +247,7 @@ def _moves(session: TensorSession, source: CodecSource) -> NDArray[np.float32]:
 
 
 def _noise_probe(source: CodecSource) -> Iterator[NDArray[np.float32]]:
-    """Random latents (PROBE, D), then the same with another frame in the middle, a few times.
+    """Random latents, then the same with another middle frame, a few times.
 
     One perturbation may hide behind a closed ReLU, several hardly.
     """
@@ -237,7 +261,7 @@ def _noise_probe(source: CodecSource) -> Iterator[NDArray[np.float32]]:
 
 
 def _codes_probe(source: CodecSource) -> Iterator[NDArray[np.float32]]:
-    """The same for a decoder that wants codes: other codes in the middle."""
+    """The same for a decoder that takes codes: other codes in the middle."""
     codes = random_codes(source, _PROBE)
     yield sum_of_rows(codes, source.codebooks)
     for seed in range(1, 4 * _PERTURBATIONS + 1):  # codes differ less than noise does
@@ -249,9 +273,10 @@ def _codes_probe(source: CodecSource) -> Iterator[NDArray[np.float32]]:
 def largest_error(
     path: Path, source: CodecSource, codebooks: NDArray[np.float32] | None = None
 ) -> float:
-    """Largest difference between graph and codebooks on one side and the codec's own way on the other, on random codes.
+    """Largest difference between the exported decoder and the codec's own, on random codes.
 
-    In normalised features, as a part of the feature's spread where that is above 1. `codebooks`: as they were stored.
+    In normalised features, as a part of the feature's spread where that is above 1. `codebooks`: as
+    they were stored.
     """
     session = _opened(path)
     tables = source.codebooks if codebooks is None else codebooks
@@ -262,7 +287,8 @@ def largest_error(
         got = _run(session, sum_of_rows(codes, tables), path)
         if got.shape != wanted.shape:
             raise FormatError(
-                f"{path.name}: expected features {wanted.shape}, got {got.shape}: its length is fixed by the code"
+                f"{path.name}: expected features {wanted.shape}, got {got.shape}: its length is "
+                "fixed by the code"
             )
         errors.append((np.abs(got - wanted) / np.maximum(1.0, wanted.std(axis=0))).max())
     return float(np.max(errors))

@@ -82,9 +82,16 @@ class Graph:
             *(["", "", bias] if bias else []),
         ]
         return self.node(
-            "MatMulNBits", inputs, out, domain=MICROSOFT, K=matrix.columns, N=stop - first, bits=matrix.bits,
-            block_size=matrix.block, accuracy_level=self._accuracy_level,
-        )  # fmt: skip
+            "MatMulNBits",
+            inputs,
+            out,
+            domain=MICROSOFT,
+            K=matrix.columns,
+            N=stop - first,
+            bits=matrix.bits,
+            block_size=matrix.block,
+            accuracy_level=self._accuracy_level,
+        )
 
     def _multiply_floats(
         self, x: str, matrix: StoredMatrix, out: str, first: int, stop: int, bias: str
@@ -93,7 +100,8 @@ class Graph:
             weight = self.refer(matrix.values.proto(f"{matrix.name}.w"))
             product = self.node("MatMul", [x, weight], f"{out}.product" if bias else out)
             return self.node("Add", [product, bias], out) if bias else product
-        # A table is stored (out, in), since its rows are gathered too: only Gemm multiplies that as it lies.
+        # A table is stored (out, in), since its rows are gathered too: only Gemm multiplies that as
+        # it lies.
         weight = self.refer(matrix.values.proto(f"{matrix.name}.w", first, stop))
         flat = self.node("Reshape", [x, self.number([-1, matrix.columns])], f"{out}.flat")
         product = self.node("Gemm", [flat, weight], f"{out}.product", transB=1)
@@ -127,7 +135,7 @@ class Graph:
         return flat if width == matrix.columns else self.cut(flat, 0, matrix.columns, 2, out)
 
     def _halves(self, packed: str, out: str, block: int) -> str:
-        """Two codes of every byte, the low half first: (1, n, blocks, block / 2) to (1, n, blocks, block)."""
+        """Unpack two codes of a byte, low half first: (1, n, blocks, block / 2) to (..., block)."""
         mask, shift = (self.const(f"uint8.{value}", np.array(value, np.uint8)) for value in (15, 4))
         low = self.node("BitwiseAnd", [packed, mask], f"{out}.low")
         high = self.node("BitShift", [packed, shift], f"{out}.high", direction="RIGHT")

@@ -1,4 +1,4 @@
-"""The head of a language model cut up by ids, so that inside a block only the rows of one level are multiplied."""
+"""The head of a language model cut up by ids: in a block, only one level's rows are multiplied."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class TokenTable:
 
 
 def head_ids(motion: MotionInfo, vocab_size: int) -> dict[str, IdRange]:
-    """Name of each head and its ids; together they cover every id.
+    """Name each head and its ids; together they cover every id.
 
-    <move> and </move> join the head of level 0 where they lie directly before it; elsewhere each has one of its own, so that
-    "next frame or close" never needs the head of the words.
+    <move> and </move> join the head of level 0 where they lie directly before it. Elsewhere each
+    has a head of its own, so that "next frame or close" never needs the head of the words.
     """
     marks = (motion.move_start, motion.move_end)
     levels = _levels(motion)
@@ -49,7 +49,7 @@ def head_ids(motion: MotionInfo, vocab_size: int) -> dict[str, IdRange]:
 
 
 def _levels(motion: MotionInfo) -> list[IdRange]:
-    """Ids of the levels, the first one grown by the marks directly before it."""
+    """Ids of the levels; the first takes in the marks directly before it."""
     first, stop = motion.levels[0]
     while first - 1 in (motion.move_start, motion.move_end):
         first -= 1
@@ -57,7 +57,7 @@ def _levels(motion: MotionInfo) -> list[IdRange]:
 
 
 def _gaps(ranges: Sequence[IdRange], stop: int) -> list[IdRange]:
-    """What of [0, stop) the ranges leave out."""
+    """The ranges of [0, stop) that the given ones leave out."""
     at, gaps = 0, []
     for first, end in sorted(ranges):
         if first > at:
@@ -69,7 +69,7 @@ def _gaps(ranges: Sequence[IdRange], stop: int) -> list[IdRange]:
 def write_table(
     writer: WeightWriter, tensor: str, name: str, motion: MotionInfo, rows: int, recipe: OnnxRecipe
 ) -> TokenTable:
-    """The embedding or the head: words in the bits of text, everything from the first motion token on in finer ones."""
+    """Write embedding or head: words in text bits, ids from the first motion token in finer."""
     split = min(first for first, _ in _levels(motion))
     if recipe.text_bits == recipe.motion_bits or split == 0:
         return TokenTable(((0, writer.table(name, (tensor, 0, rows), recipe.motion_bits)),))
@@ -91,7 +91,7 @@ def write_heads(
     *,
     softcap: float = 0.0,
 ) -> tuple[HeadInfo, ...]:
-    """One graph per head into `folder`, all over rows of the table; what the manifest says of them.
+    """Write one graph per head, all over rows of the table; return their manifest entries.
 
     `softcap`: logits are bent to stay within it; 0: they are not.
     """

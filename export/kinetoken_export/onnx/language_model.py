@@ -1,10 +1,10 @@
-"""A Qwen2 checkpoint as fused, quantized ONNX graphs: the same nodes that ONNX Runtime's own builders emit.
+"""A checkpoint as fused, quantized ONNX graphs, of the nodes that ONNX Runtime's own builders emit.
 
-RMS norms are fused with their residual sums, q/k/v are one matrix, attention is GroupQueryAttention with
-its rotary positions and a cache of fixed size that the runtime shares between past and present. The body ends at the normed
-hidden state of the last position; heads are graphs of their own. All weights lie in one file, written as they are quantized,
-so that the memory needed does not grow with the model; a tied embedding is stored once, gathered by the body and multiplied
-by the heads.
+RMS norms are fused with their residual sums, q/k/v are one matrix, attention is GroupQueryAttention
+with rotary positions and a cache of fixed size that past and present share. The body ends at the
+normed hidden state of the last position; heads are graphs of their own. All weights lie in one file
+and are written as they are quantized, so that the memory needed does not grow with the model. A
+tied embedding is stored once, gathered by the body and multiplied by the heads.
 """
 
 from __future__ import annotations
@@ -53,16 +53,17 @@ def export_language_model(
     *,
     context: int | None = None,
 ) -> LanguageModelInfo:
-    """Write body, heads and weights into `folder`; returns what the manifest says of them.
+    """Write body, heads and weights into `folder` and return the manifest entry.
 
-    The cache holds `context` tokens, at most what the model was made for. InputError where that is not so, FormatError where
-    the checkpoint lacks a tensor, OutputError where the disk is full.
+    The cache holds `context` tokens, at most what the model was made for. InputError where that is
+    not so, FormatError where the checkpoint lacks a tensor, OutputError where the disk is full.
     """
     shape = source.shape
     context = shape.context if context is None else context
     if not 1 <= context <= shape.context:
         raise InputError(
-            f"expected a context of 1 to {shape.context} tokens, got {context}: this model knows no more positions"
+            f"expected a context of 1 to {shape.context} tokens, got {context}: this model knows "
+            "no more positions"
         )
     if recipe.float_bits == 16 and source.architecture.scaled_embedding:
         raise InputError(
@@ -82,9 +83,17 @@ def export_language_model(
         folder, body.head, motion, shape.vocab_size, recipe, softcap=shape.logit_softcap
     )
     return LanguageModelInfo(
-        "onnx", GRAPH_FILE, source.architecture.name, shape.layers, shape.kv_heads, shape.head_dim, shape.vocab_size, context,
-        recipe.name, heads=heads,
-    )  # fmt: skip
+        "onnx",
+        GRAPH_FILE,
+        source.architecture.name,
+        shape.layers,
+        shape.kv_heads,
+        shape.head_dim,
+        shape.vocab_size,
+        context,
+        recipe.name,
+        heads=heads,
+    )
 
 
 class _Meter:
@@ -99,7 +108,7 @@ class _Meter:
 
 
 class _Body:
-    """Adds nodes in the order of the forward pass, and writes each layer's weights when it comes to it."""
+    """The body being built in the order of the forward pass, weights written layer by layer."""
 
     def __init__(
         self,
@@ -146,7 +155,7 @@ class _Body:
         return self.graph.node("Mul", [embedded, self.graph.const("scale", scale)], "scaled")
 
     def _rotary(self) -> None:
-        """Tables of the rotary positions (context, head_dim / 2), row chunk by row chunk: a long context is long."""
+        """Write the tables of rotary positions (context, head_dim / 2), chunk by chunk."""
         half = self.shape.head_dim // 2
         ropes = dict.fromkeys(map(self.shape.layer_rope, range(self.shape.layers)))
         for number, rope in enumerate(ropes):
@@ -193,10 +202,21 @@ class _Body:
             options["softcap"] = s.attention_softcap
         return self.graph.node(
             "GroupQueryAttention",
-            [*self._queries_keys_values(layer, x), *caches, "seqlens_k", "total_sequence_length", *self.rotaries[s.layer_rope(layer)]],
+            [
+                *self._queries_keys_values(layer, x),
+                *caches,
+                "seqlens_k",
+                "total_sequence_length",
+                *self.rotaries[s.layer_rope(layer)],
+            ],
             [f"{layer}.attended", f"present.{layer}.key", f"present.{layer}.value"],
-            domain=MICROSOFT, num_heads=s.heads, kv_num_heads=s.kv_heads, do_rotary=1, rotary_interleaved=0, **options,
-        )  # fmt: skip
+            domain=MICROSOFT,
+            num_heads=s.heads,
+            kv_num_heads=s.kv_heads,
+            do_rotary=1,
+            rotary_interleaved=0,
+            **options,
+        )
 
     def _queries_keys_values(self, layer: int, x: str) -> list[str]:
         """One packed product; three where values keep more bits, or queries and keys are normed."""
@@ -238,7 +258,7 @@ class _Body:
         return self._linear(f"{layer}.down", product, layer, ["ffn_down"], bits=bits)
 
     def _norm(self, weight: str, x: str, residual: str, out: str, total: str) -> tuple[str, str]:
-        """RMS norm of x + residual; returns it and the sum. The very first norm has no residual yet."""
+        """RMS norm of x + residual; returns it and the sum. The first norm has no residual."""
         gain, eps = self._gain(weight), self.shape.norm_eps
         if not residual:
             return self.graph.node(
@@ -296,7 +316,7 @@ class _Body:
 
 
 def _look_up(graph: Graph, table: TokenTable) -> str:
-    """input_ids (1, n) to (1, n, H), from whichever segment holds each id."""
+    """Look up input_ids (1, n) as (1, n, H) in the segment that holds each id."""
     if len(table.segments) == 1:
         return graph.gather(table.segments[0][1], "input_ids", "embedded")
     (_, text), (split, motion) = table.segments

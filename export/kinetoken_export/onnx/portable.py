@@ -1,7 +1,8 @@
-"""A Qwen2 language model through optimum: plain ONNX operators, for execution providers that lack the fused ones.
+"""A language model through optimum: plain ONNX operators, where fused ones are not available.
 
-Of a vision-language model the language model is taken out as a Qwen2: for text alone its rotary positions are the same.
-Optimum holds the whole model in float32 a few times over; the fused graph needs neither that memory nor that time.
+The language model of a vision-language checkpoint is taken out as a text model: for text alone its
+rotary positions are the same. Optimum holds the whole model in float32 a few times over; the fused
+graph needs neither that memory nor that time.
 """
 
 from __future__ import annotations
@@ -31,16 +32,17 @@ PORTABLE_PRECISIONS: Final = ("fp32", "fp16", "int8")
 _TASK: Final = "text-generation-with-past"
 _LARGE: Final = 1024  # bytes of a tensor that is weights rather than a shape
 _PRECISE: Final = ("layernorm/", "/norm/", "rotary_emb/")
-"""In names of nodes that half precision is too coarse for: they square activations, or turn by the thousandth position."""
+"""In names of nodes that need single precision: they square activations or turn by positions."""
 
 
 def export_portable(
     source: TensorSource, precision: str, folder: Path, *, context: int | None = None
 ) -> LanguageModelInfo:
-    """Write the graph and its weights into `folder`; returns what the manifest says of them.
+    """Write the graph and its weights into `folder` and return the manifest entry.
 
-    `precision`, one of PRECISIONS: fp16 halves weights, activations and cache; int8 rounds weights, and activations as they come.
-    MissingPackageError without optimum-onnx, InputError for a context that the model does not know.
+    `precision` is one of PORTABLE_PRECISIONS: fp16 halves weights, activations and cache; int8
+    rounds weights, and activations as they come. MissingPackageError without optimum-onnx,
+    InputError for a context that the model does not know.
     """
     require_optimum()
     if precision not in PORTABLE_PRECISIONS:
@@ -51,7 +53,8 @@ def export_portable(
     context = shape.context if context is None else context
     if not 1 <= context <= shape.context:
         raise InputError(
-            f"expected a context of 1 to {shape.context} tokens, got {context}: this model knows no more positions"
+            f"expected a context of 1 to {shape.context} tokens, got {context}: this model knows "
+            "no more positions"
         )
     check_portable_computes(source, context)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".portable.") as name:
@@ -68,9 +71,17 @@ def export_portable(
             size_threshold=_LARGE,
         )
     return LanguageModelInfo(
-        "onnx", GRAPH_FILE, source.architecture.name, shape.layers, shape.kv_heads, shape.head_dim, shape.vocab_size, context,
-        precision, graph="portable",
-    )  # fmt: skip
+        "onnx",
+        GRAPH_FILE,
+        source.architecture.name,
+        shape.layers,
+        shape.kv_heads,
+        shape.head_dim,
+        shape.vocab_size,
+        context,
+        precision,
+        graph="portable",
+    )
 
 
 def check_portable_computes(source: TensorSource, context: int) -> None:
@@ -88,7 +99,7 @@ def check_portable_computes(source: TensorSource, context: int) -> None:
 
 
 def require_optimum() -> None:
-    """MissingPackageError unless optimum's exporter is installed."""
+    """Raise MissingPackageError unless optimum's exporter is installed."""
     found = importlib.util.find_spec("optimum") and importlib.util.find_spec(
         "optimum.exporters.onnx"
     )
@@ -97,7 +108,10 @@ def require_optimum() -> None:
 
 
 def write_text_checkpoint(source: TensorSource, folder: Path) -> None:
-    """The language model as a Qwen2 checkpoint of its own in float32, one shard a layer so that memory holds one layer."""
+    """Write the language model as a float32 checkpoint of its own.
+
+    One shard a layer, so that memory holds one layer.
+    """
     from safetensors.numpy import save_file
 
     folder.mkdir(parents=True)
@@ -117,17 +131,29 @@ def write_text_checkpoint(source: TensorSource, folder: Path) -> None:
 def _config(source: TensorSource) -> dict[str, Any]:
     entry, shape = source.architecture, source.shape
     return {
-        "architectures": [entry.text_class], "model_type": entry.text_model_type,
-        "hidden_act": entry.activation, "torch_dtype": "float32",
-        "num_hidden_layers": shape.layers, "hidden_size": shape.hidden, "intermediate_size": shape.intermediate,
-        "num_attention_heads": shape.heads, "num_key_value_heads": shape.kv_heads, "vocab_size": shape.vocab_size,
-        "max_position_embeddings": shape.context, "rope_theta": shape.rope.theta, "rms_norm_eps": shape.norm_eps,
-        "tie_word_embeddings": shape.tied, "use_sliding_window": False,
-    }  # fmt: skip
+        "architectures": [entry.text_class],
+        "model_type": entry.text_model_type,
+        "hidden_act": entry.activation,
+        "torch_dtype": "float32",
+        "num_hidden_layers": shape.layers,
+        "hidden_size": shape.hidden,
+        "intermediate_size": shape.intermediate,
+        "num_attention_heads": shape.heads,
+        "num_key_value_heads": shape.kv_heads,
+        "vocab_size": shape.vocab_size,
+        "max_position_embeddings": shape.context,
+        "rope_theta": shape.rope.theta,
+        "rms_norm_eps": shape.norm_eps,
+        "tie_word_embeddings": shape.tied,
+        "use_sliding_window": False,
+    }
 
 
 def _traced(checkpoint: Path, out: Path) -> Path:
-    """Optimum's graph, its head cut to the last position. Files, so that memory holds one copy of the weights at a time."""
+    """Write optimum's graph with its head cut to the last position.
+
+    Files pass between the steps, so that memory holds one copy of the weights.
+    """
     from optimum.exporters.onnx import main_export
 
     with _quiet():
@@ -144,7 +170,7 @@ def _traced(checkpoint: Path, out: Path) -> Path:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the tracer's remarks, which are about the exporter's own code."""
+    """Hide the tracer's remarks about the exporter's own code."""
     from transformers.utils import logging as chatter
 
     before, bars, switches = (
@@ -165,7 +191,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _last_position(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Logits of the last position only: the head of a long prompt is most of its cost."""
+    """Compute logits of the last position only: the head of a long prompt is most of its cost."""
     graph = model.graph
     head = _head(graph)
     for name, value in (("starts", -1), ("ends", 2**62), ("axes", 1)):
@@ -246,7 +272,7 @@ def _halved(path: Path) -> onnx.ModelProto:
 
 
 def _without_detours(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Between two nodes in single precision nothing is halved: the converter casts down and up again there."""
+    """Remove casts down and up again between two nodes that compute in single precision."""
     graph = model.graph
     casts = {node.output[0]: node for node in graph.node if node.op_type == "Cast"}
     down = {
@@ -271,7 +297,10 @@ def _without_detours(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _infer_types(model: onnx.ModelProto) -> None:
-    """Note the type of every value, which the converter asks for; on a copy without weights, for those end at 2 GB."""
+    """Note the type of every value, which the converter needs.
+
+    Types are inferred on a copy without weights, since the function ends at 2 GB.
+    """
     graph = model.graph
     light = helper.make_model(
         helper.make_graph(graph.node, graph.name, graph.input, graph.output),
@@ -289,13 +318,20 @@ def _infer_types(model: onnx.ModelProto) -> None:
 
 
 def _integers(path: Path) -> onnx.ModelProto:
-    """Matrices in 8 bits with a scale per column, activations in 8 bits as they come; the head too, as a matrix of its own."""
+    """Quantize matrices to 8 bits with a scale per column, activations as they come.
+
+    The head too, which becomes a matrix of its own.
+    """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     small = path.with_name("small.onnx")
     with _quiet():
         quantize_dynamic(
-            path, small, op_types_to_quantize=["MatMul", "Gather"], per_channel=True, weight_type=QuantType.QUInt8,
+            path,
+            small,
+            op_types_to_quantize=["MatMul", "Gather"],
+            per_channel=True,
+            weight_type=QuantType.QUInt8,
             use_external_data_format=True,
-        )  # fmt: skip
+        )
     return onnx.load(small)

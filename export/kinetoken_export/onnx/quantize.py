@@ -1,4 +1,4 @@
-"""Blockwise quantization as MatMulNBits reads it, row chunk by row chunk from the checkpoint to the file."""
+"""Blockwise quantization for MatMulNBits, chunk by chunk from the checkpoint to the file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class StoredMatrix:
     bits: int
     block: int
     values: Region
-    """Codes (rows, blocks, bytes of a block), or floats (rows, columns), (columns, rows) where `turned`."""
+    """Codes (rows, blocks, bytes of a block), or floats (rows, columns), or `turned`."""
     scales: Region | None = None
     """(rows, blocks); None for floats."""
     turned: bool = False
@@ -51,7 +51,7 @@ RowRange = tuple[str, int, int]
 
 
 class WeightWriter:
-    """Brings tensors of a checkpoint into the file."""
+    """Quantizes tensors of a checkpoint into the file."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class WeightWriter:
         float_bits: int,
         done: Callable[[int], None],
     ) -> None:
-        """`done` is called with how many more numbers have been written, by one thread at a time."""
+        """`done` is called with the count of numbers written, by one thread at a time."""
         self._source, self._file, self._block, self._done = source, file, block, done
         self.float_type = np.dtype(np.float16 if float_bits == 16 else np.float32)
         self._pool = ThreadPoolExecutor(min(_MOST_THREADS, cpu_count() or 1))
@@ -75,7 +75,7 @@ class WeightWriter:
         return self._source.tensor(name).astype(self.float_type)
 
     def linear(self, name: str, tensors: Sequence[str], bits: int) -> StoredMatrix:
-        """Tensors (out, in) one below the other as one matrix that activations are multiplied with."""
+        """Write tensors (out, in), one below the other, as one matrix to multiply with."""
         parts = [(tensor, 0, self._source.dims(tensor)[0]) for tensor in tensors]
         return (
             self._floats_turned(name, parts, bits)
@@ -152,10 +152,12 @@ class WeightWriter:
 def quantize(
     weight: Float32Array, bits: int, block: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Weight (out, in) to MatMulNBits' codes (out, in / block, block * bits / 8) and scales (out, in / block).
+    """Quantize a weight (out, in) to MatMulNBits' codes and scales.
 
-    Symmetric: value = (code - 2^(bits-1)) * scale. The scale takes the sign of the block's largest weight, which then lands on
-    the one code that the positive side lacks; with four bits it may land a little beside it, where that fits the block better.
+    Codes are (out, in / block, block * bits / 8), scales (out, in / block). Symmetric: value =
+    (code - 2^(bits-1)) * scale. The scale takes the sign of the block's largest weight, which then
+    lands on the one code that the positive side lacks; with four bits it may land a little beside
+    it, where that fits the block better.
     """
     rows, columns = weight.shape
     blocks = np.pad(weight, ((0, 0), (0, -columns % block))).reshape(rows, -1, block)
@@ -189,7 +191,7 @@ def _round(
 def _fit(
     blocks: Float32Array, largest: Float32Array, middle: int
 ) -> tuple[Float32Array, Float32Array]:
-    """Of several scales the one with the smallest squared error, each refined by least squares over its codes."""
+    """Try several scales, refine each by least squares, keep that of the smallest squared error."""
     codes, scales = _round(blocks, largest, middle, middle)
     gain = np.full(largest.shape, -np.inf, np.float32)
     best = codes

@@ -19,11 +19,14 @@ class OnnxRecipe:
     linear_bits: int
     """Bits of attention and feed-forward matrices: 4, 8, 16 or 32."""
     text_bits: int
-    """Bits of the rows of words in the embedding and in the head, which are one matrix when they are tied."""
+    """Bits of the rows of words in embedding and head."""
     motion_bits: int
     """Bits of the rows of motion tokens there: they decide single codes, which four bits blur."""
     fine_bits: int | None = None
-    """Bits of the value and down projections of some layers, the matrices that suffer most; None: as the others."""
+    """Bits of the value and down projections of some layers, the matrices that suffer most.
+
+    None: as the others.
+    """
     block: int = 32
     """Weights that share a scale."""
     float_bits: int = 32
@@ -42,7 +45,10 @@ class OnnxRecipe:
         assert used <= {4, 8, self.float_bits}, "float matrices have the type of the activations"
 
     def fine(self, layer: int, layers: int) -> bool:
-        """Whether a layer's fine matrices keep `fine_bits`: the first and last eighth, and every third between them."""
+        """Tell whether a layer's fine matrices keep `fine_bits`.
+
+        These are the first and last eighth of the layers, and every third between them.
+        """
         eighth = layers // 8
         return self.fine_bits is not None and (
             layer < eighth or layer >= 7 * layers // 8 or (layer - eighth) % 3 == 2
@@ -65,7 +71,7 @@ _DEFAULT: Final = "int8"
 
 
 def find_onnx_recipe(name: str | None) -> OnnxRecipe:
-    """The recipe of a fused graph, None for the default; InputError lists them."""
+    """Find a recipe of fused graphs, None for the default; InputError lists them."""
     if (name or _DEFAULT) not in ONNX_RECIPES:
         raise InputError(
             f"expected a quantization of {', '.join(ONNX_RECIPES)} for onnx, got {name!r}"

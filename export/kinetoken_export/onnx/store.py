@@ -1,4 +1,4 @@
-"""Tensors of ONNX graphs in one file beside them, written piece by piece, shared by as many graphs as refer to it."""
+"""Tensors of ONNX graphs in one file beside them, written piece by piece."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CACHE_LINE: Final = 64
 
 @dataclass(frozen=True)
 class Region:
-    """Where one tensor lies."""
+    """The place of one tensor."""
 
     file: str
     """Name of the file beside the graphs."""
@@ -39,7 +39,7 @@ class Region:
         return self.dtype.itemsize * math.prod(self.dims[1:])
 
     def proto(self, name: str, first: int = 0, stop: int | None = None) -> TensorProto:
-        """Rows [first, stop) as an initializer: only a reference, no bytes."""
+        """Rows [first, stop) as an initializer that refers to the file."""
         stop = self.dims[0] if stop is None else stop
         tensor = TensorProto(name=name, data_type=helper.np_dtype_to_tensor_dtype(self.dtype))
         tensor.dims.extend((stop - first, *self.dims[1:]))
@@ -54,7 +54,10 @@ class Region:
 
 
 class TensorFile:
-    """The file while it is written. Regions are reserved one after the other and filled in any order, by any thread."""
+    """The file being written.
+
+    Regions are reserved one after the other and filled in any order, by any thread.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path, self._end, self._lock = path, 0, Lock()

@@ -1,7 +1,8 @@
-"""How far a bundle's language model is from its source: the distributions of the next token, teacher-forced.
+"""The distance of a bundle's language model from its source, on next-token distributions.
 
-Both read the same sequences, which the source itself wrote. At each position the whole distributions over the bundle's ids are
-compared, before grammar, temperature or any filter. What prompts have in common is counted once.
+Both read the same sequences, which the source wrote. At each position the whole distributions over
+the bundle's ids are compared, before grammar, temperature or any filter. What prompts have in
+common is counted once.
 """
 
 from __future__ import annotations
@@ -22,13 +23,16 @@ from ..checkpoint.reference_model import ReferenceModel
 from ..own_answers import OwnAnswer
 
 TEXT_POSITION: Final = -1
-"""Kind of a position whose next token is no motion token; 0 and up are the levels, Q is `</move>`."""
+"""Kind of a position whose next token is no motion token.
+
+0 and up are the levels, Q is `</move>`.
+"""
 _Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class ComparedPositions:
-    """What was seen at each of n positions."""
+    """The comparison at each of n positions."""
 
     kind: NDArray[np.int64]
     """TEXT, the level of the next token, or Q."""
@@ -43,7 +47,7 @@ class ComparedPositions:
 
 @dataclass(frozen=True)
 class LmFigures:
-    """Rows of one kind in a few numbers."""
+    """Positions of one kind summed up."""
 
     positions: int
     top1: float
@@ -59,23 +63,27 @@ class LmFigures:
 
 
 def summarize(rows: ComparedPositions, chosen: NDArray[np.bool_]) -> LmFigures:
-    """Figures over the chosen positions, at least one."""
+    """Sum up the chosen positions, at least one."""
     kl, source, bundle = (
         rows.kl[chosen],
         rows.source_nll[chosen].mean(),
         rows.bundle_nll[chosen].mean(),
     )
     return LmFigures(
-        positions=int(chosen.sum()), top1=float(rows.agrees[chosen].mean()), kl_mean=float(kl.mean()),
-        kl_p99=float(np.percentile(kl, 99)), perplexity_source=float(np.exp(source)), perplexity_bundle=float(np.exp(bundle)),
+        positions=int(chosen.sum()),
+        top1=float(rows.agrees[chosen].mean()),
+        kl_mean=float(kl.mean()),
+        kl_p99=float(np.percentile(kl, 99)),
+        perplexity_source=float(np.exp(source)),
+        perplexity_bundle=float(np.exp(bundle)),
         perplexity_ratio=float(np.exp(bundle - source)),
-    )  # fmt: skip
+    )
 
 
 def compare_models(
     source: ReferenceModel, bundle: Bundle, answers: Sequence[OwnAnswer]
 ) -> ComparedPositions:
-    """Every position of every answer, prompts included; the first token alone has nothing before it."""
+    """Compare every position of every answer, prompts included, from the second token on."""
     names = [answer.ids for answer in answers]
     compared: list[tuple[int, bool, float, float, float]] = []
     for ids, logits in zip(
@@ -100,7 +108,10 @@ def compare_models(
 def compare_rows(
     source: NDArray[np.float32], bundle: NDArray[np.float32], following: int
 ) -> tuple[bool, float, float, float]:
-    """Logits (vocab,) of both and the token that follows: same best?, KL, and both negative log-likelihoods."""
+    """Compare logits (vocab,) of both before a known token.
+
+    Returns: equal best token, KL divergence, and both negative log-likelihoods.
+    """
     if not np.isfinite(bundle).all():
         raise EngineError(
             "expected finite logits of the bundle, got NaN or infinity: export it with more bits"

@@ -1,4 +1,4 @@
-"""How far the clips of a bundle are from those of its source, and what of that is the codec's."""
+"""The distance of a bundle's clips from its source's, and the codec's part in it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Decode = Callable[[_Codes], _Floats]
 
 @dataclass(frozen=True)
 class ClipFigures:
-    """Pairs of clips, one of the bundle and one of the source each; distances of joints in millimetres."""
+    """Pairs of clips, one of the bundle and one of the source; distances in millimetres."""
 
     clips: int
     mean_mm: float
@@ -59,7 +59,7 @@ class CodecFigures:
     """Largest difference on random codes, in normalised features."""
     mean_error: float
     mean_mm: float
-    """Mean joint distance on codes that the source wrote, as the bundle streams them with its lookahead."""
+    """Mean joint distance on codes of the source, as the bundle streams them."""
     largest_mm: float
     lookahead: int
 
@@ -100,14 +100,15 @@ def open_source_codec(bundle: Bundle, request: VerifyRequest) -> CodecSource:
     given = codec.codebooks.shape
     if made != given or codec.stride != bundle.decoder.stride:
         raise InputError(
-            f"{folder}: expected codebooks {made} and stride {bundle.decoder.stride} of the bundle, "
+            f"{folder}: expected codebooks {made} and stride {bundle.decoder.stride} of the "
+            "bundle, "
             f"got {given} and {codec.stride}: give the codec that the bundle was made from"
         )
     return codec
 
 
 def compare_codecs(bundle: Bundle, codec: CodecSource, written: Sequence[_Codes]) -> CodecFigures:
-    """Random codes through both decoders, and the source's own answers as the bundle streams them."""
+    """Compare both decoders on random codes, and on the source's answers as the bundle streams."""
     from ..codecs.source import decode, random_codes
 
     errors = []
@@ -135,7 +136,10 @@ def compare_clips(
     theirs: Sequence[OwnAnswer],
     decode_theirs: Decode,
 ) -> ClipFigures:
-    """Answers of bundle and source to the same prompts; clips of different lengths are compared as far as both go."""
+    """Compare answers of bundle and source to the same prompts.
+
+    Clips of different lengths are compared as far as both go.
+    """
     pairs = [
         (decode_ours(a.codes), decode_theirs(b.codes)) for a, b in zip(ours, theirs, strict=True)
     ]
@@ -145,21 +149,27 @@ def compare_clips(
     whole = [n == len(a.codes) == len(b.codes) for n, a, b in zip(same, ours, theirs, strict=True)]
     length = min(len(row) for row in world)
     return ClipFigures(
-        clips=len(pairs), mean_mm=float(np.mean([row.mean() for row in world])),
-        median_mm=float(np.median([row.mean() for row in world])), pose_mm=float(np.mean(pose)), same_clips=sum(whole),
-        same_frames=float(np.mean(same)), frames=float(np.mean([len(a.codes) for a in ours])),
-        curve_mm=tuple(round(float(v), 2) for v in np.mean([row[:length] for row in world], axis=0)),
-    )  # fmt: skip
+        clips=len(pairs),
+        mean_mm=float(np.mean([row.mean() for row in world])),
+        median_mm=float(np.median([row.mean() for row in world])),
+        pose_mm=float(np.mean(pose)),
+        same_clips=sum(whole),
+        same_frames=float(np.mean(same)),
+        frames=float(np.mean([len(a.codes) for a in ours])),
+        curve_mm=tuple(
+            round(float(v), 2) for v in np.mean([row[:length] for row in world], axis=0)
+        ),
+    )
 
 
 def joint_distances(one: _Floats, other: _Floats) -> _Floats:
-    """Distance (T, 22) of each joint in each frame that both joints (T, 22, 3) have, millimetres."""
+    """Distance (T, 22) of each joint of two motions (T, 22, 3), as far as both go, millimetres."""
     length = min(len(one), len(other))
     return np.asarray(np.linalg.norm(one[:length] - other[:length], axis=-1) * _MM)
 
 
 def equal_frames(one: _Codes, other: _Codes) -> int:
-    """Code frames before the first different one."""
+    """Count the code frames before the first different one."""
     length = min(len(one), len(other))
     different = np.flatnonzero((one[:length] != other[:length]).any(axis=1))
     return int(different[0]) if len(different) else length

@@ -1,4 +1,4 @@
-"""The parity report as a picture: how often, where, and how far."""
+"""The parity report as a picture."""
 
 from __future__ import annotations
 
@@ -24,13 +24,19 @@ _SIZE: Final = (12.0, 3.8)  # inches
 _SMALLEST_KL: Final = 1e-8  # nats; below it a divergence is rounding
 _BLUE, _ORANGE, _GREY = "#2b6cb0", "#c05621", "#a0aec0"
 _STYLE: Final[Any] = {
-    "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#e2e8f0",
-    "axes.axisbelow": True, "svg.hashsalt": "kinetoken", "font.family": "DejaVu Sans",
-}  # fmt: skip
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e2e8f0",
+    "axes.axisbelow": True,
+    "svg.hashsalt": "kinetoken",
+    "font.family": "DejaVu Sans",
+}
 
 
 def draw_report(measured: MeasuredParity, kind: str = "svg") -> bytes:
-    """The picture as a file of `kind` "svg" or "png"; the same report gives the same bytes."""
+    """Draw the report as "svg" or "png"; equal reports give equal bytes."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=_SIZE, layout="constrained")
         left, middle, right = figure.subplots(1, 3)
@@ -88,8 +94,11 @@ def _agreement(axes: Any, parity: ParityReport) -> None:
 
 def _distances(axes: Any, parity: ParityReport) -> None:
     """Mean joint distance as the clips go on."""
-    curves = (("two answers of the source", parity.apart, _GREY), ("sampled, equal draws", parity.sampled, _BLUE),
-              ("greedy", parity.greedy, _ORANGE))  # fmt: skip
+    curves = (
+        ("two answers of the source", parity.apart, _GREY),
+        ("sampled, equal draws", parity.sampled, _BLUE),
+        ("greedy", parity.greedy, _ORANGE),
+    )
     for name, clips, colour in curves:
         seconds = (
             np.arange(1, len(clips.curve_mm) + 1) * parity.seconds / max(1, len(clips.curve_mm))

@@ -1,4 +1,4 @@
-"""The report into the bundle: parity.json and parity.svg, listed in the manifest, never leaving a bundle that does not open."""
+"""The report as files of a bundle: parity.json and parity.svg, listed in its manifest."""
 
 from __future__ import annotations
 
@@ -19,14 +19,18 @@ PLOT: Final = "parity.svg"
 
 
 def check_report_folder(folder: Path) -> None:
-    """OutputError where the report could not be written; asked before the work."""
+    """Refuse a folder that the report cannot be written to, before the work."""
     if not folder.is_dir():
         raise OutputError(f"{folder}: expected a folder for the report, found none: make it first")
     check_writable(folder / REPORT)
 
 
 def record_in_bundle(bundle: Path, files: Mapping[str, bytes]) -> None:
-    """Put files into a bundle. At every moment the manifest lists only what lies there, so an accident leaves it whole."""
+    """Put files into a bundle.
+
+    At every moment the manifest lists only what lies there, so the bundle opens even after an
+    accident.
+    """
     manifest = read_manifest(bundle)
     others = {name: info for name, info in manifest.files.items() if name not in files}
     if len(others) < len(manifest.files):
@@ -37,7 +41,7 @@ def record_in_bundle(bundle: Path, files: Mapping[str, bytes]) -> None:
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Each file whole or not at all."""
+    """Write each file whole or not at all."""
     for name, data in files.items():
         with atomic_path(folder / name) as part:
             part.write_bytes(data)

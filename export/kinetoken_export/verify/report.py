@@ -1,8 +1,9 @@
-"""Exported against source: the language model, the codec, and the motion that comes out.
+"""A bundle compared with its source: the language model, the codec, and the motion.
 
-The source writes answers to some prompts, token by token in float32; both models then read them. Clips are compared twice:
-greedy, and sampled with equal random draws, where one different token turns the rest into another answer of the same model.
-How far apart two answers of the source itself lie, its greedy one and its sampled one, says what such a distance means.
+The source writes answers to some prompts, token by token in float32; both models then read them.
+Clips are compared twice: greedy, and sampled with equal random draws. One different token turns the
+rest into another answer of the same model, so for scale the source's greedy answers are compared
+with its own sampled ones.
 """
 
 from __future__ import annotations
@@ -37,9 +38,16 @@ if TYPE_CHECKING:
     from ..codecs.source import CodecSource
 
 VERIFY_PROMPTS: Final = (
-    *SAMPLE_PROMPTS, "a person runs forward quickly", "someone walks backward slowly", "a man throws a punch with his fist",
-    "a person stands still", "the woman dances", "a person squats down", "somebody jumps forward", "a boxer boxes",
-)  # fmt: skip
+    *SAMPLE_PROMPTS,
+    "a person runs forward quickly",
+    "someone walks backward slowly",
+    "a man throws a punch with his fist",
+    "a person stands still",
+    "the woman dances",
+    "a person squats down",
+    "somebody jumps forward",
+    "a boxer boxes",
+)
 _SECONDS: Final = 4.0
 Answers = dict[str, list[OwnAnswer]]
 """Of each prompt, "greedy" and "sampled"."""
@@ -47,7 +55,7 @@ Answers = dict[str, list[OwnAnswer]]
 
 @dataclass(frozen=True)
 class ParityReport:
-    """The report."""
+    """The report of `kinetoken verify`."""
 
     bundle: str
     quantization: str
@@ -86,7 +94,10 @@ class MeasuredParity:
 
 
 def verify(request: VerifyRequest) -> MeasuredParity:
-    """Open and compare; InputError where bundle, checkpoint, codec or prompts do not belong together."""
+    """Open and compare.
+
+    InputError where bundle, checkpoint, codec or prompts do not belong together.
+    """
     bundle = open_bundle(request.bundle)
     source = align_checkpoint(bundle, request.against.folder)
     codec = None if request.codec is None else open_source_codec(bundle, request)
@@ -100,7 +111,10 @@ def compare_models_and_motion(
     codec: CodecSource | None,
     theirs: Answers | None = None,
 ) -> MeasuredParity:
-    """Compare what is open: `source` has the ids of the bundle. `theirs` are its answers, where they are known already."""
+    """Compare an open bundle with a source of the same ids.
+
+    `theirs` are the source's answers, where they are known already.
+    """
     asked = _asked(request, bundle)
     theirs = theirs or source_answers(request, bundle, source)
     ours = {
@@ -112,7 +126,7 @@ def compare_models_and_motion(
 
 
 def source_answers(request: VerifyRequest, bundle: Bundle, source: TensorSource) -> Answers:
-    """What the source says, greedy and sampled; its weights are gone from memory afterwards."""
+    """Answers of the source, greedy and sampled; its weights are freed afterwards."""
     model = ReferenceLanguageModel(source, bundle.language_model.context)
     speaking = replace(bundle, language_model=model)
     with few_threads(source.shape):
@@ -124,7 +138,7 @@ def source_answers(request: VerifyRequest, bundle: Bundle, source: TensorSource)
 
 
 def _asked(request: VerifyRequest, bundle: Bundle) -> dict[str, GenerateOptions]:
-    """The two ways of choosing that clips are compared in."""
+    """The two ways of sampling that clips are compared in."""
     seconds = _seconds(bundle) if request.seconds is None else request.seconds
     return {
         "greedy": GenerateOptions(seconds=seconds, temperature=0.0),
@@ -148,17 +162,22 @@ def _report(
     written = [answer.codes for answer in theirs["sampled"]]
     levels = range(len(manifest.motion.levels))
     return ParityReport(
-        bundle=manifest.name, quantization=manifest.language_model.quantization,
+        bundle=manifest.name,
+        quantization=manifest.language_model.quantization,
         against=request.against.name,
-        codec_source="" if codec is None or request.codec is None else request.codec.name, prompts=request.prompts,
-        seconds=asked.seconds or 0.0, temperature=asked.sampler(manifest).temperature,
-        text=summarize(rows, rows.kind == TEXT_POSITION), motion=summarize(rows, rows.kind != TEXT_POSITION),
+        codec_source="" if codec is None or request.codec is None else request.codec.name,
+        prompts=request.prompts,
+        seconds=asked.seconds or 0.0,
+        temperature=asked.sampler(manifest).temperature,
+        text=summarize(rows, rows.kind == TEXT_POSITION),
+        motion=summarize(rows, rows.kind != TEXT_POSITION),
         levels=tuple(summarize(rows, rows.kind == level) for level in levels),
         codec=None if codec is None else compare_codecs(bundle, codec, written),
         greedy=compare_clips(ours["greedy"], mine, theirs["greedy"], right),
         sampled=compare_clips(ours["sampled"], mine, theirs["sampled"], right),
-        apart=compare_clips(theirs["greedy"], right, theirs["sampled"], right), tools=installed_versions(),
-    )  # fmt: skip
+        apart=compare_clips(theirs["greedy"], right, theirs["sampled"], right),
+        tools=installed_versions(),
+    )
 
 
 def _seconds(bundle: Bundle) -> float:
@@ -169,7 +188,7 @@ def _seconds(bundle: Bundle) -> float:
 
 
 def figures_by_part(parity: ParityReport) -> list[tuple[str, LmFigures]]:
-    """The parts of the language model's figures by name, in the order of the table."""
+    """The language model's figures by part, in the order of the table."""
     by_level: Sequence[tuple[str, LmFigures]] = [
         (f"  level {q}", level) for q, level in enumerate(parity.levels)
     ]
@@ -180,24 +199,29 @@ def report_table(parity: ParityReport) -> str:
     """The report for the screen."""
     p, ms = parity, _millimetres
     lines = [
-        f"{p.bundle} ({p.quantization}) against {p.against}, prompts: {len(p.prompts)}, {p.seconds:g} s each",
+        f"{p.bundle} ({p.quantization}) against {p.against}, prompts: {len(p.prompts)}, "
+        f"{p.seconds:g} s each",
         "",
     ]
     lines += [
-        f"{'next token':<12}{'positions':>10}{'same best':>11}{'KL mean':>10}{'KL p99':>10}{'perplexity':>12}"
+        f"{'next token':<12}{'positions':>10}{'same best':>11}{'KL mean':>10}{'KL p99':>10}"
+        f"{'perplexity':>12}"
     ]
     lines += [
-        f"{name:<12}{f.positions:>10,}{f.top1:>11.2%}{f.kl_mean:>10.2g}{f.kl_p99:>10.2g}{f.perplexity_ratio:>11.4f}x"
+        f"{name:<12}{f.positions:>10,}{f.top1:>11.2%}{f.kl_mean:>10.2g}{f.kl_p99:>10.2g}"
+        f"{f.perplexity_ratio:>11.4f}x"
         for name, f in figures_by_part(p)
     ]
     if p.codec is not None:
         c = p.codec
         lines += [
             "",
-            f"codec: largest error {c.largest_error:.2g}, mean {c.mean_error:.2g} (normalised features, random codes)",
+            f"codec: largest error {c.largest_error:.2g}, mean {c.mean_error:.2g} (normalised "
+            "features, random codes)",
         ]
         lines += [
-            f"       {ms(c.mean_mm)} mean, {ms(c.largest_mm)} largest on the source's codes, lookahead {c.lookahead}"
+            f"       {ms(c.mean_mm)} mean, {ms(c.largest_mm)} largest on the source's codes, "
+            f"lookahead {c.lookahead}"
         ]
     lines += [
         "",

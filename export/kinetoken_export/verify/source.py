@@ -39,7 +39,8 @@ def align_checkpoint(bundle: Bundle, folder: Path) -> TensorSource:
     kept = np.full(size, -1, np.int64)
     for token, number in new.items():
         kept[number] = old[token]
-    # Rows behind the last token have no name: they pad the checkpoint's matrix, and the bundle's in the same places.
+    # Rows behind the last token have no name: they pad the checkpoint's matrix, and the bundle's in
+    # the same places.
     unnamed = kept < 0
     kept[unnamed] = np.flatnonzero(unnamed)
     if (np.diff(kept) <= 0).any() or kept[-1] >= rows:
@@ -55,7 +56,8 @@ def _check_shape(bundle: Bundle, checkpoint: Checkpoint) -> None:
     given = (shape.layers, shape.kv_heads, shape.head_dim)
     if made != given:
         raise InputError(
-            f"{checkpoint.folder}: expected layers, key-value heads and head width {made} of the bundle, got {given}: {_OTHER}"
+            f"{checkpoint.folder}: expected layers, key-value heads and head width {made} of the "
+            f"bundle, got {given}: {_OTHER}"
         )
 
 

@@ -202,7 +202,7 @@ def configured(**changes: object) -> Edit:
             tokens(lambda added: [t for t in added if not str(t["content"]).startswith("<m_2_")]),
             "level 2 is missing",
         ),
-        (configured(architectures=["LlamaForCausalLM"]), "got LlamaForCausalLM"),
+        (configured(architectures=["BloomForCausalLM"]), "got BloomForCausalLM"),
         (configured(vocab_size=100), "as config.json says"),
         (lambda model: (model / "chat_template.jinja").write_text("{{"), "chat template"),
     ],

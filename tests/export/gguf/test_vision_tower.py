@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -168,11 +170,10 @@ def test_what_cannot_be_exported_is_said_in_one_line(folder: Path, tmp_path: Pat
         ({"fullatt_block_indexes": []}, r"even beat, got \[\]"),
         ({"depth": 9}, r"expected a tensor visual\.blocks\.4\.norm1"),
     ):
-        source = Checkpoint(folder)
-        source.config = {
-            **source.config,
-            "vision_config": {**source.config["vision_config"], **change},
-        }
+        changed = shutil.copytree(folder, tmp_path / "changed", dirs_exist_ok=True)
+        config = json.loads((folder / "config.json").read_text())
+        config["vision_config"] |= change
+        (changed / "config.json").write_text(json.dumps(config))
         with pytest.raises(FormatError, match=message):
-            export_mmproj(source, out)
+            export_mmproj(Checkpoint(changed), out)
     assert not out.exists()

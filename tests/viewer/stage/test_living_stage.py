@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from kinetoken.live.link import Live
 
 import fake_generators
 from kinetoken.generation.options import GenerateOptions
+from kinetoken.live.live_output import LiveOutput
 from kinetoken.motion.clip import Clip, MotionChunk
 from kinetoken.motion.playback import Sample
 from kinetoken.motion.skeleton import JOINT
@@ -389,7 +389,7 @@ def test_an_avatar_gets_every_pose_that_is_shown_idle_motion_too() -> None:
             self.words += text
 
     talk, heard = Talk("a person walks"), Heard()
-    live: Live = heard  # type: ignore[assignment]
+    live: LiveOutput = heard  # type: ignore[assignment]
     stage = LivingStage(talk, "a person walks", GenerateOptions(), live=live)
     shown = run(stage, 1.0)
     talk.say(

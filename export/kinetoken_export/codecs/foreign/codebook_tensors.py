@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..source import Array32, CodeSize
+from ...checkpoint.tensors import Float32Array
+from ..source import CodeSize
 
 _LIKELY: Final = ("codebook", "embed", "code", "quant", "centroid")
 # Moving averages have the shape of the codebook that they belong to.
@@ -32,7 +33,7 @@ class CodebookGuess:
 
     name: str
     """Their common name, a number sign in place of the level."""
-    tables: Array32
+    tables: Float32Array
     """(Q, K, D)."""
 
 
@@ -62,7 +63,7 @@ def _matrices(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
             yield name, table
 
 
-def _oriented(group: Tensor, size: CodeSize) -> Iterator[Array32]:
+def _oriented(group: Tensor, size: CodeSize) -> Iterator[Float32Array]:
     """Tables (Q, K, D) of a group of matrices; one that all levels share is repeated."""
     if len(group) not in (1, size.levels):
         return

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from kinetoken.motion.features import N_FEATURES
 
+from ...checkpoint.tensors import Float32Array
 from ..code_function import CodeFunction
-from ..source import Array32, Codes, CodeSize, normalised_features, sum_of_rows
+from ..source import Codes, CodeSize, normalised_features, sum_of_rows
 from .codebook_tensors import CodebookGuess, find_codebooks
 from .module_calls import CutDecoder, watched_inputs
 from .outputs import features_of
@@ -34,7 +35,7 @@ class CutModule:
     """Codebooks, and the decoder behind the sum of their rows."""
 
     decoder: nn.Module
-    codebooks: Array32
+    codebooks: Float32Array
     stride: int
     note: str
 
@@ -72,7 +73,7 @@ def _forward_run(call: Callable[[Tensor], Tensor], stride: int) -> _Run:
 
 
 def cut_method(model: nn.Module, method: CodeFunction) -> CutModule | None:
-    """The same in a method that decodes codes."""
+    """Cut a module at the codebooks in a method that decodes codes; None likewise."""
     draw = np.random.default_rng(3)
     codes = draw.integers(method.size.codes, size=(_CODES, method.size.levels))
     run = _Run(
@@ -127,15 +128,15 @@ def _cut(
     return None
 
 
-def _is_sum(latents: Array32, guess: CodebookGuess, codes: Codes | None) -> bool:
+def _is_sum(latents: Float32Array, guess: CodebookGuess, codes: Codes | None) -> bool:
     """Tell whether latents (n, D) are sums of one row per level: of these codes, or of any."""
     codes = nearest_codes(latents, guess.tables) if codes is None else codes
     apart = np.abs(sum_of_rows(codes, guess.tables) - latents).max()
     return bool(apart <= _CLOSE * max(float(latents.std()), 1e-6))
 
 
-def nearest_codes(latents: Array32, tables: Array32) -> Codes:
-    """Codes (n, Q) whose rows come nearest to latents (n, D): the best few of each level are kept."""
+def nearest_codes(latents: Float32Array, tables: Float32Array) -> Codes:
+    """Find codes (n, Q) whose rows sum up to latents (n, D), by a beam over the levels."""
     out = np.empty((len(latents), len(tables)), np.int64)
     for frame, latent in enumerate(latents.astype(np.float64)):
         left, chosen = latent[None], np.zeros((1, 0), np.int64)

@@ -1,7 +1,7 @@
-"""A codec through its own rvq_model.py: built, cut into codebooks and decoder, compared with itself.
+"""A codec through its own rvq_model.py: built, cut into codebooks and decoder, and checked.
 
 Nothing is assumed about the layout. First the forward pass is watched for sums of codebook rows,
-then a method that decodes codes; a method in which there are none is taken as it is.
+then a method that decodes codes; a method without such sums is taken as it is.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .methods import decoding_methods, find_decoding_method
 def read_foreign_codec(
     files: CodecFiles, code: Path, size: CodeSize, base: Mapping[str, Any]
 ) -> CodecSource:
-    """Read the codec; FormatError lists what was found where no decoder of codes was.
+    """Read the codec; FormatError lists what was found where nothing decodes codes.
 
     `base`: the fields that do not depend on the layout.
     """
@@ -65,7 +65,7 @@ def _cut_source(cut: CutModule, note: str, fields: Mapping[str, Any]) -> CodecSo
 
 
 def _denormalises(source: CodecSource, model: nn.Module) -> bool:
-    """Tell whether the features are real ones already: they depend on a Std that the module holds."""
+    """Tell whether the features are real ones: they depend on a Std that the module holds."""
     latents = source.codebooks[:, :8].sum(axis=0)
     before = normalised_features(source.decoder, latents)
     for buffer in model.buffers():

@@ -27,7 +27,8 @@ _ARRANGEMENTS: Final[tuple[Callable[[Tensor], Any], ...]] = (
 _DECODES: Final = re.compile(r"code|token|indic|ids|decod|lookup|embed|dequant")
 _SPEAKS_OF_CODES: Final = re.compile(r"code|token|indic|ids")
 _NEVER: Final = re.compile(
-    r"_|encode|save|load|write|plot|train|fit|loss|init|reset|update|export|to_?codes|register|get_sub"
+    r"_|encode|save|load|write|plot|train|fit|loss|init|reset|update|export|to_?codes|register|"
+    r"get_sub"
 )
 
 

@@ -1,4 +1,4 @@
-"""Watching what passes between the parts of a module, and putting latents in there."""
+"""Watching the inputs of a module's parts, and replacing one by latents."""
 
 from __future__ import annotations
 

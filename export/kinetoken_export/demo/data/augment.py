@@ -1,4 +1,7 @@
-"""More motion out of little, honestly: mirrors, time warps, looped cycles, bent paths. The model card names each of them."""
+"""More motion out of little, honestly: mirrors, time warps, looped cycles, bent paths.
+
+The model card names each of them.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ _SETTLE: Final = (
 
 
 def to_features(joints: Joints) -> Features:
-    """Features (T - 1, 263) of a clip; the first yaw velocity, an artefact of the format, is replaced by the second."""
+    """Features (T - 1, 263) of a clip.
+
+    The first yaw velocity, an artefact of the format, is replaced by the second.
+    """
     rows = encode(joints.astype(np.float64))
     rows[0, 0] = rows[1, 0] if len(rows) > 1 else 0.0
     return rows.astype(np.float32)
@@ -46,7 +52,7 @@ def variants(joints: Joints, ratios: tuple[float, ...]) -> list[Joints]:
 def find_cycle(
     features: Features, shortest: int, longest: int, first: int = 0
 ) -> tuple[int, int, float]:
-    """Start, end and gap (m) of the cycle of `shortest`..`longest` rows whose end lies nearest to its beginning."""
+    """Find the cycle of `shortest`..`longest` rows that closes best: start, end, gap (m)."""
     pose = np.concatenate([features[:, ROOT_HEIGHT], features[:, 4:67]], axis=1).reshape(
         len(features), -1
     )
@@ -64,11 +70,12 @@ def find_cycle(
 
 
 def looped(features: Features, start: int, end: int, rows: int) -> Features:
-    """Rows start..end repeated to `rows` rows, the seam blended over the last quarter of the cycle."""
+    """Repeat rows start..end to `rows` rows, the seam blended over a quarter of the cycle."""
     one = features[start:end].copy()
     length = len(one)
     fade = max(2, length // 4)
-    # The rows that led into the cycle's start stand in for its end, more and more: the seam then closes by itself.
+    # The rows that led into the cycle's start stand in for its end, more and more: the seam then
+    # closes by itself.
     lead = features[max(0, start - fade) : start]
     if len(lead):
         weight = np.linspace(0.0, 1.0, len(lead) + 1, dtype=np.float32)[1:, None]
@@ -88,7 +95,7 @@ def bent(features: Features, turn: float) -> Features:
 
 
 def _with_velocities(features: Features) -> Features:
-    """Joint velocities computed anew from the path, so that a changed path and its velocities agree."""
+    """Joint velocities computed anew from the path, so that both agree."""
     joints = recover(features.astype(np.float64))
     yaw = -2.0 * np.concatenate([[0.0], np.cumsum(features[:-1, 0])])
     steps = np.diff(joints, axis=0)

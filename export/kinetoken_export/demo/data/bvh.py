@@ -13,7 +13,7 @@ from kinetoken.motion.skeleton import Array64
 
 @dataclass(frozen=True)
 class BvhMotion:
-    """One BVH file, solved: where each joint is and how it is turned, in the file's own units and axes."""
+    """One BVH file, solved: places and rotations of the joints in the file's units and axes."""
 
     names: tuple[str, ...]
     positions: Array64
@@ -29,12 +29,13 @@ class BvhMotion:
             return self.names.index(name)
         except ValueError:
             raise FormatError(
-                f"expected a joint called {name!r} (CMU motion in cgspeed's Daz-friendly BVH), got {', '.join(self.names[:6])}, ..."
+                f"expected a joint called {name!r} (CMU motion in cgspeed's Daz-friendly BVH), "
+                f"got {', '.join(self.names[:6])}, ..."
             ) from None
 
 
 def read_cmu_bvh(path: Path) -> BvhMotion:
-    """Parse and solve_bvh a BVH file; FormatError when it is not one or is cut short."""
+    """Read and solve a BVH file; FormatError when it is none or is cut short."""
     try:
         file = parse_bvh(path.read_text(encoding="ascii", errors="replace"), MAX_FRAMES)
     except ValueError as error:

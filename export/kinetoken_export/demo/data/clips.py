@@ -1,4 +1,4 @@
-"""The clip collection that every later step reads: joint positions by clip id, held-out marks, what was left out and why."""
+"""The clip collection: joint positions by clip id, held-out marks, and what was left out."""
 
 from __future__ import annotations
 
@@ -22,23 +22,29 @@ _GLITCH_SPEED: Final = (
 )
 _SPIKE_MARGIN: Final = 6  # frames cut away on each side of a spike
 _SHORTEST: Final = 20  # frames; a part shorter than a second teaches nothing
-# Mean root-relative distance (m) under which two clips are one take: of one conversion, and of two different ones.
+# Mean root-relative distance (m) under which two clips are one take: of one conversion, and of two
+# different ones.
 _SAME_CONVERSION: Final = 0.01
 _OTHER_CONVERSION: Final = 0.055
 _UNUSABLE: Final = frozenset({"cmu_07_12"})  # no spike, yet the legs are broken throughout
 
-# Never seen in training: at least one take of each kind that has several. 60_NN and 61_NN are partners in one take.
+# Never seen in training: at least one take of each kind that has several. 60_NN and 61_NN are
+# partners in one take.
 HELD_OUT: Final = frozenset(
     f"cmu_{trial}"
     for trial in (
-        "02_02", "05_04", "05_12", "06_03", "06_11", "07_03", "08_01", "08_09", "09_04", "10_05", "12_01", "13_08",
-        "13_16", "13_32", "13_34", "13_42", "14_07", "14_28", "60_05", "61_05", "94_08", "135_05",
+        "02_02", "05_04", "05_12", "06_03", "06_11", "07_03", "08_01", "08_09", "09_04", "10_05",
+        "12_01", "13_08", "13_16", "13_32", "13_34", "13_42", "14_07", "14_28", "60_05", "61_05",
+        "94_08", "135_05",
     )
 )  # fmt: skip
 
 
 def clip_id(stem: str) -> str:
-    """Clip id of a BVH file name: `02_01` -> cmu_02_01; salsa_NN, indian_NN and martial_NN are CMU 60/61, 94 and 135."""
+    """Clip id of a BVH file name: `02_01` is cmu_02_01.
+
+    salsa_NN, indian_NN and martial_NN are CMU 60/61, 94 and 135.
+    """
     kind, _, number = stem.partition("_")
     if kind == "salsa":
         take = int(number)
@@ -63,7 +69,10 @@ def mirrored(joints: Joints) -> Joints:
 
 
 def same_take(a: Joints, b: Joints, distance: float) -> bool:
-    """Whether two clips are one take, at most 6 frames apart and on average nearer than `distance` metres."""
+    """Tell whether two clips are one take: on average nearer than `distance` metres.
+
+    They may begin up to 6 frames apart.
+    """
     if abs(len(a) - len(b)) > 8:
         return False
     a, b = a - a[:, :1], b - b[:, :1]
@@ -76,7 +85,10 @@ def same_take(a: Joints, b: Joints, distance: float) -> bool:
 
 
 def sift_clips(clips: dict[str, Joints]) -> tuple[dict[str, Joints], dict[str, str]]:
-    """Clips fit for training, and the reason for each one left out. A clip cut at a spike becomes `id.0`, `id.1`, ..."""
+    """Return the clips fit for training, and the reason for each one left out.
+
+    A clip cut at a spike becomes `id.0`, `id.1`, ...
+    """
     kept: dict[str, Joints] = {}
     dropped: dict[str, str] = {}
     for name, joints in clips.items():
@@ -108,7 +120,7 @@ def take_id(name: str) -> str:
 
 
 def open_clips(path: Path) -> NpzFile:
-    """An npz of clips; InputError where there is none, FormatError where it is something else."""
+    """Open an npz of clips; InputError where there is none, FormatError where it is another."""
     if not path.is_file():
         raise InputError(f"expected an npz of clips at {path}, found no such file: check the path")
     if not is_zipfile(path):

@@ -1,6 +1,7 @@
-"""Judges that look at joint positions alone and say whether an action took place. No model, no text.
+"""Judges that look at joint positions alone and say whether an action took place.
 
-All take joints (T, 22, 3): 20 fps, metres, Y up. Thresholds are stated once, here.
+No model, no text. All take joints (T, 22, 3): 20 fps, metres, Y up. Thresholds are stated once,
+here.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ RIGHT: Final = "right"
 
 
 class Evidence:
-    """What can be measured on a motion, computed when asked for."""
+    """Measurements on a motion, computed when asked for."""
 
     def __init__(self, joints: NDArray[np.floating]) -> None:
         self.joints: Array64 = np.asarray(joints, dtype=np.float64)
@@ -54,7 +55,7 @@ class Evidence:
 
     @cached_property
     def path_speed(self) -> float:
-        """Mean speed of the pelvis along its path over the floor, m/s, the path smoothed over half a second."""
+        """Mean speed of the pelvis over the floor, m/s, its path smoothed over half a second."""
         ground = self.joint("pelvis")[:, [0, 2]]
         return (
             float(np.linalg.norm(ground[10:] - ground[:-10], axis=1).mean() * FPS / 10)
@@ -77,7 +78,7 @@ class Evidence:
 
     @cached_property
     def strides(self) -> int:
-        """How often the leading foot changes."""
+        """Count how often the leading foot changes."""
         apart = np.sum(
             (self.joint("left_ankle") - self.joint("right_ankle"))[:, [0, 2]] * self.facing, axis=1
         )
@@ -91,7 +92,7 @@ class Evidence:
 
     @cached_property
     def rise(self) -> float:
-        """How far the pelvis rises above where it usually is, metres, at a moment when both feet are off the floor."""
+        """The highest rise of the pelvis above its usual height with both feet off the floor, m."""
         feet = self.joints[
             :,
             [JOINT["left_foot"], JOINT["right_foot"], JOINT["left_ankle"], JOINT["right_ankle"]],
@@ -115,7 +116,7 @@ class Evidence:
         return np.asarray(np.linalg.norm(np.diff(path, axis=0), axis=1) * FPS)
 
     def swings(self, name: str, above: str) -> int:
-        """How often a joint changes its sideways or vertical direction while it is higher than another, by 5 cm or more."""
+        """Count a joint's turns sideways or up and down, of 5 cm or more, above another joint."""
         path = self.joint(name) - self.joint(above)
         side = np.stack(
             [path[:, 0] * self.facing[:, 1] - path[:, 2] * self.facing[:, 0], path[:, 1]], axis=1
@@ -138,7 +139,7 @@ def _reversals(values: Array64, amplitude: float) -> int:
 
 
 def is_walk(e: Evidence, low: float = 0.35, high: float = 2.4) -> bool:
-    """Goes forward along its facing with alternating feet, no faster than a walk."""
+    """Tell whether it goes forward along its facing with alternating feet, at a walk's speed."""
     return (
         low < e.along < high and e.strides >= 2 and e.along > 0.75 * e.path_speed and e.rise < 0.15
     )
@@ -192,7 +193,7 @@ def _jump_forward(e: Evidence) -> bool:
 
 
 def is_kick(side: str) -> Callable[[Evidence], bool]:
-    """That foot goes higher than 0.5 m in front of the body, faster than 4 m/s, and higher than the other one.
+    """Tell whether a foot goes higher than 0.5 m in front, faster than 4 m/s, above the other.
 
     In front, because the back swing of a kick at a ball lifts the foot as high.
     """
@@ -299,7 +300,7 @@ JUDGES: Final[dict[str, Callable[[Evidence], bool]]] = {
 
 
 def obeys(action: str, joints: NDArray[np.floating]) -> bool:
-    """Whether joints (T, 22, 3) show the action."""
+    """Tell whether joints (T, 22, 3) show the action."""
     return bool(JUDGES[action](Evidence(joints)))
 
 
@@ -319,7 +320,7 @@ _MARGINS: Final[dict[str, Callable[[Evidence], bool]]] = {
 
 
 def shows(action: str, joints: NDArray[np.floating]) -> bool:
-    """Whether joints (T, 22, 3) show the action clearly; actions without a judge always do."""
+    """Tell whether joints (T, 22, 3) show the action clearly; actions without a judge always do."""
     if action not in JUDGES:
         return True
     evidence, margin = Evidence(joints), _MARGINS.get(action)

@@ -80,7 +80,7 @@ def _walk_windows(name: str, joints: Joints, draw: np.random.Generator) -> Itera
 
 
 def turn_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
-    """Stretches of two seconds or so in which the body turns round, and the one clip that shows every way of walking."""
+    """Stretches of about two seconds in which the body turns round, and one of uneven walking."""
     for name in TURNS:
         rows = to_features(pool[name])
         rate = np.convolve(rows[:, 0], np.ones(9) / 9, mode="same")
@@ -107,7 +107,7 @@ def turn_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
 
 
 def still_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
-    """Quiet stretches, run forward and back until they are long enough: a body that sways a little."""
+    """Quiet stretches, run forward and back until they are long enough."""
     draw = np.random.default_rng(7 + mirror)
     for name, joints in pool.items():
         if name.startswith(

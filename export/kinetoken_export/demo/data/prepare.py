@@ -17,10 +17,10 @@ from .retarget import retarget, source_fps
 
 
 def prepare(source: Path, work: Path, extra: Path | None = None) -> None:
-    """Read every BVH file under `source`, retarget, sift, and write `work`/clips.npz and clips.json.
+    """Read the BVH files in `source`, retarget, sift, and write `work`/clips.npz and clips.json.
 
-    `extra` is an npz of clips already on the 22 joints (id -> (T, 22, 3), 20 fps, metres); its ids that the BVH files give
-    too are skipped.
+    `extra` is an npz of clips already on the 22 joints (id -> (T, 22, 3), 20 fps, metres). Those
+    whose ids the BVH files give too are skipped.
     """
     files = sorted(p for p in source.rglob("*.bvh") if p.stem != "standard")
     if not files:
@@ -51,12 +51,14 @@ def prepare(source: Path, work: Path, extra: Path | None = None) -> None:
         Path(temporary).write_text(json.dumps(report, indent=1), encoding="utf-8")
     minutes = sum(len(v) for v in kept.values()) / 20 / 60
     print(
-        f"{len(kept)} clips, {minutes:.0f} minutes, {len(marked)} held out; {len(unread | dropped)} left out or cut"
+        f"{len(kept)} clips, {minutes:.0f} minutes, {len(marked)} held out; "
+        f"{len(unread | dropped)} left out or cut"
     )
 
 
 def _extra_clips(path: Path, known: set[str]) -> dict[str, Joints]:
     with open_clips(path) as archive:
-        # pb_ (pybullet) clips do not state where they were captured: they stay out of what is shipped.
+        # pb_ (pybullet) clips do not state where they were captured: they stay out of what is
+        # shipped.
         names = [n for n in archive.files if n not in known and not n.startswith(("pb_", "cmu_"))]
         return {name: archive[name].astype(np.float32) for name in names}

@@ -1,4 +1,4 @@
-"""Which stretches of which clips teach which action. The choice is made by measurement and checked by the judges."""
+"""The training windows of each action, chosen by measurement and checked by the judges."""
 
 from __future__ import annotations
 

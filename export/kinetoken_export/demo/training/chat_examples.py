@@ -40,7 +40,8 @@ class ChatCoder:
         self.move_start, self.move_end = id_of(tokenizer, MOVE_START), id_of(tokenizer, MOVE_END)
         self.end = id_of(tokenizer, "<|im_end|>")
         self.firsts = [id_of(tokenizer, f"<m_{q}_0>") for q in range(len(_LEVEL_WEIGHTS))]
-        # As a Hugging Face chat template gives it: <move> and </move> in the system prompt become the special tokens.
+        # As a Hugging Face chat template gives it: <move> and </move> in the system prompt become
+        # the special tokens.
         self.system = self.text(f"<|im_start|>system\n{SYSTEM_PROMPT}<|im_end|>\n")
 
     def encode(self, example: Example) -> tuple[Ids, Weights]:
@@ -72,7 +73,7 @@ class ChatCoder:
         return self.text("<|im_start|>user\n") + self._plain(content) + self.text("<|im_end|>\n")
 
     def _plain(self, content: str) -> list[int]:
-        """What somebody typed: special tokens' texts stay text."""
+        """Token ids of user text, in which special tokens stay plain text."""
         self.tokenizer.encode_special_tokens = True
         ids = self.text(content)
         self.tokenizer.encode_special_tokens = False

@@ -1,4 +1,4 @@
-"""Feature windows for the codec: every training clip, mirrored and time-warped, cut anew at each step."""
+"""Feature windows for the codec: training clips, mirrored and time-warped, cut anew each step."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CHEST: Final = 9
 
 
 def codec_rows(work: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """All training rows (N, 263) and the first row of each clip (clips + 1,); made once, then read from `work`."""
+    """All training rows (N, 263) and each clip's first row (clips + 1,), made once."""
     path = work / "codec_rows.npz"
     if not path.is_file():
         parts: list[NDArray[np.float32]] = []
@@ -58,7 +58,7 @@ def _travels_straight(rows: NDArray[np.float32]) -> bool:
 def feature_statistics(
     rows: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and Std (263,) as HumanML3D takes them: the deviation is averaged within each kind of feature."""
+    """Mean and Std (263,) as HumanML3D takes them, Std averaged within each kind of feature."""
     mean = rows.mean(axis=0, dtype=np.float64)
     std = rows.std(axis=0, dtype=np.float64)
     for group in _GROUPS:
@@ -101,7 +101,7 @@ class Windows:
 
 
 def with_arms_of(body: Tensor, donor: Tensor) -> Tensor:
-    """Windows (B, T, 263) of `body` with the arms of `donor` hung on its chest; velocities made to agree."""
+    """Windows (B, T, 263) of `body` with the arms of `donor`, velocities made to agree."""
     out = body.clone()
     positions = out[..., 4:67].reshape(*out.shape[:2], 21, 3)
     theirs = donor[..., 4:67].reshape(*out.shape[:2], 21, 3)

@@ -1,4 +1,4 @@
-"""How well the codec keeps motion that it has never seen: errors, drift, foot slide, jerk, on the held-out clips."""
+"""The codec on held-out clips: errors, drift, foot slide, jerk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ FOOT_HEIGHT: Final = 0.05  # m above the floor: below it a foot counts as standi
 
 @dataclass(frozen=True)
 class CodecErrors:
-    """One held-out clip, decoded with all levels and with level 0 alone; millimetres but for `drift` (cm per second)."""
+    """One held-out clip decoded with all levels and with level 0 alone.
+
+    In millimetres, `drift` in cm per second.
+    """
 
     clip: str
     frames: int
@@ -49,18 +52,23 @@ def _errors(name: str, joints: NDArray[np.float32], coder: Coder) -> CodecErrors
     seconds = len(rows) / FPS
     drift = np.linalg.norm(full_joints[-1, 0, [0, 2]] - true[-1, 0, [0, 2]]) / seconds
     return CodecErrors(
-        name, len(rows), root_relative(full_joints, true), _facing_error(full, rows),
-        root_relative(recover(coarse.astype(np.float64)), true), _facing_error(coarse, rows), float(drift * 100),
-    )  # fmt: skip
+        name,
+        len(rows),
+        root_relative(full_joints, true),
+        _facing_error(full, rows),
+        root_relative(recover(coarse.astype(np.float64)), true),
+        _facing_error(coarse, rows),
+        float(drift * 100),
+    )
 
 
 def root_relative(a: Array64, b: Array64) -> float:
-    """Mean distance (mm) of the 22 joints once both pelvises are laid on each other; the world's directions are kept."""
+    """Mean distance (mm) of the 22 joints, pelvis on pelvis, in the world's directions."""
     return float(np.linalg.norm((a - a[:, :1]) - (b - b[:, :1]), axis=-1).mean() * 1000)
 
 
 def _facing_error(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """The same in each motion's own facing direction, so that a turned body does not count: columns 3:67 of the features."""
+    """The same in each motion's own facing, so that a turned body does not count."""
     height = np.zeros((len(a), 1, 3))
     height[:, 0, 1] = a[:, 3] - b[:, 3]
     joints = (a[:, 4:67] - b[:, 4:67]).reshape(len(a), 21, 3) - height
@@ -68,7 +76,7 @@ def _facing_error(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 
 
 def foot_slide(joints: Array64) -> float:
-    """Mean horizontal speed (m/s) of ankles and feet while they stand: lower than 5 cm above where that joint stands."""
+    """Mean horizontal speed (m/s) of ankles and feet within 5 cm of where they stand."""
     points = joints[:, list(CONTACT_JOINTS)]
     ground = np.percentile(points[..., 1], 5, axis=0)
     low = (points[:-1, :, 1] < ground + FOOT_HEIGHT) & (points[1:, :, 1] < ground + FOOT_HEIGHT)
@@ -77,7 +85,7 @@ def foot_slide(joints: Array64) -> float:
 
 
 def jerk(joints: Array64) -> float:
-    """Mean size of the third difference of joint positions, m/s^3, the pelvis' path over the floor taken out."""
+    """Mean size of the joints' third difference, m/s^3, without the pelvis' path over the floor."""
     local = joints - joints[:, :1] * np.array([1.0, 0.0, 1.0])
     return (
         float(np.linalg.norm(np.diff(local, n=3, axis=0), axis=-1).mean() * FPS**3)

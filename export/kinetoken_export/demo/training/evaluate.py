@@ -1,4 +1,4 @@
-"""`kinetoken demo evaluate`: does a bundle do what it is told, judged by physics on wordings that it was never trained on."""
+"""`kinetoken demo evaluate`: a bundle judged by physics on wordings it was never trained on."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ExamAnswer:
 
 @dataclass(frozen=True)
 class ExamConditions:
-    """How the exam is sat."""
+    """The conditions of an exam."""
 
     seeds: int = 5
     """Samples of each wording."""
@@ -53,7 +53,10 @@ class ExamConditions:
 def evaluate(
     bundle: Path | None, work: Path, codec: Path, conditions: ExamConditions, out: Path | None
 ) -> None:
-    """Sit the exam, measure the codec where `work` holds its clips, print tables and write them to `out`.md and .json."""
+    """Sit the exam and measure the codec where `work` holds its clips; print and write tables.
+
+    The tables go to `out`.md and .json.
+    """
     if conditions.seeds < 1:
         raise InputError(f"expected --seeds of 1 or more, got {conditions.seeds}")
     answers = sit_exam(kinetoken.load(bundle), conditions)
@@ -76,7 +79,7 @@ def evaluate(
 
 
 def sit_exam(generator: kinetoken.Generator, conditions: ExamConditions) -> list[ExamAnswer]:
-    """Every wording of the exam, `seeds` times."""
+    """Ask every wording of the exam with every seed."""
     exam = FIRST_EXAM if conditions.exam == "first" else SECOND_EXAM
     questions = [
         (a, p, s) for a, prompts in exam.items() for p in prompts for s in range(conditions.seeds)
@@ -113,7 +116,8 @@ def exam_table(answers: list[ExamAnswer], conditions: ExamConditions) -> str:
         good = sum(a.passed for a in mine)
         length = float(np.mean([a.seconds for a in mine]))
         lines.append(
-            f"| {action.replace('_', ' ')} | {good} | {len(mine)} | {good / len(mine):.0%} | {length:.1f} |"
+            f"| {action.replace('_', ' ')} | {good} | {len(mine)} | {good / len(mine):.0%} | "
+            f"{length:.1f} |"
         )
     good = sum(a.passed for a in answers)
     lines.append(f"| **all** | **{good}** | **{len(answers)}** | **{good / len(answers):.1%}** | |")
@@ -125,10 +129,13 @@ def codec_table(errors: list[CodecErrors]) -> str:
     lines = [
         "### Codec on held-out clips: mean joint error in mm, root-relative",
         "",
-        "'facing': in each motion's own facing direction, as the features hold it; 'world': directions of the world kept, so that a",
-        "heading that drifted over a long clip counts on every joint. Drift: of the root, cm per second.",
+        "'facing': in each motion's own facing direction, as the features hold it; 'world': "
+        "directions of the world kept, so that a",
+        "heading that drifted over a long clip counts on every joint. Drift: of the root, cm per "
+        "second.",
         "",
-        "| clip | frames | 4 levels, facing | 4 levels, world | level 0, facing | level 0, world | drift |",
+        "| clip | frames | 4 levels, facing | 4 levels, world | level 0, facing | level 0, world "
+        "| drift |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     rows = [
@@ -159,7 +166,8 @@ def physics_table(answers: list[ExamAnswer], work: Path) -> str:
         "| | foot slide in contact, m/s, median (quartiles) | jerk, m/s³, median (quartiles) |",
         "|---|---:|---:|",
         f"| captured ({len(real)} clips) | {_quartiles(slides, 2)} | {_quartiles(jerks, 0)} |",
-        f"| generated ({len(answers)}) | {_quartiles([a.slide for a in answers], 2)} | {_quartiles([a.jerk for a in answers], 0)} |",
+        f"| generated ({len(answers)}) | {_quartiles([a.slide for a in answers], 2)} | "
+        f"{_quartiles([a.jerk for a in answers], 0)} |",
     ]
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""Windows to code sequences, and code sequences to training examples in the chat format."""
+"""Windows to code sequences: the examples that the language model learns from."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from ..data.judges import obeys, shows
 from ..data.windows import action_windows
 
 _MOST_PER_ACTION: Final = 130  # windows; more of one action only crowds out the others
-# Frames skipped at the start: the same motion cut otherwise into latents, more often where windows are few.
+# Frames skipped at the start: the same motion cut otherwise into latents, more often where windows
+# are few.
 _OFFSETS: Final = (0, 2)
 _OFFSETS_OF_FEW: Final = (0, 1, 2, 3)
 _FEW: Final = 80
@@ -44,9 +45,18 @@ _FIRST: Final = (
     "walk_backward",
 )
 _SECOND: Final = (
-    *_FIRST, "jump_forward", "kick_left", "kick_right", "punch", "jumping_jacks", "sit_down", "dance", "boxing",
-    "circle_left", "circle_right",
-)  # fmt: skip
+    *_FIRST,
+    "jump_forward",
+    "kick_left",
+    "kick_right",
+    "punch",
+    "jumping_jacks",
+    "sit_down",
+    "dance",
+    "boxing",
+    "circle_left",
+    "circle_right",
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ class Example:
 
 
 def coded_examples(work: Path, codec_folder: Path) -> list[Example]:
-    """All examples, made once and then read from `work`/lm_examples.npz. Only those that still pass their judge after the codec."""
+    """All examples that still pass their judge after the codec, made once and kept in `work`."""
     path = work / "lm_examples.npz"
     if path.is_file():
         return _load(path)
@@ -119,7 +129,7 @@ def _capped(found: list[Window]) -> list[Window]:
 
 
 def _pairs(pool: list[Window], coder: Coder) -> list[Example]:
-    """Two windows in turn as one motion, joined where their poses are near; each part has to pass its judge."""
+    """Join two windows to one motion where their poses are near; each part passes its judge."""
     draw = np.random.default_rng(1)
     by_action = {a: [w for w in pool if w.action == a] for a in _SECOND}
     out: list[Example] = []
@@ -141,7 +151,7 @@ def _pairs(pool: list[Window], coder: Coder) -> list[Example]:
 
 
 def _led_in(end: Features, features: Features) -> Features:
-    """Features whose first rows lead over from the row `end`: the difference fades out (inertialization)."""
+    """Lead over from the row `end` to features: the difference fades out (inertialization)."""
     out = features.copy()
     fade = (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, _BLEND + 2)[1:-1])).astype(np.float32)[:, None]
     out[:_BLEND] += (end - features[0])[None] * fade

@@ -1,6 +1,9 @@
-"""Qwen2 in as few lines as training needs. Names of modules are Hugging Face's, so that the weights are a Qwen2ForCausalLM.
+"""Qwen2 in as few lines as training needs.
 
-Source: Qwen2 technical report (RMSNorm, rotary positions, grouped queries, biases on q, k and v, SwiGLU).
+Names of modules are Hugging Face's, so that the weights are a Qwen2ForCausalLM.
+
+Source: Qwen2 technical report (RMSNorm, rotary positions, grouped queries, biases on q, k and v,
+SwiGLU).
 """
 
 from __future__ import annotations
@@ -29,9 +32,16 @@ class LmConfig:
     def to_hf(self, eos_token_id: int, pad_token_id: int) -> dict[str, object]:
         """config.json of a Qwen2ForCausalLM."""
         fixed = {
-            "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_act": "silu", "tie_word_embeddings": True,
-            "attention_dropout": 0.0, "initializer_range": 0.02, "use_cache": True, "use_sliding_window": False, "torch_dtype": "bfloat16",
-        }  # fmt: skip
+            "architectures": ["Qwen2ForCausalLM"],
+            "model_type": "qwen2",
+            "hidden_act": "silu",
+            "tie_word_embeddings": True,
+            "attention_dropout": 0.0,
+            "initializer_range": 0.02,
+            "use_cache": True,
+            "use_sliding_window": False,
+            "torch_dtype": "bfloat16",
+        }
         return (
             fixed
             | asdict(self)
@@ -68,7 +78,8 @@ class Attention(nn.Module):
         q = _rotate(self.q_proj(x).view(batch, n, self.heads, self.dim).transpose(1, 2), rotary)
         k = _rotate(self.k_proj(x).view(batch, n, self.kv, self.dim).transpose(1, 2), rotary)
         v = self.v_proj(x).view(batch, n, self.kv, self.dim).transpose(1, 2)
-        # Written out: at these lengths two batched products are faster on a CPU than the fused kernel's backward pass.
+        # Written out: at these lengths two batched products are faster on a CPU than the fused
+        # kernel's backward pass.
         group = self.heads // self.kv
         q = q.reshape(batch * self.kv, group * n, self.dim) * self.dim**-0.5
         scores = torch.bmm(q, k.reshape(batch * self.kv, n, self.dim).transpose(1, 2)).view(
@@ -123,7 +134,10 @@ class Body(nn.Module):
 
 
 class Qwen2(nn.Module):
-    """Token ids (B, n) to hidden states (B, n, H); `logits` multiplies them with the tied embedding."""
+    """Token ids (B, n) to hidden states (B, n, H).
+
+    `logits` multiplies them with the tied embedding.
+    """
 
     def __init__(self, config: LmConfig) -> None:
         super().__init__()

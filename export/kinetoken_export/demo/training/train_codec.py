@@ -1,4 +1,4 @@
-"""`kinetoken demo train-codec`: clips to motion_rvq_weights.safetensors, with checkpoints that a stopped run goes on from."""
+"""`kinetoken demo train-codec`: clips to a codec; a stopped training goes on."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def train_codec(work: Path, plan: CodecTraining, out: Path) -> None:
 
 
 class Loss:
-    """How far decoded features are from the true ones: in features, in metres, in motion, along the path."""
+    """The distance of decoded features from the true ones: features, metres, motion and path."""
 
     def __init__(self, mean: Tensor, std: Tensor) -> None:
         self.mean, self.std = mean, std
@@ -95,7 +95,8 @@ class Loss:
         features = (F.smooth_l1_loss(guess, target, reduction="none") * self.weight).mean()
         raw = guess * self.std + self.mean
         mine, theirs = _joints(raw), _joints(true)
-        # Fast limbs are what punches and kicks are made of, and a mean over all frames hardly sees them.
+        # Fast limbs are what punches and kicks are made of, and a mean over all frames hardly sees
+        # them.
         speed = F.pad((theirs[:, 1:] - theirs[:, :-1]).norm(dim=-1), (0, 0, 0, 1)) * 20
         emphasis = 1.0 + (speed / 2.0).clamp(max=2.5)
         joints = (((mine - theirs).square().sum(-1) + 1e-8).sqrt() * emphasis).mean()

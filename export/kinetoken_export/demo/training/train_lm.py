@@ -1,4 +1,4 @@
-"""`kinetoken demo train-lm`: clips and a codec to a Hugging Face folder that answers prompts with motion tokens."""
+"""`kinetoken demo train-lm`: clips and a codec to a Hugging Face folder."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _padded(group: list[tuple[Ids, Weights]]) -> tuple[Tensor, Tensor]:
 
 
 class RunningLosses:
-    """Running losses: text, and each level of motion."""
+    """Running means of the loss: text, and each level of motion."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.first = id_of(tokenizer, "<m_0_0>")
@@ -205,7 +205,7 @@ def _save(path: Path, model: Qwen2, optimizer: torch.optim.Optimizer, step: int)
 
 
 def write_lm(model: Qwen2, tokenizer: Tokenizer, out: Path) -> None:
-    """Write the Hugging Face folder: config.json, model.safetensors in bfloat16, tokenizer, chat template, defaults."""
+    """Write the Hugging Face folder: config, bfloat16 weights, tokenizer, chat template."""
     out.mkdir(parents=True, exist_ok=True)
     end, pad = id_of(tokenizer, "<|im_end|>"), id_of(tokenizer, "<|endoftext|>")
     weights = {k: v.detach().bfloat16().contiguous() for k, v in model.state_dict().items()}

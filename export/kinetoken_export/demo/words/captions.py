@@ -1,4 +1,7 @@
-"""Captions and thoughts drawn from phrases.py, in many forms; unknown words are mixed in so that they change nothing."""
+"""Captions and thoughts drawn from phrases.py, in many forms.
+
+Unknown words are mixed in so that they change nothing.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +22,17 @@ _THIRD: Final = {
     "have": "has",
     "bust": "busts",
 }
-_ING: Final = {"be": "being", "seat": "seating", "get": "getting", "run": "running", "jog": "jogging",
-"sit": "sitting", "step": "stepping",
-               "hop": "hopping", "swim": "swimming", "dab": "dabbing", "hit": "hitting", "squat": "squatting",
-               "plod": "plodding", "jab": "jabbing",
-               "spin": "spinning", "spar": "sparring", "put": "putting", "scrub": "scrubbing", "stop": "stopping",
-               "shadow": "shadow", "box": "boxing"}  # fmt: skip
+_ING: Final = {
+    "be": "being", "seat": "seating", "get": "getting", "run": "running", "jog": "jogging",
+    "sit": "sitting", "step": "stepping", "hop": "hopping", "swim": "swimming", "dab": "dabbing",
+    "hit": "hitting", "squat": "squatting", "plod": "plodding", "jab": "jabbing",
+    "spin": "spinning", "spar": "sparring", "put": "putting", "scrub": "scrubbing",
+    "stop": "stopping", "shadow": "shadow", "box": "boxing",
+}  # fmt: skip
 
 
 class Captions:
-    """Draws captions and thoughts; never one of the wordings in `forbidden` (those are kept for evaluation)."""
+    """Draws captions and thoughts, never a wording in `forbidden`, which evaluation needs."""
 
     def __init__(self, seed: int, forbidden: frozenset[str] = frozenset()) -> None:
         self.random = np.random.default_rng(seed)
@@ -122,7 +126,7 @@ class Captions:
 
 
 def normalized(text: str) -> str:
-    """A caption without case, punctuation and double blanks: what counts as the same wording."""
+    """A caption without case, punctuation and double blanks, to compare wordings by."""
     return " ".join(re.findall(r"[a-z0-9']+", text.lower()))
 
 

@@ -1,4 +1,4 @@
-"""The demo's tokenizer: byte-level BPE with Qwen2's pre-tokenizer, Qwen's chat tokens, and the motion vocabulary."""
+"""The demo's tokenizer: Qwen2's pre-tokenizer and chat tokens, byte-level BPE, motion tokens."""
 
 from __future__ import annotations
 
@@ -23,17 +23,24 @@ from kinetoken.base.errors import FormatError
 from kinetoken.tokens.markup import MOVE_END, MOVE_START
 
 # Qwen2's own pre-tokenizer pattern, as in its tokenizer.json.
-_QWEN2_PATTERN: Final = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_QWEN2_PATTERN: Final = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 _CHAT_TOKENS: Final = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 _CHAT_TEMPLATE: Final = (
     "{% for message in messages %}"
-    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% "
+    "endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 
 
 def train_tokenizer(texts: Iterable[str], levels: int, codes: int, merges: int = 900) -> Tokenizer:
-    """BPE of 256 bytes and about `merges` merges, learnt from `texts`; specials and motion tokens added after it."""
+    """Train BPE of 256 bytes and about `merges` merges on `texts`.
+
+    Special tokens and motion tokens are added behind it.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -69,10 +76,12 @@ def id_of(tokenizer: Tokenizer, token: str) -> int:
 
 
 def write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
-    """tokenizer.json and tokenizer_config.json with the chat template."""
+    """Write tokenizer.json, and tokenizer_config.json with the chat template."""
     config = {
-        "tokenizer_class": "Qwen2Tokenizer", "chat_template": _CHAT_TEMPLATE, "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>",
-        "bos_token": None, "unk_token": None, "add_bos_token": False, "add_prefix_space": False, "model_max_length": 1024,
+        "tokenizer_class": "Qwen2Tokenizer", "chat_template": _CHAT_TEMPLATE,
+        "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>",
+        "bos_token": None, "unk_token": None, "add_bos_token": False, "add_prefix_space": False,
+        "model_max_length": 1024,
         "clean_up_tokenization_spaces": False, "errors": "replace", "split_special_tokens": False,
     }  # fmt: skip
     with atomic_path(folder / "tokenizer.json") as temporary:

@@ -39,7 +39,7 @@ def checked_header(path: Path, info: LanguageModelInfo, motion: MotionInfo | Non
         raise EngineError(
             f"{path}: expected a GGUF's own keys, got others; export the bundle again"
         ) from error
-    known = [entry.gguf for entry in ARCHITECTURES.values()]
+    known = list(dict.fromkeys(entry.gguf for entry in ARCHITECTURES.values()))
     if architecture not in known:
         raise EngineError(
             f"{path}: expected a model of {' or '.join(known)}, got {architecture!r}; "

@@ -234,7 +234,7 @@ class HeadRun:
         ggml.backend_tensor_get(self.stopper.node, self._hidden_at, 0, 4 * self.rows.columns)
         if ggml.backend_graph_compute(self._backend, product.graph):
             raise EngineError("llama.cpp failed in the head; start a new answer")
-        parts, cap = product.parts, self._rows.softcap
+        parts, cap = product.parts, self.rows.softcap
         row = parts[0] if len(parts) == 1 else np.concatenate(parts)
         return np.tanh(row / np.float32(cap)) * np.float32(cap) if cap else row
 

@@ -201,8 +201,8 @@ def test_what_is_no_model_is_one_line(
         "version": (whole[:4] + struct.pack("<I", 9) + whole[8:], "version 3, got 9"),
         "cut header": (whole[: header + 3], "damaged"),
         "architecture": (
-            whole[:at] + b"llama" + whole[at + 5 :],
-            "expected a model of qwen2 or qwen2vl",
+            whole[:at] + b"bloom" + whole[at + 5 :],
+            "expected a model of qwen2 or qwen2vl or",
         ),
         "no architecture": (
             whole.replace(b"general.architecture", b"general.architectury", 1),
