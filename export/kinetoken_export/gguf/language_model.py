@@ -101,7 +101,8 @@ def check_llamacpp_computes(source: TensorSource, context: int) -> None:
         )
     if (rope.beta_fast, rope.beta_slow, rope.truncate) != (32, 1, True):
         raise FormatError(
-            "expected yarn with beta_fast 32, beta_slow 1 and truncate, which is what llama.cpp computes, got "
+            "expected yarn with beta_fast 32, beta_slow 1 and truncate, which is what llama.cpp "
+            "computes, got "
             f"{rope.beta_fast:g}, {rope.beta_slow:g} and {rope.truncate}: give --format onnx"
         )
     if entry.gguf_window_pattern:

@@ -1,4 +1,7 @@
-"""Weights as people have them: renamed, left over, quantized, broken. Each is read right or refused in one line."""
+"""Weights as people have them: renamed, left over, quantized, broken.
+
+Each is read right or refused in one line.
+"""
 
 from __future__ import annotations
 
@@ -187,7 +190,8 @@ def test_tensors_that_nothing_uses_are_said(folder: Path) -> None:
     assert others.startswith("v_head.summary.weight not used")
 
 
-# Quantized by someone else. Each packs by the format's own description and returns what a reader has to find.
+# Quantized by someone else. Each packs by the format's own description and returns what a reader
+# has to find.
 
 
 def with_weight(folder: Path, parts: Tensors, **quantization: Any) -> Path:
@@ -253,7 +257,7 @@ def test_eight_bit_integers_are_multiplied_by_their_scales(folder: Path, weight:
 
 
 def pack(codes: Any, bits: int, axis: int, order: list[int] | None = None) -> Any:
-    """Codes put into 32-bit words along an axis, lowest first, in an order of their own within each word."""
+    """Codes put into 32-bit words along an axis, lowest first, in an order within each word."""
     per_word = 32 // bits
     codes = codes.movedim(axis, -1).long()
     codes = codes.reshape(*codes.shape[:-1], -1, per_word)

@@ -42,7 +42,9 @@ class WeightFiles:
 
 
 def find_weights(folder: Path, named: str | None = None) -> WeightFiles:
-    """Tensors of the files that transformers loads; `named` is "transformers_weights" of config.json.
+    """Tensors of the files that transformers loads.
+
+    `named` is "transformers_weights" of config.json.
 
     InputError where there are none, FormatError where they are damaged.
     """
@@ -72,7 +74,8 @@ def _inside(folder: Path, name: str) -> str:
 def _left_over(folder: Path, whole: Path, index: Path) -> Iterator[str]:
     if index.is_file():
         yield (
-            f"{whole.name} is read, as transformers does; {index.name} and its shards beside it are not: "
+            f"{whole.name} is read, as transformers does; {index.name} and its shards beside it "
+            "are not: "
             "remove what is old"
         )
 
@@ -91,14 +94,16 @@ def _sharded(index: Path) -> list[TensorEntry]:
         for entry in _entries(index.parent / shard):
             if entry.name in found:
                 raise FormatError(
-                    f"{entry.path}: expected each tensor once, {entry.name} is in {found[entry.name].path.name} too: "
+                    f"{entry.path}: expected each tensor once, {entry.name} is in "
+                    f"{found[entry.name].path.name} too: "
                     "download it again"
                 )
             found[entry.name] = entry
     for name, shard in places.items():
         if name not in found:
             raise FormatError(
-                f"{index.parent / shard}: expected a tensor {name}, as {index.name} says, found none: download it again"
+                f"{index.parent / shard}: expected a tensor {name}, as {index.name} says, found "
+                "none: download it again"
             )
     return list(found.values())
 
@@ -109,9 +114,12 @@ def _no_weights(folder: Path) -> str:
     pickle = next((name for name in _PICKLES if (folder / name).is_file()), None)
     if pickle is not None:
         return (
-            f"{expected}, found {pickle}, which may run code when it is read: save it once more with "
+            f"{expected}, found {pickle}, which may run code when it is read: save it once more "
+            "with "
             '`python -c "from transformers import AutoModelForCausalLM as M; '
-            f"M.from_pretrained('{folder}', torch_dtype='auto').save_pretrained('{folder}-safe')\"` and copy the tokenizer's files"
+            f"M.from_pretrained('{folder}', "
+            f"torch_dtype='auto').save_pretrained('{folder}-safe')\"` and copy the tokenizer's "
+            "files"
         )
     if any((folder / name).is_file() for name in _ADAPTERS):
         return (
@@ -124,7 +132,7 @@ def _no_weights(folder: Path) -> str:
 
 
 def _entries(path: Path) -> Iterable[TensorEntry]:
-    """The header of a file of safetensors, checked against its length; InputError or FormatError."""
+    """The header of a file of safetensors, checked against its length."""
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -137,7 +145,8 @@ def _entries(path: Path) -> Iterable[TensorEntry]:
         ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FormatError(
-            f"{path}: expected a whole safetensors file, got something unreadable ({error}): download it again"
+            f"{path}: expected a whole safetensors file, got something unreadable ({error}): "
+            "download it again"
         ) from error
 
 

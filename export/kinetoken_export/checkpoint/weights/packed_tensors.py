@@ -1,4 +1,7 @@
-"""Weights that someone else has quantized, as float32 again: scaled integers and 8-bit floats, GPTQ, AWQ, packed integers."""
+"""Weights that someone else has quantized, as float32 again.
+
+Scaled integers and 8-bit floats, GPTQ, AWQ, packed integers.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,10 @@ class ScaledTensor:
 
 @dataclass(frozen=True)
 class GptqTensor:
-    """GPTQ: codes packed along the inputs, scales and zeros for groups of inputs in an order of their own."""
+    """GPTQ.
+
+    Codes packed along the inputs, scales and zeros for groups of inputs in an order of their own.
+    """
 
     codes: TensorEntry
     """(in * bits / 32, out)."""
@@ -114,7 +120,10 @@ class GptqTensor:
 
 @dataclass(frozen=True)
 class AwqTensor:
-    """AWQ's gemm layout: eight outputs to a word, in an order of its own; groups of inputs in a row."""
+    """AWQ's gemm layout: eight outputs to a word, in an order of its own.
+
+    Groups of inputs in a row.
+    """
 
     codes: TensorEntry
     """(in, out / 8)."""
@@ -151,7 +160,10 @@ class AwqTensor:
 
 @dataclass(frozen=True)
 class PackedTensor:
-    """compressed-tensors' pack-quantized: signed codes packed along the inputs, scales for groups of inputs."""
+    """compressed-tensors' pack-quantized.
+
+    Signed codes packed along the inputs, scales for groups of inputs.
+    """
 
     codes: TensorEntry
     """(out, in * bits / 32)."""

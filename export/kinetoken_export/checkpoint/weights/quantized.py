@@ -1,4 +1,7 @@
-"""Checkpoints that are quantized already: which are read as numbers again, and a line for each of the others."""
+"""Checkpoints that are quantized already.
+
+Which are read as numbers again, and a line for each of the others.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,15 @@ from .stored_tensor import FLOATS, PlainTensor, StoredTensor
 _EIGHT_BITS: Final = ("F8_E4M3", "F8_E5M2", "I8")
 _PARTS: Final = (
     "qweight", "qzeros", "scales", "g_idx",  # GPTQ, AWQ
-    "weight_packed", "weight_scale", "weight_shape", "weight_zero_point", "weight_g_idx", "weight_global_scale",
-    "input_global_scale", "input_zero_point", "weight_scale_inv", "weight_scale_2", "input_scale", "activation_scale",
-    "activation_scale_inv", "k_scale", "v_scale", "q_scale", "output_scale",  # compressed-tensors, fp8, modelopt
-    "SCB", "weight_format", "weight.absmax", "weight.quant_map", "weight.nested_absmax", "weight.nested_quant_map",
+    "weight_packed", "weight_scale", "weight_shape", "weight_zero_point", "weight_g_idx",
+    "weight_global_scale", "input_global_scale", "input_zero_point", "weight_scale_inv",
+    "weight_scale_2", "input_scale", "activation_scale",
+    "activation_scale_inv", "k_scale", "v_scale", "q_scale", "output_scale",  # fp8 and its kin
+    "SCB", "weight_format", "weight.absmax", "weight.quant_map", "weight.nested_absmax",
+    "weight.nested_quant_map",
     "weight.quant_state.bitsandbytes__nf4", "weight.quant_state.bitsandbytes__fp4",  # bitsandbytes
-    "W_q", "meta", "weight._data", "weight._scale", "codes", "codebooks", "blocks", "weight_blocks", "weight_scales",
+    "W_q", "meta", "weight._data", "weight._scale", "codes", "codebooks", "blocks", "weight_blocks",
+    "weight_scales",
 )  # fmt: skip
 """What stands beside or instead of a weight that is quantized."""
 _ADVICE: Final = "give the checkpoint that it was made from, unquantized"
@@ -124,7 +130,10 @@ def _part_of(name: str) -> tuple[str, str] | None:
 
 
 def _counts(name: str, found: Quantization) -> bool:
-    """Tell whether a part has to be read: scales of activations and of the cache change no weight."""
+    """Tell whether a part has to be read.
+
+    Scales of activations and of the cache change no weight.
+    """
     part = (_part_of(name) or ("", ""))[1]
     silent = part.startswith(("input_", "activation_", "k_", "v_", "q_", "output_"))
     silent |= part in ("weight_format", "weight_shape") or (
@@ -149,8 +158,8 @@ def _weight(name: str, entry: TensorEntry, parts: Entries, found: Quantization) 
 def _block(found: Quantization) -> tuple[int, int] | None:
     """Rows and columns that share a scale, where the config says so."""
     given = found.options.get("weight_block_size") or next(
-        (weights.get("block_structure") for weights in _groups(found) if weights.get("block_structure")), None
-    )  # fmt: skip
+        (rule["block_structure"] for rule in _groups(found) if rule.get("block_structure")), None
+    )
     if isinstance(given, str):
         given = given.lower().split("x")
     return None if given is None else (int(given[0]), int(given[1]))
@@ -170,7 +179,8 @@ def _words(module: str, parts: Entries, found: Quantization, folder: Path) -> St
     if codes is None or zeros is None or scales is None or found.method not in ("gptq", "awq"):
         said = found.title or "a method that config.json does not name"
         raise FormatError(
-            f"{folder}: {module}.qweight is quantized with {said}, which is not read here: {_ADVICE}"
+            f"{folder}: {module}.qweight is quantized with {said}, which is not read here: "
+            f"{_ADVICE}"
         )
     if found.method == "awq":
         return AwqTensor(codes, zeros, scales)
@@ -200,7 +210,8 @@ def _packed(module: str, parts: Entries, found: Quantization, folder: Path) -> S
         or not plain
     ):
         raise FormatError(
-            f"{folder}: {module}.weight_packed is quantized with {found.title or 'a method that config.json does not name'}, "
+            f"{folder}: {module}.weight_packed is quantized with "
+            f"{found.title or 'a method that config.json does not name'}, "
             f"in a form that is not read here: {_ADVICE}"
         )
     from .stored_tensor import read_entry

@@ -90,7 +90,8 @@ def check_numbers(tensor: StoredTensor) -> None:
     entry = tensor.entries[0]
     if len(tensor.entries) == 1 and entry.dtype not in FLOATS:
         raise FormatError(
-            f"{entry.path}: {entry.name}: expected floating-point numbers, got {entry.dtype} without scales: "
+            f"{entry.path}: {entry.name}: expected floating-point numbers, got {entry.dtype} "
+            "without scales: "
             "give the checkpoint that it was made from, unquantized"
         )
 
@@ -115,5 +116,6 @@ def opened(path: Path) -> Any:
         ) from None
     except (SafetensorError, OSError) as error:
         raise FormatError(
-            f"{path}: expected a whole safetensors file, got something unreadable ({error}): download it again"
+            f"{path}: expected a whole safetensors file, got something unreadable ({error}): "
+            "download it again"
         ) from error

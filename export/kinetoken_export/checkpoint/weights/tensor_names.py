@@ -1,4 +1,7 @@
-"""Names of tensors: one for each, whatever saved them; and which of them the language model does not use."""
+"""Names of tensors: one for each, whatever saved them.
+
+And which of them the language model does not use.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +27,15 @@ _MODEL: Final = "model."
 def named_entries(
     folder: Path, entries: Mapping[str, TensorEntry], architecture: Architecture
 ) -> dict[str, TensorEntry]:
-    """The entries by the names that the architecture gives them; FormatError where two have one name."""
+    """The entries by the names that the architecture gives them.
+
+    FormatError where two have one name, or an adapter is not merged.
+    """
     adapter = next((name for name in entries if _ADAPTER.search(name)), None)
     if adapter is not None:
         raise FormatError(
-            f"{folder}: expected merged weights, found those of an adapter ({adapter}): merge it with PEFT's "
+            f"{folder}: expected merged weights, found those of an adapter ({adapter}): merge it "
+            "with PEFT's "
             "merge_and_unload, or give the model as CHECKPOINT and the adapter with --adapter"
         )
     bare = {name: _unwrapped(name) for name in entries}
@@ -41,7 +48,8 @@ def named_entries(
         name = _renamed(name, architecture)
         if name in named:
             raise FormatError(
-                f"{folder}: expected each tensor once, got {named[name].name} and {stored}: remove one of them"
+                f"{folder}: expected each tensor once, got {named[name].name} and {stored}: remove "
+                "one of them"
             )
         named[name] = entries[stored]
     return named
@@ -86,7 +94,8 @@ def unused_tensors(
         else:
             others.append(name)
     if beyond:
-        yield f"layers {min(beyond)} to {max(beyond)} are not used: config.json says {layers} layers"
+        span = f"{min(beyond)} to {max(beyond)}"
+        yield f"layers {span} are not used: config.json says {layers} layers"
     if others:
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         yield f"{sorted(others)[0]}{more} not used: {architecture.classes[0]} has no such tensor"

@@ -1,4 +1,7 @@
-"""Positions and windows as config.json asks: the logits of transformers' own classes, in the reference and in every format."""
+"""Positions and windows as config.json asks.
+
+The logits of transformers' own classes, in the reference and in every format.
+"""
 
 from __future__ import annotations
 
@@ -159,11 +162,12 @@ def _gguf(folder: Path, out: Path) -> Any:
 
     source, path = Checkpoint(folder), out / "lm.gguf"
     export_gguf(
-        source, folder / "tokenizer.json", read_vocabulary(folder), find_gguf_recipe("f32"), path, name="tiny",
-        chat_template=None, context=CONTEXT,
+        source, folder / "tokenizer.json", read_vocabulary(folder), find_gguf_recipe("f32"), path,
+        name="tiny", chat_template=None, context=CONTEXT,
     )  # fmt: skip
     s = source.shape
     info = LanguageModelInfo(
-        "llamacpp", path.name, source.architecture.name, s.layers, s.kv_heads, s.head_dim, s.vocab_size, CONTEXT, "f32"
+        "llamacpp", path.name, source.architecture.name, s.layers, s.kv_heads, s.head_dim,
+        s.vocab_size, CONTEXT, "f32",
     )  # fmt: skip
     return LlamaCppLanguageModel(path, info, 1)
