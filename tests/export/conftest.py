@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,3 +17,15 @@ def mocap() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs ../shared/data/mocap, which is not part of the project")
     return SHARED
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> Iterator[None]:
+    """Miniatures are computed before a second thread has woken up, and on a busy machine none wakes."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("KINETOKEN_THREADS", "1")
+        if importlib.util.find_spec("torch"):
+            import torch
+
+            torch.set_num_threads(1)
+        yield

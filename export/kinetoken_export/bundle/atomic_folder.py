@@ -134,7 +134,7 @@ def _step_aside(building: Path, out: Path) -> None:
 
 def _exchange(one: Path, other: Path) -> bool:
     """Swap two folders in one step; False where the system or its file system cannot."""
-    call = _swap_function()
+    call = find_swap_function()
     if call is None:
         return False
     if call(os.fsencode(one), os.fsencode(other)) == 0:
@@ -145,7 +145,8 @@ def _exchange(one: Path, other: Path) -> bool:
     raise OSError(code, os.strerror(code), str(other))
 
 
-def _swap_function() -> Callable[[bytes, bytes], int] | None:
+def find_swap_function() -> Callable[[bytes, bytes], int] | None:
+    """Find the system's function that swaps two paths; None where it has none."""
     if os.name != "posix":
         return None
     libc = ctypes.CDLL(None, use_errno=True)

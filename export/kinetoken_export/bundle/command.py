@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from kinetoken.cli.parser import Advanced, Subparsers, new_command
 
+from ..checkpoint.find_spelling import AskedSpelling
 from ..checkpoint.sources import find_codec, find_model
 from ..packages import require_packages
 from .request import ExportRequest
@@ -63,6 +64,12 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         help="how weights are stored (default: int8 for onnx, q4_k_s for gguf)",
     )
     add(
+        "--adapter",
+        type=Path,
+        metavar="FOLDER",
+        help="merge a LoRA of PEFT into the checkpoint",
+    )
+    add(
         "--context",
         type=int,
         metavar="TOKENS",
@@ -83,6 +90,17 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         choices=("fused", "portable"),
         help=Advanced("kind of ONNX graph: fused (default), or portable for plain operators"),
     )
+    add(
+        "--motion-tokens",
+        metavar="TEMPLATE",
+        help=Advanced("spelling of a code: '<Motion_{code}>', or with {level} (default: found)"),
+    )
+    add(
+        "--move",
+        nargs=2,
+        metavar=("START", "END"),
+        help=Advanced("tokens around a block: '<Motion>' '</Motion>' (default: found)"),
+    )
     add("--revision", help=Advanced("commit or branch of a hub id"))
 
 
@@ -98,6 +116,12 @@ def _add_codec(group: argparse._ArgumentGroup) -> None:
         type=Path,
         metavar="FILE",
         help="Python file with codes_to_features(codes), for a codec of an unknown layout",
+    )
+    add(
+        "--codec-window",
+        type=int,
+        metavar="N",
+        help=Advanced("feature frames that the decoder was trained on at once (default: found)"),
     )
     add(
         "--codec-precision",
@@ -142,6 +166,7 @@ def _parsed(args: argparse.Namespace) -> ExportRequest:
         "model": find_model(args.checkpoint, args.revision),
         "codec": find_codec(args.codec, args.codec_revision),
         "name": args.name or args.out.resolve().name,
+        "spelling": AskedSpelling(args.motion_tokens, tuple(args.move) if args.move else None),
     }
     names = {field.name for field in fields(ExportRequest)} - sources.keys()
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from kinetoken.base.errors import InputError
 
+from ..checkpoint.find_spelling import AskedSpelling
 from ..checkpoint.motion_tokens import SYSTEM_PROMPT
 from ..checkpoint.sources import Source
 
@@ -30,6 +31,10 @@ class ExportRequest:
     """Tokens; None: the model's, up to 4096."""
     prune_vocab: str | None = None
     """Text file whose words are kept, or "english"; None keeps all."""
+    spelling: AskedSpelling = field(default_factory=AskedSpelling)
+    """The spelling of motion tokens, as far as the user says; the tokenizer tells the rest."""
+    adapter: Path | None = None
+    """A LoRA of PEFT that is merged into the checkpoint."""
     importance: str | None = None
     """Importance of columns when quantizing to GGUF: a text file of prompts, an imatrix file or
     "own" for the checkpoint's own answers; None: every column counts alike."""
@@ -37,6 +42,8 @@ class ExportRequest:
     """Whether the codec's own Python file may run."""
     codec_adapter: Path | None = None
     """Python file with codes_to_features(codes), for a codec of an unknown layout."""
+    codec_window: int | None = None
+    """Feature frames that the decoder takes at once; None: what its settings and its code say."""
     codec_precision: Literal["fp16", "fp32"] = "fp16"
     """How the decoder's weights are stored."""
     lookahead: int | None = None

@@ -6,14 +6,19 @@ Nothing about it is assumed.
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.manifest.schema import MotionInfo
-from kinetoken.tokens.markup import MOVE_END, MOVE_START
+
+from .find_spelling import AskedSpelling, codes_by_level, find_spelling
+from .json_file import read_json
 
 # What the model card of the target asks for; training and inference have to agree on every
 # character.
@@ -21,30 +26,42 @@ SYSTEM_PROMPT: Final = (
     "You are an embodied AI. You reason about your physical state and output precise motor actions "
     "inside <move></move> tags."
 )
-_TOKEN: Final = re.compile(r"<m_(\d+)_(\d+)>\Z")
+_ROLES: Final = ("bos", "eos", "unk", "pad", "sep", "cls", "mask")
 
 
 @dataclass(frozen=True)
 class CheckpointVocabulary:
-    """The vocabulary in the tokenizer of a checkpoint."""
+    """What the tokenizer of a checkpoint says, with the ids that the bundle has."""
 
     motion: MotionInfo
     text_ids: tuple[tuple[int, int], ...]
     """Half-open ranges of plain-text tokens."""
     added: dict[str, int]
     """Added tokens and their ids."""
+    added_words: dict[str, int] = field(default_factory=dict)
+    """Ordinary ones among them, which a thought may use."""
+    moved: Mapping[int, int] = field(default_factory=dict)
+    """Id in the checkpoint to id here, of tokens that have to move so that codes lie in a row."""
+
+    @property
+    def added_before(self) -> dict[str, int]:
+        """Added tokens and their ids in the checkpoint, as its other files name them."""
+        before = {new: old for old, new in self.moved.items()}
+        return {content: before.get(i, i) for content, i in self.added.items()}
 
 
-def read_vocabulary(folder: Path) -> CheckpointVocabulary:
+def read_vocabulary(folder: Path, asked: AskedSpelling | None = None) -> CheckpointVocabulary:
     """Read motion and text ids of `folder`/tokenizer.json.
 
-    FormatError for missing motion tokens or a gap in them.
+    FormatError for missing motion tokens or a gap in their codes. The codes of a level may lie at
+    any ids: `moved` says which tokens go where.
     """
     path = folder / "tokenizer.json"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        added = {token["content"]: int(token["id"]) for token in data["added_tokens"]}
-        words = {int(i) for i in data["model"]["vocab"].values()} - set(added.values())
+        tokens = {str(token["content"]): token for token in data["added_tokens"]}
+        added = {content: int(token["id"]) for content, token in tokens.items()}
+        words = _words(data["model"]["vocab"])
     except OSError as error:
         raise InputError(
             f"{path}: expected the checkpoint's tokenizer, cannot read it ({error.strerror})"
@@ -53,43 +70,90 @@ def read_vocabulary(folder: Path) -> CheckpointVocabulary:
         raise FormatError(
             f"{path}: expected a fast tokenizer's tokenizer.json, got something else ({error!r})"
         ) from error
-    return CheckpointVocabulary(_motion(added, path), _ranges(words), added)
-
-
-def _motion(added: dict[str, int], path: Path) -> MotionInfo:
-    missing = [token for token in (MOVE_START, MOVE_END) if token not in added]
-    levels: dict[int, dict[int, int]] = {}
-    for token, number in added.items():
-        match = _TOKEN.match(token)
-        if match:
-            levels.setdefault(int(match[1]), {})[int(match[2])] = number
-    if missing or not levels:
-        what = " and ".join(missing) or "<m_LEVEL_CODE>"
-        raise FormatError(
-            f"{path}: expected motion tokens, found no {what}: this checkpoint was not trained to "
-            "move"
-        )
-    return MotionInfo(
-        added[MOVE_START],
-        added[MOVE_END],
-        tuple(_level(levels, q, path) for q in range(len(levels))),
+    ids = {**words, **added}
+    spelling = find_spelling(list(added), list(words), path, asked or AskedSpelling())
+    levels = codes_by_level(ids, spelling, path)
+    markers = [ids[text] for text in (spelling.start, spelling.end) if text]
+    motion = [*markers, *(i for level in levels for i in level)]
+    plain = set(words.values()) - set(added.values()) - set(motion)
+    moved = {} if _in_rows(levels) else _moves(set(ids.values()), motion, plain)
+    new = {i: moved.get(i, i) for i in ids.values()}
+    start, end = (new[i] for i in markers) if markers else (None, None)
+    rows = tuple((new[level[0]], new[level[0]] + len(level)) for level in levels)
+    ordinary = _ordinary(tokens, folder, {spelling.start, spelling.end}) - set(motion)
+    return CheckpointVocabulary(
+        MotionInfo(start, end, rows, spelling),
+        _ranges({new[i] for i in plain}),
+        {content: new[i] for content, i in added.items()},
+        {content: new[i] for content, i in added.items() if i in ordinary},
+        moved,
     )
 
 
-def _level(levels: dict[int, dict[int, int]], q: int, path: Path) -> tuple[int, int]:
-    if q not in levels:
-        raise FormatError(
-            f"{path}: expected motion levels 0..{len(levels) - 1}, level {q} is missing"
-        )
-    ids = levels[q]
-    first = ids.get(0)
-    if first is None or ids != {code: first + code for code in range(len(ids))}:
-        gap = next(code for code in range(len(ids) + 1) if ids.get(code) != (first or 0) + code)
-        raise FormatError(
-            f"{path}: expected the codes of level {q} at ids in a row, <m_{q}_{gap}> is missing "
-            "or out of place"
-        )
-    return first, first + len(ids)
+def pruned_vocabulary(
+    vocabulary: CheckpointVocabulary, kept: NDArray[np.int64]
+) -> CheckpointVocabulary:
+    """The vocabulary with new ids for the tokens that are kept (old ids), all added ones included."""
+    new = {int(old): number for number, old in enumerate(kept)}
+    motion = vocabulary.motion
+    start, end = (None if i is None else new[i] for i in (motion.move_start, motion.move_end))
+    levels = tuple((new[first], new[stop - 1] + 1) for first, stop in motion.levels)
+    words = {new[i] for first, stop in vocabulary.text_ids for i in range(first, stop) if i in new}
+    return CheckpointVocabulary(
+        MotionInfo(start, end, levels, motion.spelling),
+        _ranges(words),
+        {content: new[i] for content, i in vocabulary.added.items()},
+        {content: new[i] for content, i in vocabulary.added_words.items()},
+    )
+
+
+def _words(vocab: Any) -> dict[str, int]:
+    """Words and their ids: an object, or, in a Unigram tokenizer, a list of words with scores."""
+    if isinstance(vocab, list):
+        return {str(word): number for number, (word, _) in enumerate(vocab)}
+    return {str(word): int(number) for word, number in vocab.items()}
+
+
+def _in_rows(levels: Sequence[Sequence[int]]) -> bool:
+    return all(ids == list(range(ids[0], ids[0] + len(ids))) for ids in levels)
+
+
+def _moves(named: set[int], motion: Sequence[int], plain: set[int]) -> dict[int, int]:
+    """The moves after which motion tokens lie in a row, in this order.
+
+    Other tokens keep their order. Motion comes where the first of it lies now, but behind all
+    words: words keep fewer bits in some recipes, and a list of words cannot be renumbered.
+    """
+    last, first = max(named), min(motion)
+    moving = set(motion)
+    others = [i for i in range(last + 1) if i not in moving]
+    last_word = max(plain, default=-1)
+    before = [i for i in others if i < first or i <= last_word]
+    order = [*before, *motion, *others[len(before) :]]
+    return {old: new for new, old in enumerate(order) if old != new}
+
+
+def _ordinary(tokens: Mapping[str, Any], folder: Path, markers: set[str]) -> set[int]:
+    """Ids of added tokens that are words: not special, not <|name|>, with no part of their own."""
+    path = folder / "tokenizer_config.json"
+    config = read_json(path) if path.is_file() else {}
+    named = {
+        text for role in _ROLES if (text := token_content(config.get(f"{role}_token")))
+    } | markers
+    return {
+        int(token["id"])
+        for content, token in tokens.items()
+        if not token.get("special")
+        and content.strip()
+        and not (content.startswith("<|") and content.endswith("|>"))
+        and content not in named
+    }
+
+
+def token_content(token: Any) -> str | None:
+    """The text of a token in tokenizer_config.json, which may be an object; else None."""
+    given = token.get("content") if isinstance(token, Mapping) else token
+    return given if isinstance(given, str) else None
 
 
 def _ranges(ids: set[int]) -> tuple[tuple[int, int], ...]:

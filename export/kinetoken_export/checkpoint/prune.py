@@ -8,21 +8,20 @@ stays directly before `<m_0_0>` where it was there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.base.errors import FormatError
-from kinetoken.manifest.architectures import Architecture
 
-from .model_shape import LanguageModelShape
 from .motion_tokens import SYSTEM_PROMPT
 from .prune_tokens import BYTES, BpeTokenizer, corpus_tokens, english_tokens, ids_of, write_pruned
-from .tensors import Float32Array, TensorSource
+from .renumber import RenumberedSource
+from .tensors import TensorSource
 
 # What stands around every prompt; special tokens in it are kept anyway.
 KEPT_TEXTS: Final = (
@@ -30,75 +29,11 @@ KEPT_TEXTS: Final = (
     "<|im_end|>\n<|im_start|>assistant\n",
     "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n",
 )
-_SPAN: Final = 4096  # rows read at once while gathering
 
 
 @dataclass(frozen=True)
-class PrunedSource:
-    """A checkpoint with some rows of its embedding and head; other tensors are the original's."""
-
-    original: TensorSource
-    kept: NDArray[np.int64]
-    """(n,): the old id of each new id, ascending."""
-
-    @property
-    def architecture(self) -> Architecture:
-        """The original's."""
-        return self.original.architecture
-
-    @property
-    def shape(self) -> LanguageModelShape:
-        """Numbers of the language model, the smaller vocabulary among them."""
-        return replace(self.original.shape, vocab_size=len(self.kept))
-
-    @property
-    def config(self) -> Mapping[str, Any]:
-        """config.json with the new size and the new ids."""
-        numbers = {int(old): new for new, old in enumerate(self.kept)}
-        return _renumbered(self.original.config, numbers, len(self.kept))
-
-    @property
-    def vision_config(self) -> Mapping[str, Any] | None:
-        """The original's."""
-        return self.original.vision_config
-
-    def names(self, prefix: str = "") -> list[str]:
-        """Names of the tensors that begin with a prefix."""
-        return self.original.names(prefix)
-
-    def has(self, name: str) -> bool:
-        """Tell whether there is such a tensor."""
-        return self.original.has(name)
-
-    def dims(self, name: str) -> tuple[int, ...]:
-        """Shape of a tensor, without reading it."""
-        dims = self.original.dims(name)
-        return (len(self.kept), *dims[1:]) if self._per_token(name) else dims
-
-    def tensor(self, name: str) -> Float32Array:
-        """A whole tensor as float32."""
-        return (
-            self.rows(name, 0, len(self.kept))
-            if self._per_token(name)
-            else self.original.tensor(name)
-        )
-
-    def rows(self, name: str, start: int, stop: int) -> Float32Array:
-        """Rows [start, stop) of a matrix as float32."""
-        if not self._per_token(name):
-            return self.original.rows(name, start, stop)
-        ids = self.kept[start:stop]
-        out = np.empty((len(ids), self.original.dims(name)[1]), np.float32)
-        for first, last in _spans(ids):
-            low = int(ids[first])
-            out[first:last] = self.original.rows(name, low, int(ids[last - 1]) + 1)[
-                ids[first:last] - low
-            ]
-        return out
-
-    def _per_token(self, name: str) -> bool:
-        """Tell whether a matrix has a row for each token."""
-        return name in (self.architecture.embedding, self.architecture.head)
+class PrunedSource(RenumberedSource):
+    """A checkpoint with some rows of its embedding and head."""
 
     @property
     def dropped(self) -> int:
@@ -165,26 +100,3 @@ def _check(
                 f"{old.path}: pruned, it cuts {text[:40]!r} into other tokens: export without "
                 "pruning"
             )
-
-
-def _spans(ids: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """Cut ascending ids into [first, last) whose rows lie near one another."""
-    first = 0
-    while first < len(ids):
-        last = int(np.searchsorted(ids, ids[first] + _SPAN))
-        yield first, last
-        first = last
-
-
-def _renumbered(config: Mapping[str, Any], numbers: Mapping[int, int], size: int) -> dict[str, Any]:
-    """A config with new ids and vocabulary size, nested ones too; lost ids become None."""
-    out: dict[str, Any] = {}
-    for key, value in config.items():
-        if key.endswith("_token_id") and isinstance(value, int):
-            value = numbers.get(value)
-        elif key.endswith("_token_id") and isinstance(value, list):
-            value = [numbers[i] for i in value if i in numbers]
-        elif isinstance(value, Mapping):
-            value = _renumbered(value, numbers, size)
-        out[key] = size if key == "vocab_size" else value
-    return out

@@ -8,19 +8,18 @@ text falls into smaller kept pieces, at worst into single bytes, and decodes to 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tokenizers import Tokenizer, pre_tokenizers
 
-from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.cli.terminal import ProgressBar, progress
 
 from .json_file import read_json
+from .renumber_tokenizer import renumbered_tokenizer, write_tokenizer_json
 
 BYTES: Final = frozenset(pre_tokenizers.ByteLevel.alphabet())
 """The letters in which byte-level BPE writes the 256 bytes."""
@@ -43,7 +42,6 @@ _BPE_OPTIONS: Final = (
     "ignore_merges",
     "dropout",
 )
-_HARMLESS: Final = ("ByteLevel",)  # post-processors without ids
 
 
 class BpeTokenizer:
@@ -145,7 +143,7 @@ def corpus_tokens(bpe: BpeTokenizer, corpus: Path) -> set[str]:
         ) from None
     if not text.strip():
         raise InputError(
-            f"{corpus}: expected text as the corpus, got an empty file: give what the model shall "
+            f"{corpus}: expected text as the corpus, got an empty file: give what the model must "
             "understand"
         )
     words: set[str] = set()
@@ -171,43 +169,16 @@ def write_pruned(bpe: BpeTokenizer, numbers: Mapping[int, int], path: Path) -> N
 
     FormatError for parts that cannot be renumbered.
     """
-    data = dict(bpe.data)
-    model = dict(data["model"])
-    model["vocab"] = {token: numbers[old] for token, old in bpe.vocab.items() if old in numbers}
-    kept: Collection[str] = model["vocab"]
+    model = dict(bpe.data["model"])
+    kept: Collection[str] = {token for token, old in bpe.vocab.items() if old in numbers}
+    model["vocab"] = {token: bpe.vocab[token] for token in bpe.vocab if token in kept}
     model["merges"] = [merge for merge in model["merges"] if _stands(merge_pair(merge), kept)]
-    data["model"] = model
-    data["added_tokens"] = [token | {"id": numbers[token["id"]]} for token in data["added_tokens"]]
-    data["post_processor"] = _renumbered(data.get("post_processor"), numbers, bpe.path)
-    if data.get("padding"):
-        data["padding"] = data["padding"] | {"pad_id": numbers[data["padding"]["pad_id"]]}
-    with atomic_path(path) as part:
-        part.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+    data = dict(bpe.data) | {"model": model}
+    write_tokenizer_json(renumbered_tokenizer(data, numbers, bpe.path), path)
 
 
 def _stands(halves: tuple[str, str], kept: Collection[str]) -> bool:
     return halves[0] in kept and halves[1] in kept and "".join(halves) in kept
-
-
-def _renumbered(processor: Any, numbers: Mapping[int, int], path: Path) -> Any:
-    """A post-processor with new ids in it."""
-    if processor is None or processor["type"] in _HARMLESS:
-        return processor
-    if processor["type"] == "Sequence":
-        return processor | {
-            "processors": [_renumbered(p, numbers, path) for p in processor["processors"]]
-        }
-    if processor["type"] != "TemplateProcessing":
-        raise FormatError(
-            f"{path}: a post-processor {processor['type']} cannot be renumbered: export without "
-            "pruning"
-        )
-    specials = processor["special_tokens"]
-    renewed = {
-        name: token | {"ids": [numbers[i] for i in token["ids"]]}
-        for name, token in specials.items()
-    }
-    return processor | {"special_tokens": renewed}
 
 
 def ids_of(bpe: BpeTokenizer, tokens: Iterable[str]) -> set[int]:

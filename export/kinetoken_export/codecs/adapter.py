@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from kinetoken.base.errors import FormatError
 
-from .code_function import CodesToFeatures, try_function
+from .code_function import CodesToFeatures, try_lengths
 from .python_file import import_python_file, reason_of
 from .source import CodecSource, CodeSize
 
@@ -45,11 +45,12 @@ class CodecAdapter(Protocol):
 
 
 def read_adapted_codec(
-    file: Path, codec: Path, size: CodeSize, base: Mapping[str, Any]
+    file: Path, codec: Path, size: CodeSize, base: Mapping[str, Any], window: int | None = None
 ) -> CodecSource:
     """Read a codec through an adapter file; FormatError says what is wrong with it.
 
-    `codec`: the codec's folder. `base`: the fields that do not depend on the layout.
+    `codec`: the codec's folder. `base`: the fields that do not depend on the layout. `window`:
+    feature frames that it was trained on at once, tried where it does not take any number.
     """
     module = import_python_file(file, codec)
     owner: Any = module
@@ -68,7 +69,7 @@ def read_adapted_codec(
     modules = _prepared({**vars(module), **_attributes(owner)})
     if not getattr(owner, _NORMALISED, getattr(module, _NORMALISED, True)):
         call = _normalising(call, torch.from_numpy(base["mean"]), torch.from_numpy(base["std"]))
-    function = try_function(f"{file.name}: {_FUNCTION}", call, size, modules)
+    function = try_lengths(f"{file.name}: {_FUNCTION}", call, size, modules, window)
     return function.source("adapter", base, f"codes to features by {file.name}")
 
 

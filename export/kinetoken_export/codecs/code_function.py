@@ -26,6 +26,8 @@ CodesToFeatures = Callable[[Tensor], Tensor]
 """Codes (n, Q) int64 to features (n * stride, 263)."""
 _LEFT_OUT: Final = -1  # code of a level that an answer left out
 _LENGTHS: Final = (12, 20)  # code frames of the trials
+STRIDES: Final = (4, 2, 8, 1, 3, 6, 16)
+"""Feature frames per latent frame that are tried, the usual ones first."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class CodeFunction:
     """Feature frames per code frame."""
     takes_left_out: bool
     """Whether it understands the code -1."""
+    frames: int = _LENGTHS[0]
+    """Code frames that it takes."""
     modules: tuple[nn.Module, ...] = ()
     """Modules that it computes with: their weights are stored as those of other decoders."""
 
@@ -61,17 +65,47 @@ class CodeFunction:
         return features
 
 
+def try_lengths(
+    name: str,
+    call: CodesToFeatures,
+    size: CodeSize,
+    modules: tuple[nn.Module, ...] = (),
+    window: int | None = None,
+) -> CodeFunction:
+    """Try a function at any length, then at a window of feature frames; FormatError as below."""
+    try:
+        return try_function(name, call, size, modules)
+    except FormatError:
+        for frames in code_frames(window):
+            try:
+                found = try_function(name, call, size, modules, (frames,))
+            except FormatError:
+                continue
+            if found.frames * found.stride == window:
+                return found
+        raise
+
+
+def code_frames(window: int | None) -> tuple[int, ...]:
+    """Code frames that a window of feature frames may hold."""
+    return () if window is None else tuple(window // s for s in STRIDES if window % s == 0)
+
+
 def try_function(
-    name: str, call: CodesToFeatures, size: CodeSize, modules: tuple[nn.Module, ...] = ()
+    name: str,
+    call: CodesToFeatures,
+    size: CodeSize,
+    modules: tuple[nn.Module, ...] = (),
+    lengths: tuple[int, ...] = _LENGTHS,
 ) -> CodeFunction:
     """Try a function on random codes; FormatError says in what it is no decoder of such codes."""
-    strides = {len(_checked(name, call, _drawn(frames, size))) // frames for frames in _LENGTHS}
+    strides = {len(_checked(name, call, _drawn(frames, size))) // frames for frames in lengths}
     if len(strides) > 1:
         raise FormatError(
             f"{name}: expected as many features for each code frame at every length, "
             f"got {' and '.join(map(str, sorted(strides)))}"
         )
-    codes = _drawn(_LENGTHS[0], size)
+    codes = _drawn(lengths[0], size)
     features = _checked(name, call, codes)
     if not torch.equal(features, _checked(name, call, codes)):
         raise FormatError(f"{name}: expected equal features for equal codes, got others each time")
@@ -82,14 +116,15 @@ def try_function(
             raise FormatError(
                 f"{name}: expected features that depend on level {level}, they do not"
             )
-    return CodeFunction(name, call, size, strides.pop(), _takes_left_out(name, call, size), modules)
+    left_out = _takes_left_out(name, call, size, lengths[0])
+    return CodeFunction(name, call, size, strides.pop(), left_out, lengths[0], modules)
 
 
 def _drawn(frames: int, size: CodeSize) -> Tensor:
     """Random codes (frames, Q), the lowest and the highest among them."""
     draw = torch.Generator().manual_seed(frames)
     codes = torch.randint(size.codes, (frames, size.levels), generator=draw)
-    codes[0], codes[1] = 0, size.codes - 1
+    codes[0], codes[-1] = 0, size.codes - 1
     return codes
 
 
@@ -116,11 +151,11 @@ def _checked(name: str, call: CodesToFeatures, codes: Tensor) -> Tensor:
     return out
 
 
-def _takes_left_out(name: str, call: CodesToFeatures, size: CodeSize) -> bool:
+def _takes_left_out(name: str, call: CodesToFeatures, size: CodeSize, frames: int) -> bool:
     """Tell whether -1 is more to a function than an error or the last row of a table."""
     if size.levels == 1:
         return True  # the one level is never left out
-    codes = _drawn(_LENGTHS[0], size)
+    codes = _drawn(frames, size)
     left_out, last_rows = codes.clone(), codes.clone()
     left_out[:, 1:], last_rows[:, 1:] = _LEFT_OUT, size.codes - 1
     try:

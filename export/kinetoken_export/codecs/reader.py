@@ -12,6 +12,7 @@ from kinetoken.base.errors import FormatError, InputError
 from kinetoken.motion.skeleton import FPS
 
 from .adapter import read_adapted_codec
+from .decoder_window import with_window
 from .files import CodecFiles, open_codec_files, open_without_weights, positive_number
 from .foreign.foreign_codec import read_foreign_codec
 from .own_model import is_own_codec, read_own_codec
@@ -46,12 +47,14 @@ def read_codec(
     *,
     trust_code: bool = False,
     adapter: Path | None = None,
+    window: int | None = None,
 ) -> CodecSource:
     """Read the codec in a folder, or at a file of weights.
 
     A codec with an `adapter` file is read through that, one with its own rvq_model.py through
     that, and only with `trust_code`: such files run as any program does. They need the `size` that
-    the tokenizer's motion tokens show. InputError and FormatError say in one line what is missing
+    the tokenizer's motion tokens show. `window`: feature frames that the decoder was trained on at
+    once, where its settings do not say. InputError and FormatError say in one line what is missing
     or does not fit.
     """
     if adapter is not None and not adapter.is_file():
@@ -70,18 +73,23 @@ def read_codec(
             f"{code} is a program that has to run to read this codec: read it, then give "
             "--trust-code if you trust it"
         )
+    known = positive_number(found.settings, *_WINDOW_NAMES)
     if adapter is not None:
         assert size is not None
         source = read_adapted_codec(
-            adapter, found.folder, size, base | {"files": (*found.files, *stats, adapter)}
+            adapter,
+            found.folder,
+            size,
+            base | {"files": (*found.files, *stats, adapter)},
+            window or known,
         )
     elif runs:
         assert size is not None
-        source = read_foreign_codec(found, code, size, base)
+        source = read_foreign_codec(found, code, size, base, window or known)
     else:
         source = _read_known(found, base)
-    if frames := positive_number(found.settings, *_WINDOW_NAMES):
-        source = replace(source, window=max(1, frames // source.stride))
+    source = with_window(source, window, known)
+    source = replace(source, notes=(*found.notes, *source.notes))
     _check(source, found, stats[1])
     return source
 
@@ -110,8 +118,10 @@ def _check(source: CodecSource, found: CodecFiles, std: Path) -> None:
         raise FormatError(
             f"{found.weights}: expected finite codebooks, got NaN or infinity: download it again"
         )
+    frames = _CHECKED_FRAMES if source.window_padding is None else source.window
+    assert frames is not None
     features = normalised_features(
-        source.decoder, sum_of_rows(random_codes(source, _CHECKED_FRAMES), source.codebooks)
+        source.decoder, sum_of_rows(random_codes(source, frames), source.codebooks)
     )
     if not np.isfinite(features).all():
         raise FormatError(

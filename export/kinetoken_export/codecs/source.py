@@ -55,7 +55,10 @@ class CodecSource:
     carries_codes: bool = False
     """Whether the codebooks hand the codes themselves to the decoder (see code_function)."""
     window: int | None = None
-    """Latent frames that it was trained on at once, where its settings say."""
+    """Latent frames that it was trained on at once, where its settings or its code say."""
+    window_padding: str | None = None
+    """None: the decoder takes any number of latents. "none": up to `window`. "repeat" and "zero":
+    exactly `window`, and a shorter motion is filled up so."""
     files: tuple[Path, ...] = ()
     """Files that it was read from."""
     licence: str | None = None
@@ -98,7 +101,36 @@ def random_codes(source: CodecSource, frames: int, seed: int = 0) -> Codes:
 
 
 def decode(source: CodecSource, codes: Codes) -> Float32Array:
-    """Codes (n, Q) to normalised features (stride * n, 263) through the source's own module."""
+    """Decode codes (n, Q) through the source's own module to normalised features.
+
+    A motion longer than what the decoder takes is decoded window by window, as the runtime does.
+    """
+    window, padding = source.window, source.window_padding
+    if window is None or padding is None:
+        return decode_once(source, codes)
+    n, size = len(codes), window if padding != "none" else min(window, len(codes))
+    parts: dict[int, Float32Array] = {}
+    rows = []
+    for frame in range(n):
+        start = min(max(0, frame - window // 2), max(0, n - window))
+        if start not in parts:
+            parts[start] = _decode_filled(source, codes[start : start + window], size)
+        begin = (frame - start) * source.stride
+        rows.append(parts[start][begin : begin + source.stride])
+    return np.concatenate(rows)
+
+
+def _decode_filled(source: CodecSource, codes: Codes, size: int) -> Float32Array:
+    """Decode codes (n, Q) that are filled up to `size` latent frames."""
+    missing = size - len(codes)
+    if missing and source.window_padding == "zero":
+        latents = sum_of_rows(codes, source.codebooks)
+        return normalised_features(source.decoder, np.pad(latents, ((0, missing), (0, 0))))
+    return decode_once(source, np.concatenate([codes, np.repeat(codes[-1:], missing, axis=0)]))
+
+
+def decode_once(source: CodecSource, codes: Codes) -> Float32Array:
+    """Decode codes (n, Q) in one pass through the source's own module."""
     if source.reference is not None:
         return source.reference(codes)
     return normalised_features(source.decoder, sum_of_rows(codes, source.codebooks))

@@ -26,9 +26,8 @@ _OWN: Final = np.array([0.012826, 0.016927, 0.016927, 0.153766, *[0.355933] * 4]
 _PLAIN: Final = np.r_[4:259]
 _BIASES: Final = (1, 5, 25)
 _SAME: Final = 0.02  # relative difference below which two columns count as the same
-_APART: Final = (
-    3.0  # factor between what Std says and what the decoder writes; between two pairs it is 5 or 25
-)
+# factor between what Std says and what the decoder writes; between two pairs it is 5 or 25
+_APART: Final = 3.0
 _NAMES: Final = (("Mean.npy", "Std.npy"), ("mean.npy", "std.npy"))
 
 

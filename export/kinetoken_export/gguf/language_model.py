@@ -110,7 +110,7 @@ def check_llamacpp_computes(source: TensorSource, context: int) -> None:
     elif window is not None:
         raise FormatError(
             f"a sliding window of {window} tokens is not computed by llama.cpp for {entry.name}: "
-            f"give --context {window}, within which it is not felt, or --format onnx"
+            f"give --context {window}, which it does not affect, or --format onnx"
         )
 
 

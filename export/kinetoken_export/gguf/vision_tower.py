@@ -25,12 +25,12 @@ _PRECISIONS: Final = {
     "q8_0": LlamaFileType.MOSTLY_Q8_0,
 }
 _NORM_EPS: Final = 1e-6  # of every norm in the tower; no field of the config names it
-_PATCH: Final = "visual.patch_embed.proj.weight"
+PATCH_EMBEDDING: Final = "visual.patch_embed.proj.weight"
 # what llama.cpp's converter writes where the config names none; images of any size are taken
 _IMAGE_SIZE: Final = 560
 # Qwen's image processor, the same for every model of the family.
-_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
-_STD: Final = (0.26862954, 0.26130258, 0.27577711)
+IMAGE_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
+IMAGE_STD: Final = (0.26862954, 0.26130258, 0.27577711)
 _Read = Callable[[TensorSource], Float32Array]
 
 
@@ -94,8 +94,8 @@ def _add_metadata(
         writer.add_vision_feed_forward_length(int(vision["intermediate_size"]))
         writer.add_vision_block_count(int(vision["depth"]))
         writer.add_vision_head_count(int(vision["num_heads"]))
-        writer.add_vision_image_mean(_MEAN)
-        writer.add_vision_image_std(_STD)
+        writer.add_vision_image_mean(IMAGE_MEAN)
+        writer.add_vision_image_std(IMAGE_STD)
         writer.add_clip_projector_type(projector)
         writer.add_vision_use_silu(True)
         writer.add_vision_n_wa_pattern(_window_pattern(vision))
@@ -112,7 +112,7 @@ def _window_pattern(vision: Mapping[str, Any]) -> int:
     beat = blocks[0] + 1 if blocks else 0
     if not beat or blocks != list(range(beat - 1, beat * len(blocks), beat)):
         raise FormatError(
-            f"expected blocks of full attention at an even beat, got {blocks}: llama.cpp cannot "
+            f"expected blocks of full attention at regular intervals, got {blocks}: llama.cpp cannot "
             "run it"
         )
     return beat
@@ -171,7 +171,7 @@ def _rows_of(stored: str, start: int, stop: int) -> _Read:
 
 def _patch_embedding(source: TensorSource, kind: GGMLQuantizationType) -> Iterator[_TowerTensor]:
     """Split a convolution over two frames (hidden, 3, 2, 14, 14) into one for each frame."""
-    hidden, channels, frames, height, width = source.dims(_PATCH)
+    hidden, channels, frames, height, width = source.dims(PATCH_EMBEDDING)
     if frames != 2:
         raise FormatError(
             f"expected a patch embedding over 2 frames, got {frames}: llama.cpp cannot run it"
@@ -185,4 +185,4 @@ def _patch_embedding(source: TensorSource, kind: GGMLQuantizationType) -> Iterat
 
 
 def _frame_of_patches(frame: int) -> _Read:
-    return lambda source: source.tensor(_PATCH)[:, :, frame]
+    return lambda source: source.tensor(PATCH_EMBEDDING)[:, :, frame]

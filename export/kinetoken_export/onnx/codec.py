@@ -23,7 +23,9 @@ from kinetoken.engines.onnx.session import OnnxSession
 from kinetoken.manifest.schema import CodecInfo, MotionInfo
 from kinetoken.motion.features import N_FEATURES
 
-from ..codecs.source import CodecSource, CodeSize, decode, random_codes, sum_of_rows
+from ..codecs.decoder_window import filled
+from ..codecs.source import CodecSource, CodeSize, decode_once, random_codes, sum_of_rows
+from .plain_attention import plain_attention
 
 _OPSET: Final = 17
 _TRACED: Final = 24  # latent frames of the example that is traced
@@ -34,6 +36,7 @@ _FAINT: Final = 1e-3  # of the largest move: what counts as hardly seen
 _CHECKED: Final = (1, 7, 40)  # latent frames of the motions that graph and module are compared on
 # Largest error of a normalised feature, as a part of that feature's spread where it is above 1.
 _TOLERANCE: Final[dict[str, float]] = {"fp16": 2e-2, "fp32": 1e-3}
+_OTHER_FEATURES: Final = 20  # times the tolerance: no rounding, the graph computes something else
 _DECODER, _CODEBOOKS, _MEAN, _STD = "decoder.onnx", "codebooks.npy", "Mean.npy", "Std.npy"
 
 
@@ -45,6 +48,8 @@ class ReceptiveField:
     lookahead: int
     note: str | None = None
     """Where there is no such bound: which window was taken instead."""
+    window: int | None = None
+    """Latent frames decoded at once where there is no such bound."""
 
 
 def code_size(motion: MotionInfo) -> CodeSize:
@@ -81,18 +86,13 @@ def export_codec(
     half = precision == "fp16" and not source.carries_codes  # half precision ends at code 2048
     codebooks = source.codebooks.astype(np.float16 if half else np.float32)
     graph = folder / _DECODER
-    export_decoder(source, graph, half=precision == "fp16")
     np.save(folder / _CODEBOOKS, codebooks)
     np.save(folder / _MEAN, source.mean)
     np.save(folder / _STD, source.std)
-    _check_export(graph, source, codebooks.astype(np.float32), precision)
-    field = receptive_field(graph, source)
+    source = _export_checked(source, graph, codebooks.astype(np.float32), precision)
+    field = _windowed_field(source) or receptive_field(graph, source)
     if field.note:
-        print(
-            f"decoder: {field.note}: streamed with {field.past} latent frames before and "
-            f"{field.lookahead} after",
-            file=sys.stderr,
-        )
+        print(f"decoder: {field.note}: {_told(field)}", file=sys.stderr)
     return CodecInfo(
         decoder=_DECODER,
         codebooks=_CODEBOOKS,
@@ -105,21 +105,59 @@ def export_codec(
         past=field.past,
         lookahead=field.lookahead,
         exact_lookahead=field.lookahead,
+        window=field.window,
+        window_padding=source.window_padding or "none",
     )
 
 
-def _check_export(
-    graph: Path, source: CodecSource, codebooks: NDArray[np.float32], precision: str
-) -> None:
-    """Refuse a graph that does not do what the module does."""
-    error, limit = largest_error(graph, source, codebooks), _TOLERANCE[precision]
-    if not error <= limit:
-        half = precision == "fp16"
-        cure = "store it with --codec-precision fp32" if half else "please report this codec"
-        raise FormatError(
-            f"{graph.name}: expected features within {limit:g} of the codec's own, got "
-            f"{error:.3g}: {cure}"
-        )
+def _told(field: ReceptiveField) -> str:
+    if field.window is not None:
+        return f"streamed in windows of {field.window} latent frames"
+    return f"streamed with {field.past} latent frames before and {field.lookahead} after"
+
+
+def _export_checked(
+    source: CodecSource, graph: Path, codebooks: NDArray[np.float32], precision: str
+) -> CodecSource:
+    """Write the decoder's graph and compare it with the module; returns what the graph takes.
+
+    A graph that is right only at the length of its tracing is written again for the window that
+    the decoder was trained on. FormatError where none is known, or the graph is wrong.
+    """
+    export_decoder(source, graph, half=precision == "fp16")
+    errors, limit = _errors(graph, source, codebooks), _TOLERANCE[precision]
+    if all(error <= limit for error in errors.values()):
+        return source
+    worst = max(errors.values())
+    if errors[_traced_frames(source)] <= limit and worst > _OTHER_FEATURES * limit:
+        if source.window is None:
+            raise FormatError(
+                f"{graph.name}: expected a decoder that takes any length, its graph is right only "
+                f"for the {_TRACED} latent frames that it was traced at: name the feature frames "
+                "that it was trained on at once with --codec-window"
+            )
+        return _export_checked(filled(source), graph, codebooks, precision)
+    half = precision == "fp16"
+    cure = "store it with --codec-precision fp32" if half else "please report this codec"
+    raise FormatError(
+        f"{graph.name}: expected features within {limit:g} of the codec's own, got "
+        f"{worst:.3g}: {cure}"
+    )
+
+
+def _traced_frames(source: CodecSource) -> int:
+    """Latent frames of the example that is traced."""
+    if source.window is None or source.window_padding is None:
+        return _TRACED
+    return source.window if source.window_padding != "none" else min(_TRACED, source.window)
+
+
+def _checked_frames(source: CodecSource) -> set[int]:
+    """Latent frames of the motions that graph and module are compared on."""
+    window, traced = source.window, _traced_frames(source)
+    if window is None or source.window_padding is None:
+        return {traced, *_CHECKED}
+    return {traced, 1, max(1, window // 2), window} if source.window_padding == "none" else {traced}
 
 
 class _FramesFirst(nn.Module):
@@ -140,9 +178,11 @@ def export_decoder(source: CodecSource, path: Path, half: bool = True) -> None:
     FormatError where it cannot be written as plain ONNX operators.
     """
     module = _FramesFirst(source.decoder).eval()
-    latents = torch.from_numpy(sum_of_rows(random_codes(source, _TRACED), source.codebooks))[None]
+    frames, fixed = _traced_frames(source), source.window_padding in ("repeat", "zero")
+    axes = None if fixed else {"latents": {1: "n"}, "features": {1: "frames"}}
+    latents = torch.from_numpy(sum_of_rows(random_codes(source, frames), source.codebooks))[None]
     try:
-        with warnings.catch_warnings(), torch.no_grad():
+        with warnings.catch_warnings(), torch.no_grad(), plain_attention():
             warnings.simplefilter(
                 "ignore"
             )  # the exporter speaks of its own successor; the result is checked below
@@ -152,7 +192,7 @@ def export_decoder(source: CodecSource, path: Path, half: bool = True) -> None:
                 str(path),
                 input_names=["latents"],
                 output_names=["features"],
-                dynamic_axes={"latents": {1: "n"}, "features": {1: "frames"}},
+                dynamic_axes=axes,
                 opset_version=_OPSET,
                 dynamo=False,
             )
@@ -211,7 +251,7 @@ def receptive_field(path: Path, source: CodecSource) -> ReceptiveField:
     window, moves = source.window, _moves(OnnxSession(path), source)
     if not moves.any():
         raise FormatError(
-            f"{path.name}: expected features that hang on the codes, they never change: wrong "
+            f"{path.name}: expected features that depend on the codes, they never change: wrong "
             "weights?"
         )
     for least, note in (
@@ -224,14 +264,18 @@ def receptive_field(path: Path, source: CodecSource) -> ReceptiveField:
     if window is None:
         raise FormatError(
             f"{path.name}: expected a decoder that sees a bounded time, this one sees all of "
-            f"{_PROBE} latent frames: name the "
-            'frames that it was trained on at once in its config.json, as "window_size": 100, to '
-            "stream it in such windows"
+            f"{_PROBE} latent frames: name the feature frames that it was trained on at once with "
+            '--codec-window, or in its config.json as "window_size": 100'
         )
-    past = window // 2
-    return ReceptiveField(
-        past, window - 1 - past, "it sees the whole motion, windows are as long as in training"
-    )
+    note = "it sees the whole motion, windows are as long as in training"
+    return ReceptiveField(window - 1, window - 1, note, window)
+
+
+def _windowed_field(source: CodecSource) -> ReceptiveField | None:
+    """The field of a decoder that takes a limited number of latent frames; None for others."""
+    if source.window is None or source.window_padding is None:
+        return None
+    return ReceptiveField(source.window - 1, source.window - 1, window=source.window)
 
 
 def _moves(session: TensorSession, source: CodecSource) -> NDArray[np.float32]:
@@ -278,20 +322,26 @@ def largest_error(
     In normalised features, as a part of the feature's spread where that is above 1. `codebooks`: as
     they were stored.
     """
+    return max(_errors(path, source, codebooks).values())
+
+
+def _errors(
+    path: Path, source: CodecSource, codebooks: NDArray[np.float32] | None
+) -> dict[int, float]:
+    """The largest error by the latent frames of the motion; infinite where the graph fails."""
     session = _opened(path)
     tables = source.codebooks if codebooks is None else codebooks
-    errors = []
-    for frames in _CHECKED:
+    errors = {}
+    for frames in sorted(_checked_frames(source)):
         codes = random_codes(source, frames, seed=frames)
-        wanted = decode(source, codes)
-        got = _run(session, sum_of_rows(codes, tables), path)
-        if got.shape != wanted.shape:
-            raise FormatError(
-                f"{path.name}: expected features {wanted.shape}, got {got.shape}: its length is "
-                "fixed by the code"
-            )
-        errors.append((np.abs(got - wanted) / np.maximum(1.0, wanted.std(axis=0))).max())
-    return float(np.max(errors))
+        wanted = decode_once(source, codes)
+        got = _run(session, sum_of_rows(codes, tables))
+        if got is None or got.shape != wanted.shape or not np.isfinite(got).all():
+            errors[frames] = math.inf
+        else:
+            apart = np.abs(got - wanted) / np.maximum(1.0, wanted.std(axis=0))
+            errors[frames] = float(apart.max())
+    return errors
 
 
 def _opened(path: Path) -> TensorSession:
@@ -299,15 +349,14 @@ def _opened(path: Path) -> TensorSession:
         return OnnxSession(path)
     except EngineError as error:
         raise FormatError(
-            f"expected a decoder of plain tensor operations, its graph is no such: {error}"
+            f"expected a decoder of plain tensor operations, its graph has others: {error}"
         ) from error
 
 
-def _run(session: TensorSession, latents: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
+def _run(session: TensorSession, latents: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """Features of latents (n, D); None where the graph does not take so many."""
     try:
         out: NDArray[np.float32] = session.run(latents[None])[0]
-    except EngineError as error:
-        raise FormatError(
-            f"{path.name}: expected a decoder that takes any length: {error}"
-        ) from error
+    except EngineError:
+        return None
     return out

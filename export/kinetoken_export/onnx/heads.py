@@ -37,7 +37,7 @@ def head_ids(motion: MotionInfo, vocab_size: int) -> dict[str, IdRange]:
     <move> and </move> join the head of level 0 where they lie directly before it. Elsewhere each
     has a head of its own, so that "next frame or close" never needs the head of the words.
     """
-    marks = (motion.move_start, motion.move_end)
+    marks = motion.markers
     levels = _levels(motion)
     alone = sorted(mark for mark in marks if not levels[0][0] <= mark < levels[0][1])
     heads = {str(level): ids for level, ids in enumerate(levels)} | {
@@ -51,7 +51,7 @@ def head_ids(motion: MotionInfo, vocab_size: int) -> dict[str, IdRange]:
 def _levels(motion: MotionInfo) -> list[IdRange]:
     """Ids of the levels; the first takes in the marks directly before it."""
     first, stop = motion.levels[0]
-    while first - 1 in (motion.move_start, motion.move_end):
+    while first - 1 in motion.markers:
         first -= 1
     return [(first, stop), *motion.levels[1:]]
 

@@ -94,7 +94,7 @@ def check_portable_computes(source: TensorSource, context: int) -> None:
     if window is not None:
         raise FormatError(
             f"a sliding window of {window} tokens is not computed in portable graphs: "
-            f"give --context {window}, within which it is not felt, or --graph fused"
+            f"give --context {window}, which it does not affect, or --graph fused"
         )
 
 

@@ -91,11 +91,13 @@ def open_source_codec(bundle: Bundle, request: VerifyRequest) -> CodecSource:
 
     assert request.codec is not None
     folder, made = request.codec.folder, bundle.decoder.codebooks.table.shape
+    window = bundle.decoder.window
     codec = read_codec(
         folder,
         CodeSize(made[0], made[1]),
         trust_code=request.trust_code,
         adapter=request.codec_adapter,
+        window=None if window is None else window * bundle.decoder.stride,
     )
     given = codec.codebooks.shape
     if made != given or codec.stride != bundle.decoder.stride:
@@ -113,7 +115,7 @@ def compare_codecs(bundle: Bundle, codec: CodecSource, written: Sequence[_Codes]
 
     errors = []
     for seed in range(_RANDOM_CLIPS):
-        codes = random_codes(codec, _RANDOM_FRAMES, seed)
+        codes = random_codes(codec, bundle.decoder.window or _RANDOM_FRAMES, seed)
         out = bundle.decoder.session.run(bundle.decoder.codebooks.latents(codes)[None])[0]
         errors.append(np.abs(out - decode(codec, codes)))
     ours, theirs = bundle_decoder(bundle), source_decoder(codec)

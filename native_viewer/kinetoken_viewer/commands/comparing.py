@@ -79,7 +79,7 @@ def _check_out(out: str | None, people: Comparison) -> None:
         return
     if not people.variants:
         raise InputError(
-            "-o keeps generated motion, and these clips are files already: leave it out"
+            "-o writes generated motion, and these clips are files already: leave it out"
         )
     for variant in people.variants:
         check_files(str(path_beside(out, variant.name)))

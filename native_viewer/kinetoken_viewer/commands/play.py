@@ -38,7 +38,7 @@ def add_command(subparsers: Subparsers) -> None:
     add("what", nargs="?", metavar="PROMPT|CLIP", help=f"{what} (default: asks)")
     add("-o", "--out", metavar="FILE", help=f"write the motion: {in_words(WRITABLE)}")
     people = "side by side: seed=1,2,3, bundle=A,B or a.npz,b.bvh"
-    add("--compare", metavar="PEOPLE", help=people)
+    add("--compare", metavar="LIST", help=people)
     request = _add_arguments(parser)
     parser.set_defaults(func=lambda args: _run(args, request))
 

@@ -128,7 +128,7 @@ def words_of(clips: Sequence[NamedClip], request: RecordRequest) -> PictureWords
         return PictureWords(request.prompt, title=request.title)
     clip = clips[0].clip
     title = "" if clip.prompt else request.title
-    return PictureWords(clip.prompt, thought_of(clip.text), title=title)
+    return PictureWords(clip.prompt, thought_of(clip), title=title)
 
 
 def _extremes(offsets: NDArray[np.float64], camera: Camera) -> NDArray[np.float64]:

@@ -39,7 +39,7 @@ def picture_suffix(path: Path) -> str:
     """The path's suffix in lower case; InputError unless it is one that can be written."""
     suffix = path.suffix.lower()
     if suffix not in _PICTURE_SUFFIXES:
-        clip = f"; a clip is kept with -o {path.name}" if suffix in WRITABLE else ""
+        clip = f"; to write the motion: -o {path.name}" if suffix in WRITABLE else ""
         names = ", ".join(_PICTURE_SUFFIXES)
         raise InputError(f"cannot write {path.name!r}: expected a name that ends in {names}{clip}")
     return suffix

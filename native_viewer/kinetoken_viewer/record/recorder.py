@@ -67,7 +67,7 @@ def _check_length(people: Sequence[NamedClip], request: RecordRequest) -> None:
     if count > most:
         raise InputError(
             f"{request.path}: {seconds:.0f} s are {count:.0f} pictures, of at most {most} in "
-            f"{request.suffix}; lower --fps, or cut the clip"
+            f"{request.suffix}; lower --film-fps, or cut the clip"
         )
 
 

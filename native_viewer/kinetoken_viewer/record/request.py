@@ -49,18 +49,18 @@ class RecordRequest:
         if not all(_SIDES[0] <= side <= _SIDES[1] for side in self.size):
             got = "{}x{}".format(*self.size)
             raise InputError(
-                f"size {got} is out of range: each side from {_SIDES[0]} to {_SIDES[1]} pixels"
+                f"--size: expected sides of {_SIDES[0]} to {_SIDES[1]} pixels, got {got}"
             )
         high = FASTEST_GIF if suffix == ".gif" else _FPS_RANGE[1]
         if self.fps is not None and not _FPS_RANGE[0] <= self.fps <= high:
             raise InputError(
-                f"fps {self.fps:g} is out of range: {_FPS_RANGE[0]:g} to {high:g} for {suffix}"
+                f"--film-fps: expected {_FPS_RANGE[0]:g} to {high:g} for {suffix}, got {self.fps:g}"
             )
         if not 0 <= self.strip <= _MOST_POSES:
-            raise InputError(f"strip {self.strip} is out of range: 1 to {_MOST_POSES} poses")
+            raise InputError(f"--strip: expected 1 to {_MOST_POSES} poses, got {self.strip}")
         if self.strip and suffix not in STILL_SUFFIXES:
             raise InputError(
-                f"a strip is one picture: give --out a name that ends in {STILL_SUFFIXES[0]}, "
+                f"a strip is one picture: give --film a name that ends in {STILL_SUFFIXES[0]}, "
                 f"not {suffix}"
             )
         check_encoder(suffix)

@@ -77,7 +77,7 @@ class ArrivingStage(GeneratedStage):
         clip, progress = message.clip, self.progress
         self._whole, self.finished, self._started = clip, True, True
         progress.seed, self.playhead.fps = clip.seed, clip.fps
-        progress.thought = thought_of(clip.text)
+        progress.thought = thought_of(clip)
         progress.rtf = progress.rtf or message.rtf
         self.track.append(clip.joints[len(self.track) :])
 

@@ -53,7 +53,7 @@ class ClipStage(Stage):
 
     def thought(self) -> str:
         """The words of the clip's text."""
-        return thought_of(self._clip.text)
+        return thought_of(self._clip)
 
     def facts(self) -> list[str]:
         """The seed."""

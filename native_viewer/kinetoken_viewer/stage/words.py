@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
+
+from kinetoken.motion.clip import Clip
+from kinetoken.tokens.markup import markup_of_notes
 
 from .prompt_line import PromptText
 
 STATUS_GAP: Final = "   "  # between the parts of the status
-_MOTION: Final = re.compile(r"<move>.*?(?:</move>|$)|<m_\d+_\d+>|</?move>", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,6 @@ class PictureWords:
     """At the top right: what has just been saved, what is being recorded."""
 
 
-def thought_of(text: str) -> str:
-    """The thought in an answer: its words without the motion tokens, on one line."""
-    return " ".join(_MOTION.sub(" ", text).split())
+def thought_of(clip: Clip) -> str:
+    """The thought in a clip's text: its words without the motion tokens, on one line."""
+    return " ".join(markup_of_notes(clip.meta).without_motion(clip.text).split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ from ..base.atomic_file import atomic_path
 from ..base.errors import FormatError
 from ..generation.chat_format import Said, checked_turn
 from ..manifest.json_dataclass import to_json
-from ..manifest.schema import Manifest
+from ..manifest.schema import Manifest, MotionInfo, TokenizerInfo
 from ..motion.skeleton import N_JOINTS
 from ..tokens.vocabulary import Vocabulary
 
@@ -58,7 +59,7 @@ def read_chat(
     data = _parsed(Path(path))
     if data.get("format") != _FORMAT or data.get("version") != _VERSION:
         raise FormatError(
-            f"{path} is no chat of this kinetoken; "
+            f"{path} is not a chat of this kinetoken; "
             "name one that `kinetoken chat --history-file` wrote"
         )
     if data.get("tokens") != model_identity(manifest):
@@ -69,12 +70,16 @@ def read_chat(
         )
     words = Vocabulary.of(manifest)
     try:
-        turns = [checked_turn(turn["prompt"], turn["answer"], words) for turn in data["turns"]]
+        opened = manifest.opens_block
+        turns = [
+            checked_turn(turn["prompt"], turn["answer"], words, opened=opened)
+            for turn in data["turns"]
+        ]
         poses = np.array(data["poses"], np.float64).reshape(-1, N_JOINTS, 3)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FormatError(f"{path} is damaged ({error}); begin a new file") from error
     if len(poses) > 2 or not (np.abs(poses) < FURTHEST_POSE).all():
-        raise FormatError(f"{path} is damaged (its poses are none); begin a new file")
+        raise FormatError(f"{path} is damaged (it holds no poses of a body); begin a new file")
     return turns, poses
 
 
@@ -90,10 +95,26 @@ def model_identity(manifest: Manifest) -> str:
     parts = [
         tokenizer.sha256 if tokenizer else "",
         source,
-        to_json(manifest.motion),
-        to_json(manifest.tokenizer),
+        _without_defaults(manifest.motion, "spelling"),
+        _without_defaults(manifest.tokenizer, "added_words"),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _without_defaults(info: MotionInfo | TokenizerInfo, *later: str) -> dict[str, Any]:
+    """Part of a manifest without the keys that came later and say nothing.
+
+    So a chat that an older version wrote is still known.
+    """
+    plain: dict[str, Any] = to_json(info)
+    fields = {field.name: field for field in dataclasses.fields(info)}
+    for name in later:
+        field = fields[name]
+        made = field.default_factory
+        default = field.default if made is dataclasses.MISSING else made()
+        if getattr(info, name) == default:
+            del plain[name]
+    return plain
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -106,10 +127,10 @@ def _parsed(path: Path) -> dict[str, Any]:
             f"cannot read {path}: {error.strerror}; name a chat that was saved"
         ) from error
     except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path} is no chat ({error}); name another file") from error
+        raise FormatError(f"{path} is not a chat ({error}); name another file") from error
     if not isinstance(data, dict):
         raise FormatError(
-            f"{path} is no chat: expected a JSON object, got {type(data).__name__}; "
+            f"{path} is not a chat: expected a JSON object, got {type(data).__name__}; "
             "name another file"
         )
     return data

@@ -25,7 +25,6 @@ from ..generation.token_source import Chat
 from ..manifest.schema import Manifest
 from ..motion.body_line import BodyLine
 from ..motion.clip import MotionChunk
-from ..sampling.grammar import MARKER_TOKENS
 from .cached_run import CachedRun
 
 
@@ -131,7 +130,7 @@ class Session:
         alone = self._seen(prompt_ids(self._bundle, prompt))
         most = answer_grammar(self._bundle, options, alone)
         room = min(
-            most.max_tokens, most.max_thought + MARKER_TOKENS + most.max_frames * most.levels
+            most.max_tokens, most.max_thought + most.tokens_around + most.max_frames * most.levels
         )
         shown = self._shown_of(turns)
         kept = self._that_fit(prompt, shown, count_cells(alone), room)
@@ -169,11 +168,17 @@ class Session:
         """
         try:
             known = [
-                checked_turn(turn.prompt, turn.answer, self._bundle.vocabulary) for turn in turns
+                checked_turn(
+                    turn.prompt,
+                    turn.answer,
+                    self._bundle.vocabulary,
+                    opened=self._bundle.manifest.opens_block,
+                )
+                for turn in turns
             ]
         except (TypeError, ValueError, AttributeError) as error:
             raise InputError(
-                f"cannot take up this chat ({error}); give turns of a session with this model"
+                f"cannot continue this chat ({error}); give turns of a session with this model"
             ) from error
         self.forget()
         self._turns.extend(known)

@@ -59,7 +59,7 @@ class HistoryRequest:
 def add_bundle(parser: argparse.ArgumentParser) -> Reader[BundleRequest]:
     """Add --bundle and the options of loading it."""
     add = parser.add_argument_group("the model").add_argument
-    bundle = "folder or hf:OWNER/NAME (default: $KINETOKEN_BUNDLE)"
+    bundle = "folder or hf:OWNER/NAME (default: $KINETOKEN_BUNDLE, or the demo)"
     add("--bundle", metavar="BUNDLE", help=bundle)
     add("--threads", type=int, metavar="N", help="CPU threads (default: $KINETOKEN_THREADS)")
     where = "run an ONNX model on cpu, cuda or tensorrt"
@@ -107,7 +107,7 @@ def add_generation(parser: argparse.ArgumentParser) -> Reader[GenerateOptions]:
     add("--detail", metavar="D", help=f"{detail}or levels by block: 4,2")
     thought = "text before the motion: full (default), brief or none"
     add("--thought", choices=tuple(THOUGHT_TOKENS), metavar="T", help=thought)
-    lock = "keep standing feet from sliding (default: on screen)"
+    lock = "keep standing feet from sliding (default: screen only)"
     add("--foot-lock", action=argparse.BooleanOptionalAction, default=None, help=lock)
     _add_sampling(parser)
     _add_blocks(parser)

@@ -52,7 +52,7 @@ class BatchRequest:
         _check_count("--ray-workers", self.ray_workers)
         if self.bundle.options.engine is not None and self.ray is not None:
             raise InputError(
-                "--engine asks a server, --ray runs the model on other machines; give one of them"
+                "--engine asks a server, --ray runs the model elsewhere; give one of the two"
             )
         if self.ray_workers is not None and self.ray is None:
             raise InputError("--ray-workers is for a Ray cluster; name it with --ray ADDRESS")

@@ -211,7 +211,7 @@ def _sweep(
         line.show(f"{count or 'usual'} threads")
         model = load(count)
         found.setdefault(count, []).extend(
-            token_seconds(model, [manifest.motion.move_start] * length, allowed, _SWEEP_TOKENS)
+            token_seconds(model, [manifest.motion.levels[0][0]] * length, allowed, _SWEEP_TOKENS)
         )
         report.rates[count] = 1 / median(found[count])
         del model

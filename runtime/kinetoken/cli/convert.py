@@ -33,7 +33,9 @@ class ConvertRequest:
 
     def __post_init__(self) -> None:
         if self.array is not None and Path(self.out).suffix.lower() != ".npy":
-            raise InputError(f"--as is for .npy files, and {self.out} is none; leave out --as")
+            raise InputError(
+                f"--as is for .npy files, and {self.out} is another kind; leave out --as"
+            )
         if self.fps is not None and not MIN_FPS <= self.fps <= MAX_FPS:
             raise InputError(f"--fps: expected {MIN_FPS:g} to {MAX_FPS:g}, got {self.fps:g}")
 

@@ -90,7 +90,7 @@ def read_text(name: str) -> str:
 
 
 def _read(text: str, manifest: Manifest, request: DecodeRequest) -> Reading:
-    from ..tokens.markup import read_strictly, salvage
+    from ..tokens.markup import Markup, read_strictly, salvage
 
     total = len(manifest.motion.levels)
     if request.levels is not None and not 1 <= request.levels <= total:
@@ -98,15 +98,16 @@ def _read(text: str, manifest: Manifest, request: DecodeRequest) -> Reading:
             f"levels: expected 1 to {total}, got {request.levels}; this codec has {total}"
         )
     first, stop = manifest.motion.levels[0]
+    markup = Markup(manifest.motion.spelling)
     read = salvage if request.salvage else read_strictly
     try:
-        reading = read(text, total, stop - first, request.levels)
+        reading = read(text, total, stop - first, request.levels, markup)
     except TokenError as error:
         raise TokenError(f"{request.file}: {error}") from None
     if not reading.frames:
         left = f"; {len(reading.left_out)} tokens fit nowhere" if reading.left_out else ""
         raise TokenError(
-            f"{request.file}: expected motion tokens such as <move><m_0_5>...</move>, "
+            f"{request.file}: expected motion tokens such as {markup.example}, "
             f"got none to decode{left}"
         )
     return reading

@@ -67,8 +67,7 @@ def pull(request: PullRequest) -> int:
     done = "is here now" if pulled.new else "is up to date"
     total = sum(info.bytes for info in pulled.manifest.files.values())
     print(f"{name} {done}: {size(total)} in {pulled.folder}")
-    licence = pulled.manifest.licence
-    print(printable(f"licence: language model {licence.language_model}; codec {licence.codec}"))
+    print(printable(f"licence: {pulled.manifest.licence.summary}"))
     return 0
 
 
@@ -114,6 +113,7 @@ def _described(bundle: StoredBundle) -> str:
     """The model, or why there is none."""
     from ..base.errors import BundleError
     from ..manifest.manifest_file import read_manifest
+    from ..manifest.schema import licence_in_words
 
     if not bundle.whole:
         return "incomplete: pull it again to go on, or remove it"
@@ -122,5 +122,6 @@ def _described(bundle: StoredBundle) -> str:
     except BundleError as error:
         return printable(f"cannot be opened: {error}")
     model, licence = manifest.language_model, manifest.licence
-    text = f"{model.architecture} {model.quantization} ({model.backend}), {licence.language_model}"
+    text = f"{model.architecture} {model.quantization} ({model.backend}), "
+    text += licence_in_words(licence.language_model)
     return printable(text)

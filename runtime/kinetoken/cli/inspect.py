@@ -197,7 +197,7 @@ def summary(manifest: Manifest, folder: str) -> list[str]:
         "made with": ", ".join(
             f"{tool} {version}" for tool, version in manifest.provenance.tools.items()
         ),
-        "licence": f"language model {licence.language_model}; codec {licence.codec}",
+        "licence": licence.summary,
         "thanks": licence.acknowledgement,
     }
     lines = [f"{name:<15} {value}" for name, value in rows.items() if value]

@@ -9,6 +9,8 @@ from typing import Any, Final, NoReturn, TypeAlias, TypeVar
 
 _ALIKE: Final = 0.7
 """Similarity, 0 to 1, from which a known word may have been meant."""
+_FORMER: Final = {"code-frames": "seconds"}
+"""Words in options of earlier versions, and those that took their place."""
 _T = TypeVar("_T")
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """Where `add_command` of a command module adds its parser."""
@@ -19,7 +21,7 @@ Reader = Callable[[argparse.Namespace], _T]
 class Advanced(str):
     """The help text of an argument that --help-all shows and --help leaves out.
 
-    parser.add_argument("--top-k", type=int, help=Advanced("sample from the K likeliest tokens"))
+    parser.add_argument("--top-k", type=int, help=Advanced("sample from the K most likely tokens"))
     """
 
     __slots__ = ()
@@ -52,7 +54,15 @@ class CommandParser(argparse.ArgumentParser):
         option = next((word.split("=")[0] for word in words if word.startswith("-")), None)
         if option is None:
             return f'unexpected: {" ".join(words)}; put words that belong together in quotes, "..."'
-        return f"there is no option {option}{did_you_mean(option, self._option_string_actions)}"
+        return f"there is no option {option}{self._meant(option)}"
+
+    def _meant(self, option: str) -> str:
+        """Suggest an option that is spelled alike, has a new name, or ends in the same word."""
+        known = self._option_string_actions
+        for former, word in _FORMER.items():
+            option = option.replace(former, word)
+        longer = [name for name in known if name.endswith(f"-{option.lstrip('-')}")]
+        return did_you_mean(longer[0] if len(longer) == 1 else option, known)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is None or value in action.choices:

@@ -9,9 +9,10 @@ ended there, so every window has its own end. Frames share no run, however many 
 even at the exact lookahead, frames that shared a run would come out of kernels of another width,
 equal in value but not to the last bit.
 
-Some decoders take a fixed number of latent frames (a window), as they were trained. A motion that
-fits is decoded as one window, its last latent repeated up to the end. In a longer one each frame
-has a window of its own, which has the frame in the middle where the motion reaches so far.
+Some decoders take a limited number of latent frames (a window), as they were trained. A motion that
+fits is decoded as one window. In a longer one each frame has a window of its own, with the frame in
+the middle where the motion reaches so far. Where the graph takes neither more nor fewer frames, the
+window is filled up with the last latent or with zeros.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ class MotionDecoder:
     exact_lookahead: int | None = None
     """Latent frames after t that its output depends on; None: `lookahead`."""
     window: int | None = None
-    """Latent frames that the graph takes at once, neither more nor fewer; None: any number."""
+    """Latent frames that the graph takes at once, at most; None: any number."""
+    padding: str = "none"
+    """How a shorter motion is filled up to the window: "repeat", "zero" or "none"."""
 
     def __post_init__(self) -> None:
         if self.stride < 1 or self.past < 0 or not 0 <= self.lookahead <= self.exact:
@@ -153,8 +156,9 @@ class DecoderRun:
             return self._last[2]  # frames at either end of a motion share a fixed window
         decoder = self._decoder
         window = self._latents[start - self._first : stop - self._first]
-        if decoder.window is not None:
-            window = np.pad(window, ((0, decoder.window - len(window)), (0, 0)), mode="edge")
+        if decoder.window is not None and decoder.padding != "none":
+            filler = window[-1:] if decoder.padding == "repeat" else np.zeros_like(window[-1:])
+            window = np.concatenate([window, *[filler] * (decoder.window - len(window))])
         out = decoder.session.run(window[None])
         expected = (1, len(window) * decoder.stride, len(decoder.normalizer.mean))
         if out.shape != expected:

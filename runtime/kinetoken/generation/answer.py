@@ -9,7 +9,7 @@ from ..motion.clip import Chunk, Clip, MotionChunk, TextChunk
 from ..motion.footlock import FootLock
 from ..sampling.grammar import GrammarState, MoveGrammar
 from ..tokens.allowed_ids import Allowed
-from ..tokens.markup import MOVE_END, MOVE_START, spell
+from ..tokens.markup import DEFAULT_MARKUP, SPELLING_NOTE
 from ..tokens.vocabulary import Vocabulary
 from .adaptive_detail import Pace
 from .bundle import Bundle
@@ -35,10 +35,12 @@ class AnswerRun:
         """The levels of each block; None: all have the grammar's."""
         self.notes = {"model": manifest.name} | ({"foot_lock": "on"} if feet is not None else {})
         """Notes of the clip."""
+        if (spelling := manifest.motion.spelling) != DEFAULT_MARKUP.spelling:
+            self.notes[SPELLING_NOTE] = spelling.note
         self._vocabulary = bundle.vocabulary
         self._cursor, self._stride = grammar.start(self.detail), bundle.decoder.stride
         self._motion, self._words = MotionRun(bundle.decoder, feet), TextRun(bundle.tokenizer)
-        self._answer: list[_Piece] = []
+        self._answer: list[_Piece] = _opening(bundle.vocabulary) if grammar.opened else []
         self._thought: list[str] = []
         self._ended: tuple[int, ...] | None = None  # what was said, where it ends in the middle
         self.tokens: list[int] = []
@@ -98,8 +100,9 @@ class AnswerRun:
             return self._ended
         words = self._vocabulary
         tokens = self.tokens[: len(self.tokens) - self._cursor.torn]
-        if self._cursor.state is GrammarState.BLOCK:
-            tokens = tokens[:-1] if tokens[-1] == words.move_start else [*tokens, words.move_end]
+        if self._cursor.state is GrammarState.BLOCK and words.move_end is not None:
+            empty = bool(tokens) and tokens[-1] == words.move_start
+            tokens = tokens[:-1] if empty else [*tokens, words.move_end]
         return tuple(tokens[:-1] if tokens and tokens[-1] in words.end_of_turn else tokens)
 
     def accept(self, token: int) -> Iterator[Chunk]:
@@ -168,21 +171,28 @@ class AnswerRun:
             yield chunk
 
 
+def _opening(vocabulary: Vocabulary) -> list[_Piece]:
+    """What the prompt has opened an answer with."""
+    start = vocabulary.move_start
+    return [] if start is None else [(start, vocabulary.markup.start)]
+
+
 def _of_frames(vocabulary: Vocabulary, answer: Sequence[_Piece], frames: int) -> list[_Piece]:
     """All words of an answer and its first code frames, in closed blocks, none of them empty."""
-    start, kept, begun, code = vocabulary.move_start, list[_Piece](), 0, False
+    start, end = vocabulary.move_start, vocabulary.move_end
+    kept, begun, code = list[_Piece](), 0, False
     for token, text in answer:
         place = None if token is None else vocabulary.code(token)
         begun += place is not None and place[0] == 0
-        if token == vocabulary.move_end and kept[-1][0] == start:
+        if token is not None and token == end and kept[-1][0] == start:
             kept.pop()
         elif place is None or begun <= frames:
             kept.append((token, text))
             code = place is not None
-    if kept and kept[-1][0] == start:
+    if kept and kept[-1][0] is not None and kept[-1][0] == start:
         kept.pop()
-    elif code:
-        kept.append((vocabulary.move_end, MOVE_END))
+    elif code and end is not None:
+        kept.append((end, vocabulary.markup.end))
     return kept
 
 
@@ -192,8 +202,8 @@ def _joined(answer: Sequence[_Piece]) -> str:
 
 def spell_token(vocabulary: Vocabulary, token: int) -> str:
     """The text of a block marker or motion token."""
-    if token in (vocabulary.move_start, vocabulary.move_end):
-        return MOVE_START if token == vocabulary.move_start else MOVE_END
+    if token in vocabulary.markers:
+        return vocabulary.markup.markers[vocabulary.markers.index(token)]
     place = vocabulary.code(token)
     assert place is not None, "text tokens have no spelling here"
-    return spell(*place)
+    return vocabulary.markup.spell(*place)

@@ -159,8 +159,8 @@ def _open_decoder(folder: Path, manifest: Manifest, options: LoadOptions) -> Mot
     lookahead = _lookahead(codec, options.lookahead)
     provider = decoder_provider(options.provider)
     session = OnnxSession(folder / codec.decoder, options.threads, provider)
-    shape = (codec.stride, codec.past, lookahead, codec.exact, codec.window)
-    return MotionDecoder(session, codebooks, normalizer, *shape)
+    shape = (codec.stride, codec.past, lookahead, codec.exact)
+    return MotionDecoder(session, codebooks, normalizer, *shape, codec.window, codec.window_padding)
 
 
 def _lookahead(codec: CodecInfo, asked: int | None) -> int:

@@ -26,30 +26,39 @@ class Said:
     """The model's tokens, whole frames in closed blocks, without the end of the turn."""
 
 
-def checked_turn(prompt: object, answer: Iterable[object], words: Vocabulary) -> Said:
-    """A turn that comes from elsewhere. ValueError if no session could have had it."""
+def checked_turn(
+    prompt: object, answer: Iterable[object], words: Vocabulary, *, opened: bool = False
+) -> Said:
+    """A turn that comes from elsewhere. ValueError if no session could have had it.
+
+    `opened`: the prompt has opened the first block.
+    """
     if not isinstance(prompt, str):
         raise ValueError("a turn is words and token numbers")
     try:
         check_prompt(prompt)
     except InputError as error:
         raise ValueError(str(error).split(";")[0]) from error
-    tokens = list[int]()
-    open_, level, frames = False, 0, 0
+    tokens, marked = list[int](), words.move_start is not None
+    open_, level, frames = opened, 0, 0
     for token in answer:
         if type(token) is not int:
             raise ValueError("a turn is words and token numbers")
         tokens.append(token)
         place = words.code(token)
-        if token == words.move_start and not open_:
+        if not marked and not open_ and place is not None:
             open_, level, frames = True, 0, 0
-        elif token == words.move_end and open_ and frames:
+        elif not marked and open_ and place is None:
+            open_ = False
+        if marked and token == words.move_start and not open_:
+            open_, level, frames = True, 0, 0
+        elif marked and token == words.move_end and open_ and frames:
             open_ = False
         elif place is not None and open_ and (place[0] == 0 or (frames and place[0] == level + 1)):
             level, frames = place[0], frames + (place[0] == 0)
         elif open_ or not words.is_text(token):
             raise ValueError(f"token {token} has no place there")
-    if open_:
+    if open_ and marked and (tokens or not opened):
         raise ValueError("a block is open")
     return Said(prompt, tuple(tokens))
 
@@ -57,8 +66,8 @@ def checked_turn(prompt: object, answer: Iterable[object], words: Vocabulary) ->
 def prompt_ids(bundle: Bundle, prompt: str, history: Sequence[Said] = ()) -> list[int]:
     """The whole chat as token ids; whatever the user typed, now or earlier, is plain text."""
     check_prompt(prompt)
-    after = bundle.tokenizer.encode_template(bundle.manifest.chat.template.after_user)
-    return [*ids_before_prompt(bundle, history), *_typed(bundle, prompt), *after]
+    ids, text = _before_prompt(bundle, history)
+    return [*ids, *_turn(bundle, text, prompt)]
 
 
 def with_image(bundle: Bundle, ids: Sequence[int], image: EncodedImage | None) -> list[PromptItem]:
@@ -79,34 +88,45 @@ def with_image(bundle: Bundle, ids: Sequence[int], image: EncodedImage | None) -
 
 def ids_before_prompt(bundle: Bundle, history: Sequence[Said] = ()) -> list[int]:
     """Ids that come before the user's next words, whatever they are."""
-    around, known = bundle.manifest.chat.template, bundle.tokenizer.encode_template
-    ids = known(
+    ids, text = _before_prompt(bundle, history)
+    return [*ids, *bundle.tokenizer.encode_template(text)]
+
+
+def _before_prompt(bundle: Bundle, history: Sequence[Said]) -> tuple[list[int], str]:
+    """The chat before the user's next words: its ids up to the last answer, and the text since."""
+    around, ids = bundle.manifest.chat.template, list[int]()
+    text = (
         around.before_system
         + bundle.manifest.chat.system_prompt
         + around.after_system
         + around.before_user
     )
-    _check_room(bundle, len(ids))
-    if not history:
-        return ids
-    if around.answer_end is None:
+    _check_room(bundle, len(bundle.tokenizer.encode_template(text)))
+    if history and around.answer_end is None:
         raise BundleError(
             "this bundle does not say what ends an answer, so it cannot be shown one; "
             "export it again"
         )
-    after_user, between = known(around.after_user), known(around.answer_end + around.before_user)
     for turn in history:
-        ids += [*_typed(bundle, turn.prompt), *after_user, *turn.answer, *between]
-    return ids
+        ids += [*_turn(bundle, text, turn.prompt), *turn.answer]
+        text = f"{around.answer_end}{around.before_user}"
+    return ids, text
 
 
-def _typed(bundle: Bundle, prompt: str) -> list[int]:
+def _turn(bundle: Bundle, text: str, prompt: str) -> list[int]:
+    """The text before a prompt, the prompt, and what follows it."""
+    _check_typed(bundle, prompt)
+    after = bundle.manifest.chat.template.after_user
+    return bundle.tokenizer.encode_turn(text, prompt, after)
+
+
+def _check_typed(bundle: Bundle, prompt: str) -> None:
+    """BundleError if a prompt becomes anything but text."""
     ids = bundle.tokenizer.encode_text(prompt)
-    if not all(bundle.vocabulary.is_text(token) for token in ids):
+    if not all(bundle.vocabulary.is_plain(token) for token in ids):
         raise BundleError(
             "the tokenizer gives ids outside text_ids for plain text; export the bundle again"
         )
-    return ids
 
 
 def _check_room(bundle: Bundle, system: int) -> None:

@@ -256,9 +256,10 @@ class Generation(abc.Iterator[Chunk]):
         ):
             return
         words = self._words
+        token = words.levels[0][0] if words.move_start is None else words.move_start
         for _ in range(2):
             began = self._work()
-            if not self._source.try_token(words.move_start, (words.levels[0],)):
+            if not self._source.try_token(token, (words.levels[0],)):
                 return
         self._chosen = self._work()
         self._pace.add(self._chosen - began, code=True)

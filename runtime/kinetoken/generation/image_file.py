@@ -143,7 +143,7 @@ def _opened(data: bytes, name: str) -> Any:
     except pillow.UnidentifiedImageError as error:
         known = ", ".join(IMAGE_FORMATS)
         raise FormatError(
-            f"{name} is no image that can be read; expected one of {known}: save it as one"
+            f"{name} is not an image that can be read; expected one of {known}: save it as one"
         ) from error
     except pillow.DecompressionBombError as error:
         raise FormatError(f"{name}: {_too_many('more')}") from error

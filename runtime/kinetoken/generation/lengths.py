@@ -79,8 +79,8 @@ def check_lengths(options: _Options, what: str) -> None:
             raise InputError(f"{pair[0]} and {pair[1]} say the same in two units; give one")
     given = next((name for name in exact if getattr(options, name) is not None), None)
     if given is not None and any(getattr(options, name) is not None for name in ends):
-        raise InputError(f"{given} is exact: give it alone, or {ends[0]} and {ends[2]} without it")
+        raise InputError(f"{given} sets an exact length: leave out {ends[0]} and {ends[2]}")
     for low, high in zip(ends[:2], ends[2:], strict=True):
         a, b = getattr(options, low), getattr(options, high)
         if a is not None and b is not None and a > b:
-            raise InputError(f"{low} {a:g} is above {high} {b:g}; swap them or give one alone")
+            raise InputError(f"{low} {a:g} is above {high} {b:g}; swap them or leave one out")

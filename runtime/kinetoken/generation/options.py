@@ -64,7 +64,7 @@ def check_prompt(prompt: str) -> None:
         prompt.encode()
     except UnicodeEncodeError as error:
         raise InputError(
-            f"the prompt is no UTF-8 text: it has half a character at {error.start}; type it again"
+            f"the prompt is not UTF-8 text: it has half a character at {error.start}; type it again"
         ) from error
     if not prompt.strip():
         raise InputError(

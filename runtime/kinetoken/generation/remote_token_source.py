@@ -21,7 +21,6 @@ from ..sampling.foreign_grammars import gbnf_grammar, position_after, regex_gram
 from ..sampling.grammar import MoveGrammar
 from ..sampling.sampler import Sampler
 from ..tokens.allowed_ids import Allowed, count_allowed
-from ..tokens.markup import MOVE_END, MOVE_START
 from ..tokens.token_reader import UNKNOWN_CODE, TokenReader
 from ..tokens.tokenizer import Tokenizer
 from ..tokens.vocabulary import Vocabulary
@@ -68,12 +67,13 @@ class RemoteWriter:
         ids = ids_without_images(items)
         if self.model.kind.takes_ids:
             return
+        words = self.vocabulary.markup
         again = self.tokenizer.encode_template(self.tokenizer.decode(ids))
         if self._special(again) != self._special(ids):
             raise InputError(
                 f"{'an earlier turn of this chat' if earlier else 'the prompt'} spells special "
-                "tokens, such as <move>, and this server takes text alone, in which they would "
-                "count as tokens; "
+                f"tokens, such as {words.start or words.spell(0, 0)}, "
+                "and this server takes text alone, in which they would count as tokens; "
                 f"{'begin a new chat, ask for history 0,' if earlier else 'write it without them,'}"
                 " or use llama-server or vLLM"
             )
@@ -91,7 +91,7 @@ class RemoteWriter:
         )  # fmt: skip
 
     def _special(self, ids: Sequence[int]) -> list[int]:
-        return [token for token in ids if not self.vocabulary.is_text(token)]
+        return [token for token in ids if not self.vocabulary.is_plain(token)]
 
 
 class RemoteTokenSource:
@@ -173,7 +173,7 @@ class RemoteTokenSource:
     def _request(self) -> CompletionRequest:
         grammar, sampler, ids = self._grammar, self._sampler, self._ids + self._said
         kind = self._model.kind
-        place, form = position_after(self._said, self._vocabulary), kind.grammar
+        place, form = position_after(self._said, grammar), kind.grammar
         size = (
             grammar.levels * self._vocabulary.codes * (max(i.stop for i in self._vocabulary.levels))
         )
@@ -220,7 +220,7 @@ class RemoteTokenSource:
                 self.notes.append(f"the server ended the answer: {CONTEXT_FULL}")
             return end
         start = self._vocabulary.move_start
-        if reason == "stop" and any(start in ids for ids in allowed):
+        if reason == "stop" and start is not None and any(start in ids for ids in allowed):
             return self._say(start, heard=True)
         why = {"length": CONTEXT_FULL, "stop": "it had no more to say"}.get(
             reason or "", "it broke off"
@@ -256,9 +256,15 @@ class RemoteTokenSource:
         words = self._vocabulary
         named = [
             *(("words", ids) for ids in words.text[:1]),
-            (MOVE_START, range(words.move_start, words.move_start + 1)),
+            *(
+                (spelled, range(i, i + 1))
+                for spelled, i in zip(words.markup.markers[:1], words.markers, strict=False)
+            ),
             *((f"a code of level {level}", ids) for level, ids in enumerate(words.levels)),
-            (MOVE_END, range(words.move_end, words.move_end + 1)),
+            *(
+                (spelled, range(i, i + 1))
+                for spelled, i in zip(words.markup.markers[1:], words.markers[1:], strict=False)
+            ),
         ]  # fmt: skip
         return (
             " or ".join(name for name, ids in named if any(ids[0] in some for some in allowed))

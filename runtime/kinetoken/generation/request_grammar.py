@@ -11,7 +11,7 @@ from typing import Final
 
 from ..base.errors import InputError
 from ..manifest.schema import Defaults, Manifest
-from ..sampling.grammar import MARKER_TOKENS, MoveGrammar
+from ..sampling.grammar import MoveGrammar
 from ..tokens.vocabulary import Vocabulary
 from .adaptive_detail import AUTO_DETAIL, COARSE_DETAIL, asked_levels, most_levels, planned_levels
 from .lengths import LengthRange, requested_range
@@ -31,7 +31,8 @@ def request_grammar(
     levels, prefix = _levels(options, vocabulary), options.frames == "prefix"
     plan = planned_levels(options.detail)
     budget = _budget(options, manifest, prompt_tokens, 1 if prefix else (*plan, levels)[0])
-    fits = max(0, budget - MARKER_TOKENS) // (1 if prefix else min(plan, default=levels))
+    around = _tokens_around(manifest)
+    fits = max(0, budget - around) // (1 if prefix else min(plan, default=levels))
     whole, block = requested_range(options, "", step), requested_range(options, "block_", step)
     _check_fit(options, whole, step, fits)
     low = _shortest(options, whole)
@@ -49,6 +50,7 @@ def request_grammar(
         max_pause=options.max_pause,
         prefix=prefix,
         plan=plan,
+        opened=manifest.opens_block,
     )
     _check(grammar, options, step)
     return (
@@ -56,6 +58,12 @@ def request_grammar(
         if block.low is not None
         else _with_usual_blocks(grammar, manifest.defaults.min_frames)
     )
+
+
+def _tokens_around(manifest: Manifest) -> int:
+    """Fewest tokens of an answer with motion, beside its codes."""
+    marked = manifest.motion.move_start is not None
+    return 1 + (marked and not manifest.opens_block)
 
 
 def _levels(options: GenerateOptions, vocabulary: Vocabulary) -> int:
@@ -95,7 +103,7 @@ def _budget(
     budget = manifest.language_model.context - prompt_tokens
     if options.max_tokens is not None:
         budget = min(budget, int(options.max_tokens))
-    need = 1 if options.text_only else MARKER_TOKENS + tokens_of_frame
+    need = 1 if options.text_only else _tokens_around(manifest) + tokens_of_frame
     if budget >= need:
         return budget
     if options.max_tokens is not None and options.max_tokens < need:
@@ -175,12 +183,12 @@ def _thought(options: GenerateOptions, defaults: Defaults) -> int:
 
 def _check(grammar: MoveGrammar, options: GenerateOptions, step: float) -> None:
     """Raise InputError if no answer can be what is asked for."""
-    g, owed = grammar, grammar.tokens_owed(0, 0)
+    g, owed = grammar, grammar.least_tokens
     least, most = g.min_block, g.longest_block
     if options.min_blocks and options.max_blocks and options.min_blocks > options.max_blocks:
         raise InputError(
             f"min_blocks {g.min_blocks} is above max_blocks {g.max_blocks}; "
-            "swap them or give one alone"
+            "swap them or leave one out"
         )
     if least > most or g.min_blocks * least > g.max_frames:
         blocks = f"{max(1, g.min_blocks)} block(s) of at least {least * step:g} s"
@@ -210,6 +218,6 @@ def _with_usual_blocks(grammar: MoveGrammar, usual: int) -> MoveGrammar:
     """Blocks as long as the model was trained to write, or as near to it as the options allow."""
     for shortest in range(min(usual, grammar.longest_block), 1, -1):
         longer = replace(grammar, min_block=shortest)
-        if longer.tokens_owed(0, 0) <= grammar.max_tokens:
+        if longer.least_tokens <= grammar.max_tokens:
             return longer
     return grammar

@@ -123,7 +123,7 @@ class Downloader:
                     ) from error
                 if tries == len(self.hub.waits):
                     raise DownloadError(
-                        f"{self.name}: {error}; the same command goes on from here, later"
+                        f"{self.name}: {error}; run the same command again later to continue from here"
                     ) from error
                 self.step(0, f"{error}; next try in {self.hub.waits[tries]:g} s")
                 time.sleep(self.hub.waits[tries])

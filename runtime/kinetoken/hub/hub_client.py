@@ -82,7 +82,7 @@ class HubClient:
         if not _is_address(endpoint):
             raise InputError(f"${ENDPOINT_VARIABLE}: expected https://HOST, got {endpoint!r}")
         if token is not None and not (token.isascii() and token.isprintable()):
-            raise InputError(f"${TOKEN_VARIABLE} has signs that no token has; set it again")
+            raise InputError(f"${TOKEN_VARIABLE} has characters that no token has; set it again")
         return cls(endpoint, token)
 
     @contextlib.contextmanager
@@ -116,7 +116,7 @@ class HubClient:
 
     def _body(self, response: http.client.HTTPResponse, start: int, commit: str | None) -> FileBody:
         if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise DownloadError(f"{self._host} sends files packed; check ${ENDPOINT_VARIABLE}")
+            raise DownloadError(f"{self._host} sends compressed files; check ${ENDPOINT_VARIABLE}")
         if response.status != http.HTTPStatus.PARTIAL_CONTENT:
             length = response.headers.get("Content-Length", "")
             return FileBody(response, 0, int(length) if length.isdecimal() else None, commit)

@@ -118,7 +118,7 @@ def _checked_manifest(name: BundleName, raw: bytes) -> Manifest:
         data = None
     if not isinstance(data, dict):
         raise BundleError(
-            f"{name} is not a kinetoken bundle: its {MANIFEST_NAME} is no JSON object"
+            f"{name} is not a kinetoken bundle: its {MANIFEST_NAME} is not a JSON object"
         )
     try:
         manifest = manifest_from_dict(data)

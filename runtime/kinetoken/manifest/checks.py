@@ -7,14 +7,16 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from ..base.errors import BundleError
-from .schema import MANIFEST_NAME, LanguageModelInfo, Manifest
+from .schema import MANIFEST_NAME, LanguageModelInfo, Manifest, MotionInfo
 
 GRAPHS: Final = ("fused", "portable")
+_PADDINGS: Final = ("none", "repeat", "zero")
 
 
 def check_manifest(manifest: Manifest) -> None:
     """Raise BundleError if ids overlap, numbers make no sense, or a file is not listed."""
     _check_ids(manifest)
+    _check_spelling(manifest.motion)
     _check_numbers(manifest)
     _check_language_model(manifest.language_model)
     _check_files(manifest)
@@ -23,7 +25,12 @@ def check_manifest(manifest: Manifest) -> None:
 def _check_ids(manifest: Manifest) -> None:
     """Every token id has one meaning and a row of the output."""
     motion, words = manifest.motion, manifest.tokenizer
-    single = [motion.move_start, motion.move_end, *words.end_of_turn]
+    if (motion.move_start is None) != (motion.move_end is None):
+        raise BundleError(
+            f"{MANIFEST_NAME}: expected move_start and move_end, or neither, got one of them; "
+            "export it again"
+        )
+    single = [*motion.markers, *words.end_of_turn, *words.added_words.values()]
     ranges = sorted([*motion.levels, *words.text_ids, *((i, i + 1) for i in single)])
     for first, stop in ranges:
         if not 0 <= first < stop <= manifest.language_model.vocab_size:
@@ -47,6 +54,23 @@ def _check_ids(manifest: Manifest) -> None:
         )
 
 
+def _check_spelling(motion: MotionInfo) -> None:
+    """Motion tokens can be told from one another, and have a marker's text where there is one."""
+    spelling = motion.spelling
+    if problem := spelling.problem:
+        raise BundleError(f"{MANIFEST_NAME}: {problem}; export it again")
+    if not spelling.has_level and len(motion.levels) > 1:
+        raise BundleError(
+            f"{MANIFEST_NAME}: expected {{level}} in {spelling.code!r} for {len(motion.levels)} "
+            "levels; export it again"
+        )
+    if bool(spelling.start) != (motion.move_start is not None):
+        raise BundleError(
+            f"{MANIFEST_NAME}: expected the text of a block's start where it has an id, "
+            f"got {spelling.start!r} and {motion.move_start}; export it again"
+        )
+
+
 def _check_numbers(manifest: Manifest) -> None:
     lm, codec, defaults = manifest.language_model, manifest.codec, manifest.defaults
     positive = {
@@ -63,6 +87,12 @@ def _check_numbers(manifest: Manifest) -> None:
                 )
     if codec.exact_lookahead is not None and codec.exact_lookahead < codec.lookahead:
         raise BundleError(f"{MANIFEST_NAME}: lookahead is above exact_lookahead; export it again")
+    if codec.window_padding not in _PADDINGS:
+        known = " or ".join(f'"{padding}"' for padding in _PADDINGS)
+        raise BundleError(
+            f"{MANIFEST_NAME}: expected window_padding {known}, got {codec.window_padding!r}; "
+            "a newer kinetoken may run it"
+        )
     if codec.window is not None and codec.exact >= codec.window:
         raise BundleError(f"{MANIFEST_NAME}: lookahead reaches beyond window; export it again")
     if min(codec.past, codec.lookahead, defaults.max_thought, defaults.temperature) < 0:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from .file_info import FileInfo
 from .json_dataclass import to_json
+from .spelling import Spelling
 
 MANIFEST_NAME: Final = "bundle.json"
 BUNDLE_FORMAT: Final = "kinetoken-bundle"
@@ -70,6 +72,8 @@ class TokenizerInfo:
     """Plain-text tokens: the user's words become these, and free text may use no others."""
     end_of_turn: tuple[int, ...]
     """Ids that end an answer."""
+    added_words: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Ordinary added tokens, such as <think>, that free text may use; a user's words may not."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +113,21 @@ class ChatInfo:
 
 @dataclass(frozen=True)
 class MotionInfo:
-    """Ids of the motion tokens."""
+    """Ids of the motion tokens, and their text."""
 
-    move_start: int
-    """Opens a block: <move>."""
-    move_end: int
-    """Closes a block: </move>."""
+    move_start: int | None
+    """Opens a block. None: its first code does."""
+    move_end: int | None
+    """Closes a block. None: the first word behind it does."""
     levels: tuple[IdRange, ...]
     """One range per level, coarsest first, ids in the order of codes 0..K-1."""
+    spelling: Spelling = dataclasses.field(default_factory=Spelling)
+    """The text of each of them."""
+
+    @property
+    def markers(self) -> tuple[int, ...]:
+        """Ids of what opens and closes a block, as far as there are such tokens."""
+        return tuple(i for i in (self.move_start, self.move_end) if i is not None)
 
 
 @dataclass(frozen=True)
@@ -160,7 +171,11 @@ class CodecInfo:
     lookahead_errors: tuple[LookaheadError, ...] = ()
     """The price of waiting for fewer."""
     window: int | None = None
-    """Latent frames that the decoder takes at once, neither more nor fewer; None: any number."""
+    """Latent frames that the decoder takes at once, at most; None: any number."""
+    window_padding: str = "none"
+    """How a shorter motion is filled up to the window: with its last latent ("repeat"), with zeros
+    ("zero"), or not at all ("none").
+    """
 
     @property
     def exact(self) -> int:
@@ -189,6 +204,21 @@ class Defaults:
     """
 
 
+_NON_COMMERCIAL: Final = re.compile(r"\bnc\b|non-?commercial", re.IGNORECASE)
+
+
+def licence_in_words(terms: str) -> str:
+    """The name of a licence, with "non-commercial" in words where a part of it says so.
+
+    >>> licence_in_words("cc-by-nc-4.0")
+    'cc-by-nc-4.0 (non-commercial use only)'
+    """
+    plain = re.search(r"non-?commercial", terms, re.IGNORECASE)
+    if plain or not _NON_COMMERCIAL.search(terms):
+        return terms
+    return f"{terms} (non-commercial use only)"
+
+
 @dataclass(frozen=True)
 class Licence:
     """The terms of each part."""
@@ -197,6 +227,12 @@ class Licence:
     codec: str
     acknowledgement: str = ""
     """A line that the sources ask to show."""
+
+    @property
+    def summary(self) -> str:
+        """The terms of both parts on one line, for people."""
+        model, codec = licence_in_words(self.language_model), licence_in_words(self.codec)
+        return f"language model {model}; codec {codec}"
 
 
 @dataclass(frozen=True)
@@ -232,6 +268,12 @@ class Manifest:
     """Every file of the bundle but bundle.json, by its path in the folder."""
     format: str = BUNDLE_FORMAT
     format_version: int = BUNDLE_FORMAT_VERSION
+
+    @property
+    def opens_block(self) -> bool:
+        """True if the text before an answer opens a block, so that the answer begins inside it."""
+        start = self.motion.spelling.start
+        return bool(start) and self.chat.template.after_user.rstrip().endswith(start)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, `format` and `format_version` first."""

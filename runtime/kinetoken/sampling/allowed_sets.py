@@ -11,8 +11,9 @@ class AllowedSets:
 
     def __init__(self, words: Vocabulary) -> None:
         self._ends = [range(i, i + 1) for i in words.end_of_turn]
-        self._start = range(words.move_start, words.move_start + 1)
-        self._close = range(words.move_end, words.move_end + 1)
+        start, close = words.move_start, words.move_end
+        self._start = words.levels[0] if start is None else range(start, start + 1)
+        self._close = () if close is None else (range(close, close + 1),)
         self._words = words
         self.codes = tuple(merged_ranges([ids]) for ids in words.levels)
         self._made: dict[tuple[object, ...], Allowed] = {}
@@ -29,15 +30,29 @@ class AllowedSets:
             self._made[key] = merged_ranges(parts)
         return self._made[key]
 
-    def inside(self, deeper: int | None, another: bool, close: bool) -> Allowed:
-        """The set in a block: the next level of the frame, another frame, the end of the block."""
-        key = ("inside", deeper, another, close)
+    def inside(
+        self,
+        deeper: int | None,
+        another: bool,
+        close: bool,
+        *,
+        text: bool = False,
+        end: bool = False,
+    ) -> Allowed:
+        """The set in a block: the next level of the frame, another frame, the end of the block.
+
+        Words (`text`) and the end of the answer (`end`) come directly behind a frame where nothing
+        closes a block.
+        """
+        key = ("inside", deeper, another, close, text, end)
         if key not in self._made:
             levels = self._words.levels
             parts = [
                 *([] if deeper is None else [levels[deeper]]),
                 *([levels[0]] if another else []),
-                *([self._close] if close else []),
+                *(self._close if close else ()),
+                *(self._words.text if text else ()),
+                *(self._ends if end else []),
             ]
             self._made[key] = merged_ranges(parts)
         return self._made[key]

@@ -13,12 +13,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from ..tokens.markup import MOVE_END, MOVE_START
+from ..manifest.spelling import Spelling
 from ..tokens.vocabulary import Vocabulary
 from .grammar import MoveGrammar
 
-WORDS_PATTERN: Final = "[^<]*"
-"""Words in both languages. A "<" in them could not be told from a marker."""
 MOST_COUNTED: Final = 3
 """Most frames of a block that a regular expression counts."""
 Bounds = tuple[int, int]
@@ -50,15 +48,33 @@ def gbnf_grammar(
     """
     words = grammar.vocabulary
     frame = _nested if grammar.prefix else " ".join
-    rules = [f"root ::= {_sequence(grammar, place, 'text', _gbnf_block, ' ')}"]
-    rules.append(f"open ::= <[{words.move_start}]>")
-    rules.append(f"close ::= <[{words.move_end}]>")
+    rules = [f"root ::= {_sequence(grammar, place, 'text', _gbnf_block(grammar), ' ')}"]
+    if words.move_start is not None:
+        rules += [f"open ::= <[{words.move_start}]>", f"close ::= <[{words.move_end}]>"]
     rules.append(f"frame ::= {frame([f'c{level}' for level in range(grammar.levels)])}")
+    exact = exact or words.move_end is None
     for level, ids in enumerate(words.levels[: grammar.levels]):
         codes = " | ".join(f"<[{i}]>" for i in ids) if exact else f"!<[{words.move_end}]>"
         rules.append(f"c{level} ::= {codes}")
-    rules.append(f"text ::= {WORDS_PATTERN if exact else f'(!<[{words.move_start}]>)*'}")
+    added = [f"<[{i}]>" for i in words.added_words.values()]
+    text = f"({' | '.join([_word_letters(words), *added])})*" if added else words_pattern(words)
+    rules.append(f"text ::= {text if exact else f'(!<[{words.move_start}]>)*'}")
     return "\n".join(rules) + "\n"
+
+
+def words_pattern(words: Vocabulary) -> str:
+    """Words in both languages.
+
+    What begins a marker or a code cannot stand in them: it could not be told from one.
+    """
+    return f"{_word_letters(words)}*"
+
+
+def _word_letters(words: Vocabulary) -> str:
+    markup = words.markup
+    first = dict.fromkeys(text[0] for text in (*markup.markers, markup.spelling.code))
+    letters = "".join("\\" + letter if letter in "\\]^-[" else letter for letter in first)
+    return f"[^{letters}]"
 
 
 def regex_grammar(grammar: MoveGrammar, place: AnswerPosition = ANSWER_START) -> str:
@@ -68,15 +84,32 @@ def regex_grammar(grammar: MoveGrammar, place: AnswerPosition = ANSWER_START) ->
     few frames are counted. For an exact length the end is left to the cursor: the expression lets
     the block go on until something comes that no model says there.
     """
-    codes = [f"<m_{level}_[0-9]+>" for level in range(grammar.levels)]
+    words = grammar.vocabulary
+    codes = [_code_pattern(words.markup.spelling, level) for level in range(grammar.levels)]
     frame = _nested(codes, "") if grammar.prefix else "".join(codes)
+    start, close = (_escaped(marker) for marker in (words.markup.start, words.markup.end))
+    added = "".join(f"|{_escaped(word)}" for word in words.added_words)
+    text = f"({_word_letters(words)}{added})*" if added else words_pattern(words)
 
     def block(bounds: Bounds, opened: bool) -> str:
         least, most = bounds
-        counted, end = (1, MOVE_START) if least == most else (min(least, MOST_COUNTED), MOVE_END)
-        return f"{'' if opened else MOVE_START}({frame}){{{counted},}}{end}"
+        if not grammar.marked:
+            return f"({frame}){{{min(least, MOST_COUNTED)},}}"
+        counted, end = (1, start) if least == most else (min(least, MOST_COUNTED), close)
+        return f"{'' if opened else start}({frame}){{{counted},}}{end}"
 
-    return _sequence(grammar, place, WORDS_PATTERN, block, "")
+    return _sequence(grammar, place, text, block, "")
+
+
+def _code_pattern(spelling: Spelling, level: int) -> str:
+    """A regular expression for the codes of a level."""
+    numbers = {"{level}": str(level), "{code}": "[0-9]+"}
+    return "".join(numbers.get(piece) or _escaped(piece) for piece in spelling.pieces)
+
+
+def _escaped(text: str) -> str:
+    """A text as a regular expression of the dialect that all servers read."""
+    return "".join("\\" + c if c in r"\^$.|?*+()[]{}" else c for c in text)
 
 
 def planned_blocks(
@@ -121,8 +154,12 @@ def _sequence(
     return between.join(filter(None, parts))
 
 
-def _gbnf_block(bounds: Bounds, opened: bool) -> str:
-    return f"{'' if opened else 'open '}frame{_times(bounds)} close"
+def _gbnf_block(grammar: MoveGrammar) -> Callable[[Bounds, bool], str]:
+    def block(bounds: Bounds, opened: bool) -> str:
+        frames = f"frame{_times(bounds)}"
+        return f"{'' if opened else 'open '}{frames} close" if grammar.marked else frames
+
+    return block
 
 
 def _nested(codes: Iterable[str], between: str = " ") -> str:
@@ -140,10 +177,14 @@ def _dealt(total: int, count: int) -> list[int]:
     return [total // count + (i < total % count) for i in range(count)]
 
 
-def position_after(said: Iterable[int], words: Vocabulary) -> AnswerPosition:
+def position_after(said: Iterable[int], grammar: MoveGrammar) -> AnswerPosition:
     """The position of an answer after these tokens. A frame counts once, with all its levels."""
-    frames = blocks = last = 0
-    for last in said:
-        frames += last in words.levels[0]
-        blocks += last == words.move_start
-    return AnswerPosition(frames, blocks, blocks > 0 and last == words.move_start)
+    words = grammar.vocabulary
+    frames, blocks, opened, in_block = 0, int(grammar.opened), grammar.opened, False
+    for token in said:
+        frames += token in words.levels[0]
+        code = any(token in ids for ids in words.levels)
+        opened = words.move_start is not None and token == words.move_start
+        blocks += opened or (not grammar.marked and code and not in_block)
+        in_block = code
+    return AnswerPosition(frames, blocks, opened)

@@ -4,7 +4,9 @@
 
 A frame is one code of each level, coarsest first; in prefix mode it may stop after any level. A
 block is one or more frames, and may have fewer levels than the answer, decided when it opens. An
-answer is one or more blocks, with words before, between and after.
+answer is one or more blocks, with words before, between and after. A model without markers opens a
+block with its first code, and closes it with a word or the end of the answer. A prompt may have
+opened the first block already.
 
 One rule decides everything: a token is allowed if and only if what was asked for can still be
 fulfilled after it within the budget. `MoveGrammar.tokens_owed` counts the tokens still needed, in
@@ -25,7 +27,7 @@ from .allowed_sets import AllowedSets
 
 CodeFrame = tuple[int, ...]
 """Q codes, -1 for levels that were not generated."""
-MARKER_TOKENS: Final = 2  # <move> and </move>
+_CLOSING: Final = 1  # token: </move>; without it, a word or the end of the answer
 LevelChoice = Callable[[int], int]
 """Number of a block, from 0, to the levels of its frames; asked once, when the block opens."""
 
@@ -68,6 +70,8 @@ class MoveGrammar:
 
     The last number is for all later blocks.
     """
+    opened: bool = False
+    """Whether the prompt has opened the first block."""
 
     def __post_init__(self) -> None:
         assert 1 <= self.levels <= len(self.vocabulary.levels)
@@ -85,7 +89,28 @@ class MoveGrammar:
     @property
     def most_blocks(self) -> int:
         """Most blocks; each has at least one frame."""
-        return self.max_frames if self.max_blocks is None else self.max_blocks
+        most = self.max_frames if self.max_blocks is None else self.max_blocks
+        return most if self.marked or self.pause_limit else min(most, 1)
+
+    @property
+    def marked(self) -> bool:
+        """True if tokens open and close a block. If none do, only words keep two blocks apart."""
+        return self.vocabulary.move_start is not None
+
+    @property
+    def tokens_around(self) -> int:
+        """Tokens of a block beside its frames: what opens it, where something does, and the end."""
+        return _CLOSING + self.marked
+
+    @property
+    def pause_limit(self) -> int:
+        """Most text tokens after a block."""
+        return self.max_thought if self.max_pause is None else self.max_pause
+
+    @property
+    def least_tokens(self) -> float:
+        """Fewest tokens of an answer; inf: there is none."""
+        return self.tokens_owed(0, 1, 0) if self.opened else self.tokens_owed(0, 0)
 
     @property
     def tokens_of_frame(self) -> int:
@@ -130,7 +155,7 @@ class MoveGrammar:
         return (
             soon * cheap
             + (needed - soon) * self.tokens_of_frame
-            + more * MARKER_TOKENS
+            + more * self.tokens_around
             + (in_block is not None)
         )
 
@@ -159,7 +184,7 @@ class MoveGrammar:
             rooms.append((self.plan[-1], rest * self.min_block, rest * self.longest_block))
             rooms.append((self.planned(blocks - 1), *here))
             price, missing = (
-                more * MARKER_TOKENS + opened,
+                more * self.tokens_around + opened,
                 needed - sum(least for _, least, _ in rooms),
             )
             for levels, least, most in sorted(rooms):
@@ -170,7 +195,7 @@ class MoveGrammar:
 
     def start(self, detail: LevelChoice | None = None) -> GrammarCursor:
         """A cursor before the first token; `detail` decides the levels of each block, if given."""
-        assert self.tokens_owed(0, 0) <= self.max_tokens, (
+        assert self.least_tokens <= self.max_tokens, (
             "what is asked contradicts itself or the budget"
         )
         return GrammarCursor(self, detail)
@@ -194,6 +219,8 @@ class GrammarCursor:
         self._in_block = 0  # code frames of the open block
         self._frame: list[int] = []  # codes of the frame being written
         self._known: Allowed | None = None  # what is allowed here, once it was asked
+        if grammar.opened:
+            self._open()
 
     @property
     def done(self) -> bool:
@@ -229,23 +256,20 @@ class GrammarCursor:
 
     @property
     def _thought_limit(self) -> int:
-        grammar = self._grammar
-        first = self.blocks == 0 or grammar.max_pause is None
-        return grammar.max_thought if first else grammar.max_pause or 0
+        return self._grammar.pause_limit if self.blocks else self._grammar.max_thought
 
     def _may_open(self, spare: int) -> bool:
         grammar = self._grammar
         room = self.blocks < grammar.most_blocks
-        return room and grammar.tokens_owed(self.frames, self.blocks + 1, 0) <= spare
+        left = spare if grammar.marked else self.left  # there, the first code opens it
+        return room and grammar.tokens_owed(self.frames, self.blocks + 1, 0) <= left
 
     def _allowed_block(self) -> Allowed:
         grammar, started, spare = self._grammar, len(self._frame), self.left - 1
         if started and not grammar.prefix:
             return self._classes.codes[started]
-        close = (
-            grammar.tokens_owed(self.frames, self.blocks) <= spare
-            and self._in_block >= grammar.min_block
-        )
+        owed = grammar.tokens_owed(self.frames, self.blocks)
+        close = owed <= spare and self._in_block >= grammar.min_block
         rest = 0 if grammar.prefix else self.levels - 1  # tokens of the frame behind its first
         another = (
             self._in_block < grammar.longest_block
@@ -257,7 +281,12 @@ class GrammarCursor:
             0 < started < self.levels
             and grammar.tokens_owed(self.frames, self.blocks, self._in_block) <= spare
         )
-        return self._classes.inside(started if deeper else None, another, close)
+        if grammar.marked:
+            return self._classes.inside(started if deeper else None, another, close)
+        words = close and grammar.pause_limit > 0 and not self._is_full
+        return self._classes.inside(
+            started if deeper else None, another, False, text=words, end=close and owed == 0
+        )
 
     def accept(self, token: int) -> CodeFrame | None:
         """Take one allowed token; returns the code frame that it completes.
@@ -271,6 +300,13 @@ class GrammarCursor:
         self._known = None
         self.tokens += 1
         frame = None
+        words = self._grammar.vocabulary
+        if (
+            words.move_start is None
+            and self.state is GrammarState.TEXT
+            and token in words.levels[0]
+        ):
+            self._open()
         if self.state is GrammarState.BLOCK:
             frame = self._accept_in_block(token)
         else:
@@ -294,22 +330,30 @@ class GrammarCursor:
     def _accept_in_text(self, token: int) -> None:
         words = self._grammar.vocabulary
         if token == words.move_start:
-            self.levels = self._grammar.planned(self.blocks)
-            if self._detail is not None:
-                most, self.levels = self.levels, self._detail(self.blocks)
-                assert 1 <= self.levels <= most
-            self.state, self._in_row, self._in_block = GrammarState.BLOCK, 0, 0
-            self.blocks += 1
+            self._open()
         elif token in words.end_of_turn:
             self.state = GrammarState.DONE
         else:
             self._in_row += 1
+
+    def _open(self) -> None:
+        """Begin a block."""
+        self.levels = self._grammar.planned(self.blocks)
+        if self._detail is not None:
+            most, self.levels = self.levels, self._detail(self.blocks)
+            assert 1 <= self.levels <= most
+        self.state, self._in_row, self._in_block = GrammarState.BLOCK, 0, 0
+        self.blocks += 1
 
     def _accept_in_block(self, token: int) -> CodeFrame | None:
         """Hand out a frame when it is complete; in prefix mode, when the next token ends it."""
         grammar, levels = self._grammar, self._grammar.vocabulary.levels
         if token == grammar.vocabulary.move_end:
             self.state = GrammarState.TEXT
+            return self._take_frame()
+        if not any(token in ids for ids in levels):
+            self.state = GrammarState.TEXT
+            self._accept_in_text(token)
             return self._take_frame()
         finished = self._take_frame() if token in levels[0] else None
         self._frame.append(token - levels[len(self._frame)].start)
@@ -329,8 +373,12 @@ class GrammarCursor:
     @property
     def _is_over(self) -> bool:
         """Tell whether nothing more may come after a block or a word, or the budget is used up."""
+        return self.left == 0 or self._is_full
+
+    @property
+    def _is_full(self) -> bool:
+        """Tell whether no further block may open."""
         grammar = self._grammar
-        full = self.blocks > 0 and (
+        return self.blocks > 0 and (
             self.frames == grammar.max_frames or self.blocks == grammar.most_blocks
         )
-        return self.left == 0 or full

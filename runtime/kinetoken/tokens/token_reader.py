@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .markup import MOTION_TOKEN, MOVE_END, MOVE_START, may_begin_token
 from .tokenizer import Tokenizer
 from .vocabulary import Vocabulary
 
@@ -18,9 +17,12 @@ class TokenReader:
 
     def __init__(self, vocabulary: Vocabulary, tokenizer: Tokenizer) -> None:
         self._vocabulary, self._tokenizer = vocabulary, tokenizer
-        self._ends = {tokenizer.decode([token]): token for token in vocabulary.end_of_turn}
-        special = "|".join(re.escape(text) for text in (MOVE_START, MOVE_END, *self._ends))
-        self._token = re.compile(f"{special}|{MOTION_TOKEN.pattern}", re.ASCII)
+        self._known = {tokenizer.decode([token]): token for token in vocabulary.end_of_turn}
+        self._known |= vocabulary.added_words
+        self._known |= dict(zip(vocabulary.markup.markers, vocabulary.markers, strict=True))
+        known = sorted(self._known, key=len, reverse=True)
+        patterns = [*map(re.escape, known), vocabulary.markup.token.pattern]
+        self._token = re.compile("|".join(patterns), re.ASCII)
         self._held = ""
 
     def push(self, text: str) -> list[int]:
@@ -37,12 +39,13 @@ class TokenReader:
 
     def _cut(self, text: str) -> int:
         """Index at which a token may have begun that is not complete yet; else the length."""
-        at = text.rfind("<")
-        tail = text[at:] if at >= 0 else ""
-        begun = tail and (
-            may_begin_token(tail) or any(end.startswith(tail) and end != tail for end in self._ends)
+        longest = max(map(len, self._known), default=0)
+        begun = (
+            at
+            for at in range(max(0, len(text) - longest), len(text))
+            if any(word.startswith(text[at:]) and word != text[at:] for word in self._known)
         )
-        return at if begun else len(text)
+        return min(next(begun, len(text)), self._vocabulary.markup.begins_token(text))
 
     def _read(self, text: str) -> list[int]:
         tokens: list[int] = []
@@ -58,10 +61,8 @@ class TokenReader:
 
     def _id(self, found: re.Match[str]) -> int:
         vocabulary, spelled = self._vocabulary, found.group()
-        if spelled in (MOVE_START, MOVE_END):
-            return vocabulary.move_start if spelled == MOVE_START else vocabulary.move_end
-        if spelled in self._ends:
-            return self._ends[spelled]
-        level, code = int(found[1]), int(found[2])
+        if spelled in self._known:
+            return self._known[spelled]
+        level, code = vocabulary.markup.place(found)
         known = level < len(vocabulary.levels) and code < vocabulary.codes
         return vocabulary.id_of(level, code) if known else UNKNOWN_CODE

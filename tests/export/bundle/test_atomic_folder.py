@@ -40,7 +40,7 @@ def test_an_old_folder_is_replaced_only_when_asked_and_only_by_a_whole_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_swap: bool
 ) -> None:
     if not can_swap:
-        monkeypatch.setattr(atomic_folder, "_swap_function", lambda: None)
+        monkeypatch.setattr(atomic_folder, "find_swap_function", lambda: None)
     out = tmp_path / "bundle"
     with new_folder(out) as folder:
         write(folder, "old")
@@ -59,7 +59,7 @@ def test_an_old_folder_is_replaced_only_when_asked_and_only_by_a_whole_one(
 def test_a_failed_second_rename_brings_the_old_folder_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(atomic_folder, "_swap_function", lambda: None)
+    monkeypatch.setattr(atomic_folder, "find_swap_function", lambda: None)
     out = tmp_path / "bundle"
     with new_folder(out) as folder:
         write(folder, "old")

@@ -22,7 +22,7 @@ from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
 from kinetoken_export.checkpoint.tensors import Checkpoint
 from kinetoken_export.gguf.language_model import export_gguf
 from kinetoken_export.gguf.recipes import find_gguf_recipe
-from kinetoken_export.gguf.vision_tower import _MEAN, _PATCH, _STD, export_mmproj
+from kinetoken_export.gguf.vision_tower import IMAGE_MEAN, IMAGE_STD, PATCH_EMBEDDING, export_mmproj
 from tiny_checkpoint import build_checkpoint
 
 HEIGHT, WIDTH, CELL = 140, 168, 28  # pixels; a cell of 2 x 2 patches becomes one token
@@ -113,7 +113,7 @@ def wanted(folder: Path, image: Image) -> Floats:
     model = transformers.Qwen2_5_VLForConditionalGeneration.from_pretrained(
         folder, dtype=torch.float32
     )
-    frame = ((image / 255 - _MEAN) / _STD).transpose(2, 0, 1)
+    frame = ((image / 255 - IMAGE_MEAN) / IMAGE_STD).transpose(2, 0, 1)
     high, wide = HEIGHT // 14, WIDTH // 14
     cut = np.stack([frame, frame]).reshape(1, 2, 3, high // 2, 2, 14, wide // 2, 2, 14)
     patches = cut.transpose(0, 3, 6, 4, 7, 2, 1, 5, 8).reshape(high * wide, -1)
@@ -144,7 +144,7 @@ def test_names_shapes_and_bytes_of_the_file(folder: Path, tmp_path: Path) -> Non
     source, reader = Checkpoint(folder), gguf.GGUFReader(tmp_path / "mmproj.gguf")
     held = {t.name: t for t in reader.tensors}
     assert len(held) == 2 + 4 * (2 + 2 * 7) + 1 + 4
-    patch = source.tensor(_PATCH)
+    patch = source.tensor(PATCH_EMBEDDING)
     for frame, name in enumerate(("v.patch_embd.weight", "v.patch_embd.weight.1")):
         np.testing.assert_array_equal(held[name].data, patch[:, :, frame].astype(np.float16))
     qkv = source.tensor("visual.blocks.2.attn.qkv.weight")
@@ -156,7 +156,7 @@ def test_names_shapes_and_bytes_of_the_file(folder: Path, tmp_path: Path) -> Non
     assert said["clip.projector_type"] == "qwen2.5vl_merger"
     assert said["clip.vision.n_wa_pattern"] == 2
     assert said["clip.vision.projection_dim"] == 256
-    assert said["clip.vision.image_mean"] == pytest.approx(_MEAN)
+    assert said["clip.vision.image_mean"] == pytest.approx(IMAGE_MEAN)
 
 
 def test_what_cannot_be_exported_is_said_in_one_line(folder: Path, tmp_path: Path) -> None:
@@ -166,8 +166,8 @@ def test_what_cannot_be_exported_is_said_in_one_line(folder: Path, tmp_path: Pat
     with pytest.raises(FormatError, match="found none"):
         export_mmproj(Checkpoint(build_checkpoint(tmp_path / "text")), out)
     for change, message in (
-        ({"fullatt_block_indexes": [1, 2]}, "even beat, got"),
-        ({"fullatt_block_indexes": []}, r"even beat, got \[\]"),
+        ({"fullatt_block_indexes": [1, 2]}, "regular intervals, got"),
+        ({"fullatt_block_indexes": []}, r"regular intervals, got \[\]"),
         ({"depth": 9}, r"expected a tensor visual\.blocks\.4\.norm1"),
     ):
         changed = shutil.copytree(folder, tmp_path / "changed", dirs_exist_ok=True)

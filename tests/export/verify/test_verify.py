@@ -185,10 +185,10 @@ def test_another_checkpoint_is_refused(tmp_path: Path) -> None:
     (tmp_path / "renamed" / "tokenizer.json").write_text(json.dumps(data), encoding="utf-8")
     with pytest.raises(InputError, match="expected the token '<m_3_1023>' of the bundle"):
         align_checkpoint(bundle, tmp_path / "renamed")
-    data["added_tokens"][-1]["content"], data["added_tokens"][-2]["content"] = (
-        "<m_3_1022>",
-        "<m_3_1023>",
-    )
+    data["added_tokens"][-1]["content"] = "<m_3_1023>"
+    swapped = {1000: 1001, 1001: 1000}
+    vocab = data["model"]["vocab"]
+    data["model"]["vocab"] = {word: swapped.get(i, i) for word, i in vocab.items()}
     (tmp_path / "renamed" / "tokenizer.json").write_text(json.dumps(data), encoding="utf-8")
     with pytest.raises(InputError, match="in the order of the bundle"):
         align_checkpoint(bundle, tmp_path / "renamed")

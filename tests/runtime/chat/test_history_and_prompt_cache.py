@@ -188,8 +188,8 @@ def damaged(good: dict[str, Any], parts: Bundle) -> Iterator[tuple[Any, str]]:
 
     yield from [
         ([1, 2], "JSON object"),
-        (good | {"format": "other"}, "no chat of this"),
-        (good | {"version": 9}, "no chat of this"),
+        (good | {"format": "other"}, "not a chat of this"),
+        (good | {"version": 9}, "not a chat of this"),
         (good | {"tokens": "0" * 64}, "another model"),
         (good | {"turns": [{"prompt": "walk"}]}, "damaged"),
         (good | {"turns": 5}, "damaged"),
@@ -211,7 +211,7 @@ def damaged(good: dict[str, Any], parts: Bundle) -> Iterator[tuple[Any, str]]:
         (good | {"turns": [{"prompt": " ", "answer": []}]}, "damaged .the prompt is empty"),
         (
             good | {"turns": [{"prompt": "walk \ud800", "answer": []}]},
-            "damaged .the prompt is no UTF-8 text",
+            "damaged .the prompt is not UTF-8 text",
         ),
     ]
 
@@ -233,7 +233,7 @@ def test_a_file_that_is_no_chat_is_refused(saved: tuple[Session, Path], tmp_path
     session, path = saved
     for text in ("", "{", "\x00", "[" * 100_000):
         path.write_text(text)
-        with pytest.raises(FormatError, match=r"no chat|file"):
+        with pytest.raises(FormatError, match=r"not a chat|file"):
             session.load(path)
     with pytest.raises(FormatError, match="cannot read"):
         session.load(tmp_path)

@@ -327,7 +327,7 @@ def test_turns_that_nobody_said_are_not_recalled(generator: Generator, parts: Bu
         Said("walk", (-1,)), Said("walk", ("1",)), Said(5, ()), "walk",
     ]  # fmt: skip
     for turn in bad:
-        with pytest.raises(InputError, match="cannot take up this chat"):
+        with pytest.raises(InputError, match="cannot continue this chat"):
             session.recall([*before, turn])  # type: ignore[list-item]
         assert session.history == before
     session.recall([*before, *before])

@@ -107,7 +107,7 @@ def test_a_chat_goes_on_where_it_was_left(environment: dict[str, str], tmp_path:
         (("--history", "few"), "--history", 2),
         (("--history-file", "{folder}"), "not a regular file", 5),
         (("--history-file", "{folder}/none/chat.json"), "no folder", 5),
-        (("--history-file", "{folder}/text"), "no chat", 3),
+        (("--history-file", "{folder}/text"), "not a chat", 3),
         (("--history-file", "{folder}/foreign.json"), "another model", 3),
         (("-o", "{folder}/chat.mp3"), "mp3", 2),
         (("--levels", "9"), "levels", 2),

@@ -192,7 +192,11 @@ REFUSED: list[tuple[list[str], int, str]] = [
     (["generate", "walk \udcff"], 2, "UTF-8"),
     (["decode", "x"], 2, "-o/--out"),
     (["convert", "none.npz", "x.bvh"], 3, "no such file"),
-    (["convert", "none.npz", "x.bvh", "--as", "features"], 2, "x.bvh is none; leave out --as"),
+    (
+        ["convert", "none.npz", "x.bvh", "--as", "features"],
+        2,
+        "x.bvh is another kind; leave out --as",
+    ),
     (["convert", "none.mp4", "x.bvh"], 2, "MP4 holds pictures, not motion"),
     (["convert", "x.glb", "y.bvh"], 3, "no such file"),
     (["convert", "x.npz", "y.bvh", "--unit", "ell"], 2, "expected m, cm, mm"),

@@ -84,6 +84,19 @@ def test_an_advanced_argument_is_hidden_and_parsed(capsys: pytest.CaptureFixture
             "kinetoken generate: there is no option --temprature; did you mean --temperature?",
         ),
         (["generate", "walk", "--volume", "3"], "generate: there is no option --volume (see "),
+        (["convert", "a.npz", "b.bvh", "--code-frames", "3"], "there is no option --code-frames (see "),
+        (
+            ["batch", "p.txt", "-o", "f", "--max-code-frames", "3"],
+            "kinetoken batch: there is no option --max-code-frames; did you mean --max-seconds?",
+        ),
+        (
+            ["batch", "p.txt", "-o", "f", "--format", "bvh"],
+            "kinetoken batch: there is no option --format; did you mean --file-format?",
+        ),
+        (
+            ["play", "walk", "--fps", "10"],
+            "kinetoken play: there is no option --fps; did you mean --film-fps?",
+        ),
         (["generate", "walk", "then", "jump"], 'unexpected: then jump; put words that belong together'),
         (["bench", "--provider", "cude"], "argument --provider: 'cude' is not known; did you mean cuda?"),
         (["bench", "--provider", "x"], "'x' is not known; choose from auto, cpu, cuda, tensorrt"),

@@ -65,7 +65,7 @@ def refusing(status: int, message: Any = "because", **headers: str) -> Reply:
         (403, "refuses the key (403)"),
         (404, "knows no such model or path (404)"),
         (400, "refuses the request (400)"),
-        (500, "failed (500): look into its log"),
+        (500, "failed (500): see its log"),
         (502, "failed (502)"),
     ],
 )
@@ -260,7 +260,7 @@ def test_a_redirect_on_the_same_server_is_followed(tiny: Path) -> None:
 
 def test_a_redirect_elsewhere_is_refused(tiny: Path) -> None:
     line, _, _ = failing(tiny, refusing(302, Location="https://elsewhere.example/v1/completions"))
-    assert "sends on to https://elsewhere.example; give that address, if you trust it" in line
+    assert "redirects to https://elsewhere.example; give that address, if you trust it" in line
     line, _, (fake,) = failing(tiny, refusing(308, Location="/v1/completions"))
     assert "in circles (308)" in line
     assert len(fake.asked) == 4
@@ -354,7 +354,7 @@ def test_urls_that_are_some(tiny: Path) -> None:
     assert str(ServerAddress.parse(" https://a.b:8443/llm/v1/ ")) == "https://a.b:8443/llm/v1"
     assert ServerAddress.parse("https://a.b:8443/llm/v1/").root == "/llm"
     assert str(ServerAddress.parse("http://[::1]:8080/v1")) == "http://[::1]:8080/v1"
-    with pytest.raises(InputError, match="a URL holds no password"):
+    with pytest.raises(InputError, match="a URL must not contain a password"):
         ServerAddress.parse("http://me:secret@a/v1")
 
 

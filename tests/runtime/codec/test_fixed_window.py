@@ -19,16 +19,30 @@ WEIGHTS = np.random.default_rng(3).normal(size=(WINDOW * STRIDE, WINDOW))
 
 def window_features(latents: np.ndarray) -> np.ndarray:
     """Every output depends on every latent, and on its place in the window."""
+    n = latents.shape[1]
+    assert latents.shape == (1, n, 1)
+    return (WEIGHTS[: n * STRIDE, :n] @ latents[0]).astype(np.float32)[None]
+
+
+def whole_window_features(latents: np.ndarray) -> np.ndarray:
     assert latents.shape == (1, WINDOW, 1)
-    return (WEIGHTS @ latents[0]).astype(np.float32)[None]
+    return window_features(latents)
 
 
-def make_decoder(lookahead: int = WINDOW - 1) -> MotionDecoder:
+def make_decoder(lookahead: int = WINDOW - 1, padding: str = "repeat") -> MotionDecoder:
     table = np.random.default_rng(1).normal(size=(1, CODES, 1)).astype(np.float32)
     unit = Normalizer(np.zeros(1, np.float32), np.ones(1, np.float32))
-    session = FunctionSession(window_features)
+    session = FunctionSession(window_features if padding == "none" else whole_window_features)
     decoder = MotionDecoder(
-        session, Codebooks(table), unit, STRIDE, WINDOW - 1, WINDOW - 1, WINDOW - 1, WINDOW
+        session,
+        Codebooks(table),
+        unit,
+        STRIDE,
+        WINDOW - 1,
+        WINDOW - 1,
+        WINDOW - 1,
+        WINDOW,
+        padding,
     )
     return decoder.with_lookahead(lookahead)
 
@@ -37,11 +51,16 @@ def draw_codes(frames: int) -> np.ndarray:
     return np.random.default_rng(frames).integers(CODES, size=(frames, 1))
 
 
-@given(frames=st.integers(0, 30), lookahead=st.integers(0, WINDOW - 1), data=st.data())
+@given(
+    frames=st.integers(0, 30),
+    lookahead=st.integers(0, WINDOW - 1),
+    padding=st.sampled_from(["none", "repeat", "zero"]),
+    data=st.data(),
+)
 def test_every_cutting_gives_the_same_features(
-    frames: int, lookahead: int, data: st.DataObject
+    frames: int, lookahead: int, padding: str, data: st.DataObject
 ) -> None:
-    decoder, codes = make_decoder(lookahead), draw_codes(frames)
+    decoder, codes = make_decoder(lookahead, padding), draw_codes(frames)
     cuts = data.draw(st.sets(st.integers(0, frames)))
     run = decoder.start()
     parts = [run.push(piece) for piece in np.split(codes, sorted(cuts))]
@@ -50,12 +69,14 @@ def test_every_cutting_gives_the_same_features(
     np.testing.assert_array_equal(features, decoder.decode(codes))
 
 
-@given(frames=st.integers(1, 30))
-def test_offline_is_the_graph_over_whole_windows(frames: int) -> None:
-    """One pass where the motion fits, padded by its last latent; else the nearest centred window."""
-    decoder, codes = make_decoder(), draw_codes(frames)
+@given(frames=st.integers(1, 30), padding=st.sampled_from(["none", "repeat", "zero"]))
+def test_offline_is_the_graph_over_whole_windows(frames: int, padding: str) -> None:
+    """One pass where the motion fits, else the nearest centred window."""
+    decoder, codes = make_decoder(padding=padding), draw_codes(frames)
     latents = decoder.codebooks.latents(codes)
-    latents = np.concatenate([latents, np.repeat(latents[-1:], max(0, WINDOW - frames), axis=0)])
+    if padding != "none":
+        filler = np.repeat(latents[-1:], max(0, WINDOW - frames), axis=0)
+        latents = np.concatenate([latents, filler * (padding == "repeat")])
     wanted = []
     for frame in range(frames):
         start = min(max(0, frame - WINDOW // 2), max(0, frames - WINDOW))

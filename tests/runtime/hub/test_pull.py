@@ -208,7 +208,7 @@ def test_a_connection_that_brings_nothing_more_is_given_up_and_taken_up_later(
 ) -> None:
     hub.publish("some/walker", tiny)
     hub.cuts = [*uncut_until(LM, tiny), 50_000, 0, 0, 0, 0]
-    with pytest.raises(kinetoken.DownloadError, match="the same command goes on from here"):
+    with pytest.raises(kinetoken.DownloadError, match="run the same command again later"):
         pull("some/walker")
     assert store.find(NAME) is None
     assert [bundle.whole for bundle in store.bundles()] == [False]
@@ -254,7 +254,9 @@ def test_a_network_that_goes_away_is_waited_for(store: BundleStore, tmp_path: Pa
         client = HubClient(hub.endpoint, waits=(0.0, 0.0))
     notes: list[str] = []
     downloader = Downloader(client, NAME, lambda more, note: notes.append(note))
-    with pytest.raises(kinetoken.DownloadError, match="the same command goes on from here, later"):
+    with pytest.raises(
+        kinetoken.DownloadError, match="run the same command again later to continue from here"
+    ):
         downloader.fetch(LM, tmp_path / LM, FileInfo(1, "0" * 64))
     assert len(notes) == 2
     assert all(note.endswith("(Connection refused); next try in 0 s") for note in notes)
@@ -293,10 +295,10 @@ def test_refusals_say_what_to_do(hub: FakeHub, pull: Any, tiny: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        (b"<html>", "no JSON object"),
-        (b"\xff\xfe", "no JSON object"),
-        (b"[]", "no JSON object"),
-        (b"[" * 100_000, "no JSON object"),
+        (b"<html>", "not a JSON object"),
+        (b"\xff\xfe", "not a JSON object"),
+        (b"[]", "not a JSON object"),
+        (b"[" * 100_000, "not a JSON object"),
         (b'{"architectures": ["Qwen2ForCausalLM"]}', 'expected "format": "kinetoken-bundle"'),
         (b" " * (17 << 20), "has more than 16,777,216 bytes"),
     ],

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinetoken.base.errors import TokenError
-from kinetoken.tokens.markup import read_strictly, salvage, spell, spell_frame
+from kinetoken.tokens.markup import DEFAULT_MARKUP, read_strictly, salvage
 
 FRAME = "<m_0_1><m_1_2>"
 FRAMES = st.lists(st.tuples(st.integers(0, 15), st.integers(0, 15)), min_size=1, max_size=6)
@@ -18,7 +18,7 @@ FRAMES = st.lists(st.tuples(st.integers(0, 15), st.integers(0, 15)), min_size=1,
 )
 def test_blocks_among_words_are_read_back(blocks: list[list[tuple[int, int]]], words: str) -> None:
     text = words + words.join(
-        f"<move>{''.join(spell_frame(f) for f in block)}</move>" for block in blocks
+        f"<move>{''.join(DEFAULT_MARKUP.spell_frame(f) for f in block)}</move>" for block in blocks
     )
     frames = [frame for block in blocks for frame in block]
     for read in (read_strictly, salvage):
@@ -31,7 +31,7 @@ def test_blocks_among_words_are_read_back(blocks: list[list[tuple[int, int]]], w
 def test_frames_with_fewer_levels_are_padded_with_missing_ones() -> None:
     text = "<move><m_0_3><m_0_4></move>"
     assert read_strictly(text, 3, 16, levels=1).frames == [(3, -1, -1), (4, -1, -1)]
-    assert spell_frame((3, -1, -1)) == spell(0, 3)
+    assert DEFAULT_MARKUP.spell_frame((3, -1, -1)) == DEFAULT_MARKUP.spell(0, 3)
 
 
 STRICT = [
@@ -75,7 +75,9 @@ def test_salvage_keeps_what_fits_and_reports_every_token_left_out() -> None:
 
 @given(
     st.lists(
-        st.sampled_from(["<move>", "</move>", "<m_", "w", "\n", *(spell(k, 3) for k in range(4))]),
+        st.sampled_from(
+            ["<move>", "</move>", "<m_", "w", "\n", *(DEFAULT_MARKUP.spell(k, 3) for k in range(4))]
+        ),
         max_size=25,
     )
 )

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kinetoken.motion.clip import Clip
+from kinetoken.tokens.markup import SPELLING_NOTE
 from kinetoken_viewer.hud import key_help
 from kinetoken_viewer.hud.key_help import ALL_KEYS
 from kinetoken_viewer.hud.name_tags import name_panels
@@ -14,6 +16,7 @@ from kinetoken_viewer.hud.text import scale_of, stamp, wrap
 from kinetoken_viewer.hud.time_bar import TimeBar
 from kinetoken_viewer.stage.words import PictureWords, thought_of
 
+STANDING = np.zeros((1, 22, 3), np.float32)
 FULL = PictureWords("a person walks", "I look ahead and go.", "1.0 s", "buffering", note="saved")
 
 
@@ -27,7 +30,18 @@ FULL = PictureWords("a person walks", "I look ahead and go.", "1.0 s", "bufferin
     ],
 )
 def test_spoken_leaves_the_words(text: str, thought: str) -> None:
-    assert thought_of(text) == thought
+    assert thought_of(Clip(STANDING, text=text)) == thought
+
+
+def test_a_clip_says_how_its_text_spells_motion() -> None:
+    text = "I go. <Motion><Motion_3><Motion_7></Motion> There <move>."
+    notes = {SPELLING_NOTE: "<Motion_{code}> <Motion> </Motion>"}
+    assert thought_of(Clip(STANDING, text=text, meta=notes)) == "I go. There <move>."
+    bare = Clip(
+        STANDING, text="I <|motion_3|><|motion_7|> go.", meta={SPELLING_NOTE: "<|motion_{code}|>"}
+    )
+    assert thought_of(bare) == "I go."
+    assert thought_of(Clip(STANDING, text=text, meta={SPELLING_NOTE: "{code}"})).endswith("There")
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (320, 240), (3840, 2160)])

@@ -160,13 +160,13 @@ def test_palette_keeps_a_small_bright_thing() -> None:
     [
         ("x.bmp", {}, "expected a name that ends in"),
         ("x", {}, "expected a name that ends in"),
-        ("x.gif", {"size": (10, 100)}, "out of range"),
-        ("x.gif", {"size": (100, 9999)}, "out of range"),
-        ("x.gif", {"fps": 0.0}, "out of range"),
-        ("x.gif", {"fps": 60.0}, "out of range"),
-        ("x.gif", {"fps": float("nan")}, "out of range"),
+        ("x.gif", {"size": (10, 100)}, "--size: expected sides of"),
+        ("x.gif", {"size": (100, 9999)}, "--size: expected sides of"),
+        ("x.gif", {"fps": 0.0}, "--film-fps: expected 1 to"),
+        ("x.gif", {"fps": 60.0}, "--film-fps: expected 1 to"),
+        ("x.gif", {"fps": float("nan")}, "--film-fps: expected 1 to"),
         ("x.gif", {"strip": 5}, "one picture"),
-        ("x.png", {"strip": 500}, "out of range"),
+        ("x.png", {"strip": 500}, "--strip: expected 1 to"),
     ],
 )
 def test_mistakes_are_refused_before_the_work(

@@ -45,7 +45,7 @@ def named_entries(
     for stored, name in bare.items():
         if missing and name != architecture.head:
             name = _MODEL + name
-        name = _renamed(name, architecture)
+        name = canonical_name(name, architecture)
         if name in named:
             raise FormatError(
                 f"{folder}: expected each tensor once, got {named[name].name} and {stored}: remove "
@@ -62,7 +62,8 @@ def _unwrapped(name: str) -> str:
     return name
 
 
-def _renamed(name: str, architecture: Architecture) -> str:
+def canonical_name(name: str, architecture: Architecture) -> str:
+    """Name a stored tensor as this project does, whatever version saved it."""
     for old, new in architecture.renamed:
         if name.startswith(old):
             return new + name.removeprefix(old)

@@ -17,14 +17,13 @@ from torch import Tensor, nn
 from kinetoken.motion.features import N_FEATURES
 
 from ...checkpoint.tensors import Float32Array
-from ..code_function import CodeFunction
+from ..code_function import STRIDES, CodeFunction
 from ..source import Codes, CodeSize, normalised_features, sum_of_rows
 from .codebook_tensors import CodebookGuess, find_codebooks
 from .module_calls import CutDecoder, watched_inputs
 from .outputs import features_of
 
 _FEATURES: Final = 96  # frames of the forward pass: a whole number of latents for usual strides
-_STRIDES: Final = (4, 2, 8, 1, 3, 6, 16)
 _CODES: Final = 47  # frames of a method's run: a prime, so that it is no width of a layer
 _BEAM: Final = 256
 _CLOSE: Final = 1e-4  # largest error that counts as none, as a part of the spread
@@ -55,38 +54,44 @@ class _Run:
     """(n, Q), where they are known."""
 
 
-def cut_forward(model: nn.Module, size: CodeSize) -> CutModule | None:
-    """Cut a module at the codebooks in its forward pass; None where it sums no rows there."""
+def cut_forward(model: nn.Module, size: CodeSize, frames: int = _FEATURES) -> CutModule | None:
+    """Cut a module at the codebooks in its forward pass; None where it sums no rows there.
+
+    `frames`: feature frames of the pass.
+    """
     guesses = find_codebooks(model, size)
-    for call in _forwards(model):
-        for stride in _STRIDES:
-            if cut := _cut(model, _forward_run(call, stride), stride, guesses):
+    for call in _forwards(model, frames):
+        for stride in (stride for stride in STRIDES if frames % stride == 0):
+            if cut := _cut(model, _forward_run(call, stride, frames), stride, guesses):
                 return cut
     return None
 
 
-def _forward_run(call: Callable[[Tensor], Tensor], stride: int) -> _Run:
-    def blank(frames: int) -> Tensor:
-        return torch.zeros(1, N_FEATURES, frames * stride)
+def _forward_run(call: Callable[[Tensor], Tensor], stride: int, frames: int) -> _Run:
+    def blank(latents: int) -> Tensor:
+        return torch.zeros(1, N_FEATURES, latents * stride)
 
-    return _Run(call, _example(), _FEATURES // stride, blank)
+    return _Run(call, _example(frames), frames // stride, blank)
 
 
-def cut_method(model: nn.Module, method: CodeFunction) -> CutModule | None:
-    """Cut a module at the codebooks in a method that decodes codes; None likewise."""
+def cut_method(model: nn.Module, method: CodeFunction, frames: int = _CODES) -> CutModule | None:
+    """Cut a module at the codebooks in a method that decodes codes; None likewise.
+
+    `frames`: code frames of the run.
+    """
     draw = np.random.default_rng(3)
-    codes = draw.integers(method.size.codes, size=(_CODES, method.size.levels))
+    codes = draw.integers(method.size.codes, size=(frames, method.size.levels))
     run = _Run(
         lambda given: method.call(given).T[None],
         torch.from_numpy(codes),
-        _CODES,
+        frames,
         lambda n: torch.zeros(n, method.size.levels, dtype=torch.long),
         codes,
     )
     return _cut(model, run, method.stride, find_codebooks(model, method.size))
 
 
-def _forwards(model: nn.Module) -> Iterator[Callable[[Tensor], Tensor]]:
+def _forwards(model: nn.Module, frames: int) -> Iterator[Callable[[Tensor], Tensor]]:
     """The forward as a function of features (1, 263, n), which it takes so or as (1, n, 263)."""
 
     def frames_first(features: Tensor) -> Tensor:
@@ -98,22 +103,25 @@ def _forwards(model: nn.Module) -> Iterator[Callable[[Tensor], Tensor]]:
     for call in (frames_first, frames_last):
         try:
             with torch.no_grad():
-                out = call(_example())
+                out = call(_example(frames))
         except Exception:  # whatever foreign code does with an input that it is not for
             continue
-        if out.shape[2] == _FEATURES:
+        if out.shape[2] == frames:
             yield call
 
 
-def _example() -> Tensor:
-    return torch.randn(1, N_FEATURES, _FEATURES, generator=torch.Generator().manual_seed(1))
+def _example(frames: int) -> Tensor:
+    return torch.randn(1, N_FEATURES, frames, generator=torch.Generator().manual_seed(1))
 
 
 def _cut(
     model: nn.Module, run: _Run, stride: int, guesses: list[CodebookGuess]
 ) -> CutModule | None:
     results: list[Tensor] = []
-    seen = watched_inputs(model, lambda: results.append(run.call(run.given)), run.latents)
+    try:
+        seen = watched_inputs(model, lambda: results.append(run.call(run.given)), run.latents)
+    except Exception:  # whatever foreign code does with a length that it is not for
+        return None
     wanted = results[0][0].T.numpy()
     for call, inputs in seen:
         latents = inputs.numpy().astype(np.float32)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -17,27 +17,69 @@ from torch import Tensor, nn
 
 from kinetoken.base.errors import FormatError
 
+from ..code_function import STRIDES, CodeFunction
 from ..files import CodecFiles
-from ..source import ADAPTER_HINT, CodecSource, CodeSize, normalised_features
+from ..source import (
+    ADAPTER_HINT,
+    CodecSource,
+    CodeSize,
+    normalised_features,
+    random_codes,
+    sum_of_rows,
+)
 from .build_module import build_module
 from .codebook_tensors import find_codebooks
 from .cut_module import CutModule, cut_forward, cut_method
 from .methods import decoding_methods, find_decoding_method
 
+_WINDOWS: Final = (100, 64, 196, 60, 120, 128, 40, 80, 160, 200, 32, 48, 256)
+_LONGEST_WINDOW: Final = 1024  # feature frames
+
 
 def read_foreign_codec(
-    files: CodecFiles, code: Path, size: CodeSize, base: Mapping[str, Any]
+    files: CodecFiles,
+    code: Path,
+    size: CodeSize,
+    base: Mapping[str, Any],
+    window: int | None = None,
 ) -> CodecSource:
     """Read the codec; FormatError lists what was found where nothing decodes codes.
 
-    `base`: the fields that do not depend on the layout.
+    `base`: the fields that do not depend on the layout. `window`: feature frames that the codec was
+    trained on at once. A module that does not take any number of frames is tried with these, then
+    with the usual ones.
     """
     model = build_module(files, code, size)
     fields = dict(base) | {"files": (*base["files"], code)}
     source = _by_forward(model, size, fields) or _by_method(model, size, fields)
+    for frames in dict.fromkeys((window, *_usual_windows(model))):
+        if source is None and frames is not None:
+            source = _by_window(model, size, fields, frames)
     if source is None:
         raise FormatError(_refusal(code, model, size))
     return _normalised(source) if _denormalises(source, model) else source
+
+
+def _usual_windows(model: nn.Module) -> tuple[int, ...]:
+    """Feature frames that the module may want: those of its learned positions, then usual ones."""
+    tables = [*model.named_parameters(), *model.named_buffers()]
+    lengths = {n for name, values in tables if "pos" in name.lower() for n in values.shape if n > 1}
+    positions = sorted({n * stride for n in lengths for stride in (1, *STRIDES)})
+    return (*(n for n in positions if n <= _LONGEST_WINDOW), *_WINDOWS)
+
+
+def _by_window(
+    model: nn.Module, size: CodeSize, fields: Mapping[str, Any], frames: int
+) -> CodecSource | None:
+    """Read a module that takes exactly so many feature frames."""
+    if cut := cut_forward(model, size, frames):
+        source = _cut_source(cut, f"{cut.note} of the forward pass", fields)
+        return replace(source, window=frames // source.stride)
+    method = find_decoding_method(model, size, frames)
+    if method is None:
+        return None
+    source = _method_source(model, method, fields, method.frames)
+    return replace(source, window=method.frames)
 
 
 def _by_forward(model: nn.Module, size: CodeSize, fields: Mapping[str, Any]) -> CodecSource | None:
@@ -49,8 +91,16 @@ def _by_method(model: nn.Module, size: CodeSize, fields: Mapping[str, Any]) -> C
     method = find_decoding_method(model, size)
     if method is None:
         return None
+    return _method_source(model, method, fields)
+
+
+def _method_source(
+    model: nn.Module, method: CodeFunction, fields: Mapping[str, Any], frames: int | None = None
+) -> CodecSource:
+    """Return a method as a codec, cut at its codebooks where it sums their rows."""
     whole = method.source("foreign", fields, f"codes to features by the method {method.name}")
-    cut = cut_method(model, method)
+    lengths = () if frames is None else (frames,)
+    cut = cut_method(model, method, *lengths) or cut_method(model, method, method.frames)
     if cut is None:
         return whole
     source = _cut_source(cut, f"{cut.note} of the method {method.name}", fields)
@@ -66,7 +116,7 @@ def _cut_source(cut: CutModule, note: str, fields: Mapping[str, Any]) -> CodecSo
 
 def _denormalises(source: CodecSource, model: nn.Module) -> bool:
     """Tell whether the features are real ones: they depend on a Std that the module holds."""
-    latents = source.codebooks[:, :8].sum(axis=0)
+    latents = sum_of_rows(random_codes(source, source.window or 8), source.codebooks)
     before = normalised_features(source.decoder, latents)
     for buffer in model.buffers():
         if buffer.numel() == len(source.std) and np.allclose(

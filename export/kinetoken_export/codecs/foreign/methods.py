@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from kinetoken.base.errors import FormatError
 
-from ..code_function import CodeFunction, CodesToFeatures, try_function
+from ..code_function import CodeFunction, CodesToFeatures, code_frames, try_function
 from ..source import CodeSize
 from .outputs import features_of
 
@@ -32,14 +32,25 @@ _NEVER: Final = re.compile(
 )
 
 
-def find_decoding_method(model: nn.Module, size: CodeSize) -> CodeFunction | None:
-    """Find a method from codes to features that passes the trials; None where none does."""
+def find_decoding_method(
+    model: nn.Module, size: CodeSize, window: int | None = None
+) -> CodeFunction | None:
+    """Find a method from codes to features that passes the trials; None where none does.
+
+    `window`: feature frames of the trials; None: two lengths.
+    """
+    trials = ({},) if window is None else tuple({"lengths": (n,)} for n in code_frames(window))
     for name, method in decoding_methods(model):
         for arrange in _ARRANGEMENTS:
-            try:
-                return try_function(name, _arranged(method, arrange), size, (model,))
-            except FormatError:
-                continue
+            for lengths in trials:
+                try:
+                    found = try_function(
+                        name, _arranged(method, arrange), size, (model,), **lengths
+                    )
+                except FormatError:
+                    continue
+                if window is None or found.frames * found.stride == window:
+                    return found
     return None
 
 

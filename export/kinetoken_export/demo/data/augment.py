@@ -19,12 +19,8 @@ from .retarget import impose_bone_lengths
 
 Features = NDArray[np.float32]
 
-_LOOP_GAP: Final = (
-    0.06  # m: worst mean joint distance at which the end of a cycle is joined to its beginning
-)
-_SETTLE: Final = (
-    1  # feature rows at the start of a clip whose yaw velocity is an artefact of the encoding
-)
+# m: worst mean joint distance at which the end of a cycle is joined to its beginning
+_LOOP_GAP: Final = 0.06
 
 
 def to_features(joints: Joints) -> Features:

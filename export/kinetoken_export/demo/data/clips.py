@@ -17,9 +17,8 @@ from kinetoken.motion.skeleton import FPS, MIRROR
 
 Joints = NDArray[np.float32]
 
-_GLITCH_SPEED: Final = (
-    14.0  # m/s: faster than any captured joint moves; above it the capture has a spike
-)
+# m/s: faster than any captured joint moves; above it the capture has a spike
+_GLITCH_SPEED: Final = 14.0
 _SPIKE_MARGIN: Final = 6  # frames cut away on each side of a spike
 _SHORTEST: Final = 20  # frames; a part shorter than a second teaches nothing
 # Mean root-relative distance (m) under which two clips are one take: of one conversion, and of two

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from kinetoken.tokens.markup import MOVE_END, MOVE_START
+from kinetoken.tokens.markup import DEFAULT_MARKUP
 
 from ...checkpoint.motion_tokens import SYSTEM_PROMPT
 from ...codecs.source import Codes
@@ -18,14 +18,12 @@ from ..words.tokenizer import id_of
 from .lm_data import Example
 
 _LEVEL_WEIGHTS: Final = (1.0, 0.6, 0.4, 0.3)  # coarse levels carry the action
-CLOSE_WEIGHT: Final = (
-    1.5  # </move> is one token in a hundred and decides the length; more would close too early
-)
+# </move> is one token in a hundred and decides the length; more would close too early
+CLOSE_WEIGHT: Final = 1.5
 _SPLIT_SHARE: Final = 0.12  # single motions written as two blocks with a thought between
 _SHORTEST_BLOCK: Final = 3  # code frames
-_COARSE_SHARE: Final = (
-    0.2  # answers written with fewer levels, so that `levels=` finds the model prepared
-)
+# answers written with fewer levels, so that `levels=` finds the model prepared
+_COARSE_SHARE: Final = 0.2
 
 Ids = NDArray[np.int64]
 Weights = NDArray[np.float32]
@@ -37,7 +35,7 @@ class ChatCoder:
     def __init__(self, tokenizer: Tokenizer, captions: Captions) -> None:
         self.tokenizer, self.captions = tokenizer, captions
         self.random = np.random.default_rng(captions.random.integers(1 << 31))
-        self.move_start, self.move_end = id_of(tokenizer, MOVE_START), id_of(tokenizer, MOVE_END)
+        self.move_start, self.move_end = (id_of(tokenizer, m) for m in DEFAULT_MARKUP.markers)
         self.end = id_of(tokenizer, "<|im_end|>")
         self.firsts = [id_of(tokenizer, f"<m_{q}_0>") for q in range(len(_LEVEL_WEIGHTS))]
         # As a Hugging Face chat template gives it: <move> and </move> in the system prompt become

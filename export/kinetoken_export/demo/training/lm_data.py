@@ -86,7 +86,7 @@ def coded_examples(work: Path, codec_folder: Path) -> list[Example]:
             if shows(window.action, coder.joints(codes)):
                 out.append(Example((window,), (codes,)))
     out += _pairs(chosen, coder)
-    _save(path, out)
+    save_examples(path, out)
     return out
 
 
@@ -159,7 +159,8 @@ def _led_in(end: Features, features: Features) -> Features:
     return out
 
 
-def _save(path: Path, found: list[Example]) -> None:
+def save_examples(path: Path, found: list[Example]) -> None:
+    """Write examples as `coded_examples` reads them."""
     meta = [[[w.action, w.clip, w.side, w.style] for w in e.windows] for e in found]
     arrays = {
         f"{i}.{k}": c.astype(np.int16) for i, e in enumerate(found) for k, c in enumerate(e.codes)

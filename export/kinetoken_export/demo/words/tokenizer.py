@@ -20,7 +20,7 @@ from tokenizers import (
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import FormatError
-from kinetoken.tokens.markup import MOVE_END, MOVE_START
+from kinetoken.tokens.markup import DEFAULT_MARKUP
 
 # Qwen2's own pre-tokenizer pattern, as in its tokenizer.json.
 _QWEN2_PATTERN: Final = (
@@ -60,7 +60,8 @@ def train_tokenizer(texts: Iterable[str], levels: int, codes: int, merges: int =
     tokenizer.add_special_tokens(
         [AddedToken(t, normalized=False, special=True) for t in _CHAT_TOKENS]
     )
-    motion = [MOVE_START, MOVE_END] + [f"<m_{q}_{v}>" for q in range(levels) for v in range(codes)]
+    spelled = [DEFAULT_MARKUP.spell(q, v) for q in range(levels) for v in range(codes)]
+    motion = [*DEFAULT_MARKUP.markers, *spelled]
     tokenizer.add_special_tokens([AddedToken(t, normalized=False, special=True) for t in motion])
     return tokenizer
 

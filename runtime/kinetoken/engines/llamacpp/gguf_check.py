@@ -13,10 +13,10 @@ from typing import Any, Final
 from ...base.errors import EngineError
 from ...manifest.architectures import ARCHITECTURES
 from ...manifest.schema import LanguageModelInfo, MotionInfo
-from ...tokens.markup import MOVE_END, MOVE_START, spell
 from .gguf_header import Header, read_header
 
-_ZEROS: Final = re.compile(r"_0+(?=\d)")
+_ZEROS: Final = re.compile(r"(?<!\d)0+(?=\d)")
+"""Leading zeros of a number."""
 
 
 def checked_header(path: Path, info: LanguageModelInfo, motion: MotionInfo | None = None) -> Header:
@@ -58,21 +58,17 @@ def checked_header(path: Path, info: LanguageModelInfo, motion: MotionInfo | Non
 
 def _check_motion(path: Path, words: Sequence[bytes], motion: MotionInfo) -> None:
     """Raise EngineError unless the motion tokens have the ids that the manifest says."""
-    expected = [(motion.move_start, MOVE_START), (motion.move_end, MOVE_END)]
+    spelling = motion.spelling
+    expected = list(zip(motion.markers, (spelling.start, spelling.end), strict=False))
     for level, (first, stop) in enumerate(motion.levels):
-        expected += [(token, spell(level, token - first)) for token in range(first, stop)]
+        expected += [(token, spelling.spell(level, token - first)) for token in range(first, stop)]
     for token, text in expected:
         got = words[token].decode(errors="replace") if token < len(words) else "nothing"
-        if _plain(got) != text:
+        if got != text and _ZEROS.sub("", got) != text:
             raise EngineError(
                 f"{path}: expected {text} as token {token}, got {got}; "
                 "export it with its motion tokens"
             )
-
-
-def _plain(token: str) -> str:
-    """A motion token without leading zeros."""
-    return _ZEROS.sub("_", token) if token.startswith("<m_") else token
 
 
 def _facts(

@@ -188,9 +188,7 @@ class _Tower:
         finally:
             mtmd.mtmd_input_chunks_free(chunks)
         if not np.isfinite(found).all():
-            raise EngineError(
-                "the vision tower gave numbers that are none; export the bundle again"
-            )
+            raise EngineError("the vision tower gave NaN or infinity; export the bundle again")
         return np.asarray(found, np.float32)
 
     def _chunk(self, image: NDArray[np.uint8], chunks: Any) -> Any:

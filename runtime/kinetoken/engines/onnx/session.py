@@ -73,7 +73,7 @@ def open_ort_session(
     options = ort.SessionOptions()
     options.intra_op_num_threads = requested_threads(thread_count)
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what fails is raised, and need not be printed too
     # Spinning threads would burn the cores that the viewer and the codec need between two tokens.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     available = ort.get_available_providers()

@@ -31,7 +31,9 @@ class ServerAddress:
         except ValueError:
             raise InputError(expected) from None
         if parts.username or parts.password:
-            raise InputError(f"engine: a URL holds no password; give the key in ${KEY_VARIABLE}")
+            raise InputError(
+                f"engine: a URL must not contain a password; give the key in ${KEY_VARIABLE}"
+            )
         if (
             parts.scheme not in ("http", "https")
             or not parts.hostname

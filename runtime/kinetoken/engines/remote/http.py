@@ -48,7 +48,7 @@ class ServerLink:
         key = os.environ.get(KEY_VARIABLE) or None
         if key is not None and not (key.isascii() and key.isprintable()):
             raise InputError(
-                f"${KEY_VARIABLE}: expected letters, digits and signs, got something else; "
+                f"${KEY_VARIABLE}: expected letters, digits and punctuation, got something else; "
                 "set it again"
             )
         return cls(ServerAddress.parse(url), timeout, key)
@@ -158,7 +158,7 @@ class ServerLink:
             here.port,
         ):
             there = f"{target.scheme}://{target.netloc}"[:MOST_QUOTED]
-            raise EngineError(f"{here} sends on to {there}; give that address, if you trust it")
+            raise EngineError(f"{here} redirects to {there}; give that address, if you trust it")
         return target.path + (f"?{target.query}" if target.query else "")
 
     def _refusal(self, status: int) -> str:
@@ -172,11 +172,11 @@ class ServerLink:
         if status in BUSY_STATUS:
             return f"{at} is still busy after {MOST_TRIES} tries ({status}): try again later"
         if status in MOVED_STATUS:
-            return f"{at} sends on in circles ({status}): check the URL"
+            return f"{at} redirects in circles ({status}): check the URL"
         blame = (
             "failed" if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR else "refuses the request"
         )
-        return f"{at} {blame} ({status}): look into its log"
+        return f"{at} {blame} ({status}): see its log"
 
     def _explanation(
         self, response: http.client.HTTPResponse, connection: http.client.HTTPConnection
@@ -207,7 +207,7 @@ class ServerLink:
         ):
             return EngineError(f"what answers at {self.address} speaks no HTTP; {_CHECK}")
         return EngineError(
-            f"{self.address} cut the connection ({_why(error)}); look into its log and try again"
+            f"{self.address} cut the connection ({_why(error)}); see its log and try again"
         )
 
     def silent(self) -> EngineError:

@@ -91,20 +91,18 @@ class RemoteLanguageModel:
 
     def _check_tokens(self, motion: MotionInfo, tokenizer: Tokenizer) -> None:
         """Raise EngineError unless the server has the bundle's motion tokens, and shows them."""
-        ids = [
-            motion.move_start,
-            *(i for first, stop in motion.levels for i in (first, stop - 1)),
-            motion.move_end,
-        ]
+        codes = [i for first, stop in motion.levels for i in (first, stop - 1)]
+        ids = [*motion.markers[:1], *codes, *motion.markers[1:]]
+        spelling = motion.spelling
         got = self._tokens(tokenizer.decode(ids))
         if got is not None and got[-len(ids) :] != ids:
             raise EngineError(
                 f"{self.link.address} runs another model: expected token ids {ids[:3]}... of "
-                f"<move> and its codes, got {got[:3]}...; serve the model of this bundle, or give "
-                "the bundle of that model"
+                f"{spelling.start} and its codes, got {got[:3]}...; serve the model of this bundle, "
+                "or give the bundle of that model"
             )
         if self.kind.detokenize_path is not None:
-            self._check_shown(self.kind.detokenize_path, ids)
+            self._check_shown(self.kind.detokenize_path, ids, spelling.pieces[0])
 
     def _tokens(self, text: str) -> list[Any] | None:
         """Token ids of a text; None if the server does not tell."""
@@ -115,10 +113,10 @@ class RemoteLanguageModel:
         tokens = answer.get("tokens") if isinstance(answer, dict) else None
         return tokens if isinstance(tokens, list) else None
 
-    def _check_shown(self, path: str, ids: Sequence[int]) -> None:
+    def _check_shown(self, path: str, ids: Sequence[int], spelled: str) -> None:
         """EngineError if motion tokens are missing from the server's text."""
         answer = self._beside(path, {"tokens": list(ids)})
-        if isinstance(answer, dict) and "<m" not in str(answer.get("text")):
+        if isinstance(answer, dict) and spelled not in str(answer.get("text")):
             raise EngineError(
                 f"{self.link.address} hides motion tokens: its GGUF calls them control tokens, "
                 f"which {self.kind.name} leaves out of its text; export it again, or serve it "
@@ -162,8 +160,7 @@ class RemoteRun:
                 self._heard = time.monotonic()  # however long its reader took
         if self.reason is None:
             raise EngineError(
-                f"{self._link.address} cut the connection in the middle of the answer; "
-                "look into its log"
+                f"{self._link.address} cut the connection in the middle of the answer; see its log"
             )
 
     def _events(self) -> Iterator[bytes]:
@@ -191,7 +188,7 @@ class RemoteRun:
                 said = self._link.quoted(error_message(event))
                 raise StatusError(
                     _code(event),
-                    f"{self._link.address} failed while it wrote{said}; look into its log",
+                    f"{self._link.address} failed while it wrote{said}; see its log",
                 )
             if not event["choices"]:
                 return None

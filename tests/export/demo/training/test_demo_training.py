@@ -63,7 +63,7 @@ def _examples(work: Path) -> None:
         Example((turn,), (codes,)),
         Example((walk, turn), (codes, codes)),
     ]
-    lm_data._save(work / "lm_examples.npz", found)
+    lm_data.save_examples(work / "lm_examples.npz", found)
 
 
 def test_the_checkpoint_has_the_layout_of_the_real_one(trained: Path) -> None:

@@ -19,7 +19,7 @@ pytest.importorskip(
 
 from safetensors.torch import save_file
 
-from kinetoken.base.errors import FormatError, InputError, KinetokenError, MissingPackageError
+from kinetoken.base.errors import FormatError, InputError, KinetokenError
 from kinetoken.codec.codebooks import Codebooks
 from kinetoken.engines.onnx.session import OnnxSession
 from kinetoken.manifest.schema import MotionInfo
@@ -432,7 +432,7 @@ def test_a_decoder_that_sees_everything_needs_the_window_of_its_training(tmp_pat
         export_codec(read_codec(tmp_path, SIZE, trust_code=True), MOTION, tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(CONFIG | {"window_size": 100}))
     info = export_codec(read_codec(tmp_path, SIZE, trust_code=True), MOTION, tmp_path)
-    assert (info.past, info.lookahead) == (12, 12)
+    assert (info.window, info.window_padding, info.lookahead) == (25, "none", 24)
 
 
 CONSTRUCTORS = {
@@ -509,7 +509,7 @@ def test_nothing_runs_without_trust(tmp_path: Path, capsys: pytest.CaptureFixtur
     ("text", "kind", "message"),
     [
         ("class Other:\n    pass\n", FormatError, "found none"),
-        ("import a_package_that_is_absent\n", MissingPackageError, "a_package_that_is_absent"),
+        ("import a_file_that_is_absent\n", InputError, "fetch it from the codec's repository"),
         ("raise SystemExit(3)\n", FormatError, "SystemExit: 3"),
         ("1 +\n", FormatError, "SyntaxError"),
         (EMBEDDINGS.replace("stack(latent_dim", "stack(latent_dim + 1"), FormatError, r"got \(16, 8, 3\)"),

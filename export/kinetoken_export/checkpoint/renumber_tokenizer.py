@@ -1,0 +1,82 @@
+"""tokenizer.json under other ids."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from kinetoken.base.atomic_file import atomic_path
+from kinetoken.base.errors import FormatError
+
+from .json_file import read_json
+
+_HARMLESS: Final = ("ByteLevel",)  # post-processors without ids
+
+
+def write_renumbered(tokenizer: Path, moved: Mapping[int, int], path: Path) -> None:
+    """Write a tokenizer.json after some tokens `moved` (old id to new id)."""
+    data = read_json(tokenizer)
+    write_tokenizer_json(renumbered_tokenizer(data, _Moved(moved), tokenizer), path)
+
+
+class _Moved(dict[int, int]):
+    """Old id to new id; an id that is not listed stays."""
+
+    def __missing__(self, number: int) -> int:
+        return number
+
+
+def write_tokenizer_json(data: Mapping[str, Any], path: Path) -> None:
+    """Write tokenizer.json, whole or not at all."""
+    with atomic_path(path) as part:
+        part.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+
+
+def renumbered_tokenizer(
+    data: Mapping[str, Any], numbers: Mapping[int, int], path: Path
+) -> dict[str, Any]:
+    """A tokenizer.json under the ids in `numbers`.
+
+    FormatError for parts that cannot be renumbered.
+    """
+    model = dict(data["model"])
+    if isinstance(model["vocab"], Mapping):
+        model["vocab"] = {token: numbers[old] for token, old in model["vocab"].items()}
+    elif any(numbers[old] != old for old in range(len(model["vocab"]))):
+        raise FormatError(
+            f"{path}: expected motion tokens behind the words of a {model.get('type')} tokenizer, "
+            "found them among these, where no id can be changed: give a checkpoint whose motion "
+            "tokens were added"
+        )
+    out = dict(data) | {"model": model}
+    out["added_tokens"] = sorted(
+        (token | {"id": numbers[token["id"]]} for token in data["added_tokens"]),
+        key=lambda token: int(token["id"]),
+    )
+    out["post_processor"] = _renumbered(data.get("post_processor"), numbers, path)
+    if data.get("padding"):
+        out["padding"] = data["padding"] | {"pad_id": numbers[data["padding"]["pad_id"]]}
+    return out
+
+
+def _renumbered(processor: Any, numbers: Mapping[int, int], path: Path) -> Any:
+    """A post-processor with new ids in it."""
+    if processor is None or processor["type"] in _HARMLESS:
+        return processor
+    if processor["type"] == "Sequence":
+        return processor | {
+            "processors": [_renumbered(p, numbers, path) for p in processor["processors"]]
+        }
+    if processor["type"] != "TemplateProcessing":
+        raise FormatError(
+            f"{path}: a post-processor {processor['type']} cannot be renumbered: "
+            "export without pruning"
+        )
+    specials = processor["special_tokens"]
+    renewed = {
+        name: token | {"ids": [numbers[i] for i in token["ids"]]}
+        for name, token in specials.items()
+    }
+    return processor | {"special_tokens": renewed}
