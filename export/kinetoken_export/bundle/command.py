@@ -90,6 +90,12 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         choices=("fused", "portable"),
         help=Advanced("kind of ONNX graph: fused (default), or portable for plain operators"),
     )
+    add("--revision", help=Advanced("commit or branch of a hub id"))
+    _add_spelling(group)
+
+
+def _add_spelling(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
     add(
         "--motion-tokens",
         metavar="TEMPLATE",
@@ -101,7 +107,6 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         metavar=("START", "END"),
         help=Advanced("tokens around a block: '<Motion>' '</Motion>' (default: found)"),
     )
-    add("--revision", help=Advanced("commit or branch of a hub id"))
 
 
 def _add_codec(group: argparse._ArgumentGroup) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .parser import Subparsers, new_command
-from .pull_bar import PullBar, size
+from .pull_bar import PullBar, readable_size
 from .terminal import printable
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def pull(request: PullRequest) -> int:
         pulled = pull_bundle(name, bar.show)
     done = "is here now" if pulled.new else "is up to date"
     total = sum(info.bytes for info in pulled.manifest.files.values())
-    print(f"{name} {done}: {size(total)} in {pulled.folder}")
+    print(f"{name} {done}: {readable_size(total)} in {pulled.folder}")
     print(printable(f"licence: {pulled.manifest.licence.summary}"))
     return 0
 
@@ -83,7 +83,7 @@ def show_list(request: ListRequest) -> int:
     else:
         width = max(len(bundle.name) for bundle in bundles)
         for bundle in bundles:
-            print(f"{bundle.name:<{width}}  {size(bundle.bytes):>9}  {_described(bundle)}")
+            print(f"{bundle.name:<{width}}  {readable_size(bundle.bytes):>9}  {_described(bundle)}")
     return 0
 
 
@@ -94,7 +94,7 @@ def remove(request: RemoveRequest) -> int:
 
     name = BundleName.parse(request.name)
     removed = BundleStore.of_user().remove(name)
-    freed = size(sum(bundle.bytes for bundle in removed))
+    freed = readable_size(sum(bundle.bytes for bundle in removed))
     print(f"removed {', '.join(dict.fromkeys(bundle.name for bundle in removed))}: {freed}")
     return 0
 
