@@ -14,7 +14,7 @@ from kinetoken.base.errors import FormatError
 
 from .files import TensorEntry
 from .packed_tensors import AwqTensor, GptqTensor, PackedTensor, ScaledTensor
-from .stored_tensor import FLOATS, PlainTensor, StoredTensor
+from .stored_tensor import FLOAT_TYPES, PlainTensor, StoredTensor
 
 _EIGHT_BITS: Final = ("F8_E4M3", "F8_E5M2", "I8")
 _PARTS: Final = (
@@ -149,7 +149,7 @@ def _weight(name: str, entry: TensorEntry, parts: Entries, found: Quantization) 
         return PlainTensor(entry)
     for scale, divisor in (("weight_scale", 1.0), ("weight_scale_inv", 1.0), ("SCB", 127.0)):
         given = parts.get(f"{module}.{scale}")
-        if given is not None and given.dtype in FLOATS:
+        if given is not None and given.dtype in FLOAT_TYPES:
             zero = parts.get(f"{module}.weight_zero_point")
             return ScaledTensor(entry, given, zero, _block(found), divisor)
     return PlainTensor(entry)

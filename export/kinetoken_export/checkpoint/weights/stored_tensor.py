@@ -15,7 +15,7 @@ from kinetoken.base.errors import FormatError, InputError
 from .files import TensorEntry
 
 Float32Array = NDArray[np.float32]
-FLOATS: Final = ("F64", "F32", "F16", "BF16")
+FLOAT_TYPES: Final = ("F64", "F32", "F16", "BF16")
 """Types that hold numbers as they are."""
 
 
@@ -88,7 +88,7 @@ class RowsOf:
 def check_numbers(tensor: StoredTensor) -> None:
     """FormatError where a tensor's own numbers are codes of a quantization."""
     entry = tensor.entries[0]
-    if len(tensor.entries) == 1 and entry.dtype not in FLOATS:
+    if len(tensor.entries) == 1 and entry.dtype not in FLOAT_TYPES:
         raise FormatError(
             f"{entry.path}: {entry.name}: expected floating-point numbers, got {entry.dtype} "
             "without scales: "
