@@ -46,7 +46,6 @@ def add_command(subparsers: Subparsers) -> None:
     add("-o", "--out", type=Path, required=True, metavar="BUNDLE", help="bundle folder to write")
     add("--force", action="store_true", help="replace an existing bundle")
     _add_model(parser.add_argument_group("language model"))
-    _add_words(parser.add_argument_group("words of the language model"))
     _add_codec(parser.add_argument_group("codec"))
     _add_manifest(parser.add_argument_group("texts for the manifest"))
     parser.set_defaults(func=lambda args: run(_parsed(args)))
@@ -96,11 +95,6 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_spelling(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add("--revision", help=Advanced("commit or branch of a hub id"))
-
-
-def _add_words(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add(
         "--motion-tokens",
