@@ -16,7 +16,6 @@ from kinetoken.manifest.file_info import FileInfo
 from kinetoken.manifest.manifest_file import manifest_from_dict
 from kinetoken.manifest.schema import (
     MANIFEST_NAME,
-    ChatInfo,
     CodecInfo,
     Defaults,
     LanguageModelInfo,
@@ -26,7 +25,6 @@ from kinetoken.manifest.schema import (
     TokenizerInfo,
 )
 
-from ..checkpoint.chat_template import read_template, split_template
 from ..checkpoint.motion_tokens import CheckpointVocabulary, pruned_vocabulary, read_vocabulary
 from ..checkpoint.renumber import renumbered_source
 from ..checkpoint.renumber_tokenizer import write_renumbered
@@ -37,6 +35,7 @@ from ..codecs.source import CodecSource
 from ..onnx.codec import check_codec, code_size, export_codec
 from ..packages import installed_versions
 from .atomic_folder import new_folder
+from .chat import ChatParts, read_chat
 from .language_model import (
     bytes_needed,
     check_format_computes,
@@ -57,7 +56,7 @@ class _Inputs:
     checkpoint: Checkpoint
     vocabulary: CheckpointVocabulary
     codec: CodecSource
-    template: str
+    chat: ChatParts
     special: SpecialTokens
 
 
@@ -82,7 +81,7 @@ def _open(request: ExportRequest) -> _Inputs:
     check_format_computes(request, checkpoint)
     motion = vocabulary.motion
     last = max(stop for _, stop in (*motion.levels, *vocabulary.text_ids))
-    last = max(last, *(1 + i for i in (*motion.markers, *vocabulary.moved)))
+    last = max([last, *(1 + i for i in (*motion.markers, *vocabulary.moved))])
     if last > checkpoint.shape.vocab_size:
         raise FormatError(
             f"{folder}: expected an embedding of at least {last} rows, as the tokenizer has ids, "
@@ -94,8 +93,7 @@ def _open(request: ExportRequest) -> _Inputs:
             f"{folder}: expected a token that ends an answer, as eos_token_id in generation_config.json, "
             "found none: name it there"
         )
-    template = read_template(folder)
-    split_template(template)
+    chat = read_chat(request, vocabulary)
     codec = read_codec(
         request.codec.folder,
         code_size(vocabulary.motion),
@@ -104,7 +102,7 @@ def _open(request: ExportRequest) -> _Inputs:
         window=request.codec_window,
     )
     check_codec(codec, vocabulary.motion)
-    return _Inputs(checkpoint, vocabulary, codec, template, special)
+    return _Inputs(checkpoint, vocabulary, codec, chat, special)
 
 
 def _build(request: ExportRequest, parts: _Inputs, folder: Path) -> Manifest:
@@ -117,7 +115,7 @@ def _build(request: ExportRequest, parts: _Inputs, folder: Path) -> Manifest:
         asked: ExportRequest, importance: Mapping[str, Float32Array] | None = None
     ) -> Manifest:
         language_model = write_language_model(
-            asked, source, vocabulary, parts.template, parts.special, folder, importance
+            asked, source, vocabulary, parts.chat.jinja, parts.special, folder, importance
         )
         return _write(
             _manifest(asked, parts, vocabulary, codec, language_model, provenance), folder
@@ -127,7 +125,7 @@ def _build(request: ExportRequest, parts: _Inputs, folder: Path) -> Manifest:
     manifest = _write(
         replace(manifest, codec=measured_codec(folder, codec, request.lookahead)), folder
     )
-    for note in parts.checkpoint.notes:
+    for note in (*parts.checkpoint.notes, *parts.chat.notes):
         print(f"checkpoint: {note}", file=sys.stderr)
     for note in parts.codec.notes:
         print(f"codec: {note}", file=sys.stderr)
@@ -164,9 +162,9 @@ def _vocabulary(
         return whole, parts.vocabulary
     from ..checkpoint.prune import prune_vocabulary
 
-    around = split_template(parts.template)
+    around, system_prompt = parts.chat.info.template, parts.chat.info.system_prompt
     always = (
-        around.before_system + request.system_prompt + around.after_system + around.before_user,
+        around.before_system + system_prompt + around.after_system + around.before_user,
         around.after_user,
     )
     before = written if moved else tokenizer
@@ -200,7 +198,7 @@ def _manifest(
             _ends(vocabulary, parts.special),
             {t: i for t, i in vocabulary.added_words.items() if t not in parts.special.ends},
         ),
-        chat=ChatInfo(request.system_prompt, split_template(parts.template)),
+        chat=parts.chat.info,
         motion=vocabulary.motion,
         codec=codec,
         defaults=defaults,
