@@ -36,8 +36,6 @@ class OwnAnswer:
 
     ids: tuple[int, ...]
     """Prompt and answer as token ids."""
-    prompt_length: int
-    """Number of ids that belong to the prompt."""
     codes: NDArray[np.int64]
     """(n, Q), all blocks one after the other."""
 
@@ -68,7 +66,7 @@ def _answer(bundle: Bundle, options: GenerateOptions, prompt: str, seed: int) ->
         said.append(token)
         fed = [token]
     return OwnAnswer(
-        tuple(said), len(ids), np.array(frames, np.int64).reshape(-1, len(bundle.vocabulary.levels))
+        tuple(said), np.array(frames, np.int64).reshape(-1, len(bundle.vocabulary.levels))
     )
 
 

@@ -21,8 +21,24 @@ _CODEC_FILES: Final = (
     "*.pth",
     "*.pt",
     "*.tar",
+    "*.ckpt",
+    "*.bin",
+    "opt.txt",
     "README.md",
 )
+
+
+_LICENCE_FILES: Final = ("LICENSE", "LICENSE.md", "LICENSE.txt", "LICENCE", "LICENCE.md")
+_LICENCE_WORDS: Final = {
+    r"Attribution-NonCommercial-ShareAlike 4\.0": "cc-by-nc-sa-4.0",
+    r"Attribution-NonCommercial-NoDerivatives 4\.0": "cc-by-nc-nd-4.0",
+    r"Attribution-NonCommercial 4\.0": "cc-by-nc-4.0",
+    r"Attribution-ShareAlike 4\.0": "cc-by-sa-4.0",
+    r"Attribution 4\.0 International": "cc-by-4.0",
+    r"Qwen RESEARCH LICENSE": "qwen-research (non-commercial)",
+    r"Apache License\s+Version 2\.0": "apache-2.0",
+    r"MIT License": "mit",
+}
 
 
 @dataclass(frozen=True)
@@ -88,23 +104,50 @@ def _snapshot(folder: Path) -> str:
 
 
 def read_licence(folder: Path) -> str:
-    """Read `license:` from the model card's header or config.json; "unknown" without one."""
+    """Read the licence from the model card's header, config.json or LICENSE; else "unknown"."""
     folder = folder if folder.is_dir() else folder.parent
-    card = folder / "README.md"
-    if card.is_file():
-        text = card.read_text(encoding="utf-8", errors="replace")
-        header = re.match(r"---\s*\n(.*?)\n---", text, re.DOTALL)
-        named = {
-            key: value.strip().strip("\"'")
-            for key, value in re.findall(
-                r"^(license(?:_name)?):[ \t]*(\S.*)$", header[1] if header else "", re.MULTILINE
-            )
-        }
-        if named:
-            return str(named.get("license_name") or named["license"])
+    return _licence_of_card(folder) or _licence_of_config(folder) or _licence_of_text(folder)
+
+
+def _licence_of_card(folder: Path) -> str:
+    """`license:` of the header of README.md, one or several; a name of its own comes first."""
+    text = _text(folder / "README.md").lstrip("\ufeff").replace("\r\n", "\n")
+    header = re.match(r"---[ \t]*\n(.*?)\n---", text, re.DOTALL)
+    lines = header[1] if header else ""
+    named = re.search(r"^licen[sc]e_name:[ \t]*(\S.*)$", lines, re.MULTILINE)
+    one = re.search(r"^licen[sc]e:[ \t]*([^\s#].*)$", lines, re.MULTILINE)
+    several = re.search(
+        r"^licen[sc]e:[ \t]*\n((?:[ \t]*-[ \t]+\S.*(?:\n|$))+)", lines, re.MULTILINE
+    )
+    if several and not named:
+        return ", ".join(_unquoted(line.lstrip(" \t-")) for line in several[1].splitlines())
+    found = named or one
+    return ", ".join(_unquoted(part) for part in found[1].strip("[]").split(",")) if found else ""
+
+
+def _unquoted(text: str) -> str:
+    return text.partition(" #")[0].strip().strip("\"'[]").strip()
+
+
+def _licence_of_config(folder: Path) -> str:
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        said = config.get("license")
-        return said if isinstance(said, str) else "unknown"
-    except (OSError, ValueError, AttributeError):
-        return "unknown"
+        config = json.loads(_text(folder / "config.json"))
+    except ValueError:
+        return ""
+    config = config if isinstance(config, dict) else {}
+    said = [config.get(name) for name in ("license", "licence", "license_name")]
+    return next((text for text in said if isinstance(text, str) and text), "")
+
+
+def _licence_of_text(folder: Path) -> str:
+    """The licence whose text lies in the folder, where it is a common one."""
+    text = next(filter(None, (_text(folder / name) for name in _LICENCE_FILES)), "")[:2000]
+    known = (name for words, name in _LICENCE_WORDS.items() if re.search(words, text, re.DOTALL))
+    return next(known, "unknown")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

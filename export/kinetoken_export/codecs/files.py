@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import pathlib
 import pickle
-import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
 from kinetoken.base.errors import FormatError, InputError
+
+from ..checkpoint.sources import read_licence
 
 _SAFE: Final = ".safetensors"
 _PICKLES: Final = (".pth", ".pt", ".tar", ".ckpt", ".bin")
@@ -27,7 +31,20 @@ _WRAPPERS: Final = (
     "state_dict",
     "model",
     "vqvae",
+    "vae",
+    "rvq",
+    "rvq_vae",
+    "codec",
+    "autoencoder",
     "generator",
+    "module",
+    "params",
+    "weights",
+    "ema_model",
+    "model_ema",
+    "ema_state_dict",
+    "ema",
+    "params_ema",
 )
 # Several weights in one folder: what the authors' own scripts load comes first.
 _PREFERRED: Final = (
@@ -38,6 +55,24 @@ _PREFERRED: Final = (
     "best",
     "net_last",
     "latest",
+)
+_INNER_SETTINGS: Final = ("config", "args", "cfg", "hparams", "hyper_parameters", "opt")
+_NESTED: Final = 2  # wrappers within wrappers
+_AVERAGE: Final = "ema_model."
+_AVERAGED: Final = "n_averaged"
+_SCALAR: Final = getattr(np, "_core", np).multiarray.scalar
+# Beside tensors, training scripts save options, paths and NumPy's numbers. Reading them runs no
+# code of the file's.
+_HARMLESS: Final = (
+    argparse.Namespace,
+    pathlib.PosixPath,
+    pathlib.WindowsPath,
+    np.dtype,
+    type(np.dtype(np.float64)),
+    type(np.dtype(np.float32)),
+    type(np.dtype(np.int64)),
+    _SCALAR,
+    (_SCALAR, "numpy.core.multiarray.scalar"),  # as NumPy 1 calls it
 )
 _SETTING_FILES: Final = ("config.json", "opt.txt")
 _DEPTH: Final = 2  # folders below the given one in which weights are looked for
@@ -58,6 +93,8 @@ class CodecFiles:
     files: tuple[Path, ...]
     """Weights and settings."""
     licence: str | None
+    notes: tuple[str, ...] = ()
+    """What was assumed, one line each, for the user to see."""
 
 
 def open_codec_files(path: Path) -> CodecFiles:
@@ -72,13 +109,12 @@ def open_codec_files(path: Path) -> CodecFiles:
         for where in dict.fromkeys(around)
         if (p := where / name).is_file()
     ]
-    state, inner = _load(weights)
+    state, inner, notes = _load(weights)
     settings: dict[str, Any] = dict(_flat(inner))
     for file in found:
         settings |= dict(_flat(_settings(file)))
-    return CodecFiles(
-        folder, weights, state, settings, (weights, *found), _licence(folder, settings)
-    )
+    licence = _known_licence(folder)
+    return CodecFiles(folder, weights, state, settings, (weights, *found), licence, notes)
 
 
 def open_without_weights(path: Path) -> CodecFiles:
@@ -93,7 +129,7 @@ def open_without_weights(path: Path) -> CodecFiles:
     settings: dict[str, Any] = {}
     for file in found:
         settings |= dict(_flat(_settings(file)))
-    return CodecFiles(folder, path, {}, settings, (*weights, *found), _licence(folder, settings))
+    return CodecFiles(folder, path, {}, settings, (*weights, *found), _known_licence(folder))
 
 
 def _is_weights(path: Path) -> bool:
@@ -134,10 +170,10 @@ def _within(folder: Path, depth: int) -> Iterator[Path]:
             yield from _within(path, depth - 1)
 
 
-def _load(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
-    """Read the state dict, and settings that lie beside it in the same file."""
+def _load(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any], tuple[str, ...]]:
+    """Read the state dict, settings that lie beside it in the same file, and notes for the user."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.serialization.safe_globals(list(_HARMLESS)):
             warnings.simplefilter("ignore")  # of old pickles; what cannot be read is refused below
             whole: Any = (
                 load_file(path)
@@ -154,23 +190,48 @@ def _load(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
             f"{path}: expected whole weights, got something unreadable ({_line(error)}): download "
             "it again"
         ) from error
-    state = _state(whole)
+    place, state = _find_state(whole)
     if not state:
         raise FormatError(
             f"{path}: expected tensors by name, alone or under one of {', '.join(_WRAPPERS)}, "
             "found none"
         )
-    inner = whole.get("config", whole.get("args", {})) if isinstance(whole, dict) else {}
-    return state, inner if isinstance(inner, Mapping) else {}
+    return state, _inner_settings(whole), _others(path, whole, place)
 
 
-def _state(whole: Any) -> dict[str, Tensor]:
+def _find_state(whole: Any, depth: int = _NESTED) -> tuple[str, dict[str, Tensor]]:
+    """The model's tensors and the name that they lie under, "" for none of their own."""
     if not isinstance(whole, Mapping):
-        return {}
-    for name in _WRAPPERS:
-        if isinstance(whole.get(name), Mapping) and (state := _tensors(whole[name])):
-            return state
-    return _tensors(whole)
+        return "", {}
+    for name in _WRAPPERS if depth else ():
+        if state := _find_state(whole.get(name), depth - 1)[1]:
+            return name, state
+    return "", _without_average(_tensors(whole))
+
+
+def _without_average(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Take a moving average out of its wrapper (ema_pytorch's EMA, torch's AveragedModel)."""
+    if average := {n: v for n, v in state.items() if n.startswith(_AVERAGE)}:
+        return {name.removeprefix(_AVERAGE): value for name, value in average.items()}
+    return {name: value for name, value in state.items() if name != _AVERAGED}
+
+
+def _inner_settings(whole: Any) -> Mapping[str, Any]:
+    """Settings that lie beside the tensors in the file."""
+    for name in _INNER_SETTINGS if isinstance(whole, Mapping) else ():
+        value = whole.get(name)
+        value = vars(value) if isinstance(value, argparse.Namespace) else value
+        if isinstance(value, Mapping):
+            return value
+    return {}
+
+
+def _others(path: Path, whole: Any, place: str) -> tuple[str, ...]:
+    """Name other tensors of a file that could be meant: the user may want those."""
+    others = [
+        name for name in _WRAPPERS if place and name != place and _find_state(whole.get(name), 0)[1]
+    ]
+    return tuple(f"{path.name}: weights {place!r} taken, {name!r} left" for name in others)
 
 
 def _tensors(named: Mapping[Any, Any]) -> dict[str, Tensor]:
@@ -211,15 +272,9 @@ def _flat(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield str(name).replace("-", "_"), value
 
 
-def _licence(folder: Path, settings: Mapping[str, Any]) -> str | None:
-    """The licence in config.json or in the head of the README."""
-    for name in ("license", "licence"):
-        if isinstance(settings.get(name), str):
-            return str(settings[name])
-    readme = folder / "README.md"
-    head = readme.read_text(encoding="utf-8", errors="replace")[:2000] if readme.is_file() else ""
-    match = re.match(r"---\s*\n.*?^licen[sc]e:\s*(\S+)", head, re.DOTALL | re.MULTILINE)
-    return match[1].strip("\"'") if match else None
+def _known_licence(folder: Path) -> str | None:
+    terms = read_licence(folder)
+    return None if terms == "unknown" else terms
 
 
 def positive_number(settings: Mapping[str, Any], *names: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -88,6 +89,7 @@ def read_codec(
     else:
         source = _read_known(found, base)
     source = with_window(source, window, known)
+    source = replace(source, notes=(*found.notes, *source.notes))
     _check(source, found, stats[1])
     return source
 

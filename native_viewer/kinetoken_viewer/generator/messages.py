@@ -50,6 +50,8 @@ class ModelReady:
     """The model is loaded."""
 
     fps: float
+    about: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    """Parts of the bundle and their licences, in words."""
 
 
 @dataclass(frozen=True)

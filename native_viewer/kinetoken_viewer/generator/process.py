@@ -69,11 +69,20 @@ def _serve_talk(job: GeneratorJob, pipe: Connection) -> None:
     if job.image is not None:
         session.look(job.image)
     server = TalkServer(session, pipe, job.history_file)
-    pipe.send(ModelReady(server.fps))
+    pipe.send(ModelReady(server.fps, _about(session)))
     if job.prompt and not pipe.poll():
         server.answer(AskPrompt(job.turn, job.prompt, job.options))
     while True:
         server.answer(server.next_order())
+
+
+def _about(session: Session) -> tuple[tuple[str, str], ...]:
+    """The licences of what is loaded, for the help."""
+    from kinetoken.manifest.schema import licence_in_words
+
+    licence = session.manifest.licence
+    parts = (("model", licence.language_model), ("codec", licence.codec))
+    return tuple((f"licence, {part}", licence_in_words(terms)) for part, terms in parts)
 
 
 class TalkServer:

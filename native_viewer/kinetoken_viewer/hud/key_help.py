@@ -49,10 +49,15 @@ LEGIBLE_PIXELS: Final = 9  # of a letter, below which the short list is shown in
 _OPAQUE: Final = (14, 16, 21, 250)  # nothing under the panel may be read with it
 
 
-def help_image(scale: float, width: int, height: int) -> Image.Image:
-    """All keys in one column or two, whichever is larger; in a small picture only a few."""
-    size, image = fitted(ALL_KEYS, (1, 2), scale, width, height)
-    return image if size >= LEGIBLE_PIXELS else fitted(FEW_KEYS, (1,), scale, width, height)[1]
+def help_image(scale: float, width: int, height: int, about: _KeyList = ()) -> Image.Image:
+    """All keys in one column or two, whichever is larger; in a small picture only a few.
+
+    `about`: more lines, of what is loaded.
+    """
+    size, image = fitted((*ALL_KEYS, *about), (1, 2), scale, width, height)
+    if size >= LEGIBLE_PIXELS:
+        return image
+    return fitted((*FEW_KEYS, *about), (1,), scale, width, height)[1]
 
 
 def fitted(

@@ -9,7 +9,7 @@ from PIL import Image
 from pyglet import gl
 
 from ..render.gl import shaders
-from ..render.gl.glkit import Program, one
+from ..render.gl.glkit import Program, generated_name
 from ..render.gl.scene import Scene
 from .text import Bar, Panel
 
@@ -56,7 +56,7 @@ class Overlay:
 
 
 def _upload(image: Image.Image) -> int:
-    texture = one(gl.glGenTextures)
+    texture = generated_name(gl.glGenTextures)
     pixels = np.ascontiguousarray(image)
     gl.glBindTexture(gl.GL_TEXTURE_2D, texture)
     gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 1)

@@ -30,7 +30,7 @@ def word_panels(words: PictureWords, width: int, height: int) -> list[Panel]:
     """The words as pictures with their places; the key help stands alone."""
     scale = scale_of(height)
     if words.help:
-        image = help_image(scale, width, height)
+        image = help_image(scale, width, height, words.about)
         return [Panel(image, (width - image.width) // 2, (height - image.height) // 2)]
     out = _top(words, width, height, scale)
     bottom = height - round(32 * scale)

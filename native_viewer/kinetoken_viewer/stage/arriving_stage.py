@@ -19,7 +19,7 @@ from ..generator.messages import (
 )
 from .generated_stage import STALLED_SECONDS, GeneratedStage
 from .layers import Person
-from .playhead import edge
+from .playhead import last_position
 from .standing_pose import STANDING
 from .words import thought_of
 
@@ -59,6 +59,7 @@ class ArrivingStage(GeneratedStage):
         progress = self.progress
         if isinstance(message, ModelReady):
             self.playhead.fps = message.fps
+            self.about = message.about
         elif isinstance(message, AnswerStarted):
             self._started, progress.seed, self.playhead.fps = True, message.seed, message.fps
         elif isinstance(message, ThoughtArrived):
@@ -112,7 +113,7 @@ class ArrivingStage(GeneratedStage):
 
     def bar(self) -> tuple[float, float]:
         """First frame of the time bar and its length in frames, with what is expected."""
-        end = edge(len(self.track), finished=True)
+        end = last_position(len(self.track), finished=True)
         return 0.0, max(end, 0.0 if self.finished else self._expected * self.playhead.fps - 1.0)
 
     def times(self) -> list[str]:

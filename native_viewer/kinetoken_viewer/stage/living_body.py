@@ -8,7 +8,7 @@ from typing import Final
 from kinetoken.motion.body_line import BodyLine
 from kinetoken.motion.clip import MotionChunk
 
-from .playhead import Playhead, Track, edge
+from .playhead import Playhead, Track, last_position
 
 IDLE_LEAD_FRAMES: Final = 4  # idle frames laid before the playhead: one latent frame, soon over
 REMEMBERED_FRAMES: Final = 12_000  # 10 minutes of the line; beyond it the older half is forgotten
@@ -31,7 +31,7 @@ class LivingBody:
         """Frames of an answer that are laid and were not shown yet."""
         if self.idle:
             return 0.0
-        return max(0.0, edge(len(self._track), finished=False) - self.shown)
+        return max(0.0, last_position(len(self._track), finished=False) - self.shown)
 
     def lay(self, chunk: MotionChunk) -> int:
         """Appends motion that blends over from the line's end; the frame where it begins."""

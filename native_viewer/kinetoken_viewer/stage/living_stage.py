@@ -24,7 +24,7 @@ from .answers import AnswerProgress, ShownAnswer, joined_clip
 from .generated_stage import STALLED_SECONDS, GeneratedStage
 from .layers import Person
 from .living_body import LivingBody
-from .playhead import edge
+from .playhead import last_position
 from .prompt_line import PromptLine
 
 _USUAL_SECONDS: Final = 4.0  # length of an answer, if nothing says how long it will be
@@ -147,6 +147,7 @@ class LivingStage(GeneratedStage):
         answer, progress = self.answer, self.progress
         if isinstance(message, ModelReady):
             self.body.set_rate(message.fps)
+            self.about = message.about
         elif isinstance(message, GeneratorFailed):
             progress.failure, answer.over = message, True
         elif answer.over:
@@ -201,7 +202,7 @@ class LivingStage(GeneratedStage):
         begin, whole = self.bar()
         if whole <= 0.0:
             return 0.0, 0.0
-        arrived = edge(len(self.track), finished=False) - begin
+        arrived = last_position(len(self.track), finished=False) - begin
         return min(1.0, max(0.0, self.playhead.position - begin) / whole), min(1.0, arrived / whole)
 
     def bar(self) -> tuple[float, float]:
@@ -209,7 +210,7 @@ class LivingStage(GeneratedStage):
         answer = self.answer
         if not answer.placed:
             return self.playhead.position, 0.0
-        arrived = edge(len(self.track), finished=False) - answer.begin
+        arrived = last_position(len(self.track), finished=False) - answer.begin
         expected = 0.0 if answer.over else self._expected * self.playhead.fps
         return float(answer.begin), max(arrived, expected)
 

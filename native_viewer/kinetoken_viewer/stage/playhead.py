@@ -92,7 +92,7 @@ class Playhead:
         """
         if not self.playing or available == 0:
             return False
-        end = edge(available, finished=finished)
+        end = last_position(available, finished=finished)
         start, last, closed = self._bounds(end, finished=finished)
         self.position += min(seconds, LONGEST_STEP_SECONDS) * self.speed * self.fps
         if self.position < last or not closed:
@@ -108,7 +108,9 @@ class Playhead:
 
     def toggle(self, available: int, *, finished: bool) -> None:
         """Pauses or plays; play at the end starts again."""
-        start, last, closed = self._bounds(edge(available, finished=finished), finished=finished)
+        start, last, closed = self._bounds(
+            last_position(available, finished=finished), finished=finished
+        )
         if not self.playing and closed and self.position >= last:
             self.position = start
         self.playing = not self.playing
@@ -136,7 +138,7 @@ class Playhead:
 
     def seek(self, position: float, available: int, *, finished: bool) -> None:
         """Goes to a position in frames, within what has arrived."""
-        self.position = min(max(position, 0.0), edge(available, finished=finished))
+        self.position = min(max(position, 0.0), last_position(available, finished=finished))
 
     def change_speed(self, steps: int) -> None:
         """Goes to a neighbour in SPEEDS."""
@@ -145,9 +147,9 @@ class Playhead:
 
     def ahead(self, available: int, *, finished: bool) -> float:
         """Seconds of motion that have arrived and are not yet shown."""
-        return max(0.0, edge(available, finished=finished) - self.position) / self.fps
+        return max(0.0, last_position(available, finished=finished) - self.position) / self.fps
 
 
-def edge(available: int, *, finished: bool) -> float:
+def last_position(available: int, *, finished: bool) -> float:
     """The last position to show: the last frame, or the one before it while more may come."""
     return float(max(0, available - (1 if finished else 2)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kinetoken.motion.skeleton import FPS
 
 from .layers import Person
-from .playhead import Playhead, Track, edge
+from .playhead import Playhead, Track, last_position
 from .words import STATUS_GAP, PictureWords
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ class Stage(ABC):
     def __init__(self, prompt: str, *, title: str = "", live: LiveOutput | None = None) -> None:
         """`title`: name of a motion without a prompt. `live`: gets every pose that is shown."""
         self.prompt, self.title = prompt, title
+        self.about: tuple[tuple[str, str], ...] = ()
+        """Parts of the bundle in use and their licences."""
         self.track = Track()
         self.playhead = Playhead(float(FPS))
         self.finished = False
@@ -101,7 +103,7 @@ class Stage(ABC):
     def shares(self) -> tuple[float, float]:
         """Shares of the time bar, 0 to 1: played and arrived."""
         _, whole = self.bar()
-        end = edge(len(self.track), finished=True)
+        end = last_position(len(self.track), finished=True)
         return (self.playhead.position / whole, end / whole) if whole > 0 else (0.0, 0.0)
 
     def span(self) -> tuple[float, float] | None:
@@ -123,7 +125,7 @@ class Stage(ABC):
 
     def bar(self) -> tuple[float, float]:
         """First frame of the time bar, and its length in frames."""
-        return 0.0, edge(len(self.track), finished=True)
+        return 0.0, last_position(len(self.track), finished=True)
 
     def words(self, picture_rate: float, *, help_shown: bool = False) -> PictureWords:
         """The words to write at this moment."""
@@ -135,6 +137,7 @@ class Stage(ABC):
             help_shown,
             None if self.line is None else self.line.line,
             "" if self.prompt else self.title,
+            about=self.about,
         )
 
     def thought(self) -> str:

@@ -32,6 +32,8 @@ class PictureWords:
     """Name of what is shown, if there is no prompt."""
     note: str = ""
     """At the top right: what has just been saved, what is being recorded."""
+    about: tuple[tuple[str, str], ...] = ()
+    """Below the key help: parts of the bundle and their licences."""
 
 
 def thought_of(clip: Clip) -> str:

@@ -46,7 +46,7 @@ class ClusterPlan:
 
 
 @contextlib.contextmanager
-def joined(address: str) -> Iterator[None]:
+def joined_cluster(address: str) -> Iterator[None]:
     """Stay in a cluster until the block ends. EngineError, soon, where none answers."""
     connect(address)
     try:
@@ -138,7 +138,7 @@ class Crew:
 
     def __init__(self, plan: ClusterPlan, jobs: Sequence[Job]) -> None:
         self._dispatch, self._setup = Dispatch(jobs), plan.setup
-        self._share = share(plan.workers, len(jobs))
+        self._share = worker_share(plan.workers, len(jobs))
         self._count = self._share.workers
         if self._setup.load.threads is None:
             threads = max(1, int(self._share.processors))
@@ -254,7 +254,7 @@ class Share:
     """Graphics cards; Ray shows a worker none that it does not ask for."""
 
 
-def share(workers: int | None, jobs: int) -> Share:
+def worker_share(workers: int | None, jobs: int) -> Share:
     """Divide the smallest machine into equal parts, one for each worker that is placed on it."""
     machines = [
         node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")

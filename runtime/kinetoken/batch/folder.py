@@ -17,7 +17,7 @@ from .. import __version__
 from ..base.atomic_file import atomic_path, check_writable, remove_leftovers
 from ..base.errors import FormatError, InputError, OutputError
 from ..motion.clip import Clip
-from .jobs import Job, JobAnswer, Problem, given
+from .jobs import Job, JobAnswer, Problem, given_options
 
 BATCH_FILE: Final = "batch.json"
 REPORT_FILE: Final = "report.jsonl"
@@ -186,7 +186,7 @@ class BatchFolder:
             "line": job.line,
             "status": _MADE,
             "prompt": job.prompt,
-            "options": given(job.options),
+            "options": given_options(job.options),
         }
         row |= {
             "frames": answer.frames,

@@ -28,7 +28,7 @@ class Job:
     @classmethod
     def of(cls, line: int, name: str, prompt: str, options: GenerateOptions) -> Job:
         """A job with the digest of its request."""
-        text = json.dumps({"prompt": prompt, **given(options)}, sort_keys=True)
+        text = json.dumps({"prompt": prompt, **given_options(options)}, sort_keys=True)
         return cls(line, name, prompt, options, hashlib.sha256(text.encode()).hexdigest()[:16])
 
     def seeded(self, base: int) -> Job:
@@ -45,7 +45,7 @@ class Job:
         return Problem(self.line, str(reason), self.name, self.prompt, self.request)
 
 
-def given(options: GenerateOptions) -> dict[str, Any]:
+def given_options(options: GenerateOptions) -> dict[str, Any]:
     """The options that were set."""
     return {key: value for key, value in asdict(options).items() if value is not None}
 

@@ -82,7 +82,7 @@ def add_reading(parser: argparse.ArgumentParser, *, advanced: bool = False) -> R
     """Add what a user may say of a file of motion: --unit, --up, --animation."""
     add = parser.add_argument_group("a file of other programs").add_argument
     shown = Advanced if advanced else str
-    unit = f"its unit of length: {', '.join(UNITS)}, or metres (default: its legs tell)"
+    unit = f"its unit of length: {', '.join(UNITS)}, or metres (default: from its legs)"
     add("--unit", metavar="U", help=shown(unit))
     add("--up", choices=UP, metavar="AXIS", help=shown("axis that points up: y or z (default: y)"))
     which = "name or number of one of its animations (default: the first)"

@@ -230,13 +230,13 @@ def _maker(request: BatchRequest, info: BatchInfo, server: Bundle | None) -> Ite
 
     options = request.bundle.options
     if request.ray is not None:
-        from ..batch.cluster import ClusterPlan, answer_by_cluster, joined
+        from ..batch.cluster import ClusterPlan, answer_by_cluster, joined_cluster
         from ..batch.worker import WorkerSetup
 
         setup = WorkerSetup(
             _named_bundle(request), info.bundle_sha256, options, request.parallel, info.clips
         )
-        with joined(request.ray):
+        with joined_cluster(request.ray):
             yield partial(answer_by_cluster, ClusterPlan(request.ray_workers, setup))
         return
     from ..batch.batch_run import BatchRun

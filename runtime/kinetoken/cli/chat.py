@@ -21,7 +21,7 @@ from .arguments import (
     add_history,
     add_image,
 )
-from .generate import report, tell
+from .generate import print_answer, report
 from .live_arguments import add_live, open_live, play_out, say, send_chunks
 from .parser import Reader, Subparsers, new_command
 from .terminal import ProgressLine, image_bar
@@ -225,7 +225,7 @@ class Conversation:
         if self._request.json:
             print(json.dumps(report(turn, None, stopped)), flush=True)
         else:
-            tell(turn)
+            print_answer(turn)
 
     def _watch(self, turn: Turn) -> bool:
         """Run the turn until its end, Ctrl-C or another line; True where it was stopped."""

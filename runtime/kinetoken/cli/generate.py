@@ -119,7 +119,7 @@ def _make(request: GenerateRequest, generation: Generation, live: LiveOutput | N
             if (image := generation.image) is not None:
                 seconds, cells = f"{image.seconds:.1f} s", f"{image.cells} context positions"
                 print(f"looked at the image for {seconds}; it takes {cells}")
-            tell(generation, kept)
+            print_answer(generation, kept)
     if interrupted:
         print(
             f"kinetoken: stopped; {_what_is_kept(generation, request.out, kept)}", file=sys.stderr
@@ -173,7 +173,7 @@ def _save(generation: Generation, path: str | None) -> str | None:
     return path
 
 
-def tell(generation: Generation, kept: str | None = None) -> None:
+def print_answer(generation: Generation, kept: str | None = None) -> None:
     """Print the thought, and a line of figures."""
     stats = generation.stats
     if generation.thought:

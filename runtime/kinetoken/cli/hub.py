@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .parser import Subparsers, new_command
-from .pull_bar import PullBar, size
+from .pull_bar import PullBar, readable_size
 from .terminal import printable
 
 if TYPE_CHECKING:
@@ -66,9 +66,8 @@ def pull(request: PullRequest) -> int:
         pulled = pull_bundle(name, bar.show)
     done = "is here now" if pulled.new else "is up to date"
     total = sum(info.bytes for info in pulled.manifest.files.values())
-    print(f"{name} {done}: {size(total)} in {pulled.folder}")
-    licence = pulled.manifest.licence
-    print(printable(f"licence: language model {licence.language_model}; codec {licence.codec}"))
+    print(f"{name} {done}: {readable_size(total)} in {pulled.folder}")
+    print(printable(f"licence: {pulled.manifest.licence.summary}"))
     return 0
 
 
@@ -84,7 +83,7 @@ def show_list(request: ListRequest) -> int:
     else:
         width = max(len(bundle.name) for bundle in bundles)
         for bundle in bundles:
-            print(f"{bundle.name:<{width}}  {size(bundle.bytes):>9}  {_described(bundle)}")
+            print(f"{bundle.name:<{width}}  {readable_size(bundle.bytes):>9}  {_described(bundle)}")
     return 0
 
 
@@ -95,7 +94,7 @@ def remove(request: RemoveRequest) -> int:
 
     name = BundleName.parse(request.name)
     removed = BundleStore.of_user().remove(name)
-    freed = size(sum(bundle.bytes for bundle in removed))
+    freed = readable_size(sum(bundle.bytes for bundle in removed))
     print(f"removed {', '.join(dict.fromkeys(bundle.name for bundle in removed))}: {freed}")
     return 0
 
@@ -114,6 +113,7 @@ def _described(bundle: StoredBundle) -> str:
     """The model, or why there is none."""
     from ..base.errors import BundleError
     from ..manifest.manifest_file import read_manifest
+    from ..manifest.schema import licence_in_words
 
     if not bundle.whole:
         return "incomplete: pull it again to go on, or remove it"
@@ -122,5 +122,6 @@ def _described(bundle: StoredBundle) -> str:
     except BundleError as error:
         return printable(f"cannot be opened: {error}")
     model, licence = manifest.language_model, manifest.licence
-    text = f"{model.architecture} {model.quantization} ({model.backend}), {licence.language_model}"
+    text = f"{model.architecture} {model.quantization} ({model.backend}), "
+    text += licence_in_words(licence.language_model)
     return printable(text)

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ..engines.memory_estimate import (
-    CARD,
+    CARD_BYTES,
     GB,
     MB,
-    SYSTEM,
+    SYSTEM_BYTES,
     estimate_memory,
     parse_size,
     quantizations_that_fit,
@@ -88,19 +88,19 @@ def fit_report(manifest: Manifest, size: int, present: float | None = None) -> d
     """
     parts, room, context = (
         estimate_memory(manifest),
-        max(0, size - SYSTEM),
+        max(0, size - SYSTEM_BYTES),
         manifest.language_model.context,
     )
     longest = room_for_context(manifest, room)
     return {
         "memory": size,
-        "system": SYSTEM,
+        "system": SYSTEM_BYTES,
         "needs": asdict(parts),
         "total": parts.total,
         "fits": parts.total <= room,
         "fits_without_images": parts.without_images <= room,
-        "card": CARD,
-        "fits_with_card": parts.total + CARD <= room,
+        "card": CARD_BYTES,
+        "fits_with_card": parts.total + CARD_BYTES <= room,
         "context": context,
         "longest_context": min(longest, context),
         "room_for_longer_context": longest > context,
@@ -197,7 +197,7 @@ def summary(manifest: Manifest, folder: str) -> list[str]:
         "made with": ", ".join(
             f"{tool} {version}" for tool, version in manifest.provenance.tools.items()
         ),
-        "licence": f"language model {licence.language_model}; codec {licence.codec}",
+        "licence": licence.summary,
         "thanks": licence.acknowledgement,
     }
     lines = [f"{name:<15} {value}" for name, value in rows.items() if value]

@@ -46,7 +46,7 @@ class PullBar:
         if self._bar is None:
             self._words.erase()
             self._bar = ProgressBar("downloading", float(state.total), before=state.done)
-        self._bar.show(state.done, f"{sizes(state.done, state.total)} | {state.note}")
+        self._bar.show(state.done, f"{readable_progress(state.done, state.total)} | {state.note}")
 
 
 def local_folder(given: str | None) -> Path:
@@ -60,12 +60,12 @@ def local_folder(given: str | None) -> Path:
         return bundle_folder(given, bar.show)
 
 
-def size(number: int) -> str:
+def readable_size(number: int) -> str:
     """Such as "3.1 GB" or "12.8 MB"."""
     return f"{number / _GB:.1f} GB" if number >= _GB else f"{number / _MB:.1f} MB"
 
 
-def sizes(done: int, total: int) -> str:
+def readable_progress(done: int, total: int) -> str:
     """Such as "1.3 of 3.1 GB"."""
     unit, name = (_GB, "GB") if total >= _GB else (_MB, "MB")
     return f"{done / unit:.1f} of {total / unit:.1f} {name}"

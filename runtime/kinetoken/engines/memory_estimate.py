@@ -13,13 +13,13 @@ from .registry import engine_of
 
 MB: Final = 1_000_000
 GB: Final = 1_000_000_000
-PROGRAM: Final = 100 * MB
+BASE_PROGRAM_BYTES: Final = 100 * MB
 """Python, numpy, ONNX Runtime and its working memory: measured with the demo, files not counted."""
 TOKENIZER_EXPANSION: Final = 31
 """Bytes in memory for each byte of tokenizer.json: measured with Qwen's; small ones take half."""
-SYSTEM: Final = 1_200 * MB
+SYSTEM_BYTES: Final = 1_200 * MB
 """Bytes for Linux without a desktop, on a board that shares memory with its graphics card."""
-CARD: Final = 600 * MB
+CARD_BYTES: Final = 600 * MB
 """Bytes for CUDA and its libraries if a graphics card computes: an allowance, not measured."""
 _UNITS: Final = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
@@ -80,7 +80,7 @@ def estimate_memory(
         codec=sum(files[name].bytes for name in (codec.decoder, codec.codebooks)),
         words=TOKENIZER_EXPANSION * files[manifest.tokenizer.file].bytes,
         vision=files[lm.mmproj].bytes if lm.mmproj else 0,
-        program=PROGRAM + memory.program_bytes,
+        program=BASE_PROGRAM_BYTES + memory.program_bytes,
     )
 
 

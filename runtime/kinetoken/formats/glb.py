@@ -14,13 +14,13 @@ from ..motion.clip import Clip
 from ..motion.skeleton import N_JOINTS
 from .gltf import INDICES, VERTICES, GltfFile, Json
 from .mannequin import MATERIALS, build_mannequin
-from .rig import Rig, add_animation, add_skeleton, clip_name, notes
+from .rig import Rig, add_animation, add_skeleton, clip_name, clip_notes
 
 
 def write_glb(clip: Clip, path: str | os.PathLike[str]) -> None:
     """Write the clip as one animation of one mannequin. OutputError."""
     rig = Rig.of(clip)
-    file = GltfFile(notes(clip))
+    file = GltfFile(clip_notes(clip))
     add_skeleton(file, rig)
     _add_mannequin(file, rig)
     add_animation(file, rig, clip_name(clip))

@@ -93,20 +93,20 @@ def add_animation(file: GltfFile, rig: Rig, name: str) -> None:
 
 def clip_name(clip: Clip) -> str:
     """The name of the clip's animation."""
-    return plain(clip.prompt)[:_LONGEST_NAME].strip() or "motion"
+    return whole_characters(clip.prompt)[:_LONGEST_NAME].strip() or "motion"
 
 
-def notes(clip: Clip) -> Json:
+def clip_notes(clip: Clip) -> Json:
     """Prompt, text, seed and other notes on the clip."""
     known: Json = {
-        "prompt": plain(clip.prompt),
-        "text": plain(clip.text),
+        "prompt": whole_characters(clip.prompt),
+        "text": whole_characters(clip.text),
         "seed": clip.seed,
         **clip.meta,
     }
     return {key: value for key, value in known.items() if value not in ("", None)}
 
 
-def plain(text: str) -> str:
+def whole_characters(text: str) -> str:
     """The text without half characters, which not every JSON reader accepts."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -13,7 +13,7 @@ from ..base.atomic_file import atomic_path
 from ..motion.clip import Clip
 from ..motion.skeleton import JOINT
 from .gltf import GltfFile
-from .rig import Rig, add_animation, add_skeleton, clip_name, notes
+from .rig import Rig, add_animation, add_skeleton, clip_name, clip_notes
 
 EXTENSION: Final = "VRMC_vrm_animation"
 _MIDDLE: Final = {
@@ -33,7 +33,7 @@ HUMANOID: Final[dict[str, str]] = _MIDDLE | {
 def write_vrma(clip: Clip, path: str | os.PathLike[str]) -> None:
     """Write the clip as rotations of VRM's humanoid bones. OutputError."""
     rig = Rig.of(clip)
-    file = GltfFile(notes(clip))
+    file = GltfFile(clip_notes(clip))
     add_skeleton(file, rig)
     add_animation(file, rig, clip_name(clip))
     bones = {bone: {"node": JOINT[joint]} for bone, joint in HUMANOID.items()}

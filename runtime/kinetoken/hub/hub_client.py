@@ -32,7 +32,7 @@ SILENCE_SECONDS: Final = 30.0
 CHUNK_BYTES: Final = 1 << 18
 _BUSY: Final = (408, 425, 429, 500, 502, 503, 504)
 _RANGE: Final = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
-WAITS: Final = (1.0, 2.0, 4.0, 8.0, 16.0)
+RETRY_WAITS: Final = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 class ConnectionLostError(DownloadError):
@@ -71,7 +71,7 @@ class HubClient:
 
     endpoint: str = USUAL_ENDPOINT
     token: str | None = field(default=None, repr=False)
-    waits: tuple[float, ...] = WAITS
+    waits: tuple[float, ...] = RETRY_WAITS
     """Seconds before each next try after a broken connection; one that brings bytes starts over."""
 
     @classmethod

@@ -28,7 +28,7 @@ from .messages import (
     ThoughtText,
     WindowPose,
 )
-from .sender import work
+from .sender import run_sender
 from .settings import LiveSettings
 
 _FRAMES_PER_MESSAGE: Final = 20  # so that none holds up the sender for long
@@ -40,7 +40,7 @@ class LiveOutput:
     """One motion on its way to all targets; a target that fails is reported, the others go on."""
 
     def __init__(
-        self, settings: LiveSettings, tell: Callable[[str], None], worker: _Work = work
+        self, settings: LiveSettings, tell: Callable[[str], None], worker: _Work = run_sender
     ) -> None:
         """Opens all targets; `tell` gets one line for each thing that the user should know.
 

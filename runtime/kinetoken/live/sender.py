@@ -37,7 +37,7 @@ from .timeline import TimedPose, Timeline
 _LISTEN_SHARE: Final = 0.25  # share of a period for taking in motion; the rest waits for the next
 
 
-def work(settings: LiveSettings, pipe: Connection) -> None:
+def run_sender(settings: LiveSettings, pipe: Connection) -> None:
     """Run the process. It ends with its last frame, or when the other side closes the pipe."""
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the other side is gone
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -203,6 +204,21 @@ class Defaults:
     """
 
 
+_NON_COMMERCIAL: Final = re.compile(r"\bnc\b|non-?commercial", re.IGNORECASE)
+
+
+def licence_in_words(terms: str) -> str:
+    """The name of a licence, with "non-commercial" in words where a part of it says so.
+
+    >>> licence_in_words("cc-by-nc-4.0")
+    'cc-by-nc-4.0 (non-commercial use only)'
+    """
+    plain = re.search(r"non-?commercial", terms, re.IGNORECASE)
+    if plain or not _NON_COMMERCIAL.search(terms):
+        return terms
+    return f"{terms} (non-commercial use only)"
+
+
 @dataclass(frozen=True)
 class Licence:
     """The terms of each part."""
@@ -211,6 +227,12 @@ class Licence:
     codec: str
     acknowledgement: str = ""
     """A line that the sources ask to show."""
+
+    @property
+    def summary(self) -> str:
+        """The terms of both parts on one line, for people."""
+        model, codec = licence_in_words(self.language_model), licence_in_words(self.codec)
+        return f"language model {model}; codec {codec}"
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,11 @@ def test_weights_alone_are_a_codec_but_no_model(tmp_path: Path) -> None:
         ("---\nlicense: cc-by-nc-4.0\ntags: [motion]\n---\n# Codec", "cc-by-nc-4.0"),
         ('---\nlicense: other\nlicense_name: "qwen-research"\n---\n', "qwen-research"),
         ("# No header\nlicense: mit", "unknown"),
-        ("---\nlicense:\n  - mit\n---\n", "unknown"),
+        ("---\nlicense:\n  - mit\n- cc-by-nc-4.0\ntags:\n- motion\n---\n", "mit, cc-by-nc-4.0"),
+        ("\ufeff---\r\nlicense: 'cc-by-nc-4.0' # as the data\r\n---\r\n", "cc-by-nc-4.0"),
+        ("---\nlicense: [mit, apache-2.0]\n---\n", "mit, apache-2.0"),
+        ("---\nlicence: mit\n---\n", "mit"),
+        ("---\nlicense:\ntags:\n- mit\n---\n", "unknown"),
     ],
 )
 def test_the_licence_is_the_model_cards(tmp_path: Path, card: str, expected: str) -> None:
@@ -49,6 +53,13 @@ def test_the_licence_is_the_model_cards(tmp_path: Path, card: str, expected: str
 def test_without_a_card_the_config_may_say_it(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"license": "apache-2.0"}')
     assert read_licence(tmp_path) == "apache-2.0"
+
+
+def test_a_common_text_tells_its_name(tmp_path: Path) -> None:
+    (tmp_path / "LICENSE").write_text(
+        "Creative Commons Attribution-NonCommercial 4.0 International"
+    )
+    assert read_licence(tmp_path) == "cc-by-nc-4.0"
 
 
 def test_neither_a_folder_nor_a_hub_id_is_one_line() -> None:

@@ -14,7 +14,7 @@ pytest.importorskip("safetensors", reason="needs safetensors, see CONTRIBUTING.m
 
 import kinetoken
 from codec_states import write_statistics
-from kinetoken.base.errors import FormatError, InputError, KinetokenError, MissingPackageError
+from kinetoken.base.errors import FormatError, InputError, KinetokenError
 from kinetoken.cli.main import main
 from kinetoken.engines.onnx.session import OnnxSession
 from kinetoken.manifest.manifest_file import read_manifest
@@ -203,7 +203,7 @@ BODY = "import torch\ndef codes_to_features(codes):\n    "
     ("text", "kind", "message"),
     [
         ("x = 1\n", FormatError, "expected a function codes_to_features"),
-        ("import a_package_that_is_absent\n", MissingPackageError, "a_package_that_is_absent"),
+        ("import a_file_that_is_absent\n", InputError, "the file a_file_that_is_absent.py"),
         ("class Adapter:\n    def __init__(self, folder):\n        folder / 1\n", FormatError, "Adapter.*failed: TypeError"),
         (BODY + "return codes\n", FormatError, r"expected features \(12 \* stride, 263\).*got \(12, 4\)"),
         (BODY + "return torch.zeros(1, 48, 263)\n", FormatError, r"got \(1, 48, 263\)"),

@@ -17,7 +17,7 @@ import kinetoken
 from batch_runs import Run
 from fake_hub import FakeHub, serving_hub
 from kinetoken import Clip
-from kinetoken.cli.pull_bar import PullBar, size, sizes
+from kinetoken.cli.pull_bar import PullBar, readable_progress, readable_size
 from kinetoken.hub.pull import PullState
 
 ROOTS = Path(__file__).parents[3]
@@ -48,7 +48,10 @@ def test_pull_list_and_rm(run: Run, hub: FakeHub, tiny: Path) -> None:
     (entry,) = json.loads(run("list", "--json")[1])
     assert set(entry) == {"name", "revisions", "bytes", "whole", "folder"}
     assert entry["name"] == "hf:some/walker"
-    assert run("rm", "some/walker")[:2] == (0, f"removed hf:some/walker: {size(entry['bytes'])}\n")
+    assert run("rm", "some/walker")[:2] == (
+        0,
+        f"removed hf:some/walker: {readable_size(entry['bytes'])}\n",
+    )
     assert run("list")[1].startswith("no bundle")
     code, _, err = run("rm", "some/walker")
     assert code == 2
@@ -227,5 +230,5 @@ def test_the_bar_shows_what_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "another pull is under way ..." in terminal.text
     assert "downloading [#####...............] 25% | 0.5 of 2.0 GB | lm.gguf" in terminal.text
     assert terminal.text.endswith("\r")
-    assert (size(12_800_000), size(3_100_000_000)) == ("12.8 MB", "3.1 GB")
-    assert sizes(1_000_000, 5_000_000) == "1.0 of 5.0 MB"
+    assert (readable_size(12_800_000), readable_size(3_100_000_000)) == ("12.8 MB", "3.1 GB")
+    assert readable_progress(1_000_000, 5_000_000) == "1.0 of 5.0 MB"

@@ -12,8 +12,8 @@ from kinetoken import InputError
 from kinetoken.cli.inspect import fit_lines, fit_report
 from kinetoken.cli.main import main
 from kinetoken.engines.memory_estimate import (
-    CARD,
-    SYSTEM,
+    CARD_BYTES,
+    SYSTEM_BYTES,
     cache_bytes,
     estimate_memory,
     parse_size,
@@ -134,7 +134,7 @@ def test_no_context_is_promised_that_the_bundle_does_not_have(manifest: Manifest
         for line in fit_lines(found)
     )
     small = fit_report(
-        large(manifest), SYSTEM + estimate_memory(large(manifest)).without_images - 10_000_000
+        large(manifest), SYSTEM_BYTES + estimate_memory(large(manifest)).without_images - 10_000_000
     )
     assert 0 < small["longest_context"] < 2048
     assert small["room_for_longer_context"] is False
@@ -147,7 +147,7 @@ def test_images_and_the_card_count(manifest: Manifest) -> None:
         (parts.total - 1, False, True),
         (parts.without_images - 1, False, False),
     ):
-        found = fit_report(large(manifest), SYSTEM + room)
+        found = fit_report(large(manifest), SYSTEM_BYTES + room)
         assert (found["fits"], found["fits_without_images"], found["fits_with_card"]) == (
             fits,
             without,
@@ -156,7 +156,7 @@ def test_images_and_the_card_count(manifest: Manifest) -> None:
         assert any("without images it fits" in line for line in fit_lines(found)) is (
             without and not fits
         )
-    assert fit_report(large(manifest), SYSTEM + parts.total + CARD)["fits_with_card"]
+    assert fit_report(large(manifest), SYSTEM_BYTES + parts.total + CARD_BYTES)["fits_with_card"]
 
 
 def test_quantizations_that_fit_come_finest_first(manifest: Manifest) -> None:
@@ -197,6 +197,6 @@ def test_the_command_says_what_fits(tiny: Path, capsys: pytest.CaptureFixture[st
     assert main(["inspect", str(tiny), "--fit", "500MB", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert found["fits"] is False
-    assert found["system"] == SYSTEM
+    assert found["system"] == SYSTEM_BYTES
     assert found["longest_context"] == 0
     assert main(["inspect", str(tiny), "--fit", "much"]) == 2

@@ -19,7 +19,7 @@ from kinetoken.live.messages import (
     TargetsOpen,
     ThoughtText,
 )
-from kinetoken.live.sender import work
+from kinetoken.live.sender import run_sender
 from kinetoken.live.settings import LiveSettings
 from kinetoken.live.timeline import MAX_STEP
 from kinetoken.motion.playback import PREBUFFER, SLOWEST
@@ -171,7 +171,7 @@ def test_a_machine_that_hangs_does_not_make_it_jump() -> None:
 def test_the_sending_process_says_when_an_answer_was_shown() -> None:
     here, there = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
-        target=work,
+        target=run_sender,
         args=(LiveSettings(endless=True, rate=240.0, stdout=False, ws=0), there),
         daemon=True,
     )

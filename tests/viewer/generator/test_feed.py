@@ -100,6 +100,8 @@ def test_the_real_server_streams_a_real_bundle(open_feed, tiny_bundle) -> None:
     )
     messages = read(open_feed(fake_generators.real, job))
     assert messages[:2] == [ModelReady(20.0), AnswerStarted(1, 20.0)]
+    assert isinstance(messages[0], ModelReady)
+    assert [part for part, _ in messages[0].about] == ["licence, model", "licence, codec"]
     last = messages[-1]
     assert isinstance(last, AnswerEnded)
     assert len(last.clip) == 20

@@ -71,6 +71,20 @@ def test_the_key_help_stands_alone_and_can_be_read(size: tuple[int, int]) -> Non
     )
 
 
+@pytest.mark.parametrize("size", [(1280, 720), (480, 320), (320, 240)])
+def test_the_key_help_ends_with_the_licences(size: tuple[int, int]) -> None:
+    about = (
+        ("licence, model", "cc-by-nc-4.0 (non-commercial use only)"),
+        ("licence, codec", "cc-by-nc-4.0 (non-commercial use only)"),
+    )
+    plain, told = (
+        word_panels(replace(FULL, help=True, about=rows), *size)[0].image for rows in ((), about)
+    )
+    assert told.width <= size[0]
+    assert told.height <= size[1]
+    assert told.tobytes() != plain.tobytes()
+
+
 def test_a_small_panel_leaves_the_middle_to_the_body() -> None:
     words = PictureWords(
         "a person walks in a circle and sits down " * 3,

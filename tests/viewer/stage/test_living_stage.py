@@ -26,7 +26,7 @@ from kinetoken_viewer.stage import living_body
 from kinetoken_viewer.stage.generated_stage import LONGEST_BUFFER, STALLED_SECONDS
 from kinetoken_viewer.stage.living_body import IDLE_LEAD_FRAMES
 from kinetoken_viewer.stage.living_stage import LivingStage
-from kinetoken_viewer.stage.playhead import edge
+from kinetoken_viewer.stage.playhead import last_position
 from scripted_feed import Talk
 from synthetic_motion import walking
 
@@ -77,6 +77,15 @@ def test_it_stands_at_ease_and_breathes_until_it_is_asked() -> None:
         poses[:1, JOINT["left_ankle"]].repeat(len(poses), 0),
         atol=0.02,
     )
+
+
+def test_its_words_tell_the_licences_of_what_is_loaded() -> None:
+    stage, talk = body()
+    about = (("licence, model", "mit"), ("licence, codec", "cc-by-nc-4.0 (non-commercial)"))
+    assert stage.words(60).about == ()
+    talk.say(ModelReady(20.0, about))
+    run(stage, 0.1)
+    assert stage.words(60).about == about
 
 
 def test_a_prompt_moves_it_and_then_it_stands_again() -> None:
@@ -324,7 +333,7 @@ def test_a_line_that_lasts_for_days_stays_small(monkeypatch: pytest.MonkeyPatch)
     stage.ask("a person waves")
     talk.say(AnswerStarted(8, 20.0, 2), *moves(5, turn=2))
     assert fastest(run(stage, 1.0)) < 4.0
-    assert edge(len(stage.track), finished=False) > stage.playhead.position
+    assert last_position(len(stage.track), finished=False) > stage.playhead.position
 
 
 def test_detail_and_pace_are_shown() -> None:

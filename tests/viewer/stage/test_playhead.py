@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from kinetoken.motion.splines import catmull_rom
-from kinetoken_viewer.stage.playhead import LONGEST_STEP_SECONDS, SPEEDS, Playhead, Track, edge
+from kinetoken_viewer.stage.playhead import (
+    LONGEST_STEP_SECONDS,
+    SPEEDS,
+    Playhead,
+    Track,
+    last_position,
+)
 from synthetic_motion import walking
 
 
@@ -129,7 +135,7 @@ def test_speed_keys_stay_within_the_table() -> None:
     [(0, True, 0), (1, True, 0), (1, False, 0), (5, True, 4), (5, False, 3)],
 )
 def test_edge(available: int, finished: bool, expected: float) -> None:
-    assert edge(available, finished=finished) == expected
+    assert last_position(available, finished=finished) == expected
 
 
 def test_only_the_part_from_a_to_b_is_played_again_and_again() -> None:

@@ -45,7 +45,7 @@ def is_software(name: str) -> bool:
     return any(word in name.lower() for word in _SOFTWARE_NAMES)
 
 
-def one(function: Any) -> int:
+def generated_name(function: Any) -> int:
     """Calls a glGen function for one name."""
     name = gl.GLuint()
     function(1, ctypes.byref(name))
@@ -127,12 +127,14 @@ class GpuMesh:
     ) -> None:
         self._count = indices.size
         self._columns = sum(instance)
-        self._array = one(gl.glGenVertexArrays)
+        self._array = generated_name(gl.glGenVertexArrays)
         gl.glBindVertexArray(self._array)
-        _fill(gl.GL_ARRAY_BUFFER, one(gl.glGenBuffers), vertices, gl.GL_STATIC_DRAW)
+        _fill(gl.GL_ARRAY_BUFFER, generated_name(gl.glGenBuffers), vertices, gl.GL_STATIC_DRAW)
         _attribute(0, vertices.shape[1], vertices.shape[1], 0)
-        _fill(gl.GL_ELEMENT_ARRAY_BUFFER, one(gl.glGenBuffers), indices, gl.GL_STATIC_DRAW)
-        self._rows = one(gl.glGenBuffers)
+        _fill(
+            gl.GL_ELEMENT_ARRAY_BUFFER, generated_name(gl.glGenBuffers), indices, gl.GL_STATIC_DRAW
+        )
+        self._rows = generated_name(gl.glGenBuffers)
         gl.glBindBuffer(gl.GL_ARRAY_BUFFER, self._rows)
         offset = 0
         for location, size in enumerate(instance, start=1):
@@ -173,7 +175,7 @@ class DepthMap:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._texture = one(gl.glGenTextures)
+        self._texture = generated_name(gl.glGenTextures)
         gl.glBindTexture(gl.GL_TEXTURE_2D, self._texture)
         gl.glTexImage2D(gl.GL_TEXTURE_2D, 0, gl.GL_DEPTH_COMPONENT24, size, size, 0,
                         gl.GL_DEPTH_COMPONENT, gl.GL_UNSIGNED_INT, None)  # fmt: skip
@@ -186,7 +188,7 @@ class DepthMap:
             (gl.GL_TEXTURE_COMPARE_FUNC, gl.GL_LEQUAL),
         ):
             gl.glTexParameteri(gl.GL_TEXTURE_2D, key, value)
-        self._frame = one(gl.glGenFramebuffers)
+        self._frame = generated_name(gl.glGenFramebuffers)
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._frame)
         gl.glFramebufferTexture2D(
             gl.GL_FRAMEBUFFER, gl.GL_DEPTH_ATTACHMENT, gl.GL_TEXTURE_2D, self._texture, 0
@@ -212,13 +214,13 @@ class Canvas:
     def __init__(self, width: int, height: int) -> None:
         self._width, self._height = width, height
         self._buffers: list[int] = []
-        self.frame = one(gl.glGenFramebuffers)
+        self.frame = generated_name(gl.glGenFramebuffers)
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self.frame)
         for kind, place in (
             (gl.GL_RGBA8, gl.GL_COLOR_ATTACHMENT0),
             (gl.GL_DEPTH_COMPONENT24, gl.GL_DEPTH_ATTACHMENT),
         ):
-            buffer = one(gl.glGenRenderbuffers)
+            buffer = generated_name(gl.glGenRenderbuffers)
             self._buffers.append(buffer)
             gl.glBindRenderbuffer(gl.GL_RENDERBUFFER, buffer)
             gl.glRenderbufferStorage(gl.GL_RENDERBUFFER, kind, width, height)

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from ...base.errors import EngineError
 from ..prompt_items import EncodedImage
 
-POSITION_AXES = 4
-"""Numbers that place a cell of an image: time, row, column, and one that Qwen does not use."""
 _ImageCells = tuple[int, int, int]
 """First cell, number of cells, positions."""
 
@@ -45,8 +43,9 @@ class CellPositions:
 
 
 def image_positions(image: EncodedImage, first: int, cells: range) -> NDArray[np.int32]:
-    """Positions of some cells of an image (POSITION_AXES * n,), one axis after the other.
+    """Positions of some cells of an image (4 * n,), one axis after the other.
 
+    The axes are time, row, column, and one that Qwen does not use.
     `first` is the image's first position. M-RoPE of Qwen2-VL: all cells stand at one time, and rows
     and columns count from the same position.
     """

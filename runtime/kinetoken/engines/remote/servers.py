@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ..completions import CompletionPiece, CompletionRequest, ServerKind
 
-SEEDS: Final = 2**31  # every server takes a seed below
+SEED_LIMIT: Final = 2**31  # every server takes a seed below
 
 
 class PlainKind:
@@ -32,7 +32,7 @@ class PlainKind:
             "top_p": top_p,
         }
         prompt = list(request.ids) if self.takes_ids else request.text
-        return {"prompt": prompt, "stream": True, "seed": request.seed % SEEDS, **asked}
+        return {"prompt": prompt, "stream": True, "seed": request.seed % SEED_LIMIT, **asked}
 
     def piece(self, choice: Mapping[str, Any], text: str) -> CompletionPiece:
         return CompletionPiece(text)

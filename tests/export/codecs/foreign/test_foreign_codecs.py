@@ -19,7 +19,7 @@ pytest.importorskip(
 
 from safetensors.torch import save_file
 
-from kinetoken.base.errors import FormatError, InputError, KinetokenError, MissingPackageError
+from kinetoken.base.errors import FormatError, InputError, KinetokenError
 from kinetoken.codec.codebooks import Codebooks
 from kinetoken.engines.onnx.session import OnnxSession
 from kinetoken.manifest.schema import MotionInfo
@@ -509,7 +509,7 @@ def test_nothing_runs_without_trust(tmp_path: Path, capsys: pytest.CaptureFixtur
     ("text", "kind", "message"),
     [
         ("class Other:\n    pass\n", FormatError, "found none"),
-        ("import a_package_that_is_absent\n", MissingPackageError, "a_package_that_is_absent"),
+        ("import a_file_that_is_absent\n", InputError, "fetch it from the codec's repository"),
         ("raise SystemExit(3)\n", FormatError, "SystemExit: 3"),
         ("1 +\n", FormatError, "SyntaxError"),
         (EMBEDDINGS.replace("stack(latent_dim", "stack(latent_dim + 1"), FormatError, r"got \(16, 8, 3\)"),
