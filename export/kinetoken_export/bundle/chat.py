@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from kinetoken.base.errors import FormatError
 from kinetoken.manifest.schema import ChatInfo
@@ -33,9 +34,11 @@ class ChatParts:
     """What was assumed, a line each."""
 
 
-def read_chat(request: ExportRequest, vocabulary: CheckpointVocabulary) -> ChatParts:
-    """The chat format that is asked for, else the checkpoint's. FormatError, InputError."""
-    folder = request.model.folder
+def read_chat(request: ExportRequest, vocabulary: CheckpointVocabulary, folder: Path) -> ChatParts:
+    """The chat format that is asked for, else that of the checkpoint's words in `folder`.
+
+    FormatError, InputError.
+    """
     if request.prompt_template is not None:
         around = split_prompt_template(request.prompt_template, leading_token(folder))
         system = request.system_prompt if takes_system_prompt(request.prompt_template) else ""

@@ -33,6 +33,8 @@ class ExportRequest:
     """Text file whose words are kept, or "english"; None keeps all."""
     spelling: AskedSpelling = field(default_factory=AskedSpelling)
     """The spelling of motion tokens, as far as the user says; the tokenizer tells the rest."""
+    adapter: Path | None = None
+    """A LoRA of PEFT that is merged into the checkpoint."""
     importance: str | None = None
     """Importance of columns when quantizing to GGUF: a text file of prompts, an imatrix file or
     "own" for the checkpoint's own answers; None: every column counts alike."""
