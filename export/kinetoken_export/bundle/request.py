@@ -33,6 +33,9 @@ class ExportRequest:
     """Text file whose words are kept, or "english"; None keeps all."""
     spelling: AskedSpelling = field(default_factory=AskedSpelling)
     """The spelling of motion tokens, as far as the user says; the tokenizer tells the rest."""
+    vision_quant: str | None = None
+    """How the vision tower of a GGUF bundle is stored: "f16" (the default), "q8_0", "bf16" or
+    "f32"."""
     importance: str | None = None
     """Importance of columns when quantizing to GGUF: a text file of prompts, an imatrix file or
     "own" for the checkpoint's own answers; None: every column counts alike."""
@@ -62,6 +65,11 @@ class ExportRequest:
         if self.graph == "portable" and self.format != "onnx":
             raise InputError(
                 "--graph portable is a form of ONNX; leave it out, or give --format onnx"
+            )
+        if self.vision_quant is not None and self.format != "gguf":
+            raise InputError(
+                "--vision-quant is for the vision tower of a GGUF bundle; leave it out, or give "
+                "--format gguf"
             )
         if self.importance is not None and self.format != "gguf":
             raise InputError(
