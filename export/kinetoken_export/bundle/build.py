@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from kinetoken.base.errors import FormatError, OutputError
@@ -26,12 +27,14 @@ from kinetoken.manifest.schema import (
     TokenizerInfo,
 )
 
+from ..checkpoint.adapter import ADAPTER_FILES
 from ..checkpoint.chat_template import read_template, split_template
 from ..checkpoint.motion_tokens import CheckpointVocabulary, pruned_vocabulary, read_vocabulary
+from ..checkpoint.open_model import OpenedModel, open_model
 from ..checkpoint.renumber import renumbered_source
 from ..checkpoint.renumber_tokenizer import write_renumbered
 from ..checkpoint.special_tokens import SpecialTokens, read_special_tokens
-from ..checkpoint.tensors import Checkpoint, Float32Array, TensorSource
+from ..checkpoint.tensors import Float32Array, TensorSource
 from ..codecs.reader import read_codec
 from ..codecs.source import CodecSource
 from ..onnx.codec import check_codec, code_size, export_codec
@@ -54,7 +57,7 @@ _SPARE: Final = 200_000_000  # bytes for codec, tokenizer and manifest
 class _Inputs:
     """The checkpoint and the codec, read and checked."""
 
-    checkpoint: Checkpoint
+    model: OpenedModel
     vocabulary: CheckpointVocabulary
     codec: CodecSource
     template: str
@@ -67,26 +70,26 @@ def build_bundle(request: ExportRequest) -> Manifest:
     The folder appears whole or not at all, and an old one stays until the new one is complete.
     """
     check_quantization(request)
-    with new_folder(request.out, request.force) as folder:
-        parts = _open(request)
-        _check_space(folder, bytes_needed(request, parts.checkpoint))
+    with new_folder(request.out, request.force) as folder, TemporaryDirectory() as scratch:
+        parts = _open(request, Path(scratch))
+        _check_space(folder, bytes_needed(request, parts.model.source))
         return _build(request, parts, folder)
 
 
-def _open(request: ExportRequest) -> _Inputs:
+def _open(request: ExportRequest, scratch: Path) -> _Inputs:
     """Read and check all inputs, so that mistakes show before any long work."""
     folder = request.model.folder
-    checkpoint = Checkpoint(folder)
-    vocabulary = read_vocabulary(folder, request.spelling)
-    checkpoint.check()
-    check_format_computes(request, checkpoint)
+    model = open_model(folder, request.adapter, scratch)
+    source = model.source
+    vocabulary = read_vocabulary(model.tokenizer.parent, request.spelling)
+    check_format_computes(request, source)
     motion = vocabulary.motion
     last = max(stop for _, stop in (*motion.levels, *vocabulary.text_ids))
     last = max(last, *(1 + i for i in (*motion.markers, *vocabulary.moved)))
-    if last > checkpoint.shape.vocab_size:
+    if last > source.shape.vocab_size:
         raise FormatError(
             f"{folder}: expected an embedding of at least {last} rows, as the tokenizer has ids, "
-            f"got {checkpoint.shape.vocab_size}: tokenizer and weights are not of one model"
+            f"got {source.shape.vocab_size}: tokenizer and weights are not of one model"
         )
     special = read_special_tokens(folder, vocabulary.added_before)
     if not special.ends:
@@ -94,7 +97,7 @@ def _open(request: ExportRequest) -> _Inputs:
             f"{folder}: expected a token that ends an answer, as eos_token_id in generation_config.json, "
             "found none: name it there"
         )
-    template = read_template(folder)
+    template = read_template(model.words)
     split_template(template)
     codec = read_codec(
         request.codec.folder,
@@ -104,7 +107,7 @@ def _open(request: ExportRequest) -> _Inputs:
         window=request.codec_window,
     )
     check_codec(codec, vocabulary.motion)
-    return _Inputs(checkpoint, vocabulary, codec, template, special)
+    return _Inputs(model, vocabulary, codec, template, special)
 
 
 def _build(request: ExportRequest, parts: _Inputs, folder: Path) -> Manifest:
@@ -127,7 +130,7 @@ def _build(request: ExportRequest, parts: _Inputs, folder: Path) -> Manifest:
     manifest = _write(
         replace(manifest, codec=measured_codec(folder, codec, request.lookahead)), folder
     )
-    for note in parts.checkpoint.notes:
+    for note in parts.model.checkpoint.notes:
         print(f"checkpoint: {note}", file=sys.stderr)
     for note in parts.codec.notes:
         print(f"codec: {note}", file=sys.stderr)
@@ -153,9 +156,9 @@ def _vocabulary(
     request: ExportRequest, parts: _Inputs, folder: Path
 ) -> tuple[TensorSource, CheckpointVocabulary]:
     """The tokenizer in the bundle, and the tensors that go with it."""
-    tokenizer, written = request.model.folder / _TOKENIZER, folder / _TOKENIZER
+    tokenizer, written = parts.model.tokenizer, folder / _TOKENIZER
     moved = parts.vocabulary.moved
-    whole = renumbered_source(parts.checkpoint, moved)
+    whole = renumbered_source(parts.model.source, moved)
     if moved:
         write_renumbered(tokenizer, moved, written)
     else:
@@ -211,10 +214,10 @@ def _manifest(
 
 
 def _provenance(request: ExportRequest, parts: _Inputs) -> Provenance:
-    model = {
-        path.name: path for path in (*parts.checkpoint.files, request.model.folder / _TOKENIZER)
-    }
+    model = {path.name: path for path in (*parts.model.checkpoint.files, parts.model.tokenizer)}
     named = model | {f"codec/{path.name}": path for path in parts.codec.files}
+    if request.adapter is not None:
+        named |= {f"adapter/{name}": request.adapter / name for name in ADAPTER_FILES}
     digests = {name: FileInfo.of(path).sha256 for name, path in progress(named.items(), "digests")}
     return Provenance(
         request.model.name,

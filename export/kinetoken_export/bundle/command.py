@@ -64,6 +64,12 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         help="how weights are stored (default: int8 for onnx, q4_k_s for gguf)",
     )
     add(
+        "--adapter",
+        type=Path,
+        metavar="FOLDER",
+        help="merge a LoRA of PEFT into the checkpoint",
+    )
+    add(
         "--context",
         type=int,
         metavar="TOKENS",
@@ -89,6 +95,12 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         choices=("fused", "portable"),
         help=Advanced("kind of ONNX graph: fused (default), or portable for plain operators"),
     )
+    add("--revision", help=Advanced("commit or branch of a hub id"))
+    _add_spelling(group)
+
+
+def _add_spelling(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
     add(
         "--motion-tokens",
         metavar="TEMPLATE",
@@ -100,7 +112,6 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         metavar=("START", "END"),
         help=Advanced("tokens around a block: '<Motion>' '</Motion>' (default: found)"),
     )
-    add("--revision", help=Advanced("commit or branch of a hub id"))
 
 
 def _add_codec(group: argparse._ArgumentGroup) -> None:

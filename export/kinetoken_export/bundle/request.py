@@ -36,6 +36,8 @@ class ExportRequest:
     vision_quant: str | None = None
     """How the vision tower of a GGUF bundle is stored: "f16" (the default), "q8_0", "bf16" or
     "f32"."""
+    adapter: Path | None = None
+    """A LoRA of PEFT that is merged into the checkpoint."""
     importance: str | None = None
     """Importance of columns when quantizing to GGUF: a text file of prompts, an imatrix file or
     "own" for the checkpoint's own answers; None: every column counts alike."""

@@ -83,7 +83,7 @@ class Checkpoint:
         self.architecture: Architecture = self.model_config.architecture
         self.shape = self.model_config.shape
         self._places = {
-            _canonical(stored, self.architecture): (path, stored)
+            canonical_name(stored, self.architecture): (path, stored)
             for stored, path in self._locate().items()
         }
         self._cuts = dict(self._split_fused())
@@ -253,7 +253,8 @@ def row_chunks(rows: int, columns: int, numbers: int = 1 << 24) -> Iterator[tupl
     return ((start, min(start + step, rows)) for start in range(0, rows, step))
 
 
-def _canonical(name: str, architecture: Architecture) -> str:
+def canonical_name(name: str, architecture: Architecture) -> str:
+    """Name a stored tensor as this project does, whatever version saved it."""
     for old, new in architecture.renamed:
         if name.startswith(old):
             return new + name.removeprefix(old)

@@ -8,8 +8,9 @@ in what a user types.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,10 +23,17 @@ from ..checkpoint.json_file import read_json
 from ..checkpoint.motion_tokens import CheckpointVocabulary
 
 # Pattern that splits text before the merges, to llama.cpp's name of it.
+_LLAMA3: Final = "llama-bpe"
 _PRE_TOKENIZERS: Final = {
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| "
+    r"?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+": _LLAMA3,
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|"
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| "
+    r"?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+": "tekken",
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| "
     r"?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+": "qwen2",
 }
+_BYTE: Final = re.compile(r"<0x[0-9A-F]{2}>")
 _GPT2: Final = "gpt-2"  # the pattern built into the ByteLevel pre-tokenizer
 
 
@@ -33,6 +41,8 @@ _GPT2: Final = "gpt-2"  # the pattern built into the ByteLevel pre-tokenizer
 class GgufVocabulary:
     """The tokens of a GGUF."""
 
+    model: str
+    """llama.cpp's name of the kind: "gpt2" is byte-level BPE, "llama" is SentencePiece's."""
     pre: str
     """llama.cpp's name of the pre-tokenizer."""
     tokens: list[str]
@@ -40,6 +50,10 @@ class GgufVocabulary:
     types: list[TokenType]
     merges: list[str]
     """Pairs in the order in which they are joined."""
+    scores: list[float]
+    """Of SentencePiece's tokens: the higher, the earlier a token is made; empty for others."""
+    space_before: bool = False
+    """Whether a text begins with a space of its own."""
 
 
 def read_gguf_vocabulary(path: Path, vocabulary: CheckpointVocabulary, rows: int) -> GgufVocabulary:
@@ -58,7 +72,9 @@ def read_gguf_vocabulary(path: Path, vocabulary: CheckpointVocabulary, rows: int
         raise FormatError(
             f"{path}: expected byte-level BPE with its merges, got something else ({error!r})"
         ) from error
-    pre, motion = _pre_tokenizer(data, path), _motion_ids(vocabulary)
+    sentencepiece = _is_sentencepiece(data, path)
+    pre = "default" if sentencepiece else _pre_tokenizer(data, path)
+    motion = _motion_ids(vocabulary)
     names = {int(i): word for word, i in words.items()} | {
         i: token["content"] for i, token in added.items()
     }
@@ -73,21 +89,32 @@ def read_gguf_vocabulary(path: Path, vocabulary: CheckpointVocabulary, rows: int
         raise FormatError(
             f"{path}: expected one meaning for {twice!r}, got two ids: use --format onnx"
         )
+    types = [_type(i, names, added, motion) for i in range(rows)]
+    if sentencepiece:
+        types = [_byte_type(tokens[i], types[i]) for i in range(rows)]
+        scores = _scores(tokens, merges)
+        return GgufVocabulary("llama", pre, tokens, types, [], scores, _puts_space_before(data))
     return GgufVocabulary(
+        "gpt2",
         pre,
         tokens,
-        [_type(i, names, added, motion) for i in range(rows)],
+        types,
         merges,
+        [],
     )
 
 
 def add_vocabulary(writer: GGUFWriter, words: GgufVocabulary) -> None:
     """Write the tokens as metadata."""
-    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_model(words.model)
     writer.add_tokenizer_pre(words.pre)
     writer.add_token_list(words.tokens)
     writer.add_token_types(words.types)
-    writer.add_token_merges(words.merges)
+    if words.scores:
+        writer.add_token_scores(words.scores)
+        writer.add_add_space_prefix(words.space_before)
+    else:
+        writer.add_token_merges(words.merges)
     writer.add_add_bos_token(False)
 
 
@@ -115,6 +142,39 @@ def _type(
     return TokenType.CONTROL if special and i not in motion else TokenType.USER_DEFINED
 
 
+def _is_sentencepiece(data: Mapping[str, Any], path: Path) -> bool:
+    """Tell if these are SentencePiece's merges; FormatError for a tokenizer with neither these nor bytes."""
+    model = data["model"]
+    if not model.get("byte_fallback"):
+        return False
+    missing = next((b for b in range(256) if f"<0x{b:02X}>" not in model["vocab"]), None)
+    if missing is not None:
+        raise FormatError(
+            f"{path}: expected a token for every byte, found no <0x{missing:02X}>: use --format onnx"
+        )
+    return True
+
+
+def _scores(tokens: Sequence[str], merges: Sequence[str]) -> list[float]:
+    """Minus the rank of the merge that makes a token; tokens that none makes come last."""
+    ranks: dict[str, int] = {}
+    for rank, pair in enumerate(merges):
+        ranks.setdefault(pair.replace(" ", "", 1), rank)
+    return [-float(ranks.get(token, len(merges))) for token in tokens]
+
+
+def _byte_type(token: str, kind: TokenType) -> TokenType:
+    return TokenType.BYTE if _BYTE.fullmatch(token) and kind == TokenType.NORMAL else kind
+
+
+def _puts_space_before(data: Mapping[str, Any]) -> bool:
+    """Tell if the tokenizer puts a space before a text."""
+    normalizer, cut = data.get("normalizer") or {}, data.get("pre_tokenizer") or {}
+    steps = normalizer.get("normalizers", [normalizer])
+    prepends = any(step.get("type") == "Prepend" for step in steps)
+    return prepends or cut.get("prepend_scheme", "never") != "never"
+
+
 def _pre_tokenizer(data: Mapping[str, Any], path: Path) -> str:
     found = data.get("pre_tokenizer") or {}
     steps = found.get("pretokenizers", [found])
@@ -124,9 +184,11 @@ def _pre_tokenizer(data: Mapping[str, Any], path: Path) -> str:
         )
         if pattern:
             if pattern in _PRE_TOKENIZERS:
-                return _PRE_TOKENIZERS[pattern]
+                name = _PRE_TOKENIZERS[pattern]
+                _check_whole_words(data, name, path)
+                return name
             raise FormatError(
-                f"{path}: expected Qwen2's way to split text, got the pattern "
+                f"{path}: expected a way to split text that llama.cpp knows, got the pattern "
                 f"{json.dumps(pattern)[:80]}: "
                 f"llama.cpp would see other ids; use --format onnx"
             )
@@ -135,3 +197,13 @@ def _pre_tokenizer(data: Mapping[str, Any], path: Path) -> str:
     raise FormatError(
         f"{path}: expected a byte-level tokenizer, got {found.get('type')}: use --format onnx"
     )
+
+
+def _check_whole_words(data: Mapping[str, Any], pre: str, path: Path) -> None:
+    """FormatError unless words that are tokens are taken whole exactly where llama.cpp does so."""
+    whole = bool(data["model"].get("ignore_merges"))
+    if whole and pre not in (_LLAMA3, "tekken"):
+        raise FormatError(
+            f"{path}: ignore_merges is not known of a {pre} tokenizer: llama.cpp would see other "
+            "ids; use --format onnx"
+        )

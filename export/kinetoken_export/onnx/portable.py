@@ -23,6 +23,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from kinetoken.base.errors import FormatError, InputError, MissingPackageError
 from kinetoken.cli.terminal import progress
+from kinetoken.manifest.architectures import QWEN2
 from kinetoken.manifest.schema import LanguageModelInfo
 
 from ..checkpoint.tensors import TensorSource, expected_tensors
@@ -86,6 +87,10 @@ def export_portable(
 
 def check_portable_computes(source: TensorSource, context: int) -> None:
     """FormatError for what has not been tried with portable graphs."""
+    if source.architecture.text_class != QWEN2.text_class:
+        raise FormatError(
+            f"a portable graph of {source.architecture.name} has not been tried: give --graph fused"
+        )
     kind, window = source.shape.rope.kind, source.shape.smallest_window(context)
     if kind != "default":
         raise FormatError(

@@ -34,6 +34,12 @@ def add_command(subparsers: Subparsers) -> None:
         help="folder or hub id of the checkpoint that the bundle was made from",
     )
     add("--codec", help="codec that the bundle was made from (default: the codec is not compared)")
+    add(
+        "--adapter",
+        type=Path,
+        metavar="FOLDER",
+        help=Advanced("LoRA that was merged into the checkpoint"),
+    )
     add("--prompts", type=Path, metavar="FILE", help="text file, one prompt a line (default: 16)")
     add("--limit", type=int, metavar="N", help="use the first N prompts only")
     add("--seconds", type=float, help="length of each clip (default: 4, or what the model holds)")
@@ -77,6 +83,7 @@ def _parsed(args: argparse.Namespace) -> VerifyRequest:
         seconds=args.seconds,
         trust_code=args.trust_code,
         codec_adapter=args.codec_adapter,
+        adapter=args.adapter,
         out=args.out,
         json=args.json,
     )

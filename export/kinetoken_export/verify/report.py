@@ -99,7 +99,7 @@ def verify(request: VerifyRequest) -> MeasuredParity:
     InputError where bundle, checkpoint, codec or prompts do not belong together.
     """
     bundle = open_bundle(request.bundle)
-    source = align_checkpoint(bundle, request.against.folder)
+    source = align_checkpoint(bundle, request.against.folder, request.adapter)
     codec = None if request.codec is None else open_source_codec(bundle, request)
     return compare_models_and_motion(request, bundle, source, codec)
 

@@ -28,3 +28,5 @@ class VerifyRequest:
     """Folder of the report; None: the bundle."""
     json: bool = False
     """Whether the report is printed as JSON."""
+    adapter: Path | None = None
+    """The LoRA that was merged into the checkpoint."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
@@ -11,25 +12,26 @@ from kinetoken.base.errors import FormatError, InputError
 from kinetoken.generation.bundle import Bundle
 
 from ..checkpoint.json_file import read_json
+from ..checkpoint.open_model import open_model
 from ..checkpoint.prune import PrunedSource
-from ..checkpoint.tensors import Checkpoint, TensorSource
+from ..checkpoint.tensors import TensorSource
 
 _OTHER: Final = "give the checkpoint that the bundle was made from"
 
 
-def align_checkpoint(bundle: Bundle, folder: Path) -> TensorSource:
-    """The checkpoint in `folder` with the ids of the bundle.
+def align_checkpoint(bundle: Bundle, folder: Path, adapter: Path | None = None) -> TensorSource:
+    """The checkpoint in `folder`, with an adapter merged, and with the ids of the bundle.
 
     Its vocabulary may be pruned, its motion tokens moved.
 
     InputError where the bundle was made from another checkpoint.
     """
-    checkpoint = Checkpoint(folder)
-    _check_shape(bundle, checkpoint)
-    old, new = (
-        ids_by_token(folder / "tokenizer.json"),
-        ids_by_token(bundle.folder / bundle.manifest.tokenizer.file),
-    )
+    with TemporaryDirectory() as scratch:
+        model = open_model(folder, adapter, Path(scratch))
+        old = ids_by_token(model.tokenizer)
+    checkpoint = model.source
+    _check_shape(bundle, folder, checkpoint)
+    new = ids_by_token(bundle.folder / bundle.manifest.tokenizer.file)
     size, rows = bundle.manifest.language_model.vocab_size, checkpoint.shape.vocab_size
     if size == rows and all(old.get(token) == number for token, number in new.items()):
         return checkpoint
@@ -56,13 +58,13 @@ def align_checkpoint(bundle: Bundle, folder: Path) -> TensorSource:
     return PrunedSource(checkpoint, kept)
 
 
-def _check_shape(bundle: Bundle, checkpoint: Checkpoint) -> None:
+def _check_shape(bundle: Bundle, folder: Path, checkpoint: TensorSource) -> None:
     info, shape = bundle.manifest.language_model, checkpoint.shape
     made = (info.layers, info.kv_heads, info.head_dim)
     given = (shape.layers, shape.kv_heads, shape.head_dim)
     if made != given:
         raise InputError(
-            f"{checkpoint.folder}: expected layers, key-value heads and head width {made} of the "
+            f"{folder}: expected layers, key-value heads and head width {made} of the "
             f"bundle, got {given}: {_OTHER}"
         )
 

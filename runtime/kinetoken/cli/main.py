@@ -14,6 +14,7 @@ from .. import __version__
 from ..base.errors import BROKEN_PIPE, INTERRUPTED, KinetokenError, OutputError
 from ..base.signals import sigterm_as_ctrl_c
 from .parser import CommandParser, Subparsers
+from .printable_stream import printable_output
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -88,7 +89,7 @@ def _add_foreign(subparsers: Any, point: EntryPoint) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    with warnings.catch_warnings():
+    with printable_output(), warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
             return _run(argv)

@@ -11,6 +11,9 @@ _ALIKE: Final = 0.7
 """Similarity, 0 to 1, from which a known word may have been meant."""
 _FORMER: Final = {"code-frames": "seconds"}
 """Words in options of earlier versions, and those that took their place."""
+_ELSEWHERE: Final = {"--film": "kinetoken play", "--film-fps": "kinetoken play"}
+"""Options that people expect of other commands, and the command that has them."""
+_NUMBERS: Final = {int: "a whole number", float: "a number"}
 _T = TypeVar("_T")
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """Where `add_command` of a command module adds its parser."""
@@ -59,10 +62,21 @@ class CommandParser(argparse.ArgumentParser):
     def _meant(self, option: str) -> str:
         """Suggest an option that is spelled alike, has a new name, or ends in the same word."""
         known = self._option_string_actions
+        if option in _ELSEWHERE:
+            return f"; {_ELSEWHERE[option]} has it"
         for former, word in _FORMER.items():
             option = option.replace(former, word)
         longer = [name for name in known if name.endswith(f"-{option.lstrip('-')}")]
         return did_you_mean(longer[0] if len(longer) == 1 else option, known)
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        try:
+            return super()._get_value(action, arg_string)
+        except argparse.ArgumentError:
+            expected = _NUMBERS.get(action.type, "another value")  # type: ignore[call-overload]
+            raise argparse.ArgumentError(
+                action, f"expected {expected}, got {arg_string!r}"
+            ) from None
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is None or value in action.choices:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TextIO, TypeVar
 
+from .printable_stream import PrintableStream, escaped
+
 if TYPE_CHECKING:
     from ..generation.generator import Generation
 
@@ -24,6 +26,8 @@ class TerminalLine:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
+        if isinstance(self._stream, PrintableStream):  # a line is painted with \r
+            self._stream = self._stream.stream
         self._live = self._stream.isatty()
         self._painted = 0.0  # when; 0: nothing to erase
 
@@ -149,5 +153,5 @@ def duration(seconds: float) -> str:
 
 
 def printable(text: str) -> str:
-    """The text without control characters: a model may write escape codes."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    """The text in one line, with control characters escaped: a model may write them."""
+    return escaped(" ".join(text.split()))

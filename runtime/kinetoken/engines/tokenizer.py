@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ..base.errors import BundleError, InputError, MissingPackageError
 from .memory import return_freed_memory
@@ -34,7 +34,8 @@ class HfTokenizer:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             added = data.get("added_tokens") or []
-            odd = any(token.get(flag) for token in added for flag in _ODD)
+            odd = any(token.get(flag) for token in added for flag in _ODD) or _minds_start(data)
+            self._joins = not _splits_words(data)
             self._full = Tokenizer.from_str(json.dumps(data)) if odd else None
             self._added = {str(token["content"]): int(token["id"]) for token in added}
             self._plain = Tokenizer.from_str(
@@ -74,6 +75,23 @@ class HfTokenizer:
             for i in ([known[part]] if part in known else self.encode_text(part))
         ]
 
+    def encode_turn(self, before: str, typed: str, after: str) -> list[int]:
+        """Encode what a person typed with the bundle's own text around it.
+
+        Where the tokenizer joins words across the border, as those of SentencePiece do, all is
+        encoded in one piece, as in training; but never if the person spelled a special token.
+        """
+        whole = before + typed + after
+        apart = sum(len(self._split.findall(text)) for text in (before, after))
+        if self._joins and len(self._split.findall(whole)) == apart:
+            self.encode_text(typed)  # raises if it is no text
+            return self.encode_template(whole)
+        return [
+            *self.encode_template(before),
+            *self.encode_text(typed),
+            *self.encode_template(after),
+        ]
+
     def decode(self, ids: Sequence[int]) -> str:
         """Text of the ids; U+FFFD stands for a character that is not complete yet."""
         known: Mapping[int, str] = self._content
@@ -87,3 +105,20 @@ class HfTokenizer:
 
     def _words(self, ids: list[int]) -> str:
         return str(self._plain.decode(ids, skip_special_tokens=False))
+
+
+def _steps(part: Any) -> list[Mapping[str, Any]]:
+    """A pre-tokenizer or normalizer, or those that it is a sequence of."""
+    part = part or {}
+    return list(part.get("pretokenizers") or part.get("normalizers") or [part])
+
+
+def _splits_words(data: Mapping[str, Any]) -> bool:
+    """Tell if words are cut apart before they become tokens, as byte-level tokenizers do."""
+    return any(step.get("type") == "ByteLevel" for step in _steps(data.get("pre_tokenizer")))
+
+
+def _minds_start(data: Mapping[str, Any]) -> bool:
+    """Tell if the first word of a text becomes other tokens than the same word after a special one."""
+    steps = _steps(data.get("pre_tokenizer"))
+    return any(step.get("prepend_scheme") == "first" for step in steps)

@@ -61,7 +61,9 @@ def plain_layout(values: Array64, path: Path) -> Array64:
 
 def _refuse_batch(values: Array64, path: Path) -> None:
     """FormatError for several motions in one array."""
-    several = len(values.shape) == 4 and 1 not in values.shape and 3 in values.shape[1:]
+    sizes = values.shape[1:]
+    bodies = len(sizes) == 3 and 3 in sizes and any(n in _SKELETONS for n in sizes)
+    several = bodies and 1 not in values.shape and sizes not in _OTHERS
     features = len(values.shape) >= 3 and N_FEATURES in values.shape[1:] and values.shape[0] > 1
     if several or (features and values.squeeze().ndim == 3):
         raise FormatError(

@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, BinaryIO, Final
 
 import numpy as np
@@ -129,6 +130,8 @@ def open_arrays(path: Path, read: Callable[[BinaryIO, Path], Any]) -> Any:
         ) from error
     except (
         ValueError,
+        TokenError,  # NumPy's, for a damaged header
+        SyntaxError,
         EOFError,
         KeyError,
         zipfile.BadZipFile,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import codecs
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +25,7 @@ from ..motion.rotations import CHILDREN, EulerRun, RestPose
 from ..motion.skeleton import JOINT_NAMES, Array64
 from .body_checks import MAX_FRAMES, check_rate
 from .bvh_syntax import BvhFile, parse_bvh, solve_bvh
-from .humanoid.joints_of import SAMPLE, joints_of
+from .humanoid.joints_of import SAMPLE, MovingSkeleton, joints_of
 from .humanoid.skeleton_tree import Poses, SkeletonTree
 from .read_options import DEFAULTS, ReadOptions
 from .rig import Rig
@@ -41,7 +41,7 @@ _TIPS: Final = {
     "right_wrist": (-9.0, 0.0, 0.0),
 }
 
-_AT_ONCE: Final = 500_000  # joints of all frames whose matrices are held at a time
+_AT_ONCE: Final = 2000  # frames whose matrices are held at a time
 _LARGEST: Final = 4 << 30  # bytes
 _MAX_QUOTED: Final = 80  # letters of a file that a message repeats
 
@@ -85,10 +85,10 @@ def _offset(centimetres: Array64) -> str:
 def read_bvh(path: Path, options: ReadOptions = DEFAULTS) -> Clip:
     """Read a humanoid at the file's own frame rate. FormatError."""
     file = _parsed(path)
-    tree = _tree(file)
     sample = Poses(*solve_bvh(file, file.rows[:: len(file.rows) // SAMPLE + 1]))
     fps = check_rate(1.0 / file.frame_time, path)
-    found = joints_of(tree, sample, _parts(file), options, path)
+    skeleton = MovingSkeleton(_tree(file), sample, lambda wanted: _parts(file, wanted))
+    found = joints_of(skeleton, options, path)
     if len(file.rows) != file.announced:
         found_rows = f"{file.announced} frames announced, {len(file.rows)} found and read"
         warnings.warn(f"{path}: {found_rows}; correct 'Frames:'", UserWarning, stacklevel=2)
@@ -115,10 +115,9 @@ def _tree(file: BvhFile) -> SkeletonTree:
     return SkeletonTree(file.names, file.parents, Poses(points, upright))
 
 
-def _parts(file: BvhFile) -> Iterator[Poses]:
-    at_once = max(1, _AT_ONCE // len(file.names))
-    for begin in range(0, len(file.rows), at_once):
-        yield Poses(*solve_bvh(file, file.rows[begin : begin + at_once]))
+def _parts(file: BvhFile, wanted: Sequence[int]) -> Iterator[Poses]:
+    for begin in range(0, len(file.rows), _AT_ONCE):
+        yield Poses(*solve_bvh(file, file.rows[begin : begin + _AT_ONCE], wanted))
 
 
 def _parsed(path: Path) -> BvhFile:

@@ -17,7 +17,7 @@ from ..motion.clip import Clip
 from ..motion.skeleton import FPS, Array64
 from .body_checks import MAX_FRAMES, check_rate
 from .gltf_reader import GltfError, GltfReader, KeyframeTrack, matrices
-from .humanoid.joints_of import SAMPLE, joints_of
+from .humanoid.joints_of import SAMPLE, MovingSkeleton, joints_of
 from .humanoid.landmarks import Landmarks, Limb, NoBodyError, completed
 from .humanoid.skeleton_tree import Poses, SkeletonTree
 from .humanoid.units import UNITS, Unit
@@ -26,8 +26,6 @@ from .read_options import DEFAULTS, ReadOptions
 _AT_ONCE: Final = 500_000  # joints of all frames whose matrices are held at a time
 _LISTED: Final = 8  # animations that a message names
 _METRE: Final = Unit("m", UNITS["m"])
-_HUMANOIDS: Final = ("VRMC_vrm_animation", "VRMC_vrm", "VRM")
-"""Extensions that say which node is which bone."""
 
 
 def read_gltf_motion(path: Path, options: ReadOptions = DEFAULTS) -> Clip:
@@ -60,9 +58,10 @@ def _read(file: GltfReader, path: Path, options: ReadOptions) -> Clip:
     seconds = _seconds(file, tracks, path)
     sample = skeleton.poses(seconds[:: len(seconds) // SAMPLE + 1])
     body = _humanoid(file, skeleton)
-    found = joints_of(
-        skeleton.tree, sample, skeleton.parts(seconds), options, path, body=body, unit=_METRE
+    moving = MovingSkeleton(
+        skeleton.tree, sample, lambda wanted: skeleton.parts(seconds), body, _METRE
     )
+    found = joints_of(moving, options, path)
     fps = _rate(seconds) if file.is_ours else float(FPS)
     return Clip(
         found.joints.astype(np.float32),
@@ -128,8 +127,7 @@ def _told(file: GltfReader, animation: str, path: Path, notes: dict[str, str]) -
     """
     if not file.is_ours:
         return {"meta": {"source": path.name, "animation": animation, **notes}}
-    asset = file.json["asset"]
-    extras = dict(asset.get("extras") or {}) if isinstance(asset.get("extras"), dict) else {}
+    extras = dict(file.extras)
     prompt, text, seed = (extras.pop(key, None) for key in ("prompt", "text", "seed"))
     return {
         "prompt": prompt if isinstance(prompt, str) else "",
@@ -143,10 +141,7 @@ class _Skeleton:
     """The nodes that move, those of the skins, and all above, in an order of their own."""
 
     def __init__(self, file: GltfReader, tracks: Sequence[KeyframeTrack]) -> None:
-        skins = [skin for skin in file.json.get("skins") or [] if isinstance(skin, dict)]
-        joints = {j for skin in skins for j in skin.get("joints") or [] if isinstance(j, int)}
-        wanted = {track.node for track in tracks} | {j for j in joints if 0 <= j < len(file.nodes)}
-        wanted |= {node for node in _bones(file).values() if 0 <= node < len(file.nodes)}
+        wanted = {track.node for track in tracks} | file.skin_joints | set(file.bones.values())
         order = file.in_order(wanted)
         self.place = {node: index for index, node in enumerate(order)}
         self._nodes = [file.nodes[node] for node in order]
@@ -191,27 +186,10 @@ class _Skeleton:
         return rest[None] if track is None or seconds is None else track.at(seconds)
 
 
-def _bones(file: GltfReader) -> dict[str, int]:
-    """Humanoid bones to nodes, as an extension of VRM says it."""
-    extensions = file.json.get("extensions")
-    for name in _HUMANOIDS:
-        found = (extensions or {}).get(name) if isinstance(extensions, dict) else None
-        bones = (found or {}).get("humanoid", {}) if isinstance(found, dict) else {}
-        bones = bones.get("humanBones") if isinstance(bones, dict) else None
-        if isinstance(bones, list):  # VRM 0
-            bones = {bone.get("bone"): bone for bone in bones if isinstance(bone, dict)}
-        if isinstance(bones, dict):
-            nodes = {
-                str(bone): one.get("node") for bone, one in bones.items() if isinstance(one, dict)
-            }
-            return {bone: node for bone, node in nodes.items() if isinstance(node, int)}
-    return {}
-
-
 def _humanoid(file: GltfReader, skeleton: _Skeleton) -> Landmarks | None:
     """The body as the file itself names it; None where it does not."""
     bones = {
-        bone: skeleton.place[node] for bone, node in _bones(file).items() if node in skeleton.place
+        bone: skeleton.place[node] for bone, node in file.bones.items() if node in skeleton.place
     }
     try:
         legs = [

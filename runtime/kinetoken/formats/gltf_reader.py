@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,8 @@ _MOST_NODES: Final = 20_000
 _COMPONENTS: Final = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS: Final = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _DATA: Final = "data:"
+_HUMANOIDS: Final = ("VRMC_vrm_animation", "VRMC_vrm", "VRM")
+"""Extensions that say which node is which bone."""
 _PATHS: Final = {"translation": 3, "rotation": 4, "scale": 3}
 _TINY: Final = 1e-9
 
@@ -102,6 +104,11 @@ class GltfReader:
         """Whether this project wrote the file."""
         return _dict(self.json.get("asset")).get("generator") == "kinetoken"
 
+    @property
+    def extras(self) -> Json:
+        """Free notes of the asset."""
+        return _dict(_dict(self.json.get("asset")).get("extras"))
+
     @cached_property
     def nodes(self) -> list[Node]:
         """All nodes, at rest."""
@@ -113,11 +120,7 @@ class GltfReader:
         parents = [-1] * len(listed)
         for index, node in enumerate(listed):
             for child in _list(_dict(node).get("children")):
-                if (
-                    not isinstance(child, int)
-                    or not 0 <= child < len(listed)
-                    or parents[child] >= 0
-                ):
+                if not _is_whole(child) or not 0 <= child < len(listed) or parents[child] >= 0:
                     raise GltfError("nodes that form no tree; export it again")
                 parents[child] = index
         return [
@@ -149,6 +152,27 @@ class GltfReader:
             for n, name in enumerate(found, start=1)
         ]
 
+    @cached_property
+    def skin_joints(self) -> set[int]:
+        """Nodes that skins tie meshes to."""
+        joints = [_list(_dict(skin).get("joints")) for skin in _list(self.json.get("skins"))]
+        found = {node for some in joints for node in some if _is_whole(node)}
+        return {node for node in found if 0 <= node < len(self.nodes)}
+
+    @cached_property
+    def bones(self) -> dict[str, int]:
+        """Humanoid bones to nodes, as an extension of VRM says it; empty where none does."""
+        extensions = _dict(self.json.get("extensions"))
+        for name in _HUMANOIDS:
+            bones = _dict(_dict(extensions.get(name)).get("humanoid")).get("humanBones")
+            if isinstance(bones, list):  # VRM 0
+                bones = {_dict(bone).get("bone"): bone for bone in bones}
+            nodes = {str(bone): _dict(one).get("node") for bone, one in _dict(bones).items()}
+            found = {bone: node for bone, node in nodes.items() if _is_whole(node)}
+            if found:
+                return {bone: n for bone, n in found.items() if 0 <= n < len(self.nodes)}
+        return {}
+
     def tracks(self, animation: int) -> list[KeyframeTrack]:
         """What moves nodes in an animation; weights of meshes and the like are left out."""
         found = _dict(_list(self.json.get("animations"))[animation])
@@ -156,7 +180,7 @@ class GltfReader:
         for channel in map(_dict, _list(found.get("channels"))):
             target = _dict(channel.get("target"))
             node, path = target.get("node"), target.get("path")
-            if path not in _PATHS or not isinstance(node, int):
+            if path not in _PATHS or not _is_whole(node):
                 continue
             if not 0 <= node < len(self.nodes):
                 raise GltfError(f"an animation of node {node}, which is not there; export it again")
@@ -189,11 +213,11 @@ class GltfReader:
     def _array(self, accessor: object) -> Array64:
         """(count, width) of one accessor."""
         found = _dict(_at(_list(self.json.get("accessors")), accessor, "accessor"))
-        component, width = found.get("componentType"), _WIDTHS.get(str(found.get("type")))
+        kind, width = _kind(found), _WIDTHS.get(str(found.get("type")))
         count = found.get("count")
-        if component not in _COMPONENTS or width is None or not isinstance(count, int) or count < 0:
+        if kind is None or width is None or not _is_whole(count) or count < 0:
             raise GltfError("an accessor of no known kind; export it again")
-        dtype = np.dtype(_COMPONENTS[component])
+        dtype = np.dtype(kind)
         if "bufferView" in found:
             raw = self._view(found["bufferView"], found.get("byteOffset", 0), count, width, dtype)
         else:
@@ -215,8 +239,8 @@ class GltfReader:
             _dict(sparse.get("indices")),
             _dict(sparse.get("values")),
         )
-        kind = _COMPONENTS.get(places.get("componentType", 0))
-        if not isinstance(count, int) or kind is None or count > len(raw):
+        kind = _kind(places)
+        if not _is_whole(count) or kind is None or count > len(raw):
             raise GltfError("a sparse accessor of no known kind; export it again")
         where = self._view(
             places.get("bufferView"), places.get("byteOffset", 0), count, 1, np.dtype(kind)
@@ -242,7 +266,7 @@ class GltfReader:
         stride, start = view.get("byteStride", item), view.get("byteOffset", 0)
         length = view.get("byteLength", -1)
         for size in (stride, start, length, offset):
-            if not isinstance(size, int) or size < 0:
+            if not _is_whole(size) or size < 0:
                 raise GltfError("a bufferView without sizes; export it again")
         if stride < item:
             raise GltfError("a bufferView that is too narrow; export it again")
@@ -333,6 +357,16 @@ def _vector(values: object, size: int) -> Array64:
     return out
 
 
+def _kind(array: Json) -> str | None:
+    """The type of numbers in an array, as NumPy calls it."""
+    component = array.get("componentType")
+    return _COMPONENTS.get(component) if _is_whole(component) else None
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _dict(value: object) -> Json:
     return value if isinstance(value, dict) else {}
 
@@ -342,7 +376,7 @@ def _list(value: object) -> list[Any]:
 
 
 def _at(values: Sequence[Any], index: object, what: str) -> object:
-    if not isinstance(index, int) or not 0 <= index < len(values):
+    if not _is_whole(index) or not 0 <= index < len(values):
         raise GltfError(f"{what} {index!s:.20}, which is not there; export it again")
     return values[index]
 

@@ -66,8 +66,8 @@ def checked_turn(
 def prompt_ids(bundle: Bundle, prompt: str, history: Sequence[Said] = ()) -> list[int]:
     """The whole chat as token ids; whatever the user typed, now or earlier, is plain text."""
     check_prompt(prompt)
-    after = bundle.tokenizer.encode_template(bundle.manifest.chat.template.after_user)
-    return [*ids_before_prompt(bundle, history), *_typed(bundle, prompt), *after]
+    ids, text = _before_prompt(bundle, history)
+    return [*ids, *_turn(bundle, text, prompt)]
 
 
 def with_image(bundle: Bundle, ids: Sequence[int], image: EncodedImage | None) -> list[PromptItem]:
@@ -88,34 +88,45 @@ def with_image(bundle: Bundle, ids: Sequence[int], image: EncodedImage | None) -
 
 def ids_before_prompt(bundle: Bundle, history: Sequence[Said] = ()) -> list[int]:
     """Ids that come before the user's next words, whatever they are."""
-    around, known = bundle.manifest.chat.template, bundle.tokenizer.encode_template
-    ids = known(
+    ids, text = _before_prompt(bundle, history)
+    return [*ids, *bundle.tokenizer.encode_template(text)]
+
+
+def _before_prompt(bundle: Bundle, history: Sequence[Said]) -> tuple[list[int], str]:
+    """The chat before the user's next words: its ids up to the last answer, and the text since."""
+    around, ids = bundle.manifest.chat.template, list[int]()
+    text = (
         around.before_system
         + bundle.manifest.chat.system_prompt
         + around.after_system
         + around.before_user
     )
-    _check_room(bundle, len(ids))
-    if not history:
-        return ids
-    if around.answer_end is None:
+    _check_room(bundle, len(bundle.tokenizer.encode_template(text)))
+    if history and around.answer_end is None:
         raise BundleError(
             "this bundle does not say what ends an answer, so it cannot be shown one; "
             "export it again"
         )
-    after_user, between = known(around.after_user), known(around.answer_end + around.before_user)
     for turn in history:
-        ids += [*_typed(bundle, turn.prompt), *after_user, *turn.answer, *between]
-    return ids
+        ids += [*_turn(bundle, text, turn.prompt), *turn.answer]
+        text = f"{around.answer_end}{around.before_user}"
+    return ids, text
 
 
-def _typed(bundle: Bundle, prompt: str) -> list[int]:
+def _turn(bundle: Bundle, text: str, prompt: str) -> list[int]:
+    """The text before a prompt, the prompt, and what follows it."""
+    _check_typed(bundle, prompt)
+    after = bundle.manifest.chat.template.after_user
+    return bundle.tokenizer.encode_turn(text, prompt, after)
+
+
+def _check_typed(bundle: Bundle, prompt: str) -> None:
+    """BundleError if a prompt becomes anything but text."""
     ids = bundle.tokenizer.encode_text(prompt)
     if not all(bundle.vocabulary.is_plain(token) for token in ids):
         raise BundleError(
             "the tokenizer gives ids outside text_ids for plain text; export the bundle again"
         )
-    return ids
 
 
 def _check_room(bundle: Bundle, system: int) -> None:

@@ -17,6 +17,10 @@ class Tokenizer(Protocol):
         """Encode the bundle's own text: special tokens in it are recognised."""
         ...
 
+    def encode_turn(self, before: str, typed: str, after: str) -> list[int]:
+        """Encode what a person typed with the bundle's own text around it."""
+        ...
+
     def decode(self, ids: Sequence[int]) -> str:
         """Text of the ids; U+FFFD stands for a character that is not complete yet."""
         ...

@@ -454,3 +454,32 @@ def test_warnings_take_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("kinetoken.engines.onnx.session.warn_of_two_packages", warn)
     code, _, err = run("generate", "walk", "--seconds", 1)
     assert (code, err) == (0, "kinetoken: warning: two engines\n")
+
+
+EVIL = "\x1b]0;evil\x07\x1b[31m"
+
+
+@pytest.mark.parametrize("salvage", [[], ["--salvage"]])
+def test_an_answer_with_escape_codes_is_shown_escaped(
+    run: Run, tmp_path: Path, salvage: list[str]
+) -> None:
+    answer = f"walk{EVIL}<move><m_0_1><m_1_1><m_2_1><m_3_1><m_0_{EVIL}></move>"
+    (tmp_path / f"a{EVIL[-5:]}.txt").write_text(answer, encoding="utf-8")
+    source, out = str(tmp_path / f"a{EVIL[-5:]}.txt"), str(tmp_path / f"{EVIL[-5:]}.npz")
+    _, said, err = run("decode", source, "-o", out, *salvage)
+    shown = said + err
+    assert r"\u001b[31m" in shown
+    assert all(c.isprintable() or c == "\n" for c in shown)
+
+
+def test_names_and_words_with_escape_codes_are_shown_escaped(run: Run, tmp_path: Path) -> None:
+    for words in (
+        ["convert", EVIL + ".npz", "x.bvh"],
+        ["generate", EVIL, "--seconds", "0.4", "-o", str(tmp_path / f"{EVIL[-5:]}.npz")],
+        ["generate", "walk", "--" + EVIL],
+        ["inspect", EVIL],
+    ):
+        _, said, err = run(*words)
+        shown = said + err
+        assert shown
+        assert all(c.isprintable() or c == "\n" for c in shown), words

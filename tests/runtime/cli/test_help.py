@@ -94,6 +94,12 @@ def test_an_advanced_argument_is_hidden_and_parsed(capsys: pytest.CaptureFixture
             "kinetoken batch: there is no option --format; did you mean --file-format?",
         ),
         (
+            ["generate", "walk", "--film", "x.gif"],
+            "kinetoken generate: there is no option --film; kinetoken play has it",
+        ),
+        (["bench", "--seconds", "abc"], "argument --seconds: expected a number, got 'abc'"),
+        (["bench", "--threads", "1.5"], "argument --threads: expected a whole number, got '1.5'"),
+        (
             ["play", "walk", "--fps", "10"],
             "kinetoken play: there is no option --fps; did you mean --film-fps?",
         ),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
+import sys
 
 import pytest
 
 from kinetoken.cli import terminal
+from kinetoken.cli.printable_stream import printable_output
 from kinetoken.cli.terminal import ProgressBar, ProgressLine, duration, printable, progress
 
 
@@ -48,7 +51,32 @@ def test_the_live_line_is_silent_where_nobody_watches() -> None:
 
 
 def test_nothing_that_a_model_writes_can_steer_a_terminal() -> None:
-    assert printable("a\x1b[31mb\x07\n\tc\u202e\x9b") == "a [31mb c"
+    shown = printable("a\x1b[31mb\x07\n\tc\u202e\x9b")
+    assert shown == r"a\u001b[31mb\u0007 c\u202e\u009b"
+
+
+def test_standard_output_escapes_what_could_steer_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with printable_output():
+        print("a\x1b]0;evil\x07 \x9b2J\r\udcff\tb")
+        print(json.dumps({"said": "\x1b[31m \x7f é"}, ensure_ascii=False), file=sys.stderr)
+        sys.stdout.writelines(["家族 \N{ZERO WIDTH JOINER}\n"])
+        assert sys.stdout.isatty() is False
+    out, err = capsys.readouterr()
+    assert out == "a\\u001b]0;evil\\u0007 \\u009b2J\\u000d\\udcff\tb\n家族 \N{ZERO WIDTH JOINER}\n"
+    assert json.loads(err) == {"said": "\x1b[31m \x7f é"}
+    print("as before\x07")
+    assert capsys.readouterr().out == "as before\x07\n"
+
+
+def test_a_painted_line_still_goes_back_to_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    with printable_output(), ProgressLine() as line:
+        line.show(Writing("I lean"))  # type: ignore[arg-type]
+    assert screen.getvalue().startswith("\r")
+    assert "\\u" not in screen.getvalue()
 
 
 def test_progress_says_how_long_it_takes() -> None:

@@ -64,6 +64,17 @@ def test_a_spine_of_one_and_a_body_without_toes_are_filled_in(tmp_path: Path) ->
     assert "from 20 joints" in clip.meta["retargeted"]  # 15, and the ends of 5
 
 
+def test_joints_in_one_place_as_in_cmus_own_skeleton_are_taken_apart(tmp_path: Path) -> None:
+    def longer(name: str) -> float:
+        return 0.0 if name in ("spine1", "neck", "left_collar", "right_collar") else 1.0
+
+    clip = read(tmp_path, rig_of(CALM, NAMINGS["CMU, MotionBuilder"], longer=longer).bvh())
+    check_carried(clip, CALM)
+    assert "retargeted" in clip.meta
+    turned = np.abs(clip.joints - clip.joints[:, :1] - CALM.joints + CALM.joints[:, :1])
+    assert turned.max() < 0.05
+
+
 def test_a_body_of_other_proportions_steps_as_far_for_its_legs(tmp_path: Path) -> None:
     def longer(name: str) -> float:
         return 0.4 if re.search("knee|ankle", name) else 1.7 if "spine" in name else 1.0

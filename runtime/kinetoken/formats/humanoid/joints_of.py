@@ -6,7 +6,7 @@ Find the body, tell unit and axis, carry the motion over.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -29,8 +29,24 @@ SAMPLE: Final = 200
 """Frames, evenly over the whole, that teach a skeleton."""
 Z_UP: Final = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 """Turns axes of which Z points up and -Y forward into ours."""
+_USUAL: Final = ("m", "cm")  # units that need no note
 _CLEARLY: Final = 0.7  # cosine
 _NAMED: Final = 6  # joints that a message names
+
+
+@dataclass(frozen=True)
+class MovingSkeleton:
+    """A skeleton of a file in motion, in the file's unit and axes."""
+
+    tree: SkeletonTree
+    sample: Poses
+    """Some frames, evenly over the whole."""
+    parts: Callable[[Sequence[int]], Iterable[Poses]]
+    """All frames in parts, with these joints and those above them; others may be left out."""
+    body: Landmarks | None = None
+    """What the file itself says of its joints."""
+    unit: Unit | None = None
+    """The unit that the format prescribes."""
 
 
 @dataclass(frozen=True)
@@ -42,44 +58,39 @@ class FoundMotion:
     notes: dict[str, str]
 
 
-def joints_of(
-    tree: SkeletonTree, sample: Poses, parts: Iterable[Poses], options: ReadOptions, path: Path,
-    *, body: Landmarks | None = None, unit: Unit | None = None,
-) -> FoundMotion:  # fmt: skip
-    """Carry the motion over. `sample` are some frames of it; `body` is what the file itself
-    says, `unit` the one that its format prescribes.
-
-    FormatError where there is no humanoid, or one of no human size.
-    """
+def joints_of(moving: MovingSkeleton, options: ReadOptions, path: Path) -> FoundMotion:
+    """Carry the motion over. FormatError where there is no humanoid, or one of no human size."""
     with np.errstate(all="ignore"):  # absurd numbers: refused below
-        body = body or _body(tree, sample, path)
-        leg = leg_length(body, sample)
-        if not np.isfinite(leg):
-            raise _endless(path)
-        notes = {}
-        usual = unit if unit is not None and is_leg(leg * unit.metres) else None
-        told = unit_of(leg, options.unit or usual, path)
-        if told.name not in ("m", "cm"):
-            notes["unit"] = told.name
+        tree, sample = moving.tree, moving.sample
+        body = moving.body or _body(tree, sample, path)
+        unit = _unit(moving, leg_length(body, sample), options, path)
+        notes = {} if unit.name in _USUAL else {"unit": unit.name}
         turn = Z_UP if (options.up or _told_up(tree, body, sample, path)) == "z" else None
-        tree, sample = (
-            SkeletonTree(tree.names, tree.parents, _turned(tree.rest, turn)),
-            _turned(sample, turn),
-        )
+        tree = SkeletonTree(tree.names, tree.parents, _turned(tree.rest, turn))
+        sample = _turned(sample, turn)
         retargeting = Retargeting.of(tree, body, sample)
+        parts = moving.parts(retargeting.needed())
         joints = np.concatenate([retargeting.joints(_turned(poses, turn)) for poses in parts])
         if retargeting.kept is not None:
-            joints = joints * told.metres
+            joints = joints * unit.metres
         else:
-            notes["retargeted"] = (
-                f"from {len(tree.names)} joints, scaled by {retargeting.scale / told.metres:.3g}"
-            )
+            scale = retargeting.scale / unit.metres
+            notes["retargeted"] = f"from {len(tree.names)} joints, scaled by {scale:.3g}"
             joints = joints + _to_floor(retargeting, sample)
     if not np.isfinite(joints).all() or np.abs(joints).max() > MAX_METRES:
         raise _endless(path)
     if _height(body, tree.rest)[1] < _CLEARLY:  # else Y is up, and somebody may lie
         warn_of_axes(joints, path)
     return FoundMotion(joints, notes)
+
+
+def _unit(moving: MovingSkeleton, leg: float, options: ReadOptions, path: Path) -> Unit:
+    """The user's unit, else the format's where that makes a leg, else what the legs tell."""
+    if not np.isfinite(leg):
+        raise _endless(path)
+    unit = options.unit or moving.unit
+    fits = options.unit is not None or (unit is not None and is_leg(leg * unit.metres))
+    return unit_of(leg, unit if fits else None, path)
 
 
 def _endless(path: Path) -> FormatError:

@@ -24,6 +24,8 @@ LEG: Final = float(BONE_LENGTHS[[4, 5, 7, 8]].sum() / 2)
 """Metres from hip to ankle in HumanML3D."""
 _REST: Final = RestPose.standard().offsets
 _TINY: Final = 1e-9
+_SHRUNK: Final = 1e-3
+"""Share of its usual length below which a bone points nowhere."""
 _ALIKE: Final = (0.5, 2.0)
 """A bone of a skeleton that is kept, against HumanML3D's at the size of its legs."""
 _TRUNK: Final = [JOINT[name] for name in ("spine1", "spine2", "spine3", "neck")]
@@ -69,6 +71,10 @@ class Retargeting:
         kept = _same_joints(tree, body, sample, scale)
         return cls(body, scale, kept, None if kept else Reference.of(tree, body, sample))
 
+    def needed(self) -> list[int]:
+        """The joints of the file that `joints` looks at."""
+        return sorted(self.body.all() if self.kept is None else self.kept)
+
     def joints(self, poses: Poses) -> Array64:
         """(T, 22, 3): in the file's unit where the joints are kept, else in metres."""
         if self.kept is not None:
@@ -104,7 +110,7 @@ class Retargeting:
     @staticmethod
     def _lay(out: Array64, joint: int, poses: Poses, begin: int, end: int) -> None:
         """Put a joint where the file's bone points, at HumanML3D's length."""
-        way = _unit(poses.points[:, end] - poses.points[:, begin])
+        way = _directions(poses.points[:, end] - poses.points[:, begin])
         out[:, joint] = out[:, PARENTS[joint]] + way * BONE_LENGTHS[joint]
 
 
@@ -286,6 +292,16 @@ def _axes(left: Array64, up: Array64) -> Array64:
     x = _unit(left)
     y = _unit(up - (up * x).sum(axis=-1, keepdims=True) * x)
     return np.stack([x, y, np.cross(x, y)], axis=-1)
+
+
+def _directions(bones: Array64) -> Array64:
+    """(T, 3) Unit vectors; a bone that shrinks to nothing points as in the nearest frame."""
+    lengths = np.linalg.norm(bones, axis=-1)
+    there = np.flatnonzero(lengths > _SHRUNK * lengths.max(initial=0.0))
+    if 0 < len(there) < len(bones):
+        middles = (there[1:] + there[:-1]) / 2
+        bones = bones[there[np.searchsorted(middles, np.arange(len(bones)))]]
+    return _unit(bones)
 
 
 def _unit(vectors: Array64) -> Array64:
