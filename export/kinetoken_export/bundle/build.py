@@ -17,7 +17,6 @@ from kinetoken.manifest.file_info import FileInfo
 from kinetoken.manifest.manifest_file import manifest_from_dict
 from kinetoken.manifest.schema import (
     MANIFEST_NAME,
-    ChatInfo,
     CodecInfo,
     Defaults,
     LanguageModelInfo,
@@ -28,7 +27,6 @@ from kinetoken.manifest.schema import (
 )
 
 from ..checkpoint.adapter import ADAPTER_FILES
-from ..checkpoint.chat_template import read_template, split_template
 from ..checkpoint.motion_tokens import CheckpointVocabulary, pruned_vocabulary, read_vocabulary
 from ..checkpoint.open_model import OpenedModel, open_model
 from ..checkpoint.renumber import renumbered_source
@@ -40,6 +38,7 @@ from ..codecs.source import CodecSource
 from ..onnx.codec import check_codec, code_size, export_codec
 from ..packages import installed_versions
 from .atomic_folder import new_folder
+from .chat import ChatParts, read_chat
 from .language_model import (
     bytes_needed,
     check_format_computes,
@@ -60,7 +59,7 @@ class _Inputs:
     model: OpenedModel
     vocabulary: CheckpointVocabulary
     codec: CodecSource
-    template: str
+    chat: ChatParts
     special: SpecialTokens
 
 
@@ -85,7 +84,7 @@ def _open(request: ExportRequest, scratch: Path) -> _Inputs:
     check_format_computes(request, source)
     motion = vocabulary.motion
     last = max(stop for _, stop in (*motion.levels, *vocabulary.text_ids))
-    last = max(last, *(1 + i for i in (*motion.markers, *vocabulary.moved)))
+    last = max([last, *(1 + i for i in (*motion.markers, *vocabulary.moved))])
     if last > source.shape.vocab_size:
         raise FormatError(
             f"{folder}: expected an embedding of at least {last} rows, as the tokenizer has ids, "
@@ -97,8 +96,7 @@ def _open(request: ExportRequest, scratch: Path) -> _Inputs:
             f"{folder}: expected a token that ends an answer, as eos_token_id in generation_config.json, "
             "found none: name it there"
         )
-    template = read_template(model.words)
-    split_template(template)
+    chat = read_chat(request, vocabulary, model.words)
     codec = read_codec(
         request.codec.folder,
         code_size(vocabulary.motion),
@@ -107,7 +105,7 @@ def _open(request: ExportRequest, scratch: Path) -> _Inputs:
         window=request.codec_window,
     )
     check_codec(codec, vocabulary.motion)
-    return _Inputs(model, vocabulary, codec, template, special)
+    return _Inputs(model, vocabulary, codec, chat, special)
 
 
 def _build(request: ExportRequest, parts: _Inputs, folder: Path) -> Manifest:
@@ -120,7 +118,7 @@ def _build(request: ExportRequest, parts: _Inputs, folder: Path) -> Manifest:
         asked: ExportRequest, importance: Mapping[str, Float32Array] | None = None
     ) -> Manifest:
         language_model = write_language_model(
-            asked, source, vocabulary, parts.template, parts.special, folder, importance
+            asked, source, vocabulary, parts.chat.jinja, parts.special, folder, importance
         )
         return _write(
             _manifest(asked, parts, vocabulary, codec, language_model, provenance), folder
@@ -130,7 +128,7 @@ def _build(request: ExportRequest, parts: _Inputs, folder: Path) -> Manifest:
     manifest = _write(
         replace(manifest, codec=measured_codec(folder, codec, request.lookahead)), folder
     )
-    for note in parts.model.checkpoint.notes:
+    for note in (*parts.model.checkpoint.notes, *parts.chat.notes):
         print(f"checkpoint: {note}", file=sys.stderr)
     for note in parts.codec.notes:
         print(f"codec: {note}", file=sys.stderr)
@@ -167,9 +165,9 @@ def _vocabulary(
         return whole, parts.vocabulary
     from ..checkpoint.prune import prune_vocabulary
 
-    around = split_template(parts.template)
+    around, system_prompt = parts.chat.info.template, parts.chat.info.system_prompt
     always = (
-        around.before_system + request.system_prompt + around.after_system + around.before_user,
+        around.before_system + system_prompt + around.after_system + around.before_user,
         around.after_user,
     )
     before = written if moved else tokenizer
@@ -203,7 +201,7 @@ def _manifest(
             _ends(vocabulary, parts.special),
             {t: i for t, i in vocabulary.added_words.items() if t not in parts.special.ends},
         ),
-        chat=ChatInfo(request.system_prompt, split_template(parts.template)),
+        chat=parts.chat.info,
         motion=vocabulary.motion,
         codec=codec,
         defaults=defaults,

@@ -156,6 +156,18 @@ def _add_manifest(group: argparse._ArgumentGroup) -> None:
         help=Advanced("prompt that the model was trained with (default: the model card's)"),
     )
     add(
+        "--chat-template",
+        metavar="NAME",
+        help=Advanced("one of the checkpoint's several chat templates (default: default)"),
+    )
+    add(
+        "--prompt-template",
+        metavar="TEXT",
+        help=Advanced(
+            "text around {prompt}, for models without chats: 'In: {prompt} Out: <Motion>'"
+        ),
+    )
+    add(
         "--temperature",
         type=float,
         metavar="T",

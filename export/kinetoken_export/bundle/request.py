@@ -52,6 +52,10 @@ class ExportRequest:
     lookahead: int | None = None
     """Latent frames; None: the exact lookahead, or a smaller one that costs little."""
     system_prompt: str = SYSTEM_PROMPT
+    chat_template: str | None = None
+    """Name of one of the checkpoint's chat templates; None: "default", or the only one."""
+    prompt_template: str | None = None
+    """Text around {prompt}, in place of a chat template; {system} stands for the system prompt."""
     temperature: float | None = None
     """None: the runtime's default."""
     licence: str | None = None
@@ -73,6 +77,8 @@ class ExportRequest:
                 "--vision-quant is for the vision tower of a GGUF bundle; leave it out, or give "
                 "--format gguf"
             )
+        if self.prompt_template is not None and self.chat_template is not None:
+            raise InputError("--prompt-template replaces a chat template; give one of the two")
         if self.importance is not None and self.format != "gguf":
             raise InputError(
                 "--importance weighs the columns of GGUF quantizations; leave it out, or give "

@@ -371,3 +371,59 @@ def test_nth_and_take_agree(starts: list[int]) -> None:
     ).tolist()
     with pytest.raises(IndexError):
         nth_allowed(allowed, count_allowed(allowed))
+
+
+BARE = replace(WORDS, move_start=None, move_end=None)
+
+
+@st.composite
+def other_grammars(draw: st.DrawFn) -> MoveGrammar:
+    """Any grammar without markers, or whose first block the prompt has opened, or both."""
+    words = draw(st.sampled_from([WORDS, BARE]))
+    grammar = replace(
+        draw(grammars()), vocabulary=words, opened=draw(st.booleans()), max_tokens=10**6
+    )
+    owed = grammar.least_tokens
+    assume(owed < inf)
+    assume(words is BARE or grammar.opened)
+    return replace(grammar, max_tokens=max(1, int(owed)) + draw(st.integers(0, 30)))
+
+
+@settings(max_examples=400, deadline=None)
+@given(other_grammars(), st.data())
+def test_without_markers_or_in_an_opened_block_every_walk_is_what_was_asked_for(
+    grammar: MoveGrammar, choices: st.DataObject
+) -> None:
+    tokens, frames = walk(grammar, choices)
+    assert len(tokens) <= grammar.max_tokens
+    assert grammar.min_frames <= len(frames) <= grammar.max_frames
+    words = grammar.vocabulary
+    lengths, open_ = list[int](), grammar.opened
+    if open_:
+        lengths.append(0)
+    for token in tokens:
+        place = words.code(token)
+        if place is not None:
+            if words is BARE and not open_:
+                lengths.append(0)
+            open_ = True
+            lengths[-1] += place[0] == 0
+        elif token == words.move_start:
+            lengths.append(0)
+            open_ = True
+        else:
+            open_ = False
+    assert sum(lengths) == len(frames)
+    assert all(grammar.min_block <= length <= grammar.longest_block for length in lengths)
+    assert grammar.min_blocks <= len(lengths) <= grammar.most_blocks
+    said = [place[1] for token in tokens if (place := words.code(token)) is not None]
+    assert said == [code for frame in frames for code in frame if code >= 0]
+
+
+def test_an_answer_without_markers_can_be_just_long_enough() -> None:
+    """Two frames of two levels and the end of the turn; a word between them costs one more."""
+    grammar = MoveGrammar(BARE, 2, 2, 2, max_thought=4, max_tokens=5)
+    assert grammar.least_tokens == 5
+    apart = replace(grammar, min_blocks=2, max_tokens=6)
+    assert apart.least_tokens == 6
+    assert replace(apart, max_thought=0).least_tokens == inf
