@@ -122,6 +122,13 @@ def build_checkpoint(
     return folder
 
 
+def change_config(folder: Path, file: str = "config.json", **values: Any) -> None:
+    """Set fields of a JSON file of a checkpoint; `...` removes one."""
+    path = folder / file
+    given = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    _write_json(path, {key: v for key, v in (given | values).items() if v is not ...})
+
+
 def write_tokenizer(
     folder: Path, merges: int, levels: int, codes: int, motion_special: bool
 ) -> dict[str, int]:

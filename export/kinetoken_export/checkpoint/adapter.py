@@ -20,7 +20,8 @@ from kinetoken.manifest.architectures import Architecture
 
 from .json_file import read_json
 from .model_shape import LanguageModelShape
-from .tensors import Float32Array, TensorSource, canonical_name
+from .tensors import Float32Array, TensorSource
+from .weights.tensor_names import canonical_name
 
 ADAPTER_CONFIG: Final = "adapter_config.json"
 _WEIGHTS: Final = "adapter_model.safetensors"

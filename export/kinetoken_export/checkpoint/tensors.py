@@ -8,23 +8,22 @@ tower of Qwen2.5-VL.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.errors import FormatError
 from kinetoken.manifest.architectures import Architecture
 
 from .config.model_config import ModelConfig, check_vision, read_model_config
-from .json_file import read_json
 from .model_shape import LanguageModelShape
-
-Float32Array = NDArray[np.float32]
-
-_INDEX: Final = "model.safetensors.index.json"
-_SINGLE: Final = "model.safetensors"
+from .weights.files import find_weights
+from .weights.quantized import read_quantization, stored_tensors
+from .weights.stored_tensor import Float32Array as Float32Array
+from .weights.stored_tensor import RowsOf, StoredTensor, check_numbers
+from .weights.tensor_names import named_entries, unused_tensors
 
 
 class TensorSource(Protocol):
@@ -81,49 +80,47 @@ class Checkpoint:
         self.folder = folder
         self.model_config: ModelConfig = read_model_config(folder)
         self.architecture: Architecture = self.model_config.architecture
+        raw = self.model_config.raw
+        self.quantization = read_quantization(folder, raw)
+        self._files = find_weights(folder, raw.get("transformers_weights"))
+        entries = named_entries(folder, self._files.entries, self.architecture)
+        self._stored = stored_tensors(folder, entries, self.quantization)
+        self._split_fused()
         self.shape = self.model_config.shape
-        self._places = {
-            canonical_name(stored, self.architecture): (path, stored)
-            for stored, path in self._locate().items()
-        }
-        self._cuts = dict(self._split_fused())
-
-    def _locate(self) -> dict[str, Path]:
-        """Stored name of every tensor to its shard."""
-        index = self.folder / _INDEX
-        if index.is_file():
-            try:
-                return {
-                    name: self.folder / shard
-                    for name, shard in read_json(index)["weight_map"].items()
-                }
-            except (KeyError, AttributeError, TypeError):
-                raise FormatError(
-                    f"{index}: expected a weight_map of tensors to shards: download it again"
-                ) from None
-        path = self.folder / _SINGLE
-        if not path.is_file():
-            raise InputError(
-                f"{self.folder}: expected {_SINGLE} or {_INDEX}, found neither: give a complete "
-                "checkpoint folder"
+        self._head_note = ""
+        if self.shape.tied and self._head_differs():
+            self.shape = replace(self.shape, tied=False)
+            self._head_note = (
+                f"{self.architecture.head} is stored and differs from the embedding: used, as "
+                "transformers 5 does, though config.json says tie_word_embeddings"
             )
-        with _opened(path) as file:
-            return dict.fromkeys(file.keys(), path)
 
-    def _split_fused(self) -> Iterator[tuple[str, tuple[int, int]]]:
-        """Rows of the parts that lie in one matrix with others; each then has a place of its own."""
-        for layer in range(self.shape.layers):
+    def _split_fused(self) -> None:
+        """Give the parts that lie in one matrix with others places of their own."""
+        shape = self.model_config.shape
+        for layer in range(shape.layers):
             for module, parts in self.architecture.fused:
-                fused = f"{self.architecture.layer_prefix(layer)}{module}.weight"
-                if fused not in self._places:
-                    continue
-                place, start = self._places.pop(fused), 0
-                for part in parts:
+                whole = self._stored.pop(
+                    f"{self.architecture.layer_prefix(layer)}{module}.weight", None
+                )
+                start = 0
+                for part in parts if whole is not None else ():
+                    stop = start + self.architecture.rows(part, shape.width)
                     name = self.architecture.tensor(layer, part)
-                    rows = self.architecture.rows(part, self.shape.width)
-                    self._places[name] = place
-                    yield name, (start, start + rows)
-                    start += rows
+                    self._stored[name] = RowsOf(cast(StoredTensor, whole), start, stop)
+                    start = stop
+
+    def _head_differs(self) -> bool:
+        """Tell whether a head is stored that is not the embedding."""
+        head, embedding = self.architecture.head, self.architecture.embedding
+        if head not in self._stored:
+            return False
+        if embedding not in self._stored or self.dims(head) != self.dims(embedding):
+            return True
+        return any(
+            not np.array_equal(self.rows(head, *rows), self.rows(embedding, *rows))
+            for rows in row_chunks(*self.dims(head))
+        )
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -133,7 +130,21 @@ class Checkpoint:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is unusual about it or was assumed, a line each."""
-        return self.model_config.notes
+        head = (self._head_note,) if self._head_note else ()
+        quantized = (
+            (
+                f"the weights are quantized with {self.quantization.title}: read as numbers, and "
+                "quantized once more as --quant says",
+            )
+            if self.quantization.method
+            else ()
+        )
+        return (*self.model_config.notes, *self._files.notes, *quantized, *head, *self._unused())
+
+    def _unused(self) -> Iterator[str]:
+        expected = {name for name, _ in expected_tensors(self.architecture, self.shape)}
+        others = (name for name in self._stored if name not in expected | {self.architecture.head})
+        return unused_tensors(self.folder, others, self.architecture, self.shape.layers)
 
     @property
     def vision_config(self) -> Mapping[str, Any] | None:
@@ -146,72 +157,57 @@ class Checkpoint:
 
     @property
     def files(self) -> list[Path]:
-        """The shards."""
-        return sorted({path for path, _ in self._places.values()})
+        """The files of its weights."""
+        return sorted({e.path for tensor in self._stored.values() for e in tensor.entries})
 
     def check(self) -> None:
-        """Refuse damaged shards, and a language model with missing or misshapen tensors."""
-        for path in self.files:
-            with _opened(path) as file:
-                held = set(file.keys())
-            lacking = next(
-                (s for p, s in self._places.values() if p == path and s not in held), None
-            )
-            if lacking:
-                raise FormatError(
-                    f"{path}: expected a tensor {lacking}, as {_INDEX} says, found none: download "
-                    "it again"
-                )
+        """Refuse a language model with missing, misshapen, coded or surplus tensors."""
         for name, dims in expected_tensors(self.architecture, self.shape):
             if self.dims(name) != dims:
                 raise FormatError(
                     f"{self.folder}: expected {name} of shape {dims}, as config.json says, got "
                     f"{self.dims(name)}"
                 )
+            check_numbers(self._stored[name])
+        for name in vision_tensors(self):
+            check_numbers(self._stored[name])
+        tuple(self._unused())
 
     def names(self, prefix: str = "") -> list[str]:
         """Names of the tensors that begin with a prefix."""
-        return sorted(name for name in self._places if name.startswith(prefix))
+        return sorted(name for name in self._stored if name.startswith(prefix))
 
     def has(self, name: str) -> bool:
         """Tell whether there is such a tensor."""
-        return name in self._places
+        return name in self._stored
 
     def dims(self, name: str) -> tuple[int, ...]:
         """Shape of a tensor, without reading it."""
-        path, stored = self._place(name)
-        with _opened(path) as file:
-            dims = tuple(file.get_slice(stored).get_shape())
-        if name not in self._cuts:
-            return dims
-        start, stop = self._cuts[name]
-        return (max(0, min(stop, dims[0]) - start), *dims[1:])
+        return self._place(name).dims
 
     def tensor(self, name: str) -> Float32Array:
-        """One tensor as float32; FormatError names what is missing."""
-        if name in self._cuts:
-            start, stop = self._cuts[name]
-            return self.rows(name, 0, stop - start)
-        path, stored = self._place(name)
-        with _opened(path) as file:
-            values: Float32Array = file.get_tensor(stored).float().numpy()
-        return values
+        """One tensor as float32; FormatError names what is missing, or not finite."""
+        return self._finite(name, self._place(name).read())
 
     def rows(self, name: str, start: int, stop: int) -> Float32Array:
-        """Rows [start, stop) of a matrix as float32."""
-        path, stored = self._place(name)
-        above = self._cuts[name][0] if name in self._cuts else 0
-        with _opened(path) as file:
-            part = file.get_slice(stored)[above + start : above + stop]
-            values: Float32Array = part.float().numpy()
-        return values
+        """Rows [start, stop) of a matrix as float32; FormatError as above."""
+        return self._finite(name, self._place(name).read(start, stop))
 
-    def _place(self, name: str) -> tuple[Path, str]:
-        if name not in self._places:
+    def _finite(self, name: str, values: Float32Array) -> Float32Array:
+        if np.isfinite(values).all():
+            return values
+        entry = self._place(name).entries[0]
+        raise FormatError(
+            f"{entry.path}: {entry.name}: expected finite numbers, got NaN or infinity: "
+            "the file is damaged, or its training diverged"
+        )
+
+    def _place(self, name: str) -> StoredTensor:
+        if name not in self._stored:
             raise FormatError(
                 f"{self.folder}: expected a tensor {name}, found none: the checkpoint is incomplete"
             )
-        return self._places[name]
+        return self._stored[name]
 
 
 def expected_tensors(
@@ -242,7 +238,7 @@ def head_tensor(source: TensorSource) -> str:
 
 
 def norm_gain(source: TensorSource, name: str) -> Float32Array:
-    """The gain of an RMS norm as it is multiplied: with the architecture's offset."""
+    """The gain of an RMS norm, as it is multiplied."""
     gain, offset = source.tensor(name), source.architecture.norm_offset
     return gain + np.float32(offset) if offset else gain
 
@@ -251,27 +247,3 @@ def row_chunks(rows: int, columns: int, numbers: int = 1 << 24) -> Iterator[tupl
     """Cut a matrix into [start, stop) of about so many numbers (64 MiB of float32)."""
     step = max(1, numbers // columns)
     return ((start, min(start + step, rows)) for start in range(0, rows, step))
-
-
-def canonical_name(name: str, architecture: Architecture) -> str:
-    """Name a stored tensor as this project does, whatever version saved it."""
-    for old, new in architecture.renamed:
-        if name.startswith(old):
-            return new + name.removeprefix(old)
-    return name
-
-
-def _opened(path: Path) -> Any:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        return safe_open(path, framework="pt")
-    except FileNotFoundError:
-        raise InputError(
-            f"expected a shard at {path}, found nothing: download the checkpoint again"
-        ) from None
-    except (SafetensorError, OSError) as error:
-        raise FormatError(
-            f"{path}: expected a whole safetensors file, got something unreadable ({error}): "
-            "download it again"
-        ) from error

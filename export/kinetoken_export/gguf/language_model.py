@@ -99,9 +99,11 @@ def check_llamacpp_computes(source: TensorSource, context: int) -> None:
             f"positions of type {rope.kind!r} are not computed by llama.cpp for {entry.name}: "
             "give --format onnx"
         )
-    if not rope.truncate:
+    if (rope.beta_fast, rope.beta_slow, rope.truncate) != (32, 1, True):
         raise FormatError(
-            'rope_scaling with "truncate": false is not computed by llama.cpp: give --format onnx'
+            "expected yarn with beta_fast 32, beta_slow 1 and truncate, which is what llama.cpp "
+            "computes, got "
+            f"{rope.beta_fast:g}, {rope.beta_slow:g} and {rope.truncate}: give --format onnx"
         )
     if entry.gguf_window_pattern:
         _check_gemma(source)
@@ -243,8 +245,6 @@ def _add_rope(writer: GGUFWriter, rope: Rope) -> None:
         # llama.cpp multiplies this by the paper's own factor.
         usual = 1 + 0.1 * log(max(rope.factor, 1))
         writer.add_rope_scaling_attn_factors(rope.attention_factor / usual)
-        writer.add_rope_scaling_yarn_beta_fast(rope.beta_fast)
-        writer.add_rope_scaling_yarn_beta_slow(rope.beta_slow)
 
 
 def _add_attention(writer: GGUFWriter, source: TensorSource) -> None:

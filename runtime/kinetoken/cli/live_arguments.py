@@ -31,15 +31,16 @@ def add_live(parser: argparse.ArgumentParser) -> Reader[LiveSettings]:
     host = "bind the page of --ws to this address; its URL then holds a token"
     add("--host", metavar="ADDRESS", help=Advanced(host))
     rate = "frames per second of live output (default: 60)"
-    add("--rate", type=float, default=60.0, metavar="HZ", help=Advanced(rate))
+    add("--rate", type=float, metavar="HZ", help=Advanced(rate))
     return _live_settings
 
 
 def _live_settings(args: argparse.Namespace) -> LiveSettings:
-    from ..live.settings import LiveSettings, VmcAddress
+    from ..live.settings import DEFAULT_RATE, LiveSettings, VmcAddress
 
     vmc = None if args.vmc is None else VmcAddress.parse(args.vmc)
-    return LiveSettings(vmc, args.ws, args.host, args.stdout, args.rate, args.hip_height)
+    rate = DEFAULT_RATE if args.rate is None else args.rate
+    return LiveSettings(vmc, args.ws, args.host, args.stdout, rate, args.hip_height)
 
 
 def open_live(
