@@ -86,6 +86,11 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         help=Advanced("weigh columns by a file of prompts, an imatrix file, or own answers (gguf)"),
     )
     add(
+        "--vision-quant",
+        choices=("f16", "q8_0", "bf16", "f32"),
+        help=Advanced("how the vision tower's weights are stored (gguf; default: f16)"),
+    )
+    add(
         "--graph",
         choices=("fused", "portable"),
         help=Advanced("kind of ONNX graph: fused (default), or portable for plain operators"),

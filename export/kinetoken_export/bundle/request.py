@@ -33,6 +33,9 @@ class ExportRequest:
     """Text file whose words are kept, or "english"; None keeps all."""
     spelling: AskedSpelling = field(default_factory=AskedSpelling)
     """The spelling of motion tokens, as far as the user says; the tokenizer tells the rest."""
+    vision_quant: str | None = None
+    """How the vision tower of a GGUF bundle is stored: "f16" (the default), "q8_0", "bf16" or
+    "f32"."""
     adapter: Path | None = None
     """A LoRA of PEFT that is merged into the checkpoint."""
     importance: str | None = None
@@ -68,6 +71,11 @@ class ExportRequest:
         if self.graph == "portable" and self.format != "onnx":
             raise InputError(
                 "--graph portable is a form of ONNX; leave it out, or give --format onnx"
+            )
+        if self.vision_quant is not None and self.format != "gguf":
+            raise InputError(
+                "--vision-quant is for the vision tower of a GGUF bundle; leave it out, or give "
+                "--format gguf"
             )
         if self.prompt_template is not None and self.chat_template is not None:
             raise InputError("--prompt-template replaces a chat template; give one of the two")

@@ -50,11 +50,10 @@ def read_foreign_codec(
     with the usual ones.
     """
     model = build_module(files, code, size)
-    fields = dict(base) | {"files": (*base["files"], code)}
-    source = _by_forward(model, size, fields) or _by_method(model, size, fields)
+    source = _by_forward(model, size, base) or _by_method(model, size, base)
     for frames in dict.fromkeys((window, *_usual_windows(model))):
         if source is None and frames is not None:
-            source = _by_window(model, size, fields, frames)
+            source = _by_window(model, size, base, frames)
     if source is None:
         raise FormatError(_refusal(code, model, size))
     return _normalised(source) if _denormalises(source, model) else source
