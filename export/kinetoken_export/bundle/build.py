@@ -38,7 +38,7 @@ from ..codecs.source import CodecSource
 from ..onnx.codec import check_codec, code_size, export_codec
 from ..packages import installed_versions
 from .atomic_folder import new_folder
-from .chat import ChatParts, read_chat
+from .chat import ChatParts, read_chat_parts
 from .language_model import (
     bytes_needed,
     check_format_computes,
@@ -96,7 +96,7 @@ def _open(request: ExportRequest, scratch: Path) -> _Inputs:
             f"{folder}: expected a token that ends an answer, as eos_token_id in generation_config.json, "
             "found none: name it there"
         )
-    chat = read_chat(request, vocabulary, model.words)
+    chat = read_chat_parts(request, vocabulary, model.words)
     codec = read_codec(
         request.codec.folder,
         code_size(vocabulary.motion),
