@@ -40,7 +40,7 @@ def add_command(subparsers: Subparsers) -> None:
     add(
         "checkpoint",
         metavar="CHECKPOINT",
-        help="language model: a Hugging Face folder, or a hub id",
+        help="language model: a Hugging Face folder, a hub id, or a .gguf file",
     )
     add("--codec", required=True, help="codec: a folder, a file of weights, or a hub id")
     add("-o", "--out", type=Path, required=True, metavar="BUNDLE", help="bundle folder to write")
@@ -192,6 +192,8 @@ def _parsed(args: argparse.Namespace) -> ExportRequest:
     }
     names = {field.name for field in fields(ExportRequest)} - sources.keys()
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    if sources["model"].folder.suffix == ".gguf":
+        given.setdefault("format", "gguf")
     return ExportRequest(**sources, **given)
 
 

@@ -66,8 +66,22 @@ class ExportRequest:
     force: bool = False
     """Whether an existing bundle is replaced."""
 
+    @property
+    def from_gguf(self) -> bool:
+        """Whether the model is a GGUF that stays as it is."""
+        return self.model.folder.suffix == ".gguf" and self.model.folder.is_file()
+
     def __post_init__(self) -> None:
         """Refuse options that contradict each other."""
+        if self.from_gguf:
+            changing = ("quant", "prune_vocab", "importance", "adapter")
+            given = next((name for name in changing if getattr(self, name) is not None), None)
+            if given is not None or self.format != "gguf":
+                option = "format onnx" if given is None else given.replace("_", "-")
+                raise InputError(
+                    f"--{option} changes weights, and those of a .gguf stay as they are: leave it "
+                    "out, or give the checkpoint that the file was made from"
+                )
         if self.graph == "portable" and self.format != "onnx":
             raise InputError(
                 "--graph portable is a form of ONNX; leave it out, or give --format onnx"
