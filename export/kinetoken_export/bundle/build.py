@@ -29,16 +29,16 @@ from kinetoken.manifest.schema import (
 from ..checkpoint.adapter import ADAPTER_FILES
 from ..checkpoint.motion_tokens import CheckpointVocabulary, pruned_vocabulary, read_vocabulary
 from ..checkpoint.open_model import OpenedModel, open_model
-from ..checkpoint.renumber import renumbered_source
-from ..checkpoint.renumber_tokenizer import write_renumbered
 from ..checkpoint.special_tokens import SpecialTokens, read_special_tokens
 from ..checkpoint.tensors import Float32Array, TensorSource
+from ..checkpoint.vocabulary.renumber import renumbered_source
+from ..checkpoint.vocabulary.renumber_tokenizer import write_renumbered
 from ..codecs.reader import read_codec
 from ..codecs.source import CodecSource
 from ..onnx.codec import check_codec, code_size, export_codec
 from ..packages import installed_versions
 from .atomic_folder import new_folder
-from .chat import ChatParts, read_chat
+from .chat import ChatParts, read_chat_parts
 from .language_model import (
     bytes_needed,
     check_format_computes,
@@ -95,7 +95,7 @@ def _open(request: ExportRequest, scratch: Path) -> _Inputs:
             f"{request.model.folder}: expected a token that ends an answer, as eos_token_id in "
             "generation_config.json, found none: name it there"
         )
-    chat = read_chat(request, vocabulary, model.words)
+    chat = read_chat_parts(request, vocabulary, model.words)
     codec = read_codec(
         request.codec.folder,
         code_size(vocabulary.motion),
@@ -214,7 +214,7 @@ def _vocabulary(
         shutil.copyfile(tokenizer, written)
     if request.prune_vocab is None:
         return whole, parts.vocabulary
-    from ..checkpoint.prune import prune_vocabulary
+    from ..checkpoint.vocabulary.prune import prune_vocabulary
 
     around, system_prompt = parts.chat.info.template, parts.chat.info.system_prompt
     always = (
