@@ -112,6 +112,7 @@ def _build(request: ExportRequest, parts: _Inputs, folder: Path) -> Manifest:
     """Write tokenizer, codec, language model and manifest; then measure on the finished bundle."""
     source, vocabulary = _vocabulary(request, parts, folder)
     codec = export_codec(parts.codec, vocabulary.motion, folder, precision=request.codec_precision)
+    codec = replace(codec, block_frames=request.block_frames)
     provenance = _provenance(request, parts)
 
     def build(
