@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kinetoken.base.errors import FormatError, OutputError
 from kinetoken.cli.terminal import progress
@@ -29,16 +29,16 @@ from kinetoken.manifest.schema import (
 from ..checkpoint.adapter import ADAPTER_FILES
 from ..checkpoint.motion_tokens import CheckpointVocabulary, pruned_vocabulary, read_vocabulary
 from ..checkpoint.open_model import OpenedModel, open_model
-from ..checkpoint.renumber import renumbered_source
-from ..checkpoint.renumber_tokenizer import write_renumbered
 from ..checkpoint.special_tokens import SpecialTokens, read_special_tokens
 from ..checkpoint.tensors import Float32Array, TensorSource
+from ..checkpoint.vocabulary.renumber import renumbered_source
+from ..checkpoint.vocabulary.renumber_tokenizer import write_renumbered
 from ..codecs.reader import read_codec
 from ..codecs.source import CodecSource
 from ..onnx.codec import check_codec, code_size, export_codec
 from ..packages import installed_versions
 from .atomic_folder import new_folder
-from .chat import ChatParts, read_chat
+from .chat import ChatParts, read_chat_parts
 from .language_model import (
     bytes_needed,
     check_format_computes,
@@ -48,6 +48,9 @@ from .language_model import (
 from .measure_lookahead import measured_codec
 from .request import ExportRequest
 
+if TYPE_CHECKING:
+    from ..gguf.existing_file import GgufModel
+
 _TOKENIZER: Final = "tokenizer.json"
 _SPARE: Final = 200_000_000  # bytes for codec, tokenizer and manifest
 
@@ -56,7 +59,7 @@ _SPARE: Final = 200_000_000  # bytes for codec, tokenizer and manifest
 class _Inputs:
     """The checkpoint and the codec, read and checked."""
 
-    model: OpenedModel
+    model: OpenedModel | GgufModel
     vocabulary: CheckpointVocabulary
     codec: CodecSource
     chat: ChatParts
@@ -71,32 +74,28 @@ def build_bundle(request: ExportRequest) -> Manifest:
     check_quantization(request)
     with new_folder(request.out, request.force) as folder, TemporaryDirectory() as scratch:
         parts = _open(request, Path(scratch))
-        _check_space(folder, bytes_needed(request, parts.model.source))
-        return _build(request, parts, folder)
+        if isinstance(parts.model, OpenedModel):
+            _check_space(folder, bytes_needed(request, parts.model.source))
+            return _build(request, parts, parts.model, folder)
+        _check_space(folder, parts.model.path.stat().st_size)
+        return _build_around(request, parts, parts.model, folder)
 
 
 def _open(request: ExportRequest, scratch: Path) -> _Inputs:
     """Read and check all inputs, so that mistakes show before any long work."""
-    folder = request.model.folder
-    model = open_model(folder, request.adapter, scratch)
-    source = model.source
+    model = _open_model(request, scratch)
     vocabulary = read_vocabulary(model.tokenizer.parent, request.spelling)
-    check_format_computes(request, source)
-    motion = vocabulary.motion
-    last = max(stop for _, stop in (*motion.levels, *vocabulary.text_ids))
-    last = max([last, *(1 + i for i in (*motion.markers, *vocabulary.moved))])
-    if last > source.shape.vocab_size:
-        raise FormatError(
-            f"{folder}: expected an embedding of at least {last} rows, as the tokenizer has ids, "
-            f"got {source.shape.vocab_size}: tokenizer and weights are not of one model"
-        )
+    if isinstance(model, OpenedModel):
+        check_format_computes(request, model.source)
+    _check_rows(request, model, vocabulary)
+    folder = request.model.folder if isinstance(model, OpenedModel) else model.words
     special = read_special_tokens(folder, vocabulary.added_before)
     if not special.ends:
         raise FormatError(
-            f"{folder}: expected a token that ends an answer, as eos_token_id in generation_config.json, "
-            "found none: name it there"
+            f"{request.model.folder}: expected a token that ends an answer, as eos_token_id in "
+            "generation_config.json, found none: name it there"
         )
-    chat = read_chat(request, vocabulary, model.words)
+    chat = read_chat_parts(request, vocabulary, model.words)
     codec = read_codec(
         request.codec.folder,
         code_size(vocabulary.motion),
@@ -108,9 +107,39 @@ def _open(request: ExportRequest, scratch: Path) -> _Inputs:
     return _Inputs(model, vocabulary, codec, chat, special)
 
 
-def _build(request: ExportRequest, parts: _Inputs, folder: Path) -> Manifest:
+def _open_model(request: ExportRequest, scratch: Path) -> OpenedModel | GgufModel:
+    """The checkpoint, or the GGUF that somebody else made."""
+    if not request.from_gguf:
+        return open_model(request.model.folder, request.adapter, scratch)
+    from ..gguf.existing_file import open_gguf
+
+    return open_gguf(request.model.folder, scratch)
+
+
+def _check_rows(
+    request: ExportRequest, model: OpenedModel | GgufModel, vocabulary: CheckpointVocabulary
+) -> None:
+    """FormatError where the tokenizer has ids that the embedding has no row for."""
+    rows = model.source.shape.vocab_size if isinstance(model, OpenedModel) else model.rows
+    folder = request.model.folder
+    if vocabulary.moved and not isinstance(model, OpenedModel):
+        raise FormatError(
+            f"{folder}: expected the codes of each level at ids in a row, got another order, and the "
+            "weights of a GGUF cannot be moved: export the checkpoint that it was made from"
+        )
+    motion = vocabulary.motion
+    last = max(stop for _, stop in (*motion.levels, *vocabulary.text_ids))
+    last = max([last, *(1 + i for i in (*motion.markers, *vocabulary.moved))])
+    if last > rows:
+        raise FormatError(
+            f"{folder}: expected an embedding of at least {last} rows, as the tokenizer has ids, "
+            f"got {rows}: tokenizer and weights are not of one model"
+        )
+
+
+def _build(request: ExportRequest, parts: _Inputs, model: OpenedModel, folder: Path) -> Manifest:
     """Write tokenizer, codec, language model and manifest; then measure on the finished bundle."""
-    source, vocabulary = _vocabulary(request, parts, folder)
+    source, vocabulary = _vocabulary(request, parts, model, folder)
     codec = export_codec(parts.codec, vocabulary.motion, folder, precision=request.codec_precision)
     codec = replace(codec, block_frames=request.block_frames)
     provenance = _provenance(request, parts)
@@ -129,7 +158,29 @@ def _build(request: ExportRequest, parts: _Inputs, folder: Path) -> Manifest:
     manifest = _write(
         replace(manifest, codec=measured_codec(folder, codec, request.lookahead)), folder
     )
-    for note in (*parts.model.checkpoint.notes, *parts.chat.notes):
+    for note in (*model.checkpoint.notes, *parts.chat.notes):
+        print(f"checkpoint: {note}", file=sys.stderr)
+    for note in parts.codec.notes:
+        print(f"codec: {note}", file=sys.stderr)
+    return manifest
+
+
+def _build_around(
+    request: ExportRequest, parts: _Inputs, model: GgufModel, folder: Path
+) -> Manifest:
+    """Build a bundle around a GGUF that stays as it is."""
+    shutil.copyfile(model.tokenizer, folder / _TOKENIZER)
+    vocabulary = parts.vocabulary
+    codec = export_codec(parts.codec, vocabulary.motion, folder, precision=request.codec_precision)
+    language_model = model.place(folder, vocabulary.motion, request.context)
+    provenance = _provenance(request, parts)
+    manifest = _write(
+        _manifest(request, parts, vocabulary, codec, language_model, provenance), folder
+    )
+    manifest = _write(
+        replace(manifest, codec=measured_codec(folder, codec, request.lookahead)), folder
+    )
+    for note in parts.chat.notes:
         print(f"checkpoint: {note}", file=sys.stderr)
     for note in parts.codec.notes:
         print(f"codec: {note}", file=sys.stderr)
@@ -152,19 +203,19 @@ def _importance(
 
 
 def _vocabulary(
-    request: ExportRequest, parts: _Inputs, folder: Path
+    request: ExportRequest, parts: _Inputs, model: OpenedModel, folder: Path
 ) -> tuple[TensorSource, CheckpointVocabulary]:
     """The tokenizer in the bundle, and the tensors that go with it."""
-    tokenizer, written = parts.model.tokenizer, folder / _TOKENIZER
+    tokenizer, written = model.tokenizer, folder / _TOKENIZER
     moved = parts.vocabulary.moved
-    whole = renumbered_source(parts.model.source, moved)
+    whole = renumbered_source(model.source, moved)
     if moved:
         write_renumbered(tokenizer, moved, written)
     else:
         shutil.copyfile(tokenizer, written)
     if request.prune_vocab is None:
         return whole, parts.vocabulary
-    from ..checkpoint.prune import prune_vocabulary
+    from ..checkpoint.vocabulary.prune import prune_vocabulary
 
     around, system_prompt = parts.chat.info.template, parts.chat.info.system_prompt
     always = (
@@ -213,7 +264,7 @@ def _manifest(
 
 
 def _provenance(request: ExportRequest, parts: _Inputs) -> Provenance:
-    model = {path.name: path for path in (*parts.model.checkpoint.files, parts.model.tokenizer)}
+    model = {path.name: path for path in (*parts.model.files, parts.model.tokenizer)}
     named = model | {f"codec/{path.name}": path for path in parts.codec.files}
     if request.adapter is not None:
         named |= {f"adapter/{name}": request.adapter / name for name in ADAPTER_FILES}

@@ -40,7 +40,7 @@ def add_command(subparsers: Subparsers) -> None:
     add(
         "checkpoint",
         metavar="CHECKPOINT",
-        help="language model: a Hugging Face folder, or a hub id",
+        help="language model: a Hugging Face folder, a hub id, or a .gguf file",
     )
     add("--codec", required=True, help="codec: a folder, a file of weights, or a hub id")
     add("-o", "--out", type=Path, required=True, metavar="BUNDLE", help="bundle folder to write")
@@ -84,6 +84,11 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         "--importance",
         metavar="FILE|own",
         help=Advanced("weigh columns by a file of prompts, an imatrix file, or own answers (gguf)"),
+    )
+    add(
+        "--vision-quant",
+        choices=("f16", "q8_0", "bf16", "f32"),
+        help=Advanced("how the vision tower's weights are stored (gguf; default: f16)"),
     )
     add(
         "--graph",
@@ -193,6 +198,8 @@ def _parsed(args: argparse.Namespace) -> ExportRequest:
     }
     names = {field.name for field in fields(ExportRequest)} - sources.keys()
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    if sources["model"].folder.suffix == ".gguf":
+        given.setdefault("format", "gguf")
     return ExportRequest(**sources, **given)
 
 

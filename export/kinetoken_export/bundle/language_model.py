@@ -23,6 +23,8 @@ The cache has this size.
 """
 _GGUF_FILE: Final = "lm.gguf"
 _MMPROJ_FILE: Final = "mmproj.gguf"
+VISION_QUANT: Final = "f16"
+"""How a vision tower is stored where nothing else is asked for: docs/images.md has the figures."""
 _PORTABLE_DEFAULT: Final = "fp32"
 
 
@@ -159,7 +161,7 @@ def _gguf(
     if mmproj and not (folder / mmproj).exists():
         from ..gguf.vision_tower import export_mmproj
 
-        export_mmproj(source, folder / mmproj)
+        export_mmproj(source, folder / mmproj, request.vision_quant or VISION_QUANT)
     return LanguageModelInfo(
         "llamacpp",
         _GGUF_FILE,

@@ -33,6 +33,9 @@ class ExportRequest:
     """Text file whose words are kept, or "english"; None keeps all."""
     spelling: AskedSpelling = field(default_factory=AskedSpelling)
     """The spelling of motion tokens, as far as the user says; the tokenizer tells the rest."""
+    vision_quant: str | None = None
+    """How the vision tower of a GGUF bundle is stored: "f16" (the default), "q8_0", "bf16" or
+    "f32"."""
     adapter: Path | None = None
     """A LoRA of PEFT that is merged into the checkpoint."""
     importance: str | None = None
@@ -65,14 +68,33 @@ class ExportRequest:
     force: bool = False
     """Whether an existing bundle is replaced."""
 
+    @property
+    def from_gguf(self) -> bool:
+        """Whether the model is a GGUF that stays as it is."""
+        return self.model.folder.suffix == ".gguf" and self.model.folder.is_file()
+
     def __post_init__(self) -> None:
         """Refuse options that contradict each other."""
+        if self.from_gguf:
+            changing = ("quant", "prune_vocab", "importance", "adapter")
+            given = next((name for name in changing if getattr(self, name) is not None), None)
+            if given is not None or self.format != "gguf":
+                option = "format onnx" if given is None else given.replace("_", "-")
+                raise InputError(
+                    f"--{option} changes weights, and those of a .gguf stay as they are: leave it "
+                    "out, or give the checkpoint that the file was made from"
+                )
         if self.graph == "portable" and self.format != "onnx":
             raise InputError(
                 "--graph portable is a form of ONNX; leave it out, or give --format onnx"
             )
         if self.block_frames is not None and self.block_frames < 1:
             raise InputError(f"--block-frames: expected 1 or more, got {self.block_frames}")
+        if self.vision_quant is not None and self.format != "gguf":
+            raise InputError(
+                "--vision-quant is for the vision tower of a GGUF bundle; leave it out, or give "
+                "--format gguf"
+            )
         if self.prompt_template is not None and self.chat_template is not None:
             raise InputError("--prompt-template replaces a chat template; give one of the two")
         if self.importance is not None and self.format != "gguf":

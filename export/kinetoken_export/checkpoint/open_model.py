@@ -26,6 +26,11 @@ class OpenedModel:
     tokenizer: Path
     """tokenizer.json, which may be made from an older form."""
 
+    @property
+    def files(self) -> list[Path]:
+        """What the bundle is made from."""
+        return self.checkpoint.files
+
 
 def open_model(folder: Path, adapter: Path | None, scratch: Path) -> OpenedModel:
     """Open a checkpoint; what has to be made lies in `scratch`. InputError, FormatError."""

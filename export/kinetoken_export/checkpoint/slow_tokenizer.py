@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +12,7 @@ from kinetoken.base.errors import FormatError, InputError
 
 from .json_file import read_json
 
+_CONFIG: Final = "tokenizer_config.json"
 _QWEN: Final = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -41,11 +43,12 @@ def convert_slow_tokenizer(folder: Path, path: Path) -> Path:
             f"{command}"
         )
     _write(vocabulary, merges, _PATTERNS[kind], _added(folder, settings), path)
+    shutil.copyfile(folder / _CONFIG, path.with_name(_CONFIG))
     return path
 
 
 def _settings(folder: Path) -> Mapping[str, Any]:
-    path = folder / "tokenizer_config.json"
+    path = folder / _CONFIG
     return read_json(path) if path.is_file() else {}
 
 

@@ -56,7 +56,13 @@ class Source:
 
 
 def find_model(given: str, revision: str | None = None) -> Source:
-    """Find a checkpoint by folder or hub id; InputError where it is neither, or not available."""
+    """Find a checkpoint by folder, GGUF file or hub id.
+
+    InputError where it is none of these, or not available.
+    """
+    path = Path(given).expanduser()
+    if path.is_file() and path.suffix == ".gguf":
+        return Source(path, path.name, "", read_licence(path))
     return _find(given, revision, "a checkpoint folder", _MODEL_FILES)
 
 

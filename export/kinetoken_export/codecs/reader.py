@@ -66,6 +66,7 @@ def read_codec(
         "fps": positive_number(found.settings, "fps") or FPS, "files": (*found.files, *stats),
         "licence": found.licence,
     }  # fmt: skip
+    known = positive_number(found.settings, *_WINDOW_NAMES)
     code = found.folder / _CODE_FILE if adapter is None else adapter
     runs = adapter is not None or (code.is_file() and not is_own_codec(found.settings))
     if runs and not trust_code:
@@ -73,25 +74,31 @@ def read_codec(
             f"{code} is a program that has to run to read this codec: read it, then give "
             "--trust-code if you trust it"
         )
-    known = positive_number(found.settings, *_WINDOW_NAMES)
-    if adapter is not None:
+    if runs:
         assert size is not None
-        source = read_adapted_codec(
-            adapter,
-            found.folder,
-            size,
-            base | {"files": (*found.files, *stats, adapter)},
-            window or known,
-        )
-    elif runs:
-        assert size is not None
-        source = read_foreign_codec(found, code, size, base, window or known)
+        base |= {"files": (*found.files, *stats, code)}
+        source = _run(found, code, size, base, window or known, adapted=adapter is not None)
     else:
         source = _read_known(found, base)
     source = with_window(source, window, known)
     source = replace(source, notes=(*found.notes, *source.notes))
     _check(source, found, stats[1])
     return source
+
+
+def _run(
+    found: CodecFiles,
+    code: Path,
+    size: CodeSize,
+    base: dict[str, Any],
+    window: int | None,
+    *,
+    adapted: bool,
+) -> CodecSource:
+    """Read a codec through a Python file that is trusted: an adapter or its own."""
+    if adapted:
+        return read_adapted_codec(code, found.folder, size, base, window)
+    return read_foreign_codec(found, code, size, base, window)
 
 
 def _read_known(found: CodecFiles, base: dict[str, Any]) -> CodecSource:

@@ -24,7 +24,7 @@ from ..checkpoint.motion_tokens import CheckpointVocabulary
 
 # Pattern that splits text before the merges, to llama.cpp's name of it.
 _LLAMA3: Final = "llama-bpe"
-_PRE_TOKENIZERS: Final = {
+PRE_TOKENIZERS: Final = {
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| "
     r"?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+": _LLAMA3,
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|"
@@ -34,7 +34,7 @@ _PRE_TOKENIZERS: Final = {
     r"?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+": "qwen2",
 }
 _BYTE: Final = re.compile(r"<0x[0-9A-F]{2}>")
-_GPT2: Final = "gpt-2"  # the pattern built into the ByteLevel pre-tokenizer
+GPT2: Final = "gpt-2"  # the pattern built into the ByteLevel pre-tokenizer
 
 
 @dataclass(frozen=True)
@@ -183,8 +183,8 @@ def _pre_tokenizer(data: Mapping[str, Any], path: Path) -> str:
             (step.get("pattern") or {}).get("Regex", "") if step.get("type") == "Split" else ""
         )
         if pattern:
-            if pattern in _PRE_TOKENIZERS:
-                name = _PRE_TOKENIZERS[pattern]
+            if pattern in PRE_TOKENIZERS:
+                name = PRE_TOKENIZERS[pattern]
                 _check_whole_words(data, name, path)
                 return name
             raise FormatError(
@@ -193,7 +193,7 @@ def _pre_tokenizer(data: Mapping[str, Any], path: Path) -> str:
                 f"llama.cpp would see other ids; use --format onnx"
             )
     if any(step.get("type") == "ByteLevel" and step.get("use_regex", True) for step in steps):
-        return _GPT2
+        return GPT2
     raise FormatError(
         f"{path}: expected a byte-level tokenizer, got {found.get('type')}: use --format onnx"
     )

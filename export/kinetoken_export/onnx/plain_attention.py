@@ -38,7 +38,8 @@ def _plain_or(own: Callable[..., _Result]) -> Callable[..., _Result]:
         unusual = (
             len(args) > 10 or weight is None or bias_k is not None or bias_v is not None
             or zero_row or kwargs.get("key_padding_mask") is not None or query.ndim != 3
-            or kwargs.get("need_weights", True) or kwargs.get("training")
+            or kwargs.get("training")
+            or not kwargs.get("average_attn_weights", True)
         )  # fmt: skip
         if unusual:
             return own(query, key, value, *args, **kwargs)
@@ -48,8 +49,9 @@ def _plain_or(own: Callable[..., _Result]) -> Callable[..., _Result]:
         mask = kwargs.get("attn_mask")
         if mask is not None:
             scores = _masked(scores, mask, heads)
-        mixed = (scores.softmax(-1) @ v).permute(2, 0, 1, 3).flatten(2)
-        return F.linear(mixed, out_weight, out_bias), None
+        shares = scores.softmax(-1)
+        mixed = F.linear((shares @ v).permute(2, 0, 1, 3).flatten(2), out_weight, out_bias)
+        return mixed, shares.mean(1) if kwargs.get("need_weights", True) else None
 
     return attention
 

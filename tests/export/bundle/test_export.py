@@ -59,6 +59,18 @@ def export(
     return main([*given, "--context", "256", *options])
 
 
+def test_a_vision_tower_is_stored_as_asked(sources: Path, tmp_path: Path) -> None:
+    pytest.importorskip("gguf")
+    pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, see CONTRIBUTING.md")
+    sizes = []
+    for options in ((), ("--vision-quant", "q8_0")):
+        out = tmp_path / f"bundle{len(sizes)}"
+        asked = ("--format", "gguf", "--quant", "q4_k_m", *options)
+        assert export(sources, out, *asked, model="vision") == 0
+        sizes.append((out / "mmproj.gguf").stat().st_size)
+    assert sizes[1] < 0.9 * sizes[0], sizes
+
+
 @pytest.mark.parametrize("model", ["model", "vision"])
 @pytest.mark.parametrize(
     "options", [("--format", "onnx", "--quant", "int4"), ("--format", "gguf", "--quant", "q4_k_m")]
@@ -258,6 +270,7 @@ def test_a_broken_codec_is_one_line_and_leaves_no_bundle(
     [
         (("--quant", "int3"), "int4"),
         (("--format", "gguf", "--graph", "portable"), "--graph portable is a form of ONNX"),
+        (("--vision-quant", "q8_0"), "--vision-quant is for the vision tower of a GGUF bundle"),
         (("--importance", "own"), "GGUF"),
         (("--lookahead", "1000"), "expected 0 to"),
         (("--context", "100000"), "expected a context of 1 to"),

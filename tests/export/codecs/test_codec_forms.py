@@ -20,8 +20,10 @@ pytest.importorskip(
 
 from safetensors.torch import save_file
 
+import kinetoken
 from codec_forms import CODES, CONFIG, FORMS, LEVELS, source_text
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.cli.main import main
 from kinetoken.codec.codebooks import Codebooks
 from kinetoken.codec.decoder import MotionDecoder
 from kinetoken.codec.normalizer import Normalizer
@@ -30,6 +32,7 @@ from kinetoken.manifest.schema import CodecInfo, MotionInfo
 from kinetoken_export.codecs.reader import read_codec
 from kinetoken_export.codecs.source import CodecSource, CodeSize, decode
 from kinetoken_export.onnx.codec import export_codec
+from tiny_checkpoint import build_checkpoint
 
 SIZE = CodeSize(LEVELS, CODES)
 MOTION = MotionInfo(0, 1, tuple((2 + q * CODES, 2 + (q + 1) * CODES) for q in range(LEVELS)))
@@ -173,3 +176,44 @@ def test_a_module_that_fills_up_short_motions_itself_is_followed(
     with torch.no_grad():
         wanted = model.decoder(torch.from_numpy(rows.T[None]))[0].T.numpy()[:36]
     np.testing.assert_allclose(decoder.decode(codes), wanted, atol=2e-4)
+
+
+def test_a_codec_with_a_window_becomes_a_bundle(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = write_codec(tmp_path, SINUSOIDAL)
+    build_checkpoint(tmp_path / "lm", levels=LEVELS, codes=CODES)
+    codec = ["--codec", str(tmp_path), "--trust-code", "--codec-precision", "fp32"]
+    asked = [*codec, "--codec-window", "40", "--lookahead", "9", "-o", str(tmp_path / "bundle")]
+    assert main(["export", str(tmp_path / "lm"), *asked]) == 0
+    generator = kinetoken.load(tmp_path / "bundle")
+    info = generator.manifest.codec
+    assert (info.window, info.window_padding, info.lookahead) == (10, "none", 9)
+    clip = generator.generate("walk", seconds=2, seed=1)
+    assert clip.codes is not None
+    assert clip.features is not None
+    assert len(clip.codes) == 10
+    with torch.no_grad():
+        wanted = model.own_features(torch.from_numpy(clip.codes.astype(np.int64)))
+    np.testing.assert_allclose(clip.features, wanted.numpy(), atol=2e-4)
+    capsys.readouterr()
+    verify = ["verify", str(tmp_path / "bundle"), "--against", str(tmp_path / "lm"), "--json"]
+    assert main([*verify, *codec[:3], "--limit", "1", "--seconds", "3"]) == 0
+    report = json.loads(capsys.readouterr().out)["codec"]
+    assert report["largest_error"] < 1e-3
+    assert report["mean_mm"] < 1
+
+
+def test_a_forward_pass_that_fills_up_and_crops_shows_its_window(tmp_path: Path) -> None:
+    model = write_codec(tmp_path, ONE_LENGTH)
+    crops = """
+    def forward(self, x):
+        n = x.shape[1]
+        x = F.pad(x, (0, 0, 0, max(0, 100 - n)))[:, :100]
+        features, indices, loss = super().forward(x)
+        return features[:, :n], indices, loss
+"""
+    (tmp_path / "rvq_model.py").write_text(source_text(ONE_LENGTH) + crops)
+    source, info, decoder = exported(tmp_path)
+    assert (source.stride, info.window) == (4, 25)
+    check_decoding(model, source, decoder)

@@ -354,3 +354,23 @@ def test_a_tower_of_another_width_is_refused(eye: Eye, tmp_path: Path) -> None:
         EngineError, match="expected 128 numbers a cell, got 256; export the bundle again"
     ):
         LlamaCppVision(eye.mmproj, "x", model, 1, False, True)
+
+
+# Largest differences of a logit, three times what was seen; docs/images.md has the figures.
+TOWER_TOLERANCES = {"f16": 0.005, "q8_0": 0.3, "bf16": 0.05}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("precision", TOWER_TOLERANCES)
+def test_a_quantized_tower_moves_the_logits_a_little(
+    eye: Eye, tmp_path: Path, precision: str, size: str
+) -> None:
+    """The language model stays in f32: what moves is the tower's part."""
+    export_mmproj(eye.made.source, tmp_path / "mmproj.gguf", precision)
+    other = eye.model.vision(tmp_path / "mmproj.gguf", "other")
+    image, last = picture(*SIZES[size]), len(eye.ids(AFTER))
+    want = eye.logits(eye.chat(eye.vision.see(image)), last)
+    got = eye.logits(eye.chat(other.see(image)), last)
+    apart = got - want
+    assert 0 < np.abs(apart).max() < TOWER_TOLERANCES[precision]
+    assert (got.argmax(1) == want.argmax(1)).mean() >= (0.8 if precision == "q8_0" else 1)
