@@ -141,6 +141,7 @@ def _build(request: ExportRequest, parts: _Inputs, model: OpenedModel, folder: P
     """Write tokenizer, codec, language model and manifest; then measure on the finished bundle."""
     source, vocabulary = _vocabulary(request, parts, model, folder)
     codec = export_codec(parts.codec, vocabulary.motion, folder, precision=request.codec_precision)
+    codec = replace(codec, block_frames=request.block_frames)
     provenance = _provenance(request, parts)
 
     def build(
