@@ -19,7 +19,7 @@ from kinetoken.base.errors import FormatError
 
 KINDS: Final = ("default", "linear", "dynamic", "yarn", "longrope", "llama3")
 _ALIASES: Final = {"mrope": "default", "su": "longrope"}
-"""Names that mean another kind: M-RoPE turns as the default does where all three positions are one."""
+"""Names that mean another kind: M-RoPE is the default where all three positions are one."""
 _KEYS: Final = {
     "default": set(),
     "linear": {"factor"},
@@ -52,7 +52,10 @@ class Rope:
     theta: float
     """Base of the wavelengths."""
     kind: str = "default"
-    """"default", "linear", "yarn", "longrope" or "llama3"; "dynamic" is the default within its context."""
+    """"default", "linear", "yarn", "longrope" or "llama3".
+
+    "dynamic" is the default within its context.
+    """
     factor: float = 1.0
     """How many times longer the context became."""
     original_context: int = 0
