@@ -28,10 +28,10 @@ from kinetoken.manifest.schema import (
 from ..checkpoint.adapter import ADAPTER_FILES
 from ..checkpoint.motion_tokens import CheckpointVocabulary, pruned_vocabulary
 from ..checkpoint.open_model import OpenedModel
-from ..checkpoint.renumber import renumbered_source
-from ..checkpoint.renumber_tokenizer import write_renumbered
 from ..checkpoint.special_tokens import SpecialTokens
 from ..checkpoint.tensors import Float32Array, TensorSource
+from ..checkpoint.vocabulary.renumber import renumbered_source
+from ..checkpoint.vocabulary.renumber_tokenizer import write_renumbered
 from ..onnx.codec import export_codec
 from ..packages import installed_versions
 from .atomic_folder import new_folder
@@ -76,6 +76,7 @@ def _build(
     """Write tokenizer, codec, language model and manifest; then measure on the finished bundle."""
     source, vocabulary = _vocabulary(request, parts, model, folder)
     codec = export_codec(parts.codec, vocabulary.motion, folder, precision=request.codec_precision)
+    codec = replace(codec, block_frames=request.block_frames)
     provenance = _provenance(request, parts)
 
     def build(
@@ -135,7 +136,7 @@ def _vocabulary(
         shutil.copyfile(tokenizer, written)
     if request.prune_vocab is None:
         return whole, parts.vocabulary
-    from ..checkpoint.prune import prune_vocabulary
+    from ..checkpoint.vocabulary.prune import prune_vocabulary
 
     around, system_prompt = parts.chat.info.template, parts.chat.info.system_prompt
     always = (

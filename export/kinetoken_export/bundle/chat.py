@@ -34,7 +34,9 @@ class ChatParts:
     """What was assumed, a line each."""
 
 
-def read_chat(request: ExportRequest, vocabulary: CheckpointVocabulary, folder: Path) -> ChatParts:
+def read_chat_parts(
+    request: ExportRequest, vocabulary: CheckpointVocabulary, folder: Path
+) -> ChatParts:
     """The chat format that is asked for, else that of the checkpoint's words in `folder`.
 
     FormatError, InputError.

@@ -17,7 +17,7 @@ from ..checkpoint.special_tokens import SpecialTokens, read_special_tokens
 from ..codecs.reader import read_codec
 from ..codecs.source import CodecSource
 from ..onnx.codec import check_codec, code_size
-from .chat import ChatParts, read_chat
+from .chat import ChatParts, read_chat_parts
 from .language_model import check_format_computes
 from .request import ExportRequest
 
@@ -61,7 +61,7 @@ def open_inputs(request: ExportRequest, scratch: Path) -> ExportInputs:
             f"{request.model.folder}: expected a token that ends an answer, as eos_token_id in "
             "generation_config.json, found none: name it there"
         )
-    chat = read_chat(request, vocabulary, model.words)
+    chat = read_chat_parts(request, vocabulary, model.words)
     codec = read_codec(
         request.codec.folder,
         code_size(vocabulary.motion),

@@ -10,7 +10,7 @@ from kinetoken.base.errors import FormatError, InputError
 from kinetoken.manifest.schema import ChatTemplate
 
 from .json_file import read_json
-from .render_template import Message, TemplateFailure, render_template
+from .render_template import ChatMessage, TemplateFailure, render_template
 
 # Qwen's chat format, for a checkpoint without a template; the same for every model of the family.
 CHATML: Final = (
@@ -122,7 +122,7 @@ def split_template(template: str, tokens: Mapping[str, str] | None = None) -> Ch
     raise FormatError(f"{first}: mend it or remove it, or give --prompt-template")
 
 
-def _openings() -> Iterator[list[Message]]:
+def _openings() -> Iterator[list[ChatMessage]]:
     """Ways to give a system prompt and a user's words: with a system role, without; as parts."""
     together = _SYSTEM + _BEFORE_WORDS + _USER
     for content in (lambda text: text, lambda text: [{"type": "text", "text": text}]):
@@ -139,7 +139,7 @@ def _passes_on(text: str) -> bool:
 
 
 def _split(
-    template: str, tokens: Mapping[str, str], said: list[Message], text: str
+    template: str, tokens: Mapping[str, str], said: list[ChatMessage], text: str
 ) -> ChatTemplate:
     before, rest = text.split(_SYSTEM)
     between, after = rest.split(_USER)
@@ -153,7 +153,7 @@ def _split(
 
 
 def _answer_end(
-    template: str, tokens: Mapping[str, str], said: list[Message], first: str, before_user: str
+    template: str, tokens: Mapping[str, str], said: list[ChatMessage], first: str, before_user: str
 ) -> str | None:
     """The text between an answer and the next message; None where later turns change the chat."""
     parts = not isinstance(said[0]["content"], str)

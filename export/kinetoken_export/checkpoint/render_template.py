@@ -24,7 +24,7 @@ _MOST_STEPS: Final = 1_000_000
 _LARGEST: Final = 1_000_000
 """Characters of a text, items of a list and digits of a number within a template."""
 _TEMPLATE_FILE: Final = "<template>"
-Message = Mapping[str, Any]
+ChatMessage = Mapping[str, Any]
 
 
 class TemplateFailure(Exception):  # noqa: N818
@@ -32,7 +32,7 @@ class TemplateFailure(Exception):  # noqa: N818
 
 
 def render_template(
-    template: str, messages: Sequence[Message], tokens: Mapping[str, str], **names: Any
+    template: str, messages: Sequence[ChatMessage], tokens: Mapping[str, str], **names: Any
 ) -> str:
     """The text of a chat. `tokens`: special tokens by their names, such as "bos_token".
 

@@ -13,8 +13,8 @@ from kinetoken.generation.bundle import Bundle
 
 from ..checkpoint.json_file import read_json
 from ..checkpoint.open_model import open_model
-from ..checkpoint.prune import PrunedSource
 from ..checkpoint.tensors import TensorSource
+from ..checkpoint.vocabulary.prune import PrunedSource
 
 _OTHER: Final = "give the checkpoint that the bundle was made from"
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn, TypeAlias, TypeVar
 
 _ALIKE: Final = 0.7
 """Similarity, 0 to 1, from which a known word may have been meant."""
-_FORMER: Final = {"code-frames": "seconds"}
+_FORMER: Final = {"code-frames": "seconds", "--save": "--out"}
 """Words in options of earlier versions, and those that took their place."""
 _ELSEWHERE: Final = {"--film": "kinetoken play", "--film-fps": "kinetoken play"}
 """Options that people expect of other commands, and the command that has them."""

@@ -202,3 +202,18 @@ def test_a_codec_with_a_window_becomes_a_bundle(
     report = json.loads(capsys.readouterr().out)["codec"]
     assert report["largest_error"] < 1e-3
     assert report["mean_mm"] < 1
+
+
+def test_a_forward_pass_that_fills_up_and_crops_shows_its_window(tmp_path: Path) -> None:
+    model = write_codec(tmp_path, ONE_LENGTH)
+    crops = """
+    def forward(self, x):
+        n = x.shape[1]
+        x = F.pad(x, (0, 0, 0, max(0, 100 - n)))[:, :100]
+        features, indices, loss = super().forward(x)
+        return features[:, :n], indices, loss
+"""
+    (tmp_path / "rvq_model.py").write_text(source_text(ONE_LENGTH) + crops)
+    source, info, decoder = exported(tmp_path)
+    assert (source.stride, info.window) == (4, 25)
+    check_decoding(model, source, decoder)

@@ -21,10 +21,10 @@ from kinetoken.generation.bundle import DEMO_BUNDLE, Bundle, open_bundle, open_m
 from kinetoken.manifest.manifest_file import read_manifest
 from kinetoken.tokens.vocabulary import Vocabulary
 from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
-from kinetoken_export.checkpoint.prune import PrunedSource, prune_vocabulary
 from kinetoken_export.checkpoint.reference_model import ReferenceLanguageModel
 from kinetoken_export.checkpoint.sources import find_codec, find_model
 from kinetoken_export.checkpoint.tensors import Checkpoint
+from kinetoken_export.checkpoint.vocabulary.prune import PrunedSource, prune_vocabulary
 from kinetoken_export.own_answers import OwnAnswer, read_prompts
 from kinetoken_export.verify import record
 from kinetoken_export.verify.command import add_command

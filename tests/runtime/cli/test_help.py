@@ -100,6 +100,10 @@ def test_an_advanced_argument_is_hidden_and_parsed(capsys: pytest.CaptureFixture
         (["bench", "--seconds", "abc"], "argument --seconds: expected a number, got 'abc'"),
         (["bench", "--threads", "1.5"], "argument --threads: expected a whole number, got '1.5'"),
         (
+            ["play", "walk", "--save", "x.npz"],
+            "kinetoken play: there is no option --save; did you mean --out?",
+        ),
+        (
             ["play", "walk", "--fps", "10"],
             "kinetoken play: there is no option --fps; did you mean --film-fps?",
         ),

@@ -84,6 +84,11 @@ _QWEN2_5_VL_VISION: Final[Mapping[str, Any]] = {
 
 CONFIG_CLASSES: Final[Mapping[str, ConfigClass]] = {
     "qwen2": ConfigClass(_QWEN2_DEFAULTS, _SILU),
+    "qwen2_vl": ConfigClass(_QWEN2_5_VL_DEFAULTS, _SILU),
+    "qwen3_vl": ConfigClass(
+        {**_QWEN3_DEFAULTS, "max_position_embeddings": 128000, "rope_theta": 500000.0},
+        {**_SILU, "attention_bias": (False, None)},
+    ),
     "qwen3": ConfigClass(_QWEN3_DEFAULTS, {**_SILU, "attention_bias": (False, None)}),
     "llama": ConfigClass(_LLAMA_DEFAULTS, {**_SILU, **_NO_BIASES}),
     "mistral": ConfigClass(_MISTRAL_DEFAULTS, _SILU),

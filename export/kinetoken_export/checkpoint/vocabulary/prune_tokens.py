@@ -18,7 +18,7 @@ from tokenizers import Tokenizer, pre_tokenizers
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.cli.terminal import ProgressBar, progress
 
-from .json_file import read_json
+from ..json_file import read_json
 from .renumber_tokenizer import renumbered_tokenizer, write_tokenizer_json
 
 BYTES: Final = frozenset(pre_tokenizers.ByteLevel.alphabet())

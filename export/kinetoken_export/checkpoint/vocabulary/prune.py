@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from kinetoken.base.errors import FormatError
 
-from .motion_tokens import SYSTEM_PROMPT
+from ..motion_tokens import SYSTEM_PROMPT
+from ..tensors import TensorSource
 from .prune_tokens import BYTES, BpeTokenizer, corpus_tokens, english_tokens, ids_of, write_pruned
 from .renumber import RenumberedSource
-from .tensors import TensorSource
 
 # What stands around every prompt; special tokens in it are kept anyway.
 KEPT_TEXTS: Final = (

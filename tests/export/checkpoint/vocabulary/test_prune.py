@@ -17,9 +17,9 @@ from kinetoken.base.errors import FormatError, InputError
 from kinetoken.engines.tokenizer import HfTokenizer
 from kinetoken.manifest.architectures import QWEN2_5_VL
 from kinetoken_export.checkpoint.motion_tokens import SYSTEM_PROMPT, read_vocabulary
-from kinetoken_export.checkpoint.prune import KEPT_TEXTS, PrunedSource, prune_vocabulary
 from kinetoken_export.checkpoint.reference_model import ReferenceModel
 from kinetoken_export.checkpoint.tensors import Checkpoint, expected_tensors
+from kinetoken_export.checkpoint.vocabulary.prune import KEPT_TEXTS, PrunedSource, prune_vocabulary
 from qwen import qwen_tokenizer_json
 from tiny_checkpoint import build_checkpoint
 

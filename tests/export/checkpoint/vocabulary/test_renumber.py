@@ -20,7 +20,7 @@ from kinetoken.base.errors import FormatError
 from kinetoken.cli.main import main
 from kinetoken.manifest.manifest_file import read_manifest
 from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
-from kinetoken_export.checkpoint.renumber_tokenizer import write_renumbered
+from kinetoken_export.checkpoint.vocabulary.renumber_tokenizer import write_renumbered
 from tiny_checkpoint import build_checkpoint
 
 LEVELS, CODES = 2, 16
@@ -171,7 +171,7 @@ def test_a_list_of_words_keeps_its_ids(tmp_path: Path) -> None:
 
 
 def test_rows_come_in_any_order() -> None:
-    from kinetoken_export.checkpoint.renumber import renumbered_source
+    from kinetoken_export.checkpoint.vocabulary.renumber import renumbered_source
 
     class Table:
         class architecture:  # noqa: N801

@@ -10,7 +10,7 @@ from typing import Any, Final
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import FormatError
 
-from .json_file import read_json
+from ..json_file import read_json
 
 _HARMLESS: Final = ("ByteLevel",)  # post-processors without ids
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from kinetoken.manifest.architectures import Architecture
 
-from .model_shape import LanguageModelShape
-from .tensors import Float32Array, TensorSource
+from ..model_shape import LanguageModelShape
+from ..tensors import Float32Array, TensorSource
 
 _SPAN: Final = 4096  # rows read at once while gathering
 
