@@ -271,6 +271,8 @@ class Provenance:
     """Source file to its digest."""
     tools: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Program to its version."""
+    options: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Options of the export that count instead of what the checkpoint says: temperature."""
 
 
 @dataclass(frozen=True)
