@@ -147,8 +147,8 @@ NO_CONSEQUENCE: Final = frozenset({
     "typical_p", "unk_token_id", "use_cache", "use_return_dict",
     # ids and parts of vision-language models, read elsewhere or written in the weights
     "image_token_id", "video_token_id", "vision_token_id", "vision_start_token_id", "vision_end_token_id",
-    "text_config", "vision_config", "tokens_per_second", "image_size", "boi_token_index", "eoi_token_index", "image_token_index", "mm_tokens_per_image",
-    "spatial_patch_size", "tie_word_embeddings",
+    "text_config", "vision_config", "tokens_per_second", "image_size",
+    "boi_token_index", "eoi_token_index", "image_token_index", "mm_tokens_per_image", "spatial_patch_size", "tie_word_embeddings",
     "quantization_config",
 })  # fmt: skip
 """Fields that change no number of the language model, or that are read elsewhere."""
