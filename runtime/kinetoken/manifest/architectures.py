@@ -257,6 +257,17 @@ GEMMA3: Final = Architecture(
     gguf_window_pattern=6,
 )
 
+GEMMA3_IMAGES: Final = replace(
+    GEMMA3,  # its text alone
+    name="gemma3_images",
+    classes=("Gemma3ForConditionalGeneration",),
+    model_types=("gemma3",),
+    renamed=(
+        ("model.language_model.", "model."),
+        ("language_model.model.", "model."),
+        ("language_model.lm_head.", "lm_head."),
+    ),
+)
 ARCHITECTURES: Final = {
     entry.name: entry
     for entry in (
@@ -270,6 +281,7 @@ ARCHITECTURES: Final = {
         GEMMA3,
         QWEN2_VL,
         QWEN3_VL,
+        GEMMA3_IMAGES,
     )
 }
 
