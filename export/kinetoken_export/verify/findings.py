@@ -13,7 +13,7 @@ from kinetoken.manifest.schema import Manifest
 
 from ..checkpoint.config.generation_config import read_sampling
 from .language_model import LmFigures
-from .reference import Reference
+from .reference import CheckpointReference
 from .request import VerifyRequest
 from .transformers_reference import TransformersReference, UnusableError
 
@@ -32,7 +32,7 @@ class Findings:
 def find_differences(
     request: VerifyRequest,
     bundle: Bundle,
-    reference: Reference,
+    reference: CheckpointReference,
     parts: dict[str, LmFigures],
 ) -> Findings:
     """Compare what has a right answer; `parts`: the figures of the language model by name."""
@@ -45,7 +45,9 @@ def find_differences(
     return Findings(tuple(wrong), tuple(unchecked))
 
 
-def _far(manifest: Manifest, parts: dict[str, LmFigures], reference: Reference) -> Iterator[str]:
+def _far(
+    manifest: Manifest, parts: dict[str, LmFigures], reference: CheckpointReference
+) -> Iterator[str]:
     """A line for each part that is further away than the bits explain."""
     name = manifest.language_model.quantization
     most = most_divergence(name)
@@ -78,7 +80,9 @@ def _sampling(request: VerifyRequest, manifest: Manifest) -> Iterator[str]:
             yield f"sampling: {name} {got}, and generation_config.json asks for {right:g}"
 
 
-def _prompts(request: VerifyRequest, bundle: Bundle, reference: Reference) -> Iterator[str]:
+def _prompts(
+    request: VerifyRequest, bundle: Bundle, reference: CheckpointReference
+) -> Iterator[str]:
     """A line for the first prompt that is put to the model otherwise than by transformers."""
     options, chat = bundle.manifest.provenance.options, bundle.manifest.chat
     if not isinstance(reference, TransformersReference):

@@ -20,7 +20,7 @@ from kinetoken.generation.bundle import Bundle
 from kinetoken.tokens.vocabulary import Vocabulary
 
 from ..own_answers import OwnAnswer
-from .reference import Reference
+from .reference import CheckpointReference
 
 TEXT_POSITION: Final = -1
 """Kind of a position whose next token is no motion token.
@@ -81,7 +81,7 @@ def summarize(rows: ComparedPositions, chosen: NDArray[np.bool_]) -> LmFigures:
 
 
 def compare_models(
-    source: Reference, bundle: Bundle, answers: Sequence[OwnAnswer]
+    source: CheckpointReference, bundle: Bundle, answers: Sequence[OwnAnswer]
 ) -> ComparedPositions:
     """Compare every position of every answer, prompts included, from the second token on."""
     names = [answer.ids for answer in answers]

@@ -25,7 +25,7 @@ REFERENCES: Final = (TRANSFORMERS, OWN)
 _SHARE: Final = 0.8  # of the free memory that transformers' float32 weights may take
 
 
-class Reference(Protocol):
+class CheckpointReference(Protocol):
     """A checkpoint that writes answers and rates tokens, in the ids of a bundle."""
 
     @property
@@ -63,7 +63,9 @@ class OwnReference:
         return ReferenceModel(self.source).each(sequences)
 
 
-def choose_reference(request: VerifyRequest, bundle: Bundle, source: TensorSource) -> Reference:
+def choose_reference(
+    request: VerifyRequest, bundle: Bundle, source: TensorSource
+) -> CheckpointReference:
     """The reference that is asked for; where nothing is, transformers if it can be.
 
     MissingPackageError or InputError where transformers is asked for and cannot be.

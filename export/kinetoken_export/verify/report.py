@@ -31,7 +31,7 @@ from .motion import (
     open_source_codec,
     source_decoder,
 )
-from .reference import Reference, choose_reference
+from .reference import CheckpointReference, choose_reference
 from .request import VerifyRequest
 from .source import align_checkpoint
 
@@ -116,7 +116,7 @@ def verify(request: VerifyRequest) -> MeasuredParity:
 def compare_models_and_motion(
     request: VerifyRequest,
     bundle: Bundle,
-    reference: Reference,
+    reference: CheckpointReference,
     codec: CodecSource | None,
     theirs: Answers | None = None,
 ) -> MeasuredParity:
@@ -140,7 +140,9 @@ def compare_models_and_motion(
     return MeasuredParity(said, rows)
 
 
-def source_answers(request: VerifyRequest, bundle: Bundle, reference: Reference) -> Answers:
+def source_answers(
+    request: VerifyRequest, bundle: Bundle, reference: CheckpointReference
+) -> Answers:
     """Answers of the source, greedy and sampled; its weights are freed afterwards."""
     speaking = replace(bundle, language_model=reference.model(bundle.language_model.context))
     return {
