@@ -1,4 +1,7 @@
-"""What of a bundle is not as its source: further away than its quantization explains, another prompt, other sampling."""
+"""What of a bundle is not as its source.
+
+Further away than its quantization explains, another prompt, other sampling.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ from .request import VerifyRequest
 from .transformers_reference import TransformersReference, UnusableError
 
 _MOST_KL: Final = ((16, 0.01), (8, 0.05), (6, 0.15), (5, 0.3), (4, 0.8), (3, 2.5), (2, 6.0))
-"""Bits of a weight, and the mean divergence in nats that they explain: several times what was measured."""
+"""Bits of a weight, and the mean divergence in nats that they explain.
+
+Several times what was measured.
+"""
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,10 @@ def _far(
     for part, figures in parts.items():
         if figures.kl_mean > most:
             yield (
-                f"{part}: {figures.top1:.0%} of the likeliest tokens are those of {reference.title}, "
-                f"mean KL {figures.kl_mean:.2g}, and {name} explains {most:g}: the checkpoint was read "
+                f"{part}: {figures.top1:.0%} of the likeliest tokens are those of "
+                f"{reference.title}, "
+                f"mean KL {figures.kl_mean:.2g}, and {name} explains {most:g}: the checkpoint was "
+                "read "
                 "otherwise than it was meant"
             )
 

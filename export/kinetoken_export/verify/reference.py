@@ -1,4 +1,4 @@
-"""What a bundle is compared with: transformers' own classes where they are installed, else the checkpoint read here."""
+"""What a bundle is compared with: transformers' own classes, else the checkpoint read here."""
 
 from __future__ import annotations
 

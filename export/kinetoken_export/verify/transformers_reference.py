@@ -1,4 +1,6 @@
-"""The checkpoint as transformers itself reads and computes it: a reference that shares nothing with the export.
+"""The checkpoint as transformers itself reads and computes it.
+
+A reference that shares nothing with the export.
 
 Everything that comes of the files goes through transformers' own classes: config, weights,
 tokenizer, chat template. Only the numbers of the tokens are translated, where a bundle has others.
@@ -94,9 +96,9 @@ class TransformersReference:
         return positions[None].expand(3, 1, -1) if "mrope_section" in rope else positions
 
     def prompt_ids(self, system: str, prompt: str, template: str | None) -> list[int | None]:
-        """A chat as transformers' tokenizer encodes it, in the ids of the bundle; None: it has none.
+        """A chat as transformers' tokenizer encodes it, in the ids of the bundle.
 
-        `template`: the name of one of several. UnusableError where there is no such chat.
+        None stands for a token that the bundle has not. `template`: the name of one of several. UnusableError where there is no such chat.
         """
         from transformers import AutoTokenizer
 
