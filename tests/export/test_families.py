@@ -5,6 +5,7 @@ A tie is two logits nearer than what the engines differ by.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from kinetoken.manifest.schema import LanguageModelInfo
 from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
 from kinetoken_export.checkpoint.reference_model import ReferenceLanguageModel, ReferenceModel
 from kinetoken_export.checkpoint.tensors import Checkpoint
+from tiny_checkpoint import write_tokenizer
 from tiny_families import FAMILIES, build_family
 
 PROMPT, ANSWER, CONTEXT = 40, 48, 128
@@ -197,7 +199,93 @@ def test_what_llama_cpp_does_not_compute(case: str, tmp_path: Path) -> None:
     compare(onnx_model(sample, tmp_path), sample, 1e-4)
 
 
+TEXT: dict[str, Any] = {
+    "vocab_size": 400, "hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "max_position_embeddings": 512, "head_dim": 64,
+}  # fmt: skip
+VISION_LANGUAGE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "Qwen2VL": (
+        {"rope_scaling": {"type": "mrope", "mrope_section": [8, 12, 12]}},
+        {"depth": 1, "embed_dim": 64, "hidden_size": 256, "num_heads": 2},
+    ),
+    "Gemma3": (
+        {
+            "head_dim": 32,
+            "query_pre_attn_scalar": 32,
+            "sliding_window": 24,
+            "num_hidden_layers": 6,
+        },
+        {
+            "hidden_size": 32,
+            "intermediate_size": 32,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "image_size": 28,
+            "patch_size": 14,
+        },
+    ),
+    "Qwen3VL": (
+        {
+            "rope_scaling": {
+                "rope_type": "default",
+                "mrope_section": [12, 10, 10],
+                "mrope_interleaved": True,
+            }
+        },
+        {
+            "depth": 1,
+            "hidden_size": 64,
+            "out_hidden_size": 256,
+            "num_heads": 2,
+            "intermediate_size": 64,
+            "deepstack_visual_indexes": [0],
+        },
+    ),
+}
+"""Beginning of the classes' names; fields of the text, and of the tower, which is left out."""
+
+
+@pytest.mark.parametrize("kind", VISION_LANGUAGE)
+def test_the_text_of_a_vision_language_model(kind: str, tmp_path: Path) -> None:
+    if not hasattr(transformers, f"{kind}ForConditionalGeneration"):
+        pytest.skip(f"transformers {transformers.__version__} has no {kind}")
+    text, vision = VISION_LANGUAGE[kind]
+    folder = tmp_path / "model"
+    folder.mkdir()
+    rows = len(write_tokenizer(folder, 200, 4, 16, True))
+    fields = {**TEXT, **text, "vocab_size": rows + 3}
+    nested = (
+        kind != "Qwen2VL"
+        or "text_config" in inspect.signature(transformers.Qwen2VLConfig.__init__).parameters
+    )
+    config = getattr(transformers, f"{kind}Config")(
+        vision_config=vision, **({"text_config": fields} if nested else fields)
+    )
+    torch.manual_seed(0)
+    if kind == "Gemma3":
+        config.tie_word_embeddings = True
+    else:
+        config.image_token_id = config.video_token_id = config.vision_start_token_id = rows
+    model = getattr(transformers, f"{kind}ForConditionalGeneration")(config).float().eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                torch.nn.init.normal_(parameter, 0.0, parameter.shape[-1] ** -0.5)
+    model.save_pretrained(folder)
+    ids = [int(i) for i in np.random.default_rng(0).integers(5, rows, PROMPT)]
+    with torch.inference_mode():
+        for _ in range(ANSWER):
+            ids.append(int(model(input_ids=torch.tensor([ids])).logits[0, -1].argmax()))
+        logits = model(input_ids=torch.tensor([ids[:-1]])).logits[0].numpy()
+    sample = Sample(folder, ids, logits)
+    compare(ReferenceLanguageModel(sample.source), sample, 1e-4)
+    compare(onnx_model(sample, tmp_path), sample, 1e-4)
+    compare(gguf_model(sample, tmp_path), sample, 1e-2 if kind == "Gemma3" else 1e-4)
+
+
 def test_every_architecture_has_a_miniature() -> None:
-    text_alone = {name for name, entry in ARCHITECTURES.items() if entry.vision is None}
+    text_alone = {
+        name for name, entry in ARCHITECTURES.items() if entry.classes[0].endswith("ForCausalLM")
+    }
     named = {FAMILIES[name][0].lower() for name in FAMILIES}
     assert named == text_alone

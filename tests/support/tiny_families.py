@@ -44,6 +44,14 @@ FAMILIES: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "phi3": ("Phi3", {"num_key_value_heads": 4, "pad_token_id": 0}),
     "phi3_grouped": ("Phi3", {"pad_token_id": 0}),
     "gemma2": ("Gemma2", {**_GEMMA, "num_hidden_layers": 4}),
+    "gemma3_linear": (
+        "Gemma3",
+        {
+            **_GEMMA,
+            "num_hidden_layers": 6,
+            "rope_scaling": {"rope_type": "linear", "factor": 8.0},
+        },
+    ),
     "gemma3": ("Gemma3", {**_GEMMA, "num_hidden_layers": 7}),
 }
 """Name of a miniature: the beginning of transformers' class names, and what differs from `_SMALL`."""

@@ -6,19 +6,18 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from kinetoken.base.errors import FormatError, OutputError
+from kinetoken.base.errors import OutputError
 from kinetoken.cli.terminal import progress
 from kinetoken.manifest.file_info import FileInfo
 from kinetoken.manifest.manifest_file import manifest_from_dict
 from kinetoken.manifest.schema import (
     MANIFEST_NAME,
     CodecInfo,
-    Defaults,
     LanguageModelInfo,
     Licence,
     Manifest,
@@ -27,21 +26,18 @@ from kinetoken.manifest.schema import (
 )
 
 from ..checkpoint.adapter import ADAPTER_FILES
-from ..checkpoint.motion_tokens import CheckpointVocabulary, pruned_vocabulary, read_vocabulary
-from ..checkpoint.open_model import OpenedModel, open_model
-from ..checkpoint.special_tokens import SpecialTokens, read_special_tokens
+from ..checkpoint.motion_tokens import CheckpointVocabulary, pruned_vocabulary
+from ..checkpoint.open_model import OpenedModel
+from ..checkpoint.special_tokens import SpecialTokens
 from ..checkpoint.tensors import Float32Array, TensorSource
 from ..checkpoint.vocabulary.renumber import renumbered_source
 from ..checkpoint.vocabulary.renumber_tokenizer import write_renumbered
-from ..codecs.reader import read_codec
-from ..codecs.source import CodecSource
-from ..onnx.codec import check_codec, code_size, export_codec
+from ..onnx.codec import export_codec
 from ..packages import installed_versions
 from .atomic_folder import new_folder
-from .chat import ChatParts, read_chat_parts
+from .inputs import ExportInputs, open_inputs
 from .language_model import (
     bytes_needed,
-    check_format_computes,
     check_quantization,
     write_language_model,
 )
@@ -55,17 +51,6 @@ _TOKENIZER: Final = "tokenizer.json"
 _SPARE: Final = 200_000_000  # bytes for codec, tokenizer and manifest
 
 
-@dataclass(frozen=True)
-class _Inputs:
-    """The checkpoint and the codec, read and checked."""
-
-    model: OpenedModel | GgufModel
-    vocabulary: CheckpointVocabulary
-    codec: CodecSource
-    chat: ChatParts
-    special: SpecialTokens
-
-
 def build_bundle(request: ExportRequest) -> Manifest:
     """Build the bundle and return its manifest.
 
@@ -73,74 +58,25 @@ def build_bundle(request: ExportRequest) -> Manifest:
     """
     check_quantization(request)
     with new_folder(request.out, request.force) as folder, TemporaryDirectory() as scratch:
-        parts = _open(request, Path(scratch))
+        parts = open_inputs(request, Path(scratch))
         if isinstance(parts.model, OpenedModel):
             _check_space(folder, bytes_needed(request, parts.model.source))
-            return _build(request, parts, parts.model, folder)
-        _check_space(folder, parts.model.path.stat().st_size)
-        return _build_around(request, parts, parts.model, folder)
+            manifest = _build(request, parts, parts.model, folder)
+        else:
+            _check_space(folder, parts.model.path.stat().st_size)
+            manifest = _build_around(request, parts, parts.model, folder)
+    for note in parts.notes():
+        print(note, file=sys.stderr)
+    return manifest
 
 
-def _open(request: ExportRequest, scratch: Path) -> _Inputs:
-    """Read and check all inputs, so that mistakes show before any long work."""
-    model = _open_model(request, scratch)
-    vocabulary = read_vocabulary(model.tokenizer.parent, request.spelling)
-    if isinstance(model, OpenedModel):
-        check_format_computes(request, model.source)
-    _check_rows(request, model, vocabulary)
-    folder = request.model.folder if isinstance(model, OpenedModel) else model.words
-    special = read_special_tokens(folder, vocabulary.added_before)
-    if not special.ends:
-        raise FormatError(
-            f"{request.model.folder}: expected a token that ends an answer, as eos_token_id in "
-            "generation_config.json, found none: name it there"
-        )
-    chat = read_chat_parts(request, vocabulary, model.words)
-    codec = read_codec(
-        request.codec.folder,
-        code_size(vocabulary.motion),
-        trust_code=request.trust_code,
-        adapter=request.codec_adapter,
-        window=request.codec_window,
-    )
-    check_codec(codec, vocabulary.motion)
-    return _Inputs(model, vocabulary, codec, chat, special)
-
-
-def _open_model(request: ExportRequest, scratch: Path) -> OpenedModel | GgufModel:
-    """The checkpoint, or the GGUF that somebody else made."""
-    if not request.from_gguf:
-        return open_model(request.model.folder, request.adapter, scratch)
-    from ..gguf.existing_file import open_gguf
-
-    return open_gguf(request.model.folder, scratch)
-
-
-def _check_rows(
-    request: ExportRequest, model: OpenedModel | GgufModel, vocabulary: CheckpointVocabulary
-) -> None:
-    """FormatError where the tokenizer has ids that the embedding has no row for."""
-    rows = model.source.shape.vocab_size if isinstance(model, OpenedModel) else model.rows
-    folder = request.model.folder
-    if vocabulary.moved and not isinstance(model, OpenedModel):
-        raise FormatError(
-            f"{folder}: expected the codes of each level at ids in a row, got another order, and the "
-            "weights of a GGUF cannot be moved: export the checkpoint that it was made from"
-        )
-    motion = vocabulary.motion
-    last = max(stop for _, stop in (*motion.levels, *vocabulary.text_ids))
-    last = max([last, *(1 + i for i in (*motion.markers, *vocabulary.moved))])
-    if last > rows:
-        raise FormatError(
-            f"{folder}: expected an embedding of at least {last} rows, as the tokenizer has ids, "
-            f"got {rows}: tokenizer and weights are not of one model"
-        )
-
-
-def _build(request: ExportRequest, parts: _Inputs, model: OpenedModel, folder: Path) -> Manifest:
+def _build(
+    request: ExportRequest, parts: ExportInputs, model: OpenedModel, folder: Path
+) -> Manifest:
     """Write tokenizer, codec, language model and manifest; then measure on the finished bundle."""
     source, vocabulary = _vocabulary(request, parts, model, folder)
     codec = export_codec(parts.codec, vocabulary.motion, folder, precision=request.codec_precision)
+    codec = replace(codec, block_frames=request.block_frames)
     provenance = _provenance(request, parts)
 
     def build(
@@ -154,18 +90,11 @@ def _build(request: ExportRequest, parts: _Inputs, model: OpenedModel, folder: P
         )
 
     manifest = build(request, _importance(request, source, folder, build))
-    manifest = _write(
-        replace(manifest, codec=measured_codec(folder, codec, request.lookahead)), folder
-    )
-    for note in (*model.checkpoint.notes, *parts.chat.notes):
-        print(f"checkpoint: {note}", file=sys.stderr)
-    for note in parts.codec.notes:
-        print(f"codec: {note}", file=sys.stderr)
-    return manifest
+    return _write(replace(manifest, codec=measured_codec(folder, codec, request.lookahead)), folder)
 
 
 def _build_around(
-    request: ExportRequest, parts: _Inputs, model: GgufModel, folder: Path
+    request: ExportRequest, parts: ExportInputs, model: GgufModel, folder: Path
 ) -> Manifest:
     """Build a bundle around a GGUF that stays as it is."""
     shutil.copyfile(model.tokenizer, folder / _TOKENIZER)
@@ -176,14 +105,7 @@ def _build_around(
     manifest = _write(
         _manifest(request, parts, vocabulary, codec, language_model, provenance), folder
     )
-    manifest = _write(
-        replace(manifest, codec=measured_codec(folder, codec, request.lookahead)), folder
-    )
-    for note in parts.chat.notes:
-        print(f"checkpoint: {note}", file=sys.stderr)
-    for note in parts.codec.notes:
-        print(f"codec: {note}", file=sys.stderr)
-    return manifest
+    return _write(replace(manifest, codec=measured_codec(folder, codec, request.lookahead)), folder)
 
 
 def _importance(
@@ -202,7 +124,7 @@ def _importance(
 
 
 def _vocabulary(
-    request: ExportRequest, parts: _Inputs, model: OpenedModel, folder: Path
+    request: ExportRequest, parts: ExportInputs, model: OpenedModel, folder: Path
 ) -> tuple[TensorSource, CheckpointVocabulary]:
     """The tokenizer in the bundle, and the tensors that go with it."""
     tokenizer, written = model.tokenizer, folder / _TOKENIZER
@@ -229,15 +151,12 @@ def _vocabulary(
 
 def _manifest(
     request: ExportRequest,
-    parts: _Inputs,
+    parts: ExportInputs,
     vocabulary: CheckpointVocabulary,
     codec: CodecInfo,
     language_model: LanguageModelInfo,
     provenance: Provenance,
 ) -> Manifest:
-    defaults = (
-        Defaults() if request.temperature is None else Defaults(temperature=request.temperature)
-    )
     licence = Licence(
         request.licence or request.model.licence,
         request.codec_licence or request.codec.licence,
@@ -255,14 +174,14 @@ def _manifest(
         chat=parts.chat.info,
         motion=vocabulary.motion,
         codec=codec,
-        defaults=defaults,
+        defaults=parts.sampling.defaults(request.temperature),
         licence=licence,
         provenance=provenance,
         files={},
     )
 
 
-def _provenance(request: ExportRequest, parts: _Inputs) -> Provenance:
+def _provenance(request: ExportRequest, parts: ExportInputs) -> Provenance:
     model = {path.name: path for path in (*parts.model.files, parts.model.tokenizer)}
     named = model | {f"codec/{path.name}": path for path in parts.codec.files}
     if request.adapter is not None:
@@ -274,6 +193,7 @@ def _provenance(request: ExportRequest, parts: _Inputs) -> Provenance:
         request.codec.name,
         digests,
         installed_versions(),
+        {} if request.temperature is None else {"temperature": f"{request.temperature:g}"},
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kinetoken.base.errors import FormatError
 from kinetoken.manifest.schema import ChatInfo
+from kinetoken.manifest.spelling import Spelling
 
 from ..checkpoint.chat_template import (
     CHATML,
@@ -18,8 +19,9 @@ from ..checkpoint.chat_template import (
     split_prompt_template,
     split_template,
     takes_system_prompt,
+    takes_system_role,
 )
-from ..checkpoint.motion_tokens import CheckpointVocabulary
+from ..checkpoint.motion_tokens import SYSTEM_PROMPT, CheckpointVocabulary
 from .request import ExportRequest
 
 
@@ -51,10 +53,17 @@ def read_chat_parts(
             f"{folder}: expected a chat template, or the tokens of Qwen's chats, found neither: "
             "say with --prompt-template 'text {prompt} text' what the model was trained to see"
         )
-    around = split_template(jinja, read_token_names(folder))
+    tokens = read_token_names(folder)
+    around = split_template(jinja, tokens)
+    target = vocabulary.motion.spelling == Spelling()
+    if not target and request.system_prompt == SYSTEM_PROMPT:
+        notes.append(
+            "its motion tokens are not those of the model card, but the system prompt is: "
+            "say with --system-prompt what it was trained with"
+        )
     if dated(jinja):
         notes.append("its chat template writes the date: the bundle keeps today's")
-    if around.before_user == "" and around.after_assistant is not None:
+    if not takes_system_role(jinja, tokens):
         notes.append(
             "its chat template has no system role: the system prompt goes before the words"
         )

@@ -139,6 +139,12 @@ def _add_codec(group: argparse._ArgumentGroup) -> None:
         help=Advanced("how the decoder's weights are stored (default: fp16)"),
     )
     add(
+        "--block-frames",
+        type=int,
+        metavar="N",
+        help=Advanced("feature frames that one block stands for; more are cut (default: no cut)"),
+    )
+    add(
         "--lookahead",
         type=int,
         metavar="N",

@@ -49,6 +49,8 @@ class ExportRequest:
     """Feature frames that the decoder takes at once; None: what its settings and its code say."""
     codec_precision: Literal["fp16", "fp32"] = "fp16"
     """How the decoder's weights are stored."""
+    block_frames: int | None = None
+    """Feature frames that one block stands for; None: all that the decoder gives."""
     lookahead: int | None = None
     """Latent frames; None: the exact lookahead, or a smaller one that costs little."""
     system_prompt: str = SYSTEM_PROMPT
@@ -86,6 +88,8 @@ class ExportRequest:
             raise InputError(
                 "--graph portable is a form of ONNX; leave it out, or give --format onnx"
             )
+        if self.block_frames is not None and self.block_frames < 1:
+            raise InputError(f"--block-frames: expected 1 or more, got {self.block_frames}")
         if self.vision_quant is not None and self.format != "gguf":
             raise InputError(
                 "--vision-quant is for the vision tower of a GGUF bundle; leave it out, or give "

@@ -171,6 +171,17 @@ def _answer_end(
     return end.removesuffix(before_user) if goes_on else None
 
 
+def takes_system_role(template: str, tokens: Mapping[str, str] | None = None) -> bool:
+    """Tell if a template passes on a system prompt that has a message of its own."""
+    for said in _openings():
+        try:
+            if len(said) > 1 and _passes_on(render_template(template, said, tokens or {})):
+                return True
+        except TemplateFailure:
+            continue
+    return False
+
+
 def dated(template: str) -> bool:
     """Tell if a template writes the date, which a bundle keeps as it was at the export."""
     return "strftime_now" in template

@@ -93,7 +93,7 @@ def measure_answer(bundle: Bundle, levels: int, seconds: float) -> tuple[TimedAn
         first_pose=asked + stats.time_to_first_pose,
         tokens_per_second=rate,
         model_per_second=len(steps) / sum(model.seconds[stats.text_tokens + 1 :]),
-        rtf=rate / (levels * codec.fps / codec.stride),
+        rtf=rate / (levels * codec.fps / codec.frames_per_code_frame),
         rtf_whole=stats.rtf,
         words=stats.text_tokens,
     )

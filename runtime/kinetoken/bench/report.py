@@ -119,7 +119,7 @@ def _detail(report: BenchReport, manifest: Manifest) -> str:
         return f"detail: all {most} levels keep up, {fast}"
     if held:
         return f"detail: {held} of {most} levels keep up with real time; use --detail auto"
-    need = manifest.codec.fps / manifest.codec.stride
+    need = manifest.codec.fps / manifest.codec.frames_per_code_frame
     slow = f"not even level 0 keeps up with real time ({need:g} tokens/s)"
     return f"detail: {slow}; playback has to wait"
 
@@ -136,7 +136,12 @@ def _quantization(report: BenchReport, manifest: Manifest) -> list[str]:
     if report.in_cache:
         cached = "the weights stay in the processor's cache"
         return [f"quant: {cached}; a smaller quantization would not be faster by its size"]
-    wanted = _REAL_TIME * len(manifest.motion.levels) * manifest.codec.fps / manifest.codec.stride
+    wanted = (
+        _REAL_TIME
+        * len(manifest.motion.levels)
+        * manifest.codec.fps
+        / manifest.codec.frames_per_code_frame
+    )
     rate = report.answers[0]["tokens_per_second"]
     reach = {name: rate * now / (bits_per_weight(name, engine.bits) or now) for name in names}
     if rate < wanted:

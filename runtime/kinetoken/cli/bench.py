@@ -177,7 +177,7 @@ def _answer_length(bundle: Bundle, seconds: float) -> int:
     from ..generation.chat_format import prompt_ids
 
     manifest = bundle.manifest
-    rate = len(manifest.motion.levels) * manifest.codec.fps / manifest.codec.stride
+    rate = len(manifest.motion.levels) * manifest.codec.fps / manifest.codec.frames_per_code_frame
     return min(
         len(prompt_ids(bundle, PROMPT)) + round(rate * seconds / 2),
         manifest.language_model.context - _SWEEP_TOKENS - 1,

@@ -66,7 +66,11 @@ def run(request: DecodeRequest) -> int:
     text = read_text(request.file)
     manifest, decoder = open_codec(request.bundle.folder, request.bundle.options)
     reading = _read(text, manifest, request)
-    clip = replace(decode_clip(decoder, reading.frames), text=text, fps=float(manifest.codec.fps))
+    clip = replace(
+        decode_clip(decoder, reading.frames, reading.blocks),
+        text=text,
+        fps=float(manifest.codec.fps),
+    )
     clip.save(request.out)
     for line in reading.left_out:
         print(f"left out: {line}", file=sys.stderr)

@@ -174,7 +174,7 @@ def summary(manifest: Manifest, folder: str) -> list[str]:
         manifest.defaults,
     )
     first, stop = manifest.motion.levels[0]
-    rate = codec.fps / codec.stride
+    rate = codec.fps / codec.frames_per_code_frame
     levels, total = len(manifest.motion.levels), sum(info.bytes for info in manifest.files.values())
     plain = sum(b - a for a, b in words.text_ids)
     longest, delay = lm.context // levels / rate, (codec.lookahead + 1) / rate

@@ -56,6 +56,8 @@ class MotionDecoder:
     """Latent frames that the graph takes at once, at most; None: any number."""
     padding: str = "none"
     """How a shorter motion is filled up to the window: "repeat", "zero" or "none"."""
+    block_frames: int | None = None
+    """Feature frames that one block of an answer stands for; None: all. See MotionRun."""
 
     def __post_init__(self) -> None:
         if self.stride < 1 or self.past < 0 or not 0 <= self.lookahead <= self.exact:

@@ -119,6 +119,6 @@ def _splits_words(data: Mapping[str, Any]) -> bool:
 
 
 def _minds_start(data: Mapping[str, Any]) -> bool:
-    """Tell if the first word of a text becomes other tokens than the same word after a special one."""
+    """Tell if a text's first word becomes other tokens than the same word behind a special one."""
     steps = _steps(data.get("pre_tokenizer"))
     return any(step.get("prepend_scheme") == "first" for step in steps)

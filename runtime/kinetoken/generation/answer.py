@@ -38,9 +38,10 @@ class AnswerRun:
         if (spelling := manifest.motion.spelling) != DEFAULT_MARKUP.spelling:
             self.notes[SPELLING_NOTE] = spelling.note
         self._vocabulary = bundle.vocabulary
-        self._cursor, self._stride = grammar.start(self.detail), bundle.decoder.stride
+        self._cursor = grammar.start(self.detail)
         self._motion, self._words = MotionRun(bundle.decoder, feet), TextRun(bundle.tokenizer)
         self._answer: list[_Piece] = _opening(bundle.vocabulary) if grammar.opened else []
+        self._given = len(self._answer)  # pieces that the prompt wrote
         self._thought: list[str] = []
         self._ended: tuple[int, ...] | None = None  # what was said, where it ends in the middle
         self.tokens: list[int] = []
@@ -114,7 +115,7 @@ class AnswerRun:
         self.tokens.append(token)
         yield from self._hear(token)
         if frame is not None:
-            yield from self._see(self._motion.push([frame]))
+            yield from self._see(self._motion.push([frame], self._cursor.blocks))
 
     def finish(self) -> Iterator[Chunk]:
         """Yield what was held back: no token follows.
@@ -135,18 +136,19 @@ class AnswerRun:
             self._ended = self.said
             self._cursor.stop()
         self._keep(frames)
-        self.frames = frames * self._stride
+        self.frames = self._motion.length(frames)
 
     def _stop(self) -> MotionChunk | None:
         """End in the middle: the raw answer still decodes."""
         self._ended = self.said
         frame, _ = self._cursor.stop()
         self._keep(self._cursor.frames)
-        return None if frame is None else self._motion.push([frame])
+        return None if frame is None else self._motion.push([frame], self._cursor.blocks)
 
     def _keep(self, frames: int) -> None:
         self._answer = _of_frames(self._vocabulary, self._answer, frames)
-        self.motion_tokens = sum(token is not None for token, _ in self._answer)
+        said = sum(token is not None for token, _ in self._answer)
+        self.motion_tokens = max(0, said - self._given)
 
     def _hear(self, token: int) -> Iterator[Chunk]:
         """Keep the raw answer and the counts; words are passed on."""

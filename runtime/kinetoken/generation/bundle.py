@@ -160,7 +160,15 @@ def _open_decoder(folder: Path, manifest: Manifest, options: LoadOptions) -> Mot
     provider = decoder_provider(options.provider)
     session = OnnxSession(folder / codec.decoder, options.threads, provider)
     shape = (codec.stride, codec.past, lookahead, codec.exact)
-    return MotionDecoder(session, codebooks, normalizer, *shape, codec.window, codec.window_padding)
+    return MotionDecoder(
+        session,
+        codebooks,
+        normalizer,
+        *shape,
+        codec.window,
+        codec.window_padding,
+        block_frames=codec.block_frames,
+    )
 
 
 def _lookahead(codec: CodecInfo, asked: int | None) -> int:

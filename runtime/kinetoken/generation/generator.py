@@ -231,7 +231,8 @@ class Generation(abc.Iterator[Chunk]):
         """The next token; the pace is told its time, and the time since the one before."""
         answer, pace, ready = self._answer, self._pace, self._work()
         if self._chosen is not None:
-            frames = (answer.frames - self._counted) / self._manifest.codec.stride
+            stride = self._manifest.codec.frames_per_code_frame
+            frames = (answer.frames - self._counted) / stride
             pace.add_beside(ready - self._chosen, frames)
             self._counted = answer.frames
         token = self._source.next(answer.allowed)

@@ -23,18 +23,19 @@ class _Options(Protocol):
     """Anything with the fields of GenerateOptions."""
 
 
-def requested_range(options: _Options, what: str, step: float) -> LengthRange:
+def requested_range(options: _Options, what: str, step: float, size: int = 1) -> LengthRange:
     """The range that the options for a length ask for, exact, at least and at most.
 
-    `what` is "" for the whole answer and "block_" for a block; `step`: seconds of a code frame.
+    `what` is "" for the whole answer and "block_" for a block; `step`: seconds of `size` code
+    frames, in which motion comes.
     InputError for a length below one code frame, and for a range without a whole number of them.
     """
     frames = f"{what}code_frames"
-    exact = _whole(options, f"{what}seconds", frames, step, "exact")
+    exact = _whole(options, f"{what}seconds", frames, step, size, "exact")
     if exact is not None:
         return LengthRange(exact, exact)
-    low = _whole(options, f"min_{what}seconds", f"min_{frames}", step, "low")
-    high = _whole(options, f"max_{what}seconds", f"max_{frames}", step, "high")
+    low = _whole(options, f"min_{what}seconds", f"min_{frames}", step, size, "low")
+    high = _whole(options, f"max_{what}seconds", f"max_{frames}", step, size, "high")
     if low is not None and high is not None and low > high:
         ends = [getattr(options, f"{end}_{what}seconds") for end in ("min", "max")]
         if None not in ends and ends[0] <= ends[1]:
@@ -50,10 +51,17 @@ def requested_range(options: _Options, what: str, step: float) -> LengthRange:
     return LengthRange(low, high)
 
 
-def _whole(options: _Options, seconds: str, frames: str, step: float, end: str) -> int | None:
+def _whole(
+    options: _Options, seconds: str, frames: str, step: float, size: int, end: str
+) -> int | None:
     """One end of the range in code frames."""
     given = getattr(options, frames)
     if given is not None:
+        if given % size:
+            raise InputError(
+                f"{frames} {given}: this model moves in blocks of {size} code frames; "
+                "ask for a multiple of that"
+            )
         return int(given)
     asked = getattr(options, seconds)
     if asked is None:
@@ -66,7 +74,7 @@ def _whole(options: _Options, seconds: str, frames: str, step: float, end: str) 
         raise InputError(
             f"{seconds} {asked:g} is less than one step of motion; ask for at least {step:g}"
         )
-    return math.floor(rounded)
+    return math.floor(rounded) * size
 
 
 def check_lengths(options: _Options, what: str) -> None:

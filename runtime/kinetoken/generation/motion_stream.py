@@ -23,14 +23,25 @@ class MotionRun:
         self._decoder = decoder.start()
         self._recovery = RecoveryRun()
         self._feet = None if foot_lock is None else foot_lock.start()
+        self._limit = decoder.block_frames
         self._waiting: list[Sequence[int]] = []
+        self._uncut: list[int] = []  # feature frames of each code frame that count
+        self._final = 0  # code frames whose features came
+        self._block: int | None = None
+        self._in_block = 0  # feature frames of the block so far, before any cut
         self._frames = 0
 
-    def push(self, frames: Sequence[Sequence[int]]) -> MotionChunk | None:
+    def push(self, frames: Sequence[Sequence[int]], block: int | None = None) -> MotionChunk | None:
         """Decode code frames of Q codes, -1 for missing levels, to the motion that became final.
 
-        None if there is none.
+        `block`: number of the block that they belong to, where a block stands for a number of
+        feature frames; None: nothing is cut. Returns None if no motion became final.
         """
+        if block != self._block:
+            self._block, self._in_block = block, 0
+        for _ in frames:
+            self._uncut.append(self._counting() if block is not None else self._stride)
+            self._in_block += self._stride
         self._waiting.extend(frames)
         return self._chunk(self._decoder.push(np.array(frames, np.int64).reshape(-1, self._levels)))
 
@@ -38,22 +49,52 @@ class MotionRun:
         """Return the motion that was held back."""
         return self._chunk(self._decoder.finish())
 
+    def length(self, frames: int) -> int:
+        """Feature frames of the first code frames."""
+        return sum(self._uncut[:frames])
+
+    def _counting(self) -> int:
+        """Feature frames of the next code frame within what its block stands for."""
+        left = self._stride if self._limit is None else self._limit - self._in_block
+        return max(0, min(self._stride, left))
+
     def _chunk(self, features: NDArray[np.float32]) -> MotionChunk | None:
-        if not len(features):
-            return None
         final = len(features) // self._stride
-        codes = np.array(self._waiting[:final], np.int64)
-        del self._waiting[:final]
+        kept = self._uncut[self._final : self._final + final]
+        self._final += final
+        features = self._cut(features, kept)
+        if not len(features):
+            return None  # the codes of a frame that is cut altogether wait for the next
+        done = len(self._waiting) - (len(self._uncut) - self._final)
+        codes = np.array(self._waiting[:done], np.int64)
+        del self._waiting[:done]
         start, self._frames = self._frames, self._frames + len(features)
         joints = self._recovery.push(features)
         if self._feet is not None:
             joints = self._feet.push(joints, features[:, CONTACTS])
         return MotionChunk(start, joints.astype(np.float32), features, codes)
 
+    def _cut(self, features: NDArray[np.float32], kept: Sequence[int]) -> NDArray[np.float32]:
+        """The features without what lies beyond a block."""
+        if all(count == self._stride for count in kept):
+            return features
+        rows = [n * self._stride + k for n, count in enumerate(kept) for k in range(count)]
+        return features[rows]
 
-def decode_clip(decoder: MotionDecoder, frames: Sequence[Sequence[int]]) -> Clip:
-    """Decode the code frames of a whole motion."""
+
+def decode_clip(
+    decoder: MotionDecoder,
+    frames: Sequence[Sequence[int]],
+    blocks: Sequence[int] | None = None,
+) -> Clip:
+    """Decode the code frames of a whole motion.
+
+    `blocks`: number of the block of each, where a block stands for a number of feature frames.
+    """
     run = MotionRun(decoder)
-    return Clip.from_chunks(
-        chunk for chunk in (run.push(frames), run.finish()) if chunk is not None
-    )
+    numbers = None if decoder.block_frames is None else blocks
+    pieces: list[tuple[Sequence[Sequence[int]], int | None]] = [(frames, None)]
+    if numbers is not None:
+        pieces = [([frame], number) for frame, number in zip(frames, numbers, strict=True)]
+    chunks = [run.push(*piece) for piece in pieces]
+    return Clip.from_chunks(chunk for chunk in (*chunks, run.finish()) if chunk is not None)

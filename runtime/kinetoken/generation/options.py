@@ -192,7 +192,11 @@ class GenerateOptions:
         given = asked_levels(self.detail)
         most = most_levels(self.detail) or self.levels or len(vocabulary.levels)
         return DetailRun(
-            int(most), manifest.codec.fps / manifest.codec.stride, pace, given, self.detail or ""
+            int(most),
+            manifest.codec.fps / manifest.codec.frames_per_code_frame,
+            pace,
+            given,
+            self.detail or "",
         )
 
 

@@ -27,20 +27,22 @@ def request_grammar(
 
     InputError if the options contradict each other or do not fit the model's context.
     """
-    step = manifest.codec.stride / manifest.codec.fps
+    step, size = manifest.codec.code_frame_seconds, manifest.codec.block_code_frames or 1
     levels, prefix = _levels(options, vocabulary), options.frames == "prefix"
     plan = planned_levels(options.detail)
     budget = _budget(options, manifest, prompt_tokens, 1 if prefix else (*plan, levels)[0])
     around = _tokens_around(manifest)
     fits = max(0, budget - around) // (1 if prefix else min(plan, default=levels))
-    whole, block = requested_range(options, "", step), requested_range(options, "block_", step)
+    fits -= fits % size
+    whole = requested_range(options, "", step * size, size)
+    block = _block_range(options, manifest, step)
     _check_fit(options, whole, step, fits)
     low = _shortest(options, whole)
     grammar = MoveGrammar(
         vocabulary,
         levels,
         min_frames=low,
-        max_frames=_longest(options, manifest.defaults, whole, block, step, fits),
+        max_frames=_longest(options, manifest.defaults, whole, block, step, fits, size),
         max_thought=_thought(options, manifest.defaults),
         max_tokens=budget,
         min_block=block.low or 1,
@@ -166,12 +168,27 @@ def _longest(
     block: LengthRange,
     step: float,
     fits: int,
+    size: int,
 ) -> int:
     """The length asked for, else the bundle's usual one, or more if other options need it."""
     if whole.high is not None:
         return whole.high
     usual = min(max(1, math.floor(defaults.max_seconds / step + _NEARLY)), max(1, fits))
+    usual = max(size, usual - usual % size)
     return max(usual, whole.low or 0, (options.min_blocks or 0) * (block.low or 1), block.low or 0)
+
+
+def _block_range(options: GenerateOptions, manifest: Manifest, step: float) -> LengthRange:
+    """Lengths of a block. InputError for another than the one that a block of this model stands for."""
+    size = manifest.codec.block_code_frames
+    if size is None:
+        return requested_range(options, "block_", step)
+    asked = requested_range(options, "block_", step * size, size)
+    if (asked.low or size) > size or (asked.high or size) < size:
+        raise InputError(
+            f"every block of this model is {step * size:g} s long; leave out the length of blocks"
+        )
+    return LengthRange(size, size)
 
 
 def _thought(options: GenerateOptions, defaults: Defaults) -> int:

@@ -214,6 +214,22 @@ QWEN3: Final = Architecture(
     gguf="qwen3",
     layer=(*_LLAMA_LAYER, *_HEAD_NORMS),
 )
+# Of vision-language models whose towers are not exported; for text alone there is one position.
+QWEN2_VL: Final = replace(
+    QWEN2_5_VL,
+    name="qwen2_vl",
+    classes=("Qwen2VLForConditionalGeneration",),
+    model_types=("qwen2_vl",),
+    gguf="qwen2",  # llama.cpp computes the norms of "qwen2vl" without their epsilon
+    vision=None,
+)
+QWEN3_VL: Final = replace(
+    QWEN3,
+    name="qwen3_vl",
+    classes=("Qwen3VLForConditionalGeneration",),
+    model_types=("qwen3_vl",),
+    renamed=QWEN2_5_VL.renamed,
+)
 GEMMA2: Final = Architecture(
     name="gemma2",
     classes=("Gemma2ForCausalLM",),
@@ -241,8 +257,32 @@ GEMMA3: Final = Architecture(
     gguf_window_pattern=6,
 )
 
+GEMMA3_IMAGES: Final = replace(
+    GEMMA3,  # its text alone
+    name="gemma3_images",
+    classes=("Gemma3ForConditionalGeneration",),
+    model_types=("gemma3",),
+    renamed=(
+        ("model.language_model.", "model."),
+        ("language_model.model.", "model."),
+        ("language_model.lm_head.", "lm_head."),
+    ),
+)
 ARCHITECTURES: Final = {
-    entry.name: entry for entry in (QWEN2, QWEN2_5_VL, QWEN3, LLAMA, MISTRAL, PHI3, GEMMA2, GEMMA3)
+    entry.name: entry
+    for entry in (
+        QWEN2,
+        QWEN2_5_VL,
+        QWEN3,
+        LLAMA,
+        MISTRAL,
+        PHI3,
+        GEMMA2,
+        GEMMA3,
+        QWEN2_VL,
+        QWEN3_VL,
+        GEMMA3_IMAGES,
+    )
 }
 
 

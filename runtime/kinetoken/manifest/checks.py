@@ -85,6 +85,11 @@ def _check_numbers(manifest: Manifest) -> None:
                 raise BundleError(
                     f"{MANIFEST_NAME}: {where}.{name} must be above 0, got {got}; export it again"
                 )
+    if codec.block_frames is not None and codec.block_frames < 1:
+        raise BundleError(
+            f"{MANIFEST_NAME}: codec.block_frames must be above 0, got {codec.block_frames}; "
+            "export it again"
+        )
     if codec.exact_lookahead is not None and codec.exact_lookahead < codec.lookahead:
         raise BundleError(f"{MANIFEST_NAME}: lookahead is above exact_lookahead; export it again")
     if codec.window_padding not in _PADDINGS:

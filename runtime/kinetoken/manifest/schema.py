@@ -176,6 +176,28 @@ class CodecInfo:
     """How a shorter motion is filled up to the window: with its last latent ("repeat"), with zeros
     ("zero"), or not at all ("none").
     """
+    block_frames: int | None = None
+    """Feature frames that one block of an answer stands for; what the decoder gives beyond is cut.
+
+    None: all that the decoder gives.
+    """
+
+    @property
+    def block_code_frames(self) -> int | None:
+        """Code frames of every block, where a block stands for a number of feature frames."""
+        return None if self.block_frames is None else -(-self.block_frames // self.stride)
+
+    @property
+    def frames_per_code_frame(self) -> float:
+        """Feature frames that a code frame stands for, over a whole block."""
+        if self.block_frames is None or self.block_code_frames is None:
+            return self.stride
+        return self.block_frames / self.block_code_frames
+
+    @property
+    def code_frame_seconds(self) -> float:
+        """Seconds of motion that a code frame stands for, over a whole block."""
+        return self.frames_per_code_frame / self.fps
 
     @property
     def exact(self) -> int:
@@ -249,6 +271,8 @@ class Provenance:
     """Source file to its digest."""
     tools: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Program to its version."""
+    options: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Options of the export that count instead of what the checkpoint says: temperature."""
 
 
 @dataclass(frozen=True)

@@ -142,6 +142,8 @@ class Reading:
     """Code frames of Q codes, -1 for missing levels."""
     left_out: list[str] = field(default_factory=list)
     """One line for each token that fits nowhere: where, what, why. Empty when read strictly."""
+    blocks: list[int] = field(default_factory=list)
+    """Number of the block that each frame belongs to."""
     partial: int = 0
     """Frames kept without their last levels. 0 when read strictly."""
 
@@ -194,13 +196,19 @@ class _Reader:
         self._open = False
         self._frame: list[int] = []
         self._frames: list[tuple[int, ...]] = []
+        self._blocks: list[int] = []
+        self._block = 0
         self._left_out: list[str] = []
         self._partial = 0
 
     def read(self) -> Reading:
-        markup = self._markup
+        markup, end = self._markup, 0
         for found in markup.find_attempts(self._text):
             token, at = found.group(), found.start()
+            if not markup.markers and at != end:
+                self._end_frame(at, "words")
+                self._block += 1
+            end = found.end()
             if token in markup.markers:
                 self._marker(token, at)
             else:
@@ -208,7 +216,7 @@ class _Reader:
         if self._open:
             self._odd(len(self._text), "the end of the text", f"expected {markup.end}")
         self._end_frame(len(self._text), "the end of the text")
-        return Reading(self._frames, self._left_out, self._partial)
+        return Reading(self._frames, self._left_out, self._blocks, self._partial)
 
     def _marker(self, token: str, at: int) -> None:
         opens = token == self._markup.start
@@ -217,6 +225,7 @@ class _Reader:
             self._odd(at, token, why)
         self._end_frame(at, token)
         self._open = opens
+        self._block += opens
 
     def _motion(self, token: str, at: int) -> None:
         markup = self._markup
@@ -257,6 +266,7 @@ class _Reader:
 
     def _keep(self) -> None:
         self._frames.append((*self._frame, *(-1,) * (self._total - len(self._frame))))
+        self._blocks.append(self._block)
         self._frame.clear()
 
     def _odd(self, at: int, token: str, why: str) -> None:

@@ -52,10 +52,10 @@ def test_every_option_is_explained() -> None:
 
 
 def test_every_exit_code_is_explained() -> None:
-    (line,) = re.findall(r"Exit codes: (.*)", TEXT)
+    (text,) = re.findall(r"Exit codes: ((?:.+\n)+)", TEXT)
     codes = {
         e.exit_code
         for e in vars(errors).values()
         if isinstance(e, type) and issubclass(e, errors.KinetokenError)
     }
-    assert codes <= {int(code) for code in re.findall(r"(\d+) ", line)}
+    assert codes <= {int(code) for code in re.findall(r"(\d+)\s", text)}

@@ -84,11 +84,19 @@ _QWEN2_5_VL_VISION: Final[Mapping[str, Any]] = {
 
 CONFIG_CLASSES: Final[Mapping[str, ConfigClass]] = {
     "qwen2": ConfigClass(_QWEN2_DEFAULTS, _SILU),
+    "qwen2_vl": ConfigClass(_QWEN2_5_VL_DEFAULTS, _SILU),
+    "qwen3_vl": ConfigClass(
+        {**_QWEN3_DEFAULTS, "max_position_embeddings": 128000, "rope_theta": 500000.0},
+        {**_SILU, "attention_bias": (False, None)},
+    ),
     "qwen3": ConfigClass(_QWEN3_DEFAULTS, {**_SILU, "attention_bias": (False, None)}),
     "llama": ConfigClass(_LLAMA_DEFAULTS, {**_SILU, **_NO_BIASES}),
     "mistral": ConfigClass(_MISTRAL_DEFAULTS, _SILU),
     "phi3": ConfigClass(_PHI3_DEFAULTS, _SILU),
     "gemma2": ConfigClass(_GEMMA2_DEFAULTS, _GELU),
+    "gemma3_images": ConfigClass(
+        _GEMMA3_DEFAULTS, {**_GELU, "use_bidirectional_attention": (False, None)}
+    ),
     "gemma3": ConfigClass(
         _GEMMA3_DEFAULTS, {**_GELU, "use_bidirectional_attention": (False, None)}
     ),
@@ -139,7 +147,8 @@ NO_CONSEQUENCE: Final = frozenset({
     "typical_p", "unk_token_id", "use_cache", "use_return_dict",
     # ids and parts of vision-language models, read elsewhere or written in the weights
     "image_token_id", "video_token_id", "vision_token_id", "vision_start_token_id", "vision_end_token_id",
-    "text_config", "vision_config", "tokens_per_second", "image_size", "spatial_patch_size", "tie_word_embeddings",
+    "text_config", "vision_config", "tokens_per_second", "image_size",
+    "boi_token_index", "eoi_token_index", "image_token_index", "mm_tokens_per_image", "spatial_patch_size", "tie_word_embeddings",
     "quantization_config",
 })  # fmt: skip
 """Fields that change no number of the language model, or that are read elsewhere."""

@@ -1,4 +1,6 @@
-"""Rotary positions: how far each pair of a head turns from one token to the next, as config.json says.
+"""Rotary positions.
+
+How far each pair of a head turns from one token to the next, as config.json says.
 
 The rules are those of transformers 4.57 and 5, which agree on all of them.
 """
@@ -17,17 +19,18 @@ from kinetoken.base.errors import FormatError
 
 KINDS: Final = ("default", "linear", "dynamic", "yarn", "longrope", "llama3")
 _ALIASES: Final = {"mrope": "default", "su": "longrope"}
-"""Names that mean another kind: M-RoPE turns as the default does where all three positions are one."""
+"""Names that mean another kind: M-RoPE is the default where all three positions are one."""
 _KEYS: Final = {
     "default": set(),
     "linear": {"factor"},
     "dynamic": {"factor", "original_max_position_embeddings"},
     "yarn": {
-        "factor", "original_max_position_embeddings", "attention_factor", "beta_fast", "beta_slow", "mscale",
-        "mscale_all_dim", "truncate",
+        "factor", "original_max_position_embeddings", "attention_factor", "beta_fast", "beta_slow",
+        "mscale", "mscale_all_dim", "truncate",
     },
     "longrope": {
-        "factor", "original_max_position_embeddings", "attention_factor", "short_factor", "long_factor",
+        "factor", "original_max_position_embeddings", "attention_factor", "short_factor",
+        "long_factor",
     },
     "llama3": {"factor", "original_max_position_embeddings", "low_freq_factor", "high_freq_factor"},
 }  # fmt: skip
@@ -49,7 +52,10 @@ class Rope:
     theta: float
     """Base of the wavelengths."""
     kind: str = "default"
-    """"default", "linear", "yarn", "longrope" or "llama3"; "dynamic" is the default within its context."""
+    """"default", "linear", "yarn", "longrope" or "llama3".
+
+    "dynamic" is the default within its context.
+    """
     factor: float = 1.0
     """How many times longer the context became."""
     original_context: int = 0
@@ -153,7 +159,8 @@ def _kind(rules: Mapping[str, Any]) -> str:
     said = {_ALIASES.get(k, k) for k in (rules.get("rope_type"), rules.get("type")) if k}
     if len(said) > 1:
         raise FormatError(
-            f"expected one kind of positions in rope_scaling, got rope_type {rules['rope_type']!r} and "
+            f"expected one kind of positions in rope_scaling, got rope_type {rules['rope_type']!r} "
+            "and "
             f"type {rules['type']!r}: keep the one that the model was trained with"
         )
     kind = said.pop() if said else "default"
@@ -247,12 +254,13 @@ def _notes(
     theta, other = rules.get("rope_theta"), given.get("rope_theta")
     if theta and other and theta != other:
         yield f"rope_theta is {theta:g} as rope_parameters say, not {other:g}"
-    original, factor = rules.get("original_max_position_embeddings"), rules.get("factor")
-    if kind == "yarn" and original and factor:
-        ratio = text["max_position_embeddings"] / original
-        if ratio != factor:
-            yield (
-                f"yarn's factor is {factor:g}, as transformers 4.49 and 4.57 and later read it; "
-                "others take max_position_embeddings / original_max_position_embeddings, "
-                f"which is {ratio:g}"
-            )
+    original, context = (
+        rules.get("original_max_position_embeddings"),
+        text["max_position_embeddings"],
+    )
+    old = str(text.get("transformers_version", "")).startswith(("4.4", "4.3"))
+    if kind == "yarn" and original and (old or context / original != rules.get("factor")):
+        yield (
+            "yarn is computed as transformers 4.57 and later do; earlier versions read factor and "
+            "original_max_position_embeddings otherwise"
+        )

@@ -192,3 +192,23 @@ def test_rows_come_in_any_order() -> None:
     moved = {int(old): new for new, old in enumerate(order) if old != new}
     source = renumbered_source(Table(), moved)  # type: ignore[arg-type]
     assert np.array_equal(source.rows("e", 17, 6000), Table.values[order[17:6000]])
+
+
+def test_importance_and_the_vision_tower_go_with_moved_codes(tmp_path: Path) -> None:
+    pytest.importorskip("gguf")
+    pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, see CONTRIBUTING.md")
+    build_checkpoint(tmp_path / "lm", "qwen2_5_vl", levels=LEVELS, codes=CODES, padded=7)
+    write_statistics(tmp_path / "codec")
+    torch.save({"vq_model": residual_state(LEVELS, CODES)}, tmp_path / "codec" / "net.tar")
+    rows = len(load_file(tmp_path / "lm" / "model.safetensors")["model.embed_tokens.weight"])
+    order = orders(tmp_path / "lm", rows)["strangers_between"]
+    model = permute(tmp_path / "lm", tmp_path / "moved", order)
+    (tmp_path / "prompts.txt").write_text("walk\n")
+    asked = ("--format", "gguf", "--quant", "q4_k_m", "--importance", str(tmp_path / "prompts.txt"))
+    before = export(tmp_path / "lm", tmp_path, tmp_path / "before", *asked)
+    after = export(model, tmp_path, tmp_path / "after", *asked)
+    names = [read_manifest(bundle).language_model.mmproj for bundle in (before, after)]
+    assert names[0] == names[1] is not None
+    assert (before / names[0]).stat().st_size == (after / names[0]).stat().st_size
+    clip = kinetoken.load(after).generate("walk", seconds=1, seed=1, max_thought=3)
+    assert len(clip) == 20
