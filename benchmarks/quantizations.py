@@ -35,6 +35,7 @@ from kinetoken_export.checkpoint.sources import find_codec, find_model
 from kinetoken_export.gguf.importance import OWN_ANSWERS
 from kinetoken_export.verify import report
 from kinetoken_export.verify.motion import open_source_codec
+from kinetoken_export.verify.reference import OwnReference
 from kinetoken_export.verify.request import VerifyRequest
 from kinetoken_export.verify.source import align_checkpoint
 
@@ -128,14 +129,12 @@ def measure(chosen: list[Plan], work: Path, limit: int | None) -> dict[str, dict
                 find_codec(str(DEMO / "codec")),
             )
             bundle = open_bundle(folder)
-            source, codec = (
-                align_checkpoint(bundle, asked.against.folder),
-                open_source_codec(bundle, asked),
-            )
+            reference = OwnReference(align_checkpoint(bundle, asked.against.folder))
+            codec = open_source_codec(bundle, asked)
             theirs = theirs or report.source_answers(
-                asked, bundle, source
+                asked, bundle, reference
             )  # the same for every bundle: no vocabulary is pruned
-            found = report.compare_models_and_motion(asked, bundle, source, codec, theirs).parity
+            found = report.compare_models_and_motion(asked, bundle, reference, codec, theirs).parity
         except KinetokenError as error:
             shutil.rmtree(folder, ignore_errors=True)
             results[plan.name] = {"error": str(error)}

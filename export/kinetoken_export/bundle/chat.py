@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kinetoken.base.errors import FormatError
 from kinetoken.manifest.schema import ChatInfo
+from kinetoken.manifest.spelling import Spelling
 
 from ..checkpoint.chat_template import (
     CHATML,
@@ -20,7 +21,7 @@ from ..checkpoint.chat_template import (
     takes_system_prompt,
     takes_system_role,
 )
-from ..checkpoint.motion_tokens import CheckpointVocabulary
+from ..checkpoint.motion_tokens import SYSTEM_PROMPT, CheckpointVocabulary
 from .request import ExportRequest
 
 
@@ -54,6 +55,12 @@ def read_chat_parts(
         )
     tokens = read_token_names(folder)
     around = split_template(jinja, tokens)
+    target = vocabulary.motion.spelling == Spelling()
+    if not target and request.system_prompt == SYSTEM_PROMPT:
+        notes.append(
+            "its motion tokens are not those of the model card, but the system prompt is: "
+            "say with --system-prompt what it was trained with"
+        )
     if dated(jinja):
         notes.append("its chat template writes the date: the bundle keeps today's")
     if not takes_system_role(jinja, tokens):

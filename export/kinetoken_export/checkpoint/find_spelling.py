@@ -15,8 +15,8 @@ from kinetoken.tokens.markup import Markup
 
 _DEFAULT: Final = Spelling()
 _NUMBER: Final = re.compile(r"[0-9]+")
-_MOTION_WORD: Final = re.compile(r"mot|move|(?<![a-z])m(?![a-z])", re.IGNORECASE)
-"""A token's letters that speak of motion: motion, mot, movement, or m alone."""
+_MOTION_WORD: Final = re.compile(r"(?<!e)mot|(?<!re)move|(?<![a-z])m(?![a-z])", re.IGNORECASE)
+"""A token's letters that speak of motion: motion, mot, movement, or m alone; no emotion, remote."""
 _ENDS: Final = (("start", "end"), ("begin", "end"), ("bos", "eos"), ("som", "eom"))
 """Words that tell what opens a block from what closes it."""
 _FEWEST: Final = 4  # codes
@@ -58,7 +58,9 @@ def find_spelling(
 
 def _find_code(added: Sequence[str], words: Sequence[str], tokenizer: Path) -> str:
     """The template of the codes."""
-    for tokens in (added, words):
+    # Among words, m1 and m2 may be anything: a motion token is set apart by its first sign.
+    apart = [word for word in words if word.startswith(("<", "["))]
+    for tokens in (added, apart):
         found = _shapes(tokens)
         if _DEFAULT.code in found:  # the target's own
             return _DEFAULT.code

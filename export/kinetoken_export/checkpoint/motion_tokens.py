@@ -75,17 +75,20 @@ def read_vocabulary(folder: Path, asked: AskedSpelling | None = None) -> Checkpo
     levels = codes_by_level(ids, spelling, path)
     markers = [ids[text] for text in (spelling.start, spelling.end) if text]
     motion = [*markers, *(i for level in levels for i in level)]
-    plain = set(words.values()) - set(added.values()) - set(motion)
+    ordinary = _ordinary(tokens, folder, {spelling.start, spelling.end}) - set(motion)
+    # Runs of spaces and line breaks are added tokens in some tokenizers, and words like any other.
+    merged = {"".join(_halves(merge)) for merge in data["model"].get("merges") or ()}
+    built = {i for word, i in words.items() if word in merged}
+    plain = set(words.values()) - (set(added.values()) - (ordinary & built)) - set(motion)
     moved = {} if _in_rows(levels) else _moves(set(ids.values()), motion, plain)
     new = {i: moved.get(i, i) for i in ids.values()}
     start, end = (new[i] for i in markers) if markers else (None, None)
     rows = tuple((new[level[0]], new[level[0]] + len(level)) for level in levels)
-    ordinary = _ordinary(tokens, folder, {spelling.start, spelling.end}) - set(motion)
     return CheckpointVocabulary(
         MotionInfo(start, end, rows, spelling),
         _ranges({new[i] for i in plain}),
         {content: new[i] for content, i in added.items()},
-        {content: new[i] for content, i in added.items() if i in ordinary},
+        {content: new[i] for content, i in added.items() if i in ordinary - plain},
         moved,
     )
 
@@ -112,6 +115,10 @@ def _words(vocab: Any) -> dict[str, int]:
     if isinstance(vocab, list):
         return {str(word): number for number, (word, _) in enumerate(vocab)}
     return {str(word): int(number) for word, number in vocab.items()}
+
+
+def _halves(merge: str | list[str]) -> list[str]:
+    return merge.split(" ") if isinstance(merge, str) else merge
 
 
 def _in_rows(levels: Sequence[Sequence[int]]) -> bool:
@@ -144,7 +151,7 @@ def _ordinary(tokens: Mapping[str, Any], folder: Path, markers: set[str]) -> set
         int(token["id"])
         for content, token in tokens.items()
         if not token.get("special")
-        and content.strip()
+        and content
         and not (content.startswith("<|") and content.endswith("|>"))
         and content not in named
     }

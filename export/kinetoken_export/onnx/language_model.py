@@ -275,7 +275,7 @@ class _Body:
         return out, total
 
     def _gain(self, weight: str) -> str:
-        gain = norm_gain(self.source, weight).astype(self.writer.float_type)
+        gain = self.writer.narrow(norm_gain(self.source, weight), weight)
         return self.graph.const(weight, gain)
 
     def _linear(

@@ -31,6 +31,7 @@ from .language_model import DATA_FILE, GRAPH_FILE
 
 PORTABLE_PRECISIONS: Final = ("fp32", "fp16", "int8")
 _TASK: Final = "text-generation-with-past"
+_MOST_IN_HALF: Final = 1e4  # the converter cuts off what is larger
 _LARGE: Final = 1024  # bytes of a tensor that is weights rather than a shape
 _PRECISE: Final = ("layernorm/", "/norm/", "rotary_emb/")
 """In names of nodes that need single precision: they square activations or turn by positions."""
@@ -60,7 +61,8 @@ def export_portable(
     check_portable_computes(source, context)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".portable.") as name:
         work = Path(name)
-        write_text_checkpoint(source, work / "text")
+        most = _MOST_IN_HALF if precision == "fp16" else None
+        write_text_checkpoint(source, work / "text", most)
         path = _traced(work / "text", work / "traced")
         model = {"fp32": _single, "fp16": _halved, "int8": _integers}[precision](path)
         (folder / DATA_FILE).unlink(missing_ok=True)  # onnx would append to it
@@ -112,10 +114,10 @@ def require_optimum() -> None:
         raise MissingPackageError("optimum-onnx", "portable")
 
 
-def write_text_checkpoint(source: TensorSource, folder: Path) -> None:
+def write_text_checkpoint(source: TensorSource, folder: Path, most: float | None = None) -> None:
     """Write the language model as a float32 checkpoint of its own.
 
-    One shard a layer, so that memory holds one layer.
+    One shard a layer, so that memory holds one layer. FormatError for a weight above `most`.
     """
     from safetensors.numpy import save_file
 
@@ -126,7 +128,14 @@ def write_text_checkpoint(source: TensorSource, folder: Path) -> None:
         layer = name.split(".")[2] if ".layers." in name else "rest"
         shards.setdefault(f"{layer}.safetensors", []).append(name)
     for shard, names in progress(shards.items(), "checkpoint for optimum"):
-        save_file({name: source.tensor(name) for name in names}, folder / shard, {"format": "pt"})
+        tensors = {name: source.tensor(name) for name in names}
+        for name, tensor in tensors.items():
+            if most is not None and np.abs(tensor).max() > most:
+                raise FormatError(
+                    f"{name}: expected weights up to {most:g} in float16, got "
+                    f"{np.abs(tensor).max():g}: choose --quant fp32 or int8"
+                )
+        save_file(tensors, folder / shard, {"format": "pt"})
     places = {name: shard for shard, names in shards.items() for name in names}
     (folder / "model.safetensors.index.json").write_text(
         json.dumps({"metadata": {}, "weight_map": places})

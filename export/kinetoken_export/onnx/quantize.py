@@ -11,6 +11,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from kinetoken.base.errors import FormatError
+
 from ..checkpoint.tensors import Float32Array, TensorSource, row_chunks
 from .recipes import FLOATS
 from .store import Region, TensorFile
@@ -72,7 +74,18 @@ class WeightWriter:
 
     def vector(self, name: str) -> NDArray[Any]:
         """A small tensor in the type of the activations."""
-        return self._source.tensor(name).astype(self.float_type)
+        return self.narrow(self._source.tensor(name), name)
+
+    def narrow(self, values: Float32Array, name: str) -> NDArray[Any]:
+        """Numbers in the type of the activations; FormatError where it cannot hold them."""
+        with np.errstate(over="ignore"):
+            narrow = values.astype(self.float_type)
+        if self.float_type == np.float16 and not np.isfinite(narrow).all():
+            raise FormatError(
+                f"{name}: expected numbers that float16 can hold, got {np.abs(values).max():g}: "
+                "choose --quant int8, int4 or fp32"
+            )
+        return narrow
 
     def linear(self, name: str, tensors: Sequence[str], bits: int) -> StoredMatrix:
         """Write tensors (out, in), one below the other, as one matrix to multiply with."""
@@ -101,7 +114,7 @@ class WeightWriter:
         def write(at: int, values: Float32Array) -> None:
             packed, scale = quantize(values, bits, self._block)
             self._file.write(codes, at, packed)
-            self._file.write(scales, at, scale.astype(self.float_type))
+            self._file.write(scales, at, self.narrow(scale, parts[0][0]))
 
         self._chunks(parts, columns, write)
         return StoredMatrix(name, rows, columns, bits, self._block, codes, scales)
@@ -113,13 +126,13 @@ class WeightWriter:
         self._chunks(
             [part],
             columns,
-            lambda at, values: self._file.write(region, at, values.astype(self.float_type)),
+            lambda at, values: self._file.write(region, at, self.narrow(values, tensor)),
         )
         return StoredMatrix(name, stop - first, columns, bits, self._block, region)
 
     def _floats_turned(self, name: str, parts: Sequence[RowRange], bits: int) -> StoredMatrix:
         whole = np.concatenate(
-            [self._source.tensor(tensor).astype(self.float_type) for tensor, _, _ in parts]
+            [self.narrow(self._source.tensor(tensor), tensor) for tensor, _, _ in parts]
         )
         rows, columns = whole.shape
         region = self._file.reserve(self.float_type, (columns, rows))

@@ -46,6 +46,11 @@ def add_command(subparsers: Subparsers) -> None:
     add("-o", "--out", type=Path, metavar="FOLDER", help="write the report there instead")
     add("--json", action="store_true", help="print the report as JSON")
     add(
+        "--reference",
+        choices=("transformers", "own"),
+        help="what computes the checkpoint (default: transformers where it is installed)",
+    )
+    add(
         "--trust-code",
         action="store_true",
         help=Advanced("allow the codec's rvq_model.py, or the adapter, to run"),
@@ -85,6 +90,7 @@ def _parsed(args: argparse.Namespace) -> VerifyRequest:
         codec_adapter=args.codec_adapter,
         adapter=args.adapter,
         out=args.out,
+        reference=args.reference,
         json=args.json,
     )
 
@@ -113,7 +119,7 @@ def run(request: VerifyRequest) -> int:
     text = json.dumps(measured.parity.to_dict(), indent=1)
     print(text if request.json else report_table(measured.parity))
     _write(request, text, plot.draw_report(measured))
-    return 0
+    return 1 if measured.parity.findings else 0
 
 
 def _write(request: VerifyRequest, text: str, plot: bytes) -> None:

@@ -19,8 +19,8 @@ from kinetoken.cli.terminal import progress
 from kinetoken.generation.bundle import Bundle
 from kinetoken.tokens.vocabulary import Vocabulary
 
-from ..checkpoint.reference_model import ReferenceModel
 from ..own_answers import OwnAnswer
+from .reference import CheckpointReference
 
 TEXT_POSITION: Final = -1
 """Kind of a position whose next token is no motion token.
@@ -81,7 +81,7 @@ def summarize(rows: ComparedPositions, chosen: NDArray[np.bool_]) -> LmFigures:
 
 
 def compare_models(
-    source: ReferenceModel, bundle: Bundle, answers: Sequence[OwnAnswer]
+    source: CheckpointReference, bundle: Bundle, answers: Sequence[OwnAnswer]
 ) -> ComparedPositions:
     """Compare every position of every answer, prompts included, from the second token on."""
     names = [answer.ids for answer in answers]
@@ -112,10 +112,14 @@ def compare_rows(
 
     Returns: equal best token, KL divergence, and both negative log-likelihoods.
     """
-    if not np.isfinite(bundle).all():
-        raise EngineError(
-            "expected finite logits of the bundle, got NaN or infinity: export it with more bits"
-        )
+    for logits, whose, advice in (
+        (source, "source", "it is damaged"),
+        (bundle, "bundle", "export it with more bits"),
+    ):
+        if not np.isfinite(logits).all():
+            raise EngineError(
+                f"expected finite logits of the {whose}, got NaN or infinity: {advice}"
+            )
     wanted, got = log_softmax(source), log_softmax(bundle)
     kl = float((np.exp(wanted) * (wanted - got)).sum())
     return (

@@ -16,9 +16,10 @@ from kinetoken.generation.bundle import Bundle, open_bundle
 from kinetoken.generation.options import GenerateOptions
 from kinetoken.manifest.json_dataclass import to_json
 
-from ..checkpoint.reference_model import ReferenceLanguageModel, ReferenceModel, few_threads
+from ..checkpoint.reference_model import few_threads
 from ..own_answers import SAMPLE_PROMPTS, OwnAnswer, collect_answers
 from ..packages import installed_versions
+from .findings import find_differences
 from .language_model import TEXT_POSITION, ComparedPositions, LmFigures, compare_models, summarize
 from .motion import (
     ClipFigures,
@@ -30,11 +31,11 @@ from .motion import (
     open_source_codec,
     source_decoder,
 )
+from .reference import CheckpointReference, choose_reference
 from .request import VerifyRequest
 from .source import align_checkpoint
 
 if TYPE_CHECKING:
-    from ..checkpoint.tensors import TensorSource
     from ..codecs.source import CodecSource
 
 VERIFY_PROMPTS: Final = (
@@ -78,6 +79,12 @@ class ParityReport:
     apart: ClipFigures
     """For scale: the source's greedy answers beside its sampled ones."""
     tools: dict[str, str]
+    reference: str = ""
+    """What the bundle was compared with: "transformers 5.24.0", or this project's own reading."""
+    findings: tuple[str, ...] = ()
+    """What is not as in the source, a line each; empty where all is well."""
+    unchecked: tuple[str, ...] = ()
+    """What could not be compared, a line each."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -101,40 +108,47 @@ def verify(request: VerifyRequest) -> MeasuredParity:
     bundle = open_bundle(request.bundle)
     source = align_checkpoint(bundle, request.against.folder, request.adapter)
     codec = None if request.codec is None else open_source_codec(bundle, request)
-    return compare_models_and_motion(request, bundle, source, codec)
+    with few_threads(source.shape):
+        reference = choose_reference(request, bundle, source)
+        return compare_models_and_motion(request, bundle, reference, codec)
 
 
 def compare_models_and_motion(
     request: VerifyRequest,
     bundle: Bundle,
-    source: TensorSource,
+    reference: CheckpointReference,
     codec: CodecSource | None,
     theirs: Answers | None = None,
 ) -> MeasuredParity:
-    """Compare an open bundle with a source of the same ids.
+    """Compare an open bundle with a reference of the same ids.
 
     `theirs` are the source's answers, where they are known already.
     """
     asked = _asked(request, bundle)
-    theirs = theirs or source_answers(request, bundle, source)
+    theirs = theirs or source_answers(request, bundle, reference)
     ours = {
         name: collect_answers(bundle, options, request.prompts, f"{name} clips")
         for name, options in asked.items()
     }
-    rows = compare_models(ReferenceModel(source), bundle, theirs["sampled"])
-    return MeasuredParity(_report(request, bundle, codec, ours, theirs, rows), rows)
+    rows = compare_models(reference, bundle, theirs["sampled"])
+    parity = _report(request, bundle, codec, ours, theirs, rows)
+    parts = {"text": parity.text, "motion": parity.motion}
+    found = find_differences(request, bundle, reference, parts)
+    said = replace(
+        parity, reference=reference.title, findings=found.wrong, unchecked=found.unchecked
+    )
+    return MeasuredParity(said, rows)
 
 
-def source_answers(request: VerifyRequest, bundle: Bundle, source: TensorSource) -> Answers:
+def source_answers(
+    request: VerifyRequest, bundle: Bundle, reference: CheckpointReference
+) -> Answers:
     """Answers of the source, greedy and sampled; its weights are freed afterwards."""
-    model = ReferenceLanguageModel(source, bundle.language_model.context)
-    speaking = replace(bundle, language_model=model)
-    with few_threads(source.shape):
-        asked = _asked(request, bundle).items()
-        return {
-            name: collect_answers(speaking, options, request.prompts, f"source, {name}")
-            for name, options in asked
-        }
+    speaking = replace(bundle, language_model=reference.model(bundle.language_model.context))
+    return {
+        name: collect_answers(speaking, options, request.prompts, f"source, {name}")
+        for name, options in _asked(request, bundle).items()
+    }
 
 
 def _asked(request: VerifyRequest, bundle: Bundle) -> dict[str, GenerateOptions]:
@@ -201,6 +215,7 @@ def report_table(parity: ParityReport) -> str:
     lines = [
         f"{p.bundle} ({p.quantization}) against {p.against}, prompts: {len(p.prompts)}, "
         f"{p.seconds:g} s each",
+        *([f"reference: {p.reference}"] if p.reference else []),
         "",
     ]
     lines += [
@@ -233,7 +248,10 @@ def report_table(parity: ParityReport) -> str:
         f"{f'{c.same_frames:.1f} of {c.frames:.1f}':>18}"
         for name, c in named
     ]
-    return "\n".join([*lines, "(for scale): two answers of the source itself, greedy and sampled"])
+    lines += ["(for scale): two answers of the source itself, greedy and sampled"]
+    lines += [f"note: {line}" for line in p.unchecked]
+    lines += [f"NOT AS THE SOURCE: {line}" for line in p.findings]
+    return "\n".join(lines)
 
 
 def _millimetres(value: float) -> str:

@@ -26,6 +26,8 @@ class VerifyRequest:
     """Python file that the codec was exported with."""
     out: Path | None = None
     """Folder of the report; None: the bundle."""
+    reference: str | None = None
+    """"transformers" or "own"; None: transformers where it can be."""
     json: bool = False
     """Whether the report is printed as JSON."""
     adapter: Path | None = None

@@ -41,6 +41,7 @@ class AnswerRun:
         self._cursor = grammar.start(self.detail)
         self._motion, self._words = MotionRun(bundle.decoder, feet), TextRun(bundle.tokenizer)
         self._answer: list[_Piece] = _opening(bundle.vocabulary) if grammar.opened else []
+        self._given = len(self._answer)  # pieces that the prompt wrote
         self._thought: list[str] = []
         self._ended: tuple[int, ...] | None = None  # what was said, where it ends in the middle
         self.tokens: list[int] = []
@@ -146,7 +147,8 @@ class AnswerRun:
 
     def _keep(self, frames: int) -> None:
         self._answer = _of_frames(self._vocabulary, self._answer, frames)
-        self.motion_tokens = sum(token is not None for token, _ in self._answer)
+        said = sum(token is not None for token, _ in self._answer)
+        self.motion_tokens = max(0, said - self._given)
 
     def _hear(self, token: int) -> Iterator[Chunk]:
         """Keep the raw answer and the counts; words are passed on."""

@@ -140,6 +140,8 @@ def test_a_prompt_may_open_the_block(codecs: Path, tmp_path: Path) -> None:
     assert clip.codes is not None
     assert np.array_equal(reading.frames, clip.codes)
     assert len(clip.codes) == 4
+    adaptive = generator.generate("walk", seed=1, code_frames=4, detail="auto")
+    assert adaptive.codes is not None
     stopped = generator.stream("walk", seed=1, code_frames=4)
     stopped.close()
     assert stopped.text == ""
@@ -164,6 +166,7 @@ def test_ordinary_words_may_be_thought_and_specials_may_not(codecs: Path, tmp_pa
 @pytest.mark.parametrize(
     ("tokens", "message"),
     [
+        ([f"<|emotion_{n}|>" for n in range(9)] + ["<remote_1>", "<m>"], "not trained to move"),
         (["<Motion_0>", "<Motion_1>", "<Motion_2>", "<Motion_3>", "<Motion>"], "no </Motion> beside"),
         ([f"<mot_{n}>" for n in range(4)] + [f"<motion_{n}>" for n in range(4)], "of one kind, found"),
         ([f"<loc_{n}>" for n in range(99)] + [f"<unused{n}>" for n in range(99)], "not trained to move"),
@@ -188,3 +191,16 @@ def test_a_marker_that_is_no_token_is_refused(tmp_path: Path) -> None:
     assert read_vocabulary(tmp_path).motion.markers == ()
     with pytest.raises(FormatError, match="<a> and <b> among its tokens"):
         read_vocabulary(tmp_path, AskedSpelling(None, ("<a>", "<b>")))
+
+
+def test_line_breaks_that_are_added_tokens_are_words(tmp_path: Path) -> None:
+    """As in Gemma's tokenizer, where a user types them too."""
+    added = [("\n\n", 2), ("<pause>", 3), *((f"<Motion_{n}>", 4 + n) for n in range(4))]
+    data = {
+        "model": {"vocab": {"a": 0, "\n": 1, "\n\n": 2, "<pause>": 3}, "merges": [["\n", "\n"]]},
+        "added_tokens": [{"id": i, "content": token, "special": False} for token, i in added],
+    }
+    (tmp_path / "tokenizer.json").write_text(json.dumps(data))
+    found = read_vocabulary(tmp_path)
+    assert found.text_ids == ((0, 3),)
+    assert found.added_words == {"<pause>": 3}

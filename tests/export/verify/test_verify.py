@@ -30,6 +30,7 @@ from kinetoken_export.verify import record
 from kinetoken_export.verify.command import add_command
 from kinetoken_export.verify.language_model import compare_rows, log_softmax
 from kinetoken_export.verify.motion import compare_clips, equal_frames, joint_distances
+from kinetoken_export.verify.reference import OwnReference
 from kinetoken_export.verify.report import (
     ParityReport,
     compare_models_and_motion,
@@ -94,7 +95,11 @@ def test_a_model_is_equal_to_itself() -> None:
     same = replace(
         bundle, language_model=ReferenceLanguageModel(source, bundle.language_model.context)
     )
-    _check_equal(compare_models_and_motion(replace(REQUEST, codec=None), same, source, None).parity)
+    _check_equal(
+        compare_models_and_motion(
+            replace(REQUEST, codec=None), same, OwnReference(source), None
+        ).parity
+    )
 
 
 def test_a_pruned_model_is_equal_to_the_whole_on_what_it_kept(tmp_path: Path) -> None:
@@ -108,7 +113,9 @@ def test_a_pruned_model_is_equal_to_the_whole_on_what_it_kept(tmp_path: Path) ->
     assert isinstance(source, PrunedSource)
     assert np.array_equal(source.kept, pruned.kept)
     _check_equal(
-        compare_models_and_motion(replace(REQUEST, codec=None), bundle, source, None).parity
+        compare_models_and_motion(
+            replace(REQUEST, codec=None), bundle, OwnReference(source), None
+        ).parity
     )
 
 
@@ -153,7 +160,7 @@ def test_figures_of_one_position() -> None:
 
 def test_figures_of_clips() -> None:
     def answer(*codes: int) -> OwnAnswer:
-        return OwnAnswer((0,), 1, np.array(codes).reshape(-1, 1))
+        return OwnAnswer((0,), np.array(codes).reshape(-1, 1))
 
     def decode(codes: Any) -> Any:
         joints = np.zeros((len(codes), 22, 3))

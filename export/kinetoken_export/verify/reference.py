@@ -1,0 +1,109 @@
+"""What a bundle is compared with: transformers' own classes where they are installed, else the checkpoint read here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from typing import Final, Protocol
+
+import numpy as np
+
+from kinetoken.base.errors import InputError, MissingPackageError
+from kinetoken.engines.memory import free_bytes
+from kinetoken.engines.protocols import LanguageModel
+from kinetoken.generation.bundle import Bundle
+
+from ..checkpoint.reference_model import ReferenceLanguageModel, ReferenceModel
+from ..checkpoint.tensors import Float32Array, TensorSource, expected_tensors
+from ..checkpoint.vocabulary.prune import PrunedSource
+from .request import VerifyRequest
+from .transformers_reference import TransformersReference, UnusableError
+
+TRANSFORMERS, OWN = "transformers", "own"
+REFERENCES: Final = (TRANSFORMERS, OWN)
+_SHARE: Final = 0.8  # of the free memory that transformers' float32 weights may take
+
+
+class CheckpointReference(Protocol):
+    """A checkpoint that writes answers and rates tokens, in the ids of a bundle."""
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        ...
+
+    def model(self, context: int) -> LanguageModel:
+        """The checkpoint as an engine of the runtime."""
+        ...
+
+    def each(self, sequences: Sequence[Sequence[int]]) -> Iterator[Float32Array]:
+        """Logits (n, vocab) after each token of each sequence, one sequence at a time."""
+        ...
+
+
+class OwnReference:
+    """The checkpoint as this project reads it: it shares the export's reading of the files."""
+
+    def __init__(self, source: TensorSource, why: str = "") -> None:
+        """`why`: the reason that it is not transformers."""
+        self.source, self._why = source, why
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        return f"this project's own reading ({self._why})" if self._why else "own"
+
+    def model(self, context: int) -> LanguageModel:
+        """All weights in memory, as an engine."""
+        return ReferenceLanguageModel(self.source, context)
+
+    def each(self, sequences: Sequence[Sequence[int]]) -> Iterator[Float32Array]:
+        """Logits, the weights of one layer in memory at a time."""
+        return ReferenceModel(self.source).each(sequences)
+
+
+def choose_reference(
+    request: VerifyRequest, bundle: Bundle, source: TensorSource
+) -> CheckpointReference:
+    """The reference that is asked for; where nothing is, transformers if it can be.
+
+    MissingPackageError or InputError where transformers is asked for and cannot be.
+    """
+    asked = request.reference
+    if asked == OWN:
+        return OwnReference(source)
+    if find_spec("transformers") is None:
+        if asked == TRANSFORMERS:
+            raise MissingPackageError("transformers")
+        return OwnReference(source, "transformers is not installed")
+    try:
+        return _transformers(request, bundle, source)
+    except UnusableError as error:
+        if asked == TRANSFORMERS:
+            raise InputError(
+                f"{request.against.folder}: {error}; leave out --reference transformers"
+            ) from error
+        return OwnReference(source, str(error))
+
+
+def _transformers(
+    request: VerifyRequest, bundle: Bundle, source: TensorSource
+) -> TransformersReference:
+    if request.adapter is not None:
+        raise UnusableError("an adapter is merged here")
+    if not request.against.folder.is_dir():
+        raise UnusableError("it is no folder of a checkpoint")
+    needed, free = _bytes_needed(source), free_bytes()
+    if free is not None and needed > _SHARE * free:
+        raise UnusableError(
+            f"transformers would need {needed / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free"
+        )
+    rows = bundle.manifest.language_model.vocab_size
+    ids = source.kept if isinstance(source, PrunedSource) else np.arange(rows)
+    return TransformersReference(request.against.folder, ids)
+
+
+def _bytes_needed(source: TensorSource) -> int:
+    whole = source.original if isinstance(source, PrunedSource) else source
+    return 4 * sum(math.prod(dims) for _, dims in expected_tensors(whole.architecture, whole.shape))
