@@ -19,13 +19,17 @@ def mocap() -> Path:
     return SHARED
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> Iterator[None]:
-    """Miniatures are computed before a second thread has woken up, and on a busy machine none wakes."""
+    """Compute miniatures on one thread: they are done before a second has woken up."""
+    torch = None
+    if importlib.util.find_spec("torch"):
+        import torch
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("KINETOKEN_THREADS", "1")
-        if importlib.util.find_spec("torch"):
-            import torch
-
+        before = torch.get_num_threads() if torch else 1
+        if torch:
             torch.set_num_threads(1)
         yield
+        if torch:
+            torch.set_num_threads(before)

@@ -397,7 +397,7 @@ def test_a_gguf_that_is_another_model_is_one_line(
 ) -> None:
     whole = (own_gguf / "lm.gguf").read_bytes()
     wrong = {
-        "expected a model of qwen2 or qwen2vl, got 'llama'": whole.replace(
+        "expected a model of qwen2, got 'llama'": whole.replace(
             b"\x05\0\0\0\0\0\0\0qwen2", b"\x05\0\0\0\0\0\0\0llama", 1
         ),
         "expected <m_0_3> as token": whole.replace(b"<m_0_3>", b"<n_0_3>", 1),

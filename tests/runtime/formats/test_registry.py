@@ -28,9 +28,8 @@ def test_every_format_is_written_and_comes_back(suffix: str, tmp_path: Path) -> 
     np.testing.assert_allclose(Clip.load(path).joints, clip.joints, atol=0.1)
 
 
-@pytest.mark.parametrize("page", ["docs/avatars.md", "runtime/README.md"])
-def test_the_pages_name_every_format(page: str) -> None:
-    text = (ROOT / page).read_text(encoding="utf-8")
+def test_the_page_of_formats_names_every_one() -> None:
+    text = (ROOT / "docs" / "avatars.md").read_text(encoding="utf-8")
     for each in FORMATS:
         assert each.suffix in text, each.suffix
 

@@ -39,7 +39,7 @@ def checked_header(path: Path, info: LanguageModelInfo, motion: MotionInfo | Non
         raise EngineError(
             f"{path}: expected a GGUF's own keys, got others; export the bundle again"
         ) from error
-    known = list(dict.fromkeys(entry.gguf for entry in ARCHITECTURES.values()))
+    known = _gguf_names(info.architecture)
     if architecture not in known:
         raise EngineError(
             f"{path}: expected a model of {' or '.join(known)}, got {architecture!r}; "
@@ -54,6 +54,12 @@ def checked_header(path: Path, info: LanguageModelInfo, motion: MotionInfo | Non
     if motion is not None:
         _check_motion(path, said["tokenizer.ggml.tokens"], motion)
     return header
+
+
+def _gguf_names(architecture: str) -> list[str]:
+    """llama.cpp's name of the manifest's architecture; all names if it is not in the table."""
+    entry = ARCHITECTURES.get(architecture)
+    return [entry.gguf] if entry else list(dict.fromkeys(e.gguf for e in ARCHITECTURES.values()))
 
 
 def _check_motion(path: Path, words: Sequence[bytes], motion: MotionInfo) -> None:
