@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import time
-from multiprocessing.connection import Connection
 
 import pytest
 
+from child_jobs import answers, leaves, stubborn, waits
 from kinetoken.base.child_process import ChildProcess
 
 SECONDS = 20.0
-
-
-def answers(job: str, pipe: Connection) -> None:
-    pipe.send(f"{job} {signal.getsignal(signal.SIGINT) == signal.SIG_IGN}")
-    pipe.recv()
-
-
-def waits(job: None, pipe: Connection) -> None:
-    pipe.send("here")
-    time.sleep(600)
-
-
-def stubborn(job: None, pipe: Connection) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    waits(job, pipe)
-
-
-def leaves(job: int, pipe: Connection) -> None:
-    os._exit(job)
 
 
 def test_it_gets_its_job_and_never_hears_ctrl_c() -> None:

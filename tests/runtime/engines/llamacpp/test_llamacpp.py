@@ -202,7 +202,7 @@ def test_what_is_no_model_is_one_line(
         "cut header": (whole[: header + 3], "damaged"),
         "architecture": (
             whole[:at] + b"bloom" + whole[at + 5 :],
-            "expected a model of qwen2 or qwen2vl or",
+            "expected a model of qwen2",
         ),
         "no architecture": (
             whole.replace(b"general.architecture", b"general.architectury", 1),
