@@ -57,7 +57,7 @@ def open_inputs(request: ExportRequest, scratch: Path) -> ExportInputs:
     folder = settings_folder(request, model)
     special = read_ends(request, folder, vocabulary)
     chat = read_chat_parts(request, vocabulary, model.words)
-    codec = open_codec(request, vocabulary)
+    codec = open_export_codec(request, vocabulary)
     return ExportInputs(model, vocabulary, codec, chat, special, read_sampling(folder))
 
 
@@ -79,7 +79,7 @@ def read_ends(
     return special
 
 
-def open_codec(request: ExportRequest, vocabulary: CheckpointVocabulary) -> CodecSource:
+def open_export_codec(request: ExportRequest, vocabulary: CheckpointVocabulary) -> CodecSource:
     """The codec; FormatError where its levels and codes are not the tokenizer's."""
     codec = read_codec(
         request.codec.folder,

@@ -32,7 +32,7 @@ from ..codecs.source import CodecSource
 from ..onnx.codec import export_codec
 from ..packages import installed_versions, require_packages
 from .chat import ChatParts, read_chat_parts
-from .inputs import check_rows, open_codec, open_export_model, read_ends, settings_folder
+from .inputs import check_rows, open_export_codec, open_export_model, read_ends, settings_folder
 from .language_model import bundle_context, check_format_computes, check_quantization
 from .request import ExportRequest
 from .sizes import gguf_sizes, onnx_sizes, vision_bytes
@@ -187,7 +187,7 @@ def _codec(
     if vocabulary is None:
         found.notes.append("codec: not read, because the tokens of its codes are not known")
         return None, None
-    codec = found.attempt(open_codec, found.request, vocabulary)
+    codec = found.attempt(open_export_codec, found.request, vocabulary)
     if codec is None:
         return None, None
     found.notes += [f"codec: {note}" for note in codec.notes]
