@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from ..gguf.existing_file import GgufModel
 
 _TOKENIZER: Final = "tokenizer.json"
+_COUNT_INSTEAD: Final = ("temperature", "chat_template", "prompt_template")
+"""Options that count instead of what the checkpoint says."""
 _SPARE: Final = 200_000_000  # bytes for codec, tokenizer and manifest
 
 
@@ -57,6 +59,7 @@ def build_bundle(request: ExportRequest) -> Manifest:
     The folder appears whole or not at all, and an old one stays until the new one is complete.
     """
     check_quantization(request)
+    assert request.out is not None, "only a dry run has no folder"
     with new_folder(request.out, request.force) as folder, TemporaryDirectory() as scratch:
         parts = open_inputs(request, Path(scratch))
         if isinstance(parts.model, OpenedModel):
@@ -186,6 +189,7 @@ def _provenance(request: ExportRequest, parts: ExportInputs) -> Provenance:
     named = model | {f"codec/{path.name}": path for path in parts.codec.files}
     if request.adapter is not None:
         named |= {f"adapter/{name}": request.adapter / name for name in ADAPTER_FILES}
+    given = {name: getattr(request, name) for name in _COUNT_INSTEAD}
     digests = {name: FileInfo.of(path).sha256 for name, path in progress(named.items(), "digests")}
     return Provenance(
         request.model.name,
@@ -193,7 +197,7 @@ def _provenance(request: ExportRequest, parts: ExportInputs) -> Provenance:
         request.codec.name,
         digests,
         installed_versions(),
-        {} if request.temperature is None else {"temperature": f"{request.temperature:g}"},
+        {name: str(value) for name, value in given.items() if value is not None},
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from kinetoken.base.errors import InputError
 from kinetoken.cli.parser import Advanced, Subparsers, new_command
 
 from ..checkpoint.find_spelling import AskedSpelling
@@ -32,6 +34,7 @@ def add_command(subparsers: Subparsers) -> None:
         "export",
         "turn a checkpoint and its codec into a bundle",
         "kinetoken export my-lm --codec my-codec -o my-bundle",
+        "kinetoken export my-lm --codec my-codec --dry-run",
         "kinetoken export my-lm --codec my-codec -o my-bundle --format gguf --quant q4_k_m",
         "kinetoken export my-lm --codec my-codec -o my-bundle --codec-adapter adapter.py "
         "--trust-code",
@@ -43,8 +46,14 @@ def add_command(subparsers: Subparsers) -> None:
         help="language model: a Hugging Face folder, a hub id, or a .gguf file",
     )
     add("--codec", required=True, help="codec: a folder, a file of weights, or a hub id")
-    add("-o", "--out", type=Path, required=True, metavar="BUNDLE", help="bundle folder to write")
+    add("-o", "--out", type=Path, metavar="BUNDLE", help="bundle folder to write")
     add("--force", action="store_true", help="replace an existing bundle")
+    add(
+        "--dry-run",
+        action="store_true",
+        help="write nothing: print what is found, what is assumed and what would be refused",
+    )
+    add("--json", action="store_true", help=Advanced("print the --dry-run as JSON"))
     _add_model(parser.add_argument_group("language model"))
     _add_codec(parser.add_argument_group("codec"))
     _add_manifest(parser.add_argument_group("texts for the manifest"))
@@ -190,10 +199,15 @@ def _add_manifest(group: argparse._ArgumentGroup) -> None:
 
 def _parsed(args: argparse.Namespace) -> ExportRequest:
     """The request; what the command line leaves out keeps the default of `ExportRequest`."""
+    if args.out is None and not args.dry_run:
+        raise InputError("expected -o BUNDLE, the folder to write, or --dry-run; got neither")
+    if args.json and not args.dry_run:
+        raise InputError("--json prints what --dry-run finds; give both, or leave it out")
     sources = {
         "model": find_model(args.checkpoint, args.revision),
         "codec": find_codec(args.codec, args.codec_revision),
-        "name": args.name or args.out.resolve().name,
+        "name": args.name or (args.out.resolve().name if args.out else "dry run"),
+        "out": args.out,
         "spelling": AskedSpelling(args.motion_tokens, tuple(args.move) if args.move else None),
     }
     names = {field.name for field in fields(ExportRequest)} - sources.keys()
@@ -204,12 +218,30 @@ def _parsed(args: argparse.Namespace) -> ExportRequest:
 
 
 def run(request: ExportRequest) -> int:
-    """Export and print a summary."""
-    require_packages(_NEEDED_FOR.get(request.format, ()) + _NEEDED_FOR.get(request.graph, ()))
+    """Export and print a summary, or print what an export would find."""
+    if request.dry_run:
+        return _print_plan(request)
+    require_packages(_needed(request))
     from .build import build_bundle
 
     _print_summary(request, build_bundle(request))
     return 0
+
+
+def _needed(request: ExportRequest) -> tuple[tuple[str, str], ...]:
+    """Packages beside those of every export, each with the extra that installs it."""
+    return _NEEDED_FOR.get(request.format, ()) + _NEEDED_FOR.get(request.graph, ())
+
+
+def _print_plan(request: ExportRequest) -> int:
+    require_packages()
+    from .plan import plan_export
+    from .plan_text import plan_lines
+
+    plan = plan_export(request, _needed(request))
+    lines = [json.dumps(plan.to_dict(), indent=1)] if request.json else plan_lines(plan)
+    print("\n".join(lines))
+    return plan.exit_code
 
 
 def _print_summary(request: ExportRequest, manifest: Manifest) -> None:

@@ -49,19 +49,38 @@ class ExportInputs:
 
 def open_inputs(request: ExportRequest, scratch: Path) -> ExportInputs:
     """Read and check all inputs; what has to be made lies in `scratch`."""
-    model = _open_model(request, scratch)
+    model = open_export_model(request, scratch)
     vocabulary = read_vocabulary(model.tokenizer.parent, request.spelling)
     if isinstance(model, OpenedModel):
         check_format_computes(request, model.source)
-    _check_rows(request, model, vocabulary)
-    folder = request.model.folder if isinstance(model, OpenedModel) else model.words
+    check_rows(request, model, vocabulary)
+    folder = settings_folder(request, model)
+    special = read_ends(request, folder, vocabulary)
+    chat = read_chat_parts(request, vocabulary, model.words)
+    codec = open_export_codec(request, vocabulary)
+    return ExportInputs(model, vocabulary, codec, chat, special, read_sampling(folder))
+
+
+def settings_folder(request: ExportRequest, model: OpenedModel | GgufModel) -> Path:
+    """The folder with the model's generation_config.json."""
+    return request.model.folder if isinstance(model, OpenedModel) else model.words
+
+
+def read_ends(
+    request: ExportRequest, folder: Path, vocabulary: CheckpointVocabulary
+) -> SpecialTokens:
+    """Special tokens; FormatError where nothing ends an answer."""
     special = read_special_tokens(folder, vocabulary.added_before)
     if not special.ends:
         raise FormatError(
             f"{request.model.folder}: expected a token that ends an answer, as eos_token_id in "
             "generation_config.json, found none: name it there"
         )
-    chat = read_chat_parts(request, vocabulary, model.words)
+    return special
+
+
+def open_export_codec(request: ExportRequest, vocabulary: CheckpointVocabulary) -> CodecSource:
+    """The codec; FormatError where its levels and codes are not the tokenizer's."""
     codec = read_codec(
         request.codec.folder,
         code_size(vocabulary.motion),
@@ -70,10 +89,10 @@ def open_inputs(request: ExportRequest, scratch: Path) -> ExportInputs:
         window=request.codec_window,
     )
     check_codec(codec, vocabulary.motion)
-    return ExportInputs(model, vocabulary, codec, chat, special, read_sampling(folder))
+    return codec
 
 
-def _open_model(request: ExportRequest, scratch: Path) -> OpenedModel | GgufModel:
+def open_export_model(request: ExportRequest, scratch: Path) -> OpenedModel | GgufModel:
     """The checkpoint, or the GGUF that somebody else made."""
     if not request.from_gguf:
         return open_model(request.model.folder, request.adapter, scratch)
@@ -82,7 +101,7 @@ def _open_model(request: ExportRequest, scratch: Path) -> OpenedModel | GgufMode
     return open_gguf(request.model.folder, scratch)
 
 
-def _check_rows(
+def check_rows(
     request: ExportRequest, model: OpenedModel | GgufModel, vocabulary: CheckpointVocabulary
 ) -> None:
     """FormatError where the tokenizer has ids that the embedding has no row for."""
@@ -91,8 +110,7 @@ def _check_rows(
     if vocabulary.moved and not isinstance(model, OpenedModel):
         raise FormatError(
             f"{folder}: expected the codes of each level at ids in a row, got another order, and "
-            "the "
-            "weights of a GGUF cannot be moved: export the checkpoint that it was made from"
+            "the weights of a GGUF cannot be moved: export the checkpoint that it was made from"
         )
     motion = vocabulary.motion
     last = max(stop for _, stop in (*motion.levels, *vocabulary.text_ids))

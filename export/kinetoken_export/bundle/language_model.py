@@ -28,8 +28,11 @@ VISION_QUANT: Final = "f16"
 _PORTABLE_DEFAULT: Final = "fp32"
 
 
-def check_quantization(request: ExportRequest) -> None:
-    """Refuse a quantization that does not exist or lacks what it needs, before anything is read."""
+def check_quantization(request: ExportRequest) -> str:
+    """The quantization's full name, before anything is read.
+
+    InputError for one that does not exist or lacks what it needs.
+    """
     if request.format == "gguf":
         from ..gguf.recipes import find_gguf_recipe
 
@@ -39,10 +42,10 @@ def check_quantization(request: ExportRequest) -> None:
                 f"{recipe.name} needs an importance matrix: give --importance own, or a file of "
                 "prompts"
             )
-    elif request.graph == "portable":
-        _portable_precision(request.quant)
-    else:
-        find_onnx_recipe(request.quant)
+        return recipe.name
+    if request.graph == "portable":
+        return _portable_precision(request.quant)
+    return find_onnx_recipe(request.quant).name
 
 
 def _portable_precision(name: str | None) -> str:
@@ -62,15 +65,21 @@ def bundle_context(request: ExportRequest, source: TensorSource) -> int:
 
 
 def check_format_computes(request: ExportRequest, source: TensorSource) -> None:
-    """FormatError for what the format cannot compute as the checkpoint asks."""
+    """InputError for a context that is too long, FormatError for what the format cannot compute."""
+    context, limit = bundle_context(request, source), source.shape.context
+    if not 1 <= context <= limit:
+        raise InputError(
+            f"expected a context of 1 to {limit} tokens, got {context}: this model knows no more "
+            "positions"
+        )
     if request.format == "gguf":
         from ..gguf.language_model import check_llamacpp_computes
 
-        check_llamacpp_computes(source, bundle_context(request, source))
+        check_llamacpp_computes(source, context)
     elif request.graph == "portable":
         from ..onnx.portable import check_portable_computes
 
-        check_portable_computes(source, bundle_context(request, source))
+        check_portable_computes(source, context)
 
 
 def bytes_needed(request: ExportRequest, source: TensorSource) -> int:
@@ -82,8 +91,8 @@ def bytes_needed(request: ExportRequest, source: TensorSource) -> int:
 
         vision = sum(math.prod(source.dims(name)) for name in vision_tensors(source))
         # A draft for the importance lies there until it is replaced.
-        draft = 0 if request.importance is None else _gguf_bytes(source, DRAFT_RECIPE)
-        return _gguf_bytes(source, request.quant) + draft + 2 * vision
+        draft = 0 if request.importance is None else gguf_bytes(source, DRAFT_RECIPE)
+        return gguf_bytes(source, request.quant) + draft + 2 * vision
     if request.graph == "portable":
         return 3 * 4 * numbers  # the checkpoint as float32, what optimum writes, and the graph
     recipe = find_onnx_recipe(request.quant)
@@ -91,7 +100,8 @@ def bytes_needed(request: ExportRequest, source: TensorSource) -> int:
     return int(numbers * bits / 8 * 1.1)  # a tenth for matrices that are kept finer
 
 
-def _gguf_bytes(source: TensorSource, quant: str | None) -> int:
+def gguf_bytes(source: TensorSource, quant: str | None) -> int:
+    """Bytes of the weights in a GGUF; InputError where the types do not fit the rows."""
     from ..gguf.quantizer import row_bytes
     from ..gguf.recipes import find_gguf_recipe
 

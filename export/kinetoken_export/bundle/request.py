@@ -19,7 +19,8 @@ class ExportRequest:
 
     model: Source
     codec: Source
-    out: Path
+    out: Path | None
+    """Folder of the bundle; None for a dry run."""
     name: str
     format: str = "onnx"
     """"onnx" or "gguf"."""
@@ -65,6 +66,10 @@ class ExportRequest:
     codec_licence: str | None = None
     """None: the codec's model card's."""
     acknowledgement: str = ""
+    dry_run: bool = False
+    """Whether everything is examined and nothing written."""
+    json: bool = False
+    """Whether the findings of a dry run are printed as JSON."""
     force: bool = False
     """Whether an existing bundle is replaced."""
 

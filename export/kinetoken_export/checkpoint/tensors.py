@@ -160,6 +160,11 @@ class Checkpoint:
         """The files of its weights."""
         return sorted({e.path for tensor in self._stored.values() for e in tensor.entries})
 
+    @property
+    def types(self) -> list[str]:
+        """How the files store each tensor: "BF16"."""
+        return [entry.dtype for tensor in self._stored.values() for entry in tensor.entries]
+
     def check(self) -> None:
         """Refuse a language model with missing, misshapen, coded or surplus tensors."""
         for name, dims in expected_tensors(self.architecture, self.shape):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
 from importlib.util import find_spec
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from .transformers_reference import TransformersReference, UnusableError
 
 TRANSFORMERS, OWN = "transformers", "own"
 REFERENCES: Final = (TRANSFORMERS, OWN)
+_KEEPS_STORED_HEAD: Final = 5
+"""The version of transformers from which a stored head counts, whatever the flag says."""
 _SHARE: Final = 0.8  # of the free memory that transformers' float32 weights may take
 
 
@@ -92,6 +95,9 @@ def _transformers(
 ) -> TransformersReference:
     if request.adapter is not None:
         raise UnusableError("an adapter is merged here")
+    tied = _says_tied(source.config)
+    if tied and not source.shape.tied and _major_version() < _KEEPS_STORED_HEAD:
+        raise UnusableError("it would tie the head that is stored beside the embedding")
     if not request.against.folder.is_dir():
         raise UnusableError("it is no folder of a checkpoint")
     needed, free = _bytes_needed(source), free_bytes()
@@ -102,6 +108,16 @@ def _transformers(
     rows = bundle.manifest.language_model.vocab_size
     ids = source.kept if isinstance(source, PrunedSource) else np.arange(rows)
     return TransformersReference(request.against.folder, ids)
+
+
+def _says_tied(config: Mapping[str, Any]) -> bool:
+    """Tell whether config.json says that the embedding is the head."""
+    text = config.get("text_config") or {}
+    return bool(config.get("tie_word_embeddings") or text.get("tie_word_embeddings"))
+
+
+def _major_version() -> int:
+    return int(version("transformers").split(".")[0])
 
 
 def _bytes_needed(source: TensorSource) -> int:

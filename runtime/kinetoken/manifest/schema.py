@@ -272,7 +272,7 @@ class Provenance:
     tools: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Program to its version."""
     options: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Options of the export that count instead of what the checkpoint says: temperature."""
+    """Options of the export that count instead of what the checkpoint says."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""config.json: which architecture it is of, the shape of the language model, and what is unusual about it."""
+"""config.json.
+
+Which architecture it is of, the shape of the language model, and what is unusual about it.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,8 @@ from .rope import Rope, RopeFound, read_rope
 
 CONFIG_FILE: Final = "config.json"
 SIZES: Final = (
-    "num_hidden_layers", "hidden_size", "intermediate_size", "num_attention_heads", "num_key_value_heads", "vocab_size",
-    "max_position_embeddings", "rms_norm_eps",
+    "num_hidden_layers", "hidden_size", "intermediate_size", "num_attention_heads",
+    "num_key_value_heads", "vocab_size", "max_position_embeddings", "rms_norm_eps",
 )  # fmt: skip
 """Fields that nearly every file has."""
 FULL, SLIDING = "full_attention", "sliding_attention"
@@ -53,13 +56,13 @@ def read_model_config(folder: Path) -> ModelConfig:
     raw = read_json(path)
     architecture, notes = _architecture(raw, folder)
     known = CONFIG_CLASSES[architecture.name]
-    # transformers 4.52 moved the language model's fields of a vision-language config into text_config.
+    # transformers 4.52 moved the language model's fields of a vision-language config into
+    # text_config.
     given = raw.get("text_config") or raw
     try:
         text: Mapping[str, Any] = {**known.defaults, **given}
         computed = {**COMPUTED, **known.computed}
-        for field, values in computed.items():
-            _check_computed(field, given.get(field, values[0]), values)
+        _check_all_computed(given, computed)
         text, local_rope = _split_positions(text)
         rope = read_rope(given, text, _head_dim(text))
         shape = replace(_shape(text, raw, rope), local_rope=local_rope)
@@ -67,7 +70,8 @@ def read_model_config(folder: Path) -> ModelConfig:
         raise FormatError(f"{path}: {error}") from error
     except KeyError as error:
         raise FormatError(
-            f"{path}: expected a key {error}, found none: give the value that the model was trained with"
+            f"{path}: expected a key {error}, found none: give the value that the model was "
+            "trained with"
         ) from error
     except (TypeError, ValueError, ZeroDivisionError, AttributeError) as error:
         raise FormatError(
@@ -110,6 +114,18 @@ def _architecture(raw: Mapping[str, Any], folder: Path) -> tuple[Architecture, l
         else []
     )
     return found, notes
+
+
+def _check_all_computed(given: Mapping[str, Any], computed: Mapping[str, tuple[Any, ...]]) -> None:
+    """FormatError that names every field which asks for what is not computed."""
+    problems = []
+    for field, values in computed.items():
+        try:
+            _check_computed(field, given.get(field, values[0]), values)
+        except FormatError as error:
+            problems.append(str(error))
+    if problems:
+        raise FormatError("; ".join(problems))
 
 
 def _check_computed(field: str, value: Any, computed: tuple[Any, ...]) -> None:
