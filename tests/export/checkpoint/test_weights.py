@@ -395,3 +395,29 @@ def test_a_refusal_is_one_line(folder: Path) -> None:
     with pytest.raises(KinetokenError) as refused:
         Checkpoint(folder)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_fp8_in_blocks_is_what_transformers_makes_of_it(folder: Path) -> None:
+    transformers = pytest.importorskip("transformers", reason="needs transformers to compare with")
+    if int(transformers.__version__.split(".")[0]) < 5:
+        pytest.skip("earlier versions need a graphics card for it")
+    held = read(folder)
+    for name, weight in list(held.items()):
+        if name.endswith("proj.weight"):
+            high, wide = weight.shape
+            scales = torch.rand(-(-high // 128), -(-wide // 128)) / 400 + 0.001
+            spread = scales.repeat_interleave(128, 0)[:high].repeat_interleave(128, 1)[:, :wide]
+            held[name] = (weight / spread).clamp(-448, 448).to(torch.float8_e4m3fn)
+            held[f"{name}_scale_inv"] = scales
+    write(folder, held)
+    method = {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128] * 2}
+    change_config(folder, quantization_config=method)
+    rule = transformers.FineGrainedFP8Config(dequantize=True)
+    made = transformers.Qwen2ForCausalLM.from_pretrained(
+        folder, quantization_config=rule, dtype=torch.float32
+    )
+    source = opened(folder)
+    for name, tensor in made.state_dict().items():
+        if name != HEAD:
+            np.testing.assert_array_equal(source.tensor(name), tensor.numpy())
