@@ -143,8 +143,13 @@ class Checkpoint:
 
     def _unused(self) -> Iterator[str]:
         expected = {name for name, _ in expected_tensors(self.architecture, self.shape)}
-        others = (name for name in self._stored if name not in expected | {self.architecture.head})
+        expected.add(self.architecture.head)
+        others = (n for n in self._stored if n not in expected and not self._adds_nothing(n))
         return unused_tensors(self.folder, others, self.architecture, self.shape.layers)
+
+    def _adds_nothing(self, name: str) -> bool:
+        """Tell whether a tensor is a bias of zeros, which some quantizers store everywhere."""
+        return name.endswith(".bias") and ".layers." in name and not self.tensor(name).any()
 
     @property
     def vision_config(self) -> Mapping[str, Any] | None:

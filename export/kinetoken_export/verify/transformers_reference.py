@@ -204,7 +204,7 @@ def _load(folder: Path) -> Any:
             **modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
             **modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
         }
-        kind: Any = getattr(transformers, names[config.model_type])
+        kind: Any = getattr(transformers, names[type(config).model_type])
         version = tuple(int(n) for n in transformers.__version__.split(".")[:2])
         dtype: dict[str, Any] = {
             "dtype" if version >= _DTYPE_RENAMED else "torch_dtype": torch.float32

@@ -67,6 +67,11 @@ def same(folder: Path, whole: Path) -> None:
         lambda name: "module._orig_mod." + name,
         lambda name: "base_model.model." + name,
         lambda name: name.replace("mlp.", "mlp._orig_mod."),
+        lambda name: (
+            "_fsdp_wrapped_module." + name.replace("mlp.", "_checkpoint_wrapped_module.mlp.")
+        ),
+        lambda name: "model." + name,
+        lambda name: "policy.llm." + name,
         lambda name: name.removeprefix("model."),
     ],
 )
@@ -178,6 +183,13 @@ def test_tensors_of_another_network_are_refused(folder: Path, extra: str, messag
         opened(folder)
 
 
+def test_a_bias_of_zeros_is_nothing(folder: Path, whole: Path) -> None:
+    name = "model.layers.0.self_attn.o_proj.bias"
+    write(folder, {**read(folder), name: torch.zeros(256)})
+    same(folder, whole)
+    assert not opened(folder).notes
+
+
 def test_tensors_that_nothing_uses_are_said(folder: Path) -> None:
     more = {
         "model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(4),
@@ -216,7 +228,7 @@ def weight(folder: Path) -> Any:
     return read(folder)[f"{UP}.weight"]  # (512, 256)
 
 
-@pytest.mark.parametrize("shape", ["tensor", "row", "blocks"])
+@pytest.mark.parametrize("shape", ["tensor", "row", "blocks", "usual blocks"])
 @pytest.mark.parametrize("name", ["weight_scale", "weight_scale_inv"])
 def test_eight_bit_floats_are_multiplied_by_their_scales(
     folder: Path, weight: Any, shape: str, name: str
@@ -225,16 +237,25 @@ def test_eight_bit_floats_are_multiplied_by_their_scales(
         "tensor": torch.tensor(0.01),
         "row": weight.abs().amax(1, keepdim=True) / 448,
         "blocks": torch.rand(6, 3) / 100 + 0.001,  # blocks of 96 x 96, the last ones cut
+        "usual blocks": torch.rand(4, 2) / 100 + 0.001,  # of 128 x 128, which nothing says
     }[shape]
+    wide = {"blocks": 96, "usual blocks": 128}.get(shape, 0)
     spread = (
-        scales.repeat_interleave(96, 0)[:512].repeat_interleave(96, 1)[:, :256]
-        if shape == "blocks"
+        scales.repeat_interleave(wide, 0)[:512].repeat_interleave(wide, 1)[:, :256]
+        if wide
         else scales
     )
     codes = (weight / spread).clamp(-448, 448).to(torch.float8_e4m3fn)
     options = {"weight_block_size": [96, 96]} if shape == "blocks" else {}
     with_weight(folder, {"weight": codes, name: scales}, quant_method="fp8", **options)
     expect(folder, (codes.float() * spread).numpy())
+
+
+def test_blocks_that_cannot_be_told_are_refused(folder: Path, weight: Any) -> None:
+    codes = weight.to(torch.float8_e4m3fn)
+    with_weight(folder, {"weight": codes, "weight_scale_inv": torch.ones(5, 3)}, quant_method="fp8")
+    with pytest.raises(FormatError, match="how many share one"):
+        Checkpoint(folder).tensor(f"{UP}.weight")
 
 
 def test_eight_bit_integers_are_multiplied_by_their_scales(folder: Path, weight: Any) -> None:
@@ -374,3 +395,29 @@ def test_a_refusal_is_one_line(folder: Path) -> None:
     with pytest.raises(KinetokenError) as refused:
         Checkpoint(folder)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_fp8_in_blocks_is_what_transformers_makes_of_it(folder: Path) -> None:
+    transformers = pytest.importorskip("transformers", reason="needs transformers to compare with")
+    if int(transformers.__version__.split(".")[0]) < 5:
+        pytest.skip("earlier versions need a graphics card for it")
+    held = read(folder)
+    for name, weight in list(held.items()):
+        if name.endswith("proj.weight"):
+            high, wide = weight.shape
+            scales = torch.rand(-(-high // 128), -(-wide // 128)) / 400 + 0.001
+            spread = scales.repeat_interleave(128, 0)[:high].repeat_interleave(128, 1)[:, :wide]
+            held[name] = (weight / spread).clamp(-448, 448).to(torch.float8_e4m3fn)
+            held[f"{name}_scale_inv"] = scales
+    write(folder, held)
+    method = {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128] * 2}
+    change_config(folder, quantization_config=method)
+    rule = transformers.FineGrainedFP8Config(dequantize=True)
+    made = transformers.Qwen2ForCausalLM.from_pretrained(
+        folder, quantization_config=rule, dtype=torch.float32
+    )
+    source = opened(folder)
+    for name, tensor in made.state_dict().items():
+        if name != HEAD:
+            np.testing.assert_array_equal(source.tensor(name), tensor.numpy())

@@ -159,6 +159,21 @@ def test_names_shapes_and_bytes_of_the_file(folder: Path, tmp_path: Path) -> Non
     assert said["clip.vision.image_mean"] == pytest.approx(IMAGE_MEAN)
 
 
+def test_a_config_that_leaves_the_defaults_out_gives_the_same_tower(
+    folder: Path, tmp_path: Path
+) -> None:
+    """transformers 4.49 writes vision_config as the difference from its class's defaults."""
+    short = shutil.copytree(folder, tmp_path / "short")
+    config = json.loads((folder / "config.json").read_text())
+    told = ("depth", "hidden_size", "intermediate_size", "num_heads", "out_hidden_size")
+    kept = {*told, "fullatt_block_indexes", "model_type"}
+    config["vision_config"] = {k: v for k, v in config["vision_config"].items() if k in kept}
+    (short / "config.json").write_text(json.dumps(config))
+    for name, given in (("whole.gguf", folder), ("short.gguf", short)):
+        export_mmproj(Checkpoint(given), tmp_path / name)
+    assert (tmp_path / "whole.gguf").read_bytes() == (tmp_path / "short.gguf").read_bytes()
+
+
 def test_what_cannot_be_exported_is_said_in_one_line(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "mmproj.gguf"
     with pytest.raises(InputError, match="expected a precision"):

@@ -209,6 +209,9 @@ def _assumed(given: Mapping[str, Any], text: Mapping[str, Any]) -> Iterator[str]
     for field in SIZES:
         if field not in given:
             yield f"{field} is missing: {text[field]}, as the class has it"
+    rules = given.get("rope_scaling") or given.get("rope_parameters") or {}
+    if not {"rope_theta", FULL} & (given.keys() | rules.keys()):
+        yield f"rope_theta is missing: {text['rope_theta']:g}, as the class has it"
 
 
 def _layer_types(text: Mapping[str, Any], layers: int) -> list[str]:

@@ -12,9 +12,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from kinetoken.base.errors import FormatError
+
 from .files import TensorEntry
 from .stored_tensor import Float32Array, read_entry
 
+_USUAL_BLOCK: Final = 128  # rows and columns that share a scale where nothing says how many
 _WORD: Final = 32  # bits of the integers that codes are packed in
 _AWQ_ORDER: Final = (0, 4, 1, 5, 2, 6, 3, 7)
 """Where in a word AWQ's gemm layout keeps the first, second ... of eight codes."""
@@ -59,12 +62,27 @@ class ScaledTensor:
         if scales.size == 1:
             return scales.reshape(1, 1)
         scales = scales.reshape(len(scales), -1)
-        rows, columns = self.dims[0], self.dims[1]
-        block = self.block or (-(-rows // len(scales)), -(-columns // scales.shape[1]))
-        high = 1 if len(scales) == rows else block[0]
-        wide = columns if scales.shape[1] == 1 else block[1]
+        high, wide = (
+            self._span(axis, size, count)
+            for axis, (size, count) in enumerate(zip(self.dims, scales.shape, strict=True))
+        )
         wanted = scales[np.arange(first, last) // high]
+        columns = self.dims[1]
         return wanted if wide == columns else np.repeat(wanted, wide, 1)[:, :columns]
+
+    def _span(self, axis: int, size: int, count: int) -> int:
+        """Rows (axis 0) or columns that share a scale; FormatError where that cannot be told."""
+        if count in (1, size):
+            return size // count
+        said = [self.block[axis]] if self.block else [_USUAL_BLOCK, -(-size // count)]
+        fitting = [span for span in said if -(-size // span) == count]
+        if not fitting or (not self.block and fitting[0] != _USUAL_BLOCK and size % count):
+            raise FormatError(
+                f"{self.scale.path}: {self.scale.name}: expected scales for {size} rows or "
+                "columns, "
+                f"got {count}: the config does not say how many share one"
+            )
+        return fitting[0]
 
 
 @dataclass(frozen=True)

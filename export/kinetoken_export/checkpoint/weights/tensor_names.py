@@ -15,8 +15,12 @@ from kinetoken.manifest.architectures import Architecture
 
 from .files import TensorEntry
 
-_WRAPPERS: Final = ("_orig_mod.", "module.", "base_model.model.")
-"""Beginnings that torch.compile, DistributedDataParallel and PEFT leave behind."""
+_WRAPPERS: Final = ("module.", "base_model.model.")
+"""Beginnings that DistributedDataParallel, DeepSpeed and PEFT leave behind."""
+_INNER_WRAPPERS: Final = (
+    "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "base_layer",
+)  # fmt: skip
+"""Parts of names that torch.compile, FSDP, activation checkpointing and PEFT leave behind."""
 _ADAPTER: Final = re.compile(r"\.(lora_|modules_to_save|ia3_|oft_|boft_|vera_|original_module)")
 _BUFFERS: Final = ("rotary_emb.inv_freq", "masked_bias", "attn.bias", "rotary_pos_emb.inv_freq")
 """Ends of names that hold nothing which was trained."""
@@ -38,14 +42,14 @@ def named_entries(
             "with PEFT's "
             "merge_and_unload, or give the model as CHECKPOINT and the adapter with --adapter"
         )
-    bare = {name: _unwrapped(name) for name in entries}
-    first = architecture.embedding.removeprefix(_MODEL)
-    missing = first in bare.values()  # the model without its head, saved alone
+    bare = {stored: canonical_name(_unwrapped(stored), architecture) for stored in entries}
+    wrapper = _wrapper(set(bare.values()), architecture)
     named: dict[str, TensorEntry] = {}
     for stored, name in bare.items():
-        if missing and name != architecture.head:
+        if name.startswith(wrapper):
+            name = canonical_name(name.removeprefix(wrapper), architecture)
+        elif wrapper == _MODEL and name != architecture.head:  # the model saved without its head
             name = _MODEL + name
-        name = canonical_name(name, architecture)
         if name in named:
             raise FormatError(
                 f"{folder}: expected each tensor once, got {named[name].name} and {stored}: remove "
@@ -56,10 +60,25 @@ def named_entries(
 
 
 def _unwrapped(name: str) -> str:
-    name = name.replace("._orig_mod.", ".").replace(".base_layer.", ".")
+    for wrapper in _INNER_WRAPPERS:
+        name = name.replace(f".{wrapper}.", ".").removeprefix(f"{wrapper}.")
     while name.startswith(_WRAPPERS):
         name = name.removeprefix(next(wrapper for wrapper in _WRAPPERS if name.startswith(wrapper)))
     return name
+
+
+def _wrapper(names: set[str], architecture: Architecture) -> str:
+    """What stands before every name of a model that was saved inside another: "policy."; mostly "".
+
+    "model." where it is missing instead.
+    """
+    embedding = architecture.embedding
+    if embedding in names:
+        return ""
+    if embedding.removeprefix(_MODEL) in names:
+        return _MODEL
+    found = {name.removesuffix(embedding) for name in names if name.endswith(f".{embedding}")}
+    return found.pop() if len(found) == 1 else ""
 
 
 def canonical_name(name: str, architecture: Architecture) -> str:

@@ -105,6 +105,7 @@ def test_what_changes_nothing_is_not_mentioned(tmp_path: Path, changes: dict[str
         ({"architectures": ...}, "by model_type"),
         ({"auto_map": {"AutoModelForCausalLM": "x.Y"}}, "code of its own: not run"),
         ({"rms_norm_eps": ...}, "rms_norm_eps is missing: 1e-06"),
+        ({"rope_theta": ...}, "rope_theta is missing: 10000"),
         ({"rope_scaling": {"type": "linear", "factor": 2.0, "low": 1}}, "low in rope_scaling"),
         ({"rope_parameters": {"rope_theta": 5.0}}, "rope_theta is 5 as rope_parameters say"),
         (
