@@ -61,6 +61,7 @@ def run(request: DecodeRequest) -> int:
 
     from ..generation.bundle import open_codec
     from ..generation.motion_stream import decode_clip
+    from ..tokens.markup import spelling_notes
 
     check_can_save(request.out)
     text = read_text(request.file)
@@ -70,6 +71,7 @@ def run(request: DecodeRequest) -> int:
         decode_clip(decoder, reading.frames, reading.blocks),
         text=text,
         fps=float(manifest.codec.fps),
+        meta=spelling_notes(manifest.motion.spelling),
     )
     clip.save(request.out)
     for line in reading.left_out:

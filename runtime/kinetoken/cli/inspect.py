@@ -16,11 +16,11 @@ from ..engines.memory_estimate import (
     quantizations_that_fit,
     room_for_context,
 )
+from ..manifest.spelling import Spelling
 from .parser import Subparsers, new_command
 
 if TYPE_CHECKING:
     from ..manifest.schema import Manifest
-
 
 _DOES_NOT_FIT: Final = 1
 
@@ -185,7 +185,7 @@ def summary(manifest: Manifest, folder: str) -> list[str]:
         f"on {lm.backend}",
         "context": f"{lm.context} tokens: at most {longest:.0f} s of motion in {levels} levels",
         "vocabulary": f"{lm.vocab_size} tokens: {plain} of text, "
-        f"{levels} x {stop - first} of motion",
+        f"{levels} x {stop - first} of motion{_spelled(manifest.motion.spelling)}",
         "codec": f"{codec.stride} frames per latent frame, {codec.fps} fps, "
         f"{levels * rate:g} motion tokens per second",
         "delay": f"{delay:g} s of codes before the first pose (lookahead {codec.lookahead})",
@@ -205,3 +205,11 @@ def summary(manifest: Manifest, folder: str) -> list[str]:
         f"  {name:<20} {info.bytes:>14,} bytes" for name, info in sorted(manifest.files.items())
     ]
     return [*lines, f"files           {total / 1e6:.1f} MB, all whole and unaltered", *files]
+
+
+def _spelled(spelling: Spelling) -> str:
+    """How motion tokens are written, unless it is the usual way."""
+    if spelling == Spelling():
+        return ""
+    around = f" in {spelling.start} {spelling.end}" if spelling.start else ""
+    return f", {spelling.shown}{around}"

@@ -9,7 +9,7 @@ from ..motion.clip import Chunk, Clip, MotionChunk, TextChunk
 from ..motion.footlock import FootLock
 from ..sampling.grammar import GrammarState, MoveGrammar
 from ..tokens.allowed_ids import Allowed
-from ..tokens.markup import DEFAULT_MARKUP, SPELLING_NOTE
+from ..tokens.markup import spelling_notes
 from ..tokens.vocabulary import Vocabulary
 from .adaptive_detail import Pace
 from .bundle import Bundle
@@ -35,8 +35,7 @@ class AnswerRun:
         """The levels of each block; None: all have the grammar's."""
         self.notes = {"model": manifest.name} | ({"foot_lock": "on"} if feet is not None else {})
         """Notes of the clip."""
-        if (spelling := manifest.motion.spelling) != DEFAULT_MARKUP.spelling:
-            self.notes[SPELLING_NOTE] = spelling.note
+        self.notes |= spelling_notes(manifest.motion.spelling)
         self._vocabulary = bundle.vocabulary
         self._cursor = grammar.start(self.detail)
         self._motion, self._words = MotionRun(bundle.decoder, feet), TextRun(bundle.tokenizer)

@@ -134,6 +134,11 @@ def markup_of_notes(notes: Mapping[str, str]) -> Markup:
     return DEFAULT_MARKUP if spelling is None else Markup(spelling)
 
 
+def spelling_notes(spelling: Spelling) -> dict[str, str]:
+    """Notes of a clip whose text is spelled so; none for the usual spelling."""
+    return {} if spelling == DEFAULT_MARKUP.spelling else {SPELLING_NOTE: spelling.note}
+
+
 @dataclass(frozen=True)
 class Reading:
     """The motion in a text."""

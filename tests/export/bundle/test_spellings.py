@@ -112,7 +112,11 @@ def test_what_is_written_is_read_back(name: str, codecs: Path, tmp_path: Path) -
     clip = generator.generate("walk", seed=1, code_frames=5)
     text.write_text(clip.text, encoding="utf-8")
     assert main(["decode", str(text), "-o", str(out), "--bundle", str(bundle)]) == 0
-    assert np.allclose(kinetoken.Clip.load(out).joints, clip.joints, atol=1e-5)
+    decoded = kinetoken.Clip.load(out)
+    assert np.allclose(decoded.joints, clip.joints, atol=1e-5)
+    usual = kind.code == "<m_{level}_{code}>" and kind.around[0]
+    assert decoded.meta.get("motion_tokens") == (None if usual else motion.spelling.note)
+    assert clip.meta.get("motion_tokens") == decoded.meta.get("motion_tokens")
     session = generator.session(code_frames=2, history=1, max_thought=2)
     for _ in session.say("walk"):
         pass
