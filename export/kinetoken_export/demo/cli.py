@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -62,7 +63,13 @@ def _add_prepare(steps: Subparsers) -> None:
     parser = new_command(steps, "prepare", "turn CMU BVH files into clips on the 22 joints")
     add = parser.add_argument
     add("source", type=Path, help="folder of CMU .bvh files (cgspeed's Daz-friendly conversion)")
-    add("--clips", type=Path, help="npz of more clips, (T, 22, 3) at 20 fps in metres")
+    add(
+        "--clips",
+        type=Path,
+        nargs="+",
+        default=(),
+        help="npz files of more clips, (T, 22, 3) at 20 fps in metres",
+    )
     _add_work(parser)
     parser.set_defaults(func=lambda args: _prepare(args.source, args.work, args.clips))
 
@@ -132,7 +139,7 @@ def _given(args: argparse.Namespace, *names: str) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(args, name)) is not None}
 
 
-def _prepare(source: Path, work: Path, clips: Path | None) -> int:
+def _prepare(source: Path, work: Path, clips: Sequence[Path]) -> int:
     from .data.prepare import prepare
 
     prepare(source, work, clips)
