@@ -33,7 +33,7 @@ _THETA: Final = 10000.0
 _FRAMES: Final = 2  # a still image is seen as two equal frames
 _MERGED: Final = 2  # patches beside each other, and above, that become one cell
 _WINDOW: Final = 112  # pixels
-Pixels = NDArray[np.uint8]
+_Pixels = NDArray[np.uint8]
 
 
 def image_statistics(folder: Path) -> ImageStatistics:
@@ -54,7 +54,7 @@ def image_statistics(folder: Path) -> ImageStatistics:
     return mean, std
 
 
-def cut_patches(pixels: Pixels, side: int, folder: Path) -> Float32Array:
+def cut_patches(pixels: _Pixels, side: int, folder: Path) -> Float32Array:
     """An image (height, width, 3) of whole cells as patches (n, 3 * 2 * side * side).
 
     Row by row of cells, those of a cell after each other. `folder` is the checkpoint's.
@@ -79,7 +79,7 @@ class ReferenceTower:
         self._heads = int(vision["num_heads"])
 
     @torch.inference_mode()
-    def embed(self, pixels: Pixels) -> Float32Array:
+    def embed(self, pixels: _Pixels) -> Float32Array:
         """Embeddings (cells, hidden) of an image (height, width, 3) of whole cells."""
         patches = torch.from_numpy(cut_patches(pixels, self._side, self._folder))
         weight = self._read("patch_embed.proj.weight")
