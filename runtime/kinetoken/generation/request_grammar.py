@@ -50,11 +50,10 @@ def request_grammar(
     if asked > fits:
         # Words between blocks may take as many tokens again as the motion.
         fits, budget = asked, around + thought + 2 * asked * levels
-    low = _shortest(options, whole)
     grammar = MoveGrammar(
         vocabulary,
         levels,
-        min_frames=low,
+        min_frames=_shortest(options, whole),
         max_frames=_longest(options, manifest.defaults, whole, block, step, fits, size),
         max_thought=thought,
         max_tokens=budget,
