@@ -123,7 +123,9 @@ def get_up_by_knees(s: Script, _: int) -> None:
     s.go(0.55, lean=-38.0, bend=42.0, nod=15.0, right_leg=foot(-0.12, 0.2, 0.075, -20.0),
          left_arm=hand(0.35, 0.06, -0.85), right_arm=arm(-0.1, -0.5, 0.6))  # fmt: skip
     s.go(0.5, y=0.13, lean=-8.0, bend=38.0, left_arm=hand(0.32, 0.06, -0.6), legs=foot(0.13, 0.0))
-    s.go(0.55, x=0.08, y=0.4, z=-0.2, lean=50.0, bend=25.0, left_leg=knee_down(0.13, -0.58, 0.09),
+    s.go(0.35, x=-0.06, y=0.3, z=-0.36, lean=30.0, bend=30.0, left_leg=foot(0.38, -0.3, 0.07, 0, 50),
+         right_arm=hand(-0.3, 0.06, -0.25))  # fmt: skip
+    s.go(0.4, x=0.0, y=0.44, z=-0.2, lean=50.0, bend=25.0, left_leg=knee_down(0.15, -0.62, 0.09),
          right_leg=foot(-0.12, 0.0), arms=hand(0.24, 0.06, 0.2))  # fmt: skip
     s.go(0.5, x=0.02, y=0.52, z=-0.16, lean=14.0, bend=14.0, right_arm=arm(-0.1, -0.55, 0.6),
          left_arm=arm(0.15, -0.8, 0.2))  # fmt: skip
@@ -147,7 +149,8 @@ def kneel_both(s: Script, _: int) -> None:
          right_leg=knee_down(-0.12, -0.42, 0.09))  # fmt: skip
     s.go(0.5, z=0.0, y=0.5, lean=2.0, bend=4.0, legs=knee_down(0.12, -0.44, 0.09, 58.0), arms=arm(s.u(0.0, 0.15), -0.85, 0.25))  # fmt: skip
     if s.u(0, 1) < 0.5:
-        s.go(0.6, y=0.29, z=-0.34, lean=4.0, bend=8.0, arms=arm(0.0, -0.62, 0.5))
+        s.go(0.35, y=0.485, z=-0.16, lean=10.0, bend=8.0)
+        s.go(0.4, y=0.315, z=-0.345, lean=4.0, bend=8.0, arms=arm(0.0, -0.62, 0.5))
     s.hold(s.u(0.6, 1.5))
 
 
@@ -168,23 +171,23 @@ def sit_down_on_floor(s: Script, _: int) -> None:
 def cross_legs(s: Script) -> None:
     s.go(
         0.6, y=0.1, z=-0.44, lean=-8.0, bend=16.0, nod=s.u(-2, 8),
-        left_leg=_folded(0.05, -0.16, 0.075), right_leg=_folded(-0.07, -0.06, 0.07),
-        arms=arm(s.u(0.1, 0.2), -0.66, s.u(0.48, 0.56), (0.9, -0.3, -0.3)),
+        left_leg=_folded(-0.09, -0.23), right_leg=_folded(0.06, -0.1),
+        arms=arm(s.u(0.1, 0.2), -0.66, s.u(0.48, 0.56), (0.4, -0.8, -0.3)),
     )  # fmt: skip
 
 
-def _folded(x: float, z: float, y: float) -> Limb:
-    return Limb((-x, y, z), (1.0, 0.4, 0.3), floor=True, toe=(60.0, -70.0))
+def _folded(x: float, z: float) -> Limb:
+    return Limb((x, 0.055, z), (0.8, 0.5, 0.9), floor=True, toe=(15.0, -62.0))
 
 
 def meditate(s: Script, _: int) -> None:
     sit(s, s.u(1.1, 1.3))
     cross_legs(s)
     if s.u(0, 1) < 0.4:
-        s.go(0.5, lean=-6.0, bend=8.0, nod=6.0, arms=arm(-0.2, -0.55, 0.5, (0.9, -0.3, -0.2)))
+        s.go(0.5, lean=-6.0, bend=8.0, nod=6.0, arms=arm(-0.2, -0.6, 0.5, (0.6, -0.7, -0.2)))
     else:
         s.go(0.5, lean=-6.0, bend=8.0, nod=s.u(0, 10),
-             arms=arm(0.32, -0.62, 0.56, (0.9, -0.4, -0.3)))  # fmt: skip
+             arms=arm(0.3, -0.62, 0.56, (0.4, -0.8, -0.3)))  # fmt: skip
     s.hold(s.u(1.2, 2.6), steady=True)
 
 

@@ -111,6 +111,7 @@ class Pose:
 
 STAND: Final = Pose()
 _NUMBERS: Final = ("x", "y", "z", "turn", "lean", "tilt", "bend", "twist", "sway", "nod", "look")
+_LOWEST_MIDDLE: Final = 0.035  # m: knees and elbows over the floor
 # Amplitudes of the sway: metres of x, y, z, then degrees in the order of _NUMBERS.
 _LIFE: Final = np.array([0.005, 0.002, 0.006, 0.5, 0.5, 0.4, 0.8, 0.8, 0.4, 1.0, 1.5])
 _LIMB_LIFE: Final = np.array([0.005, 0.004, 0.006])
@@ -236,9 +237,11 @@ def _solve_limb(
     local = np.einsum("tji,tj->ti", turned[0], pole)
     bent_to = np.einsum("tij,tj->ti", turned[1], monotone_cubic(seconds, local, frames))
     bent_to[still] = monotone_cubic(seconds, pole, frames)[still]
-    path.joints[:, middle], path.joints[:, end] = two_bones(
-        path.joints[:, root], target, bent_to, float(upper), float(lower)
-    )
+    for _ in range(3):
+        found = two_bones(path.joints[:, root], target, bent_to, float(upper), float(lower))
+        under = np.clip((_LOWEST_MIDDLE - found[0][:, 1]) / 0.15, 0.0, 0.7)[:, None]
+        bent_to = bent_to * (1 - under) + np.array([0.0, 1.0, 0.0]) * under
+    path.joints[:, middle], path.joints[:, end] = found
     if is_leg:
         _toes(side, limbs, seconds, frames, keys, path, still)
 
@@ -293,6 +296,7 @@ def two_bones(
 ) -> tuple[Array64, Array64]:
     """Middle and end joints (T, 3) of a limb that reaches for `target`, bent towards `pole`."""
     line = target - root
+    pole = pole / np.maximum(np.linalg.norm(pole, axis=1, keepdims=True), 1e-9)
     apart = np.linalg.norm(line, axis=1, keepdims=True)
     straight = line / np.maximum(apart, 1e-9)
     apart = np.clip(apart, abs(upper - lower) + 0.02, (upper + lower) * 0.998)
