@@ -62,7 +62,7 @@ def _take(
         tremble=manner.tremble + gesture.tremble,
     )
     counts = gesture.counts or gesture.times
-    for count in sorted((counts[int(draw.integers(len(counts)))], 1), reverse=True):
+    for count in sorted({counts[turn % len(counts)], 1}, reverse=True):
         keys = _keys(gesture, count)
         hold = float(draw.uniform(*gesture.hold)) / count**0.8
         joints = perform(clip, keys, main, manner, draw, hold, gesture.leave)
