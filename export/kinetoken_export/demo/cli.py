@@ -12,6 +12,7 @@ from kinetoken.base.errors import InputError
 from kinetoken.cli.parser import Subparsers, new_command
 
 from ..packages import require_packages
+from .training.defaults import CODEC_STEPS, EXAM_SEEDS, EXAM_TEMPERATURE, LM_STEPS
 
 _WORK: Final = Path("work")
 
@@ -78,7 +79,7 @@ def _add_train_codec(steps: Subparsers) -> None:
         steps, "train-codec", "train the codec on the clips; a stopped training goes on"
     )
     add = parser.add_argument
-    add("--steps", type=int, help="training steps (default: 8200)")
+    add("--steps", type=int, help=f"training steps (default: {CODEC_STEPS})")
     add("--threads", type=int, help="cores to train on (default: all)")
     add("-o", "--out", type=Path, help="codec folder to write (default: WORK/codec)")
     _add_work(parser)
@@ -91,7 +92,7 @@ def _add_train_lm(steps: Subparsers) -> None:
     )
     add = parser.add_argument
     add("--codec", type=Path, help="codec folder (default: WORK/codec)")
-    add("--steps", type=int, help="training steps (default: 9500)")
+    add("--steps", type=int, help=f"training steps (default: {LM_STEPS})")
     add("--threads", type=int, help="cores to train on (default: all)")
     add("-o", "--out", type=Path, help="Hugging Face folder to write (default: WORK/lm)")
     _add_work(parser)
@@ -105,8 +106,9 @@ def _add_evaluate(steps: Subparsers) -> None:
     add = parser.add_argument
     add("--bundle", type=Path, help="bundle to examine (default: the demo)")
     add("--codec", type=Path, help="codec folder (default: WORK/codec)")
-    add("--seeds", type=int, help="samples of each wording (default: 5)")
-    add("--temperature", type=float, help="temperature of the sampling (default: 0.5)")
+    add("--seeds", type=int, help=f"samples of each wording (default: {EXAM_SEEDS})")
+    temperature = f"temperature of the sampling (default: {EXAM_TEMPERATURE:g})"
+    add("--temperature", type=float, help=temperature)
     add("--levels", type=int, help="codes of each frame (default: all)")
     add("--exam", choices=("first", "second"), help="set of wordings (default: first)")
     add("-o", "--out", type=Path, help="also write OUT.md and OUT.json")

@@ -21,13 +21,14 @@ from kinetoken.motion.features import CONTACTS, POSITIONS, ROTATIONS
 
 from ...codecs.own_model import WEIGHTS, CodecConfig, MotionCodec
 from .codec_data import Windows, codec_rows, facing_steps, feature_statistics
+from .defaults import CODEC_STEPS
 
 
 @dataclass(frozen=True)
 class CodecTraining:
     """The plan of a codec training."""
 
-    steps: int = 8200
+    steps: int = CODEC_STEPS
     batch: int = 40
     frames: int = 64
     peak: float = 1.0e-3
