@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..keyframes import Hand, Key, Limb
+from ..keyframes import Bones, Hand, Key
 from ..keyframes.keys import LONG, REST, Arm
 from .gesture import Gesture
 
@@ -12,7 +12,7 @@ _WAVE_STYLES: Final = ("happy", "sad", "playful", "elegant", "shy", "proud", "ro
 _SWINGS: Final = (3, 4, 2, 3, 5, 4)
 
 
-def _wave(upper_out: Limb, upper_in: Limb, first: float = 0.5, swing: float = 0.19) -> Gesture:
+def _wave(upper_out: Bones, upper_in: Bones, first: float = 0.5, swing: float = 0.19) -> Gesture:
     return Gesture(
         "wave_{side}",
         enter=(Key(first, main=upper_in, head=(-2, 3, 4), spine=(0, -2, 2)),),
@@ -23,19 +23,19 @@ def _wave(upper_out: Limb, upper_in: Limb, first: float = 0.5, swing: float = 0.
 
 
 _WAVES: Final = (
-    _wave(Limb((0.75, -0.1, 0.5), (0.65, 0.8, 0.15)), Limb((0.7, -0.1, 0.5), (-0.3, 0.95, 0.15))),
-    _wave(Limb((0.6, 0.5, 0.4), (0.6, 0.8, 0.05)), Limb((0.55, 0.55, 0.4), (-0.4, 0.9, 0.1))),
-    _wave(Limb((0.4, -0.35, 0.8), (0.55, 0.85, 0.3)), Limb((0.4, -0.35, 0.8), (-0.35, 0.9, 0.3))),
+    _wave(Bones((0.75, -0.1, 0.5), (0.65, 0.8, 0.15)), Bones((0.7, -0.1, 0.5), (-0.3, 0.95, 0.15))),
+    _wave(Bones((0.6, 0.5, 0.4), (0.6, 0.8, 0.05)), Bones((0.55, 0.55, 0.4), (-0.4, 0.9, 0.1))),
+    _wave(Bones((0.4, -0.35, 0.8), (0.55, 0.85, 0.3)), Bones((0.4, -0.35, 0.8), (-0.35, 0.9, 0.3))),
     # The whole arm swings, high: to somebody far away.
     _wave(
-        Limb((0.75, 0.65, 0.2), (0.75, 0.7, 0.1)),
-        Limb((0.2, 0.95, 0.25), (-0.25, 0.95, 0.1)), first=0.6, swing=0.28,
+        Bones((0.75, 0.65, 0.2), (0.75, 0.7, 0.1)),
+        Bones((0.2, 0.95, 0.25), (-0.25, 0.95, 0.1)), first=0.6, swing=0.28,
     ),
-    _wave(Limb((0.9, -0.25, 0.2), (0.5, 0.85, 0.1)), Limb((0.9, -0.2, 0.25), (-0.3, 0.95, 0.2))),
+    _wave(Bones((0.9, -0.25, 0.2), (0.5, 0.85, 0.1)), Bones((0.9, -0.2, 0.25), (-0.3, 0.95, 0.2))),
 )  # fmt: skip
 
 
-def _wave_both(outward: Limb, inward: Limb, swing: float, parallel: bool) -> Gesture:
+def _wave_both(outward: Bones, inward: Bones, swing: float, parallel: bool) -> Gesture:
     return Gesture(
         "wave_both",
         enter=(Key(0.55, main=inward, other=outward if parallel else inward, head=(-4, 0, 0)),),
@@ -53,22 +53,28 @@ def _wave_both(outward: Limb, inward: Limb, swing: float, parallel: bool) -> Ges
 
 _BOTH: Final = (
     _wave_both(
-        Limb((0.8, 0.6, 0.2), (0.7, 0.75, 0.1)),
-        Limb((0.3, 0.9, 0.25), (-0.15, 1, 0.1)),
+        Bones((0.8, 0.6, 0.2), (0.7, 0.75, 0.1)),
+        Bones((0.3, 0.9, 0.25), (-0.15, 1, 0.1)),
         0.26,
         False,
     ),
     _wave_both(
-        Limb((0.7, 0.7, 0.2), (0.65, 0.8, 0.1)), Limb((0.3, 0.9, 0.2), (-0.3, 0.9, 0.1)), 0.3, True
+        Bones((0.7, 0.7, 0.2), (0.65, 0.8, 0.1)),
+        Bones((0.3, 0.9, 0.2), (-0.3, 0.9, 0.1)),
+        0.3,
+        True,
     ),
     _wave_both(
-        Limb((0.75, -0.05, 0.4), (0.6, 0.8, 0.1)),
-        Limb((0.7, 0, 0.4), (-0.3, 0.95, 0.1)),
+        Bones((0.75, -0.05, 0.4), (0.6, 0.8, 0.1)),
+        Bones((0.7, 0, 0.4), (-0.3, 0.95, 0.1)),
         0.2,
         False,
     ),
     _wave_both(
-        Limb((0.75, 0.3, 0.4), (0.6, 0.8, 0.1)), Limb((0.7, 0.3, 0.4), (-0.4, 0.9, 0.1)), 0.21, True
+        Bones((0.75, 0.3, 0.4), (0.6, 0.8, 0.1)),
+        Bones((0.7, 0.3, 0.4), (-0.4, 0.9, 0.1)),
+        0.21,
+        True,
     ),
 )
 
@@ -87,14 +93,14 @@ def _raise(arm: Arm, enter: float = 0.6, low: Arm = REST, styles: tuple[str, ...
 
 
 _RAISES: Final = (
-    _raise(Limb((0.15, 0.97, 0.15), (0.02, 1, 0.05))),
-    _raise(Limb((0.45, 0.9, 0.1), (0.35, 0.95, 0.05)), 0.65),
-    _raise(Limb((0.2, 0.95, 0.35), (0.05, 0.95, 0.3)), 0.55),
-    _raise(Limb((0.7, 0.35, 0.25), (0.1, 0.95, 0.1)), 0.45),  # hands up
+    _raise(Bones((0.15, 0.97, 0.15), (0.02, 1, 0.05))),
+    _raise(Bones((0.45, 0.9, 0.1), (0.35, 0.95, 0.05)), 0.65),
+    _raise(Bones((0.2, 0.95, 0.35), (0.05, 0.95, 0.3)), 0.55),
+    _raise(Bones((0.7, 0.35, 0.25), (0.1, 0.95, 0.1)), 0.45),  # hands up
 )
 
 
-def _raise_one(arm: Limb, enter: float = 0.55) -> Gesture:
+def _raise_one(arm: Bones, enter: float = 0.55) -> Gesture:
     return Gesture(
         "raise_{side}_arm",
         cycle=(Key(enter, LONG, main=arm, head=(-3, 2, 3), spine=(0, -3, 0)),
@@ -107,20 +113,20 @@ def _raise_one(arm: Limb, enter: float = 0.55) -> Gesture:
 
 
 _ONES: Final = (
-    _raise_one(Limb((0.12, 0.97, 0.15), (0.0, 1, 0.05))),
-    _raise_one(Limb((0.3, 0.9, 0.35), (0.1, 0.97, 0.2))),
-    _raise_one(Limb((0.4, 0.75, 0.5), (0.02, 1, 0.1)), 0.5),
-    _raise_one(Limb((0.5, 0.85, 0.05), (0.35, 0.9, 0.0)), 0.65),
+    _raise_one(Bones((0.12, 0.97, 0.15), (0.0, 1, 0.05))),
+    _raise_one(Bones((0.3, 0.9, 0.35), (0.1, 0.97, 0.2))),
+    _raise_one(Bones((0.4, 0.75, 0.5), (0.02, 1, 0.1)), 0.5),
+    _raise_one(Bones((0.5, 0.85, 0.05), (0.35, 0.9, 0.0)), 0.65),
 )
 
 
 def _point(
-    action: str, arm: Limb, head: tuple[float, float, float], turn: float, enter: float = 0.45
+    action: str, arm: Bones, head: tuple[float, float, float], turn: float, enter: float = 0.45
 ) -> Gesture:
     return Gesture(
         action,
         cycle=(Key(enter, LONG, main=arm, head=head, spine=(2, 0, turn)),
-               Key(0.4, 0.12, main=Limb((0.3, -0.8, 0.4), (0.0, 0.3, 0.95)))),
+               Key(0.4, 0.12, main=Bones((0.3, -0.8, 0.4), (0.0, 0.3, 0.95)))),
         counts=(1, 1, 1, 1, 2, 3),
         hold=(0.6, 2.2),
         leave=0.45,
@@ -131,12 +137,12 @@ def _point(
 _FORWARD: Final = "point_forward"
 _ASIDE: Final = "point_{side}"
 _POINTS: Final = (
-    _point(_FORWARD, Limb((0.02, 0.0, 1), (-0.1, 0.02, 1)), (2, 0, -3), -10),
-    _point(_FORWARD, Limb((0.15, -0.12, 1), (-0.08, 0.1, 1)), (3, 3, 0), -6),
-    _point(_FORWARD, Limb((0.1, 0.1, 1), (-0.1, 0.12, 1)), (-3, 0, -3), -8),
-    _point(_ASIDE, Limb((1, 0.0, 0.1), (1, 0.03, 0.1)), (0, 0, 48), 10),
-    _point(_ASIDE, Limb((0.95, -0.15, 0.25), (1, 0.12, 0.15)), (0, 4, 40), 8),
-    _point(_ASIDE, Limb((1, 0.12, 0.0), (1, 0.15, 0.0)), (-4, 0, 50), 14, 0.5),
+    _point(_FORWARD, Bones((0.02, 0.0, 1), (-0.1, 0.02, 1)), (2, 0, -3), -10),
+    _point(_FORWARD, Bones((0.15, -0.12, 1), (-0.08, 0.1, 1)), (3, 3, 0), -6),
+    _point(_FORWARD, Bones((0.1, 0.1, 1), (-0.1, 0.12, 1)), (-3, 0, -3), -8),
+    _point(_ASIDE, Bones((1, 0.0, 0.1), (1, 0.03, 0.1)), (0, 0, 48), 10),
+    _point(_ASIDE, Bones((0.95, -0.15, 0.25), (1, 0.12, 0.15)), (0, 4, 40), 8),
+    _point(_ASIDE, Bones((1, 0.12, 0.0), (1, 0.15, 0.0)), (-4, 0, 50), 14, 0.5),
 )
 
 _OPEN: Final = Hand((0.17, -0.2, 0.3), (0.8, -0.6, -0.2))
@@ -208,8 +214,8 @@ _T_POSES: Final = tuple(
         styles=("happy", "proud", "tired", "robotic"),
     )
     for seconds, arm in (
-        (0.55, Limb((1, 0.02, 0.02), (1, 0.02, 0.02))), (0.75, Limb((1, -0.03, 0.05), (1, 0, 0))),
-        (0.45, Limb((1, 0.05, 0), (1, 0.03, 0.05))),
+        (0.55, Bones((1, 0.02, 0.02), (1, 0.02, 0.02))), (0.75, Bones((1, -0.03, 0.05), (1, 0, 0))),
+        (0.45, Bones((1, 0.05, 0), (1, 0.03, 0.05))),
     )
 )  # fmt: skip
 
@@ -237,7 +243,7 @@ _CROSSES: Final = (
 )  # fmt: skip
 
 
-def _kiss(sweep: Limb, both: bool = False) -> Gesture:
+def _kiss(sweep: Bones, both: bool = False) -> Gesture:
     mouth = Hand((0.02, -0.07, 0.16), (0.8, -0.7, 0.1), "head")
     return Gesture(
         "blow_kiss",
@@ -254,9 +260,9 @@ def _kiss(sweep: Limb, both: bool = False) -> Gesture:
 
 
 _KISSES: Final = (
-    _kiss(Limb((0.25, -0.1, 0.95), (0.25, 0.3, 0.9))), _kiss(Limb((0.6, 0.1, 0.75), (0.6, 0.3, 0.7))),
-    _kiss(Limb((0.4, -0.1, 0.9), (0.4, 0.25, 0.9)), both=True),
-    _kiss(Limb((0.35, 0.25, 0.9), (0.3, 0.45, 0.8))),
+    _kiss(Bones((0.25, -0.1, 0.95), (0.25, 0.3, 0.9))), _kiss(Bones((0.6, 0.1, 0.75), (0.6, 0.3, 0.7))),
+    _kiss(Bones((0.4, -0.1, 0.9), (0.4, 0.25, 0.9)), both=True),
+    _kiss(Bones((0.35, 0.25, 0.9), (0.3, 0.45, 0.8))),
 )  # fmt: skip
 
 ARM_GESTURES: Final[tuple[Gesture, ...]] = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..keyframes import Hand, Key, Limb
+from ..keyframes import Bones, Hand, Key
 from ..keyframes.keys import LONG, REST, Triple
 from .gesture import Gesture
 
@@ -25,16 +25,16 @@ def _overhand(step: float, wind: float, stroke: float) -> Gesture:
     return Gesture(
         "throw",
         cycle=(
-            Key(wind, 0.06, main=Limb((0.85, 0.1, -0.5), (0.3, 0.85, -0.4)),
-                other=Limb((0.3, -0.1, 0.9), (-0.1, 0.1, 0.95)), spine=(-8, 8, 34),
+            Key(wind, 0.06, main=Bones((0.85, 0.1, -0.5), (0.3, 0.85, -0.4)),
+                other=Bones((0.3, -0.1, 0.9), (-0.1, 0.1, 0.95)), spine=(-8, 8, 34),
                 hips=(0, 0, 16), head=(0, 0, -38), pelvis=(0.03, -0.03, -0.04)),
             Key(wind * 0.55, feet=stepped, pelvis=(0, -0.04, step * 0.4), through=True,
-                main=Limb((0.85, 0.2, -0.35), (0.2, 0.75, -0.65)), spine=(-8, 6, 26)),
-            Key(stroke, main=Limb((0.45, 0.4, 0.8), (0.0, 0.75, 0.75)),
-                other=Limb((0.3, -0.6, 0.2), (0.1, -0.2, 0.9)), spine=(8, -4, -12),
+                main=Bones((0.85, 0.2, -0.35), (0.2, 0.75, -0.65)), spine=(-8, 6, 26)),
+            Key(stroke, main=Bones((0.45, 0.4, 0.8), (0.0, 0.75, 0.75)),
+                other=Bones((0.3, -0.6, 0.2), (0.1, -0.2, 0.9)), spine=(8, -4, -12),
                 hips=(4, 0, -6), head=(0, 0, 8), pelvis=(0, -0.05, step * 0.55), heels=(20, 0),
                 through=True),
-            Key(stroke * 1.3, main=Limb((-0.15, -0.35, 0.9), (-0.35, -0.6, 0.75)),
+            Key(stroke * 1.3, main=Bones((-0.15, -0.35, 0.9), (-0.35, -0.6, 0.75)),
                 spine=(20, -6, -26), hips=(8, 0, -14), head=(-10, 0, 22), heels=(32, 0)),
             _back(0.6),
         ),
@@ -48,11 +48,11 @@ def _underhand(step: float) -> Gesture:
     return Gesture(
         "throw",
         cycle=(
-            Key(0.45, main=Limb((0.2, -0.65, -0.75), (0.1, -0.8, -0.55)), spine=(12, 4, 16),
+            Key(0.45, main=Bones((0.2, -0.65, -0.75), (0.1, -0.8, -0.55)), spine=(12, 4, 16),
                 pelvis=(0, -0.04, -0.02), head=(-8, 0, -12)),
-            Key(0.24, feet=((0, 0, 0), (0.02, 0, step)), main=Limb((0.15, -0.8, 0.55), (0, -0.55, 0.8)),
+            Key(0.24, feet=((0, 0, 0), (0.02, 0, step)), main=Bones((0.15, -0.8, 0.55), (0, -0.55, 0.8)),
                 spine=(10, 0, -6), pelvis=(0, -0.06, step * 0.5), heels=(16, 0), through=True),
-            Key(0.2, 0.12, main=Limb((0.05, 0.2, 0.97), (-0.1, 0.55, 0.85)), spine=(0, -4, -14),
+            Key(0.2, 0.12, main=Bones((0.05, 0.2, 0.97), (-0.1, 0.55, 0.85)), spine=(0, -4, -14),
                 head=(-4, 0, 8), pelvis=(0, -0.02, step * 0.6), heels=(24, 0)),
             _back(0.6),
         ),
@@ -98,11 +98,11 @@ def _slash(ready: Triple, end: Triple, turn: float, bend: float, step: float) ->
     )  # fmt: skip
 
 
-def _one_hand(ready: Limb, pass_by: Limb, end: Limb, turn: float) -> Gesture:
-    guard = Limb((0.25, -0.75, 0.5), (0.1, 0.3, 0.9))
+def _one_hand(ready: Bones, pass_by: Bones, end: Bones, turn: float) -> Gesture:
+    guard = Bones((0.25, -0.75, 0.5), (0.1, 0.3, 0.9))
     return Gesture(
         "swing_sword",
-        enter=(Key(0.4, main=guard, other=Limb((0.5, -0.8, 0.1), (0.3, -0.2, 0.6)),
+        enter=(Key(0.4, main=guard, other=Bones((0.5, -0.8, 0.1), (0.3, -0.2, 0.6)),
                    pelvis=(0, -0.03, 0.05), feet=((0, 0, 0.16), (0, 0, 0))),),
         cycle=(
             Key(0.33, 0.05, main=ready, spine=(-3, 0, turn), head=(0, 0, -turn * 0.7)),
@@ -119,10 +119,10 @@ _SWORDS: Final = (
     _slash((0.04, 0.36, 0.1), (0.0, -0.42, 0.36), 6, 18, 0.22),
     _slash((0.26, 0.2, 0.16), (-0.26, -0.4, 0.26), 26, 14, 0.18),
     _slash((0.3, -0.12, 0.2), (-0.3, -0.14, 0.24), 32, 6, 0.15),
-    _one_hand(Limb((0.75, 0.55, -0.1), (0.1, 0.8, -0.5)), Limb((0.35, 0.1, 0.9), (0, 0.3, 0.95)),
-              Limb((-0.3, -0.6, 0.7), (-0.6, -0.6, 0.5)), 22),
-    _one_hand(Limb((0.95, -0.1, 0.0), (0.8, 0.3, -0.4)), Limb((0.4, -0.1, 0.9), (0.3, 0, 0.95)),
-              Limb((-0.6, -0.15, 0.75), (-0.9, -0.1, 0.4)), 28),
+    _one_hand(Bones((0.75, 0.55, -0.1), (0.1, 0.8, -0.5)), Bones((0.35, 0.1, 0.9), (0, 0.3, 0.95)),
+              Bones((-0.3, -0.6, 0.7), (-0.6, -0.6, 0.5)), 22),
+    _one_hand(Bones((0.95, -0.1, 0.0), (0.8, 0.3, -0.4)), Bones((0.4, -0.1, 0.9), (0.3, 0, 0.95)),
+              Bones((-0.6, -0.15, 0.75), (-0.9, -0.1, 0.4)), 28),
 )  # fmt: skip
 
 
@@ -167,7 +167,7 @@ def _shoot(dip: float, jump: float, stroke: float) -> Gesture:
         Hand((0.11, -0.18, 0.27), (0.8, -0.6, 0.1)),
     )
     brow = (Hand((0.1, 0.24, 0.2), (0.5, -0.3, 0.8)), Hand((0.12, 0.2, 0.22), (0.8, -0.3, 0.5)))
-    up = (Limb((0.08, 0.75, 0.65), (-0.1, 0.92, 0.4)), Limb((0.2, 0.55, 0.75), (-0.05, 0.9, 0.3)))
+    up = (Bones((0.08, 0.75, 0.65), (-0.1, 0.92, 0.4)), Bones((0.2, 0.55, 0.75), (-0.05, 0.9, 0.3)))
     return Gesture(
         "shoot_basketball",
         cycle=(
@@ -191,7 +191,7 @@ _SHOTS: Final = (_shoot(0.14, 0.0, 0.17), _shoot(0.18, 0.0, 0.2), _shoot(0.1, 0.
 
 def _push(lean: float, step: float, stroke: float, hold: float, one: bool = False) -> Gesture:
     near = Hand((0.17, -0.16, 0.2), (0.9, -0.6, -0.3))
-    far = Limb((0.1, -0.12, 0.98), (-0.05, 0.08, 1))
+    far = Bones((0.1, -0.12, 0.98), (-0.05, 0.08, 1))
     feet = ((0.02, 0.0, step), (0.02, 0.0, -step * 0.2))
     return Gesture(
         "push",
@@ -218,7 +218,7 @@ _PUSHES: Final = (
 
 
 def _pull(lean: float, stroke: float, low: float, step: float) -> Gesture:
-    far = Limb((0.02, -0.3 - low, 0.95), (-0.08, -0.12 - low, 1))
+    far = Bones((0.02, -0.3 - low, 0.95), (-0.08, -0.12 - low, 1))
     near = Hand((0.17, -0.3 - low * 0.3, 0.16), (0.6, -0.2, -0.9))
     feet = ((0.03, 0.0, step), (0.03, 0.0, -0.05))
     return Gesture(
@@ -239,7 +239,7 @@ def _pull(lean: float, stroke: float, low: float, step: float) -> Gesture:
 
 def _haul(stroke: float) -> Gesture:
     """Hand over hand, as on a rope."""
-    far = Limb((-0.05, -0.2, 0.97), (-0.25, 0.0, 0.97))
+    far = Bones((-0.05, -0.2, 0.97), (-0.25, 0.0, 0.97))
     near = Hand((0.13, -0.28, 0.17), (0.6, -0.3, -0.9))
     feet = ((0.03, 0.0, 0.16), (0.03, 0.0, -0.08))
     return Gesture(
@@ -297,7 +297,7 @@ _LIFTS: Final = (_lift(0.36, False, 1.0), _lift(0.42, False, 1.2), _lift(0.34, T
 
 def _pick(dip: float, hips: float, spine: float, two: bool) -> Gesture:
     low = Hand((0.1, 0.1, 0.36), (0.8, 0.3, -0.4), "floor")
-    other: Hand | Limb = low if two else Limb((0.35, -0.85, -0.1), (0.1, -0.8, 0.4))
+    other: Hand | Bones = low if two else Bones((0.35, -0.85, -0.1), (0.1, -0.8, 0.4))
     shown = Hand((0.06, -0.24, 0.28), (0.8, -0.7, -0.2))
     return Gesture(
         "pick_up_from_floor",
@@ -318,7 +318,7 @@ _PICKS: Final = (
     _pick(0.4, 42, 40, False), _pick(0.3, 56, 44, False), _pick(0.46, 36, 36, True),
     _pick(0.22, 66, 48, False),
 )  # fmt: skip
-_HIGH: Final = Limb((0.1, 0.97, 0.3), (0.0, 0.98, 0.25))
+_HIGH: Final = Bones((0.1, 0.97, 0.3), (0.0, 0.98, 0.25))
 _REACHES: Final = tuple(
     Gesture(
         "reach_up",

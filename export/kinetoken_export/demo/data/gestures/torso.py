@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..keyframes import Hand, Key, Limb
+from ..keyframes import Bones, Hand, Key
 from ..keyframes.keys import LONG, REST, Arm
 from .gesture import Gesture
 
@@ -36,12 +36,12 @@ _SHAKES: Final = tuple(
         (42, 0, 0.22, 0.2), (50, 3, 0.28, 0.24), (36, 2, 0.18, 0.18), (55, 0, 0.34, 0.3)
     )
 )  # fmt: skip
-_PALMS: Final = Limb((0.35, -0.88, 0.2), (0.75, 0.15, 0.6))
+_PALMS: Final = Bones((0.35, -0.88, 0.2), (0.75, 0.15, 0.6))
 _SHRUG_ARMS: Final[tuple[tuple[Arm, Arm, float, float], ...]] = (
-    (_PALMS, Limb((0.3, -0.93, 0.12), (0.45, -0.5, 0.6)), 30, 10),
-    (Limb((0.3, -0.9, 0.25), (0.6, 0.35, 0.7)), Limb((0.3, -0.93, 0.12), (0.4, -0.5, 0.6)), 32, 0),
+    (_PALMS, Bones((0.3, -0.93, 0.12), (0.45, -0.5, 0.6)), 30, 10),
+    (Bones((0.3, -0.9, 0.25), (0.6, 0.35, 0.7)), Bones((0.3, -0.93, 0.12), (0.4, -0.5, 0.6)), 32, 0),
     (REST, REST, 38, 6),
-    (Limb((0.5, -0.8, 0.1), (0.8, 0.35, 0.4)), Limb((0.3, -0.93, 0.12), (0.4, -0.5, 0.6)), 27, -9),
+    (Bones((0.5, -0.8, 0.1), (0.8, 0.35, 0.4)), Bones((0.3, -0.93, 0.12), (0.4, -0.5, 0.6)), 27, -9),
 )  # fmt: skip
 _SHRUGS: Final = tuple(
     Gesture(
@@ -66,7 +66,7 @@ def _bow(hips: float, spine: float, head: float, down: float, arms: str) -> Gest
         "belly": (Hand((-0.1, -0.36, 0.17), (0.9, -0.3, -0.2)), REST),
         "thighs": (Hand((0.1, -0.52, 0.2), (0.8, 0, -0.6)), Hand((0.1, -0.52, 0.2), (0.8, 0, -0.6))),
         "court": (
-            Hand((-0.1, -0.36, 0.17), (0.9, -0.3, -0.2)), Limb((0.85, -0.3, -0.2), (0.9, 0.1, -0.1))
+            Hand((-0.1, -0.36, 0.17), (0.9, -0.3, -0.2)), Bones((0.85, -0.3, -0.2), (0.9, 0.1, -0.1))
         ),
     }  # fmt: skip
     pose = poses[arms]
@@ -128,10 +128,10 @@ _DRINKS: Final = (
     _drink(20, (1, 1, 2), (0.8, -0.5, 0.3)), _drink(28, (1, 1, 2), (0.9, -0.2, 0.3)),
     _drink(14, (1, 2, 3), (0.7, -0.7, 0.3)),
 )  # fmt: skip
-_UP_LONG: Final = Limb((0.2, 0.96, -0.05), (-0.05, 1, -0.05))
+_UP_LONG: Final = Bones((0.2, 0.96, -0.05), (-0.05, 1, -0.05))
 _STRETCHES: Final = (
     Gesture("stretch", cycle=(
-        Key(0.9, LONG, both=Limb((0.45, 0.85, -0.1), (0.15, 0.95, -0.15)), spine=(-14, 0, 0),
+        Key(0.9, LONG, both=Bones((0.45, 0.85, -0.1), (0.15, 0.95, -0.15)), spine=(-14, 0, 0),
             head=(-16, 0, 0), heels=(14, 14), pelvis=(0, 0.03, 0.02)),),
         hold=(0.6, 2.0), leave=1.0, side="both",
         styles=("sleepy", "tired", "graceful")),
@@ -141,12 +141,12 @@ _STRETCHES: Final = (
         leave=0.9, side="both", styles=("sleepy", "graceful")),
     # Arms out to the sides and back, chest open.
     Gesture("stretch", enter=(Key(0.5, both=Hand((0.1, -0.12, 0.25), (0.9, 0, 0))),), cycle=(
-        Key(0.8, LONG, both=Limb((0.95, 0.0, -0.3), (0.95, 0.15, -0.35)), spine=(-12, 0, 0),
+        Key(0.8, LONG, both=Bones((0.95, 0.0, -0.3), (0.95, 0.15, -0.35)), spine=(-12, 0, 0),
             head=(-12, 0, 0)),),
         hold=(0.5, 1.6), leave=0.9, side="both", styles=("sleepy", "tired")),
     # One arm over the head, bent to the other side.
     Gesture("stretch", cycle=(
-        Key(0.85, LONG, main=Limb((-0.1, 0.98, 0.1), (-0.6, 0.8, 0.05)), spine=(0, -24, 0),
+        Key(0.85, LONG, main=Bones((-0.1, 0.98, 0.1), (-0.6, 0.8, 0.05)), spine=(0, -24, 0),
             hips=(0, -6, 0), pelvis=(0.06, 0, 0), head=(0, -8, 0)),),
         hold=(0.6, 1.6), leave=0.9, styles=("sleepy", "graceful")),
 )  # fmt: skip
@@ -167,9 +167,9 @@ _SHIVERS: Final = tuple(
     )
 )  # fmt: skip
 _BEATS: Final = (
-    Limb((0.35, -0.85, 0.2), (0.3, 0.1, 0.9)), Limb((0.4, -0.8, 0.3), (0.6, 0.35, 0.7)),
-    Limb((0.3, -0.85, 0.35), (-0.2, 0.3, 0.9)), Limb((0.35, -0.75, 0.45), (0.15, 0.6, 0.8)),
-    Limb((0.35, -0.9, 0.1), (0.5, -0.25, 0.8)),
+    Bones((0.35, -0.85, 0.2), (0.3, 0.1, 0.9)), Bones((0.4, -0.8, 0.3), (0.6, 0.35, 0.7)),
+    Bones((0.3, -0.85, 0.35), (-0.2, 0.3, 0.9)), Bones((0.35, -0.75, 0.45), (0.15, 0.6, 0.8)),
+    Bones((0.35, -0.9, 0.1), (0.5, -0.25, 0.8)),
 )  # fmt: skip
 
 
@@ -198,7 +198,7 @@ _TALKS: Final = (
 )  # fmt: skip
 
 
-def _cheer(high: Limb, low: Limb, stroke: float, dip: float, other: bool = True) -> Gesture:
+def _cheer(high: Bones, low: Bones, stroke: float, dip: float, other: bool = True) -> Gesture:
     return Gesture(
         "cheer",
         enter=(Key(0.35, both=low if other else None, main=low, pelvis=(0, -dip, 0),
@@ -215,20 +215,20 @@ def _cheer(high: Limb, low: Limb, stroke: float, dip: float, other: bool = True)
 
 
 _CHEERS: Final = (
-    _cheer(Limb((0.4, 0.9, 0.15), (0.25, 0.95, 0.05)), Limb((0.65, 0.3, 0.4), (0.1, 0.95, 0.2)),
+    _cheer(Bones((0.4, 0.9, 0.15), (0.25, 0.95, 0.05)), Bones((0.65, 0.3, 0.4), (0.1, 0.95, 0.2)),
            0.24, 0.05),
-    _cheer(Limb((0.3, 0.95, 0.15), (0.1, 1, 0.05)), Limb((0.5, -0.1, 0.6), (0.1, 0.95, 0.2)),
+    _cheer(Bones((0.3, 0.95, 0.15), (0.1, 1, 0.05)), Bones((0.5, -0.1, 0.6), (0.1, 0.95, 0.2)),
            0.28, 0.07),
-    _cheer(Limb((0.6, 0.8, 0.1), (0.5, 0.85, 0.0)), Limb((0.4, 0.75, 0.4), (-0.2, 0.95, 0.2)),
+    _cheer(Bones((0.6, 0.8, 0.1), (0.5, 0.85, 0.0)), Bones((0.4, 0.75, 0.4), (-0.2, 0.95, 0.2)),
            0.22, 0.04),
 )  # fmt: skip
-_FIST_UP: Final = Limb((0.25, 0.9, 0.3), (0.02, 1, 0.1))
-_FIST_LOW: Final = Limb((0.4, -0.6, 0.5), (0.05, 0.9, 0.45))
-_YES: Final = Limb((0.35, -0.85, -0.35), (0.0, 0.5, 0.9))
+_FIST_UP: Final = Bones((0.25, 0.9, 0.3), (0.02, 1, 0.1))
+_FIST_LOW: Final = Bones((0.4, -0.6, 0.5), (0.05, 0.9, 0.45))
+_YES: Final = Bones((0.35, -0.85, -0.35), (0.0, 0.5, 0.9))
 
 
 def _pump(
-    up: Limb, down: Limb, stroke: float, dip: float, counts: tuple[int, ...], ends_up: bool
+    up: Bones, down: Bones, stroke: float, dip: float, counts: tuple[int, ...], ends_up: bool
 ) -> Gesture:
     spine = (10.0, 4.0, 0.0)
     return Gesture(
@@ -246,10 +246,10 @@ def _pump(
 
 _PUMPS: Final = (
     _pump(_FIST_UP, _FIST_LOW, 0.2, 0.0, (1, 3, 2, 3, 4), True),
-    _pump(Limb((0.35, -0.1, 0.85), (0.0, 0.9, 0.45)), _YES, 0.18, 0.06, (1, 1, 2, 3), False),
-    _pump(Limb((0.35, 0.8, 0.4), (0.15, 0.95, 0.2)), Limb((0.6, -0.3, 0.5), (0.1, 0.95, 0.2)), 0.22,
+    _pump(Bones((0.35, -0.1, 0.85), (0.0, 0.9, 0.45)), _YES, 0.18, 0.06, (1, 1, 2, 3), False),
+    _pump(Bones((0.35, 0.8, 0.4), (0.15, 0.95, 0.2)), Bones((0.6, -0.3, 0.5), (0.1, 0.95, 0.2)), 0.22,
           0.02, (2, 3, 1, 5), True),
-    _pump(Limb((0.3, 0.5, 0.8), (0.0, 0.95, 0.3)), _YES, 0.22, 0.08, (1, 1, 2), False),
+    _pump(Bones((0.3, 0.5, 0.8), (0.0, 0.95, 0.3)), _YES, 0.22, 0.08, (1, 1, 2), False),
 )  # fmt: skip
 TORSO_GESTURES: Final[tuple[Gesture, ...]] = (
     *_NODS, *_SHAKES, *_SHRUGS, *_BOWS, *_LOOKS, *_DRINKS, *_STRETCHES, *_SHIVERS, *_TALKS,

@@ -5,15 +5,15 @@ degrees. The standing clip's sway and breath stay; bones keep HumanML3D's length
 """
 
 from .body import Channels, pose_body
-from .keys import Hand, Key, Limb
+from .keys import Bones, Hand, Key
 from .perform import Manner, perform
 from .standing import StandingClip, standing_clips
 
 __all__ = [
+    "Bones",
     "Channels",
     "Hand",
     "Key",
-    "Limb",
     "Manner",
     "StandingClip",
     "perform",

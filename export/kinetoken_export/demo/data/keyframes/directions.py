@@ -49,7 +49,7 @@ def from_plane(coordinates: Array64, middle: Array64) -> Array64:
     return directions
 
 
-def turned(angles: Array64) -> Array64:
+def rotation_of(angles: Array64) -> Array64:
     """Rotations (..., 3, 3) of angles (..., 3) in radians: bend forward, lean left, turn left."""
     pitch, roll, yaw = angles[..., 0], -angles[..., 1], angles[..., 2]
     rotations: Array64 = _about(yaw, 1) @ _about(roll, 2) @ _about(pitch, 0)

@@ -15,8 +15,8 @@ import numpy as np
 
 from kinetoken.motion.skeleton import JOINT, Array64
 
-from .body import ARM_LENGTHS, SIDES, SIGN, WIDTHS, Channels, middle, pose_body
-from .directions import bend_limb, to_plane, turned, unit
+from .body import ARM_LENGTHS, BOTH_SIDES, SIGN, WIDTHS, Channels, middle, pose_body
+from .directions import bend_limb, rotation_of, to_plane, unit
 
 Triple = tuple[float, float, float]
 LONG: Final = -1.0
@@ -25,7 +25,7 @@ REST: Final[Literal["rest"]] = "rest"
 
 
 @dataclass(frozen=True)
-class Limb:
+class Bones:
     """An arm by the directions of its bones in the chest's frame."""
 
     upper: Triple
@@ -42,7 +42,7 @@ class Hand:
     """Measured from between the shoulders, from the head joint, or from between the feet."""
 
 
-Arm = Limb | Hand | Literal["rest"]
+Arm = Bones | Hand | Literal["rest"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Key:
 def resting(base: Array64) -> Channels:
     """One row (1, n) of each channel for the standing pose `base` (22, 3)."""
     row: Channels = {name: np.zeros((1, width)) for name, width in WIDTHS.items()}
-    for side in SIDES:
+    for side in BOTH_SIDES:
         shoulder, elbow, wrist = (
             base[JOINT[f"{side}_{p}"]] for p in ("shoulder", "elbow", "wrist")
         )
@@ -124,7 +124,7 @@ class Resolver:
         if arm == REST:
             for bone in ("upper", "fore"):
                 row[f"{side}_{bone}"] = self.rest[f"{side}_{bone}"]
-        elif isinstance(arm, Limb):
+        elif isinstance(arm, Bones):
             for bone, direction in (("upper", arm.upper), ("fore", arm.fore)):
                 aimed = np.array(direction) * np.array([SIGN[side], 1.0, 1.0])
                 offset = self.shake[bone] * np.array([SIGN[side], 1.0])
@@ -136,7 +136,7 @@ class Resolver:
     def _reach(self, row: Channels, side: str, hand: Hand) -> None:
         base = self.base[None]
         body = pose_body(base, row)[0]
-        chest = turned(row["hips"][0]) @ turned(row["spine"][0])
+        chest = rotation_of(row["hips"][0]) @ rotation_of(row["spine"][0])
         out = np.array([SIGN[side], 1.0, 1.0])
         at = np.array(hand.at) * out + self.shake["hand"]
         if hand.frame == "floor":

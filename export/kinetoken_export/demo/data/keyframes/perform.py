@@ -10,7 +10,7 @@ import numpy as np
 
 from kinetoken.motion.skeleton import FPS, Array64
 
-from .body import SIDES, WIDTHS, Channels, middle, pose_body
+from .body import BOTH_SIDES, WIDTHS, Channels, middle, pose_body
 from .directions import from_plane
 from .keys import LONG, Key, Resolver, Triple, resting
 from .standing import StandingClip
@@ -19,7 +19,7 @@ _STRIDE: Final = 4  # feature frames per latent frame
 _SETTLE: Final = 0.2  # seconds in which an overshot pose settles
 _DRIFT: Final = np.radians(1.3)  # slow wandering of a held pose
 _ARM_MASS: Final = 0.035  # metres that the pelvis gives way to both arms held out
-_ARMS: Final = tuple(f"{s}_{b}" for s in SIDES for b in ("upper", "fore"))
+_ARMS: Final = tuple(f"{s}_{b}" for s in BOTH_SIDES for b in ("upper", "fore"))
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _in_manner(row: Channels, manner: Manner, sign: float) -> Channels:
     out = dict(row)
     out["spine"] = row["spine"] + np.radians(manner.spine) * mirror
     out["head"] = row["head"] + np.radians(manner.head) * mirror
-    for side in SIDES:
+    for side in BOTH_SIDES:
         out[f"{side}_shrug"] = row[f"{side}_shrug"] + np.radians(manner.shrug)
     return out
 
@@ -176,7 +176,7 @@ def _live(c: Channels, busy: Array64, manner: Manner, draw: np.random.Generator)
             c[name] = c[name] + busy * np.radians(manner.tremble) * np.sin(
                 times[:, None] * turns + phase
             )
-    for side in SIDES:  # a foot that moves is lifted on its way
+    for side in BOTH_SIDES:  # a foot that moves is lifted on its way
         foot = c[f"{side}_foot"]
         pace = np.linalg.norm(np.gradient(foot[:, [0, 2]], axis=0), axis=1) * FPS
         foot[:, 1] += np.minimum(0.08, 0.07 * pace)
@@ -185,7 +185,7 @@ def _live(c: Channels, busy: Array64, manner: Manner, draw: np.random.Generator)
 def _give_way(c: Channels, rest: Channels) -> None:
     """The pelvis gives way to the arms that are held out, the chest leans a little against them."""
     reach = np.zeros((len(c["pelvis"]), 3))
-    for side in SIDES:
+    for side in BOTH_SIDES:
         upper, fore = (
             from_plane(c[f"{side}_{b}"], middle(side, b))
             - from_plane(rest[f"{side}_{b}"], middle(side, b))
