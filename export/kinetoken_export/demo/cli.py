@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +12,7 @@ from kinetoken.base.errors import InputError
 from kinetoken.cli.parser import Subparsers, new_command
 
 from ..packages import require_packages
+from .training.defaults import CODEC_STEPS, EXAM_SEEDS, EXAM_TEMPERATURE, LM_STEPS
 
 _WORK: Final = Path("work")
 
@@ -61,7 +63,13 @@ def _add_prepare(steps: Subparsers) -> None:
     parser = new_command(steps, "prepare", "turn CMU BVH files into clips on the 22 joints")
     add = parser.add_argument
     add("source", type=Path, help="folder of CMU .bvh files (cgspeed's Daz-friendly conversion)")
-    add("--clips", type=Path, help="npz of more clips, (T, 22, 3) at 20 fps in metres")
+    add(
+        "--clips",
+        type=Path,
+        nargs="+",
+        default=(),
+        help="npz files of more clips, (T, 22, 3) at 20 fps in metres",
+    )
     _add_work(parser)
     parser.set_defaults(func=lambda args: _prepare(args.source, args.work, args.clips))
 
@@ -71,7 +79,7 @@ def _add_train_codec(steps: Subparsers) -> None:
         steps, "train-codec", "train the codec on the clips; a stopped training goes on"
     )
     add = parser.add_argument
-    add("--steps", type=int, help="training steps (default: 8200)")
+    add("--steps", type=int, help=f"training steps (default: {CODEC_STEPS})")
     add("--threads", type=int, help="cores to train on (default: all)")
     add("-o", "--out", type=Path, help="codec folder to write (default: WORK/codec)")
     _add_work(parser)
@@ -84,7 +92,7 @@ def _add_train_lm(steps: Subparsers) -> None:
     )
     add = parser.add_argument
     add("--codec", type=Path, help="codec folder (default: WORK/codec)")
-    add("--steps", type=int, help="training steps (default: 9500)")
+    add("--steps", type=int, help=f"training steps (default: {LM_STEPS})")
     add("--threads", type=int, help="cores to train on (default: all)")
     add("-o", "--out", type=Path, help="Hugging Face folder to write (default: WORK/lm)")
     _add_work(parser)
@@ -98,8 +106,9 @@ def _add_evaluate(steps: Subparsers) -> None:
     add = parser.add_argument
     add("--bundle", type=Path, help="bundle to examine (default: the demo)")
     add("--codec", type=Path, help="codec folder (default: WORK/codec)")
-    add("--seeds", type=int, help="samples of each wording (default: 5)")
-    add("--temperature", type=float, help="temperature of the sampling (default: 0.5)")
+    add("--seeds", type=int, help=f"samples of each wording (default: {EXAM_SEEDS})")
+    temperature = f"temperature of the sampling (default: {EXAM_TEMPERATURE:g})"
+    add("--temperature", type=float, help=temperature)
     add("--levels", type=int, help="codes of each frame (default: all)")
     add("--exam", choices=("first", "second"), help="set of wordings (default: first)")
     add("-o", "--out", type=Path, help="also write OUT.md and OUT.json")
@@ -130,7 +139,7 @@ def _given(args: argparse.Namespace, *names: str) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(args, name)) is not None}
 
 
-def _prepare(source: Path, work: Path, clips: Path | None) -> int:
+def _prepare(source: Path, work: Path, clips: Sequence[Path]) -> int:
     from .data.prepare import prepare
 
     prepare(source, work, clips)

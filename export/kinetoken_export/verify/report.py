@@ -32,7 +32,7 @@ from .motion import (
     source_decoder,
 )
 from .reference import CheckpointReference, choose_reference
-from .request import VerifyRequest
+from .request import DEFAULT_SECONDS, VerifyRequest
 from .source import align_checkpoint
 
 if TYPE_CHECKING:
@@ -49,7 +49,6 @@ VERIFY_PROMPTS: Final = (
     "somebody jumps forward",
     "a boxer boxes",
 )
-_SECONDS: Final = 4.0
 Answers = dict[str, list[OwnAnswer]]
 """Of each prompt, "greedy" and "sampled"."""
 
@@ -198,7 +197,9 @@ def _seconds(bundle: Bundle) -> float:
     """Four seconds, or what half the context holds: the rest is for prompt and thought."""
     codec, levels = bundle.manifest.codec, len(bundle.vocabulary.levels)
     frames = max(1, bundle.language_model.context // 2 // levels)
-    return min(_SECONDS, bundle.manifest.defaults.max_seconds, frames * codec.stride / codec.fps)
+    return min(
+        DEFAULT_SECONDS, bundle.manifest.defaults.max_seconds, frames * codec.stride / codec.fps
+    )
 
 
 def figures_by_part(parity: ParityReport) -> list[tuple[str, LmFigures]]:

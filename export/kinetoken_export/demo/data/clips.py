@@ -20,7 +20,7 @@ Joints = NDArray[np.float32]
 # m/s: faster than any captured joint moves; above it the capture has a spike
 _GLITCH_SPEED: Final = 14.0
 _SPIKE_MARGIN: Final = 6  # frames cut away on each side of a spike
-_SHORTEST: Final = 20  # frames; a part shorter than a second teaches nothing
+_SHORTEST: Final = 20  # frames; a part of a cut clip shorter than a second teaches nothing
 # Mean root-relative distance (m) under which two clips are one take: of one conversion, and of two
 # different ones.
 _SAME_CONVERSION: Final = 0.01
@@ -99,7 +99,7 @@ def sift_clips(clips: dict[str, Joints]) -> tuple[dict[str, Joints], dict[str, s
             dropped[name] = "legs broken"
         elif twin:
             dropped[name] = f"same take as {twin}"
-        elif len(parts) == 1 and len(parts[0]) == len(joints):
+        elif _is_whole(parts, joints):
             kept[name] = joints
         else:
             dropped[name] = f"spikes: {len(parts)} parts kept"
@@ -107,6 +107,14 @@ def sift_clips(clips: dict[str, Joints]) -> tuple[dict[str, Joints], dict[str, s
                 f"{name}.{i}": canonical(part).astype(np.float32) for i, part in enumerate(parts)
             }
     return kept, dropped
+
+
+def _is_whole(parts: list[Joints], joints: Joints) -> bool:
+    """Tell whether nothing was cut away; a short loop without spikes counts too."""
+    if len(joints) < _SHORTEST:
+        speeds = np.linalg.norm(np.diff(joints, axis=0), axis=-1) * FPS
+        return bool(len(joints) > 1 and speeds.max() <= _GLITCH_SPEED)
+    return len(parts) == 1 and len(parts[0]) == len(joints)
 
 
 def _distance(name: str, other: str) -> float:

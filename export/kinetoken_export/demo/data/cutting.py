@@ -17,6 +17,8 @@ from .judges import JUDGES, obeys
 
 STRIDE: Final = 4  # feature frames per latent frame: windows are whole latent frames
 LONGEST_WINDOW: Final = 120  # frames: six seconds
+# Postures that a motion can begin or end in; standing: upright, feet together, arms down.
+POSTURES: Final = ("standing", "seated", "on_floor", "kneeling", "lying")
 _LOOP_GAP: Final = 0.15  # m and m/frame together: a seam above it is seen
 
 
@@ -32,6 +34,14 @@ class Window:
     """left or right, where the action has one."""
     style: str = ""
     """A word that the caption may use: salsa, ballet, slowly, ..."""
+    count: int = 0
+    """How often the action is done; 0 where it cannot be counted."""
+    speed: str = ""
+    """slow or fast, where it is done unlike its usual pace."""
+    begins: str = "standing"
+    """The posture at the first frame: one of POSTURES."""
+    ends: str = "standing"
+    """The posture at the last frame: one of POSTURES."""
 
 
 def cut_rows(rows: Features, start: int, length: int) -> Features:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,11 @@ from .clips import HELD_OUT, Joints, clip_id, open_clips, sift_clips, take_id
 from .retarget import retarget, source_fps
 
 
-def prepare(source: Path, work: Path, extra: Path | None = None) -> None:
+def prepare(source: Path, work: Path, extra: Sequence[Path] = ()) -> None:
     """Read the BVH files in `source`, retarget, sift, and write `work`/clips.npz and clips.json.
 
-    `extra` is an npz of clips already on the 22 joints (id -> (T, 22, 3), 20 fps, metres). Those
-    whose ids the BVH files give too are skipped.
+    `extra` are npz files of clips already on the 22 joints (id -> (T, 22, 3), 20 fps, metres).
+    Those whose ids the BVH files give too are skipped.
     """
     files = sorted(p for p in source.rglob("*.bvh") if p.stem != "standard")
     if not files:
@@ -35,8 +36,8 @@ def prepare(source: Path, work: Path, extra: Path | None = None) -> None:
             clips[clip_id(path.stem)] = retarget(motion, source_fps(path.stem, motion.frame_time))
         except FormatError as error:
             unread[clip_id(path.stem)] = str(error)
-    if extra is not None:
-        clips = clips | _extra_clips(extra, known=set(clips))
+    for path in extra:
+        clips = clips | _extra_clips(path, known=set(clips))
     kept, dropped = sift_clips(clips)
     work.mkdir(parents=True, exist_ok=True)
     with atomic_path(work / "clips.npz") as temporary, open(temporary, "wb") as file:
@@ -60,5 +61,5 @@ def _extra_clips(path: Path, known: set[str]) -> dict[str, Joints]:
     with open_clips(path) as archive:
         # pb_ (pybullet) clips do not state where they were captured: they stay out of what is
         # shipped.
-        names = [n for n in archive.files if n not in known and not n.startswith(("pb_", "cmu_"))]
+        names = [n for n in archive.files if n not in known and not n.startswith("pb_")]
         return {name: archive[name].astype(np.float32) for name in names}

@@ -17,6 +17,7 @@ from ..data.clips import load_clips, training_clips
 from ..data.judges import obeys
 from ..words.exam import FIRST_EXAM, SECOND_EXAM
 from .codec_report import CodecErrors, codec_errors, foot_slide, jerk
+from .defaults import EXAM_SEEDS, EXAM_TEMPERATURE
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ class ExamAnswer:
 class ExamConditions:
     """The conditions of an exam."""
 
-    seeds: int = 5
+    seeds: int = EXAM_SEEDS
     """Samples of each wording."""
-    temperature: float = 0.5
+    temperature: float = EXAM_TEMPERATURE
     levels: int | None = None
     """Codes per frame; None takes all."""
     exam: str = "first"

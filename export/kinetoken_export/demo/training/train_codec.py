@@ -22,6 +22,7 @@ from kinetoken.motion.skeleton import CONTACT_JOINTS, PARENTS
 
 from ...codecs.own_model import WEIGHTS, CodecConfig, MotionCodec
 from .codec_data import Windows, codec_rows, facing_steps, feature_statistics
+from .defaults import CODEC_STEPS
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class LossWeights:
 class CodecTraining:
     """The plan of a codec training."""
 
-    steps: int = 8200
+    steps: int = CODEC_STEPS
     batch: int = 40
     frames: int = 64
     peak: float = 1.0e-3

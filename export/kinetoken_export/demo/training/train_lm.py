@@ -24,6 +24,7 @@ from ..words.captions import Captions
 from ..words.exam import FORBIDDEN
 from ..words.tokenizer import id_of, train_tokenizer, write_tokenizer
 from .chat_examples import ChatCoder, Ids, Weights
+from .defaults import LM_STEPS
 from .lm_data import Example, coded_examples
 from .lm_model import LmConfig, Qwen2
 
@@ -35,7 +36,7 @@ _CODES = 1024
 class LmTraining:
     """The plan of a language-model training."""
 
-    steps: int = 9500
+    steps: int = LM_STEPS
     batch: int = 16
     peak: float = 1.5e-3
     warm_up: int = 150
