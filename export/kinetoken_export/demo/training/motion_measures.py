@@ -15,7 +15,9 @@ _LIMBS: Final = tuple(
     for side in ("left", "right")
     for part in ("elbow", "wrist", "ankle", "foot")
 )
-_ENDS: Final = tuple(JOINT[name] for name in ("left_wrist", "right_wrist", "left_foot", "right_foot"))
+_ENDS: Final = tuple(
+    JOINT[name] for name in ("left_wrist", "right_wrist", "left_foot", "right_foot")
+)
 _TREMBLE_HZ: Final = 5.0  # limbs hardly move faster to and fro than this
 _QUIET_SPEED: Final = 0.06  # m/s: a body whose joints move slower on average stands still
 _QUIET_FRAMES: Final = 20
@@ -26,7 +28,7 @@ _PEAK_SHIFT: Final = 2  # frames by which a peak may come early or late
 
 def in_place(joints: Array64) -> Array64:
     """The joints without the pelvis' path over the floor."""
-    return joints - joints[:, :1] * np.array([1.0, 0.0, 1.0])
+    return np.asarray(joints - joints[:, :1] * np.array([1.0, 0.0, 1.0]))
 
 
 def jerk(joints: Array64) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,14 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.base.atomic_file import atomic_path
+from kinetoken.base.errors import InputError
 from kinetoken.cli.terminal import ProgressBar
 from kinetoken.motion.features import CONTACTS, POSITIONS, ROTATIONS
 from kinetoken.motion.skeleton import CONTACT_JOINTS, PARENTS
 
-from ...codecs.own_model import WEIGHTS, CodecConfig, MotionCodec
+from ...codecs.own_model import WEIGHTS, CodecConfig, MotionCodec, load_codec
+from ..data.augment import Features
+from ..data.cutting import Window
 from .codec_data import Windows, codec_rows, facing_steps, feature_statistics
 from .defaults import CODEC_STEPS
 
@@ -59,29 +63,44 @@ class CodecTraining:
     """Share of windows that are coded with fewer than all levels."""
     bfloat16: bool = True
     """Whether convolutions are computed in bfloat16: nearly twice as fast where the CPU can."""
+    weights: LossWeights = field(default_factory=LossWeights)
     save_every: int = 250
     seed: int = 1
 
 
-def train_codec(work: Path, plan: CodecTraining, out: Path) -> None:
-    """Train (or go on with) the codec in `work` and write its folder to `out`."""
+def train_codec(
+    work: Path,
+    plan: CodecTraining,
+    out: Path,
+    windows: Iterable[Window] = (),
+    start: Path | None = None,
+) -> None:
+    """Train (or go on with) the codec in `work` and write its folder to `out`.
+
+    `windows`: motions of actions to learn from beside the clips. `start`: codec folder of the same
+    sizes, whose weights and Mean and Std a new training begins with.
+    """
     torch.manual_seed(plan.seed)
-    rows, starts = codec_rows(work)
-    mean, std = feature_statistics(rows)
-    model = MotionCodec(CodecConfig())
+    motions = codec_rows(work, windows)
+    model = MotionCodec(CodecConfig(overlap=True))
+    if start is None:
+        mean, std = feature_statistics(motions.rows)
+    else:
+        mean, std = _begin_with(start, model)
     parameters = list(model.encoder.parameters()) + list(model.decoder.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=plan.peak, weight_decay=0.01, betas=(0.9, 0.98))
     done = _resume(work / "codec.pt", model, optimizer)
-    windows = Windows(rows, starts, plan.frames, plan.seed + done)
-    loss = Loss(torch.from_numpy(mean), torch.from_numpy(std))
+    batches = Windows(motions, plan.frames, plan.seed + done)
+    loss = Loss(torch.from_numpy(mean), torch.from_numpy(std), plan.weights)
+    unquantized = 0 if start else plan.unquantized
     bar = ProgressBar("codec", plan.steps, before=done)
     began, average = time.monotonic(), 0.0
     for step in range(done, plan.steps):
         _set_rate(optimizer, plan, step)
-        batch = windows.draw(plan.batch)
-        if step == plan.unquantized:
-            _start_codebooks(model, windows, loss)
-        value = _step(model, loss, batch, plan, quantized=step >= plan.unquantized)
+        batch = batches.draw(plan.batch)
+        if unquantized and step == unquantized:
+            _start_codebooks(model, batches, loss)
+        value = _step(model, loss, batch, plan, quantized=step >= unquantized)
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(value)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -96,12 +115,39 @@ def train_codec(work: Path, plan: CodecTraining, out: Path) -> None:
     write_codec(model, mean, std, out)
 
 
+def _begin_with(folder: Path, model: MotionCodec) -> tuple[Features, Features]:
+    """Give the model the weights of a codec folder; its Mean and Std."""
+    old, mean, std = load_codec(folder)
+    weights = old.state_dict()
+    if not old.config.overlap:
+        for name in ("decoder.patch.weight", "decoder.patch.bias"):
+            weights[name] = torch.cat([weights[name], _went_on(weights[name], old.config)])
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(
+            f"--start: expected a codec of the sizes of this one at {folder}, got "
+            f"{old.config}: train without it"
+        ) from error
+    for level in model.quantizer.levels:
+        level.usage.fill_(1.0)
+        level.total.copy_(level.codebook)
+    return mean.numpy(), std.numpy()
+
+
+def _went_on(patch: Tensor, config: CodecConfig) -> Tensor:
+    """Rows of the next patch where the last frames of this one go on, more slowly."""
+    frames = patch.reshape(config.stride, config.features, *patch.shape[1:])
+    speed = 0.4 * (frames[-1] - frames[-2])
+    ahead = [frames[-1] + (i + 1) * speed for i in range(config.stride)]
+    return torch.stack(ahead).reshape(patch.shape)
+
+
 class Loss:
     """The distance of decoded features from the true ones: features, metres, motion and path."""
 
-    def __init__(self, mean: Tensor, std: Tensor, weights: LossWeights | None = None) -> None:
-        self.mean, self.std = mean, std
-        self.weights = weights or LossWeights()
+    def __init__(self, mean: Tensor, std: Tensor, weights: LossWeights) -> None:
+        self.mean, self.std, self.weights = mean, std, weights
         weight = torch.ones(263)
         weight[0:4] = 4.0
         weight[POSITIONS] = 2.0
