@@ -20,7 +20,7 @@ from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import InputError
 from kinetoken.cli.terminal import ProgressBar
 from kinetoken.motion.features import CONTACTS, POSITIONS, ROTATIONS
-from kinetoken.motion.skeleton import CONTACT_JOINTS, PARENTS
+from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS, PARENTS
 
 from ...codecs.own_model import WEIGHTS, CodecConfig, MotionCodec, load_codec
 from ..data.augment import Features
@@ -45,6 +45,8 @@ class LossWeights:
     """Jerk."""
     slide: float = 10.0
     """Horizontal velocities of the feet in contact."""
+    lag: float = 20.0
+    """Speed that fast limbs fall short of: what is uncertain comes out slow otherwise."""
     path: float = 1.0
     """The root's path, heading and height."""
 
@@ -184,6 +186,9 @@ class Loss:
     def _motion(self, mine: Tensor, theirs: Tensor, emphasis: Tensor, true: Tensor) -> Tensor:
         """Loss on the joints' steps (B, T - 1, 21, 3), on their changes and on standing feet."""
         off = mine - theirs
+        mine_speed, true_speed = _lengths(mine), _lengths(theirs)
+        fast = (true_speed * FPS - 1.5).clamp(min=0.0, max=3.0)
+        lag = (true_speed - mine_speed).clamp(min=0.0) * fast
         change = off[:, 1:] - off[:, :-1]
         shake = change[:, 1:] - change[:, :-1]
         feet = off[:, :, [j - 1 for j in CONTACT_JOINTS]][..., [0, 2]]
@@ -193,6 +198,7 @@ class Loss:
             + self.weights.changes * change.abs().mean()
             + self.weights.shake * shake.abs().mean()
             + self.weights.slide * (feet.abs() * standing).mean()
+            + self.weights.lag * lag.mean()
         )
 
 
