@@ -33,7 +33,9 @@ def elbow_bends_back(points: Array64, side: str) -> NDArray[np.bool_]:
     brings a hanging upper arm to where it is. Internal and external rotation reach 120 degrees to
     either side of it, not more.
     """
-    shoulder, elbow, wrist = (points[:, JOINT[f"{side}_{j}"]] for j in ("shoulder", "elbow", "wrist"))
+    shoulder, elbow, wrist = (
+        points[:, JOINT[f"{side}_{j}"]] for j in ("shoulder", "elbow", "wrist")
+    )
     up = _unit(points[:, JOINT["neck"]] - points[:, JOINT["spine2"]])
     across = points[:, JOINT["left_shoulder"]] - points[:, JOINT["right_shoulder"]]
     ahead = _unit(np.cross(across, up))
@@ -49,18 +51,21 @@ def elbow_bends_back(points: Array64, side: str) -> NDArray[np.bool_]:
     )
     fold = forearm - np.sum(forearm * arm, axis=1, keepdims=True) * arm
     against = np.sum(_unit(fold) * _unit(folds), axis=1) < _ELBOW_AGAINST
-    return _bent(shoulder, elbow, wrist) & against & (cosine[:, 0] > -_STRAIGHT_UP)
+    return np.asarray(_bent(shoulder, elbow, wrist) & against & (cosine[:, 0] > -_STRAIGHT_UP))
 
 
 def knee_bends_back(points: Array64, side: str) -> NDArray[np.bool_]:
     """Frames (T,) in which a knee points away from the toes of its foot."""
-    hip, knee, ankle, toe = (points[:, JOINT[f"{side}_{j}"]] for j in ("hip", "knee", "ankle", "foot"))
+    hip, knee, ankle, toe = (
+        points[:, JOINT[f"{side}_{j}"]] for j in ("hip", "knee", "ankle", "foot")
+    )
     shin, line = _unit(knee - ankle), _unit(ankle - hip)
     toes = toe - ankle
     toes = toes - np.sum(toes * shin, axis=1, keepdims=True) * shin
     way = knee - hip
     way = way - np.sum(way * line, axis=1, keepdims=True) * line
-    return _bent(hip, knee, ankle) & (np.sum(_unit(way) * _unit(toes), axis=1) < _KNEE_AGAINST)
+    against = np.sum(_unit(way) * _unit(toes), axis=1) < _KNEE_AGAINST
+    return np.asarray(_bent(hip, knee, ankle) & against)
 
 
 def _bent(root: Array64, middle: Array64, end: Array64) -> NDArray[np.bool_]:

@@ -107,20 +107,24 @@ def _lifted(x: float, y: float, z: float = 0.0) -> Limb:
     return foot(x, z, ANKLE + y, down=30.0 if y < 0.15 else 42.0)
 
 
-def _leap(s: Script, high: float, ahead: float, arms: tuple[Limb, Limb, Limb], quick: float) -> None:
+def _leap(
+    s: Script, high: float, ahead: float, arms: tuple[Limb, Limb, Limb], quick: float
+) -> None:
     """Crouch, fly over `ahead` metres, land."""
     up, x = s.upright.y, s.pose.left_leg.at[0]
     z = s.pose.left_leg.at[2]
     back, swung, landing = arms
-    s.go(0.38 * quick, y=up - s.u(0.24, 0.34), z=z - 0.05, lean=34.0, bend=20.0, nod=-15.0, arms=back)
-    s.go(0.17, True, y=up + 0.06, z=z + 0.1 * ahead, lean=6.0 + 6 * ahead, bend=2.0, arms=swung,
+    s.go(
+        0.38 * quick, y=up - s.u(0.24, 0.34), z=z - 0.05, lean=34.0, bend=20.0, nod=-15.0, arms=back
+    )
+    s.go(0.17, steady=True, y=up + 0.06, z=z + 0.1 * ahead, lean=6.0 + 6 * ahead, bend=2.0, arms=swung,
          legs=foot(x, z, 0.14, 48.0))  # fmt: skip
     rise = (2 * high / 9.81) ** 0.5
-    s.go(rise, True, y=up + 0.05 + high, z=z + 0.5 * ahead, lean=4 + 8 * ahead,
+    s.go(rise, steady=True, y=up + 0.05 + high, z=z + 0.5 * ahead, lean=4 + 8 * ahead,
          legs=_lifted(x, high + 0.06 + 0.1 * ahead, z + 0.42 * ahead))  # fmt: skip
-    s.go(rise, True, y=up - 0.03, z=z + 0.9 * ahead, lean=5.0, arms=landing,
+    s.go(rise, steady=True, y=up - 0.03, z=z + 0.9 * ahead, lean=5.0, arms=landing,
          legs=foot(x, z + ahead, ANKLE + 0.02, 8.0))  # fmt: skip
-    s.go(0.16, True, y=up - s.u(0.2, 0.3), z=z + ahead - 0.02, lean=28.0, bend=18.0,
+    s.go(0.16, steady=True, y=up - s.u(0.2, 0.3), z=z + ahead - 0.02, lean=28.0, bend=18.0,
          legs=foot(x, z + ahead))  # fmt: skip
     s.go(0.3 * quick, y=up - 0.01, z=z + ahead, lean=0.0, bend=2.0, nod=0.0,
          left_arm=s.upright.left_arm, right_arm=s.upright.right_arm)  # fmt: skip
@@ -153,18 +157,27 @@ def jump_forward(s: Script, count: int) -> None:
 
 def hop(s: Script, count: int) -> None:
     """Hop on the left leg, the right one folded behind or lifted in front."""
-    folded = leg(0.0, -0.62, s.u(-0.42, -0.3), 30.0) if s.u(0, 1) < 0.6 else leg(0.02, -0.62, 0.3, 20.0)
+    folded = (
+        leg(0.0, -0.62, s.u(-0.42, -0.3), 30.0) if s.u(0, 1) < 0.6 else leg(0.02, -0.62, 0.3, 20.0)
+    )
     arms = arm(s.u(0.35, 0.7), -0.4, 0.3, (0.4, -0.8, -0.4))
     up, ahead = s.upright.y, s.u(0.0, 0.22)
     z, x, high = 0.0, 0.05, s.u(0.09, 0.17)
     s.go(0.35, x=x, y=up - 0.03, tilt=2.0, right_leg=folded, left_leg=foot(0.07, 0.0), arms=arms)
     for _ in range(count or int(s.draw.integers(3, 7))):
         s.go(0.17, y=up - 0.13, lean=9.0, bend=10.0, left_leg=foot(0.07, z))
-        s.go(0.11, True, y=up, z=z + 0.3 * ahead, left_leg=foot(0.07, z, 0.12, 42.0))
+        s.go(0.11, steady=True, y=up, z=z + 0.3 * ahead, left_leg=foot(0.07, z, 0.12, 42.0))
         rise = (2 * high / 9.81) ** 0.5
         z += ahead
-        s.go(rise, True, y=up + high, z=z - 0.4 * ahead, lean=4.0, left_leg=_lifted(0.07, high + 0.05, z - 0.3 * ahead))
-        s.go(rise, True, y=up - 0.02, z=z, left_leg=foot(0.07, z, ANKLE + 0.03, 20.0))
+        s.go(
+            rise,
+            steady=True,
+            y=up + high,
+            z=z - 0.4 * ahead,
+            lean=4.0,
+            left_leg=_lifted(0.07, high + 0.05, z - 0.3 * ahead),
+        )
+        s.go(rise, steady=True, y=up - 0.02, z=z, left_leg=foot(0.07, z, ANKLE + 0.03, 20.0))
     s.go(0.16, y=up - 0.1, lean=8.0, left_leg=foot(0.07, z))
     s.go(0.2, y=up - 0.02, lean=0.0, right_leg=foot(-0.1, z, ANKLE + 0.1, 20.0))
     s.stand(0.3, x=0.0, z=z)
@@ -195,8 +208,18 @@ def climb_ladder(s: Script, count: int) -> None:
         lifted: dict[str, Any] = {f"{side}_leg": foot(sign * 0.11, 0.2, ANKLE + rung + 0.06, 10.0)}
         s.go(0.22, y=up + 0.02, tilt=-sign * 3.0, twist=sign * 5.0, **lifted,
              **{f"{side}_arm": arm(0.0, 0.2, 0.55)})  # fmt: skip
-        s.go(0.16, y=up + 0.04, **{f"{side}_arm": reach, f"{side}_leg": foot(sign * 0.11, 0.16, ANKLE + rung)})
-        s.go(0.34, y=up, tilt=0.0, twist=0.0, **{f"{other}_arm": low, f"{side}_leg": foot(sign * 0.1, 0.0)})
+        s.go(
+            0.16,
+            y=up + 0.04,
+            **{f"{side}_arm": reach, f"{side}_leg": foot(sign * 0.11, 0.16, ANKLE + rung)},
+        )
+        s.go(
+            0.34,
+            y=up,
+            tilt=0.0,
+            twist=0.0,
+            **{f"{other}_arm": low, f"{side}_leg": foot(sign * 0.1, 0.0)},
+        )
     s.stand(0.45)
 
 

@@ -114,7 +114,14 @@ def _up_from_seat(s: Script) -> None:
 
 
 def get_up_from_sitting(s: Script, _: int) -> None:
-    s.go(0.45, y=0.12, lean=-4.0, bend=36.0, legs=foot(0.13, -0.04), right_arm=hand(-0.28, 0.06, -0.6))
+    s.go(
+        0.45,
+        y=0.12,
+        lean=-4.0,
+        bend=36.0,
+        legs=foot(0.13, -0.04),
+        right_arm=hand(-0.28, 0.06, -0.6),
+    )
     _up_from_seat(s)
 
 

@@ -100,7 +100,10 @@ class Pose:
 
     def but(self, **changes: Any) -> Pose:
         """Return this pose with changes; `arms` and `legs` set both sides alike."""
-        for both, left, right in (("arms", "left_arm", "right_arm"), ("legs", "left_leg", "right_leg")):
+        for both, left, right in (
+            ("arms", "left_arm", "right_arm"),
+            ("legs", "left_leg", "right_leg"),
+        ):
             if both in changes:
                 limb: Limb = changes.pop(both)
                 changes[left] = limb
@@ -191,7 +194,7 @@ def rotation(turn: Array64, lean: Array64, tilt: Array64) -> Array64:
     ry = np.array([[cy, zero, sy], [zero, one, zero], [-sy, zero, cy]])
     rx = np.array([[one, zero, zero], [zero, cx, -sx], [zero, sx, cx]])
     rz = np.array([[cz, -sz, zero], [sz, cz, zero], [zero, zero, one]])
-    return np.einsum("ijt,jkt,klt->til", ry, rx, rz)
+    return np.asarray(np.einsum("ijt,jkt,klt->til", ry, rx, rz))
 
 
 def _solve_limb(
@@ -268,9 +271,9 @@ def _toes(
     ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
     down = np.radians(angles[:, :1] + 25.0)
     hanging = ahead * np.cos(down) - shin * np.sin(down)
-    weight = np.convolve(
-        np.pad(still.astype(float), 2, mode="edge"), np.ones(5) / 5, mode="valid"
-    )[:, None]
+    weight = np.convolve(np.pad(still.astype(float), 2, mode="edge"), np.ones(5) / 5, mode="valid")[
+        :, None
+    ]
     direction = flat * weight + hanging * (1 - weight)
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     direction = _above_floor(direction, path.joints[:, ankle, 1] / BONE_LENGTHS[toe])

@@ -35,8 +35,9 @@ class Script:
         """Draw a number between two."""
         return float(self.draw.uniform(low, high))
 
-    def go(self, seconds: float, steady: bool = False, **changes: Any) -> Script:
-        """Move to the last pose with changes; `steady` seconds do not follow the tempo."""
+    def go(self, seconds: float, /, **changes: Any) -> Script:
+        """Move to the last pose with changes; `steady=True` keeps the seconds from the tempo."""
+        steady = bool(changes.pop("steady", False))
         self.now += seconds * (1.0 if steady else self.tempo * self.u(0.92, 1.08))
         self.pose = self.pose.but(**changes)
         self.keys.append((self.now, self.pose))
@@ -44,7 +45,7 @@ class Script:
 
     def hold(self, seconds: float, steady: bool = False) -> Script:
         """Rest in the pose."""
-        return self.go(seconds, steady)
+        return self.go(seconds, steady=steady)
 
     def stand(self, seconds: float, **changes: Any) -> Script:
         """Return to standing where the body now is, and rest for some frames."""
@@ -78,7 +79,10 @@ def standing(draw: np.random.Generator) -> Pose:
     """Draw a way to stand: upright, feet together, arms down."""
     wide = float(draw.uniform(0.078, 0.095))
     out, up, ahead = HANGING.at
-    arms = Limb((out + float(draw.uniform(-0.02, 0.03)), up, ahead + float(draw.uniform(-0.04, 0.03))), HANGING.pole)
+    arms = Limb(
+        (out + float(draw.uniform(-0.02, 0.03)), up, ahead + float(draw.uniform(-0.04, 0.03))),
+        HANGING.pole,
+    )
     return STAND.but(
         y=float(draw.uniform(0.948, 0.96)), bend=float(draw.uniform(-2, 2)),
         nod=float(draw.uniform(-7, 2)), arms=arms, left_leg=foot(wide, 0.0), right_leg=foot(-wide, 0.0),

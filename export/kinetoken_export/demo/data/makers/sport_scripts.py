@@ -116,10 +116,18 @@ def kick_left(s: Script, count: int) -> None:
     for k in range(max(1, count)):
         if k:
             s.go(0.22, left_leg=foot(0.09, 0.02, ANKLE + 0.03, 15.0), lean=0.0, z=0.0, bend=2.0)
-        s.go(0.2, left_leg=leg(0.0, -0.42, 0.28, 25.0, (0.1, 0.4, 1.0)), lean=-6.0, z=-0.03, bend=8.0)
+        s.go(
+            0.2, left_leg=leg(0.0, -0.42, 0.28, 25.0, (0.1, 0.4, 1.0)), lean=-6.0, z=-0.03, bend=8.0
+        )
         s.go(0.15, steady=s.tempo < 1.3, left_leg=leg(0.0, up, 0.93, 20.0, (0.1, 0.5, 1.0)),
              lean=-16.0 - 18 * up, z=0.0, bend=18.0, twist=6.0)  # fmt: skip
-        s.go(0.19, left_leg=leg(0.0, -0.48, 0.28, 20.0, (0.1, 0.4, 1.0)), lean=-5.0, bend=8.0, twist=0.0)
+        s.go(
+            0.19,
+            left_leg=leg(0.0, -0.48, 0.28, 20.0, (0.1, 0.4, 1.0)),
+            lean=-5.0,
+            bend=8.0,
+            twist=0.0,
+        )
     s.go(0.25, left_leg=foot(0.1, 0.04, ANKLE + 0.03, 10.0), lean=2.0, bend=3.0)
     s.stand(0.35, x=0.0, z=0.0)
 
@@ -130,7 +138,14 @@ def round_kick_left(s: Script, count: int) -> None:
     up = s.u(-0.1, 0.3)
     for _ in range(max(1, count)):
         old = s.pose.left_leg
-        s.go(0.2, x=-0.05, z=0.08, turn=-10.0, tilt=-10.0, left_leg=leg(0.35, -0.45, 0.05, 25.0, (0.8, 0.3, 0.6)))
+        s.go(
+            0.2,
+            x=-0.05,
+            z=0.08,
+            turn=-10.0,
+            tilt=-10.0,
+            left_leg=leg(0.35, -0.45, 0.05, 25.0, (0.8, 0.3, 0.6)),
+        )
         s.go(0.15, steady=s.tempo < 1.3, turn=-70.0, tilt=-34.0 - 20 * up, lean=0.0, look=60.0,
              left_leg=leg(0.86, up - 0.3, 0.42, 35.0, (0.5, 0.4, 0.8)),
              right_leg=foot(-0.12, 0.2, ANKLE, 0.0, 60.0))  # fmt: skip
@@ -174,9 +189,9 @@ def dodge_left(s: Script, count: int) -> None:
     a = s.upright
     for _ in range(max(1, count)):
         s.go(0.12, y=up - 0.06, tilt=-3.0, x=x - 0.02)
-        s.go(0.14, True, x=x + 0.55 * far, y=up - 0.05, tilt=16.0, sway=8.0, arms=arms,
+        s.go(0.14, steady=True, x=x + 0.55 * far, y=up - 0.05, tilt=16.0, sway=8.0, arms=arms,
              left_leg=foot(x + 0.7 * far, 0.0, ANKLE + 0.08, 10.0))  # fmt: skip
-        s.go(0.14, True, x=x + far, y=up - low, tilt=6.0, sway=14.0, bend=14.0,
+        s.go(0.14, steady=True, x=x + far, y=up - low, tilt=6.0, sway=14.0, bend=14.0,
              left_leg=foot(x + far + 0.2, 0.0, out=20.0),
              right_leg=foot(x + 0.4 * far - 0.1, 0.0, ANKLE + 0.03, 20.0))  # fmt: skip
         s.hold(s.u(0.08, 0.3))
@@ -206,9 +221,9 @@ def dodge_back(s: Script, count: int) -> None:
     arms = arm(s.u(0.0, 0.4), s.u(-0.3, 0.1), 0.6, (0.6, -0.8, -0.2))
     for _ in range(max(1, count)):
         s.go(0.1, y=up - 0.07, z=z + 0.02, lean=4.0)
-        s.go(0.14, True, z=z - 0.5 * far, y=up - 0.04, lean=-10.0, bend=8.0, arms=arms,
+        s.go(0.14, steady=True, z=z - 0.5 * far, y=up - 0.04, lean=-10.0, bend=8.0, arms=arms,
              right_leg=foot(-0.1, z - 0.75 * far, ANKLE + 0.07, 20.0))  # fmt: skip
-        s.go(0.14, True, z=z - far, y=up - low, lean=-12.0, bend=24.0,
+        s.go(0.14, steady=True, z=z - far, y=up - low, lean=-12.0, bend=24.0,
              right_leg=foot(-0.12, z - far - 0.2, out=15.0),
              left_leg=foot(0.1, z - 0.55 * far, ANKLE + 0.05, 5.0))  # fmt: skip
         s.hold(s.u(0.1, 0.35))
@@ -235,7 +250,15 @@ def forward_roll(s: Script, count: int) -> None:
              arms=hand(0.22, 0.05, z + 0.55), legs=foot(0.11, z + 0.02, 0.12, 55.0))  # fmt: skip
         s.go(0.2, y=0.56, z=z + 0.48, lean=at + 150.0, bend=75.0, nod=40.0,
              arms=hand(0.24, 0.05, z + 0.58), legs=leg(0.06, -0.72, 0.35, 40.0, (0.1, 0.2, 1)))  # fmt: skip
-        s.go(0.2, y=0.3, z=z + 0.86, lean=at + 222.0, bend=72.0, arms=arm(0.1, -0.45, 0.75), legs=_TUCK)
+        s.go(
+            0.2,
+            y=0.3,
+            z=z + 0.86,
+            lean=at + 222.0,
+            bend=72.0,
+            arms=arm(0.1, -0.45, 0.75),
+            legs=_TUCK,
+        )
         s.go(0.17, y=0.12, z=z + 1.08, lean=at + 280.0, bend=60.0, nod=25.0, legs=_TUCK)
         s.go(0.2, y=0.13, z=z + 1.3, lean=at + 332.0, bend=46.0, nod=5.0, arms=arm(0.05, -0.3, 0.85),
              legs=foot(0.12, z + 1.52, 0.1, 0.0))  # fmt: skip
@@ -259,17 +282,19 @@ def backflip(s: Script, count: int) -> None:
     for k in range(max(1, count)):
         at = -360.0 * k
         crouch_to_leap(s, at, z)
-        s.go(0.18, True, y=up + 0.1, z=z - 0.06, lean=at - 18.0, bend=-8.0, nod=-20.0,
+        s.go(0.18, steady=True, y=up + 0.1, z=z - 0.06, lean=at - 18.0, bend=-8.0, nod=-20.0,
              arms=arm(0.15, 0.95, 0.1), legs=foot(0.11, z, 0.15, 50.0))  # fmt: skip
-        s.go(0.2, True, y=up + 0.1 + 0.8 * tall, z=z - 0.22, lean=at - 105.0, bend=30.0, nod=5.0,
+        s.go(0.2, steady=True, y=up + 0.1 + 0.8 * tall, z=z - 0.22, lean=at - 105.0, bend=30.0, nod=5.0,
              legs=_TUCK, arms=arm(0.05, -0.55, 0.5))  # fmt: skip
-        s.go(0.16, True, y=up + 0.1 + tall, z=z - 0.36, lean=at - 205.0, bend=42.0, legs=_TUCK)
-        s.go(0.16, True, y=up + 0.02 + 0.7 * tall, z=z - 0.5, lean=at - 290.0, bend=30.0, nod=-10.0,
+        s.go(
+            0.16, steady=True, y=up + 0.1 + tall, z=z - 0.36, lean=at - 205.0, bend=42.0, legs=_TUCK
+        )
+        s.go(0.16, steady=True, y=up + 0.02 + 0.7 * tall, z=z - 0.5, lean=at - 290.0, bend=30.0, nod=-10.0,
              legs=leg(0.06, -0.75, 0.2, 25.0), arms=arm(0.3, -0.5, 0.5))  # fmt: skip
         z -= s.u(0.5, 0.7)
-        s.go(0.17, True, y=up - 0.02, z=z - 0.02, lean=at - 340.0, bend=16.0,
+        s.go(0.17, steady=True, y=up - 0.02, z=z - 0.02, lean=at - 340.0, bend=16.0,
              legs=foot(0.12, z, ANKLE + 0.01, 5.0))  # fmt: skip
-        s.go(0.17, True, y=up - s.u(0.28, 0.4), z=z - 0.08, lean=at - 322.0, bend=22.0, nod=-15.0,
+        s.go(0.17, steady=True, y=up - s.u(0.28, 0.4), z=z - 0.08, lean=at - 322.0, bend=22.0, nod=-15.0,
              legs=foot(0.12, z), arms=arm(0.3, -0.4, 0.7))  # fmt: skip
     _whole_turns(s, -360.0 * max(1, count), z, 0.55)
 
@@ -287,7 +312,12 @@ def swim_level(s: Script, count: int) -> None:
     for k in range(2 * (count or int(s.draw.integers(2, 4)))):
         side, other = ("left", "right") if k % 2 else ("right", "left")
         roll = 12.0 if side == "right" else -12.0
-        for part in (arm(0.12, -0.15, 0.8), arm(0.15, -0.9, 0.05), arm(0.45, 0.1, -0.45), arm(0.05, 0.95, 0.1)):
+        for part in (
+            arm(0.12, -0.15, 0.8),
+            arm(0.15, -0.9, 0.05),
+            arm(0.45, 0.1, -0.45),
+            arm(0.05, 0.95, 0.1),
+        ):
             z += pace / 4
             kick = -kick
             s.go(0.16, z=z, tilt=roll * 0.6, twist=roll * 0.4, **{
