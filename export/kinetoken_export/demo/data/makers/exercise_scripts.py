@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ..judges import LEFT
 from .floor_scripts import sit
-from .poses import ANKLE, Limb, arm, foot, hand, leg
+from .poses import ANKLE, LimbPose, arm, foot, hand, leg
 from .script import Act, Script
 
 _COUNTED: Final = (("", 1.0), ("slow", 1.35), ("fast", 0.78))
@@ -35,13 +35,13 @@ def squat(s: Script, count: int) -> None:
     s.stand(0.2)
 
 
-def _tucked(x: float, z: float) -> Limb:
+def _tucked(x: float, z: float) -> LimbPose:
     """A foot on its ball, heel up, in front of the hands."""
     return foot(x, z, 0.11, 40.0, 2.0)
 
 
-def _plank(x: float) -> Limb:
-    return Limb((x, 0.125, -0.83), (0.05, -1.0, 0.2), floor=True, toe=(42.0, 0.0))
+def _plank(x: float) -> LimbPose:
+    return LimbPose((x, 0.125, -0.83), (0.05, -1.0, 0.2), floor=True, toe=(42.0, 0.0))
 
 
 def pushups(s: Script, count: int) -> None:
@@ -103,12 +103,12 @@ def jumping_jacks(s: Script, count: int) -> None:
     s.stand(0.25)
 
 
-def _lifted(x: float, y: float, z: float = 0.0) -> Limb:
+def _lifted(x: float, y: float, z: float = 0.0) -> LimbPose:
     return foot(x, z, ANKLE + y, down=30.0 if y < 0.15 else 42.0)
 
 
 def _leap(
-    s: Script, high: float, ahead: float, arms: tuple[Limb, Limb, Limb], quick: float
+    s: Script, high: float, ahead: float, arms: tuple[LimbPose, LimbPose, LimbPose], quick: float
 ) -> None:
     """Crouch, fly over `ahead` metres, land."""
     up, x = s.upright.y, s.pose.left_leg.at[0]

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from ..judges import LEFT, RIGHT
-from .poses import ANKLE, Limb, Pose, arm, foot, hand, knee_down
+from .poses import ANKLE, LimbPose, Pose, arm, foot, hand, knee_down
 from .script import Act, Script
 
 _AT_SIDES: Final = arm(0.3, -0.92, 0.0, (1.0, 0.0, 0.0))
@@ -183,8 +183,8 @@ def cross_legs(s: Script) -> None:
     )  # fmt: skip
 
 
-def _folded(x: float, z: float) -> Limb:
-    return Limb((x, 0.055, z), (0.8, 0.5, 0.9), floor=True, toe=(15.0, -62.0))
+def _folded(x: float, z: float) -> LimbPose:
+    return LimbPose((x, 0.055, z), (0.8, 0.5, 0.9), floor=True, toe=(15.0, -62.0))
 
 
 def meditate(s: Script, _: int) -> None:

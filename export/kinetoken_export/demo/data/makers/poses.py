@@ -18,11 +18,10 @@ from kinetoken.motion.features import canonical
 from kinetoken.motion.skeleton import BONE_LENGTHS, FPS, JOINT, N_JOINTS, Array64
 
 from ..clips import Joints
-from ..retarget import impose_bone_lengths, rest_offsets
+from ..keyframes.keys import Triple
+from ..retarget import impose_bone_lengths, t_pose_offsets
 
-Triple = tuple[float, float, float]
-
-_REST: Final = rest_offsets()
+_REST: Final = t_pose_offsets()
 ANKLE: Final = 0.058  # m: height of the ankle over the floor where the foot stands flat
 _TOE_FLAT: Final = _REST[10] / np.linalg.norm(_REST[10])
 _LOWEST: Final = {"leg": 0.05, "arm": 0.035}  # m: ankles and wrists over the floor
@@ -30,7 +29,7 @@ _SMOOTHING: Final = np.array([0.25, 0.5, 0.25])
 
 
 @dataclass(frozen=True)
-class Limb:
+class LimbPose:
     """Where a hand (wrist) or a foot (ankle) is, and which way its elbow or knee points.
 
     Where `floor`, `at` is metres in the world; else out from the body's side, up and ahead of the
@@ -45,32 +44,36 @@ class Limb:
     toe: tuple[float, float] = (0.0, 0.0)
 
 
-HANGING: Final = Limb((0.145, -0.967, 0.1), (0.3, 0.0, -1.0))
+HANGING: Final = LimbPose((0.145, -0.967, 0.1), (0.3, 0.0, -1.0))
 
 
-def foot(x: float, z: float, y: float = ANKLE, down: float = 0.0, out: float = 8.0) -> Limb:
+def foot(x: float, z: float, y: float = ANKLE, down: float = 0.0, out: float = 8.0) -> LimbPose:
     """Place a foot on (or `y` metres over) the floor, `x` to the body's left, `z` ahead."""
-    return Limb((x, y, z), (0.12, 0.6, 0.8), floor=True, toe=(down, out))
+    return LimbPose((x, y, z), (0.12, 0.6, 0.8), floor=True, toe=(down, out))
 
 
-def knee_down(x: float, z: float, y: float = 0.08, down: float = 55.0, out: float = 0.0) -> Limb:
+def knee_down(
+    x: float, z: float, y: float = 0.08, down: float = 55.0, out: float = 0.0
+) -> LimbPose:
     """Place a foot behind a knee that is on, or near, the floor."""
-    return Limb((x, y, z), (0.05, -0.25, 1.0), floor=True, toe=(down, out))
+    return LimbPose((x, y, z), (0.05, -0.25, 1.0), floor=True, toe=(down, out))
 
 
-def hand(x: float, y: float, z: float, pole: Triple = (0.7, -0.1, -0.7)) -> Limb:
+def hand(x: float, y: float, z: float, pole: Triple = (0.7, -0.1, -0.7)) -> LimbPose:
     """Place a hand in the world, `x` to the left, `y` up, `z` ahead."""
-    return Limb((x, y, z), pole, floor=True)
+    return LimbPose((x, y, z), pole, floor=True)
 
 
-def arm(out: float, up: float, ahead: float, pole: Triple = (0.6, -0.6, -0.5)) -> Limb:
+def arm(out: float, up: float, ahead: float, pole: Triple = (0.6, -0.6, -0.5)) -> LimbPose:
     """Place a hand beside the body, in arm's lengths from its shoulder."""
-    return Limb((out, up, ahead), pole)
+    return LimbPose((out, up, ahead), pole)
 
 
-def leg(out: float, up: float, ahead: float, down: float = 0.0, pole: Triple = (0.1, 0, 1)) -> Limb:
+def leg(
+    out: float, up: float, ahead: float, down: float = 0.0, pole: Triple = (0.1, 0, 1)
+) -> LimbPose:
     """Place a foot beside the body, in leg's lengths from its hip."""
-    return Limb((out, up, ahead), pole, toe=(down, 8.0))
+    return LimbPose((out, up, ahead), pole, toe=(down, 8.0))
 
 
 @dataclass(frozen=True)
@@ -93,10 +96,10 @@ class Pose:
     nod: float = 0.0
     """Of the head, down."""
     look: float = 0.0
-    left_leg: Limb = field(default_factory=lambda: foot(0.085, 0.0))
-    right_leg: Limb = field(default_factory=lambda: foot(-0.085, 0.0))
-    left_arm: Limb = HANGING
-    right_arm: Limb = HANGING
+    left_leg: LimbPose = field(default_factory=lambda: foot(0.085, 0.0))
+    right_leg: LimbPose = field(default_factory=lambda: foot(-0.085, 0.0))
+    left_arm: LimbPose = HANGING
+    right_arm: LimbPose = HANGING
 
     def but(self, **changes: Any) -> Pose:
         """Return this pose with changes; `arms` and `legs` set both sides alike."""
@@ -105,7 +108,7 @@ class Pose:
             ("legs", "left_leg", "right_leg"),
         ):
             if both in changes:
-                limb: Limb = changes.pop(both)
+                limb: LimbPose = changes.pop(both)
                 changes[left] = limb
                 x, y, z = limb.at
                 changes[right] = replace(limb, at=(-x, y, z)) if limb.floor else limb
@@ -199,7 +202,7 @@ def rotation(turn: Array64, lean: Array64, tilt: Array64) -> Array64:
 
 def _solve_limb(
     name: str,
-    limbs: Sequence[Limb],
+    limbs: Sequence[LimbPose],
     seconds: Array64,
     frames: Array64,
     keys: _Trunk,
@@ -251,7 +254,7 @@ def _solve_limb(
 
 def _toes(
     side: str,
-    limbs: Sequence[Limb],
+    limbs: Sequence[LimbPose],
     seconds: Array64,
     frames: Array64,
     keys: _Trunk,

@@ -12,7 +12,7 @@ from ..augment import to_features
 from ..clips import Joints, mirrored
 from ..cutting import STRIDE, Window
 from ..judges import LEFT, RIGHT
-from .poses import ANKLE, HANGING, STAND, Limb, Pose, foot, pose_motion
+from .poses import ANKLE, HANGING, STAND, LimbPose, Pose, foot, pose_motion
 
 _OTHER: Final = {LEFT: RIGHT, RIGHT: LEFT}
 # Of each playing: usual, slow, fast; seconds are multiplied by these.
@@ -61,7 +61,7 @@ class Script:
     def step(self, side: str, to: tuple[float, float], seconds: float, **changes: Any) -> Script:
         """Lift a foot and set it down at X, Z; the body changes meanwhile, half of it midway."""
         name = f"{side}_leg"
-        old: Limb = getattr(self.pose, name)
+        old: LimbPose = getattr(self.pose, name)
         x, z = to
         middle = foot((old.at[0] + x) / 2, (old.at[2] + z) / 2, ANKLE + 0.09, down=20.0)
         half = {
@@ -79,7 +79,7 @@ def standing(draw: np.random.Generator) -> Pose:
     """Draw a way to stand: upright, feet together, arms down."""
     wide = float(draw.uniform(0.078, 0.095))
     out, up, ahead = HANGING.at
-    arms = Limb(
+    arms = LimbPose(
         (out + float(draw.uniform(-0.02, 0.03)), up, ahead + float(draw.uniform(-0.04, 0.03))),
         HANGING.pole,
     )
