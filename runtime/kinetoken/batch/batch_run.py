@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import InputError
+from ..engines.context_window import ContextWindow
 from ..engines.prompt_items import ids_without_images
 from ..engines.protocols import SequenceInput
 from ..generation.adaptive_detail import Pace
 from ..generation.answer import AnswerRun
 from ..generation.bundle import Bundle
 from ..generation.chat_format import prompt_ids
-from ..generation.context_window import ContextWindow
 from ..generation.request_grammar import request_grammar
 from ..generation.said_length import with_said_length
 from ..motion.clip import Chunk, MotionChunk
