@@ -17,9 +17,8 @@ from kinetoken_export.demo.training.evaluate import ExamConditions, evaluate
 from kinetoken_export.demo.training.exam_verdicts import admits, does, shows_asked
 from kinetoken_export.demo.words.exam_questions import Question, Withheld, read_questions
 
-
 EXAM = {
-    "old": "a tall man jumps up\tjump\t-\t-\t-\t-\nplease dance to the music\tdance\t-\t-\t-\t-\n",
+    "old": "a tall man squats\tsquat\t-\t-\t-\t-\nplease dance to the music\tdance\t-\t-\t-\t-\n",
     "unknown": "ice skate on the lake\tunknown\t-\t-\t-\t-\n",
 }
 HEADER = "wording\texpected\tside\tcount\tspeed\tseconds\n"
@@ -40,11 +39,11 @@ def test_the_report_counts_what_the_judges_say(
     asked = [(a["part"], a["expected"], a["seed"]) for a in answers]
     assert asked == [
         (part, expected, seed)
-        for part, expected in (("old", "jump"), ("old", "dance"), ("unknown", "unknown"))
+        for part, expected in (("old", "squat"), ("old", "dance"), ("unknown", "unknown"))
         for seed in (0, 1)
     ]
     again = kinetoken.load().generate(answers[0]["prompt"], seed=0, temperature=0.5)
-    assert answers[0]["passed"] == shows_asked("jump", again.joints.astype(np.float64))
+    assert answers[0]["passed"] == shows_asked("squat", again.joints.astype(np.float64))
     passed = sum(a["passed"] for a in answers[:4])
     said = capsys.readouterr().out
     assert f"| old | {passed} | 4 |" in said
