@@ -337,7 +337,7 @@ _TABLE: Final[dict[str, Judge]] = {
 def _judged(judge: Judge) -> Callable[[Evidence], bool]:
     """The judge on its evidence: no gesture goes about."""
 
-    def verdict(e: Evidence) -> Verdict:
+    def verdict(e: Evidence) -> bool:
         return bool(np.linalg.norm(e.travel) < 0.9 and judge(Posture(e)))
 
     return verdict
