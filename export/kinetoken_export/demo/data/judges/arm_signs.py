@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .evidence import LEFT, RIGHT
 from .posture import Posture, turns
 
-Flags = NDArray[np.bool_]
+FrameFlags = NDArray[np.bool_]
 BOTH_HANDS: Final = (LEFT, RIGHT)
 
 
@@ -18,12 +18,12 @@ def other_side(side: str) -> str:
     return RIGHT if side == LEFT else LEFT
 
 
-def raised(p: Posture, side: str) -> Flags:
+def raised(p: Posture, side: str) -> FrameFlags:
     """Frames in which the wrist is above the head."""
     return np.asarray(p.wrist(side)[:, 1] > p.head_above_shoulder + 0.08)
 
 
-def aimed(p: Posture, side: str, direction: tuple[float, float, float]) -> Flags:
+def aimed(p: Posture, side: str, direction: tuple[float, float, float]) -> FrameFlags:
     """Frames in which a straight arm points that way (left, up, forward), within 40 degrees."""
     arm = p.wrist(side) / np.linalg.norm(p.wrist(side), axis=1, keepdims=True)
     return np.asarray((arm @ np.array(direction) > 0.77) & (p.reach(side) > 0.88))

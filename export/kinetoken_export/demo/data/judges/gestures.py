@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from .arm_signs import BOTH_HANDS, Flags, aimed, other_side, pumping, raised, thrown
+from .arm_signs import BOTH_HANDS, FrameFlags, aimed, other_side, pumping, raised, thrown
 from .evidence import LEFT, RIGHT, Evidence
 from .posture import Posture, longest_run, turns
 from .strength import STRENGTH, Verdict, is_shot
@@ -187,7 +187,7 @@ def _bow(p: Posture) -> Verdict:
     )
 
 
-def _at_brow(p: Posture, side: str) -> Flags:
+def _at_brow(p: Posture, side: str) -> FrameFlags:
     from_head = p.from_head(side)
     return np.asarray(
         (np.linalg.norm(from_head, axis=1) < 0.33)
@@ -207,7 +207,7 @@ def _salute(p: Posture) -> Verdict:
     )
 
 
-def _at_mouth(p: Posture, side: str) -> Flags:
+def _at_mouth(p: Posture, side: str) -> FrameFlags:
     from_head = p.from_head(side)
     return np.asarray(
         (np.linalg.norm(from_head, axis=1) < 0.29)
@@ -239,7 +239,7 @@ def _blow_kiss(p: Posture) -> Verdict:
     ) and not is_shot(p)
 
 
-def _crossed(p: Posture) -> Flags:
+def _crossed(p: Posture) -> FrameFlags:
     level = np.all(
         [(p.wrist(s)[:, 1] > -0.42) & (p.wrist(s)[:, 1] < 0.05) for s in BOTH_HANDS], axis=0
     )

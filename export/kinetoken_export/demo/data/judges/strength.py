@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from .arm_signs import BOTH_HANDS, Flags, other_side, pumping, raised, thrown
+from .arm_signs import BOTH_HANDS, FrameFlags, other_side, pumping, raised, thrown
 from .evidence import LEFT, RIGHT
 from .posture import Posture, longest_run
 
@@ -99,7 +99,7 @@ def is_shot(p: Posture) -> Verdict:
     )
 
 
-def _reaching(p: Posture) -> list[Flags]:
+def _reaching(p: Posture) -> list[FrameFlags]:
     return [
         np.asarray(
             (p.wrist(s)[:, 2] > 0.34) & (p.wrist(s)[:, 1] > -0.44) & (p.wrist(s)[:, 1] < 0.2)
@@ -108,7 +108,7 @@ def _reaching(p: Posture) -> list[Flags]:
     ]
 
 
-def _near(p: Posture, side: str) -> Flags:
+def _near(p: Posture, side: str) -> FrameFlags:
     wrist = p.wrist(side)
     return np.asarray((p.reach(side) < 0.72) & (wrist[:, 1] > -0.42) & (wrist[:, 1] < 0.1))
 
