@@ -20,9 +20,7 @@ from kinetoken_export.demo.data.makers.script import Act, Script, act_windows
 from kinetoken_export.demo.data.makers.sport_scripts import SPORT_ACTS
 
 ACTS: Final = FLOOR_ACTS + EXERCISE_ACTS + SPORT_ACTS
-JUDGED: Final = {
-    name: judge for name, judge in (EXERCISE | FLOOR_WORK).items() if name not in ("dance", "wave")
-}
+JUDGED: Final = {name: judge for name, judge in (EXERCISE | FLOOR_WORK).items() if name != "dance"}
 # What is also that: who meditates sits on the floor, a fast way down is nearly a fall.
 ALSO: Final = {
     "meditate": {"sit_on_floor"},

@@ -315,10 +315,6 @@ def _dance(e: Evidence) -> bool:
     )
 
 
-def _wave(e: Evidence) -> bool:
-    return any(e.swings(f"{side}_wrist", f"{side}_shoulder") >= 3 for side in (LEFT, RIGHT))
-
-
 EXERCISE: Final[dict[str, Callable[[Evidence], bool]]] = {
     "jump_up": _jump_up,
     "jump_forward": _jump_forward,
@@ -341,5 +337,4 @@ EXERCISE: Final[dict[str, Callable[[Evidence], bool]]] = {
     "cartwheel": _cartwheel,
     "swim": _swim,
     "dance": _dance,
-    "wave": _wave,
 }

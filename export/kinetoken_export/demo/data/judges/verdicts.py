@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 
 from ..actions import OPEN_ACTIONS
 from .anatomy import MOST_BENT_BACK, bent_back
-from .evidence import LEFT, RIGHT, Evidence
+from .evidence import Evidence
 from .exercise import EXERCISE
 from .floor_work import FLOOR_WORK
+from .gestures import GESTURES
 from .getting_about import GETTING_ABOUT
 
-JUDGES: Final[dict[str, Callable[[Evidence], bool]]] = GETTING_ABOUT | EXERCISE | FLOOR_WORK
+JUDGES: Final[dict[str, Callable[[Evidence], bool]]] = (
+    GETTING_ABOUT | EXERCISE | FLOOR_WORK | GESTURES
+)
 
 
 def obeys(action: str, joints: NDArray[np.floating]) -> bool:
@@ -38,9 +41,6 @@ _MARGINS: Final[dict[str, Callable[[Evidence], bool]]] = {
     "circle_right": lambda e: e.turn < -115,
     "turn_around": lambda e: 145 < abs(e.turn) < 230,
     "jump_up": lambda e: e.rise > 0.18,
-    "wave": lambda e: (
-        max(e.swings(f"{side}_wrist", f"{side}_shoulder") for side in (LEFT, RIGHT)) >= 4
-    ),
 }
 
 
