@@ -11,7 +11,7 @@ from kinetoken.motion.skeleton import FPS, JOINT, Array64
 
 from .evidence import LEFT, RIGHT, Evidence
 
-Flags = NDArray[np.bool_]
+_Flags = NDArray[np.bool_]
 _STANDS: Final = 1.15  # m: the neck of a standing body is higher
 
 
@@ -115,12 +115,12 @@ def roll_turned(e: Evidence) -> Array64:
     return np.asarray(np.degrees(np.concatenate([[0.0], np.cumsum(steps)])))
 
 
-def upside_down(e: Evidence) -> Flags:
+def upside_down(e: Evidence) -> _Flags:
     """Frames (T,) in which the neck is well below the pelvis."""
     return np.asarray(spine_of(e)[:, 1] < -0.5)
 
 
-def prone(e: Evidence) -> Flags:
+def prone(e: Evidence) -> _Flags:
     """Frames (T,) in which the trunk is level or nearly, belly down."""
     return np.asarray((trunk_lean(e) > 48.0) & (front_of(e)[:, 1] < -0.6))
 
@@ -158,7 +158,7 @@ def turning_points(values: Array64, amplitude: float) -> int:
     return count
 
 
-def longest_seconds(flags: Flags) -> float:
+def longest_seconds(flags: _Flags) -> float:
     """Seconds of the longest run of frames that are true."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(int), [0]])))
     runs = edges[1::2] - edges[::2]
