@@ -21,7 +21,7 @@ from .floor_work import floor_windows
 from .gestures import gesture_windows
 from .judges import Evidence
 from .locomotion import gait_windows, still_windows, turn_windows
-from .sources import DANCES, OTHERS, WAVES
+from .sources import DANCES, OTHERS
 
 
 def action_windows(clips: dict[str, Joints]) -> Iterator[Window]:
@@ -33,7 +33,6 @@ def action_windows(clips: dict[str, Joints]) -> Iterator[Window]:
             gait_windows,
             turn_windows,
             still_windows,
-            _waves,
             _dances,
             _others,
             gesture_windows,
@@ -41,16 +40,6 @@ def action_windows(clips: dict[str, Joints]) -> Iterator[Window]:
             exercise_windows,
         ):
             yield from maker(pool, mirror)
-
-
-def _waves(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
-    draw = np.random.default_rng(3 + mirror)
-    for name in WAVES:
-        rows = to_features(pool[name])
-        for start in range(0, len(rows) - 40, 12):
-            yield from passing_windows(
-                [Window("wave", cut_rows(rows, start, int(draw.integers(10, 24)) * STRIDE), name)]
-            )
 
 
 def _dances(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
