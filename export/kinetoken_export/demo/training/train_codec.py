@@ -47,6 +47,8 @@ class LossWeights:
     """Horizontal velocities of the feet in contact."""
     lag: float = 20.0
     """Speed that fast limbs fall short of: what is uncertain comes out slow otherwise."""
+    still: float = 30.0
+    """Accelerations of joints that hardly move, which trembling is made of."""
     path: float = 1.0
     """The root's path, heading and height."""
 
@@ -189,6 +191,7 @@ class Loss:
         mine_speed, true_speed = _lengths(mine), _lengths(theirs)
         fast = (true_speed * FPS - 1.5).clamp(min=0.0, max=3.0)
         lag = (true_speed - mine_speed).clamp(min=0.0) * fast
+        still = torch.exp(-true_speed * (FPS / 0.15))
         change = off[:, 1:] - off[:, :-1]
         shake = change[:, 1:] - change[:, :-1]
         feet = off[:, :, [j - 1 for j in CONTACT_JOINTS]][..., [0, 2]]
@@ -199,6 +202,7 @@ class Loss:
             + self.weights.shake * shake.abs().mean()
             + self.weights.slide * (feet.abs() * standing).mean()
             + self.weights.lag * lag.mean()
+            + self.weights.still * (_lengths(change) * still[:, 1:]).mean()
         )
 
 
