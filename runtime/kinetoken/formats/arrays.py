@@ -21,7 +21,7 @@ from ..motion.recover import recover
 from ..motion.skeleton import FPS
 from .array_layouts import check_denormalised, plain_layout
 from .body_checks import MAX_FRAMES, MAX_METRES, check_legs, check_rate, warn_of_axes
-from .humanoid.joints_of import Z_UP
+from .humanoid.axes import AXIS_TURNS
 from .read_options import DEFAULTS, ReadOptions
 
 MAGIC: Final = b"\x93NUMPY"
@@ -82,7 +82,7 @@ def _placed(joints: NDArray[np.float64], options: ReadOptions) -> NDArray[np.flo
     """Joints in metres, Y up, where the user says that they are in something else."""
     if options.unit is not None:
         joints = joints * options.unit.metres
-    return joints @ Z_UP.T if options.up == "z" else joints
+    return joints if options.up in (None, "y") else joints @ AXIS_TURNS[options.up].T
 
 
 def check_header(stream: BinaryIO, size: int, path: Path) -> None:

@@ -47,14 +47,15 @@ def warn_of_axes(joints: Array, path: Path) -> None:
     """Warn where the head of joints (T, 22, 3) is rarely above the feet, as where Z points up."""
     some = _some(joints)
     feet = (some[:, JOINT["left_ankle"]] + some[:, JOINT["right_ankle"]]) / 2.0
-    above = (some[:, JOINT["head"]] - feet)[:, 1] > 0.0
-    height = np.abs(np.median(some[:, JOINT["head"]] - feet, axis=0))
-    if above.mean() > 0.5 and height[1] >= max(height[0], height[2]):
+    way = some[:, JOINT["head"]] - feet
+    height = np.median(way, axis=0)
+    if (way[:, 1] > 0.0).mean() > 0.5 and height[1] >= np.abs(height[[0, 2]]).max():
         return
-    axis = "Z" if height[2] >= height[0] else "X"
-    guess = "Y points down?" if height[1] >= height.max() else f"{axis} points up?"
-    found = f"{path}: the head is not above the feet in most frames; {guess}"
-    line = f"{found} Expected Y up; give --up z, or turn the joints, unless the body lies down"
+    axis = int(np.abs(height).argmax())
+    up = ("" if height[axis] > 0 else "-") + "xyz"[axis]
+    option = f"--up={up}" if up.startswith("-") else f"--up {up}"
+    found = f"{path}: the head is not above the feet in most frames; {up.upper()} points up?"
+    line = f"{found} Expected Y up; give {option}, or turn the joints, unless the body lies down"
     warnings.warn(line, UserWarning, stacklevel=2)
 
 

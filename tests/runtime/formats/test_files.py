@@ -282,7 +282,7 @@ def test_another_axis_up_is_a_warning(tmp_path: Path, turn: list[int], guess: st
 
 def test_upside_down_is_a_warning_and_upright_is_none(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", WALK * [1, -1, 1])
-    with pytest.warns(UserWarning, match="Y points down"):
+    with pytest.warns(UserWarning, match="-Y points up"):
         Clip.load(tmp_path / "x.npy")
     np.save(tmp_path / "x.npy", WALK)
     assert len(Clip.load(tmp_path / "x.npy")) == len(WALK)
