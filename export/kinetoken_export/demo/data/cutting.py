@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.motion.recover import recover
+from kinetoken.motion.skeleton import Array
 
 from .augment import Features, find_cycle, looped, to_features
 from .clips import Joints
@@ -49,6 +50,16 @@ def cut_rows(rows: Features, start: int, length: int) -> Features:
     length = min(length, LONGEST_WINDOW, len(rows)) // STRIDE * STRIDE
     start = max(0, min(start, len(rows) - length))
     return rows[start : start + length].copy()
+
+
+def whole_rows(joints: Array) -> Features:
+    """Feature rows of a whole motion (T, 22, 3), a multiple of 4.
+
+    Where some are missing, the body stands in its last pose for up to three frames more.
+    """
+    more = -(len(joints) - 1) % STRIDE
+    points = np.concatenate([joints, np.repeat(joints[-1:], more, axis=0)])
+    return to_features(points.astype(np.float32))
 
 
 def _passes(window: Window) -> bool:
