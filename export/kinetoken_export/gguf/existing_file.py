@@ -81,7 +81,7 @@ class GgufModel:
             head_dim=int(said.get(f"{name}.attention.key_length", width // heads)),
             vocab_size=self.rows,
             context=context,
-            quantization=_quantization(said),
+            quantization=quantization_name(said),
         )
         checked_header(self.path, info, motion)
         target = folder / _LM_FILE
@@ -127,7 +127,7 @@ def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
 
 
-def _quantization(said: Mapping[str, Any]) -> str:
+def quantization_name(said: Mapping[str, Any]) -> str:
     """The name of the file's quantization: "q4_k_m"."""
     try:
         name = LlamaFileType(int(said["general.file_type"])).name

@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 from kinetoken.base.errors import EngineError
 from kinetoken.cli.terminal import progress
 from kinetoken.engines.one_at_a_time import SequentialBatch
-from kinetoken.engines.prompt_items import NO_IMAGES, EncodedImage
+from kinetoken.engines.prompt_items import NO_IMAGES, EncodedImage, PromptItem
 from kinetoken.engines.run_checks import check_rewind
 from kinetoken.tokens.allowed_ids import Allowed, take_allowed
 
+from ..checkpoint.reference_tower import cut_patches
 from ..checkpoint.tensors import Float32Array
 
 _DTYPE_RENAMED: Final = (4, 56)
@@ -87,6 +88,49 @@ class TransformersReference:
                 f"{self.title}: the checkpoint is damaged"
             )
         return logits, getattr(out, self._cache_name) if keep else None
+
+    @torch.inference_mode()
+    def embed(self, pixels: NDArray[np.uint8]) -> Float32Array:
+        """What the vision tower makes (cells, hidden) of an image (height, width, 3)."""
+        model = self._model
+        tower = getattr(model, "visual", None) or model.model.visual  # 4.52 moved it
+        patches, grid = self._patches(pixels)
+        with _quiet():
+            out = tower(patches, grid)
+        embedded: Float32Array = getattr(out, "pooler_output", out).float().numpy()
+        return embedded
+
+    @torch.inference_mode()
+    def image_logits(self, chat: Sequence[PromptItem], pixels: NDArray[np.uint8]) -> Float32Array:
+        """Logits (n, vocab) after each cell and token of a chat with this image."""
+        pad = int(self._model.config.image_token_id)
+        ids: list[int] = []
+        for piece in chat:
+            ids += (
+                [pad] * piece.cells if isinstance(piece, EncodedImage) else [int(self._ids[piece])]
+            )
+        given = torch.tensor([ids])
+        patches, grid = self._patches(pixels)
+        known = signature(self._model.forward).parameters
+        kinds = {"mm_token_type_ids": (given == pad).int()} if "mm_token_type_ids" in known else {}
+        with _quiet():
+            out = self._model(
+                input_ids=given,
+                attention_mask=torch.ones_like(given),
+                pixel_values=patches,
+                image_grid_thw=grid,
+                use_cache=False,
+                **kinds,
+            )
+        logits: Float32Array = out.logits[0].float().numpy()[:, self._ids]
+        return logits
+
+    def _patches(self, pixels: NDArray[np.uint8]) -> tuple[torch.Tensor, torch.Tensor]:
+        """An image as transformers' tower takes it: patches (n, numbers), and how they lie."""
+        side = int(self._model.config.vision_config.patch_size)
+        high, wide = (n // side for n in pixels.shape[:2])
+        patches = torch.from_numpy(cut_patches(pixels, side, self._folder))
+        return patches, torch.tensor([[1, high, wide]])
 
     def _positions(self, start: int, stop: int) -> torch.Tensor:
         """Positions (1, n), or (3, 1, n) for a model with three of them."""

@@ -285,8 +285,8 @@ class Turn(Generation):
 
     @property
     def tokens(self) -> list[PromptItem]:
-        """The chat and the answer so far, as the model has seen them."""
-        return [*self._ids, *self._answer.tokens]
+        """The chat and the answer so far, as the model is shown them."""
+        return list(self._source.shown)
 
     def _placed(self, chunk: MotionChunk) -> MotionChunk:
         """Place the motion in the session's line."""

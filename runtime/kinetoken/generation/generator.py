@@ -235,7 +235,7 @@ class Generation(abc.Iterator[Chunk]):
             frames = (answer.frames - self._counted) / stride
             pace.add_beside(ready - self._chosen, frames)
             self._counted = answer.frames
-        token = self._source.next(answer.allowed)
+        token = self._source.next(answer.allowed, answer.detour)
         first, self._chosen = self._chosen is None, self._work()
         if first:  # its time is the prompt's
             self._try_pace()
@@ -289,7 +289,13 @@ def answer_grammar(
     writer = bundle.writer
     writer.check_options(options)
     writer.check_chat(items)
-    return request_grammar(options, bundle.manifest, bundle.vocabulary, count_cells(items))
+    return request_grammar(
+        options,
+        bundle.manifest,
+        bundle.vocabulary,
+        count_cells(items),
+        outgrows=writer.outgrows_context,
+    )
 
 
 def load(

@@ -20,6 +20,7 @@ from .cutting import (
     passing_windows,
     peak_frames,
 )
+from .gestures import gesture_windows
 from .judges import LEFT, RIGHT, Evidence
 from .locomotion import gait_windows, still_windows, turn_windows
 from .sources import DANCES, EXERCISES, JUMPS, KICKS, OTHERS, WAVES
@@ -44,6 +45,7 @@ def action_windows(clips: dict[str, Joints]) -> Iterator[Window]:
             _seats,
             _dances,
             _others,
+            gesture_windows,
         ):
             yield from maker(pool, mirror)
 
