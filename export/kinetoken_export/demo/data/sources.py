@@ -23,7 +23,11 @@ WAVES: Final = (
     "cmu_13_26", "cs_train_directing_traffic_4", "cs_train_basketball_signal_4",
     "cs_train_basketball_signal_5", "ad_fair1_wave_hello",
 )  # fmt: skip
-DANCES: Final = ("cmu_60_", "cmu_61_", "cmu_94_", "cmu_05_", "ad_rokoko_jesse_dance")
+DANCES: Final = (
+    "cmu_60_", "cmu_61_", "cmu_94_", "cmu_05_", "cmu_55_01", "ad_rokoko_jesse_dance", "m2m_Dance_",
+)  # fmt: skip
+# Short dance steps, and how often each is done.
+DANCE_LOOPS: Final = (("m2q_Dance_Loop", 4), ("m2m_Dance_Charleston", 2))
 # Taken whole, in pieces, without a judge: action, clip, first and last second (None: all of it),
 # most windows.
 OTHERS: Final = (

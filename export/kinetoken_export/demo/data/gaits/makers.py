@@ -264,11 +264,8 @@ def turn_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
             yield Window(f"turn_{side}", whole_rows(motion), "made", side, count=times, speed=speed)
         for k in range(14):
             speed, pace = _paces(k, draw, 8.5)
-            times = 2 if k % 7 == 5 else 1
-            motion = repeat(
-                turning(sign * float(draw.uniform(170, 190)), pace, _still(draw), draw), times
-            )
-            yield Window("turn_around", whole_rows(motion), "made", side, count=times, speed=speed)
+            motion = turning(sign * float(draw.uniform(170, 190)), pace, _still(draw), draw)
+            yield Window("turn_around", whole_rows(motion), "made", side, count=1, speed=speed)
 
 
 def _paces(k: int, draw: np.random.Generator, usual: float) -> tuple[str, float]:
