@@ -18,12 +18,13 @@ from kinetoken.engines.prompt_items import PromptItem
 from kinetoken.engines.protocols import LanguageModel
 from kinetoken.generation.bundle import Bundle
 
+from ..checkpoint.adapter import AdaptedSource
 from ..checkpoint.reference_model import ReferenceLanguageModel, ReferenceModel
 from ..checkpoint.reference_tower import ReferenceTower
 from ..checkpoint.tensors import Float32Array, TensorSource, expected_tensors, vision_tensors
 from ..checkpoint.vocabulary.prune import PrunedSource
 from .request import VerifyRequest
-from .transformers_reference import TransformersReference, UnusableError
+from .transformers_reference import TrainedAdapter, TransformersReference, UnusableError
 
 TRANSFORMERS, OWN = "transformers", "own"
 REFERENCES: Final = (TRANSFORMERS, OWN)
@@ -112,10 +113,13 @@ def choose_reference(
 def _transformers(
     request: VerifyRequest, bundle: Bundle, source: TensorSource
 ) -> TransformersReference:
+    base, adapter = _base(source), None
     if request.adapter is not None:
-        raise UnusableError("an adapter is merged here")
+        if find_spec("peft") is None:
+            raise UnusableError("an adapter is given and peft is not installed")
+        adapter = TrainedAdapter(request.adapter, _whole(source).shape.vocab_size)
     tied = _says_tied(source.config)
-    if tied and not source.shape.tied and _major_version() < _KEEPS_STORED_HEAD:
+    if tied and not base.shape.tied and _major_version() < _KEEPS_STORED_HEAD:
         raise UnusableError("it would tie the head that is stored beside the embedding")
     if not request.against.folder.is_dir():
         raise UnusableError("it is no folder of a checkpoint")
@@ -126,7 +130,18 @@ def _transformers(
         )
     rows = bundle.manifest.language_model.vocab_size
     ids = source.kept if isinstance(source, PrunedSource) else np.arange(rows)
-    return TransformersReference(request.against.folder, ids)
+    return TransformersReference(request.against.folder, ids, adapter)
+
+
+def _whole(source: TensorSource) -> TensorSource:
+    """The checkpoint with every token, and with its adapter."""
+    return source.original if isinstance(source, PrunedSource) else source
+
+
+def _base(source: TensorSource) -> TensorSource:
+    """The checkpoint without its adapter."""
+    whole = _whole(source)
+    return whole.original if isinstance(whole, AdaptedSource) else whole
 
 
 def _says_tied(config: Mapping[str, Any]) -> bool:
@@ -140,7 +155,7 @@ def _major_version() -> int:
 
 
 def _bytes_needed(source: TensorSource) -> int:
-    whole = source.original if isinstance(source, PrunedSource) else source
+    whole = _whole(source)
     text = sum(math.prod(dims) for _, dims in expected_tensors(whole.architecture, whole.shape))
     vision = sum(math.prod(whole.dims(name)) for name in vision_tensors(whole))
     return 4 * (text + vision)
