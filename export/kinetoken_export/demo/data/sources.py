@@ -15,10 +15,6 @@ RUNS: Final = (
     "cmu_02_03", "cmu_09_01", "cmu_09_02", "cmu_09_03", "cmu_09_05", "cmu_09_06", "cmu_09_07",
     "cmu_09_08", "cmu_09_09", "cmu_09_11", "cs_train_running_2",
 )  # fmt: skip
-TURNS: Final = (
-    "cmu_01_01", "cmu_06_10", "cmu_06_12", "cmu_09_12", "cmu_13_18", "cmu_14_27", "cmu_14_29",
-    "cmu_14_30", "cmu_14_32", "cmu_135_06", "cmu_135_07", "ad_fair1_zombie",
-)  # fmt: skip
 WAVES: Final = (
     "cmu_13_26", "cs_train_directing_traffic_4", "cs_train_basketball_signal_4",
     "cs_train_basketball_signal_5", "ad_fair1_wave_hello",

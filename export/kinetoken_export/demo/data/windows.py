@@ -20,10 +20,10 @@ from .cutting import (
     passing_windows,
     peak_frames,
 )
+from .gaits import getting_about, getting_about_long
 from .gestures import gesture_windows
 from .judges import LEFT, RIGHT, Evidence
-from .locomotion import gait_windows, still_windows, turn_windows
-from .sources import DANCES, EXERCISES, JUMPS, KICKS, OTHERS, WAVES
+from .sources import EXERCISES, JUMPS, KICKS, OTHERS, WAVES
 
 _RARE_RATIOS: Final = (1.0, 0.92, 1.1)  # time ratios of what there is little of
 
@@ -34,20 +34,25 @@ def action_windows(clips: dict[str, Joints]) -> Iterator[Window]:
     for mirror in (False, True):
         pool = {k: mirrored(v) if mirror else v for k, v in usable.items()}
         for maker in (
-            gait_windows,
-            turn_windows,
-            still_windows,
+            getting_about,
             _jumps,
             _kicks,
             _blows,
             _waves,
             _exercises,
             _seats,
-            _dances,
             _others,
             gesture_windows,
         ):
             yield from maker(pool, mirror)
+
+
+def long_windows(clips: dict[str, Joints]) -> Iterator[Window]:
+    """Windows longer than LONGEST_WINDOW, mirrored too, of what can go on: 8 to 24 seconds."""
+    usable = dict(training_clips(clips))
+    for mirror in (False, True):
+        pool = {k: mirrored(v) if mirror else v for k, v in usable.items()}
+        yield from getting_about_long(pool, mirror)
 
 
 def _jumps(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
@@ -144,41 +149,6 @@ def _seats(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
                     and piece[-8:, 3].min() > 0.8
                 ):
                     yield Window("stand_up", piece, name)
-
-
-def _dances(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
-    draw = np.random.default_rng(13 + mirror)
-    candidates: list[tuple[float, Window]] = []
-    for name, joints in pool.items():
-        if not name.startswith(DANCES):
-            continue
-        style = (
-            "ballet"
-            if name.startswith("cmu_05")
-            else "salsa"
-            if name.startswith("cmu_6")
-            else "Indian"
-            if "_94_" in name
-            else ""
-        )
-        rows = to_features(joints)
-        for start in range(0, len(rows) - 40, 60):
-            piece = cut_rows(rows, start, int(draw.integers(11, 28)) * STRIDE)
-            window = Window("dance", piece, name, style=style)
-            e = Evidence(recover(piece.astype(np.float64)))
-            lively = float(
-                np.mean(
-                    [
-                        e.speed(j).mean()
-                        for j in ("left_wrist", "right_wrist", "left_ankle", "right_ankle")
-                    ]
-                )
-            )
-            candidates.append((lively, window))
-    # The liveliest of each style: a pause in a dance teaches nobody to dance.
-    for style, most in (("salsa", 26), ("ballet", 14), ("Indian", 14), ("", 6)):
-        mine = sorted((c for c in candidates if c[1].style == style), key=lambda c: -c[0])
-        yield from passing_windows(w for _, w in mine[:most])
 
 
 def _others(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:

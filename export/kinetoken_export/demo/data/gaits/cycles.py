@@ -6,6 +6,7 @@ Joints are (T, 22, 3), metres, 20 fps; a straight gait goes along +Z.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -178,7 +179,7 @@ def _ease_between(moves: Array64) -> None:
         moves[:] = 0.0
         return
     moves[: known[0]], moves[known[-1] + 1 :] = moves[known[0]], moves[known[-1]]
-    for a, b in zip(known[:-1], known[1:], strict=True):
+    for a, b in pairwise(known.tolist()):
         if b - a > 1:
             t = np.arange(1, b - a)[:, None, None] / (b - a)
             moves[a + 1 : b] = moves[a] + (3 * t**2 - 2 * t**3) * (moves[b] - moves[a])

@@ -12,11 +12,11 @@ from kinetoken.motion.skeleton import FPS, Array64
 
 from ..clips import Joints
 from ..cutting import LONGEST_WINDOW, Window, whole_rows
-from ..joining import between_stands, repeat
-from .cycles import at_pace, curved, gait_loop, strikes, travelling
+from ..joining import repeat
+from .cycles import at_pace, gait_loop, travelling
 from .stepping import marching, sidestepping, skipping, staggering, turning
 from .styles import clean, crouched, limping, on_tiptoe, shortened, stealthy, styled
-from .walks import AFTER, BEFORE, run_loops, seconds_from, speed_of, steps_from, walk_loops
+from .walks import run_loops, seconds_from, speed_of, steps_from, walk_loops
 
 LEFT, RIGHT = "left", "right"
 _SLOW, _BRISK = 0.95, 1.45  # m/s: below it walks slowly, above it fast
@@ -51,7 +51,7 @@ def gait_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
                     yield window
 
 
-def long_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
+def long_gaits(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
     """Windows of 8 to 24 seconds of what can go on."""
     draw = np.random.default_rng(12 + mirror)
     for action, gaits in _gaits(pool, mirror).items():
@@ -65,7 +65,9 @@ def long_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
 
 def _short(action: str, gait: Gait, draw: np.random.Generator) -> Iterator[Window]:
     circle = "circle" in action
-    counts = () if circle else draw.choice(np.arange(2, 9), 2, replace=False)
+    counts = (
+        () if circle else draw.choice(np.arange(4 if action == "limp" else 3, 9), 2, replace=False)
+    )
     for count in counts:
         motion = steps_from(gait.joints, int(draw.integers(0, 2)), int(count))
         if motion is not None:
@@ -118,7 +120,7 @@ def _gaits(pool: dict[str, Joints], mirror: bool) -> dict[str, list[Gait]]:
         "run_circle": [*runs, *_edited(runs[:3], lambda j: at_pace(j, 1.2), speed="slow")],
     }
     for side in (LEFT, RIGHT):
-        bent = [walks[int(k)] for k in draw.choice(len(walks), 13, replace=False)]
+        bent = [walks[int(k)] for k in draw.choice(len(walks), min(13, len(walks)), replace=False)]
         out[f"circle_{side}"] = [
             *bent,
             *_edited(slow[:3], lambda j: at_pace(j, 1.2), speed="slow"),
@@ -145,7 +147,9 @@ def _in_styles(
 ) -> list[Gait]:
     out = []
     for style in styles:
-        chosen = [gaits[int(k)] for k in draw.choice(len(gaits), each, replace=False)]
+        chosen = [
+            gaits[int(k)] for k in draw.choice(len(gaits), min(each, len(gaits)), replace=False)
+        ]
         out += _edited(chosen, styled(_POSED_AS.get(style, style)), style, speed)
     return out
 
@@ -197,7 +201,7 @@ def turned_round(joints: Array64) -> Array64:
 
 def _runs(runs: list[Gait], draw: np.random.Generator) -> list[Gait]:
     out = [*runs, *_edited(runs, lambda j: at_pace(j, 1.08))]
-    out += _edited(runs[:5], lambda j: at_pace(shortened(j, 0.85), 1.22), speed="slow")
+    out += _edited(runs[1:6], lambda j: at_pace(shortened(j, 0.9), 1.15), speed="slow")
     out += _edited(runs[4:9], lambda j: at_pace(j, 0.9), speed="fast")
     return out
 
@@ -216,7 +220,7 @@ def _low_gaits(
         low = (float(draw.uniform(0.12, 0.2)), float(draw.uniform(16.0, 30.0)))
         soft = _edited(
             [gait],
-            lambda j, s=share, p=1.25 * pace, l=low: at_pace(stealthy(shortened(j, s), *l), p),
+            lambda j, s=share, p=1.25 * pace, d=low: at_pace(stealthy(shortened(j, s), *d), p),
         )
         out["sneak"] += _edited(soft, np.asarray, "" if k % 3 == 2 else "sneaky", speed)
         for side in (LEFT, RIGHT):
@@ -240,7 +244,7 @@ def _crouches(pool: dict[str, Joints], slow: list[Gait], draw: np.random.Generat
         low = (float(draw.uniform(0.26, 0.42)), float(draw.uniform(22.0, 42.0)))
         out += _edited(
             [gait],
-            lambda j, p=pace, l=low: at_pace(crouched(shortened(j, 0.75), *l), p),
+            lambda j, p=pace, d=low: at_pace(crouched(shortened(j, 0.75), *d), p),
             speed=speed,
         )
     for name in ("m2q_Crouch_Fwd_Loop",):
@@ -260,6 +264,7 @@ def turn_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
             speed, pace = _paces(k, draw, 9.0)
             degrees = float((draw.uniform(82, 98), draw.uniform(60, 120))[k % 2])
             times = 2 if k % 8 == 5 else 1
+            degrees = degrees if times == 1 else float(draw.uniform(56, 74))
             motion = repeat(turning(sign * degrees, pace, _still(draw), draw), times)
             yield Window(f"turn_{side}", whole_rows(motion), "made", side, count=times, speed=speed)
         for k in range(14):

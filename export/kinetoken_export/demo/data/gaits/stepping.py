@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from kinetoken.motion.skeleton import BONE_LENGTHS, FPS, JOINT, Array, Array64
+from kinetoken.motion.skeleton import FPS, JOINT, Array, Array64
 
 from ..joining import neutral
 from .puppet import (
@@ -31,7 +31,7 @@ _UP: Final = np.array([0.0, 1.0, 0.0])
 
 
 @dataclass(frozen=True)
-class Step:
+class Footfall:
     """One foot lifted at one frame and set down at another."""
 
     side: str
@@ -55,7 +55,7 @@ class Plan:
     """(T, 3); its height is that above the standing root's."""
     heading: Array64
     """(T,) degrees."""
-    steps: tuple[Step, ...]
+    steps: tuple[Footfall, ...]
     sinking: bool = True
     """False where the feet may leave the floor with the body."""
 
@@ -133,7 +133,9 @@ def turning(degrees: float, frames_a_step: float, still: int, draw: np.random.Ge
         for side in (first, _OTHER[first]):
             place = feet_at((0.0, 0.0), goal, side)
             end = begin + frames_a_step
-            steps.append(Step(side, begin, end, place, goal, lift=float(draw.uniform(0.05, 0.08))))
+            steps.append(
+                Footfall(side, begin, end, place, goal, lift=float(draw.uniform(0.05, 0.08)))
+            )
             begin = end - 0.12 * frames_a_step
     over = int(np.ceil(begin + 0.12 * frames_a_step + 3)) + still
     frames = np.arange(over)
@@ -153,7 +155,7 @@ def turning(degrees: float, frames_a_step: float, still: int, draw: np.random.Ge
     return danced(Plan(root, heading, tuple(steps)), alive(bones, draw))
 
 
-def _over_standing_foot(steps: list[Step], count: int, share: float) -> Array64:
+def _over_standing_foot(steps: list[Footfall], count: int, share: float) -> Array64:
     """A root (T, 3) that shifts towards the foot that stands while the other is in the air."""
     root, frames = np.zeros((count, 3)), np.arange(count)
     places = {side: np.array(feet_at((0.0, 0.0), 0.0, side)) for side in _SIDES}
@@ -202,7 +204,9 @@ def sidestepping(
         for foot in (side, _OTHER[side]):
             place = feet_at((along, 0.0), 0.0, foot)
             end = begin + frames_a_step
-            steps.append(Step(foot, begin, end, place, 0.0, lift=float(draw.uniform(0.05, 0.08))))
+            steps.append(
+                Footfall(foot, begin, end, place, 0.0, lift=float(draw.uniform(0.05, 0.08)))
+            )
             begin = end
     over = int(np.ceil(begin)) + 4 + still
     frames = np.arange(over)
@@ -228,7 +232,7 @@ def marching(
         foot, begin = order[k % 2], still + k * frames_a_step
         height = lift * float(draw.uniform(0.93, 1.07))
         steps.append(
-            Step(
+            Footfall(
                 foot,
                 begin,
                 begin + 1.05 * frames_a_step,
@@ -236,7 +240,7 @@ def marching(
                 0.0,
                 height,
                 30.0,
-            )  # fmt: skip
+            )
         )
     over = int(np.ceil(still + count * frames_a_step)) + 4 + still
     frames = np.arange(over)
@@ -267,15 +271,15 @@ def skipping(
         z = length * (k + share) - 0.5 * length
         start = still if k < 2 else down - 1.15 * frames_a_skip
         high = 0.34 if k else 0.12
-        steps.append(Step(foot, start, down, feet_at((0.0, z), 0.0, foot), 0.0, high, 35.0))
+        steps.append(Footfall(foot, start, down, feet_at((0.0, z), 0.0, foot), 0.0, high, 35.0))
         ahead = feet_at((0.0, z + 0.34 * length), 0.0, foot)
-        steps.append(Step(foot, hop, land, ahead, 0.0, float(draw.uniform(0.09, 0.13)), 25.0))
+        steps.append(Footfall(foot, hop, land, ahead, 0.0, float(draw.uniform(0.09, 0.13)), 25.0))
         hops.append((hop, land))
     return _skipped(steps, hops, order[count % 2], length, frames_a_skip, still, draw)
 
 
 def _skipped(
-    steps: list[Step], hops: list[tuple[float, float]], closing: str, length: float,
+    steps: list[Footfall], hops: list[tuple[float, float]], closing: str, length: float,
     frames_a_skip: float, still: int, draw: np.random.Generator,
 ) -> Array64:  # fmt: skip
     last = steps[-1]
@@ -284,7 +288,7 @@ def _skipped(
     begin = steps[-3].end if len(steps) > 3 else still
     steps = [
         *steps,
-        Step(closing, begin + 2.0, end, feet_at((0.0, goal), 0.0, closing), 0.0, 0.22, 20.0),
+        Footfall(closing, begin + 2.0, end, feet_at((0.0, goal), 0.0, closing), 0.0, 0.22, 20.0),
     ]
     over = int(np.ceil(end)) + 5 + still
     frames = np.arange(over)
@@ -323,7 +327,7 @@ def staggering(seconds: float, still: int, draw: np.random.Generator) -> Array64
     busy = _busy(frames, still, over) * smooth((frames - still) / 12.0)
     sway = np.zeros((over, 2))
     for axis in range(2):
-        for share, period in ((1.0, draw.uniform(2.2, 3.2)), (0.6, draw.uniform(1.3, 1.9))):
+        for share, period in ((1.0, draw.uniform(1.7, 2.5)), (0.6, draw.uniform(1.1, 1.6))):
             sway[:, axis] += share * np.sin(2.0 * np.pi * (time / period + draw.uniform(0.0, 1.0)))
     sway *= busy[:, None]
     reach = draw.uniform(0.10, 0.17)
@@ -346,9 +350,9 @@ def staggering(seconds: float, still: int, draw: np.random.Generator) -> Array64
 
 def _catching(
     root: Array64, heading: Array64, count: int, still: int, draw: np.random.Generator
-) -> list[Step]:
+) -> list[Footfall]:
     """Steps that bring the feet, one after another, to where the root will be."""
-    steps: list[Step] = []
+    steps: list[Footfall] = []
     begin, side = float(still + 3), _SIDES[int(draw.integers(0, 2))]
     while begin + 10 < count - still:
         length = float(draw.uniform(6.0, 9.0))
@@ -356,10 +360,12 @@ def _catching(
         at = min(count - 1, int(end + 4))
         wide = draw.uniform(-0.02, 0.07) * (1.0 if side == "left" else -1.0)
         place = feet_at((root[at, 0] + wide, root[at, 2]), float(heading[at]), side)
-        steps.append(Step(side, begin, end, place, float(heading[at]), 0.07))
+        steps.append(Footfall(side, begin, end, place, float(heading[at]), 0.07))
         begin, side = end + float(draw.uniform(0.0, 2.0)), _OTHER[side]
-    for side in (side, _OTHER[side]):
-        place = feet_at((root[-1, 0], root[-1, 2]), float(heading[-1]), side)
-        steps.append(Step(side, begin, min(begin + 7.0, count - 2.0), place, float(heading[-1])))
+    for foot in (side, _OTHER[side]):
+        place = feet_at((root[-1, 0], root[-1, 2]), float(heading[-1]), foot)
+        steps.append(
+            Footfall(foot, begin, min(begin + 7.0, count - 2.0), place, float(heading[-1]))
+        )
         begin = min(begin + 6.0, count - 6.0)
     return steps

@@ -6,6 +6,7 @@ Each edit takes and returns joints (T, 22, 3), metres. Feet stay where they were
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -265,7 +266,7 @@ def lifted(joints: Array64, more: float) -> Array64:
 def swings(joints: Array) -> dict[str, list[tuple[int, int]]]:
     """Stretches of frames, ends excluded, in which each foot swings between two stances."""
     return {
-        side: [(a[1], b[0]) for a, b in zip(pieces[:-1], pieces[1:], strict=True) if b[0] > a[1]]
+        side: [(a[1], b[0]) for a, b in pairwise(pieces) if b[0] > a[1]]
         for side, pieces in stances(joints).items()
     }
 
@@ -301,7 +302,7 @@ def _held_back(joints: Array64, hurt: str, less: float) -> Array64:
 def _sparing(marks: list[Strike], hurt: str, count: int, strength: float) -> Array64:
     """Frames of the even walk for each frame of the limp: quick while the hurt leg bears."""
     speed = np.ones(count)
-    for mark, after in zip(marks[:-1], marks[1:], strict=True):
+    for mark, after in pairwise(marks):
         speed[mark.frame : after.frame] = (
             1.0 + 0.42 * strength if mark.side == hurt else 1.0 - 0.24 * strength
         )

@@ -12,7 +12,7 @@ from kinetoken.motion.skeleton import FPS, Array64
 from ..clips import Joints
 from ..joining import between_stands
 from ..sources import RUNS, WALKS
-from .cycles import at_pace, curved, gait_loop, strikes
+from .cycles import curved, gait_loop, strikes
 from .styles import clean
 
 _LOOP: Final = 660  # frames of a loop: room for the longest window at any pace

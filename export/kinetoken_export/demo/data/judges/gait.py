@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -16,7 +17,7 @@ _ON_FLOOR: Final = 0.05  # metres of a toe above the lowest toe: the foot is dow
 _SPARED: Final = 0.76  # share of the other leg's bearing time below which a leg is spared
 
 
-class Gait:
+class Footwork:
     """The steps of a motion."""
 
     def __init__(self, evidence: Evidence) -> None:
@@ -42,7 +43,7 @@ class Gait:
         apart = np.sum((e.joint("left_ankle") - e.joint("right_ankle"))[:, [0, 2]] * e.facing, 1)
         marks = _turning_points(apart)
         bearing: dict[str, list[int]] = {LEFT: [], RIGHT: []}
-        for (frame, side), (after, _) in zip(marks[:-1], marks[1:], strict=True):
+        for (frame, side), (after, _) in pairwise(marks):
             bearing[side].append(after - frame)
         if not all(bearing.values()):
             return None

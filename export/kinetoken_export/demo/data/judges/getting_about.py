@@ -7,14 +7,15 @@ slows down (`Evidence.going`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
 from kinetoken.motion.skeleton import FPS, Array64
 
-from .evidence import LEFT, RIGHT, Evidence, reversals
-from .gait import Gait
+from .evidence import LEFT, RIGHT, Evidence
+from .gait import Footwork
 
 _OTHER: Final = {LEFT: RIGHT, RIGHT: LEFT}
 _TOGETHER: Final = 0.08  # metres between the ankles along the facing: neither foot leads
@@ -76,7 +77,7 @@ def _turn_around(e: Evidence) -> bool:
 
 def _turn(side: str) -> Callable[[Evidence], bool]:
     sign = 1 if side == LEFT else -1
-    return lambda e: 45 < sign * e.turn < 200 and float(np.linalg.norm(e.travel)) < 0.7
+    return lambda e: 45 < sign * e.turn < 155 and float(np.linalg.norm(e.travel)) < 0.7
 
 
 def _stand_still(e: Evidence) -> bool:
@@ -93,9 +94,9 @@ def _stand_still(e: Evidence) -> bool:
 
 def _march_in_place(e: Evidence) -> bool:
     """Feet lifted by turns, twice each or oftener, and no way covered."""
-    lifts = Gait(e).lifts(above=0.1)
+    lifts = Footwork(e).lifts(above=0.1)
     sides = [side for side, _ in lifts]
-    by_turns = sum(a != b for a, b in zip(sides[:-1], sides[1:], strict=True))
+    by_turns = sum(a != b for a, b in pairwise(sides))
     return (
         len(lifts) >= 3
         and by_turns >= 0.7 * (len(lifts) - 1)
@@ -149,7 +150,7 @@ def is_limp(side: str | None) -> Callable[[Evidence], bool]:
     def judge(e: Evidence) -> bool:
         if not (0.1 < e.going.along < 1.6 and _steps(e) >= 2 and e.rise < 0.15):
             return False
-        short = Gait(e.going).spared()
+        short = Footwork(e.going).spared()
         return short is not None and side in (None, short)
 
     return judge
@@ -157,7 +158,7 @@ def is_limp(side: str | None) -> Callable[[Evidence], bool]:
 
 def _skip(e: Evidence) -> bool:
     """Goes ahead in bounces, off the floor twice or oftener, landing on the foot that pushed off."""
-    bounces, hops = Gait(e).bounces(), Gait(e).hops()
+    bounces, hops = Footwork(e).bounces(), Footwork(e).hops()
     return (
         0.4 < e.going.along < 2.3
         and bounces >= 2
@@ -183,11 +184,11 @@ def _stagger_dizzy(e: Evidence) -> bool:
     """Upright, yet the trunk sways far and to all sides while the feet keep stepping."""
     sway = (e.joint("head") - e.joint("pelvis"))[:, [0, 2]]
     aside = sway[:, 0] * e.facing[:, 1] - sway[:, 1] * e.facing[:, 0]
-    steps = Gait(e).lifts(above=0.02)
+    steps = Footwork(e).lifts(above=0.02)
     return (
         len(steps) >= 3
         and float(np.ptp(aside)) > 0.16
-        and reversals(aside, 0.09) >= 2
+        and float(np.abs(np.diff(aside)).sum()) > 0.4
         and e.going.along < 0.8
         and e.height("head").min() > 1.0
         and float(np.abs(_tilt_speed(e)).mean()) > 8.0
