@@ -56,7 +56,7 @@ def walk(pool: dict[str, np.ndarray]) -> Array64:
 
 
 def bones(joints: Array64) -> Array64:
-    return np.linalg.norm(joints[:, 1:] - joints[:, list(PARENTS[1:])], axis=-1)
+    return np.asarray(np.linalg.norm(joints[:, 1:] - joints[:, list(PARENTS[1:])], axis=-1))
 
 
 def standing_slide(joints: Array64) -> float:

@@ -46,8 +46,8 @@ def retimed(joints: Array, at: Array) -> Array64:
     source = np.asarray(joints, np.float64)
     low = np.clip(np.floor(at).astype(int), 0, len(source) - 2)
     part = (np.asarray(at) - low)[:, None, None]
-    near = [source[np.clip(low + k, 0, len(source) - 1)] for k in (-1, 0, 1, 2)]
-    return impose_bone_lengths(catmull_rom(*near, t=part))
+    p0, p1, p2, p3 = (source[np.clip(low + k, 0, len(source) - 1)] for k in (-1, 0, 1, 2))
+    return impose_bone_lengths(catmull_rom(p0, p1, p2, p3, part))
 
 
 def at_pace(joints: Array, ratio: float) -> Array64:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -15,7 +16,7 @@ from ..cutting import LONGEST_WINDOW, Window, whole_rows
 from ..joining import repeat
 from .cycles import at_pace, gait_loop, travelling
 from .stepping import marching, sidestepping, skipping, staggering, turning
-from .styles import clean, crouched, limping, on_tiptoe, shortened, stealthy, styled
+from .styles import Edit, clean, crouched, limping, on_tiptoe, shortened, stealthy, styled
 from .walks import run_loops, seconds_from, speed_of, steps_from, walk_loops
 
 LEFT, RIGHT = "left", "right"
@@ -117,21 +118,24 @@ def _gaits(pool: dict[str, Joints], mirror: bool) -> dict[str, list[Gait]]:
         "walk_fast": _fast_walks(walks, draw),
         "walk_backward": _backward(walks, draw),
         "run": _runs(runs, draw),
-        "run_circle": [*runs, *_edited(runs[:3], lambda j: at_pace(j, 1.2), speed="slow")],
+        "run_circle": [*runs, *_edited(runs[:3], _paced(1.2), speed="slow")],
     }
     for side in (LEFT, RIGHT):
         bent = [walks[int(k)] for k in draw.choice(len(walks), min(13, len(walks)), replace=False)]
         out[f"circle_{side}"] = [
             *bent,
-            *_edited(slow[:3], lambda j: at_pace(j, 1.2), speed="slow"),
-            *_edited(usual[:2], lambda j: at_pace(j, 0.8), speed="fast"),
+            *_edited(slow[:3], _paced(1.2), speed="slow"),
+            *_edited(usual[:2], _paced(0.8), speed="fast"),
         ]
     return out | _low_gaits(usual, slow, draw) | {"crouch_walk": _crouches(pool, slow, draw)}
 
 
-def _edited(
-    gaits: Iterable[Gait], edit: Callable[[Array64], Array64], style: str = "", speed: str = ""
-) -> list[Gait]:
+def _paced(ratio: float, share: float = 1.0, edit: Edit = np.asarray) -> Edit:
+    """The edit, over steps of `share` of their length, in `ratio` times the frames."""
+    return lambda joints: at_pace(edit(shortened(joints, share)), ratio)
+
+
+def _edited(gaits: Iterable[Gait], edit: Edit, style: str = "", speed: str = "") -> list[Gait]:
     return [
         replace(g, joints=edit(g.joints), style=style or g.style, speed=speed or g.speed)
         for g in gaits
@@ -161,9 +165,9 @@ def _slow_walks(
     for k, gait in enumerate(usual):
         pace = 1.12 * speed_of(gait.joints) / float(draw.uniform(0.62, 0.85))
         share = float(draw.uniform(0.82, 0.95))
-        slower = _edited([gait], lambda j, p=pace, s=share: shortened(at_pace(j, p * s), s))
+        slower = _edited([gait], _paced(pace * share, share))
         out += _edited(slower, np.asarray, ("", "calm", "", "careful")[k % 4], "slow")
-    paced = _edited(slow, lambda j: at_pace(shortened(j, 0.8), 1.15))
+    paced = _edited(slow, _paced(1.15, 0.8))
     return [*out, *_in_styles(paced, ("tired", "old", "sad", "drunk", "zombie"), 2, draw, "slow")]
 
 
@@ -172,7 +176,7 @@ def _fast_walks(walks: list[Gait], draw: np.random.Generator) -> list[Gait]:
     out = []
     for gait in brisk:
         pace = min(1.0, speed_of(gait.joints) / float(draw.uniform(1.7, 2.0)))
-        out += _edited([gait], lambda j, p=pace: at_pace(j, p), speed="fast")
+        out += _edited([gait], _paced(pace), speed="fast")
     styles = ("angry", "nervous", "energetic", "confident", "scared", "military")
     return [*out, *_in_styles(out, styles, 2, draw, "fast")]
 
@@ -187,7 +191,7 @@ def _backward(walks: list[Gait], draw: np.random.Generator) -> list[Gait]:
         speed = "slow" if k % 6 == 0 else "fast" if k % 6 == 3 else ""
         out += _edited(
             [gait],
-            lambda j, p=pace, s=share: turned_round(at_pace(shortened(j, s), p)),
+            _paced(pace, share, turned_round),
             "scared" if k % 9 == 4 else "",
             speed,
         )
@@ -200,9 +204,9 @@ def turned_round(joints: Array64) -> Array64:
 
 
 def _runs(runs: list[Gait], draw: np.random.Generator) -> list[Gait]:
-    out = [*runs, *_edited(runs, lambda j: at_pace(j, 1.08))]
-    out += _edited(runs[1:6], lambda j: at_pace(shortened(j, 0.9), 1.15), speed="slow")
-    out += _edited(runs[4:9], lambda j: at_pace(j, 0.9), speed="fast")
+    out = [*runs, *_edited(runs, _paced(1.08))]
+    out += _edited(runs[1:6], _paced(1.15, 0.9), speed="slow")
+    out += _edited(runs[4:9], _paced(0.9), speed="fast")
     return out
 
 
@@ -215,21 +219,19 @@ def _low_gaits(
         gait, speed = sources[k % len(sources)], ("", "slow", "", "fast")[k % 4]
         pace = {"": 1.25, "slow": 1.7, "fast": 0.95}[speed] * float(draw.uniform(0.94, 1.06))
         share = float(draw.uniform(0.5, 0.68))
-        toes = _edited([gait], lambda j, s=share, p=pace: at_pace(on_tiptoe(shortened(j, s)), p))
+        toes = _edited([gait], _paced(pace, share, on_tiptoe))
         out["tiptoe"] += _edited(toes, np.asarray, ("", "sneaky", "", "careful")[k // 4 % 4], speed)
         low = (float(draw.uniform(0.12, 0.2)), float(draw.uniform(16.0, 30.0)))
         soft = _edited(
             [gait],
-            lambda j, s=share, p=1.25 * pace, d=low: at_pace(stealthy(shortened(j, s), *d), p),
+            _paced(1.25 * pace, share, partial(stealthy, depth=low[0], lean=low[1])),
         )
         out["sneak"] += _edited(soft, np.asarray, "" if k % 3 == 2 else "sneaky", speed)
         for side in (LEFT, RIGHT):
             hurt = float(draw.uniform(0.85, 1.35))
             lame = _edited(
                 [gait],
-                lambda j, h=side, s=hurt, p=pace: at_pace(
-                    limping(shortened(j, 0.7), h, s), p / 1.2
-                ),
+                _paced(pace / 1.2, 0.7, partial(limping, hurt=side, strength=hurt)),
             )
             lame = _edited(lame, np.asarray, "" if k % 3 == 2 else "injured", speed)
             out["limp"] += [replace(g, fields={"side": side}) for g in lame]
@@ -244,7 +246,7 @@ def _crouches(pool: dict[str, Joints], slow: list[Gait], draw: np.random.Generat
         low = (float(draw.uniform(0.26, 0.42)), float(draw.uniform(22.0, 42.0)))
         out += _edited(
             [gait],
-            lambda j, p=pace, d=low: at_pace(crouched(shortened(j, 0.75), *d), p),
+            _paced(pace, 0.75, partial(crouched, depth=low[0], lean=low[1])),
             speed=speed,
         )
     for name in ("m2q_Crouch_Fwd_Loop",):

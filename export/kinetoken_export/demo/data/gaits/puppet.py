@@ -6,6 +6,7 @@ metres, from each joint's parent to joints 1 to 21.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -111,8 +112,8 @@ def swing_scaled(bones: Array, scale: float) -> Array64:
 def on_feet(
     root: Array,
     bones: Array,
-    feet: dict[str, tuple[Array, Array]],
-    poles: dict[str, Array],
+    feet: Mapping[str, tuple[Array, Array]],
+    poles: Mapping[str, Array],
     sinking: bool = True,
 ) -> Array64:
     """Joints (T, 22, 3) of a body whose legs reach its feet: ankles and toes (T, 3) by side.
@@ -123,7 +124,7 @@ def on_feet(
     base = np.array(root, np.float64)
     if sinking:
         base[:, 1] -= _excess(base, bones, feet)
-    out = chained(base, bones)
+    out = chained(base, np.asarray(bones, np.float64))
     for side in _SIDES:
         bend_leg(out, side, *feet[side], poles[side])
     return out
@@ -145,7 +146,7 @@ def feet_of(joints: Array) -> tuple[dict[str, tuple[Array64, Array64]], dict[str
     return feet, poles
 
 
-def _excess(root: Array64, bones: Array, feet: dict[str, tuple[Array, Array]]) -> Array64:
+def _excess(root: Array64, bones: Array, feet: Mapping[str, tuple[Array, Array]]) -> Array64:
     out = np.zeros(len(root))
     for side in _SIDES:
         away = feet[side][0] - root - bones[:, JOINT[f"{side}_hip"] - 1]

@@ -138,7 +138,7 @@ def turning(degrees: float, frames_a_step: float, still: int, draw: np.random.Ge
             )
             begin = end - 0.12 * frames_a_step
     over = int(np.ceil(begin + 0.12 * frames_a_step + 3)) + still
-    frames = np.arange(over)
+    frames = np.arange(float(over))
     span = begin - still
     heading = degrees * smooth((frames - still - 0.04 * span) / (0.98 * span))
     lead = degrees * smooth((frames - still + 2.0) / (0.80 * span)) - heading
@@ -209,7 +209,7 @@ def sidestepping(
             )
             begin = end
     over = int(np.ceil(begin)) + 4 + still
-    frames = np.arange(over)
+    frames = np.arange(float(over))
     root = _over_standing_foot(steps, over, 0.18)
     root[:, 1] -= 0.02 * _busy(frames, still, over)
     sway = np.gradient(root[:, 0]) * FPS
@@ -243,7 +243,7 @@ def marching(
             )
         )
     over = int(np.ceil(still + count * frames_a_step)) + 4 + still
-    frames = np.arange(over)
+    frames = np.arange(float(over))
     root = _over_standing_foot(steps, over, 0.22)
     bones = leaned(ease_bones(over), -2.0 * _busy(frames, still, over))
     swing, bend = draw.uniform(24.0, 38.0), draw.uniform(30.0, 80.0)
@@ -291,7 +291,7 @@ def _skipped(
         Footfall(closing, begin + 2.0, end, feet_at((0.0, goal), 0.0, closing), 0.0, 0.22, 20.0),
     ]
     over = int(np.ceil(end)) + 5 + still
-    frames = np.arange(over)
+    frames = np.arange(float(over))
     root = np.zeros((over, 3))
     # From rest to an even pace and back: a straight line with soft ends.
     line = np.clip((frames - still) / max(1.0, end - still), 0.0, 1.0)
@@ -323,7 +323,7 @@ def _skipped(
 def staggering(seconds: float, still: int, draw: np.random.Generator) -> Array64:
     """A dizzy body that sways and catches itself with steps wherever it tips."""
     over = int(seconds * FPS)
-    frames, time = np.arange(over), np.arange(over) / FPS
+    frames, time = np.arange(float(over)), np.arange(over) / FPS
     busy = _busy(frames, still, over) * smooth((frames - still) / 12.0)
     sway = np.zeros((over, 2))
     for axis in range(2):

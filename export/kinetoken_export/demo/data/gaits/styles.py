@@ -78,7 +78,8 @@ def _phase(joints: Array) -> Array64:
     frames = np.arange(len(joints), dtype=np.float64)
     inner = np.interp(frames, at, turns)
     inner = np.where(frames < at[0], turns[0] - (at[0] - frames) * pace, inner)
-    return np.where(frames > at[-1], turns[-1] + (frames - at[-1]) * pace, inner)
+    after = np.where(frames > at[-1], turns[-1] + (frames - at[-1]) * pace, inner)
+    return np.asarray(after)
 
 
 def _happy(bones: Array64, phase: Array64) -> Array64:
@@ -295,7 +296,8 @@ def _held_back(joints: Array64, hurt: str, less: float) -> Array64:
     """A walk along +Z in which the sound foot comes down `less` metres short, in place."""
     feet, poles = feet_of(joints)
     sound = "right" if hurt == "left" else "left"
-    feet[sound] = tuple(points - (0.0, 0.0, less) for points in feet[sound])
+    ankle, toe = feet[sound]
+    feet[sound] = (ankle - (0.0, 0.0, less), toe - (0.0, 0.0, less))
     return on_feet(joints[:, 0] - (0.0, 0.0, less / 2.0), bones_of(joints), feet, poles)
 
 

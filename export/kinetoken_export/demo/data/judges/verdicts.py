@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from .evidence import LEFT, RIGHT, Evidence
 from .exercise import EXERCISE
+from .gestures import GESTURES
 from .getting_about import GETTING_ABOUT
 
-JUDGES: Final[dict[str, Callable[[Evidence], bool]]] = GETTING_ABOUT | EXERCISE
+JUDGES: Final[dict[str, Callable[[Evidence], bool]]] = GETTING_ABOUT | EXERCISE | GESTURES
 
 
 def obeys(action: str, joints: NDArray[np.floating]) -> bool:
