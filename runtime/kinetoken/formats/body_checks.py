@@ -10,6 +10,8 @@ import numpy as np
 
 from ..base.errors import FormatError
 from ..motion.skeleton import JOINT, Array, Array64
+from .humanoid.axes import is_mirrored
+from .humanoid.landmarks import Landmarks, Limb
 from .humanoid.retarget import LEG
 from .humanoid.units import LONGEST_LEG, SHORTEST_LEG, is_leg, told_by_leg
 
@@ -17,6 +19,22 @@ MAX_METRES: Final = 1e6  # beyond it float32 loses centimetres
 MAX_FRAMES: Final = 500_000  # frames: 7 hours at 20 fps
 MIN_FPS: Final = 1.0
 MAX_FPS: Final = 1000.0  # of any camera or model
+_SIDES: Final = ("left", "right")
+_LEFT_LEG, _RIGHT_LEG = (
+    Limb(*(JOINT[f"{side}_{name}"] for name in ("hip", "knee", "ankle", "foot"))) for side in _SIDES
+)
+_LEFT_ARM, _RIGHT_ARM = (
+    Limb(*(JOINT[f"{side}_{name}"] for name in ("shoulder", "elbow", "wrist", "collar")))
+    for side in _SIDES
+)
+_BODY: Final = Landmarks(
+    JOINT["pelvis"],
+    (JOINT["spine1"], JOINT["spine2"], JOINT["spine3"]),
+    JOINT["neck"],
+    JOINT["head"],
+    (_LEFT_LEG, _RIGHT_LEG),
+    (_LEFT_ARM, _RIGHT_ARM),
+)
 _LOOKED_AT: Final = 1000  # frames, evenly spread
 
 
@@ -57,6 +75,17 @@ def warn_of_axes(joints: Array, path: Path) -> None:
     found = f"{path}: the head is not above the feet in most frames; {up.upper()} points up?"
     line = f"{found} Expected Y up; give {option}, or turn the joints, unless the body lies down"
     warnings.warn(line, UserWarning, stacklevel=2)
+
+
+def warn_of_mirror(joints: Array, path: Path) -> None:
+    """Warn where feet and knees of joints (T, 22, 3) point backward, as left-handed axes have it."""
+    if is_mirrored(_BODY, _some(joints), JOINT.values()):
+        warnings.warn(
+            f"{path}: feet and knees point backward; are the sides exchanged, or the axes "
+            "left-handed? Then save joints * [-1, 1, 1]",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def check_rate(fps: float, path: Path) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Container
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +40,7 @@ def turn_of(
     """
     turn = AXIS_TURNS[up or _told_up(tree, body, sample, path)]
     points = sample.points @ turn.T
-    if _is_left_handed(tree, body, points):
+    if is_mirrored(body, points, told_toes(tree)):
         warnings.warn(
             f"{path}: feet and knees point backward, as in left-handed axes; read mirrored along "
             "X, so that the left side is the one that the file calls left",
@@ -104,9 +105,12 @@ def forward(body: Landmarks, points: Array64) -> Array64:
     return np.asarray(way / np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), _TINY))
 
 
-def _is_left_handed(tree: SkeletonTree, body: Landmarks, points: Array64) -> bool:
-    """Tell by feet and knees, which point backward where left is on the right."""
-    faces, told = forward(body, points), told_toes(tree)
+def is_mirrored(body: Landmarks, points: Array64, told: Container[int | None]) -> bool:
+    """Tell by feet and knees, which point backward where left is on the right.
+
+    `told`: toes that may be taken for such.
+    """
+    faces = forward(body, points)
     feet, bent_back, bent = [], 0, 0
     for leg in body.legs:
         hip, knee, ankle = (points[:, joint] for joint in (leg.upper, leg.lower, leg.end))

@@ -104,9 +104,12 @@ def _endless(path: Path) -> FormatError:
 
 def _body(tree: SkeletonTree, sample: Poses, path: Path) -> Landmarks:
     try:
-        return by_names(tree)
+        found = by_names(tree)
     except NoBodyError as error:
         unnamed = str(error)
+    else:
+        _warn_of_others(tree, found, sample, path)
+        return found
     try:
         return by_shape(tree, sample)
     except NoBodyError as error:
@@ -118,6 +121,26 @@ def _body(tree: SkeletonTree, sample: Poses, path: Path) -> Landmarks:
             f"{len(tree.names)} ({few}): {unnamed} by name, and {error}; retarget it to any "
             "humanoid rig, or rename its joints as Mixamo does (LeftUpLeg)"
         ) from None
+
+
+def _warn_of_others(tree: SkeletonTree, body: Landmarks, sample: Poses, path: Path) -> None:
+    """Warn where there is a second body somewhere else."""
+    root = tree.meeting([body.pelvis, *(arm.upper for arm in body.arms)])
+    rest = tuple(
+        "" if joint == root or tree.is_below(joint, root) else name
+        for joint, name in enumerate(tree.names)
+    )
+    try:
+        other = by_names(SkeletonTree(rest, tree.parents, tree.rest))
+    except NoBodyError:
+        return
+    apart = sample.points[:, other.pelvis] - sample.points[:, body.pelvis]
+    if np.linalg.norm(apart, axis=-1).max() > leg_length(body, sample) / 4:  # else a control rig
+        warnings.warn(
+            f"{path}: read the first of several bodies; save each in a file of its own",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _shown(name: str) -> str:
