@@ -11,7 +11,7 @@ from kinetoken.motion.skeleton import Array
 
 from ..augment import to_features, warped
 from ..clips import Joints, take_id
-from ..cutting import Window, passing_windows, peak_frames
+from ..cutting import Window, passing_windows
 from ..joining import from_standing, repeat, to_standing
 from ..judges import LEFT, RIGHT, Evidence
 from .script import posed_window
@@ -116,7 +116,7 @@ def _kicks(pool: dict[str, Joints]) -> Iterator[Window]:
             joints = warped(pool[name], ratio)
             e = Evidence(joints)
             for side in (LEFT, RIGHT):
-                for peak in peak_frames(e.height(f"{side}_foot"), 0.7, apart=20):
+                for peak in _peak_frames(e.height(f"{side}_foot"), 0.7, apart=20):
                     piece = _around(joints, peak, 12, 13)
                     window = Window(f"kick_{side}", to_features(piece), name, side, "", 1, speed)
                     yield _whole(window, piece)
@@ -142,7 +142,18 @@ def _lunges(pool: dict[str, Joints]) -> Iterator[Window]:
             joints = warped(pool[name], ratio)
             e = Evidence(joints)
             for side in (LEFT, RIGHT):
-                for peak in peak_frames(e.speed(f"{side}_wrist"), 3.4 / ratio, apart=24):
+                for peak in _peak_frames(e.speed(f"{side}_wrist"), 3.4 / ratio, apart=24):
                     piece = _around(joints, peak, 11, 12)
                     window = Window(f"punch_{side}", to_features(piece), name, side, "", 1, speed)
                     yield _whole(window, piece)
+
+
+def _peak_frames(values: Array, above: float, apart: int) -> list[int]:
+    """Indices of the highest values over a bound, at least `apart` from each other."""
+    out: list[int] = []
+    for at in np.argsort(-values):
+        if values[at] < above:
+            break
+        if all(abs(int(at) - other) >= apart for other in out):
+            out.append(int(at))
+    return sorted(out)
