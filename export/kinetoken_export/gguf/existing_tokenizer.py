@@ -90,7 +90,8 @@ def _tokenizer_config(said: Mapping[str, Any], pre: str) -> dict[str, Any]:
         for role, number in numbers.items()
         if number is not None and number < len(tokens)
     }
-    begins = _SAME.get(pre, pre) == LLAMA3 or gguf_text(said["tokenizer.ggml.model"]) == "llama"
+    llama3 = _SAME.get(pre, pre) == LLAMA3 and pre not in _MERGES_FIRST
+    begins = llama3 or gguf_text(said["tokenizer.ggml.model"]) == "llama"
     return named | {"add_bos_token": bool(said.get("tokenizer.ggml.add_bos_token", begins))}
 
 
