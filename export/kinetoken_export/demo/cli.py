@@ -113,15 +113,16 @@ def _add_evaluate(steps: Subparsers) -> None:
     temperature = f"temperature of the sampling (default: {EXAM_TEMPERATURE:g})"
     add("--temperature", type=float, help=temperature)
     add("--levels", type=int, help="codes of each frame (default: all)")
-    add("--exam", choices=("first", "second"), help="set of wordings (default: first)")
+    add("--exam", type=Path, help="folder of questions (default: export/exam)")
     add("-o", "--out", type=Path, help="also write OUT.md and OUT.json")
     _add_work(parser)
     parser.set_defaults(
         func=lambda args: _evaluate(
             args.bundle,
+            args.exam,
             args.work,
             args.codec or args.work / "codec",
-            _given(args, "seeds", "temperature", "levels", "exam"),
+            _given(args, "seeds", "temperature", "levels"),
             args.out,
         )
     )
@@ -175,10 +176,15 @@ def _train_lm(request: TrainRequest) -> int:
 
 
 def _evaluate(
-    bundle: Path | None, work: Path, codec: Path, conditions: dict[str, Any], out: Path | None
+    bundle: Path | None,
+    exam: Path | None,
+    work: Path,
+    codec: Path,
+    conditions: dict[str, Any],
+    out: Path | None,
 ) -> int:
     require_packages()
-    from .training.evaluate import ExamConditions, evaluate
+    from .training.evaluate import EXAM_FOLDER, ExamConditions, evaluate
 
-    evaluate(bundle, work, codec, ExamConditions(**conditions), out)
+    evaluate(bundle, exam or EXAM_FOLDER, work, codec, ExamConditions(**conditions), out)
     return 0
