@@ -11,23 +11,30 @@ from gguf import TokenType
 
 from kinetoken.base.errors import FormatError
 
-from .tokenizer import GPT2, LLAMA3, PRE_TOKENIZERS, QWEN2, SMOLLM, TEKKEN
+from .tokenizer import (
+    GPT2_SPLIT,
+    LLAMA3_SPLIT,
+    PRE_TOKENIZERS,
+    QWEN2_SPLIT,
+    SMOLLM_SPLIT,
+    TEKKEN_SPLIT,
+)
 
 _SPACE: Final = "\u2581"
 _SAME: Final = {
-    **dict.fromkeys(("deepseek-r1-qwen", "kormo", "megrez", "stablelm2", "hunyuan"), QWEN2),
+    **dict.fromkeys(("deepseek-r1-qwen", "kormo", "megrez", "stablelm2", "hunyuan"), QWEN2_SPLIT),
     **dict.fromkeys(
         ("llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "smaug-bpe"),
-        LLAMA3,
+        LLAMA3_SPLIT,
     ),
-    "phi-2": GPT2,
+    "phi-2": GPT2_SPLIT,
 }
 """llama.cpp's names of tokenizers that split text as another does."""
 _MERGES_FIRST: Final = ("smaug-bpe",)
 """Of these, words that are tokens are not taken whole."""
 _UNTOLD: Final = ("", "default")
 """What old or careless files say of the way in which text is split."""
-_OF_ARCHITECTURE: Final = dict.fromkeys(("qwen2", "qwen2vl", "qwen3"), QWEN2)
+_OF_ARCHITECTURE: Final = dict.fromkeys(("qwen2", "qwen2vl", "qwen3"), QWEN2_SPLIT)
 """The way in which all models of an architecture split text."""
 _NAMED_TEMPLATE: Final = "tokenizer.chat_template."
 
@@ -90,7 +97,7 @@ def _tokenizer_config(said: Mapping[str, Any], pre: str) -> dict[str, Any]:
         for role, number in numbers.items()
         if number is not None and number < len(tokens)
     }
-    llama3 = _SAME.get(pre, pre) == LLAMA3 and pre not in _MERGES_FIRST
+    llama3 = _SAME.get(pre, pre) == LLAMA3_SPLIT and pre not in _MERGES_FIRST
     begins = llama3 or gguf_text(said["tokenizer.ggml.model"]) == "llama"
     return named | {"add_bos_token": bool(said.get("tokenizer.ggml.add_bos_token", begins))}
 
@@ -141,8 +148,8 @@ def _added(tokens: Sequence[str], types: Sequence[TokenType]) -> Iterator[dict[s
 def _byte_level(said: str, merges: Sequence[Sequence[str]], path: Path) -> dict[str, Any]:
     pre = _SAME.get(said, said)
     pattern = next((p for p, name in PRE_TOKENIZERS.items() if name == pre), None)
-    if pattern is None and pre not in (GPT2, SMOLLM):
-        known = ", ".join([*PRE_TOKENIZERS.values(), GPT2, SMOLLM])
+    if pattern is None and pre not in (GPT2_SPLIT, SMOLLM_SPLIT):
+        known = ", ".join([*PRE_TOKENIZERS.values(), GPT2_SPLIT, SMOLLM_SPLIT])
         raise FormatError(
             f"{path}: expected text to be split as by {known}, got {said!r} as tokenizer.ggml.pre: "
             "give the checkpoint that the file was made from"
@@ -160,11 +167,11 @@ def _byte_level(said: str, merges: Sequence[Sequence[str]], path: Path) -> dict[
         steps.insert(
             0, {"type": "Split", "pattern": split, "behavior": "Isolated", "invert": False}
         )
-    elif pre == SMOLLM:
+    elif pre == SMOLLM_SPLIT:
         steps.insert(0, {"type": "Digits", "individual_digits": True})
-    whole = pre in (LLAMA3, TEKKEN) and said not in _MERGES_FIRST
+    whole = pre in (LLAMA3_SPLIT, TEKKEN_SPLIT) and said not in _MERGES_FIRST
     return {
-        "normalizer": {"type": "NFC"} if said == QWEN2 else None,
+        "normalizer": {"type": "NFC"} if said == QWEN2_SPLIT else None,
         "pre_tokenizer": {"type": "Sequence", "pretokenizers": steps},
         "decoder": {
             "type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True,
