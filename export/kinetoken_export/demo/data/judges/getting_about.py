@@ -19,6 +19,7 @@ from .gait import Footwork
 
 _OTHER: Final = {LEFT: RIGHT, RIGHT: LEFT}
 _TOGETHER: Final = 0.08  # metres between the ankles along the facing: neither foot leads
+_TILTED: Final = 13.0  # degrees to the side: more, and it is a dodge
 _HEAD_UP: Final = 1.1  # metres above the floor
 _FOOT_HIGH: Final = 0.55
 _UPRIGHT: Final = 0.86  # metres of the pelvis above the floor: lower, and the body crouches
@@ -210,7 +211,12 @@ def _sidestep(side: str) -> Callable[[Evidence], bool]:
         left = np.stack([e.facing[:-1, 1], -e.facing[:-1, 0]], axis=1)
         aside = float(np.sum(steps * left))
         ahead = float(np.sum(steps * e.facing[:-1]))
-        return sign * aside > 0.2 and abs(ahead) < 0.6 * abs(aside) and abs(e.turn) < 60
+        return (
+            sign * aside > 0.2
+            and abs(ahead) < 0.6 * abs(aside)
+            and abs(e.turn) < 60
+            and float(np.abs(_tilt_aside(e)).max()) < _TILTED
+        )
 
     return judge
 
@@ -226,10 +232,17 @@ def _stagger_dizzy(e: Evidence) -> bool:
         and float(np.max([e.height(f"{side}_ankle") for side in (LEFT, RIGHT)])) < 0.4
         and float(np.ptp(aside)) > 0.16
         and float(np.abs(np.diff(aside)).sum()) > 0.4
-        and e.going.along < 0.8
+        and e.going.along < 0.5
         and e.height("head").min() > 1.0
         and float(np.abs(_tilt_speed(e)).mean()) > 8.0
     )
+
+
+def _tilt_aside(e: Evidence) -> Array64:
+    """Degrees (T,) by which the trunk tilts to its left."""
+    trunk = e.joint("neck") - e.joint("pelvis")
+    aside = trunk[:, 0] * e.facing[:, 1] - trunk[:, 2] * e.facing[:, 0]
+    return np.asarray(np.degrees(np.arctan2(aside, trunk[:, 1])))
 
 
 def _tilt_speed(e: Evidence) -> Array64:
