@@ -77,7 +77,9 @@ def long_gaits(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
 
 def _short(action: str, gait: Gait, draw: np.random.Generator) -> Iterator[Window]:
     circle = "circle" in action
-    least, many = 4 if action == "limp" else 3, 0 if circle else 1 if gait.style else 2
+    least = 4 if action == "limp" else 3
+    posed = bool(gait.style) and action.startswith(("walk", "run"))
+    many = 0 if circle else 1 if posed else 2
     counts = draw.choice(np.arange(least, 9), many, replace=False)
     for count in counts:
         motion = steps_from(gait.joints, int(draw.integers(0, 2)), int(count))
