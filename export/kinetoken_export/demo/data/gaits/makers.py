@@ -293,7 +293,7 @@ def turn_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
     for side, sign in ((LEFT, 1.0), (RIGHT, -1.0)):
         for k in range(24):
             speed, pace = _paces(k, draw, 9.0)
-            degrees = float((draw.uniform(82, 98), draw.uniform(60, 120))[k % 2])
+            degrees = float((draw.uniform(82, 98), draw.uniform(60, 114))[k % 2])
             times = 2 if k % 8 == 5 else 1
             degrees = degrees if times == 1 else float(draw.uniform(56, 74))
             motion = repeat(turning(sign * degrees, pace, _still(draw), draw), times)
