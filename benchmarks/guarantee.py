@@ -178,7 +178,7 @@ def main() -> int:
     while kinds.total() < args.answers:
         try:
             options = GenerateOptions(**request(draw))
-            grammar = request_grammar(options, small, WORDS, 20)
+            grammar = request_grammar(options, small, WORDS, 20, outgrows=False)
         except InputError:
             refused += 1
             continue

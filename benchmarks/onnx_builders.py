@@ -30,7 +30,8 @@ from machine import describe, watched
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models
 
-from kinetoken.engines.onnx.model import OnnxLanguageModel, cache_names
+from kinetoken.engines.onnx.graph_base import cache_names
+from kinetoken.engines.onnx.model import OnnxLanguageModel
 from kinetoken.engines.onnx.session import open_ort_session
 from kinetoken.manifest.architectures import QWEN2
 from kinetoken.manifest.schema import HeadInfo, LanguageModelInfo, MotionInfo

@@ -55,7 +55,9 @@ def collect_answers(
 
 def _answer(bundle: Bundle, options: GenerateOptions, prompt: str, seed: int) -> OwnAnswer:
     ids = prompt_ids(bundle, prompt)
-    cursor = request_grammar(options, bundle.manifest, bundle.vocabulary, len(ids)).start()
+    cursor = request_grammar(
+        options, bundle.manifest, bundle.vocabulary, len(ids), outgrows=False
+    ).start()
     chooser, run = options.sampler(bundle.manifest).start(seed), bundle.language_model.start()
     fed, said, frames = ids, list(ids), []
     while not cursor.done:

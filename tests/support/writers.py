@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from kinetoken.engines.completions import CompletionRequest
+from kinetoken.engines.prompt_items import PromptItem
 from kinetoken.engines.remote.servers import SERVER_KINDS
 from kinetoken.generation.bundle import Bundle
 from kinetoken.generation.token_source import AnswerWriter, TokenSource
+from kinetoken.sampling.grammar import Detour
 from kinetoken.tokens.allowed_ids import Allowed
 
 
@@ -47,11 +50,15 @@ class _BreakingSource:
     ) -> None:
         self._source, self._owner, self._left, self._error = source, owner, left, error
 
-    def next(self, allowed: Allowed) -> int | None:
+    @property
+    def shown(self) -> Sequence[PromptItem]:
+        return self._source.shown
+
+    def next(self, allowed: Allowed, detour: Detour | None = None) -> int | None:
         self._left -= 1
         if self._left < 0:
             raise self._error
-        return self._source.next(allowed)
+        return self._source.next(allowed, detour)
 
     def try_token(self, token: int, allowed: Allowed) -> bool:
         return self._source.try_token(token, allowed)

@@ -42,7 +42,7 @@ from .language_model import (
     write_language_model,
 )
 from .measure_lookahead import measured_codec
-from .request import ExportRequest
+from .request import MOST_CONTEXT, ExportRequest
 
 if TYPE_CHECKING:
     from ..gguf.existing_file import GgufModel
@@ -103,7 +103,8 @@ def _build_around(
     shutil.copyfile(model.tokenizer, folder / _TOKENIZER)
     vocabulary = parts.vocabulary
     codec = export_codec(parts.codec, vocabulary.motion, folder, precision=request.codec_precision)
-    language_model = model.place(folder, vocabulary.motion, request.context)
+    context = request.context or min(MOST_CONTEXT, model.context)
+    language_model = model.place(folder, vocabulary.motion, context)
     provenance = _provenance(request, parts)
     manifest = _write(
         _manifest(request, parts, vocabulary, codec, language_model, provenance), folder
@@ -177,10 +178,11 @@ def _manifest(
         chat=parts.chat.info,
         motion=vocabulary.motion,
         codec=codec,
-        defaults=parts.sampling.defaults(request.temperature),
+        defaults=parts.hints.over(parts.sampling.defaults(request.temperature)),
         licence=licence,
         provenance=provenance,
         files={},
+        examples=parts.hints.examples,
     )
 
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from kinetoken.base.errors import InputError
 from kinetoken.cli.parser import Advanced, Subparsers, new_command
+from kinetoken.manifest.schema import Defaults
 
 from ..checkpoint.find_spelling import AskedSpelling
 from ..checkpoint.sources import find_codec, find_model
 from ..packages import require_packages
-from .request import ExportRequest
+from .request import MOST_CONTEXT, VISION_QUANT, ExportRequest
 
 if TYPE_CHECKING:
     from kinetoken.manifest.schema import Manifest
@@ -82,7 +83,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         "--context",
         type=int,
         metavar="TOKENS",
-        help="longest prompt and answer (default: the model's, up to 4096)",
+        help=f"longest prompt and answer (default: the model's, up to {MOST_CONTEXT})",
     )
     add(
         "--prune-vocab",
@@ -97,7 +98,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     add(
         "--vision-quant",
         choices=("f16", "q8_0", "bf16", "f32"),
-        help=Advanced("how the vision tower's weights are stored (gguf; default: f16)"),
+        help=Advanced(f"how the vision tower's weights are stored (gguf; default: {VISION_QUANT})"),
     )
     add(
         "--graph",
@@ -145,7 +146,9 @@ def _add_codec(group: argparse._ArgumentGroup) -> None:
     add(
         "--codec-precision",
         choices=("fp16", "fp32"),
-        help=Advanced("how the decoder's weights are stored (default: fp16)"),
+        help=Advanced(
+            f"how the decoder's weights are stored (default: {ExportRequest.codec_precision})"
+        ),
     )
     add(
         "--block-frames",
@@ -186,7 +189,7 @@ def _add_manifest(group: argparse._ArgumentGroup) -> None:
         "--temperature",
         type=float,
         metavar="T",
-        help=Advanced("default of the bundle (default: 0.5)"),
+        help=Advanced(f"default of the bundle (default: {Defaults.temperature:g})"),
     )
     add("--licence", help="terms of the language model (default: its model card's)")
     add("--codec-licence", metavar="LICENCE", help="terms of the codec (default: its model card's)")

@@ -14,17 +14,10 @@ from ..checkpoint.motion_tokens import CheckpointVocabulary
 from ..checkpoint.special_tokens import SpecialTokens
 from ..checkpoint.tensors import Float32Array, TensorSource, expected_tensors, vision_tensors
 from ..onnx.recipes import find_onnx_recipe
-from .request import ExportRequest
+from .request import MOST_CONTEXT, VISION_QUANT, ExportRequest
 
-_CONTEXT: Final = 4096
-"""Tokens that a bundle holds where the user does not say: more than three minutes of motion.
-
-The cache has this size.
-"""
 _GGUF_FILE: Final = "lm.gguf"
 _MMPROJ_FILE: Final = "mmproj.gguf"
-VISION_QUANT: Final = "f16"
-"""How a vision tower is stored where nothing else is asked for: docs/images.md has the figures."""
 _PORTABLE_DEFAULT: Final = "fp32"
 
 
@@ -61,7 +54,7 @@ def _portable_precision(name: str | None) -> str:
 
 def bundle_context(request: ExportRequest, source: TensorSource) -> int:
     """Tokens that the bundle will hold."""
-    return request.context or min(_CONTEXT, source.shape.context)
+    return request.context or min(MOST_CONTEXT, source.shape.context)
 
 
 def check_format_computes(request: ExportRequest, source: TensorSource) -> None:
@@ -169,9 +162,12 @@ def _gguf(
     )
     mmproj = _MMPROJ_FILE if vision_tensors(source) else None
     if mmproj and not (folder / mmproj).exists():
+        from ..checkpoint.reference_tower import image_statistics
         from ..gguf.vision_tower import export_mmproj
 
-        export_mmproj(source, folder / mmproj, request.vision_quant or VISION_QUANT)
+        precision = request.vision_quant or VISION_QUANT
+        statistics = image_statistics(request.model.folder)
+        export_mmproj(source, folder / mmproj, precision, statistics=statistics)
     return LanguageModelInfo(
         "llamacpp",
         _GGUF_FILE,

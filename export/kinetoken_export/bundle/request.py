@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from kinetoken.base.errors import InputError
 
 from ..checkpoint.find_spelling import AskedSpelling
 from ..checkpoint.motion_tokens import SYSTEM_PROMPT
 from ..checkpoint.sources import Source
+
+MOST_CONTEXT: Final = 4096
+"""Tokens that a bundle holds where the user does not say: more than three minutes of motion.
+
+The cache has this size.
+"""
+
+VISION_QUANT: Final = "f16"
+"""How a vision tower is stored where nothing else is asked for: docs/images.md has the figures."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +38,13 @@ class ExportRequest:
     graph: str = "fused"
     """Kind of ONNX graph: "fused" or "portable"."""
     context: int | None = None
-    """Tokens; None: the model's, up to 4096."""
+    """Tokens; None: the model's, up to MOST_CONTEXT."""
     prune_vocab: str | None = None
     """Text file whose words are kept, or "english"; None keeps all."""
     spelling: AskedSpelling = field(default_factory=AskedSpelling)
     """The spelling of motion tokens, as far as the user says; the tokenizer tells the rest."""
     vision_quant: str | None = None
-    """How the vision tower of a GGUF bundle is stored: "f16" (the default), "q8_0", "bf16" or
-    "f32"."""
+    """How the vision tower of a GGUF bundle is stored; None: VISION_QUANT."""
     adapter: Path | None = None
     """A LoRA of PEFT that is merged into the checkpoint."""
     importance: str | None = None

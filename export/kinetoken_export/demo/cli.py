@@ -1,4 +1,4 @@
-"""`kinetoken demo`: from motion capture to the checkpoint that ships, in four steps."""
+"""`kinetoken demo`: from motion capture to the checkpoint that ships, in five steps."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kinetoken.base.errors import InputError
 from kinetoken.cli.parser import Subparsers, new_command
 
 from ..packages import require_packages
+from .training.defaults import CODEC_STEPS, EXAM_SEEDS, EXAM_TEMPERATURE, LM_STEPS, WORD_STEPS
+
+if TYPE_CHECKING:
+    from .words.requests import CaptionSet, Exclusion
 
 _WORK: Final = Path("work")
+_CAPTIONS: Final = Path("export/captions")
 
 
 @dataclass(frozen=True)
@@ -27,9 +32,18 @@ class TrainRequest:
     """Fields of the training's plan that were given."""
     threads: int | None
     """Cores; None: all."""
+    start: Path | None = None
+    """Codec folder whose weights a codec's training begins with."""
+    captions: Path = _CAPTIONS
+    exams: Path | None = None
+    """Folder of exam wordings, which are kept out of the captions."""
 
     def __post_init__(self) -> None:
-        for option, number in (("--steps", self.plan.get("steps")), ("--threads", self.threads)):
+        for option, number in (
+            ("--steps", self.plan.get("steps")),
+            ("--minutes", self.plan.get("minutes")),
+            ("--threads", self.threads),
+        ):
             if number is not None and number < 1:
                 raise InputError(f"{option}: expected 1 or more, got {number}")
 
@@ -49,11 +63,14 @@ def add_command(subparsers: Subparsers) -> None:
         "make the demo model from motion capture",
         "kinetoken demo prepare cmu-bvh",
         "kinetoken demo train-codec",
+        "kinetoken demo train-words",
+        "kinetoken demo train-lm",
         "kinetoken demo evaluate --bundle my-demo -o results",
     )
     steps = demo.add_subparsers(dest="step", metavar="STEP", required=True)
     _add_prepare(steps)
     _add_train_codec(steps)
+    _add_train_words(steps)
     _add_train_lm(steps)
     _add_evaluate(steps)
 
@@ -78,11 +95,21 @@ def _add_train_codec(steps: Subparsers) -> None:
         steps, "train-codec", "train the codec on the clips; a stopped training goes on"
     )
     add = parser.add_argument
-    add("--steps", type=int, help="training steps (default: 8200)")
+    add("--steps", type=int, help=f"training steps (default: {CODEC_STEPS})")
     add("--threads", type=int, help="cores to train on (default: all)")
+    add("--start", type=Path, help="codec folder whose weights a new training begins with")
     add("-o", "--out", type=Path, help="codec folder to write (default: WORK/codec)")
     _add_work(parser)
     parser.set_defaults(func=lambda args: _train_codec(_training(args, "codec")))
+
+
+def _add_train_words(steps: Subparsers) -> None:
+    parser = new_command(
+        steps, "train-words", "train the language model on captions; a stopped training goes on"
+    )
+    _add_word_options(parser, WORD_STEPS)
+    _add_work(parser)
+    parser.set_defaults(func=lambda args: _train_words(_training(args, "lm")))
 
 
 def _add_train_lm(steps: Subparsers) -> None:
@@ -91,11 +118,21 @@ def _add_train_lm(steps: Subparsers) -> None:
     )
     add = parser.add_argument
     add("--codec", type=Path, help="codec folder (default: WORK/codec)")
-    add("--steps", type=int, help="training steps (default: 9500)")
-    add("--threads", type=int, help="cores to train on (default: all)")
+    _add_word_options(parser, LM_STEPS)
     add("-o", "--out", type=Path, help="Hugging Face folder to write (default: WORK/lm)")
     _add_work(parser)
     parser.set_defaults(func=lambda args: _train_lm(_training(args, "lm", args.codec)))
+
+
+def _add_word_options(parser: argparse.ArgumentParser, steps: int) -> None:
+    add = parser.add_argument
+    add("--steps", type=int, help=f"training steps (default: {steps})")
+    add(
+        "--minutes", type=float, help="end after so many minutes (default: when the steps are done)"
+    )
+    add("--threads", type=int, help="cores to train on (default: all)")
+    add("--captions", type=Path, default=_CAPTIONS, help=f"caption files (default: {_CAPTIONS})")
+    add("--exams", type=Path, help="folder of exam wordings to keep out of the captions")
 
 
 def _add_evaluate(steps: Subparsers) -> None:
@@ -105,8 +142,9 @@ def _add_evaluate(steps: Subparsers) -> None:
     add = parser.add_argument
     add("--bundle", type=Path, help="bundle to examine (default: the demo)")
     add("--codec", type=Path, help="codec folder (default: WORK/codec)")
-    add("--seeds", type=int, help="samples of each wording (default: 5)")
-    add("--temperature", type=float, help="temperature of the sampling (default: 0.5)")
+    add("--seeds", type=int, help=f"samples of each wording (default: {EXAM_SEEDS})")
+    temperature = f"temperature of the sampling (default: {EXAM_TEMPERATURE:g})"
+    add("--temperature", type=float, help=temperature)
     add("--levels", type=int, help="codes of each frame (default: all)")
     add("--exam", choices=("first", "second"), help="set of wordings (default: first)")
     add("-o", "--out", type=Path, help="also write OUT.md and OUT.json")
@@ -128,13 +166,22 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
 
 
 def _training(args: argparse.Namespace, name: str, codec: Path | None = None) -> TrainRequest:
-    work, plan = args.work, _given(args, "steps")
-    return TrainRequest(work, codec or work / "codec", args.out or work / name, plan, args.threads)
+    work, plan = args.work, _given(args, "steps", "minutes")
+    return TrainRequest(
+        work,
+        codec or work / "codec",
+        getattr(args, "out", None) or work / name,
+        plan,
+        args.threads,
+        getattr(args, "start", None),
+        getattr(args, "captions", _CAPTIONS),
+        getattr(args, "exams", None),
+    )
 
 
 def _given(args: argparse.Namespace, *names: str) -> dict[str, Any]:
     """The options that were given; the others keep the default of the object that takes them."""
-    return {name: value for name in names if (value := getattr(args, name)) is not None}
+    return {name: value for name in names if (value := getattr(args, name, None)) is not None}
 
 
 def _prepare(source: Path, work: Path, clips: Sequence[Path]) -> int:
@@ -146,11 +193,34 @@ def _prepare(source: Path, work: Path, clips: Sequence[Path]) -> int:
 
 def _train_codec(request: TrainRequest) -> int:
     require_packages()
+    from .data.clips import load_clips
+    from .data.windows import action_windows
     from .training.train_codec import CodecTraining, train_codec
 
     request.limit_threads()
-    train_codec(request.work, CodecTraining(**request.plan), request.out)
+    windows = action_windows(load_clips(request.work))
+    plan = CodecTraining(**request.plan)
+    train_codec(request.work, plan, request.out, windows, request.start)
     print(f"codec written to {request.out}")
+    return 0
+
+
+def _words(request: TrainRequest) -> tuple[CaptionSet, Exclusion]:
+    """The captions that may be learnt from, and what keeps the exams out."""
+    from .words.exam import FORBIDDEN
+    from .words.requests import Exclusion, exam_wordings, read_captions
+
+    exams = [*FORBIDDEN, *exam_wordings(request.exams)]
+    return read_captions(request.captions, exams), Exclusion(exams)
+
+
+def _train_words(request: TrainRequest) -> int:
+    require_packages()
+    from .training.train_words import WordTraining, train_words
+
+    request.limit_threads()
+    train_words(request.work, *_words(request), WordTraining(**request.plan))
+    print(f"words written to {request.work / 'words.pt'}")
     return 0
 
 
@@ -159,7 +229,8 @@ def _train_lm(request: TrainRequest) -> int:
     from .training.train_lm import LmTraining, train_lm
 
     request.limit_threads()
-    train_lm(request.work, request.codec, LmTraining(**request.plan), request.out)
+    plan = LmTraining(**request.plan)
+    train_lm(request.work, request.codec, *_words(request), plan, request.out)
     print(f"language model written to {request.out}")
     return 0
 

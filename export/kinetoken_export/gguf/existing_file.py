@@ -25,7 +25,6 @@ from kinetoken.manifest.schema import LanguageModelInfo, MotionInfo
 from .tokenizer import GPT2, PRE_TOKENIZERS
 
 _LM_FILE: Final = "lm.gguf"
-_CONTEXT: Final = 4096
 _SPACE: Final = "▁"
 
 
@@ -62,13 +61,17 @@ class GgufModel:
         """Tokens of the vocabulary."""
         return len(self.header.said["tokenizer.ggml.tokens"])
 
-    def place(self, folder: Path, motion: MotionInfo, context: int | None) -> LanguageModelInfo:
+    @property
+    def context(self) -> int:
+        """Tokens that the model was made for."""
+        return int(self.header.said[f"{self.architecture}.context_length"])
+
+    def place(self, folder: Path, motion: MotionInfo, context: int) -> LanguageModelInfo:
         """Link or copy the file into `folder`; what the manifest says of it, checked."""
         said, name = self.header.said, self.architecture
         heads, width = said[f"{name}.attention.head_count"], said[f"{name}.embedding_length"]
-        limit = int(said[f"{name}.context_length"])
-        if context is not None and not 1 <= context <= limit:
-            raise InputError(f"expected a context of 1 to {limit} tokens, got {context}")
+        if not 1 <= context <= self.context:
+            raise InputError(f"expected a context of 1 to {self.context} tokens, got {context}")
         info = LanguageModelInfo(
             backend="llamacpp",
             file=_LM_FILE,
@@ -77,8 +80,8 @@ class GgufModel:
             kv_heads=int(said.get(f"{name}.attention.head_count_kv", heads)),
             head_dim=int(said.get(f"{name}.attention.key_length", width // heads)),
             vocab_size=self.rows,
-            context=context or min(_CONTEXT, limit),
-            quantization=_quantization(said),
+            context=context,
+            quantization=quantization_name(said),
         )
         checked_header(self.path, info, motion)
         target = folder / _LM_FILE
@@ -124,7 +127,7 @@ def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
 
 
-def _quantization(said: Mapping[str, Any]) -> str:
+def quantization_name(said: Mapping[str, Any]) -> str:
     """The name of the file's quantization: "q4_k_m"."""
     try:
         name = LlamaFileType(int(said["general.file_type"])).name

@@ -12,7 +12,7 @@ from kinetoken.cli.parser import Advanced, Subparsers, new_command
 
 from ..checkpoint.sources import find_codec, find_model
 from ..packages import require_packages
-from .request import VerifyRequest
+from .request import DEFAULT_SECONDS, VerifyRequest
 
 
 def add_command(subparsers: Subparsers) -> None:
@@ -40,9 +40,11 @@ def add_command(subparsers: Subparsers) -> None:
         metavar="FOLDER",
         help=Advanced("LoRA that was merged into the checkpoint"),
     )
-    add("--prompts", type=Path, metavar="FILE", help="text file, one prompt a line (default: 16)")
+    prompts = "text file, one prompt a line (default: prompts of its own)"
+    add("--prompts", type=Path, metavar="FILE", help=prompts)
     add("--limit", type=int, metavar="N", help="use the first N prompts only")
-    add("--seconds", type=float, help="length of each clip (default: 4, or what the model holds)")
+    seconds = f"length of each clip (default: {DEFAULT_SECONDS:g}, or what the model holds)"
+    add("--seconds", type=float, help=seconds)
     add("-o", "--out", type=Path, metavar="FOLDER", help="write the report there instead")
     add("--json", action="store_true", help="print the report as JSON")
     add(

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from ..checkpoint.sources import Source
+
+DEFAULT_SECONDS: Final = 4.0
+"""Length of each clip, if the model holds as much."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class VerifyRequest:
     codec: Source | None = None
     """None: the bundle's decoder is taken as right."""
     seconds: float | None = None
-    """Length of each clip; None: four seconds, or what the model holds."""
+    """Length of each clip; None: DEFAULT_SECONDS, or what the model holds."""
     trust_code: bool = False
     """Whether the codec's own Python file may run."""
     codec_adapter: Path | None = None

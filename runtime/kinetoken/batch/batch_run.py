@@ -13,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import InputError
+from ..engines.context_window import ContextWindow
+from ..engines.prompt_items import ids_without_images
 from ..engines.protocols import SequenceInput
 from ..generation.adaptive_detail import Pace
 from ..generation.answer import AnswerRun
 from ..generation.bundle import Bundle
 from ..generation.chat_format import prompt_ids
 from ..generation.request_grammar import request_grammar
+from ..generation.said_length import with_said_length
 from ..motion.clip import Chunk, MotionChunk
 from ..tokens.allowed_ids import nth_allowed
 from .jobs import ClipAnswer, Job, Problem
@@ -52,6 +55,9 @@ class BatchRun:
 
     def step(self) -> list[ClipAnswer]:
         """Advance each by one token; the answers that have ended. EngineError: none can go on."""
+        for place, seat in self._seats.items():
+            if seat.begins_again():
+                self._engine.drop(place)
         rows = self._engine.push([seat.want(place) for place, seat in self._seats.items()])
         ended = [
             place
@@ -90,29 +96,43 @@ class _Seat:
     """One answer among others."""
 
     def __init__(self, bundle: Bundle, job: Job) -> None:
-        manifest, options = bundle.manifest, job.options
+        manifest = bundle.manifest
+        options = with_said_length(job.options, manifest, job.prompt)
         self._job, self._seed = job, options.chosen_seed()
-        self._fed = prompt_ids(bundle, job.prompt)
-        grammar = request_grammar(options, manifest, bundle.vocabulary, len(self._fed))
+        prompt = prompt_ids(bundle, job.prompt)
+        grammar = request_grammar(options, manifest, bundle.vocabulary, len(prompt))
+        self._window = ContextWindow(prompt, 0, bundle.vocabulary, bundle.language_model.context)
+        self._fed: list[int] = []
         # Nobody watches a batch, so it need not keep real time: without a pace "auto" takes all
         # levels.
         self._run = AnswerRun(bundle, options, grammar, Pace())
         self._motion: list[MotionChunk] = []
-        self._allowed = self._run.allowed
+        self._allowed, self._detour = self._run.allowed, self._run.detour
         self._chooser = options.sampler(manifest).start(self._seed)
+
+    def begins_again(self) -> bool:
+        """Take what to feed next; True where the engine must forget this sequence first."""
+        items, keep = self._window.take()
+        self._fed = ids_without_images(items if keep is None else self._window.shown)
+        return keep is not None
 
     def want(self, place: int) -> SequenceInput:
         """The tokens that are new to the engine, and the ids that may come next."""
-        return place, self._fed, self._allowed
+        return place, self._fed, self._allowed if self._detour is None else self._detour.allowed
 
     def take(self, logits: NDArray[np.float32]) -> bool:
         """Choose a token; True where it was the last."""
-        token = nth_allowed(self._allowed, self._chooser.pick(logits))
+        detour = self._detour
+        token = nth_allowed(
+            self._allowed if detour is None else detour.allowed, self._chooser.pick(logits)
+        )
+        if detour is not None and token in detour.ends:
+            token = detour.instead
         self._keep(self._run.accept(token))
-        self._fed = [token]
+        self._window.add(token)
         if self._run.done:
             return True
-        self._allowed = self._run.allowed
+        self._allowed, self._detour = self._run.allowed, self._run.detour
         return False
 
     def answer(self) -> ClipAnswer:

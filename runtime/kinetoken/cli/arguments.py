@@ -7,12 +7,13 @@ them, so that nothing behind a command's door sees an `argparse.Namespace`.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import InputError
-from ..engines.load_options import PROVIDERS, LoadOptions
+from ..engines.load_options import AUTO_PROVIDER, DEFAULT_TIMEOUT, PROVIDERS, LoadOptions
 from ..engines.remote.servers import SERVER_KINDS
 from ..formats.humanoid.units import UNITS
 from ..formats.read_options import UP, ReadOptions
@@ -58,12 +59,7 @@ class HistoryRequest:
 
 def add_bundle(parser: argparse.ArgumentParser) -> Reader[BundleRequest]:
     """Add --bundle and the options of loading it."""
-    add = parser.add_argument_group("the model").add_argument
-    bundle = "folder or hf:OWNER/NAME (default: $KINETOKEN_BUNDLE, or the demo)"
-    add("--bundle", metavar="BUNDLE", help=bundle)
-    add("--threads", type=int, metavar="N", help="CPU threads (default: $KINETOKEN_THREADS)")
-    where = "run an ONNX model on cpu, cuda or tensorrt"
-    add("--provider", choices=PROVIDERS, metavar="P", help=f"{where} (default: auto)")
+    add = _add_folder(parser)
     add("--engine", metavar="URL", help="server of the language model (docs/servers.md)")
     layers = "layers of a GGUF model to run on the GPU (default: all)"
     add("--gpu-layers", type=int, metavar="N", help=Advanced(layers))
@@ -71,11 +67,33 @@ def add_bundle(parser: argparse.ArgumentParser) -> Reader[BundleRequest]:
     add("--engine-kind", metavar="KIND", help=Advanced(kind))
     name = "the server's name for the model, if it has several"
     add("--engine-model", metavar="NAME", help=Advanced(name))
-    silence = "give up after S seconds without an answer from the server (default: 60)"
+    silence = f"give up after S seconds without an answer (default: {DEFAULT_TIMEOUT:g})"
     add("--engine-timeout", type=float, metavar="S", help=Advanced(silence))
     wait = "latent frames to hold back until a pose is final (default: the bundle's)"
     add("--lookahead", type=int, metavar="N", help=Advanced(wait))
-    return lambda args: BundleRequest(args.bundle, _load_options(args))
+    return _bundle_request
+
+
+def add_codec(parser: argparse.ArgumentParser) -> Reader[BundleRequest]:
+    """Add --bundle and the options of loading its decoder alone."""
+    _add_folder(parser)
+    return _bundle_request
+
+
+def _add_folder(parser: argparse.ArgumentParser) -> Callable[..., argparse.Action]:
+    """Add what the model and its decoder both need; returns what adds to the same group."""
+    add = parser.add_argument_group("the model").add_argument
+    bundle = "folder or hf:OWNER/NAME (default: $KINETOKEN_BUNDLE, or the demo)"
+    add("--bundle", metavar="BUNDLE", help=bundle)
+    add("--threads", type=int, metavar="N", help="CPU threads (default: $KINETOKEN_THREADS)")
+    where = f"run an ONNX model on {', '.join(PROVIDERS[1:-1])} or {PROVIDERS[-1]}"
+    add("--provider", choices=PROVIDERS, metavar="P", help=f"{where} (default: {AUTO_PROVIDER})")
+    return add
+
+
+def _bundle_request(args: argparse.Namespace) -> BundleRequest:
+    given = {field.name: getattr(args, field.name, None) for field in fields(LoadOptions)}
+    return BundleRequest(args.bundle, LoadOptions(**given))
 
 
 def add_reading(parser: argparse.ArgumentParser, *, advanced: bool = False) -> Reader[ReadOptions]:
@@ -88,10 +106,6 @@ def add_reading(parser: argparse.ArgumentParser, *, advanced: bool = False) -> R
     which = "name or number of one of its animations (default: the first)"
     add("--animation", metavar="NAME", help=shown(which))
     return lambda args: ReadOptions.parsed(args.unit, args.up, args.animation)
-
-
-def _load_options(args: argparse.Namespace) -> LoadOptions:
-    return LoadOptions(**{field.name: getattr(args, field.name) for field in fields(LoadOptions)})
 
 
 def add_generation(parser: argparse.ArgumentParser) -> Reader[GenerateOptions]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..generation.bundle import Bundle
     from ..manifest.schema import Manifest
 
+_DEFAULT_SECONDS: Final = 4.0
 _SECONDS: Final = (1.0, 60.0)  # shortest and longest answer
 _ROUNDS: Final = 3
 _LAST_ROUND: Final = 60.0
@@ -52,8 +53,10 @@ def add_command(subparsers: Subparsers) -> None:
         "kinetoken bench --bundle my-bundle --threads 4",
         "kinetoken bench --seconds 8 --json",
     )
-    seconds = "length of the motion in each answer (default: 4)"
-    parser.add_argument("--seconds", type=float, default=4.0, metavar="S", help=seconds)
+    seconds = f"length of the motion in each answer (default: {_DEFAULT_SECONDS:g})"
+    parser.add_argument(
+        "--seconds", type=float, default=_DEFAULT_SECONDS, metavar="S", help=seconds
+    )
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
     bundle = add_bundle(parser)
     parser.set_defaults(func=lambda args: run(BenchRequest(bundle(args), args.seconds, args.json)))

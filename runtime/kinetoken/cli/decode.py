@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import FormatError, InputError, TokenError
 from ..formats.registry import WRITABLE, check_can_save, in_words
-from .arguments import BundleRequest, add_bundle
+from .arguments import BundleRequest, add_codec
 from .parser import Subparsers, new_command
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def add_command(subparsers: Subparsers) -> None:
     add("--levels", type=int, metavar="N", help=levels)
     salvage = "keep the tokens that form frames, and list the others"
     add("--salvage", action="store_true", help=salvage)
-    bundle = add_bundle(parser)
+    bundle = add_codec(parser)
     parser.set_defaults(
         func=lambda args: run(
             DecodeRequest(args.file, args.out, args.levels, args.salvage, bundle(args))

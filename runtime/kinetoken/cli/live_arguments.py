@@ -8,19 +8,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..live.settings import DEFAULT_RATE, LiveSettings, VmcAddress
 from ..motion.clip import Chunk, TextChunk
 from .parser import Advanced, Reader
 
 if TYPE_CHECKING:
     from ..generation.generator import Generation
     from ..live.live_output import LiveOutput
-    from ..live.settings import LiveSettings
 
 
 def add_live(parser: argparse.ArgumentParser) -> Reader[LiveSettings]:
     """Add the options of live output; the reader raises InputError for a bad value."""
     add = parser.add_argument_group("live output (docs/live.md)").add_argument
-    vmc = "drive an avatar by VMC (default: 127.0.0.1:39539)"
+    usual = VmcAddress.parse("")
+    vmc = f"drive an avatar by VMC (default: {usual.host}:{usual.port})"
     add("--vmc", nargs="?", const="", metavar="HOST[:PORT]", help=vmc)
     page = "web page and WebSocket stream of the motion"
     add("--ws", type=int, metavar="PORT", help=page)
@@ -30,14 +31,12 @@ def add_live(parser: argparse.ArgumentParser) -> Reader[LiveSettings]:
     add("--hip-height", type=float, metavar="M", help=Advanced(height))
     host = "bind the page of --ws to this address; its URL then holds a token"
     add("--host", metavar="ADDRESS", help=Advanced(host))
-    rate = "frames per second of live output (default: 60)"
+    rate = f"frames per second of live output (default: {DEFAULT_RATE:g})"
     add("--rate", type=float, metavar="HZ", help=Advanced(rate))
     return _live_settings
 
 
 def _live_settings(args: argparse.Namespace) -> LiveSettings:
-    from ..live.settings import DEFAULT_RATE, LiveSettings, VmcAddress
-
     vmc = None if args.vmc is None else VmcAddress.parse(args.vmc)
     rate = DEFAULT_RATE if args.rate is None else args.rate
     return LiveSettings(vmc, args.ws, args.host, args.stdout, rate, args.hip_height)

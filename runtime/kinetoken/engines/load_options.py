@@ -10,6 +10,7 @@ from ..base.errors import InputError
 AUTO_PROVIDER: Final = "auto"
 PROVIDERS: Final = (AUTO_PROVIDER, "cpu", "cuda", "tensorrt")
 """ONNX Runtime's providers that a caller may ask for."""
+DEFAULT_TIMEOUT: Final = 60.0  # seconds
 
 
 def check_provider(asked: str | None) -> str:
@@ -57,7 +58,7 @@ class LoadOptions:
     engine_model: str | None = None
     """The server's name for the model; needed if it has several."""
     engine_timeout: float | None = None
-    """Seconds of silence after which the server is given up; None: 60."""
+    """Seconds of silence after which the server is given up; None: DEFAULT_TIMEOUT."""
 
     def __post_init__(self) -> None:
         check_provider(self.provider)

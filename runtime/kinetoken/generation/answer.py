@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..motion.clip import Chunk, Clip, MotionChunk, TextChunk
 from ..motion.footlock import FootLock
-from ..sampling.grammar import GrammarState, MoveGrammar
+from ..sampling.grammar import Detour, GrammarState, MoveGrammar
 from ..tokens.allowed_ids import Allowed
 from ..tokens.markup import spelling_notes
 from ..tokens.vocabulary import Vocabulary
@@ -58,6 +58,11 @@ class AnswerRun:
     def allowed(self) -> Allowed:
         """Ids that may come next; ask only before it is done."""
         return self._cursor.allowed
+
+    @property
+    def detour(self) -> Detour | None:
+        """What to take where the model would end the answer, and it may not yet."""
+        return self._cursor.detour
 
     @property
     def in_block(self) -> bool:

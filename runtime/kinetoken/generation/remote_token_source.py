@@ -18,7 +18,7 @@ from ..engines.completions import (
 )
 from ..engines.prompt_items import PromptItem, ids_without_images
 from ..sampling.foreign_grammars import gbnf_grammar, position_after, regex_grammar
-from ..sampling.grammar import MoveGrammar
+from ..sampling.grammar import Detour, MoveGrammar
 from ..sampling.sampler import Sampler
 from ..tokens.allowed_ids import Allowed, count_allowed
 from ..tokens.token_reader import UNKNOWN_CODE, TokenReader
@@ -49,6 +49,11 @@ class RemoteWriter:
     def model_name(self) -> str | None:
         """The server's name for its model."""
         return self.model.model_name
+
+    @property
+    def outgrows_context(self) -> bool:
+        """False: a server is told the rules of one context."""
+        return False
 
     def no_vision(self, bundle: str) -> str:
         """Say that servers are shown no images."""
@@ -122,7 +127,9 @@ class RemoteTokenSource:
         self.notes: list[str] = []
         """What did not go as asked, a line each."""
 
-    def next(self, allowed: Allowed) -> int | None:
+    shown: Sequence[PromptItem] = ()
+
+    def next(self, allowed: Allowed, detour: Detour | None = None) -> int | None:
         """The next token; None if the server has none that is allowed, and then `notes` says why.
 
         EngineError if the server fails.

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from ..base.errors import InputError
+from ..engines.context_window import can_outgrow
 from ..manifest.schema import Defaults, Manifest
 from ..sampling.grammar import MoveGrammar
 from ..tokens.vocabulary import Vocabulary
@@ -18,14 +19,21 @@ from .lengths import LengthRange, requested_range
 from .options import THOUGHT_TOKENS, GenerateOptions
 
 _NEARLY: Final = 1e-6
+_LONGEST: Final = 3600.0  # seconds of motion that go on in new contexts
 
 
 def request_grammar(
-    options: GenerateOptions, manifest: Manifest, vocabulary: Vocabulary, prompt_tokens: int
+    options: GenerateOptions,
+    manifest: Manifest,
+    vocabulary: Vocabulary,
+    prompt_tokens: int,
+    *,
+    outgrows: bool = True,
 ) -> MoveGrammar:
     """The grammar of an answer.
 
-    InputError if the options contradict each other or do not fit the model's context.
+    `outgrows`: whether the engine goes on in a new context where one is too short. InputError if
+    the options contradict each other or do not fit the model's context.
     """
     step, size = manifest.codec.code_frame_seconds, manifest.codec.block_code_frames or 1
     levels, prefix = _levels(options, vocabulary), options.frames == "prefix"
@@ -36,14 +44,18 @@ def request_grammar(
     fits -= fits % size
     whole = requested_range(options, "", step * size, size)
     block = _block_range(options, manifest, step)
-    _check_fit(options, whole, step, fits)
-    low = _shortest(options, whole)
+    asked, thought = max(whole.low or 0, whole.high or 0), _thought(options, manifest.defaults)
+    outgrows = outgrows and options.max_tokens is None and can_outgrow(budget, thought, levels)
+    _check_fit(options, whole, step, int(_LONGEST / step) if outgrows else fits, outgrows)
+    if asked > fits:
+        # Words between blocks may take as many tokens again as the motion.
+        fits, budget = asked, around + thought + 2 * asked * levels
     grammar = MoveGrammar(
         vocabulary,
         levels,
-        min_frames=low,
+        min_frames=_shortest(options, whole),
         max_frames=_longest(options, manifest.defaults, whole, block, step, fits, size),
-        max_thought=_thought(options, manifest.defaults),
+        max_thought=thought,
         max_tokens=budget,
         min_block=block.low or 1,
         max_block=block.high,
@@ -120,7 +132,9 @@ def _budget(
     )
 
 
-def _check_fit(options: GenerateOptions, whole: LengthRange, step: float, fits: int) -> None:
+def _check_fit(
+    options: GenerateOptions, whole: LengthRange, step: float, fits: int, outgrows: bool
+) -> None:
     for end, frames in (("min_", whole.low), ("max_", whole.high)):
         if frames is not None and frames > fits:
             exact = whole.low == whole.high and getattr(options, f"{end}seconds") is None
@@ -132,11 +146,9 @@ def _check_fit(options: GenerateOptions, whole: LengthRange, step: float, fits: 
                 else f"{name.replace('seconds', 'code_frames')} {frames}"
             )
             most = f"{fits * step:g} seconds" if asked is None else f"{fits * step:g}"
-            limit = (
-                "the model's context"
-                if options.max_tokens is None
-                else f"max_tokens {options.max_tokens}"
-            )
+            limit = "one answer" if outgrows else "the model's context"
+            if options.max_tokens is not None:
+                limit = f"max_tokens {options.max_tokens}"
             raise InputError(
                 f"{said} does not fit {limit}; ask for at most {most}{_reckoned(options)}"
             )

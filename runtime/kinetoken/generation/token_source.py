@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from ..engines.context_window import ContextWindow
 from ..engines.prompt_items import PromptItem
 from ..engines.protocols import LanguageModel, LmRun, feed_items
-from ..sampling.grammar import MoveGrammar
+from ..sampling.grammar import Detour, MoveGrammar
 from ..sampling.sampler import Sampler, SamplerRun
 from ..tokens.allowed_ids import Allowed, nth_allowed
 from .options import GenerateOptions
@@ -43,8 +44,16 @@ class TokenSource(Protocol):
         """Lines for the user about what did not go as asked."""
         ...
 
-    def next(self, allowed: Allowed) -> int | None:
-        """The next token, one of the allowed ids; None if no more will come. EngineError."""
+    @property
+    def shown(self) -> Sequence[PromptItem]:
+        """What a model in this process is shown of chat and answer."""
+        ...
+
+    def next(self, allowed: Allowed, detour: Detour | None = None) -> int | None:
+        """The next token, one of the allowed ids; None if no more will come. EngineError.
+
+        `detour`: what to take where the model would end the answer, which is not allowed yet.
+        """
         ...
 
     def try_token(self, token: int, allowed: Allowed) -> bool:
@@ -67,6 +76,11 @@ class AnswerWriter(Protocol):
     @property
     def model_name(self) -> str | None:
         """The server's name for its model; None if it has none, or there is no server."""
+        ...
+
+    @property
+    def outgrows_context(self) -> bool:
+        """Tell whether an answer may go on in a new context."""
         ...
 
     def no_vision(self, bundle: str) -> str:
@@ -97,6 +111,7 @@ class LocalWriter:
     model: LanguageModel
     engine_name: None = None
     model_name: None = None
+    outgrows_context: bool = True
 
     def no_vision(self, bundle: str) -> str:
         """Say that the bundle has no vision tower."""
@@ -117,7 +132,8 @@ class LocalWriter:
     ) -> LocalTokenSource:
         """Begin the answer to a chat."""
         run = self.model.start() if chat.run is None else chat.run
-        return LocalTokenSource(run, sampler.start(seed), chat.items[chat.fed :])
+        window = ContextWindow(chat.items, chat.fed, grammar.vocabulary, self.model.context)
+        return LocalTokenSource(run, sampler.start(seed), window)
 
 
 class LocalTokenSource:
@@ -125,16 +141,24 @@ class LocalTokenSource:
 
     notes: Sequence[str] = ()
 
-    def __init__(self, run: LmRun, chooser: SamplerRun, items: Sequence[PromptItem]) -> None:
-        """`items` are fed before the first choice: what the run has not seen of the chat."""
-        self._run, self._chooser = run, chooser
-        self._next: Sequence[PromptItem] = items
+    def __init__(self, run: LmRun, chooser: SamplerRun, window: ContextWindow) -> None:
+        self._run, self._chooser, self._window = run, chooser, window
 
-    def next(self, allowed: Allowed) -> int:
+    @property
+    def shown(self) -> Sequence[PromptItem]:
+        """What the model is shown of chat and answer."""
+        return self._window.shown
+
+    def next(self, allowed: Allowed, detour: Detour | None = None) -> int:
         """The next token, one of the allowed ids."""
-        logits = feed_items(self._run, self._next, allowed)
-        token = nth_allowed(allowed, self._chooser.pick(logits))
-        self._next = [token]
+        items, keep = self._window.take()
+        if keep is not None:
+            self._run.rewind(keep)
+        wider = allowed if detour is None else detour.allowed
+        token = nth_allowed(wider, self._chooser.pick(feed_items(self._run, items, wider)))
+        if detour is not None and token in detour.ends:
+            token = detour.instead
+        self._window.add(token)
         return token
 
     def try_token(self, token: int, allowed: Allowed) -> bool:

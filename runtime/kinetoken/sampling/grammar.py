@@ -41,6 +41,21 @@ class GrammarState(Enum):
 
 
 @dataclass(frozen=True)
+class Detour:
+    """What to take where a model would end its answer, and motion is still owed: the next block.
+
+    Without it a model with nothing left to say would have to fill the gap with words.
+    """
+
+    allowed: Allowed
+    """The allowed ids and those that end the answer."""
+    ends: tuple[int, ...]
+    """Those that end it, which are not allowed."""
+    instead: int
+    """The id that opens a block."""
+
+
+@dataclass(frozen=True)
 class MoveGrammar:
     """The rules of one answer; generation/request_grammar.py refuses contradictions."""
 
@@ -219,6 +234,7 @@ class GrammarCursor:
         self._in_block = 0  # code frames of the open block
         self._frame: list[int] = []  # codes of the frame being written
         self._known: Allowed | None = None  # what is allowed here, once it was asked
+        self._on_end: Detour | None = None  # made when it is first asked for
         if grammar.opened:
             self._open()
 
@@ -246,6 +262,21 @@ class GrammarCursor:
                 self._allowed_text() if self.state is GrammarState.TEXT else self._allowed_block()
             )
         return self._known
+
+    @property
+    def detour(self) -> Detour | None:
+        """What to take where the model would end the answer; None: it may, or has no choice."""
+        grammar, start = self._grammar, self._grammar.vocabulary.move_start
+        if self.state is not GrammarState.TEXT or start is None:
+            return None
+        owed = grammar.tokens_owed(self.frames, self.blocks)
+        words = self._in_row < self._thought_limit and owed <= self.left - 1
+        if not (owed and words and self._may_open(self.left - 1)):
+            return None
+        if self._on_end is None:
+            ends = grammar.vocabulary.end_of_turn
+            self._on_end = Detour(self._classes.between(True, True, True), tuple(ends), start)
+        return self._on_end
 
     def _allowed_text(self) -> Allowed:
         grammar, spare = self._grammar, self.left - 1

@@ -212,7 +212,7 @@ def test_failed_lines_say_what_they_are_as_far_as_they_can_be_read(
         '{"prompt": 3, "id": "c"}',
         "not json",
         '{"prompt": "walk", "id": "d", "sconds": 1}',
-        '{"prompt": "walk far", "id": "e", "seconds": 500}',
+        '{"prompt": "walk far", "id": "e", "seconds": 5000}',
     ]
     path.write_text("\n".join([json.dumps(ONE), *bad]), encoding="utf-8")
     code, said, _ = run("batch", path, "-o", out, "--json")

@@ -137,3 +137,11 @@ def test_an_option_takes_the_same_value_in_every_command(
     assert {option: found for option, found in values.items() if len(found) > 1} == {
         "out": values["out"]
     }
+
+
+def test_a_command_offers_only_what_it_uses(capsys: pytest.CaptureFixture[str]) -> None:
+    """Decoding needs no language model."""
+    text = shown(capsys, "decode", "--help-all")
+    assert "--threads" in text
+    assert "--engine" not in text
+    assert "--gpu-layers" not in text

@@ -144,7 +144,13 @@ def read_rope(given: Mapping[str, Any], text: Mapping[str, Any], head_dim: int) 
             f"partial_rotary_factor {share} (positions in a part of each head) is not computed"
         )
     context = int(text["max_position_embeddings"])
-    theta = float(rules.get("rope_theta") or text["rope_theta"])
+    said = rules.get("rope_theta") or text["rope_theta"]
+    if said is None:
+        raise FormatError(
+            "expected a rope_theta, found none, and versions of transformers differ in what that "
+            "means: give the value that the model was trained with"
+        )
+    theta = float(said)
     rope = Rope(theta, sections=tuple(int(n) for n in rules.get("mrope_section") or ()))
     notes = tuple(_notes(rules, given, text, kind))
     if kind == "longrope":

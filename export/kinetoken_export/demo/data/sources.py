@@ -44,14 +44,3 @@ OTHERS: Final = (
     ("signal", "cs_train_basketball_signal_1", None, None, 3),
     ("signal", "cs_train_basketball_signal_3", None, None, 3),
 )  # fmt: skip
-JUMPS: Final = (
-    "cmu_13_39", "cmu_13_40", "cmu_13_41", "cmu_02_04", "cs_test_jumping_1", "cs_train_jumping_2",
-    "cmu_13_11", "cmu_13_13", "cmu_13_19", "cmu_01_01", "ad_fair1_jumping", "cmu_13_10",
-    "cmu_14_08",
-)  # fmt: skip
-# Action, clip, first and last frame.
-EXERCISES: Final = (
-    ("jumping_jacks", "cmu_13_30", 0, 46), ("jumping_jacks", "ad_cmu1_jumping_jacks", 0, 82),
-    ("squat", "cmu_13_30", 236, 322),
-)  # fmt: skip
-KICKS: Final = ("cmu_10_", "cmu_11_01", "cmu_135_04", "cmu_135_07", "cmu_135_10", "cs_train_soccer")

@@ -16,7 +16,9 @@ from kinetoken.cli.terminal import progress
 from ..data.clips import load_clips, training_clips
 from ..data.judges import obeys
 from ..words.exam import FIRST_EXAM, SECOND_EXAM
-from .codec_report import CodecErrors, codec_errors, foot_slide, jerk
+from .codec_report import codec_errors, codec_table
+from .defaults import EXAM_SEEDS, EXAM_TEMPERATURE
+from .motion_measures import foot_slide, jerk
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,9 @@ class ExamAnswer:
 class ExamConditions:
     """The conditions of an exam."""
 
-    seeds: int = 5
+    seeds: int = EXAM_SEEDS
     """Samples of each wording."""
-    temperature: float = 0.5
+    temperature: float = EXAM_TEMPERATURE
     levels: int | None = None
     """Codes per frame; None takes all."""
     exam: str = "first"
@@ -121,38 +123,6 @@ def exam_table(answers: list[ExamAnswer], conditions: ExamConditions) -> str:
         )
     good = sum(a.passed for a in answers)
     lines.append(f"| **all** | **{good}** | **{len(answers)}** | **{good / len(answers):.1%}** | |")
-    return "\n".join(lines)
-
-
-def codec_table(errors: list[CodecErrors]) -> str:
-    """Errors of the codec on held-out clips, in Markdown."""
-    lines = [
-        "### Codec on held-out clips: mean joint error in mm, root-relative",
-        "",
-        "'facing': in each motion's own facing direction, as the features hold it; 'world': "
-        "directions of the world kept, so that a",
-        "heading that drifted over a long clip counts on every joint. Drift: of the root, cm per "
-        "second.",
-        "",
-        "| clip | frames | 4 levels, facing | 4 levels, world | level 0, facing | level 0, world "
-        "| drift |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-    ]
-    rows = [
-        [e.frames, e.all_levels_facing, e.all_levels, e.level_0_facing, e.level_0, e.drift]
-        for e in errors
-    ]
-    for error, row in zip(errors, rows, strict=True):
-        lines.append(
-            f"| {error.clip} | {row[0]} | " + " | ".join(f"{v:.1f}" for v in row[1:]) + " |"
-        )
-    table = np.array(rows, dtype=np.float64)
-    weights = table[:, 0] / table[:, 0].sum()
-    for label, means in (
-        ("mean of clips", table[:, 1:].mean(0)),
-        ("mean of frames", weights @ table[:, 1:]),
-    ):
-        lines.append(f"| **{label}** | | " + " | ".join(f"**{v:.1f}**" for v in means) + " |")
     return "\n".join(lines)
 
 

@@ -19,6 +19,7 @@ from ..words.requests import CaptionSet, Exclusion, held_out
 from ..words.tokenizer import id_of, write_tokenizer
 from . import lm_steps
 from .chat_examples import ChatCoder
+from .defaults import LM_STEPS
 from .lm_data import CodedWindow, Coder, coded_windows
 from .lm_examples import ExampleShares, MotionChats
 from .lm_model import LmConfig, Qwen2
@@ -34,7 +35,7 @@ _HINTS: Final[dict[str, object]] = {"history": 5, "prompt_seconds": True, "max_s
 class LmTraining:
     """The plan of a language-model training with motion."""
 
-    steps: int = 3600
+    steps: int = LM_STEPS
     minutes: float = 0.0
     """How long it may take in all; 0: as long as the steps take."""
     tokens: int = 1500

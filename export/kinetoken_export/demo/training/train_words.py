@@ -20,6 +20,7 @@ from ..words.tokenizer import train_tokenizer
 from ..words.wordings import Wordings
 from . import lm_steps
 from .chat_examples import Block, ChatCoder, Ids, Turn, Weights
+from .defaults import WORD_STEPS
 from .lm_model import LmConfig, Qwen2
 from .slot_losses import CODES, LEVELS, SlotLosses
 from .thought_exam import understanding
@@ -34,7 +35,7 @@ _MERGES: Final = 2700
 class WordTraining:
     """The plan of the stage without motion."""
 
-    steps: int = 5400
+    steps: int = WORD_STEPS
     minutes: float = 0.0
     """How long it may take in all; 0: as long as the steps take."""
     tokens: int = 1000

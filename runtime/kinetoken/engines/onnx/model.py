@@ -19,10 +19,9 @@ from ...base.errors import EngineError
 from ...manifest.schema import HeadInfo, LanguageModelInfo
 from ...tokens.allowed_ids import Allowed, take_allowed
 from ..load_options import AUTO_PROVIDER, check_provider
-from ..one_at_a_time import SequentialBatch
-from ..prompt_items import NO_IMAGES, EncodedImage
 from ..run_checks import check_push, check_rewind
 from ..saved_state import pack_state, state_array, unpack_state
+from .graph_base import GraphLanguageModel, GraphRun, cache_names
 from .heads import HeadSlice, head_slices
 from .providers import DeviceBuffer
 from .session import (
@@ -30,7 +29,6 @@ from .session import (
     array_type,
     first_line,
     make_buffer,
-    onnx_fingerprint,
     open_ort_session,
     ort_value,
     session_device,
@@ -47,8 +45,10 @@ SINGLE_PRECISION = (
 SMALL_INPUTS = ("seqlens_k", "total_sequence_length", "input_ids")
 
 
-class OnnxLanguageModel:
+class OnnxLanguageModel(GraphLanguageModel):
     """A loaded language model: one graph to logits, or a body to hidden states and then heads."""
+
+    graph_kind = "fused"
 
     def __init__(
         self,
@@ -69,23 +69,9 @@ class OnnxLanguageModel:
         self.device = session_device(self.session)
         self._slices: dict[Allowed, tuple[HeadSlice, ...]] = {}
 
-    @property
-    def context(self) -> int:
-        """Tokens that a run can hold."""
-        return self.info.context
-
-    @property
-    def fingerprint(self) -> str:
-        """Identity of what a run's state depends on."""
-        return onnx_fingerprint(self.info, self.cache_type, "fused", self.device)
-
     def start(self) -> OnnxRun:
         """A new run with its own cache."""
         return OnnxRun(self)
-
-    def start_batch(self, size: int) -> SequentialBatch:
-        """So many runs, one after another: the graph takes one sequence at a time."""
-        return SequentialBatch(self.start, size)
 
     def head_slices(self, allowed: Allowed) -> tuple[HeadSlice, ...]:
         """Slices of heads that give the allowed logits; remembered, as a grammar has few states."""
@@ -183,13 +169,12 @@ def _open_head(
     return session
 
 
-class OnnxRun:
+class OnnxRun(GraphRun):
     """One answer: its cache, and arrays that the engine reads and writes in place."""
 
     def __init__(self, model: OnnxLanguageModel) -> None:
         self._model, info = model, model.info
         self._session, self._context = model.session, info.context
-        self._length = 0
         self._last = np.zeros(1, np.int32)  # seqlens_k: index of the last token
         self._total = np.zeros((), np.int32)
         self._token = np.zeros((1, 1), np.int64)
@@ -229,15 +214,6 @@ class OnnxRun:
         A copy if they are on a graphics card.
         """
         return [buffer.read() for buffer in self._cache]
-
-    @property
-    def length(self) -> int:
-        """Tokens fed so far."""
-        return self._length
-
-    def look(self, image: EncodedImage) -> None:
-        """Raise EngineError: these graphs begin with token ids."""
-        raise EngineError(NO_IMAGES)
 
     def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
         """Feed tokens; returns the logits of the allowed next ids.
@@ -327,8 +303,3 @@ class _HeadRun:
             raise EngineError(f"ONNX Runtime failed in a head: {first_line(error)}") from error
         row: NDArray[np.float32] = self._logits[0, 0]
         return row
-
-
-def cache_names(prefix: str, layers: int) -> list[str]:
-    """Names of the cache tensors of all layers, keys and values in turn."""
-    return [f"{prefix}.{layer}.{part}" for layer in range(layers) for part in ("key", "value")]

@@ -16,23 +16,22 @@ from numpy.typing import NDArray
 from ...base.errors import EngineError
 from ...manifest.schema import LanguageModelInfo
 from ...tokens.allowed_ids import Allowed, take_allowed
-from ..one_at_a_time import SequentialBatch
-from ..prompt_items import NO_IMAGES, EncodedImage
 from ..run_checks import check_push, check_rewind
 from ..saved_state import pack_state, state_array, unpack_state
-from .model import cache_names
+from .graph_base import GraphLanguageModel, GraphRun, cache_names
 from .session import (
     array_type,
     first_line,
-    onnx_fingerprint,
     open_ort_session,
     ort_value,
     session_device,
 )
 
 
-class PortableLanguageModel:
+class PortableLanguageModel(GraphLanguageModel):
     """A loaded graph with `past_key_values.*` in and `present.*` out."""
+
+    graph_kind = "portable"
 
     def __init__(
         self,
@@ -61,44 +60,20 @@ class PortableLanguageModel:
             )
         self.cache_type = array_type(inputs["past_key_values.0.key"])
 
-    @property
-    def context(self) -> int:
-        """Tokens that a run can hold."""
-        return self.info.context
-
-    @property
-    def fingerprint(self) -> str:
-        """Identity of what a run's state depends on."""
-        return onnx_fingerprint(self.info, self.cache_type, "portable", self.device)
-
     def start(self) -> PortableRun:
         """A new, empty run."""
         return PortableRun(self)
 
-    def start_batch(self, size: int) -> SequentialBatch:
-        """So many runs, one after another: the graph takes one sequence at a time."""
-        return SequentialBatch(self.start, size)
 
-
-class PortableRun:
+class PortableRun(GraphRun):
     """One answer: its cache goes from one pass to the next without leaving the engine."""
 
     def __init__(self, model: PortableLanguageModel) -> None:
         self._model, info = model, model.info
-        self._length = 0
         self._pasts = cache_names("past_key_values", info.layers)
         self._presents = cache_names("present", info.layers)
         nothing = np.zeros((1, info.kv_heads, 0, info.head_dim), model.cache_type)
         self._cache: list[Any] = [ort_value(nothing) for _ in self._pasts]
-
-    @property
-    def length(self) -> int:
-        """Tokens fed so far."""
-        return self._length
-
-    def look(self, image: EncodedImage) -> None:
-        """Raise EngineError: these graphs begin with token ids."""
-        raise EngineError(NO_IMAGES)
 
     def push(self, ids: Sequence[int], allowed: Allowed) -> NDArray[np.float32]:
         """Feed tokens; returns the logits of the allowed next ids."""

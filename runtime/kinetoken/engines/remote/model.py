@@ -16,11 +16,10 @@ from ...base.errors import EngineError, InputError
 from ...manifest.schema import Manifest, MotionInfo
 from ...tokens.tokenizer import Tokenizer
 from ..completions import CompletionPiece, CompletionRequest, ServerKind
-from ..load_options import LoadOptions
+from ..load_options import DEFAULT_TIMEOUT, LoadOptions
 from .http import ReplyLines, ServerLink, StatusError, error_message
 from .servers import SERVER_KINDS, kind_by_owner
 
-DEFAULT_TIMEOUT: Final = 60.0  # seconds
 MOST_MODELS_NAMED: Final = 5  # models listed in an error
 DONE_EVENT: Final = b"[DONE]"
 ABSENT_STATUS: Final = (404, 405, 501)

@@ -103,7 +103,7 @@ def test_the_bundle_answers_and_streams_as_the_codec_decodes(trained: Path) -> N
     assert clip.codes is not None
     assert clip.features is not None
     codec = generator.manifest.codec
-    assert (codec.past, codec.lookahead) == (15, 1)
+    assert (codec.past, codec.lookahead) == (16, 1)
     again = Coder(*load_codec(trained / "codec")).features(clip.codes)
     np.testing.assert_allclose(clip.features, again, atol=5e-3)
 

@@ -1,0 +1,11 @@
+"""Numbers of the demo's plans that help texts show too; torch is not loaded for them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+CODEC_STEPS: Final = 8200
+WORD_STEPS: Final = 5400
+LM_STEPS: Final = 4500
+EXAM_SEEDS: Final = 5
+EXAM_TEMPERATURE: Final = 0.5
