@@ -27,6 +27,7 @@ class LmConfig:
     num_attention_heads: int = 4
     num_key_value_heads: int = 2
     max_position_embeddings: int = 1536
+    tie_word_embeddings: bool = False
     rope_theta: float = 10000.0
     rms_norm_eps: float = 1e-6
 
@@ -36,7 +37,6 @@ class LmConfig:
             "architectures": ["Qwen2ForCausalLM"],
             "model_type": "qwen2",
             "hidden_act": "silu",
-            "tie_word_embeddings": True,
             "attention_dropout": 0.0,
             "initializer_range": 0.02,
             "use_cache": True,
@@ -155,13 +155,15 @@ class Body(nn.Module):
 class Qwen2(nn.Module):
     """Token ids (B, n) to hidden states (B, n, H) and the layers' keys and values.
 
-    `logits` multiplies them with rows of the tied embedding.
+    `logits` multiplies them with rows of the head, which is the embedding where they are tied.
     """
 
     def __init__(self, config: LmConfig) -> None:
         super().__init__()
         self.config = config
         self.model = Body(config)
+        if not config.tie_word_embeddings:
+            self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.apply(_initialize)
 
     def forward(
@@ -179,12 +181,18 @@ class Qwen2(nn.Module):
 
     def logits(self, hidden: Tensor, rows: Tensor | slice) -> Tensor:
         """Hidden states (..., H) to logits (..., rows) of these tokens."""
-        return hidden @ self.model.embed_tokens.weight[rows].T
+        return hidden @ self.head[rows].T
+
+    @property
+    def head(self) -> Tensor:
+        """(V, H): what hidden states are compared with."""
+        tied = self.config.tie_word_embeddings
+        return self.model.embed_tokens.weight if tied else self.lm_head.weight
 
 
 def _initialize(module: nn.Module) -> None:
     if isinstance(module, nn.Linear | nn.Embedding):
-        nn.init.normal_(module.weight, std=0.02 if isinstance(module, nn.Embedding) else 0.04)
+        nn.init.normal_(module.weight, std=0.05 if isinstance(module, nn.Embedding) else 0.04)
     if isinstance(module, nn.Linear) and module.bias is not None:
         nn.init.zeros_(module.bias)
 

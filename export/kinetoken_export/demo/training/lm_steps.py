@@ -18,6 +18,7 @@ from kinetoken.base.atomic_file import atomic_path
 from .chat_examples import Ids, Weights
 from .lm_model import Qwen2
 
+_VECTOR_PACE: Final = 0.5  # of the learning rate, for word vectors
 _GROUPS: Final = 8  # batches drawn at once, to put rows of like length together
 
 
@@ -51,12 +52,13 @@ def padded(group: list[tuple[Ids, Weights]]) -> tuple[Tensor, Tensor]:
 
 
 def optimizer_of(model: Qwen2, peak: float) -> torch.optim.AdamW:
-    """AdamW with weight decay on the matrices alone."""
-    matrices = [p for p in model.parameters() if p.dim() > 1]
-    vectors = [p for p in model.parameters() if p.dim() == 1]
+    """AdamW with weight decay on the matrices alone; word vectors move slowly and do not decay."""
+    vectors = model.model.embed_tokens.weight
+    others = [p for p in model.parameters() if p is not vectors]
     groups: list[dict[str, object]] = [
-        {"params": matrices, "weight_decay": 0.05},
-        {"params": vectors, "weight_decay": 0.0},
+        {"params": [p for p in others if p.dim() > 1], "weight_decay": 0.05, "pace": 1.0},
+        {"params": [p for p in others if p.dim() == 1], "weight_decay": 0.0, "pace": 1.0},
+        {"params": [vectors], "weight_decay": 0.0, "pace": _VECTOR_PACE},
     ]
     return torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.97))
 
@@ -114,7 +116,7 @@ def save(
 def update(model: Qwen2, optimizer: torch.optim.Optimizer, loss: Tensor, now: float) -> None:
     """One step down at the rate `now`."""
     for group in optimizer.param_groups:
-        group["lr"] = now
+        group["lr"] = now * group["pace"]
     optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -17,6 +17,7 @@ from ..words.chats import Chats
 from ..words.requests import CaptionSet, Exclusion, Request, held_out
 from ..words.thoughts import Thoughts
 from ..words.tokenizer import train_tokenizer
+from ..words.word_vectors import WordVectors
 from ..words.wordings import Wordings
 from . import lm_steps
 from .chat_examples import Block, ChatCoder, Ids, Turn, Weights
@@ -29,6 +30,9 @@ _TURNS: Final = (1, 2, 3, 4, 5, 6)
 _TURN_SHARES: Final = (0.8, 0.08, 0.05, 0.03, 0.02, 0.02)
 _TEXTS: Final = 12000  # drawn requests that the tokenizer is trained on, beside all captions
 _MERGES: Final = 2700
+_WORDS: Final = 7000  # frequent English words that are one token, where there are vectors of them
+_TIMES: Final = 2  # how often each is shown to the tokenizer
+_VECTOR_SCALE: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class WordTraining:
     peak: float = 1.5e-3
     warm_up: int = 200
     dropout: float = 0.08
-    merge_dropout: float = 0.06
+    merge_dropout: float = 0.03
     """Share of BPE merges left out while training: words come in other pieces, as typos do."""
     save_every: int = 300
     seed: int = 3
@@ -72,12 +76,23 @@ class WordedTurns:
         ]
 
 
-def train_words(work: Path, captions: CaptionSet, exclusion: Exclusion, plan: WordTraining) -> None:
-    """Train (or go on with) the words in `work`/words.pt, and say how held-out captions fare."""
+def train_words(
+    work: Path,
+    captions: CaptionSet,
+    exclusion: Exclusion,
+    plan: WordTraining,
+    vectors: WordVectors | None = None,
+) -> None:
+    """Train (or go on with) the words in `work`/words.pt, and say how held-out captions fare.
+
+    `vectors`: those of English words, to begin with.
+    """
     torch.manual_seed(plan.seed)
     learnt, kept = held_out(captions)
-    tokenizer = caption_tokenizer(work, learnt, exclusion)
+    tokenizer = caption_tokenizer(work, learnt, exclusion, vectors)
     model = Qwen2(LmConfig(vocab_size=tokenizer.get_vocab_size()))
+    if vectors is not None:
+        _begin_with_vectors(model, tokenizer, vectors)
     optimizer = lm_steps.optimizer_of(model, plan.peak)
     done, spent = lm_steps.resume(work / "words.pt", model, optimizer)
     coder = ChatCoder(tokenizer)
@@ -121,8 +136,23 @@ class DrawnChats:
         return self.coder.encode([self.turns.turn(r) for r in self.chats.draw(turns)])
 
 
-def caption_tokenizer(work: Path, captions: CaptionSet, exclusion: Exclusion) -> Tokenizer:
-    """The tokenizer of the captions, trained once and kept in `work`."""
+def _begin_with_vectors(model: Qwen2, tokenizer: Tokenizer, vectors: WordVectors) -> None:
+    """Give the tokens that are English words or pieces of them their vectors."""
+    count = tokenizer.token_to_id("<|endoftext|>")
+    rows, known = vectors.of_tokens(tokenizer, count, model.config.hidden_size)
+    with torch.no_grad():
+        table = model.model.embed_tokens.weight
+        table[:count][known] = torch.from_numpy(rows[known]) * _VECTOR_SCALE
+    print(f"{int(known.sum())} of {count} tokens begin with the vector of a word")
+
+
+def caption_tokenizer(
+    work: Path, captions: CaptionSet, exclusion: Exclusion, vectors: WordVectors | None = None
+) -> Tokenizer:
+    """The tokenizer of the captions, trained once and kept in `work`.
+
+    The most frequent English words of `vectors` are one token each.
+    """
     path = work / "tokenizer.json"
     if not path.is_file():
         wordings = Wordings(captions, 0, exclusion)
@@ -134,7 +164,11 @@ def caption_tokenizer(work: Path, captions: CaptionSet, exclusion: Exclusion) ->
             for request in chats.draw(2):
                 turn = turns.turn(request)
                 texts += [turn.prompt, *(block.words for block in turn.blocks)]
-        tokenizer = train_tokenizer(texts, LEVELS, CODES, _MERGES)
+        merges = _MERGES
+        if vectors is not None:
+            merges += _WORDS
+            texts += _TIMES * [form for w in vectors.frequent(_WORDS) for form in (w, f" {w}")]
+        tokenizer = train_tokenizer(texts, LEVELS, CODES, merges)
         work.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary:
             tokenizer.save(str(temporary))
