@@ -37,6 +37,8 @@ class TrainRequest:
     captions: Path = _CAPTIONS
     exams: Path | None = None
     """Folder of exam wordings, which are kept out of the captions."""
+    vectors: Path | None = None
+    """Folder of a BERT whose word vectors a training of words begins with."""
 
     def __post_init__(self) -> None:
         for option, number in (
@@ -108,6 +110,9 @@ def _add_train_words(steps: Subparsers) -> None:
         steps, "train-words", "train the language model on captions; a stopped training goes on"
     )
     _add_word_options(parser, WORD_STEPS)
+    parser.add_argument(
+        "--vectors", type=Path, help="folder of a BERT whose word vectors a training begins with"
+    )
     _add_work(parser)
     parser.set_defaults(func=lambda args: _train_words(_training(args, "lm")))
 
@@ -146,15 +151,16 @@ def _add_evaluate(steps: Subparsers) -> None:
     temperature = f"temperature of the sampling (default: {EXAM_TEMPERATURE:g})"
     add("--temperature", type=float, help=temperature)
     add("--levels", type=int, help="codes of each frame (default: all)")
-    add("--exam", choices=("first", "second"), help="set of wordings (default: first)")
+    add("--exam", type=Path, help="folder of questions (default: export/exam)")
     add("-o", "--out", type=Path, help="also write OUT.md and OUT.json")
     _add_work(parser)
     parser.set_defaults(
         func=lambda args: _evaluate(
             args.bundle,
+            args.exam,
             args.work,
             args.codec or args.work / "codec",
-            _given(args, "seeds", "temperature", "levels", "exam"),
+            _given(args, "seeds", "temperature", "levels"),
             args.out,
         )
     )
@@ -176,6 +182,7 @@ def _training(args: argparse.Namespace, name: str, codec: Path | None = None) ->
         getattr(args, "start", None),
         getattr(args, "captions", _CAPTIONS),
         getattr(args, "exams", None),
+        getattr(args, "vectors", None),
     )
 
 
@@ -217,9 +224,11 @@ def _words(request: TrainRequest) -> tuple[CaptionSet, Exclusion]:
 def _train_words(request: TrainRequest) -> int:
     require_packages()
     from .training.train_words import WordTraining, train_words
+    from .words.word_vectors import read_word_vectors
 
     request.limit_threads()
-    train_words(request.work, *_words(request), WordTraining(**request.plan))
+    vectors = None if request.vectors is None else read_word_vectors(request.vectors)
+    train_words(request.work, *_words(request), WordTraining(**request.plan), vectors)
     print(f"words written to {request.work / 'words.pt'}")
     return 0
 
@@ -236,10 +245,15 @@ def _train_lm(request: TrainRequest) -> int:
 
 
 def _evaluate(
-    bundle: Path | None, work: Path, codec: Path, conditions: dict[str, Any], out: Path | None
+    bundle: Path | None,
+    exam: Path | None,
+    work: Path,
+    codec: Path,
+    conditions: dict[str, Any],
+    out: Path | None,
 ) -> int:
     require_packages()
-    from .training.evaluate import ExamConditions, evaluate
+    from .training.evaluate import EXAM_FOLDER, ExamConditions, evaluate
 
-    evaluate(bundle, work, codec, ExamConditions(**conditions), out)
+    evaluate(bundle, exam or EXAM_FOLDER, work, codec, ExamConditions(**conditions), out)
     return 0

@@ -108,8 +108,3 @@ def _with_velocities(features: Features) -> Features:
     )
     out[:, 193:259] = local.reshape(len(features), -1)
     return out
-
-
-def reversed_motion(joints: Joints) -> Joints:
-    """A walk played backward: it passes for walking backward."""
-    return joints[::-1].copy()

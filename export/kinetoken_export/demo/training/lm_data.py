@@ -6,6 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,7 @@ from ..data.augment import Features
 from ..data.clips import load_clips
 from ..data.cutting import STRIDE, Window
 from ..data.judges import obeys
-from ..data.windows import action_windows
+from ..data.windows import action_windows, long_windows
 
 _MOST_PER_KIND: Final = 14  # windows of one action, count, speed and style
 _MOST_PER_ACTION: Final = 64  # windows; more of one action only crowds out the others
@@ -116,9 +117,15 @@ def coded_windows(work: Path, codec_folder: Path) -> list[CodedWindow]:
     if path.is_file():
         return load_coded(path)
     coder = Coder(*load_codec(codec_folder))
-    out = list(_coded(capped(action_windows(load_clips(work))), coder))
+    clips = load_clips(work)
+    out = code(chain(action_windows(clips), long_windows(clips)), coder)
     save_coded(path, out)
     return out
+
+
+def code(found: Iterable[Window], coder: Coder) -> list[CodedWindow]:
+    """As many windows as are of use, coded; those that no longer show their action go."""
+    return list(_coded(capped(found), coder))
 
 
 def capped(found: Iterable[Window]) -> list[Window]:

@@ -63,7 +63,7 @@ class Wordings:
             "style": self._style,
             "plain": self._plain,
         }
-        self._makers = [*makers.values(), lambda: self._caption(self._action())]
+        self._makers: list[Callable[[], Request | None]] = [*makers.values(), self._any_caption]
         shares = [float(getattr(mix, name)) for name in makers]
         self._shares = np.array([*shares, 1 - sum(shares)])
         self._imperatives = {
@@ -101,6 +101,9 @@ class Wordings:
     def _one_of(self, found: list[Request]) -> Request:
         request = found[int(self.random.integers(len(found)))]
         return replace(request, text=self.rewording.framed(request.text))
+
+    def _any_caption(self) -> Request:
+        return self._caption(self._action())
 
     def _caption(self, action: str) -> Request:
         return self._one_of(self.captions.single[action])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -142,7 +143,7 @@ def test_chats_go_on_from_what_was_done() -> None:
     followed = [
         (before.parts, after.parts)
         for chat in drawn
-        for before, after in zip(chat, chat[1:], strict=False)
+        for before, after in pairwise(chat)
         if normalized(after.text) in ("again", "once more", "repeat", "one more time")
     ]
     assert followed

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..augment import to_features
 from ..clips import Joints
-from ..cutting import LONGEST_WINDOW, STRIDE, Window
+from ..cutting import LONGEST_WINDOW, STRIDE, Window, passing_windows
 from ..judges import LEFT, RIGHT
 from ..keyframes import Key, Manner, StandingClip, perform, standing_clips
 from .arms import ARM_GESTURES
@@ -42,7 +42,7 @@ def gesture_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
             gesture = gestures[take // 2 % len(gestures)]
             window = _take(clip, gesture, take, draw)
             if window is not None:
-                yield window
+                yield from passing_windows([window])
 
 
 def _take(
@@ -59,7 +59,7 @@ def _take(
     manner = replace(
         manner,
         tempo=manner.tempo * float(draw.uniform(*_TEMPO[speed])),
-        tremble=manner.tremble + gesture.tremble,
+        tremble=max(manner.tremble, gesture.tremble),
     )
     counts = gesture.counts or gesture.times
     for count in sorted({counts[turn % len(counts)], 1}, reverse=True):

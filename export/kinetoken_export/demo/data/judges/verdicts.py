@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from .evidence import LEFT, RIGHT, Evidence
 from .exercise import EXERCISE
+from .gestures import GESTURES
 from .getting_about import GETTING_ABOUT
 
-JUDGES: Final[dict[str, Callable[[Evidence], bool]]] = GETTING_ABOUT | EXERCISE
+JUDGES: Final[dict[str, Callable[[Evidence], bool]]] = GETTING_ABOUT | EXERCISE | GESTURES
 
 
 def obeys(action: str, joints: NDArray[np.floating]) -> bool:
@@ -22,8 +23,8 @@ def obeys(action: str, joints: NDArray[np.floating]) -> bool:
 
 # What is learnt from has to show its action more clearly than the exam asks for.
 _MARGINS: Final[dict[str, Callable[[Evidence], bool]]] = {
-    "walk_slowly": lambda e: e.along < 0.95,
-    "walk_fast": lambda e: e.along > 1.5,
+    "walk_slowly": lambda e: e.going.along < 0.95,
+    "walk_fast": lambda e: e.going.along > 1.5,
     "circle_left": lambda e: e.turn > 115,
     "circle_right": lambda e: e.turn < -115,
     "turn_around": lambda e: 145 < abs(e.turn) < 230,

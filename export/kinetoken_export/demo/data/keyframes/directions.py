@@ -23,7 +23,7 @@ def unit(vectors: Array64) -> Array64:
 
 def _basis(middle: Array64) -> tuple[Array64, Array64, Array64]:
     middle = unit(middle)
-    across = unit(np.cross(np.array([0.0, 1.0, 0.0]), middle))
+    across = unit(np.array([middle[2], 0.0, -middle[0]]))
     return middle, across, np.cross(middle, across)
 
 

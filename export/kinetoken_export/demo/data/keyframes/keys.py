@@ -72,15 +72,15 @@ class Key:
 
 
 def resting(base: Array64) -> Channels:
-    """One row (1, n) of each channel for the standing pose `base` (22, 3)."""
-    row: Channels = {name: np.zeros((1, width)) for name, width in WIDTHS.items()}
+    """The rows (T, n) of each channel for standing poses `base` (T, 22, 3)."""
+    rows: Channels = {name: np.zeros((len(base), width)) for name, width in WIDTHS.items()}
     for side in BOTH_SIDES:
         shoulder, elbow, wrist = (
-            base[JOINT[f"{side}_{p}"]] for p in ("shoulder", "elbow", "wrist")
+            base[:, JOINT[f"{side}_{p}"]] for p in ("shoulder", "elbow", "wrist")
         )
-        row[f"{side}_upper"] = to_plane(elbow - shoulder, middle(side, "upper"))[None]
-        row[f"{side}_fore"] = to_plane(wrist - elbow, middle(side, "fore"))[None]
-    return row
+        rows[f"{side}_upper"] = to_plane(elbow - shoulder, middle(side, "upper"))
+        rows[f"{side}_fore"] = to_plane(wrist - elbow, middle(side, "fore"))
+    return rows
 
 
 class Resolver:
@@ -92,7 +92,7 @@ class Resolver:
         self.size = size
         self.shake = shake
         """Small offsets, metres or radians, that set one window apart from another."""
-        self.rest = resting(base)
+        self.rest = resting(base[None])
 
     def row(self, before: Channels, key: Key) -> Channels:
         """The channels at `key`, those of `before` where the key leaves them."""

@@ -81,10 +81,9 @@ def perform(
     busy = _path(times, knots, [np.zeros(1), *[np.ones(1)] * (len(knots) - 2), np.zeros(1)])
     _live(channels, busy, manner, draw)
     base = clip.frames(frames, first)
-    sway = [resting(pose) for pose in base]
+    sway = resting(base)
     for name in _ARMS:
-        follow = np.concatenate([row[name] for row in sway])
-        channels[name] = channels[name] + follow - resolver.rest[name]
+        channels[name] = channels[name] + sway[name] - resolver.rest[name]
     _give_way(channels, resolver.rest)
     return pose_body(base, channels)
 
