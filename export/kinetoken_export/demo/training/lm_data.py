@@ -20,16 +20,20 @@ from kinetoken.motion.recover import recover
 
 from ...codecs.own_model import MotionCodec, load_codec
 from ...codecs.source import Codes
-from ..data.augment import Features
+from ..data.augment import Features, to_features
 from ..data.clips import load_clips
 from ..data.cutting import STRIDE, Window
 from ..data.judges import obeys
+from ..data.rising import ways_up
 from ..data.windows import action_windows, long_windows
 
 _MOST_PER_KIND: Final = 14  # windows of one action, count, speed and style
 _MOST_PER_ACTION: Final = 64  # windows; more of one action only crowds out the others
 _LONG: Final = 125  # frames: longer ones are for what goes on
 _MOST_LONG: Final = 8
+_MOST_WAYS: Final = 8  # up from a posture
+RISE: Final = "rise"
+"""The action of a way up from a low posture to standing."""
 # Frames skipped at the start: the same motion cut otherwise into latents, where windows are few.
 _OFFSETS: Final = (0,)
 _OFFSETS_OF_FEW: Final = (0, 2)
@@ -124,8 +128,12 @@ def coded_windows(work: Path, codec_folder: Path) -> list[CodedWindow]:
 
 
 def code(found: Iterable[Window], coder: Coder) -> list[CodedWindow]:
-    """As many windows as are of use, coded; those that no longer show their action go."""
-    return list(_coded(capped(found), coder))
+    """As many windows as are of use, coded, and ways up from low postures.
+
+    Windows that no longer show their action go.
+    """
+    chosen = capped(found)
+    return [*_coded(chosen, coder), *_coded_ways_up(chosen, coder)]
 
 
 def capped(found: Iterable[Window]) -> list[Window]:
@@ -168,6 +176,14 @@ def _coded(chosen: list[Window], coder: Coder) -> Iterator[CodedWindow]:
                 lost[window.action] += 1
     for action, number in lost.most_common():
         print(f"{action}: {number} windows do not pass their judge after the codec")
+
+
+def _coded_ways_up(chosen: list[Window], coder: Coder) -> Iterator[CodedWindow]:
+    for posture, motions in ways_up(chosen).items():
+        for joints in motions[:_MOST_WAYS]:
+            rows = to_features(joints.astype(np.float32))
+            codes = coder.encode(rows[: len(rows) // STRIDE * STRIDE])
+            yield CodedWindow(codes, RISE, begins=posture)
 
 
 def save_coded(path: Path, found: list[CodedWindow]) -> None:

@@ -12,18 +12,16 @@ from numpy.typing import NDArray
 from ...codecs.source import Codes
 from ..words.action_names import LASTING
 from ..words.requests import Part
-from .lm_data import CodedWindow
+from .lm_data import RISE, CodedWindow
 
 FRAMES_PER_SECOND: Final = 5  # code frames
 _LONGEST: Final = 60  # code frames of a motion without a duration
 _REPEATED: Final = 110  # code frames of a motion that is done over and over
 _SHORTEST_LOOP: Final = 3
 _STILL: Final = 2  # code frames at either end of a motion, where the body stands
-# How a body gets from standing into a posture, and out of it.
+# How a body gets from standing into a posture.
 _LOWERED: Final = {"lying": "lie_down", "seated": "sit_on_chair", "on_floor": "sit_on_floor",
     "kneeling": "kneel"}  # fmt: skip
-_RISEN: Final = {"lying": "get_up_from_floor", "seated": "stand_up_from_chair",
-    "on_floor": "get_up_from_floor", "kneeling": "get_up_from_floor"}  # fmt: skip
 
 
 class MotionBank:
@@ -162,7 +160,7 @@ class MotionBank:
             return window
         ways: list[CodedWindow] = []
         if posture != "standing":
-            way = self._way(_RISEN[posture], posture, "standing")
+            way = self._way(RISE, posture, "standing")
             if way is None:
                 return None
             ways.append(way)

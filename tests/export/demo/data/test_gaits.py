@@ -136,7 +136,7 @@ def test_windows_show_their_action_and_no_other(pool: dict[str, np.ndarray]) -> 
     taken: dict[str, Counter[str]] = {action: Counter() for action in counts}
     for window in windows:
         assert len(window.features) % STRIDE == 0
-        assert len(window.features) <= LONGEST_WINDOW + STRIDE
+        assert len(window.features) <= LONGEST_WINDOW
         evidence = Evidence(recover(window.features.astype(np.float64)))
         taken[window.action].update(a for a in counts if a in JUDGES and JUDGES[a](evidence))
     for action, seen in taken.items():
