@@ -48,7 +48,8 @@ class SlotLosses:
                     total = total + (losses * shares[mine]).sum()
                     self._add(kind, float(losses.detach().mean()))
         self.tokens += int((ids > 0).sum())
-        return total / shares.sum()
+        mean: Tensor = total / shares.sum()
+        return mean
 
     def _kinds(self, targets: Tensor) -> Tensor:
         """0 for words, 1 + q for level q; </move> stands in a slot of level 0."""

@@ -16,7 +16,7 @@ from ...checkpoint.motion_tokens import SYSTEM_PROMPT
 from ..words.chats import Chats
 from ..words.requests import CaptionSet, Exclusion, Request, held_out
 from ..words.thoughts import Thoughts
-from ..words.tokenizer import train_tokenizer
+from ..words.tokenizer import id_of, train_tokenizer
 from ..words.word_vectors import WordVectors
 from ..words.wordings import Wordings
 from . import lm_steps
@@ -138,7 +138,7 @@ class DrawnChats:
 
 def _begin_with_vectors(model: Qwen2, tokenizer: Tokenizer, vectors: WordVectors) -> None:
     """Give the tokens that are English words or pieces of them their vectors."""
-    count = tokenizer.token_to_id("<|endoftext|>")
+    count = id_of(tokenizer, "<|endoftext|>")
     rows, known = vectors.of_tokens(tokenizer, count, model.config.hidden_size)
     with torch.no_grad():
         table = model.model.embed_tokens.weight
