@@ -79,26 +79,29 @@ class MotionBank:
         """
         n, gap = len(codes), length - len(codes)
         z = self._latents(codes)
-        moving = range(_STILL, n - _STILL)
-        pairs = [
-            (a, a - gap) if gap < 0 else (a, b)
-            for a in moving
-            for b in ([a] if gap < 0 else range(_STILL, a - _SHORTEST_LOOP + 1))
-            if (gap < 0 and a - gap in moving) or (gap > 0 and a - b <= gap)
-        ]
-        if gap > 0:
-            exact = [(a, b) for a, b in pairs if a - b == gap]
-            # The longest steps first, so that what is repeated is more than one cycle.
-            large = [(a, b) for a, b in pairs if a - b >= min(gap, n // 3)]
-            left = [(a, b) for a, b in (large or pairs) if gap - (a - b) not in (1, 2)]
-            pairs = exact or left
-        if not pairs:
+        apart = np.abs(z[:, None] - z[None]).sum(-1)
+        costs = np.full((n, n), np.inf)
+        costs[1:, 1:] = apart[1:, 1:] + apart[:-1, :-1]
+        first, second = np.meshgrid(np.arange(n), np.arange(n), indexing="ij")
+        moving = (first >= _STILL) & (first < n - _STILL)
+        moving &= (second >= _STILL) & (second < n - _STILL)
+        back = first - second
+        if gap < 0:
+            allowed = moving & (back == gap)
+        else:
+            exact = moving & (back == gap) & (back >= _SHORTEST_LOOP)
+            shorter = moving & (back >= _SHORTEST_LOOP) & (back <= gap)
+            # Long steps, so that what is repeated is more than one cycle; and what is then left to
+            # be added is no loop too short.
+            shorter &= (back >= min(gap, n // 3)) & ((gap - back == 0) | (gap - back >= 3))
+            allowed = exact if exact.any() else shorter
+        costs[~allowed] = np.inf
+        order = np.argsort(costs, axis=None)[:3]
+        order = order[np.isfinite(costs.flat[order])]
+        if not len(order):
             return None
-        costs = [
-            float(np.abs(z[a] - z[b]).sum() + np.abs(z[a - 1] - z[b - 1]).sum()) for a, b in pairs
-        ]
-        order = np.argsort(costs)[:3]
-        return pairs[int(order[int(self._random.integers(len(order)))])]
+        place = int(order[int(self._random.integers(len(order)))])
+        return place // n, place % n
 
     def _any(self, part: Part, longest: int) -> CodedWindow | None:
         """A window as the part asks it: side, speed and style where there are such."""
