@@ -14,11 +14,13 @@ from kinetoken.tokens.markup import DEFAULT_MARKUP
 
 from ...checkpoint.motion_tokens import SYSTEM_PROMPT
 from ...codecs.source import Codes
+from ..words.thoughts import OFFER
 from ..words.tokenizer import id_of
 
 _LEVEL_WEIGHTS: Final = (1.0, 0.6, 0.4, 0.3)  # coarse levels carry the action
 # </move> is one token in a hundred and decides the length; more would close too early
 CLOSE_WEIGHT: Final = 1.5
+_OFFER_WEIGHT: Final = 0.15
 
 Ids = NDArray[np.int64]
 Weights = NDArray[np.float32]
@@ -90,11 +92,19 @@ class ChatCoder:
         self._asked.encode_special_tokens = False
         return ids
 
+    def _word_weights(self, words: str, later: bool, count: int) -> list[float]:
+        """Little of what the body offers, which is drawn by chance."""
+        said, offer, _ = words.partition(OFFER)
+        if not offer:
+            return [1.0] * count
+        sure = len(self.text(("\n" if later else "") + said))
+        return [1.0] * sure + [_OFFER_WEIGHT] * (count - sure)
+
     def _block(self, block: Block, later: bool, ids: list[int], weights: list[float]) -> None:
         if block.words:
             words = self.text(("\n" if later else "") + block.words + "\n")
             ids += words
-            weights += [1.0] * len(words)
+            weights += self._word_weights(block.words, later, len(words))
         ids.append(self.move_start)
         weights.append(1.0)
         if block.codes is None:

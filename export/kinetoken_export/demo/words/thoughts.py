@@ -13,7 +13,7 @@ from .requests import Part
 from .spelling import number_words, times_words
 from .thought_lines import LINES, NOTHING_BEFORE, OFFERS, SIDES, UNKNOWN
 
-_USUAL: Final = 0.55  # share of an action's first line
+_USUAL: Final = 0.8  # share of an action's first line
 _PACES: Final = {"slow": "slowly", "fast": "quickly"}
 # Whose name says the speed, or that have none.
 _WITHOUT_PACE: Final = ("walk_slowly", "walk_fast", "stand_still", "t_pose", "meditate")
@@ -31,6 +31,8 @@ STYLES: Final = {
     "ballet": "in ballet steps", "Indian": "in an Indian way",
 }  # fmt: skip
 _OF_THAT_STYLE: Final = {"cross_arms_angry": "angry"}
+OFFER: Final = " I can "
+"""What begins the offer of two things that the body can do."""
 _NEXTS: Final = re.compile("^(?:" + "|".join(map(re.escape, sorted({*NEXT, *LAST}))) + ")")
 _UNKNOWN: Final = re.compile("^I (?:have not learned|only speak|do not understand|cannot show)")
 _UNSURE: Final = re.compile("^I (?:do not know what|have done nothing)")
@@ -72,12 +74,12 @@ class Thoughts:
         """A friendly line about what the body cannot do, and two things that it can."""
         lines = UNKNOWN[kind]
         line = lines[int(self.random.integers(len(lines)))]
-        return f"{line} I can {OFFERS[int(self.random.integers(len(OFFERS)))]}."
+        return f"{line}{OFFER}{OFFERS[int(self.random.integers(len(OFFERS)))]}."
 
     def nothing_before(self) -> str:
         """A line for "again" where nothing came before."""
         line = NOTHING_BEFORE[int(self.random.integers(len(NOTHING_BEFORE)))]
-        return f"{line} I can {OFFERS[int(self.random.integers(len(OFFERS)))]}."
+        return f"{line}{OFFER}{OFFERS[int(self.random.integers(len(OFFERS)))]}."
 
 
 def said_beside(part: Part) -> str:
