@@ -27,8 +27,8 @@ from ..data.judges import obeys
 from ..data.rising import ways_up
 from ..data.windows import action_windows, long_windows
 
-_MOST_PER_KIND: Final = 14  # windows of one action, count, speed and style
-_MOST_PER_ACTION: Final = 64  # windows; more of one action only crowds out the others
+_MOST_PER_KIND: Final = 10  # windows of one action, count, speed and style
+_MOST_PER_ACTION: Final = 44  # windows; more of one action only crowds out the others
 _LONG: Final = 125  # frames: longer ones are for what goes on
 _MOST_LONG: Final = 8
 _MOST_WAYS: Final = 8  # up from a posture
@@ -37,7 +37,8 @@ RISE: Final = "rise"
 # Frames skipped at the start: the same motion cut otherwise into latents, where windows are few.
 _OFFSETS: Final = (0,)
 _OFFSETS_OF_FEW: Final = (0, 2)
-_FEW: Final = 40
+_FEW: Final = 24
+_FEWEST: Final = 12  # windows of an action, whether they pass their judge after the codec or not
 
 
 @dataclass(frozen=True)
@@ -163,19 +164,25 @@ def _drawn(windows: list[Window], draw: np.random.Generator, most: int) -> list[
 
 def _coded(chosen: list[Window], coder: Coder) -> Iterator[CodedWindow]:
     counts = Counter(window.action for window in chosen)
-    lost: Counter[str] = Counter()
+    good, bad = defaultdict[str, list[CodedWindow]](list), defaultdict[str, list[CodedWindow]](list)
     for window in progress(chosen, "coding windows"):
         for offset in _OFFSETS_OF_FEW if counts[window.action] < _FEW else _OFFSETS:
             rows = window.features[
                 offset : len(window.features) - (STRIDE if offset else 0) + offset
             ]
             codes = coder.encode(rows)
-            if obeys(window.action, coder.joints(codes)):
-                yield CodedWindow.of(window, codes)
-            else:
-                lost[window.action] += 1
-    for action, number in lost.most_common():
-        print(f"{action}: {number} windows do not pass their judge after the codec")
+            passes = obeys(window.action, coder.joints(codes))
+            (good if passes else bad)[window.action].append(CodedWindow.of(window, codes))
+    for action, count in counts.items():
+        # Rather a motion that the codec has weakened than none.
+        weak = bad[action][: max(0, _FEWEST - len(good[action]))]
+        if bad[action]:
+            print(
+                f"{action}: {len(bad[action])} of {count} windows do not pass their judge after the "
+                f"codec, {len(weak)} of them stay"
+            )
+        yield from good[action]
+        yield from weak
 
 
 def _coded_ways_up(chosen: list[Window], coder: Coder) -> Iterator[CodedWindow]:
