@@ -55,8 +55,6 @@ PIECES: Final = (
     Piece("punch_right", "m2q_Punch_Cross", counts=(0, 1, 2), side=RIGHT),
     Piece("punch_left", "m2m_Fighting_Left_Jab", counts=(0, 1, 2), side=LEFT),
     Piece("punch_right", "m2m_Fighting_Right_Jab", counts=(0, 1, 2), side=RIGHT),
-    Piece("punch_right", "kk_Melee_Unarmed_Attack_Punch_A", counts=(0, 1), side=RIGHT, pace=1.2),
-    Piece("kick_right", "kk_Melee_Unarmed_Attack_Kick", counts=(0, 1, 2), side=RIGHT),
 )  # fmt: skip
 _PACES: Final = (("", 1.0), ("", 0.92), ("", 1.1), ("slow", 1.4), ("fast", 0.8))
 _KICKS: Final = ("cmu_135_04", "cmu_135_07", "cmu_135_10")
