@@ -42,6 +42,8 @@ class ExportInputs:
         """What is unusual or was assumed, a line each."""
         if isinstance(self.model, OpenedModel):
             yield from (f"checkpoint: {note}" for note in self.model.checkpoint.notes)
+        else:
+            yield from (f"checkpoint: {note}" for note in self.model.notes)
         if self.sampling.defaults() != Defaults():
             asked = self.sampling.summary()
             yield f"checkpoint: sampling defaults of generation_config.json: {asked}"

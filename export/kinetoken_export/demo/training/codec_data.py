@@ -36,7 +36,7 @@ _ARMS: Final = (13, 14, 16, 17, 18, 19, 20, 21)
 _CHEST: Final = 9
 _USUAL: Final = 64  # frames: shorter clips are drawn as often as clips of this length
 _SHORTEST: Final = 16  # frames; less is no motion
-_ACTIONS_SHARE: Final = 0.4  # of what is drawn: windows of actions, the rest is whole clips
+_ACTIONS_SHARE: Final = 0.35  # of what is drawn: windows of actions, the rest is whole clips
 _BLEND: Final = 8  # frames over which a repetition is led in
 
 

@@ -33,20 +33,20 @@ from .defaults import CODEC_STEPS
 class LossWeights:
     """How much each part of the loss counts beside the normalised features; metres and frames."""
 
-    joints: float = 12.0
+    joints: float = 18.0
     """Positions, fast limbs more."""
-    bones: float = 6.0
+    bones: float = 15.0
     """Bone lengths."""
     steps: float = 10.0
     """Velocities, fast limbs more."""
-    changes: float = 10.0
+    changes: float = 4.0
     """Accelerations."""
-    shake: float = 5.0
-    """Jerk."""
     slide: float = 10.0
     """Horizontal velocities of the feet in contact."""
-    lag: float = 20.0
+    lag: float = 80.0
     """Speed that fast limbs fall short of: what is uncertain comes out slow otherwise."""
+    still: float = 40.0
+    """Accelerations of joints that hardly move, which trembling is made of."""
     path: float = 1.0
     """The root's path, heading and height."""
 
@@ -61,7 +61,7 @@ class CodecTraining:
     peak: float = 1.0e-3
     unquantized: int = 300
     """Steps before the codebooks start."""
-    dropout: float = 0.5
+    dropout: float = 0.6
     """Share of windows that are coded with fewer than all levels."""
     bfloat16: bool = True
     """Whether convolutions are computed in bfloat16: nearly twice as fast where the CPU can."""
@@ -189,16 +189,16 @@ class Loss:
         mine_speed, true_speed = _lengths(mine), _lengths(theirs)
         fast = (true_speed * FPS - 1.5).clamp(min=0.0, max=3.0)
         lag = (true_speed - mine_speed).clamp(min=0.0) * fast
+        still = torch.exp(-true_speed * (FPS / 0.15))
         change = off[:, 1:] - off[:, :-1]
-        shake = change[:, 1:] - change[:, :-1]
         feet = off[:, :, [j - 1 for j in CONTACT_JOINTS]][..., [0, 2]]
         standing = true[:, :-1, CONTACTS, None]
         return (
             self.weights.steps * (off.abs() * emphasis[..., None]).mean()
             + self.weights.changes * change.abs().mean()
-            + self.weights.shake * shake.abs().mean()
             + self.weights.slide * (feet.abs() * standing).mean()
             + self.weights.lag * lag.mean()
+            + self.weights.still * (_lengths(change) * still[:, 1:]).mean()
         )
 
 

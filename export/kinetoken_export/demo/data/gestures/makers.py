@@ -40,13 +40,13 @@ def gesture_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
         for take in range(takes):
             clip = clips[int(draw.integers(len(clips)))]
             gesture = gestures[take // 2 % len(gestures)]
-            window = _take(clip, gesture, take, draw)
+            window = _take(clip, gesture, take, take // 2 + take // 2 // len(gestures), draw)
             if window is not None:
                 yield from passing_windows([window])
 
 
 def _take(
-    clip: StandingClip, gesture: Gesture, take: int, draw: np.random.Generator
+    clip: StandingClip, gesture: Gesture, take: int, nth: int, draw: np.random.Generator
 ) -> Window | None:
     """One window; None where it came out longer than a window may be."""
     main = LEFT if take % 2 else RIGHT
@@ -62,7 +62,7 @@ def _take(
         tremble=max(manner.tremble, gesture.tremble),
     )
     counts = gesture.counts or gesture.times
-    for count in sorted({counts[turn % len(counts)], 1}, reverse=True):
+    for count in sorted({counts[nth % len(counts)], 1}, reverse=True):
         keys = _keys(gesture, count)
         hold = float(draw.uniform(*gesture.hold)) / count**0.8
         joints = perform(clip, keys, main, manner, draw, hold, gesture.leave)

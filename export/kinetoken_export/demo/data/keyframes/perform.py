@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from kinetoken.motion.idle import standing_pose
 from kinetoken.motion.skeleton import FPS, Array64
 
 from .body import BOTH_SIDES, WIDTHS, Channels, middle, pose_body
@@ -63,13 +64,12 @@ def perform(
     the way back to rest.
     """
     first = int(draw.integers(0, 80))
-    still = clip.frames(8, first).mean(axis=0)
     shake = {
         "upper": draw.normal(0.0, 0.07, 2),
         "fore": draw.normal(0.0, 0.07, 2),
         "hand": draw.normal(0.0, 0.012, 3),
     }
-    resolver = Resolver(still, main, manner.size * float(draw.uniform(0.92, 1.1)), shake)
+    resolver = Resolver(standing_pose(), main, manner.size * float(draw.uniform(0.92, 1.1)), shake)
     knots = _knots(resolver, keys, manner, draw, hold, leave)
     end = knots[-1].time + float(draw.uniform(0.15, 0.35))
     frames = int(np.ceil((end * FPS - 1) / _STRIDE)) * _STRIDE + 1
