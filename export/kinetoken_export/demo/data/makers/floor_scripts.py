@@ -91,7 +91,8 @@ def fall_back(s: Script, _: int) -> None:
          left_leg=foot(0.15, 0.26, 0.2, -40.0), right_leg=foot(-0.15, 0.26, 0.14, -40.0))  # fmt: skip
     low = lying(s.draw)
     s.go(0.22, **(low.__dict__ | {"nod": -6.0, "left_leg": foot(0.2, 0.3, 0.35, -50.0)}))
-    arms = arm(s.u(0.4, 0.7), s.u(-0.8, -0.3), -0.02, (0.4, -0.7, 0.2))
+    out = s.u(0.35, 0.75)
+    arms = arm(out, -((0.88 - out**2) ** 0.5), -0.02, (0.6, 0.6, -0.05))
     s.go(0.3, **low.but(arms=arms, left_leg=foot(s.u(0.15, 0.3), 0.36, 0.07, -55, 25)).__dict__)
     s.hold(s.u(0.5, 1.1), steady=True)
 
