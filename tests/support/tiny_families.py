@@ -44,6 +44,10 @@ FAMILIES: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "phi3": ("Phi3", {"num_key_value_heads": 4, "pad_token_id": 0}),
     "phi3_grouped": ("Phi3", {"pad_token_id": 0}),
     "gemma2": ("Gemma2", {**_GEMMA, "num_hidden_layers": 4}),
+    "gemma2_uncapped": (
+        "Gemma2",
+        {**_GEMMA, "attn_logit_softcapping": None, "final_logit_softcapping": None},
+    ),
     "gemma3_linear": (
         "Gemma3",
         {

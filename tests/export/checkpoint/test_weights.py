@@ -18,6 +18,7 @@ torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 safetensors = pytest.importorskip("safetensors.torch")
 
 from kinetoken.base.errors import FormatError, InputError, KinetokenError
+from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
 from kinetoken_export.checkpoint.tensors import Checkpoint, expected_tensors
 from tiny_checkpoint import build_checkpoint, change_config
 
@@ -73,6 +74,8 @@ def same(folder: Path, whole: Path) -> None:
         lambda name: "model." + name,
         lambda name: "policy.llm." + name,
         lambda name: name.removeprefix("model."),
+        lambda name: name.replace("model.", "model.language_model.", 1),
+        lambda name: "language_model." + name,
     ],
 )
 def test_what_wraps_the_names_is_read(
@@ -123,12 +126,43 @@ def test_a_tensor_that_no_index_names_or_that_lies_in_two_shards(folder: Path, w
         ("pytorch_model.bin.index.json", "may run code"),
         ("adapter_model.safetensors", "found an adapter.*--adapter"),
         ("consolidated.safetensors", r"found only consolidated\.safetensors"),
+        ("consolidated.00.pth", r"found only consolidated\.00\.pth"),
+        ("lm.gguf", r"found lm\.gguf: give the file itself"),
     ],
 )
 def test_what_lies_there_instead_is_named(folder: Path, file: str, message: str) -> None:
     (folder / "model.safetensors").rename(folder / file)
     with pytest.raises(InputError, match=message):
         Checkpoint(folder)
+
+
+def test_a_link_that_leads_nowhere_and_a_pointer_of_git_lfs_are_named(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    for place in (path, folder / "tokenizer.json", folder / "config.json"):
+        kept = place.read_bytes()
+        place.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n")
+        with pytest.raises(FormatError, match="pointer that Git LFS leaves: run `git lfs pull`"):
+            _ = opened(folder), read_vocabulary(folder)
+        place.write_bytes(kept)
+    path.unlink()
+    path.symlink_to(folder / "nothing.safetensors")
+    with pytest.raises(InputError, match=r"a link model\.safetensors that leads nowhere"):
+        Checkpoint(folder)
+
+
+def test_names_of_another_kind_are_shown(folder: Path) -> None:
+    write(folder, {name.upper(): tensor for name, tensor in read(folder).items()})
+    with pytest.raises(FormatError, match=r"found none, but others such as MODEL\."):
+        opened(folder)
+
+
+def test_an_index_that_names_too_much_is_said(folder: Path, whole: Path) -> None:
+    tensors = read(folder)
+    (folder / "model.safetensors").rename(folder / "a.safetensors")
+    index = {"weight_map": dict.fromkeys([*tensors, HEAD], "a.safetensors")}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    same(folder, whole)
+    assert "names lm_head.weight, which no shard holds" in " ".join(Checkpoint(folder).notes)
 
 
 def test_a_head_beside_a_tied_flag_is_used_where_it_differs(folder: Path) -> None:
