@@ -63,6 +63,8 @@ def read_model_config(folder: Path) -> ModelConfig:
     # transformers 4.52 moved the language model's fields of a vision-language config into
     # text_config.
     given = raw.get("text_config") or raw
+    if not isinstance(given, Mapping):
+        raise FormatError(f"{path}: expected an object as text_config, got {given!r}")
     try:
         asked = {field: given[field] for field in given if field not in known.not_applied}
         text: Mapping[str, Any] = {**known.defaults, **asked}
@@ -189,6 +191,14 @@ def _head_dim(text: Mapping[str, Any]) -> int:
     return width
 
 
+def _flag(fields: Mapping[str, Any], name: str) -> bool:
+    """Whether a field says yes; FormatError for anything but true, false and null."""
+    value = fields.get(name)
+    if value not in (None, True, False):
+        raise FormatError(f"expected {name} to be true or false, got {value!r}")
+    return bool(value)
+
+
 def _kv_heads(text: Mapping[str, Any]) -> int:
     """Heads with keys and values; FormatError unless as many query heads share each."""
     heads = whole(text, "num_attention_heads")
@@ -215,7 +225,7 @@ def _shape(text: Mapping[str, Any], raw: Mapping[str, Any], rope: RopeFound) -> 
         context=rope.context,
         rope=rope.rope,
         norm_eps=positive(text, "rms_norm_eps"),
-        tied=bool(raw.get("tie_word_embeddings") or text["tie_word_embeddings"]),
+        tied=_flag(raw, "tie_word_embeddings") or _flag(text, "tie_word_embeddings"),
         windows=_windows(text),
         query_width=positive_or(text, "query_pre_attn_scalar", 0),
         attention_softcap=positive_or(text, "attn_logit_softcapping", 0),

@@ -72,6 +72,8 @@ def config(folder: Path, **changes: Any) -> Path:
         ({"num_key_value_heads": 3}, "multiple of num_key_value_heads, got 4 and 3"),
         ({"head_dim": 15}, "heads of an even width, got 15"),
         ({"layer_types": "full_attention"}, "a list of layer_types"),
+        ({"tie_word_embeddings": "false"}, "tie_word_embeddings to be true or false, got 'false'"),
+        ({"text_config": [1]}, "an object as text_config"),
         (
             {"use_sliding_window": True, "sliding_window": 0, "max_window_layers": 0},
             "sliding_window to be a whole number",
