@@ -164,6 +164,20 @@ def gguf_model(sample: Sample, folder: Path) -> LanguageModel:
     return LlamaCppLanguageModel(path, info)
 
 
+@pytest.mark.parametrize("name", ["llama3", "llama3_2"])
+def test_the_divisors_of_llama3_are_those_of_transformers(name: str, tmp_path: Path) -> None:
+    """Far positions, which the samples do not reach, are turned by them too."""
+    gguf = pytest.importorskip("gguf", reason="needs gguf, in kinetoken[export]")
+    sample = make(tmp_path / "model", name)
+    gguf_model(sample, tmp_path)
+    held = {t.name: t for t in gguf.GGUFReader(tmp_path / "lm.gguf").tensors}
+    config = transformers.AutoConfig.from_pretrained(sample.folder)
+    speeds, _ = transformers.modeling_rope_utils.ROPE_INIT_FUNCTIONS["llama3"](config, "cpu")
+    width = sample.source.shape.head_dim
+    plain = 500000.0 ** -(np.arange(0, width, 2) / width)
+    np.testing.assert_allclose(plain / held["rope_freqs.weight"].data, speeds.numpy(), rtol=1e-5)
+
+
 REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "llama attention_bias": ("llama", {"attention_bias": True}, "attention_bias"),
     "llama mlp_bias": ("llama", {"mlp_bias": True}, "mlp_bias"),

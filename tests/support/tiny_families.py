@@ -38,11 +38,42 @@ FAMILIES: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
             "rope_theta": 500000.0,
         },
     ),
+    "llama3_2": (
+        "Llama",
+        {
+            "rope_scaling": {
+                "rope_type": "llama3",
+                "factor": 32.0,
+                "low_freq_factor": 1.0,
+                "high_freq_factor": 4.0,
+                "original_max_position_embeddings": 8192,
+                "rope_theta": 500000.0,
+            },
+            "rope_theta": 500000.0,
+            "max_position_embeddings": 131072,
+            "head_dim": 64,
+            "rms_norm_eps": 1e-5,
+            "tie_word_embeddings": True,
+        },
+    ),
     "qwen3": ("Qwen3", {"head_dim": 128}),
     "qwen3_tied": ("Qwen3", {"head_dim": 32, "tie_word_embeddings": True}),
     "mistral": ("Mistral", {"head_dim": 128, "sliding_window": None}),
     "phi3": ("Phi3", {"num_key_value_heads": 4, "pad_token_id": 0}),
     "phi3_grouped": ("Phi3", {"pad_token_id": 0}),
+    "phi3_longrope": (
+        "Phi3",
+        {
+            "pad_token_id": 0,
+            "original_max_position_embeddings": 256,
+            "max_position_embeddings": 1024,
+            "rope_scaling": {
+                "type": "longrope",
+                "short_factor": [1 + i / 16 for i in range(32)],
+                "long_factor": [2 + i / 16 for i in range(32)],
+            },
+        },
+    ),
     "gemma2": ("Gemma2", {**_GEMMA, "num_hidden_layers": 4}),
     "gemma2_uncapped": (
         "Gemma2",

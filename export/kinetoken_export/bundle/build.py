@@ -178,10 +178,11 @@ def _manifest(
         chat=parts.chat.info,
         motion=vocabulary.motion,
         codec=codec,
-        defaults=parts.sampling.defaults(request.temperature),
+        defaults=parts.hints.over(parts.sampling.defaults(request.temperature)),
         licence=licence,
         provenance=provenance,
         files={},
+        examples=parts.hints.examples,
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kinetoken.base.errors import FormatError
 from kinetoken.manifest.schema import Defaults
 
+from ..checkpoint.config.bundle_hints import BundleHints, read_hints
 from ..checkpoint.config.generation_config import SamplingAsked, read_sampling
 from ..checkpoint.motion_tokens import CheckpointVocabulary, read_vocabulary
 from ..checkpoint.open_model import OpenedModel, open_model
@@ -35,11 +36,14 @@ class ExportInputs:
     chat: ChatParts
     special: SpecialTokens
     sampling: SamplingAsked
+    hints: BundleHints
 
     def notes(self) -> Iterator[str]:
         """What is unusual or was assumed, a line each."""
         if isinstance(self.model, OpenedModel):
             yield from (f"checkpoint: {note}" for note in self.model.checkpoint.notes)
+        else:
+            yield from (f"checkpoint: {note}" for note in self.model.notes)
         if self.sampling.defaults() != Defaults():
             asked = self.sampling.summary()
             yield f"checkpoint: sampling defaults of generation_config.json: {asked}"
@@ -59,11 +63,12 @@ def open_inputs(request: ExportRequest, scratch: Path) -> ExportInputs:
     special = read_ends(request, folder, vocabulary)
     chat = read_chat_parts(request, vocabulary, model.words)
     codec = open_export_codec(request, vocabulary)
-    return ExportInputs(model, vocabulary, codec, chat, special, read_sampling(folder))
+    sampling, hints = read_sampling(folder), read_hints(folder)
+    return ExportInputs(model, vocabulary, codec, chat, special, sampling, hints)
 
 
 def settings_folder(request: ExportRequest, model: OpenedModel | GgufModel) -> Path:
-    """The folder with the model's generation_config.json."""
+    """The folder with the model's generation_config.json and kinetoken.json."""
     return request.model.folder if isinstance(model, OpenedModel) else model.words
 
 

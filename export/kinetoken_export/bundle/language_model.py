@@ -166,9 +166,12 @@ def _gguf(
     )
     mmproj = _MMPROJ_FILE if vision_tensors(source) else None
     if mmproj and not (folder / mmproj).exists():
+        from ..checkpoint.reference_tower import image_statistics
         from ..gguf.vision_tower import export_mmproj
 
-        export_mmproj(source, folder / mmproj, request.vision_quant or VISION_QUANT)
+        precision = request.vision_quant or VISION_QUANT
+        statistics = image_statistics(request.model.folder)
+        export_mmproj(source, folder / mmproj, precision, statistics=statistics)
     return LanguageModelInfo(
         "llamacpp",
         _GGUF_FILE,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from kinetoken.base.errors import InputError, MissingPackageError
+from kinetoken.engines.llamacpp.gguf_header import read_header
 
 _HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+\Z")
 _MODEL_FILES: Final = ("*.json", "*.jinja", "*.safetensors", "README.md")
@@ -62,7 +63,7 @@ def find_model(given: str, revision: str | None = None) -> Source:
     """
     path = Path(given).expanduser()
     if path.is_file() and path.suffix == ".gguf":
-        return Source(path, path.name, "", read_licence(path))
+        return Source(path, path.name, "", _licence_of_gguf(path))
     return _find(given, revision, "a checkpoint folder", _MODEL_FILES)
 
 
@@ -113,6 +114,18 @@ def read_licence(folder: Path) -> str:
     """Read the licence from the model card's header, config.json or LICENSE; else "unknown"."""
     folder = folder if folder.is_dir() else folder.parent
     return _licence_of_card(folder) or _licence_of_config(folder) or _licence_of_text(folder)
+
+
+def _licence_of_gguf(path: Path) -> str:
+    """The licence that the file names, else that of the folder."""
+    try:
+        said = read_header(path).said
+    except (OSError, ValueError):  # which is told when it is opened
+        return read_licence(path)
+    named = said.get("general.license.name") or said.get("general.license")
+    return (named.decode("utf-8", "replace") if isinstance(named, bytes) else "") or read_licence(
+        path
+    )
 
 
 def _licence_of_card(folder: Path) -> str:

@@ -1,9 +1,13 @@
 """The demo's motion codec: convolutional encoder, residual quantizer, causal decoder.
 
 Four feature frames make one latent frame. The decoder works at latent rate and writes four frames
-("a patch") from each latent, so it streams exactly: an output needs the 15 latents before it and
-one after. Residual quantization follows SoundStream (Zeghidour et al., 2021): codebooks learnt by
-moving averages, dead codes replaced, quantizer dropout.
+("a patch") from each latent, so it streams exactly: an output needs the latents before it (15, or
+16 where patches overlap) and one after. Residual quantization follows SoundStream (Zeghidour et
+al., 2021): codebooks learnt by moving averages, dead codes replaced, quantizer dropout.
+
+Patches that merely meet do so with a jolt: nearly all jerk of such a codec lies on the seams. Where
+they overlap, each latent also writes the four frames after its own patch, and within every patch
+the one writer fades into the next, as in a lapped transform. That costs no lookahead.
 """
 
 from __future__ import annotations
@@ -45,6 +49,8 @@ class CodecConfig:
     decoder_width: int = 448
     dilations: tuple[int, ...] = (1, 2, 4)
     fps: int = 20
+    overlap: bool = False
+    """Whether patches fade into each other; False: they meet, as in codecs of before."""
 
     def to_dict(self) -> dict[str, object]:
         """As written to config.json."""
@@ -91,6 +97,8 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Latents (B, D, n) to normalised features (B, 263, 4n)."""
 
+    rise: Tensor
+
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         width = config.decoder_width
@@ -102,14 +110,29 @@ class Decoder(nn.Module):
             *(ResidualBlock(width, d, causal=True) for d in config.dilations)
         )
         self.hidden = nn.Conv1d(width, width, 1)
-        self.patch = nn.Conv1d(width, config.stride * config.features, 1)
+        patches = 2 if config.overlap else 1
+        self.patch = nn.Conv1d(width, patches * config.stride * config.features, 1)
+        self.overlap = config.overlap
+        at = (torch.arange(config.stride) + 0.5) / config.stride
+        rise = torch.sin(at * torch.pi / 2).square().repeat_interleave(config.features)
+        self.register_buffer("rise", rise[:, None], persistent=False)
 
     def forward(self, latents: Tensor) -> Tensor:
         x = self.patch(F.relu(self.hidden(F.relu(self.blocks(self.inlet(latents))))))
+        if self.overlap:
+            x = self._faded(x)
         batch, _, n = x.shape
         patches = x.reshape(batch, self.stride, self.features, n)
         out: Tensor = patches.permute(0, 2, 3, 1).reshape(batch, self.features, n * self.stride)
         return out
+
+    def _faded(self, x: Tensor) -> Tensor:
+        """Patches (B, stride * F, n) of what each latent writes (B, 2 * stride * F, n)."""
+        size = self.stride * self.features
+        own, ahead = x[:, :size], x[:, size:]
+        # Nobody wrote ahead of the first patch: it stands as it is.
+        before = torch.cat([own[:, :, :1], ahead[:, :, :-1]], dim=2)
+        return before + (own - before) * self.rise
 
 
 class Level(nn.Module):

@@ -28,6 +28,8 @@ class TrainRequest:
     """Fields of the training's plan that were given."""
     threads: int | None
     """Cores; None: all."""
+    start: Path | None = None
+    """Codec folder whose weights a codec's training begins with."""
 
     def __post_init__(self) -> None:
         for option, number in (("--steps", self.plan.get("steps")), ("--threads", self.threads)):
@@ -81,6 +83,7 @@ def _add_train_codec(steps: Subparsers) -> None:
     add = parser.add_argument
     add("--steps", type=int, help=f"training steps (default: {CODEC_STEPS})")
     add("--threads", type=int, help="cores to train on (default: all)")
+    add("--start", type=Path, help="codec folder whose weights a new training begins with")
     add("-o", "--out", type=Path, help="codec folder to write (default: WORK/codec)")
     _add_work(parser)
     parser.set_defaults(func=lambda args: _train_codec(_training(args, "codec")))
@@ -110,15 +113,16 @@ def _add_evaluate(steps: Subparsers) -> None:
     temperature = f"temperature of the sampling (default: {EXAM_TEMPERATURE:g})"
     add("--temperature", type=float, help=temperature)
     add("--levels", type=int, help="codes of each frame (default: all)")
-    add("--exam", choices=("first", "second"), help="set of wordings (default: first)")
+    add("--exam", type=Path, help="folder of questions (default: export/exam)")
     add("-o", "--out", type=Path, help="also write OUT.md and OUT.json")
     _add_work(parser)
     parser.set_defaults(
         func=lambda args: _evaluate(
             args.bundle,
+            args.exam,
             args.work,
             args.codec or args.work / "codec",
-            _given(args, "seeds", "temperature", "levels", "exam"),
+            _given(args, "seeds", "temperature", "levels"),
             args.out,
         )
     )
@@ -131,7 +135,8 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
 
 def _training(args: argparse.Namespace, name: str, codec: Path | None = None) -> TrainRequest:
     work, plan = args.work, _given(args, "steps")
-    return TrainRequest(work, codec or work / "codec", args.out or work / name, plan, args.threads)
+    out, start = args.out or work / name, getattr(args, "start", None)
+    return TrainRequest(work, codec or work / "codec", out, plan, args.threads, start)
 
 
 def _given(args: argparse.Namespace, *names: str) -> dict[str, Any]:
@@ -148,10 +153,14 @@ def _prepare(source: Path, work: Path, clips: Sequence[Path]) -> int:
 
 def _train_codec(request: TrainRequest) -> int:
     require_packages()
+    from .data.clips import load_clips
+    from .data.windows import action_windows
     from .training.train_codec import CodecTraining, train_codec
 
     request.limit_threads()
-    train_codec(request.work, CodecTraining(**request.plan), request.out)
+    windows = action_windows(load_clips(request.work))
+    plan = CodecTraining(**request.plan)
+    train_codec(request.work, plan, request.out, windows, request.start)
     print(f"codec written to {request.out}")
     return 0
 
@@ -167,10 +176,15 @@ def _train_lm(request: TrainRequest) -> int:
 
 
 def _evaluate(
-    bundle: Path | None, work: Path, codec: Path, conditions: dict[str, Any], out: Path | None
+    bundle: Path | None,
+    exam: Path | None,
+    work: Path,
+    codec: Path,
+    conditions: dict[str, Any],
+    out: Path | None,
 ) -> int:
     require_packages()
-    from .training.evaluate import ExamConditions, evaluate
+    from .training.evaluate import EXAM_FOLDER, ExamConditions, evaluate
 
-    evaluate(bundle, work, codec, ExamConditions(**conditions), out)
+    evaluate(bundle, exam or EXAM_FOLDER, work, codec, ExamConditions(**conditions), out)
     return 0

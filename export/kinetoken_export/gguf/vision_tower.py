@@ -13,6 +13,7 @@ from gguf import GGMLQuantizationType, GGUFWriter, LlamaFileType
 
 from kinetoken.base.errors import FormatError, InputError
 
+from ..checkpoint.reference_tower import NORM_EPS, USUAL_STATISTICS, ImageStatistics
 from ..checkpoint.tensors import Float32Array, TensorSource, vision_tensors
 from .file import PlannedTensor, gguf_file
 from .quantizer import GgmlQuantizer
@@ -24,13 +25,9 @@ _PRECISIONS: Final = {
     "bf16": LlamaFileType.MOSTLY_BF16,
     "q8_0": LlamaFileType.MOSTLY_Q8_0,
 }
-_NORM_EPS: Final = 1e-6  # of every norm in the tower; no field of the config names it
 PATCH_EMBEDDING: Final = "visual.patch_embed.proj.weight"
 # what llama.cpp's converter writes where the config names none; images of any size are taken
 _IMAGE_SIZE: Final = 560
-# Qwen's image processor, the same for every model of the family.
-IMAGE_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
-IMAGE_STD: Final = (0.26862954, 0.26130258, 0.27577711)
 _Read = Callable[[TensorSource], Float32Array]
 
 
@@ -43,10 +40,16 @@ class _TowerTensor:
 
 
 def export_mmproj(
-    source: TensorSource, path: Path, precision: str = "f16", *, name: str = "vision tower"
+    source: TensorSource,
+    path: Path,
+    precision: str = "f16",
+    *,
+    statistics: ImageStatistics = USUAL_STATISTICS,
+    name: str = "vision tower",
 ) -> None:
     """Write the vision tower; matrices in `precision` f32, f16, bf16 or q8_0.
 
+    `statistics`: those that images are normalised with.
     InputError, FormatError or OutputError.
     """
     if precision not in _PRECISIONS:
@@ -59,9 +62,13 @@ def export_mmproj(
         )
     parts = list(_parts(source, vision, GGMLQuantizationType[precision.upper()]))
     writer = GGUFWriter(None, "clip")
-    _add_metadata(
-        writer, source, vision, tower.projector, name, sum(prod(part.plan.dims) for part in parts)
-    )
+    _add_metadata(writer, source, vision, tower.projector)
+    numbers = sum(prod(part.plan.dims) for part in parts)
+    writer.add_name(name)
+    writer.add_size_label(gguf.size_label(numbers, numbers, 0, 0))
+    mean, std = statistics
+    writer.add_vision_image_mean(mean)
+    writer.add_vision_image_std(std)
     writer.add_file_type(_PRECISIONS[precision])
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     with (
@@ -79,13 +86,9 @@ def _add_metadata(
     source: TensorSource,
     vision: Mapping[str, Any],
     projector: str,
-    name: str,
-    numbers: int,
 ) -> None:
     try:
         writer.add_type(gguf.GGUFType.MMPROJ)
-        writer.add_name(name)
-        writer.add_size_label(gguf.size_label(numbers, numbers, 0, 0))
         writer.add_clip_has_vision_encoder(True)
         writer.add_vision_projection_dim(source.shape.hidden)
         writer.add_vision_image_size(int(vision.get("image_size", _IMAGE_SIZE)))
@@ -94,12 +97,10 @@ def _add_metadata(
         writer.add_vision_feed_forward_length(int(vision["intermediate_size"]))
         writer.add_vision_block_count(int(vision["depth"]))
         writer.add_vision_head_count(int(vision["num_heads"]))
-        writer.add_vision_image_mean(IMAGE_MEAN)
-        writer.add_vision_image_std(IMAGE_STD)
         writer.add_clip_projector_type(projector)
         writer.add_vision_use_silu(True)
         writer.add_vision_n_wa_pattern(_window_pattern(vision))
-        writer.add_vision_attention_layernorm_eps(_NORM_EPS)
+        writer.add_vision_attention_layernorm_eps(NORM_EPS)
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(
             f"config.json: expected the vision_config of Qwen2.5-VL, got a wrong {error}"

@@ -6,20 +6,25 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kinetoken.base.errors import InputError, MissingPackageError
 from kinetoken.engines.memory import free_bytes
+from kinetoken.engines.prompt_items import PromptItem
 from kinetoken.engines.protocols import LanguageModel
 from kinetoken.generation.bundle import Bundle
 
+from ..checkpoint.adapter import AdaptedSource
 from ..checkpoint.reference_model import ReferenceLanguageModel, ReferenceModel
-from ..checkpoint.tensors import Float32Array, TensorSource, expected_tensors
+from ..checkpoint.reference_tower import ReferenceTower
+from ..checkpoint.tensors import Float32Array, TensorSource, expected_tensors, vision_tensors
 from ..checkpoint.vocabulary.prune import PrunedSource
 from .request import VerifyRequest
-from .transformers_reference import TransformersReference, UnusableError
+from .transformers_reference import TrainedAdapter, TransformersReference, UnusableError
 
 TRANSFORMERS, OWN = "transformers", "own"
 REFERENCES: Final = (TRANSFORMERS, OWN)
@@ -44,13 +49,23 @@ class CheckpointReference(Protocol):
         """Logits (n, vocab) after each token of each sequence, one sequence at a time."""
         ...
 
+    def embed(self, pixels: NDArray[np.uint8]) -> Float32Array:
+        """What its vision tower makes (cells, hidden) of an image (height, width, 3)."""
+        ...
+
+    def image_logits(
+        self, chat: Sequence[PromptItem], pixels: NDArray[np.uint8]
+    ) -> Float32Array | None:
+        """Logits (n, vocab) after each cell and token of a chat with this image; None: unknown."""
+        ...
+
 
 class OwnReference:
     """The checkpoint as this project reads it: it shares the export's reading of the files."""
 
-    def __init__(self, source: TensorSource, why: str = "") -> None:
-        """`why`: the reason that it is not transformers."""
-        self.source, self._why = source, why
+    def __init__(self, source: TensorSource, folder: Path, why: str = "") -> None:
+        """`folder`: the checkpoint's; `why`: the reason that it is not transformers."""
+        self.source, self._folder, self._why = source, folder, why
 
     @property
     def title(self) -> str:
@@ -65,6 +80,13 @@ class OwnReference:
         """Logits, the weights of one layer in memory at a time."""
         return ReferenceModel(self.source).each(sequences)
 
+    def embed(self, pixels: NDArray[np.uint8]) -> Float32Array:
+        """What the vision tower makes (cells, hidden) of an image (height, width, 3)."""
+        return ReferenceTower(self.source, self._folder).embed(pixels)
+
+    def image_logits(self, chat: Sequence[PromptItem], pixels: NDArray[np.uint8]) -> None:
+        """None: the language model is computed for text alone."""
+
 
 def choose_reference(
     request: VerifyRequest, bundle: Bundle, source: TensorSource
@@ -73,30 +95,31 @@ def choose_reference(
 
     MissingPackageError or InputError where transformers is asked for and cannot be.
     """
-    asked = request.reference
+    asked, folder = request.reference, request.against.folder
     if asked == OWN:
-        return OwnReference(source)
+        return OwnReference(source, folder)
     if find_spec("transformers") is None:
         if asked == TRANSFORMERS:
             raise MissingPackageError("transformers")
-        return OwnReference(source, "transformers is not installed")
+        return OwnReference(source, folder, "transformers is not installed")
     try:
         return _transformers(request, bundle, source)
     except UnusableError as error:
         if asked == TRANSFORMERS:
-            raise InputError(
-                f"{request.against.folder}: {error}; leave out --reference transformers"
-            ) from error
-        return OwnReference(source, str(error))
+            raise InputError(f"{folder}: {error}; leave out --reference transformers") from error
+        return OwnReference(source, folder, str(error))
 
 
 def _transformers(
     request: VerifyRequest, bundle: Bundle, source: TensorSource
 ) -> TransformersReference:
+    base, adapter = _base(source), None
     if request.adapter is not None:
-        raise UnusableError("an adapter is merged here")
+        if find_spec("peft") is None:
+            raise UnusableError("an adapter is given and peft is not installed")
+        adapter = TrainedAdapter(request.adapter, _whole(source).shape.vocab_size)
     tied = _says_tied(source.config)
-    if tied and not source.shape.tied and _major_version() < _KEEPS_STORED_HEAD:
+    if tied and not base.shape.tied and _major_version() < _KEEPS_STORED_HEAD:
         raise UnusableError("it would tie the head that is stored beside the embedding")
     if not request.against.folder.is_dir():
         raise UnusableError("it is no folder of a checkpoint")
@@ -107,7 +130,18 @@ def _transformers(
         )
     rows = bundle.manifest.language_model.vocab_size
     ids = source.kept if isinstance(source, PrunedSource) else np.arange(rows)
-    return TransformersReference(request.against.folder, ids)
+    return TransformersReference(request.against.folder, ids, adapter)
+
+
+def _whole(source: TensorSource) -> TensorSource:
+    """The checkpoint with every token, and with its adapter."""
+    return source.original if isinstance(source, PrunedSource) else source
+
+
+def _base(source: TensorSource) -> TensorSource:
+    """The checkpoint without its adapter."""
+    whole = _whole(source)
+    return whole.original if isinstance(whole, AdaptedSource) else whole
 
 
 def _says_tied(config: Mapping[str, Any]) -> bool:
@@ -121,5 +155,7 @@ def _major_version() -> int:
 
 
 def _bytes_needed(source: TensorSource) -> int:
-    whole = source.original if isinstance(source, PrunedSource) else source
-    return 4 * sum(math.prod(dims) for _, dims in expected_tensors(whole.architecture, whole.shape))
+    whole = _whole(source)
+    text = sum(math.prod(dims) for _, dims in expected_tensors(whole.architecture, whole.shape))
+    vision = sum(math.prod(whole.dims(name)) for name in vision_tensors(whole))
+    return 4 * (text + vision)

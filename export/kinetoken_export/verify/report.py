@@ -20,6 +20,7 @@ from ..checkpoint.reference_model import few_threads
 from ..own_answers import SAMPLE_PROMPTS, OwnAnswer, collect_answers
 from ..packages import installed_versions
 from .findings import find_differences
+from .images import ImageReport, compare_images, image_findings, image_table
 from .language_model import TEXT_POSITION, ComparedPositions, LmFigures, compare_models, summarize
 from .motion import (
     ClipFigures,
@@ -84,6 +85,8 @@ class ParityReport:
     """What is not as in the source, a line each; empty where all is well."""
     unchecked: tuple[str, ...] = ()
     """What could not be compared, a line each."""
+    images: ImageReport | None = None
+    """The vision tower; None where the bundle has none."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -133,8 +136,18 @@ def compare_models_and_motion(
     parity = _report(request, bundle, codec, ours, theirs, rows)
     parts = {"text": parity.text, "motion": parity.motion}
     found = find_differences(request, bundle, reference, parts)
+    images = compare_images(bundle, reference, request.prompts[0])
+    wrong, unchecked = [*found.wrong], [*found.unchecked]
+    if images is not None:
+        wrong += image_findings(bundle, images)
+    elif bundle.vision is not None:
+        unchecked.append("images: none fits the context of the bundle")
     said = replace(
-        parity, reference=reference.title, findings=found.wrong, unchecked=found.unchecked
+        parity,
+        reference=reference.title,
+        findings=tuple(wrong),
+        unchecked=tuple(unchecked),
+        images=images,
     )
     return MeasuredParity(said, rows)
 
@@ -228,17 +241,9 @@ def report_table(parity: ParityReport) -> str:
         f"{f.perplexity_ratio:>11.4f}x"
         for name, f in figures_by_part(p)
     ]
-    if p.codec is not None:
-        c = p.codec
-        lines += [
-            "",
-            f"codec: largest error {c.largest_error:.2g}, mean {c.mean_error:.2g} (normalised "
-            "features, random codes)",
-        ]
-        lines += [
-            f"       {ms(c.mean_mm)} mean, {ms(c.largest_mm)} largest on the source's codes, "
-            f"lookahead {c.lookahead}"
-        ]
+    lines += _codec_lines(p.codec)
+    if p.images is not None:
+        lines += ["", *image_table(p.images)]
     lines += [
         "",
         f"{'clips':<12}{'joints':>10}{'pose only':>11}{'same clips':>12}{'same code frames':>18}",
@@ -253,6 +258,19 @@ def report_table(parity: ParityReport) -> str:
     lines += [f"note: {line}" for line in p.unchecked]
     lines += [f"NOT AS THE SOURCE: {line}" for line in p.findings]
     return "\n".join(lines)
+
+
+def _codec_lines(codec: CodecFigures | None) -> list[str]:
+    if codec is None:
+        return []
+    c, ms = codec, _millimetres
+    return [
+        "",
+        f"codec: largest error {c.largest_error:.2g}, mean {c.mean_error:.2g} (normalised "
+        "features, random codes)",
+        f"       {ms(c.mean_mm)} mean, {ms(c.largest_mm)} largest on the source's codes, "
+        f"lookahead {c.lookahead}",
+    ]
 
 
 def _millimetres(value: float) -> str:

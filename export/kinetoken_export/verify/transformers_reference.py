@@ -13,6 +13,8 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
 from inspect import signature
 from pathlib import Path
 from typing import Any, Final
@@ -24,10 +26,12 @@ from numpy.typing import NDArray
 from kinetoken.base.errors import EngineError
 from kinetoken.cli.terminal import progress
 from kinetoken.engines.one_at_a_time import SequentialBatch
-from kinetoken.engines.prompt_items import NO_IMAGES, EncodedImage
+from kinetoken.engines.prompt_items import NO_IMAGES, EncodedImage, PromptItem
 from kinetoken.engines.run_checks import check_rewind
 from kinetoken.tokens.allowed_ids import Allowed, take_allowed
 
+from ..checkpoint.open_model import TOKENIZER_FILE
+from ..checkpoint.reference_tower import cut_patches
 from ..checkpoint.tensors import Float32Array
 
 _DTYPE_RENAMED: Final = (4, 56)
@@ -38,14 +42,26 @@ class UnusableError(Exception):
     """Why transformers cannot be the reference, in a few words."""
 
 
+@dataclass(frozen=True)
+class TrainedAdapter:
+    """A LoRA that PEFT loads into the checkpoint."""
+
+    folder: Path
+    rows: int
+    """Of the embedding, new tokens among them."""
+
+
 class TransformersReference:
     """A checkpoint loaded by transformers in float32, answering in the ids of a bundle."""
 
-    def __init__(self, folder: Path, ids: NDArray[np.int64]) -> None:
+    def __init__(
+        self, folder: Path, ids: NDArray[np.int64], adapter: TrainedAdapter | None = None
+    ) -> None:
         """`ids`: the checkpoint's id of each id of the bundle. UnusableError."""
-        self._folder, self._ids = folder, ids
+        self._folder, self._ids, self._adapter = folder, ids, adapter
         with _quiet():
-            self._model = _load(folder)
+            model = _load(folder)
+            self._model = (model if adapter is None else _adapted(model, adapter)).eval()
         known = signature(self._model.forward).parameters
         self._cache_name = "cache" if "cache" in known else "past_key_values"  # 5.2 renamed it
         self._places = {int(old): new for new, old in enumerate(ids)}
@@ -63,7 +79,8 @@ class TransformersReference:
         """The version that computes."""
         import transformers
 
-        return f"transformers {transformers.__version__}"
+        name = f"transformers {transformers.__version__}"
+        return name if self._adapter is None else f"{name} with peft {version('peft')}"
 
     def model(self, context: int) -> TransformersLanguageModel:
         """The checkpoint as an engine of the runtime."""
@@ -99,6 +116,49 @@ class TransformersReference:
                 **{self._cache_name: cache},
             )
 
+    @torch.inference_mode()
+    def embed(self, pixels: NDArray[np.uint8]) -> Float32Array:
+        """What the vision tower makes (cells, hidden) of an image (height, width, 3)."""
+        model = self._model
+        tower = getattr(model, "visual", None) or model.model.visual  # 4.52 moved it
+        patches, grid = self._patches(pixels)
+        with _quiet():
+            out = tower(patches, grid)
+        embedded: Float32Array = getattr(out, "pooler_output", out).float().numpy()
+        return embedded
+
+    @torch.inference_mode()
+    def image_logits(self, chat: Sequence[PromptItem], pixels: NDArray[np.uint8]) -> Float32Array:
+        """Logits (n, vocab) after each cell and token of a chat with this image."""
+        pad = int(self._model.config.image_token_id)
+        ids: list[int] = []
+        for piece in chat:
+            ids += (
+                [pad] * piece.cells if isinstance(piece, EncodedImage) else [int(self._ids[piece])]
+            )
+        given = torch.tensor([ids])
+        patches, grid = self._patches(pixels)
+        known = signature(self._model.forward).parameters
+        kinds = {"mm_token_type_ids": (given == pad).int()} if "mm_token_type_ids" in known else {}
+        with _quiet():
+            out = self._model(
+                input_ids=given,
+                attention_mask=torch.ones_like(given),
+                pixel_values=patches,
+                image_grid_thw=grid,
+                use_cache=False,
+                **kinds,
+            )
+        logits: Float32Array = out.logits[0].float().numpy()[:, self._ids]
+        return logits
+
+    def _patches(self, pixels: NDArray[np.uint8]) -> tuple[torch.Tensor, torch.Tensor]:
+        """An image as transformers' tower takes it: patches (n, numbers), and how they lie."""
+        side = int(self._model.config.vision_config.patch_size)
+        high, wide = (n // side for n in pixels.shape[:2])
+        patches = torch.from_numpy(cut_patches(pixels, side, self._folder))
+        return patches, torch.tensor([[1, high, wide]])
+
     def _positions(self, start: int, stop: int) -> torch.Tensor:
         """Positions (1, n), or (3, 1, n) for a model with three of them."""
         positions = torch.arange(start, stop)[None]
@@ -119,13 +179,19 @@ class TransformersReference:
         said.append({"role": "user", "content": prompt})
         try:
             with _quiet():
-                tokenizer: Any = AutoTokenizer.from_pretrained(str(self._folder))
+                tokenizer: Any = AutoTokenizer.from_pretrained(str(self._words()))
                 given = tokenizer.apply_chat_template(
                     said, chat_template=template, add_generation_prompt=True, return_dict=False
                 )
         except Exception as error:  # of the tokenizer's class, or of the template
             raise UnusableError(_first_line(error)) from error
         return [self._places.get(int(token)) for token in given]
+
+    def _words(self) -> Path:
+        """The folder with the tokenizer: an adapter brings its own, or none."""
+        adapter = self._adapter
+        brings = adapter is not None and (adapter.folder / TOKENIZER_FILE).is_file()
+        return adapter.folder if adapter is not None and brings else self._folder
 
 
 class TransformersLanguageModel:
@@ -218,9 +284,9 @@ def _load(folder: Path) -> Any:
             **modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
         }
         kind: Any = getattr(transformers, names[type(config).model_type])
-        version = tuple(int(n) for n in transformers.__version__.split(".")[:2])
+        release = tuple(int(n) for n in transformers.__version__.split(".")[:2])
         dtype: dict[str, Any] = {
-            "dtype" if version >= _DTYPE_RENAMED else "torch_dtype": torch.float32
+            "dtype" if release >= _DTYPE_RENAMED else "torch_dtype": torch.float32
         }
         model, info = kind.from_pretrained(str(folder), output_loading_info=True, **dtype)
     except Exception as error:  # config, files, a quantizer that wants a graphics card
@@ -230,7 +296,23 @@ def _load(folder: Path) -> Any:
     missing = sorted(info["missing_keys"])
     if missing:
         raise UnusableError(f"transformers finds no {missing[0]} and would draw it at random")
-    return model.eval()
+    return model
+
+
+def _adapted(model: Any, adapter: TrainedAdapter) -> Any:
+    """The model with PEFT's layers in it, which add what was trained; UnusableError.
+
+    They are not merged: where embedding and head are one matrix and one of them was trained, PEFT's
+    merge changes both.
+    """
+    try:
+        import peft
+
+        if adapter.rows != model.get_input_embeddings().weight.shape[0]:
+            model.resize_token_embeddings(adapter.rows)
+        return peft.PeftModel.from_pretrained(model, str(adapter.folder)).get_base_model()
+    except Exception as error:  # PEFT has no error of its own for files that do not fit
+        raise UnusableError(f"PEFT cannot load {adapter.folder}: {_first_line(error)}") from error
 
 
 def _first_line(error: BaseException) -> str:

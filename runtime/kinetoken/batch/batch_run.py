@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import InputError
+from ..engines.context_window import ContextWindow
 from ..engines.prompt_items import ids_without_images
 from ..engines.protocols import SequenceInput
 from ..generation.adaptive_detail import Pace
 from ..generation.answer import AnswerRun
 from ..generation.bundle import Bundle
 from ..generation.chat_format import prompt_ids
-from ..generation.context_window import ContextWindow
 from ..generation.request_grammar import request_grammar
+from ..generation.said_length import with_said_length
 from ..motion.clip import Chunk, MotionChunk
 from ..tokens.allowed_ids import nth_allowed
 from .jobs import ClipAnswer, Job, Problem
@@ -95,7 +96,8 @@ class _Seat:
     """One answer among others."""
 
     def __init__(self, bundle: Bundle, job: Job) -> None:
-        manifest, options = bundle.manifest, job.options
+        manifest = bundle.manifest
+        options = with_said_length(job.options, manifest, job.prompt)
         self._job, self._seed = job, options.chosen_seed()
         prompt = prompt_ids(bundle, job.prompt)
         grammar = request_grammar(options, manifest, bundle.vocabulary, len(prompt))

@@ -21,6 +21,7 @@ from ..generation.chat_format import Said, checked_turn, ids_before_prompt, prom
 from ..generation.generator import Generation, Generator, answer_grammar
 from ..generation.image_input import Image, check_seen
 from ..generation.options import GenerateKeywords, GenerateOptions, known_options
+from ..generation.said_length import with_said_length
 from ..generation.token_source import Chat
 from ..manifest.schema import Manifest
 from ..motion.body_line import BodyLine
@@ -125,6 +126,7 @@ class Session:
         the codec puts them, for callers with a `BodyLine` of their own.
         """
         options = replace(options or self.options, **known_options(asked))
+        options = with_said_length(options, self.manifest, prompt)
         # With the answer under way as far as it came: a refused prompt does it no harm.
         turns = self.history
         alone = self._seen(prompt_ids(self._bundle, prompt))

@@ -102,7 +102,12 @@ def add_reading(parser: argparse.ArgumentParser, *, advanced: bool = False) -> R
     shown = Advanced if advanced else str
     unit = f"its unit of length: {', '.join(UNITS)}, or metres (default: from its legs)"
     add("--unit", metavar="U", help=shown(unit))
-    add("--up", choices=UP, metavar="AXIS", help=shown("axis that points up: y or z (default: y)"))
+    add(
+        "--up",
+        choices=UP,
+        metavar="AXIS",
+        help=shown("axis that points up: y, z, x, or --up=-z (default: as the body stands)"),
+    )
     which = "name or number of one of its animations (default: the first)"
     add("--animation", metavar="NAME", help=shown(which))
     return lambda args: ReadOptions.parsed(args.unit, args.up, args.animation)

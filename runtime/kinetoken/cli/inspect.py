@@ -197,6 +197,7 @@ def summary(manifest: Manifest, folder: str) -> list[str]:
         "made with": ", ".join(
             f"{tool} {version}" for tool, version in manifest.provenance.tools.items()
         ),
+        "try": "; ".join(manifest.examples[:5]),
         "licence": licence.summary,
         "thanks": licence.acknowledgement,
     }

@@ -2,8 +2,8 @@
 
 Read: joints flat (T, 66), transposed (22, 3, T) as motion-diffusion-model has them, of SMPL (T, 24,
 3), SMPL-H (T, 52, 3) and SMPL-X (T, 55, 3), whose first 22 joints are ours; features (263, T); one
-motion in a batch of one. All but (T, 22, 3) and (T, 263) must look like a body, because other
-numbers come in the same shapes.
+motion in a batch of one. All but (T, 263) must look like a body, because other numbers, and other
+orders of 22 joints, come in the same shapes.
 """
 
 from __future__ import annotations
@@ -29,6 +29,13 @@ _STIFF: Final = 0.1
 _LEGS: Final = tuple(
     JOINT[f"{side}_{name}"] for side in ("left", "right") for name in ("knee", "ankle")
 )
+_STRANGE: Final = 0.7
+"""Beyond which 22 joints are no body in our order; bodies of others are within 0.35."""
+_ORDERS: Final = {
+    "LaFAN1": (0, 1, 5, 9, 2, 6, 10, 3, 7, 11, 4, 8, 12, 14, 18, 13, 15, 19, 16, 20, 17, 21),
+    "Mixamo": (0, 14, 18, 1, 15, 19, 2, 16, 20, 3, 17, 21, 4, 6, 10, 5, 7, 11, 8, 12, 9, 13),
+}
+"""Where other skeletons of 22 joints have ours."""
 _OTHERS: Final = {
     (21, 3): "the 21 joints of KIT-ML", (251,): "the features of KIT-ML",
     (17, 3): "17 joints of Human3.6M or COCO", (18, 3): "18 joints of OpenPose",
@@ -40,13 +47,18 @@ _OTHERS: Final = {
 }  # fmt: skip
 
 
-def plain_layout(values: Array64, path: Path) -> Array64:
+def plain_layout(values: Array64, path: Path, trusted: bool = False) -> Array64:
     """The same numbers as joints (T, 22, 3) or features (T, 263).
 
-    FormatError says what they are instead.
+    `trusted`: of joints (T, 22, 3) nothing else needs to be told. FormatError says what the numbers
+    are instead.
     """
     if values.ndim == 3 and values.shape[1:] == (N_JOINTS, 3):
+        if not trusted:
+            _check_order(values, path)
         return values
+    if values.ndim == 2 and len(values) != N_FEATURES:
+        _refuse_padding(values, path)
     if values.ndim == 2 and values.shape[1] == N_FEATURES:
         return values
     _refuse_batch(values, path)
@@ -57,6 +69,48 @@ def plain_layout(values: Array64, path: Path) -> Array64:
     if single.ndim == 2 and N_FEATURES in single.shape:
         return single if single.shape[1] == N_FEATURES else single.T
     raise FormatError(f"{path}: expected {_EXPECTED}, got {_what(values)}")
+
+
+def _check_order(joints: Array64, path: Path) -> None:
+    """FormatError for joints (T, 22, 3) that are no body in the order of our joints."""
+    if len(joints) == 0:
+        return
+    strangeness = _strangeness(joints)
+    for name, order in _ORDERS.items():
+        others = joints[:, order]
+        if _strangeness(others) < strangeness / 2 and is_body(others):
+            raise FormatError(
+                f"{path}: expected HumanML3D's 22 joints, got them in the order of {name}'s? "
+                f"Save joints[:, {list(order)}]"
+            )
+    if not strangeness < _STRANGE:
+        _refuse_padding(joints, path)
+        raise FormatError(
+            f"{path}: expected {_EXPECTED}, got {joints.shape} that are no body: rotations, or "
+            "joints in another order? Save the positions in the order of HumanML3D"
+        )
+
+
+def _strangeness(joints: Array64) -> float:
+    """How far bones are from HumanML3D's proportions, and how much they stretch; 0 for a body."""
+    bones = np.linalg.norm(joints[:, 1:] - joints[:, list(PARENTS[1:])], axis=-1)
+    lengths = np.maximum(np.median(bones, axis=0), 1e-12)
+    apart = np.log(lengths / BONE_LENGTHS[1:])
+    stretch = bones.std(axis=0) / lengths
+    return float(np.minimum(np.abs(apart - np.median(apart)) + stretch, 2.0).mean())
+
+
+def _refuse_padding(values: Array64, path: Path) -> None:
+    """FormatError for frames of zeros behind a motion."""
+    if values.ndim < 2:
+        return
+    filled = values.any(axis=tuple(range(1, values.ndim)))
+    frames = np.flatnonzero(filled)
+    if len(frames) and (last := int(frames[-1]) + 1) < len(values):
+        raise FormatError(
+            f"{path}: expected a motion, got {len(values) - last} frames of zeros behind {last}: "
+            f"padding? Save motion[:{last}]"
+        )
 
 
 def _refuse_batch(values: Array64, path: Path) -> None:

@@ -20,11 +20,20 @@ from ..motion.features import N_FEATURES
 from ..motion.recover import recover
 from ..motion.skeleton import FPS
 from .array_layouts import check_denormalised, plain_layout
-from .body_checks import MAX_FRAMES, MAX_METRES, check_legs, check_rate, warn_of_axes
-from .humanoid.joints_of import Z_UP
+from .body_checks import (
+    MAX_FRAMES,
+    MAX_METRES,
+    check_legs,
+    check_rate,
+    warn_of_axes,
+    warn_of_mirror,
+)
+from .humanoid.axes import AXIS_TURNS
 from .read_options import DEFAULTS, ReadOptions
 
 MAGIC: Final = b"\x93NUMPY"
+RATES: Final = ("fps", "mocap_framerate", "mocap_frame_rate", "framerate", "frame_rate")
+"""Keys of an archive that hold the frames per second."""
 _LARGEST: Final = MAX_FRAMES * N_FEATURES * 8  # bytes of one array
 
 
@@ -37,7 +46,8 @@ def clip_of_arrays(
     """Make a clip of joints or features, and of the file's other arrays."""
     if options.animation is not None:
         raise InputError(f"--animation is for .glb and .vrma; leave it out with {path.name}")
-    joints = values = plain_layout(_numbers(motion, path), path)
+    ours = {"text", "prompt"} <= data.keys()
+    joints = values = plain_layout(_numbers(motion, path), path, trusted=ours)
     features = _numbers(data["features"], path) if "features" in data else None
     if values.ndim == 2:
         joints, features = recover(values), values
@@ -66,6 +76,7 @@ def clip_of_arrays(
     if features is None:  # features fix unit and axes
         check_legs(joints, path)
         warn_of_axes(joints, path)
+        warn_of_mirror(joints, path)
     return Clip(
         joints=joints.astype(np.float32),
         fps=_fps(data, path),
@@ -82,7 +93,7 @@ def _placed(joints: NDArray[np.float64], options: ReadOptions) -> NDArray[np.flo
     """Joints in metres, Y up, where the user says that they are in something else."""
     if options.unit is not None:
         joints = joints * options.unit.metres
-    return joints @ Z_UP.T if options.up == "z" else joints
+    return joints if options.up in (None, "y") else joints @ AXIS_TURNS[options.up].T
 
 
 def check_header(stream: BinaryIO, size: int, path: Path) -> None:
@@ -159,12 +170,13 @@ def _numbers(value: NDArray[Any], path: Path) -> NDArray[np.float64]:
 
 
 def _fps(data: Mapping[str, NDArray[Any]], path: Path) -> float:
-    if "fps" not in data:
+    key = next((key for key in RATES if key in data), None)
+    if key is None:
         return float(FPS)
-    value = data["fps"]
+    value = data[key]
     if value.size != 1 or value.dtype.kind not in "fiu":
         raise FormatError(
-            f"{path}: expected fps as one number, got {value!s:.40}; save it as one number"
+            f"{path}: expected {key} as one number, got {value!s:.40}; save it as one number"
         )
     return check_rate(float(value.item()), path)
 

@@ -1,8 +1,10 @@
 """The syntax of BVH: a tree of joints and a table of channels.
 
 Rotations are in degrees, applied in the order of the file. A position channel replaces the joint's
-offset, as in Blender and MotionBuilder. Liberties that other programs take are accepted: any case,
-End Sites with names or channels, a count of frames that is one off, DOS's mark at the end.
+offset, as in Blender and MotionBuilder, unless most joints below the root show that it is added.
+Liberties that other programs take are accepted: any case and line ends, comments, commas, End Sites
+with names or channels, MOTION on the line of other words, its two headers in either order, a count
+of frames that is one off, DOS's mark at the end.
 """
 
 from __future__ import annotations
@@ -19,11 +21,13 @@ from ..motion.skeleton import Array64
 
 MOST_JOINTS: Final = 1000
 _MOST_WORDS: Final = 20  # of a name
+_SEVERAL: Final = 4  # joints with positions, from which on they show what these mean
 _CHANNEL: Final = re.compile(
     r"([xyz])_?(rotation|rot|position|pos|translation|scale)", re.IGNORECASE
 )
 _KINDS: Final = {"rot": "rotation", "pos": "position", "translation": "position"}
-_MOTION: Final = re.compile(r"^[ \t]*MOTION[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_MOTION: Final = re.compile(r"(?<![^\s}])MOTION[ \t]*:?(?=\s+Frame)", re.IGNORECASE)
+_COMMENT: Final = re.compile(r"^[ \t]*#.*|(?:^|(?<=\s))//.*", re.MULTILINE)
 _FRAMES: Final = re.compile(r"\s*Frames?\s*:?\s*(\S+)", re.IGNORECASE)
 _FRAME_TIME: Final = re.compile(r"\s*Frame[ \t_]*Time\s*:?\s*(\S+)", re.IGNORECASE)
 _AFTER_THE_END: Final = "\x00\x1a \t\r\n"  # DOS ends a text with Ctrl-Z
@@ -59,7 +63,7 @@ class BvhFile:
 
 def parse_bvh(text: str, longest: int) -> BvhFile:
     """A file's text; ValueError says in a few words what it is instead."""
-    text = text.lstrip("\ufeff").rstrip(_AFTER_THE_END)
+    text = _plain(text)
     motion = _MOTION.search(text)
     header = text[: motion.start()] if motion else text
     words = header.replace("{", " { ").replace("}", " } ").split()
@@ -72,7 +76,7 @@ def parse_bvh(text: str, longest: int) -> BvhFile:
     if not 0 <= announced <= longest:
         raise ValueError(f"{announced} frames where 1 to {longest} are read")
     width = sum(len(channels) for channels in tree.channels)
-    rows = _rows(_numbers(numbers, announced * width), width, announced)
+    rows = _placed(tree, _rows(_numbers(numbers, announced * width), width, announced))
     if len(rows) > longest:
         raise ValueError(f"{len(rows)} frames where 1 to {longest} are read")
     scaled = [name.endswith("scale") for channels in tree.channels for name in channels]
@@ -88,6 +92,14 @@ def parse_bvh(text: str, longest: int) -> BvhFile:
         announced,
         tuple(tree.ends),
     )
+
+
+def _plain(text: str) -> str:
+    """The text without marks at its ends and comments, its lines ended as everywhere."""
+    text = text.lstrip("\ufeff").rstrip(_AFTER_THE_END)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _COMMENT.sub("", text) if "#" in text or "//" in text else text
 
 
 class _Tree:
@@ -113,7 +125,7 @@ class _Tree:
         elif keyword in ("END", "ENDSITE"):
             self._end_site()
         elif keyword == "OFFSET" and self._open:
-            self.offsets[self._open[-1]] = [float(self._next()) for _ in range(3)]
+            self.offsets[self._open[-1]] = [_number(self._next()) for _ in range(3)]
         elif keyword == "CHANNELS" and self._open:
             self._channels()
         elif word == "}" and self._open:
@@ -156,7 +168,7 @@ class _Tree:
         count = int(self._next())
         if not 0 <= count <= 9:
             raise ValueError(f"{count} channels of one joint")
-        found = [_CHANNEL.fullmatch(self._next()) for _ in range(count)]
+        found = [_CHANNEL.fullmatch(self._next().rstrip(",;")) for _ in range(count)]
         if None in found:
             raise ValueError("channels that are none of BVH's")
         named = [(match[1].lower(), match[2].lower()) for match in found if match]
@@ -170,14 +182,57 @@ class _Tree:
 
 def _motion_header(motion: str) -> tuple[int, float, str]:
     """Frames, seconds a frame, and the rest of the MOTION section."""
-    found = _FRAMES.match(motion)
-    timed = found and _FRAME_TIME.match(motion, found.end())
+    timed = _FRAME_TIME.match(motion)  # mostly behind Frames
+    found = _FRAMES.match(motion, timed.end() if timed else 0)
+    timed = timed or (_FRAME_TIME.match(motion, found.end()) if found else None)
     if not found or not timed:
         raise ValueError("a MOTION section without Frames or Frame Time")
-    frame_time = float(timed[1].replace(",", "."))
+    frame_time = _number(timed[1].rstrip("s"))
     if not 1e-4 <= frame_time <= 1e4:
         raise ValueError(f"a Frame Time of {frame_time:g} s")
-    return int(found[1]), frame_time, motion[timed.end() :]
+    return _whole(found[1]), frame_time, motion[max(found.end(), timed.end()) :]
+
+
+def _number(word: str) -> float:
+    """A number with a point or a comma, and perhaps a comma behind it."""
+    return float(word.rstrip(",;").replace(",", "."))
+
+
+def _whole(word: str) -> int:
+    """ "24" or "24.0"."""
+    try:
+        return int(word)
+    except ValueError:
+        if not (value := float(word)).is_integer():
+            raise ValueError(f"{word[:20]} frames") from None
+        return int(value)
+
+
+def _placed(tree: _Tree, rows: Array64) -> Array64:
+    """The rows with positions that stand for offsets.
+
+    Some programs write what is added to the offset instead, mostly zeros. Where that is nearer to
+    the truth for most joints below the root, the offsets are added here.
+    """
+    below: list[tuple[list[int], Array64]] = []
+    column = 0
+    for joint, channels in enumerate(tree.channels):
+        moved = [(n, c[0]) for n, c in enumerate(channels, column) if c.endswith("position")]
+        column += len(channels)
+        if moved and tree.parents[joint] >= 0:
+            offset = [tree.offsets[joint]["xyz".index(axis)] for _, axis in moved]
+            below.append(([n for n, _ in moved], np.array(offset)))
+    usual = [np.median(rows[:, columns], axis=0) for columns, _ in below]
+    added = [
+        bool(np.linalg.norm(value - offset) > np.linalg.norm(value))
+        for value, (_, offset) in zip(usual, below, strict=True)
+    ]
+    if len(below) < _SEVERAL or sum(added) * 2 <= len(added):
+        return rows
+    rows = rows.copy()
+    for (columns, more), is_added in zip(below, added, strict=True):
+        rows[:, columns] += more * is_added
+    return rows
 
 
 def _rows(numbers: Array64, width: int, announced: int) -> Array64:
@@ -191,6 +246,8 @@ def _rows(numbers: Array64, width: int, announced: int) -> Array64:
 
 
 def _numbers(text: str, expected: int) -> Array64:
+    if ";" in text:
+        text = text.replace(";", " ")
     if "," in text:  # a decimal comma, or commas between the numbers
         decimal = _read_numbers(text.replace(",", "."))
         return (

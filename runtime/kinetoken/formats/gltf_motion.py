@@ -47,7 +47,7 @@ def read_gltf_motion(path: Path, options: ReadOptions = DEFAULTS) -> Clip:
 
 
 def _read(file: GltfReader, path: Path, options: ReadOptions) -> Clip:
-    number = _chosen(file.animations, path, options)
+    number = _chosen(file, path, options)
     tracks = file.tracks(number)
     if not tracks:
         raise FormatError(
@@ -70,8 +70,9 @@ def _read(file: GltfReader, path: Path, options: ReadOptions) -> Clip:
     )
 
 
-def _chosen(names: Sequence[str], path: Path, options: ReadOptions) -> int:
-    """Which of the animations is meant."""
+def _chosen(file: GltfReader, path: Path, options: ReadOptions) -> int:
+    """Which of the animations is meant: without a word, the first that moves a node."""
+    names = file.animations
     if not names:
         raise FormatError(
             f"{path}: expected an animation, got a model without one; export it with its animation"
@@ -82,13 +83,14 @@ def _chosen(names: Sequence[str], path: Path, options: ReadOptions) -> int:
     listed += f", ... ({len(names)})" if len(names) > _LISTED else ""
     asked = options.animation
     if asked is None:
+        first = next((number for number in range(len(names)) if file.tracks(number)), 0)
         if len(names) > 1:
             warnings.warn(
-                f"{path}: read the first of {len(names)} animations; "
-                f"--animation NAME reads another: {listed}",
+                f"{path}: read {'the first' if first == 0 else f'number {first + 1}'} of "
+                f"{len(names)} animations; --animation NAME reads another: {listed}",
                 UserWarning, stacklevel=2,
             )  # fmt: skip
-        return 0
+        return first
     for same in (str.__eq__, lambda a, b: a.lower() == b.lower()):
         for number, name in enumerate(names):
             if same(name, asked):
@@ -138,11 +140,12 @@ def _told(file: GltfReader, animation: str, path: Path, notes: dict[str, str]) -
 
 
 class _Skeleton:
-    """The nodes that move, those of the skins, and all above, in an order of their own."""
+    """The nodes that move, those of their skins, and all above, in an order of their own."""
 
     def __init__(self, file: GltfReader, tracks: Sequence[KeyframeTrack]) -> None:
-        wanted = {track.node for track in tracks} | file.skin_joints | set(file.bones.values())
-        order = file.in_order(wanted)
+        moved = {track.node for track in tracks}
+        skins = [skin for skin in file.skins if skin & moved] or file.skins
+        order = file.in_order(moved.union(*skins, file.bones.values()))
         self.place = {node: index for index, node in enumerate(order)}
         self._nodes = [file.nodes[node] for node in order]
         self._parents = tuple(self.place.get(node.parent, -1) for node in self._nodes)

@@ -36,6 +36,7 @@ _HUMANOIDS: Final = ("VRMC_vrm_animation", "VRMC_vrm", "VRM")
 """Extensions that say which node is which bone."""
 _PATHS: Final = {"translation": 3, "rotation": 4, "scale": 3}
 _TINY: Final = 1e-9
+_ROUNDING: Final = 1e-4  # seconds by which the single precision of a file may put a key too late
 
 
 class GltfError(ValueError):
@@ -74,7 +75,8 @@ class KeyframeTrack:
         Before the first key and after the last, theirs.
         """
         keys = self.values.reshape(len(self.times), -1, _PATHS[self.path])
-        low = np.clip(np.searchsorted(self.times, seconds, side="right") - 1, 0, len(keys) - 1)
+        begun = np.searchsorted(self.times, seconds + _ROUNDING, side="right")
+        low = np.clip(begun - 1, 0, len(keys) - 1)
         high = np.minimum(low + 1, len(keys) - 1)
         span = self.times[high] - self.times[low]
         share = np.clip((seconds - self.times[low]) / np.maximum(span, _TINY), 0.0, 1.0)[:, None]
@@ -153,11 +155,13 @@ class GltfReader:
         ]
 
     @cached_property
-    def skin_joints(self) -> set[int]:
-        """Nodes that skins tie meshes to."""
+    def skins(self) -> list[set[int]]:
+        """Of each skin, the nodes that it ties a mesh to."""
         joints = [_list(_dict(skin).get("joints")) for skin in _list(self.json.get("skins"))]
-        found = {node for some in joints for node in some if _is_whole(node)}
-        return {node for node in found if 0 <= node < len(self.nodes)}
+        return [
+            {node for node in some if _is_whole(node) and 0 <= node < len(self.nodes)}
+            for some in joints
+        ]
 
     @cached_property
     def bones(self) -> dict[str, int]:

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from ..base.atomic_file import atomic_path
 from ..base.errors import FormatError
 from ..motion.clip import Clip
-from .arrays import MAGIC, check_header, clip_of_arrays, open_arrays
+from .arrays import MAGIC, RATES, check_header, clip_of_arrays, open_arrays
 from .read_options import DEFAULTS, ReadOptions
 
 _MOTION: Final = ("joints", "features", "motion", "positions", "joint_positions", "arr_0")
 """Keys that hold the motion, the first of them that is there."""
 _KNOWN: Final = (
     *_MOTION,
+    *RATES,
     "codes",
-    "fps",
     "text",
     "prompt",
     "seed",

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..base.errors import InputError
+from .humanoid.axes import AXIS_TURNS
 from .humanoid.units import Unit, parsed_unit
 
-UP: Final = ("y", "z")
+UP: Final = tuple(AXIS_TURNS)
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class ReadOptions:
     unit: Unit | None = None
     """In which lengths are told."""
     up: str | None = None
-    """The axis that points up, "y" or "z"."""
+    """The axis that points up: "y", "z", "-z"."""
     animation: str | None = None
     """Which animation of several: its name, or its number from 1."""
 
@@ -28,7 +29,7 @@ class ReadOptions:
     ) -> ReadOptions:
         """From a user's words. InputError."""
         if up is not None and up.lower() not in UP:
-            raise InputError(f"up: expected {' or '.join(UP)}, got {up!r:.40}")
+            raise InputError(f"up: expected {', '.join(UP)}, got {up!r:.40}")
         return cls(None if unit is None else parsed_unit(unit), up and up.lower(), animation)
 
     def told(self) -> list[str]:

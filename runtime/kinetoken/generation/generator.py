@@ -21,6 +21,7 @@ from .chat_format import prompt_ids, with_image
 from .image_input import Image, PreparedImage, check_seen
 from .options import GenerateKeywords, GenerateOptions, one_set_of_options
 from .request_grammar import request_grammar
+from .said_length import with_said_length
 from .stats import Stats
 from .token_source import Chat, TokenSource
 
@@ -80,6 +81,7 @@ class Generator:
             prepared = PreparedImage(self._bundle, image)
             taken = count_cells(with_image(self._bundle, ids, prepared.outline))
             # Refuses what cannot be met, as looking takes seconds.
+            options = with_said_length(options, self.manifest, prompt)
             request_grammar(options, self.manifest, self._bundle.vocabulary, taken)
             image = prepared.look(watch)
         return Generation(self._bundle, prompt, options, Chat(with_image(self._bundle, ids, image)))
@@ -129,6 +131,7 @@ class Generation(abc.Iterator[Chunk]):
         self._ids = ids = chat.items
         self._motion: list[MotionChunk] = []
         self._pace = bundle.pace
+        options = with_said_length(options, manifest, prompt)
         grammar = answer_grammar(bundle, options, ids)
         self._answer = answer = AnswerRun(bundle, options, grammar, self._pace)
         answer.notes |= {"image": self.image.digest} if self.image is not None else {}

@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Final
 
 from ..base.errors import InputError
+from ..engines.context_window import can_outgrow
 from ..manifest.schema import Defaults, Manifest
 from ..sampling.grammar import MoveGrammar
 from ..tokens.vocabulary import Vocabulary
 from .adaptive_detail import AUTO_DETAIL, COARSE_DETAIL, asked_levels, most_levels, planned_levels
-from .context_window import can_outgrow
 from .lengths import LengthRange, requested_range
 from .options import THOUGHT_TOKENS, GenerateOptions
 

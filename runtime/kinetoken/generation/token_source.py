@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from ..engines.context_window import ContextWindow
 from ..engines.prompt_items import PromptItem
 from ..engines.protocols import LanguageModel, LmRun, feed_items
 from ..sampling.grammar import Detour, MoveGrammar
 from ..sampling.sampler import Sampler, SamplerRun
 from ..tokens.allowed_ids import Allowed, nth_allowed
-from .context_window import ContextWindow
 from .options import GenerateOptions
 
 NO_VISION: Final = (

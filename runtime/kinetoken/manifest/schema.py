@@ -224,6 +224,8 @@ class Defaults:
 
     A model that was trained on single turns answers best without.
     """
+    prompt_seconds: bool = False
+    """Whether a length that the prompt names ("for eight seconds") is kept exactly."""
 
 
 _NON_COMMERCIAL: Final = re.compile(r"\bnc\b|non-?commercial", re.IGNORECASE)
@@ -290,6 +292,8 @@ class Manifest:
     provenance: Provenance
     files: Mapping[str, FileInfo]
     """Every file of the bundle but bundle.json, by its path in the folder."""
+    examples: tuple[str, ...] = ()
+    """Prompts that the model does well."""
     format: str = BUNDLE_FORMAT
     format_version: int = BUNDLE_FORMAT_VERSION
 

@@ -11,7 +11,7 @@ def catmull_rom(
     p1: NDArray[np.floating],
     p2: NDArray[np.floating],
     p3: NDArray[np.floating],
-    t: float,
+    t: float | NDArray[np.floating],
 ) -> NDArray[np.float64]:
     """The spline from p1 (t = 0) to p2 (t = 1) with neighbours p0 and p3 (Catmull, Rom 1974)."""
     tangent1, tangent2 = 0.5 * (p2 - p0), 0.5 * (p3 - p1)

@@ -19,10 +19,18 @@ mtmd = pytest.importorskip("llama_cpp.mtmd_cpp", reason="needs llama-cpp-python 
 
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
+from kinetoken_export.checkpoint.reference_tower import (
+    IMAGE_MEAN,
+    IMAGE_STD,
+    PROCESSOR_FILE,
+    ReferenceTower,
+    cut_patches,
+    image_statistics,
+)
 from kinetoken_export.checkpoint.tensors import Checkpoint
 from kinetoken_export.gguf.language_model import export_gguf
 from kinetoken_export.gguf.recipes import find_gguf_recipe
-from kinetoken_export.gguf.vision_tower import IMAGE_MEAN, IMAGE_STD, PATCH_EMBEDDING, export_mmproj
+from kinetoken_export.gguf.vision_tower import PATCH_EMBEDDING, export_mmproj
 from tiny_checkpoint import build_checkpoint
 
 HEIGHT, WIDTH, CELL = 140, 168, 28  # pixels; a cell of 2 x 2 patches becomes one token
@@ -111,19 +119,61 @@ def wanted(folder: Path, image: Image) -> Floats:
     """The image as transformers' tower embeds it."""
     transformers = pytest.importorskip("transformers", reason="needs transformers to compare with")
     model = transformers.Qwen2_5_VLForConditionalGeneration.from_pretrained(
-        folder, dtype=torch.float32
+        folder, torch_dtype=torch.float32
     )
     frame = ((image / 255 - IMAGE_MEAN) / IMAGE_STD).transpose(2, 0, 1)
     high, wide = HEIGHT // 14, WIDTH // 14
     cut = np.stack([frame, frame]).reshape(1, 2, 3, high // 2, 2, 14, wide // 2, 2, 14)
     patches = cut.transpose(0, 3, 6, 4, 7, 2, 1, 5, 8).reshape(high * wide, -1)
     with torch.no_grad():
-        out = model.model.visual(
+        out = (getattr(model, "visual", None) or model.model.visual)(
             torch.tensor(patches, dtype=torch.float32), torch.tensor([[1, high, wide]])
         )
     embedded = getattr(out, "pooler_output", out)
     found: Floats = embedded.numpy()
     return found
+
+
+@pytest.mark.parametrize(("high", "wide"), [(HEIGHT, WIDTH), (364, 112), (28, 308)])
+def test_the_reference_tower_sees_what_transformers_sees(
+    folder: Path, high: int, wide: int
+) -> None:
+    transformers = pytest.importorskip("transformers", reason="needs transformers to compare with")
+    model = transformers.Qwen2_5_VLForConditionalGeneration.from_pretrained(
+        folder, torch_dtype=torch.float32
+    )
+    pixels = np.random.default_rng(0).integers(256, size=(high, wide, 3), dtype=np.uint8)
+    tower = getattr(model, "visual", None) or model.model.visual
+    patches = torch.from_numpy(cut_patches(pixels, 14, folder))
+    with torch.no_grad():
+        out = tower(patches, torch.tensor([[1, high // 14, wide // 14]]))
+    wanted = getattr(out, "pooler_output", out).numpy()
+    got = ReferenceTower(Checkpoint(folder), folder).embed(pixels)
+    np.testing.assert_allclose(got, wanted, atol=1e-5)
+
+
+def test_patches_are_those_of_transformers(folder: Path, image: Image) -> None:
+    transformers = pytest.importorskip("transformers", reason="needs transformers to compare with")
+    kind = getattr(transformers, "Qwen2VLImageProcessorPil", None)
+    kind = kind or transformers.Qwen2VLImageProcessor
+    try:
+        seen = kind.from_pretrained(folder)(images=[image], return_tensors="np")
+    except ImportError as error:
+        pytest.skip(f"transformers' image processor: {str(error).strip().splitlines()[0]}")
+    np.testing.assert_allclose(cut_patches(image, 14, folder), seen["pixel_values"], atol=1e-5)
+
+
+def test_the_statistics_of_another_image_processor_are_kept(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / PROCESSOR_FILE).write_text('{"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5]}')
+    with pytest.raises(FormatError, match="three numbers"):
+        image_statistics(tmp_path)
+    half = (0.5, 0.5, 0.5)
+    (tmp_path / PROCESSOR_FILE).write_text(f'{{"image_mean": {[*half]}, "image_std": {[*half]}}}')
+    found = image_statistics(tmp_path)
+    assert found == (half, half)
+    export_mmproj(Checkpoint(folder), tmp_path / "mmproj.gguf", statistics=found)
+    said = gguf.GGUFReader(tmp_path / "mmproj.gguf").fields
+    assert said["clip.vision.image_mean"].contents() == [*half]
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_a_model_is_equal_to_itself() -> None:
     )
     _check_equal(
         compare_models_and_motion(
-            replace(REQUEST, codec=None), same, OwnReference(source), None
+            replace(REQUEST, codec=None), same, OwnReference(source, DEMO / "lm"), None
         ).parity
     )
 
@@ -114,7 +114,7 @@ def test_a_pruned_model_is_equal_to_the_whole_on_what_it_kept(tmp_path: Path) ->
     assert np.array_equal(source.kept, pruned.kept)
     _check_equal(
         compare_models_and_motion(
-            replace(REQUEST, codec=None), bundle, OwnReference(source), None
+            replace(REQUEST, codec=None), bundle, OwnReference(source, DEMO / "lm"), None
         ).parity
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import re
 import subprocess
@@ -15,11 +16,12 @@ import pytest
 from bodies import moving_body
 from kinetoken import Clip, FormatError, InputError
 from kinetoken.motion.features import encode
-from kinetoken.motion.skeleton import N_JOINTS
+from kinetoken.motion.skeleton import JOINT, MIRROR, N_JOINTS
 from synthetic_motion import walking
 
 JOINTS = moving_body(4, 20, reach=0.3).astype(np.float32)
 FEATURES = encode(JOINTS)
+WALK = walking(40)
 ROOT = Path(__file__).parents[3]
 
 
@@ -212,3 +214,43 @@ def test_a_damaged_header_is_one_line(tmp_path: Path) -> None:
         (tmp_path / "x.npy").write_bytes(whole.replace(old, new, 1))
         with pytest.raises(FormatError, match=r"x\.npy"):
             Clip.load(tmp_path / "x.npy")
+
+
+LAFAN = ["pelvis", "left_hip", "left_knee", "left_ankle", "left_foot", "right_hip", "right_knee", "right_ankle",
+         "right_foot", "spine1", "spine2", "spine3", "neck", "head", "left_collar", "left_shoulder", "left_elbow",
+         "left_wrist", "right_collar", "right_shoulder", "right_elbow", "right_wrist"]  # fmt: skip
+
+
+def test_joints_in_the_order_of_another_skeleton_are_named(tmp_path: Path) -> None:
+    there = JOINTS[:, [JOINT[name] for name in LAFAN]]
+    with pytest.raises(FormatError, match="in the order of LaFAN1's") as caught:
+        Clip.load(saved(tmp_path, there))
+    order = json.loads(re.search(r"joints\[:, (\[.*\])\]", str(caught.value))[1])  # type: ignore[index]
+    np.testing.assert_array_equal(there[:, order], JOINTS)
+
+
+@pytest.mark.parametrize(
+    "values", [JOINTS[:, ::-1], np.random.default_rng(0).normal(0, 0.3, (20, 22, 3))]
+)
+def test_22_joints_that_are_no_body_are_refused(tmp_path: Path, values: Any) -> None:
+    with pytest.raises(FormatError, match="are no body: rotations, or joints in another order"):
+        Clip.load(saved(tmp_path, values))
+
+
+@pytest.mark.parametrize("values", [JOINTS, JOINTS.reshape(len(JOINTS), 66), FEATURES])
+def test_frames_of_zeros_behind_a_motion_are_refused(tmp_path: Path, values: Any) -> None:
+    padded = np.concatenate([values, np.zeros((30, *values.shape[1:]))])
+    with pytest.raises(FormatError, match=f"30 frames of zeros behind {len(values)}: padding"):
+        Clip.load(saved(tmp_path, padded))
+
+
+@pytest.mark.parametrize("key", ["mocap_framerate", "mocap_frame_rate", "framerate", "frame_rate"])
+def test_frames_per_second_under_other_keys(tmp_path: Path, key: str) -> None:
+    np.savez(tmp_path / "x.npz", positions=JOINTS, **{key: np.float64(60)})
+    assert Clip.load(tmp_path / "x.npz").fps == 60
+
+
+@pytest.mark.parametrize("values", [WALK * [-1, 1, 1], WALK * [1, 1, -1], WALK[:, MIRROR]])
+def test_a_mirrored_body_is_told(tmp_path: Path, values: Any) -> None:
+    with pytest.warns(UserWarning, match="feet and knees point backward; are the sides exchanged"):
+        Clip.load(saved(tmp_path, values))

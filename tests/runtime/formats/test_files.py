@@ -275,14 +275,14 @@ def test_other_words_name_no_file(words: str) -> None:
     ("turn", "guess"), [([0, 2, 1], "Z points up"), ([1, 0, 2], "X points up")]
 )
 def test_another_axis_up_is_a_warning(tmp_path: Path, turn: list[int], guess: str) -> None:
-    np.save(tmp_path / "x.npy", WALK[..., turn])
+    np.save(tmp_path / "x.npy", WALK[..., turn] * [-1, 1, 1])
     with pytest.warns(UserWarning, match=guess):
         assert len(Clip.load(tmp_path / "x.npy")) == len(WALK)
 
 
 def test_upside_down_is_a_warning_and_upright_is_none(tmp_path: Path) -> None:
-    np.save(tmp_path / "x.npy", WALK * [1, -1, 1])
-    with pytest.warns(UserWarning, match="Y points down"):
+    np.save(tmp_path / "x.npy", WALK * [1, -1, -1])
+    with pytest.warns(UserWarning, match="-Y points up"):
         Clip.load(tmp_path / "x.npy")
     np.save(tmp_path / "x.npy", WALK)
     assert len(Clip.load(tmp_path / "x.npy")) == len(WALK)

@@ -181,17 +181,21 @@ def test_z_up_is_told_by_the_body_or_given(tmp_path: Path, names: object) -> Non
     ):
         np.testing.assert_allclose(read(tmp_path, text).joints, plain.joints, atol=1e-3)
     np.testing.assert_allclose(read(tmp_path, text, up="z").joints, plain.joints, atol=1e-3)
-    with pytest.warns(UserWarning, match="Z points up"):
+    with (
+        pytest.warns(UserWarning, match="Z points up"),
+        pytest.warns(UserWarning, match="below the floor; lifted"),
+    ):
         lying = read(tmp_path, text, up="y").joints
     np.testing.assert_allclose(lying[..., 2], plain.joints[..., 1], atol=0.02)
-    with pytest.raises(InputError, match="up: expected y or z, got 'x'"):
-        read(tmp_path, text, up="x")
+    with pytest.raises(InputError, match="up: expected y, z, x, -y, -z, -x, got 'w'"):
+        read(tmp_path, text, up="w")
 
 
 def test_somebody_who_lies_in_a_file_of_y_up_is_left_alone(tmp_path: Path) -> None:
     back = np.array([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]])
-    text = rig_of(Clip(joints=(CALM.joints @ back.T).astype(np.float32))).bvh()
-    np.testing.assert_allclose(read(tmp_path, text).joints, CALM.joints @ back.T, atol=1e-4)
+    lying = CALM.joints @ back.T + (0.0, 1.0, 0.0)
+    text = rig_of(Clip(joints=lying.astype(np.float32))).bvh()
+    np.testing.assert_allclose(read(tmp_path, text).joints, lying, atol=1e-4)
 
 
 @pytest.mark.parametrize("order", ["XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX"])
@@ -262,6 +266,16 @@ LIBERTIES: dict[str, Callable[[str], str]] = {
     "Ctrl-Z at the end": lambda text: text + "\x1a\x00",
     "comma for a point": lambda text: in_numbers(text, r"\.", ","),
     "commas between": lambda text: in_numbers(text, r"(?<=\d) (?=[-\d])", ", "),
+    "semicolons between": lambda text: in_numbers(text, r"(?<=\d) (?=[-\d])", ";"),
+    "commas for all points": lambda text: text.replace(".", ","),
+    "lines ended by returns": lambda text: text.replace("\n", "\r"),
+    "MOTION behind a brace": lambda text: text.replace("}\nMOTION", "}MOTION"),
+    "one line for MOTION": lambda text: re.sub(r"MOTION\n(.*)\n", r"MOTION \1 ", text),
+    "the time before the count": lambda text: re.sub(
+        r"(Frames: 12)\n(Frame Time: .*)\n", r"\2\n\1\n", text
+    ),
+    "a count with a point": lambda text: text.replace("Frames: 12", "Frames: 12.0"),
+    "comments": lambda text: "# made by hand\n// twice\n" + text.replace("{", "{ // opens"),
     "tabs": lambda text: text.replace(" ", "\t"),
 }
 

@@ -182,6 +182,58 @@ def test_one_of_several_animations(tmp_path: Path) -> None:
         Clip.load(path, animation="Jump")
 
 
+def test_steps_at_20_keys_a_second_keep_their_frames(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    document = document_of(rig_of(CALM), writer, interpolation="STEP", fps=20.0)
+    clip = Clip.load(saved(tmp_path, writer.file(document)))
+    np.testing.assert_allclose(clip.joints, CALM.joints, atol=1e-4)
+
+
+def test_an_animation_that_moves_nothing_is_passed_over(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    document = document_of(rig_of(CALM), writer)
+    document["animations"].insert(0, {"name": "Empty", "samplers": [], "channels": []})
+    with pytest.warns(UserWarning, match=r"read number 2 of 2 animations; .*: Empty, Take 001"):
+        clip = Clip.load(saved(tmp_path, writer.file(document)))
+    np.testing.assert_allclose(clip.joints[::2], CALM.joints[::3], atol=1e-4)
+
+
+def two_bodies(writer: GltfWriter, moves: str) -> dict[str, Any]:
+    """One beside the other, each with a skin; `moves`: "second" or "both"."""
+    one = document_of(rig_of(Clip(joints=walking(31), fps=30)), writer)
+    other = document_of(rig_of(CALM), writer)
+    count = len(one["nodes"])
+    for node in other["nodes"]:
+        node["children"] = [child + count for child in node.get("children", [])]
+    take = other["animations"][0]
+    for channel in take["channels"]:
+        channel["target"]["node"] += count
+    if moves == "both":
+        before = one["animations"][0]
+        for channel in take["channels"]:
+            channel["sampler"] += len(before["samplers"])
+        take = {key: before[key] + take[key] for key in ("samplers", "channels")}
+    skins = [
+        {"joints": list(range(begin, begin + count - 1))} for begin in (0, count)
+    ]  # the armatures are no joints
+    return {"nodes": one["nodes"] + other["nodes"], "skins": skins, "animations": [take]}
+
+
+def test_of_two_bodies_the_one_that_moves_is_read(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    document = two_bodies(writer, "second")
+    clip = Clip.load(saved(tmp_path, writer.file(document)))
+    np.testing.assert_allclose(clip.joints[::2], CALM.joints[::3], atol=1e-4)
+
+
+def test_of_two_bodies_that_move_the_first_is_read_with_a_warning(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    document = two_bodies(writer, "both")
+    with pytest.warns(UserWarning, match="read the first of several bodies"):
+        clip = Clip.load(saved(tmp_path, writer.file(document)))
+    assert abs(clip.joints[-1, 0, 2] - walking(31)[-1, 0, 2]) < 0.02
+
+
 Change = Any
 
 

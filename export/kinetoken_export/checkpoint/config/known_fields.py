@@ -16,7 +16,10 @@ class ConfigClass:
     """A class of configs in transformers."""
 
     defaults: Mapping[str, Any]
-    """Fields that the language model is shaped by, and what each means where it is missing."""
+    """Fields that the language model is shaped by, and what each means where it is missing.
+
+    A rope_theta of None has to be told: versions of transformers have different ones.
+    """
     computed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     """Further fields that change numbers, and their values that are computed, the default first."""
     not_applied: frozenset[str] = frozenset()
@@ -93,7 +96,7 @@ CONFIG_CLASSES: Final[Mapping[str, ConfigClass]] = {
     "qwen2": ConfigClass(_QWEN2_DEFAULTS, _SILU),
     "qwen2_vl": ConfigClass(_QWEN2_5_VL_DEFAULTS, _SILU),
     "qwen3_vl": ConfigClass(
-        {**_QWEN3_DEFAULTS, "max_position_embeddings": 128000, "rope_theta": 500000.0},
+        {**_QWEN3_DEFAULTS, "max_position_embeddings": 128000, "rope_theta": None},
         {**_SILU, "attention_bias": (False, None)},
     ),
     "qwen3": ConfigClass(_QWEN3_DEFAULTS, {**_SILU, "attention_bias": (False, None)}),

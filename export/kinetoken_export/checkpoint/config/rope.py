@@ -146,7 +146,13 @@ def read_rope(given: Mapping[str, Any], text: Mapping[str, Any], head_dim: int) 
             f"partial_rotary_factor {share} (positions in a part of each head) is not computed"
         )
     context = whole(text, "max_position_embeddings")
-    theta = positive(rules if rules.get("rope_theta") is not None else text, "rope_theta")
+    own = rules.get("rope_theta") is not None
+    if not own and text["rope_theta"] is None:
+        raise FormatError(
+            "expected a rope_theta, found none, and versions of transformers differ in what that "
+            "means: give the value that the model was trained with"
+        )
+    theta = positive(rules if own else text, "rope_theta")
     rope = Rope(theta, sections=tuple(int(n) for n in rules.get("mrope_section") or ()))
     notes = tuple(_notes(rules, given, text, kind))
     if kind == "longrope":

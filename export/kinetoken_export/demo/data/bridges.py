@@ -79,9 +79,10 @@ def bridge(before: Array, after: Array, frames: int) -> Array64:
     bones = arc(*_fading(a, b, frames), share) * BONE_LENGTHS[1:, None]
     feet = {side: _foot(side, a, b, bones, frames) for side in _SIDES}
     root[:, 1] -= _too_high(root, bones, feet, (a.pose, b.pose))
-    out = _chain(root, bones)
+    out = chained(root, bones)
     for side in _SIDES:
-        _bend(out, side, *feet[side], (a.pose, b.pose), share[:, 0])
+        poles = [knee_pole(end.pose, side) for end in (a, b)]
+        bend_leg(out, side, *feet[side], (1.0 - share[:, 0]) * poles[0] + share[:, 0] * poles[1])
     return out
 
 
@@ -189,7 +190,8 @@ def _too_high(
     return np.convolve(wide, np.array([1, 2, 3, 2, 1]) / 9.0, mode="same")[3:-3]
 
 
-def _chain(root: Array64, bones: Array64) -> Array64:
+def chained(root: Array64, bones: Array64) -> Array64:
+    """Joints (n, 22, 3) from roots (n, 3) and bones (n, 21, 3), metres."""
     out = np.empty((len(root), N_JOINTS, 3))
     out[:, 0] = root
     for joint, parent in enumerate(PARENTS[1:], start=1):
@@ -197,15 +199,12 @@ def _chain(root: Array64, bones: Array64) -> Array64:
     return out
 
 
-def _bend(
-    out: Array64,
-    side: str,
-    ankles: Array64,
-    toes: Array64,
-    ends: tuple[Array64, Array64],
-    share: Array64,
-) -> None:
-    """Write knee, ankle and toe of a leg, so that it reaches its ankle's place."""
+def bend_leg(out: Array64, side: str, ankles: Array, toes: Array, poles: Array) -> None:
+    """Write knee, ankle and toe of a leg into joints (n, 22, 3) whose hips are in place.
+
+    The ankle comes to `ankles` (n, 3), or as near as the leg allows, the foot points as from there
+    to `toes` (n, 3), and the knee towards `poles` (n, 3) or (3,).
+    """
     hip, knee, ankle, toe = (JOINT[f"{side}_{part}"] for part in ("hip", "knee", "ankle", "foot"))
     thigh, shin = BONE_LENGTHS[knee], BONE_LENGTHS[ankle]
     line = ankles - out[:, hip]
@@ -217,12 +216,11 @@ def _bend(
     axis = _unit(line)
     along = (thigh**2 - shin**2 + reach**2) / (2.0 * reach)
     aside = np.sqrt(np.maximum(0.0, thigh**2 - along**2))
-    pole = (1.0 - share) * knee_pole(ends[0], side) + share * knee_pole(ends[1], side)
-    pole = _unit(pole - np.sum(pole * axis, axis=-1, keepdims=True) * axis)
-    foot = toes - ankles
-    out[:, knee] = out[:, hip] + along * axis + aside * pole
+    square = _unit(poles - np.sum(poles * axis, axis=-1, keepdims=True) * axis)
+    foot = _unit(toes - ankles) * BONE_LENGTHS[toe]
+    out[:, knee] = out[:, hip] + along * axis + aside * square
     out[:, ankle] = out[:, hip] + reach * axis
-    out[:, toe] = out[:, ankle] + _unit(foot) * BONE_LENGTHS[toe]
+    out[:, toe] = out[:, ankle] + foot
 
 
 def knee_pole(pose: Array64, side: str) -> Array64:

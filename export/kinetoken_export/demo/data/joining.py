@@ -13,13 +13,14 @@ from typing import Final
 import numpy as np
 
 from kinetoken.motion.idle import standing_pose
-from kinetoken.motion.skeleton import Array, Array64
+from kinetoken.motion.skeleton import JOINT, Array, Array64
 from kinetoken.motion.transition import heading
 
-from .bridges import angles_between, bridge, planted, turned
+from .bridges import angles_between, bend_leg, bridge, knee_pole, planted, turned
 
 _FLOOR: Final = np.array([1.0, 0.0, 1.0])  # the part of a vector in the floor
 STILL: Final = 3  # frames that a body stands still before and after it moves
+_KNEES_BENT: Final = 0.008  # metres that the body is lower than with straight legs
 _SHORTEST: Final = 6  # frames of the way from or to standing
 _LONGEST: Final = 16
 _TURN_STEP: Final = 0.12  # radians a frame of the bone that has furthest to go, on average
@@ -33,8 +34,17 @@ _LIMBS: Final = slice(3, None)
 
 
 def neutral() -> Array64:
-    """The pose (22, 3) between motions: upright, feet together, arms down, facing +Z."""
-    return standing_pose()
+    """The pose (22, 3) between motions: upright, feet together, arms down, facing +Z.
+
+    The runtime's standing pose with its knees a little bent, as a body stands that is about to move.
+    """
+    pose = standing_pose()[None]
+    feet = {s: pose[:, [JOINT[f"{s}_ankle"], JOINT[f"{s}_foot"]]] for s in ("left", "right")}
+    poles = {side: knee_pole(pose[0], side) for side in feet}
+    pose[:, :, 1] -= _KNEES_BENT
+    for side, points in feet.items():
+        bend_leg(pose, side, points[:, 0], points[:, 1], poles[side])
+    return np.asarray(pose[0])
 
 
 def from_standing(joints: Array, still: int = STILL, frames: int | None = None) -> Array64:

@@ -36,7 +36,7 @@ _T_POSE_FRAMES: Final = 8  # a T-pose, then a ramp out of it
 _CM: Final = 0.01
 
 
-def _rest() -> Array64:
+def t_pose_offsets() -> Array64:
     """Rest offset of each joint from its parent, (22, 3) metres."""
     rest = np.zeros((N_JOINTS, 3))
     for j in range(1, N_JOINTS):
@@ -60,7 +60,7 @@ def retarget(motion: BvhMotion, fps: float) -> NDArray[np.float32]:
     hip = motion.rotations[:, motion.index("hip")]
     joints = np.zeros((len(thighs), N_JOINTS, 3))
     joints[:, 0] = (thighs + hip @ _PELVIS_IN_HIP) * _CM
-    rest = _rest()
+    rest = t_pose_offsets()
     for j in range(1, N_JOINTS):
         joints[:, j] = (
             joints[:, PARENTS[j]] + motion.rotations[:, motion.index(CARRIERS[j])] @ rest[j]

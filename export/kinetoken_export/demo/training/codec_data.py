@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,9 +15,11 @@ from torch import Tensor
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.cli.terminal import progress
+from kinetoken.motion.features import CONTACTS
 
-from ..data.augment import bent, to_features, variants
+from ..data.augment import Features, bent, to_features, variants
 from ..data.clips import load_clips, training_clips
+from ..data.cutting import Window
 
 _RATIOS: Final = (1.0, 0.82, 0.91, 1.1, 1.22)
 _BENDS: Final = (-50.0, -25.0, 25.0, 50.0)  # degrees per second, for clips that travel straight
@@ -29,35 +34,59 @@ _GROUPS: Final = (
 )
 _ARMS: Final = (13, 14, 16, 17, 18, 19, 20, 21)
 _CHEST: Final = 9
+_USUAL: Final = 64  # frames: shorter clips are drawn as often as clips of this length
+_SHORTEST: Final = 16  # frames; less is no motion
+_ACTIONS_SHARE: Final = 0.35  # of what is drawn: windows of actions, the rest is whole clips
+_BLEND: Final = 8  # frames over which a repetition is led in
 
 
-def codec_rows(work: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """All training rows (N, 263) and each clip's first row (clips + 1,), made once."""
+@dataclass(frozen=True)
+class CodecRows:
+    """Feature rows of many motions, and how often each motion is drawn."""
+
+    rows: Features
+    """(N, 263), one motion after the other."""
+    starts: NDArray[np.int64]
+    """(motions + 1,): each motion's first row, and N."""
+    shares: NDArray[np.float64]
+    """(motions,), of sum 1."""
+
+
+def codec_rows(work: Path, windows: Iterable[Window] = ()) -> CodecRows:
+    """All training motions of `work`: its clips, varied, and the windows of actions; made once."""
     path = work / "codec_rows.npz"
     if not path.is_file():
-        parts: list[NDArray[np.float32]] = []
-        for _, joints in progress(list(training_clips(load_clips(work))), "features"):
-            for version in variants(joints, _RATIOS):
-                rows = to_features(version)
-                parts.append(rows)
-                if _travels_straight(rows):
-                    parts.append(
-                        bent(rows, float(np.random.default_rng(len(parts)).choice(_BENDS)))
-                    )
+        clips = list(_clip_rows(work))
+        actions = list(windows)
+        counts = Counter(w.action for w in actions)
+        lengths = np.array([max(len(p), _USUAL) for p in clips], np.float64)
+        # Every action alike would tire the few windows of rare ones.
+        rare = np.array([1 / np.sqrt(counts[w.action]) for w in actions], np.float64)
+        share = _ACTIONS_SHARE if actions else 0.0
+        shares = [lengths / lengths.sum() * (1 - share), rare / max(rare.sum(), 1e-9) * share]
+        parts = clips + [w.features for w in actions]
         starts = np.concatenate([[0], np.cumsum([len(p) for p in parts])])
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, rows=np.concatenate(parts), starts=starts)
+            np.savez(file, rows=np.concatenate(parts), starts=starts, shares=np.concatenate(shares))
     with np.load(path) as archive:
-        return archive["rows"], archive["starts"]
+        return CodecRows(archive["rows"], archive["starts"], archive["shares"])
+
+
+def _clip_rows(work: Path) -> Iterator[Features]:
+    bends = np.random.default_rng(3)
+    for _, joints in progress(list(training_clips(load_clips(work))), "features"):
+        for version in variants(joints, _RATIOS):
+            rows = to_features(version)
+            yield rows
+            if _travels_straight(rows):
+                yield bent(rows, float(bends.choice(_BENDS)))
 
 
 def _travels_straight(rows: NDArray[np.float32]) -> bool:
     return bool(rows[:, 2].mean() * 20 > 0.6 and abs(rows[:, 0].sum()) < 0.3)
 
 
-def feature_statistics(
-    rows: NDArray[np.float32],
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def feature_statistics(rows: Features) -> tuple[Features, Features]:
     """Mean and Std (263,) as HumanML3D takes them, Std averaged within each kind of feature."""
     mean = rows.mean(axis=0, dtype=np.float64)
     std = rows.std(axis=0, dtype=np.float64)
@@ -67,24 +96,20 @@ def feature_statistics(
 
 
 class Windows:
-    """Random windows (B, frames, 263) of the training rows, some with another clip's arms."""
+    """Random windows (B, frames, 263) of the training motions, some with another motion's arms."""
 
-    def __init__(
-        self, rows: NDArray[np.float32], starts: NDArray[np.int64], frames: int, seed: int
-    ) -> None:
-        self.rows, self.frames = rows, frames
-        lengths = np.diff(starts)
-        # Short clips take part too, repeated until they fill a window.
-        self.spans = [
-            (int(a), int(n)) for a, n in zip(starts[:-1], lengths, strict=True) if n >= 24
-        ]
-        weights = np.array([n for _, n in self.spans], dtype=np.float64)
-        self.weights = np.maximum(weights, frames) / np.maximum(weights, frames).sum()
+    def __init__(self, motions: CodecRows, frames: int, seed: int) -> None:
+        self.rows, self.frames = motions.rows, frames
+        lengths = np.diff(motions.starts)
+        long_enough = lengths >= _SHORTEST
+        spans = np.stack([motions.starts[:-1], lengths], axis=1)[long_enough]
+        self.spans = [(int(a), int(n)) for a, n in spans]
+        self.shares = motions.shares[long_enough] / motions.shares[long_enough].sum()
         self.random = np.random.default_rng(seed)
 
     def draw(self, batch: int, swap_arms: float = 0.25) -> Tensor:
         """One batch (B, frames, 263), denormalised."""
-        chosen = self.random.choice(len(self.spans), size=batch, p=self.weights)
+        chosen = self.random.choice(len(self.spans), size=batch, p=self.shares)
         out = np.stack([self._window(*self.spans[i]) for i in chosen])
         windows = torch.from_numpy(out)
         swapped = int(batch * swap_arms)
@@ -92,12 +117,24 @@ class Windows:
             windows[:swapped] = with_arms_of(windows[:swapped], windows[-swapped:])
         return windows
 
-    def _window(self, start: int, length: int) -> NDArray[np.float32]:
+    def _window(self, start: int, length: int) -> Features:
         if length >= self.frames:
             at = start + int(self.random.integers(length - self.frames + 1))
             return self.rows[at : at + self.frames]
         rows = self.rows[start : start + length]
-        return np.concatenate([rows] * (self.frames // length + 1))[: self.frames]
+        # Short motions are repeated until they fill a window, each time led in from where the last
+        # one ended: a seam would teach the codec to jump.
+        parts = [rows] + [_led_in(rows[-1], rows)] * (self.frames // length)
+        return np.concatenate(parts)[: self.frames]
+
+
+def _led_in(end: Features, rows: Features) -> Features:
+    """Rows (T, 263) whose difference from the row `end` fades in over the first frames."""
+    out = rows.copy()
+    fade = 0.5 + 0.5 * np.cos(np.linspace(0, np.pi, _BLEND + 2)[1:-1, None])
+    out[:_BLEND] += (end - rows[0]) * fade.astype(np.float32)
+    out[:_BLEND, CONTACTS] = rows[:_BLEND, CONTACTS]
+    return out
 
 
 def with_arms_of(body: Tensor, donor: Tensor) -> Tensor:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -14,20 +16,27 @@ from kinetoken.base.errors import InputError
 from kinetoken.cli.terminal import progress
 
 from ..data.clips import load_clips, training_clips
-from ..data.judges import obeys
-from ..words.exam import FIRST_EXAM, SECOND_EXAM
-from .codec_report import CodecErrors, codec_errors, foot_slide, jerk
+from ..words.exam_questions import UNKNOWN, Question, read_questions
+from .codec_report import codec_errors, codec_table
 from .defaults import EXAM_SEEDS, EXAM_TEMPERATURE
+from .exam_verdicts import admits, does
+from .motion_measures import foot_slide, jerk
+
+EXAM_FOLDER: Final = Path(__file__).parents[3] / "exam"
 
 
 @dataclass(frozen=True)
 class ExamAnswer:
     """One sample of the exam."""
 
-    action: str
+    part: str
+    expected: str
+    """Actions asked for, joined by +; unknown: none of them."""
     prompt: str
     seed: int
     passed: bool
+    admitted: bool
+    """Whether the thought says that it cannot."""
     seconds: float
     slide: float
     jerk: float
@@ -43,8 +52,6 @@ class ExamConditions:
     temperature: float = EXAM_TEMPERATURE
     levels: int | None = None
     """Codes per frame; None takes all."""
-    exam: str = "first"
-    """Which wordings: first or second."""
 
     def __str__(self) -> str:
         levels = "all levels" if self.levels is None else f"{self.levels} level(s)"
@@ -52,7 +59,12 @@ class ExamConditions:
 
 
 def evaluate(
-    bundle: Path | None, work: Path, codec: Path, conditions: ExamConditions, out: Path | None
+    bundle: Path | None,
+    exam: Path,
+    work: Path,
+    codec: Path,
+    conditions: ExamConditions,
+    out: Path | None,
 ) -> None:
     """Sit the exam and measure the codec where `work` holds its clips; print and write tables.
 
@@ -60,8 +72,8 @@ def evaluate(
     """
     if conditions.seeds < 1:
         raise InputError(f"expected --seeds of 1 or more, got {conditions.seeds}")
-    answers = sit_exam(kinetoken.load(bundle), conditions)
-    tables = [exam_table(answers, conditions)]
+    answers = sit_exam(kinetoken.load(bundle), read_questions(exam), conditions)
+    tables = [part_table(answers, conditions), action_table(answers)]
     record: dict[str, object] = {
         "conditions": asdict(conditions),
         "answers": [asdict(a) for a in answers],
@@ -79,81 +91,64 @@ def evaluate(
                 Path(temporary).write_text(text, encoding="utf-8")
 
 
-def sit_exam(generator: kinetoken.Generator, conditions: ExamConditions) -> list[ExamAnswer]:
-    """Ask every wording of the exam with every seed."""
-    exam = FIRST_EXAM if conditions.exam == "first" else SECOND_EXAM
-    questions = [
-        (a, p, s) for a, prompts in exam.items() for p in prompts for s in range(conditions.seeds)
-    ]
-    return [_answer(generator, *question, conditions) for question in progress(questions, "exam")]
+def sit_exam(
+    generator: kinetoken.Generator, questions: Sequence[Question], conditions: ExamConditions
+) -> list[ExamAnswer]:
+    """Ask every question with every seed."""
+    asked = [(question, seed) for question in questions for seed in range(conditions.seeds)]
+    return [_answer(generator, *one, conditions) for one in progress(asked, "exam")]
 
 
 def _answer(
-    generator: kinetoken.Generator, action: str, prompt: str, seed: int, conditions: ExamConditions
+    generator: kinetoken.Generator, question: Question, seed: int, conditions: ExamConditions
 ) -> ExamAnswer:
     generation = generator.stream(
-        prompt, seed=seed, temperature=conditions.temperature, levels=conditions.levels
+        question.wording, seed=seed, temperature=conditions.temperature, levels=conditions.levels
     )
     for _ in generation:
         pass
-    clip = generation.clip()
+    clip, thought = generation.clip(), generation.thought.strip()
     joints = clip.joints.astype(np.float64)
-    passed, slide, shake = obeys(action, joints), foot_slide(joints), jerk(joints)
     return ExamAnswer(
-        action, prompt, seed, passed, clip.seconds, slide, shake, generation.thought.strip()
+        question.part,
+        "+".join(question.actions) or UNKNOWN,
+        question.wording,
+        seed,
+        does(question, clip, thought),
+        admits(thought),
+        clip.seconds,
+        foot_slide(joints),
+        jerk(joints),
+        thought,
     )
 
 
-def exam_table(answers: list[ExamAnswer], conditions: ExamConditions) -> str:
-    """Success of each action, in Markdown."""
+def part_table(answers: list[ExamAnswer], conditions: ExamConditions) -> str:
+    """Success of each part, and how often it says that it cannot, in Markdown."""
     lines = [
-        f"### {conditions.exam.capitalize()} exam: {len(answers)} samples, {conditions}",
+        f"### Exam: {len(answers)} samples, {conditions}",
         "",
-        "| action | passed | of | share | seconds |",
+        "| part | passed | of | share | says that it cannot |",
         "|---|---:|---:|---:|---:|",
     ]
-    for action in dict.fromkeys(a.action for a in answers):
-        mine = [a for a in answers if a.action == action]
-        good = sum(a.passed for a in mine)
-        length = float(np.mean([a.seconds for a in mine]))
+    for part in dict.fromkeys(a.part for a in answers):
+        mine = [a for a in answers if a.part == part]
+        good, honest = sum(a.passed for a in mine), sum(a.admitted for a in mine)
         lines.append(
-            f"| {action.replace('_', ' ')} | {good} | {len(mine)} | {good / len(mine):.0%} | "
-            f"{length:.1f} |"
+            f"| {part} | {good} | {len(mine)} | {good / len(mine):.1%} | {honest / len(mine):.1%} |"
         )
-    good = sum(a.passed for a in answers)
-    lines.append(f"| **all** | **{good}** | **{len(answers)}** | **{good / len(answers):.1%}** | |")
     return "\n".join(lines)
 
 
-def codec_table(errors: list[CodecErrors]) -> str:
-    """Errors of the codec on held-out clips, in Markdown."""
-    lines = [
-        "### Codec on held-out clips: mean joint error in mm, root-relative",
-        "",
-        "'facing': in each motion's own facing direction, as the features hold it; 'world': "
-        "directions of the world kept, so that a",
-        "heading that drifted over a long clip counts on every joint. Drift: of the root, cm per "
-        "second.",
-        "",
-        "| clip | frames | 4 levels, facing | 4 levels, world | level 0, facing | level 0, world "
-        "| drift |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-    ]
-    rows = [
-        [e.frames, e.all_levels_facing, e.all_levels, e.level_0_facing, e.level_0, e.drift]
-        for e in errors
-    ]
-    for error, row in zip(errors, rows, strict=True):
-        lines.append(
-            f"| {error.clip} | {row[0]} | " + " | ".join(f"{v:.1f}" for v in row[1:]) + " |"
-        )
-    table = np.array(rows, dtype=np.float64)
-    weights = table[:, 0] / table[:, 0].sum()
-    for label, means in (
-        ("mean of clips", table[:, 1:].mean(0)),
-        ("mean of frames", weights @ table[:, 1:]),
-    ):
-        lines.append(f"| **{label}** | | " + " | ".join(f"**{v:.1f}**" for v in means) + " |")
+def action_table(answers: list[ExamAnswer]) -> str:
+    """Success of each action that is asked for alone, in Markdown."""
+    alone = [a for a in answers if a.expected != UNKNOWN and "+" not in a.expected]
+    lines = ["| action | passed | of | seconds |", "|---|---:|---:|---:|"]
+    for action in dict.fromkeys(a.expected for a in alone):
+        mine = [a for a in alone if a.expected == action]
+        length = float(np.mean([a.seconds for a in mine]))
+        good = sum(a.passed for a in mine)
+        lines.append(f"| {action.replace('_', ' ')} | {good} | {len(mine)} | {length:.1f} |")
     return "\n".join(lines)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,38 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.base.atomic_file import atomic_path
+from kinetoken.base.errors import InputError
 from kinetoken.cli.terminal import ProgressBar
 from kinetoken.motion.features import CONTACTS, POSITIONS, ROTATIONS
+from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS, PARENTS
 
-from ...codecs.own_model import WEIGHTS, CodecConfig, MotionCodec
+from ...codecs.own_model import WEIGHTS, CodecConfig, MotionCodec, load_codec
+from ..data.augment import Features
+from ..data.cutting import Window
 from .codec_data import Windows, codec_rows, facing_steps, feature_statistics
 from .defaults import CODEC_STEPS
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """How much each part of the loss counts beside the normalised features; metres and frames."""
+
+    joints: float = 18.0
+    """Positions, fast limbs more."""
+    bones: float = 15.0
+    """Bone lengths."""
+    steps: float = 10.0
+    """Velocities, fast limbs more."""
+    changes: float = 4.0
+    """Accelerations."""
+    slide: float = 10.0
+    """Horizontal velocities of the feet in contact."""
+    lag: float = 80.0
+    """Speed that fast limbs fall short of: what is uncertain comes out slow otherwise."""
+    still: float = 40.0
+    """Accelerations of joints that hardly move, which trembling is made of."""
+    path: float = 1.0
+    """The root's path, heading and height."""
 
 
 @dataclass(frozen=True)
@@ -34,31 +61,48 @@ class CodecTraining:
     peak: float = 1.0e-3
     unquantized: int = 300
     """Steps before the codebooks start."""
-    dropout: float = 0.5
+    dropout: float = 0.6
     """Share of windows that are coded with fewer than all levels."""
+    bfloat16: bool = True
+    """Whether convolutions are computed in bfloat16: nearly twice as fast where the CPU can."""
+    weights: LossWeights = field(default_factory=LossWeights)
     save_every: int = 250
     seed: int = 1
 
 
-def train_codec(work: Path, plan: CodecTraining, out: Path) -> None:
-    """Train (or go on with) the codec in `work` and write its folder to `out`."""
+def train_codec(
+    work: Path,
+    plan: CodecTraining,
+    out: Path,
+    windows: Iterable[Window] = (),
+    start: Path | None = None,
+) -> None:
+    """Train (or go on with) the codec in `work` and write its folder to `out`.
+
+    `windows`: motions of actions to learn from beside the clips. `start`: codec folder of the same
+    sizes, whose weights and Mean and Std a new training begins with.
+    """
     torch.manual_seed(plan.seed)
-    rows, starts = codec_rows(work)
-    mean, std = feature_statistics(rows)
-    model = MotionCodec(CodecConfig())
+    motions = codec_rows(work, windows)
+    model = MotionCodec(CodecConfig(overlap=True))
+    if start is None:
+        mean, std = feature_statistics(motions.rows)
+    else:
+        mean, std = _begin_with(start, model)
     parameters = list(model.encoder.parameters()) + list(model.decoder.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=plan.peak, weight_decay=0.01, betas=(0.9, 0.98))
     done = _resume(work / "codec.pt", model, optimizer)
-    windows = Windows(rows, starts, plan.frames, plan.seed + done)
-    loss = Loss(torch.from_numpy(mean), torch.from_numpy(std))
+    batches = Windows(motions, plan.frames, plan.seed + done)
+    loss = Loss(torch.from_numpy(mean), torch.from_numpy(std), plan.weights)
+    unquantized = 0 if start else plan.unquantized
     bar = ProgressBar("codec", plan.steps, before=done)
     began, average = time.monotonic(), 0.0
     for step in range(done, plan.steps):
         _set_rate(optimizer, plan, step)
-        batch = windows.draw(plan.batch)
-        if step == plan.unquantized:
-            _start_codebooks(model, windows, loss)
-        value = _step(model, loss, batch, plan, quantized=step >= plan.unquantized)
+        batch = batches.draw(plan.batch)
+        if unquantized and step == unquantized:
+            _start_codebooks(model, batches, loss)
+        value = _step(model, loss, batch, plan, quantized=step >= unquantized)
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(value)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -73,11 +117,39 @@ def train_codec(work: Path, plan: CodecTraining, out: Path) -> None:
     write_codec(model, mean, std, out)
 
 
+def _begin_with(folder: Path, model: MotionCodec) -> tuple[Features, Features]:
+    """Give the model the weights of a codec folder; its Mean and Std."""
+    old, mean, std = load_codec(folder)
+    weights = old.state_dict()
+    if not old.config.overlap:
+        for name in ("decoder.patch.weight", "decoder.patch.bias"):
+            weights[name] = torch.cat([weights[name], _went_on(weights[name], old.config)])
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(
+            f"--start: expected a codec of the sizes of this one at {folder}, got "
+            f"{old.config}: train without it"
+        ) from error
+    for level in model.quantizer.levels:
+        level.usage.fill_(1.0)
+        level.total.copy_(level.codebook)
+    return mean.numpy(), std.numpy()
+
+
+def _went_on(patch: Tensor, config: CodecConfig) -> Tensor:
+    """Rows of the next patch where the last frames of this one go on, more slowly."""
+    frames = patch.reshape(config.stride, config.features, *patch.shape[1:])
+    speed = 0.4 * (frames[-1] - frames[-2])
+    ahead = [frames[-1] + (i + 1) * speed for i in range(config.stride)]
+    return torch.stack(ahead).reshape(patch.shape)
+
+
 class Loss:
     """The distance of decoded features from the true ones: features, metres, motion and path."""
 
-    def __init__(self, mean: Tensor, std: Tensor) -> None:
-        self.mean, self.std = mean, std
+    def __init__(self, mean: Tensor, std: Tensor, weights: LossWeights) -> None:
+        self.mean, self.std, self.weights = mean, std, weights
         weight = torch.ones(263)
         weight[0:4] = 4.0
         weight[POSITIONS] = 2.0
@@ -100,9 +172,44 @@ class Loss:
         # them.
         speed = F.pad((theirs[:, 1:] - theirs[:, :-1]).norm(dim=-1), (0, 0, 0, 1)) * 20
         emphasis = 1.0 + (speed / 2.0).clamp(max=2.5)
-        joints = (((mine - theirs).square().sum(-1) + 1e-8).sqrt() * emphasis).mean()
-        steps = (facing_steps(raw) - facing_steps(true)).abs().mean()
-        return features + 12.0 * joints + 10.0 * steps + 1.0 * _path_error(raw, true)
+        joints = (_lengths(mine - theirs) * emphasis).mean()
+        bones = (_bones(mine) - _bones(theirs)).abs().mean()
+        motion = self._motion(facing_steps(raw), facing_steps(true), emphasis[:, :-1], true)
+        return (
+            features
+            + self.weights.joints * joints
+            + self.weights.bones * bones
+            + motion
+            + self.weights.path * _path_error(raw, true)
+        )
+
+    def _motion(self, mine: Tensor, theirs: Tensor, emphasis: Tensor, true: Tensor) -> Tensor:
+        """Loss on the joints' steps (B, T - 1, 21, 3), on their changes and on standing feet."""
+        off = mine - theirs
+        mine_speed, true_speed = _lengths(mine), _lengths(theirs)
+        fast = (true_speed * FPS - 1.5).clamp(min=0.0, max=3.0)
+        lag = (true_speed - mine_speed).clamp(min=0.0) * fast
+        still = torch.exp(-true_speed * (FPS / 0.15))
+        change = off[:, 1:] - off[:, :-1]
+        feet = off[:, :, [j - 1 for j in CONTACT_JOINTS]][..., [0, 2]]
+        standing = true[:, :-1, CONTACTS, None]
+        return (
+            self.weights.steps * (off.abs() * emphasis[..., None]).mean()
+            + self.weights.changes * change.abs().mean()
+            + self.weights.slide * (feet.abs() * standing).mean()
+            + self.weights.lag * lag.mean()
+            + self.weights.still * (_lengths(change) * still[:, 1:]).mean()
+        )
+
+
+def _lengths(vectors: Tensor) -> Tensor:
+    return (vectors.square().sum(-1) + 1e-8).sqrt()
+
+
+def _bones(joints: Tensor) -> Tensor:
+    """Bone lengths (B, T, 21), metres, of root-relative joints 1..21."""
+    whole = F.pad(joints, (0, 0, 1, 0))
+    return _lengths(joints - whole[:, :, list(PARENTS[1:])])
 
 
 def _joints(features: Tensor) -> Tensor:
@@ -131,17 +238,19 @@ def _path_error(raw: Tensor, true: Tensor) -> Tensor:
 def _step(
     model: MotionCodec, loss: Loss, batch: Tensor, plan: CodecTraining, quantized: bool
 ) -> Tensor:
-    latents = model.encoder(loss.normalize(batch))
-    if not quantized:
-        value: Tensor = loss(model.decoder(latents), batch)
-        return value
-    levels = model.config.levels
-    keep = torch.full((len(batch),), levels)
-    fewer = torch.rand(len(batch)) < plan.dropout
-    # Level 0 alone has to move sensibly, so it is drawn more often than two or three levels.
-    keep[fewer] = torch.tensor([1, 1, 2, 3])[torch.randint(4, (int(fewer.sum()),))]
-    latents, commitment = model.quantizer(latents, keep, learn=True)
-    out: Tensor = loss(model.decoder(latents), batch) + 0.1 * commitment
+    with torch.autocast("cpu", torch.bfloat16, enabled=plan.bfloat16):
+        latents = model.encoder(loss.normalize(batch)).float()
+    commitment = latents.new_zeros(())
+    if quantized:
+        levels = model.config.levels
+        keep = torch.full((len(batch),), levels)
+        fewer = torch.rand(len(batch)) < plan.dropout
+        # Every number of levels as often: two and three are asked for too.
+        keep[fewer] = torch.randint(1, levels, (int(fewer.sum()),))
+        latents, commitment = model.quantizer(latents, keep, learn=True)
+    with torch.autocast("cpu", torch.bfloat16, enabled=plan.bfloat16):
+        decoded = model.decoder(latents)
+    out: Tensor = loss(decoded.float(), batch) + 0.1 * commitment
     return out
 
 

@@ -16,7 +16,9 @@ import numpy as np
 from ...base.errors import FormatError
 from ...motion.skeleton import JOINT, Array64
 from ..body_checks import MAX_METRES, warn_of_axes
+from .axes import height, turn_of
 from .landmarks import Landmarks, NoBodyError, by_names
+from .likely_ends import with_head, with_toes
 from .retarget import Retargeting, leg_length
 from .skeleton_tree import Poses, SkeletonTree
 from .tree_shape import by_shape
@@ -27,10 +29,9 @@ if TYPE_CHECKING:
 
 SAMPLE: Final = 200
 """Frames, evenly over the whole, that teach a skeleton."""
-Z_UP: Final = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
-"""Turns axes of which Z points up and -Y forward into ours."""
 _USUAL: Final = ("m", "cm")  # units that need no note
 _CLEARLY: Final = 0.7  # cosine
+_SUNK: Final = 0.3  # metres below the floor from which on the lowest foot is put on it
 _NAMED: Final = 6  # joints that a message names
 
 
@@ -65,9 +66,10 @@ def joints_of(moving: MovingSkeleton, options: ReadOptions, path: Path) -> Found
         body = moving.body or _body(tree, sample, path)
         unit = _unit(moving, leg_length(body, sample), options, path)
         notes = {} if unit.name in _USUAL else {"unit": unit.name}
-        turn = Z_UP if (options.up or _told_up(tree, body, sample, path)) == "z" else None
+        turn = turn_of(tree, body, sample, options.up, path)
         tree = SkeletonTree(tree.names, tree.parents, _turned(tree.rest, turn))
         sample = _turned(sample, turn)
+        body = with_toes(tree, with_head(tree, body, sample), sample)
         retargeting = Retargeting.of(tree, body, sample)
         parts = moving.parts(retargeting.needed())
         joints = np.concatenate([retargeting.joints(_turned(poses, turn)) for poses in parts])
@@ -79,7 +81,8 @@ def joints_of(moving: MovingSkeleton, options: ReadOptions, path: Path) -> Found
             joints = joints + _to_floor(retargeting, sample)
     if not np.isfinite(joints).all() or np.abs(joints).max() > MAX_METRES:
         raise _endless(path)
-    if _height(body, tree.rest)[1] < _CLEARLY:  # else Y is up, and somebody may lie
+    joints = _lifted(joints, path)
+    if height(body, tree.rest.points)[1] < _CLEARLY:  # else Y is up, and somebody may lie
         warn_of_axes(joints, path)
     return FoundMotion(joints, notes)
 
@@ -101,9 +104,12 @@ def _endless(path: Path) -> FormatError:
 
 def _body(tree: SkeletonTree, sample: Poses, path: Path) -> Landmarks:
     try:
-        return by_names(tree)
+        found = by_names(tree)
     except NoBodyError as error:
         unnamed = str(error)
+    else:
+        _warn_of_others(tree, found, sample, path)
+        return found
     try:
         return by_shape(tree, sample)
     except NoBodyError as error:
@@ -117,33 +123,49 @@ def _body(tree: SkeletonTree, sample: Poses, path: Path) -> Landmarks:
         ) from None
 
 
+def _warn_of_others(tree: SkeletonTree, body: Landmarks, sample: Poses, path: Path) -> None:
+    """Warn where there is a second body somewhere else."""
+    root = tree.meeting([body.pelvis, *(arm.upper for arm in body.arms)])
+    rest = tuple(
+        "" if joint == root or tree.is_below(joint, root) else name
+        for joint, name in enumerate(tree.names)
+    )
+    try:
+        other = by_names(SkeletonTree(rest, tree.parents, tree.rest))
+    except NoBodyError:
+        return
+    apart = sample.points[:, other.pelvis] - sample.points[:, body.pelvis]
+    if np.linalg.norm(apart, axis=-1).max() > leg_length(body, sample) / 4:  # else a control rig
+        warnings.warn(
+            f"{path}: read the first of several bodies; save each in a file of its own",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
 def _shown(name: str) -> str:
     """A name of a file, short and without anything that could steer a terminal."""
     return "".join(c if c.isprintable() else "?" for c in name[:40])
 
 
-def _told_up(tree: SkeletonTree, body: Landmarks, sample: Poses, path: Path) -> str:
-    """ "z" where the body stands along Z at rest and in most frames: nobody lies in both."""
-    if min(_height(body, tree.rest)[2], _height(body, sample)[2]) < _CLEARLY:
-        return "y"
+def _turned(poses: Poses, turn: Array64 | None) -> Poses:
+    return poses if turn is None else Poses(poses.points @ turn.T, turn @ poses.turned)
+
+
+def _lifted(joints: Array64, path: Path) -> Array64:
+    """Joints (T, 22, 3) whose lowest foot is on the floor where it was deep below it.
+
+    That is so where the root has no translation, or one from its own beginning.
+    """
+    low = float(joints[..., 1].min())
+    if low > -_SUNK:
+        return joints
     warnings.warn(
-        f"{path}: read with Z up, as the body stands along Z; --up y if it lies",
+        f"{path}: the body reaches {-low:.2f} m below the floor; lifted by that",
         UserWarning,
         stacklevel=2,
     )
-    return "z"
-
-
-def _height(body: Landmarks, poses: Poses) -> Array64:
-    """(3,) The way from the ankles to the shoulders in the middle of all frames, of length 1."""
-    points = poses.points
-    top = sum(points[:, arm.upper] for arm in body.arms)
-    way = np.median(top - sum(points[:, leg.end] for leg in body.legs), axis=0)
-    return np.asarray(way / max(float(np.linalg.norm(way)), 1e-9))
-
-
-def _turned(poses: Poses, turn: Array64 | None) -> Poses:
-    return poses if turn is None else Poses(poses.points @ turn.T, turn @ poses.turned)
+    return joints - (0.0, low, 0.0)
 
 
 def _to_floor(retargeting: Retargeting, sample: Poses) -> Array64:

@@ -56,6 +56,15 @@ class NoBodyError(ValueError):
     """There is no humanoid in the tree; the words say what is missing."""
 
 
+def told_toes(tree: SkeletonTree) -> set[int]:
+    """Joints that may be taken for toes where they hang on an ankle: called so, or carrying some.
+
+    Others are ends of feet, which may point anywhere.
+    """
+    named = {bone.index for bone in named_bones(tree.names) if bone.part in ("toe", "foot")}
+    return named | {joint for joint, children in enumerate(tree.children) if children}
+
+
 def by_names(tree: SkeletonTree) -> Landmarks:
     """The landmarks as the names tell them. NoBodyError names the first part that is missing."""
     bones = named_bones(tree.names)

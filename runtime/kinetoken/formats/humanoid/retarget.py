@@ -37,6 +37,8 @@ _ARMS: Final = [
 ]
 _STANDS: Final = 0.8
 """Cosine of the angle from upright within which a pose of reference stands."""
+_LIKE_REST: Final = 0.966
+"""Cosine of 15 degrees, within which a trunk at rest is as upright as skeletons are."""
 _FLAT: Final = 0.3
 """Length of a foot's direction along the floor from which on it stands there."""
 
@@ -93,7 +95,8 @@ class Retargeting:
             13: chest,
             14: chest,
         }
-        carriers[15] = frames.of(self.body.neck, chest)
+        neck = self.body.head if self.body.neck is None else self.body.neck
+        carriers[15] = frames.of(neck, chest)
         for (_, shoulder, *_), arm in zip(_ARMS, self.body.arms, strict=True):
             carriers[shoulder] = frames.of(arm.extra, chest)
         for joint, turned in carriers.items():
@@ -197,7 +200,9 @@ class Reference:
         axes = _body_axes(body, pose)[0]
         carried = np.swapaxes(pose.turned[0], -1, -2) @ axes
         feet = {leg.end: _foot(leg, pose, axes, pitched) for leg in body.legs}
-        return cls(carried, {ankle: carried[ankle] @ foot for ankle, foot in feet.items()})
+        tips = {ankle: carried[ankle] @ foot for ankle, foot in feet.items()}
+        carried = _straightened(carried, body, pose, axes)
+        return cls(carried if pitched else _faced_ahead(carried, body, sample), tips)
 
 
 def _upright(body: Landmarks, poses: Poses) -> Array64:
@@ -219,6 +224,44 @@ def _body_axes(body: Landmarks, poses: Poses) -> Array64:
     feet = sum(points[:, leg.end] for leg in body.legs) / 2
     left = points[:, body.legs[0].upper] - points[:, body.legs[1].upper]
     return _axes(left, _middle(points, body.legs) - feet)
+
+
+def _straightened(carried: Array64, body: Landmarks, pose: Poses, axes: Array64) -> Array64:
+    """(J, 3, 3) The same where the trunk of the pose leans or is turned more than skeletons are.
+
+    What lies between hips and shoulders is spread over pelvis and spine, the rest is the chest's.
+    """
+    points = pose.points
+    up = _middle(points, body.arms) - _middle(points, body.legs)
+    chest = _axes(points[:, body.arms[0].upper] - points[:, body.arms[1].upper], up)[0]
+    if (axes * chest).sum(axis=0)[:2].min() > _LIKE_REST:
+        return carried
+    out = carried.copy()
+    above = {body.neck, body.head, *(arm.extra for arm in body.arms)} - {None}
+    shares = dict.fromkeys((joint for joint in above if joint is not None), 1.0)
+    chain = (body.pelvis, *body.spine)
+    shares |= {
+        joint: 0.5 + place / (2 * max(len(chain) - 1, 1)) for place, joint in enumerate(chain)
+    }
+    for joint, share in shares.items():
+        mean = kabsch(np.eye(3), _mean_rows((axes[None], chest[None]), share))[0]
+        out[joint] = pose.turned[0, joint].T @ mean
+    return out
+
+
+def _faced_ahead(carried: Array64, body: Landmarks, sample: Poses) -> Array64:
+    """(J, 3, 3) The same, with neck, head and collarbones as the chest in the middle of all frames.
+
+    A frame of the motion may catch them anywhere.
+    """
+    chest = body.spine[-1] if body.spine else body.pelvis
+    out = carried.copy()
+    for joint in (body.neck, body.head, *(arm.extra for arm in body.arms)):
+        if joint is not None:
+            apart = np.swapaxes(sample.turned[:, joint], -1, -2) @ sample.turned[:, chest]
+            mean = kabsch(np.eye(3), np.swapaxes(apart.mean(axis=0), -1, -2)[None])[0]
+            out[joint] = mean @ carried[chest]
+    return out
 
 
 def _foot(leg: Limb, pose: Poses, axes: Array64, pitched: bool) -> Array64:

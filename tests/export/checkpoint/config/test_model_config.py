@@ -61,7 +61,7 @@ def config(folder: Path, **changes: Any) -> Path:
         ({"rope_scaling": {"type": "linear", "factor": 0}}, "factor to be a number above 0, got 0"),
         ({"rope_scaling": "yarn"}, "expected an object as rope_scaling, got 'yarn'"),
         ({"rope_parameters": [1]}, "expected an object as rope_parameters"),
-        ({"rope_theta": None}, "rope_theta to be a number above 0, got None"),
+        ({"rope_theta": None}, "expected a rope_theta, found none"),
         ({"rope_theta": -1.0}, "rope_theta to be a number above 0"),
         ({"rms_norm_eps": -1e-6}, "rms_norm_eps to be a number above 0"),
         ({"num_hidden_layers": 0}, "num_hidden_layers to be a whole number of 1 or more, got 0"),

@@ -30,15 +30,15 @@ CAPTURED = (
 
 
 def walker(frames: int, turn: float = 0.0) -> Array64:
-    return canonical(synthetic_walker(frames, turn=turn))
+    return np.asarray(canonical(synthetic_walker(frames, turn=turn)), np.float64)
 
 
 def speeds(joints: Array64) -> Array64:
-    return np.linalg.norm(np.diff(joints, axis=0), axis=-1) * 20
+    return np.asarray(np.linalg.norm(np.diff(joints, axis=0), axis=-1) * 20)
 
 
 def jerks(joints: Array64) -> Array64:
-    return np.linalg.norm(np.diff(joints, 3, axis=0), axis=-1) * 8000
+    return np.asarray(np.linalg.norm(np.diff(joints, 3, axis=0), axis=-1) * 8000)
 
 
 def assert_whole(joints: Array64) -> None:

@@ -16,12 +16,17 @@ from kinetoken.base.errors import InputError
 from kinetoken_export.bundle.build import build_bundle
 from kinetoken_export.bundle.request import ExportRequest
 from kinetoken_export.checkpoint.sources import find_codec, find_model
-from kinetoken_export.codecs.own_model import load_codec
+from kinetoken_export.codecs.own_model import CodecConfig, MotionCodec, load_codec
+from kinetoken_export.demo.data.augment import to_features
 from kinetoken_export.demo.data.cutting import Window
 from kinetoken_export.demo.training import lm_data
 from kinetoken_export.demo.training.chat_examples import CLOSE_WEIGHT, ChatCoder
 from kinetoken_export.demo.training.lm_data import Coder, Example
-from kinetoken_export.demo.training.train_codec import CodecTraining, train_codec
+from kinetoken_export.demo.training.train_codec import (
+    CodecTraining,
+    train_codec,
+    write_codec,
+)
 from kinetoken_export.demo.training.train_lm import LmTraining, train_lm
 from kinetoken_export.demo.words.captions import Captions
 from synthetic import walker
@@ -103,7 +108,7 @@ def test_the_bundle_answers_and_streams_as_the_codec_decodes(trained: Path) -> N
     assert clip.codes is not None
     assert clip.features is not None
     codec = generator.manifest.codec
-    assert (codec.past, codec.lookahead) == (15, 1)
+    assert (codec.past, codec.lookahead) == (16, 1)
     again = Coder(*load_codec(trained / "codec")).features(clip.codes)
     np.testing.assert_allclose(clip.features, again, atol=5e-3)
 
@@ -117,6 +122,53 @@ def test_training_goes_on_where_it_was_stopped(
     assert "step 8" in said
     assert "step 6" in said
     assert "step 2 " not in said
+
+
+def test_a_training_begins_with_a_codec_whose_patches_did_not_overlap(
+    trained: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "clips.npz").symlink_to(trained / "clips.npz")
+    shipped = Path(__file__).parents[4] / "export" / "checkpoints" / "demo" / "codec"
+    window = Window("walk_forward", _walk_rows(tmp_path), "a")
+    train_codec(tmp_path, replace(CODEC, steps=1), tmp_path / "out", [window], start=shipped)
+    model, mean, _ = load_codec(tmp_path / "out")
+    old, old_mean, _ = load_codec(shipped)
+    assert model.config.overlap
+    assert torch.equal(mean, old_mean)
+    latents = torch.randn(1, 64, 8)
+    with torch.no_grad():
+        new, before = model.decoder(latents), old.decoder(latents)
+    # One step of training hardly moves it, and its first patch is nobody else's.
+    torch.testing.assert_close(new[..., :4], before[..., :4], atol=0.1, rtol=0.1)
+
+
+def test_a_codec_of_other_sizes_is_no_start(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "clips.npz").symlink_to(trained / "clips.npz")
+    narrow = MotionCodec(CodecConfig(decoder_width=64))
+    write_codec(narrow, np.zeros(263, np.float32), np.ones(263, np.float32), tmp_path / "narrow")
+    with pytest.raises(InputError, match="--start: expected a codec of the sizes of this one"):
+        train_codec(tmp_path, CODEC, tmp_path / "out", start=tmp_path / "narrow")
+
+
+def test_patches_fade_into_each_other_without_a_jolt() -> None:
+    torch.manual_seed(0)
+    latents = torch.randn(1, 64, 40)
+    jolts = []
+    for overlap in (False, True):
+        decoder = MotionCodec(CodecConfig(decoder_width=64, overlap=overlap)).decoder
+        with torch.no_grad():
+            # Every frame of a patch alike: all that changes lies on the seams.
+            for parameter in (decoder.patch.weight, decoder.patch.bias):
+                frames = parameter.view(-1, 263, *parameter.shape[1:])
+                frames.copy_(frames[:1].expand_as(frames).clone())
+            jolts.append(decoder(latents).diff(dim=-1).abs().amax().item())
+    assert jolts[1] < 0.6 * jolts[0]
+
+
+def _walk_rows(work: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """Rows (40, 263) of one walk."""
+    with np.load(work / "clips.npz") as clips:
+        return to_features(clips["cmu_99_00"])[:40]
 
 
 def test_level_0_alone_decodes(trained: Path) -> None:

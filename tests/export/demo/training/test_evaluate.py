@@ -3,43 +3,86 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 
 import kinetoken
 from kinetoken.base.errors import InputError
-from kinetoken_export.demo.data.judges import obeys
-from kinetoken_export.demo.training import evaluate as module
 from kinetoken_export.demo.training.evaluate import ExamConditions, evaluate
+from kinetoken_export.demo.training.exam_verdicts import admits, does, shows_asked
+from kinetoken_export.demo.words.exam_questions import Question, Withheld, read_questions
+
+EXAM = {
+    "old": "a tall man squats\tsquat\t-\t-\t-\t-\nplease dance to the music\tdance\t-\t-\t-\t-\n",
+    "unknown": "ice skate on the lake\tunknown\t-\t-\t-\t-\n",
+}
+HEADER = "wording\texpected\tside\tcount\tspeed\tseconds\n"
+
+
+def exam(folder: Path) -> Path:
+    for part, rows in EXAM.items():
+        (folder / f"{part}.tsv").write_text(HEADER + rows, encoding="utf-8")
+    return folder
 
 
 def test_the_report_counts_what_the_judges_say(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    exam = {
-        "jump": ("a tall man jumps up",),
-        "dance": ("a tall man dances", "please dance to the music for me"),
-    }
-    monkeypatch.setattr(module, "FIRST_EXAM", exam)
-    evaluate(None, tmp_path, tmp_path, ExamConditions(seeds=2), tmp_path / "out" / "report")
-    record = json.loads((tmp_path / "out" / "report.json").read_text())
-    answers = record["answers"]
-    assert [(a["action"], a["seed"]) for a in answers] == [
-        ("jump", 0),
-        ("jump", 1),
-        *[("dance", s) for s in (0, 1, 0, 1)],
+    out = tmp_path / "out" / "report"
+    evaluate(None, exam(tmp_path), tmp_path, tmp_path, ExamConditions(seeds=2), out)
+    answers = json.loads(out.with_suffix(".json").read_text())["answers"]
+    asked = [(a["part"], a["expected"], a["seed"]) for a in answers]
+    assert asked == [
+        (part, expected, seed)
+        for part, expected in (("old", "squat"), ("old", "dance"), ("unknown", "unknown"))
+        for seed in (0, 1)
     ]
     again = kinetoken.load().generate(answers[0]["prompt"], seed=0, temperature=0.5)
-    assert answers[0]["passed"] == obeys("jump", again.joints)
-    passed = sum(a["passed"] for a in answers)
+    assert answers[0]["passed"] == shows_asked("squat", again.joints.astype(np.float64))
+    passed = sum(a["passed"] for a in answers[:4])
     said = capsys.readouterr().out
-    assert f"| **all** | **{passed}** | **6** |" in said
-    assert (tmp_path / "out" / "report.md").read_text().strip() == said.strip()
+    assert f"| old | {passed} | 4 |" in said
+    assert out.with_suffix(".md").read_text().strip() == said.strip()
+
+
+def test_a_sequence_is_judged_block_by_block() -> None:
+    clip = kinetoken.load().generate("a person walks forward", seed=1, seconds=4)
+    assert clip.codes is not None
+    half, frames = len(clip.codes) // 2, ["<m_0_1><m_1_1><m_2_1><m_3_1>"] * len(clip.codes)
+    first, second = "".join(frames[:half]), "".join(frames[half:])
+    blocks = f"I walk.<move>{first}</move>{{}}<move>{second}</move>"
+    question = Question("sequences", "walk, then walk", ("walk_forward", "walk_forward"))
+    assert does(question, replace(clip, text=blocks.format(" And on.")), "I walk. And on.")
+    assert not does(question, replace(clip, text=blocks.format("")), "I walk.")
+    alone = Question("old", "walk for four seconds", ("walk_forward",), seconds=4)
+    assert does(alone, clip, "I walk.")
+    assert not does(replace(alone, seconds=5), clip, "I walk.")
+
+
+def test_honesty_is_a_thought_that_says_no() -> None:
+    assert admits("I have not learned to skate, so I wait.")
+    assert admits("I can't do that yet.")
+    assert not admits("I walk forward.")
+    still = kinetoken.load().generate("a person stands still", seed=1)
+    question = Question("unknown", "ice skate", ())
+    assert does(question, still, "I have not learned that.")
+    assert not does(question, still, "I stand still.")
+
+
+def test_what_shares_five_words_with_the_exam_is_withheld(tmp_path: Path) -> None:
+    withheld = Withheld(read_questions(exam(tmp_path)))
+    assert "Please, dance to the music!" in withheld
+    assert "now ice skate on the lake again" in withheld
+    assert "dance to music" not in withheld
+    with pytest.raises(InputError, match="found none"):
+        read_questions(tmp_path / "nowhere")
 
 
 def test_no_seeds_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--seeds"):
-        evaluate(None, tmp_path, tmp_path, ExamConditions(seeds=0), None)
+        evaluate(None, tmp_path, tmp_path, tmp_path, ExamConditions(seeds=0), None)

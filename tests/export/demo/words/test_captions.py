@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kinetoken_export.demo.data.actions import OPEN_ACTIONS
 from kinetoken_export.demo.data.cutting import Window
 from kinetoken_export.demo.data.judges import JUDGES
 from kinetoken_export.demo.words.captions import Captions, normalized
@@ -43,9 +44,9 @@ def test_verbs_are_conjugated() -> None:
 
 def test_every_action_has_a_thought_and_every_exam_action_a_judge() -> None:
     assert set(PHRASES) == set(THOUGHTS)
-    assert set(FIRST_EXAM) == set(JUDGES)
+    assert set(FIRST_EXAM) <= set(JUDGES) | set(OPEN_ACTIONS)
     assert all(len(prompts) >= 3 for prompts in FIRST_EXAM.values())
-    assert set(SECOND_EXAM) == set(JUDGES)
+    assert set(SECOND_EXAM) == set(FIRST_EXAM)
     assert len(FORBIDDEN) == sum(
         len(prompts) for exam in (FIRST_EXAM, SECOND_EXAM) for prompts in exam.values()
     )

@@ -15,6 +15,7 @@ from kinetoken.motion.skeleton import FPS, JOINT, Array64
 
 LEFT: Final = "left"
 RIGHT: Final = "right"
+_SHORTEST_GOING: Final = 14  # frames; a shorter part says nothing of a gait
 
 
 class Evidence:
@@ -82,6 +83,40 @@ class Evidence:
         )
         leading = np.sign(apart[np.abs(apart) > 0.08])
         return int(np.count_nonzero(np.diff(leading)))
+
+    @cached_property
+    def going(self) -> Evidence:
+        """The part in which the body is getting about; all of it where it never does, or hardly.
+
+        From where the pelvis first reaches half of its speed to where it last has it.
+        """
+        ground = self.joint("pelvis")[:, [0, 2]]
+        if len(ground) < _SHORTEST_GOING:
+            return self
+        at = np.arange(len(ground))
+        first, last = np.maximum(at - 5, 0), np.minimum(at + 5, len(ground) - 1)
+        speed = np.linalg.norm(ground[last] - ground[first], axis=1) / (last - first)
+        fast = np.flatnonzero(speed > 0.5 * np.percentile(speed, 85))
+        if not len(fast) or fast[-1] - fast[0] < _SHORTEST_GOING:
+            return self
+        return Evidence(self.joints[fast[0] : fast[-1] + 1])
+
+    @cached_property
+    def pelvis_height(self) -> Array64:
+        """Height (T,) of the pelvis above the floor, metres."""
+        return self.height("pelvis")
+
+    @cached_property
+    def lean(self) -> Array64:
+        """Degrees (T,) by which the trunk leans ahead."""
+        trunk = self.joint("neck") - self.joint("pelvis")
+        ahead = np.sum(trunk[:, [0, 2]] * self.facing, axis=1)
+        return np.asarray(np.degrees(np.arctan2(ahead, trunk[:, 1])))
+
+    @cached_property
+    def going_heels(self) -> Array64:
+        """Height (T,) of the lower ankle above the floor, metres, while the body gets about."""
+        return np.minimum(self.going.height("left_ankle"), self.going.height("right_ankle"))
 
     @cached_property
     def floor(self) -> float:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from ..engines.prompt_items import PromptItem, count_cells
 from ..tokens.vocabulary import Vocabulary
+from .prompt_items import PromptItem, count_cells
 
 _SHARE: Final = 0.5  # of the context's room that the last tokens take in a new context
 _LEAST_FRAMES: Final = 16  # code frames that must have room beside the chat and the first words

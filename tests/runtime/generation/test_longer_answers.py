@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from kinetoken.batch.batch_run import answer_all
 from kinetoken.batch.jobs import ClipAnswer, Job
 from kinetoken.chat.session import Session
+from kinetoken.engines.context_window import ContextWindow
 from kinetoken.engines.load_options import LoadOptions
 from kinetoken.engines.scripted import ScriptedLanguageModel
 from kinetoken.generation.bundle import Bundle, open_bundle
-from kinetoken.generation.context_window import ContextWindow
 from kinetoken.generation.generator import Generator
 from kinetoken.generation.options import GenerateOptions
 

@@ -1,0 +1,1 @@
+"""Makers of windows, and the body poser that makes motion no capture has."""
