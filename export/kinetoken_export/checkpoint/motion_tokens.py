@@ -130,7 +130,7 @@ def _moves(named: set[int], motion: Sequence[int], plain: set[int]) -> dict[int,
     """The moves after which motion tokens lie in a row, in this order.
 
     Other tokens keep their order. Motion comes where the first of it lies now, but behind all
-    words: words keep fewer bits in some recipes, and a list of words cannot be renumbered.
+    words: words keep fewer bits in some recipes.
     """
     last, first = max(named), min(motion)
     moving = set(motion)

@@ -25,10 +25,21 @@ _STILL: Final = 3
 _LONG_SECONDS: Final = (8.0, 12.0, 16.0, 24.0)
 _FORWARD_STYLES: Final = (
     "happy", "sad", "tired", "old", "drunk", "proud", "robotic", "military", "nervous", "angry",
+    "zombie", "confident", "shy",
+)  # fmt: skip
+_SLOW_STYLES: Final = ("tired", "old", "sad", "drunk", "zombie", "proud", "sleepy", "robotic")
+_FAST_STYLES: Final = ("angry", "nervous", "energetic", "confident", "scared", "military", "happy")
+_BACKWARD_STYLES: Final = ("scared", "nervous", "drunk", "robotic", "sad", "tired", "military")
+_RUN_STYLES: Final = ("happy", "scared", "tired", "angry", "robotic", "energetic")
+_CIRCLE_STYLES: Final = (
+    "happy", "sad", "tired", "old", "drunk", "proud", "robotic", "military", "nervous", "angry",
     "zombie",
 )  # fmt: skip
-# A style that the body's pose is that of another for.
-_POSED_AS: Final = {"confident": "proud", "energetic": "happy", "scared": "nervous"}
+# Styles that the body shows as it shows another.
+_POSED_AS: Final = {
+    "confident": "proud", "energetic": "happy", "excited": "happy", "scared": "nervous",
+    "shy": "sad", "sleepy": "tired",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,14 +77,15 @@ def long_gaits(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
 
 def _short(action: str, gait: Gait, draw: np.random.Generator) -> Iterator[Window]:
     circle = "circle" in action
-    counts = (
-        () if circle else draw.choice(np.arange(4 if action == "limp" else 3, 9), 2, replace=False)
-    )
+    least = 4 if action == "limp" else 3
+    posed = bool(gait.style) and action.startswith(("walk", "run"))
+    many = 0 if circle else 1 if posed else 2
+    counts = draw.choice(np.arange(least, 9), many, replace=False)
     for count in counts:
         motion = steps_from(gait.joints, int(draw.integers(0, 2)), int(count))
         if motion is not None:
             yield _window(action, motion, gait, int(count))
-    for seconds in draw.uniform(3.2 if circle else 2.4, 6.0, 2 if circle else 1):
+    for seconds in draw.uniform(3.2 if circle else 2.4, 6.0, 2 if circle and not gait.style else 1):
         turn = _turn_of(action, float(seconds), draw)
         motion = seconds_from(gait.joints, int(draw.integers(0, 2)), float(seconds), turn)
         if motion is not None:
@@ -118,12 +130,17 @@ def _gaits(pool: dict[str, Joints], mirror: bool) -> dict[str, list[Gait]]:
         "walk_fast": _fast_walks(walks, draw),
         "walk_backward": _backward(walks, draw),
         "run": _runs(runs, draw),
-        "run_circle": [*runs, *_edited(runs[:3], _paced(1.2), speed="slow")],
+        "run_circle": [
+            *runs,
+            *_in_styles(runs, ("happy", "scared", "proud", "tired"), 1, draw),
+            *_edited(runs[:3], _paced(1.2), speed="slow"),
+        ],
     }
     for side in (LEFT, RIGHT):
         bent = [walks[int(k)] for k in draw.choice(len(walks), min(13, len(walks)), replace=False)]
         out[f"circle_{side}"] = [
             *bent,
+            *_in_styles(usual, _CIRCLE_STYLES, 1, draw),
             *_edited(slow[:3], _paced(1.2), speed="slow"),
             *_edited(usual[:2], _paced(0.8), speed="fast"),
         ]
@@ -168,7 +185,7 @@ def _slow_walks(
         slower = _edited([gait], _paced(pace * share, share))
         out += _edited(slower, np.asarray, ("", "calm", "", "careful")[k % 4], "slow")
     paced = _edited(slow, _paced(1.15, 0.8))
-    return [*out, *_in_styles(paced, ("tired", "old", "sad", "drunk", "zombie"), 2, draw, "slow")]
+    return [*out, *_in_styles(paced, _SLOW_STYLES, 2, draw, "slow")]
 
 
 def _fast_walks(walks: list[Gait], draw: np.random.Generator) -> list[Gait]:
@@ -177,8 +194,7 @@ def _fast_walks(walks: list[Gait], draw: np.random.Generator) -> list[Gait]:
     for gait in brisk:
         pace = min(1.0, speed_of(gait.joints) / float(draw.uniform(1.7, 2.0)))
         out += _edited([gait], _paced(pace), speed="fast")
-    styles = ("angry", "nervous", "energetic", "confident", "scared", "military")
-    return [*out, *_in_styles(out, styles, 2, draw, "fast")]
+    return [*out, *_in_styles(out, _FAST_STYLES, 2, draw, "fast")]
 
 
 def _backward(walks: list[Gait], draw: np.random.Generator) -> list[Gait]:
@@ -189,13 +205,9 @@ def _backward(walks: list[Gait], draw: np.random.Generator) -> list[Gait]:
         share = float(draw.uniform(0.68, 0.85))
         pace = max(0.75, share * speed_of(gait.joints) / goal)
         speed = "slow" if k % 6 == 0 else "fast" if k % 6 == 3 else ""
-        out += _edited(
-            [gait],
-            _paced(pace, share, turned_round),
-            "scared" if k % 9 == 4 else "",
-            speed,
-        )
-    return out
+        out += _edited([gait], _paced(pace, share), speed=speed)
+    posed = _in_styles([g for g in out if not g.speed], _BACKWARD_STYLES, 1, draw)
+    return _edited([*out, *posed], turned_round)
 
 
 def turned_round(joints: Array64) -> Array64:
@@ -207,7 +219,7 @@ def _runs(runs: list[Gait], draw: np.random.Generator) -> list[Gait]:
     out = [*runs, *_edited(runs, _paced(1.08))]
     out += _edited(runs[1:6], _paced(1.15, 0.9), speed="slow")
     out += _edited(runs[4:9], _paced(0.9), speed="fast")
-    return out
+    return [*out, *_in_styles(runs, _RUN_STYLES, 2, draw)]
 
 
 def _low_gaits(

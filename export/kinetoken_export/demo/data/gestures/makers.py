@@ -14,6 +14,7 @@ from ..cutting import LONGEST_WINDOW, STRIDE, Window, passing_windows
 from ..judges import LEFT, RIGHT
 from ..keyframes import Key, Manner, StandingClip, perform, standing_clips
 from .arms import ARM_GESTURES
+from .captured import captured_gestures
 from .force import FORCE_GESTURES
 from .gesture import Gesture
 from .styles import STYLES
@@ -27,7 +28,8 @@ _TOO_FAST: Final = 12.0
 
 
 def gesture_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
-    """Windows of every keyed gesture on the standing clips of `pool`."""
+    """Windows of every gesture: those in the clips of `pool`, and those keyed on a stand."""
+    yield from captured_gestures(pool, mirror)
     clips = standing_clips(pool)
     if not clips:
         return

@@ -110,24 +110,26 @@ _LOOKS: Final = (
 )  # fmt: skip
 
 
-def _drink(tilt: float, sips: tuple[int, ...], elbow: tuple[float, float, float]) -> Gesture:
+def _drink(tilt: float, sips: tuple[int, ...], mouth: Hand) -> Gesture:
+    held = Hand((0.05, -0.22, 0.3), (0.8, -0.7, -0.2))
     return Gesture(
         "drink",
-        enter=(Key(0.55, 0.12, main=Hand((0.05, -0.22, 0.3), (0.8, -0.7, -0.2)), head=(8, 0, 0)),),
-        cycle=(Key(0.45, 0.7, main=Hand((0.04, -0.05, 0.15), elbow, "head"), head=(-tilt, 0, 0),
-                   spine=(-4, 0, 0)),
-               Key(0.4, 0.15, main=Hand((0.06, -0.2, 0.3), (0.8, -0.7, -0.2)), head=(4, 0, 0),
-                   spine=(0, 0, 0))),
+        enter=(Key(0.55, 0.12, main=held, head=(8, 0, 0)),),
+        cycle=(
+            Key(0.45, 0.7, main=mouth, head=(-tilt, 0, 0), spine=(-4, 0, 0)),
+            Key(0.4, 0.15, main=held, head=(4, 0, 0), spine=(0, 0, 0)),
+        ),
         counts=sips,
         leave=0.6,
         styles=("happy", "graceful", "dramatic", "tired", "sad"),
-    )  # fmt: skip
+    )
 
 
 _DRINKS: Final = (
-    _drink(20, (1, 1, 2), (0.8, -0.5, 0.3)), _drink(28, (1, 1, 2), (0.9, -0.2, 0.3)),
-    _drink(14, (1, 2, 3), (0.7, -0.7, 0.3)),
-)  # fmt: skip
+    _drink(20, (1, 1, 2), Hand((0.04, -0.05, 0.15), (0.8, -0.5, 0.3), "head")),
+    _drink(26, (1, 1, 2), Hand((0.15, 0.04, 0.12), (0.5, -0.4, 0.8), "head")),
+    _drink(14, (1, 2, 3), Hand((0.17, 0.02, 0.15), (0.5, -0.7, 0.6), "head")),
+)
 _UP_LONG: Final = Bones((0.2, 0.96, -0.05), (-0.05, 1, -0.05))
 _STRETCHES: Final = (
     Gesture("stretch", cycle=(
