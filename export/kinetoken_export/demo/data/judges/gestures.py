@@ -269,7 +269,13 @@ def _cross_arms(p: Posture) -> Verdict:
 
 
 def _shiver(p: Posture) -> Verdict:
-    return longest_run(p.trembling) >= 14 and p.trembling.mean() > 0.35 and _closings(p)[0] < 3
+    drawn_in = all(np.median(p.wrist(s)[:, 1]) > -0.45 for s in BOTH_HANDS)
+    return (
+        drawn_in
+        and longest_run(p.trembling) >= 14
+        and p.trembling.mean() > 0.35
+        and _closings(p)[0] < 3
+    )
 
 
 def _stretch(p: Posture) -> Verdict:

@@ -146,7 +146,7 @@ class Posture:
         seven = np.lib.stride_tricks.sliding_window_view(points, 7, axis=0)
         shake = np.linalg.norm(np.diff(seven, 2, axis=-1), axis=2).mean(axis=2).min(axis=1) * FPS**2
         spread = np.linalg.norm(np.ptp(seven, axis=-1), axis=-1).max(axis=1)
-        return np.asarray((shake > 4.5) & (spread < 0.16))
+        return np.asarray((shake > 4.0) & (spread < 0.3))
 
     @cached_property
     def head_above_shoulder(self) -> float:
