@@ -132,6 +132,8 @@ def _plan(found: _Examination, scratch: Path) -> ExportPlan:
         )
         if model is not None:
             found.attempt(check_rows, request, model, vocabulary)
+    if special is not None:
+        found.notes += [f"checkpoint: {note}" for note in special.notes]
     if sampling is not None:
         found.notes += [f"checkpoint: {note}" for note in sampling.notes]
     if chat is not None:

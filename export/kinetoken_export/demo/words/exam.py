@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .captions import normalized
+from .spelling import normalized
 
 FIRST_EXAM: Final[dict[str, tuple[str, ...]]] = {
     "walk_forward": (

@@ -34,6 +34,7 @@ MAY_SHOW = {
     "walk_forward": WALKS, "walk_slowly": WALKS, "walk_fast": WALKS, "run": WALKS,
     "run_circle": WALKS | {"circle_left", "circle_right", "turn_around"},
     "circle_left": WALKS | {"turn_around"}, "circle_right": WALKS | {"turn_around"},
+    "turn_left": {"turn_around"}, "turn_right": {"turn_around"},  # two turns are half a turn
     "tiptoe": WALKS, "sneak": WALKS, "crouch_walk": WALKS, "limp": WALKS, "skip": WALKS,
 }  # fmt: skip
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Final
 
 import numpy as np
@@ -22,6 +22,10 @@ from .walks import run_loops, seconds_from, speed_of, steps_from, walk_loops
 LEFT, RIGHT = "left", "right"
 _SLOW, _BRISK = 0.95, 1.45  # m/s: below it walks slowly, above it fast
 _STILL: Final = 3
+_CROUCH_CYCLE: Final = "m2q_Crouch_Fwd_Loop"
+# Frames of a loop: room for the longest window at any pace.
+_SHORT_LOOP: Final = 260
+_LONG_LOOP: Final = 660
 _LONG_SECONDS: Final = (8.0, 12.0, 16.0, 24.0)
 _FORWARD_STYLES: Final = (
     "happy", "sad", "tired", "old", "drunk", "proud", "robotic", "military", "nervous", "angry",
@@ -47,16 +51,25 @@ class Gait:
     """A straight gait that can go on, and what is said of it."""
 
     clip: str
-    joints: Array64
+    loop: Array64
+    edits: tuple[Edit, ...] = ()
     style: str = ""
     speed: str = ""
-    fields: dict[str, str] = field(default_factory=dict)
+    side: str = ""
+
+    @cached_property
+    def joints(self) -> Array64:
+        """The loop with its edits laid over it, one after another."""
+        out = self.loop
+        for edit in self.edits:
+            out = edit(out)
+        return out
 
 
 def gait_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
     """Walks and runs of two to eight steps or two to six seconds."""
     draw = np.random.default_rng(11 + mirror)
-    for action, gaits in _gaits(pool, mirror).items():
+    for action, gaits in _gaits(pool, mirror, _SHORT_LOOP).items():
         for gait in gaits:
             for window in _short(action, gait, draw):
                 if 24 <= len(window.features) <= LONGEST_WINDOW:
@@ -66,7 +79,7 @@ def gait_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
 def long_gaits(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
     """Windows of 8 to 24 seconds of what can go on."""
     draw = np.random.default_rng(12 + mirror)
-    for action, gaits in _gaits(pool, mirror).items():
+    for action, gaits in _gaits(pool, mirror, _LONG_LOOP).items():
         for k, seconds in enumerate(_LONG_SECONDS):
             gait = gaits[(3 * k + mirror) % len(gaits)]
             turn = _turn_of(action, seconds, draw)
@@ -113,15 +126,15 @@ def _turn_of(action: str, seconds: float, draw: np.random.Generator) -> float:
 
 
 def _window(action: str, motion: Array64, gait: Gait, count: int = 0, turn: float = 0.0) -> Window:
-    side = gait.fields.get("side", (LEFT if turn > 0 else RIGHT) if turn else "")
+    side = (LEFT if turn > 0 else RIGHT) if turn else gait.side
     return Window(action, whole_rows(motion), gait.clip, side, gait.style, count, gait.speed)
 
 
-def _gaits(pool: dict[str, Joints], mirror: bool) -> dict[str, list[Gait]]:
-    """The gaits of every action that can go on."""
+def _gaits(pool: dict[str, Joints], mirror: bool, frames: int) -> dict[str, list[Gait]]:
+    """The gaits of every action that can go on, of about so many frames."""
     draw = np.random.default_rng(10 + mirror)
-    walks = [Gait(name, loop) for name, loop in walk_loops(pool)]
-    runs = [Gait(name, loop) for name, loop in run_loops(pool)]
+    walks = [Gait(name, loop) for name, loop in walk_loops(pool, frames)]
+    runs = [Gait(name, loop) for name, loop in run_loops(pool, frames)]
     usual = [g for g in walks if _SLOW <= speed_of(g.joints) <= _BRISK]
     slow = [g for g in walks if speed_of(g.joints) < 1.05]
     out = {
@@ -144,7 +157,9 @@ def _gaits(pool: dict[str, Joints], mirror: bool) -> dict[str, list[Gait]]:
             *_edited(slow[:3], _paced(1.2), speed="slow"),
             *_edited(usual[:2], _paced(0.8), speed="fast"),
         ]
-    return out | _low_gaits(usual, slow, draw) | {"crouch_walk": _crouches(pool, slow, draw)}
+    return (
+        out | _low_gaits(usual, slow, draw) | {"crouch_walk": _crouches(pool, slow, draw, frames)}
+    )
 
 
 def _paced(ratio: float, share: float = 1.0, edit: Edit = np.asarray) -> Edit:
@@ -154,7 +169,7 @@ def _paced(ratio: float, share: float = 1.0, edit: Edit = np.asarray) -> Edit:
 
 def _edited(gaits: Iterable[Gait], edit: Edit, style: str = "", speed: str = "") -> list[Gait]:
     return [
-        replace(g, joints=edit(g.joints), style=style or g.style, speed=speed or g.speed)
+        replace(g, edits=(*g.edits, edit), style=style or g.style, speed=speed or g.speed)
         for g in gaits
     ]
 
@@ -246,12 +261,14 @@ def _low_gaits(
                 _paced(pace / 1.2, 0.7, partial(limping, hurt=side, strength=hurt)),
             )
             lame = _edited(lame, np.asarray, "" if k % 3 == 2 else "injured", speed)
-            out["limp"] += [replace(g, fields={"side": side}) for g in lame]
+            out["limp"] += [replace(g, side=side) for g in lame]
     return out
 
 
-def _crouches(pool: dict[str, Joints], slow: list[Gait], draw: np.random.Generator) -> list[Gait]:
-    out = []
+def _crouches(
+    pool: dict[str, Joints], slow: list[Gait], draw: np.random.Generator, frames: int
+) -> list[Gait]:
+    out: list[Gait] = []
     for k in range(16):
         gait, speed = slow[k % len(slow)], ("", "", "slow", "fast")[k % 4]
         pace = {"": 1.1, "slow": 1.5, "fast": 0.85}[speed]
@@ -261,12 +278,12 @@ def _crouches(pool: dict[str, Joints], slow: list[Gait], draw: np.random.Generat
             _paced(pace, 0.75, partial(crouched, depth=low[0], lean=low[1])),
             speed=speed,
         )
-    for name in ("m2q_Crouch_Fwd_Loop",):
-        if name in pool:
-            loop = gait_loop(travelling(np.concatenate([pool[name], pool[name][1:]])), 30, 44, 660)
-            out += (
-                [] if loop is None else [Gait(name, clean(loop)), Gait(name, at_pace(loop, 0.85))]
-            )
+    cycle = pool.get(_CROUCH_CYCLE)
+    if cycle is not None:
+        loop = gait_loop(travelling(np.concatenate([cycle, cycle[1:]])), 30, 44, frames)
+        if loop is not None:
+            crouch = Gait(_CROUCH_CYCLE, clean(loop))
+            out += [crouch, *_edited([crouch], _paced(0.85))]
     return out
 
 
@@ -276,7 +293,7 @@ def turn_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
     for side, sign in ((LEFT, 1.0), (RIGHT, -1.0)):
         for k in range(24):
             speed, pace = _paces(k, draw, 9.0)
-            degrees = float((draw.uniform(82, 98), draw.uniform(60, 120))[k % 2])
+            degrees = float((draw.uniform(82, 98), draw.uniform(60, 114))[k % 2])
             times = 2 if k % 8 == 5 else 1
             degrees = degrees if times == 1 else float(draw.uniform(56, 74))
             motion = repeat(turning(sign * degrees, pace, _still(draw), draw), times)

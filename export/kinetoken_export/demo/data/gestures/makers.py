@@ -20,15 +20,15 @@ from .gesture import Gesture
 from .styles import STYLES
 from .torso import TORSO_GESTURES
 
-_TAKES: Final = 22  # of each action and mirror
+TAKES: Final = 22  # of each action and mirror
 _TEMPO: Final = {"": (0.9, 1.12), "slow": (1.5, 1.8), "fast": (0.62, 0.74)}
 _GESTURES: Final = (*ARM_GESTURES, *TORSO_GESTURES, *FORCE_GESTURES)
 # Of the motion that a body on its feet shows here, nothing is faster, m/s.
 _TOO_FAST: Final = 12.0
 
 
-def gesture_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
-    """Windows of every gesture: those in the clips of `pool`, and those keyed on a stand."""
+def gesture_windows(pool: dict[str, Joints], mirror: bool, takes: int = TAKES) -> Iterator[Window]:
+    """Windows of every gesture: those in the clips of `pool`, and `takes` of each keyed one."""
     yield from captured_gestures(pool, mirror)
     clips = standing_clips(pool)
     if not clips:
@@ -38,8 +38,7 @@ def gesture_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
         ways.setdefault(gesture.action, []).append(gesture)
     for number, (action, gestures) in enumerate(ways.items()):
         draw = np.random.default_rng((29, number, mirror))
-        takes = _TAKES * (2 if "{side}" in action else 1)
-        for take in range(takes):
+        for take in range(takes * (2 if "{side}" in action else 1)):
             clip = clips[int(draw.integers(len(clips)))]
             gesture = gestures[take // 2 % len(gestures)]
             window = _take(clip, gesture, take, take // 2 + take // 2 // len(gestures), draw)

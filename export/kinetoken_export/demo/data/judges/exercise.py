@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from kinetoken.motion.skeleton import FPS
+from kinetoken.motion.skeleton import FPS, Array64
 
-from .evidence import LEFT, RIGHT, Evidence, peaks, together
+from .evidence import LEFT, RIGHT, Evidence, together
 from .getting_about import is_walk
 from .stance import (
     above_ground,
@@ -27,6 +27,7 @@ from .stance import (
     upside_down,
 )
 
+_LIVELY: Final = 0.65  # share of a dance in which arms and legs move
 _OTHER: Final = {LEFT: RIGHT, RIGHT: LEFT}
 
 
@@ -44,12 +45,18 @@ def _jump_forward(e: Evidence) -> bool:
 
 
 def hops_on(e: Evidence, side: str) -> int:
-    """Count how often one foot leaves the floor while the other is held up."""
+    """Count how often one foot leaves the floor and lands while the other is held up."""
     here, other = (above_ground(e, f"{s}_ankle") for s in (side, _OTHER[side]))
     held = (other > 0.2) & (other - here > 0.08)
-    if longest_seconds(held) < 0.5:
-        return 0
-    return peaks(np.where(held, here, 0.0), 0.15)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], held.astype(int), [0]])))
+    return sum(_flights(here[a:b]) for a, b in zip(edges[::2], edges[1::2], strict=True))
+
+
+def _flights(height: Array64) -> int:
+    """Count rises of an ankle over 0.15 m between two times under 0.12 m."""
+    state = np.where(height > 0.15, 1, np.where(height < 0.12, 0, -1))
+    known = state[state >= 0]
+    return int(np.count_nonzero(np.diff(known[known.argmin() :] if len(known) else known) < 0))
 
 
 def _hops(e: Evidence) -> bool:
@@ -57,7 +64,7 @@ def _hops(e: Evidence) -> bool:
 
 
 def _hop_one_leg(e: Evidence) -> bool:
-    return _hops(e) and e.rise > 0.03
+    return _hops(e) and e.rise > 0.03 and e.path_speed < 0.9
 
 
 # --- blows and kicks ------------------------------------------------------------------------------
@@ -91,7 +98,7 @@ def _kick_ball(e: Evidence) -> bool:
     """Tell whether a foot swings ahead low, much faster than it steps, past the other that stands."""
     swings = max(ball_swing(e, LEFT), ball_swing(e, RIGHT))
     hops = max(hops_on(e, LEFT), hops_on(e, RIGHT))
-    return bool(swings > 4.6 and is_upright(e) and e.path_speed < 2.0 and hops < 2)
+    return bool(swings > 5.4 and is_upright(e) and e.path_speed < 2.0 and hops < 2)
 
 
 def ball_swing(e: Evidence, side: str) -> float:
@@ -117,7 +124,7 @@ def punches_of(e: Evidence, side: str) -> int:
     )
     speed = np.concatenate([[0.0], np.diff(np.linalg.norm(reach, axis=1)) * FPS])
     starts = np.flatnonzero(out[1:] & ~out[:-1]) + 1
-    return sum(bool(speed[max(0, at - 3) : at + 2].max() > 1.5) for at in starts)
+    return sum(bool(speed[max(0, at - 3) : at + 2].max() > 1.6) for at in starts)
 
 
 def is_punch(side: str) -> Callable[[Evidence], bool]:
@@ -170,8 +177,8 @@ def _squat(e: Evidence) -> bool:
         and min(height[:4].mean(), height[-1]) > height.min() + 0.2
         and np.ptp(sideways(e, "pelvis")) < 0.33
         and trunk_lean(e)[max(0, lowest - 2) : lowest + 3].max() < 56.0
-        and above_ground(e, "left_knee").min() > 0.22
-        and above_ground(e, "right_knee").min() > 0.22
+        and min(above_ground(e, f"{s}_knee").min() for s in (LEFT, RIGHT)) > 0.22
+        and min(above_ground(e, f"{s}_wrist").min() for s in (LEFT, RIGHT)) > 0.4
     )
 
 
@@ -186,6 +193,7 @@ def _duck_crouch(e: Evidence) -> bool:
         and feet[lowest] < 0.3
         and above_ground(e, "pelvis").min() > 0.3
         and trunk_lean(e)[lowest] > 44.0
+        and np.ptp(above_ground(e, "pelvis")) > 0.17
         and above_ground(e, "left_wrist").min() > 0.25
         and above_ground(e, "right_wrist").min() > 0.25
         and e.rise < 0.15
@@ -304,13 +312,20 @@ def _swim(e: Evidence) -> bool:
 
 
 def _dance(e: Evidence) -> bool:
-    arms = np.mean([e.speed(j).mean() for j in ("left_wrist", "right_wrist")])
-    legs = np.mean([e.speed(j).mean() for j in ("left_ankle", "right_ankle")])
+    """Tell whether arms and legs keep moving in another way than a walk's or an exercise's."""
+    arms = np.mean([e.speed(j) for j in ("left_wrist", "right_wrist")], axis=0)
+    legs = np.mean([e.speed(j) for j in ("left_ankle", "right_ankle")], axis=0)
+    over = np.ones(12) / 12
+    lively = np.convolve(arms, over, "same") + np.convolve(legs, over, "same") > 0.5
+    drilled = _jumping_jacks(e) or _climb_ladder(e) or e.along < -0.3
     return bool(
-        arms > 0.5
-        and legs > 0.3
+        arms.mean() > 0.5
+        and legs.mean() > 0.3
+        and lively.mean() > _LIVELY
         and abs(e.along) < 1.0
         and not (is_walk(e) and abs(e.turn) < 30)
+        and not drilled
+        and e.rise < 0.22
         and is_upright(e)
     )
 

@@ -163,6 +163,7 @@ def _look_around(p: Posture) -> Verdict:
     yaw = p.head_yaw - np.median(p.head_yaw[:4])
     return bool(
         yaw.max() > 0.4
+        and not _crossed(p).any()
         and yaw.min() < -0.4
         and (_half_period(p) >= 0.55 or not p.hands_calm)
         and not any(p.wrist(s)[:, 2].max() > 0.42 for s in BOTH_HANDS)
@@ -226,7 +227,7 @@ def _blown(p: Posture, side: str) -> bool:
     if not len(at):
         return False
     out = (p.reach(side) > 0.82) & (p.wrist(side)[:, 1] > -0.2)
-    return bool(out[at[0] :].any())
+    return longest_run(out[at[0] :]) >= 3
 
 
 def _alone(p: Posture, side: str) -> bool:
@@ -268,7 +269,13 @@ def _cross_arms(p: Posture) -> Verdict:
 
 
 def _shiver(p: Posture) -> Verdict:
-    return longest_run(p.trembling) >= 14 and p.trembling.mean() > 0.35
+    drawn_in = all(np.median(p.wrist(s)[:, 1]) > -0.45 for s in BOTH_HANDS)
+    return (
+        drawn_in
+        and longest_run(p.trembling) >= 14
+        and p.trembling.mean() > 0.35
+        and _closings(p)[0] < 3
+    )
 
 
 def _stretch(p: Posture) -> Verdict:

@@ -184,7 +184,9 @@ def is_limp(side: str | None) -> Callable[[Evidence], bool]:
     """Tell whether one leg bears the body for a shorter time than the other; None: either leg."""
 
     def judge(e: Evidence) -> bool:
-        if not (0.1 < e.going.along < 1.6 and _steps(e) >= 2 and e.rise < 0.15 and _on_foot(e)):
+        g = e.going
+        ahead = 0.1 < g.along < 1.6 and g.along > 0.7 * g.path_speed
+        if not (ahead and _steps(e) >= 2 and e.rise < 0.15 and _on_foot(e)):
             return False
         short = Footwork(e.going).spared()
         return short is not None and side in (None, short)

@@ -139,14 +139,14 @@ class Posture:
 
     @cached_property
     def trembling(self) -> NDArray[np.bool_]:
-        """(T - 6,): frames in which the wrists shake on the spot."""
+        """(T - 6,): frames in which both wrists shake on the spot."""
         points = self.e.joints[:, [JOINT[j] for j in ("left_wrist", "right_wrist")]]
         if len(points) < 8:
             return np.zeros(1, bool)
         seven = np.lib.stride_tricks.sliding_window_view(points, 7, axis=0)
-        shake = np.linalg.norm(np.diff(seven, 2, axis=-1), axis=2).mean(axis=(1, 2)) * FPS**2
+        shake = np.linalg.norm(np.diff(seven, 2, axis=-1), axis=2).mean(axis=2).min(axis=1) * FPS**2
         spread = np.linalg.norm(np.ptp(seven, axis=-1), axis=-1).max(axis=1)
-        return np.asarray((shake > 4.5) & (spread < 0.16))
+        return np.asarray((shake > 4.0) & (spread < 0.3))
 
     @cached_property
     def head_above_shoulder(self) -> float:

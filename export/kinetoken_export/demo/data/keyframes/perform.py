@@ -162,19 +162,17 @@ def _path(times: Array64, knots: Sequence[_Knot], values: Sequence[Array64]) -> 
 
 def _live(c: Channels, busy: Array64, manner: Manner, draw: np.random.Generator) -> None:
     """Add slow wandering and, where the manner has it, a tremble."""
-    times = np.arange(len(busy)) / FPS
+    times = np.arange(len(busy))[:, None] / FPS
+    shaking = 2 * np.pi * times * draw.uniform(2.9, 3.6)
     for name in (*_ARMS, "spine", "head"):
         width = c[name].shape[1]
         for rate, amount in ((0.35, 1.0), (0.8, 0.5)):
             phase = draw.uniform(0, 2 * np.pi, width)
             turns = 2 * np.pi * rate * draw.uniform(0.8, 1.2, width)
-            c[name] = c[name] + busy * _DRIFT * amount * np.sin(times[:, None] * turns + phase)
+            c[name] = c[name] + busy * _DRIFT * amount * np.sin(times * turns + phase)
         if manner.tremble:
-            phase = draw.uniform(0, 2 * np.pi, width)
-            turns = 2 * np.pi * draw.uniform(3.4, 4.6)
-            c[name] = c[name] + busy * np.radians(manner.tremble) * np.sin(
-                times[:, None] * turns + phase
-            )
+            phase = draw.uniform(0, np.pi / 2, width)  # the whole body shakes as one
+            c[name] = c[name] + busy * np.radians(manner.tremble) * np.sin(shaking + phase)
     for side in BOTH_SIDES:  # a foot that moves is lifted on its way
         foot = c[f"{side}_foot"]
         pace = np.linalg.norm(np.gradient(foot[:, [0, 2]], axis=0), axis=1) * FPS
