@@ -234,7 +234,7 @@ def on_all_fours(s: Script, seconds: float, z: float = 0.0) -> None:
 
 def crawl(s: Script, count: int) -> None:
     on_all_fours(s, 1.1)
-    z, length = 0.18, s.u(0.24, 0.34)
+    z, length = 0.18, s.u(0.36, 0.46)
     low = {"left": -0.26, "right": -0.26}
     reach = {"left": 0.6, "right": 0.6}
     for k in range(s.draw.integers(5, 8)):
@@ -243,11 +243,11 @@ def crawl(s: Script, count: int) -> None:
         z += length / 2
         sign = 1 if side == LEFT else -1
         reach[side], low[other] = z + 0.52, z - 0.38
-        s.go(0.19, z=last + length / 4, y=0.46, twist=-sign * 4.0, sway=-sign * 4.0, **{
+        s.go(0.24, z=last + length / 4, y=0.46, twist=-sign * 4.0, sway=-sign * 4.0, **{
             f"{side}_arm": hand(sign * 0.17, 0.13, z + 0.38),
             f"{other}_leg": knee_down(-sign * 0.11, low[other] - 0.1, 0.1, 62.0),
         })  # fmt: skip
-        s.go(0.19, z=z, **{
+        s.go(0.24, z=z, **{
             f"{side}_arm": hand(sign * 0.17, 0.05, reach[side]),
             f"{other}_leg": knee_down(-sign * 0.11, low[other]),
         })  # fmt: skip

@@ -20,8 +20,8 @@ def _guard(s: Script, seconds: float, front: str = LEFT) -> dict[str, Any]:
     """Step into a stance, `front` foot ahead, fists up; the changes that lead back to it."""
     sign = 1.0 if front == LEFT else -1.0
     deep = s.u(0.16, 0.26)
-    chin = arm(-0.22, s.u(-0.05, 0.15), 0.5, (0.5, -1.0, -0.1))
-    ahead = arm(-0.1, s.u(0.0, 0.15), 0.62, (0.5, -1.0, -0.1))
+    chin = arm(-0.2, s.u(-0.05, 0.12), 0.4, (0.5, -1.0, -0.1))
+    ahead = arm(-0.14, s.u(0.0, 0.15), 0.46, (0.5, -1.0, -0.1))
     lead, rear = ("left", "right") if front == LEFT else ("right", "left")
     guard: dict[str, Any] = {
         "y": s.upright.y - s.u(0.05, 0.1), "z": 0.0, "x": 0.0, "turn": -sign * s.u(18, 32),
@@ -41,12 +41,12 @@ def _blow(s: Script, side: str, guard: dict[str, Any], height: float) -> None:
     name = f"{side}_arm"
     loaded = s.pose.left_arm if side == LEFT else s.pose.right_arm
     x, y, z = loaded.at
-    s.go(0.13, twist=sign * 8.0, **{name: arm(x + 0.02, y - 0.1, z - 0.14, loaded.pole)})
+    s.go(0.13, twist=sign * 8.0, **{name: arm(x + 0.03, y - 0.12, z - 0.14, loaded.pole)})
     way = -sign * (34.0 if rear else 20.0)
     s.go(0.13, steady=s.tempo < 1.3, twist=way, z=guard["z"] + 0.05, look=guard["look"] - way * 0.5,
          turn=turned + (0.35 * way if rear else 0.2 * way),
-         **{name: hand(sign * s.u(0.0, 0.06), height, 0.78, (0.5, -0.9, -0.2))})  # fmt: skip
-    s.hold(0.05)
+         **{name: hand(sign * s.u(0.0, 0.06), height, 0.85, (0.5, -0.9, -0.2))})  # fmt: skip
+    s.hold(s.u(0.08, 0.14), steady=True)
     s.go(0.24, **guard)
 
 
@@ -169,9 +169,9 @@ def kick_ball(s: Script, count: int) -> None:
         s.go(0.14, z=z - 0.1, left_leg=foot(0.09, z, ANKLE + 0.06), left_arm=arm(0.5, -0.5, 0.5))
         s.go(0.12, z=z - 0.06, y=up - 0.07, left_leg=foot(0.09, z + 0.05), arms=arms, twist=-10.0,
              turn=-12.0, right_leg=leg(0.05, -0.72, -0.42, 40.0, (0.15, 0, 1)))  # fmt: skip
-        s.go(0.11, steady=s.tempo < 1.3, z=z - 0.01, y=up - 0.06, twist=4.0, turn=0.0, lean=2.0,
+        s.go(0.11, steady=True, z=z - 0.01, y=up - 0.06, twist=4.0, turn=0.0, lean=2.0,
              right_leg=leg(0.0, -0.88, 0.12, 40.0))  # fmt: skip
-        s.go(0.12, steady=s.tempo < 1.3, z=z + 0.04, y=up - 0.03, lean=-6.0, bend=14.0, turn=10.0,
+        s.go(0.12, steady=True, z=z + 0.04, y=up - 0.03, lean=-6.0, bend=14.0, turn=10.0,
              right_leg=leg(-0.12, -0.78, s.u(0.45, 0.6), 40.0), left_arm=arm(0.4, -0.5, 0.6),
              right_arm=arm(0.3, -0.8, -0.4))  # fmt: skip
         s.go(0.28, z=z + 0.05, lean=0.0, bend=4.0, twist=0.0, turn=2.0,
