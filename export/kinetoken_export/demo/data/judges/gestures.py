@@ -7,6 +7,8 @@ from typing import Final
 
 import numpy as np
 
+from kinetoken.motion.skeleton import FPS
+
 from .arm_signs import BOTH_HANDS, FrameFlags, aimed, other_side, pumping, raised, thrown
 from .evidence import LEFT, RIGHT, Evidence
 from .posture import Posture, longest_run, turns
@@ -120,6 +122,7 @@ def _clap(p: Posture) -> Verdict:
         (meetings >= 2 or (meetings == 1 and longest <= 6))
         and longest <= 9
         and not _crossed(p).any()
+        and not _shiver(p)
         and p.lean_forward.max() < 25
         and not is_shot(p)
     )
@@ -270,11 +273,14 @@ def _cross_arms(p: Posture) -> Verdict:
 
 def _shiver(p: Posture) -> Verdict:
     drawn_in = all(np.median(p.wrist(s)[:, 1]) > -0.45 for s in BOTH_HANDS)
+    seconds = p.trembling.sum() / FPS
+    gaps = p.hands_apart[: len(p.trembling)][p.trembling]
     return (
         drawn_in
         and longest_run(p.trembling) >= 14
+        and np.ptp(np.percentile(gaps, (25, 75))) < 0.16
         and p.trembling.mean() > 0.35
-        and _closings(p)[0] < 3
+        and all(p.small_turns(s) > 4.2 * seconds for s in BOTH_HANDS)
     )
 
 

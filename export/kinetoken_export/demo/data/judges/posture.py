@@ -148,6 +148,10 @@ class Posture:
         spread = np.linalg.norm(np.ptp(seven, axis=-1), axis=-1).max(axis=1)
         return np.asarray((shake > 4.0) & (spread < 0.3))
 
+    def small_turns(self, side: str) -> int:
+        """How often a wrist turns back after 8 mm or more, along the axis where it does most."""
+        return max(turns(self.wrist(side)[:, axis], 0.008) for axis in range(3))
+
     @cached_property
     def head_above_shoulder(self) -> float:
         """Height of the head joint over the shoulders when standing at first."""

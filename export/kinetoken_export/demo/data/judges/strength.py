@@ -16,7 +16,10 @@ Verdict = bool | np.bool_
 
 def _throw(p: Posture) -> Verdict:
     return any(
-        thrown(p, s) and p.hands_apart_when_fast(s) > 0.3 for s in BOTH_HANDS
+        thrown(p, s)
+        and p.hands_apart_when_fast(s) > 0.3
+        and p.hand_speed(s).max() > 1.25 * p.hand_speed(other_side(s)).max()
+        for s in BOTH_HANDS
     ) and not is_pull(p)
 
 
