@@ -61,12 +61,12 @@ class MotionChats:
         """A chat as far as there is motion for it."""
         asked = int(self.random.choice(_TURNS, p=self._shares.turns))
         turns: list[Turn] = []
-        posture = "standing"
+        last: CodedWindow | None = None
         for request in self._worded.chats.draw(asked):
-            blocks = self._blocks(request, posture)
+            blocks = self._blocks(request, last)
             if blocks is None:
                 break
-            posture = blocks[-1][1].ends
+            last = blocks[-1][1]
             turns.append(
                 Turn(
                     request.text,
@@ -75,21 +75,29 @@ class MotionChats:
             )
         return turns
 
-    def _blocks(self, request: Request, posture: str) -> list[tuple[str, CodedWindow]] | None:
-        """Words and motion of each block; None where a part has no motion."""
+    def _blocks(
+        self, request: Request, last: CodedWindow | None
+    ) -> list[tuple[str, CodedWindow]] | None:
+        """Words and motion of each block, after `last`; None where a part has no motion."""
         words = self._worded.turns.words(request)
         if request.unknown:
-            window = self._bank.motion(self._helpless(), posture)
+            window = self._after(last, self._helpless())
             return None if window is None else self._gone_on([(words[0], window)], "stand_still")
         out: list[tuple[str, CodedWindow]] = []
         for said, part in zip(words, request.parts, strict=True):
-            window = self._bank.motion(part, posture)
+            window = self._after(last, part)
             if window is None:
                 return None
             out.append((said, window))
-            posture = window.ends
+            last = window
         part = request.parts[-1]
         return out if part.count or part.seconds else self._gone_on(out, part.action)
+
+    def _after(self, last: CodedWindow | None, part: Part) -> CodedWindow | None:
+        """The motion of a part where `last` ended."""
+        if last is None:
+            return self._bank.motion(part, "standing")
+        return self._bank.motion(part, last.ends, last.codes)
 
     def _helpless(self) -> Part:
         """What the body does where it cannot do what is asked."""
@@ -110,7 +118,7 @@ class MotionChats:
             ]
         out = list(blocks)
         for _ in range(int(self.random.integers(1, 4))):
-            more = self._bank.motion(Part(action), out[-1][1].ends)
+            more = self._after(out[-1][1], Part(action))
             if more is None or sum(len(w.codes) for _, w in out) + len(more.codes) > _LONGEST:
                 break
             out.append(("", more))

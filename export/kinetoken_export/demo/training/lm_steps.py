@@ -60,7 +60,7 @@ def optimizer_of(model: Qwen2, peak: float) -> torch.optim.AdamW:
         {"params": [p for p in others if p.dim() == 1], "weight_decay": 0.0, "pace": 1.0},
         {"params": [vectors], "weight_decay": 0.0, "pace": _VECTOR_PACE},
     ]
-    return torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.97))
+    return torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.97), fused=True)
 
 
 class Clock:

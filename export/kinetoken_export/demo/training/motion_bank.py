@@ -18,6 +18,7 @@ FRAMES_PER_SECOND: Final = 5  # code frames
 _LONGEST: Final = 60  # code frames of a motion without a duration
 _REPEATED: Final = 110  # code frames of a motion that is done over and over
 _SHORTEST_LOOP: Final = 3
+_TRIES: Final = 5  # motions that a low body chooses the nearest of
 _STILL: Final = 2  # code frames at either end of a motion, where the body stands
 # How a body gets from standing into a posture.
 _LOWERED: Final = {"lying": "lie_down", "seated": "sit_on_chair", "on_floor": "sit_on_floor",
@@ -44,19 +45,29 @@ class MotionBank:
         """Actions that there is motion of."""
         return frozenset(self._by_action)
 
-    def motion(self, part: Part, posture: str) -> CodedWindow | None:
-        """The motion of a part for a body in a posture; None where there is none such."""
-        if part.seconds:
-            window = self._lasting(part)
-        elif part.count:
-            window = self._counted(part)
-        else:
-            window = self._any(part, longest=_LONGEST)
-        return None if window is None else self._from(posture, window)
+    def motion(self, part: Part, posture: str, before: Codes | None = None) -> CodedWindow | None:
+        """The motion of a part for a body in a posture; None where there is none such.
 
-    def more(self, action: str) -> CodedWindow | None:
-        """Any motion of an action, to go on with."""
-        return self._any(Part(action), longest=_LONGEST)
+        `before`: what the body did last, which ends in that posture.
+        """
+        low = posture != "standing" and before is not None
+        found = [w for _ in range(_TRIES if low else 1) if (w := self._asked(part)) is not None]
+        if not found:
+            return None
+        window = self._nearest([w for w in found if w.begins == posture] or found, before)
+        return self._from(posture, window, before)
+
+    def _asked(self, part: Part) -> CodedWindow | None:
+        if part.seconds:
+            return self._lasting(part)
+        return self._counted(part) if part.count else self._any(part, longest=_LONGEST)
+
+    def _nearest(self, found: Sequence[CodedWindow], before: Codes | None) -> CodedWindow:
+        """The motion that begins most as what came before ended; any after nothing."""
+        if before is None or len(found) == 1:
+            return found[int(self._random.integers(len(found)))]
+        end = self._latents(before[-1:])[0]
+        return min(found, key=lambda w: float(np.abs(self._latents(w.codes[:1])[0] - end).sum()))
 
     def fitted(self, window: CodedWindow, length: int) -> Codes | None:
         """A window in exactly `length` code frames: pieces of it left out or repeated.
@@ -157,28 +168,26 @@ class MotionBank:
         codes = self.fitted(window, length)
         return None if codes is None else _with_codes(window, codes)
 
-    def _from(self, posture: str, window: CodedWindow) -> CodedWindow | None:
+    def _from(self, posture: str, window: CodedWindow, before: Codes | None) -> CodedWindow | None:
         """The window led into from a posture: up first, then down, as it begins."""
         if window.begins == posture:
             return window
         ways: list[CodedWindow] = []
         if posture != "standing":
-            way = self._way(RISE, posture, "standing")
-            if way is None:
+            up = self._ways(RISE, posture, "standing")
+            if not up:
                 return None
-            ways.append(way)
+            ways.append(self._nearest(up, before))
         if window.begins != "standing":
-            way = self._way(_LOWERED[window.begins], "standing", window.begins)
-            if way is None:
+            down = self._ways(_LOWERED[window.begins], "standing", window.begins)
+            if not down:
                 return None
-            ways.append(way)
+            ways.append(down[int(self._random.integers(len(down)))])
         return _joined([*ways, window])
 
-    def _way(self, action: str, begins: str, ends: str) -> CodedWindow | None:
-        found = [
-            w for w in self._by_action.get(action, ()) if w.begins == begins and w.ends == ends
-        ]
-        return found[int(self._random.integers(len(found)))] if found else None
+    def _ways(self, action: str, begins: str, ends: str) -> list[CodedWindow]:
+        mine = self._by_action.get(action, ())
+        return [w for w in mine if w.begins == begins and w.ends == ends]
 
 
 def _joined(parts: Sequence[CodedWindow]) -> CodedWindow:

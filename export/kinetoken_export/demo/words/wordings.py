@@ -27,7 +27,7 @@ _OF_ONE_SPEED: Final = ("walk_slowly", "walk_fast", "stand_still", "t_pose", "me
 class Mixture:
     """Shares of the kinds of request; what is left is captions of one action as they stand."""
 
-    unknown: float = 0.15
+    unknown: float = 0.13
     sequence: float = 0.05
     pair: float = 0.07
     triple: float = 0.04
