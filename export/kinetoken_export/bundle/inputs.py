@@ -47,7 +47,12 @@ class ExportInputs:
         if self.sampling.defaults() != Defaults():
             asked = self.sampling.summary()
             yield f"checkpoint: sampling defaults of generation_config.json: {asked}"
-        notes = (*self.special.notes, *self.sampling.notes, *self.chat.notes)
+        notes = (
+            *self.vocabulary.notes,
+            *self.special.notes,
+            *self.sampling.notes,
+            *self.chat.notes,
+        )
         yield from (f"checkpoint: {note}" for note in notes)
         yield from (f"codec: {note}" for note in self.codec.notes)
 

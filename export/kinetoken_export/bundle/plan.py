@@ -124,6 +124,7 @@ def _plan(found: _Examination, scratch: Path) -> ExportPlan:
         found.notes += [f"checkpoint: {note}" for note in model.notes]
     special, chat, sampling = None, None, None
     if vocabulary is not None:
+        found.notes += [f"checkpoint: {note}" for note in vocabulary.notes]
         settings = settings_folder(request, model) if model is not None else words
         special = found.attempt(read_ends, request, settings, vocabulary)
         sampling = found.attempt(read_sampling, settings)

@@ -112,6 +112,15 @@ class AdaptedSource:
         embedding, head = (self._changes.get(name) for name in (entry.embedding, entry.head))
         if settings.get("ensure_weight_tying"):
             return False
+        if any(change is not None and change.up is not None for change in (embedding, head)):
+            rows = self.original.shape.vocab_size  # PEFT stores the base beside the two matrices
+            whole = embedding.saved if embedding is not None else None
+            if head is None and whole is not None and len(whole) != rows:
+                raise FormatError(
+                    f"{self.folder}: LoRA on an embedding that is the head too, with new tokens, "
+                    f"is not computed: {_MERGE}"
+                )
+            return True
         if head is not None and head.saved is not None:
             same = embedding is not None and embedding.saved is not None
             return not (same and np.array_equal(head.saved, embedding.saved))  # type: ignore[union-attr, arg-type]

@@ -17,6 +17,8 @@ _DEFAULT: Final = Spelling()
 _NUMBER: Final = re.compile(r"[0-9]+")
 _MOTION_WORD: Final = re.compile(r"(?<!e)mot|(?<!re)move|(?<![a-z])m(?![a-z])", re.IGNORECASE)
 """A token's letters that speak of motion: motion, mot, movement, or m alone; no emotion, remote."""
+_START_OR_END: Final = re.compile(r"(?<![a-z])[se]om(?![a-z])", re.IGNORECASE)
+"""Start or end of motion."""
 _ENDS: Final = (("start", "end"), ("begin", "end"), ("bos", "eos"), ("som", "eom"))
 """Words that tell what opens a block from what closes it."""
 _FEWEST: Final = 4  # codes
@@ -41,10 +43,12 @@ def find_spelling(
     FormatError if none or several are found.
     """
     code = asked.code or _find_code(added, words, tokenizer)
+    if problem := Spelling(code, "", "").problem:
+        raise InputError(problem)
     if asked.around is not None:
         start, end = asked.around
     else:
-        start, end = _find_around([*added], code, tokenizer)
+        start, end = _find_around([*added, *_marked_words(words, added)], code, tokenizer)
     spelling = Spelling(code, start, end)
     if problem := spelling.problem:
         raise InputError(problem)
@@ -54,6 +58,17 @@ def find_spelling(
             f"{tokenizer}: expected {' and '.join(missing)} among its tokens, found none: {_SAY}"
         )
     return spelling
+
+
+def _marked_words(words: Sequence[str], added: Sequence[str]) -> list[str]:
+    """Words in brackets, such as <move>, which some tokenizers hold among the others."""
+    brackets = (("<", ">"), ("[", "]"))
+    known = set(added)
+    return [
+        word
+        for word in words
+        if word not in known and (word[:1], word[-1:]) in brackets and len(word) > 2
+    ]
 
 
 def _find_code(added: Sequence[str], words: Sequence[str], tokenizer: Path) -> str:
@@ -106,11 +121,10 @@ def _template(shape: str, numbers: Sequence[Sequence[str]]) -> str:
 def _find_around(tokens: Sequence[str], code: str, tokenizer: Path) -> tuple[str, str]:
     """What opens and closes a block; two empty texts where nothing does."""
     coded = Markup(Spelling(code, "", "")).token
-    named = [t for t in tokens if _MOTION_WORD.search(t) and not coded.fullmatch(t)]
+    named = [t for t in tokens if _speaks_of_motion(t) and not coded.fullmatch(t)]
     known, pairs = set(tokens), dict[str, str]()
     for token in named:
-        closing = token.replace("<", "</", 1) if token.startswith("<") else ""
-        partners = [closing, *_partners(token)]
+        partners = [*_closings(token), *_partners(token)]
         if partner := next((p for p in partners if p and p != token and p in known), None):
             pairs[token] = partner
     taken = {*pairs, *pairs.values()}
@@ -131,6 +145,17 @@ def _find_around(tokens: Sequence[str], code: str, tokenizer: Path) -> tuple[str
             f"beside {alone[0]}: name them with --move START END, or --move '' '' where nothing opens a block"
         )
     return "", ""
+
+
+def _speaks_of_motion(token: str) -> bool:
+    return bool(_MOTION_WORD.search(token) or _START_OR_END.search(token))
+
+
+def _closings(token: str) -> list[str]:
+    """</move> for <move>, <|/move|> for <|move|>."""
+    return [
+        token.replace(sign, f"{sign}/", 1) for sign in ("<|", "<", "[") if token.startswith(sign)
+    ]
 
 
 def _is_half(token: str) -> bool:

@@ -26,6 +26,10 @@ SYSTEM_PROMPT: Final = (
     "You are an embodied AI. You reason about your physical state and output precise motor actions "
     "inside <move></move> tags."
 )
+_NO_MARKERS: Final = (
+    "no tokens around a block were found: if there are any, name them with --move START END"
+)
+_MOST_IDS: Final = 1 << 24  # no tokenizer has as many
 _ROLES: Final = ("bos", "eos", "unk", "pad", "sep", "cls", "mask")
 
 
@@ -42,6 +46,8 @@ class CheckpointVocabulary:
     """Ordinary ones among them, which a thought may use."""
     moved: Mapping[int, int] = field(default_factory=dict)
     """Id in the checkpoint to id here, of tokens that have to move so that codes lie in a row."""
+    notes: tuple[str, ...] = ()
+    """What was assumed, a line each."""
 
     @property
     def added_before(self) -> dict[str, int]:
@@ -61,8 +67,9 @@ def read_vocabulary(folder: Path, asked: AskedSpelling | None = None) -> Checkpo
         refuse_lfs_pointer(path)
         data = json.loads(path.read_text(encoding="utf-8"))
         tokens = {str(token["content"]): token for token in data["added_tokens"]}
-        added = {content: int(token["id"]) for content, token in tokens.items()}
+        added = {content: token["id"] for content, token in tokens.items()}
         words = _words(data["model"]["vocab"])
+        _check_ids(path, data["added_tokens"], words)
     except OSError as error:
         raise InputError(
             f"{path}: expected the checkpoint's tokenizer, cannot read it ({error.strerror})"
@@ -91,7 +98,31 @@ def read_vocabulary(folder: Path, asked: AskedSpelling | None = None) -> Checkpo
         {content: new[i] for content, i in added.items()},
         {content: new[i] for content, i in added.items() if i in ordinary - plain},
         moved,
+        () if markers or (asked and asked.around) else (_NO_MARKERS,),
     )
+
+
+def _check_ids(path: Path, added: Sequence[Mapping[str, Any]], words: Mapping[str, int]) -> None:
+    """FormatError unless each added token has one id, and each id one added token."""
+    contents: dict[int, str] = {}
+    ids: dict[str, int] = {}
+    for token in added:
+        content, number = str(token["content"]), token["id"]
+        if not isinstance(number, int) or not 0 <= number < _MOST_IDS:
+            raise FormatError(
+                f"{path}: expected an id of 0 to {_MOST_IDS - 1} for {content}, got {number!r}"
+            )
+        if contents.setdefault(number, content) != content:
+            raise FormatError(
+                f"{path}: expected one token with the id {number}, got {contents[number]} and "
+                f"{content}: save the tokenizer once more"
+            )
+        other = ids.setdefault(content, words.get(content, number))
+        if other != number:
+            raise FormatError(
+                f"{path}: expected one id for {content}, got {other} and {number}: save the "
+                "tokenizer once more"
+            )
 
 
 def pruned_vocabulary(

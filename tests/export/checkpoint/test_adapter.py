@@ -49,6 +49,11 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         {"target_modules": ["q_proj"], "modules_to_save": ["input_layernorm"]},
     ),
     "embedding and head": ("qwen2", {"target_modules": ["embed_tokens", "lm_head", "down_proj"]}),
+    "tied, embedding": ("qwen3_tied", {"target_modules": ["q_proj", "embed_tokens"]}),
+    "tied, embedding and head": (
+        "qwen3_tied",
+        {"target_modules": ["q_proj", "embed_tokens", "lm_head"]},
+    ),
     "new token rows": (
         "qwen2",
         {"target_modules": ["q_proj"], "trainable_token_indices": {"embed_tokens": [7, 300, 310]}},
