@@ -200,8 +200,14 @@ def test_the_demo_codec() -> None:
             lambda s: s.update({"decoder.model.4.weight": torch.zeros(12, 13, 3)}),
             "model.4.weight of shape",
         ),
-        (lambda s: s["quantizer.layers.1.codebook"].fill_(np.nan), "finite codebooks"),
-        (lambda s: s["decoder.model.6.bias"].fill_(np.inf), "finite features"),
+        (
+            lambda s: s["quantizer.layers.1.codebook"].fill_(np.nan),
+            "NaN or infinity in quantizer.layers.1.codebook",
+        ),
+        (
+            lambda s: s["decoder.model.6.bias"].fill_(np.inf),
+            "NaN or infinity in decoder.model.6.bias",
+        ),
     ],
 )
 def test_a_tensor_missing_or_left_over_is_named(tmp_path: Path, spoil: SPOIL, message: str) -> None:
