@@ -26,7 +26,7 @@ from kinetoken.motion.features import CONTACTS
 from kinetoken.motion.footlock import FootLock
 from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS
 from kinetoken.motion.transition import Transition
-from kinetoken_export.demo.training.motion_measures import FOOT_HEIGHT, foot_slide, jerk
+from kinetoken_export.demo.data.motion_measures import FOOT_HEIGHT, foot_slide, jerk
 from kinetoken_export.demo.words.exam import FIRST_EXAM
 
 Array = NDArray[np.float64]

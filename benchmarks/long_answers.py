@@ -16,7 +16,7 @@ import numpy as np
 from report import heading, table, write
 
 import kinetoken
-from kinetoken_export.demo.training.motion_measures import foot_slide, jerk
+from kinetoken_export.demo.data.motion_measures import foot_slide, jerk
 
 PROMPTS = ("walk forward", "dance", "stand still", "run in a circle", "march on the spot", "box")
 LENGTHS = (20, 48, 60)

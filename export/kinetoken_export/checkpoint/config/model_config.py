@@ -6,7 +6,7 @@ Which architecture it is of, the shape of the language model, and what is unusua
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -98,13 +98,16 @@ def read_model_config(folder: Path) -> ModelConfig:
             *_unknown_fields(
                 raw, given, {*known.defaults, *computed, *known.not_applied, *NO_CONSEQUENCE}
             ),
-            *(
-                f"{field} {given[field]!r} is not applied, as in transformers"
-                for field in sorted(known.not_applied)
-                if given.get(field) is not None
-            ),
+            *_not_applied(given, known.not_applied),
         ),
     )
+
+
+def _not_applied(given: Mapping[str, Any], fields: Iterable[str]) -> Iterator[str]:
+    """Notes on fields that the model's class does not use."""
+    for field in sorted(fields):
+        if given.get(field) is not None:
+            yield f"{field} {given[field]!r} is not applied, as in transformers"
 
 
 def _architecture(raw: Mapping[str, Any], folder: Path) -> tuple[Architecture, list[str]]:

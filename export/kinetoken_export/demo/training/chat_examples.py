@@ -37,7 +37,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Turn:
+class ChatTurn:
     """A request and its answer."""
 
     prompt: str
@@ -61,7 +61,7 @@ class ChatCoder:
         self.system = self.text(f"<|im_start|>system\n{SYSTEM_PROMPT}<|im_end|>\n") + self._user
         """The ids that every chat begins with, up to the user's first words."""
 
-    def encode(self, turns: Sequence[Turn]) -> tuple[Ids, Weights]:
+    def encode(self, turns: Sequence[ChatTurn]) -> tuple[Ids, Weights]:
         """All that follows `system`: the words of the first request, its answer, the next turns."""
         ids: list[int] = []
         weights: list[float] = []

@@ -15,8 +15,7 @@ from kinetoken.motion.skeleton import FPS, Array64
 from ...codecs.own_model import load_codec
 from ..data.augment import to_features
 from ..data.clips import Joints, held_out_clips, load_clips
-from .lm_data import Coder
-from .motion_measures import (
+from ..data.motion_measures import (
     bone_error,
     fast_share,
     foot_slide,
@@ -25,6 +24,7 @@ from .motion_measures import (
     quiet_frames,
     tremble,
 )
+from .lm_data import Coder
 
 
 @dataclass(frozen=True)

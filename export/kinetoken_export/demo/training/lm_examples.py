@@ -9,7 +9,7 @@ from typing import Final
 from ...codecs.source import Codes
 from ..words.action_names import LASTING
 from ..words.requests import Part, Request
-from .chat_examples import Block, ChatCoder, Ids, Turn, Weights
+from .chat_examples import Block, ChatCoder, ChatTurn, Ids, Weights
 from .lm_data import CodedWindow
 from .motion_bank import MotionBank
 from .train_words import DrawnChats
@@ -57,10 +57,10 @@ class MotionChats:
                 if len(ids) <= _LONGEST_CHAT:
                     return ids, weights
 
-    def _turns(self, levels: int) -> list[Turn]:
+    def _turns(self, levels: int) -> list[ChatTurn]:
         """A chat as far as there is motion for it."""
         asked = int(self.random.choice(_TURNS, p=self._shares.turns))
-        turns: list[Turn] = []
+        turns: list[ChatTurn] = []
         last: CodedWindow | None = None
         for request in self._worded.chats.draw(asked):
             blocks = self._blocks(request, last)
@@ -68,7 +68,7 @@ class MotionChats:
                 break
             last = blocks[-1][1]
             turns.append(
-                Turn(
+                ChatTurn(
                     request.text,
                     tuple(Block(words, window.codes[:, :levels]) for words, window in blocks),
                 )

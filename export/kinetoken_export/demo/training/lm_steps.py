@@ -63,7 +63,7 @@ def optimizer_of(model: Qwen2, peak: float) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.97), fused=True)
 
 
-class Clock:
+class TrainingClock:
     """How far a training is, by its steps and by its minutes, and the learning rate there."""
 
     def __init__(self, steps: int, minutes: float, spent: float) -> None:

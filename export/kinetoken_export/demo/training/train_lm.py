@@ -77,7 +77,7 @@ def train_lm(
     rows = lm_steps.batches(chats.draw, plan.tokens, chats.random)
     losses, bar = SlotLosses(tokenizer), ProgressBar("language model", plan.steps, before=done)
     coder = ChatCoder(tokenizer)
-    clock = lm_steps.Clock(plan.steps, plan.minutes, spent)
+    clock = lm_steps.TrainingClock(plan.steps, plan.minutes, spent)
     system = torch.tensor([coder.system])
     model.train()
     for step, (ids, weights) in zip(range(done, plan.steps), rows, strict=False):

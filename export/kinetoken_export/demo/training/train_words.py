@@ -20,7 +20,7 @@ from ..words.tokenizer import id_of, train_tokenizer
 from ..words.word_vectors import WordVectors
 from ..words.wordings import Wordings
 from . import lm_steps
-from .chat_examples import Block, ChatCoder, Ids, Turn, Weights
+from .chat_examples import Block, ChatCoder, ChatTurn, Ids, Weights
 from .defaults import WORD_STEPS
 from .lm_model import LmConfig, Qwen2
 from .slot_losses import CODES, LEVELS, SlotLosses
@@ -59,9 +59,9 @@ class WordedTurns:
     def __init__(self, thoughts: Thoughts) -> None:
         self.thoughts = thoughts
 
-    def turn(self, request: Request) -> Turn:
+    def turn(self, request: Request) -> ChatTurn:
         """A request, and all that is said in its answer."""
-        return Turn(request.text, tuple(Block(words, None) for words in self.words(request)))
+        return ChatTurn(request.text, tuple(Block(words, None) for words in self.words(request)))
 
     def words(self, request: Request) -> list[str]:
         """What is said before each part."""
@@ -100,7 +100,7 @@ def train_words(
     drawn = DrawnChats(learnt, exclusion, drawing, plan.seed + done)
     rows = lm_steps.batches(drawn.draw, plan.tokens, drawn.random)
     losses, bar = SlotLosses(tokenizer), ProgressBar("words", plan.steps, before=done)
-    clock = lm_steps.Clock(plan.steps, plan.minutes, spent)
+    clock = lm_steps.TrainingClock(plan.steps, plan.minutes, spent)
     system = torch.tensor([coder.system])
     model.train()
     for step, (ids, weights) in zip(range(done, plan.steps), rows, strict=False):

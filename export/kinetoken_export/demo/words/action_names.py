@@ -121,7 +121,7 @@ COUNTED: Final = (
     "salute", "reach_up", "raise_arms", "raise_left_arm", "raise_right_arm",
 )  # fmt: skip
 # Another action with the same name done the other way, slower, faster.
-MIRROR: Final[dict[str, str]] = {
+MIRRORED_ACTION: Final[dict[str, str]] = {
     name: name.replace("left", "right")
     for name in VERBS
     if "left" in name

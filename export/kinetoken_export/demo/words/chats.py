@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Final
 
 from . import frames
-from .action_names import COUNTED, FASTER, LASTING, MIRROR, SLOWER
+from .action_names import COUNTED, FASTER, LASTING, MIRRORED_ACTION, SLOWER
 from .requests import Part, Request
 from .spelling import times_words
-from .thought_lines import SIDES
+from .thought_lines import SIDE_PHRASES
 from .thoughts import Thoughts
 from .wordings import Wordings
 
@@ -103,10 +103,10 @@ class Chats:
         return self._same(frames.SLOWER_WORDS, replace(part, action=action, speed=speed))
 
     def _mirrored(self, part: Part) -> Request | None:
-        action = MIRROR.get(part.action)
+        action = MIRRORED_ACTION.get(part.action)
         if action is not None:
             return self._same(frames.OTHER_WAY, replace(part, action=action, side=""))
-        if part.side in ("left", "right") and part.action in SIDES:
+        if part.side in ("left", "right") and part.action in SIDE_PHRASES:
             side = "left" if part.side == "right" else "right"
             return self._same(frames.OTHER_WAY, replace(part, side=side))
         return None
@@ -118,7 +118,7 @@ class Chats:
             if other in part.action:
                 action = part.action.replace(other, side)
                 return Request(text, (replace(part, action=action, side=""),))
-        if part.action in SIDES:
+        if part.action in SIDE_PHRASES:
             return Request(text, (replace(part, side=side),))
         return None
 

@@ -48,7 +48,7 @@ COUNTS: Final = (
     "{x} {t}", "{x} {t}", "{x} {n} times", "{x} {n}x", "{x} x{n}", "{t}, {x}", "{x}, {t}",
     "{x} exactly {t}", "{x} {t} in a row", "{x} {n} time", "{x} {t} please",
 )  # fmt: skip
-SPEEDS: Final[dict[str, tuple[str, ...]]] = {
+SPEED_FRAMES: Final[dict[str, tuple[str, ...]]] = {
     "slow": ("{x} slowly", "slowly {x}", "{x} very slowly", "{x} in slow motion", "{x} at a slow pace",
         "{x}, slowly", "{x} without haste", "{x} nice and slow"),
     "fast": ("{x} quickly", "quickly {x}", "{x} fast", "{x} as fast as you can", "{x} really fast",

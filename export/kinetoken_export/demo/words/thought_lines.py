@@ -189,7 +189,7 @@ LINES: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 # What is said of a side, where the action's name does not say it.
-SIDES: Final[dict[str, str]] = {
+SIDE_PHRASES: Final[dict[str, str]] = {
     "blow_kiss": "with my {side} hand", "cartwheel": "to the {side}",
     "drink": "with my {side} hand", "fall_down": "to the {side}",
     "hop_one_leg": "on my {side} leg", "kick_ball": "with my {side} foot",
@@ -208,7 +208,7 @@ OFFERS: Final = (
     "kick or throw a punch", "bow or salute", "crawl or do a cartwheel", "run or sit down",
     "squat or do push-ups", "turn around or point ahead", "walk or wave with both hands",
 )  # fmt: skip
-UNKNOWN: Final[dict[str, tuple[str, ...]]] = {
+UNKNOWN_LINES: Final[dict[str, tuple[str, ...]]] = {
     "motion": ("I have not learned that yet, so I wait.", "I have not learned that move yet.",
         "I have not learned how to do that."),
     "talk": ("I only speak with my body, I am afraid.", "I only speak with my body, not in words.",

@@ -11,7 +11,7 @@ from ..data.actions import OPEN_ACTIONS
 from .frames import LAST, NEXT
 from .requests import Part
 from .spelling import number_words, times_words
-from .thought_lines import LINES, NOTHING_BEFORE, OFFERS, SIDES, UNKNOWN
+from .thought_lines import LINES, NOTHING_BEFORE, OFFERS, SIDE_PHRASES, UNKNOWN_LINES
 
 _USUAL: Final = 0.8  # share of an action's first line
 _PACES: Final = {"slow": "slowly", "fast": "quickly"}
@@ -19,7 +19,7 @@ _PACES: Final = {"slow": "slowly", "fast": "quickly"}
 _WITHOUT_PACE: Final = ("walk_slowly", "walk_fast", "stand_still", "t_pose", "meditate")
 _FAST_AS_IT_IS: Final = ("run", "run_circle")
 # What a thought says of a style; a style that is not here is not said.
-STYLES: Final = {
+STYLE_PHRASES: Final = {
     "happy": "happily", "excited": "excitedly", "sad": "sadly", "tired": "wearily",
     "sleepy": "sleepily", "bored": "in boredom", "angry": "angrily", "proud": "proudly",
     "scared": "fearfully", "nervous": "nervously", "shy": "shyly", "robotic": "like a robot",
@@ -72,7 +72,7 @@ class Thoughts:
 
     def unknown(self, kind: str) -> str:
         """A friendly line about what the body cannot do, and two things that it can."""
-        lines = UNKNOWN[kind]
+        lines = UNKNOWN_LINES[kind]
         line = lines[int(self.random.integers(len(lines)))]
         return f"{line}{OFFER}{OFFERS[int(self.random.integers(len(OFFERS)))]}."
 
@@ -85,10 +85,10 @@ class Thoughts:
 def said_beside(part: Part) -> str:
     """What is said at the end of a line: side, style, speed, count, duration."""
     out = ""
-    if part.side in ("left", "right") and part.action in SIDES:
-        out += " " + SIDES[part.action].format(side=part.side)
-    if part.style in STYLES and _OF_THAT_STYLE.get(part.action) != part.style:
-        out += " " + STYLES[part.style]
+    if part.side in ("left", "right") and part.action in SIDE_PHRASES:
+        out += " " + SIDE_PHRASES[part.action].format(side=part.side)
+    if part.style in STYLE_PHRASES and _OF_THAT_STYLE.get(part.action) != part.style:
+        out += " " + STYLE_PHRASES[part.style]
     if (
         part.speed
         and part.action not in _WITHOUT_PACE

@@ -9,7 +9,16 @@ from typing import Final
 import numpy as np
 
 from .action_names import COUNTED, LASTING
-from .frames import COUNTS, DURATIONS, NEGATIONS, ONLY_NOT, PAIRS, SPEEDS, STYLE_WORDS, TRIPLES
+from .frames import (
+    COUNTS,
+    DURATIONS,
+    NEGATIONS,
+    ONLY_NOT,
+    PAIRS,
+    SPEED_FRAMES,
+    STYLE_WORDS,
+    TRIPLES,
+)
 from .requests import CaptionSet, Exclusion, Part, Request
 from .rewording import Rewording
 from .spelling import conjugated, language, number_words, times_words
@@ -205,7 +214,7 @@ class Wordings:
         speed = "slow" if self.random.random() < 0.5 else "fast"
         named = (_SLOWER if speed == "slow" else _FASTER).get(action, action)
         part = replace(bare.parts[0], action=named, speed=speed)
-        text = self.rewording.pick(SPEEDS[speed]).format(x=bare.text)
+        text = self.rewording.pick(SPEED_FRAMES[speed]).format(x=bare.text)
         return Request(self.rewording.framed(text), (part,))
 
     def _style(self) -> Request | None:

@@ -11,9 +11,7 @@ pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 
 from kinetoken.motion.skeleton import BONE_LENGTHS, FPS, JOINT, PARENTS, Array64
 from kinetoken_export.codecs.own_model import load_codec
-from kinetoken_export.demo.training.codec_report import clip_errors, codec_table
-from kinetoken_export.demo.training.lm_data import Coder
-from kinetoken_export.demo.training.motion_measures import (
+from kinetoken_export.demo.data.motion_measures import (
     bone_error,
     fast_share,
     in_place,
@@ -22,6 +20,8 @@ from kinetoken_export.demo.training.motion_measures import (
     quiet_frames,
     tremble,
 )
+from kinetoken_export.demo.training.codec_report import clip_errors, codec_table
+from kinetoken_export.demo.training.lm_data import Coder
 from synthetic import walker
 
 DEMO = Path(__file__).parents[4] / "export" / "checkpoints" / "demo" / "codec"

@@ -20,7 +20,7 @@ from kinetoken_export.codecs.own_model import CodecConfig, MotionCodec, load_cod
 from kinetoken_export.demo.data.augment import to_features
 from kinetoken_export.demo.data.cutting import Window
 from kinetoken_export.demo.training import lm_data
-from kinetoken_export.demo.training.chat_examples import CLOSE_WEIGHT, Block, ChatCoder, Turn
+from kinetoken_export.demo.training.chat_examples import CLOSE_WEIGHT, Block, ChatCoder, ChatTurn
 from kinetoken_export.demo.training.lm_data import CodedWindow, Coder
 from kinetoken_export.demo.training.train_codec import (
     CodecTraining,
@@ -191,8 +191,8 @@ def test_the_loss_is_on_the_answer_alone(trained: Path) -> None:
     coder = ChatCoder(Tokenizer.from_file(str(trained / "tokenizer.json")))
     codes = np.zeros((3, 2), np.int64)
     turns = [
-        Turn("bow <move>", (Block("I bow.", codes), Block("", codes))),
-        Turn("again", (Block("I bow.", None),)),
+        ChatTurn("bow <move>", (Block("I bow.", codes), Block("", codes))),
+        ChatTurn("again", (Block("I bow.", None),)),
     ]
     ids, weights = coder.encode(turns)
     given = coder.tokenizer.decode(list(ids[weights == 0]), skip_special_tokens=False)
@@ -211,10 +211,10 @@ def test_a_chat_is_what_a_session_shows_the_model(trained: Path) -> None:
 
     bundle = kinetoken.load(trained / "bundle", threads=1).bundle
     coder = ChatCoder(Tokenizer.from_file(str(trained / "tokenizer.json")))
-    first, _ = coder.encode([Turn("bow", (Block("I bow.", np.zeros((3, 4), np.int64)),))])
+    first, _ = coder.encode([ChatTurn("bow", (Block("I bow.", np.zeros((3, 4), np.int64)),))])
     answer = tuple(int(i) for i in first[len(coder.prompt("bow")) : -1])
     shown = prompt_ids(bundle, "again", [Said("bow", answer)])
-    turns = [Turn("bow", (Block("I bow.", np.zeros((3, 4), np.int64)),)), Turn("again", ())]
+    turns = [ChatTurn("bow", (Block("I bow.", np.zeros((3, 4), np.int64)),)), ChatTurn("again", ())]
     ids, _ = coder.encode(turns)
     assert [*coder.system, *ids[:-1]] == shown
 

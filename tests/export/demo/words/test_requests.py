@@ -15,7 +15,7 @@ from kinetoken_export.demo.words.requests import (
     held_out,
     read_captions,
 )
-from kinetoken_export.demo.words.thought_lines import LINES, UNKNOWN
+from kinetoken_export.demo.words.thought_lines import LINES, UNKNOWN_LINES
 
 CAPTIONS = Path(__file__).parents[4] / "export" / "captions"
 
@@ -29,7 +29,7 @@ def test_every_caption_of_the_repository_is_read() -> None:
     lines = sum(len(p.read_text(encoding="utf-8").splitlines()) for p in CAPTIONS.glob("*.tsv"))
     assert len(captions.all()) == lines
     assert set(captions.single) == {*LINES, *OPEN_ACTIONS}
-    assert {r.unknown for r in captions.unknown} == set(UNKNOWN)
+    assert {r.unknown for r in captions.unknown} == set(UNKNOWN_LINES)
     assert all(p.action in captions.single for r in captions.sequences for p in r.parts)
 
 

@@ -18,7 +18,7 @@ from kinetoken_export.demo.words.spelling import (
     number_words,
     times_words,
 )
-from kinetoken_export.demo.words.thought_lines import LINES, OFFERS, SIDES, UNKNOWN
+from kinetoken_export.demo.words.thought_lines import LINES, OFFERS, SIDE_PHRASES, UNKNOWN_LINES
 from kinetoken_export.demo.words.thoughts import Thoughts, fulfils, meant
 from kinetoken_export.demo.words.wordings import Mixture, Wordings
 
@@ -127,12 +127,12 @@ def test_a_thought_says_what_was_asked() -> None:
 
 def test_what_cannot_be_done_is_said_with_two_offers() -> None:
     thoughts = Thoughts(np.random.default_rng(0))
-    for kind in UNKNOWN:
+    for kind in UNKNOWN_LINES:
         said = thoughts.unknown(kind)
         assert meant(said) == "unknown"
         assert any(f"I can {offer}." in said for offer in OFFERS)
     assert all(" or " in offer for offer in OFFERS)
-    assert set(SIDES) <= set(LINES)
+    assert set(SIDE_PHRASES) <= set(LINES)
 
 
 def test_chats_go_on_from_what_was_done() -> None:

@@ -17,7 +17,7 @@ from .arms import ARM_GESTURES
 from .captured import captured_gestures
 from .force import FORCE_GESTURES
 from .gesture import Gesture
-from .styles import STYLES
+from .styles import MANNERS
 from .torso import TORSO_GESTURES
 
 TAKES: Final = 22  # of each action and mirror
@@ -56,7 +56,7 @@ def _take(
     style = ""
     if gesture.styles and not speed and turn % 3 == 1:
         style = gesture.styles[int(draw.integers(len(gesture.styles)))]
-    manner = STYLES[style] if style else Manner()
+    manner = MANNERS[style] if style else Manner()
     manner = replace(
         manner,
         tempo=manner.tempo * float(draw.uniform(*_TEMPO[speed])),

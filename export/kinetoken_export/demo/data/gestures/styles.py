@@ -6,7 +6,7 @@ from typing import Final
 
 from ..keyframes import Manner
 
-STYLES: Final[dict[str, Manner]] = {
+MANNERS: Final[dict[str, Manner]] = {
     "happy": Manner(tempo=0.85, size=1.2, spine=(-4, 0, 0), head=(-6, 3, 0), overshoot=0.12),
     "excited": Manner(tempo=0.72, size=1.3, spine=(-3, 0, 0), head=(-5, 0, 0), overshoot=0.15),
     "sad": Manner(tempo=1.45, size=0.8, spine=(13, 0, 0), head=(18, 0, 0), shrug=-4, overshoot=0.0),

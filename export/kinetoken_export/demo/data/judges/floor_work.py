@@ -11,8 +11,8 @@ from kinetoken.motion.skeleton import FPS
 
 from .evidence import LEFT, RIGHT, Evidence
 from .stance import (
-    FIRST,
-    LAST,
+    FIRST_FRAMES,
+    LAST_FRAMES,
     above_ground,
     front_of,
     kneels,
@@ -43,23 +43,23 @@ def _going_down(e: Evidence) -> float:
 
 
 def _lie_down(e: Evidence) -> bool:
-    return stands(e, FIRST) and lies(e, LAST) and _going_down(e) > _FALL - 0.25
+    return stands(e, FIRST_FRAMES) and lies(e, LAST_FRAMES) and _going_down(e) > _FALL - 0.25
 
 
 def _fall_down(e: Evidence) -> bool:
-    return stands(e, FIRST) and lies(e, LAST) and 0.0 < _going_down(e) < _FALL
+    return stands(e, FIRST_FRAMES) and lies(e, LAST_FRAMES) and 0.0 < _going_down(e) < _FALL
 
 
 def _get_up(e: Evidence) -> bool:
-    return (lies(e, FIRST) or sits_low(e, FIRST)) and stands(e, LAST)
+    return (lies(e, FIRST_FRAMES) or sits_low(e, FIRST_FRAMES)) and stands(e, LAST_FRAMES)
 
 
 def _kneel(e: Evidence) -> bool:
-    return stands(e, FIRST) and kneels(e, LAST)
+    return stands(e, FIRST_FRAMES) and kneels(e, LAST_FRAMES)
 
 
 def _sit_on_floor(e: Evidence) -> bool:
-    return stands(e, FIRST) and sits_low(e, LAST)
+    return stands(e, FIRST_FRAMES) and sits_low(e, LAST_FRAMES)
 
 
 def _meditate(e: Evidence) -> bool:
@@ -72,8 +72,8 @@ def _meditate(e: Evidence) -> bool:
     ]
     moving = np.linalg.norm(np.diff(e.joints[last], axis=0), axis=-1).max() * FPS
     return bool(
-        stands(e, FIRST)
-        and sits_low(e, LAST)
+        stands(e, FIRST_FRAMES)
+        and sits_low(e, LAST_FRAMES)
         and np.median(trunk_lean(e)[last]) < 32.0
         and np.median(knees) > 0.42
         and max(np.median(a) for a in ankles) < 0.52
@@ -82,11 +82,11 @@ def _meditate(e: Evidence) -> bool:
 
 
 def _sit_on_chair(e: Evidence) -> bool:
-    return stands(e, FIRST) and sits_high(e, LAST)
+    return stands(e, FIRST_FRAMES) and sits_high(e, LAST_FRAMES)
 
 
 def _stand_up(e: Evidence) -> bool:
-    return sits_high(e, FIRST) and stands(e, LAST)
+    return sits_high(e, FIRST_FRAMES) and stands(e, LAST_FRAMES)
 
 
 def _crawl(e: Evidence) -> bool:

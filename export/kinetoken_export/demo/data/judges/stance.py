@@ -50,8 +50,8 @@ def stands(e: Evidence, frames: slice) -> bool:
     )
 
 
-FIRST = slice(0, 4)
-LAST = slice(-6, None)
+FIRST_FRAMES = slice(0, 4)
+LAST_FRAMES = slice(-6, None)
 
 
 def lies(e: Evidence, frames: slice) -> bool:
