@@ -60,7 +60,7 @@ def long_stands(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
         frames = int(seconds * FPS)
         yield Window("stand_still", whole_rows(at_ease(frames + 1, draw)), "made")
     dances = [n for n in pool if n.startswith(DANCES) and len(pool[n]) > 500]
-    for k, seconds in enumerate((*_LONG_SECONDS, *_LONG_SECONDS)):
+    for k, seconds in enumerate((*_LONG_SECONDS, *_LONG_SECONDS) if dances else ()):
         name = dances[(3 * k + mirror) % len(dances)]
         frames = int((seconds - 1.3) * FPS)
         start = int(draw.integers(0, max(1, len(pool[name]) - frames)))
