@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -28,6 +29,8 @@ from ..data.cutting import Window
 from .codec_data import Windows, codec_rows, facing_steps, feature_statistics
 from .defaults import CODEC_STEPS
 
+_CALM: Final = 0.008  # metres: bones that move less count as still
+
 
 @dataclass(frozen=True)
 class LossWeights:
@@ -37,6 +40,8 @@ class LossWeights:
     """Positions, fast limbs more."""
     bones: float = 15.0
     """Bone lengths."""
+    gestures: float = 2.0
+    """Motion of each bone beside its own extent: small gestures of head and shoulders."""
     steps: float = 10.0
     """Velocities, fast limbs more."""
     changes: float = 4.0
@@ -173,12 +178,14 @@ class Loss:
         speed = F.pad((theirs[:, 1:] - theirs[:, :-1]).norm(dim=-1), (0, 0, 0, 1)) * 20
         emphasis = 1.0 + (speed / 2.0).clamp(max=2.5)
         joints = (_lengths(mine - theirs) * emphasis).mean()
-        bones = (_bones(mine) - _bones(theirs)).abs().mean()
+        my_bones, their_bones = _bones(mine), _bones(theirs)
+        bones = (_lengths(my_bones) - _lengths(their_bones)).abs().mean()
         motion = self._motion(facing_steps(raw), facing_steps(true), emphasis[:, :-1], true)
         return (
             features
             + self.weights.joints * joints
             + self.weights.bones * bones
+            + self.weights.gestures * _lost_gestures(my_bones, their_bones)
             + motion
             + self.weights.path * _path_error(raw, true)
         )
@@ -207,9 +214,20 @@ def _lengths(vectors: Tensor) -> Tensor:
 
 
 def _bones(joints: Tensor) -> Tensor:
-    """Bone lengths (B, T, 21), metres, of root-relative joints 1..21."""
+    """Bones (B, T, 21, 3), metres, of root-relative joints 1..21."""
     whole = F.pad(joints, (0, 0, 1, 0))
-    return _lengths(joints - whole[:, :, list(PARENTS[1:])])
+    return joints - whole[:, :, list(PARENTS[1:])]
+
+
+def _lost_gestures(mine: Tensor, theirs: Tensor) -> Tensor:
+    """How much of each bone's motion within a window is missed, beside how much it moves.
+
+    A nod moves the head by 2 cm: a mean over metres does not see whether it took place.
+    """
+    moved = theirs - theirs.mean(dim=1, keepdim=True)
+    missed = _lengths(mine - mine.mean(dim=1, keepdim=True) - moved)
+    extent = moved.square().sum(-1).mean(dim=1, keepdim=True).sqrt()
+    return (missed / (extent + _CALM)).mean()
 
 
 def _joints(features: Tensor) -> Tensor:
