@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 transformers = pytest.importorskip("transformers", reason="needs transformers beside the project")
 
+from kinetoken.base.errors import FormatError
 from kinetoken.engines.protocols import LanguageModel
 from kinetoken.manifest.architectures import ARCHITECTURES
 from kinetoken.manifest.schema import LanguageModelInfo
@@ -200,6 +201,8 @@ GGUF_REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "window of Mistral": ("mistral", {"sliding_window": 16}, "sliding window"),
     "window of Phi-3": ("phi3", {"sliding_window": 16}, "sliding window"),
     "query_pre_attn_scalar": ("gemma2", {"query_pre_attn_scalar": 64}, "query_pre_attn_scalar"),
+    "head of Gemma 2": ("gemma2", {"tie_word_embeddings": False}, "a head of its own"),
+    "heads of Qwen2": ("qwen2", {"head_dim": 32}, "4 heads of 32 with a width of 256"),
 }
 
 
@@ -211,6 +214,14 @@ def test_what_llama_cpp_does_not_compute(case: str, tmp_path: Path) -> None:
     with pytest.raises(Exception, match=named):
         gguf_model(sample, tmp_path)
     compare(onnx_model(sample, tmp_path), sample, 1e-4)
+
+
+def test_what_onnx_runtime_does_not_compute(tmp_path: Path) -> None:
+    """Refused as ONNX, and right as GGUF."""
+    sample = make(tmp_path / "model", "llama", head_dim=40)
+    with pytest.raises(FormatError, match=r"heads of 40 .* give --format gguf"):
+        onnx_model(sample, tmp_path)
+    compare(gguf_model(sample, tmp_path), sample, 1e-4)
 
 
 TEXT: dict[str, Any] = {

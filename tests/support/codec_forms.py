@@ -1,4 +1,4 @@
-"""Ten forms of RVQ codec as other people write them, each a whole rvq_model.py.
+"""Forms of RVQ codec as other people write them, each a whole rvq_model.py.
 
 Every class offers `own_features(codes)`, codes (n, Q) to normalised features, for tests alone: its
 name says nothing to the exporter, which has to find its own way.
@@ -200,6 +200,18 @@ class MotionRVQ_VAE(Codec):
     def make_decoder(self, dim, hidden, out):
         return Interpolating(dim, hidden, out)
 """
+_TO_BOTH_ENDS = _GROUPNORM.replace("nn.GroupNorm(4, hidden), ", "").replace(
+    "nn.Upsample(scale_factor=4)", "nn.Upsample(scale_factor=4, mode='linear', align_corners=True)"
+)
+_PLACES = """
+class Places(nn.Module):
+    def __init__(self, hidden):
+        super().__init__()
+        self.register_buffer("table", torch.randn(1, hidden, 512))
+
+    def forward(self, x):
+        return x + self.table[:, :, : x.shape[2]]
+""" + _GROUPNORM.replace("nn.GroupNorm(4, hidden)", "Places(hidden)")
 _TRANSPOSED = """
 class MotionRVQ_VAE(Codec):
     def make_decoder(self, dim, hidden, out):
@@ -300,6 +312,8 @@ FORMS: Final = {
     "ResidualVQ as lucidrains writes it": _LUCIDRAINS,
     "dataclass as configuration": _DATACLASS,
     "nearest interpolation": _INTERPOLATION,
+    "linear interpolation to both ends": _TO_BOTH_ENDS,
+    "positions added between convolutions": _PLACES,
     "transposed convolutions": _TRANSPOSED,
     "transformer, learned positions of one length": _LEARNED_POSITIONS.replace(
         "POSITIONS", "self.pos_embed"

@@ -75,6 +75,10 @@ FAMILIES: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
         },
     ),
     "gemma2": ("Gemma2", {**_GEMMA, "num_hidden_layers": 4}),
+    "gemma2_uncapped": (
+        "Gemma2",
+        {**_GEMMA, "attn_logit_softcapping": None, "final_logit_softcapping": None},
+    ),
     "gemma3_linear": (
         "Gemma3",
         {

@@ -53,6 +53,8 @@ def read_chat_parts(
             f"{folder}: expected a chat template, or the tokens of Qwen's chats, found neither: "
             "say with --prompt-template 'text {prompt} text' what the model was trained to see"
         )
+    if jinja == CHATML:
+        notes.append("it has no chat template: Qwen's is taken")
     tokens = read_token_names(folder)
     around = split_template(jinja, tokens)
     target = vocabulary.motion.spelling == Spelling()

@@ -42,10 +42,13 @@ class ExportInputs:
         """What is unusual or was assumed, a line each."""
         if isinstance(self.model, OpenedModel):
             yield from (f"checkpoint: {note}" for note in self.model.checkpoint.notes)
+        else:
+            yield from (f"checkpoint: {note}" for note in self.model.notes)
         if self.sampling.defaults() != Defaults():
             asked = self.sampling.summary()
             yield f"checkpoint: sampling defaults of generation_config.json: {asked}"
-        yield from (f"checkpoint: {note}" for note in (*self.sampling.notes, *self.chat.notes))
+        notes = (*self.special.notes, *self.sampling.notes, *self.chat.notes)
+        yield from (f"checkpoint: {note}" for note in notes)
         yield from (f"codec: {note}" for note in self.codec.notes)
 
 

@@ -73,6 +73,10 @@ def check_format_computes(request: ExportRequest, source: TensorSource) -> None:
         from ..onnx.portable import check_portable_computes
 
         check_portable_computes(source, context)
+    else:
+        from ..onnx.language_model import check_onnx_computes
+
+        check_onnx_computes(source, find_onnx_recipe(request.quant))
 
 
 def bytes_needed(request: ExportRequest, source: TensorSource) -> int:

@@ -120,6 +120,8 @@ def _plan(found: _Examination, scratch: Path) -> ExportPlan:
         found.notes += [f"checkpoint: {note}" for note in opened.checkpoint.notes]
         found.attempt(check_format_computes, request, opened.source)
         found.attempt(_read_all, opened.checkpoint)
+    elif model is not None and not isinstance(model, OpenedModel):
+        found.notes += [f"checkpoint: {note}" for note in model.notes]
     special, chat, sampling = None, None, None
     if vocabulary is not None:
         settings = settings_folder(request, model) if model is not None else words
@@ -130,6 +132,8 @@ def _plan(found: _Examination, scratch: Path) -> ExportPlan:
         )
         if model is not None:
             found.attempt(check_rows, request, model, vocabulary)
+    if special is not None:
+        found.notes += [f"checkpoint: {note}" for note in special.notes]
     if sampling is not None:
         found.notes += [f"checkpoint: {note}" for note in sampling.notes]
     if chat is not None:

@@ -206,6 +206,8 @@ def _sizes(sizes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for label, name, shown in (("sizes, onnx", "onnx", _ONNX), ("sizes, gguf", "gguf", _GGUF)):
         found = sizes.get(name, {})
         text = ", ".join(f"{one} {_size(found[one])}" for one in shown if one in found)
+        if text and name == "onnx":
+            text = f"(of the language model alone) {text}"
         if text and name == "gguf" and sizes.get("vision_tower"):
             text += f"; and {_size(sizes['vision_tower'])} for the vision tower in f16"
         if text:

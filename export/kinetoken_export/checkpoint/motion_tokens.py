@@ -18,7 +18,7 @@ from kinetoken.base.errors import FormatError, InputError
 from kinetoken.manifest.schema import MotionInfo
 
 from .find_spelling import AskedSpelling, codes_by_level, find_spelling
-from .json_file import read_json
+from .json_file import read_json, refuse_lfs_pointer
 
 # What the model card of the target asks for; training and inference have to agree on every
 # character.
@@ -58,6 +58,7 @@ def read_vocabulary(folder: Path, asked: AskedSpelling | None = None) -> Checkpo
     """
     path = folder / "tokenizer.json"
     try:
+        refuse_lfs_pointer(path)
         data = json.loads(path.read_text(encoding="utf-8"))
         tokens = {str(token["content"]): token for token in data["added_tokens"]}
         added = {content: int(token["id"]) for content, token in tokens.items()}
@@ -129,7 +130,7 @@ def _moves(named: set[int], motion: Sequence[int], plain: set[int]) -> dict[int,
     """The moves after which motion tokens lie in a row, in this order.
 
     Other tokens keep their order. Motion comes where the first of it lies now, but behind all
-    words: words keep fewer bits in some recipes, and a list of words cannot be renumbered.
+    words: words keep fewer bits in some recipes.
     """
     last, first = max(named), min(motion)
     moving = set(motion)

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from kinetoken.base.errors import InputError, MissingPackageError
+from kinetoken.engines.llamacpp.gguf_header import read_header
 
-_HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+\Z")
-_MODEL_FILES: Final = ("*.json", "*.jinja", "*.safetensors", "README.md")
+_HUB_ID: Final = re.compile(r"(?:hf:)?([\w-][\w.-]*/[\w.-]+)(?:@([\w.+/-]+))?")
+_TERMS: Final = ("README.md", "LICENSE*", "LICENCE*")
+_MODEL_FILES: Final = (
+    "*.json",
+    "*.jinja",
+    "*.safetensors",
+    "merges.txt",
+    "vocab.txt",
+    "*.model",
+    *_TERMS,
+)
 _CODEC_FILES: Final = (
     "*.json",
     "*.safetensors",
@@ -24,8 +36,15 @@ _CODEC_FILES: Final = (
     "*.ckpt",
     "*.bin",
     "opt.txt",
-    "README.md",
+    *_TERMS,
 )
+# What errors of huggingface_hub mean, by their names.
+_REFUSALS: Final = {
+    "GatedRepoError": "it is gated: accept its terms on its page, then set HF_TOKEN",
+    "RepositoryNotFoundError": "there is no such repository, or it is private: check the name, or "
+    "set HF_TOKEN",
+    "RevisionNotFoundError": "it has no such revision: check it",
+}
 
 
 _LICENCE_FILES: Final = ("LICENSE", "LICENSE.md", "LICENSE.txt", "LICENCE", "LICENCE.md")
@@ -62,7 +81,7 @@ def find_model(given: str, revision: str | None = None) -> Source:
     """
     path = Path(given).expanduser()
     if path.is_file() and path.suffix == ".gguf":
-        return Source(path, path.name, "", read_licence(path))
+        return Source(path, path.name, "", _licence_of_gguf(path))
     return _find(given, revision, "a checkpoint folder", _MODEL_FILES)
 
 
@@ -79,12 +98,13 @@ def _find(given: str, revision: str | None, what: str, patterns: tuple[str, ...]
         raise InputError(
             f"expected {what} at {given}, found a file: give the folder that it lies in"
         )
-    if not _HUB_ID.match(given) or given.startswith("."):
+    named = _HUB_ID.fullmatch(given)
+    if named is None:
         raise InputError(
             f"expected {what} or a hub id like owner/name, found nothing at {given}: check the path"
         )
-    folder = _download(given, revision, patterns)
-    return Source(folder, given, _snapshot(folder), read_licence(folder))
+    folder = _download(named[1], revision or named[2], patterns)
+    return Source(folder, named[1], _snapshot(folder), read_licence(folder))
 
 
 def _download(hub_id: str, revision: str | None, patterns: tuple[str, ...]) -> Path:
@@ -92,14 +112,19 @@ def _download(hub_id: str, revision: str | None, patterns: tuple[str, ...]) -> P
         raise MissingPackageError("huggingface_hub", "export")
     from huggingface_hub import snapshot_download
 
+    stream = getattr(sys.stderr, "stream", sys.stderr)  # its bars steer the terminal
     try:
-        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=list(patterns)))
+        with contextlib.redirect_stderr(stream):
+            return Path(snapshot_download(hub_id, revision=revision, allow_patterns=list(patterns)))
     except Exception as error:  # its errors come from several libraries
+        if known := _REFUSALS.get(type(error).__name__):
+            raise InputError(
+                f"{hub_id} is not a folder here, and the hub refused it: {known}"
+            ) from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(
             f"{hub_id} is not a folder here, and the hub did not give it ({reason}): check the name "
-            "and the network, "
-            "or download it and give its folder"
+            "and the network, or download it and give its folder"
         ) from error
 
 
@@ -113,6 +138,18 @@ def read_licence(folder: Path) -> str:
     """Read the licence from the model card's header, config.json or LICENSE; else "unknown"."""
     folder = folder if folder.is_dir() else folder.parent
     return _licence_of_card(folder) or _licence_of_config(folder) or _licence_of_text(folder)
+
+
+def _licence_of_gguf(path: Path) -> str:
+    """The licence that the file names, else that of the folder."""
+    try:
+        said = read_header(path).said
+    except (OSError, ValueError):  # which is told when it is opened
+        return read_licence(path)
+    named = said.get("general.license.name") or said.get("general.license")
+    return (named.decode("utf-8", "replace") if isinstance(named, bytes) else "") or read_licence(
+        path
+    )
 
 
 def _licence_of_card(folder: Path) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from kinetoken.base.errors import FormatError
 
 from .json_file import read_json
 
@@ -25,18 +27,26 @@ class SpecialTokens:
     """Each ends an answer; the first one ends a turn."""
     begin: str | None
     pad: str | None
+    notes: tuple[str, ...] = ()
+    """What is unusual, a line each."""
 
 
 def read_special_tokens(folder: Path, added: Mapping[str, int]) -> SpecialTokens:
     """Special tokens of the checkpoint in `folder`; `added`: the added tokens and their ids."""
     names = {number: token for token, number in added.items()}
     known = known_special_tokens(added)
-    said = (names[number] for number in _end_ids(folder) if number in names)
+    ids = dict.fromkeys(_end_ids(folder))
+    said = (names[number] for number in ids if number in names)
     begin = _named(folder, "bos_token")
     return replace(
         known,
         ends=tuple(dict.fromkeys((*known.ends, *said))),
         begin=begin if begin in added else known.begin,
+        notes=tuple(
+            f"eos_token_id {number} is no added token: answers do not end with it"
+            for number in ids
+            if number not in names
+        ),
     )
 
 
@@ -51,10 +61,13 @@ def known_special_tokens(added: Mapping[str, int]) -> SpecialTokens:
 
 def _end_ids(folder: Path) -> Iterator[int]:
     """eos_token_id, a number or several, as transformers finds it."""
-    for name in ("generation_config.json", "config.json"):
-        if (folder / name).is_file():
-            found = read_json(folder / name).get("eos_token_id")
-            yield from (i for i in (found if isinstance(found, list) else [found]) if i is not None)
+    for path in (folder / "generation_config.json", folder / "config.json"):
+        if path.is_file():
+            found: Any = read_json(path).get("eos_token_id")
+            numbers = found if isinstance(found, list) else [] if found is None else [found]
+            if not all(isinstance(number, int) for number in numbers):
+                raise FormatError(f"{path}: expected numbers as eos_token_id, got {found!r}")
+            yield from numbers
 
 
 def _named(folder: Path, field: str) -> str | None:

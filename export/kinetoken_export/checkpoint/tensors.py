@@ -213,11 +213,16 @@ class Checkpoint:
         )
 
     def _place(self, name: str) -> StoredTensor:
-        if name not in self._stored:
+        if name in self._stored:
+            return self._stored[name]
+        if self.architecture.embedding in self._stored or not self._stored:
             raise FormatError(
                 f"{self.folder}: expected a tensor {name}, found none: the checkpoint is incomplete"
             )
-        return self._stored[name]
+        raise FormatError(
+            f"{self.folder}: expected a tensor {name}, found none, but others such as "
+            f"{min(self._stored)}: save it once more with transformers"
+        )
 
 
 def expected_tensors(

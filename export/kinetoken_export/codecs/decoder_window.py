@@ -49,6 +49,11 @@ def with_window(source: CodecSource, asked: int | None, known: int | None) -> Co
     told = source.window or (max(1, known // source.stride) if known else None)
     if all(_takes(source, frames) for frames in _LENGTHS):
         return replace(source, window=told)
+    if told is None and all(_takes(source, frames) for frames in _LENGTHS[1:]):
+        raise FormatError(
+            f"{source.name}: expected a decoder of any length, this one fails at a single latent "
+            "frame: name the feature frames that it was trained on at once with --codec-window"
+        )
     window = told if told is not None and _takes(source, told) else _longest(source)
     if window is None:
         raise FormatError(

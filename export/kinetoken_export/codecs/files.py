@@ -196,6 +196,12 @@ def _load(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any], tuple[str, 
             f"{path}: expected tensors by name, alone or under one of {', '.join(_WRAPPERS)}, "
             "found none"
         )
+    for name, value in state.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise FormatError(
+                f"{path}: expected finite numbers, got NaN or infinity in {name}: the training "
+                "diverged, or the file is damaged; take an earlier checkpoint or download it again"
+            )
     return state, _inner_settings(whole), _others(path, whole, place)
 
 

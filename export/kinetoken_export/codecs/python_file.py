@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 import uuid
 from pathlib import Path
@@ -77,11 +78,20 @@ def _missing(file: Path, name: str) -> FormatError | InputError | MissingPackage
             f"{file}: expected {name} in the installed package {top}, found none: install the "
             "version that the codec was written for"
         )
-    path = f"{name.replace('.', '/')}.py"
+    path = f"{_whole_name(file, name).replace('.', '/')}.py"
     return InputError(
         f"{file}: expected the file {path} in {file.parent}, which it imports, found none: fetch "
         "it from the codec's repository"
     )
+
+
+def _whole_name(file: Path, name: str) -> str:
+    """The module as the file imports it: Python names only the first folder that is not there."""
+    text = file.read_text(encoding="utf-8", errors="replace")
+    found = re.search(
+        rf"^\s*(?:from|import)\s+\.*({re.escape(name)}(?:\.\w+)*)", text, re.MULTILINE
+    )
+    return found[1] if found else name
 
 
 def _beside(names: set[str], folders: list[str]) -> set[str]:

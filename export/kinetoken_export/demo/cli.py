@@ -1,4 +1,4 @@
-"""`kinetoken demo`: from motion capture to the checkpoint that ships, in four steps."""
+"""`kinetoken demo`: from motion capture to the checkpoint that ships, in five steps."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kinetoken.base.errors import InputError
 from kinetoken.cli.parser import Subparsers, new_command
 
 from ..packages import require_packages
-from .training.defaults import CODEC_STEPS, EXAM_SEEDS, EXAM_TEMPERATURE, LM_STEPS
+from .training.defaults import CODEC_STEPS, EXAM_SEEDS, EXAM_TEMPERATURE, LM_STEPS, WORD_STEPS
+
+if TYPE_CHECKING:
+    from .words.requests import CaptionSet, Exclusion
 
 _WORK: Final = Path("work")
+_CAPTIONS: Final = Path("export/captions")
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,18 @@ class TrainRequest:
     """Cores; None: all."""
     start: Path | None = None
     """Codec folder whose weights a codec's training begins with."""
+    captions: Path = _CAPTIONS
+    exams: Path | None = None
+    """Folder of exam wordings, which are kept out of the captions."""
+    vectors: Path | None = None
+    """Folder of a BERT whose word vectors a training of words begins with."""
 
     def __post_init__(self) -> None:
-        for option, number in (("--steps", self.plan.get("steps")), ("--threads", self.threads)):
+        for option, number in (
+            ("--steps", self.plan.get("steps")),
+            ("--minutes", self.plan.get("minutes")),
+            ("--threads", self.threads),
+        ):
             if number is not None and number < 1:
                 raise InputError(f"{option}: expected 1 or more, got {number}")
 
@@ -52,11 +65,14 @@ def add_command(subparsers: Subparsers) -> None:
         "make the demo model from motion capture",
         "kinetoken demo prepare cmu-bvh",
         "kinetoken demo train-codec",
+        "kinetoken demo train-words",
+        "kinetoken demo train-lm",
         "kinetoken demo evaluate --bundle my-demo -o results",
     )
     steps = demo.add_subparsers(dest="step", metavar="STEP", required=True)
     _add_prepare(steps)
     _add_train_codec(steps)
+    _add_train_words(steps)
     _add_train_lm(steps)
     _add_evaluate(steps)
 
@@ -89,17 +105,39 @@ def _add_train_codec(steps: Subparsers) -> None:
     parser.set_defaults(func=lambda args: _train_codec(_training(args, "codec")))
 
 
+def _add_train_words(steps: Subparsers) -> None:
+    parser = new_command(
+        steps, "train-words", "train the language model on captions; a stopped training goes on"
+    )
+    _add_word_options(parser, WORD_STEPS)
+    parser.add_argument(
+        "--vectors", type=Path, help="folder of a BERT whose word vectors a training begins with"
+    )
+    _add_work(parser)
+    parser.set_defaults(func=lambda args: _train_words(_training(args, "lm")))
+
+
 def _add_train_lm(steps: Subparsers) -> None:
     parser = new_command(
         steps, "train-lm", "train the language model on coded clips; a stopped training goes on"
     )
     add = parser.add_argument
     add("--codec", type=Path, help="codec folder (default: WORK/codec)")
-    add("--steps", type=int, help=f"training steps (default: {LM_STEPS})")
-    add("--threads", type=int, help="cores to train on (default: all)")
+    _add_word_options(parser, LM_STEPS)
     add("-o", "--out", type=Path, help="Hugging Face folder to write (default: WORK/lm)")
     _add_work(parser)
     parser.set_defaults(func=lambda args: _train_lm(_training(args, "lm", args.codec)))
+
+
+def _add_word_options(parser: argparse.ArgumentParser, steps: int) -> None:
+    add = parser.add_argument
+    add("--steps", type=int, help=f"training steps (default: {steps})")
+    add(
+        "--minutes", type=float, help="end after so many minutes (default: when the steps are done)"
+    )
+    add("--threads", type=int, help="cores to train on (default: all)")
+    add("--captions", type=Path, default=_CAPTIONS, help=f"caption files (default: {_CAPTIONS})")
+    add("--exams", type=Path, help="folder of exam wordings to keep out of the captions")
 
 
 def _add_evaluate(steps: Subparsers) -> None:
@@ -134,14 +172,23 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
 
 
 def _training(args: argparse.Namespace, name: str, codec: Path | None = None) -> TrainRequest:
-    work, plan = args.work, _given(args, "steps")
-    out, start = args.out or work / name, getattr(args, "start", None)
-    return TrainRequest(work, codec or work / "codec", out, plan, args.threads, start)
+    work, plan = args.work, _given(args, "steps", "minutes")
+    return TrainRequest(
+        work,
+        codec or work / "codec",
+        getattr(args, "out", None) or work / name,
+        plan,
+        args.threads,
+        getattr(args, "start", None),
+        getattr(args, "captions", _CAPTIONS),
+        getattr(args, "exams", None),
+        getattr(args, "vectors", None),
+    )
 
 
 def _given(args: argparse.Namespace, *names: str) -> dict[str, Any]:
     """The options that were given; the others keep the default of the object that takes them."""
-    return {name: value for name in names if (value := getattr(args, name)) is not None}
+    return {name: value for name in names if (value := getattr(args, name, None)) is not None}
 
 
 def _prepare(source: Path, work: Path, clips: Sequence[Path]) -> int:
@@ -165,12 +212,34 @@ def _train_codec(request: TrainRequest) -> int:
     return 0
 
 
+def _words(request: TrainRequest) -> tuple[CaptionSet, Exclusion]:
+    """The captions that may be learnt from, and what keeps the exams out."""
+    from .words.exam import FORBIDDEN
+    from .words.requests import Exclusion, exam_wordings, read_captions
+
+    exams = [*FORBIDDEN, *exam_wordings(request.exams)]
+    return read_captions(request.captions, exams), Exclusion(exams)
+
+
+def _train_words(request: TrainRequest) -> int:
+    require_packages()
+    from .training.train_words import WordTraining, train_words
+    from .words.word_vectors import read_word_vectors
+
+    request.limit_threads()
+    vectors = None if request.vectors is None else read_word_vectors(request.vectors)
+    train_words(request.work, *_words(request), WordTraining(**request.plan), vectors)
+    print(f"words written to {request.work / 'words.pt'}")
+    return 0
+
+
 def _train_lm(request: TrainRequest) -> int:
     require_packages()
     from .training.train_lm import LmTraining, train_lm
 
     request.limit_threads()
-    train_lm(request.work, request.codec, LmTraining(**request.plan), request.out)
+    plan = LmTraining(**request.plan)
+    train_lm(request.work, request.codec, *_words(request), plan, request.out)
     print(f"language model written to {request.out}")
     return 0
 

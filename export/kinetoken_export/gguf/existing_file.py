@@ -6,15 +6,14 @@ them, so that the rest of the export reads them there.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from gguf import LlamaFileType, TokenType
+from gguf import LlamaFileType
 
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.engines.llamacpp.gguf_check import checked_header
@@ -22,10 +21,10 @@ from kinetoken.engines.llamacpp.gguf_header import GGUF_MAGIC, Header, read_head
 from kinetoken.manifest.architectures import ARCHITECTURES
 from kinetoken.manifest.schema import LanguageModelInfo, MotionInfo
 
-from .tokenizer import GPT2, PRE_TOKENIZERS
+from .existing_tokenizer import gguf_text, write_tokenizer_files
+from .split_file import find_parts, join_parts
 
 _LM_FILE: Final = "lm.gguf"
-_SPACE: Final = "▁"
 
 
 def is_gguf(path: Path) -> bool:
@@ -45,6 +44,10 @@ class GgufModel:
     architecture: str
     """As the file names it."""
     words: Path
+    parts: tuple[Path, ...]
+    """The file, or all files of a model in several."""
+    notes: tuple[str, ...] = ()
+    """What was assumed, a line each."""
 
     @property
     def tokenizer(self) -> Path:
@@ -54,7 +57,7 @@ class GgufModel:
     @property
     def files(self) -> list[Path]:
         """What the bundle is made from."""
-        return [self.path]
+        return [*self.parts]
 
     @property
     def rows(self) -> int:
@@ -66,13 +69,11 @@ class GgufModel:
         """Tokens that the model was made for."""
         return int(self.header.said[f"{self.architecture}.context_length"])
 
-    def place(self, folder: Path, motion: MotionInfo, context: int) -> LanguageModelInfo:
-        """Link or copy the file into `folder`; what the manifest says of it, checked."""
+    def info(self, context: int) -> LanguageModelInfo:
+        """What the manifest says of it. KeyError or TypeError for keys that are no numbers."""
         said, name = self.header.said, self.architecture
         heads, width = said[f"{name}.attention.head_count"], said[f"{name}.embedding_length"]
-        if not 1 <= context <= self.context:
-            raise InputError(f"expected a context of 1 to {self.context} tokens, got {context}")
-        info = LanguageModelInfo(
+        return LanguageModelInfo(
             backend="llamacpp",
             file=_LM_FILE,
             architecture=next(n for n, entry in ARCHITECTURES.items() if entry.gguf == name),
@@ -83,8 +84,17 @@ class GgufModel:
             context=context,
             quantization=quantization_name(said),
         )
+
+    def place(self, folder: Path, motion: MotionInfo, context: int) -> LanguageModelInfo:
+        """Link, copy or join the file into `folder`; what the manifest says of it, checked."""
+        if not 1 <= context <= self.context:
+            raise InputError(f"expected a context of 1 to {self.context} tokens, got {context}")
+        info = self.info(context)
         checked_header(self.path, info, motion)
         target = folder / _LM_FILE
+        if len(self.parts) > 1:
+            join_parts(self.parts, target)
+            return info
         try:
             os.link(self.path.resolve(), target)
         except OSError:  # another disk, or one without links
@@ -99,32 +109,24 @@ def open_gguf(path: Path, scratch: Path) -> GgufModel:
     except (OSError, ValueError) as error:
         raise FormatError(f"{path}: {error}: download it again") from error
     said = header.said
-    name = _text(said.get("general.architecture", b""))
+    name = gguf_text(said.get("general.architecture", b""))
     known = dict.fromkeys(entry.gguf for entry in ARCHITECTURES.values())
     if name not in known:
         raise FormatError(f"{path}: expected a model of {' or '.join(known)}, got {name!r}")
     try:
-        data = _tokenizer(said, path)
+        parts = find_parts(path, header)
+        notes = write_tokenizer_files(said, name, path, scratch)
+        model = GgufModel(path, header, name, scratch, parts, notes)
+        model.info(model.context)
     except KeyError as error:
         raise FormatError(
             f"{path}: expected the key {error} of a language model, found none: convert it again"
         ) from error
-    _write_json(scratch / "tokenizer.json", data)
-    _write_json(scratch / "tokenizer_config.json", _tokenizer_config(said))
-    end = said.get("tokenizer.ggml.eos_token_id")
-    _write_json(scratch / "generation_config.json", {"eos_token_id": end})
-    template = said.get("tokenizer.chat_template")
-    if template is not None:
-        (scratch / "chat_template.jinja").write_text(_text(template), encoding="utf-8")
-    return GgufModel(path, header, name, scratch)
-
-
-def _text(value: bytes) -> str:
-    return bytes(value).decode("utf-8", errors="replace")
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+    except (TypeError, ValueError) as error:
+        raise FormatError(
+            f"{path}: expected the keys of a language model, got others ({error}): convert it again"
+        ) from error
+    return model
 
 
 def quantization_name(said: Mapping[str, Any]) -> str:
@@ -134,118 +136,3 @@ def quantization_name(said: Mapping[str, Any]) -> str:
     except (KeyError, ValueError):
         return "unknown"
     return name.removeprefix("MOSTLY_").removeprefix("ALL_").lower()
-
-
-def _tokenizer_config(said: Mapping[str, Any]) -> dict[str, Any]:
-    tokens = said["tokenizer.ggml.tokens"]
-    numbers = {role: said.get(f"tokenizer.ggml.{role}_token_id") for role in ("bos", "eos")}
-    return {
-        f"{role}_token": _text(tokens[number])
-        for role, number in numbers.items()
-        if number is not None and number < len(tokens)
-    }
-
-
-def _tokenizer(said: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """tokenizer.json of the file's tokens."""
-    tokens = [_text(token) for token in said["tokenizer.ggml.tokens"]]
-    types = [TokenType(kind) for kind in said["tokenizer.ggml.token_type"]]
-    kind = _text(said["tokenizer.ggml.model"])
-    words = {
-        token: i
-        for i, (token, type_) in enumerate(zip(tokens, types, strict=True))
-        if type_ in (TokenType.NORMAL, TokenType.BYTE)
-    }
-    if kind == "gpt2":
-        merges = [_text(pair).split(" ", 1) for pair in said["tokenizer.ggml.merges"]]
-        parts = _byte_level(_text(said.get("tokenizer.ggml.pre", b"")), merges, path)
-    elif kind == "llama":
-        scores = said["tokenizer.ggml.scores"]
-        unknown = next(
-            (t for t, k in zip(tokens, types, strict=True) if k == TokenType.UNKNOWN), None
-        )
-        words |= {unknown: tokens.index(unknown)} if unknown is not None else {}
-        before = bool(said.get("tokenizer.ggml.add_space_prefix", True))
-        parts = _sentencepiece(list(_merges(words, scores)), before, unknown)
-    else:
-        raise FormatError(
-            f"{path}: expected a tokenizer of kind gpt2 or llama, got {kind!r}: give the checkpoint "
-            "that the file was made from"
-        )
-    model = {"type": "BPE", "dropout": None, "vocab": words, **parts.pop("model")}
-    return {
-        "version": "1.0", "truncation": None, "padding": None,
-        "added_tokens": list(_added(tokens, types)), "post_processor": None, **parts, "model": model,
-    }  # fmt: skip
-
-
-def _added(tokens: Sequence[str], types: Sequence[TokenType]) -> Iterator[dict[str, Any]]:
-    special = (TokenType.CONTROL, TokenType.UNKNOWN)
-    for number, (token, kind) in enumerate(zip(tokens, types, strict=True)):
-        if kind in (*special, TokenType.USER_DEFINED):
-            yield {
-                "id": number, "content": token, "single_word": False, "lstrip": False, "rstrip": False,
-                "normalized": False, "special": kind in special,
-            }  # fmt: skip
-
-
-def _byte_level(pre: str, merges: Sequence[Sequence[str]], path: Path) -> dict[str, Any]:
-    pattern = next((p for p, name in PRE_TOKENIZERS.items() if name == pre), None)
-    if pattern is None and pre != GPT2:
-        known = ", ".join([*PRE_TOKENIZERS.values(), GPT2])
-        raise FormatError(
-            f"{path}: expected text to be split as by {known}, got {pre!r}: give the checkpoint that "
-            "the file was made from"
-        )
-    steps: list[dict[str, Any]] = [
-        {
-            "type": "ByteLevel",
-            "add_prefix_space": False,
-            "trim_offsets": False,
-            "use_regex": not pattern,
-        }
-    ]
-    if pattern:
-        split = {"Regex": pattern}
-        steps.insert(
-            0, {"type": "Split", "pattern": split, "behavior": "Isolated", "invert": False}
-        )
-    return {
-        "normalizer": {"type": "NFC"} if pre == "qwen2" else None,
-        "pre_tokenizer": {"type": "Sequence", "pretokenizers": steps},
-        "decoder": {
-            "type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True,
-        },
-        "model": {
-            "merges": list(merges), "unk_token": None, "continuing_subword_prefix": None,
-            "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False,
-            "ignore_merges": pre in ("llama-bpe", "tekken"),
-        },
-    }  # fmt: skip
-
-
-def _merges(words: Mapping[str, int], scores: Sequence[float]) -> Iterator[list[str]]:
-    """Pairs in the order in which SentencePiece joins them: the better the token, the earlier."""
-    for token, _ in sorted(words.items(), key=lambda item: (-scores[item[1]], item[1])):
-        halves = ((token[:cut], token[cut:]) for cut in range(1, len(token)))
-        pairs = [pair for pair in halves if pair[0] in words and pair[1] in words]
-        yield from ([*pair] for pair in sorted(pairs, key=lambda p: (words[p[0]], words[p[1]])))
-
-
-def _sentencepiece(merges: list[list[str]], before: bool, unknown: str | None) -> dict[str, Any]:
-    spaces = {"type": "Replace", "pattern": {"String": " "}, "content": _SPACE}
-    prepend = [{"type": "Prepend", "prepend": _SPACE}] if before else []
-    strip = [{"type": "Strip", "content": " ", "start": 1, "stop": 0}] if before else []
-    words = {"type": "Replace", "pattern": {"String": _SPACE}, "content": " "}
-    return {
-        "normalizer": {"type": "Sequence", "normalizers": [*prepend, spaces]},
-        "pre_tokenizer": None,
-        "decoder": {
-            "type": "Sequence",
-            "decoders": [words, {"type": "ByteFallback"}, {"type": "Fuse"}, *strip],
-        },
-        "model": {
-            "merges": merges, "unk_token": unknown, "continuing_subword_prefix": None,
-            "end_of_word_suffix": None, "fuse_unk": True, "byte_fallback": True, "ignore_merges": False,
-        },
-    }  # fmt: skip

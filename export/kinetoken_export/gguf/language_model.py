@@ -35,6 +35,8 @@ _WITH_ROPE_TENSOR: Final = ("llama",)
 _ROPE_TENSOR: Final = "rope_freqs.weight"
 _PAIRED: Final = re.compile(r"\.attn_[qk]\.")
 """Parts whose rows are turned by pairs."""
+_NO_SOFTCAP: Final = 1e9
+"""So wide a cap bends no score and no logit by a bit."""
 _LARGEST_GEMMA: Final = (46, 62)
 """Layers of Gemma 2 27B and Gemma 3 27B."""
 _LOCAL_THETA: Final = 10000.0
@@ -104,6 +106,15 @@ def check_llamacpp_computes(source: TensorSource, context: int) -> None:
             "expected yarn with beta_fast 32, beta_slow 1 and truncate, which is what llama.cpp "
             "computes, got "
             f"{rope.beta_fast:g}, {rope.beta_slow:g} and {rope.truncate}: give --format onnx"
+        )
+    if entry.gguf_heads_fill_width and shape.head_dim * shape.heads != shape.hidden:
+        raise FormatError(
+            f"{shape.heads} heads of {shape.head_dim} with a width of {shape.hidden} are not "
+            f"computed by llama.cpp for {entry.name}: give --format onnx"
+        )
+    if entry.gguf_tied and not shape.tied:
+        raise FormatError(
+            f"a head of its own is not computed by llama.cpp for {entry.name}: give --format onnx"
         )
     if entry.gguf_window_pattern:
         _check_gemma(source)
@@ -254,10 +265,11 @@ def _add_attention(writer: GGUFWriter, source: TensorSource) -> None:
         writer.add_rope_dimension_count(shape.head_dim)
     if entry.gguf_window_pattern:
         writer.add_sliding_window(next(window for window in shape.windows if window is not None))
-    if shape.attention_softcap:
-        writer.add_attn_logit_softcapping(shape.attention_softcap)
-    if shape.logit_softcap:
-        writer.add_final_logit_softcapping(shape.logit_softcap)
+    none = _NO_SOFTCAP if entry.gguf_softcaps else 0.0
+    if shape.attention_softcap or none:
+        writer.add_attn_logit_softcapping(shape.attention_softcap or none)
+    if shape.logit_softcap or none:
+        writer.add_final_logit_softcapping(shape.logit_softcap or none)
 
 
 def _size_label(source: TensorSource) -> str:

@@ -23,18 +23,21 @@ from ..checkpoint.json_file import read_json
 from ..checkpoint.motion_tokens import CheckpointVocabulary
 
 # Pattern that splits text before the merges, to llama.cpp's name of it.
-_LLAMA3: Final = "llama-bpe"
+LLAMA3_SPLIT: Final = "llama-bpe"
+TEKKEN_SPLIT: Final = "tekken"
+QWEN2_SPLIT: Final = "qwen2"
 PRE_TOKENIZERS: Final = {
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| "
-    r"?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+": _LLAMA3,
+    r"?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+": LLAMA3_SPLIT,
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|"
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| "
-    r"?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+": "tekken",
+    r"?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+": TEKKEN_SPLIT,
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| "
-    r"?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+": "qwen2",
+    r"?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+": QWEN2_SPLIT,
 }
 _BYTE: Final = re.compile(r"<0x[0-9A-F]{2}>")
-GPT2: Final = "gpt-2"  # the pattern built into the ByteLevel pre-tokenizer
+GPT2_SPLIT: Final = "gpt-2"  # the pattern built into the ByteLevel pre-tokenizer
+SMOLLM_SPLIT: Final = "smollm"  # the same, behind a cut around every digit
 
 
 @dataclass(frozen=True)
@@ -192,8 +195,16 @@ def _pre_tokenizer(data: Mapping[str, Any], path: Path) -> str:
                 f"{json.dumps(pattern)[:80]}: "
                 f"llama.cpp would see other ids; use --format onnx"
             )
+    kinds = [step.get("type") for step in steps]
     if any(step.get("type") == "ByteLevel" and step.get("use_regex", True) for step in steps):
-        return GPT2
+        if kinds == ["Digits", "ByteLevel"] and steps[0].get("individual_digits"):
+            return SMOLLM_SPLIT
+        if kinds == ["ByteLevel"]:
+            return GPT2_SPLIT
+        raise FormatError(
+            f"{path}: expected a way to split text that llama.cpp knows, got "
+            f"{' and '.join(map(str, kinds))}: llama.cpp would see other ids; use --format onnx"
+        )
     raise FormatError(
         f"{path}: expected a byte-level tokenizer, got {found.get('type')}: use --format onnx"
     )
@@ -202,7 +213,7 @@ def _pre_tokenizer(data: Mapping[str, Any], path: Path) -> str:
 def _check_whole_words(data: Mapping[str, Any], pre: str, path: Path) -> None:
     """FormatError unless words that are tokens are taken whole exactly where llama.cpp does so."""
     whole = bool(data["model"].get("ignore_merges"))
-    if whole and pre not in (_LLAMA3, "tekken"):
+    if whole and pre not in (LLAMA3_SPLIT, TEKKEN_SPLIT):
         raise FormatError(
             f"{path}: ignore_merges is not known of a {pre} tokenizer: llama.cpp would see other "
             "ids; use --format onnx"

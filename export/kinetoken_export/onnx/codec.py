@@ -33,6 +33,8 @@ _PROBE: Final = 96  # latent frames of the probe: more than twice what any known
 _HALF_FROM: Final = 1024  # elements; larger tensors are stored in half precision
 _PERTURBATIONS: Final = 4  # of the probe
 _FAINT: Final = 1e-3  # of the largest move: what counts as hardly seen
+_MORE: Final = (1, 4, 9)  # latent frames around what a frame sees, in parts of the probe
+_SAME: Final = 1e-4  # difference that counts as none, as a part of the spread
 _CHECKED: Final = (1, 7, 40)  # latent frames of the motions that graph and module are compared on
 # Largest error of a normalised feature, as a part of that feature's spread where it is above 1.
 _TOLERANCE: Final[dict[str, float]] = {"fp16": 2e-2, "fp32": 1e-3}
@@ -248,7 +250,8 @@ def receptive_field(path: Path, source: CodecSource) -> ReceptiveField:
     everything evenly (a norm over time, attention) gets the window that it was trained on;
     FormatError where its settings do not say which.
     """
-    window, moves = source.window, _moves(OnnxSession(path), source)
+    session = OnnxSession(path)
+    window, moves = source.window, _moves(session, source)
     if not moves.any():
         raise FormatError(
             f"{path.name}: expected features that depend on the codes, they never change: wrong "
@@ -260,15 +263,41 @@ def receptive_field(path: Path, source: CodecSource) -> ReceptiveField:
     ):
         touched = np.flatnonzero(moves > least) - _PROBE // 2
         if touched[0] > -_PROBE // 2 and touched[-1] < _PROBE // 2 - 1:
-            return ReceptiveField(max(0, int(touched[-1])), max(0, int(-touched[0])), note)
+            field = ReceptiveField(max(0, int(touched[-1])), max(0, int(-touched[0])), note)
+            if note or _is_the_same_anywhere(session, source, field):
+                return field
+            sees = "depends on where in the motion a frame stands"
+            break
+    else:
+        sees = f"sees all of {_PROBE} latent frames"
     if window is None:
         raise FormatError(
-            f"{path.name}: expected a decoder that sees a bounded time, this one sees all of "
-            f"{_PROBE} latent frames: name the feature frames that it was trained on at once with "
-            '--codec-window, or in its config.json as "window_size": 100'
+            f"{path.name}: expected a decoder that sees a bounded time, this one {sees}: name the "
+            "feature frames that it was trained on at once with --codec-window, or in its "
+            'config.json as "window_size": 100'
         )
     note = "it sees the whole motion, windows are as long as in training"
     return ReceptiveField(window - 1, window - 1, note, window)
+
+
+def _is_the_same_anywhere(
+    session: TensorSession, source: CodecSource, field: ReceptiveField
+) -> bool:
+    """Tell whether a frame in the middle comes out alike in parts of the probe.
+
+    Positions that are added, or a time axis that is stretched to its ends, make it another.
+    """
+    latents = next(_codes_probe(source) if source.carries_codes else _noise_probe(source))
+    middle, stride = _PROBE // 2, source.stride
+    whole = session.run(latents[None])[0]
+    limit = _SAME * max(float(whole.std()), _SAME)
+    for more in _MORE:
+        begin = max(0, middle - field.past - more)
+        part = session.run(latents[None, begin : middle + field.lookahead + 1 + 2 * more])[0]
+        apart = part[(middle - begin) * stride :][:stride] - whole[middle * stride :][:stride]
+        if np.abs(apart).max() > limit:
+            return False
+    return True
 
 
 def _windowed_field(source: CodecSource) -> ReceptiveField | None:

@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from kinetoken.base.errors import InputError
+from kinetoken.base.errors import FormatError, InputError
 from kinetoken.cli.terminal import ProgressBar
 from kinetoken.manifest.schema import LanguageModelInfo, MotionInfo
 
@@ -38,6 +38,7 @@ from .store import TensorFile
 
 GRAPH_FILE: Final = "lm.onnx"
 DATA_FILE: Final = "lm.data"
+_HEAD_STEP: Final = 16  # GroupQueryAttention turns heads of a multiple of it
 # Operator, its domain and options; QuickGelu is x * sigmoid(alpha * x).
 _ACTIVATIONS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
     "silu": ("QuickGelu", {"domain": MICROSOFT, "alpha": 1.0}),
@@ -65,11 +66,7 @@ def export_language_model(
             f"expected a context of 1 to {shape.context} tokens, got {context}: this model knows "
             "no more positions"
         )
-    if recipe.float_bits == 16 and source.architecture.scaled_embedding:
-        raise InputError(
-            f"the activations of {source.architecture.name} are too large for half precision: "
-            "give --quant int8 or int4"
-        )
+    check_onnx_computes(source, recipe)
     tensors = expected_tensors(source.architecture, shape)
     meter = _Meter(sum(math.prod(dims) for _, dims in tensors if len(dims) == 2))
     with TensorFile(folder / DATA_FILE) as file:
@@ -94,6 +91,20 @@ def export_language_model(
         recipe.name,
         heads=heads,
     )
+
+
+def check_onnx_computes(source: TensorSource, recipe: OnnxRecipe) -> None:
+    """InputError or FormatError for what ONNX Runtime's operators do not compute."""
+    name, width = source.architecture.name, source.shape.head_dim
+    if recipe.float_bits == 16 and source.architecture.scaled_embedding:
+        raise InputError(
+            f"the activations of {name} are too large for half precision: give --quant int8 or int4"
+        )
+    if width % _HEAD_STEP:
+        raise FormatError(
+            f"heads of {width} are not computed by ONNX Runtime, only multiples of {_HEAD_STEP} "
+            "are: give --format gguf"
+        )
 
 
 class _Meter:

@@ -65,6 +65,14 @@ class TransformersReference:
         known = signature(self._model.forward).parameters
         self._cache_name = "cache" if "cache" in known else "past_key_values"  # 5.2 renamed it
         self._places = {int(old): new for new, old in enumerate(ids)}
+        self._try()
+
+    def _try(self) -> None:
+        """UnusableError where transformers loads what it cannot compute."""
+        try:
+            self._forward([0, 1], None, 0, keep=True)
+        except Exception as error:  # a field that its own code cannot work with
+            raise UnusableError(f"{self.title} cannot compute it: {_first_line(error)}") from error
 
     @property
     def title(self) -> str:
@@ -83,20 +91,11 @@ class TransformersReference:
         for ids in progress(sequences, "source"):
             yield self.compute(ids)[0]
 
-    @torch.inference_mode()
     def compute(
         self, ids: Sequence[int], cache: Any = None, start: int = 0, *, keep: bool = False
     ) -> tuple[Float32Array, Any]:
         """Logits (n, vocab) after each of some ids that stand from `start` on, and the cache."""
-        given = torch.from_numpy(self._ids[np.asarray(ids)])[None]
-        with _quiet():
-            out = self._model(
-                input_ids=given,
-                attention_mask=torch.ones(1, start + len(ids), dtype=torch.long),
-                position_ids=self._positions(start, start + len(ids)),
-                use_cache=keep,
-                **{self._cache_name: cache},
-            )
+        out = self._forward(ids, cache, start, keep=keep)
         logits: Float32Array = out.logits[0].float().numpy()[:, self._ids]
         if not np.isfinite(logits).all():
             raise EngineError(
@@ -104,6 +103,18 @@ class TransformersReference:
                 f"{self.title}: the checkpoint is damaged"
             )
         return logits, getattr(out, self._cache_name) if keep else None
+
+    @torch.inference_mode()
+    def _forward(self, ids: Sequence[int], cache: Any, start: int, *, keep: bool) -> Any:
+        given = torch.from_numpy(self._ids[np.asarray(ids)])[None]
+        with _quiet():
+            return self._model(
+                input_ids=given,
+                attention_mask=torch.ones(1, start + len(ids), dtype=torch.long),
+                position_ids=self._positions(start, start + len(ids)),
+                use_cache=keep,
+                **{self._cache_name: cache},
+            )
 
     @torch.inference_mode()
     def embed(self, pixels: NDArray[np.uint8]) -> Float32Array:
@@ -151,9 +162,11 @@ class TransformersReference:
     def _positions(self, start: int, stop: int) -> torch.Tensor:
         """Positions (1, n), or (3, 1, n) for a model with three of them."""
         positions = torch.arange(start, stop)[None]
-        text = self._model.config.get_text_config()
+        config = self._model.config
+        text = config.get_text_config()
         rope = getattr(text, "rope_scaling", None) or getattr(text, "rope_parameters", None) or {}
-        return positions[None].expand(3, 1, -1) if "mrope_section" in rope else positions
+        threefold = "mrope_section" in rope and hasattr(config, "vision_config")
+        return positions[None].expand(3, 1, -1) if threefold else positions
 
     def prompt_ids(self, system: str, prompt: str, template: str | None) -> list[int | None]:
         """A chat as transformers' tokenizer encodes it, in the ids of the bundle.

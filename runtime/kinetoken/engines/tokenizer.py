@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -38,9 +39,7 @@ class HfTokenizer:
             self._joins = not _splits_words(data)
             self._full = Tokenizer.from_str(json.dumps(data)) if odd else None
             self._added = {str(token["content"]): int(token["id"]) for token in added}
-            self._plain = Tokenizer.from_str(
-                json.dumps({**data, "added_tokens": [], "post_processor": None})
-            )
+            self._plain = Tokenizer.from_str(json.dumps(_without_added(data)))
         except Exception as error:  # the library raises bare Exception
             raise BundleError(
                 f"{path} is not a tokenizer.json ({error}); export the bundle again"
@@ -105,6 +104,27 @@ class HfTokenizer:
 
     def _words(self, ids: list[int]) -> str:
         return str(self._plain.decode(ids, skip_special_tokens=False))
+
+
+def _without_added(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A tokenizer that never makes an added token of a text.
+
+    A Unigram tokenizer makes whatever is in its list: there the added tokens keep their places and
+    are spelled as nobody can guess.
+    """
+    model, out = data["model"], {**data, "added_tokens": [], "post_processor": None}
+    words, added = (
+        model.get("vocab"),
+        {token["content"] for token in data.get("added_tokens") or ()},
+    )
+    if not isinstance(words, list) or not added:
+        return out
+    secret = secrets.token_hex(16)
+    hidden = [
+        [f"{secret} {number}", score] if word in added else [word, score]
+        for number, (word, score) in enumerate(words)
+    ]
+    return {**out, "model": {**model, "vocab": hidden}}
 
 
 def _steps(part: Any) -> list[Mapping[str, Any]]:

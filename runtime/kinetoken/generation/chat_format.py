@@ -121,12 +121,24 @@ def _turn(bundle: Bundle, text: str, prompt: str) -> list[int]:
 
 
 def _check_typed(bundle: Bundle, prompt: str) -> None:
-    """BundleError if a prompt becomes anything but text."""
-    ids = bundle.tokenizer.encode_text(prompt)
-    if not all(bundle.vocabulary.is_plain(token) for token in ids):
-        raise BundleError(
-            "the tokenizer gives ids outside text_ids for plain text; export the bundle again"
+    """InputError for a character that the model has no token for.
+
+    BundleError if a prompt becomes anything else but text.
+    """
+    if _is_plain(bundle, prompt):
+        return
+    unknown = next((letter for letter in prompt if not _is_plain(bundle, letter)), None)
+    if unknown is not None:
+        raise InputError(
+            f"the model has no token for {unknown!r} in the prompt; write it without, or otherwise"
         )
+    raise BundleError(
+        "the tokenizer gives ids outside text_ids for plain text; export the bundle again"
+    )
+
+
+def _is_plain(bundle: Bundle, text: str) -> bool:
+    return all(map(bundle.vocabulary.is_plain, bundle.tokenizer.encode_text(text)))
 
 
 def _check_room(bundle: Bundle, system: int) -> None:

@@ -69,14 +69,26 @@ class Architecture:
     gguf_window_pattern: int = 0
     """llama.cpp's own rule for sliding windows: every Nth layer attends to all tokens, the others
     to a window; 0: it knows none."""
+    gguf_heads_fill_width: bool = False
+    """Whether llama.cpp takes hidden / heads for the width of a head, whatever a file says."""
+    gguf_tied: bool = False
+    """Whether llama.cpp always takes the embedding for the head."""
+    gguf_softcaps: tuple[float, float] | None = None
+    """How far llama.cpp bends scores and logits where a file does not say; None: it does not."""
     fused: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Modules of a checkpoint that hold several parts, one below the other: MODULE, parts."""
     embedding: str = "model.embed_tokens.weight"
     final_norm: str = "model.norm.weight"
     head: str = "lm_head.weight"
     """Missing in a checkpoint whose embedding is the head too."""
-    renamed: tuple[tuple[str, str], ...] = ()
-    """Beginnings of tensor names in some checkpoints and the ones used here, longest first."""
+    renamed: tuple[tuple[str, str], ...] = (
+        ("model.language_model.", "model."),
+        ("language_model.model.", "model."),
+        ("language_model.lm_head.", "lm_head."),
+        ("model.visual.", "visual."),
+    )
+    """Beginnings of tensor names in some checkpoints and the ones used here, longest first:
+    transformers moved the parts of vision-language models around between its versions."""
     vision: VisionTower | None = None
 
     def tensor(self, layer: int, part: str, kind: str = "weight") -> str:
@@ -135,6 +147,7 @@ QWEN2: Final = Architecture(
     text_model_type="qwen2",
     gguf="qwen2",
     layer=_QWEN2_LAYER,
+    gguf_heads_fill_width=True,
 )
 QWEN2_5_VL: Final = Architecture(
     name="qwen2_5_vl",
@@ -144,13 +157,7 @@ QWEN2_5_VL: Final = Architecture(
     text_model_type="qwen2",
     gguf="qwen2vl",
     layer=_QWEN2_LAYER,
-    # transformers moved the parts around between its versions.
-    renamed=(
-        ("model.language_model.", "model."),
-        ("language_model.model.", "model."),
-        ("language_model.lm_head.", "lm_head."),
-        ("model.visual.", "visual."),
-    ),
+    gguf_heads_fill_width=True,
     vision=VisionTower("visual.", "qwen2.5vl_merger"),
 )
 
@@ -228,7 +235,6 @@ QWEN3_VL: Final = replace(
     name="qwen3_vl",
     classes=("Qwen3VLForConditionalGeneration",),
     model_types=("qwen3_vl",),
-    renamed=QWEN2_5_VL.renamed,
 )
 GEMMA2: Final = Architecture(
     name="gemma2",
@@ -242,6 +248,8 @@ GEMMA2: Final = Architecture(
     norm_offset=1.0,
     scaled_embedding=True,
     gguf_window_pattern=2,
+    gguf_tied=True,
+    gguf_softcaps=(50.0, 30.0),
 )
 GEMMA3: Final = Architecture(
     name="gemma3",
@@ -262,11 +270,6 @@ GEMMA3_IMAGES: Final = replace(
     name="gemma3_images",
     classes=("Gemma3ForConditionalGeneration",),
     model_types=("gemma3",),
-    renamed=(
-        ("model.language_model.", "model."),
-        ("language_model.model.", "model."),
-        ("language_model.lm_head.", "lm_head."),
-    ),
 )
 ARCHITECTURES: Final = {
     entry.name: entry

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ..base.errors import BundleError
 from .checks import check_manifest
@@ -13,14 +14,18 @@ from .file_info import FileInfo, FileInfoReader, check_file
 from .json_dataclass import from_json
 from .schema import BUNDLE_FORMAT, BUNDLE_FORMAT_VERSION, MANIFEST_NAME, Manifest
 
+_HUB_NAME: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a bundle folder; see `verify_files` for its files."""
     path = folder / MANIFEST_NAME
     if not folder.is_dir():
         got = "a file" if folder.exists() else "nothing there"
+        name = folder.as_posix()
+        hub = f", or give hf:{name} for one of the hub" if _HUB_NAME.fullmatch(name) else ""
         raise BundleError(
-            f"expected a bundle folder at {folder}, got {got}: check the path given as the bundle"
+            f"expected a bundle folder at {folder}, got {got}: check the path given as the bundle{hub}"
         )
     try:
         data = json.loads(path.read_text(encoding="utf-8"))

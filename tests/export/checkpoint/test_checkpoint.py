@@ -54,7 +54,7 @@ def test_the_rope_of_newer_configs_is_found(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"architectures": ["BertModel"]}, "got BertModel"),
-        ({"hidden_size": "wide"}, "numbers of a language model"),
+        ({"hidden_size": "wide"}, "expected hidden_size to be a whole number"),
     ],
 )
 def test_another_model_is_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import sys
 import types
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,61 @@ def test_no_network_and_no_hub_package_are_one_line(monkeypatch: pytest.MonkeyPa
         find_model("owner/name")
     monkeypatch.setattr(sources.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingPackageError, match="huggingface_hub"):
+        find_model("owner/name")
+
+
+@pytest.mark.parametrize(
+    ("given", "revision"),
+    [("hf:owner/name", None), ("owner/name@v1.0", "v1.0"), ("hf:owner/name@pr/1", "pr/1")],
+)
+def test_a_hub_id_may_be_written_as_for_bundles(
+    given: str, revision: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def snapshot_download(hub_id: str, revision: str | None, allow_patterns: list[str]) -> str:
+        asked.extend([hub_id, revision])
+        return str(tmp_path)
+
+    pretend(monkeypatch, snapshot_download)
+    assert find_model(given).name == "owner/name"
+    assert asked == ["owner/name", revision]
+
+
+@pytest.mark.parametrize("find", [find_model, find_codec])
+def test_terms_and_slow_tokenizers_are_fetched_too(
+    find: Callable[[str], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def snapshot_download(hub_id: str, revision: str | None, allow_patterns: list[str]) -> str:
+        asked.extend(allow_patterns)
+        return str(tmp_path)
+
+    pretend(monkeypatch, snapshot_download)
+    find("owner/name")
+    wanted = {"README.md", "LICENSE.txt", "config.json"}
+    wanted |= {"merges.txt", "tokenizer.model"} if find is find_model else {"rvq_model.py"}
+    for name in wanted:
+        assert any(fnmatch.fnmatch(name, pattern) for pattern in asked), name
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("GatedRepoError", "it is gated: accept its terms on its page, then set HF_TOKEN"),
+        ("RepositoryNotFoundError", "no such repository, or it is private"),
+        ("RevisionNotFoundError", "no such revision"),
+    ],
+)
+def test_what_the_hub_refuses_is_said(
+    kind: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def snapshot_download(*args: object, **kwargs: object) -> str:
+        raise type(kind, (OSError,), {})("404 Client Error.")
+
+    pretend(monkeypatch, snapshot_download)
+    with pytest.raises(InputError, match=message):
         find_model("owner/name")
 
 

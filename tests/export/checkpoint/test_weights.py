@@ -18,6 +18,7 @@ torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 safetensors = pytest.importorskip("safetensors.torch")
 
 from kinetoken.base.errors import FormatError, InputError, KinetokenError
+from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
 from kinetoken_export.checkpoint.tensors import Checkpoint, expected_tensors
 from tiny_checkpoint import build_checkpoint, change_config
 
@@ -73,6 +74,8 @@ def same(folder: Path, whole: Path) -> None:
         lambda name: "model." + name,
         lambda name: "policy.llm." + name,
         lambda name: name.removeprefix("model."),
+        lambda name: name.replace("model.", "model.language_model.", 1),
+        lambda name: "language_model." + name,
     ],
 )
 def test_what_wraps_the_names_is_read(
@@ -123,12 +126,43 @@ def test_a_tensor_that_no_index_names_or_that_lies_in_two_shards(folder: Path, w
         ("pytorch_model.bin.index.json", "may run code"),
         ("adapter_model.safetensors", "found an adapter.*--adapter"),
         ("consolidated.safetensors", r"found only consolidated\.safetensors"),
+        ("consolidated.00.pth", r"found only consolidated\.00\.pth"),
+        ("lm.gguf", r"found lm\.gguf: give the file itself"),
     ],
 )
 def test_what_lies_there_instead_is_named(folder: Path, file: str, message: str) -> None:
     (folder / "model.safetensors").rename(folder / file)
     with pytest.raises(InputError, match=message):
         Checkpoint(folder)
+
+
+def test_a_link_that_leads_nowhere_and_a_pointer_of_git_lfs_are_named(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    for place in (path, folder / "tokenizer.json", folder / "config.json"):
+        kept = place.read_bytes()
+        place.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n")
+        with pytest.raises(FormatError, match="pointer that Git LFS leaves: run `git lfs pull`"):
+            _ = opened(folder), read_vocabulary(folder)
+        place.write_bytes(kept)
+    path.unlink()
+    path.symlink_to(folder / "nothing.safetensors")
+    with pytest.raises(InputError, match=r"a link model\.safetensors that leads nowhere"):
+        Checkpoint(folder)
+
+
+def test_names_of_another_kind_are_shown(folder: Path) -> None:
+    write(folder, {name.upper(): tensor for name, tensor in read(folder).items()})
+    with pytest.raises(FormatError, match=r"found none, but others such as MODEL\."):
+        opened(folder)
+
+
+def test_an_index_that_names_too_much_is_said(folder: Path, whole: Path) -> None:
+    tensors = read(folder)
+    (folder / "model.safetensors").rename(folder / "a.safetensors")
+    index = {"weight_map": dict.fromkeys([*tensors, HEAD], "a.safetensors")}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    same(folder, whole)
+    assert "names lm_head.weight, which no shard holds" in " ".join(Checkpoint(folder).notes)
 
 
 def test_a_head_beside_a_tied_flag_is_used_where_it_differs(folder: Path) -> None:
@@ -312,6 +346,44 @@ def test_gptq_is_read(folder: Path, bits: int, form: str) -> None:
     expect(folder, wanted.T.numpy())
 
 
+def test_groups_of_gptq_that_are_none_are_refused(folder: Path) -> None:
+    parts = {
+        "qweight": torch.zeros(32, 512, dtype=torch.int32),
+        "qzeros": torch.zeros(4, 64, dtype=torch.int32),
+        "scales": torch.ones(4, 512),
+        "g_idx": torch.arange(256).int() // 64 + 1,
+    }
+    with_weight(folder, parts, quant_method="gptq", bits=4, group_size=64)
+    with pytest.raises(FormatError, match="expected a group below 4 for each of 256 inputs"):
+        Checkpoint(folder).tensor(f"{UP}.weight")
+
+
+def test_eight_bits_in_an_order_of_a_graphics_card_are_refused(folder: Path, weight: Any) -> None:
+    parts = {
+        "weight": weight.to(torch.int8),
+        "SCB": torch.ones(512),
+        "weight_format": torch.tensor(1, dtype=torch.uint8),
+    }
+    with_weight(folder, parts, quant_method="bitsandbytes", load_in_8bit=True)
+    with pytest.raises(FormatError, match=f"as {UP}.SCB shows, which is not read here"):
+        opened(folder)
+
+
+def test_scales_of_columns_are_not_taken_for_those_of_rows(folder: Path, weight: Any) -> None:
+    codes = weight.to(torch.float8_e4m3fn)
+    with_weight(folder, {"weight": codes, "weight_scale": torch.ones(256)}, quant_method="fp8")
+    with pytest.raises(FormatError, match="a scale for each of 512 rows, got 256"):
+        Checkpoint(folder).tensor(f"{UP}.weight")
+
+
+def test_limits_of_activations_change_no_weight(folder: Path, weight: Any) -> None:
+    row = weight.abs().amax(1, keepdim=True) / 448
+    codes = (weight / row).to(torch.float8_e4m3fn)
+    parts = {"weight": codes, "weight_scale": row, "input_scale_ub": torch.tensor([1200.0])}
+    with_weight(folder, parts, quant_method="fbgemm_fp8", activation_scale_ub=1200.0)
+    expect(folder, (codes.float() * row).numpy())
+
+
 def test_awq_is_read(folder: Path) -> None:
     draw = torch.Generator().manual_seed(0)
     codes = torch.randint(16, (256, 512), generator=draw)
@@ -361,6 +433,9 @@ def test_packed_integers_of_compressed_tensors_are_read(folder: Path, bits: int)
         ({"quant_method": "awq", "bits": 4, "version": "gemv"}, "awq .*version gemv"),
         ({"quant_method": "gptq", "bits": 3}, "gptq .3 bits"),
         ({"quant_method": "gptq", "bits": 4, "checkpoint_format": "marlin"}, "format marlin"),
+        ({"quant_method": "gptq", "bits": 4, "is_marlin_format": True}, "format marlin"),
+        ({"quant_method": "gptq", "bits": 4, "dynamic": {"+:up": {"bits": 8}}}, "other bits"),
+        ({"quant_method": "awq", "bits": 4, "backend": "llm-awq"}, "backend llm-awq"),
         ({"quant_method": "compressed-tensors", "transform_config": {"a": 1}}, "transform"),
         ({"quant_method": "compressed-tensors", "sparsity_config": {"format": "sparse-24"}}, "24"),
         ({"bits": 4}, "unnamed"),

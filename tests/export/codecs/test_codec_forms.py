@@ -43,7 +43,12 @@ GROUPNORM = "GroupNorm over time"
 FSQ_FORWARD = "FSQ in the forward pass alone"
 WINDOWS = {ONE_LENGTH: (25, "repeat"), CUT: (25, "none")}
 """Forms whose code shows the window, and what is found."""
-NEED_WINDOW = (GROUPNORM, SINUSOIDAL)
+NEED_WINDOW = (
+    GROUPNORM,
+    SINUSOIDAL,
+    "linear interpolation to both ends",
+    "positions added between convolutions",
+)
 ALONE = [form for form in FORMS if form not in (*NEED_WINDOW, FSQ_FORWARD)]
 
 
@@ -217,3 +222,54 @@ def test_a_forward_pass_that_fills_up_and_crops_shows_its_window(tmp_path: Path)
     source, info, decoder = exported(tmp_path)
     assert (source.stride, info.window) == (4, 25)
     check_decoding(model, source, decoder)
+
+
+def test_a_decoder_that_fails_at_one_frame_needs_to_know_its_window(tmp_path: Path) -> None:
+    """InstanceNorm has nothing to compute there; 512 latent frames are no window of its own."""
+    write_codec(tmp_path, GROUPNORM)
+    code = tmp_path / "rvq_model.py"
+    norm = "nn.GroupNorm(4, hidden)"
+    code.write_text(code.read_text().replace(norm, "nn.InstanceNorm1d(hidden, affine=True)"))
+    with pytest.raises(FormatError, match="fails at a single latent frame"):
+        exported(tmp_path)
+    _, info, _ = exported(tmp_path, 100)
+    assert (info.window, info.window_padding) == (25, "repeat")
+
+
+PLAIN = "nearest interpolation"
+
+
+def test_prefixes_within_prefixes_are_taken_off(tmp_path: Path) -> None:
+    model = write_codec(tmp_path, PLAIN)
+    (tmp_path / "motion_rvq_weights.safetensors").unlink()
+    state = {f"model._orig_mod.module.{name}": value for name, value in model.state_dict().items()}
+    torch.save({"state_dict": state, "epoch": 3}, tmp_path / "last.ckpt")
+    source, _, decoder = exported(tmp_path)
+    check_decoding(model, source, decoder)
+
+
+def test_weights_that_are_no_numbers_are_named(tmp_path: Path) -> None:
+    model = write_codec(tmp_path, PLAIN)
+    state = {name: value.contiguous() for name, value in model.state_dict().items()}
+    state["decoder.inlet.weight"][0, 0, 0] = float("nan")
+    save_file(state, tmp_path / "motion_rvq_weights.safetensors")
+    with pytest.raises(FormatError, match=r"NaN or infinity in decoder\.inlet\.weight"):
+        exported(tmp_path)
+
+
+SUMMED = "z, indices = self.quantizer(z)"
+
+
+@pytest.mark.parametrize(
+    ("then", "reason"),
+    [
+        ("raise RuntimeError('no CUDA here')", "fails with RuntimeError: no CUDA here"),
+        ("z = z + torch.randn_like(z)", "is another each time"),
+    ],
+)
+def test_a_forward_pass_that_shows_nothing_says_why(then: str, reason: str, tmp_path: Path) -> None:
+    write_codec(tmp_path, PLAIN)
+    code = tmp_path / "rvq_model.py"
+    code.write_text(code.read_text().replace(SUMMED, f"{SUMMED}; {then}"))
+    with pytest.raises(FormatError, match=f"its forward pass {reason}"):
+        exported(tmp_path)

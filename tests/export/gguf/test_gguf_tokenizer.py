@@ -78,6 +78,19 @@ def test_the_pattern_built_into_byte_level_reads_alike_too(tmp_path: Path) -> No
     compare(tmp_path / "tokenizer.json", words.vocab_size, tmp_path)
 
 
+def test_digits_that_are_cut_one_by_one_read_alike_too(tmp_path: Path) -> None:
+    """As in SmolLM2."""
+    words = build_tokenizer(tmp_path / "tokenizer.json", 4, 16)
+    byte_level = json.loads((tmp_path / "tokenizer.json").read_text())["pre_tokenizer"]
+    steps = [{"type": "Digits", "individual_digits": True}, byte_level]
+    change(
+        tmp_path / "tokenizer.json",
+        "pre_tokenizer",
+        {"type": "Sequence", "pretokenizers": steps},
+    )
+    compare(tmp_path / "tokenizer.json", words.vocab_size, tmp_path)
+
+
 def test_the_real_vocabulary_reads_as_llama_cpp_does(tmp_path: Path) -> None:
     compare(qwen_tokenizer_json(), 155_763, tmp_path)
 
@@ -107,6 +120,17 @@ def change(path: Path, key: str, value: object) -> None:
             "pre_tokenizer",
             {"type": "Split", "pattern": {"String": " "}},
             "expected a byte-level tokenizer",
+        ),
+        (
+            "pre_tokenizer",
+            {
+                "type": "Sequence",
+                "pretokenizers": [
+                    {"type": "Punctuation"},
+                    {"type": "ByteLevel", "use_regex": True},
+                ],
+            },
+            "got Punctuation and ByteLevel",
         ),
     ],
 )

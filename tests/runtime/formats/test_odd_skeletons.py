@@ -160,3 +160,13 @@ def test_what_is_usual_gives_no_warning(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         read(tmp_path, rig_of(WALK).bvh())
         read(tmp_path, rig_of(WALK, without("spine2")).bvh())
+
+
+def test_the_legs_of_a_giant_are_told(tmp_path: Path) -> None:
+    with pytest.warns(
+        UserWarning, match=r"a leg of 1\.6\d m, in m; --unit 0\.5 gives it the usual"
+    ):
+        clip = read(tmp_path, rig_of(CALM).bvh(unit=0.5))
+    np.testing.assert_allclose(clip.joints, CALM.joints * 2, atol=1e-3)
+    half = read(tmp_path, rig_of(CALM).bvh(unit=0.5), unit="0.5")
+    np.testing.assert_allclose(half.joints, CALM.joints, atol=1e-3)

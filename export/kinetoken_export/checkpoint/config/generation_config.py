@@ -69,6 +69,8 @@ def read_sampling(folder: Path) -> SamplingAsked:
     if given.get("do_sample") is False:
         return SamplingAsked(0.0, notes=notes)
     top_k = _number(path, given, "top_k")
+    if top_k != (top_k and int(top_k)):
+        raise FormatError(f"{path}: expected a whole number as top_k, got {top_k}: mend it")
     return SamplingAsked(
         temperature=_number(path, given, "temperature"),
         top_k=int(top_k) if top_k else None,

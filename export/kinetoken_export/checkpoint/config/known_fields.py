@@ -22,6 +22,8 @@ class ConfigClass:
     """
     computed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     """Further fields that change numbers, and their values that are computed, the default first."""
+    not_applied: frozenset[str] = frozenset()
+    """Fields that the class has and computes nothing with."""
     vision: Mapping[str, Any] = field(default_factory=dict)
     """Defaults of vision_config."""
     vision_computed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
@@ -54,19 +56,19 @@ _PHI3_DEFAULTS: Final[Mapping[str, Any]] = {
     "vocab_size": 32064, "hidden_size": 3072, "intermediate_size": 8192, "max_position_embeddings": 4096,
     "original_max_position_embeddings": 4096, "rms_norm_eps": 1e-5,
 }  # fmt: skip
+_SCORES_BENT: Final = "attn_logit_softcapping"
 _GEMMA2_DEFAULTS: Final[Mapping[str, Any]] = {
     **_LLAMA_DEFAULTS,
     "vocab_size": 256000, "hidden_size": 2304, "intermediate_size": 9216, "num_hidden_layers": 26,
     "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256, "max_position_embeddings": 8192,
     "tie_word_embeddings": True, "sliding_window": 4096, "sliding_window_pattern": 2,
     "_sliding_window_pattern": None, "hidden_act": None, "query_pre_attn_scalar": 256,
-    "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0,
+    _SCORES_BENT: 50.0, "final_logit_softcapping": 30.0,
 }  # fmt: skip
 _GEMMA3_DEFAULTS: Final[Mapping[str, Any]] = {
     **_GEMMA2_DEFAULTS,
     "vocab_size": 262208, "max_position_embeddings": 131072, "rope_theta": 1000000.0,
-    "rope_local_base_freq": 10000.0, "sliding_window_pattern": 6, "attn_logit_softcapping": None,
-    "final_logit_softcapping": None,
+    "rope_local_base_freq": 10000.0, "sliding_window_pattern": 6, "final_logit_softcapping": None,
 }  # fmt: skip
 _NO_BIASES: Final = {"attention_bias": (False, None), "mlp_bias": (False, None)}
 _GELU: Final = {
@@ -74,6 +76,11 @@ _GELU: Final = {
     "attention_bias": (False, None),
 }
 """Gemma reads hidden_activation; hidden_act, which older files have beside it, changes nothing."""
+_GEMMA3: Final = ConfigClass(
+    {field: value for field, value in _GEMMA3_DEFAULTS.items() if field != _SCORES_BENT},
+    {**_GELU, "use_bidirectional_attention": (False, None)},
+    not_applied=frozenset({_SCORES_BENT}),
+)
 _QWEN2_5_VL_DEFAULTS: Final[Mapping[str, Any]] = {
     **_QWEN2_DEFAULTS,
     "vocab_size": 152064, "hidden_size": 8192, "intermediate_size": 29568, "num_hidden_layers": 80,
@@ -97,12 +104,8 @@ CONFIG_CLASSES: Final[Mapping[str, ConfigClass]] = {
     "mistral": ConfigClass(_MISTRAL_DEFAULTS, _SILU),
     "phi3": ConfigClass(_PHI3_DEFAULTS, _SILU),
     "gemma2": ConfigClass(_GEMMA2_DEFAULTS, _GELU),
-    "gemma3_images": ConfigClass(
-        _GEMMA3_DEFAULTS, {**_GELU, "use_bidirectional_attention": (False, None)}
-    ),
-    "gemma3": ConfigClass(
-        _GEMMA3_DEFAULTS, {**_GELU, "use_bidirectional_attention": (False, None)}
-    ),
+    "gemma3_images": _GEMMA3,
+    "gemma3": _GEMMA3,
     "qwen2_5_vl": ConfigClass(
         _QWEN2_5_VL_DEFAULTS,
         _SILU,

@@ -5,6 +5,7 @@ Which architecture it is of, the shape of the language model, and what is unusua
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from kinetoken.manifest.architectures import (
 from ..json_file import read_json
 from ..model_shape import LanguageModelShape
 from .known_fields import COMPUTED, CONFIG_CLASSES, NO_CONSEQUENCE, UNUSED_VALUES
+from .numbers import positive, positive_or, whole
 from .rope import Rope, RopeFound, read_rope
 
 CONFIG_FILE: Final = "config.json"
@@ -31,6 +33,8 @@ SIZES: Final = (
 """Fields that nearly every file has."""
 FULL, SLIDING = "full_attention", "sliding_attention"
 """Kinds of layers in layer_types."""
+_WRAPPING: Final = re.compile(r"FSDP\w+ForCausalLM|Peft\w+|\w+Model|AutoModel\w*")
+"""Classes around a language model, or of one without its head: model_type tells which it is."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,11 @@ def read_model_config(folder: Path) -> ModelConfig:
     # transformers 4.52 moved the language model's fields of a vision-language config into
     # text_config.
     given = raw.get("text_config") or raw
+    if not isinstance(given, Mapping):
+        raise FormatError(f"{path}: expected an object as text_config, got {given!r}")
     try:
-        text: Mapping[str, Any] = {**known.defaults, **given}
+        asked = {field: given[field] for field in given if field not in known.not_applied}
+        text: Mapping[str, Any] = {**known.defaults, **asked}
         computed = {**COMPUTED, **known.computed}
         _check_all_computed(given, computed)
         text, local_rope = _split_positions(text)
@@ -87,7 +94,15 @@ def read_model_config(folder: Path) -> ModelConfig:
             *notes,
             *rope.notes,
             *_assumed(given, text),
-            *_unknown_fields(raw, given, {*known.defaults, *computed, *NO_CONSEQUENCE}),
+            *_computed_otherwise_before(raw, text, shape),
+            *_unknown_fields(
+                raw, given, {*known.defaults, *computed, *known.not_applied, *NO_CONSEQUENCE}
+            ),
+            *(
+                f"{field} {given[field]!r} is not applied, as in transformers"
+                for field in sorted(known.not_applied)
+                if given.get(field) is not None
+            ),
         ),
     )
 
@@ -95,9 +110,11 @@ def read_model_config(folder: Path) -> ModelConfig:
 def _architecture(raw: Mapping[str, Any], folder: Path) -> tuple[Architecture, list[str]]:
     """The entry in the table, by the class or, where none is named, by model_type."""
     classes, model_type = raw.get("architectures") or [], raw.get("model_type")
+    classes = [classes] if isinstance(classes, str) else classes
     by_type = architecture_of_model_type(str(model_type))
-    if not classes and by_type is not None:
-        return by_type, [f"names no class: taken for {by_type.classes[0]}, by model_type"]
+    if by_type is not None and (not classes or _WRAPPING.fullmatch(str(classes[0]))):
+        named = f"the class {classes[0]}" if classes else "no class"
+        return by_type, [f"names {named}: taken for {by_type.classes[0]}, by model_type"]
     found = architecture_of_class(str(classes[0])) if classes else None
     if found is None:
         known = " or ".join(kind for entry in ARCHITECTURES.values() for kind in entry.classes)
@@ -149,46 +166,80 @@ def _split_positions(text: Mapping[str, Any]) -> tuple[Mapping[str, Any], Rope |
 
     transformers 5 keeps them by kind of layer; before it Gemma 3 had a field for the second.
     """
+    for field in ("rope_scaling", "rope_parameters"):
+        if not isinstance(text[field] or {}, Mapping):
+            raise FormatError(f"expected an object as {field}, got {text[field]!r}")
     rules = text["rope_scaling"] or text["rope_parameters"] or {}
     if not rules or not set(rules) <= {FULL, SLIDING}:
         local = text.get("rope_local_base_freq")
-        return text, None if local is None else Rope(float(local))
+        return text, None if local is None else Rope(positive(text, "rope_local_base_freq"))
     local = rules.get(SLIDING) or {}
     if local.get("rope_type", "default") != "default":
         raise FormatError(f"positions of {SLIDING} other than the default are not computed")
-    theta = float(local.get("rope_theta") or text.get("rope_local_base_freq") or text["rope_theta"])
+    theta = positive_or(local, "rope_theta", positive_or(text, "rope_local_base_freq", 0))
+    theta = theta or positive(text, "rope_theta")
     return {**text, "rope_scaling": None, "rope_parameters": rules.get(FULL)}, Rope(theta)
 
 
 def _head_dim(text: Mapping[str, Any]) -> int:
-    return int(text["head_dim"] or int(text["hidden_size"]) // int(text["num_attention_heads"]))
+    """Width of a head: even, as its halves turn."""
+    said = text["head_dim"] is not None
+    width = whole(text, "head_dim" if said else "hidden_size")
+    width = width if said else width // whole(text, "num_attention_heads")
+    if width < 2 or width % 2:
+        raise FormatError(f"expected heads of an even width, got {width}")
+    return width
+
+
+def _flag(fields: Mapping[str, Any], name: str) -> bool:
+    """Whether a field says yes; FormatError for anything but true, false and null."""
+    value = fields.get(name)
+    if value not in (None, True, False):
+        raise FormatError(f"expected {name} to be true or false, got {value!r}")
+    return bool(value)
+
+
+def _kv_heads(text: Mapping[str, Any]) -> int:
+    """Heads with keys and values; FormatError unless as many query heads share each."""
+    heads = whole(text, "num_attention_heads")
+    if text["num_key_value_heads"] is None:
+        return heads
+    shared = whole(text, "num_key_value_heads")
+    if heads % shared:
+        raise FormatError(
+            f"expected num_attention_heads to be a multiple of num_key_value_heads, got {heads} "
+            f"and {shared}"
+        )
+    return shared
 
 
 def _shape(text: Mapping[str, Any], raw: Mapping[str, Any], rope: RopeFound) -> LanguageModelShape:
     return LanguageModelShape(
-        layers=int(text["num_hidden_layers"]),
-        hidden=int(text["hidden_size"]),
-        intermediate=int(text["intermediate_size"]),
-        heads=int(text["num_attention_heads"]),
-        kv_heads=int(text["num_key_value_heads"] or text["num_attention_heads"]),
-        vocab_size=int(text["vocab_size"]),
+        layers=whole(text, "num_hidden_layers"),
+        hidden=whole(text, "hidden_size"),
+        intermediate=whole(text, "intermediate_size"),
+        heads=whole(text, "num_attention_heads"),
+        kv_heads=_kv_heads(text),
+        vocab_size=whole(text, "vocab_size"),
         head_dim=_head_dim(text),
         context=rope.context,
         rope=rope.rope,
-        norm_eps=float(text["rms_norm_eps"]),
-        tied=bool(raw.get("tie_word_embeddings") or text["tie_word_embeddings"]),
+        norm_eps=positive(text, "rms_norm_eps"),
+        tied=_flag(raw, "tie_word_embeddings") or _flag(text, "tie_word_embeddings"),
         windows=_windows(text),
-        query_width=float(text.get("query_pre_attn_scalar") or 0),
-        attention_softcap=float(text.get("attn_logit_softcapping") or 0),
-        logit_softcap=float(text.get("final_logit_softcapping") or 0),
+        query_width=positive_or(text, "query_pre_attn_scalar", 0),
+        attention_softcap=positive_or(text, "attn_logit_softcapping", 0),
+        logit_softcap=positive_or(text, "final_logit_softcapping", 0),
     )
 
 
 def _windows(text: Mapping[str, Any]) -> tuple[int | None, ...]:
     """Tokens that each layer attends to; empty where every layer attends to all."""
-    layers, types = int(text["num_hidden_layers"]), text["layer_types"]
+    layers, types = whole(text, "num_hidden_layers"), text["layer_types"]
     if types is None:
         types = _layer_types(text, layers)
+    if not isinstance(types, list):
+        raise FormatError(f"expected a list of layer_types, got {types!r}")
     strange = next((kind for kind in types if kind not in (FULL, SLIDING)), None)
     if strange is not None:
         raise FormatError(
@@ -197,11 +248,16 @@ def _windows(text: Mapping[str, Any]) -> tuple[int | None, ...]:
     if len(types) != layers:
         raise FormatError(f"expected {layers} layer_types, one a layer, got {len(types)}")
     window = text["sliding_window"] if text.get("use_sliding_window", True) else None
-    if window is None and SLIDING in types and "rope_local_base_freq" in text:
-        raise FormatError(f"{SLIDING} without a sliding_window is not computed")
+    said = text["layer_types"] is not None or "rope_local_base_freq" in text
+    if window is None and SLIDING in types and said:
+        raise FormatError(
+            f"layer_types with {SLIDING!r} are not computed without a sliding_window: give its "
+            f"width, or {FULL!r} for every layer"
+        )
     if window is None or SLIDING not in types:
         return ()
-    return tuple(int(window) if kind == SLIDING else None for kind in types)
+    width = whole(text, "sliding_window")
+    return tuple(width if kind == SLIDING else None for kind in types)
 
 
 def _assumed(given: Mapping[str, Any], text: Mapping[str, Any]) -> Iterator[str]:
@@ -214,11 +270,24 @@ def _assumed(given: Mapping[str, Any], text: Mapping[str, Any]) -> Iterator[str]
         yield f"rope_theta is missing: {text['rope_theta']:g}, as the class has it"
 
 
+def _computed_otherwise_before(
+    raw: Mapping[str, Any], text: Mapping[str, Any], shape: LanguageModelShape
+) -> Iterator[str]:
+    """A line where the version that saved the file computes something else of it."""
+    if shape.smallest_window() is not None and "use_sliding_window" in text:
+        saved_by = str(raw.get("transformers_version", ""))
+        if saved_by.startswith(tuple(f"4.{minor}." for minor in range(37, 53))):
+            yield (
+                "sliding windows are computed as transformers 4.53 and later do; "
+                f"{saved_by}, which saved this, had them in other layers"
+            )
+
+
 def _layer_types(text: Mapping[str, Any], layers: int) -> list[str]:
     """The kinds of layers where the config does not list them."""
-    every = text.get("sliding_window_pattern")
-    if every:
-        return [SLIDING if (layer + 1) % int(every) else FULL for layer in range(layers)]
+    if text.get("sliding_window_pattern"):
+        every = whole(text, "sliding_window_pattern")
+        return [SLIDING if (layer + 1) % every else FULL for layer in range(layers)]
     first = int(text.get("max_window_layers", 0))
     return [SLIDING if layer >= first else FULL for layer in range(layers)]
 

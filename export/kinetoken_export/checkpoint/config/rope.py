@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from kinetoken.base.errors import FormatError
 
+from .numbers import positive, positive_or, whole
+
 KINDS: Final = ("default", "linear", "dynamic", "yarn", "longrope", "llama3")
 _ALIASES: Final = {"mrope": "default", "su": "longrope"}
 """Names that mean another kind: M-RoPE is the default where all three positions are one."""
@@ -143,14 +145,14 @@ def read_rope(given: Mapping[str, Any], text: Mapping[str, Any], head_dim: int) 
         raise FormatError(
             f"partial_rotary_factor {share} (positions in a part of each head) is not computed"
         )
-    context = int(text["max_position_embeddings"])
-    said = rules.get("rope_theta") or text["rope_theta"]
-    if said is None:
+    context = whole(text, "max_position_embeddings")
+    own = rules.get("rope_theta") is not None
+    if not own and text["rope_theta"] is None:
         raise FormatError(
             "expected a rope_theta, found none, and versions of transformers differ in what that "
             "means: give the value that the model was trained with"
         )
-    theta = float(said)
+    theta = positive(rules if own else text, "rope_theta")
     rope = Rope(theta, sections=tuple(int(n) for n in rules.get("mrope_section") or ()))
     notes = tuple(_notes(rules, given, text, kind))
     if kind == "longrope":
@@ -178,12 +180,12 @@ def _kind(rules: Mapping[str, Any]) -> str:
 
 
 def _read_linear(rope: Rope, rules: Mapping[str, Any], context: int) -> Rope:
-    return replace(rope, factor=float(rules["factor"]))
+    return replace(rope, factor=positive(rules, "factor"))
 
 
 def _read_yarn(rope: Rope, rules: Mapping[str, Any], context: int) -> Rope:
-    original = int(rules.get("original_max_position_embeddings") or context)
-    factor = float(rules.get("factor") or context / original)
+    original = _original(rules, context)
+    factor = positive_or(rules, "factor", context / original)
     said = rules.get("attention_factor")
     scales = rules.get("mscale"), rules.get("mscale_all_dim")
     if said is None and all(scales):
@@ -193,10 +195,16 @@ def _read_yarn(rope: Rope, rules: Mapping[str, Any], context: int) -> Rope:
         factor=factor,
         original_context=original,
         attention_factor=float(_mscale(factor, 1) if said is None else said),
-        beta_fast=float(rules.get("beta_fast") or 32),
-        beta_slow=float(rules.get("beta_slow") or 1),
+        beta_fast=positive_or(rules, "beta_fast", 32),
+        beta_slow=positive_or(rules, "beta_slow", 1),
         truncate=bool(rules.get("truncate", True)),
     )
+
+
+def _original(rules: Mapping[str, Any], context: int) -> int:
+    """Tokens that the model was first made for."""
+    said = rules.get("original_max_position_embeddings")
+    return context if said is None else whole(rules, "original_max_position_embeddings")
 
 
 def _mscale(factor: float, scale: Any) -> float:
@@ -206,10 +214,10 @@ def _mscale(factor: float, scale: Any) -> float:
 def _read_llama3(rope: Rope, rules: Mapping[str, Any], context: int) -> Rope:
     return replace(
         rope,
-        factor=float(rules["factor"]),
-        original_context=int(rules.get("original_max_position_embeddings") or context),
-        low_factor=float(rules["low_freq_factor"]),
-        high_factor=float(rules["high_freq_factor"]),
+        factor=positive(rules, "factor"),
+        original_context=_original(rules, context),
+        low_factor=positive(rules, "low_freq_factor"),
+        high_factor=positive(rules, "high_freq_factor"),
     )
 
 
@@ -224,16 +232,11 @@ def _longrope(
     rope: Rope, rules: Mapping[str, Any], text: Mapping[str, Any], head_dim: int
 ) -> tuple[Rope, int]:
     """Its short form, which is right within the original context; another rules beyond."""
-    context = int(text["max_position_embeddings"])
-    original = int(
-        text.get("original_max_position_embeddings")
-        or rules.get("original_max_position_embeddings")
-        or context
-    )
-    factor, said = (
-        float(rules.get("factor") or context / original),
-        rules.get("attention_factor"),
-    )
+    context = whole(text, "max_position_embeddings")
+    own = text.get("original_max_position_embeddings") is not None
+    original = _original(text if own else rules, context)
+    factor = positive_or(rules, "factor", context / original)
+    said = rules.get("attention_factor")
     if said is None:
         said = 1.0 if factor <= 1 else math.sqrt(1 + math.log(factor) / math.log(original))
     divisors = tuple(float(n) for n in rules["short_factor"])
@@ -265,7 +268,17 @@ def _notes(
         text["max_position_embeddings"],
     )
     old = str(text.get("transformers_version", "")).startswith(("4.4", "4.3"))
-    if kind == "yarn" and original and (old or context / original != rules.get("factor")):
+    if kind == "longrope" and rules.get("attention_factor") is None and rules.get("factor"):
+        own = text.get("original_max_position_embeddings")
+        if own is None or context / own != rules["factor"]:
+            yield (
+                "longrope is computed as transformers 5 does; earlier versions read factor and "
+                "original_max_position_embeddings otherwise"
+            )
+    untold = rules.get("truncate") is False  # transformers 4.51 and earlier do not read it
+    if kind == "yarn" and (
+        untold or (original and (old or context / original != rules.get("factor")))
+    ):
         yield (
             "yarn is computed as transformers 4.57 and later do; earlier versions read factor and "
             "original_max_position_embeddings otherwise"

@@ -45,11 +45,9 @@ def renumbered_tokenizer(
     if isinstance(model["vocab"], Mapping):
         model["vocab"] = {token: numbers[old] for token, old in model["vocab"].items()}
     elif any(numbers[old] != old for old in range(len(model["vocab"]))):
-        raise FormatError(
-            f"{path}: expected motion tokens behind the words of a {model.get('type')} tokenizer, "
-            "found them among these, where no id can be changed: give a checkpoint whose motion "
-            "tokens were added"
-        )
+        model["vocab"] = _renumbered_list(data, numbers, path)
+        if model.get("unk_id") is not None:
+            model["unk_id"] = numbers[model["unk_id"]]
     out = dict(data) | {"model": model}
     out["added_tokens"] = sorted(
         (token | {"id": numbers[token["id"]]} for token in data["added_tokens"]),
@@ -59,6 +57,27 @@ def renumbered_tokenizer(
     if data.get("padding"):
         out["padding"] = data["padding"] | {"pad_id": numbers[data["padding"]["pad_id"]]}
     return out
+
+
+def _renumbered_list(
+    data: Mapping[str, Any], numbers: Mapping[int, int], path: Path
+) -> list[list[Any]]:
+    """The words of a Unigram tokenizer with their scores, in the order of their new ids.
+
+    An added token that comes to stand among them needs a place in the list: there it has the
+    score of SentencePiece's own user-defined words, and text is never cut into it, as added tokens
+    are found before.
+    """
+    words = {numbers[old]: word for old, word in enumerate(data["model"]["vocab"])}
+    added = {numbers[token["id"]]: [token["content"], 0.0] for token in data["added_tokens"]}
+    last = max(words)
+    missing = next((i for i in range(last) if i not in words and i not in added), None)
+    if missing is not None:
+        raise FormatError(
+            f"{path}: expected a token for every id up to {last}, found none for {missing}: save "
+            "the tokenizer with transformers again"
+        )
+    return [words.get(i) or added[i] for i in range(last + 1)]
 
 
 def _renumbered(processor: Any, numbers: Mapping[int, int], path: Path) -> Any:

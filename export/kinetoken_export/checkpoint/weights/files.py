@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from kinetoken.base.errors import FormatError, InputError
 
-from ..json_file import read_json
+from ..json_file import read_json, refuse_lfs_pointer
 
 WHOLE_FILE: Final = "model.safetensors"
 INDEX_FILE: Final = "model.safetensors.index.json"
 _PICKLES: Final = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 _ADAPTERS: Final = ("adapter_model.safetensors", "adapter_model.bin")
+_OTHER_WEIGHTS: Final = (".gguf", ".safetensors", ".pth", ".pt", ".ckpt", ".bin")
 _MOST_HEADER: Final = 100_000_000  # bytes, as safetensors itself allows
 _NOTHING: Final = "found nothing"
 
@@ -57,7 +58,7 @@ def find_weights(folder: Path, named: str | None = None) -> WeightFiles:
         found = list(_entries(whole))
         notes += _left_over(folder, whole, index)
     elif index.is_file():
-        found = _sharded(index)
+        found = _sharded(index, notes)
     else:
         raise InputError(_no_weights(folder))
     return WeightFiles({entry.name: entry for entry in found}, tuple(notes))
@@ -80,8 +81,8 @@ def _left_over(folder: Path, whole: Path, index: Path) -> Iterator[str]:
         )
 
 
-def _sharded(index: Path) -> list[TensorEntry]:
-    """Tensors of every shard that the index names."""
+def _sharded(index: Path, notes: list[str]) -> list[TensorEntry]:
+    """Tensors of every shard that the index names; `notes` gets a line for those in none."""
     try:
         places: dict[str, str] = dict(read_json(index)["weight_map"])
         shards = sorted({_inside(index.parent, shard) for shard in places.values()})
@@ -99,12 +100,10 @@ def _sharded(index: Path) -> list[TensorEntry]:
                     "download it again"
                 )
             found[entry.name] = entry
-    for name, shard in places.items():
-        if name not in found:
-            raise FormatError(
-                f"{index.parent / shard}: expected a tensor {name}, as {index.name} says, found "
-                "none: download it again"
-            )
+    absent = sorted(places.keys() - found.keys())
+    if absent:
+        more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+        notes.append(f"{index.name} names {absent[0]}{more}, which no shard holds")
     return list(found.values())
 
 
@@ -126,7 +125,12 @@ def _no_weights(folder: Path) -> str:
             f"{expected}, found an adapter: give the model that it was trained on as CHECKPOINT, "
             f"and --adapter {folder}"
         )
-    others = sorted(path.name for path in folder.glob("*.safetensors"))
+    others = sorted(p.name for p in folder.iterdir() if p.suffix in _OTHER_WEIGHTS)
+    lost = next((name for name in others if not (folder / name).exists()), None)
+    if lost is not None:
+        return f"{expected}, found a link {lost} that leads nowhere: download it again"
+    if others and others[0].endswith(".gguf"):
+        return f"{expected}, found {others[0]}: give the file itself as CHECKPOINT"
     found = f"only {', '.join(others[:3])}" if others else "neither"
     return f"{expected}, found {found}: give a complete checkpoint folder"
 
@@ -134,6 +138,8 @@ def _no_weights(folder: Path) -> str:
 def _entries(path: Path) -> Iterable[TensorEntry]:
     """The header of a file of safetensors, checked against its length."""
     try:
+        if path.is_file():
+            refuse_lfs_pointer(path)
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(length)) if 0 < length <= _MOST_HEADER else None

@@ -62,6 +62,11 @@ class ScaledTensor:
         if scales.size == 1:
             return scales.reshape(1, 1)
         scales = scales.reshape(len(scales), -1)
+        if scales.shape[1] == 1 and len(entry.dims) == 1 and len(scales) != self.dims[0]:
+            raise FormatError(
+                f"{entry.path}: {entry.name}: expected a scale for each of {self.dims[0]} rows, "
+                f"got {len(scales)}"
+            )
         high, wide = (
             self._span(axis, size, count)
             for axis, (size, count) in enumerate(zip(self.dims, scales.shape, strict=True))
@@ -128,11 +133,14 @@ class GptqTensor:
             zeros = (zeros + 1) & ((1 << self.bits) - 1)
         scales = read_entry(self.scales).float().numpy()[:, first:last].T
         inputs, count = codes.shape[1], scales.shape[1]
-        group = (
-            np.arange(inputs) // -(-inputs // count)
-            if self.groups is None
-            else read_entry(self.groups).numpy()
-        )
+        group = np.arange(inputs) // -(-inputs // count)
+        if self.groups is not None:
+            group = read_entry(self.groups).numpy()
+        if group.shape != (inputs,) or group.min() < 0 or group.max() >= count:
+            raise FormatError(
+                f"{self.codes.path}: {self.codes.name}: expected a group below {count} for each of "
+                f"{inputs} inputs, got others: the file is damaged"
+            )
         return np.asarray((codes - zeros[:, group]) * scales[:, group], np.float32)
 
 

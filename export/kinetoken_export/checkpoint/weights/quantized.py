@@ -14,14 +14,14 @@ from kinetoken.base.errors import FormatError
 
 from .files import TensorEntry
 from .packed_tensors import AwqTensor, GptqTensor, PackedTensor, ScaledTensor
-from .stored_tensor import FLOAT_TYPES, PlainTensor, StoredTensor
+from .stored_tensor import FLOAT_TYPES, PlainTensor, StoredTensor, read_entry
 
 _EIGHT_BITS: Final = ("F8_E4M3", "F8_E5M2", "I8")
 _PARTS: Final = (
     "qweight", "qzeros", "scales", "g_idx",  # GPTQ, AWQ
     "weight_packed", "weight_scale", "weight_shape", "weight_zero_point", "weight_g_idx",
     "weight_global_scale", "input_global_scale", "input_zero_point", "weight_scale_inv",
-    "weight_scale_2", "input_scale", "activation_scale",
+    "weight_scale_2", "input_scale", "input_scale_ub", "activation_scale",
     "activation_scale_inv", "k_scale", "v_scale", "q_scale", "output_scale",  # fp8 and its kin
     "SCB", "weight_format", "weight.absmax", "weight.quant_map", "weight.nested_absmax",
     "weight.nested_quant_map",
@@ -75,13 +75,11 @@ def _unread(found: Quantization) -> str | None:
     """Why its weights are not read, as the end of a sentence; None where they are."""
     options = found.options
     if found.method == "gptq":
-        fits = options.get("bits") in (2, 4, 8) and options.get("checkpoint_format", "gptq") in (
-            "gptq",
-            "gptq_v2",
-        )
-        return None if fits else f", format {options.get('checkpoint_format', 'gptq')}"
+        return _unread_gptq(options)
     if found.method == "awq":
         version = str(options.get("version", "gemm")).lower()
+        if options.get("backend", "autoawq") not in ("autoawq", "auto", None):
+            return f", backend {options['backend']}"
         fits = int(options.get("bits") or options.get("w_bit") or 4) == 4 and version == "gemm"
         return None if fits else f", version {version}"
     if found.method == "bitsandbytes":
@@ -92,6 +90,16 @@ def _unread(found: Quantization) -> str | None:
             return f", sparse ({sparse})"
         return ", after a transform" if options.get("transform_config") else None
     return None if found.method in ("fp8", "fbgemm_fp8") else ""
+
+
+def _unread_gptq(options: Mapping[str, Any]) -> str | None:
+    """Why a checkpoint of GPTQ is not read; None where it is."""
+    form = "marlin" if options.get("is_marlin_format") else options.get("checkpoint_format", "gptq")
+    if options.get("bits") not in (2, 4, 8) or form not in ("gptq", "gptq_v2"):
+        return f", format {form}"
+    rules = (options.get("dynamic") or {}).values()
+    other = any(rule.get("bits", options["bits"]) != options["bits"] for rule in rules if rule)
+    return ", other bits in some modules" if other else None
 
 
 def stored_tensors(folder: Path, entries: Entries, found: Quantization) -> dict[str, StoredTensor]:
@@ -149,10 +157,16 @@ def _weight(name: str, entry: TensorEntry, parts: Entries, found: Quantization) 
         return PlainTensor(entry)
     for scale, divisor in (("weight_scale", 1.0), ("weight_scale_inv", 1.0), ("SCB", 127.0)):
         given = parts.get(f"{module}.{scale}")
-        if given is not None and given.dtype in FLOAT_TYPES:
+        if given is not None and given.dtype in FLOAT_TYPES and _in_rows(module, parts):
             zero = parts.get(f"{module}.weight_zero_point")
             return ScaledTensor(entry, given, zero, _block(found), divisor)
     return PlainTensor(entry)
+
+
+def _in_rows(module: str, parts: Entries) -> bool:
+    """Whether bitsandbytes stored a weight row by row, not in an order for one graphics card."""
+    form = parts.get(f"{module}.weight_format")
+    return form is None or not int(read_entry(form).max())
 
 
 def _block(found: Quantization) -> tuple[int, int] | None:
@@ -214,6 +228,4 @@ def _packed(module: str, parts: Entries, found: Quantization, folder: Path) -> S
             f"{found.title or 'a method that config.json does not name'}, "
             f"in a form that is not read here: {_ADVICE}"
         )
-    from .stored_tensor import read_entry
-
     return PackedTensor(codes, scales, int(read_entry(shape)[1]), bits.pop())

@@ -22,8 +22,8 @@ _INNER_WRAPPERS: Final = (
 )  # fmt: skip
 """Parts of names that torch.compile, FSDP, activation checkpointing and PEFT leave behind."""
 _ADAPTER: Final = re.compile(r"\.(lora_|modules_to_save|ia3_|oft_|boft_|vera_|original_module)")
-_BUFFERS: Final = ("rotary_emb.inv_freq", "masked_bias", "attn.bias", "rotary_pos_emb.inv_freq")
-"""Ends of names that hold nothing which was trained."""
+_BUFFERS: Final = re.compile(r"\.(rotary_emb|rotary_pos_emb)\.|\.(masked_bias|attn\.bias)$")
+"""In names that hold nothing which was trained."""
 _LAYER: Final = re.compile(r"model\.layers\.(\d+)\.")
 _MODEL: Final = "model."
 
@@ -102,7 +102,7 @@ def unused_tensors(
     tower = architecture.vision
     for name in names:
         layer = _LAYER.match(name)
-        if name.endswith(_BUFFERS) or (tower is not None and name.startswith(tower.prefix)):
+        if _BUFFERS.search(f".{name}") or (tower is not None and name.startswith(tower.prefix)):
             continue
         if layer and int(layer[1]) < layers:
             raise FormatError(

@@ -53,7 +53,7 @@ _SYNONYMS: Final = (
     _LEVEL_NAMES, _CODE_NAMES, _FEATURE_NAMES, _LATENT_NAMES, _HIDDEN_NAMES, _STRIDE_NAMES,
 )  # fmt: skip
 _PREFIXES: Final = (
-    "", "module.", "_orig_mod.", "model.", "net.", "vqvae.", "vae.", "rvq_vae.", "generator.",
+    "module.", "_orig_mod.", "model.", "net.", "vqvae.", "vae.", "rvq_vae.", "generator.",
 )  # fmt: skip
 
 
@@ -192,14 +192,20 @@ def _fill(model: nn.Module, state: Mapping[str, Tensor]) -> str | None:
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     if not expected:
         return "it has no weights"
-    for prefix in _PREFIXES:
-        if all(name.startswith(prefix) for name in state):
-            own = {name.removeprefix(prefix): value for name, value in state.items()}
-            if {name: tuple(value.shape) for name, value in own.items()} == expected:
-                model.load_state_dict(own)
-                return None
+    for own in _without_prefixes(state):
+        if {name: tuple(value.shape) for name, value in own.items()} == expected:
+            model.load_state_dict(own)
+            return None
     for name in sorted(state.keys() | expected.keys()):
         got = tuple(state[name].shape) if name in state else None
         if got != expected.get(name):
             return f"expected {name} {expected.get(name) or 'not to be there'}, got {got or 'none'}"
     return "the tensors have other names"
+
+
+def _without_prefixes(state: Mapping[str, Tensor]) -> Iterator[Mapping[str, Tensor]]:
+    """The tensors as named, and without what training scripts put before all of the names."""
+    yield state
+    while prefix := next((p for p in _PREFIXES if all(name.startswith(p) for name in state)), ""):
+        state = {name.removeprefix(prefix): value for name, value in state.items()}
+        yield state

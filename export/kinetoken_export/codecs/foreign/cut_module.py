@@ -18,6 +18,7 @@ from kinetoken.motion.features import N_FEATURES
 
 from ...checkpoint.tensors import Float32Array
 from ..code_function import STRIDES, CodeFunction
+from ..python_file import reason_of
 from ..source import Codes, CodeSize, normalised_features, sum_of_rows
 from .codebook_tensors import CodebookGuess, find_codebooks
 from .module_calls import CutDecoder, watched_inputs
@@ -108,6 +109,20 @@ def _forwards(model: nn.Module, frames: int) -> Iterator[Callable[[Tensor], Tens
             continue
         if out.shape[2] == frames:
             yield call
+
+
+def failing_forward(model: nn.Module) -> str:
+    """Why the forward pass shows nothing, in a few words; empty where it seems sound."""
+    reasons = []
+    for example in (_example(_FEATURES).transpose(1, 2), _example(_FEATURES)):
+        try:
+            with torch.no_grad():
+                one, other = features_of(model(example)), features_of(model(example))
+        except Exception as error:  # whatever foreign code does with an input
+            reasons.append(reason_of(error))
+            continue
+        return "" if torch.equal(one, other) else "its forward pass is another each time"
+    return f"its forward pass fails with {reasons[0]}"
 
 
 def _example(frames: int) -> Tensor:

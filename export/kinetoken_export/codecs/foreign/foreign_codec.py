@@ -29,7 +29,7 @@ from ..source import (
 )
 from .build_module import build_module
 from .codebook_tensors import find_codebooks
-from .cut_module import CutModule, cut_forward, cut_method
+from .cut_module import CutModule, cut_forward, cut_method, failing_forward
 from .methods import decoding_methods, find_decoding_method
 
 _WINDOWS: Final = (100, 64, 196, 60, 120, 128, 40, 80, 160, 200, 32, 48, 256)
@@ -165,8 +165,9 @@ class _NormalisedDecoder(nn.Module):
 def _refusal(code: Path, model: nn.Module, size: CodeSize) -> str:
     tables = [f"{t.name} {t.tables.shape}" for t in find_codebooks(model, size)[:4]]
     methods = [name for name, _ in decoding_methods(model)][:4]
+    reason = failing_forward(model)
     return (
         f"{code}: expected a forward pass that sums one codebook row per level, or a method from "
-        f"codes to features; {type(model).__name__} has tables {', '.join(tables) or 'none'} of "
+        f"codes to features; {f'{reason}; ' if reason else ''}{type(model).__name__} has tables {', '.join(tables) or 'none'} of "
         f"{size.codes} codes and methods {', '.join(methods) or 'none'}: {ADAPTER_HINT}"
     )

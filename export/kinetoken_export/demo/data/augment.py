@@ -26,11 +26,11 @@ _LOOP_GAP: Final = 0.06
 def to_features(joints: Joints) -> Features:
     """Features (T - 1, 263) of a clip.
 
-    The first yaw velocity, an artefact of the format, is replaced by the second.
+    The format turns the first frame to +Z by its own facing and the others by a smoothed one, so a
+    clip that turns would jump after its first frame. A first frame put before and dropped again
+    makes all of them alike.
     """
-    rows = encode(joints.astype(np.float64))
-    rows[0, 0] = rows[1, 0] if len(rows) > 1 else 0.0
-    return rows.astype(np.float32)
+    return encode(np.concatenate([joints[:1], joints]).astype(np.float64))[1:].astype(np.float32)
 
 
 def warped(joints: Joints, ratio: float) -> Joints:

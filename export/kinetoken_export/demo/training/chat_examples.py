@@ -1,7 +1,9 @@
-"""An example as token ids in Qwen's chat format, with the weight of each token in the loss."""
+"""A chat as token ids in Qwen's chat format, with the weight of each token in the loss."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -12,94 +14,104 @@ from kinetoken.tokens.markup import DEFAULT_MARKUP
 
 from ...checkpoint.motion_tokens import SYSTEM_PROMPT
 from ...codecs.source import Codes
-from ..words.captions import Captions
-from ..words.phrases import KEEP_GOING, NEXT_THOUGHTS
+from ..words.thoughts import OFFER
 from ..words.tokenizer import id_of
-from .lm_data import Example
 
 _LEVEL_WEIGHTS: Final = (1.0, 0.6, 0.4, 0.3)  # coarse levels carry the action
 # </move> is one token in a hundred and decides the length; more would close too early
 CLOSE_WEIGHT: Final = 1.5
-_SPLIT_SHARE: Final = 0.12  # single motions written as two blocks with a thought between
-_SHORTEST_BLOCK: Final = 3  # code frames
-# answers written with fewer levels, so that `levels=` finds the model prepared
-_COARSE_SHARE: Final = 0.2
+_OFFER_WEIGHT: Final = 0.15
 
 Ids = NDArray[np.int64]
 Weights = NDArray[np.float32]
 
 
-class ChatCoder:
-    """Examples to (ids, weights); a weight of 0 marks what the model is given."""
+@dataclass(frozen=True)
+class Block:
+    """Words before a motion, and the motion."""
 
-    def __init__(self, tokenizer: Tokenizer, captions: Captions) -> None:
-        self.tokenizer, self.captions = tokenizer, captions
-        self.random = np.random.default_rng(captions.random.integers(1 << 31))
+    words: str
+    """Empty where a block follows another without words."""
+    codes: Codes | None
+    """(n, Q), as many levels as are shown; None: the motion is not there yet, nor learnt."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A request and its answer."""
+
+    prompt: str
+    blocks: tuple[Block, ...]
+
+
+class ChatCoder:
+    """Chats to (ids, weights); a weight of 0 marks what the model is given."""
+
+    def __init__(self, tokenizer: Tokenizer, asked: Tokenizer | None = None) -> None:
+        """`asked`: the tokenizer of what users say, where another one is to cut it into pieces."""
+        self.tokenizer, self._asked = tokenizer, asked or tokenizer
         self.move_start, self.move_end = (id_of(tokenizer, m) for m in DEFAULT_MARKUP.markers)
         self.end = id_of(tokenizer, "<|im_end|>")
         self.firsts = [id_of(tokenizer, f"<m_{q}_0>") for q in range(len(_LEVEL_WEIGHTS))]
+        self._newline = self.text("\n")
+        self._user = self.text("<|im_start|>user\n")
+        self._after_user = self.text("<|im_end|>\n<|im_start|>assistant\n")
         # As a Hugging Face chat template gives it: <move> and </move> in the system prompt become
         # the special tokens.
-        self.system = self.text(f"<|im_start|>system\n{SYSTEM_PROMPT}<|im_end|>\n")
+        self.system = self.text(f"<|im_start|>system\n{SYSTEM_PROMPT}<|im_end|>\n") + self._user
+        """The ids that every chat begins with, up to the user's first words."""
 
-    def encode(self, example: Example) -> tuple[Ids, Weights]:
-        """One way to ask for an example, one thought, and its motion tokens."""
-        several = len(example.windows) > 1
-        caption = (
-            self.captions.pair(*example.windows)
-            if several
-            else self.captions.caption(example.windows[0])
-        )
-        prompt = self.system + self._user(caption) + self.text("<|im_start|>assistant\n")
-        ids, weights = list(prompt), [0.0] * len(prompt)
-        levels = self._levels()
-        for thought, codes in self._blocks(example):
-            words = self.text(thought + "\n")
-            ids += words
-            weights += [1.0] * len(words)
-            self._motion(codes[:, :levels], ids, weights)
-        ids.append(self.end)
-        weights.append(1.0)
+    def encode(self, turns: Sequence[Turn]) -> tuple[Ids, Weights]:
+        """All that follows `system`: the words of the first request, its answer, the next turns."""
+        ids: list[int] = []
+        weights: list[float] = []
+        for number, turn in enumerate(turns):
+            given = (self._newline + self._user if number else []) + self.plain(turn.prompt)
+            given += self._after_user
+            ids += given
+            weights += [0.0] * len(given)
+            for place, block in enumerate(turn.blocks):
+                self._block(block, place > 0, ids, weights)
+            ids.append(self.end)
+            weights.append(1.0)
         return np.array(ids, dtype=np.int64), np.array(weights, dtype=np.float32)
+
+    def prompt(self, text: str) -> list[int]:
+        """The ids between `system` and the answer to one request."""
+        return self.plain(text) + self._after_user
 
     def text(self, text: str) -> list[int]:
         """Token ids of a text, specials recognised."""
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
-    def _user(self, content: str) -> list[int]:
-        return self.text("<|im_start|>user\n") + self._plain(content) + self.text("<|im_end|>\n")
-
-    def _plain(self, content: str) -> list[int]:
+    def plain(self, content: str) -> list[int]:
         """Token ids of user text, in which special tokens stay plain text."""
-        self.tokenizer.encode_special_tokens = True
-        ids = self.text(content)
-        self.tokenizer.encode_special_tokens = False
+        self._asked.encode_special_tokens = True
+        ids: list[int] = self._asked.encode(content, add_special_tokens=False).ids
+        self._asked.encode_special_tokens = False
         return ids
 
-    def _blocks(self, example: Example) -> list[tuple[str, Codes]]:
-        thoughts = [self.captions.thought(w) for w in example.windows]
-        if len(thoughts) > 1:
-            opener = NEXT_THOUGHTS[int(self.random.integers(len(NEXT_THOUGHTS)))]
-            return [
-                (thoughts[0], example.codes[0]),
-                ("\n" + opener + thoughts[1], example.codes[1]),
-            ]
-        codes = example.codes[0]
-        if self.random.random() < _SPLIT_SHARE and len(codes) >= 2 * _SHORTEST_BLOCK + 2:
-            cut = int(self.random.integers(_SHORTEST_BLOCK, len(codes) - _SHORTEST_BLOCK))
-            more = KEEP_GOING[int(self.random.integers(len(KEEP_GOING)))]
-            return [(thoughts[0], codes[:cut]), ("\n" + more, codes[cut:])]
-        return [(thoughts[0], codes)]
+    def _word_weights(self, words: str, later: bool, count: int) -> list[float]:
+        """Little of what the body offers, which is drawn by chance."""
+        said, offer, _ = words.partition(OFFER)
+        if not offer:
+            return [1.0] * count
+        sure = len(self.text(("\n" if later else "") + said))
+        return [1.0] * sure + [_OFFER_WEIGHT] * (count - sure)
 
-    def _levels(self) -> int:
-        fewer = self.random.random() < _COARSE_SHARE
-        return int(self.random.integers(1, len(_LEVEL_WEIGHTS))) if fewer else len(_LEVEL_WEIGHTS)
-
-    def _motion(self, codes: Codes, ids: list[int], weights: list[float]) -> None:
+    def _block(self, block: Block, later: bool, ids: list[int], weights: list[float]) -> None:
+        if block.words:
+            words = self.text(("\n" if later else "") + block.words + "\n")
+            ids += words
+            weights += self._word_weights(block.words, later, len(words))
         ids.append(self.move_start)
         weights.append(1.0)
-        for frame in codes:
+        if block.codes is None:
+            ids.append(self.move_end)
+            weights.append(0.0)
+            return
+        for frame in block.codes:
             ids += [first + int(code) for first, code in zip(self.firsts, frame, strict=False)]
             weights += _LEVEL_WEIGHTS[: len(frame)]
         ids.append(self.move_end)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 CODEC_STEPS: Final = 8200
-LM_STEPS: Final = 9500
+WORD_STEPS: Final = 5400
+LM_STEPS: Final = 4500
 EXAM_SEEDS: Final = 2
 EXAM_TEMPERATURE: Final = 0.5

@@ -1,10 +1,12 @@
-"""Windows to code sequences: the examples that the language model learns from."""
+"""Windows to code sequences: the motion that the language model learns from."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -18,76 +20,68 @@ from kinetoken.motion.recover import recover
 
 from ...codecs.own_model import MotionCodec, load_codec
 from ...codecs.source import Codes
-from ..data.augment import Features
+from ..data.augment import Features, to_features
 from ..data.clips import load_clips
 from ..data.cutting import STRIDE, Window
-from ..data.judges import obeys, shows
-from ..data.windows import action_windows
+from ..data.judges import obeys
+from ..data.rising import ways_up
+from ..data.windows import action_windows, long_windows
 
-_MOST_PER_ACTION: Final = 130  # windows; more of one action only crowds out the others
-# Frames skipped at the start: the same motion cut otherwise into latents, more often where windows
-# are few.
-_OFFSETS: Final = (0, 2)
-_OFFSETS_OF_FEW: Final = (0, 1, 2, 3)
-_FEW: Final = 80
-_BLEND: Final = 8  # frames over which two windows are joined
-_PAIRS: Final = 500
-_FIRST: Final = (
-    "walk_forward",
-    "run",
-    "stand_still",
-    "turn_around",
-    "walk_slowly",
-    "walk_fast",
-    "squat",
-    "wave",
-    "jump",
-    "walk_backward",
-)
-_SECOND: Final = (
-    *_FIRST,
-    "jump_forward",
-    "kick_left",
-    "kick_right",
-    "punch",
-    "jumping_jacks",
-    "sit_down",
-    "dance",
-    "boxing",
-    "circle_left",
-    "circle_right",
-)
+_MOST_PER_KIND: Final = 10  # windows of one action, count, speed and style
+_MOST_PER_ACTION: Final = 44  # windows; more of one action only crowds out the others
+_LONG: Final = 125  # frames: longer ones are for what goes on
+_MOST_LONG: Final = 8
+_MOST_WAYS: Final = 24  # up from a posture
+RISE: Final = "rise"
+"""The action of a way up from a low posture to standing."""
+# Frames skipped at the start: the same motion cut otherwise into latents, where windows are few.
+_OFFSETS: Final = (0,)
+_OFFSETS_OF_FEW: Final = (0, 2)
+_FEW: Final = 24
+_FEWEST: Final = 12  # windows of an action, whether they pass their judge after the codec or not
 
 
 @dataclass(frozen=True)
-class Example:
-    """A motion to learn: its windows in turn, and each one's code frames."""
+class CodedWindow:
+    """A window as code frames (n, Q), with what it shows."""
 
-    windows: tuple[Window, ...]
-    codes: tuple[Codes, ...]
+    codes: Codes
+    action: str
+    clip: str = ""
+    side: str = ""
+    style: str = ""
+    count: int = 0
+    speed: str = ""
+    begins: str = "standing"
+    ends: str = "standing"
 
+    @classmethod
+    def of(cls, window: Window, codes: Codes) -> CodedWindow:
+        """What a window shows, its features coded."""
+        return cls(
+            codes,
+            window.action,
+            window.clip,
+            window.side,
+            window.style,
+            window.count,
+            window.speed,
+            window.begins,
+            window.ends,
+        )
 
-def coded_examples(work: Path, codec_folder: Path) -> list[Example]:
-    """All examples that still pass their judge after the codec, made once and kept in `work`."""
-    path = work / "lm_examples.npz"
-    if path.is_file():
-        return _load(path)
-    model, mean, std = load_codec(codec_folder)
-    coder = Coder(model, mean, std)
-    chosen = _capped(list(action_windows(load_clips(work))))
-    out: list[Example] = []
-    counts = Counter(window.action for window in chosen)
-    for window in progress(chosen, "coding windows"):
-        for offset in _OFFSETS_OF_FEW if counts[window.action] < _FEW else _OFFSETS:
-            rows = window.features[
-                offset : len(window.features) - (STRIDE if offset else 0) + offset
-            ]
-            codes = coder.encode(rows)
-            if shows(window.action, coder.joints(codes)):
-                out.append(Example((window,), (codes,)))
-    out += _pairs(chosen, coder)
-    save_examples(path, out)
-    return out
+    def facts(self) -> tuple[str, str, str, str, int, str, str, str]:
+        """All but the codes."""
+        return (
+            self.action,
+            self.clip,
+            self.side,
+            self.style,
+            self.count,
+            self.speed,
+            self.begins,
+            self.ends,
+        )
 
 
 class Coder:
@@ -115,71 +109,102 @@ class Coder:
         """Codes (n, q) to joint positions (4n, 22, 3)."""
         return recover(self.features(codes).astype(np.float64))
 
+    @torch.no_grad()
+    def latents(self, codes: Codes) -> NDArray[np.float32]:
+        """Codes (n, q) to the latents (n, L) that they stand for."""
+        out: NDArray[np.float32] = self.model.quantizer.lookup(torch.from_numpy(codes)).numpy()
+        return out
 
-def _capped(found: list[Window]) -> list[Window]:
+
+def coded_windows(work: Path, codec_folder: Path) -> list[CodedWindow]:
+    """All windows that still pass their judge after the codec, made once and kept in `work`."""
+    path = work / "lm_windows.npz"
+    if path.is_file():
+        return load_coded(path)
+    coder = Coder(*load_codec(codec_folder))
+    clips = load_clips(work)
+    out = code(chain(action_windows(clips), long_windows(clips)), coder)
+    save_coded(path, out)
+    return out
+
+
+def code(found: Iterable[Window], coder: Coder) -> list[CodedWindow]:
+    """As many windows as are of use, coded, and ways up from low postures.
+
+    Windows that no longer show their action go.
+    """
+    chosen = capped(found)
+    return [*_coded(chosen, coder), *_coded_ways_up(chosen, coder)]
+
+
+def capped(found: Iterable[Window]) -> list[Window]:
+    """As many windows of each action as are of use, drawn evenly from its kinds."""
     draw = np.random.default_rng(0)
-    by_action: dict[str, list[Window]] = {}
+    kinds: dict[str, dict[tuple[object, ...], list[Window]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for window in found:
-        by_action.setdefault(window.action, []).append(window)
+        lasts = len(window.features) > _LONG
+        kind = (window.side, window.count, window.speed, window.style, lasts)
+        kinds[window.action][kind].append(window)
     out: list[Window] = []
-    for mine in by_action.values():
-        order = draw.permutation(len(mine))[:_MOST_PER_ACTION]
-        out += [mine[i] for i in sorted(order)]
+    for mine in kinds.values():
+        queues = [_drawn(windows, draw, _MOST_LONG if kind[-1] else _MOST_PER_KIND)
+            for kind, windows in mine.items()]  # fmt: skip
+        taken: list[Window] = []
+        while any(queues) and len(taken) < _MOST_PER_ACTION:
+            taken += [queue.pop() for queue in queues if queue]
+        out += taken[:_MOST_PER_ACTION]
     return out
 
 
-def _pairs(pool: list[Window], coder: Coder) -> list[Example]:
-    """Join two windows to one motion where their poses are near; each part passes its judge."""
-    draw = np.random.default_rng(1)
-    by_action = {a: [w for w in pool if w.action == a] for a in _SECOND}
-    out: list[Example] = []
-    for _ in progress(range(_PAIRS), "joining pairs"):
-        a = str(draw.choice(_FIRST))
-        b = str(draw.choice([x for x in _SECOND if x != a]))
-        first = by_action[a][int(draw.integers(len(by_action[a])))]
-        others = [by_action[b][int(i)] for i in draw.integers(len(by_action[b]), size=12)]
-        end = first.features[-1]
-        second = min(others, key=lambda w: float(np.abs(w.features[0, 3:67] - end[3:67]).mean()))
-        head = first.features[: 80 // STRIDE * STRIDE]
-        joined = np.concatenate([head, _led_in(head[-1], second.features)])
-        codes = coder.encode(joined)
-        cut = len(head) // STRIDE
-        joints = coder.joints(codes)
-        if obeys(a, joints[: len(head)]) and obeys(b, joints[len(head) :]):
-            out.append(Example((first, second), (codes[:cut], codes[cut:])))
-    return out
+def _drawn(windows: list[Window], draw: np.random.Generator, most: int) -> list[Window]:
+    return [windows[int(i)] for i in draw.permutation(len(windows))[:most]]
 
 
-def _led_in(end: Features, features: Features) -> Features:
-    """Lead over from the row `end` to features: the difference fades out (inertialization)."""
-    out = features.copy()
-    fade = (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, _BLEND + 2)[1:-1])).astype(np.float32)[:, None]
-    out[:_BLEND] += (end - features[0])[None] * fade
-    out[:_BLEND, 259:] = np.round(np.clip(out[:_BLEND, 259:], 0, 1))
-    return out
+def _coded(chosen: list[Window], coder: Coder) -> Iterator[CodedWindow]:
+    counts = Counter(window.action for window in chosen)
+    good, bad = defaultdict[str, list[CodedWindow]](list), defaultdict[str, list[CodedWindow]](list)
+    for window in progress(chosen, "coding windows"):
+        for offset in _OFFSETS_OF_FEW if counts[window.action] < _FEW else _OFFSETS:
+            rows = window.features[
+                offset : len(window.features) - (STRIDE if offset else 0) + offset
+            ]
+            codes = coder.encode(rows)
+            passes = obeys(window.action, coder.joints(codes))
+            (good if passes else bad)[window.action].append(CodedWindow.of(window, codes))
+    for action, count in counts.items():
+        # Rather a motion that the codec has weakened than none.
+        weak = bad[action][: max(0, _FEWEST - len(good[action]))]
+        if bad[action]:
+            print(
+                f"{action}: {len(bad[action])} of {count} windows do not pass their judge after the "
+                f"codec, {len(weak)} of them stay"
+            )
+        yield from good[action]
+        yield from weak
 
 
-def save_examples(path: Path, found: list[Example]) -> None:
-    """Write examples as `coded_examples` reads them."""
-    meta = [[[w.action, w.clip, w.side, w.style] for w in e.windows] for e in found]
-    arrays = {
-        f"{i}.{k}": c.astype(np.int16) for i, e in enumerate(found) for k, c in enumerate(e.codes)
-    }
+def _coded_ways_up(chosen: list[Window], coder: Coder) -> Iterator[CodedWindow]:
+    for posture, motions in ways_up(chosen).items():
+        for joints in motions[:_MOST_WAYS]:
+            rows = to_features(joints.astype(np.float32))
+            codes = coder.encode(rows[: len(rows) // STRIDE * STRIDE])
+            yield CodedWindow(codes, RISE, begins=posture)
+
+
+def save_coded(path: Path, found: list[CodedWindow]) -> None:
+    """Write coded windows as `load_coded` reads them."""
+    meta = np.array(json.dumps([window.facts() for window in found]))
+    arrays = {str(i): window.codes.astype(np.int16) for i, window in enumerate(found)}
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
+        np.savez(file, meta=meta, **arrays)  # type: ignore[arg-type]
 
 
-def _load(path: Path) -> list[Example]:
-    nothing = np.zeros((0, 263), np.float32)
+def load_coded(path: Path) -> list[CodedWindow]:
+    """Read coded windows."""
     with np.load(path) as archive:
         meta = json.loads(str(archive["meta"]))
         return [
-            Example(
-                tuple(
-                    Window(action, nothing, clip, side, style)
-                    for action, clip, side, style in windows_
-                ),
-                tuple(archive[f"{i}.{k}"].astype(np.int64) for k in range(len(windows_))),
-            )
-            for i, windows_ in enumerate(meta)
+            CodedWindow(archive[str(i)].astype(np.int64), *facts) for i, facts in enumerate(meta)
         ]

@@ -8,6 +8,7 @@ SwiGLU).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import torch
@@ -25,7 +26,8 @@ class LmConfig:
     num_hidden_layers: int = 4
     num_attention_heads: int = 4
     num_key_value_heads: int = 2
-    max_position_embeddings: int = 1024
+    max_position_embeddings: int = 1536
+    tie_word_embeddings: bool = False
     rope_theta: float = 10000.0
     rms_norm_eps: float = 1e-6
 
@@ -35,7 +37,6 @@ class LmConfig:
             "architectures": ["Qwen2ForCausalLM"],
             "model_type": "qwen2",
             "hidden_act": "silu",
-            "tie_word_embeddings": True,
             "attention_dropout": 0.0,
             "initializer_range": 0.02,
             "use_cache": True,
@@ -47,6 +48,10 @@ class LmConfig:
             | asdict(self)
             | {"eos_token_id": eos_token_id, "bos_token_id": None, "pad_token_id": pad_token_id}
         )
+
+
+Past = tuple[Tensor, Tensor]
+"""Keys and values of a layer, (B, heads, seen, dim) each; B is 1 where all rows share them."""
 
 
 class Norm(nn.Module):
@@ -73,27 +78,37 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(config.hidden_size, self.kv * self.dim)
         self.o_proj = nn.Linear(config.hidden_size, config.hidden_size, bias=False)
 
-    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(
+        self, x: Tensor, rotary: tuple[Tensor, Tensor], past: Past | None
+    ) -> tuple[Tensor, Past]:
+        """(B, n, H) behind `past` to (B, n, H), and the keys and values with these."""
         batch, n, _ = x.shape
         q = _rotate(self.q_proj(x).view(batch, n, self.heads, self.dim).transpose(1, 2), rotary)
         k = _rotate(self.k_proj(x).view(batch, n, self.kv, self.dim).transpose(1, 2), rotary)
         v = self.v_proj(x).view(batch, n, self.kv, self.dim).transpose(1, 2)
+        if past is not None:
+            k, v = (
+                torch.cat([then.to(now.dtype).expand(batch, -1, -1, -1), now], dim=2)
+                for then, now in zip(past, (k, v), strict=True)
+            )
+        seen = k.shape[2]
         # Written out: at these lengths two batched products are faster on a CPU than the fused
         # kernel's backward pass.
         group = self.heads // self.kv
         q = q.reshape(batch * self.kv, group * n, self.dim) * self.dim**-0.5
-        scores = torch.bmm(q, k.reshape(batch * self.kv, n, self.dim).transpose(1, 2)).view(
-            batch, self.heads, n, n
+        scores = torch.bmm(q, k.reshape(batch * self.kv, seen, self.dim).transpose(1, 2)).view(
+            batch, self.heads, n, seen
         )
-        future = torch.full((n, n), float("-inf")).triu(1)
+        future = torch.full((n, seen), float("-inf")).triu(seen - n + 1)
         weights = torch.softmax(scores.float() + future, dim=-1).to(v.dtype)
         y = torch.bmm(
-            weights.view(batch * self.kv, group * n, n), v.reshape(batch * self.kv, n, self.dim)
+            weights.view(batch * self.kv, group * n, seen),
+            v.reshape(batch * self.kv, seen, self.dim),
         )
         out: Tensor = self.o_proj(
             y.view(batch, self.heads, n, self.dim).transpose(1, 2).reshape(batch, n, -1)
         )
-        return out
+        return out, (k, v)
 
 
 class Mlp(nn.Module):
@@ -118,9 +133,13 @@ class Layer(nn.Module):
         self.self_attn, self.mlp = Attention(config), Mlp(config)
         self.input_layernorm, self.post_attention_layernorm = Norm(config), Norm(config)
 
-    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor], drop: float) -> Tensor:
-        x = x + F.dropout(self.self_attn(self.input_layernorm(x), rotary), drop, self.training)
-        return x + F.dropout(self.mlp(self.post_attention_layernorm(x)), drop, self.training)
+    def forward(
+        self, x: Tensor, rotary: tuple[Tensor, Tensor], drop: float, past: Past | None
+    ) -> tuple[Tensor, Past]:
+        y, kept = self.self_attn(self.input_layernorm(x), rotary, past)
+        x = x + F.dropout(y, drop, self.training)
+        y = self.mlp(self.post_attention_layernorm(x))
+        return x + F.dropout(y, drop, self.training), kept
 
 
 class Body(nn.Module):
@@ -134,41 +153,55 @@ class Body(nn.Module):
 
 
 class Qwen2(nn.Module):
-    """Token ids (B, n) to hidden states (B, n, H).
+    """Token ids (B, n) to hidden states (B, n, H) and the layers' keys and values.
 
-    `logits` multiplies them with the tied embedding.
+    `logits` multiplies them with rows of the head, which is the embedding where they are tied.
     """
 
     def __init__(self, config: LmConfig) -> None:
         super().__init__()
         self.config = config
         self.model = Body(config)
+        if not config.tie_word_embeddings:
+            self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.apply(_initialize)
 
-    def forward(self, ids: Tensor, drop: float = 0.0) -> Tensor:
-        x = self.model.embed_tokens(ids)
-        rotary = _angles(self.config, ids.shape[1])
-        for layer in self.model.layers:
-            x = layer(x, rotary, drop)
+    def forward(
+        self, ids: Tensor, drop: float = 0.0, past: Sequence[Past] | None = None
+    ) -> tuple[Tensor, list[Past]]:
+        x = F.dropout(self.model.embed_tokens(ids), drop, self.training)
+        seen = past[0][0].shape[2] if past else 0
+        rotary = _angles(self.config, seen, ids.shape[1])
+        kept: list[Past] = []
+        for number, layer in enumerate(self.model.layers):
+            x, known = layer(x, rotary, drop, past[number] if past else None)
+            kept.append(known)
         out: Tensor = self.model.norm(x)
-        return out
+        return out, kept
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """Hidden states (..., H) to logits (..., V)."""
-        return hidden @ self.model.embed_tokens.weight.T
+    def logits(self, hidden: Tensor, rows: Tensor | slice) -> Tensor:
+        """Hidden states (..., H) to logits (..., rows) of these tokens."""
+        return hidden @ self.head[rows].T
+
+    @property
+    def head(self) -> Tensor:
+        """(V, H): what hidden states are compared with."""
+        tied = self.config.tie_word_embeddings
+        return self.model.embed_tokens.weight if tied else self.lm_head.weight
 
 
 def _initialize(module: nn.Module) -> None:
     if isinstance(module, nn.Linear | nn.Embedding):
-        nn.init.normal_(module.weight, std=0.02 if isinstance(module, nn.Embedding) else 0.04)
+        nn.init.normal_(module.weight, std=0.05 if isinstance(module, nn.Embedding) else 0.04)
     if isinstance(module, nn.Linear) and module.bias is not None:
         nn.init.zeros_(module.bias)
 
 
-def _angles(config: LmConfig, n: int) -> tuple[Tensor, Tensor]:
+def _angles(config: LmConfig, seen: int, n: int) -> tuple[Tensor, Tensor]:
+    """Angles of the positions seen..seen + n."""
     dim = config.hidden_size // config.num_attention_heads
     frequencies = config.rope_theta ** (-torch.arange(0, dim, 2).float() / dim)
-    angles = torch.arange(n).float()[:, None] * torch.cat([frequencies, frequencies])[None]
+    angles = torch.arange(seen, seen + n).float()[:, None] * torch.cat([frequencies] * 2)[None]
     return angles.cos(), angles.sin()
 
 

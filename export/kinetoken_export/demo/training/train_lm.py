@@ -1,212 +1,120 @@
-"""`kinetoken demo train-lm`: clips and a codec to a Hugging Face folder."""
+"""`kinetoken demo train-lm`: clips, a codec and trained words to a Hugging Face folder."""
 
 from __future__ import annotations
 
 import json
-import math
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
-from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.cli.terminal import ProgressBar
 
-from ...checkpoint.motion_tokens import SYSTEM_PROMPT
-from ..words.captions import Captions
-from ..words.exam import FORBIDDEN
-from ..words.tokenizer import id_of, train_tokenizer, write_tokenizer
-from .chat_examples import ChatCoder, Ids, Weights
+from ...codecs.own_model import load_codec
+from ..words.requests import CaptionSet, Exclusion, held_out
+from ..words.tokenizer import id_of, write_tokenizer
+from . import lm_steps
+from .chat_examples import ChatCoder
 from .defaults import LM_STEPS
-from .lm_data import Example, coded_examples
+from .lm_data import CodedWindow, Coder, coded_windows
+from .lm_examples import ExampleShares, MotionChats
 from .lm_model import LmConfig, Qwen2
+from .motion_bank import MotionBank
+from .slot_losses import SlotLosses
+from .thought_exam import understanding
+from .train_words import DrawnChats, caption_tokenizer, merging
 
-_LEVELS = 4
-_CODES = 1024
+_HINTS: Final[dict[str, object]] = {"history": 5, "prompt_seconds": True, "max_seconds": 12.0}
 
 
 @dataclass(frozen=True)
 class LmTraining:
-    """The plan of a language-model training."""
+    """The plan of a language-model training with motion."""
 
     steps: int = LM_STEPS
-    batch: int = 16
-    peak: float = 1.5e-3
-    warm_up: int = 150
-    dropout: float = 0.03
-    balance: float = 0.4
-    """Actions are drawn in proportion to their number of examples to this power."""
-    pair_share: float = 0.07
-    save_every: int = 250
+    minutes: float = 0.0
+    """How long it may take in all; 0: as long as the steps take."""
+    tokens: int = 1500
+    """Tokens of a batch."""
+    peak: float = 1.3e-3
+    warm_up: int = 100
+    dropout: float = 0.05
+    merge_dropout: float = 0.04
+    """Share of BPE merges of requests left out: words come in other pieces, as typos do."""
+    shares: ExampleShares = field(default_factory=ExampleShares)
+    save_every: int = 200
     seed: int = 3
 
 
-def train_lm(work: Path, codec: Path, plan: LmTraining, out: Path) -> None:
-    """Train (or go on with) the language model in `work` and write its folder to `out`."""
+def train_lm(
+    work: Path,
+    codec: Path,
+    captions: CaptionSet,
+    exclusion: Exclusion,
+    plan: LmTraining,
+    out: Path,
+) -> None:
+    """Train (or go on with) the language model in `work` and write its folder to `out`.
+
+    Begins with the words of `work`/words.pt, if they are trained.
+    """
     torch.manual_seed(plan.seed)
-    found = coded_examples(work, codec)
-    tokenizer = _tokenizer(work, found)
+    found = coded_windows(work, codec)
+    learnt, kept = held_out(captions)
+    tokenizer = caption_tokenizer(work, learnt, exclusion)
     model = Qwen2(LmConfig(vocab_size=tokenizer.get_vocab_size()))
-    optimizer = torch.optim.AdamW(_groups(model), lr=plan.peak, betas=(0.9, 0.97))
-    done = _resume(work / "lm.pt", model, optimizer)
-    batches = Batches(
-        found, ChatCoder(tokenizer, Captions(plan.seed + done, FORBIDDEN)), plan, plan.seed + done
-    )
-    meter, bar = RunningLosses(tokenizer), ProgressBar("language model", plan.steps, before=done)
-    began = time.monotonic()
+    optimizer = lm_steps.optimizer_of(model, plan.peak)
+    done, spent = lm_steps.resume(work / "lm.pt", model, optimizer)
+    if not done:
+        lm_steps.begin_with(work / "words.pt", model)
+    chats = _chats(learnt, exclusion, tokenizer, found, codec, plan, done)
+    rows = lm_steps.batches(chats.draw, plan.tokens, chats.random)
+    losses, bar = SlotLosses(tokenizer), ProgressBar("language model", plan.steps, before=done)
+    coder = ChatCoder(tokenizer)
+    clock = lm_steps.Clock(plan.steps, plan.minutes, spent)
+    system = torch.tensor([coder.system])
     model.train()
-    for step, (ids, weights) in zip(range(done, plan.steps), batches, strict=False):
-        for group in optimizer.param_groups:
-            group["lr"] = _rate(plan, step)
-        loss = _loss(model, ids, weights, plan.dropout, meter)
-        optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        bar.show(step + 1, f"loss {meter.total:.2f}")
-        if (step + 1) % plan.save_every == 0 or step + 1 == plan.steps:
+    for step, (ids, weights) in zip(range(done, plan.steps), rows, strict=False):
+        _, past = model(system, plan.dropout)
+        loss = losses.loss(model, ids, weights, plan.dropout, past)
+        lm_steps.update(model, optimizer, loss, clock.rate(step, plan.peak, plan.warm_up))
+        bar.show(step + 1, str(losses))
+        last = step + 1 == plan.steps or clock.is_over
+        if (step + 1) % plan.save_every == 0 or last:
             bar.erase()
-            rate = meter.tokens / (time.monotonic() - began)
-            print(f"step {step + 1} {meter} {rate:.0f} tokens/s", flush=True)
-            _save(work / "lm.pt", model, optimizer, step + 1)
+            lm_steps.save(work / "lm.pt", model, optimizer, step + 1, clock.spent)
+            shares, _ = understanding(model, coder, kept)
+            print(f"step {step + 1} {losses}; {shares}", flush=True)
+        if last:
+            break
     write_lm(model, tokenizer, out)
 
 
-class Batches:
-    """Endless batches (ids (B, n), weights (B, n)) of examples of like length."""
-
-    def __init__(self, found: list[Example], coder: ChatCoder, plan: LmTraining, seed: int) -> None:
-        self.coder, self.plan = coder, plan
-        self.random = np.random.default_rng(seed)
-        self.pairs = [e for e in found if len(e.windows) > 1]
-        self.by_action: dict[str, list[Example]] = {}
-        for example in found:
-            if len(example.windows) == 1:
-                self.by_action.setdefault(example.windows[0].action, []).append(example)
-        self.actions = list(self.by_action)
-        sizes = (
-            np.array([len(self.by_action[a]) for a in self.actions], dtype=np.float64)
-            ** plan.balance
-        )
-        self.shares = sizes / sizes.sum()
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        while True:
-            drawn = sorted(
-                (self.coder.encode(self._draw()) for _ in range(self.plan.batch * 8)),
-                key=lambda pair: len(pair[0]),
-            )
-            groups = [drawn[i : i + self.plan.batch] for i in range(0, len(drawn), self.plan.batch)]
-            for k in self.random.permutation(len(groups)):
-                yield _padded(groups[k])
-
-    def _draw(self) -> Example:
-        if self.pairs and self.random.random() < self.plan.pair_share:
-            return self.pairs[int(self.random.integers(len(self.pairs)))]
-        mine = self.by_action[str(self.random.choice(self.actions, p=self.shares))]
-        return mine[int(self.random.integers(len(mine)))]
-
-
-def _padded(group: list[tuple[Ids, Weights]]) -> tuple[Tensor, Tensor]:
-    longest = max(len(ids) for ids, _ in group)
-    ids = torch.zeros(len(group), longest, dtype=torch.long)
-    weights = torch.zeros(len(group), longest)
-    for row, (mine, theirs) in enumerate(group):
-        ids[row, : len(mine)] = torch.from_numpy(mine)
-        weights[row, : len(mine)] = torch.from_numpy(theirs)
-    return ids, weights
-
-
-class RunningLosses:
-    """Running means of the loss: text, and each level of motion."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self.first = id_of(tokenizer, "<m_0_0>")
-        self.kinds = torch.zeros(_LEVELS + 1, dtype=torch.float64)
-        self.total = 0.0
-        self.tokens = 0
-
-    def add(self, targets: Tensor, losses: Tensor, total: float, tokens: int) -> None:
-        """Take in the losses (N,) of targets (N,)."""
-        kind = torch.where(targets < self.first, _LEVELS, (targets - self.first) // _CODES)
-        for k in range(_LEVELS + 1):
-            mine = losses[kind == k]
-            if len(mine):
-                value = float(mine.mean())
-                self.kinds[k] = value if self.kinds[k] == 0 else 0.99 * self.kinds[k] + 0.01 * value
-        self.total = total if not self.total else 0.99 * self.total + 0.01 * total
-        self.tokens += tokens
-
-    def __str__(self) -> str:
-        levels = " ".join(f"{float(v):.2f}" for v in self.kinds[:_LEVELS])
-        return f"loss {self.total:.3f} text {float(self.kinds[_LEVELS]):.3f} levels {levels}"
-
-
-def _loss(
-    model: Qwen2, ids: Tensor, weights: Tensor, dropout: float, meter: RunningLosses
-) -> Tensor:
-    wanted = weights[:, 1:] > 0
-    targets = ids[:, 1:][wanted]
-    with torch.autocast("cpu", torch.bfloat16):
-        logits = model.logits(model(ids[:, :-1], dropout)[wanted])
-    losses = F.cross_entropy(logits.float(), targets, reduction="none")
-    share = weights[:, 1:][wanted]
-    loss = (losses * share).sum() / share.sum()
-    meter.add(targets, losses.detach(), float(loss.detach()), int((ids > 0).sum()))
-    return loss
-
-
-def _tokenizer(work: Path, found: list[Example]) -> Tokenizer:
-    path = work / "tokenizer.json"
-    if not path.is_file():
-        captions = Captions(0, FORBIDDEN)
-        texts = [SYSTEM_PROMPT] * 40
-        for i in range(12000):
-            example = found[i % len(found)]
-            texts += [captions.caption(example.windows[0]), captions.thought(example.windows[0])]
-        tokenizer = train_tokenizer(texts, _LEVELS, _CODES)
-        with atomic_path(path) as temporary:
-            tokenizer.save(str(temporary))
-    return Tokenizer.from_file(str(path))
-
-
-def _groups(model: Qwen2) -> list[dict[str, object]]:
-    matrices = [p for p in model.parameters() if p.dim() > 1]
-    vectors = [p for p in model.parameters() if p.dim() == 1]
-    return [{"params": matrices, "weight_decay": 0.02}, {"params": vectors, "weight_decay": 0.0}]
-
-
-def _rate(plan: LmTraining, step: int) -> float:
-    warm = min(1.0, (step + 1) / plan.warm_up)
-    return plan.peak * warm * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * step / plan.steps)))
-
-
-def _resume(path: Path, model: Qwen2, optimizer: torch.optim.Optimizer) -> int:
-    if not path.is_file():
-        return 0
-    state = torch.load(path, weights_only=True)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"])
-
-
-def _save(path: Path, model: Qwen2, optimizer: torch.optim.Optimizer, step: int) -> None:
-    with atomic_path(path) as temporary:
-        torch.save(
-            {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step},
-            temporary,
-        )
+def _chats(
+    captions: CaptionSet,
+    exclusion: Exclusion,
+    tokenizer: Tokenizer,
+    found: list[CodedWindow],
+    codec: Path,
+    plan: LmTraining,
+    done: int,
+) -> MotionChats:
+    """What is drawn from `done` steps on."""
+    drawing = ChatCoder(tokenizer, merging(tokenizer, plan.merge_dropout))
+    worded = DrawnChats(captions, exclusion, drawing, plan.seed + 1000 + done)
+    bank = MotionBank(found, Coder(*load_codec(codec)).latents, worded.random)
+    return MotionChats(worded, bank, drawing, plan.shares)
 
 
 def write_lm(model: Qwen2, tokenizer: Tokenizer, out: Path) -> None:
-    """Write the Hugging Face folder: config, bfloat16 weights, tokenizer, chat template."""
+    """Write the Hugging Face folder: config, bfloat16 weights, tokenizer, chat template.
+
+    And kinetoken.json, with what an export cannot know.
+    """
     out.mkdir(parents=True, exist_ok=True)
     end, pad = id_of(tokenizer, "<|im_end|>"), id_of(tokenizer, "<|endoftext|>")
     weights = {k: v.detach().bfloat16().contiguous() for k, v in model.state_dict().items()}
@@ -216,6 +124,7 @@ def write_lm(model: Qwen2, tokenizer: Tokenizer, out: Path) -> None:
     for name, content in (
         ("config.json", model.config.to_hf(end, pad)),
         ("generation_config.json", generation),
+        ("kinetoken.json", _HINTS),
     ):
         with atomic_path(out / name) as temporary:
             Path(temporary).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .captions import normalized
+from .spelling import normalized
 
 FIRST_EXAM: Final[dict[str, tuple[str, ...]]] = {
     "walk_forward": (
@@ -93,7 +93,7 @@ FIRST_EXAM: Final[dict[str, tuple[str, ...]]] = {
         "a tall man does a deep squat", "the lady is squatting down", "please do three squats",
         "somebody squats low and gets up again", "a weightlifter performs squats",
     ),
-    "sit_down": (
+    "sit_on_chair": (
         "a tall man sits down", "the lady is sitting down on a low chair",
         "please take a seat over there", "somebody sits on the bench to rest",
         "a tired traveler sits down on a stool",
@@ -138,7 +138,7 @@ SECOND_EXAM: Final[dict[str, tuple[str, ...]]] = {
     "jumping_jacks": ("our neighbor does jumping jacks every morning",
     "start doing jumping jacks now"),
     "squat": ("our neighbor does some deep squats", "squat down as low as you can"),
-    "sit_down": ("our neighbor sits down on a bench", "sit down and take a rest"),
+    "sit_on_chair": ("our neighbor sits down on a bench", "sit down and take a rest"),
     "dance": ("our neighbor dances to loud music", "show me your best dance moves"),
     "boxing": ("our neighbor is boxing in the gym", "box like a champion"),
 }  # fmt: skip

@@ -85,10 +85,11 @@ def _facts(
     yield "rows of the vocabulary", info.vocab_size, len(words)
     yield "different tokens", info.vocab_size, len(set(words))
     yield "layers", info.layers, said.get(f"{architecture}.block_count")
-    yield "key-value heads", info.kv_heads, said.get(f"{architecture}.attention.head_count_kv")
     width, heads = (
         said.get(f"{architecture}.{key}") for key in ("embedding_length", "attention.head_count")
     )
+    grouped = said.get(f"{architecture}.attention.head_count_kv", heads)
+    yield "key-value heads", info.kv_heads, grouped
     usual = width / heads if width and heads else None
     yield "numbers a head", info.head_dim, said.get(f"{architecture}.attention.key_length", usual)
     positions = said.get(f"{architecture}.context_length") or 0

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ...manifest.architectures import ARCHITECTURES
+
 GGUF_MAGIC: Final = b"GGUF"
 GGUF_VERSIONS: Final = (2, 3)
 STRING, ARRAY = 8, 9
@@ -54,7 +56,13 @@ class Header:
     def logit_softcap(self) -> float:
         """Logits are bent to stay within it; 0: they are not."""
         architecture = bytes(self.said.get("general.architecture", b"")).decode(errors="replace")
-        return float(self.said.get(f"{architecture}.final_logit_softcapping", 0.0))
+        usual = (
+            entry.gguf_softcaps[1]
+            for entry in ARCHITECTURES.values()
+            if entry.gguf == architecture and entry.gguf_softcaps
+        )
+        key = f"{architecture}.final_logit_softcapping"
+        return float(self.said.get(key, next(usual, 0.0)))
 
 
 def read_header(path: Path) -> Header:

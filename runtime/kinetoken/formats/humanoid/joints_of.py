@@ -19,7 +19,7 @@ from ..body_checks import MAX_METRES, warn_of_axes
 from .axes import height, turn_of
 from .landmarks import Landmarks, NoBodyError, by_names
 from .likely_ends import with_head, with_toes
-from .retarget import Retargeting, leg_length
+from .retarget import LEG, Retargeting, leg_length
 from .skeleton_tree import Poses, SkeletonTree
 from .tree_shape import by_shape
 from .units import Unit, is_leg, unit_of
@@ -32,6 +32,7 @@ SAMPLE: Final = 200
 _USUAL: Final = ("m", "cm")  # units that need no note
 _CLEARLY: Final = 0.7  # cosine
 _SUNK: Final = 0.3  # metres below the floor from which on the lowest foot is put on it
+_PEOPLE: Final = (0.35, 1.25)  # metres from hip to ankle, of children and grown-ups
 _NAMED: Final = 6  # joints that a message names
 
 
@@ -75,6 +76,7 @@ def joints_of(moving: MovingSkeleton, options: ReadOptions, path: Path) -> Found
         joints = np.concatenate([retargeting.joints(_turned(poses, turn)) for poses in parts])
         if retargeting.kept is not None:
             joints = joints * unit.metres
+            _warn_of_size(leg_length(body, sample) * unit.metres, unit, path)
         else:
             scale = retargeting.scale / unit.metres
             notes["retargeted"] = f"from {len(tree.names)} joints, scaled by {scale:.3g}"
@@ -94,6 +96,18 @@ def _unit(moving: MovingSkeleton, leg: float, options: ReadOptions, path: Path) 
     unit = options.unit or moving.unit
     fits = options.unit is not None or (unit is not None and is_leg(leg * unit.metres))
     return unit_of(leg, unit if fits else None, path)
+
+
+def _warn_of_size(leg: float, unit: Unit, path: Path) -> None:
+    """Warn of a body that is kept and has the legs of a dwarf or a giant, in metres."""
+    least, most = _PEOPLE
+    if not least < leg < most:
+        other = f"--unit {LEG / leg * unit.metres:.2g}"
+        warnings.warn(
+            f"{path}: a leg of {leg:.2f} m, in {unit.name}; {other} gives it the usual {LEG:.2f} m",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _endless(path: Path) -> FormatError:

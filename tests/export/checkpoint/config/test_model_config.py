@@ -57,15 +57,34 @@ def config(folder: Path, **changes: Any) -> Path:
         ({"rope_scaling": {"type": "yarn", "rope_type": "linear", "factor": 2}}, "one kind"),
         ({"rope_scaling": {"rope_type": "default", "partial_rotary_factor": 0.25}}, "partial"),
         ({"rope_scaling": {"type": "linear"}}, "expected a key 'factor'"),
-        ({"rope_scaling": {"type": "linear", "factor": "two"}}, "numbers of a language model"),
+        ({"rope_scaling": {"type": "linear", "factor": "two"}}, "factor to be a number above 0"),
+        ({"rope_scaling": {"type": "linear", "factor": 0}}, "factor to be a number above 0, got 0"),
+        ({"rope_scaling": "yarn"}, "expected an object as rope_scaling, got 'yarn'"),
+        ({"rope_parameters": [1]}, "expected an object as rope_parameters"),
+        ({"rope_theta": None}, "expected a rope_theta, found none"),
+        ({"rope_theta": -1.0}, "rope_theta to be a number above 0"),
+        ({"rms_norm_eps": -1e-6}, "rms_norm_eps to be a number above 0"),
+        ({"num_hidden_layers": 0}, "num_hidden_layers to be a whole number of 1 or more, got 0"),
+        ({"num_hidden_layers": 1.5}, "num_hidden_layers to be a whole number"),
+        ({"num_hidden_layers": True}, "num_hidden_layers to be a whole number"),
+        ({"max_position_embeddings": 0}, "max_position_embeddings to be a whole number"),
+        ({"hidden_size": "64"}, "hidden_size to be a whole number of 1 or more, got '64'"),
+        ({"num_key_value_heads": 3}, "multiple of num_key_value_heads, got 4 and 3"),
+        ({"head_dim": 15}, "heads of an even width, got 15"),
+        ({"layer_types": "full_attention"}, "a list of layer_types"),
+        ({"tie_word_embeddings": "false"}, "tie_word_embeddings to be true or false, got 'false'"),
+        ({"text_config": [1]}, "an object as text_config"),
+        (
+            {"use_sliding_window": True, "sliding_window": 0, "max_window_layers": 0},
+            "sliding_window to be a whole number",
+        ),
         ({"rope_scaling": {"type": "longrope", "short_factor": [1], "factor": 2}}, "8 numbers"),
         ({"layer_types": ["full_attention", "linear_attention"]}, "'linear_attention'"),
         ({"layer_types": ["full_attention"]}, "expected 2 layer_types"),
         ({"architectures": ["Qwen2ForSequenceClassification"]}, "got Qwen2ForSequence"),
         ({"architectures": None, "model_type": "bert"}, "got none, and model_type 'bert'"),
         ({"model_type": "bert"}, "transformers goes by model_type"),
-        ({"num_attention_heads": 0}, "numbers of a language model"),
-        ({"rope_scaling": [1]}, "numbers of a language model"),
+        ({"num_attention_heads": 0}, "num_attention_heads to be a whole number of 1 or more"),
     ],
 )
 def test_what_is_not_computed_is_refused_by_name(
@@ -103,6 +122,9 @@ def test_what_changes_nothing_is_not_mentioned(tmp_path: Path, changes: dict[str
         ({"use_mrope": True}, "use_mrope True"),
         ({"architectures": None}, "names no class: taken for Qwen2ForCausalLM"),
         ({"architectures": ...}, "by model_type"),
+        ({"architectures": ["Qwen2Model"]}, "names the class Qwen2Model: taken for Qwen2ForC"),
+        ({"architectures": ["FSDPQwen2ForCausalLM"]}, "taken for Qwen2ForCausalLM"),
+        ({"architectures": ["PeftModelForCausalLM"]}, "taken for Qwen2ForCausalLM"),
         ({"auto_map": {"AutoModelForCausalLM": "x.Y"}}, "code of its own: not run"),
         ({"rms_norm_eps": ...}, "rms_norm_eps is missing: 1e-06"),
         ({"rope_theta": ...}, "rope_theta is missing: 10000"),
@@ -111,6 +133,26 @@ def test_what_changes_nothing_is_not_mentioned(tmp_path: Path, changes: dict[str
         (
             {"rope_scaling": {"type": "yarn", "factor": 3, "original_max_position_embeddings": 64}},
             "as transformers 4.57 and later",
+        ),
+        (
+            {
+                "use_sliding_window": True,
+                "sliding_window": 16,
+                "max_window_layers": 1,
+                "transformers_version": "4.51.3",
+            },
+            "computed as transformers 4.53 and later do; 4.51.3, which saved this",
+        ),
+        (
+            {
+                "rope_scaling": {
+                    "type": "longrope",
+                    "factor": 2,
+                    "short_factor": [1] * 8,
+                    "original_max_position_embeddings": 256,
+                }
+            },
+            "longrope is computed as transformers 5 does",
         ),
     ],
 )
@@ -252,3 +294,16 @@ def test_what_transformers_saves_is_read(tmp_path: Path, tied: bool, kind: str) 
     with torch.no_grad():
         wanted = made(torch.tensor([prompt])).logits[0].numpy()
     np.testing.assert_allclose(ReferenceModel(source).logits([prompt])[0], wanted, atol=1e-5)
+
+
+def test_a_class_given_as_text_is_a_class(tmp_path: Path) -> None:
+    read = read_model_config(config(tmp_path, architectures="Qwen2ForCausalLM"))
+    assert read.architecture.name == "qwen2"
+
+
+def test_gemma_3_bends_no_scores(tmp_path: Path) -> None:
+    """transformers' class has the field and computes nothing with it."""
+    fields = {"architectures": ["Gemma3ForCausalLM"], "model_type": "gemma3_text", "head_dim": 16}
+    read = read_model_config(config(tmp_path, **fields, attn_logit_softcapping=5.0))
+    assert read.shape.attention_softcap == 0
+    assert "attn_logit_softcapping 5.0 is not applied, as in transformers" in read.notes

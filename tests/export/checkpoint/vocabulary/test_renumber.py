@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import string
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +16,13 @@ torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 pytest.importorskip("safetensors", reason="needs safetensors, see CONTRIBUTING.md")
 
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models, normalizers, trainers
 
 import kinetoken
 from codec_states import residual_state, write_statistics
-from kinetoken.base.errors import FormatError
+from kinetoken.base.errors import FormatError, InputError
 from kinetoken.cli.main import main
+from kinetoken.engines.tokenizer import HfTokenizer
 from kinetoken.manifest.manifest_file import read_manifest
 from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
 from kinetoken_export.checkpoint.vocabulary.renumber_tokenizer import write_renumbered
@@ -148,26 +153,109 @@ def test_codes_in_a_row_stay_where_they_are(whole: Path, tmp_path: Path) -> None
     assert (made / "tokenizer.json").read_bytes() == (whole / "lm" / "tokenizer.json").read_bytes()
 
 
-def test_a_list_of_words_keeps_its_ids(tmp_path: Path) -> None:
-    """A Unigram tokenizer has no ids but places in a list."""
-    words = [["<unk>", 0.0], ["a", -1.0], ["b", -2.0]]
-    motion = ["<move>", "</move>", *(f"<m_{q}_{v}>" for v in range(4) for q in range(2))]
-    data = {
-        "model": {"type": "Unigram", "vocab": words},
-        "added_tokens": [{"id": 3 + n, "content": token} for n, token in enumerate(motion)],
-    }
+MOTION = ["<move>", "</move>", *(f"<m_{q}_{v}>" for v in range(CODES) for q in range(LEVELS))]
+TURNS = ["<|im_start|>", "<|im_end|>", "<|endoftext|>"]
+SENTENCES = [
+    "a person walks forward and waves",
+    "the man runs, then jumps three times",
+    "x <m_0_1>",
+]
+
+
+def unigram(folder: Path, listed: int) -> dict[str, Any]:
+    """Write a Unigram tokenizer, `listed` of whose motion tokens are the first of the list of words."""
+    trainer = trainers.UnigramTrainer(
+        vocab_size=180,
+        unk_token="<unk>",
+        special_tokens=["<unk>"],
+        initial_alphabet=list(string.printable),
+        show_progress=False,
+    )
+    made = Tokenizer(models.Unigram())
+    made.normalizer = normalizers.Sequence(
+        [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+    )
+    made.train_from_iterator(SENTENCES[:2] * 4, trainer)
+    data: dict[str, Any] = json.loads(made.to_str())
+    # In the list as SentencePiece leaves its user-defined words: with the best score of all.
+    words = [[token, 0.0] for token in MOTION[:listed]] + data["model"]["vocab"]
+    data["model"] |= {"vocab": words, "unk_id": listed}
+    tokens = [*MOTION[:listed], "<unk>", *MOTION[listed:], *TURNS]
+    ids = [*range(listed + 1), *range(len(words), len(words) + len(tokens) - listed - 1)]
+    data["added_tokens"] = [
+        {
+            "id": i, "content": token, "single_word": False, "lstrip": False, "rstrip": False,
+            "normalized": False, "special": True,
+        }
+        for i, token in zip(ids, tokens, strict=True)
+    ]  # fmt: skip
+    folder.mkdir(exist_ok=True)
+    (folder / "tokenizer.json").write_text(json.dumps(data))
+    return data
+
+
+@pytest.mark.parametrize("listed", [len(MOTION), 7, 0], ids=["all", "some", "none"])
+def test_a_list_of_words_is_put_in_another_order(tmp_path: Path, listed: int) -> None:
+    """A Unigram tokenizer has no ids but places in a list: words move with their scores."""
+    data = unigram(tmp_path, listed)
     path = tmp_path / "tokenizer.json"
-    path.write_text(json.dumps(data))
-    found = read_vocabulary(tmp_path)
+    before, found = HfTokenizer(path), read_vocabulary(tmp_path)
+    assert found.moved
+    library = Tokenizer.from_file(str(path))
     write_renumbered(path, found.moved, path)
     again = read_vocabulary(tmp_path)
     assert again.moved == {}
     assert again.motion == found.motion
-    assert json.loads(path.read_text())["model"]["vocab"] == words
-    data["added_tokens"] = [{"id": n, "content": token} for n, token in enumerate(motion)]
+    after, moved = HfTokenizer(path), Tokenizer.from_file(str(path))
+    motion = {i for first, stop in again.motion.levels for i in range(first, stop)}
+    for text in (*SENTENCES, "ä walks", "<move><m_0_1></move>", "unknown: 一"):
+        wanted = [found.moved.get(i, i) for i in before.encode_text(text)]
+        assert after.encode_text(text) == wanted
+        assert not motion & set(wanted)
+        template = [found.moved.get(i, i) for i in before.encode_template(text)]
+        assert after.encode_template(text) == template
+        assert after.decode(template) == before.decode(before.encode_template(text))
+        assert moved.encode(text).ids == [found.moved.get(i, i) for i in library.encode(text).ids]
+    assert len(after.encode_template("<m_0_1>")) == 1
+    kept = json.loads(path.read_text())["model"]
+    assert {tuple(word) for word in data["model"]["vocab"]} <= {tuple(w) for w in kept["vocab"]}
+    assert kept["vocab"][kept["unk_id"]][0] == "<unk>"
+
+
+def test_a_list_of_words_with_a_gap_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    data = unigram(tmp_path, 0)
     path.write_text(json.dumps(data))
-    with pytest.raises(FormatError, match="behind the words"):
-        write_renumbered(path, {0: 1, 1: 0}, path)
+    words = len(data["model"]["vocab"])
+    with pytest.raises(FormatError, match="a token for every id up to") as caught:
+        write_renumbered(path, {0: words + 900, words + 900: 0}, path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_with_a_list_of_words_answers_the_same(whole: Path, tmp_path: Path) -> None:
+    """Codes by value at the beginning of the list, or all behind it: one answer."""
+    answers = []
+    for listed in (len(MOTION), 0):
+        folder = tmp_path / f"listed{listed}"
+        shutil.copytree(whole / "lm", folder)
+        data = unigram(folder, listed)
+        names = {i: word for i, (word, _) in enumerate(data["model"]["vocab"])}
+        names |= {token["id"]: token["content"] for token in data["added_tokens"]}
+        order = sorted(names, key=lambda i: names[i])
+        place = {names[i]: at for at, i in enumerate(order)}
+        tensors = load_file(folder / "model.safetensors")
+        for name in ("model.embed_tokens.weight", "lm_head.weight"):
+            rows = [place[names[i]] for i in sorted(names)]
+            rows += list(range(len(rows), len(tensors[name])))
+            tensors[name] = tensors[name][torch.tensor(rows)].contiguous()
+        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        end = next(t["id"] for t in data["added_tokens"] if t["content"] == "<|im_end|>")
+        (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": end}))
+        made = export(folder, whole, tmp_path / f"bundle{listed}", *FORMATS["onnx"])
+        answers.append(greedy(made))
+    assert answers[0] == answers[1]
+    with pytest.raises(InputError, match="no token for '一' in the prompt"):
+        kinetoken.load(tmp_path / "bundle0").generate("walk 一")
 
 
 def test_rows_come_in_any_order() -> None:

@@ -20,19 +20,29 @@ from kinetoken_export.codecs.own_model import CodecConfig, MotionCodec, load_cod
 from kinetoken_export.demo.data.augment import to_features
 from kinetoken_export.demo.data.cutting import Window
 from kinetoken_export.demo.training import lm_data
-from kinetoken_export.demo.training.chat_examples import CLOSE_WEIGHT, ChatCoder
-from kinetoken_export.demo.training.lm_data import Coder, Example
+from kinetoken_export.demo.training.chat_examples import CLOSE_WEIGHT, Block, ChatCoder, Turn
+from kinetoken_export.demo.training.lm_data import CodedWindow, Coder
 from kinetoken_export.demo.training.train_codec import (
     CodecTraining,
     train_codec,
     write_codec,
 )
 from kinetoken_export.demo.training.train_lm import LmTraining, train_lm
-from kinetoken_export.demo.words.captions import Captions
+from kinetoken_export.demo.training.train_words import WordTraining, train_words
+from kinetoken_export.demo.words.requests import CaptionSet, Exclusion, read_captions
 from synthetic import walker
 
+FOLDER = Path(__file__).parents[4] / "export" / "captions"
+EVERY = read_captions(FOLDER)
+FEW = CaptionSet(
+    {action: mine[:12] for action, mine in EVERY.single.items()},
+    EVERY.sequences[:40],
+    EVERY.unknown[:40],
+)
+CAPTIONS = (FEW, Exclusion([]))
 CODEC = CodecTraining(steps=6, batch=4, frames=32, unquantized=3, save_every=2)
-LM = LmTraining(steps=4, batch=2, save_every=2)
+WORDS = WordTraining(steps=4, tokens=200, save_every=4)
+LM = LmTraining(steps=4, tokens=400, save_every=4)
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +53,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.savez(work / "clips.npz", **clips)
     torch.set_num_threads(1)
     train_codec(work, CODEC, work / "codec")
-    _examples(work)
-    train_lm(work, work / "codec", LM, work / "lm")
+    _windows(work)
+    train_words(work, *CAPTIONS, WORDS)
+    train_lm(work, work / "codec", *CAPTIONS, LM, work / "lm")
     build_bundle(
         ExportRequest(
             find_model(str(work / "lm")),
@@ -57,24 +68,21 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return work
 
 
-def _examples(work: Path) -> None:
-    """Training examples of one walk, in place of the windows of the real clips."""
+def _windows(work: Path) -> None:
+    """Coded windows of a few actions, in place of those of the real clips."""
     coder = Coder(*load_codec(work / "codec"))
-    rows = np.zeros((48, 263), np.float32)
-    walk, turn = Window("walk_forward", rows, "a"), Window("turn_around", rows, "b", side="left")
-    codes = coder.encode(rows)
+    codes = coder.encode(np.zeros((48, 263), np.float32))
     found = [
-        Example((walk,), (codes,)),
-        Example((turn,), (codes,)),
-        Example((walk, turn), (codes, codes)),
+        CodedWindow(codes, action, "a", count=1)
+        for action in ("walk_forward", "bow", "shrug", "stand_still")
     ]
-    lm_data.save_examples(work / "lm_examples.npz", found)
+    lm_data.save_coded(work / "lm_windows.npz", found)
 
 
 def test_the_checkpoint_has_the_layout_of_the_real_one(trained: Path) -> None:
     config = json.loads((trained / "lm" / "config.json").read_text())
     assert config["architectures"] == ["Qwen2ForCausalLM"]
-    assert config["tie_word_embeddings"] is True
+    assert config["tie_word_embeddings"] is False
     assert {p.name for p in (trained / "codec").iterdir()} == {
         "motion_rvq_weights.safetensors", "config.json", "Mean.npy", "Std.npy",
     }  # fmt: skip
@@ -117,7 +125,8 @@ def test_training_goes_on_where_it_was_stopped(
     trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train_codec(trained, replace(CODEC, steps=8), trained / "codec2")
-    train_lm(trained, trained / "codec", replace(LM, steps=6), trained / "lm2")
+    train_words(trained, *CAPTIONS, replace(WORDS, steps=5))
+    train_lm(trained, trained / "codec", *CAPTIONS, replace(LM, steps=6), trained / "lm2")
     said = capsys.readouterr().out
     assert "step 8" in said
     assert "step 6" in said
@@ -179,13 +188,35 @@ def test_level_0_alone_decodes(trained: Path) -> None:
 def test_the_loss_is_on_the_answer_alone(trained: Path) -> None:
     from tokenizers import Tokenizer
 
-    coder = ChatCoder(Tokenizer.from_file(str(trained / "tokenizer.json")), Captions(0))
-    ids, weights = coder.encode(lm_data.coded_examples(trained, trained / "codec")[0])
-    text = coder.tokenizer.decode(list(ids[weights == 0]), skip_special_tokens=False)
-    assert text.startswith("<|im_start|>system\nYou are an embodied AI.")
-    assert text.endswith("<|im_start|>assistant\n")
+    coder = ChatCoder(Tokenizer.from_file(str(trained / "tokenizer.json")))
+    codes = np.zeros((3, 2), np.int64)
+    turns = [
+        Turn("bow <move>", (Block("I bow.", codes), Block("", codes))),
+        Turn("again", (Block("I bow.", None),)),
+    ]
+    ids, weights = coder.encode(turns)
+    given = coder.tokenizer.decode(list(ids[weights == 0]), skip_special_tokens=False)
+    assert given.startswith("bow <move><|im_end|>\n<|im_start|>assistant\n")
+    assert given.endswith("<|im_start|>user\nagain<|im_end|>\n<|im_start|>assistant\n</move>")
+    assert coder.system[-2:] == coder.text("<|im_start|>user\n")[-2:]
     assert ids[-1] == coder.end
-    assert weights[np.flatnonzero(ids == coder.move_end)[-1]] == CLOSE_WEIGHT
+    assert (ids == coder.move_start).sum() == 3
+    assert weights[np.flatnonzero(ids == coder.move_end)[0]] == CLOSE_WEIGHT
+
+
+def test_a_chat_is_what_a_session_shows_the_model(trained: Path) -> None:
+    from tokenizers import Tokenizer
+
+    from kinetoken.generation.chat_format import Said, prompt_ids
+
+    bundle = kinetoken.load(trained / "bundle", threads=1).bundle
+    coder = ChatCoder(Tokenizer.from_file(str(trained / "tokenizer.json")))
+    first, _ = coder.encode([Turn("bow", (Block("I bow.", np.zeros((3, 4), np.int64)),))])
+    answer = tuple(int(i) for i in first[len(coder.prompt("bow")) : -1])
+    shown = prompt_ids(bundle, "again", [Said("bow", answer)])
+    turns = [Turn("bow", (Block("I bow.", np.zeros((3, 4), np.int64)),)), Turn("again", ())]
+    ids, _ = coder.encode(turns)
+    assert [*coder.system, *ids[:-1]] == shown
 
 
 def test_no_clips_is_one_clear_line(tmp_path: Path) -> None:

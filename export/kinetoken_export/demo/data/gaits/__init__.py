@@ -11,7 +11,7 @@ from kinetoken.motion.recover import recover
 from kinetoken.motion.skeleton import FPS
 
 from ..clips import Joints
-from ..cutting import Window, passing_windows
+from ..cutting import LONGEST_WINDOW, Window, passing_windows
 from .makers import gait_windows, long_gaits, long_steps, step_windows, turn_windows
 from .places import dance_windows, long_stands, still_windows
 
@@ -28,7 +28,8 @@ _HARDEST: Final = 3500.0
 def getting_about(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
     """Windows of at most six seconds."""
     for maker in _SHORT:
-        yield from passing_windows(w for w in maker(pool, mirror) if _steady(w))
+        short = (w for w in maker(pool, mirror) if len(w.features) <= LONGEST_WINDOW)
+        yield from passing_windows(w for w in short if _steady(w))
 
 
 def getting_about_long(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Final
 
 import numpy as np
@@ -22,13 +22,28 @@ from .walks import run_loops, seconds_from, speed_of, steps_from, walk_loops
 LEFT, RIGHT = "left", "right"
 _SLOW, _BRISK = 0.95, 1.45  # m/s: below it walks slowly, above it fast
 _STILL: Final = 3
+_CROUCH_CYCLE: Final = "m2q_Crouch_Fwd_Loop"
+# Frames of a loop: room for the longest window at any pace.
+_SHORT_LOOP: Final = 260
+_LONG_LOOP: Final = 660
 _LONG_SECONDS: Final = (8.0, 12.0, 16.0, 24.0)
 _FORWARD_STYLES: Final = (
     "happy", "sad", "tired", "old", "drunk", "proud", "robotic", "military", "nervous", "angry",
+    "zombie", "confident", "shy",
+)  # fmt: skip
+_SLOW_STYLES: Final = ("tired", "old", "sad", "drunk", "zombie", "proud", "sleepy", "robotic")
+_FAST_STYLES: Final = ("angry", "nervous", "energetic", "confident", "scared", "military", "happy")
+_BACKWARD_STYLES: Final = ("scared", "nervous", "drunk", "robotic", "sad", "tired", "military")
+_RUN_STYLES: Final = ("happy", "scared", "tired", "angry", "robotic", "energetic")
+_CIRCLE_STYLES: Final = (
+    "happy", "sad", "tired", "old", "drunk", "proud", "robotic", "military", "nervous", "angry",
     "zombie",
 )  # fmt: skip
-# A style that the body's pose is that of another for.
-_POSED_AS: Final = {"confident": "proud", "energetic": "happy", "scared": "nervous"}
+# Styles that the body shows as it shows another.
+_POSED_AS: Final = {
+    "confident": "proud", "energetic": "happy", "excited": "happy", "scared": "nervous",
+    "shy": "sad", "sleepy": "tired",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,16 +51,25 @@ class Gait:
     """A straight gait that can go on, and what is said of it."""
 
     clip: str
-    joints: Array64
+    loop: Array64
+    edits: tuple[Edit, ...] = ()
     style: str = ""
     speed: str = ""
-    fields: dict[str, str] = field(default_factory=dict)
+    side: str = ""
+
+    @cached_property
+    def joints(self) -> Array64:
+        """The loop with its edits laid over it, one after another."""
+        out = self.loop
+        for edit in self.edits:
+            out = edit(out)
+        return out
 
 
 def gait_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
     """Walks and runs of two to eight steps or two to six seconds."""
     draw = np.random.default_rng(11 + mirror)
-    for action, gaits in _gaits(pool, mirror).items():
+    for action, gaits in _gaits(pool, mirror, _SHORT_LOOP).items():
         for gait in gaits:
             for window in _short(action, gait, draw):
                 if 24 <= len(window.features) <= LONGEST_WINDOW:
@@ -55,7 +79,7 @@ def gait_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
 def long_gaits(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
     """Windows of 8 to 24 seconds of what can go on."""
     draw = np.random.default_rng(12 + mirror)
-    for action, gaits in _gaits(pool, mirror).items():
+    for action, gaits in _gaits(pool, mirror, _LONG_LOOP).items():
         for k, seconds in enumerate(_LONG_SECONDS):
             gait = gaits[(3 * k + mirror) % len(gaits)]
             turn = _turn_of(action, seconds, draw)
@@ -66,14 +90,15 @@ def long_gaits(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
 
 def _short(action: str, gait: Gait, draw: np.random.Generator) -> Iterator[Window]:
     circle = "circle" in action
-    counts = (
-        () if circle else draw.choice(np.arange(4 if action == "limp" else 3, 9), 2, replace=False)
-    )
+    least = 4 if action == "limp" else 3
+    posed = bool(gait.style) and action.startswith(("walk", "run"))
+    many = 0 if circle else 1 if posed else 2
+    counts = draw.choice(np.arange(least, 9), many, replace=False)
     for count in counts:
         motion = steps_from(gait.joints, int(draw.integers(0, 2)), int(count))
         if motion is not None:
             yield _window(action, motion, gait, int(count))
-    for seconds in draw.uniform(3.2 if circle else 2.4, 6.0, 2 if circle else 1):
+    for seconds in draw.uniform(3.2 if circle else 2.4, 6.0, 2 if circle and not gait.style else 1):
         turn = _turn_of(action, float(seconds), draw)
         motion = seconds_from(gait.joints, int(draw.integers(0, 2)), float(seconds), turn)
         if motion is not None:
@@ -101,15 +126,15 @@ def _turn_of(action: str, seconds: float, draw: np.random.Generator) -> float:
 
 
 def _window(action: str, motion: Array64, gait: Gait, count: int = 0, turn: float = 0.0) -> Window:
-    side = gait.fields.get("side", (LEFT if turn > 0 else RIGHT) if turn else "")
+    side = (LEFT if turn > 0 else RIGHT) if turn else gait.side
     return Window(action, whole_rows(motion), gait.clip, side, gait.style, count, gait.speed)
 
 
-def _gaits(pool: dict[str, Joints], mirror: bool) -> dict[str, list[Gait]]:
-    """The gaits of every action that can go on."""
+def _gaits(pool: dict[str, Joints], mirror: bool, frames: int) -> dict[str, list[Gait]]:
+    """The gaits of every action that can go on, of about so many frames."""
     draw = np.random.default_rng(10 + mirror)
-    walks = [Gait(name, loop) for name, loop in walk_loops(pool)]
-    runs = [Gait(name, loop) for name, loop in run_loops(pool)]
+    walks = [Gait(name, loop) for name, loop in walk_loops(pool, frames)]
+    runs = [Gait(name, loop) for name, loop in run_loops(pool, frames)]
     usual = [g for g in walks if _SLOW <= speed_of(g.joints) <= _BRISK]
     slow = [g for g in walks if speed_of(g.joints) < 1.05]
     out = {
@@ -118,16 +143,23 @@ def _gaits(pool: dict[str, Joints], mirror: bool) -> dict[str, list[Gait]]:
         "walk_fast": _fast_walks(walks, draw),
         "walk_backward": _backward(walks, draw),
         "run": _runs(runs, draw),
-        "run_circle": [*runs, *_edited(runs[:3], _paced(1.2), speed="slow")],
+        "run_circle": [
+            *runs,
+            *_in_styles(runs, ("happy", "scared", "proud", "tired"), 1, draw),
+            *_edited(runs[:3], _paced(1.2), speed="slow"),
+        ],
     }
     for side in (LEFT, RIGHT):
         bent = [walks[int(k)] for k in draw.choice(len(walks), min(13, len(walks)), replace=False)]
         out[f"circle_{side}"] = [
             *bent,
+            *_in_styles(usual, _CIRCLE_STYLES, 1, draw),
             *_edited(slow[:3], _paced(1.2), speed="slow"),
             *_edited(usual[:2], _paced(0.8), speed="fast"),
         ]
-    return out | _low_gaits(usual, slow, draw) | {"crouch_walk": _crouches(pool, slow, draw)}
+    return (
+        out | _low_gaits(usual, slow, draw) | {"crouch_walk": _crouches(pool, slow, draw, frames)}
+    )
 
 
 def _paced(ratio: float, share: float = 1.0, edit: Edit = np.asarray) -> Edit:
@@ -137,7 +169,7 @@ def _paced(ratio: float, share: float = 1.0, edit: Edit = np.asarray) -> Edit:
 
 def _edited(gaits: Iterable[Gait], edit: Edit, style: str = "", speed: str = "") -> list[Gait]:
     return [
-        replace(g, joints=edit(g.joints), style=style or g.style, speed=speed or g.speed)
+        replace(g, edits=(*g.edits, edit), style=style or g.style, speed=speed or g.speed)
         for g in gaits
     ]
 
@@ -168,7 +200,7 @@ def _slow_walks(
         slower = _edited([gait], _paced(pace * share, share))
         out += _edited(slower, np.asarray, ("", "calm", "", "careful")[k % 4], "slow")
     paced = _edited(slow, _paced(1.15, 0.8))
-    return [*out, *_in_styles(paced, ("tired", "old", "sad", "drunk", "zombie"), 2, draw, "slow")]
+    return [*out, *_in_styles(paced, _SLOW_STYLES, 2, draw, "slow")]
 
 
 def _fast_walks(walks: list[Gait], draw: np.random.Generator) -> list[Gait]:
@@ -177,8 +209,7 @@ def _fast_walks(walks: list[Gait], draw: np.random.Generator) -> list[Gait]:
     for gait in brisk:
         pace = min(1.0, speed_of(gait.joints) / float(draw.uniform(1.7, 2.0)))
         out += _edited([gait], _paced(pace), speed="fast")
-    styles = ("angry", "nervous", "energetic", "confident", "scared", "military")
-    return [*out, *_in_styles(out, styles, 2, draw, "fast")]
+    return [*out, *_in_styles(out, _FAST_STYLES, 2, draw, "fast")]
 
 
 def _backward(walks: list[Gait], draw: np.random.Generator) -> list[Gait]:
@@ -189,13 +220,9 @@ def _backward(walks: list[Gait], draw: np.random.Generator) -> list[Gait]:
         share = float(draw.uniform(0.68, 0.85))
         pace = max(0.75, share * speed_of(gait.joints) / goal)
         speed = "slow" if k % 6 == 0 else "fast" if k % 6 == 3 else ""
-        out += _edited(
-            [gait],
-            _paced(pace, share, turned_round),
-            "scared" if k % 9 == 4 else "",
-            speed,
-        )
-    return out
+        out += _edited([gait], _paced(pace, share), speed=speed)
+    posed = _in_styles([g for g in out if not g.speed], _BACKWARD_STYLES, 1, draw)
+    return _edited([*out, *posed], turned_round)
 
 
 def turned_round(joints: Array64) -> Array64:
@@ -207,7 +234,7 @@ def _runs(runs: list[Gait], draw: np.random.Generator) -> list[Gait]:
     out = [*runs, *_edited(runs, _paced(1.08))]
     out += _edited(runs[1:6], _paced(1.15, 0.9), speed="slow")
     out += _edited(runs[4:9], _paced(0.9), speed="fast")
-    return out
+    return [*out, *_in_styles(runs, _RUN_STYLES, 2, draw)]
 
 
 def _low_gaits(
@@ -234,12 +261,14 @@ def _low_gaits(
                 _paced(pace / 1.2, 0.7, partial(limping, hurt=side, strength=hurt)),
             )
             lame = _edited(lame, np.asarray, "" if k % 3 == 2 else "injured", speed)
-            out["limp"] += [replace(g, fields={"side": side}) for g in lame]
+            out["limp"] += [replace(g, side=side) for g in lame]
     return out
 
 
-def _crouches(pool: dict[str, Joints], slow: list[Gait], draw: np.random.Generator) -> list[Gait]:
-    out = []
+def _crouches(
+    pool: dict[str, Joints], slow: list[Gait], draw: np.random.Generator, frames: int
+) -> list[Gait]:
+    out: list[Gait] = []
     for k in range(16):
         gait, speed = slow[k % len(slow)], ("", "", "slow", "fast")[k % 4]
         pace = {"": 1.1, "slow": 1.5, "fast": 0.85}[speed]
@@ -249,12 +278,12 @@ def _crouches(pool: dict[str, Joints], slow: list[Gait], draw: np.random.Generat
             _paced(pace, 0.75, partial(crouched, depth=low[0], lean=low[1])),
             speed=speed,
         )
-    for name in ("m2q_Crouch_Fwd_Loop",):
-        if name in pool:
-            loop = gait_loop(travelling(np.concatenate([pool[name], pool[name][1:]])), 30, 44, 660)
-            out += (
-                [] if loop is None else [Gait(name, clean(loop)), Gait(name, at_pace(loop, 0.85))]
-            )
+    cycle = pool.get(_CROUCH_CYCLE)
+    if cycle is not None:
+        loop = gait_loop(travelling(np.concatenate([cycle, cycle[1:]])), 30, 44, frames)
+        if loop is not None:
+            crouch = Gait(_CROUCH_CYCLE, clean(loop))
+            out += [crouch, *_edited([crouch], _paced(0.85))]
     return out
 
 
@@ -264,7 +293,7 @@ def turn_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
     for side, sign in ((LEFT, 1.0), (RIGHT, -1.0)):
         for k in range(24):
             speed, pace = _paces(k, draw, 9.0)
-            degrees = float((draw.uniform(82, 98), draw.uniform(60, 120))[k % 2])
+            degrees = float((draw.uniform(82, 98), draw.uniform(60, 114))[k % 2])
             times = 2 if k % 8 == 5 else 1
             degrees = degrees if times == 1 else float(draw.uniform(56, 74))
             motion = repeat(turning(sign * degrees, pace, _still(draw), draw), times)

@@ -14,6 +14,7 @@ from ..cutting import STRIDE, Window, whole_rows
 from ..joining import between_stands, neutral, repeat
 from ..judges import LEFT, RIGHT, Evidence
 from ..sources import DANCE_LOOPS, DANCES
+from .cycles import at_pace
 from .puppet import ease_bones, on_feet
 from .stepping import alive, smooth
 
@@ -30,9 +31,9 @@ _LIMBS: Final = ("left_wrist", "right_wrist", "left_ankle", "right_ankle")
 _MOST: Final = {"salsa": 26, "ballet": 12, "Indian": 12, "": 10}
 # What people say of a kind of dance, in turn.
 _SAID: Final = {
-    "salsa": ("", "happy", "", "playful", "cool"),
-    "ballet": ("graceful", "elegant", ""),
-    "Indian": ("", "", "graceful"),
+    "salsa": ("", "salsa", "happy", "", "playful", "salsa", "cool"),
+    "ballet": ("ballet", "graceful", "elegant"),
+    "Indian": ("Indian", "", "Indian", "graceful"),
     "": ("", "cool", "wild"),
 }
 
@@ -110,8 +111,9 @@ def dance_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
     for kind, most in _MOST.items():
         best = sorted(found[kind], key=lambda one: -one[0])[:most]
         for k, (_, name, piece) in enumerate(best):
-            style = _SAID[kind][k % len(_SAID[kind])]
-            yield Window("dance", whole_rows(between_stands(piece)), name, style=style)
+            style, speed = _SAID[kind][k % len(_SAID[kind])], ("", "", "slow", "", "fast")[k % 5]
+            paced = at_pace(piece, {"": 1.0, "slow": 1.4, "fast": 0.85}[speed])
+            yield Window("dance", whole_rows(between_stands(paced)), name, style=style, speed=speed)
     for name, count in DANCE_LOOPS:
         if name in pool:
             motion = between_stands(repeat(pool[name], count)[:92])

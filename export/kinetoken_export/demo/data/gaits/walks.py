@@ -15,7 +15,6 @@ from ..sources import RUNS, WALKS
 from .cycles import curved, gait_loop, strikes
 from .styles import clean
 
-_LOOP: Final = 660  # frames of a loop: room for the longest window at any pace
 _WALK_CYCLE: Final = (18, 44)  # frames of two steps
 _RUN_CYCLE: Final = (12, 20)
 BEFORE: Final = 1  # frames before a foot comes down, at which a motion sets off
@@ -53,17 +52,17 @@ def speed_of(gait: Array64) -> float:
     return float(np.hypot(way[0], way[2]) / (len(gait) - 1) * FPS)
 
 
-def walk_loops(pool: dict[str, Joints]) -> Iterator[tuple[str, Array64]]:
-    """Every walk that may be learnt from, straight, looped, feet planted."""
+def walk_loops(pool: dict[str, Joints], frames: int) -> Iterator[tuple[str, Array64]]:
+    """`frames` frames of every walk that may be learnt from: straight, looped, feet planted."""
     for name in WALKS:
-        loop = gait_loop(pool[name], *_WALK_CYCLE, _LOOP) if name in pool else None
+        loop = gait_loop(pool[name], *_WALK_CYCLE, frames) if name in pool else None
         if loop is not None:
             yield name, clean(loop)
 
 
-def run_loops(pool: dict[str, Joints]) -> Iterator[tuple[str, Array64]]:
-    """Every run that may be learnt from, straight and looped."""
+def run_loops(pool: dict[str, Joints], frames: int) -> Iterator[tuple[str, Array64]]:
+    """`frames` frames of every run that may be learnt from: straight, looped."""
     for name in RUNS:
-        loop = gait_loop(pool[name], *_RUN_CYCLE, _LOOP) if name in pool else None
+        loop = gait_loop(pool[name], *_RUN_CYCLE, frames) if name in pool else None
         if loop is not None:
             yield name, loop

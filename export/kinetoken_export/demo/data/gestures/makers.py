@@ -14,20 +14,22 @@ from ..cutting import LONGEST_WINDOW, STRIDE, Window, passing_windows
 from ..judges import LEFT, RIGHT
 from ..keyframes import Key, Manner, StandingClip, perform, standing_clips
 from .arms import ARM_GESTURES
+from .captured import captured_gestures
 from .force import FORCE_GESTURES
 from .gesture import Gesture
 from .styles import STYLES
 from .torso import TORSO_GESTURES
 
-_TAKES: Final = 22  # of each action and mirror
+TAKES: Final = 22  # of each action and mirror
 _TEMPO: Final = {"": (0.9, 1.12), "slow": (1.5, 1.8), "fast": (0.62, 0.74)}
 _GESTURES: Final = (*ARM_GESTURES, *TORSO_GESTURES, *FORCE_GESTURES)
 # Of the motion that a body on its feet shows here, nothing is faster, m/s.
 _TOO_FAST: Final = 12.0
 
 
-def gesture_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
-    """Windows of every keyed gesture on the standing clips of `pool`."""
+def gesture_windows(pool: dict[str, Joints], mirror: bool, takes: int = TAKES) -> Iterator[Window]:
+    """Windows of every gesture: those in the clips of `pool`, and `takes` of each keyed one."""
+    yield from captured_gestures(pool, mirror)
     clips = standing_clips(pool)
     if not clips:
         return
@@ -36,17 +38,16 @@ def gesture_windows(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
         ways.setdefault(gesture.action, []).append(gesture)
     for number, (action, gestures) in enumerate(ways.items()):
         draw = np.random.default_rng((29, number, mirror))
-        takes = _TAKES * (2 if "{side}" in action else 1)
-        for take in range(takes):
+        for take in range(takes * (2 if "{side}" in action else 1)):
             clip = clips[int(draw.integers(len(clips)))]
             gesture = gestures[take // 2 % len(gestures)]
-            window = _take(clip, gesture, take, draw)
+            window = _take(clip, gesture, take, take // 2 + take // 2 // len(gestures), draw)
             if window is not None:
                 yield from passing_windows([window])
 
 
 def _take(
-    clip: StandingClip, gesture: Gesture, take: int, draw: np.random.Generator
+    clip: StandingClip, gesture: Gesture, take: int, nth: int, draw: np.random.Generator
 ) -> Window | None:
     """One window; None where it came out longer than a window may be."""
     main = LEFT if take % 2 else RIGHT
@@ -62,7 +63,7 @@ def _take(
         tremble=max(manner.tremble, gesture.tremble),
     )
     counts = gesture.counts or gesture.times
-    for count in sorted({counts[turn % len(counts)], 1}, reverse=True):
+    for count in sorted({counts[nth % len(counts)], 1}, reverse=True):
         keys = _keys(gesture, count)
         hold = float(draw.uniform(*gesture.hold)) / count**0.8
         joints = perform(clip, keys, main, manner, draw, hold, gesture.leave)

@@ -11,37 +11,44 @@ from .gesture import Gesture
 _NODS: Final = tuple(
     Gesture(
         "nod",
-        enter=(Key(0.18, head=(-up, 0, 0)),),
-        cycle=(Key(stroke, head=(down, 0, 0), spine=(down * 0.12, 0, 0)),
-               Key(stroke * 1.1, head=(-up, 0, 0), spine=(0, 0, 0))),
+        enter=(Key(0.2, head=(-up, 0, 0), spine=(-up * 0.3, 0, 0)),),
+        cycle=(
+            Key(stroke, head=(down, 0, 0), spine=(down * 0.32, 0, 0)),
+            Key(stroke * 1.1, head=(-up, 0, 0), spine=(-up * 0.3, 0, 0)),
+        ),
         counts=(2, 3, 1, 2, 4, 3, 5),
-        leave=0.3,
+        leave=0.35,
         side="none",
         styles=("serious", "happy", "excited", "polite", "sad"),
     )
-    for down, up, stroke in ((30, 8, 0.2), (36, 4, 0.26), (27, 10, 0.17), (42, 6, 0.3))
-)  # fmt: skip
+    for down, up, stroke in ((40, 12, 0.27), (46, 8, 0.32), (38, 14, 0.24), (50, 10, 0.36))
+)
 _SHAKES: Final = tuple(
     Gesture(
         "shake_head",
-        enter=(Key(first, head=(4, 0, -yaw * 0.8)),),
-        cycle=(Key(stroke, head=(4, roll, yaw), spine=(0, 0, yaw * 0.06)),
-               Key(stroke, head=(4, -roll, -yaw), spine=(0, 0, -yaw * 0.06))),
+        enter=(Key(first, head=(4, -roll, -yaw), spine=(0, 0, -yaw * 0.22)),),
+        cycle=(
+            Key(stroke, head=(4, roll, yaw), spine=(0, 0, yaw * 0.22)),
+            Key(stroke, head=(4, -roll, -yaw), spine=(0, 0, -yaw * 0.22)),
+        ),
         counts=(2, 3, 2, 1, 3, 4, 5),
-        leave=0.3,
+        leave=0.35,
         side="none",
         styles=("sad", "serious", "polite", "angry", "scared"),
     )
     for yaw, roll, stroke, first in (
-        (42, 0, 0.22, 0.2), (50, 3, 0.28, 0.24), (36, 2, 0.18, 0.18), (55, 0, 0.34, 0.3)
+        (56, 6, 0.27, 0.25),
+        (62, 8, 0.32, 0.28),
+        (50, 7, 0.24, 0.22),
+        (66, 6, 0.38, 0.32),
     )
-)  # fmt: skip
+)
 _PALMS: Final = Bones((0.35, -0.88, 0.2), (0.75, 0.15, 0.6))
 _SHRUG_ARMS: Final[tuple[tuple[Arm, Arm, float, float], ...]] = (
-    (_PALMS, Bones((0.3, -0.93, 0.12), (0.45, -0.5, 0.6)), 30, 10),
-    (Bones((0.3, -0.9, 0.25), (0.6, 0.35, 0.7)), Bones((0.3, -0.93, 0.12), (0.4, -0.5, 0.6)), 32, 0),
-    (REST, REST, 38, 6),
-    (Bones((0.5, -0.8, 0.1), (0.8, 0.35, 0.4)), Bones((0.3, -0.93, 0.12), (0.4, -0.5, 0.6)), 27, -9),
+    (_PALMS, Bones((0.3, -0.93, 0.12), (0.45, -0.5, 0.6)), 38, 10),
+    (Bones((0.3, -0.9, 0.25), (0.6, 0.35, 0.7)), Bones((0.3, -0.93, 0.12), (0.4, -0.5, 0.6)), 40, 0),
+    (REST, REST, 46, 6),
+    (Bones((0.5, -0.8, 0.1), (0.8, 0.35, 0.4)), Bones((0.3, -0.93, 0.12), (0.4, -0.5, 0.6)), 36, -9),
 )  # fmt: skip
 _SHRUGS: Final = tuple(
     Gesture(
@@ -51,8 +58,8 @@ _SHRUGS: Final = tuple(
             Key(0.3, 0.08, both=low, shrug=(0, 0), head=(0, 0, 0)),
         ),
         counts=(1, 1, 1, 1, 2, 3),
-        hold=(0.25, 0.8),
-        leave=0.35,
+        hold=(0.4, 1.0),
+        leave=0.4,
         side="none",
         styles=("bored", "happy", "sad", "shy", "playful"),
     )
@@ -106,28 +113,30 @@ def _look(yaw: float, spine: float, pitch: float, stay: float, shade: bool = Fal
 
 
 _LOOKS: Final = (
-    _look(58, 16, 0, 0.3), _look(64, 24, -6, 0.45), _look(50, 10, 8, 0.2), _look(58, 22, 2, 0.4, True)
+    _look(62, 30, 0, 0.35), _look(68, 36, -6, 0.5), _look(58, 26, 8, 0.3), _look(62, 32, 2, 0.45, True)
 )  # fmt: skip
 
 
-def _drink(tilt: float, sips: tuple[int, ...], elbow: tuple[float, float, float]) -> Gesture:
+def _drink(tilt: float, sips: tuple[int, ...], mouth: Hand) -> Gesture:
+    held = Hand((0.05, -0.22, 0.3), (0.8, -0.7, -0.2))
     return Gesture(
         "drink",
-        enter=(Key(0.55, 0.12, main=Hand((0.05, -0.22, 0.3), (0.8, -0.7, -0.2)), head=(8, 0, 0)),),
-        cycle=(Key(0.45, 0.7, main=Hand((0.04, -0.05, 0.15), elbow, "head"), head=(-tilt, 0, 0),
-                   spine=(-4, 0, 0)),
-               Key(0.4, 0.15, main=Hand((0.06, -0.2, 0.3), (0.8, -0.7, -0.2)), head=(4, 0, 0),
-                   spine=(0, 0, 0))),
+        enter=(Key(0.55, 0.12, main=held, head=(8, 0, 0)),),
+        cycle=(
+            Key(0.45, 0.7, main=mouth, head=(-tilt, 0, 0), spine=(-4, 0, 0)),
+            Key(0.4, 0.15, main=held, head=(4, 0, 0), spine=(0, 0, 0)),
+        ),
         counts=sips,
         leave=0.6,
         styles=("happy", "graceful", "dramatic", "tired", "sad"),
-    )  # fmt: skip
+    )
 
 
 _DRINKS: Final = (
-    _drink(20, (1, 1, 2), (0.8, -0.5, 0.3)), _drink(28, (1, 1, 2), (0.9, -0.2, 0.3)),
-    _drink(14, (1, 2, 3), (0.7, -0.7, 0.3)),
-)  # fmt: skip
+    _drink(20, (1, 1, 2), Hand((0.04, -0.05, 0.15), (0.8, -0.5, 0.3), "head")),
+    _drink(26, (1, 1, 2), Hand((0.15, 0.04, 0.12), (0.5, -0.4, 0.8), "head")),
+    _drink(14, (1, 2, 3), Hand((0.17, 0.02, 0.15), (0.5, -0.7, 0.6), "head")),
+)
 _UP_LONG: Final = Bones((0.2, 0.96, -0.05), (-0.05, 1, -0.05))
 _STRETCHES: Final = (
     Gesture("stretch", cycle=(
@@ -159,7 +168,7 @@ _SHIVERS: Final = tuple(
         leave=0.6,
         side="none",
         styles=("scared", "sad"),
-        tremble=4.0,
+        tremble=5.5,
     )
     for arm in (
         Hand((-0.12, -0.2, 0.17), (0.9, -0.7, 0)), Hand((0.05, -0.15, 0.2), (0.7, -0.9, -0.1)),

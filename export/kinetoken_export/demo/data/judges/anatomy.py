@@ -13,6 +13,7 @@ _BENT: Final = 0.035  # m: a limb whose middle joint is nearer to its line is st
 _STRAIGHT_UP: Final = 0.5  # cosine: an upper arm nearer to the chest's up folds either way
 _ELBOW_AGAINST: Final = -0.5  # cosine to the way that the forearm folds of itself
 _KNEE_AGAINST: Final = -0.35  # cosine of the knee's way to the toes'
+_TOES_TELL: Final = 0.07  # m off the shin's line: a stretched foot does not tell where it looks
 # Share of frames; the captured clips stay under it, those with reversed elbows do not.
 MOST_BENT_BACK: Final = 0.25
 
@@ -65,7 +66,8 @@ def knee_bends_back(points: Array64, side: str) -> NDArray[np.bool_]:
     way = knee - hip
     way = way - np.sum(way * line, axis=1, keepdims=True) * line
     against = np.sum(_unit(way) * _unit(toes), axis=1) < _KNEE_AGAINST
-    return np.asarray(_bent(hip, knee, ankle) & against)
+    tells = np.linalg.norm(toes, axis=1) > _TOES_TELL
+    return np.asarray(_bent(hip, knee, ankle) & against & tells)
 
 
 def _bent(root: Array64, middle: Array64, end: Array64) -> NDArray[np.bool_]:

@@ -47,7 +47,7 @@ def thrown(p: Posture, side: str) -> bool:
     """The wrist comes from behind or above the shoulder to the front, fast."""
     wrist, speed = p.wrist(side), p.hand_speed(side)
     ahead = np.diff(wrist[:, 2]) * 20
-    for at in np.flatnonzero((ahead > 1.6) & (speed > 2.4)):
+    for at in np.flatnonzero((ahead > 2.1) & (speed > 2.8)):
         before, after = wrist[max(0, at - 8) : at + 1], wrist[at : at + 8]
         wound = (before[:, 2] < -0.06) & (before[:, 1] > -0.25) | (before[:, 2] < -0.2)
         released = (after[:, 2] > 0.22) & (after[:, 1] > -0.3)

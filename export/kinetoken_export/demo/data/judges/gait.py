@@ -14,6 +14,7 @@ from .evidence import LEFT, RIGHT, Evidence
 
 _SIDES: Final = (LEFT, RIGHT)
 _ON_FLOOR: Final = 0.05  # metres of a toe above the lowest toe: the foot is down
+_KNEE_UP: Final = 0.06  # metres of the other ankle above that of the foot that hops
 _SPARED: Final = 0.76  # share of the other leg's bearing time below which a leg is spared
 
 
@@ -62,11 +63,13 @@ class Footwork:
         for start, end in _stretches(self._flying()):
             if start < 2 or end + 2 > len(self._toes[LEFT]):
                 continue
-            before = min(
-                _SIDES, key=lambda s: float(self._toes[s][max(0, start - 2) : start].mean())
+            took_off, landed = (
+                min(_SIDES, key=lambda s: float(self._toes[s][frames].mean()))
+                for frames in (slice(start - 2, start), slice(end, end + 2))
             )
-            after = min(_SIDES, key=lambda s: float(self._toes[s][end : end + 2].mean()))
-            count += before == after
+            other = RIGHT if took_off == LEFT else LEFT
+            apart = self._heels[other][start] - self._heels[took_off][start]
+            count += took_off == landed and apart > _KNEE_UP
         return count
 
     def _flying(self) -> NDArray[np.bool_]:

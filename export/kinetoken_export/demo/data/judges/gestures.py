@@ -56,7 +56,7 @@ def _raise_arms(p: Posture) -> Verdict:
 
 def _raise_one(side: str) -> Judge:
     return lambda p: (
-        longest_run(raised(p, side)) >= 5
+        longest_run(raised(p, side) & (p.reach(side) > 0.7)) >= 5
         and not raised(p, other_side(side)).any()
         and not (_waves(p, side) >= 4 and _sideways(p, side))
     )
@@ -163,6 +163,7 @@ def _look_around(p: Posture) -> Verdict:
     yaw = p.head_yaw - np.median(p.head_yaw[:4])
     return bool(
         yaw.max() > 0.4
+        and not _crossed(p).any()
         and yaw.min() < -0.4
         and (_half_period(p) >= 0.55 or not p.hands_calm)
         and not any(p.wrist(s)[:, 2].max() > 0.42 for s in BOTH_HANDS)
@@ -179,7 +180,7 @@ def _shrug(p: Posture) -> Verdict:
 def _bow(p: Posture) -> Verdict:
     low_hands = min(p.hand_height(s).min() for s in BOTH_HANDS)
     return bool(
-        p.lean_forward.max() > 40
+        p.lean_forward.max() > 32
         and p.lean_forward[-3:].mean() < 25
         and low_hands > 0.42
         and p.pelvis_drop < 0.2
@@ -194,6 +195,7 @@ def _at_brow(p: Posture, side: str) -> FrameFlags:
         & (from_head[:, 1] > -0.12)
         & (p.outward(side) + 0.16 > 0.05)
         & (p.elbow_out(side) > 0.12)
+        & (p.elbow_out(side) > p.elbow(side)[:, 2])
     )
 
 
@@ -208,12 +210,14 @@ def _salute(p: Posture) -> Verdict:
 
 
 def _at_mouth(p: Posture, side: str) -> FrameFlags:
+    """The wrist is at the mouth, the elbow before the body: a hand at the brow has it out."""
     from_head = p.from_head(side)
     return np.asarray(
-        (np.linalg.norm(from_head, axis=1) < 0.29)
-        & (from_head[:, 2] > 0.03)
-        & (p.outward_from_head(side) < 0.115)
-        & (from_head[:, 1] < 0.12)
+        (np.linalg.norm(from_head, axis=1) < 0.3)
+        & (from_head[:, 2] > 0.0)
+        & (p.outward_from_head(side) < 0.25)
+        & (np.abs(from_head[:, 1]) < 0.17)
+        & (p.elbow(side)[:, 2] > p.elbow_out(side))
     )
 
 
@@ -223,20 +227,34 @@ def _blown(p: Posture, side: str) -> bool:
     if not len(at):
         return False
     out = (p.reach(side) > 0.82) & (p.wrist(side)[:, 1] > -0.2)
-    return bool(out[at[0] :].any())
+    return longest_run(out[at[0] :]) >= 3
 
 
-def _drink(p: Posture) -> Verdict:
-    return any(
-        longest_run(_at_mouth(p, s)) >= 6 and not _blown(p, s) and p.hands_apart.min() > 0.1
-        for s in BOTH_HANDS
-    ) and bool(np.ptp(p.head_yaw) < 0.9)
+def _alone(p: Posture, side: str) -> bool:
+    """The other hand hangs, or is with it: two fists at the chin are a guard."""
+    near = _at_mouth(p, side)
+    hangs = p.wrist(other_side(side))[near, 1] < -0.15
+    return bool(near.any() and (hangs | (p.hands_apart[near] < 0.22)).mean() > 0.7)
 
 
-def _blow_kiss(p: Posture) -> Verdict:
-    return any(
-        longest_run(_at_mouth(p, s)) >= 2 and _blown(p, s) for s in BOTH_HANDS
-    ) and not is_shot(p)
+def _drink(p: Posture) -> bool:
+    return (
+        any(
+            longest_run(_at_mouth(p, s)) >= 6 and not _blown(p, s) and _alone(p, s)
+            for s in BOTH_HANDS
+        )
+        and p.hands_apart.min() > 0.14
+        and bool(np.ptp(p.head_yaw) < 0.9)
+        and not p.leaves_floor
+    )
+
+
+def _blow_kiss(p: Posture) -> bool:
+    return (
+        any(longest_run(_at_mouth(p, s)) >= 2 and _blown(p, s) and _alone(p, s) for s in BOTH_HANDS)
+        and not is_shot(p)
+        and p.fastest_hand < 7
+    )
 
 
 def _crossed(p: Posture) -> FrameFlags:
@@ -251,7 +269,13 @@ def _cross_arms(p: Posture) -> Verdict:
 
 
 def _shiver(p: Posture) -> Verdict:
-    return longest_run(p.trembling) >= 14 and p.trembling.mean() > 0.35
+    drawn_in = all(np.median(p.wrist(s)[:, 1]) > -0.45 for s in BOTH_HANDS)
+    return (
+        drawn_in
+        and longest_run(p.trembling) >= 14
+        and p.trembling.mean() > 0.35
+        and _closings(p)[0] < 3
+    )
 
 
 def _stretch(p: Posture) -> Verdict:
@@ -292,7 +316,7 @@ def _talk(p: Posture) -> Verdict:
     moves = sum(turns(p.wrist(s)[:, axis], 0.06) for s in BOTH_HANDS for axis in range(3))
     return (
         all(b.mean() > 0.3 for b in busy)
-        and moves >= 8
+        and moves >= 6
         and not _pray(p)
         and np.ptp(p.pelvis_ahead) < 0.1
         and not _shrug(p)
@@ -334,15 +358,25 @@ _TABLE: Final[dict[str, Judge]] = {
 }
 
 
-def _judged(judge: Judge) -> Callable[[Evidence], bool]:
-    """The judge on its evidence: no gesture goes about."""
+# Gestures that may bend the body down, and those that may lift the feet.
+_LOW: Final = frozenset({"bow", "lift_heavy", "pick_up_from_floor"})
+_LEAPING: Final = frozenset({"cheer", "victory_fist_pump", "shoot_basketball", "throw", "stretch"})
+
+
+def _judged(name: str, judge: Judge) -> Callable[[Evidence], bool]:
+    """The judge on its evidence: a gesture is done upright, on the spot, the feet on the floor."""
 
     def verdict(e: Evidence) -> bool:
-        return bool(np.linalg.norm(e.travel) < 0.9 and judge(Posture(e)))
+        p = Posture(e)
+        if np.linalg.norm(e.travel) > 0.9 or not p.upright_at_ends:
+            return False
+        if p.lies or (p.crouches and name not in _LOW) or (p.leaves_floor and name not in _LEAPING):
+            return False
+        return bool(judge(p))
 
     return verdict
 
 
 GESTURES: Final[dict[str, Callable[[Evidence], bool]]] = {
-    name: _judged(judge) for name, judge in _TABLE.items()
+    name: _judged(name, judge) for name, judge in _TABLE.items()
 }

@@ -19,6 +19,9 @@ from .gait import Footwork
 
 _OTHER: Final = {LEFT: RIGHT, RIGHT: LEFT}
 _TOGETHER: Final = 0.08  # metres between the ankles along the facing: neither foot leads
+_TILTED: Final = 13.0  # degrees to the side: more, and it is a dodge
+_HEAD_UP: Final = 1.1  # metres above the floor
+_FOOT_HIGH: Final = 0.55
 _UPRIGHT: Final = 0.86  # metres of the pelvis above the floor: lower, and the body crouches
 _CROUCHED: Final = 0.73
 _ON_TOES: Final = 0.108  # metres above the floor: ankles of a body on its toes stay higher
@@ -28,7 +31,20 @@ def is_walk(e: Evidence, low: float = 0.35, high: float = 2.4) -> bool:
     """Tell whether it goes forward along its facing with alternating feet, at a walk's speed."""
     g = e.going
     return (
-        low < g.along < high and _steps(e) >= 2 and g.along > 0.75 * g.path_speed and g.rise < 0.15
+        low < g.along < high
+        and _steps(e) >= 2
+        and g.along > 0.75 * g.path_speed
+        and g.rise < 0.15
+        and _on_foot(e)
+    )
+
+
+def _on_foot(e: Evidence) -> bool:
+    """Upright from first to last, by turns on either foot, and no foot high in the air."""
+    return (
+        e.height("head").min() > _HEAD_UP
+        and float(np.max([e.height(f"{side}_ankle") for side in (LEFT, RIGHT)])) < _FOOT_HIGH
+        and e.strides >= 1
     )
 
 
@@ -46,7 +62,13 @@ def _walk_forward(e: Evidence) -> bool:
 
 def _walk_backward(e: Evidence) -> bool:
     g = e.going
-    return g.along < -0.3 and _steps(e) >= 2 and abs(g.along) > 0.75 * g.path_speed
+    return (
+        g.along < -0.3
+        and _steps(e) >= 2
+        and abs(g.along) > 0.75 * g.path_speed
+        and _on_foot(e)
+        and float(np.linalg.norm(e.travel)) > 0.4
+    )
 
 
 def _run(e: Evidence) -> bool:
@@ -89,7 +111,14 @@ def _stand_still(e: Evidence) -> bool:
         and e.height("head").min() > 1.3
         and abs(e.turn) < 40
         and max(float(np.ptp(e.joint(f"{side}_ankle")[:, 1])) for side in (LEFT, RIGHT)) < 0.1
+        and max(_reach(e, side) for side in (LEFT, RIGHT)) < 0.3
     )
+
+
+def _reach(e: Evidence, side: str) -> float:
+    """Metres that a hand gets away from its mean place."""
+    wrist = e.joint(f"{side}_wrist") - e.joint("pelvis")
+    return float(np.linalg.norm(wrist - wrist.mean(axis=0), axis=1).max())
 
 
 def _march_in_place(e: Evidence) -> bool:
@@ -102,6 +131,8 @@ def _march_in_place(e: Evidence) -> bool:
         and by_turns >= 0.7 * (len(lifts) - 1)
         and float(np.linalg.norm(e.travel)) < 0.8
         and e.path_speed < 0.45
+        and e.height("head").min() > _HEAD_UP
+        and float(np.median(np.maximum(e.height("left_wrist"), e.height("right_wrist")))) < 1.45
         and e.rise < 0.15
         and abs(e.turn) < 60
     )
@@ -116,6 +147,7 @@ def _tiptoe(e: Evidence) -> bool:
         and g.rise < 0.15
         and float(np.median(e.going_heels)) > _ON_TOES
         and float(np.median(e.pelvis_height)) > _UPRIGHT
+        and _on_foot(e)
     )
 
 
@@ -127,7 +159,8 @@ def _sneak(e: Evidence) -> bool:
         0.1 < g.along < 1.1
         and _steps(e) >= 2
         and 0.7 < low < _UPRIGHT
-        and float(np.median(g.lean)) > 8
+        and 8 < float(np.median(g.lean)) < 60
+        and e.strides >= 1
         and g.rise < 0.15
     )
 
@@ -141,6 +174,9 @@ def _crouch_walk(e: Evidence) -> bool:
         and _steps(e) >= 2
         and 0.3 < float(np.median(g.pelvis_height)) < (_UPRIGHT if bent else _CROUCHED)
         and float(np.median(g.height("head"))) > 0.75
+        and float(np.median(g.lean)) < 60
+        and e.strides >= 1
+        and float(np.linalg.norm(e.travel)) > 0.5
     )
 
 
@@ -148,7 +184,9 @@ def is_limp(side: str | None) -> Callable[[Evidence], bool]:
     """Tell whether one leg bears the body for a shorter time than the other; None: either leg."""
 
     def judge(e: Evidence) -> bool:
-        if not (0.1 < e.going.along < 1.6 and _steps(e) >= 2 and e.rise < 0.15):
+        g = e.going
+        ahead = 0.1 < g.along < 1.6 and g.along > 0.7 * g.path_speed
+        if not (ahead and _steps(e) >= 2 and e.rise < 0.15 and _on_foot(e)):
             return False
         short = Footwork(e.going).spared()
         return short is not None and side in (None, short)
@@ -175,7 +213,12 @@ def _sidestep(side: str) -> Callable[[Evidence], bool]:
         left = np.stack([e.facing[:-1, 1], -e.facing[:-1, 0]], axis=1)
         aside = float(np.sum(steps * left))
         ahead = float(np.sum(steps * e.facing[:-1]))
-        return sign * aside > 0.2 and abs(ahead) < 0.6 * abs(aside) and abs(e.turn) < 60
+        return (
+            sign * aside > 0.2
+            and abs(ahead) < 0.6 * abs(aside)
+            and abs(e.turn) < 60
+            and float(np.abs(_tilt_aside(e)).max()) < _TILTED
+        )
 
     return judge
 
@@ -187,12 +230,21 @@ def _stagger_dizzy(e: Evidence) -> bool:
     steps = Footwork(e).lifts(above=0.02)
     return (
         len(steps) >= 3
+        and e.seconds > 2.0
+        and float(np.max([e.height(f"{side}_ankle") for side in (LEFT, RIGHT)])) < 0.4
         and float(np.ptp(aside)) > 0.16
         and float(np.abs(np.diff(aside)).sum()) > 0.4
-        and e.going.along < 0.8
+        and e.going.along < 0.5
         and e.height("head").min() > 1.0
         and float(np.abs(_tilt_speed(e)).mean()) > 8.0
     )
+
+
+def _tilt_aside(e: Evidence) -> Array64:
+    """Degrees (T,) by which the trunk tilts to its left."""
+    trunk = e.joint("neck") - e.joint("pelvis")
+    aside = trunk[:, 0] * e.facing[:, 1] - trunk[:, 2] * e.facing[:, 0]
+    return np.asarray(np.degrees(np.arctan2(aside, trunk[:, 1])))
 
 
 def _tilt_speed(e: Evidence) -> Array64:

@@ -139,14 +139,14 @@ class Posture:
 
     @cached_property
     def trembling(self) -> NDArray[np.bool_]:
-        """(T - 6,): frames in which the wrists shake on the spot."""
+        """(T - 6,): frames in which both wrists shake on the spot."""
         points = self.e.joints[:, [JOINT[j] for j in ("left_wrist", "right_wrist")]]
         if len(points) < 8:
             return np.zeros(1, bool)
         seven = np.lib.stride_tricks.sliding_window_view(points, 7, axis=0)
-        shake = np.linalg.norm(np.diff(seven, 2, axis=-1), axis=2).mean(axis=(1, 2)) * FPS**2
+        shake = np.linalg.norm(np.diff(seven, 2, axis=-1), axis=2).mean(axis=2).min(axis=1) * FPS**2
         spread = np.linalg.norm(np.ptp(seven, axis=-1), axis=-1).max(axis=1)
-        return np.asarray((shake > 4.5) & (spread < 0.16))
+        return np.asarray((shake > 4.0) & (spread < 0.3))
 
     @cached_property
     def head_above_shoulder(self) -> float:
@@ -229,7 +229,7 @@ class Posture:
     @cached_property
     def crouches(self) -> bool:
         """The body goes down: the pelvis sinks, or the trunk bends far."""
-        return self.pelvis_drop > 0.2 or bool(self.lean_forward.max() > 50)
+        return self.pelvis_drop > 0.25 or bool(self.lean_forward.max() > 55)
 
     @cached_property
     def pelvis_ahead(self) -> Array64:
@@ -238,6 +238,19 @@ class Posture:
         return np.asarray(ground[:, [0, 2]] @ self.forward[:3].mean(axis=0))
 
     @cached_property
-    def upright_at_end(self) -> bool:
-        """It ends upright."""
-        return bool(self.lean_forward[-1] < 30 and self.e.height("head")[-1] > 1.2)
+    def lies(self) -> bool:
+        """The body goes down to the floor: the pelvis is lower than in any crouch."""
+        return bool(self.pelvis_height.min() < 0.38)
+
+    @cached_property
+    def leaves_floor(self) -> bool:
+        """A foot is lifted high, or both leave the floor."""
+        ankles = [self.e.height(f"{s}_ankle") for s in (LEFT, RIGHT)]
+        highest = max(float(a.max() - a[:3].mean()) for a in ankles)
+        return highest > 0.3 or self.e.rise > 0.1
+
+    @cached_property
+    def upright_at_ends(self) -> bool:
+        """It begins and ends upright."""
+        head = self.e.height("head")
+        return bool(min(head[0], head[-1]) > 1.25 and self.lean_forward[-1] < 30)

@@ -156,13 +156,16 @@ def _picked(p: Posture, side: str, low: float) -> bool:
 def _lift_heavy(p: Posture) -> Verdict:
     both = all(_picked(p, s, 0.5) for s in BOTH_HANDS)
     raised = np.min([p.wrist(s)[:, 1] for s in BOTH_HANDS], axis=0)
-    low = int(np.argmin(p.hand_height(LEFT) + p.hand_height(RIGHT)))
-    held = (p.hands_apart > 0.22) & (p.hands_apart < 0.75) & (raised > -0.5)
-    return both and p.pelvis_drop > 0.15 and longest_run(held) >= 8 and low > 6
+    lowest = p.hand_height(LEFT) + p.hand_height(RIGHT)
+    low = int(np.argmax(lowest < lowest.min() + 0.1))
+    ahead = np.min([p.wrist(s)[:, 2] for s in BOTH_HANDS], axis=0)
+    held = (p.hands_apart > 0.22) & (p.hands_apart < 0.75) & (raised > -0.47)
+    held &= (ahead > 0.1) | (raised > 0)
+    return both and p.pelvis_drop > 0.15 and longest_run(held[low:]) >= 6 and low > 6
 
 
 def _pick_up(p: Posture) -> Verdict:
-    return any(_picked(p, s, 0.4) for s in BOTH_HANDS) and p.upright_at_end
+    return any(_picked(p, s, 0.4) for s in BOTH_HANDS)
 
 
 STRENGTH: Final[dict[str, Callable[[Posture], Verdict]]] = {

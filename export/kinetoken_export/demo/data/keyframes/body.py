@@ -35,7 +35,7 @@ _LEG_LENGTHS: Final = {
 }
 _MIDDLES: Final = {"upper": (0.6, 0.0, 0.8), "fore": (-0.2, 0.2, 1.0)}
 _SPINE: Final = ((3, 0, 0.3), (6, 3, 0.6), (9, 6, 0.85))  # joint, parent, share of the bend
-_NECK_SHARE: Final = 0.35  # of the head's turn, taken by the neck
+_NECK_SHARE: Final = 0.5  # of the head's turn, taken by the neck
 _STRAIGHTEST: Final = 0.995  # of a leg's length
 _SCAPULA: Final = 0.3  # radians of shoulder rise for an arm straight up
 

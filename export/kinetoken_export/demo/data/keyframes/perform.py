@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from kinetoken.motion.idle import standing_pose
 from kinetoken.motion.skeleton import FPS, Array64
 
 from .body import BOTH_SIDES, WIDTHS, Channels, middle, pose_body
@@ -63,13 +64,12 @@ def perform(
     the way back to rest.
     """
     first = int(draw.integers(0, 80))
-    still = clip.frames(8, first).mean(axis=0)
     shake = {
         "upper": draw.normal(0.0, 0.07, 2),
         "fore": draw.normal(0.0, 0.07, 2),
         "hand": draw.normal(0.0, 0.012, 3),
     }
-    resolver = Resolver(still, main, manner.size * float(draw.uniform(0.92, 1.1)), shake)
+    resolver = Resolver(standing_pose(), main, manner.size * float(draw.uniform(0.92, 1.1)), shake)
     knots = _knots(resolver, keys, manner, draw, hold, leave)
     end = knots[-1].time + float(draw.uniform(0.15, 0.35))
     frames = int(np.ceil((end * FPS - 1) / _STRIDE)) * _STRIDE + 1
@@ -162,19 +162,17 @@ def _path(times: Array64, knots: Sequence[_Knot], values: Sequence[Array64]) -> 
 
 def _live(c: Channels, busy: Array64, manner: Manner, draw: np.random.Generator) -> None:
     """Add slow wandering and, where the manner has it, a tremble."""
-    times = np.arange(len(busy)) / FPS
+    times = np.arange(len(busy))[:, None] / FPS
+    shaking = 2 * np.pi * times * draw.uniform(2.9, 3.6)
     for name in (*_ARMS, "spine", "head"):
         width = c[name].shape[1]
         for rate, amount in ((0.35, 1.0), (0.8, 0.5)):
             phase = draw.uniform(0, 2 * np.pi, width)
             turns = 2 * np.pi * rate * draw.uniform(0.8, 1.2, width)
-            c[name] = c[name] + busy * _DRIFT * amount * np.sin(times[:, None] * turns + phase)
+            c[name] = c[name] + busy * _DRIFT * amount * np.sin(times * turns + phase)
         if manner.tremble:
-            phase = draw.uniform(0, 2 * np.pi, width)
-            turns = 2 * np.pi * draw.uniform(3.4, 4.6)
-            c[name] = c[name] + busy * np.radians(manner.tremble) * np.sin(
-                times[:, None] * turns + phase
-            )
+            phase = draw.uniform(0, np.pi / 2, width)  # the whole body shakes as one
+            c[name] = c[name] + busy * np.radians(manner.tremble) * np.sin(shaking + phase)
     for side in BOTH_SIDES:  # a foot that moves is lifted on its way
         foot = c[f"{side}_foot"]
         pace = np.linalg.norm(np.gradient(foot[:, [0, 2]], axis=0), axis=1) * FPS

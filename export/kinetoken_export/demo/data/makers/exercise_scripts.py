@@ -19,12 +19,13 @@ def _widen(s: Script, x: float, seconds: float = 0.35) -> None:
 
 
 def squat(s: Script, count: int) -> None:
+    count = s.times(count, 1, 1, 2)
     depth, wide = s.u(0.34, 0.5), s.u(0.14, 0.19)
     quick = 0.8 if count > 3 else 1.0
     arms = s.pose.left_arm if s.u(0, 1) < 0.25 else arm(s.u(-0.1, 0.15), s.u(-0.1, 0.15), 0.93)
     up = s.pose.y - 0.01
     _widen(s, wide, 0.26)
-    for _ in range(max(1, count)):
+    for _ in range(count):
         s.go(0.62 * quick, y=up - depth, z=-0.3 * depth, lean=50 * depth + 6, bend=14.0, nod=-12.0,
              arms=arms)  # fmt: skip
         s.hold(s.u(0.02, 0.15))
@@ -45,6 +46,7 @@ def _plank(x: float) -> LimbPose:
 
 
 def pushups(s: Script, count: int) -> None:
+    count = s.times(count, 2, 2, 3)
     wide, quick = s.u(0.22, 0.32), 0.72 if count > 2 else 0.95
     low = s.u(0.17, 0.21)
     s.go(0.5, y=0.55, z=-0.05, lean=60.0, bend=48.0, nod=-20.0, arms=arm(0.1, -0.7, 0.6),
@@ -55,7 +57,7 @@ def pushups(s: Script, count: int) -> None:
     s.go(0.2, left_leg=_plank(0.1), y=0.47, lean=70.0, bend=8.0, nod=-25.0,
          right_leg=foot(-0.1, -0.4, 0.2, 40.0, 0.0))  # fmt: skip
     s.go(0.2, right_leg=_plank(-0.1), y=0.43, lean=72.0, bend=0.0)
-    for _ in range(max(1, count)):
+    for _ in range(count):
         s.go(0.45 * quick, y=low, z=0.05, lean=86.0, bend=-3.0, nod=-18.0)
         s.go(0.42 * quick, y=0.43, z=0.0, lean=72.0, bend=0.0, nod=-25.0)
     s.go(0.22, left_leg=foot(0.1, -0.4, 0.2, 40.0, 0.0), y=0.5, lean=68.0, bend=22.0)
@@ -67,6 +69,7 @@ def pushups(s: Script, count: int) -> None:
 
 
 def situps(s: Script, count: int) -> None:
+    count = s.times(count, 1, 2, 2)
     quick = 0.75 if count > 2 else 1.0
     crossed = s.u(0, 1) < 0.4
     arms = (
@@ -78,7 +81,7 @@ def situps(s: Script, count: int) -> None:
     feet = foot(0.12, s.u(0.0, 0.08))
     s.go(0.55, y=0.1, z=-0.46, lean=-84.0, bend=10.0, nod=8.0, arms=arms, legs=feet)
     s.hold(0.1)
-    for _ in range(max(1, count)):
+    for _ in range(count):
         s.go(0.5 * quick, y=0.11, lean=s.u(-24, -14), bend=s.u(34, 44), nod=16.0)
         s.go(0.5 * quick, y=0.1, lean=-86.0, bend=6.0, nod=8.0)
     s.go(0.5, y=0.12, lean=-10.0, bend=40.0, nod=4.0, legs=foot(0.13, -0.04),
@@ -89,16 +92,17 @@ def situps(s: Script, count: int) -> None:
 
 
 def jumping_jacks(s: Script, count: int) -> None:
-    wide, quick, up = s.u(0.34, 0.46), s.u(0.88, 1.05), s.pose.y
+    count = s.times(count, 2, 3, 4)
+    wide, quick, up = s.u(0.3, 0.42), s.u(1.05, 1.3), s.pose.y
     high = arm(s.u(0.1, 0.3), 0.92, 0.1, (0.8, 0.1, -0.5))
     side = arm(0.95, 0.05, 0.15, (0.2, -0.5, -0.8))
     down = s.upright.left_arm
-    for _ in range(max(1, count)):
+    for _ in range(count):
         s.go(0.14 * quick, y=up - 0.07, lean=5.0, bend=4.0)
-        s.go(0.14 * quick, y=up + 0.04, lean=0.0, arms=side, legs=_lifted(wide / 2 + 0.05, 0.06))
+        s.go(0.14 * quick, y=up + 0.04, lean=0.0, arms=side, legs=_lifted(wide / 2 + 0.05, 0.1))
         s.go(0.14 * quick, y=up - 0.1, arms=high, legs=foot(wide, 0.0, out=14.0))
-        s.go(0.12 * quick, y=up - 0.14, lean=4.0)
-        s.go(0.15 * quick, y=up + 0.03, lean=0.0, arms=side, legs=_lifted(wide / 2 + 0.05, 0.06))
+        s.go(0.14 * quick, y=up - 0.14, lean=4.0)
+        s.go(0.15 * quick, y=up + 0.03, lean=0.0, arms=side, legs=_lifted(wide / 2 + 0.05, 0.1))
         s.go(0.15 * quick, y=up - 0.03, arms=down, legs=foot(0.1, 0.0))
     s.stand(0.25)
 
@@ -117,10 +121,10 @@ def _leap(
     s.go(
         0.38 * quick, y=up - s.u(0.24, 0.34), z=z - 0.05, lean=34.0, bend=20.0, nod=-15.0, arms=back
     )
-    s.go(0.17, steady=True, y=up + 0.06, z=z + 0.1 * ahead, lean=6.0 + 6 * ahead, bend=2.0, arms=swung,
-         legs=foot(x, z, 0.14, 48.0))  # fmt: skip
+    s.go(0.22, steady=True, y=up + 0.05, z=z + 0.1 * ahead, lean=6.0 + 6 * ahead, bend=2.0,
+         arms=arm(0.25, -0.7, 0.45), legs=foot(x, z, 0.13, 46.0))  # fmt: skip
     rise = (2 * high / 9.81) ** 0.5
-    s.go(rise, steady=True, y=up + 0.05 + high, z=z + 0.5 * ahead, lean=4 + 8 * ahead,
+    s.go(rise, steady=True, y=up + 0.05 + high, z=z + 0.5 * ahead, lean=4 + 8 * ahead, arms=swung,
          legs=_lifted(x, high + 0.06 + 0.1 * ahead, z + 0.42 * ahead))  # fmt: skip
     s.go(rise, steady=True, y=up - 0.03, z=z + 0.9 * ahead, lean=5.0, arms=landing,
          legs=foot(x, z + ahead, ANKLE + 0.02, 8.0))  # fmt: skip
@@ -140,16 +144,18 @@ def crouch_to_leap(s: Script, lean: float, z: float) -> None:
 
 
 def jump_up(s: Script, count: int) -> None:
+    count = s.times(count, 1, 1, 1, 2)
     swung = arm(0.15, s.u(0.2, 0.9), 0.45) if s.u(0, 1) < 0.75 else arm(0.3, -0.7, 0.4)
     high = s.u(0.22, 0.42)
-    for _ in range(max(1, count)):
+    for _ in range(count):
         _leap(s, high, 0.0, (_BACK, swung, arm(0.3, -0.6, 0.5)), 0.75 if count > 2 else 1.0)
     s.stand(0.2)
 
 
 def jump_forward(s: Script, count: int) -> None:
+    count = s.times(count, 1)
     high, ahead = s.u(0.2, 0.32), s.u(0.6, 1.15) * (0.8 if count > 1 else 1.0)
-    for _ in range(max(1, count)):
+    for _ in range(count):
         _leap(s, high, ahead, (_BACK, arm(0.15, s.u(0.0, 0.6), 0.7), arm(0.25, -0.5, 0.7)),
               0.75 if count > 2 else 1.0)  # fmt: skip
     s.stand(0.2, x=0.0, z=s.pose.left_leg.at[2])
@@ -227,7 +233,7 @@ EXERCISE_ACTS: Final = (
     Act("squat", squat, (0, 1, 2, 3, 4, 5), each=2, tempi=_COUNTED),
     Act("pushups", pushups, (0, 1, 2, 3, 4, 5), each=2, tempi=_COUNTED),
     Act("situps", situps, (0, 1, 2, 3, 4, 5), each=2, tempi=_COUNTED),
-    Act("jumping_jacks", jumping_jacks, (1, 2, 3, 4, 5), each=2, tempi=_COUNTED),
+    Act("jumping_jacks", jumping_jacks, (0, 0, 1, 2, 3, 4, 5), each=2, tempi=_COUNTED),
     Act("jump_up", jump_up, (0, 1, 2, 3, 4, 5), each=2, tempi=_COUNTED),
     Act("jump_forward", jump_forward, (0, 1, 2, 3, 4), each=2, tempi=_COUNTED),
     Act("hop_one_leg", hop, (0, 1, 2, 3, 4, 5), each=2, tempi=_COUNTED, side=LEFT),

@@ -10,6 +10,7 @@ from ..judges import LEFT, RIGHT
 from .poses import ANKLE, LimbPose, Pose, arm, foot, hand, knee_down
 from .script import Act, Script
 
+_CROSSED: Final = 0.8  # share of those who sit on the floor with crossed legs
 _AT_SIDES: Final = arm(0.3, -0.92, 0.0, (1.0, 0.0, 0.0))
 
 
@@ -27,11 +28,21 @@ def lying(draw: np.random.Generator) -> Pose:
 
 
 def on_floor(draw: np.random.Generator) -> Pose:
-    """Sit on the floor, knees up, hands on the shins."""
-    z = -0.42
-    return Pose(y=0.11, z=z, lean=-18.0, bend=30.0, nod=float(draw.uniform(-5, 10))).but(
+    """Sit on the floor: legs crossed mostly, else knees up, hands on the shins."""
+    nod = float(draw.uniform(-5, 10))
+    if draw.uniform() < _CROSSED:
+        ahead = float(draw.uniform(0.48, 0.56))
+        return Pose(
+            y=0.1, z=-0.44, lean=-8.0, bend=16.0, nod=nod,
+            left_leg=_folded(-0.09, -0.23), right_leg=_folded(0.06, -0.1),
+        ).but(arms=arm(float(draw.uniform(0.1, 0.2)), -0.66, ahead, (0.4, -0.8, -0.3)))  # fmt: skip
+    return Pose(y=0.11, z=-0.42, lean=-18.0, bend=30.0, nod=nod).but(
         legs=foot(0.13, 0.06), arms=arm(-0.05, -0.42, 0.72)
     )
+
+
+def _folded(x: float, z: float) -> LimbPose:
+    return LimbPose((x, 0.055, z), (0.8, 0.5, 0.9), floor=True, toe=(15.0, -62.0))
 
 
 def seated(draw: np.random.Generator) -> Pose:
@@ -80,19 +91,27 @@ def fall_back(s: Script, _: int) -> None:
          left_leg=foot(0.15, 0.26, 0.2, -40.0), right_leg=foot(-0.15, 0.26, 0.14, -40.0))  # fmt: skip
     low = lying(s.draw)
     s.go(0.22, **(low.__dict__ | {"nod": -6.0, "left_leg": foot(0.2, 0.3, 0.35, -50.0)}))
-    arms = arm(s.u(0.6, 0.85), s.u(-0.5, 0.3), -0.02, (0.4, -0.7, 0.2))
+    out = s.u(0.35, 0.75)
+    arms = arm(out, -((0.88 - out**2) ** 0.5), -0.02, (0.6, 0.6, -0.05))
     s.go(0.3, **low.but(arms=arms, left_leg=foot(s.u(0.15, 0.3), 0.36, 0.07, -55, 25)).__dict__)
     s.hold(s.u(0.5, 1.1), steady=True)
 
 
-def fall_forward(s: Script, _: int) -> None:
-    s.go(0.25, y=0.85, z=0.1, lean=15.0, bend=15.0, arms=arm(0.6, -0.3, 0.6))
-    s.go(0.25, y=0.5, z=0.2, lean=22.0, bend=20.0, nod=-15.0, arms=arm(0.35, -0.3, 0.85),
-         legs=knee_down(0.13, -0.2))  # fmt: skip
-    s.go(0.2, y=0.42, z=0.35, lean=60.0, bend=5.0, nod=-35.0, arms=hand(0.26, 0.05, 0.85))
-    s.go(0.2, y=0.15, z=0.45, lean=86.0, bend=-4.0, nod=-12.0, arms=hand(0.34, 0.04, 0.92),
-         legs=knee_down(0.15, -0.45, 0.06, 75.0))  # fmt: skip
-    s.go(0.25, y=0.1, lean=89.0, bend=0.0, nod=-4.0, look=s.u(20, 50))
+def fall_aside(s: Script, _: int) -> None:
+    """The knees give way to the right; the body lands on a hand and hip and rolls on its back."""
+    x, z = s.u(-0.36, -0.26), s.u(-0.5, -0.4)
+    s.go(0.25, y=0.87, x=-0.05, tilt=-8.0, sway=-12.0, bend=8.0, arms=arm(0.6, -0.3, 0.4))
+    s.go(0.28, y=0.48, x=0.6 * x, z=-0.16, tilt=-26.0, sway=-14.0, bend=20.0, nod=-10.0,
+         right_arm=hand(x - 0.36, 0.05, -0.2), left_arm=arm(0.7, 0.1, 0.4))  # fmt: skip
+    s.go(0.2, y=0.17, x=x, z=z + 0.12, tilt=-48.0, lean=-30.0, bend=26.0, sway=-6.0, nod=14.0,
+         left_leg=foot(0.06, 0.18, 0.1, -10.0), right_leg=foot(-0.1, 0.16, 0.06, -10.0),
+         right_arm=hand(x - 0.42, 0.05, -0.55))  # fmt: skip
+    low = lying(s.draw)
+    legs = {
+        side: foot(x + limb.at[0], z + 0.89, 0.07, -55.0, 22.0)
+        for side, limb in (("left_leg", low.left_leg), ("right_leg", low.right_leg))
+    }
+    s.go(0.34, **(low.__dict__ | {"x": x, "z": z} | legs))
     s.hold(s.u(0.5, 1.1), steady=True)
 
 
@@ -115,7 +134,15 @@ def _up_from_seat(s: Script) -> None:
 
 def get_up_from_sitting(s: Script, _: int) -> None:
     s.go(
-        0.45,
+        0.3,
+        y=0.115,
+        lean=-8.0,
+        bend=26.0,
+        left_leg=foot(0.12, -0.02, 0.08),
+        right_leg=foot(-0.12, 0.02, 0.08),
+    )
+    s.go(
+        0.35,
         y=0.12,
         lean=-4.0,
         bend=36.0,
@@ -163,33 +190,14 @@ def kneel_both(s: Script, _: int) -> None:
 
 def sit_down_on_floor(s: Script, _: int) -> None:
     sit(s, s.u(1.1, 1.4))
-    kind = s.u(0, 3)
-    if kind < 1.2:
-        low = on_floor(s.draw)
-        s.go(0.5, **low.__dict__)
-    elif kind < 2.2:
-        cross_legs(s)
-    else:
-        s.go(0.6, z=-0.46, y=0.1, lean=-16.0, bend=26.0, legs=foot(0.12, 0.33, 0.075, -50.0, 15.0),
-             arms=hand(0.27, 0.06, -0.72))  # fmt: skip
+    s.go(0.6, **on_floor(s.draw).__dict__)
     s.hold(s.u(0.5, 1.5))
-
-
-def cross_legs(s: Script) -> None:
-    s.go(
-        0.6, y=0.1, z=-0.44, lean=-8.0, bend=16.0, nod=s.u(-2, 8),
-        left_leg=_folded(-0.09, -0.23), right_leg=_folded(0.06, -0.1),
-        arms=arm(s.u(0.1, 0.2), -0.66, s.u(0.48, 0.56), (0.4, -0.8, -0.3)),
-    )  # fmt: skip
-
-
-def _folded(x: float, z: float) -> LimbPose:
-    return LimbPose((x, 0.055, z), (0.8, 0.5, 0.9), floor=True, toe=(15.0, -62.0))
 
 
 def meditate(s: Script, _: int) -> None:
     sit(s, s.u(1.1, 1.3))
-    cross_legs(s)
+    s.go(0.6, y=0.1, z=-0.44, lean=-8.0, bend=16.0, left_leg=_folded(-0.09, -0.23),
+         right_leg=_folded(0.06, -0.1), arms=arm(0.15, -0.66, 0.5, (0.4, -0.8, -0.3)))  # fmt: skip
     if s.u(0, 1) < 0.4:
         s.go(0.5, lean=-6.0, bend=8.0, nod=6.0, arms=arm(-0.2, -0.6, 0.5, (0.6, -0.7, -0.2)))
     else:
@@ -252,7 +260,7 @@ def crawl(s: Script, count: int) -> None:
 FLOOR_ACTS: Final = (
     Act("lie_down", lie_down, ends="lying", each=7),
     Act("fall_down", fall_back, ends="lying", each=5, tempi=(("", 1.0), ("", 1.12), ("fast", 0.85))),
-    Act("fall_down", fall_forward, ends="lying", each=5, tempi=(("", 1.0), ("", 1.12), ("fast", 0.85))),
+    Act("fall_down", fall_aside, ends="lying", each=5, tempi=(("", 1.0), ("", 1.12), ("fast", 0.85))),
     Act("get_up_from_floor", get_up, begins="lying", start=lying, each=4),
     Act("get_up_from_floor", get_up_by_knees, begins="lying", start=lying, each=3),
     Act("get_up_from_floor", get_up_from_sitting, begins="on_floor", start=on_floor, each=3),

@@ -35,6 +35,10 @@ class Script:
         """Draw a number between two."""
         return float(self.draw.uniform(low, high))
 
+    def times(self, count: int, *usual: int) -> int:
+        """Return a count that was asked for, or draw one of what is usual."""
+        return count or int(self.draw.choice(usual))
+
     def go(self, seconds: float, /, **changes: Any) -> Script:
         """Move to the last pose with changes; `steady=True` keeps the seconds from the tempo."""
         steady = bool(changes.pop("steady", False))

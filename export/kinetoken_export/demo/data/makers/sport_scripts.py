@@ -51,9 +51,10 @@ def _blow(s: Script, side: str, guard: dict[str, Any], height: float) -> None:
 
 
 def _one_sided(s: Script, count: int, side: str, front: str) -> None:
+    count = s.times(count, 1, 1, 2)
     guard = _guard(s, 0.5, front)
     height = s.upright.y + s.u(0.38, 0.5)
-    for k in range(max(1, count)):
+    for k in range(count):
         if k:
             s.hold(s.u(0.0, 0.12))
         _blow(s, side, guard, height)
@@ -79,10 +80,11 @@ def cross_left(s: Script, count: int) -> None:
 
 def square_left(s: Script, count: int) -> None:
     """From the hip, feet side by side, as in a karate class."""
+    count = s.times(count, 1, 1, 2)
     height = s.upright.y + s.u(0.36, 0.46)
     at_hip = arm(0.12, -0.42, -0.25, (0.2, -0.3, -1.0))
     s.go(0.4, y=s.upright.y - 0.06, arms=at_hip, legs=foot(0.14, 0.0), lean=2.0)
-    for _ in range(max(1, count)):
+    for _ in range(count):
         s.go(0.15, twist=-8.0)
         s.go(0.14, steady=s.tempo < 1.3, twist=-28.0, turn=-4.0, look=24.0,
              left_arm=hand(s.u(0.0, 0.08), height, 0.75, (0.4, -1.0, 0.0)))  # fmt: skip
@@ -109,11 +111,12 @@ def boxing(s: Script, count: int) -> None:
 
 def kick_left(s: Script, count: int) -> None:
     """Lift the knee, snap the foot ahead, and take it back."""
+    count = s.times(count, 1, 1, 1, 2)
     up = s.u(-0.38, 0.12)
     arms = arm(0.2, s.u(-0.5, -0.1), 0.4, (0.5, -0.9, -0.2))
     s.go(0.3, x=-0.06, y=s.upright.y - 0.02, tilt=-2.0, right_leg=foot(-0.08, 0.0, out=25.0),
          arms=arms, left_leg=foot(0.09, -0.05, ANKLE + 0.04, 25.0))  # fmt: skip
-    for k in range(max(1, count)):
+    for k in range(count):
         if k:
             s.go(0.22, left_leg=foot(0.09, 0.02, ANKLE + 0.03, 15.0), lean=0.0, z=0.0, bend=2.0)
         s.go(
@@ -134,9 +137,10 @@ def kick_left(s: Script, count: int) -> None:
 
 def round_kick_left(s: Script, count: int) -> None:
     """Swing the leg round at the height of the hip from a guard, turning on the other foot."""
+    count = s.times(count, 1)
     guard = _guard(s, 0.5, "right")
     up = s.u(-0.1, 0.3)
-    for _ in range(max(1, count)):
+    for _ in range(count):
         old = s.pose.left_leg
         s.go(
             0.2,
@@ -166,7 +170,7 @@ def kick_ball(s: Script, count: int) -> None:
         s.go(0.12, z=z - 0.06, y=up - 0.07, left_leg=foot(0.09, z + 0.05), arms=arms, twist=-10.0,
              turn=-12.0, right_leg=leg(0.05, -0.72, -0.42, 40.0, (0.15, 0, 1)))  # fmt: skip
         s.go(0.11, steady=s.tempo < 1.3, z=z - 0.01, y=up - 0.06, twist=4.0, turn=0.0, lean=2.0,
-             right_leg=leg(0.0, -0.93, 0.12, 45.0))  # fmt: skip
+             right_leg=leg(0.0, -0.88, 0.12, 40.0))  # fmt: skip
         s.go(0.12, steady=s.tempo < 1.3, z=z + 0.04, y=up - 0.03, lean=-6.0, bend=14.0, turn=10.0,
              right_leg=leg(-0.12, -0.78, s.u(0.45, 0.6), 40.0), left_arm=arm(0.4, -0.5, 0.6),
              right_arm=arm(0.3, -0.8, -0.4))  # fmt: skip
@@ -225,13 +229,13 @@ def dodge_back(s: Script, count: int) -> None:
              right_leg=foot(-0.1, z - 0.75 * far, ANKLE + 0.07, 20.0))  # fmt: skip
         s.go(0.14, steady=True, z=z - far, y=up - low, lean=-12.0, bend=24.0,
              right_leg=foot(-0.12, z - far - 0.2, out=15.0),
-             left_leg=foot(0.1, z - 0.55 * far, ANKLE + 0.05, 5.0))  # fmt: skip
+             left_leg=foot(0.1, z - 0.5 * far, ANKLE + 0.04, 28.0))  # fmt: skip
         s.hold(s.u(0.1, 0.35))
-        z -= far
-        s.go(0.28, z=z - 0.06, y=up - 0.02, lean=0.0, bend=3.0, right_leg=foot(-0.1, z - 0.12),
-             left_leg=foot(0.1, z - 0.08, ANKLE + 0.02), arms=s.upright.left_arm)  # fmt: skip
-        z -= 0.1
-        s.go(0.1, z=z, left_leg=foot(0.1, z), right_leg=foot(-0.1, z))
+        z -= far + 0.2
+        s.go(0.16, z=z + 0.08, y=up - 0.03, lean=-4.0, bend=10.0,
+             left_leg=foot(0.1, z + 0.14, ANKLE + 0.08, 12.0))  # fmt: skip
+        s.go(0.18, z=z, y=up - 0.01, lean=0.0, bend=2.0, left_leg=foot(0.09, z),
+             arms=s.upright.left_arm)  # fmt: skip
     s.stand(0.25, x=0.0, z=z)
 
 
@@ -320,7 +324,7 @@ def swim_level(s: Script, count: int) -> None:
         ):
             z += pace / 4
             kick = -kick
-            s.go(0.16, z=z, tilt=roll * 0.6, twist=roll * 0.4, **{
+            s.go(0.2, z=z, tilt=roll * 0.6, twist=roll * 0.4, **{
                 f"{side}_arm": part, f"{other}_arm": arm(0.05, 0.95, 0.1),
                 "left_leg": leg(0.03, -0.95, -0.1 + 0.13 * kick, 55.0),
                 "right_leg": leg(0.03, -0.95, -0.1 - 0.13 * kick, 55.0),

@@ -1,0 +1,137 @@
+"""Chats with motion: requests, thoughts and the windows that answer them, as token ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from ...codecs.source import Codes
+from ..words.action_names import LASTING
+from ..words.requests import Part, Request
+from .chat_examples import Block, ChatCoder, Ids, Turn, Weights
+from .lm_data import CodedWindow
+from .motion_bank import MotionBank
+from .train_words import DrawnChats
+
+_TURNS: Final = (1, 2, 3, 4, 5, 6)
+_LEVELS: Final = (4, 3, 2, 1)
+_LONGEST_CHAT: Final = 1100  # tokens
+_LONGEST: Final = 125  # code frames of an answer that goes on without words
+_SHRUGS: Final = 0.65  # share of the unknown that is answered with a shrug, not with standing
+_SHORTEST_BLOCK: Final = 3  # code frames
+
+
+@dataclass(frozen=True)
+class ExampleShares:
+    """How often each kind of example is drawn."""
+
+    words_only: float = 0.35
+    """Chats without motion, which are short."""
+    turns: tuple[float, ...] = (0.74, 0.1, 0.06, 0.04, 0.03, 0.03)
+    """Of chats of one turn, two, ... with motion."""
+    levels: tuple[float, ...] = (0.61, 0.13, 0.13, 0.13)
+    """Of chats with four levels, three, two, one."""
+    going_on: float = 0.1
+    """Of answers that go on without words after their first block."""
+
+
+class MotionChats:
+    """Draws chats with motion as token ids, without end."""
+
+    def __init__(
+        self, worded: DrawnChats, bank: MotionBank, coder: ChatCoder, shares: ExampleShares
+    ) -> None:
+        self._worded, self._bank, self._coder, self._shares = worded, bank, coder, shares
+        self.random = worded.random
+
+    def draw(self) -> tuple[Ids, Weights]:
+        """One chat, of words alone or with motion."""
+        if self.random.random() < self._shares.words_only:
+            return self._worded.draw()
+        while True:
+            levels = int(self.random.choice(_LEVELS, p=self._shares.levels))
+            turns = self._turns(levels)
+            if turns:
+                ids, weights = self._coder.encode(turns)
+                if len(ids) <= _LONGEST_CHAT:
+                    return ids, weights
+
+    def _turns(self, levels: int) -> list[Turn]:
+        """A chat as far as there is motion for it."""
+        asked = int(self.random.choice(_TURNS, p=self._shares.turns))
+        turns: list[Turn] = []
+        last: CodedWindow | None = None
+        for request in self._worded.chats.draw(asked):
+            blocks = self._blocks(request, last)
+            if blocks is None:
+                break
+            last = blocks[-1][1]
+            turns.append(
+                Turn(
+                    request.text,
+                    tuple(Block(words, window.codes[:, :levels]) for words, window in blocks),
+                )
+            )
+        return turns
+
+    def _blocks(
+        self, request: Request, last: CodedWindow | None
+    ) -> list[tuple[str, CodedWindow]] | None:
+        """Words and motion of each block, after `last`; None where a part has no motion."""
+        words = self._worded.turns.words(request)
+        if request.unknown:
+            window = self._after(last, self._helpless())
+            return None if window is None else self._gone_on([(words[0], window)], "stand_still")
+        out: list[tuple[str, CodedWindow]] = []
+        for said, part in zip(words, request.parts, strict=True):
+            window = self._after(last, part)
+            if window is None:
+                return None
+            out.append((said, window))
+            last = window
+        part = request.parts[-1]
+        return out if part.count or part.seconds else self._gone_on(out, part.action)
+
+    def _after(self, last: CodedWindow | None, part: Part) -> CodedWindow | None:
+        """The motion of a part where `last` ended."""
+        if last is None:
+            return self._bank.motion(part, "standing")
+        return self._bank.motion(part, last.ends, last.codes)
+
+    def _helpless(self) -> Part:
+        """What the body does where it cannot do what is asked."""
+        return Part("shrug" if self.random.random() < _SHRUGS else "stand_still")
+
+    def _gone_on(
+        self, blocks: list[tuple[str, CodedWindow]], action: str
+    ) -> list[tuple[str, CodedWindow]]:
+        """Now and then, more blocks without words: the last motion cut, or more of the action."""
+        if self.random.random() >= self._shares.going_on or len(blocks) > 1:
+            return blocks
+        words, window = blocks[0]
+        if action in LASTING and self.random.random() < 0.5:
+            pieces = list(self._cut(window.codes))
+            return [
+                (words if number == 0 else "", _with(window, piece))
+                for number, piece in enumerate(pieces)
+            ]
+        out = list(blocks)
+        for _ in range(int(self.random.integers(1, 4))):
+            more = self._after(out[-1][1], Part(action))
+            if more is None or sum(len(w.codes) for _, w in out) + len(more.codes) > _LONGEST:
+                break
+            out.append(("", more))
+        return out
+
+    def _cut(self, codes: Codes) -> Iterator[Codes]:
+        """A motion in two or three pieces."""
+        while len(codes) >= 3 * _SHORTEST_BLOCK and self.random.random() < 0.75:
+            at = int(self.random.integers(_SHORTEST_BLOCK, len(codes) - _SHORTEST_BLOCK))
+            yield codes[:at]
+            codes = codes[at:]
+        yield codes
+
+
+def _with(window: CodedWindow, codes: Codes) -> CodedWindow:
+    return CodedWindow(codes, *window.facts())

@@ -1,0 +1,128 @@
+"""What both stages of the language model's training share: batches, rates, saving, going on."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from kinetoken.base.atomic_file import atomic_path
+
+from .chat_examples import Ids, Weights
+from .lm_model import Qwen2
+
+_VECTOR_PACE: Final = 0.5  # of the learning rate, for word vectors
+_GROUPS: Final = 8  # batches drawn at once, to put rows of like length together
+
+
+def batches(
+    draw: Callable[[], tuple[Ids, Weights]], tokens: int, random: np.random.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless batches (ids (B, n), weights (B, n)) of about `tokens` tokens, rows of like length."""
+    while True:
+        drawn: list[tuple[Ids, Weights]] = []
+        while sum(len(ids) for ids, _ in drawn) < tokens * _GROUPS:
+            drawn.append(draw())
+        drawn.sort(key=lambda row: len(row[0]))
+        groups: list[list[tuple[Ids, Weights]]] = [[]]
+        for row in drawn:
+            if groups[-1] and len(row[0]) * (len(groups[-1]) + 1) > tokens:
+                groups.append([])
+            groups[-1].append(row)
+        for number in random.permutation(len(groups)):
+            yield padded(groups[int(number)])
+
+
+def padded(group: list[tuple[Ids, Weights]]) -> tuple[Tensor, Tensor]:
+    """Rows as one tensor each, zeros behind the short ones."""
+    longest = max(len(ids) for ids, _ in group)
+    ids = torch.zeros(len(group), longest, dtype=torch.long)
+    weights = torch.zeros(len(group), longest)
+    for row, (mine, theirs) in enumerate(group):
+        ids[row, : len(mine)] = torch.from_numpy(mine)
+        weights[row, : len(mine)] = torch.from_numpy(theirs)
+    return ids, weights
+
+
+def optimizer_of(model: Qwen2, peak: float) -> torch.optim.AdamW:
+    """AdamW with weight decay on the matrices alone; word vectors move slowly and do not decay."""
+    vectors = model.model.embed_tokens.weight
+    others = [p for p in model.parameters() if p is not vectors]
+    groups: list[dict[str, object]] = [
+        {"params": [p for p in others if p.dim() > 1], "weight_decay": 0.05, "pace": 1.0},
+        {"params": [p for p in others if p.dim() == 1], "weight_decay": 0.0, "pace": 1.0},
+        {"params": [vectors], "weight_decay": 0.0, "pace": _VECTOR_PACE},
+    ]
+    return torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.97), fused=True)
+
+
+class Clock:
+    """How far a training is, by its steps and by its minutes, and the learning rate there."""
+
+    def __init__(self, steps: int, minutes: float, spent: float) -> None:
+        """`minutes`: all that it may take, 0 for as long as it takes; `spent`: those of before."""
+        self._steps, self._minutes = steps, minutes
+        self._began = time.monotonic() - 60 * spent
+
+    @property
+    def spent(self) -> float:
+        """Minutes so far."""
+        return (time.monotonic() - self._began) / 60
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether the minutes are used up."""
+        return bool(self._minutes) and self.spent >= self._minutes
+
+    def rate(self, step: int, peak: float, warm_up: int) -> float:
+        """The learning rate: warm-up, then a cosine down to 3 %."""
+        warm = min(1.0, (step + 1) / warm_up)
+        done = max(step / self._steps, self.spent / self._minutes if self._minutes else 0.0)
+        return peak * warm * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+
+
+def resume(path: Path, model: Qwen2, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
+    """Go on from a saved state. Returns the steps done and minutes spent; zeros for none."""
+    if not path.is_file():
+        return 0, 0.0
+    state = torch.load(path, weights_only=True)
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["step"]), float(state.get("minutes", 0.0))
+
+
+def begin_with(path: Path, model: Qwen2) -> None:
+    """Take the weights of another training, where there is one."""
+    if path.is_file():
+        model.load_state_dict(torch.load(path, weights_only=True)["model"])
+
+
+def save(
+    path: Path, model: Qwen2, optimizer: torch.optim.Optimizer, step: int, minutes: float
+) -> None:
+    """Save the state, whole or not at all."""
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+    with atomic_path(path) as temporary:
+        torch.save(state | {"minutes": minutes}, temporary)
+
+
+def update(model: Qwen2, optimizer: torch.optim.Optimizer, loss: Tensor, now: float) -> None:
+    """One step down at the rate `now`."""
+    for group in optimizer.param_groups:
+        group["lr"] = now * group["pace"]
+    optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+
+
+def load_tokenizer(path: Path) -> Tokenizer:
+    """A saved tokenizer."""
+    return Tokenizer.from_file(str(path))

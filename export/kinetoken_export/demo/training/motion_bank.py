@@ -1,0 +1,211 @@
+"""Which motion answers a part of a request: the window that shows it, fitted in count and length."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...codecs.source import Codes
+from ..words.action_names import LASTING
+from ..words.requests import Part
+from .lm_data import RISE, CodedWindow
+
+FRAMES_PER_SECOND: Final = 5  # code frames
+_LONGEST: Final = 60  # code frames of a motion without a duration
+_REPEATED: Final = 110  # code frames of a motion that is done over and over
+_SHORTEST_LOOP: Final = 3
+_TRIES: Final = 5  # motions that a low body chooses the nearest of
+_STILL: Final = 2  # code frames at either end of a motion, where the body stands
+# How a body gets from standing into a posture.
+_LOWERED: Final = {"lying": "lie_down", "seated": "sit_on_chair", "on_floor": "sit_on_floor",
+    "kneeling": "kneel"}  # fmt: skip
+
+
+class MotionBank:
+    """Draws code frames for parts of requests."""
+
+    def __init__(
+        self,
+        found: Sequence[CodedWindow],
+        latents: Callable[[Codes], NDArray[np.float32]],
+        random: np.random.Generator,
+    ) -> None:
+        """`latents`: codes (n, Q) to latents (n, L), to find where motions may be joined."""
+        self._latents, self._random = latents, random
+        self._by_action: dict[str, list[CodedWindow]] = defaultdict(list)
+        for window in found:
+            self._by_action[window.action].append(window)
+
+    @property
+    def actions(self) -> frozenset[str]:
+        """Actions that there is motion of."""
+        return frozenset(self._by_action)
+
+    def motion(self, part: Part, posture: str, before: Codes | None = None) -> CodedWindow | None:
+        """The motion of a part for a body in a posture; None where there is none such.
+
+        `before`: what the body did last, which ends in that posture.
+        """
+        low = posture != "standing" and before is not None
+        found = [w for _ in range(_TRIES if low else 1) if (w := self._asked(part)) is not None]
+        if not found:
+            return None
+        window = self._nearest([w for w in found if w.begins == posture] or found, before)
+        return self._from(posture, window, before)
+
+    def _asked(self, part: Part) -> CodedWindow | None:
+        if part.seconds:
+            return self._lasting(part)
+        return self._counted(part) if part.count else self._any(part, longest=_LONGEST)
+
+    def _nearest(self, found: Sequence[CodedWindow], before: Codes | None) -> CodedWindow:
+        """The motion that begins most as what came before ended; any after nothing."""
+        if before is None or len(found) == 1:
+            return found[int(self._random.integers(len(found)))]
+        end = self._latents(before[-1:])[0]
+        return min(found, key=lambda w: float(np.abs(self._latents(w.codes[:1])[0] - end).sum()))
+
+    def fitted(self, window: CodedWindow, length: int) -> Codes | None:
+        """A window in exactly `length` code frames: pieces of it left out or repeated.
+
+        The seams lie where its latents are most alike. None where it is too short for that.
+        """
+        codes = window.codes
+        while len(codes) != length:
+            cut = self._cut(codes, length)
+            if cut is None:
+                return None
+            first, second = cut
+            codes = np.concatenate([codes[:first], codes[second:]])
+        return codes
+
+    def _cut(self, codes: Codes, length: int) -> tuple[int, int] | None:
+        """Where to leave (first) and to go on (second), to come nearer to `length`.
+
+        To lengthen, second lies before first.
+        """
+        n, gap = len(codes), length - len(codes)
+        z = self._latents(codes)
+        apart = np.abs(z[:, None] - z[None]).sum(-1)
+        costs = np.full((n, n), np.inf)
+        costs[1:, 1:] = apart[1:, 1:] + apart[:-1, :-1]
+        first, second = np.meshgrid(np.arange(n), np.arange(n), indexing="ij")
+        moving = (first >= _STILL) & (first < n - _STILL)
+        moving &= (second >= _STILL) & (second < n - _STILL)
+        back = first - second
+        if gap < 0:
+            allowed = moving & (back == gap)
+        else:
+            exact = moving & (back == gap) & (back >= _SHORTEST_LOOP)
+            shorter = moving & (back >= _SHORTEST_LOOP) & (back <= gap)
+            # Long steps, so that what is repeated is more than one cycle; and what is then left to
+            # be added is no loop too short.
+            shorter &= (back >= min(gap, n // 3)) & ((gap - back == 0) | (gap - back >= 3))
+            allowed = exact if exact.any() else shorter
+        costs[~allowed] = np.inf
+        order = np.argsort(costs, axis=None)[:3]
+        order = order[np.isfinite(costs.flat[order])]
+        if not len(order):
+            return None
+        place = int(order[int(self._random.integers(len(order)))])
+        return place // n, place % n
+
+    def _any(self, part: Part, longest: int) -> CodedWindow | None:
+        """A window as the part asks it: side, speed and style where there are such."""
+        found = [w for w in self._by_action.get(part.action, ()) if len(w.codes) <= longest]
+        if part.side in ("left", "right"):
+            sided = [w for w in found if w.side == part.side]
+            if not sided and any(w.side in ("left", "right") for w in found):
+                return None
+            found = sided or found
+        found = [w for w in found if w.speed == part.speed] or found
+        # A style that nobody asked for is shown rarely.
+        found = [w for w in found if w.style == part.style] or (
+            found if not part.style else [w for w in found if not w.style] or found
+        )
+        return found[int(self._random.integers(len(found)))] if found else None
+
+    def _counted(self, part: Part) -> CodedWindow | None:
+        mine = self._by_action.get(part.action, [])
+        plain = Part(part.action, part.side, 0, part.speed, part.style)
+        for count in [c for c in range(part.count, 0, -1) if part.count % c == 0]:
+            found = [w for w in mine if w.count == count]
+            if not found:
+                continue
+            times = part.count // count
+            bank = MotionBank(found, self._latents, self._random)
+            drawn = [bank._any(plain, _REPEATED) for _ in range(times)]
+            parts = [w for w in drawn if w is not None]
+            if len(parts) < times or sum(len(w.codes) for w in parts) > _REPEATED:
+                continue
+            return _joined(parts)
+        return None
+
+    def _lasting(self, part: Part) -> CodedWindow | None:
+        """A motion of exactly the seconds that a part says."""
+        length = part.seconds * FRAMES_PER_SECOND
+        plain = Part(part.action, part.side, 0, part.speed, part.style)
+        mine = [w for w in self._by_action.get(part.action, ()) if len(w.codes) >= min(length, 12)]
+        if not mine:
+            return None
+        mine.sort(key=lambda w: abs(len(w.codes) - length))
+        near = MotionBank(mine[: max(4, len(mine) // 4)], self._latents, self._random)
+        window = near._any(plain, longest=10**6)
+        if window is None:
+            return None
+        if part.action not in LASTING:
+            parts = [window]
+            while sum(len(w.codes) for w in parts) < length:
+                more = near._any(plain, longest=10**6)
+                if more is None:
+                    return None
+                parts.append(more)
+            window = _joined(parts)
+        codes = self.fitted(window, length)
+        return None if codes is None else _with_codes(window, codes)
+
+    def _from(self, posture: str, window: CodedWindow, before: Codes | None) -> CodedWindow | None:
+        """The window led into from a posture: up first, then down, as it begins."""
+        if window.begins == posture:
+            return window
+        ways: list[CodedWindow] = []
+        if posture != "standing":
+            up = self._ways(RISE, posture, "standing")
+            if not up:
+                return None
+            ways.append(self._nearest(up, before))
+        if window.begins != "standing":
+            down = self._ways(_LOWERED[window.begins], "standing", window.begins)
+            if not down:
+                return None
+            ways.append(down[int(self._random.integers(len(down)))])
+        return _joined([*ways, window])
+
+    def _ways(self, action: str, begins: str, ends: str) -> list[CodedWindow]:
+        mine = self._by_action.get(action, ())
+        return [w for w in mine if w.begins == begins and w.ends == ends]
+
+
+def _joined(parts: Sequence[CodedWindow]) -> CodedWindow:
+    """Motions in turn, each of which begins as the one before it ends."""
+    first, last = parts[0], parts[-1]
+    codes = np.concatenate([w.codes for w in parts])
+    return CodedWindow(
+        codes,
+        last.action,
+        last.clip,
+        last.side,
+        last.style,
+        sum(w.count for w in parts),
+        last.speed,
+        first.begins,
+        last.ends,
+    )
+
+
+def _with_codes(window: CodedWindow, codes: Codes) -> CodedWindow:
+    return CodedWindow(codes, *window.facts())

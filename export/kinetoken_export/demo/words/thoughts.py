@@ -1,0 +1,124 @@
+"""What the body says before it moves, and which action a thought means."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import numpy as np
+
+from ..data.actions import OPEN_ACTIONS
+from .frames import LAST, NEXT
+from .requests import Part
+from .spelling import number_words, times_words
+from .thought_lines import LINES, NOTHING_BEFORE, OFFERS, SIDES, UNKNOWN
+
+_USUAL: Final = 0.8  # share of an action's first line
+_PACES: Final = {"slow": "slowly", "fast": "quickly"}
+# Whose name says the speed, or that have none.
+_WITHOUT_PACE: Final = ("walk_slowly", "walk_fast", "stand_still", "t_pose", "meditate")
+_FAST_AS_IT_IS: Final = ("run", "run_circle")
+# What a thought says of a style; a style that is not here is not said.
+STYLES: Final = {
+    "happy": "happily", "excited": "excitedly", "sad": "sadly", "tired": "wearily",
+    "sleepy": "sleepily", "bored": "in boredom", "angry": "angrily", "proud": "proudly",
+    "scared": "fearfully", "nervous": "nervously", "shy": "shyly", "robotic": "like a robot",
+    "dramatic": "dramatically", "graceful": "gracefully", "elegant": "elegantly",
+    "playful": "playfully", "serious": "seriously", "polite": "politely", "gentle": "gently",
+    "old": "like an old person", "drunk": "drunkenly", "military": "like a soldier",
+    "energetic": "with energy", "confident": "confidently", "calm": "calmly",
+    "relaxed": "at ease", "zombie": "like a zombie", "salsa": "in salsa steps",
+    "ballet": "in ballet steps", "Indian": "in an Indian way",
+}  # fmt: skip
+_OF_THAT_STYLE: Final = {"cross_arms_angry": "angry"}
+OFFER: Final = " I can "
+"""What begins the offer of two things that the body can do."""
+_NEXTS: Final = re.compile("^(?:" + "|".join(map(re.escape, sorted({*NEXT, *LAST}))) + ")")
+_UNKNOWN: Final = re.compile("^I (?:have not learned|only speak|do not understand|cannot show)")
+_UNSURE: Final = re.compile("^I (?:do not know what|have done nothing)")
+
+
+class Thoughts:
+    """Draws thoughts."""
+
+    def __init__(self, random: np.random.Generator) -> None:
+        self.random = random
+
+    def closed(self, part: Part) -> Part:
+        """The same part with an open name decided: a wave is of the left hand or the right one."""
+        options = OPEN_ACTIONS.get(part.action)
+        if options is None:
+            return part
+        if part.side in ("left", "right") and part.action != "jump":
+            options = tuple(o for o in options if o.endswith(part.side))
+        if part.action == "wave" and part.side == "both":
+            options = ("wave_both",)
+        action = options[int(self.random.integers(len(options)))]
+        return Part(action, "", part.count, part.speed, part.style, part.seconds)
+
+    def line(self, part: Part, *, turn: int = 0, last: bool = False) -> str:
+        """The line for a part whose name is closed; `turn`: its place in a sequence, from 0."""
+        lines = LINES[part.action]
+        if turn:
+            lines = tuple(line for line in lines if line.startswith("I ")) or lines[:1]
+        beside = said_beside(part)
+        usual = bool(beside) or self.random.random() < _USUAL
+        text = lines[0] if usual else lines[int(self.random.integers(len(lines)))]
+        opener = ""
+        if turn:
+            openers = LAST if last and turn > 1 else NEXT
+            opener = openers[int(self.random.integers(len(openers)))]
+        return f"{opener}{text}{beside}."
+
+    def unknown(self, kind: str) -> str:
+        """A friendly line about what the body cannot do, and two things that it can."""
+        lines = UNKNOWN[kind]
+        line = lines[int(self.random.integers(len(lines)))]
+        return f"{line}{OFFER}{OFFERS[int(self.random.integers(len(OFFERS)))]}."
+
+    def nothing_before(self) -> str:
+        """A line for "again" where nothing came before."""
+        line = NOTHING_BEFORE[int(self.random.integers(len(NOTHING_BEFORE)))]
+        return f"{line}{OFFER}{OFFERS[int(self.random.integers(len(OFFERS)))]}."
+
+
+def said_beside(part: Part) -> str:
+    """What is said at the end of a line: side, style, speed, count, duration."""
+    out = ""
+    if part.side in ("left", "right") and part.action in SIDES:
+        out += " " + SIDES[part.action].format(side=part.side)
+    if part.style in STYLES and _OF_THAT_STYLE.get(part.action) != part.style:
+        out += " " + STYLES[part.style]
+    if (
+        part.speed
+        and part.action not in _WITHOUT_PACE
+        and not (part.speed == "fast" and part.action in _FAST_AS_IT_IS)
+    ):
+        out += " " + _PACES[part.speed]
+    if part.count:
+        out += " " + times_words(part.count)
+    if part.seconds:
+        out += (
+            " for one second" if part.seconds == 1 else f" for {number_words(part.seconds)} seconds"
+        )
+    return out
+
+
+def meant(thought: str) -> str:
+    """The action that a thought names; "unknown" where it says that it cannot; "" for neither."""
+    text = thought.strip()
+    text = _NEXTS.sub("", text)
+    if _UNKNOWN.match(text):
+        return "unknown"
+    if _UNSURE.match(text):
+        return "unsure"
+    found = [line for line in _LOOKUP if text.startswith(line)]
+    return _LOOKUP[max(found, key=len)] if found else ""
+
+
+def fulfils(action: str, asked: str) -> bool:
+    """Tell whether an action is what was asked, open names included."""
+    return action == asked or action in OPEN_ACTIONS.get(asked, ())
+
+
+_LOOKUP: Final = {line: action for action, lines in LINES.items() for line in lines}

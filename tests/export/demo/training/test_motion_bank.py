@@ -1,0 +1,103 @@
+"""Which motion answers a request: side, count, speed, posture and length are those asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
+
+from kinetoken_export.codecs.source import Codes
+from kinetoken_export.demo.training.lm_data import RISE, CodedWindow
+from kinetoken_export.demo.training.motion_bank import MotionBank
+from kinetoken_export.demo.words.requests import Part
+
+
+def codes(length: int, first: int = 0) -> Codes:
+    """Code frames (length, 4) whose level 0 counts up from `first`."""
+    return np.arange(first, first + length)[:, None] * np.ones((1, 4), np.int64)
+
+
+def latents(frames: Codes) -> NDArray[np.float32]:
+    """A phase of a cycle of six frames."""
+    angle = frames[:, 0] * (2 * np.pi / 6)
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+
+
+def bank(*windows: CodedWindow) -> MotionBank:
+    return MotionBank(windows, latents, np.random.default_rng(0))
+
+
+def drawn(found: MotionBank, part: Part, times: int = 30) -> Sequence[CodedWindow]:
+    return [w for w in (found.motion(part, "standing") for _ in range(times)) if w is not None]
+
+
+def test_side_speed_and_style_are_those_asked_for() -> None:
+    found = bank(
+        CodedWindow(codes(9), "throw", side="left"),
+        CodedWindow(codes(9), "throw", side="right"),
+        CodedWindow(codes(9), "throw", side="right", speed="slow"),
+        CodedWindow(codes(9), "throw", side="right", style="angry"),
+    )
+    assert {w.side for w in drawn(found, Part("throw"))} == {"left", "right"}
+    assert {w.side for w in drawn(found, Part("throw", "left"))} == {"left"}
+    assert {w.speed for w in drawn(found, Part("throw", speed="slow"))} == {"slow"}
+    assert {w.speed for w in drawn(found, Part("throw"))} == {""}
+    assert {w.style for w in drawn(found, Part("throw", style="angry"))} == {"angry"}
+    assert found.motion(Part("bow"), "standing") is None
+
+
+def test_a_count_is_a_window_of_it_or_windows_in_turn() -> None:
+    found = bank(CodedWindow(codes(8), "bow", count=1), CodedWindow(codes(20), "bow", count=3))
+    assert {len(w.codes) for w in drawn(found, Part("bow", count=3))} == {20}
+    assert {len(w.codes) for w in drawn(found, Part("bow", count=2))} == {16}
+    assert {w.count for w in drawn(found, Part("bow", count=6))} == {6}
+    assert found.motion(Part("bow", count=60), "standing") is None
+
+
+@pytest.mark.parametrize("seconds", [3, 4, 6, 10, 20])
+def test_seconds_are_exact_and_begin_and_end_alike(seconds: int) -> None:
+    found = bank(CodedWindow(codes(30), "walk_forward"))
+    window = found.motion(Part("walk_forward", seconds=seconds), "standing")
+    assert window is not None
+    assert len(window.codes) == 5 * seconds
+    assert window.codes[0, 0] == 0
+    assert window.codes[-1, 0] == 29
+    steps = np.diff(window.codes[:, 0]) - 1
+    assert not steps[:2].any()
+    assert not steps[-1:].any()
+
+
+def test_seams_lie_where_the_motion_is_alike() -> None:
+    found = bank(CodedWindow(codes(30), "walk_forward"))
+    window = found.motion(Part("walk_forward", seconds=12), "standing")
+    assert window is not None
+    jumps = [s for s in np.diff(window.codes[:, 0]) - 1 if s]
+    assert jumps
+    assert sum(j % 6 == 0 for j in jumps) >= len(jumps) - 1
+
+
+def test_a_low_body_gets_up_first_and_down_where_it_begins_low() -> None:
+    found = bank(
+        CodedWindow(codes(5), "bow"),
+        CodedWindow(codes(7), "lie_down", ends="lying"),
+        CodedWindow(codes(6), "get_up_from_floor", begins="lying"),
+        CodedWindow(codes(4), RISE, begins="kneeling"),
+        CodedWindow(codes(3), RISE, begins="lying"),
+    )
+    lengths = {
+        posture: len(w.codes)
+        for posture in ("standing", "lying", "kneeling")
+        if (w := found.motion(Part("bow"), posture)) is not None
+    }
+    assert lengths == {"standing": 5, "lying": 8, "kneeling": 9}
+    risen = found.motion(Part("get_up_from_floor"), "lying")
+    assert risen is not None
+    assert len(risen.codes) == 6
+    from_standing = found.motion(Part("get_up_from_floor"), "standing")
+    assert from_standing is not None
+    assert len(from_standing.codes) == 13
+    assert found.motion(Part("bow"), "seated") is None
