@@ -21,7 +21,7 @@ from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import InputError
 from kinetoken.cli.terminal import ProgressBar
 from kinetoken.motion.features import CONTACTS, POSITIONS, ROTATIONS
-from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS, PARENTS
+from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS, JOINT, PARENTS
 
 from ...codecs.own_model import WEIGHTS, CodecConfig, MotionCodec, load_codec
 from ..data.augment import Features
@@ -29,6 +29,8 @@ from ..data.cutting import Window
 from .codec_data import Windows, codec_rows, facing_steps, feature_statistics
 from .defaults import CODEC_STEPS
 
+_SMALL: Final = (JOINT["head"], JOINT["left_shoulder"], JOINT["right_shoulder"])
+_SMALL_WEIGHT: Final = 6.0  # of the bones that nod and shrug
 _CALM: Final = 0.008  # metres: bones that move less count as still
 
 
@@ -68,6 +70,8 @@ class CodecTraining:
     """Steps before the codebooks start."""
     dropout: float = 0.6
     """Share of windows that are coded with fewer than all levels."""
+    decoder_only: bool = False
+    """Whether encoder and codebooks stay as they are, so that codes made before stay valid."""
     bfloat16: bool = True
     """Whether convolutions are computed in bfloat16: nearly twice as fast where the CPU can."""
     weights: LossWeights = field(default_factory=LossWeights)
@@ -87,6 +91,8 @@ def train_codec(
     `windows`: motions of actions to learn from beside the clips. `start`: codec folder of the same
     sizes, whose weights and Mean and Std a new training begins with.
     """
+    if plan.decoder_only and start is None:
+        raise InputError("--decoder-only: expected --start with the codec whose codes stay valid")
     torch.manual_seed(plan.seed)
     motions = codec_rows(work, windows)
     model = MotionCodec(CodecConfig(overlap=True))
@@ -94,7 +100,9 @@ def train_codec(
         mean, std = feature_statistics(motions.rows)
     else:
         mean, std = _begin_with(start, model)
-    parameters = list(model.encoder.parameters()) + list(model.decoder.parameters())
+    if plan.decoder_only:
+        model.encoder.requires_grad_(False)
+    parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=plan.peak, weight_decay=0.01, betas=(0.9, 0.98))
     done = _resume(work / "codec.pt", model, optimizer)
     batches = Windows(motions, plan.frames, plan.seed + done)
@@ -227,7 +235,9 @@ def _lost_gestures(mine: Tensor, theirs: Tensor) -> Tensor:
     moved = theirs - theirs.mean(dim=1, keepdim=True)
     missed = _lengths(mine - mine.mean(dim=1, keepdim=True) - moved)
     extent = moved.square().sum(-1).mean(dim=1, keepdim=True).sqrt()
-    return (missed / (extent + _CALM)).mean()
+    weights = torch.ones(missed.shape[-1])
+    weights[[joint - 1 for joint in _SMALL]] = _SMALL_WEIGHT
+    return (missed / (extent + _CALM) * weights).mean()
 
 
 def _joints(features: Tensor) -> Tensor:
@@ -265,7 +275,7 @@ def _step(
         fewer = torch.rand(len(batch)) < plan.dropout
         # Every number of levels as often: two and three are asked for too.
         keep[fewer] = torch.randint(1, levels, (int(fewer.sum()),))
-        latents, commitment = model.quantizer(latents, keep, learn=True)
+        latents, commitment = model.quantizer(latents, keep, learn=not plan.decoder_only)
     with torch.autocast("cpu", torch.bfloat16, enabled=plan.bfloat16):
         decoded = model.decoder(latents)
     out: Tensor = loss(decoded.float(), batch) + 0.1 * commitment
