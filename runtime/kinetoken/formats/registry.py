@@ -102,8 +102,12 @@ def writer_for(path: str | os.PathLike[str]) -> _Writer:
     suffix = Path(path).suffix.lower()
     if suffix in BY_SUFFIX:
         return BY_SUFFIX[suffix].write
-    film = f"; a film: kinetoken play ... --film {Path(path).name}"
-    raise InputError(f"{path}: {_expected(WRITABLE, suffix)}{film if suffix in _PICTURES else ''}")
+    way = ""
+    if suffix in _PICTURES:
+        way = f"; a film: kinetoken play ... --film {Path(path).name}"
+    elif _OTHERS.get(suffix) == _EXPORT:
+        way = "; write .glb or .bvh, of which Blender makes others (docs/avatars.md)"
+    raise InputError(f"{path}: {_expected(WRITABLE, suffix)}{way}")
 
 
 def check_can_save(path: str | os.PathLike[str]) -> None:

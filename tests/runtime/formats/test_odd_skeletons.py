@@ -12,7 +12,7 @@ import pytest
 
 from bodies import moving_body
 from foreign_rigs import ForeignRig, directions, rig_of
-from kinetoken import Clip
+from kinetoken import Clip, InputError
 from kinetoken.motion.hinges import rotations_about
 from kinetoken.motion.skeleton import JOINT, JOINT_NAMES, MIRROR
 from synthetic_motion import walking
@@ -170,3 +170,8 @@ def test_the_legs_of_a_giant_are_told(tmp_path: Path) -> None:
     np.testing.assert_allclose(clip.joints, CALM.joints * 2, atol=1e-3)
     half = read(tmp_path, rig_of(CALM).bvh(unit=0.5), unit="0.5")
     np.testing.assert_allclose(half.joints, CALM.joints, atol=1e-3)
+
+
+def test_who_wants_fbx_is_told_the_way(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"write \.glb or \.bvh, of which Blender makes others"):
+        CALM.save(tmp_path / "x.fbx")

@@ -18,8 +18,8 @@ from ..words.thoughts import OFFER
 from ..words.tokenizer import id_of
 
 _LEVEL_WEIGHTS: Final = (1.0, 0.6, 0.4, 0.3)  # coarse levels carry the action
-# </move> is one token in a hundred and decides the length; more would close too early
-CLOSE_WEIGHT: Final = 1.5
+# </move> is one token in a hundred and decides the length; more closes too early
+CLOSE_WEIGHT: Final = 1.0
 _OFFER_WEIGHT: Final = 0.15
 
 Ids = NDArray[np.int64]

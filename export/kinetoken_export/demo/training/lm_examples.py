@@ -19,7 +19,7 @@ _LEVELS: Final = (4, 3, 2, 1)
 _LONGEST_CHAT: Final = 1100  # tokens
 _LONGEST: Final = 125  # code frames of an answer that goes on without words
 _SHRUGS: Final = 0.65  # share of the unknown that is answered with a shrug, not with standing
-_SHORTEST_BLOCK: Final = 3  # code frames
+_SHORTEST_BLOCK: Final = 5  # code frames
 
 
 @dataclass(frozen=True)

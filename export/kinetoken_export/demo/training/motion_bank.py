@@ -18,6 +18,7 @@ FRAMES_PER_SECOND: Final = 5  # code frames
 _LONGEST: Final = 60  # code frames of a motion without a duration
 _REPEATED: Final = 110  # code frames of a motion that is done over and over
 _SHORTEST_LOOP: Final = 3
+_SHORTEST: Final = 6  # code frames of a motion without its still ends
 _TRIES: Final = 5  # motions that a low body chooses the nearest of
 _STILL: Final = 2  # code frames at either end of a motion, where the body stands
 # How a body gets from standing into a posture.
@@ -38,7 +39,7 @@ class MotionBank:
         self._latents, self._random = latents, random
         self._by_action: dict[str, list[CodedWindow]] = defaultdict(list)
         for window in found:
-            self._by_action[window.action].append(window)
+            self._by_action[window.action].append(without_stills(window))
 
     @property
     def actions(self) -> frozenset[str]:
@@ -188,6 +189,21 @@ class MotionBank:
     def _ways(self, action: str, begins: str, ends: str) -> list[CodedWindow]:
         mine = self._by_action.get(action, ())
         return [w for w in mine if w.begins == begins and w.ends == ends]
+
+
+def without_stills(window: CodedWindow) -> CodedWindow:
+    """A window that begins with one still code frame and ends with two at most.
+
+    A model that sees many ends its motion before it began: both ends look the same.
+    """
+    if window.action == "stand_still":
+        return window
+    coarse, first, last = window.codes[:, 0], 0, len(window.codes)
+    while first < last - _SHORTEST and coarse[first] == coarse[first + 1]:
+        first += 1
+    while last - first > _SHORTEST and (coarse[last - 3 : last] == coarse[last - 1]).all():
+        last -= 1
+    return _with_codes(window, window.codes[first:last])
 
 
 def _joined(parts: Sequence[CodedWindow]) -> CodedWindow:

@@ -28,7 +28,9 @@ from .slot_losses import SlotLosses
 from .thought_exam import understanding
 from .train_words import DrawnChats, caption_tokenizer, merging
 
-_HINTS: Final[dict[str, object]] = {"history": 5, "prompt_seconds": True, "max_seconds": 12.0}
+_HINTS: Final[dict[str, object]] = {
+    "history": 5, "prompt_seconds": True, "max_seconds": 12.0, "min_frames": 5,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
