@@ -26,7 +26,7 @@ from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS, JOINT, PARENTS
 from ...codecs.own_model import WEIGHTS, CodecConfig, MotionCodec, load_codec
 from ..data.augment import Features
 from ..data.cutting import Window
-from .codec_data import Windows, codec_rows, facing_steps, feature_statistics
+from .codec_data import CodecRows, Windows, codec_rows, facing_steps, feature_statistics
 from .defaults import CODEC_STEPS
 
 _SMALL: Final = (JOINT["head"], JOINT["left_shoulder"], JOINT["right_shoulder"])
@@ -91,17 +91,9 @@ def train_codec(
     `windows`: motions of actions to learn from beside the clips. `start`: codec folder of the same
     sizes, whose weights and Mean and Std a new training begins with.
     """
-    if plan.decoder_only and start is None:
-        raise InputError("--decoder-only: expected --start with the codec whose codes stay valid")
     torch.manual_seed(plan.seed)
     motions = codec_rows(work, windows)
-    model = MotionCodec(CodecConfig(overlap=True))
-    if start is None:
-        mean, std = feature_statistics(motions.rows)
-    else:
-        mean, std = _begin_with(start, model)
-    if plan.decoder_only:
-        model.encoder.requires_grad_(False)
+    model, mean, std = _untrained(motions, plan, start)
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=plan.peak, weight_decay=0.01, betas=(0.9, 0.98))
     done = _resume(work / "codec.pt", model, optimizer)
@@ -128,6 +120,22 @@ def train_codec(
             print(f"step {step + 1} loss {average:.4f} {pace:.3f} s/step", flush=True)
             _save(work / "codec.pt", model, optimizer, step + 1)
     write_codec(model, mean, std, out)
+
+
+def _untrained(
+    motions: CodecRows, plan: CodecTraining, start: Path | None
+) -> tuple[MotionCodec, Features, Features]:
+    """The codec before the first step, its Mean and Std."""
+    model = MotionCodec(CodecConfig(overlap=True))
+    if start is not None:
+        mean, std = _begin_with(start, model)
+    elif plan.decoder_only:
+        raise InputError("--decoder-only: expected --start with the codec whose codes stay valid")
+    else:
+        mean, std = feature_statistics(motions.rows)
+    if plan.decoder_only:
+        model.encoder.requires_grad_(False)
+    return model, mean, std
 
 
 def _begin_with(folder: Path, model: MotionCodec) -> tuple[Features, Features]:
