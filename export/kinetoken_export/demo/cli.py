@@ -100,6 +100,8 @@ def _add_train_codec(steps: Subparsers) -> None:
     add("--steps", type=int, help=f"training steps (default: {CODEC_STEPS})")
     add("--threads", type=int, help="cores to train on (default: all)")
     add("--start", type=Path, help="codec folder whose weights a new training begins with")
+    text = "leave encoder and codebooks as they are, so that codes made before stay valid"
+    add("--decoder-only", action="store_const", const=True, help=text)
     add("-o", "--out", type=Path, help="codec folder to write (default: WORK/codec)")
     _add_work(parser)
     parser.set_defaults(func=lambda args: _train_codec(_training(args, "codec")))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.cli.terminal import progress
-from kinetoken.motion.features import CONTACTS
+from kinetoken.motion.features import CONTACTS, POSITIONS
 
 from ..data.augment import Features, bent, to_features, variants
 from ..data.clips import load_clips, training_clips
@@ -37,6 +37,10 @@ _CHEST: Final = 9
 _USUAL: Final = 64  # frames: shorter clips are drawn as often as clips of this length
 _SHORTEST: Final = 16  # frames; less is no motion
 _ACTIONS_SHARE: Final = 0.35  # of what is drawn: windows of actions, the rest is whole clips
+# Heads and shoulders follow the body in most of the capture. Drawn like the others, these come out
+# of the codec as standing still.
+_SMALL_GESTURES: Final = frozenset({"nod", "shake_head", "look_around", "shrug", "shiver"})
+_OFTEN: Final = 12.0
 _BLEND: Final = 8  # frames over which a repetition is led in
 
 
@@ -61,7 +65,8 @@ def codec_rows(work: Path, windows: Iterable[Window] = ()) -> CodecRows:
         counts = Counter(w.action for w in actions)
         lengths = np.array([max(len(p), _USUAL) for p in clips], np.float64)
         # Every action alike would tire the few windows of rare ones.
-        rare = np.array([1 / np.sqrt(counts[w.action]) for w in actions], np.float64)
+        often = np.array([_OFTEN if w.action in _SMALL_GESTURES else 1.0 for w in actions])
+        rare = often / np.sqrt([counts[w.action] for w in actions])
         share = _ACTIONS_SHARE if actions else 0.0
         shares = [lengths / lengths.sum() * (1 - share), rare / max(rare.sum(), 1e-9) * share]
         parts = clips + [w.features for w in actions]
@@ -140,15 +145,15 @@ def _led_in(end: Features, rows: Features) -> Features:
 def with_arms_of(body: Tensor, donor: Tensor) -> Tensor:
     """Windows (B, T, 263) of `body` with the arms of `donor`, velocities made to agree."""
     out = body.clone()
-    positions = out[..., 4:67].reshape(*out.shape[:2], 21, 3)
-    theirs = donor[..., 4:67].reshape(*out.shape[:2], 21, 3)
+    positions = out[..., POSITIONS].reshape(*out.shape[:2], 21, 3)
+    theirs = donor[..., POSITIONS].reshape(*out.shape[:2], 21, 3)
     for joint in _ARMS:
         positions[..., joint - 1, :] = (
             theirs[..., joint - 1, :] - theirs[..., _CHEST - 1, :] + positions[..., _CHEST - 1, :]
         )
         rotation = slice(67 + (joint - 1) * 6, 67 + joint * 6)
         out[..., rotation] = donor[..., rotation]
-    out[..., 4:67] = positions.flatten(2)
+    out[..., POSITIONS] = positions.flatten(2)
     velocities = out[..., 193:259].reshape(*out.shape[:2], 22, 3)
     velocities[:, :-1, list(_ARMS)] = facing_steps(out)[:, :, [j - 1 for j in _ARMS]]
     out[..., 193:259] = velocities.flatten(2)

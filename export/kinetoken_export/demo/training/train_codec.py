@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -20,13 +21,17 @@ from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import InputError
 from kinetoken.cli.terminal import ProgressBar
 from kinetoken.motion.features import CONTACTS, POSITIONS, ROTATIONS
-from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS, PARENTS
+from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS, JOINT, PARENTS
 
 from ...codecs.own_model import WEIGHTS, CodecConfig, MotionCodec, load_codec
 from ..data.augment import Features
 from ..data.cutting import Window
-from .codec_data import Windows, codec_rows, facing_steps, feature_statistics
+from .codec_data import CodecRows, Windows, codec_rows, facing_steps, feature_statistics
 from .defaults import CODEC_STEPS
+
+_SMALL: Final = (JOINT["head"], JOINT["left_shoulder"], JOINT["right_shoulder"])
+_SMALL_WEIGHT: Final = 6.0  # of the bones that nod and shrug
+_CALM: Final = 0.008  # metres: bones that move less count as still
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class LossWeights:
     """Positions, fast limbs more."""
     bones: float = 15.0
     """Bone lengths."""
+    gestures: float = 2.0
+    """Motion of each bone beside its own extent: small gestures of head and shoulders."""
     steps: float = 10.0
     """Velocities, fast limbs more."""
     changes: float = 4.0
@@ -63,6 +70,8 @@ class CodecTraining:
     """Steps before the codebooks start."""
     dropout: float = 0.6
     """Share of windows that are coded with fewer than all levels."""
+    decoder_only: bool = False
+    """Whether encoder and codebooks stay as they are, so that codes made before stay valid."""
     bfloat16: bool = True
     """Whether convolutions are computed in bfloat16: nearly twice as fast where the CPU can."""
     weights: LossWeights = field(default_factory=LossWeights)
@@ -84,12 +93,8 @@ def train_codec(
     """
     torch.manual_seed(plan.seed)
     motions = codec_rows(work, windows)
-    model = MotionCodec(CodecConfig(overlap=True))
-    if start is None:
-        mean, std = feature_statistics(motions.rows)
-    else:
-        mean, std = _begin_with(start, model)
-    parameters = list(model.encoder.parameters()) + list(model.decoder.parameters())
+    model, mean, std = _untrained(motions, plan, start)
+    parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=plan.peak, weight_decay=0.01, betas=(0.9, 0.98))
     done = _resume(work / "codec.pt", model, optimizer)
     batches = Windows(motions, plan.frames, plan.seed + done)
@@ -115,6 +120,22 @@ def train_codec(
             print(f"step {step + 1} loss {average:.4f} {pace:.3f} s/step", flush=True)
             _save(work / "codec.pt", model, optimizer, step + 1)
     write_codec(model, mean, std, out)
+
+
+def _untrained(
+    motions: CodecRows, plan: CodecTraining, start: Path | None
+) -> tuple[MotionCodec, Features, Features]:
+    """The codec before the first step, its Mean and Std."""
+    model = MotionCodec(CodecConfig(overlap=True))
+    if start is not None:
+        mean, std = _begin_with(start, model)
+    elif plan.decoder_only:
+        raise InputError("--decoder-only: expected --start with the codec whose codes stay valid")
+    else:
+        mean, std = feature_statistics(motions.rows)
+    if plan.decoder_only:
+        model.encoder.requires_grad_(False)
+    return model, mean, std
 
 
 def _begin_with(folder: Path, model: MotionCodec) -> tuple[Features, Features]:
@@ -173,12 +194,14 @@ class Loss:
         speed = F.pad((theirs[:, 1:] - theirs[:, :-1]).norm(dim=-1), (0, 0, 0, 1)) * 20
         emphasis = 1.0 + (speed / 2.0).clamp(max=2.5)
         joints = (_lengths(mine - theirs) * emphasis).mean()
-        bones = (_bones(mine) - _bones(theirs)).abs().mean()
+        my_bones, their_bones = _bones(mine), _bones(theirs)
+        bones = (_lengths(my_bones) - _lengths(their_bones)).abs().mean()
         motion = self._motion(facing_steps(raw), facing_steps(true), emphasis[:, :-1], true)
         return (
             features
             + self.weights.joints * joints
             + self.weights.bones * bones
+            + self.weights.gestures * _lost_gestures(my_bones, their_bones)
             + motion
             + self.weights.path * _path_error(raw, true)
         )
@@ -207,9 +230,22 @@ def _lengths(vectors: Tensor) -> Tensor:
 
 
 def _bones(joints: Tensor) -> Tensor:
-    """Bone lengths (B, T, 21), metres, of root-relative joints 1..21."""
+    """Bones (B, T, 21, 3), metres, of root-relative joints 1..21."""
     whole = F.pad(joints, (0, 0, 1, 0))
-    return _lengths(joints - whole[:, :, list(PARENTS[1:])])
+    return joints - whole[:, :, list(PARENTS[1:])]
+
+
+def _lost_gestures(mine: Tensor, theirs: Tensor) -> Tensor:
+    """How much of each bone's motion within a window is missed, beside how much it moves.
+
+    A nod moves the head by 2 cm: a mean over metres does not see whether it took place.
+    """
+    moved = theirs - theirs.mean(dim=1, keepdim=True)
+    missed = _lengths(mine - mine.mean(dim=1, keepdim=True) - moved)
+    extent = moved.square().sum(-1).mean(dim=1, keepdim=True).sqrt()
+    weights = torch.ones(missed.shape[-1])
+    weights[[joint - 1 for joint in _SMALL]] = _SMALL_WEIGHT
+    return (missed / (extent + _CALM) * weights).mean()
 
 
 def _joints(features: Tensor) -> Tensor:
@@ -247,7 +283,7 @@ def _step(
         fewer = torch.rand(len(batch)) < plan.dropout
         # Every number of levels as often: two and three are asked for too.
         keep[fewer] = torch.randint(1, levels, (int(fewer.sum()),))
-        latents, commitment = model.quantizer(latents, keep, learn=True)
+        latents, commitment = model.quantizer(latents, keep, learn=not plan.decoder_only)
     with torch.autocast("cpu", torch.bfloat16, enabled=plan.bfloat16):
         decoded = model.decoder(latents)
     out: Tensor = loss(decoded.float(), batch) + 0.1 * commitment

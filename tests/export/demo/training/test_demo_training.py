@@ -151,6 +151,15 @@ def test_a_training_begins_with_a_codec_whose_patches_did_not_overlap(
     torch.testing.assert_close(new[..., :4], before[..., :4], atol=0.1, rtol=0.1)
 
 
+def test_the_decoder_alone_learns_while_codes_stay_valid(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "clips.npz").symlink_to(trained / "clips.npz")
+    plan = replace(CODEC, steps=2, decoder_only=True)
+    train_codec(tmp_path, plan, tmp_path / "out", start=trained / "codec")
+    before, after = (load_codec(f)[0].state_dict() for f in (trained / "codec", tmp_path / "out"))
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    assert same == {name for name in before if not name.startswith("decoder.")}
+
+
 def test_a_codec_of_other_sizes_is_no_start(trained: Path, tmp_path: Path) -> None:
     (tmp_path / "clips.npz").symlink_to(trained / "clips.npz")
     narrow = MotionCodec(CodecConfig(decoder_width=64))
