@@ -28,9 +28,9 @@ from ..data.rising import ways_up
 from ..data.windows import action_windows, long_windows
 
 _MOST_PER_KIND: Final = 10  # windows of one action, count, speed and style
-_MOST_PER_ACTION: Final = 44  # windows; more of one action only crowds out the others
+_MOST_PER_ACTION: Final = 30  # windows; more of one action only crowds out the others
 _LONG: Final = 125  # frames: longer ones are for what goes on
-_MOST_LONG: Final = 8
+_MOST_LONG: Final = 4
 _MOST_WAYS: Final = 24  # up from a posture
 RISE: Final = "rise"
 """The action of a way up from a low posture to standing."""

@@ -30,7 +30,7 @@ class ExampleShares:
     """Chats without motion, which are short."""
     turns: tuple[float, ...] = (0.74, 0.1, 0.06, 0.04, 0.03, 0.03)
     """Of chats of one turn, two, ... with motion."""
-    levels: tuple[float, ...] = (0.61, 0.13, 0.13, 0.13)
+    levels: tuple[float, ...] = (0.5, 0.12, 0.14, 0.24)
     """Of chats with four levels, three, two, one."""
     going_on: float = 0.1
     """Of answers that go on without words after their first block."""

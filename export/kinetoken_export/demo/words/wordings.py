@@ -38,12 +38,12 @@ class Mixture:
 
     unknown: float = 0.13
     sequence: float = 0.05
-    pair: float = 0.07
-    triple: float = 0.04
+    pair: float = 0.12
+    triple: float = 0.06
     seconds: float = 0.05
     count: float = 0.05
     speed: float = 0.04
-    negation: float = 0.05
+    negation: float = 0.06
     style: float = 0.03
     plain: float = 0.03
     """Plain names of actions."""
