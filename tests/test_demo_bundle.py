@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import kinetoken
-from kinetoken_export.demo.data.judges import Evidence, obeys
+from kinetoken_export.demo.data.judges import Evidence
 from kinetoken_export.demo.words.exam import FIRST_EXAM
+from shipped_judges import SHIPPED_JUDGES
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +22,9 @@ def test_it_obeys_wordings_it_was_never_trained_on(demo: kinetoken.Generator) ->
     failed = [
         action
         for action, prompts in FIRST_EXAM.items()
-        if not obeys(action, demo.generate(prompts[1], seed=1).joints)
+        if not SHIPPED_JUDGES[action](Evidence(demo.generate(prompts[1], seed=1).joints))
     ]
-    # The judges ask for more than those that this model was trained with.
-    assert len(failed) <= 6, failed
+    assert len(failed) <= 4, failed
 
 
 @pytest.mark.parametrize(("side", "sign"), [("left", 1), ("right", -1)])

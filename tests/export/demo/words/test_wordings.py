@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def draws(source: Wordings, count: int) -> list[Request]:
 
 def test_what_is_drawn_is_varied_and_filled_in() -> None:
     drawn = draws(wordings(2), 600)
+    assert not any(re.search(r"\{\w+\}|~", r.text) for r in drawn)
     known = [r for r in drawn if not r.unknown]
     assert not any(mark in r.text for r in known for mark in "{}~")
     assert len({r.text for r in drawn}) > 0.95 * len(drawn)
