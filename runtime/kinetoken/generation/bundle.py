@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import BundleError, InputError
+from ..base.input_file import open_input
 from ..codec.codebooks import Codebooks
 from ..codec.decoder import MotionDecoder
 from ..codec.normalizer import Normalizer
@@ -184,7 +185,8 @@ def _lookahead(codec: CodecInfo, asked: int | None) -> int:
 def _array(path: Path) -> NDArray[np.float32]:
     """A .npy file as float32. BundleError if it is none."""
     try:
-        value: Any = np.load(path, allow_pickle=False)
+        with open_input(path) as stream:
+            value: Any = np.load(stream, allow_pickle=False)
         return np.ascontiguousarray(value, dtype=np.float32)
     except (OSError, ValueError, EOFError) as error:
         raise BundleError(

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..base.errors import BundleError
+from ..base.input_file import read_input_text
 from .checks import check_manifest
 from .file_info import FileInfo, FileInfoReader, check_file
 from .json_dataclass import from_json
 from .schema import BUNDLE_FORMAT, BUNDLE_FORMAT_VERSION, MANIFEST_NAME, Manifest
 
+LARGEST_MANIFEST: Final = 16 << 20
+"""Bytes of a bundle.json; that of 100,000 files has half of them."""
 _HUB_NAME: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
@@ -28,7 +31,7 @@ def read_manifest(folder: Path) -> Manifest:
             f"expected a bundle folder at {folder}, got {got}: check the path given as the bundle{hub}"
         )
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_input_text(path, LARGEST_MANIFEST))
     except FileNotFoundError:
         message = (
             f"{folder} is no bundle: it has no {MANIFEST_NAME}; make one with `kinetoken export`"
