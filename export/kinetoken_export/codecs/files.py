@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import pathlib
 import pickle
 import warnings
@@ -18,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.json_text import parse_json
 
 from ..checkpoint.sources import read_licence
 
@@ -253,7 +253,7 @@ def _settings(path: Path) -> Mapping[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".json":
-            data = json.loads(text)
+            data = parse_json(text)
             return data if isinstance(data, dict) else {}
     except (OSError, ValueError) as error:
         raise FormatError(
@@ -265,7 +265,7 @@ def _settings(path: Path) -> Mapping[str, Any]:
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text.lower() if text in ("True", "False") else text)
+        return parse_json(text.lower() if text in ("True", "False") else text)
     except ValueError:
         return None if text == "None" else text
 

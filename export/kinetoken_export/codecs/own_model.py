@@ -12,7 +12,6 @@ the one writer fades into the next, as in a lapped transform. That costs no look
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.json_text import parse_json
 from kinetoken.motion.features import N_FEATURES
 
 from ..checkpoint.tensors import Float32Array
@@ -284,7 +284,7 @@ def load_codec(folder: Path) -> tuple[MotionCodec, Tensor, Tensor]:
 def _config(folder: Path) -> CodecConfig:
     path = folder / "config.json"
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = parse_json(path.read_bytes())
         if config.get("model_type") != _MODEL_TYPE:
             raise FormatError(
                 f"{path}: expected a codec of model_type {_MODEL_TYPE}, got "

@@ -16,6 +16,7 @@ from typing import Any, Final
 from .. import __version__
 from ..base.atomic_file import atomic_path, check_writable, remove_leftovers
 from ..base.errors import FormatError, InputError, OutputError
+from ..base.json_text import parse_json
 from ..motion.clip import Clip
 from .jobs import Job, JobAnswer, Problem, given_options
 
@@ -238,14 +239,14 @@ class BatchFolder:
     def _info(self, force: bool) -> BatchInfo | None:
         """Read batch.json; None where there is none. InputError where it is something else."""
         try:
-            said = json.loads((self.path / BATCH_FILE).read_text(encoding="utf-8"))
+            said = parse_json((self.path / BATCH_FILE).read_bytes())
             names = [field.name for field in fields(BatchInfo)]
             if said.get("format") != _FORMAT or said.get("format_version") != _VERSION:
                 raise KeyError("format")
             return BatchInfo(**{name: said[name] for name in names})
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             if force:
                 return None
             raise InputError(
@@ -257,8 +258,8 @@ class BatchFolder:
         found = []
         with contextlib.suppress(OSError):
             for raw in (self.path / REPORT_FILE).read_bytes().splitlines():
-                with contextlib.suppress(ValueError, RecursionError):
-                    row = json.loads(raw)
+                with contextlib.suppress(ValueError):
+                    row = parse_json(raw)
                     if isinstance(row, dict) and _is_whole(row):
                         found.append(row)
         return found

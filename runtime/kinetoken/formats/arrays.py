@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import zipfile
 import zlib
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import FormatError, InputError
+from ..base.json_text import parse_json
 from ..motion.clip import Clip
 from ..motion.features import N_FEATURES
 from ..motion.recover import recover
@@ -211,8 +211,8 @@ def _codes(data: Mapping[str, NDArray[Any]], path: Path) -> NDArray[np.int64] | 
 
 def _meta(data: Mapping[str, NDArray[Any]], path: Path) -> dict[str, str]:
     try:
-        notes = json.loads(_text(data, "meta", path) or "{}")
-    except json.JSONDecodeError as error:
+        notes = parse_json(_text(data, "meta", path) or "{}")
+    except ValueError as error:
         raise FormatError(
             f"{path}: expected meta as JSON ({error}); leave it out or save it again"
         ) from error

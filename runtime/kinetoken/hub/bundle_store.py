@@ -26,6 +26,7 @@ from urllib.parse import quote
 from ..base.atomic_file import atomic_path, flush_folder, remove_leftovers
 from ..base.cache_folder import CACHE_FOLDER, user_cache
 from ..base.errors import InputError
+from ..base.json_text import parse_json
 from ..manifest.schema import MANIFEST_NAME
 from .bundle_name import MAIN, PREFIX, BundleName
 
@@ -168,7 +169,7 @@ class BundleStore:
         found: dict[str, str] = {}
         for path in (self._home(name) / "revisions").glob("*.json"):
             with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-                entry = json.loads(path.read_text(encoding="utf-8"))
+                entry = parse_json(path.read_bytes())
                 if re.fullmatch(r"[0-9a-f]+", entry["bundle"]):
                     found[str(entry["revision"])] = entry["bundle"]
         return found

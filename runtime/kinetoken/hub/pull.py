@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ..base.errors import BundleError, KinetokenError, OutputError
+from ..base.json_text import parse_json
 from ..manifest.file_info import FileInfo
 from ..manifest.manifest_file import manifest_from_dict, read_manifest, verify_files
 from ..manifest.schema import MANIFEST_NAME, Manifest
@@ -113,8 +113,8 @@ def _pull(name: BundleName, progress: Progress, hub: HubClient, store: BundleSto
 def _checked_manifest(name: BundleName, raw: bytes) -> Manifest:
     """The manifest, whose file names all stay in the folder. BundleError."""
     try:
-        data = json.loads(raw)
-    except (ValueError, RecursionError):
+        data = parse_json(raw)
+    except ValueError:
         data = None
     if not isinstance(data, dict):
         raise BundleError(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from ..base.errors import BundleError
+from ..base.json_text import parse_json
 from .checks import check_manifest
 from .file_info import FileInfo, FileInfoReader, check_file
 from .json_dataclass import from_json
@@ -28,7 +28,7 @@ def read_manifest(folder: Path) -> Manifest:
             f"expected a bundle folder at {folder}, got {got}: check the path given as the bundle{hub}"
         )
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = parse_json(path.read_bytes())
     except FileNotFoundError:
         message = (
             f"{folder} is no bundle: it has no {MANIFEST_NAME}; make one with `kinetoken export`"
@@ -36,7 +36,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise BundleError(message) from None
     except OSError as error:
         raise BundleError(f"cannot read {path}: {error.strerror}; check its permissions") from error
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except ValueError as error:
         raise BundleError(
             f"{path} is not valid JSON ({error}); export or copy the bundle again"
         ) from error
