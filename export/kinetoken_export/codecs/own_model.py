@@ -26,6 +26,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.base.json_text import parse_json
+from kinetoken.base.npy_file import read_npy_file
 from kinetoken.motion.features import N_FEATURES
 
 from ..checkpoint.tensors import Float32Array
@@ -267,7 +268,9 @@ def load_codec(folder: Path) -> tuple[MotionCodec, Tensor, Tensor]:
     try:
         weights = {k: v.float() for k, v in load_file(folder / WEIGHTS).items()}
         model.load_state_dict(weights)
-        mean, std = (torch.from_numpy(np.load(folder / f"{name}.npy")) for name in ("Mean", "Std"))
+        mean, std = (
+            torch.from_numpy(read_npy_file(folder / f"{name}.npy")) for name in ("Mean", "Std")
+        )
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise FormatError(
