@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise BundleError(
             f"expected a bundle folder at {folder}, got {got}: check the path given as the bundle{hub}"
         )
+    _check_place(folder, MANIFEST_NAME)
     try:
         data = parse_json(path.read_bytes())
     except FileNotFoundError:
@@ -66,11 +68,22 @@ def verify_files(
 ) -> None:
     """Check size and digest of all files, or of some.
 
-    BundleError names the first that is missing, cut or altered. `look` gives a file's size and
+    BundleError names the first that is missing, cut, altered or outside. `look` gives a file's size and
     digest; None: they are computed.
     """
     for name in manifest.files if only is None else only:
+        _check_place(folder, name)
         check_file(folder / name, manifest.files[name], look or FileInfo.of)
+
+
+def _check_place(folder: Path, name: str) -> None:
+    """Refuse a file that a link takes out of the folder."""
+    path, real = folder / name, Path(os.path.realpath(folder / name))
+    if not real.is_relative_to(os.path.realpath(folder)):
+        raise BundleError(
+            f"{path} leads out of the bundle's folder, to {real}; "
+            "put the file itself there, if you trust it"
+        )
 
 
 def _check_format(data: Mapping[str, Any]) -> None:
