@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.input_file import read_input_text
 from kinetoken.base.json_text import parse_json
 from kinetoken.manifest.schema import MotionInfo
 
@@ -65,7 +66,7 @@ def read_vocabulary(folder: Path, asked: AskedSpelling | None = None) -> Checkpo
     path = folder / "tokenizer.json"
     try:
         refuse_lfs_pointer(path)
-        data = parse_json(path.read_bytes())
+        data = parse_json(read_input_text(path))
         tokens = {str(token["content"]): token for token in data["added_tokens"]}
         added = {content: token["id"] for content, token in tokens.items()}
         words = _words(data["model"]["vocab"])

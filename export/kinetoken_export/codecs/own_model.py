@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.input_file import check_regular, read_input_text
 from kinetoken.base.json_text import parse_json
 from kinetoken.base.npy_file import read_npy_file
 from kinetoken.motion.features import N_FEATURES
@@ -266,6 +267,7 @@ def load_codec(folder: Path) -> tuple[MotionCodec, Tensor, Tensor]:
     """Load a codec folder of this layout: the module in float32, Mean and Std (263,)."""
     model = MotionCodec(_config(folder))
     try:
+        check_regular(folder / WEIGHTS)
         weights = {k: v.float() for k, v in load_file(folder / WEIGHTS).items()}
         model.load_state_dict(weights)
         mean, std = (
@@ -287,7 +289,7 @@ def load_codec(folder: Path) -> tuple[MotionCodec, Tensor, Tensor]:
 def _config(folder: Path) -> CodecConfig:
     path = folder / "config.json"
     try:
-        config = parse_json(path.read_bytes())
+        config = parse_json(read_input_text(path))
         if config.get("model_type") != _MODEL_TYPE:
             raise FormatError(
                 f"{path}: expected a codec of model_type {_MODEL_TYPE}, got "

@@ -15,6 +15,8 @@ from typing import IO, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .input_file import open_input
+
 NPY_MAGIC: Final = b"\x93NUMPY"
 NO_ARRAY: Final = "no .npy array"
 RECORDS: Final = "an array of records"
@@ -87,7 +89,7 @@ def read_npy_values(stream: IO[bytes], header: NpyHeader, most: int) -> NDArray[
 
 def read_npy_file(path: Path) -> NDArray[Any]:
     """The array of a file. ValueError, OSError."""
-    with path.open("rb") as stream:
+    with open_input(path) as stream:
         header = read_npy_header(stream)
         return read_npy_values(stream, header, min(LARGEST_ARRAY, path.stat().st_size))
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 from .. import __version__
 from ..base.atomic_file import atomic_path, check_writable, remove_leftovers
 from ..base.errors import FormatError, InputError, OutputError
+from ..base.input_file import read_input, read_input_text
 from ..base.json_text import parse_json
 from ..motion.clip import Clip
 from .jobs import Job, JobAnswer, Problem, given_options
@@ -239,7 +240,7 @@ class BatchFolder:
     def _info(self, force: bool) -> BatchInfo | None:
         """Read batch.json; None where there is none. InputError where it is something else."""
         try:
-            said = parse_json((self.path / BATCH_FILE).read_bytes())
+            said = parse_json(read_input_text(self.path / BATCH_FILE))
             names = [field.name for field in fields(BatchInfo)]
             if said.get("format") != _FORMAT or said.get("format_version") != _VERSION:
                 raise KeyError("format")
@@ -257,7 +258,7 @@ class BatchFolder:
         """Read the rows of the report; incomplete ones are left out."""
         found = []
         with contextlib.suppress(OSError):
-            for raw in (self.path / REPORT_FILE).read_bytes().splitlines():
+            for raw in read_input(self.path / REPORT_FILE).splitlines():
                 with contextlib.suppress(ValueError):
                     row = parse_json(raw)
                     if isinstance(row, dict) and _is_whole(row):
@@ -272,7 +273,7 @@ class BatchFolder:
 def digest(path: Path) -> str:
     """The sha256 of a small file; FormatError where it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_input(path)).hexdigest()
     except OSError as error:
         raise FormatError(f"cannot read {path}: {error.strerror}; check the path") from error
 

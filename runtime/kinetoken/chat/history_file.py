@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..base.atomic_file import atomic_path
 from ..base.errors import FormatError
+from ..base.input_file import read_input_text
 from ..base.json_text import parse_json
 from ..generation.chat_format import Said, checked_turn
 from ..manifest.json_dataclass import to_json
@@ -122,7 +123,7 @@ def _parsed(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > LARGEST_CHAT:
             raise FormatError(f"{path} is too large for a chat; name another file")
-        data = parse_json(path.read_bytes())
+        data = parse_json(read_input_text(path))
     except OSError as error:
         raise FormatError(
             f"cannot read {path}: {error.strerror}; name a chat that was saved"

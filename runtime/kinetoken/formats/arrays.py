@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import FormatError, InputError
+from ..base.input_file import open_input
 from ..base.json_text import parse_json
 from ..base.npy_file import NO_ARRAY, RECORDS, NpyHeader, read_npy_header
 from ..motion.clip import Clip
@@ -123,7 +124,7 @@ def array_header(stream: IO[bytes], size: int, path: Path) -> NpyHeader:
 def open_arrays(path: Path, read: Callable[[BinaryIO, Path], Any]) -> Any:
     """Open the file and `read` it; FormatError for anything that is wrong with it."""
     try:
-        with path.open("rb") as stream:
+        with open_input(path) as stream:
             return read(stream, path)
     except FileNotFoundError:
         raise FormatError(f"{path}: there is no such file; check the path") from None
