@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from kinetoken.base.errors import InputError, MissingPackageError
+from kinetoken.base.input_file import read_input_text
 from kinetoken.engines.llamacpp.gguf_header import read_header
 
 _HUB_ID: Final = re.compile(r"(?:hf:)?([\w-][\w.-]*/[\w.-]+)(?:@([\w.+/-]+))?")
@@ -191,6 +192,6 @@ def _licence_of_text(folder: Path) -> str:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return read_input_text(path, errors="replace")
     except OSError:
         return ""

@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.input_file import check_regular, read_input_text
 
 from ..checkpoint.sources import read_licence
 
@@ -175,6 +176,7 @@ def _load(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any], tuple[str, 
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(list(_HARMLESS)):
             warnings.simplefilter("ignore")  # of old pickles; what cannot be read is refused below
+            check_regular(path)
             whole: Any = (
                 load_file(path)
                 if path.suffix == _SAFE
@@ -251,7 +253,7 @@ def _tensors(named: Mapping[Any, Any]) -> dict[str, Tensor]:
 def _settings(path: Path) -> Mapping[str, Any]:
     """config.json, or the `name: value` lines that the authors' option parsers write."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_input_text(path)
         if path.suffix == ".json":
             data = json.loads(text)
             return data if isinstance(data, dict) else {}

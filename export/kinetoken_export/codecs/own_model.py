@@ -12,6 +12,7 @@ the one writer fades into the next, as in a lapped transform. That costs no look
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -26,6 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.input_file import check_regular, read_input, read_input_text
 from kinetoken.motion.features import N_FEATURES
 
 from ..checkpoint.tensors import Float32Array
@@ -265,9 +267,13 @@ def load_codec(folder: Path) -> tuple[MotionCodec, Tensor, Tensor]:
     """Load a codec folder of this layout: the module in float32, Mean and Std (263,)."""
     model = MotionCodec(_config(folder))
     try:
+        check_regular(folder / WEIGHTS)
         weights = {k: v.float() for k, v in load_file(folder / WEIGHTS).items()}
         model.load_state_dict(weights)
-        mean, std = (torch.from_numpy(np.load(folder / f"{name}.npy")) for name in ("Mean", "Std"))
+        mean, std = (
+            torch.from_numpy(np.load(io.BytesIO(read_input(folder / f"{name}.npy"))))
+            for name in ("Mean", "Std")
+        )
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise FormatError(
@@ -284,7 +290,7 @@ def load_codec(folder: Path) -> tuple[MotionCodec, Tensor, Tensor]:
 def _config(folder: Path) -> CodecConfig:
     path = folder / "config.json"
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(read_input_text(path))
         if config.get("model_type") != _MODEL_TYPE:
             raise FormatError(
                 f"{path}: expected a codec of model_type {_MODEL_TYPE}, got "

@@ -8,6 +8,7 @@ knew: a smaller std made those columns larger.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from typing import Final
 import numpy as np
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.input_file import read_input
 from kinetoken.motion.features import N_FEATURES
 
 from ..checkpoint.tensors import Float32Array
@@ -51,7 +53,7 @@ def _places(folder: Path) -> Iterator[tuple[Path, Path]]:
 
 def _row(path: Path, *, positive: bool) -> Float32Array:
     try:
-        values = np.asarray(np.load(path, allow_pickle=False), np.float32)
+        values = np.asarray(np.load(io.BytesIO(read_input(path)), allow_pickle=False), np.float32)
     except (OSError, ValueError, EOFError) as error:
         raise FormatError(
             f"{path}: expected a .npy array of {N_FEATURES} numbers, got something unreadable"

@@ -16,6 +16,7 @@ from typing import Any, Final
 from .. import __version__
 from ..base.atomic_file import atomic_path, check_writable, remove_leftovers
 from ..base.errors import FormatError, InputError, OutputError
+from ..base.input_file import read_input, read_input_text
 from ..motion.clip import Clip
 from .jobs import Job, JobAnswer, Problem, given_options
 
@@ -238,7 +239,7 @@ class BatchFolder:
     def _info(self, force: bool) -> BatchInfo | None:
         """Read batch.json; None where there is none. InputError where it is something else."""
         try:
-            said = json.loads((self.path / BATCH_FILE).read_text(encoding="utf-8"))
+            said = json.loads(read_input_text(self.path / BATCH_FILE))
             names = [field.name for field in fields(BatchInfo)]
             if said.get("format") != _FORMAT or said.get("format_version") != _VERSION:
                 raise KeyError("format")
@@ -256,7 +257,7 @@ class BatchFolder:
         """Read the rows of the report; incomplete ones are left out."""
         found = []
         with contextlib.suppress(OSError):
-            for raw in (self.path / REPORT_FILE).read_bytes().splitlines():
+            for raw in read_input(self.path / REPORT_FILE).splitlines():
                 with contextlib.suppress(ValueError, RecursionError):
                     row = json.loads(raw)
                     if isinstance(row, dict) and _is_whole(row):
@@ -271,7 +272,7 @@ class BatchFolder:
 def digest(path: Path) -> str:
     """The sha256 of a small file; FormatError where it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_input(path)).hexdigest()
     except OSError as error:
         raise FormatError(f"cannot read {path}: {error.strerror}; check the path") from error
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from ..base.errors import FormatError, InputError, KinetokenError
+from ..base.input_file import open_input
 from ..generation.options import GenerateOptions, check_prompt
 from .jobs import Job, Problem
 
@@ -46,7 +47,7 @@ def read_prompts_file(path: Path, usual: GenerateOptions) -> Prompts:
     problems: list[Problem] = []
     names: dict[str, int] = {}
     try:
-        with path.open("rb") as stream:
+        with open_input(path) as stream:
             for line, raw in _lines(stream):
                 job = _job_or_problem(line, raw, path.suffix.lower() == _PLAIN_TEXT, usual)
                 if isinstance(job, Problem):

@@ -40,6 +40,9 @@ class Engine:
     """The `backend` that a manifest names."""
     load: Callable[[Path, Manifest, LoadOptions, Tokenizer], LoadedModel]
     """Load the model of a bundle folder whose files were checked. EngineError, InputError."""
+    check_files: Callable[[Path, Manifest], None] = lambda *_: None
+    """Refuse files that are whole but not what the engine may open, as `load` does before it opens
+    them. BundleError, EngineError."""
     reads_bundle: bool = True
     """Whether it reads the bundle's model; False for a server, which has its own."""
     bits: Mapping[str, float] = field(default_factory=dict)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import FormatError, InputError
+from ..base.input_file import open_input
 from ..motion.clip import Clip
 from ..motion.features import N_FEATURES
 from ..motion.recover import recover
@@ -129,7 +130,7 @@ def check_header(stream: BinaryIO, size: int, path: Path) -> None:
 def open_arrays(path: Path, read: Callable[[BinaryIO, Path], Any]) -> Any:
     """Open the file and `read` it; FormatError for anything that is wrong with it."""
     try:
-        with path.open("rb") as stream:
+        with open_input(path) as stream:
             return read(stream, path)
     except FileNotFoundError:
         raise FormatError(f"{path}: there is no such file; check the path") from None

@@ -21,6 +21,7 @@ from typing import Any, Final, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from ..base.input_file import open_input
 from ..motion.quaternions import from_matrices
 from ..motion.skeleton import Array64
 from .gltf import Json
@@ -292,7 +293,7 @@ class GltfReader:
                     f"{begin + count} bytes of data announced, {self._size} there: cut short? "
                     "copy it again"
                 )
-            with self._path.open("rb") as stream:
+            with open_input(self._path) as stream:
                 stream.seek(self._begin + begin)
                 raw = stream.read(count)
         else:
@@ -314,7 +315,7 @@ class GltfReader:
 def _open(path: Path) -> tuple[Json, int, int]:
     """The JSON, and where in the file the binary data begins and how long it is."""
     total = path.stat().st_size
-    with path.open("rb") as stream:
+    with open_input(path) as stream:
         head = stream.read(20)
         if len(head) < 20 or head[:4] != b"glTF":
             raise GltfError("no binary glTF; export it as .glb")

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import BundleError, InputError
+from ..base.input_file import open_input
 from ..codec.codebooks import Codebooks
 from ..codec.decoder import MotionDecoder
 from ..codec.normalizer import Normalizer
 from ..engines.completions import CompletionModel
 from ..engines.load_options import LoadOptions
+from ..engines.onnx.graph_files import check_graph_files
 from ..engines.protocols import LanguageModel, Vision
 from ..engines.registry import engine_for, engine_of
 from ..hub.bundle_name import BundleName, is_bundle_name
@@ -96,8 +98,10 @@ def open_manifest(folder: Path, *, afresh: bool = False) -> Manifest:
     `afresh`: large files are read again, even if they look as they did when last digested.
     """
     manifest = read_manifest(folder)
-    engine_of(manifest)  # raises for one that is not known
+    engine = engine_of(manifest)  # raises for one that is not known
     _verify(folder, manifest, manifest.files, afresh=afresh)
+    check_graph_files(folder, manifest.codec.decoder, manifest.files)
+    engine.check_files(folder, manifest)
     return manifest
 
 
@@ -157,6 +161,7 @@ def _open_decoder(folder: Path, manifest: Manifest, options: LoadOptions) -> Mot
             f"features: expected {N_FEATURES} (HumanML3D) in manifest and mean, got {got}"
         )
     lookahead = _lookahead(codec, options.lookahead)
+    _verify(folder, manifest, check_graph_files(folder, codec.decoder, manifest.files))
     provider = decoder_provider(options.provider)
     session = OnnxSession(folder / codec.decoder, options.threads, provider)
     shape = (codec.stride, codec.past, lookahead, codec.exact)
@@ -184,7 +189,8 @@ def _lookahead(codec: CodecInfo, asked: int | None) -> int:
 def _array(path: Path) -> NDArray[np.float32]:
     """A .npy file as float32. BundleError if it is none."""
     try:
-        value: Any = np.load(path, allow_pickle=False)
+        with open_input(path) as stream:
+            value: Any = np.load(stream, allow_pickle=False)
         return np.ascontiguousarray(value, dtype=np.float32)
     except (OSError, ValueError, EOFError) as error:
         raise BundleError(

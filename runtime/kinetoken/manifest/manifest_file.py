@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from ..base.errors import BundleError
+from ..base.input_file import read_input_text
 from .checks import check_manifest
 from .file_info import FileInfo, FileInfoReader, check_file
 from .json_dataclass import from_json
 from .schema import BUNDLE_FORMAT, BUNDLE_FORMAT_VERSION, MANIFEST_NAME, Manifest
 
+LARGEST_MANIFEST: Final = 16 << 20
+"""Bytes of a bundle.json; that of 100,000 files has half of them."""
 _HUB_NAME: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
@@ -27,8 +31,9 @@ def read_manifest(folder: Path) -> Manifest:
         raise BundleError(
             f"expected a bundle folder at {folder}, got {got}: check the path given as the bundle{hub}"
         )
+    _check_place(folder, MANIFEST_NAME)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_input_text(path, LARGEST_MANIFEST))
     except FileNotFoundError:
         message = (
             f"{folder} is no bundle: it has no {MANIFEST_NAME}; make one with `kinetoken export`"
@@ -66,11 +71,22 @@ def verify_files(
 ) -> None:
     """Check size and digest of all files, or of some.
 
-    BundleError names the first that is missing, cut or altered. `look` gives a file's size and
+    BundleError names the first that is missing, cut, altered or outside. `look` gives a file's size and
     digest; None: they are computed.
     """
     for name in manifest.files if only is None else only:
+        _check_place(folder, name)
         check_file(folder / name, manifest.files[name], look or FileInfo.of)
+
+
+def _check_place(folder: Path, name: str) -> None:
+    """Refuse a file that a link takes out of the folder."""
+    path, real = folder / name, Path(os.path.realpath(folder / name))
+    if not real.is_relative_to(os.path.realpath(folder)):
+        raise BundleError(
+            f"{path} leads out of the bundle's folder, to {real}; "
+            "put the file itself there, if you trust it"
+        )
 
 
 def _check_format(data: Mapping[str, Any]) -> None:

@@ -105,6 +105,17 @@ def test_a_file_that_the_config_names_is_read(folder: Path, whole: Path) -> None
         Checkpoint(folder)
 
 
+@pytest.mark.parametrize("shard", ["../a.safetensors", "x/../../a.safetensors", "{up}", "..\\a"])
+def test_an_index_may_not_lead_out_of_the_folder(folder: Path, shard: str) -> None:
+    outside = folder.parent / "a.safetensors"
+    (folder / "model.safetensors").rename(outside)
+    (folder / "x").mkdir()
+    index = {"weight_map": {"model.norm.weight": shard.format(up=outside)}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(FormatError, match="do not trust it"):
+        Checkpoint(folder)
+
+
 def test_a_tensor_that_no_index_names_or_that_lies_in_two_shards(folder: Path, whole: Path) -> None:
     tensors = read(folder)
     (folder / "model.safetensors").unlink()

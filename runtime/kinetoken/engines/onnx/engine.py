@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ...manifest.schema import LanguageModelInfo, Manifest
@@ -11,6 +11,7 @@ from ..engine import Engine, EngineMemory, LoadedModel
 from ..load_options import LoadOptions
 from ..protocols import LanguageModel
 from ..quantization import MOTION_ROWS, bits_per_weight
+from .graph_files import check_graph_files
 
 ONNX_BITS: Final = {
     "fp32": 32.0,
@@ -43,6 +44,7 @@ def _load(
 ) -> LoadedModel:
     from .session import warn_of_two_packages
 
+    _check_files(folder, manifest)
     warn_of_two_packages()
     info = manifest.language_model
     path = folder / info.file
@@ -53,6 +55,14 @@ def _load(
     from .model import OnnxLanguageModel
 
     return LoadedModel(OnnxLanguageModel(path, info, options.threads, options.provider))
+
+
+def _check_files(folder: Path, manifest: Manifest) -> None:
+    """Every graph reads files of the bundle alone; heads lie beside the model."""
+    info = manifest.language_model
+    beside = PurePosixPath(info.file).parent
+    for name in (info.file, *((beside / head.file).as_posix() for head in info.heads)):
+        check_graph_files(folder, name, manifest.files)
 
 
 def _offered(info: LanguageModelInfo) -> tuple[str, ...]:
@@ -76,6 +86,7 @@ ONNX: Final = Engine(
     "onnx",
     _load,
     bits=ONNX_BITS,
+    check_files=_check_files,
     offered=_offered,
     faster=("fp32", "int8", "int4"),  # benchmarks/results/quantizations.md
     memory=EngineMemory(
