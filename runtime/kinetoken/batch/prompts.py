@@ -22,7 +22,7 @@ MAX_LINE_BYTES: Final = 1 << 20
 _PLAIN_TEXT: Final = ".txt"
 _OPTIONS: Final = tuple(field.name for field in fields(GenerateOptions))
 _KEYS: Final = ("prompt", "id", *_OPTIONS)
-_SWITCHES: Final = ("text_only", "foot_lock")
+_SWITCHES: Final = ("text_only", "foot_lock", "smooth")
 _NAME: Final = re.compile(r"\w[\w.-]{0,99}")
 _SHOWN: Final = 40
 
