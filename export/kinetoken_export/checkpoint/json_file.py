@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Final
 
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.base.input_file import open_input, read_input_text
+from kinetoken.base.json_text import parse_json
 
 _LFS: Final = b"version https://git-lfs.github.com/"
 
@@ -26,7 +26,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file of a checkpoint; InputError or FormatError where it is none."""
     try:
         refuse_lfs_pointer(path)
-        data = json.loads(read_input_text(path, encoding="utf-8-sig"))
+        data = parse_json(read_input_text(path, encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(
             f"{path}: expected a checkpoint's {path.name}, cannot read it ({error.strerror})"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import pathlib
 import pickle
 import warnings
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.base.input_file import check_regular, read_input_text
+from kinetoken.base.json_text import parse_json
 
 from ..checkpoint.sources import read_licence
 
@@ -255,7 +255,7 @@ def _settings(path: Path) -> Mapping[str, Any]:
     try:
         text = read_input_text(path)
         if path.suffix == ".json":
-            data = json.loads(text)
+            data = parse_json(text)
             return data if isinstance(data, dict) else {}
     except (OSError, ValueError) as error:
         raise FormatError(
@@ -267,7 +267,7 @@ def _settings(path: Path) -> Mapping[str, Any]:
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text.lower() if text in ("True", "False") else text)
+        return parse_json(text.lower() if text in ("True", "False") else text)
     except ValueError:
         return None if text == "None" else text
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.input_file import open_input
+from ..base.json_text import parse_json
 from ..motion.quaternions import from_matrices
 from ..motion.skeleton import Array64
 from .gltf import Json
@@ -331,8 +331,8 @@ def _open(path: Path) -> tuple[Json, int, int]:
         size, kind = struct.unpack("<II", head) if len(head) == 8 else (0, _BIN)
         begin = 28 + json_size
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
+        document = parse_json(text)
+    except ValueError:
         raise GltfError("a header that is no JSON; export it again") from None
     if not isinstance(document, dict):
         raise GltfError("a header that is no JSON object; export it again")

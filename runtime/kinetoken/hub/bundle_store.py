@@ -27,6 +27,7 @@ from ..base.atomic_file import atomic_path, flush_folder, remove_leftovers
 from ..base.cache_folder import CACHE_FOLDER, user_cache
 from ..base.errors import FormatError, InputError
 from ..base.input_file import read_input_text
+from ..base.json_text import parse_json
 from ..manifest.schema import MANIFEST_NAME
 from .bundle_name import MAIN, PREFIX, BundleName
 
@@ -169,7 +170,7 @@ class BundleStore:
         found: dict[str, str] = {}
         for path in (self._home(name) / "revisions").glob("*.json"):
             with contextlib.suppress(OSError, ValueError, TypeError, KeyError, FormatError):
-                entry = json.loads(read_input_text(path))
+                entry = parse_json(read_input_text(path))
                 if re.fullmatch(r"[0-9a-f]+", entry["bundle"]):
                     found[str(entry["revision"])] = entry["bundle"]
         return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -14,6 +13,7 @@ from typing import Final
 
 from ..base.errors import BundleError, KinetokenError, OutputError
 from ..base.input_file import read_input
+from ..base.json_text import parse_json
 from ..manifest.file_info import FileInfo
 from ..manifest.manifest_file import (
     LARGEST_MANIFEST,
@@ -118,8 +118,8 @@ def _pull(name: BundleName, progress: Progress, hub: HubClient, store: BundleSto
 def _checked_manifest(name: BundleName, raw: bytes) -> Manifest:
     """The manifest, whose file names all stay in the folder. BundleError."""
     try:
-        data = json.loads(raw)
-    except (ValueError, RecursionError):
+        data = parse_json(raw)
+    except ValueError:
         data = None
     if not isinstance(data, dict):
         raise BundleError(

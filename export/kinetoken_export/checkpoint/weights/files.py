@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -10,6 +9,7 @@ from typing import Any, Final
 
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.base.input_file import open_input
+from kinetoken.base.json_text import parse_json
 
 from ..json_file import read_json, refuse_lfs_pointer
 
@@ -143,7 +143,7 @@ def _entries(path: Path) -> Iterable[TensorEntry]:
             refuse_lfs_pointer(path)
         with open_input(path) as file:
             length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(length)) if 0 < length <= _MOST_HEADER else None
+            header = parse_json(file.read(length)) if 0 < length <= _MOST_HEADER else None
         size = path.stat().st_size - 8 - length
         return list(_listed(path, header, size))
     except FileNotFoundError:
