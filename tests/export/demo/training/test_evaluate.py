@@ -13,8 +13,11 @@ pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 
 import kinetoken
 from kinetoken.base.errors import InputError
-from kinetoken_export.demo.training.evaluate import ExamConditions, evaluate
-from kinetoken_export.demo.training.exam_verdicts import admits, does, shows_asked
+from kinetoken.motion.clip import Clip
+from kinetoken_export.demo.data.makers.exercise_scripts import EXERCISE_ACTS
+from kinetoken_export.demo.data.makers.script import Script
+from kinetoken_export.demo.training.evaluate import ExamConditions, count_line, evaluate
+from kinetoken_export.demo.training.exam_verdicts import admits, does, judges_count, shows_asked
 from kinetoken_export.demo.words.exam_questions import Question, Withheld, read_questions
 
 EXAM = {
@@ -62,6 +65,22 @@ def test_a_sequence_is_judged_block_by_block() -> None:
     alone = Question("old", "walk for four seconds", ("walk_forward",), seconds=4)
     assert does(alone, clip, "I walk.")
     assert not does(replace(alone, seconds=5), clip, "I walk.")
+
+
+def test_a_count_is_judged_exactly_where_physics_can_tell() -> None:
+    for act in (a for a in EXERCISE_ACTS if a.action == "squat"):
+        script = Script(np.random.default_rng(0), 1.0)
+        act.play(script, 3)
+        clip = Clip(script.joints().astype(np.float32), text="I squat.<move><m_0_1></move>")
+        question = Question("new", "squat three times", ("squat",), count=3)
+        assert does(question, clip, "I squat.")
+        assert not does(replace(question, count=2), clip, "I squat.")
+    uncounted = Question("new", "throw twice", ("throw",), count=2)
+    both = Question("sequences", "squat twice, then bow", ("squat", "bow"), count=2)
+    assert [judges_count(q) for q in (question, uncounted, both)] == [True, False, False]
+    assert count_line([question, uncounted, both, Question("new", "squat", ("squat",))]) == (
+        "3 questions say how often; judged, exactly, in 1; not judged: squat+bow, throw."
+    )
 
 
 def test_honesty_is_a_thought_that_says_no() -> None:
