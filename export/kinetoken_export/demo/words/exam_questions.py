@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,6 @@ from kinetoken.base.input_file import open_input
 PARTS: Final = ("old", "new", "sequences", "unknown")
 UNKNOWN: Final = "unknown"
 _COLUMNS: Final = ("wording", "expected", "side", "count", "speed", "seconds")
-_TOO_LIKE: Final = 5  # words in a row that no caption may share with a question
 
 
 @dataclass(frozen=True)
@@ -64,25 +62,3 @@ def _read(path: Path) -> Iterator[Question]:
                 int(row["count"]) if row["count"].isdigit() else 0,
                 0.0 if row["seconds"] == "-" else float(row["seconds"]),
             )
-
-
-class Withheld:
-    """Wordings that must not be learnt: those of an exam, and what shares five words with them."""
-
-    def __init__(self, questions: list[Question]) -> None:
-        self._wordings = {" ".join(_words(q.wording)) for q in questions}
-        self._runs = {run for q in questions for run in _runs(_words(q.wording))}
-
-    def __contains__(self, caption: object) -> bool:
-        words = _words(str(caption))
-        return " ".join(words) in self._wordings or any(run in self._runs for run in _runs(words))
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"[\w']+", text.lower())
-
-
-def _runs(words: list[str]) -> Iterator[tuple[str, ...]]:
-    """Every five words in a row."""
-    for at in range(len(words) - _TOO_LIKE + 1):
-        yield tuple(words[at : at + _TOO_LIKE])
