@@ -16,6 +16,8 @@ from typing import Final
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.base.input_file import open_input
 
+from ..data.actions import OPEN_ACTIONS
+
 PARTS: Final = ("old", "new", "sequences", "unknown")
 UNKNOWN: Final = "unknown"
 _COLUMNS: Final = ("wording", "expected", "side", "count", "speed", "seconds")
@@ -58,7 +60,15 @@ def _read(path: Path) -> Iterator[Question]:
             yield Question(
                 path.stem,
                 row["wording"],
-                () if expected == UNKNOWN else tuple(expected.split("+")),
+                () if expected == UNKNOWN else _actions(expected, row["side"]),
                 int(row["count"]) if row["count"].isdigit() else 0,
                 0.0 if row["seconds"] == "-" else float(row["seconds"]),
             )
+
+
+def _actions(expected: str, side: str) -> tuple[str, ...]:
+    """The actions joined by +; one alone whose name leaves the side open is of the given side."""
+    names = tuple(expected.split("+"))
+    sided = f"{expected}_{side}"
+    both = (expected, side) == ("wave", "both")
+    return (sided,) if both or sided in OPEN_ACTIONS.get(expected, ()) else names

@@ -93,6 +93,22 @@ def test_honesty_is_a_thought_that_says_no() -> None:
     assert not does(question, still, "I stand still.")
 
 
+def test_a_question_of_a_side_asks_for_that_side(tmp_path: Path) -> None:
+    rows = (
+        "kick left\tkick\tleft\t2\t-\t-\nwave both\twave\tboth\t-\t-\t-\n"
+        "jump left\tjump\tleft\t-\t-\t-\nkick, then bow\tkick+bow\tleft\t-\t-\t-\n"
+    )
+    (tmp_path / "new.tsv").write_text(HEADER + rows, encoding="utf-8")
+    asked = read_questions(tmp_path)
+    assert [q.actions for q in asked] == [
+        ("kick_left",),
+        ("wave_both",),
+        ("jump",),
+        ("kick", "bow"),
+    ]
+    assert [q.count for q in asked] == [2, 0, 0, 0]
+
+
 def test_a_folder_without_an_exam_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="found none"):
         read_questions(tmp_path / "nowhere")
