@@ -18,7 +18,7 @@ from kinetoken_export.demo.data.makers.exercise_scripts import EXERCISE_ACTS
 from kinetoken_export.demo.data.makers.script import Script
 from kinetoken_export.demo.training.evaluate import ExamConditions, count_line, evaluate
 from kinetoken_export.demo.training.exam_verdicts import admits, does, judges_count, shows_asked
-from kinetoken_export.demo.words.exam_questions import Question, Withheld, read_questions
+from kinetoken_export.demo.words.exam_questions import Question, read_questions
 
 EXAM = {
     "old": "a tall man squats\tsquat\t-\t-\t-\t-\nplease dance to the music\tdance\t-\t-\t-\t-\n",
@@ -93,11 +93,23 @@ def test_honesty_is_a_thought_that_says_no() -> None:
     assert not does(question, still, "I stand still.")
 
 
-def test_what_shares_five_words_with_the_exam_is_withheld(tmp_path: Path) -> None:
-    withheld = Withheld(read_questions(exam(tmp_path)))
-    assert "Please, dance to the music!" in withheld
-    assert "now ice skate on the lake again" in withheld
-    assert "dance to music" not in withheld
+def test_a_question_of_a_side_asks_for_that_side(tmp_path: Path) -> None:
+    rows = (
+        "kick left\tkick\tleft\t2\t-\t-\nwave both\twave\tboth\t-\t-\t-\n"
+        "jump left\tjump\tleft\t-\t-\t-\nkick, then bow\tkick+bow\tleft\t-\t-\t-\n"
+    )
+    (tmp_path / "new.tsv").write_text(HEADER + rows, encoding="utf-8")
+    asked = read_questions(tmp_path)
+    assert [q.actions for q in asked] == [
+        ("kick_left",),
+        ("wave_both",),
+        ("jump",),
+        ("kick", "bow"),
+    ]
+    assert [q.count for q in asked] == [2, 0, 0, 0]
+
+
+def test_a_folder_without_an_exam_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="found none"):
         read_questions(tmp_path / "nowhere")
 
