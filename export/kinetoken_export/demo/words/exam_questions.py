@@ -7,6 +7,7 @@ joined by `+` (or `unknown`), side, count, speed, seconds; `-` where the wording
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.input_file import open_input
 
 PARTS: Final = ("old", "new", "sequences", "unknown")
 UNKNOWN: Final = "unknown"
@@ -47,7 +49,7 @@ def read_questions(folder: Path) -> list[Question]:
 
 
 def _read(path: Path) -> Iterator[Question]:
-    with open(path, encoding="utf-8", newline="") as file:
+    with io.TextIOWrapper(open_input(path), encoding="utf-8", newline="") as file:
         for number, row in enumerate(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)):
             if tuple(row) != _COLUMNS or None in row.values():
                 raise FormatError(

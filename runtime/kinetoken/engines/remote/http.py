@@ -19,6 +19,7 @@ from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
 from ...base.errors import EngineError, InputError
+from ...base.json_text import parse_json
 from .address import KEY_VARIABLE, ServerAddress, default_port
 
 CONNECT_SECONDS: Final = 10.0
@@ -75,8 +76,8 @@ class ServerLink:
     def _json(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         response, connection = self._ask(method, path, body, "application/json")
         try:
-            return json.loads(response.read(LONGEST_ANSWER))
-        except (ValueError, RecursionError):
+            return parse_json(response.read(LONGEST_ANSWER))
+        except ValueError:
             kind = response.headers.get_content_type()
             raise EngineError(
                 f"expected JSON of {self.address}, got something else ({kind}); {_CHECK}"
@@ -262,8 +263,8 @@ class ReplyLines:
 def _message(text: str) -> str:
     """The message of OpenAI's form of an error, or the text itself; nothing of a web page."""
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
+        data = parse_json(text)
+    except ValueError:
         return "" if text.lstrip().startswith("<") else text
     return error_message(data)
 

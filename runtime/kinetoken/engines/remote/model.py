@@ -5,7 +5,6 @@ Readers do not trust what it says.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import PureWindowsPath
 from typing import Any, Final, NoReturn
 
 from ...base.errors import EngineError, InputError
+from ...base.json_text import parse_json
 from ...manifest.schema import Manifest, MotionInfo
 from ...tokens.tokenizer import Tokenizer
 from ..completions import CompletionPiece, CompletionRequest, ServerKind
@@ -183,7 +183,7 @@ class RemoteRun:
     def _piece(self, data: bytes) -> CompletionPiece | None:
         """Read an event; None if there is no text in it."""
         try:
-            event = json.loads(data)
+            event = parse_json(data)
             if "error" in event or ("message" in event and "choices" not in event):
                 said = self._link.quoted(error_message(event))
                 raise StatusError(
@@ -197,7 +197,7 @@ class RemoteRun:
             text.encode()
             piece = self._kind.piece(choice, text)
             self.reason = choice.get("finish_reason") or self.reason
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
             raise self._nonsense(data) from None
         return piece if piece.text or piece.ids else None
 
