@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,9 @@ _SHORTEST_LOOP: Final = 3
 _SHORTEST: Final = 6  # code frames of a motion without its still ends
 _TRIES: Final = 5  # motions that a low body chooses the nearest of
 _STILL: Final = 2  # code frames at either end of a motion, where the body stands
+# Poses, which nothing in the motion itself would end.
+_HELD: Final = ("stand_still", "t_pose", "meditate", "pray")
+_HELD_SECONDS: Final = 3  # where nobody says how long
 # How a body gets from standing into a posture.
 _LOWERED: Final = {"lying": "lie_down", "seated": "sit_on_chair", "on_floor": "sit_on_floor",
     "kneeling": "kneel"}  # fmt: skip
@@ -59,6 +63,8 @@ class MotionBank:
         return self._from(posture, window, before)
 
     def _asked(self, part: Part) -> CodedWindow | None:
+        if not part.seconds and not part.count and part.action in _HELD:
+            part = replace(part, seconds=_HELD_SECONDS)
         if part.seconds:
             return self._lasting(part)
         return self._counted(part) if part.count else self._any(part, longest=_LONGEST)

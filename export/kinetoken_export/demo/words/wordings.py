@@ -36,12 +36,12 @@ _OF_ONE_SPEED: Final = ("walk_slowly", "walk_fast", "stand_still", "t_pose", "me
 class Mixture:
     """Shares of the kinds of request; what is left is captions of one action as they stand."""
 
-    unknown: float = 0.13
-    sequence: float = 0.05
+    unknown: float = 0.12
+    sequence: float = 0.09
     pair: float = 0.12
-    triple: float = 0.06
+    triple: float = 0.08
     seconds: float = 0.05
-    count: float = 0.05
+    count: float = 0.06
     speed: float = 0.04
     negation: float = 0.06
     style: float = 0.03
