@@ -23,7 +23,7 @@ _SHORTEST: Final = 6  # code frames of a motion without its still ends
 _TRIES: Final = 5  # motions that a low body chooses the nearest of
 _STILL: Final = 2  # code frames at either end of a motion, where the body stands
 # Poses, which nothing in the motion itself would end.
-_HELD: Final = ("stand_still", "t_pose", "meditate", "pray")
+_HELD: Final = ("stand_still", "t_pose", "pray")
 _HELD_SECONDS: Final = 3  # where nobody says how long
 # How a body gets from standing into a posture.
 _LOWERED: Final = {"lying": "lie_down", "seated": "sit_on_chair", "on_floor": "sit_on_floor",
@@ -53,7 +53,8 @@ class MotionBank:
     def motion(self, part: Part, posture: str, before: Codes | None = None) -> CodedWindow | None:
         """The motion of a part for a body in a posture; None where there is none such.
 
-        `before`: what the body did last, which ends in that posture.
+        `before`: what the body did last, which ends in that posture. After nothing a motion begins
+        as it likes: who gets up begins on the floor.
         """
         low = posture != "standing" and before is not None
         found = [w for _ in range(_TRIES if low else 1) if (w := self._asked(part)) is not None]
@@ -177,7 +178,7 @@ class MotionBank:
 
     def _from(self, posture: str, window: CodedWindow, before: Codes | None) -> CodedWindow | None:
         """The window led into from a posture: up first, then down, as it begins."""
-        if window.begins == posture:
+        if window.begins == posture or before is None:
             return window
         ways: list[CodedWindow] = []
         if posture != "standing":
