@@ -11,7 +11,7 @@ from ..words.action_names import LASTING
 from ..words.requests import Part, Request
 from .chat_examples import Block, ChatCoder, ChatTurn, Ids, Weights
 from .lm_data import CodedWindow
-from .motion_bank import MotionBank
+from .motion_bank import ANY_POSTURE, MotionBank
 from .train_words import DrawnChats
 
 _TURNS: Final = (1, 2, 3, 4, 5, 6)
@@ -96,7 +96,7 @@ class MotionChats:
     def _after(self, last: CodedWindow | None, part: Part) -> CodedWindow | None:
         """The motion of a part where `last` ended."""
         if last is None:
-            return self._bank.motion(part, "standing")
+            return self._bank.motion(part, ANY_POSTURE)
         return self._bank.motion(part, last.ends, last.codes)
 
     def _helpless(self) -> Part:

@@ -22,6 +22,8 @@ _SHORTEST_LOOP: Final = 3
 _SHORTEST: Final = 6  # code frames of a motion without its still ends
 _TRIES: Final = 5  # motions that a low body chooses the nearest of
 _STILL: Final = 2  # code frames at either end of a motion, where the body stands
+ANY_POSTURE: Final = ""
+"""The posture of a body that nobody has seen: who gets up first of all begins on the floor."""
 # Poses, which nothing in the motion itself would end.
 _HELD: Final = ("stand_still", "t_pose", "pray")
 _HELD_SECONDS: Final = 3  # where nobody says how long
@@ -53,10 +55,9 @@ class MotionBank:
     def motion(self, part: Part, posture: str, before: Codes | None = None) -> CodedWindow | None:
         """The motion of a part for a body in a posture; None where there is none such.
 
-        `before`: what the body did last, which ends in that posture. After nothing a motion begins
-        as it likes: who gets up begins on the floor.
+        `before`: what the body did last, which ends in that posture.
         """
-        low = posture != "standing" and before is not None
+        low = posture not in ("standing", ANY_POSTURE) and before is not None
         found = [w for _ in range(_TRIES if low else 1) if (w := self._asked(part)) is not None]
         if not found:
             return None
@@ -178,7 +179,7 @@ class MotionBank:
 
     def _from(self, posture: str, window: CodedWindow, before: Codes | None) -> CodedWindow | None:
         """The window led into from a posture: up first, then down, as it begins."""
-        if window.begins == posture or before is None:
+        if posture in (window.begins, ANY_POSTURE):
             return window
         ways: list[CodedWindow] = []
         if posture != "standing":

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 
 from kinetoken_export.codecs.source import Codes
 from kinetoken_export.demo.training.lm_data import RISE, CodedWindow
-from kinetoken_export.demo.training.motion_bank import MotionBank
+from kinetoken_export.demo.training.motion_bank import ANY_POSTURE, MotionBank
 from kinetoken_export.demo.words.requests import Part
 
 
@@ -100,4 +100,7 @@ def test_a_low_body_gets_up_first_and_down_where_it_begins_low() -> None:
     from_standing = found.motion(Part("get_up_from_floor"), "standing")
     assert from_standing is not None
     assert len(from_standing.codes) == 13
+    from_anywhere = found.motion(Part("get_up_from_floor"), ANY_POSTURE)
+    assert from_anywhere is not None
+    assert len(from_anywhere.codes) == 6
     assert found.motion(Part("bow"), "seated") is None
