@@ -29,7 +29,7 @@ OWN_FILES = {
 """Modules that may open files to read them, and what they open."""
 READS = ("read_bytes", "read_text", "open", "fromfile", "memmap", "genfromtxt", "loadtxt")
 WRITING = ("'wb'", "'w'", "'a'", "'x'")
-NO_FILES = ("ServerLink", "RemoteLanguageModel", "opener", "folder", "zip", "pillow")
+NO_FILES = ("ServerLink", "RemoteLanguageModel", "opener", "folder", "archive", "pillow")
 """What else has a method of such a name."""
 
 

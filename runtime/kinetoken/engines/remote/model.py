@@ -5,7 +5,6 @@ Readers do not trust what it says.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PureWindowsPath
@@ -138,7 +137,6 @@ class RemoteRun:
 
     def __init__(self, link: ServerLink, kind: ServerKind, lines: ReplyLines) -> None:
         self._link, self._kind, self._lines = link, kind, lines
-        self._heard = time.monotonic()
         self.reason: str | None = None
         """Why the server ended: "stop", "length", or None if it did not say."""
 
@@ -157,7 +155,7 @@ class RemoteRun:
             piece = self._piece(data)
             if piece is not None:
                 yield piece
-                self._heard = time.monotonic()  # however long its reader took
+                self._lines.deadline.renew()  # however long its reader took
         if self.reason is None:
             raise EngineError(
                 f"{self._link.address} cut the connection in the middle of the answer; see its log"
@@ -167,8 +165,6 @@ class RemoteRun:
         """Data of server-sent events (WHATWG HTML, 9.2). Comments only keep the line open."""
         data: list[bytes] = []
         for line in self._lines:
-            if time.monotonic() - self._heard > self._link.timeout:
-                raise self._link.silent()
             name, _, value = line.partition(b":")
             if name in (b"data", b"error"):  # llama-server once named its errors "error"
                 data.append(value.removeprefix(b" "))
