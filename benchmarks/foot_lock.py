@@ -3,7 +3,7 @@
     python benchmarks/foot_lock.py [--bundle B] [--seeds 3] [--clips CLIPS.npz]
         [-o benchmarks/results/foot_lock]
 
-The motions answer the first wording of every action of the exam; --clips adds captured clips,
+The motions answer the prompts that the bundle names as its examples; --clips adds captured clips,
 arrays (T, 22, 3) at 20 fps. Needs the extra [export] for the measures of `kinetoken demo
 evaluate`.
 """
@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from machine import describe
 from numpy.typing import NDArray
+from report import examples_of
 
 import kinetoken
 from kinetoken.motion.features import CONTACTS
@@ -27,7 +28,6 @@ from kinetoken.motion.footlock import FootLock
 from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS
 from kinetoken.motion.transition import Transition
 from kinetoken_export.demo.data.motion_measures import FOOT_HEIGHT, foot_slide, jerk
-from kinetoken_export.demo.words.exam import FIRST_EXAM
 
 Array = NDArray[np.float64]
 Motion = tuple[Array, Array | None]
@@ -93,11 +93,11 @@ def main() -> None:
 
 
 def generations(bundle: str | None, seeds: int) -> list[Motion]:
-    """Every action, `seeds` times."""
+    """Every example of the bundle, `seeds` times."""
     generator, out = kinetoken.load(bundle), []
-    for prompts in FIRST_EXAM.values():
+    for prompt in examples_of(generator):
         for seed in range(seeds):
-            clip = generator.generate(prompts[0], seed=seed, temperature=0.5)
+            clip = generator.generate(prompt, seed=seed, temperature=0.5)
             assert clip.features is not None
             out.append(
                 (clip.joints.astype(np.float64), clip.features[:, CONTACTS].astype(np.float64))

@@ -7,9 +7,12 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from machine import describe
+
+if TYPE_CHECKING:
+    from kinetoken import Generator
 
 COLOURS = ("#2b6cb0", "#c05621", "#2f855a", "#805ad5", "#a0aec0", "#b83280")
 STYLE: Any = {
@@ -22,6 +25,18 @@ Points = Sequence[tuple[float, float]]
 def heading(title: str, *said: str) -> list[str]:
     """First lines of a page: title, machine and command."""
     return [f"# {title}", "", f"{describe()}. `python {command()}`", *said, ""]
+
+
+def examples_of(generator: Generator) -> tuple[str, ...]:
+    """The prompts that a bundle names as its examples; ends the program if it names none."""
+    examples = generator.manifest.examples
+    if not examples:
+        name = generator.manifest.name
+        raise SystemExit(
+            f"expected a bundle that names examples, and {name} has none: "
+            "write some into kinetoken.json beside the checkpoint and export it again"
+        )
+    return examples
 
 
 def command() -> str:

@@ -6,8 +6,9 @@
 Times come from fresh processes that each hold one chat; cold computes the system prompt and keeps
 its state, warm finds it on disk. "No session" feeds the whole chat again for each prompt. Seams
 compare the fastest joint in the blend after a cut with the moves themselves. Obedience comes from
-chats of five turns in the exam's wordings, judged by the physics of `kinetoken demo evaluate`, at
-temperature 0.5; it applies to the demo model only.
+chats of five of the bundle's examples, at temperature 0.5: whether the motion shows, by the physics
+of `kinetoken demo evaluate`, the action that the example alone makes the model think of. It applies
+to the demo model only.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any
 
 import numpy as np
 from machine import asked, describe
+from report import examples_of
 
 import kinetoken
 from kinetoken.motion.skeleton import FPS
@@ -166,10 +168,9 @@ def _fastest(joints: np.ndarray[Any, Any]) -> float:
 def obedience(args: argparse.Namespace) -> dict[str, dict[str, list[int]]]:
     """Passed and total, by turn, of chats with and without history."""
     from kinetoken_export.demo.data.judges import obeys
-    from kinetoken_export.demo.words.exam import FIRST_EXAM
 
     generator = kinetoken.load(args.bundle)
-    questions = [(action, prompt) for action, prompts in FIRST_EXAM.items() for prompt in prompts]
+    questions = questions_of(generator)
     found: dict[str, dict[str, list[int]]] = {}
     for history in (0, 1, 2, 100):
         rng, score = random.Random(1), {str(turn): [0, 0] for turn in range(1, 6)}
@@ -182,6 +183,26 @@ def obedience(args: argparse.Namespace) -> dict[str, dict[str, list[int]]]:
                 score[str(turn)][0] += bool(obeys(action, answer.clip().joints.astype(np.float64)))
                 score[str(turn)][1] += 1
         found[str(history)] = score
+    return found
+
+
+def questions_of(generator: kinetoken.Generator) -> list[tuple[str, str]]:
+    """Examples that ask for one action that has a judge, each with that action."""
+    from kinetoken_export.demo.data.judges import JUDGES
+    from kinetoken_export.demo.words.thoughts import meant
+
+    found = []
+    for prompt in examples_of(generator):
+        answer = generator.stream(prompt, seed=0, temperature=0.0)
+        for _ in answer:
+            pass
+        action = meant(answer.thought)
+        if action in JUDGES and answer.text.count("<move>") == 1:
+            found.append((action, prompt))
+    if len(found) < 5:
+        raise SystemExit(
+            f"expected 5 examples or more that ask for one action, got {len(found)}: use --exam 0"
+        )
     return found
 
 

@@ -59,7 +59,7 @@ def test_the_options_of_a_stream_are_those_of_generate_options() -> None:
         "block_seconds", "min_block_seconds", "max_block_seconds",
         "block_code_frames", "min_block_code_frames", "max_block_code_frames", "min_blocks", "max_blocks",
         "seed", "temperature", "top_k", "top_p", "min_p", "levels", "detail", "frames",
-        "max_tokens", "max_thought", "max_pause", "thought", "text_only", "foot_lock",
+        "max_tokens", "max_thought", "max_pause", "thought", "text_only", "foot_lock", "smooth",
     ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from kinetoken.base.errors import OutputError
+from kinetoken.base.json_text import parse_json
 from kinetoken.cli.terminal import progress
 from kinetoken.manifest.file_info import FileInfo
 from kinetoken.manifest.manifest_file import manifest_from_dict
@@ -211,7 +212,7 @@ def _write(manifest: Manifest, folder: Path) -> Manifest:
     known = {path.name: manifest.files.get(path.name) or FileInfo.of(path) for path in files}
     text = json.dumps(replace(manifest, files=known).to_dict(), indent=2) + "\n"
     (folder / MANIFEST_NAME).write_text(text, encoding="utf-8")
-    return manifest_from_dict(json.loads(text))
+    return manifest_from_dict(parse_json(text))
 
 
 def _ends(vocabulary: CheckpointVocabulary, special: SpecialTokens) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.input_file import read_input_text
 from kinetoken.manifest.schema import ChatTemplate
 
 from .json_file import read_json
@@ -71,10 +72,10 @@ def _templates(folder: Path) -> dict[str, str]:
                     f"{path}: expected chat templates with name and template, got something else"
                 ) from None
     for path in sorted((folder / "additional_chat_templates").glob("*.jinja")):
-        found[path.stem] = path.read_text(encoding="utf-8")
+        found[path.stem] = read_input_text(path)
     own = folder / "chat_template.jinja"
     if own.is_file():
-        found[DEFAULT_TEMPLATE] = own.read_text(encoding="utf-8")
+        found[DEFAULT_TEMPLATE] = read_input_text(own)
     return found
 
 

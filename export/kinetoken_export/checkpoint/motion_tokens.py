@@ -5,7 +5,6 @@ Nothing about it is assumed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.input_file import read_input_text
+from kinetoken.base.json_text import parse_json
 from kinetoken.manifest.schema import MotionInfo
 
 from .find_spelling import AskedSpelling, codes_by_level, find_spelling
@@ -65,7 +66,7 @@ def read_vocabulary(folder: Path, asked: AskedSpelling | None = None) -> Checkpo
     path = folder / "tokenizer.json"
     try:
         refuse_lfs_pointer(path)
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = parse_json(read_input_text(path))
         tokens = {str(token["content"]): token for token in data["added_tokens"]}
         added = {content: token["id"] for content, token in tokens.items()}
         words = _words(data["model"]["vocab"])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.json_text import parse_json
 
 from .json_file import read_json
 
@@ -95,7 +96,7 @@ def _write(
                 f"{vocabulary.parent}: expected {token['content']} at id {number}, got {got}: the "
                 "tokenizer's files are not of one model"
             )
-    data = json.loads(tokenizer.to_str())
+    data = parse_json(tokenizer.to_str())
     path.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
 
 

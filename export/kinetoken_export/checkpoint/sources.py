@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import json
 import re
 import sys
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from kinetoken.base.errors import InputError, MissingPackageError
+from kinetoken.base.input_file import read_input_text
+from kinetoken.base.json_text import parse_json
 from kinetoken.engines.llamacpp.gguf_header import read_header
 
 _HUB_ID: Final = re.compile(r"(?:hf:)?([\w-][\w.-]*/[\w.-]+)(?:@([\w.+/-]+))?")
@@ -174,7 +175,7 @@ def _unquoted(text: str) -> str:
 
 def _licence_of_config(folder: Path) -> str:
     try:
-        config = json.loads(_text(folder / "config.json"))
+        config = parse_json(_text(folder / "config.json"))
     except ValueError:
         return ""
     config = config if isinstance(config, dict) else {}
@@ -191,6 +192,6 @@ def _licence_of_text(folder: Path) -> str:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return read_input_text(path, errors="replace")
     except OSError:
         return ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import pathlib
 import pickle
 import warnings
@@ -18,6 +17,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.input_file import check_regular, read_input_text
+from kinetoken.base.json_text import parse_json
 
 from ..checkpoint.sources import read_licence
 
@@ -175,6 +176,7 @@ def _load(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any], tuple[str, 
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(list(_HARMLESS)):
             warnings.simplefilter("ignore")  # of old pickles; what cannot be read is refused below
+            check_regular(path)
             whole: Any = (
                 load_file(path)
                 if path.suffix == _SAFE
@@ -251,9 +253,9 @@ def _tensors(named: Mapping[Any, Any]) -> dict[str, Tensor]:
 def _settings(path: Path) -> Mapping[str, Any]:
     """config.json, or the `name: value` lines that the authors' option parsers write."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_input_text(path)
         if path.suffix == ".json":
-            data = json.loads(text)
+            data = parse_json(text)
             return data if isinstance(data, dict) else {}
     except (OSError, ValueError) as error:
         raise FormatError(
@@ -265,7 +267,7 @@ def _settings(path: Path) -> Mapping[str, Any]:
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text.lower() if text in ("True", "False") else text)
+        return parse_json(text.lower() if text in ("True", "False") else text)
     except ValueError:
         return None if text == "None" else text
 

@@ -12,7 +12,6 @@ the one writer fades into the next, as in a lapped transform. That costs no look
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +25,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.input_file import check_regular, read_input_text
+from kinetoken.base.json_text import parse_json
+from kinetoken.base.npy_file import read_npy_file
 from kinetoken.motion.features import N_FEATURES
 
 from ..checkpoint.tensors import Float32Array
@@ -265,9 +267,12 @@ def load_codec(folder: Path) -> tuple[MotionCodec, Tensor, Tensor]:
     """Load a codec folder of this layout: the module in float32, Mean and Std (263,)."""
     model = MotionCodec(_config(folder))
     try:
+        check_regular(folder / WEIGHTS)
         weights = {k: v.float() for k, v in load_file(folder / WEIGHTS).items()}
         model.load_state_dict(weights)
-        mean, std = (torch.from_numpy(np.load(folder / f"{name}.npy")) for name in ("Mean", "Std"))
+        mean, std = (
+            torch.from_numpy(read_npy_file(folder / f"{name}.npy")) for name in ("Mean", "Std")
+        )
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise FormatError(
@@ -284,7 +289,7 @@ def load_codec(folder: Path) -> tuple[MotionCodec, Tensor, Tensor]:
 def _config(folder: Path) -> CodecConfig:
     path = folder / "config.json"
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = parse_json(read_input_text(path))
         if config.get("model_type") != _MODEL_TYPE:
             raise FormatError(
                 f"{path}: expected a codec of model_type {_MODEL_TYPE}, got "

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Final
 
 from kinetoken.base.errors import FormatError, InputError, MissingPackageError
+from kinetoken.base.input_file import read_input_text
 
 # Packages that such files use, and how pip calls those that it knows by another name. Any other
 # module is a file of the codec's repository: a package of its name would be a stranger's.
@@ -87,7 +88,7 @@ def _missing(file: Path, name: str) -> FormatError | InputError | MissingPackage
 
 def _whole_name(file: Path, name: str) -> str:
     """The module as the file imports it: Python names only the first folder that is not there."""
-    text = file.read_text(encoding="utf-8", errors="replace")
+    text = read_input_text(file, errors="replace")
     found = re.search(
         rf"^\s*(?:from|import)\s+\.*({re.escape(name)}(?:\.\w+)*)", text, re.MULTILINE
     )

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.npy_file import read_npy_file
 from kinetoken.motion.features import N_FEATURES
 
 from ..checkpoint.tensors import Float32Array
@@ -51,8 +52,11 @@ def _places(folder: Path) -> Iterator[tuple[Path, Path]]:
 
 def _row(path: Path, *, positive: bool) -> Float32Array:
     try:
-        values = np.asarray(np.load(path, allow_pickle=False), np.float32)
-    except (OSError, ValueError, EOFError) as error:
+        stored = read_npy_file(path)
+        if stored.dtype.kind not in "fiu":
+            raise ValueError(f"it holds {stored.dtype}")
+        values = np.asarray(stored, np.float32)
+    except (OSError, ValueError) as error:
         raise FormatError(
             f"{path}: expected a .npy array of {N_FEATURES} numbers, got something unreadable"
         ) from error

@@ -16,6 +16,7 @@ from typing import Any, Final
 from gguf import LlamaFileType
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.input_file import open_input
 from kinetoken.engines.llamacpp.gguf_check import checked_header
 from kinetoken.engines.llamacpp.gguf_header import GGUF_MAGIC, Header, read_header
 from kinetoken.manifest.architectures import ARCHITECTURES
@@ -31,7 +32,7 @@ def is_gguf(path: Path) -> bool:
     """Tell if a path is a GGUF file."""
     if not path.is_file():
         return False
-    with path.open("rb") as stream:
+    with open_input(path) as stream:
         return stream.read(len(GGUF_MAGIC)) == GGUF_MAGIC
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.input_file import open_input, read_input
 from kinetoken.generation.bundle import open_bundle
 from kinetoken.generation.options import GenerateOptions
 from kinetoken.manifest.architectures import Architecture
@@ -89,7 +90,7 @@ def is_importance_file(path: Path) -> bool:
     if path.suffix in _LEGACY:
         return True
     try:
-        with path.open("rb") as stream:
+        with open_input(path) as stream:
             return stream.read(len(_MAGIC)) == _MAGIC
     except OSError as error:
         raise InputError(
@@ -127,8 +128,8 @@ def read_importance(path: Path) -> dict[str, Float32Array]:
     FormatError where it is something else.
     """
     try:
-        data = path.read_bytes()[: len(_MAGIC)]
-        rows = _read_gguf(path) if data == _MAGIC else _read_legacy(path.read_bytes())
+        raw = read_input(path)
+        rows = _read_gguf(path) if raw.startswith(_MAGIC) else _read_legacy(raw)
     except OSError as error:
         raise InputError(
             f"{path}: expected an importance matrix, cannot read it ({error.strerror})"

@@ -16,7 +16,7 @@ from ..stage.places import NamedClip
 from ..stage.side_by_side import AnswersSideBySide, ClipsSideBySide
 from ..window.opening import NoWindowError, ShowStage, window_opener
 from .compare_option import Comparison, parse_comparison
-from .requests import PictureRequest, PlayRequest
+from .requests import PictureRequest, PlayRequest, as_seen
 from .saving import check_files, keep_clips, path_beside, show_then_keep
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ def read(text: str, request: PlayRequest) -> CompareRequest:
     )
     if not people.clips and (told := request.reading.told()):
         raise InputError(f"{told[0]} is for a clip, and this is a prompt; leave it out")
+    seen = (named._replace(clip=as_seen(named.clip, request.smooth)) for named in people.clips)
+    people = replace(people, clips=tuple(seen))
     prompt = request.what or ""
     if people.variants:
         check_prompt(prompt)

@@ -44,6 +44,11 @@ def _option_of_answers(request: PlayRequest) -> str:
     """The first option that says how a prompt is answered; empty for none."""
     options, history = request.options, request.history
     given = {field.name: getattr(options, field.name) for field in fields(options)}
-    given |= {"foot_lock": None, "history": history.turns, "history_file": history.file}
+    given |= {
+        "foot_lock": None,
+        "smooth": None,
+        "history": history.turns,
+        "history_file": history.file,
+    }
     found = next((name for name, value in given.items() if value is not None), "")
     return f"--{found.replace('_', '-')}" if found else ""

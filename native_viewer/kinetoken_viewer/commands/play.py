@@ -10,7 +10,7 @@ from kinetoken.cli.arguments import add_bundle, add_generation, add_history, add
 from kinetoken.cli.live_arguments import add_live, say
 from kinetoken.cli.parser import Advanced, Reader, Subparsers, new_command
 from kinetoken.formats.read_options import ReadOptions
-from kinetoken.formats.registry import READABLE, WRITABLE, in_words, load_clip, names_a_file
+from kinetoken.formats.registry import WRITABLE, in_words, load_clip, names_a_file
 from kinetoken.generation.options import check_prompt
 from kinetoken.motion.clip import Clip
 
@@ -20,7 +20,7 @@ from .headless import record_file, send_live, spoken_aside
 from .in_window import show_in_window
 from .option_checks import check_options
 from .picture_arguments import add_picture
-from .requests import PlayRequest
+from .requests import PlayRequest, as_seen
 from .saving import check_files
 
 _EXAMPLES: Final = (
@@ -34,8 +34,8 @@ def add_command(subparsers: Subparsers) -> None:
     """Adds `kinetoken play PROMPT|CLIP`."""
     parser = new_command(subparsers, "play", "watch a prompt or a clip move", *_EXAMPLES)
     add = parser.add_argument
-    what = f"a movement in words, or a {in_words(READABLE)} file"
-    add("what", nargs="?", metavar="PROMPT|CLIP", help=f"{what} (default: asks)")
+    what = "a movement in words, or a motion file (default: asks)"
+    add("what", nargs="?", metavar="PROMPT|CLIP", help=what)
     add("-o", "--out", metavar="FILE", help=f"write the motion: {in_words(WRITABLE)}")
     people = "side by side: seed=1,2,3, bundle=A,B or a.npz,b.bvh"
     add("--compare", metavar="LIST", help=people)
@@ -52,7 +52,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> Reader[PlayRequest]:
     parser.add_argument("--once", action="store_true", help=Advanced(once))
     return lambda args: PlayRequest(
         what=args.what,
-        clip=None if args.compare or args.what is None else _clip(args.what, reading(args)),
+        clip=None
+        if args.compare or args.what is None
+        else _clip(args.what, args.smooth, reading(args)),
         reading=reading(args),
         out=args.out,
         bundle=bundle(args),
@@ -61,13 +63,14 @@ def _add_arguments(parser: argparse.ArgumentParser) -> Reader[PlayRequest]:
         history=history(args),
         live=live(args),
         picture=picture(args),
+        smooth=args.smooth,
         once=args.once,
     )
 
 
-def _clip(what: str, reading: ReadOptions) -> Clip | None:
+def _clip(what: str, smooth: bool | None, reading: ReadOptions) -> Clip | None:
     """The clip of a file; None for a prompt. FormatError for a file that is missing or no clip."""
-    return load_clip(what, reading) if names_a_file(what) else None
+    return as_seen(load_clip(what, reading), smooth) if names_a_file(what) else None
 
 
 def _run(args: argparse.Namespace, request: Reader[PlayRequest]) -> int:

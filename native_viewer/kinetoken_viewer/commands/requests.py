@@ -28,6 +28,11 @@ _STILL_SIZE: Final = (1280, 720)
 _STRIP_SIZE: Final = (1600, 500)
 
 
+def as_seen(clip: Clip, smooth: bool | None) -> Clip:
+    """The clip as it is shown: smoothed where asked, by default if a model made it from codes."""
+    return clip.smoothed() if smooth or (smooth is None and clip.codes is not None) else clip
+
+
 @dataclass(frozen=True)
 class PictureRequest:
     """The window to open, or the picture file to write."""
@@ -95,6 +100,8 @@ class PlayRequest:
     picture: PictureRequest
     reading: ReadOptions = DEFAULTS
     """How to read files of motion."""
+    smooth: bool | None = None
+    """Smooth clips; None: those that a model made."""
     once: bool = False
     """Send a motion once without a window, not again and again."""
 

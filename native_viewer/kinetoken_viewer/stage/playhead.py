@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from kinetoken.motion.resample import catmull_rom
 from kinetoken.motion.skeleton import N_JOINTS
-from kinetoken.motion.splines import catmull_rom
 
 _Array = NDArray[np.floating]
 

@@ -16,6 +16,8 @@ from typing import Any, Final
 from .. import __version__
 from ..base.atomic_file import atomic_path, check_writable, remove_leftovers
 from ..base.errors import FormatError, InputError, OutputError
+from ..base.input_file import read_input, read_input_text
+from ..base.json_text import parse_json
 from ..motion.clip import Clip
 from .jobs import Job, JobAnswer, Problem, given_options
 
@@ -238,14 +240,14 @@ class BatchFolder:
     def _info(self, force: bool) -> BatchInfo | None:
         """Read batch.json; None where there is none. InputError where it is something else."""
         try:
-            said = json.loads((self.path / BATCH_FILE).read_text(encoding="utf-8"))
+            said = parse_json(read_input_text(self.path / BATCH_FILE))
             names = [field.name for field in fields(BatchInfo)]
             if said.get("format") != _FORMAT or said.get("format_version") != _VERSION:
                 raise KeyError("format")
             return BatchInfo(**{name: said[name] for name in names})
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             if force:
                 return None
             raise InputError(
@@ -256,9 +258,9 @@ class BatchFolder:
         """Read the rows of the report; incomplete ones are left out."""
         found = []
         with contextlib.suppress(OSError):
-            for raw in (self.path / REPORT_FILE).read_bytes().splitlines():
-                with contextlib.suppress(ValueError, RecursionError):
-                    row = json.loads(raw)
+            for raw in read_input(self.path / REPORT_FILE).splitlines():
+                with contextlib.suppress(ValueError):
+                    row = parse_json(raw)
                     if isinstance(row, dict) and _is_whole(row):
                         found.append(row)
         return found
@@ -271,7 +273,7 @@ class BatchFolder:
 def digest(path: Path) -> str:
     """The sha256 of a small file; FormatError where it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_input(path)).hexdigest()
     except OSError as error:
         raise FormatError(f"cannot read {path}: {error.strerror}; check the path") from error
 

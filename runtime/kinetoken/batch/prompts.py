@@ -5,7 +5,6 @@ Wrong lines are reported, others kept.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from ..base.errors import FormatError, InputError, KinetokenError
+from ..base.input_file import open_input
+from ..base.json_text import parse_json
 from ..generation.options import GenerateOptions, check_prompt
 from .jobs import Job, Problem
 
@@ -21,7 +22,7 @@ MAX_LINE_BYTES: Final = 1 << 20
 _PLAIN_TEXT: Final = ".txt"
 _OPTIONS: Final = tuple(field.name for field in fields(GenerateOptions))
 _KEYS: Final = ("prompt", "id", *_OPTIONS)
-_SWITCHES: Final = ("text_only", "foot_lock")
+_SWITCHES: Final = ("text_only", "foot_lock", "smooth")
 _NAME: Final = re.compile(r"\w[\w.-]{0,99}")
 _SHOWN: Final = 40
 
@@ -46,7 +47,7 @@ def read_prompts_file(path: Path, usual: GenerateOptions) -> Prompts:
     problems: list[Problem] = []
     names: dict[str, int] = {}
     try:
-        with path.open("rb") as stream:
+        with open_input(path) as stream:
             for line, raw in _lines(stream):
                 job = _job_or_problem(line, raw, path.suffix.lower() == _PLAIN_TEXT, usual)
                 if isinstance(job, Problem):
@@ -130,8 +131,8 @@ def _said(raw: bytes, plain: bool) -> Mapping[str, Any]:
 
 def _object(text: str) -> Mapping[str, Any]:
     try:
-        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        value = parse_json(text, _once, constants=False)
+    except ValueError as error:
         if isinstance(error, KinetokenError):
             raise
         reason = str(error).split(": line ")[0]
@@ -158,10 +159,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for at, (key, _) in enumerate(pairs) if key in dict(pairs[:at]))
         raise FormatError(f"the key {_short(twice)} appears twice; give it once")
     return value
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a number in JSON")
 
 
 def _text(said: Mapping[str, Any], key: str) -> str:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from ..base.atomic_file import atomic_path
 from ..base.errors import FormatError
+from ..base.input_file import read_input_text
+from ..base.json_text import parse_json
 from ..generation.chat_format import Said, checked_turn
 from ..manifest.json_dataclass import to_json
 from ..manifest.schema import Manifest, MotionInfo, TokenizerInfo
@@ -121,12 +123,12 @@ def _parsed(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > LARGEST_CHAT:
             raise FormatError(f"{path} is too large for a chat; name another file")
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = parse_json(read_input_text(path))
     except OSError as error:
         raise FormatError(
             f"cannot read {path}: {error.strerror}; name a chat that was saved"
         ) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise FormatError(f"{path} is not a chat ({error}); name another file") from error
     if not isinstance(data, dict):
         raise FormatError(

@@ -19,6 +19,7 @@ from typing import Final
 from ..base.atomic_file import atomic_path
 from ..base.cache_folder import cache_paths
 from ..base.errors import OutputError
+from ..base.input_file import read_input
 from ..generation.bundle import Bundle
 
 PROMPT_CACHE_MAGIC: Final = b"kinetoken cache 1\n"
@@ -40,7 +41,7 @@ class PromptCache:
             with contextlib.suppress(OSError):
                 if (
                     path.stat().st_size <= LARGEST_STATE
-                    and (state := _opened(path.read_bytes())) is not None
+                    and (state := _opened(read_input(path))) is not None
                 ):
                     with contextlib.suppress(OSError):
                         os.utime(path)  # in use: not the one to go

@@ -86,7 +86,7 @@ def _add_folder(parser: argparse.ArgumentParser) -> Callable[..., argparse.Actio
     bundle = "folder or hf:OWNER/NAME (default: $KINETOKEN_BUNDLE, or the demo)"
     add("--bundle", metavar="BUNDLE", help=bundle)
     add("--threads", type=int, metavar="N", help="CPU threads (default: $KINETOKEN_THREADS)")
-    where = f"run an ONNX model on {', '.join(PROVIDERS[1:-1])} or {PROVIDERS[-1]}"
+    where = f"run ONNX on {', '.join(PROVIDERS[1:-1])} or {PROVIDERS[-1]}"
     add("--provider", choices=PROVIDERS, metavar="P", help=f"{where} (default: {AUTO_PROVIDER})")
     return add
 
@@ -128,6 +128,8 @@ def add_generation(parser: argparse.ArgumentParser) -> Reader[GenerateOptions]:
     add("--thought", choices=tuple(THOUGHT_TOKENS), metavar="T", help=thought)
     lock = "keep standing feet from sliding (default: screen only)"
     add("--foot-lock", action=argparse.BooleanOptionalAction, default=None, help=lock)
+    calm = "calm trembling, 0.1 s later (default: screen only)"
+    add("--smooth", action=argparse.BooleanOptionalAction, default=None, help=calm)
     _add_sampling(parser)
     _add_blocks(parser)
     return _generate_options

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import FormatError, InputError, TokenError
+from ..base.input_file import LARGEST_TEXT, read_input, within
 from ..formats.registry import WRITABLE, check_can_save, in_words
 from .arguments import BundleRequest, add_codec
 from .parser import Subparsers, new_command
@@ -84,7 +84,7 @@ def run(request: DecodeRequest) -> int:
 def read_text(name: str) -> str:
     """Read the text of a file or of standard input. FormatError."""
     try:
-        raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        raw = _standard_input() if name == "-" else read_input(name, LARGEST_TEXT)
     except OSError as error:
         raise FormatError(f"cannot read {name}: {error.strerror}; check the path") from error
     try:
@@ -93,6 +93,11 @@ def read_text(name: str) -> str:
         raise FormatError(
             f"{name}: expected UTF-8 text, got another encoding at byte {error.start}; convert it"
         ) from None
+
+
+def _standard_input() -> bytes:
+    """All of standard input, which may be a program's; FormatError where it has no end."""
+    return within(sys.stdin.buffer.read(LARGEST_TEXT + 1), LARGEST_TEXT, "standard input")
 
 
 def _read(text: str, manifest: Manifest, request: DecodeRequest) -> Reading:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from .. import __version__
 from ..base.errors import BROKEN_PIPE, INTERRUPTED, KinetokenError, OutputError
+from ..base.foreign_calls import watching_signals
 from ..base.signals import sigterm_as_ctrl_c
 from .parser import CommandParser, Subparsers
 from .printable_stream import printable_output
@@ -121,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     words = sys.argv[1:] if argv is None else argv
     args = build_parser(words[0] if words else None).parse_args(words)
-    with sigterm_as_ctrl_c():
+    with sigterm_as_ctrl_c(), watching_signals():
         code: int = args.func(args)
         sys.stdout.flush()
     return code

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..base.errors import BundleError, InputError, MissingPackageError
+from ..base.input_file import read_input_text
+from ..base.json_text import parse_json
 from .memory import return_freed_memory
 
 try:
@@ -33,7 +35,7 @@ class HfTokenizer:
     def __init__(self, path: Path) -> None:
         """BundleError if the file is not a tokenizer."""
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = parse_json(read_input_text(path))
             added = data.get("added_tokens") or []
             odd = any(token.get(flag) for token in added for flag in _ODD) or _minds_start(data)
             self._joins = not _splits_words(data)

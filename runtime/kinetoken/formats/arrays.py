@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import math
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from tokenize import TokenError
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import FormatError, InputError
+from ..base.input_file import open_input
+from ..base.json_text import parse_json
+from ..base.npy_file import NO_ARRAY, RECORDS, NpyHeader, read_npy_header
 from ..motion.clip import Clip
 from ..motion.features import N_FEATURES
 from ..motion.recover import recover
@@ -31,10 +32,10 @@ from .body_checks import (
 from .humanoid.axes import AXIS_TURNS
 from .read_options import DEFAULTS, ReadOptions
 
-MAGIC: Final = b"\x93NUMPY"
+NO_ARCHIVE: Final = "File is not a zip file"  # zipfile's own words
 RATES: Final = ("fps", "mocap_framerate", "mocap_frame_rate", "framerate", "frame_rate")
 """Keys of an archive that hold the frames per second."""
-_LARGEST: Final = MAX_FRAMES * N_FEATURES * 8  # bytes of one array
+LARGEST_MOTION: Final = MAX_FRAMES * N_FEATURES * 8  # bytes of one array
 
 
 def clip_of_arrays(
@@ -96,40 +97,34 @@ def _placed(joints: NDArray[np.float64], options: ReadOptions) -> NDArray[np.flo
     return joints if options.up in (None, "y") else joints @ AXIS_TURNS[options.up].T
 
 
-def check_header(stream: BinaryIO, size: int, path: Path) -> None:
-    """FormatError where an array is larger than its file or than any motion, or holds objects.
+def array_header(stream: IO[bytes], size: int, path: Path) -> NpyHeader:
+    """The header of an array. FormatError where it is larger than its file or than any motion.
 
-    `size`: bytes of the file.
+    `size`: bytes of the file, header included. Arrays of objects are refused too.
     """
-    version = np.lib.format.read_magic(stream)
-    read = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
-    if version not in read:
-        raise FormatError(f"{path}: expected plain numbers, got an array of records")
-    shape, _, dtype = read[version](stream)
-    if dtype.hasobject:
+    header = read_npy_header(stream)
+    if header.dtype.hasobject:
         raise FormatError(
             f"{path}: expected plain arrays, got Python objects, which may run code when opened "
             "(results.npy of motion-diffusion-model is such a file); docs/motion-files.md shows "
             "a safe way to take its motion out"
         )
-    held = math.prod(shape) * dtype.itemsize
-    if held > size:
+    if header.bytes > size:
         raise FormatError(
-            f"{path} is cut short: {held} bytes announced, {size} there; copy or export it again"
+            f"{path} is cut short: {header.bytes} bytes announced, {size} there; "
+            "copy or export it again"
         )
-    if held > _LARGEST:
+    if max(header.shape, default=0) > MAX_FRAMES or header.bytes > LARGEST_MOTION:
         raise FormatError(
-            f"{path}: expected at most {MAX_FRAMES} frames, got {shape}; cut it into pieces"
+            f"{path}: expected at most {MAX_FRAMES} frames, got {header.shape}; cut it into pieces"
         )
+    return header
 
 
 def open_arrays(path: Path, read: Callable[[BinaryIO, Path], Any]) -> Any:
     """Open the file and `read` it; FormatError for anything that is wrong with it."""
     try:
-        with path.open("rb") as stream:
+        with open_input(path) as stream:
             return read(stream, path)
     except FileNotFoundError:
         raise FormatError(f"{path}: there is no such file; check the path") from None
@@ -141,22 +136,23 @@ def open_arrays(path: Path, read: Callable[[BinaryIO, Path], Any]) -> Any:
         ) from error
     except (
         ValueError,
-        TokenError,  # NumPy's, for a damaged header
-        SyntaxError,
         EOFError,
-        KeyError,
+        RuntimeError,
         zipfile.BadZipFile,
         zlib.error,
-        NotImplementedError,
+        struct.error,
     ) as error:
-        why = (
-            "no file of NumPy's, or holds objects"
-            if "pickle" in str(error)
-            else f"damaged ({error})"
-        )
-        raise FormatError(
-            f"{path}: expected plain arrays, and it is {why}; copy or export it again"
-        ) from error
+        # RuntimeError: an encrypted archive, or one packed in a way that is not known here
+        raise FormatError(f"{path}: expected {_what_it_is(str(error))}") from error
+
+
+def _what_it_is(error: str) -> str:
+    """What was expected, what an array's reader found instead, and what to do."""
+    if error == RECORDS:
+        return f"numbers, got {RECORDS}; save the motion as float32"
+    none = error in (NO_ARRAY, NO_ARCHIVE)
+    why = "no file of NumPy's, or holds objects" if none else f"damaged ({error})"
+    return f"plain arrays, and it is {why}; copy or export it again"
 
 
 def _numbers(value: NDArray[Any], path: Path) -> NDArray[np.float64]:
@@ -211,8 +207,8 @@ def _codes(data: Mapping[str, NDArray[Any]], path: Path) -> NDArray[np.int64] | 
 
 def _meta(data: Mapping[str, NDArray[Any]], path: Path) -> dict[str, str]:
     try:
-        notes = json.loads(_text(data, "meta", path) or "{}")
-    except json.JSONDecodeError as error:
+        notes = parse_json(_text(data, "meta", path) or "{}")
+    except ValueError as error:
         raise FormatError(
             f"{path}: expected meta as JSON ({error}); leave it out or save it again"
         ) from error

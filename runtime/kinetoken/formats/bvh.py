@@ -20,6 +20,7 @@ import numpy as np
 
 from ..base.atomic_file import atomic_path
 from ..base.errors import FormatError
+from ..base.input_file import read_input
 from ..motion.clip import Clip
 from ..motion.rotations import CHILDREN, EulerRun, RestPose
 from ..motion.skeleton import JOINT_NAMES, Array64
@@ -122,9 +123,7 @@ def _parts(file: BvhFile, wanted: Sequence[int]) -> Iterator[Poses]:
 
 def _parsed(path: Path) -> BvhFile:
     try:
-        if path.stat().st_size > _LARGEST:
-            raise FormatError(f"{path}: expected at most {_LARGEST >> 30} GiB; cut it into pieces")
-        raw = path.read_bytes()
+        raw = read_input(path, _LARGEST)
     except FileNotFoundError:
         raise FormatError(f"{path}: there is no such file; check the path") from None
     except OSError as error:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from typing import Any, Final, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from ..base.input_file import open_input
+from ..base.json_text import parse_json
 from ..motion.quaternions import from_matrices
 from ..motion.skeleton import Array64
 from .gltf import Json
@@ -292,7 +293,7 @@ class GltfReader:
                     f"{begin + count} bytes of data announced, {self._size} there: cut short? "
                     "copy it again"
                 )
-            with self._path.open("rb") as stream:
+            with open_input(self._path) as stream:
                 stream.seek(self._begin + begin)
                 raw = stream.read(count)
         else:
@@ -314,7 +315,7 @@ class GltfReader:
 def _open(path: Path) -> tuple[Json, int, int]:
     """The JSON, and where in the file the binary data begins and how long it is."""
     total = path.stat().st_size
-    with path.open("rb") as stream:
+    with open_input(path) as stream:
         head = stream.read(20)
         if len(head) < 20 or head[:4] != b"glTF":
             raise GltfError("no binary glTF; export it as .glb")
@@ -330,8 +331,8 @@ def _open(path: Path) -> tuple[Json, int, int]:
         size, kind = struct.unpack("<II", head) if len(head) == 8 else (0, _BIN)
         begin = 28 + json_size
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
+        document = parse_json(text)
+    except ValueError:
         raise GltfError("a header that is no JSON; export it again") from None
     if not isinstance(document, dict):
         raise GltfError("a header that is no JSON object; export it again")

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from ..base.atomic_file import atomic_path
 from ..base.errors import FormatError, InputError
+from ..base.npy_file import read_npy_values
 from ..motion.clip import Clip
 from ..motion.features import encode
 from ..motion.skeleton import FPS
-from .arrays import MAGIC, check_header, clip_of_arrays, open_arrays
+from .arrays import LARGEST_MOTION, array_header, clip_of_arrays, open_arrays
 from .read_options import DEFAULTS, ReadOptions
 
 ARRAYS: Final = ("joints", "features")
+ZIP_MAGIC: Final = b"PK\x03\x04"
 
 
 def write_npy(clip: Clip, path: str | os.PathLike[str], array: str = "joints") -> None:
@@ -55,11 +57,8 @@ def read_npy(path: Path, options: ReadOptions = DEFAULTS) -> Clip:
 
 
 def _plain_array(stream: BinaryIO, path: Path) -> NDArray[Any]:
-    if stream.read(len(MAGIC)) == MAGIC:
-        stream.seek(0)
-        check_header(stream, path.stat().st_size, path)
-    stream.seek(0)
-    value = np.load(stream, allow_pickle=False)
-    if not isinstance(value, np.ndarray):
+    if stream.read(len(ZIP_MAGIC)) == ZIP_MAGIC:
         raise FormatError(f"{path}: expected one array, got an archive; rename it to end in .npz")
-    return value
+    stream.seek(0)
+    header = array_header(stream, path.stat().st_size, path)
+    return read_npy_values(stream, header, LARGEST_MOTION)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -12,8 +14,10 @@ from numpy.typing import NDArray
 
 from ..base.atomic_file import atomic_path
 from ..base.errors import FormatError
+from ..base.npy_file import NPY_MAGIC, read_npy_header, read_npy_values
 from ..motion.clip import Clip
-from .arrays import MAGIC, RATES, check_header, clip_of_arrays, open_arrays
+from .arrays import LARGEST_MOTION, RATES, array_header, clip_of_arrays, open_arrays
+from .body_checks import MAX_FRAMES
 from .read_options import DEFAULTS, ReadOptions
 
 _MOTION: Final = ("joints", "features", "motion", "positions", "joint_positions", "arr_0")
@@ -26,11 +30,9 @@ _KNOWN: Final = (
     "prompt",
     "seed",
     "meta",
-    "trans",
-    "betas",
-    "poses",
 )
-_LOOKED_AT: Final = 6  # other keys, for a message
+_PACKED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_NAMED: Final = 6  # other keys, for a message
 
 
 def write_npz(clip: Clip, path: str | os.PathLike[str]) -> None:
@@ -59,35 +61,51 @@ def write_npz(clip: Clip, path: str | os.PathLike[str]) -> None:
 def read_npz(path: Path, options: ReadOptions = DEFAULTS) -> Clip:
     """Read the keys that `write_npz` writes; joints or features must be there. FormatError."""
     data = open_arrays(path, _archive)
-    main = next((key for key in _MOTION if key in data), None)
-    if main is None:
-        found = ", ".join(sorted(data)[:6]) or "nothing"
-        smpl = {"trans", "betas"} & set(data)
-        hint = (
-            "SMPL's parameters, as in AMASS? They need SMPL's body; "
-            "save the positions of its joints as joints"
-            if smpl
-            else "rename the array and save again"
-        )
-        raise FormatError(f"{path}: expected the key joints or features, got {found}; {hint}")
+    main = next(key for key in _MOTION if key in data)
     return clip_of_arrays(data[main], path, data, options)
 
 
 def _archive(stream: BinaryIO, path: Path) -> dict[str, NDArray[Any]]:
-    if stream.read(len(MAGIC)) == MAGIC:
+    """The arrays whose keys are known; all headers are checked before any is read."""
+    if stream.read(len(NPY_MAGIC)) == NPY_MAGIC:
         raise FormatError(
             f"{path}: expected an archive of arrays, got one array; rename it to end in .npy"
         )
-    stream.seek(0)
-    archive = np.load(stream, allow_pickle=False)
-    if isinstance(archive, np.ndarray):
-        raise FormatError(
-            f"{path}: expected an archive of arrays, got one array; rename it to end in .npy"
-        )
-    wanted = [key for key in archive.files if key in _KNOWN] or archive.files[:_LOOKED_AT]
-    if archive.zip is not None:
-        for key in wanted:
-            member = archive.zip.getinfo(key if key in archive.zip.namelist() else f"{key}.npy")
-            with archive.zip.open(member) as inside:
-                check_header(inside, member.file_size, path)
-    return {key: archive[key] for key in wanted}
+    with zipfile.ZipFile(stream) as archive:
+        members = {
+            member.filename.removesuffix(".npy"): member
+            for member in archive.infolist()
+            if member.filename.removesuffix(".npy") in _KNOWN
+        }
+        if not any(key in members for key in _MOTION):
+            raise FormatError(_what_is_there(archive.namelist(), path))
+        left = 2 * LARGEST_MOTION
+        for member in members.values():
+            if member.compress_type not in _PACKED:
+                raise ValueError("packed in a way that NumPy does not use")
+            with archive.open(member) as inside:
+                left -= array_header(inside, member.file_size, path).bytes
+        if left < 0:
+            raise FormatError(
+                f"{path}: expected at most {MAX_FRAMES} frames, got more; cut it into pieces"
+            )
+        return {key: _values(archive, member) for key, member in members.items()}
+
+
+def _values(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    with archive.open(member) as inside:
+        return read_npy_values(inside, read_npy_header(inside), LARGEST_MOTION)
+
+
+def _what_is_there(files: Sequence[str], path: Path) -> str:
+    """The line for an archive that holds no motion."""
+    names = sorted(name.removesuffix(".npy")[:40] for name in files)
+    found = ", ".join(names[:_NAMED]) or "nothing"
+    smpl = {"trans", "betas"} & set(names)
+    hint = (
+        "SMPL's parameters, as in AMASS? They need SMPL's body; "
+        "save the positions of its joints as joints"
+        if smpl
+        else "rename the array and save again"
+    )
+    return f"{path}: expected the key joints or features, got {found}; {hint}"

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ..motion.clip import Chunk, Clip, MotionChunk, TextChunk
 from ..motion.footlock import FootLock
+from ..motion.smooth import Smoothing
 from ..sampling.grammar import Detour, GrammarState, MoveGrammar
 from ..tokens.allowed_ids import Allowed
 from ..tokens.markup import spelling_notes
@@ -31,14 +32,17 @@ class AnswerRun:
         manifest = bundle.manifest
         self._fps = float(manifest.codec.fps)
         feet = FootLock(fps=self._fps) if options.foot_lock else None
+        smoothing = Smoothing(fps=self._fps) if options.smooth else None
         self.detail = options.detail_run(manifest, bundle.vocabulary, pace)
         """The levels of each block; None: all have the grammar's."""
         self.notes = {"model": manifest.name} | ({"foot_lock": "on"} if feet is not None else {})
         """Notes of the clip."""
+        self.notes |= smoothing.note if smoothing is not None else {}
         self.notes |= spelling_notes(manifest.motion.spelling)
         self._vocabulary = bundle.vocabulary
         self._cursor = grammar.start(self.detail)
-        self._motion, self._words = MotionRun(bundle.decoder, feet), TextRun(bundle.tokenizer)
+        self._motion = MotionRun(bundle.decoder, feet, smoothing)
+        self._words = TextRun(bundle.tokenizer)
         self._answer: list[_Piece] = _opening(bundle.vocabulary) if grammar.opened else []
         self._given = len(self._answer)  # pieces that the prompt wrote
         self._thought: list[str] = []
@@ -84,11 +88,21 @@ class AnswerRun:
         return _joined(_of_frames(self._vocabulary, self._answer, frames))
 
     def clip(self, motion: Sequence[MotionChunk], prompt: str, seed: int) -> Clip:
-        """The clip of the motion that was handed out, with the text of just that motion."""
-        text = self.text_of(sum(len(chunk.codes) for chunk in motion))
+        """The clip of the whole code frames that were handed out, with the text of just those."""
+        frames = sum(len(chunk.codes) for chunk in motion)
+        text = self.text_of(frames)
         notes = self.notes | (self.detail.note if self.detail is not None else {})
         whole = Clip.from_chunks(motion, prompt=prompt, seed=seed)
-        return replace(whole, text=text, fps=self._fps, meta=notes)
+        length = self._motion.length(frames)
+        joints, features = whole.joints[:length], whole.features
+        return replace(
+            whole,
+            text=text,
+            fps=self._fps,
+            meta=notes,
+            joints=joints,
+            features=None if features is None else features[:length],
+        )
 
     @property
     def thought(self) -> str:

@@ -6,12 +6,13 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import BundleError, InputError
+from ..base.npy_file import read_npy_file
 from ..codec.codebooks import Codebooks
 from ..codec.decoder import MotionDecoder
 from ..codec.normalizer import Normalizer
@@ -188,9 +189,11 @@ def _lookahead(codec: CodecInfo, asked: int | None) -> int:
 def _array(path: Path) -> NDArray[np.float32]:
     """A .npy file as float32. BundleError if it is none."""
     try:
-        value: Any = np.load(path, allow_pickle=False)
+        value = read_npy_file(path)
+        if value.dtype.kind not in "fiu":
+            raise ValueError(f"it holds {value.dtype}")
         return np.ascontiguousarray(value, dtype=np.float32)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError) as error:
         raise BundleError(
             f"{path} is not a .npy array of numbers ({error}); export the bundle again"
         ) from error

@@ -8,13 +8,13 @@ from __future__ import annotations
 import io
 import math
 import os
-import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..base.errors import FormatError, InputError, MissingPackageError
+from ..base.input_file import open_input
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,23 +99,19 @@ def fitted_size(width: int, height: int, cell: int, cells: int) -> tuple[int, in
 def _bytes(path: Path) -> bytes:
     """The file's contents. InputError if there is none; FormatError if it is too large."""
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            what = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
-            raise InputError(f"{path}: expected an image file, got {what}; name the file itself")
-        if found.st_size > MOST_IMAGE_BYTES:
-            size = f"{found.st_size / 1e6:,.0f} MB"
-            raise FormatError(
-                f"{path}: expected an image of at most {MOST_IMAGE_BYTES / 1e6:.0f} MB, got "
-                f"{size}; save it smaller"
-            )
-        with path.open("rb") as stream:
+        with open_input(path) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if size > MOST_IMAGE_BYTES:
+                raise FormatError(
+                    f"{path}: expected an image of at most {MOST_IMAGE_BYTES / 1e6:.0f} MB, got "
+                    f"{size / 1e6:,.0f} MB; save it smaller"
+                )
             return stream.read(MOST_IMAGE_BYTES + 1)
     except FileNotFoundError:
         raise InputError(f"there is no image at {path}; check the path") from None
     except OSError as error:
         raise InputError(
-            f"cannot read {path}: {error.strerror or error}; check its permissions"
+            f"cannot read {path}: {error.strerror or error}; check the path and its permissions"
         ) from error
     except ValueError as error:  # a NUL byte in the name
         raise InputError(

@@ -9,24 +9,34 @@ from numpy.typing import NDArray
 
 from ..codec.decoder import MotionDecoder
 from ..motion.clip import Clip, MotionChunk
-from ..motion.features import CONTACTS
+from ..motion.features import CONTACTS, N_FEATURES
 from ..motion.footlock import FootLock
 from ..motion.recover import RecoveryRun
+from ..motion.skeleton import Array64
+from ..motion.smooth import Smoothing
 
 
 class MotionRun:
     """One motion, from its first code frame to its last."""
 
-    def __init__(self, decoder: MotionDecoder, foot_lock: FootLock | None = None) -> None:
+    def __init__(
+        self,
+        decoder: MotionDecoder,
+        foot_lock: FootLock | None = None,
+        smoothing: Smoothing | None = None,
+    ) -> None:
         self._stride = decoder.stride
         self._levels = decoder.codebooks.table.shape[0]
         self._decoder = decoder.start()
         self._recovery = RecoveryRun()
+        self._smoothing = None if smoothing is None else smoothing.start()
         self._feet = None if foot_lock is None else foot_lock.start()
         self._limit = decoder.block_frames
         self._waiting: list[Sequence[int]] = []
         self._uncut: list[int] = []  # feature frames of each code frame that count
         self._final = 0  # code frames whose features came
+        self._held = np.zeros((0, N_FEATURES), np.float32)  # features whose joints wait
+        self._given = self._through = 0  # code frames that were handed out, and their frames
         self._block: int | None = None
         self._in_block = 0  # feature frames of the block so far, before any cut
         self._frames = 0
@@ -47,7 +57,7 @@ class MotionRun:
 
     def finish(self) -> MotionChunk | None:
         """Return the motion that was held back."""
-        return self._chunk(self._decoder.finish())
+        return self._chunk(self._decoder.finish(), ends=True)
 
     def length(self, frames: int) -> int:
         """Feature frames of the first code frames."""
@@ -58,21 +68,40 @@ class MotionRun:
         left = self._stride if self._limit is None else self._limit - self._in_block
         return max(0, min(self._stride, left))
 
-    def _chunk(self, features: NDArray[np.float32]) -> MotionChunk | None:
+    def _chunk(self, features: NDArray[np.float32], *, ends: bool = False) -> MotionChunk | None:
+        """The motion that becomes final with these features (n, 263)."""
         final = len(features) // self._stride
         kept = self._uncut[self._final : self._final + final]
         self._final += final
         features = self._cut(features, kept)
-        if not len(features):
+        joints = self._smoothed(self._recovery.push(features), ends=ends)
+        self._held = np.concatenate([self._held, features])
+        features, self._held = self._held[: len(joints)], self._held[len(joints) :]
+        if not len(joints):
             return None  # the codes of a frame that is cut altogether wait for the next
-        done = len(self._waiting) - (len(self._uncut) - self._final)
-        codes = np.array(self._waiting[:done], np.int64)
-        del self._waiting[:done]
-        start, self._frames = self._frames, self._frames + len(features)
-        joints = self._recovery.push(features)
+        start, self._frames = self._frames, self._frames + len(joints)
         if self._feet is not None:
             joints = self._feet.push(joints, features[:, CONTACTS])
-        return MotionChunk(start, joints.astype(np.float32), features, codes)
+        return MotionChunk(start, joints.astype(np.float32), features, self._ended())
+
+    def _smoothed(self, joints: Array64, *, ends: bool) -> Array64:
+        """The joints (n, 22, 3) that are final where motion is smoothed."""
+        if self._smoothing is None:
+            return joints
+        ready = self._smoothing.push(joints)
+        return np.concatenate([ready, self._smoothing.finish()]) if ends else ready
+
+    def _ended(self) -> NDArray[np.int64]:
+        """Code frames (k, Q) whose motion was handed out whole since the last."""
+        count, frames = 0, self._frames - self._through
+        for length in self._uncut[self._given : self._final]:
+            if length > frames:
+                break
+            count, frames = count + 1, frames - length
+        self._given, self._through = self._given + count, self._frames - frames
+        codes = np.array(self._waiting[:count], np.int64).reshape(-1, self._levels)
+        del self._waiting[:count]
+        return codes
 
     def _cut(self, features: NDArray[np.float32], kept: Sequence[int]) -> NDArray[np.float32]:
         """The features without what lies beyond a block."""

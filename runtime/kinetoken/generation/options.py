@@ -56,6 +56,7 @@ class GenerateKeywords(TypedDict, total=False):
     thought: str | None
     text_only: bool | None
     foot_lock: bool | None
+    smooth: bool | None
 
 
 def check_prompt(prompt: str) -> None:
@@ -130,6 +131,11 @@ class GenerateOptions:
 
     None: only for motion that somebody watches, see `on_screen`.
     """
+    smooth: bool | None = None
+    """Calm joints that tremble, 0.1 s later; the features stay as the model made them.
+
+    None: only for motion that somebody watches, see `on_screen`.
+    """
 
     def __post_init__(self) -> None:
         for name in _SECONDS:
@@ -176,8 +182,11 @@ class GenerateOptions:
         )
 
     def on_screen(self) -> GenerateOptions:
-        """The same options for motion that is watched: feet are locked unless asked otherwise."""
-        return replace(self, foot_lock=True) if self.foot_lock is None else self
+        """The same options for motion that is watched.
+
+        It is smoothed and its feet are locked, unless asked otherwise.
+        """
+        return replace(self, foot_lock=self.foot_lock is not False, smooth=self.smooth is not False)
 
     def chosen_seed(self) -> int:
         """The seed given, or a new one short enough to type again."""

@@ -25,7 +25,9 @@ from urllib.parse import quote
 
 from ..base.atomic_file import atomic_path, flush_folder, remove_leftovers
 from ..base.cache_folder import CACHE_FOLDER, user_cache
-from ..base.errors import InputError
+from ..base.errors import FormatError, InputError
+from ..base.input_file import read_input_text
+from ..base.json_text import parse_json
 from ..manifest.schema import MANIFEST_NAME
 from .bundle_name import MAIN, PREFIX, BundleName
 
@@ -167,8 +169,8 @@ class BundleStore:
         """Revision to digest; what cannot be read counts as nothing."""
         found: dict[str, str] = {}
         for path in (self._home(name) / "revisions").glob("*.json"):
-            with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-                entry = json.loads(path.read_text(encoding="utf-8"))
+            with contextlib.suppress(OSError, ValueError, TypeError, KeyError, FormatError):
+                entry = parse_json(read_input_text(path))
                 if re.fullmatch(r"[0-9a-f]+", entry["bundle"]):
                     found[str(entry["revision"])] = entry["bundle"]
         return found

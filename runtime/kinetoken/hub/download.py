@@ -16,6 +16,7 @@ from .bundle_name import BundleName
 from .hub_client import (
     CHUNK_BYTES,
     ENDPOINT_VARIABLE,
+    FEWEST_BYTES,
     ConnectionLostError,
     HubClient,
     UnreachableError,
@@ -35,12 +36,12 @@ class Downloader:
 
     def read(self, path: str, most: int) -> tuple[bytes, str | None]:
         """A small file and its commit, if the hub names it. DownloadError, BundleError."""
-        raw, commit = b"", None
+        raw, commit = bytearray(), None
 
         def go_on() -> None:
             nonlocal raw, commit
             with self.hub.open(self.name, path) as body:
-                raw, commit = b"", body.commit
+                raw, commit = bytearray(), body.commit
                 while chunk := body.read(most + 1 - len(raw)):
                     raw += chunk
                 if body.total is not None and len(raw) < min(body.total, most + 1):
@@ -49,7 +50,7 @@ class Downloader:
         self._keep_trying(go_on, lambda: 0, at_once=UnreachableError)
         if len(raw) > most:
             raise BundleError(f"{self.name}: {path} has more than {most:,} bytes; tell its owner")
-        return raw, commit
+        return bytes(raw), commit
 
     def fetch(self, path: str, target: Path, expected: FileInfo) -> None:
         """Bring the file, going on with what is there; it is on the disk when this returns.
@@ -116,7 +117,7 @@ class Downloader:
                 go_on()
                 return
             except ConnectionLostError as error:
-                tries = 0 if there() > before else tries
+                tries = 0 if there() - before >= FEWEST_BYTES else tries
                 if isinstance(error, at_once):
                     raise DownloadError(
                         f"{error}; check the network and ${ENDPOINT_VARIABLE}"

@@ -20,6 +20,7 @@ from email.message import Message
 from typing import IO, Any, Final
 from urllib.parse import quote, urlsplit
 
+from ..base.deadline_socket import Deadline, put_deadline
 from ..base.errors import BundleError, DownloadError, InputError
 from ..manifest.schema import MANIFEST_NAME
 from .bundle_name import BundleName
@@ -28,7 +29,9 @@ ENDPOINT_VARIABLE: Final = "HF_ENDPOINT"
 TOKEN_VARIABLE: Final = "HF_TOKEN"
 USUAL_ENDPOINT: Final = "https://huggingface.co"
 SILENCE_SECONDS: Final = 30.0
-"""Without a byte, after which a connection is given up."""
+"""In which an answer must begin, and then FEWEST_BYTES of it must come, or it is given up."""
+FEWEST_BYTES: Final = 1 << 14
+"""500 bytes a second: less is no connection, but somebody who wants to be waited for."""
 CHUNK_BYTES: Final = 1 << 18
 _BUSY: Final = (408, 425, 429, 500, 502, 503, 504)
 _RANGE: Final = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
@@ -47,9 +50,15 @@ class FileBody:
     """A file as it comes."""
 
     def __init__(
-        self, response: http.client.HTTPResponse, start: int, total: int | None, commit: str | None
+        self,
+        response: http.client.HTTPResponse,
+        start: int,
+        total: int | None,
+        commit: str | None,
+        deadline: Deadline,
     ) -> None:
-        self._response = response
+        self._response, self._deadline = response, deadline
+        self._came = 0  # bytes since the deadline was renewed
         self.start = start
         """First byte: 0 where a hub cannot begin elsewhere."""
         self.total = total
@@ -60,9 +69,14 @@ class FileBody:
     def read(self, most: int) -> bytes:
         """Up to `most` bytes as soon as there are some, none at the end. ConnectionLostError."""
         try:
-            return self._response.read1(min(most, CHUNK_BYTES))
+            chunk = self._response.read1(min(most, CHUNK_BYTES))
         except (OSError, http.client.HTTPException) as error:
             raise ConnectionLostError(f"the connection broke ({_reason(error)})") from error
+        self._came += len(chunk)
+        if self._came >= FEWEST_BYTES:
+            self._deadline.renew()
+            self._came = 0
+        return chunk
 
 
 @dataclass(frozen=True)
@@ -89,7 +103,8 @@ class HubClient:
     def open(self, name: BundleName, path: str, start: int = 0) -> Iterator[FileBody]:
         """A file from this byte on, or from its first. DownloadError, BundleError."""
         redirects = _Redirects()
-        opener = urllib.request.build_opener(redirects)
+        deadline = Deadline(SILENCE_SECONDS)
+        opener = urllib.request.build_opener(redirects, *_handlers(deadline))
         request = urllib.request.Request(self._url(name, path), headers=self._headers(start))
         try:
             response = opener.open(request, timeout=SILENCE_SECONDS)
@@ -100,7 +115,7 @@ class HubClient:
             raise self._unreachable(error) from error
         with response:
             redirects.note(response.headers)
-            yield self._body(response, start, redirects.commit)
+            yield self._body(response, start, redirects.commit, deadline)
 
     def _url(self, name: BundleName, path: str) -> str:
         revision = quote(name.wanted, safe="")
@@ -114,16 +129,24 @@ class HubClient:
             headers["Range"] = f"bytes={start}-"
         return headers
 
-    def _body(self, response: http.client.HTTPResponse, start: int, commit: str | None) -> FileBody:
+    def _body(
+        self,
+        response: http.client.HTTPResponse,
+        start: int,
+        commit: str | None,
+        deadline: Deadline,
+    ) -> FileBody:
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise DownloadError(f"{self._host} sends compressed files; check ${ENDPOINT_VARIABLE}")
         if response.status != http.HTTPStatus.PARTIAL_CONTENT:
             length = response.headers.get("Content-Length", "")
-            return FileBody(response, 0, int(length) if length.isdecimal() else None, commit)
+            whole = int(length) if length.isdecimal() else None
+            return FileBody(response, 0, whole, commit, deadline)
         found = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if found is None or int(found[1]) != start:
             raise ConnectionLostError(f"{self._host} sent another part than was asked for")
-        return FileBody(response, start, None if found[2] == "*" else int(found[2]), commit)
+        whole = None if found[2] == "*" else int(found[2])
+        return FileBody(response, start, whole, commit, deadline)
 
     @property
     def _host(self) -> str:
@@ -173,6 +196,32 @@ class HubClient:
         if isinstance(cause, ConnectionResetError | http.client.HTTPException):
             return ConnectionLostError(f"{self._host} broke the connection ({_reason(cause)})")
         return UnreachableError(f"cannot reach {self._host} ({_reason(cause)})")
+
+
+def _handlers(deadline: Deadline) -> tuple[urllib.request.BaseHandler, ...]:
+    """What opens connections that begin the deadline anew, and are under it from then on."""
+
+    class Connection(http.client.HTTPConnection):
+        def connect(self) -> None:
+            super().connect()
+            deadline.renew()
+            put_deadline(self, deadline)
+
+    class SecureConnection(http.client.HTTPSConnection):
+        def connect(self) -> None:
+            super().connect()
+            deadline.renew()
+            put_deadline(self, deadline)
+
+    class Handler(urllib.request.HTTPHandler):
+        def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+            return self.do_open(Connection, req)
+
+    class SecureHandler(urllib.request.HTTPSHandler):
+        def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+            return self.do_open(SecureConnection, req)
+
+    return Handler(), SecureHandler()
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -13,15 +12,21 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ..base.errors import BundleError, KinetokenError, OutputError
+from ..base.input_file import read_input
+from ..base.json_text import parse_json
 from ..manifest.file_info import FileInfo
-from ..manifest.manifest_file import manifest_from_dict, read_manifest, verify_files
+from ..manifest.manifest_file import (
+    LARGEST_MANIFEST,
+    manifest_from_dict,
+    read_manifest,
+    verify_files,
+)
 from ..manifest.schema import MANIFEST_NAME, Manifest
 from .bundle_name import BundleName
 from .bundle_store import BundleStore
 from .download import Downloader
 from .hub_client import HubClient
 
-_LARGEST_MANIFEST: Final = 16 << 20  # bytes
 _DIGEST_LETTERS: Final = 16
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
@@ -91,7 +96,7 @@ def _show_nothing(state: PullState) -> None:
 
 
 def _pull(name: BundleName, progress: Progress, hub: HubClient, store: BundleStore) -> Pulled:
-    raw, commit = Downloader(hub, name).read(MANIFEST_NAME, _LARGEST_MANIFEST)
+    raw, commit = Downloader(hub, name).read(MANIFEST_NAME, LARGEST_MANIFEST)
     commit = commit if commit and _COMMIT.fullmatch(commit) else None
     manifest = _checked_manifest(name, raw)
     digest = hashlib.sha256(raw).hexdigest()[:_DIGEST_LETTERS]
@@ -113,8 +118,8 @@ def _pull(name: BundleName, progress: Progress, hub: HubClient, store: BundleSto
 def _checked_manifest(name: BundleName, raw: bytes) -> Manifest:
     """The manifest, whose file names all stay in the folder. BundleError."""
     try:
-        data = json.loads(raw)
-    except (ValueError, RecursionError):
+        data = parse_json(raw)
+    except ValueError:
         data = None
     if not isinstance(data, dict):
         raise BundleError(
@@ -138,7 +143,7 @@ def _is_unaltered(folder: Path, manifest: Manifest, raw: bytes) -> bool:
     """True if every file is as listed. All are read: what only looks unchanged may be damaged."""
     try:
         verify_files(folder, manifest)
-        return (folder / MANIFEST_NAME).read_bytes() == raw
+        return read_input(folder / MANIFEST_NAME) == raw
     except (BundleError, OSError):
         return False
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..motion.body_line import BodyLine
 from ..motion.playback import JitterBuffer
+from ..motion.resample import catmull_rom
 from ..motion.skeleton import Array, Array64
-from ..motion.splines import catmull_rom
 from .avatar_rotations import RigRun, slerp
 from .timeline import MAX_STEP, TimedPose
 

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from ..motion.playback import JitterBuffer
+from ..motion.resample import catmull_rom
 from ..motion.skeleton import N_JOINTS, Array, Array64
-from ..motion.splines import catmull_rom
 from .avatar_rotations import RigRun, slerp
 
 _MAX_AHEAD: Final = 30.0  # seconds in hand; with more, the generator has to wait

@@ -22,6 +22,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..base.cache_folder import cache_paths
+from ..base.errors import FormatError
+from ..base.input_file import read_input_text
+from ..base.json_text import parse_json
 from .file_info import FileInfo
 
 DIGESTS_NAME: Final = "digests.json"
@@ -83,8 +86,8 @@ class DigestCache:
         """Read from all folders the latest digest of each file; damaged caches count as empty."""
         found: _Digests = {}
         for path in self._places():
-            with contextlib.suppress(OSError, ValueError, RecursionError):
-                for name, entry in _checked(json.loads(path.read_text(encoding="utf-8"))).items():
+            with contextlib.suppress(OSError, ValueError, FormatError):
+                for name, entry in _checked(parse_json(read_input_text(path))).items():
                     found[name] = max(entry, found.get(name, entry), key=lambda seen: seen[2])
         return found
 

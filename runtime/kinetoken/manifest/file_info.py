@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ..base.errors import BundleError
+from ..base.input_file import open_input
 
 _AGAIN: Final = "copy or export the bundle again"
 
@@ -25,7 +26,7 @@ class FileInfo:
     @classmethod
     def of(cls, path: Path) -> FileInfo:
         """Size and digest of the file as it is now. OSError if it cannot be read."""
-        with path.open("rb") as stream:
+        with open_input(path) as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         return cls(path.stat().st_size, digest)
 

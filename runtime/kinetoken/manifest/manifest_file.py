@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Collection, Mapping
@@ -10,11 +9,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..base.errors import BundleError
+from ..base.input_file import read_input_text
+from ..base.json_text import parse_json
 from .checks import check_manifest
 from .file_info import FileInfo, FileInfoReader, check_file
 from .json_dataclass import from_json
 from .schema import BUNDLE_FORMAT, BUNDLE_FORMAT_VERSION, MANIFEST_NAME, Manifest
 
+LARGEST_MANIFEST: Final = 16 << 20
+"""Bytes of a bundle.json; that of 100,000 files has half of them."""
 _HUB_NAME: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
@@ -30,7 +33,7 @@ def read_manifest(folder: Path) -> Manifest:
         )
     _check_place(folder, MANIFEST_NAME)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = parse_json(read_input_text(path, LARGEST_MANIFEST))
     except FileNotFoundError:
         message = (
             f"{folder} is no bundle: it has no {MANIFEST_NAME}; make one with `kinetoken export`"
@@ -38,7 +41,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise BundleError(message) from None
     except OSError as error:
         raise BundleError(f"cannot read {path}: {error.strerror}; check its permissions") from error
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except ValueError as error:
         raise BundleError(
             f"{path} is not valid JSON ({error}); export or copy the bundle again"
         ) from error

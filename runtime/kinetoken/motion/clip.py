@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .features import CONTACTS
 from .footlock import FootLock
 from .skeleton import FPS, N_JOINTS
+from .smooth import Smoothing
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,10 @@ class MotionChunk:
     features: NDArray[np.float32]
     """(n, 263) HumanML3D features, denormalised."""
     codes: NDArray[np.int64]
-    """(k, Q) code frames that this chunk made final; k * stride == n. -1: level not generated."""
+    """(k, Q) code frames that end in this chunk, -1 for levels not generated.
+
+    k * stride == n, unless the motion is smoothed or a block is cut.
+    """
 
 
 Chunk = TextChunk | MotionChunk
@@ -89,6 +93,20 @@ class Clip:
         return replace(
             self, joints=joints.astype(np.float32), meta={**self.meta, "foot_lock": "on"}
         )
+
+    def smoothed(self) -> Clip:
+        """The same clip with joints that do not tremble; features and codes stay.
+
+        A smoothed clip is kept. Feet that were locked are locked again.
+        """
+        if "smooth" in self.meta:
+            return self
+        smoothing = Smoothing(fps=self.fps)
+        joints = smoothing.apply(self.joints).astype(np.float32)
+        locked = self.meta.get("foot_lock") == "on"
+        rest = {key: value for key, value in self.meta.items() if key != "foot_lock"}
+        clip = replace(self, joints=joints, meta=rest | smoothing.note)
+        return clip.foot_locked() if locked else clip
 
     @classmethod
     def load(

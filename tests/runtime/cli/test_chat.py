@@ -197,6 +197,7 @@ def test_feet_are_locked_where_the_chat_is_watched(
     request = chat.add_arguments(parser)
     session = chat.open_session(request(parser.parse_args(["--bundle", str(tiny), *options])))
     assert session.options.foot_lock is locked
+    assert session.options.smooth is (True if "--stdout" in options else None)
 
 
 class Typist:

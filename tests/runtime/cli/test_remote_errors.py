@@ -174,7 +174,7 @@ def pinging(handler: Handler, _: dict[str, Any]) -> None:
 @pytest.mark.parametrize("reply", [silent, pinging])
 def test_a_silent_server_is_given_up(tiny: Path, reply: Reply) -> None:
     line, frames, _ = failing(tiny, reply, engine_timeout=0.3)
-    assert "was silent for 0.3 s; give it more with --engine-timeout" in line
+    assert "gave no answer for 0.3 s; give it more with --engine-timeout" in line
     assert frames == 12
 
 

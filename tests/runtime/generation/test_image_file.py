@@ -253,14 +253,14 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     wrong: dict[str, tuple[type[Exception], str]] = {
         "nowhere.jpg": (InputError, "there is no image at"),
         "lost": (InputError, "there is no image at"),
-        ".": (InputError, "expected an image file, got a folder"),
+        ".": (InputError, "it is a folder, not a file"),
         "huge.png": (FormatError, "expected an image of at most 67 MB, got 67 MB; save it smaller"),
         "a\0b": (InputError, "cannot be the name of a file"),
         "x" * 300: (InputError, "cannot read"),
     }
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe")
-        wrong["pipe"] = (InputError, "got no regular file")
+        wrong["pipe"] = (InputError, "it is a pipe, not a file")
     for name, (kind, message) in wrong.items():
         with pytest.raises(kind, match=message):
             ImageFile(str(tmp_path) + "/" + name).check()

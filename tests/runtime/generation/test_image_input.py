@@ -298,7 +298,7 @@ def test_a_server_is_not_shown_images(parts: Bundle) -> None:
     ("arguments", "code", "message"),
     [
         (["--image", "nowhere.jpg"], 2, "there is no image at nowhere.jpg; check the path"),
-        (["--image", "."], 2, "expected an image file, got a folder"),
+        (["--image", "."], 2, "it is a folder, not a file"),
         (["--image", "no.png"], 3, "not an image that can be read"),
         (["--image", "cut.png"], 3, "cut.png is a damaged image"),
         (["--image", "a.png", "--image-cells", "2"], 2, "expected 4 to 4096, got 2"),

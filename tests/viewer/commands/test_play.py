@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import kinetoken
 from called import play
 from kinetoken.base.errors import (
     FormatError,
@@ -74,6 +75,24 @@ def test_feet_are_locked_where_they_are_seen_unless_told_otherwise(tiny_bundle: 
     np.testing.assert_array_equal(seen.features, plain.features)
     assert play("plain.npz", "--film", "again.png", "-o", "again.npz", "--size", "96x64") == 0
     np.testing.assert_allclose(Clip.load("again.npz").joints, seen.joints, atol=1e-5)
+
+
+def test_clips_of_a_model_are_smoothed_and_others_where_asked(tiny_bundle: Path) -> None:
+    made = kinetoken.load(tiny_bundle).generate("walk", seed=1, seconds=1.2, max_thought=2)
+    made.save("made.npz")
+    Clip(made.joints).save("captured.npz")
+    for name, option, smooth in (
+        ("made", (), True),
+        ("made", ("--no-smooth",), False),
+        ("captured", (), False),
+        ("captured", ("--smooth",), True),
+    ):
+        args = ("--film", "seen.png", "-o", "seen.npz", "--size", "96x64", "--no-foot-lock")
+        assert play(f"{name}.npz", *args, *option) == 0
+        seen = Clip.load("seen.npz")
+        assert ("smooth" in seen.meta) is smooth
+        expected = made.smoothed().joints if smooth else made.joints
+        np.testing.assert_allclose(seen.joints, expected, atol=1e-5)
 
 
 def test_a_strip_needs_no_other_option(walk_file: Path) -> None:

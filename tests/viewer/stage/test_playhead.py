@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kinetoken.motion.splines import catmull_rom
+from kinetoken.motion.resample import catmull_rom
 from kinetoken_viewer.stage.playhead import (
     LONGEST_STEP_SECONDS,
     SPEEDS,

@@ -16,6 +16,7 @@ from typing import Final
 from tokenizers import Tokenizer, pre_tokenizers
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.input_file import read_input_text
 from kinetoken.cli.terminal import ProgressBar, progress
 
 from ..json_file import read_json
@@ -132,7 +133,7 @@ def english_tokens(bpe: BpeTokenizer) -> set[str]:
 def corpus_tokens(bpe: BpeTokenizer, corpus: Path) -> set[str]:
     """Tokens that a text file (UTF-8) needs; InputError where it is none."""
     try:
-        text = corpus.read_text(encoding="utf-8")
+        text = read_input_text(corpus, None)
     except OSError as error:
         raise InputError(
             f"{corpus}: expected a text file as the corpus, cannot read it ({error.strerror})"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.input_file import open_input
+from kinetoken.base.json_text import parse_json
 
 from ..json_file import read_json, refuse_lfs_pointer
 
@@ -140,9 +141,9 @@ def _entries(path: Path) -> Iterable[TensorEntry]:
     try:
         if path.is_file():
             refuse_lfs_pointer(path)
-        with path.open("rb") as file:
+        with open_input(path) as file:
             length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(length)) if 0 < length <= _MOST_HEADER else None
+            header = parse_json(file.read(length)) if 0 < length <= _MOST_HEADER else None
         size = path.stat().st_size - 8 - length
         return list(_listed(path, header, size))
     except FileNotFoundError:

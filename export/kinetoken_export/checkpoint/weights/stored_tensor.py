@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.input_file import check_regular
 
 from .files import TensorEntry
 
@@ -109,6 +110,7 @@ def opened(path: Path) -> Any:
     from safetensors import SafetensorError, safe_open
 
     try:
+        check_regular(path)
         return safe_open(path, framework="pt")
     except FileNotFoundError:
         raise InputError(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kinetoken.base.errors import FormatError
+from kinetoken.base.input_file import read_input_text
 from kinetoken.formats.body_checks import MAX_FRAMES
 from kinetoken.formats.bvh_syntax import parse_bvh, solve_bvh
 from kinetoken.motion.skeleton import Array64
@@ -37,7 +38,9 @@ class BvhMotion:
 def read_cmu_bvh(path: Path) -> BvhMotion:
     """Read and solve a BVH file; FormatError when it is none or is cut short."""
     try:
-        file = parse_bvh(path.read_text(encoding="ascii", errors="replace"), MAX_FRAMES)
+        file = parse_bvh(
+            read_input_text(path, None, encoding="ascii", errors="replace"), MAX_FRAMES
+        )
     except ValueError as error:
         raise FormatError(
             f"{path.name}: expected a BVH file, got something unreadable ({error})"

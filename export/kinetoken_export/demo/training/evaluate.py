@@ -20,7 +20,7 @@ from ..data.motion_measures import foot_slide, jerk
 from ..words.exam_questions import UNKNOWN, Question, read_questions
 from .codec_report import codec_errors, codec_table
 from .defaults import EXAM_SEEDS, EXAM_TEMPERATURE
-from .exam_verdicts import admits, does
+from .exam_verdicts import admits, does, judges_count
 
 EXAM_FOLDER: Final = Path(__file__).parents[3] / "exam"
 
@@ -72,8 +72,9 @@ def evaluate(
     """
     if conditions.seeds < 1:
         raise InputError(f"expected --seeds of 1 or more, got {conditions.seeds}")
-    answers = sit_exam(kinetoken.load(bundle), read_questions(exam), conditions)
-    tables = [part_table(answers, conditions), action_table(answers)]
+    questions = read_questions(exam)
+    answers = sit_exam(kinetoken.load(bundle), questions, conditions)
+    tables = [part_table(answers, conditions), count_line(questions), action_table(answers)]
     record: dict[str, object] = {
         "conditions": asdict(conditions),
         "answers": [asdict(a) for a in answers],
@@ -138,6 +139,15 @@ def part_table(answers: list[ExamAnswer], conditions: ExamConditions) -> str:
             f"| {part} | {good} | {len(mine)} | {good / len(mine):.1%} | {honest / len(mine):.1%} |"
         )
     return "\n".join(lines)
+
+
+def count_line(questions: Sequence[Question]) -> str:
+    """How many questions say how often, and for how many of them that is judged, in Markdown."""
+    counted = [q for q in questions if q.count]
+    judged = sum(judges_count(q) for q in counted)
+    rest = sorted({"+".join(q.actions) for q in counted if not judges_count(q)})
+    names = f"; not judged: {', '.join(rest).replace('_', ' ')}" if rest else ""
+    return f"{len(counted)} questions say how often; judged, exactly, in {judged}{names}."
 
 
 def action_table(answers: list[ExamAnswer]) -> str:

@@ -13,6 +13,7 @@ from kinetoken.motion.clip import Clip
 
 from ..data.actions import OPEN_ACTIONS
 from ..data.judges import Evidence, obeys
+from ..data.judges.counting import COUNTERS, times_done
 from ..words.exam_questions import Question
 
 _HONEST: Final = re.compile(
@@ -34,10 +35,17 @@ def does(question: Question, clip: Clip, thought: str) -> bool:
         return admits(thought) and Evidence(joints).path_speed < _STILL
     if question.seconds and abs(len(joints) - question.seconds * clip.fps) > _CLOSE:
         return False
+    if judges_count(question) and times_done(question.actions[0], joints) != question.count:
+        return False
     parts = [joints] if len(question.actions) == 1 else _blocks(clip, joints)
     return len(parts) == len(question.actions) and all(
         shows_asked(action, part) for action, part in zip(question.actions, parts, strict=True)
     )
+
+
+def judges_count(question: Question) -> bool:
+    """Tell whether the question says how often, and physics can tell whether that is met."""
+    return bool(question.count) and len(question.actions) == 1 and question.actions[0] in COUNTERS
 
 
 def shows_asked(action: str, joints: NDArray[np.float64]) -> bool:

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from kinetoken.base.atomic_file import atomic_path
+from kinetoken.base.json_text import parse_json
 from kinetoken.cli.terminal import progress
 from kinetoken.motion.recover import recover
 
@@ -204,7 +205,7 @@ def save_coded(path: Path, found: list[CodedWindow]) -> None:
 def load_coded(path: Path) -> list[CodedWindow]:
     """Read coded windows."""
     with np.load(path) as archive:
-        meta = json.loads(str(archive["meta"]))
+        meta = parse_json(str(archive["meta"]))
         return [
             CodedWindow(archive[str(i)].astype(np.int64), *facts) for i, facts in enumerate(meta)
         ]

@@ -7,18 +7,20 @@ joined by `+` (or `unknown`), side, count, speed, seconds; `-` where the wording
 from __future__ import annotations
 
 import csv
-import re
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.input_file import open_input
+
+from ..data.actions import OPEN_ACTIONS
 
 PARTS: Final = ("old", "new", "sequences", "unknown")
 UNKNOWN: Final = "unknown"
 _COLUMNS: Final = ("wording", "expected", "side", "count", "speed", "seconds")
-_TOO_LIKE: Final = 5  # words in a row that no caption may share with a question
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def read_questions(folder: Path) -> list[Question]:
 
 
 def _read(path: Path) -> Iterator[Question]:
-    with open(path, encoding="utf-8", newline="") as file:
+    with io.TextIOWrapper(open_input(path), encoding="utf-8", newline="") as file:
         for number, row in enumerate(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)):
             if tuple(row) != _COLUMNS or None in row.values():
                 raise FormatError(
@@ -58,29 +60,15 @@ def _read(path: Path) -> Iterator[Question]:
             yield Question(
                 path.stem,
                 row["wording"],
-                () if expected == UNKNOWN else tuple(expected.split("+")),
+                () if expected == UNKNOWN else _actions(expected, row["side"]),
                 int(row["count"]) if row["count"].isdigit() else 0,
                 0.0 if row["seconds"] == "-" else float(row["seconds"]),
             )
 
 
-class Withheld:
-    """Wordings that must not be learnt: those of an exam, and what shares five words with them."""
-
-    def __init__(self, questions: list[Question]) -> None:
-        self._wordings = {" ".join(_words(q.wording)) for q in questions}
-        self._runs = {run for q in questions for run in _runs(_words(q.wording))}
-
-    def __contains__(self, caption: object) -> bool:
-        words = _words(str(caption))
-        return " ".join(words) in self._wordings or any(run in self._runs for run in _runs(words))
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"[\w']+", text.lower())
-
-
-def _runs(words: list[str]) -> Iterator[tuple[str, ...]]:
-    """Every five words in a row."""
-    for at in range(len(words) - _TOO_LIKE + 1):
-        yield tuple(words[at : at + _TOO_LIKE])
+def _actions(expected: str, side: str) -> tuple[str, ...]:
+    """The actions joined by +; one alone whose name leaves the side open is of the given side."""
+    names = tuple(expected.split("+"))
+    sided = f"{expected}_{side}"
+    both = (expected, side) == ("wave", "both")
+    return (sided,) if both or sided in OPEN_ACTIONS.get(expected, ()) else names

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.input_file import read_input_text
 
 from .spelling import normalized
 
@@ -93,7 +94,7 @@ def exam_wordings(folder: Path | None) -> list[str]:
     return [
         line.split("\t")[0]
         for path in sorted(folder.glob("*.tsv"))
-        for line in path.read_text(encoding="utf-8").splitlines()[1:]
+        for line in read_input_text(path).splitlines()[1:]
     ]
 
 
@@ -143,7 +144,7 @@ def _runs(text: str) -> list[str]:
 
 def _requests(path: Path) -> list[Request]:
     out: list[Request] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_input_text(path).splitlines(), start=1):
         text, *rest = line.split("\t")
         fields = ["" if field == _NOT_SAID else field for field in rest]
         try:

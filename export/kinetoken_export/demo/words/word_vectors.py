@@ -16,6 +16,7 @@ from safetensors import safe_open
 from tokenizers import Tokenizer
 
 from kinetoken.base.errors import InputError
+from kinetoken.base.input_file import read_input_text
 
 _NAME: Final = "embeddings.word_embeddings.weight"
 _PIECE: Final = "##"  # marks what stands inside a word
@@ -69,7 +70,7 @@ def read_word_vectors(folder: Path) -> WordVectors:
                 f"expected {path.name} in {folder}, found none: give --vectors the folder of a BERT "
                 "such as all-MiniLM-L6-v2"
             )
-    words = tuple(vocabulary.read_text(encoding="utf-8").splitlines())
+    words = tuple(read_input_text(vocabulary).splitlines())
     with safe_open(weights, "numpy") as file:
         names = [name for name in file.keys() if name.endswith(_NAME)]  # noqa: SIM118
         if len(names) != 1:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from ...base.input_file import open_input
 from ...manifest.architectures import ARCHITECTURES
 
 GGUF_MAGIC: Final = b"GGUF"
@@ -69,7 +70,7 @@ class Header:
 
 def read_header(path: Path) -> Header:
     """Keys, values and places of tensors. ValueError for a damaged file; OSError."""
-    with path.open("rb") as stream:
+    with open_input(path) as stream:
         if stream.read(4) != GGUF_MAGIC:
             raise ValueError("expected a GGUF, got another kind of file")
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import EngineError, InputError
+from ...base.input_file import open_input
 from ...tokens.allowed_ids import Allowed, count_allowed
 from .gguf_header import TensorPlace
 
@@ -151,7 +152,7 @@ class HeadRows:
     def __init__(
         self, path: Path, place: TensorPlace, row_bytes: int, ggml: Ggml, softcap: float = 0.0
     ) -> None:
-        with path.open("rb") as stream:
+        with open_input(path) as stream:
             self._file = np.frombuffer(
                 mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ), np.uint8
             )

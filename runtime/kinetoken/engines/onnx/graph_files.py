@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
 from ...base.errors import BundleError
+from ...base.input_file import open_input
 
 _LENGTH, _VARINT = 2, 0  # wire types
 _FIXED: Final = {1: 8, 5: 4}
@@ -93,7 +94,7 @@ def external_locations(path: Path) -> frozenset[str]:
     ValueError for a file that is no graph, is too large to be looked through, or has an operator
     that reads files; OSError.
     """
-    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with open_input(path) as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return frozenset(_Walk(data).locations())
 
 

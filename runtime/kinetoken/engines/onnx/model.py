@@ -27,9 +27,9 @@ from .providers import DeviceBuffer
 from .session import (
     OrtSession,
     array_type,
-    first_line,
     make_buffer,
     open_ort_session,
+    ort_run,
     ort_value,
     session_device,
     session_provider,
@@ -261,14 +261,10 @@ class OnnxRun(GraphRun):
         # Bound anew at every token: on a graphics card binding is what copies them there.
         for name, value in zip(SMALL_INPUTS, (*self._scalars[:2], tokens), strict=True):
             self._binding.bind_ortvalue_input(name, value)
-        try:
+        with ort_run("the language model") as options:
             self._binding.synchronize_inputs()
-            self._session.run_with_iobinding(self._binding)
+            self._session.run_with_iobinding(self._binding, options)
             self._binding.synchronize_outputs()
-        except Exception as error:
-            raise EngineError(
-                f"ONNX Runtime failed in the language model: {first_line(error)}"
-            ) from error
         self._length += count
 
     def _from_heads(self, allowed: Allowed) -> NDArray[np.float32]:
@@ -297,9 +293,7 @@ class _HeadRun:
 
     def run(self) -> NDArray[np.float32]:
         """The logits of the head's ids, which the next run overwrites."""
-        try:
-            self._session.run_with_iobinding(self._binding)
-        except Exception as error:
-            raise EngineError(f"ONNX Runtime failed in a head: {first_line(error)}") from error
+        with ort_run("a head") as options:
+            self._session.run_with_iobinding(self._binding, options)
         row: NDArray[np.float32] = self._logits[0, 0]
         return row

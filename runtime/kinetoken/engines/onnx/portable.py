@@ -21,8 +21,8 @@ from ..saved_state import pack_state, state_array, unpack_state
 from .graph_base import GraphLanguageModel, GraphRun, cache_names
 from .session import (
     array_type,
-    first_line,
     open_ort_session,
+    ort_run,
     ort_value,
     session_device,
 )
@@ -91,15 +91,11 @@ class PortableRun(GraphRun):
         binding.bind_output("logits")
         for name in self._presents:
             binding.bind_output(name, self._model.device)  # the cache stays where it was computed
-        try:
+        with ort_run("the language model") as options:
             binding.synchronize_inputs()
-            self._model.session.run_with_iobinding(binding)
+            self._model.session.run_with_iobinding(binding, options)
             binding.synchronize_outputs()
             logits, *self._cache = binding.get_outputs()
-        except Exception as error:
-            raise EngineError(
-                f"ONNX Runtime failed in the language model: {first_line(error)}"
-            ) from error
         self._length = total
         row: NDArray[np.float32] = logits.numpy()[0, -1].astype(np.float32, copy=False)
         return take_allowed(row, allowed)

@@ -6,7 +6,7 @@ import contextlib
 import io
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import EngineError, MissingPackageError
+from ...base.foreign_calls import stoppable
 from ...manifest.schema import LanguageModelInfo
 from ..threads import requested_threads
 from .providers import (
@@ -37,6 +38,8 @@ except ImportError as error:
     raise MissingPackageError("onnxruntime") from error
 
 WARNING, FATAL = 2, 4  # of ONNX Runtime's log
+DECODER_SECONDS = 60.0
+"""Seconds that the decoder may take for one latent frame; it needs a few milliseconds."""
 OrtSession: TypeAlias = Any
 """The library's own session."""
 
@@ -109,20 +112,29 @@ def _create(path: Path, options: ort.SessionOptions, wanted: list[str]) -> OrtSe
     ONNX Runtime writes to standard error what a provider cannot do; the warning says it better.
     """
     if wanted == [CPU]:
-        return ort.InferenceSession(str(path), options, providers=wanted)
+        with _stoppable_loading(path, options):
+            return ort.InferenceSession(str(path), options, providers=wanted)
     ort.set_default_logger_severity(FATAL)
     try:
         if hasattr(ort, "preload_dlls"):
             with contextlib.redirect_stdout(io.StringIO()):  # which may be where motion goes
                 ort.preload_dlls()  # the loader does not look where pip put CUDA and cuDNN
-        return ort.InferenceSession(
-            str(path),
-            options,
-            providers=with_provider_options(wanted, _compiled()),
-            enable_fallback=0,
-        )
+        with _stoppable_loading(path, options):
+            return ort.InferenceSession(
+                str(path),
+                options,
+                providers=with_provider_options(wanted, _compiled()),
+                enable_fallback=0,
+            )
     finally:
         ort.set_default_logger_severity(WARNING)
+
+
+def _stoppable_loading(
+    path: Path, options: ort.SessionOptions
+) -> contextlib.AbstractContextManager[Any]:
+    """Let Ctrl-C end the loading of a graph."""
+    return stoppable(f"loading {path.name}", lambda: options.set_load_cancellation_flag(True))
 
 
 def session_device(session: OrtSession) -> str:
@@ -133,6 +145,26 @@ def session_device(session: OrtSession) -> str:
 def session_provider(session: OrtSession) -> str:
     """The provider that a session got, as an option for others beside it."""
     return OPTION_OF_PROVIDER[str(session.get_providers()[0])]
+
+
+@contextlib.contextmanager
+def ort_run(name: str, limit: float | None = None) -> Iterator[Any]:
+    """Run options for one run, which Ctrl-C can end. EngineError if it fails.
+
+    `name`: what runs, as in "the decoder". `limit`: seconds that it may take; None: any.
+    """
+    options = ort.RunOptions()
+    options.log_severity_level = FATAL  # what fails is raised
+    with stoppable(name, lambda: setattr(options, "terminate", True), limit) as call:
+        try:
+            yield options
+        except Exception as error:  # the library's exceptions share no public base
+            if call.overdue:
+                raise EngineError(
+                    f"{name} was stopped after {limit:g} s without a result: does it loop for "
+                    "ever? Export the bundle again"
+                ) from error
+            raise EngineError(f"ONNX Runtime failed in {name}: {first_line(error)}") from error
 
 
 class OnnxSession:
@@ -148,13 +180,14 @@ class OnnxSession:
                 f"{path}: expected one input and one output, got {len(inputs)} and {len(outputs)}"
             )
         self._input, self._outputs = inputs[0].name, [outputs[0].name]
+        on_card = session_device(self._session) != "cpu"  # which may compile for minutes
+        self._limit = None if on_card else DECODER_SECONDS
 
     def run(self, value: NDArray[np.float32]) -> NDArray[np.float32]:
         """One forward pass. EngineError if it fails."""
-        try:
-            result: NDArray[np.float32] = self._session.run(self._outputs, {self._input: value})[0]
-        except Exception as error:
-            raise EngineError(f"ONNX Runtime failed in the decoder: {first_line(error)}") from error
+        feeds = {self._input: value}
+        with ort_run("the decoder", self._limit) as options:
+            result: NDArray[np.float32] = self._session.run(self._outputs, feeds, options)[0]
         return result
 
 

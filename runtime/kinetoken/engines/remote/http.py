@@ -18,7 +18,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
+from ...base.deadline_socket import Deadline, put_deadline
 from ...base.errors import EngineError, InputError
+from ...base.json_text import parse_json
 from .address import KEY_VARIABLE, ServerAddress, default_port
 
 CONNECT_SECONDS: Final = 10.0
@@ -39,7 +41,7 @@ class ServerLink:
 
     address: ServerAddress
     timeout: float
-    """Seconds of silence after which the server is given up."""
+    """Seconds in which a whole answer must come, or the next piece of one that is streamed."""
     key: str | None = field(default=None, repr=False)
 
     @classmethod
@@ -63,20 +65,20 @@ class ServerLink:
 
     def stream(self, path: str, body: dict[str, Any]) -> ReplyLines:
         """The answer as it comes. EngineError if it is not a stream of events."""
-        response, connection = self._ask("POST", path, body, "text/event-stream")
+        response, connection, deadline = self._ask("POST", path, body, "text/event-stream")
         kind = response.headers.get_content_type()
         if kind != "text/event-stream":
             said = self._explanation(response, connection)
             raise EngineError(
                 f"expected a stream of events of {self.address}, got {kind}{said}; {_CHECK}"
             )
-        return ReplyLines(self, response, connection)
+        return ReplyLines(self, response, connection, deadline)
 
     def _json(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
-        response, connection = self._ask(method, path, body, "application/json")
+        response, connection, _ = self._ask(method, path, body, "application/json")
         try:
-            return json.loads(response.read(LONGEST_ANSWER))
-        except (ValueError, RecursionError):
+            return parse_json(response.read(LONGEST_ANSWER))
+        except ValueError:
             kind = response.headers.get_content_type()
             raise EngineError(
                 f"expected JSON of {self.address}, got something else ({kind}); {_CHECK}"
@@ -90,9 +92,9 @@ class ServerLink:
         """An answer with status 200. A busy server is asked again a few times."""
         moved, tries = 0, 1
         while True:
-            response, connection = self._send(method, path, body, accept)
+            response, connection, deadline = self._send(method, path, body, accept)
             if response.status == http.HTTPStatus.OK:
-                return response, connection
+                return response, connection, deadline
             if response.status in MOVED_STATUS and moved < MOST_REDIRECTS:
                 path, moved = self._moved(response, connection, path), moved + 1
                 continue
@@ -119,11 +121,11 @@ class ServerLink:
             raise EngineError(
                 f"nothing answers at {address} ({_why(error)}); start the server, or check the URL"
             ) from error
+        deadline = Deadline(self.timeout)
         try:
-            if connection.sock is not None:
-                connection.sock.settimeout(self.timeout)
+            put_deadline(connection, deadline)
             connection.request(method, path, data, headers)
-            return connection.getresponse(), connection
+            return connection.getresponse(), connection, deadline
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise self.lost(error) from error
@@ -211,9 +213,10 @@ class ServerLink:
         )
 
     def silent(self) -> EngineError:
-        """The error of a server that says nothing."""
+        """The error of a server that says nothing, or takes for ever to say it."""
         return EngineError(
-            f"{self.address} was silent for {self.timeout:g} s; give it more with --engine-timeout"
+            f"{self.address} gave no answer for {self.timeout:g} s; give it more with "
+            "--engine-timeout"
         )
 
 
@@ -225,7 +228,7 @@ class StatusError(EngineError):
         self.status = status
 
 
-_Reply = tuple[http.client.HTTPResponse, http.client.HTTPConnection]
+_Reply = tuple[http.client.HTTPResponse, http.client.HTTPConnection, Deadline]
 _CHECK: Final = "check the URL: it needs a server with OpenAI's completions"
 
 
@@ -237,8 +240,11 @@ class ReplyLines:
         link: ServerLink,
         response: http.client.HTTPResponse,
         connection: http.client.HTTPConnection,
+        deadline: Deadline,
     ) -> None:
         self._link, self._response, self._connection = link, response, connection
+        self.deadline = deadline
+        """When the next piece must have come; whoever takes one renews it."""
 
     def __iter__(self) -> Iterator[bytes]:
         while line := self._line():
@@ -262,8 +268,8 @@ class ReplyLines:
 def _message(text: str) -> str:
     """The message of OpenAI's form of an error, or the text itself; nothing of a web page."""
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
+        data = parse_json(text)
+    except ValueError:
         return "" if text.lstrip().startswith("<") else text
     return error_message(data)
 

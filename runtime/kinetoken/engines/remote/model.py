@@ -5,14 +5,13 @@ Readers do not trust what it says.
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PureWindowsPath
 from typing import Any, Final, NoReturn
 
 from ...base.errors import EngineError, InputError
+from ...base.json_text import parse_json
 from ...manifest.schema import Manifest, MotionInfo
 from ...tokens.tokenizer import Tokenizer
 from ..completions import CompletionPiece, CompletionRequest, ServerKind
@@ -138,7 +137,6 @@ class RemoteRun:
 
     def __init__(self, link: ServerLink, kind: ServerKind, lines: ReplyLines) -> None:
         self._link, self._kind, self._lines = link, kind, lines
-        self._heard = time.monotonic()
         self.reason: str | None = None
         """Why the server ended: "stop", "length", or None if it did not say."""
 
@@ -157,7 +155,7 @@ class RemoteRun:
             piece = self._piece(data)
             if piece is not None:
                 yield piece
-                self._heard = time.monotonic()  # however long its reader took
+                self._lines.deadline.renew()  # however long its reader took
         if self.reason is None:
             raise EngineError(
                 f"{self._link.address} cut the connection in the middle of the answer; see its log"
@@ -167,8 +165,6 @@ class RemoteRun:
         """Data of server-sent events (WHATWG HTML, 9.2). Comments only keep the line open."""
         data: list[bytes] = []
         for line in self._lines:
-            if time.monotonic() - self._heard > self._link.timeout:
-                raise self._link.silent()
             name, _, value = line.partition(b":")
             if name in (b"data", b"error"):  # llama-server once named its errors "error"
                 data.append(value.removeprefix(b" "))
@@ -183,7 +179,7 @@ class RemoteRun:
     def _piece(self, data: bytes) -> CompletionPiece | None:
         """Read an event; None if there is no text in it."""
         try:
-            event = json.loads(data)
+            event = parse_json(data)
             if "error" in event or ("message" in event and "choices" not in event):
                 said = self._link.quoted(error_message(event))
                 raise StatusError(
@@ -197,7 +193,7 @@ class RemoteRun:
             text.encode()
             piece = self._kind.piece(choice, text)
             self.reason = choice.get("finish_reason") or self.reason
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
             raise self._nonsense(data) from None
         return piece if piece.text or piece.ids else None
 

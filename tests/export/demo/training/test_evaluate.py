@@ -13,9 +13,12 @@ pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 
 import kinetoken
 from kinetoken.base.errors import InputError
-from kinetoken_export.demo.training.evaluate import ExamConditions, evaluate
-from kinetoken_export.demo.training.exam_verdicts import admits, does, shows_asked
-from kinetoken_export.demo.words.exam_questions import Question, Withheld, read_questions
+from kinetoken.motion.clip import Clip
+from kinetoken_export.demo.data.makers.exercise_scripts import EXERCISE_ACTS
+from kinetoken_export.demo.data.makers.script import Script
+from kinetoken_export.demo.training.evaluate import ExamConditions, count_line, evaluate
+from kinetoken_export.demo.training.exam_verdicts import admits, does, judges_count, shows_asked
+from kinetoken_export.demo.words.exam_questions import Question, read_questions
 
 EXAM = {
     "old": "a tall man squats\tsquat\t-\t-\t-\t-\nplease dance to the music\tdance\t-\t-\t-\t-\n",
@@ -64,6 +67,22 @@ def test_a_sequence_is_judged_block_by_block() -> None:
     assert not does(replace(alone, seconds=5), clip, "I walk.")
 
 
+def test_a_count_is_judged_exactly_where_physics_can_tell() -> None:
+    for act in (a for a in EXERCISE_ACTS if a.action == "squat"):
+        script = Script(np.random.default_rng(0), 1.0)
+        act.play(script, 3)
+        clip = Clip(script.joints().astype(np.float32), text="I squat.<move><m_0_1></move>")
+        question = Question("new", "squat three times", ("squat",), count=3)
+        assert does(question, clip, "I squat.")
+        assert not does(replace(question, count=2), clip, "I squat.")
+    uncounted = Question("new", "throw twice", ("throw",), count=2)
+    both = Question("sequences", "squat twice, then bow", ("squat", "bow"), count=2)
+    assert [judges_count(q) for q in (question, uncounted, both)] == [True, False, False]
+    assert count_line([question, uncounted, both, Question("new", "squat", ("squat",))]) == (
+        "3 questions say how often; judged, exactly, in 1; not judged: squat+bow, throw."
+    )
+
+
 def test_honesty_is_a_thought_that_says_no() -> None:
     assert admits("I have not learned to skate, so I wait.")
     assert admits("I can't do that yet.")
@@ -74,11 +93,23 @@ def test_honesty_is_a_thought_that_says_no() -> None:
     assert not does(question, still, "I stand still.")
 
 
-def test_what_shares_five_words_with_the_exam_is_withheld(tmp_path: Path) -> None:
-    withheld = Withheld(read_questions(exam(tmp_path)))
-    assert "Please, dance to the music!" in withheld
-    assert "now ice skate on the lake again" in withheld
-    assert "dance to music" not in withheld
+def test_a_question_of_a_side_asks_for_that_side(tmp_path: Path) -> None:
+    rows = (
+        "kick left\tkick\tleft\t2\t-\t-\nwave both\twave\tboth\t-\t-\t-\n"
+        "jump left\tjump\tleft\t-\t-\t-\nkick, then bow\tkick+bow\tleft\t-\t-\t-\n"
+    )
+    (tmp_path / "new.tsv").write_text(HEADER + rows, encoding="utf-8")
+    asked = read_questions(tmp_path)
+    assert [q.actions for q in asked] == [
+        ("kick_left",),
+        ("wave_both",),
+        ("jump",),
+        ("kick", "bow"),
+    ]
+    assert [q.count for q in asked] == [2, 0, 0, 0]
+
+
+def test_a_folder_without_an_exam_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="found none"):
         read_questions(tmp_path / "nowhere")
 

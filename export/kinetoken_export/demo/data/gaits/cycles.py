@@ -13,8 +13,8 @@ import numpy as np
 
 from kinetoken.motion.features import canonical
 from kinetoken.motion.recover import recover
+from kinetoken.motion.resample import catmull_rom
 from kinetoken.motion.skeleton import FPS, JOINT, Array, Array64
-from kinetoken.motion.splines import catmull_rom
 
 from ..augment import find_cycle, looped, to_features
 from ..bridges import bend_leg

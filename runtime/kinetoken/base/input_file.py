@@ -1,0 +1,80 @@
+"""Opening files that the user names: the one place, so that none of them can hold the program up.
+
+A pipe, a device or a socket may never end, or never begin. Whatever is no regular file is refused
+before it is opened, with an OSError, which every reader turns into its own one line.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from io import BufferedReader
+from typing import Final
+
+from .errors import FormatError
+
+LARGEST_TEXT: Final = 256 << 20
+"""Bytes of a text that is read whole: far more than any clip's, and little for a machine."""
+_READING: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Without waiting for the other end of a pipe."""
+_KINDS: Final = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def check_regular(path: str | os.PathLike[str]) -> None:
+    """Raise OSError unless this is a regular file, for libraries that open files themselves."""
+    _refuse_others(os.stat(path).st_mode, path)
+
+
+def open_input(path: str | os.PathLike[str]) -> BufferedReader:
+    """Open a regular file for reading. OSError for anything else, at once."""
+    check_regular(path)  # before it is opened: that alone rewinds some devices
+    handle = os.open(path, _READING)
+    try:  # it may have been replaced meanwhile
+        _refuse_others(os.fstat(handle).st_mode, path)
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def read_input(path: str | os.PathLike[str], most: int | None = None) -> bytes:
+    """Read a regular file whole. OSError; FormatError where it has more than `most` bytes."""
+    with open_input(path) as stream:
+        raw = stream.read(-1 if most is None else most + 1)
+    return raw if most is None else within(raw, most, path)
+
+
+def within(raw: bytes, most: int, name: str | os.PathLike[str]) -> bytes:
+    """The bytes; FormatError where there are more than `most`."""
+    if len(raw) > most:
+        raise FormatError(
+            f"{os.fspath(name)}: expected at most {most:,} bytes, got more; name another file"
+        )
+    return raw
+
+
+def read_input_text(
+    path: str | os.PathLike[str],
+    most: int | None = LARGEST_TEXT,
+    *,
+    encoding: str = "utf-8",
+    errors: str = "strict",
+) -> str:
+    """Read a text file whole, its line ends as "\\n". OSError, FormatError, UnicodeDecodeError."""
+    text = read_input(path, most).decode(encoding, errors)
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def _refuse_others(mode: int, path: str | os.PathLike[str]) -> None:
+    if stat.S_ISREG(mode):
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder, not a file", os.fspath(path))
+    kind = _KINDS.get(stat.S_IFMT(mode), "something else")
+    raise OSError(errno.EINVAL, f"it is {kind}, not a file", os.fspath(path))
