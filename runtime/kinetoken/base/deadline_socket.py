@@ -12,7 +12,7 @@ import socket
 import time
 from typing import Any, Final
 
-SHORTEST_WAIT: Final = 1e-3  # seconds: 0 would mean not to wait at all
+_SHORTEST: Final = 1e-3  # seconds: 0 would mean not to wait at all
 
 
 class Deadline:
@@ -31,7 +31,7 @@ class Deadline:
         left = self._end - time.monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
-        return max(left, SHORTEST_WAIT)
+        return max(left, _SHORTEST)
 
 
 class DeadlineSocket:

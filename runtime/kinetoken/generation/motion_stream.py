@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..base.errors import EngineError
+from ..codec.body_check import BodyCheck
 from ..codec.decoder import MotionDecoder
 from ..motion.clip import Clip, MotionChunk
 from ..motion.features import CONTACTS, N_FEATURES
@@ -28,7 +30,8 @@ class MotionRun:
         self._stride = decoder.stride
         self._levels = decoder.codebooks.table.shape[0]
         self._decoder = decoder.start()
-        self._recovery = RecoveryRun()
+        self._recovery, self._check = RecoveryRun(), BodyCheck()
+        self._failed = False
         self._smoothing = None if smoothing is None else smoothing.start()
         self._feet = None if foot_lock is None else foot_lock.start()
         self._limit = decoder.block_frames
@@ -45,7 +48,8 @@ class MotionRun:
         """Decode code frames of Q codes, -1 for missing levels, to the motion that became final.
 
         `block`: number of the block that they belong to, where a block stands for a number of
-        feature frames; None: nothing is cut. Returns None if no motion became final.
+        feature frames; None: nothing is cut. Returns None if no motion became final. EngineError
+        if the decoder fails or gives no body; nothing comes after that.
         """
         if block != self._block:
             self._block, self._in_block = block, 0
@@ -53,11 +57,12 @@ class MotionRun:
             self._uncut.append(self._counting() if block is not None else self._stride)
             self._in_block += self._stride
         self._waiting.extend(frames)
-        return self._chunk(self._decoder.push(np.array(frames, np.int64).reshape(-1, self._levels)))
+        codes = np.array(frames, np.int64).reshape(-1, self._levels)
+        return self._made(lambda: self._decoder.push(codes))
 
     def finish(self) -> MotionChunk | None:
         """Return the motion that was held back."""
-        return self._chunk(self._decoder.finish(), ends=True)
+        return self._made(self._decoder.finish, ends=True)
 
     def length(self, frames: int) -> int:
         """Feature frames of the first code frames."""
@@ -68,13 +73,28 @@ class MotionRun:
         left = self._stride if self._limit is None else self._limit - self._in_block
         return max(0, min(self._stride, left))
 
+    def _made(
+        self, decode: Callable[[], NDArray[np.float32]], *, ends: bool = False
+    ) -> MotionChunk | None:
+        """Decode more; EngineError where that is no motion. After an error nothing comes."""
+        if self._failed:
+            return None
+        try:
+            with np.errstate(all="ignore"):  # numbers that are none are refused, not warned of
+                return self._chunk(decode(), ends=ends)
+        except EngineError:
+            self._failed = True
+            raise
+
     def _chunk(self, features: NDArray[np.float32], *, ends: bool = False) -> MotionChunk | None:
         """The motion that becomes final with these features (n, 263)."""
         final = len(features) // self._stride
         kept = self._uncut[self._final : self._final + final]
         self._final += final
         features = self._cut(features, kept)
-        joints = self._smoothed(self._recovery.push(features), ends=ends)
+        joints = self._recovery.push(features)
+        self._check.push(features, joints)
+        joints = self._smoothed(joints, ends=ends)
         self._held = np.concatenate([self._held, features])
         features, self._held = self._held[: len(joints)], self._held[len(joints) :]
         if not len(joints):

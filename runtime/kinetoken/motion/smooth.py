@@ -1,6 +1,6 @@
-"""Smoothing: calms joints that tremble where they are slow, and leaves fast ones as they move.
+"""Smoothing: calms limbs that tremble where they are slow, and leaves fast ones as they move.
 
-A frame becomes the mean of the frames around it, under a Hann window, by as much as its joint is
+A frame becomes the mean of the frames around it, under a Hann window, by as much as the limb is
 slow: a kick keeps its speed. It waits for `delay` seconds of later frames. The first frames of a
 motion and its last ones have narrower windows, so the first is final at once. Bones are as long as
 they are on average in the window.
@@ -13,10 +13,19 @@ from typing import Final
 
 import numpy as np
 
-from .skeleton import FPS, N_JOINTS, PARENTS, Array, Array64
+from .skeleton import FPS, JOINT, N_JOINTS, PARENTS, Array, Array64
 
 _OVER_FLOOR: Final = np.array([1.0, 0.0, 1.0])
 _PARENTS_OF: Final = list(PARENTS[1:])
+# A limb is as fast as its fastest joint: bones between a fast joint and a slow one would turn.
+_LIMBS: Final = tuple(
+    [JOINT[name] for name in names.split()]
+    for names in (
+        "neck head", "left_shoulder left_elbow left_wrist", "left_knee left_ankle left_foot",
+        "right_shoulder right_elbow right_wrist", "right_knee right_ankle right_foot",
+        "pelvis left_hip right_hip spine1 spine2 spine3 left_collar right_collar",
+    )
+)  # fmt: skip
 _AT_ONCE: Final = 4096  # frames of a whole motion that are computed together
 _TINY: Final = 1e-9
 
@@ -29,7 +38,7 @@ class Smoothing:
     delay: float = 0.1
     """Seconds of later frames that a frame waits for, and of earlier ones that count."""
     slow: float = 1.0
-    """Speed of a joint, m/s, up to which it is smoothed altogether."""
+    """Speed of a limb's fastest joint, m/s, up to which the limb is smoothed altogether."""
     fast: float = 2.5
     """Speed from which it stays as it was."""
 
@@ -101,6 +110,8 @@ def _smoothed(joints: Array64, half: int, settings: Smoothing) -> Array64:
     if half == 0:
         return own
     speed = np.minimum(_fastest(joints, half), _fastest(joints - joints[:, :1] * _OVER_FLOOR, half))
+    for limb in _LIMBS:
+        speed[:, limb] = speed[:, limb].max(axis=1, keepdims=True)
     share = np.clip((speed * settings.fps - settings.slow) / (settings.fast - settings.slow), 0, 1)
     kept = share * share * (3.0 - 2.0 * share)
     mean = _mean(joints, half)

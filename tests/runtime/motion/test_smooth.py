@@ -104,6 +104,22 @@ def test_a_kick_keeps_its_speed_while_the_rest_is_calmed() -> None:
     assert still[1] < 0.4 * still[0]
 
 
+def test_a_nod_is_no_deeper_than_before() -> None:
+    """The head is faster than the neck, and stays with it."""
+    nod, neck = standing(), [JOINT["neck"], JOINT["head"]]
+    angle = 0.5 * np.clip(1.0 - np.abs(np.arange(FRAMES) - 20) / 4.0, 0.0, 1.0)
+    for joint in neck:
+        arm = nod[:, joint] - nod[:, JOINT["spine1"]]
+        nod[:, joint, 1] -= (1.0 - np.cos(angle)) * arm[:, 1]
+        nod[:, joint, 2] += np.sin(angle) * arm[:, 1]
+    calm = Smoothing().apply(nod)
+    bend = [
+        np.arctan2(j[:, neck[1], 2] - j[:, neck[0], 2], j[:, neck[1], 1] - j[:, neck[0], 1])
+        for j in (nod, calm)
+    ]
+    assert 0.8 * np.ptp(bend[0]) < np.ptp(bend[1]) < 1.02 * np.ptp(bend[0])
+
+
 def test_bones_keep_their_length_or_that_of_the_frames_around() -> None:
     for joints in (kicking(), walking(60).astype(np.float64)):
         before, after = lengths(joints), lengths(Smoothing().apply(joints))
