@@ -331,7 +331,7 @@ def page_request(material: Material, mutate: Mutator, folder: Path) -> Case:
 
 def addresses(material: Material, mutate: Mutator, folder: Path) -> Case:
     """Addresses that users and environments name."""
-    from kinetoken.batch.cluster_address import ClusterAddress
+    from kinetoken.batch.cluster_address import host_and_port
     from kinetoken.engines.remote.address import ServerAddress
     from kinetoken.hub.bundle_name import BundleName
     from kinetoken.live.settings import VmcAddress
@@ -340,8 +340,9 @@ def addresses(material: Material, mutate: Mutator, folder: Path) -> Case:
     if mutate.some(0.5):
         raw = mutate.data(text.encode("utf-8", "surrogatepass"))
         text = raw.decode("utf-8", "surrogateescape")
-    parse: Any = mutate.draw.choice((ServerAddress, VmcAddress, ClusterAddress, BundleName))
-    return Case(call=lambda _: parse.parse(text))
+    parsers = (ServerAddress.parse, VmcAddress.parse, host_and_port, BundleName.parse)
+    parse: Any = mutate.draw.choice(parsers)
+    return Case(call=lambda _: parse(text))
 
 
 def command_line(material: Material, mutate: Mutator, folder: Path) -> Case:

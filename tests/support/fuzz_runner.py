@@ -97,7 +97,12 @@ def _run(case: Case, url: str) -> tuple[int | None, str, str | None]:
     finally:
         sys.stdin = before
     said = err.getvalue()
-    return code, said, _told(code, said)
+    reported = out.getvalue() if "--dry-run" in case.argv else ""  # which tells all that it finds
+    return (
+        code,
+        said,
+        _told(code, said or (reported and " ".join(["kinetoken:", *reported.split()]))),
+    )
 
 
 def _code(argv: list[str]) -> int:

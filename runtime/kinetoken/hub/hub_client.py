@@ -114,7 +114,7 @@ class HubClient:
                 raise self._refusal(name, path, error) from error
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error
-        except ValueError as error:  # of a redirect to what is no address
+        except (ValueError, OverflowError) as error:  # of a redirect to what is no address
             raise DownloadError(self._nowhere(name)) from error
         with response:
             redirects.note(response.headers)
