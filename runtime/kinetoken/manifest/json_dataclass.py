@@ -10,7 +10,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from ..base.errors import BundleError
 
-LARGEST_NUMBER: Final = 1e15
+LARGEST_OF_BUNDLES: Final = 1e15
 """Exact as a float, and more than any size, time or count of a bundle's."""
 
 
@@ -50,8 +50,8 @@ def from_json(kind: Any, value: Any, where: str) -> Any:
         _expect(_is_text(value), "Unicode text", ascii(value), where)
         return value
     if kind is not bool:
-        fine = math.isfinite(value) and abs(value) <= LARGEST_NUMBER
-        _expect(fine, f"a number of at most {LARGEST_NUMBER:.0e}", value, where)
+        fine = math.isfinite(value) and abs(value) <= LARGEST_OF_BUNDLES
+        _expect(fine, f"a number of at most {LARGEST_OF_BUNDLES:.0e}", value, where)
     return kind(value)
 
 
