@@ -186,7 +186,7 @@ def run(request: BatchRequest) -> int:
 def _note_folder(out: Path) -> None:
     """Write down where the clips are, for the process that tells if this one is killed."""
     from ..base.survivor import kept_file
-    from ..motion.chunk_spool import ChunkSpool, SpoolHead
+    from ..live.chunk_spool import ChunkSpool, SpoolHead
 
     if (file := kept_file()) is not None:
         ChunkSpool(file, SpoolHead(str(out)))

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from ..generation.generator import Generation
     from ..generation.image_file import ImageFile
     from ..generation.options import GenerateOptions
+    from ..live.chunk_spool import ChunkSpool
     from ..live.live_output import LiveOutput
     from ..live.settings import LiveSettings
-    from ..motion.chunk_spool import ChunkSpool
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def run(request: GenerateRequest) -> int:
 
 def _spool(request: GenerateRequest, generation: Generation, fps: float) -> ChunkSpool | None:
     """Where the motion is written down as it comes; None where no other process would read it."""
-    from ..motion.chunk_spool import ChunkSpool, SpoolHead
+    from ..live.chunk_spool import ChunkSpool, SpoolHead
 
     file = kept_file()
     head = SpoolHead(request.out, fps, request.prompt, generation.seed)

@@ -139,7 +139,7 @@ def _after(ending: Ending) -> int:
     """Save what the child could not; the exit code."""
     if ending.reason is None and ending.code not in (EngineError.exit_code, INTERRUPTED):
         return ending.code
-    from ..motion.chunk_spool import read_spool
+    from ..live.chunk_spool import read_spool
 
     found = read_spool(ending.kept)
     if ending.reason is None and (found is None or not len(found[1])):

@@ -10,7 +10,7 @@ from typing import IO, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .clip import Chunk, Clip, MotionChunk, TextChunk
+from ..motion.clip import Chunk, Clip, MotionChunk, TextChunk
 
 _TEXT: Final = np.uint8
 """Type of an array that is text; those of motion come in threes."""
