@@ -10,6 +10,8 @@ from typing import IO, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..base.json_text import parse_json
+from ..base.npy_file import LARGEST_ARRAY, read_npy_header, read_npy_values
 from ..motion.clip import Chunk, Clip, MotionChunk, TextChunk
 
 _TEXT: Final = np.uint8
@@ -60,7 +62,7 @@ def read_spool(file: IO[bytes]) -> tuple[SpoolHead, Clip] | None:
     first = next(arrays, None)
     if first is None:
         return None
-    head = SpoolHead(**json.loads(_decoded(first)))
+    head = SpoolHead(**parse_json(_decoded(first)))
     clip = Clip.from_chunks(_chunks(arrays), prompt=head.prompt, seed=head.seed)
     return head, replace(clip, fps=head.fps) if head.fps else clip
 
@@ -83,8 +85,8 @@ def _arrays(file: IO[bytes]) -> Iterator[NDArray[Any]]:
     """Yield the arrays up to the end, or to one that is not whole."""
     while True:
         try:
-            yield np.load(file, allow_pickle=False)
-        except (EOFError, ValueError, OSError):
+            yield read_npy_values(file, read_npy_header(file), LARGEST_ARRAY)
+        except (ValueError, OSError):
             return
 
 
