@@ -91,11 +91,12 @@ class GgufModel:
         if not 1 <= context <= self.context:
             raise InputError(f"expected a context of 1 to {self.context} tokens, got {context}")
         info = self.info(context)
-        checked_header(self.path, info, motion)
         target = folder / _LM_FILE
         if len(self.parts) > 1:
             join_parts(self.parts, target)
+            checked_header(target, info, motion)
             return info
+        checked_header(self.path, info, motion)
         try:
             os.link(self.path.resolve(), target)
         except OSError:  # another disk, or one without links

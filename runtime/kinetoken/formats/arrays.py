@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zipfile
 import zlib
@@ -114,7 +115,8 @@ def array_header(stream: IO[bytes], size: int, path: Path) -> NpyHeader:
             f"{path} is cut short: {header.bytes} bytes announced, {size} there; "
             "copy or export it again"
         )
-    if max(header.shape, default=0) > MAX_FRAMES or header.bytes > LARGEST_MOTION:
+    many = math.prod(header.shape) * 8 > LARGEST_MOTION  # read as numbers of 8 bytes
+    if many or max(header.shape, default=0) > MAX_FRAMES or header.bytes > LARGEST_MOTION:
         raise FormatError(
             f"{path}: expected at most {MAX_FRAMES} frames, got {header.shape}; cut it into pieces"
         )

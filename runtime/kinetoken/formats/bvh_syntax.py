@@ -21,15 +21,17 @@ from ..motion.skeleton import Array64
 
 MOST_JOINTS: Final = 1000
 _MOST_WORDS: Final = 20  # of a name
+_MOST_LETTERS: Final = 10_000  # of a name
 _SEVERAL: Final = 4  # joints with positions, from which on they show what these mean
 _CHANNEL: Final = re.compile(
     r"([xyz])_?(rotation|rot|position|pos|translation|scale)", re.IGNORECASE
 )
 _KINDS: Final = {"rot": "rotation", "pos": "position", "translation": "position"}
-_MOTION: Final = re.compile(r"(?<![^\s}])MOTION[ \t]*:?(?=\s+Frame)", re.IGNORECASE)
+_MOTION: Final = re.compile(r"(?<![^\s}])MOTION(?:[ \t]*+:)?+(?=\s++Frame)", re.IGNORECASE)
 _COMMENT: Final = re.compile(r"^[ \t]*#.*|(?:^|(?<=\s))//.*", re.MULTILINE)
-_FRAMES: Final = re.compile(r"\s*Frames?\s*:?\s*(\S+)", re.IGNORECASE)
-_FRAME_TIME: Final = re.compile(r"\s*Frame[ \t_]*Time\s*:?\s*(\S+)", re.IGNORECASE)
+_FRAMES: Final = re.compile(r"\s*+Frames?+\s*+:?+\s*+(\S++)", re.IGNORECASE)
+_FRAME_TIME: Final = re.compile(r"\s*+Frame[ \t_]*+Time\s*+:?+\s*+(\S++)", re.IGNORECASE)
+# Possessive: a part that matched is not tried again in other ways, so each takes linear time.
 _AFTER_THE_END: Final = "\x00\x1a \t\r\n"  # DOS ends a text with Ctrl-Z
 
 
@@ -76,6 +78,10 @@ def parse_bvh(text: str, longest: int) -> BvhFile:
     if not 0 <= announced <= longest:
         raise ValueError(f"{announced} frames where 1 to {longest} are read")
     width = sum(len(channels) for channels in tree.channels)
+    if 2 * width * (announced - 1) > len(numbers) + 1:  # a number takes two characters
+        raise ValueError(
+            f"{len(numbers)} characters where {announced} frames of {width} channels were announced"
+        )
     rows = _placed(tree, _rows(_numbers(numbers, announced * width), width, announced))
     if len(rows) > longest:
         raise ValueError(f"{len(rows)} frames where 1 to {longest} are read")
@@ -152,6 +158,8 @@ class _Tree:
             words.append(word)
             if len(words) > _MOST_WORDS:
                 raise ValueError(f"no '{{' after {' '.join(words)[:20]!r}")
+        if (letters := sum(map(len, words))) > _MOST_LETTERS:
+            raise ValueError(f"a name of {letters} letters")
         return " ".join(words)
 
     def _begin(self, name: str, is_end: bool) -> None:

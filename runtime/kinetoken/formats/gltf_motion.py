@@ -6,7 +6,7 @@ Files of this project come back at their own frames; others are sampled at 20 fp
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,7 +59,7 @@ def _read(file: GltfReader, path: Path, options: ReadOptions) -> Clip:
     sample = skeleton.poses(seconds[:: len(seconds) // SAMPLE + 1])
     body = _humanoid(file, skeleton)
     moving = MovingSkeleton(
-        skeleton.tree, sample, lambda wanted: skeleton.parts(seconds), body, _METRE
+        skeleton.tree, sample, lambda wanted: skeleton.parts(seconds, wanted), body, _METRE
     )
     found = joints_of(moving, options, path)
     fps = _rate(seconds) if file.is_ours else float(FPS)
@@ -153,23 +153,26 @@ class _Skeleton:
         names = tuple(node.name for node in self._nodes)
         self.tree = SkeletonTree(names, self._parents, self._solved(None))
 
-    def parts(self, seconds: Array64) -> Iterator[Poses]:
-        """The poses at some times, a part at a time."""
+    def parts(self, seconds: Array64, wanted: Sequence[int]) -> Iterator[Poses]:
+        """The poses at some times, a part at a time, of these joints and all above them."""
+        needed = {above for joint in wanted for above in self.tree.path(joint)}
         at_once = max(1, _AT_ONCE // len(self._nodes))
         for begin in range(0, len(seconds), at_once):
-            yield self.poses(seconds[begin : begin + at_once])
+            yield self._solved(seconds[begin : begin + at_once], needed)
 
     def poses(self, seconds: Array64) -> Poses:
         """The poses at some times."""
         return self._solved(seconds)
 
-    def _solved(self, seconds: Array64 | None) -> Poses:
-        """Every node in the world; without times, at rest."""
+    def _solved(self, seconds: Array64 | None, needed: Collection[int] | None = None) -> Poses:
+        """Every node in the world, or those needed; without times, at rest."""
         frames = 1 if seconds is None else len(seconds)
         points = np.zeros((frames, len(self._nodes), 3))
         turned = np.zeros((frames, len(self._nodes), 3, 3))
         carried = np.zeros_like(turned)  # turned and scaled
         for index, (node, parent) in enumerate(zip(self._nodes, self._parents, strict=True)):
+            if needed is not None and index not in needed:
+                continue
             shift, rotation, scale = (
                 self._local(index, path, getattr(node, path), seconds)
                 for path in ("translation", "rotation", "scale")

@@ -30,6 +30,11 @@ _JSON: Final = 0x4E4F534A
 _BIN: Final = 0x004E4942
 _LARGEST_JSON: Final = 256 << 20  # bytes
 _MOST_NODES: Final = 20_000
+_DEEPEST: Final = 500
+"""Nodes above a node; those of a body are some thirty."""
+_TIMES_READ: Final = 16
+"""So often the bytes of a file may be worked through, as numbers of 8 bytes each."""
+_LEAST_READ: Final = 1 << 24  # bytes that any file may have
 _COMPONENTS: Final = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS: Final = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _DATA: Final = "data:"
@@ -101,6 +106,10 @@ class GltfReader:
         """GltfError, OSError."""
         self.json, self._begin, self._size = _open(path)
         self._path = path
+        self._left = _TIMES_READ * path.stat().st_size + _LEAST_READ
+        self._arrays: dict[object, Array64] = {}
+        self._buffers: dict[object, bytes] = {}
+        self._tracks: dict[int, list[KeyframeTrack]] = {}
 
     @property
     def is_ours(self) -> bool:
@@ -139,9 +148,11 @@ class GltfReader:
             while node >= 0 and node not in depth:
                 way.append(node)
                 node = self.nodes[node].parent
-                if len(way) > len(self.nodes):
-                    raise GltfError("nodes that form no tree; export it again")
+                if len(way) > _DEEPEST:
+                    raise GltfError("nodes that form no tree, or a very deep one; export it again")
             above = depth[node] if node >= 0 else -1
+            if above + len(way) > _DEEPEST:
+                raise GltfError("nodes that form a very deep tree; export it again")
             for place, one in enumerate(reversed(way), start=1):
                 depth[one] = above + place
         return sorted(depth, key=lambda node: (depth[node], node))
@@ -180,6 +191,11 @@ class GltfReader:
 
     def tracks(self, animation: int) -> list[KeyframeTrack]:
         """What moves nodes in an animation; weights of meshes and the like are left out."""
+        if animation not in self._tracks:
+            self._tracks[animation] = self._read_tracks(animation)
+        return self._tracks[animation]
+
+    def _read_tracks(self, animation: int) -> list[KeyframeTrack]:
         found = _dict(_list(self.json.get("animations"))[animation])
         samplers, out = _list(found.get("samplers")), []
         for channel in map(_dict, _list(found.get("channels"))):
@@ -200,6 +216,7 @@ class GltfReader:
         interpolation = sampler.get("interpolation", "LINEAR")
         times = self._array(sampler.get("input"))[:, 0]
         values = self._array(sampler.get("output"))
+        self._spend(times.nbytes + values.nbytes)
         cubic = interpolation == "CUBICSPLINE"
         if not len(times) or values.shape != (len(times) * (3 if cubic else 1), _PATHS[path]):
             raise GltfError(
@@ -215,8 +232,23 @@ class GltfReader:
             )
         return KeyframeTrack(node, path, times, values.reshape(len(times), -1), str(interpolation))
 
+    def _spend(self, count: int) -> None:
+        """Count bytes that are worked through. GltfError once a file has the same read too often.
+
+        A small file could say of a thousand arrays that they are the same large one.
+        """
+        self._left -= count
+        if self._left < 0:
+            raise GltfError("animations that use the same data over and over; export it again")
+
     def _array(self, accessor: object) -> Array64:
         """(count, width) of one accessor."""
+        if _is_whole(accessor) and accessor in self._arrays:
+            return self._arrays[accessor]
+        values = self._arrays[accessor] = self._read_array(accessor)
+        return values
+
+    def _read_array(self, accessor: object) -> Array64:
         found = _dict(_at(_list(self.json.get("accessors")), accessor, "accessor"))
         kind, width = _kind(found), _WIDTHS.get(str(found.get("type")))
         count = found.get("count")
@@ -228,6 +260,7 @@ class GltfReader:
         else:
             if count * width > self._size:
                 raise GltfError("an accessor without data; export it again")
+            self._spend(count * width * dtype.itemsize)
             raw = np.zeros((count, width), dtype)
         if "sparse" in found:
             raw = self._sparse(raw.copy(), _dict(found["sparse"]), width, dtype)
@@ -293,11 +326,15 @@ class GltfReader:
                     f"{begin + count} bytes of data announced, {self._size} there: cut short? "
                     "copy it again"
                 )
+            self._spend(count)
             with open_input(self._path) as stream:
                 stream.seek(self._begin + begin)
                 raw = stream.read(count)
         else:
-            raw = self._embedded(str(uri))[begin : begin + count]
+            if index not in self._buffers:
+                self._buffers[index] = self._embedded(str(uri))
+            raw = self._buffers[index][begin : begin + count]
+            self._spend(len(raw))
         if len(raw) != count:
             raise GltfError("data that is cut short; copy or export it again")
         return raw

@@ -22,6 +22,8 @@ from .read_options import DEFAULTS, ReadOptions
 
 _MOTION: Final = ("joints", "features", "motion", "positions", "joint_positions", "arr_0")
 """Keys that hold the motion, the first of them that is there."""
+_UNREAD: Final = frozenset(_MOTION) - {"features"}
+"""Keys of which one alone is read; features may stand beside joints."""
 _KNOWN: Final = (
     *_MOTION,
     *RATES,
@@ -79,6 +81,8 @@ def _archive(stream: BinaryIO, path: Path) -> dict[str, NDArray[Any]]:
         }
         if not any(key in members for key in _MOTION):
             raise FormatError(_what_is_there(archive.namelist(), path))
+        main = next(key for key in _MOTION if key in members)
+        members = {key: members[key] for key in members if key == main or key not in _UNREAD}
         left = 2 * LARGEST_MOTION
         for member in members.values():
             if member.compress_type not in _PACKED:

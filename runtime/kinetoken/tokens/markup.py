@@ -205,6 +205,7 @@ class _Reader:
         self._block = 0
         self._left_out: list[str] = []
         self._partial = 0
+        self._seen, self._line, self._line_start = 0, 1, 0  # up to where lines were counted
 
     def read(self) -> Reading:
         markup, end = self._markup, 0
@@ -274,9 +275,16 @@ class _Reader:
         self._blocks.append(self._block)
         self._frame.clear()
 
+    def _where(self, at: int) -> str:
+        """Line and column of a place; places come in order, so the text is gone through once."""
+        text, begin = self._text, self._seen
+        self._line += text.count("\n", begin, at)
+        self._line_start = max(self._line_start, text.rfind("\n", begin, at) + 1)
+        self._seen = at
+        return f"line {self._line}, column {at - self._line_start + 1}"
+
     def _odd(self, at: int, token: str, why: str) -> None:
-        before = self._text[:at]
-        where = f"line {before.count(chr(10)) + 1}, column {at - before.rfind(chr(10))}"
+        where = self._where(at)
         if self._strict:
             raise TokenError(f"{where}: {token[:40]}: {why}; --salvage keeps what fits")
         self._left_out.append(f"{where}: {token[:40]}: {why}")

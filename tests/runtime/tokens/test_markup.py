@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,3 +95,32 @@ def test_salvage_never_fails_and_loses_no_token_silently(parts: list[str]) -> No
         assert read_strictly(text, 3, 16) == reading
     except TokenError:
         assert reading.left_out or reading.partial or kept
+
+
+class CountedText(str):
+    """A text that counts the characters that its methods go through, or copy."""
+
+    __slots__ = ()
+    looked_at = 0
+
+    def __getitem__(self, place: Any) -> str:
+        found = super().__getitem__(place)
+        CountedText.looked_at += len(found)
+        return found
+
+    def count(self, *args: Any) -> int:
+        CountedText.looked_at += len(range(*slice(*args[1:]).indices(len(self))))
+        return super().count(*args)
+
+    def rfind(self, *args: Any) -> int:
+        CountedText.looked_at += len(range(*slice(*args[1:]).indices(len(self))))
+        return super().rfind(*args)
+
+
+def test_salvage_goes_through_a_text_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CountedText, "looked_at", 0)
+    text = CountedText("<m_9_9>\n\n x<m_7_" * 5000)
+    left = salvage(text, 4, 8).left_out
+    assert len(left) == 10_000
+    assert left[-1].startswith("line 10001, column 3: <m_7_")
+    assert CountedText.looked_at <= 4 * len(text)

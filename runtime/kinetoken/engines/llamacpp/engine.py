@@ -15,6 +15,7 @@ from ..load_options import LoadOptions
 from ..protocols import LanguageModel
 from ..quantization import MOTION_ROWS
 from ..threads import usual_threads
+from .gguf_check import checked_header, checked_tower
 from .gguf_header import TensorPlace, read_header
 from .narrow_head import FULL_HEAD, HEAD_TENSORS, SLICED_HEAD, WORTH_BYTES, wanted_head
 
@@ -44,6 +45,14 @@ def _load(
         return LoadedModel(model)
     tower = model.vision(folder / info.mmproj, manifest.files[info.mmproj].sha256)
     return LoadedModel(model, tower)
+
+
+def _check_files(folder: Path, manifest: Manifest) -> None:
+    """The headers are those of the manifest's model, and llama.cpp takes what they say."""
+    info = manifest.language_model
+    checked_header(folder / info.file, info, manifest.motion)
+    if info.mmproj is not None:
+        checked_tower(folder / info.mmproj)
 
 
 def _unread_bytes(folder: Path, manifest: Manifest, model: LanguageModel) -> int:
@@ -94,6 +103,7 @@ def _offered(info: LanguageModelInfo) -> tuple[str, ...]:
 LLAMACPP: Final = Engine(
     "llamacpp",
     _load,
+    check_files=_check_files,
     bits=GGUF_BITS,
     offered=_offered,
     # benchmarks/results/quantizations.md, real_time_3b.md

@@ -14,7 +14,10 @@ from ...base.errors import EngineError
 from ...manifest.architectures import ARCHITECTURES
 from ...manifest.schema import LanguageModelInfo, MotionInfo
 from .gguf_header import Header, read_header
+from .gguf_numbers import check_language_model_keys, check_tower_keys
+from .gguf_tensors import check_language_model_tensors, check_tower_tensors
 
+_PROJECTORS: Final = [entry.vision.projector for entry in ARCHITECTURES.values() if entry.vision]
 _ZEROS: Final = re.compile(r"(?<!\d)0+(?=\d)")
 """Leading zeros of a number."""
 
@@ -51,9 +54,39 @@ def checked_header(path: Path, info: LanguageModelInfo, motion: MotionInfo | Non
                 f"{path}: expected {expected:,} {what} as in the manifest, got {got}; "
                 "export it again"
             )
+    _check_inside(path, header, architecture)
     if motion is not None:
         _check_motion(path, said["tokenizer.ggml.tokens"], motion)
     return header
+
+
+def _check_inside(path: Path, header: Header, architecture: str) -> None:
+    """Raise EngineError for keys and tensors that llama.cpp does not take from this file."""
+    try:
+        check_language_model_keys(header, architecture)
+        check_language_model_tensors(header, path.stat().st_size, architecture)
+    except ValueError as error:
+        raise EngineError(f"{path}: {error}; copy or export the bundle again") from error
+
+
+def checked_tower(path: Path) -> Mapping[str, Any]:
+    """What the file of a vision tower says of itself. EngineError if it is none that is known."""
+    try:
+        header = read_header(path)
+        projector = header.said.get("clip.projector_type", b"")
+        if projector not in [name.encode() for name in _PROJECTORS]:
+            raise ValueError(
+                f"expected a vision tower of {' or '.join(_PROJECTORS)}, got {projector!r}"
+            )
+        check_tower_keys(header)
+        check_tower_tensors(header, path.stat().st_size)
+    except OSError as error:
+        raise EngineError(
+            f"cannot read {path}: {error.strerror}; export the bundle again"
+        ) from error
+    except ValueError as error:
+        raise EngineError(f"{path}: {error}; copy or export the bundle again") from error
+    return header.said
 
 
 def _gguf_names(architecture: str) -> list[str]:

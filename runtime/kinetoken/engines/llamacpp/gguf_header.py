@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,6 +52,8 @@ class Header:
     said: dict[str, Any]
     """Keys and values: strings as bytes, arrays as lists."""
     tensors: dict[str, TensorPlace]
+    kinds: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Key to GGUF's number of its value's type, and of its items' if it is a list."""
 
     @property
     def logit_softcap(self) -> float:
@@ -89,15 +91,29 @@ class _Reader:
         if version not in GGUF_VERSIONS:
             raise ValueError(f"expected GGUF version {GGUF_VERSIONS[-1]}, got {version}")
         tensors, keys = self._number("Q"), self._number("Q")
-        said = {self._string().decode(): self._value(self._number("I")) for _ in range(keys)}
+        said, kinds = self._keys(self._fits(keys))
         places = {self._string().decode(): self._place() for _ in range(self._fits(tensors))}
+        if len(places) != tensors:
+            raise struct.error("a tensor twice")
         step = said.get(ALIGNMENT_KEY, USUAL_ALIGNMENT)
         if not isinstance(step, int) or step < 1:
             raise struct.error("no alignment")
         start = -(-self._at // step) * step
-        return Header(
-            said, {n: TensorPlace(p.dims, p.kind, start + p.offset) for n, p in places.items()}
-        )
+        moved = {n: TensorPlace(p.dims, p.kind, start + p.offset) for n, p in places.items()}
+        return Header(said, moved, kinds)
+
+    def _keys(self, count: int) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
+        """Values and their types by key, each key once."""
+        said: dict[str, Any] = {}
+        kinds: dict[str, tuple[int, ...]] = {}
+        for _ in range(count):
+            name, kind = self._string().decode(), self._number("I")
+            if name in said:
+                raise struct.error("a key twice")
+            inner = struct.unpack_from("<I", self._data, self._at) if kind == ARRAY else ()
+            kinds[name] = (kind, *inner)
+            said[name] = self._value(kind)
+        return said, kinds
 
     def _place(self) -> TensorPlace:
         """A tensor's entry, its offset still counted from the first weight."""

@@ -20,16 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import EngineError
-from ...manifest.architectures import ARCHITECTURES
 from ..memory import check_memory
 from ..prompt_items import EncodedImage
 from ..protocols import ProgressCallback
-from .gguf_header import read_header
+from .gguf_check import checked_tower
 from .interruptible import run_interruptibly
 from .library import clear_log, first_error, library, llama, log_callback
 from .positions import image_positions
 
-PROJECTORS: Final = [entry.vision.projector for entry in ARCHITECTURES.values() if entry.vision]
 MERGED_PATCHES: Final = 2  # patches beside each other that become one cell
 LAYER_END_NODE: Final = b"layer_out-"  # name of the node behind each layer
 _name_of = ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_void_p)(("ggml_get_name", library))
@@ -46,18 +44,18 @@ class LlamaCppVision:
         `identity` becomes part of the images' digests. EngineError if the file is not a tower of
         this language model.
         """
-        said = _header(path)
+        said = checked_tower(path)
         self._path, self._identity, self._model = path, identity, model
         self._threads, self._on_gpu, self._exact = thread_count, on_gpu, exact
-        width = _number(path, said, "clip.vision.projection_dim")
+        width = int(said["clip.vision.projection_dim"])
         if width != model.embedding:
             raise EngineError(
                 f"{path}: expected {model.embedding} numbers a cell, got {width}; "
                 "export the bundle again"
             )
-        self._pixels = MERGED_PATCHES * _number(path, said, "clip.vision.patch_size")
-        self._layers = _number(path, said, "clip.vision.block_count")
-        self._heads = _number(path, said, "clip.vision.attention.head_count")
+        self._pixels = MERGED_PATCHES * int(said["clip.vision.patch_size"])
+        self._layers = int(said["clip.vision.block_count"])
+        self._heads = int(said["clip.vision.attention.head_count"])
         self._tower: _Tower | None = None
         self._lock = threading.Lock()  # libmtmd has one place for what comes out
 
@@ -256,34 +254,6 @@ def _library() -> Any:
         ) from error
     mtmd.mtmd_log_set(log_callback, ctypes.c_void_p(0))
     return mtmd
-
-
-def _header(path: Path) -> dict[str, Any]:
-    """The file's keys and values. EngineError unless it is a tower that this was written for."""
-    try:
-        said = read_header(path).said
-    except OSError as error:
-        raise EngineError(
-            f"cannot read {path}: {error.strerror}; export the bundle again"
-        ) from error
-    except ValueError as error:
-        raise EngineError(f"{path}: {error}; copy or export the bundle again") from error
-    projector = said.get("clip.projector_type", b"")
-    if projector not in [name.encode() for name in PROJECTORS]:
-        raise EngineError(
-            f"{path}: expected a vision tower of {' or '.join(PROJECTORS)}, got {projector!r}; "
-            "export the bundle again"
-        )
-    return said
-
-
-def _number(path: Path, said: dict[str, Any], key: str) -> int:
-    value = said.get(key)
-    if not isinstance(value, int) or value < 1:
-        raise EngineError(
-            f"{path}: expected a number as {key}, got {value!r}; export the bundle again"
-        )
-    return value
 
 
 def _free(mtmd: Any, pointer: Any, *_: object) -> None:

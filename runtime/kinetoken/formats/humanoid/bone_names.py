@@ -65,6 +65,7 @@ _SHARED: Final = (
     0.8  # of all names that begin or end with the same word, from which on it says nothing
 )
 _FEW: Final = 8  # names from which on a shared word is no chance
+_LONGEST_NAME: Final = 200  # letters that are looked at, the last ones
 _WORD: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\x00-\x7f]+")
 _GLUED_PREFIX: Final = re.compile(r"^mixamorig\d*(?=[a-z])")
 
@@ -98,6 +99,7 @@ def sides_of(names: Sequence[str]) -> list[str]:
 
 def _words(name: str) -> list[str]:
     """ "mixamorig:LeftUpLeg" to left, up, leg; "DEF-upper_arm.L" to def, upper, arm, l."""
+    name = name[-_LONGEST_NAME:]
     short = re.split(r"[:|]", name)[-1] or name
     short = re.sub(r"^m_avg_", "", short)
     short = _GLUED_PREFIX.sub("", short)

@@ -14,6 +14,8 @@ from .skeleton_tree import SkeletonTree
 
 SIDES: Final = (LEFT_SIDE, RIGHT_SIDE)
 _SAMPLE: Final = 6  # joints that a message names
+_CANDIDATES: Final = 20
+"""Joints of the same name that are tried, the most usual first: all ways to choose three of them."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def _chain(
     for name, found in zip(called, candidates, strict=True):
         if not found:
             raise NoBodyError(f"no {side}_{name}")
-    for chain in _chains(tree, candidates):
+    for chain in _chains(tree, [found[:_CANDIDATES] for found in candidates]):
         return chain
     raise NoBodyError(
         f"no {side}_{called[2]} below a {side}_{called[1]} below a {side}_{called[0]}"

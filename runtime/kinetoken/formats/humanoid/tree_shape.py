@@ -22,6 +22,10 @@ from .skeleton_tree import Poses, SkeletonTree
 _EQUAL: Final = 0.15  # by which mirrored limbs may differ in length
 _SHORTEST: Final = 0.25  # of the longest limb, from which on a pair counts
 _ARM: Final = 0.35  # of a leg's length that an arm has at least
+_LIMBS: Final = 12
+"""Limbs of one joint that are compared with each other, the longest of them."""
+_PAIRS: Final = 200
+"""Pairs that may be legs and arms, the longest of them."""
 _LIKE: Final = 2.2  # times that the bones of a limb may differ
 
 
@@ -77,12 +81,14 @@ def _pairs(tree: SkeletonTree, lengths: Array64) -> list[_Pair]:
             reach[joint] += max(reach[child] for child in tree.children[joint])
     found = []
     for at, children in enumerate(tree.children):
-        for one, other in combinations(children, 2):
+        longest = sorted(children, key=lambda child: -reach[child])[:_LIMBS]
+        for one, other in combinations(sorted(longest), 2):
             a, b = _farthest(tree, reach, one), _farthest(tree, reach, other)
             if len(a) == len(b) and _mirrored(a, b, lengths):
                 found.append(_Pair(at, a, b, float(lengths[a].sum())))
-    longest = max((pair.length for pair in found), default=0.0)
-    return sorted((p for p in found if p.length > _SHORTEST * longest > 0), key=lambda p: -p.length)
+    most = max((pair.length for pair in found), default=0.0)
+    found = [pair for pair in found if pair.length > _SHORTEST * most > 0]
+    return sorted(found, key=lambda pair: -pair.length)[:_PAIRS]
 
 
 def _farthest(tree: SkeletonTree, reach: Array64, joint: int) -> list[int]:

@@ -216,8 +216,8 @@ def test_what_is_no_model_is_one_line(
         ),
         "odd type": (whole.replace(b"block_count\x04", b"block_count\x40", 1), "damaged"),
         "endless": (whole[: header - 16] + b"\xff" * 8 + whole[header - 8 :], "damaged"),
-        "cut weights": (whole[:-1000], "not within the file bounds"),
-        "half": (whole[: len(whole) // 2], "not within the file bounds"),
+        "cut weights": (whole[:-1000], "got its end at"),
+        "half": (whole[: len(whole) // 2], "got its end at"),
     }
     path = tmp_path / "lm.gguf"
     for name, (data, message) in bad.items():
