@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import kinetoken
 from kinetoken_export.demo.data.judges import Evidence
-from kinetoken_export.demo.words.exam import FIRST_EXAM
-from shipped_judges import SHIPPED_JUDGES
+from kinetoken_export.demo.training.exam_verdicts import admits, does
+from kinetoken_export.demo.words.exam_questions import Question, read_questions
+
+EXAM = Path(__file__).parents[1] / "export" / "exam"
 
 
 @pytest.fixture(scope="module")
@@ -17,14 +21,30 @@ def demo() -> kinetoken.Generator:
     return kinetoken.load(threads=1)
 
 
+def first_of_each_action(part: str) -> list[Question]:
+    """The first question of every action in a part of the exam."""
+    return list({q.actions: q for q in reversed(read_questions(EXAM)) if q.part == part}.values())
+
+
 def test_it_obeys_wordings_it_was_never_trained_on(demo: kinetoken.Generator) -> None:
-    """One sample of every action. The full examination is `kinetoken demo evaluate`; this one catches a broken export."""
-    failed = [
-        action
-        for action, prompts in FIRST_EXAM.items()
-        if not SHIPPED_JUDGES[action](Evidence(demo.generate(prompts[1], seed=1).joints))
-    ]
+    """One sample of every old action. The full examination is `kinetoken demo evaluate`; this one catches a broken export."""
+    asked = first_of_each_action("old")
+    failed = [q.wording for q in asked if not does(q, demo.generate(q.wording, seed=1), "")]
+    assert len(asked) >= 20
     assert len(failed) <= 4, failed
+
+
+def test_it_says_what_it_cannot_do(demo: kinetoken.Generator) -> None:
+    asked = [q for q in read_questions(EXAM) if q.part == "unknown"][::10]
+    honest = [q.wording for q in asked if admits(_thought(demo, q.wording))]
+    assert len(honest) >= 0.6 * len(asked), honest
+
+
+def _thought(demo: kinetoken.Generator, prompt: str) -> str:
+    generation = demo.stream(prompt, seed=1, seconds=2)
+    for _ in generation:
+        pass
+    return generation.thought
 
 
 @pytest.mark.parametrize(("side", "sign"), [("left", 1), ("right", -1)])

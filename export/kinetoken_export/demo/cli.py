@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _WORK: Final = Path("work")
 _CAPTIONS: Final = Path("export/captions")
+_EXAM: Final = Path("export/exam")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class TrainRequest:
     start: Path | None = None
     """Codec folder whose weights a codec's training begins with."""
     captions: Path = _CAPTIONS
-    exams: Path | None = None
+    exams: Path = _EXAM
     """Folder of exam wordings, which are kept out of the captions."""
     vectors: Path | None = None
     """Folder of a BERT whose word vectors a training of words begins with."""
@@ -139,7 +140,9 @@ def _add_word_options(parser: argparse.ArgumentParser, steps: int) -> None:
     )
     add("--threads", type=int, help="cores to train on (default: all)")
     add("--captions", type=Path, default=_CAPTIONS, help=f"caption files (default: {_CAPTIONS})")
-    add("--exams", type=Path, help="folder of exam wordings to keep out of the captions")
+    add(
+        "--exams", type=Path, default=_EXAM, help=f"wordings to keep out of them (default: {_EXAM})"
+    )
 
 
 def _add_evaluate(steps: Subparsers) -> None:
@@ -153,7 +156,7 @@ def _add_evaluate(steps: Subparsers) -> None:
     temperature = f"temperature of the sampling (default: {EXAM_TEMPERATURE:g})"
     add("--temperature", type=float, help=temperature)
     add("--levels", type=int, help="codes of each frame (default: all)")
-    add("--exam", type=Path, help="folder of questions (default: export/exam)")
+    add("--exam", type=Path, default=_EXAM, help=f"folder of questions (default: {_EXAM})")
     add("-o", "--out", type=Path, help="also write OUT.md and OUT.json")
     _add_work(parser)
     parser.set_defaults(
@@ -183,7 +186,7 @@ def _training(args: argparse.Namespace, name: str, codec: Path | None = None) ->
         args.threads,
         getattr(args, "start", None),
         getattr(args, "captions", _CAPTIONS),
-        getattr(args, "exams", None),
+        getattr(args, "exams", _EXAM),
         getattr(args, "vectors", None),
     )
 
@@ -216,10 +219,9 @@ def _train_codec(request: TrainRequest) -> int:
 
 def _words(request: TrainRequest) -> tuple[CaptionSet, Exclusion]:
     """The captions that may be learnt from, and what keeps the exams out."""
-    from .words.exam import FORBIDDEN
     from .words.requests import Exclusion, exam_wordings, read_captions
 
-    exams = [*FORBIDDEN, *exam_wordings(request.exams)]
+    exams = exam_wordings(request.exams)
     return read_captions(request.captions, exams), Exclusion(exams)
 
 
@@ -248,14 +250,14 @@ def _train_lm(request: TrainRequest) -> int:
 
 def _evaluate(
     bundle: Path | None,
-    exam: Path | None,
+    exam: Path,
     work: Path,
     codec: Path,
     conditions: dict[str, Any],
     out: Path | None,
 ) -> int:
     require_packages()
-    from .training.evaluate import EXAM_FOLDER, ExamConditions, evaluate
+    from .training.evaluate import ExamConditions, evaluate
 
-    evaluate(bundle, exam or EXAM_FOLDER, work, codec, ExamConditions(**conditions), out)
+    evaluate(bundle, exam, work, codec, ExamConditions(**conditions), out)
     return 0

@@ -22,8 +22,6 @@ from .codec_report import codec_errors, codec_table
 from .defaults import EXAM_SEEDS, EXAM_TEMPERATURE
 from .exam_verdicts import admits, does, judges_count
 
-EXAM_FOLDER: Final = Path(__file__).parents[3] / "exam"
-
 
 @dataclass(frozen=True)
 class ExamAnswer:

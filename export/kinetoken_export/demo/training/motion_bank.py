@@ -27,6 +27,8 @@ ANY_POSTURE: Final = ""
 # Poses, which nothing in the motion itself would end.
 _HELD: Final = ("stand_still", "t_pose", "pray")
 _HELD_SECONDS: Final = 3  # where nobody says how long
+_STAYS: Final = {"meditate": 8, "kneel": 4}
+"""Code frames that a body stays down, where the staying shows the action."""
 # How a body gets from standing into a posture.
 _LOWERED: Final = {"lying": "lie_down", "seated": "sit_on_chair", "on_floor": "sit_on_floor",
     "kneeling": "kneel"}  # fmt: skip
@@ -209,7 +211,8 @@ def without_stills(window: CodedWindow) -> CodedWindow:
     coarse, first, last = window.codes[:, 0], 0, len(window.codes)
     while first < last - _SHORTEST and coarse[first] == coarse[first + 1]:
         first += 1
-    while last - first > _SHORTEST and (coarse[last - 3 : last] == coarse[last - 1]).all():
+    stays = 1 + _STAYS.get(window.action, _STILL)
+    while last - first > _SHORTEST and (coarse[last - stays : last] == coarse[last - 1]).all():
         last -= 1
     return _with_codes(window, window.codes[first:last])
 
