@@ -171,6 +171,7 @@ def run(request: BatchRequest) -> int:
             total = len(prompts.jobs) + len(prompts.problems)
             tally = Tally(total, len(prompts.jobs) - len(left), list(prompts.problems))
             jobs = [job.seeded(info.seed) for job in left]
+            _note_folder(request.out)
             try:
                 _make(folder, info, tally, make(jobs) if make else iter(()))
             except KinetokenError as error:
@@ -180,6 +181,15 @@ def run(request: BatchRequest) -> int:
             finally:
                 folder.close(tally.problems)
     return _tell(request, tally)
+
+
+def _note_folder(out: Path) -> None:
+    """Write down where the clips are, for the process that tells if this one is killed."""
+    from ..base.survivor import kept_file
+    from ..live.chunk_spool import ChunkSpool, SpoolHead
+
+    if (file := kept_file()) is not None:
+        ChunkSpool(file, SpoolHead(str(out)))
 
 
 def _server(request: BatchRequest) -> Bundle | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import INTERRUPTED, EngineError
 from ..base.signals import deferring_ctrl_c
+from ..base.survivor import kept_file
 from ..formats.registry import WRITABLE, check_can_save, in_words
 from ..generation.options import check_prompt
 from .arguments import BundleRequest, add_bundle, add_generation, add_image
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ..generation.generator import Generation
     from ..generation.image_file import ImageFile
     from ..generation.options import GenerateOptions
+    from ..live.chunk_spool import ChunkSpool
     from ..live.live_output import LiveOutput
     from ..live.settings import LiveSettings
 
@@ -89,21 +91,36 @@ def run(request: GenerateRequest) -> int:
             seed=generation.seed,
             expected=request.options.seconds or 0.0,
         )
+    spool = _spool(request, generation, float(generator.fps))
     with live or contextlib.nullcontext():
-        return _make(request, generation, live)
+        return _make(request, generation, live, spool)
 
 
-def _make(request: GenerateRequest, generation: Generation, live: LiveOutput | None) -> int:
+def _spool(request: GenerateRequest, generation: Generation, fps: float) -> ChunkSpool | None:
+    """Where the motion is written down as it comes; None where no other process would read it."""
+    from ..live.chunk_spool import ChunkSpool, SpoolHead
+
+    file = kept_file()
+    head = SpoolHead(request.out, fps, request.prompt, generation.seed)
+    return None if file is None else ChunkSpool(file, head)
+
+
+def _make(
+    request: GenerateRequest,
+    generation: Generation,
+    live: LiveOutput | None,
+    spool: ChunkSpool | None,
+) -> int:
     """Run to the end of the generation, then to the end of its live output."""
     try:
-        interrupted = _watch(generation, live, keeps=request.out is not None)
+        interrupted = _watch(generation, live, spool, keeps=request.out is not None)
     except EngineError as error:
-        kept = _save(generation, request.out)
+        kept = _save(generation, request.out, spool)
         raise EngineError(f"{error}; {_what_is_kept(generation, request.out, kept)}") from error
     kept = None
     try:
         with deferring_ctrl_c():
-            kept = _save(generation, request.out)
+            kept = _save(generation, request.out, spool)
         if live is not None and not interrupted:
             interrupted = play_out(live)
     except KeyboardInterrupt:
@@ -146,14 +163,18 @@ def report(generation: Generation, out: str | None, interrupted: bool) -> dict[s
     }
 
 
-def _watch(generation: Generation, live: LiveOutput | None, *, keeps: bool) -> bool:
+def _watch(
+    generation: Generation, live: LiveOutput | None, spool: ChunkSpool | None, *, keeps: bool
+) -> bool:
     """Run the generation; True where the user stopped it.
 
     Without a file to keep the motion, it also ends once nobody receives its live output.
     """
     with ProgressLine() as line:
         try:
-            for _ in generation if live is None else send_chunks(generation, live):
+            for chunk in generation if live is None else send_chunks(generation, live):
+                if spool is not None:
+                    spool.add(chunk)
                 line.show(generation)
                 if live is not None and live.over and not keeps:
                     generation.close()
@@ -164,13 +185,16 @@ def _watch(generation: Generation, live: LiveOutput | None, *, keeps: bool) -> b
     return False
 
 
-def _save(generation: Generation, path: str | None) -> str | None:
+def _save(generation: Generation, path: str | None, spool: ChunkSpool | None) -> str | None:
     """Write the motion, if there is any; the path where something was written."""
     clip = generation.clip()
-    if path is None or not len(clip):
-        return None
-    clip.save(path)
-    return path
+    kept = None
+    if path is not None and len(clip):
+        clip.save(path)
+        kept = path
+    if spool is not None:
+        spool.clear()
+    return kept
 
 
 def print_answer(generation: Generation, kept: str | None = None) -> None:

@@ -11,9 +11,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from .. import __version__
-from ..base.errors import BROKEN_PIPE, INTERRUPTED, KinetokenError, OutputError
+from ..base.errors import BROKEN_PIPE, INTERRUPTED, EngineError, KinetokenError, OutputError
 from ..base.foreign_calls import watching_signals
 from ..base.signals import sigterm_as_ctrl_c
+from ..base.survivor import Ending, run_apart
 from .parser import CommandParser, Subparsers
 from .printable_stream import printable_output
 
@@ -35,6 +36,8 @@ _MODULES: Final = {
     "rm": "hub",
 }
 """The runtime's commands, and the modules that add them; chat is only needed without the viewer."""
+_APART: Final = ("generate", "batch")
+"""Commands that keep what they made even if their engine ends the process."""
 
 
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
@@ -121,11 +124,39 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     words = sys.argv[1:] if argv is None else argv
+    if argv is None and words[:1] in [[name] for name in _APART]:
+        ending = run_apart()  # a caller's own process is not forked
+        if ending is not None:
+            return _after(ending)
     args = build_parser(words[0] if words else None).parse_args(words)
     with sigterm_as_ctrl_c(), watching_signals():
         code: int = args.func(args)
         sys.stdout.flush()
     return code
+
+
+def _after(ending: Ending) -> int:
+    """Save what the child could not; the exit code."""
+    if ending.reason is None and ending.code not in (EngineError.exit_code, INTERRUPTED):
+        return ending.code
+    from ..live.chunk_spool import read_spool
+
+    found = read_spool(ending.kept)
+    if ending.reason is None and (found is None or not len(found[1])):
+        return ending.code
+    what = "no motion had come yet"
+    if found is not None:
+        head, clip = found
+        if head.out is None:
+            what = "nothing was saved (no -o was given)"
+        elif not head.fps:
+            what = f"what was made is in {head.out}; the same command continues from there"
+        elif len(clip):
+            clip.save(head.out)
+            what = f"the {clip.seconds:.1f} s of motion so far are in {head.out}"
+    if ending.reason is None:
+        return _fail(what, ending.code)
+    return _fail(f"the engine ended the program ({ending.reason}); {what}", EngineError.exit_code)
 
 
 def _fail(message: str, code: int) -> int:

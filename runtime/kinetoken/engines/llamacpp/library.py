@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import os
 import warnings
 from collections import deque
 from typing import Any, Final
 
 from ...base.errors import EngineError, InputError, MissingPackageError
 
+# Where it ends the process it would start a debugger and print pages.
+os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 try:
     import llama_cpp as llama
 except ImportError as error:
