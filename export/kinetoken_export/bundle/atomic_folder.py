@@ -11,11 +11,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from kinetoken.base.atomic_file import flush_folder
 from kinetoken.base.errors import OutputError
+from kinetoken.base.file_lock import try_lock
 
+_TAKEN: Final = (errno.EEXIST, errno.ENOTEMPTY)
 _AT_FDCWD: Final = -100  # fcntl.h: paths relative to the working directory
 _EXCHANGE: Final = 2  # RENAME_EXCHANGE of linux/fs.h, and RENAME_SWAP of macOS' sys/stdio.h
 
@@ -39,7 +41,7 @@ def new_folder(out: Path, force: bool = False) -> Iterator[Path]:
             try:
                 building.mkdir(mode=0o755)
                 yield building
-                _put_in_place(building, out)
+                _put_in_place(building, out, force)
             finally:  # what is left is a half-built folder, or the one that was replaced
                 shutil.rmtree(building, ignore_errors=True)
     except OSError as error:
@@ -75,7 +77,7 @@ def _sweep(out: Path) -> None:
     for lock in out.parent.glob(f"{_prefix(out)}*.lock"):
         building = lock.with_name(lock.name.removesuffix(".lock"))
         with suppress(OSError), lock.open("rb") as file:
-            if _lock(file):
+            if try_lock(file.fileno()):
                 if _aside_of(building).exists() and not os.path.lexists(out):
                     os.replace(_aside_of(building), out)  # killed between the two renames
                 shutil.rmtree(_aside_of(building), ignore_errors=True)
@@ -87,31 +89,26 @@ def _sweep(out: Path) -> None:
 def _locked(path: Path) -> Iterator[None]:
     """Hold a lock file that tells others this process is still at work."""
     with path.open("wb") as file:
-        _lock(file)
+        try_lock(file.fileno())
         try:
             yield
         finally:
             path.unlink(missing_ok=True)
 
 
-def _lock(file: IO[bytes]) -> bool:
-    """Take the lock; False where somebody has it, or where the system has no such locks."""
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (ImportError, OSError):
-        return False
-    return True
-
-
-def _put_in_place(building: Path, out: Path) -> None:
+def _put_in_place(building: Path, out: Path, force: bool) -> None:
     for path in building.rglob("*"):
         if path.is_file():
             with path.open("rb+") as file:
                 os.fsync(file.fileno())
-    if not os.path.lexists(out):
-        os.replace(building, out)
+    if not force or not os.path.lexists(out):
+        try:
+            os.rename(building, out)
+        except OSError as error:
+            _check_place(out, force)  # another process may have come first
+            if not force or error.errno not in _TAKEN:
+                raise
+            _put_in_place(building, out, force)
     elif not _exchange(building, out):
         _step_aside(building, out)
     flush_folder(out.parent)

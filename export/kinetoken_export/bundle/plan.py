@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from kinetoken.base.errors import KinetokenError
+from kinetoken.base.errors import FormatError, KinetokenError
 from kinetoken.cli.terminal import progress
 from kinetoken.manifest.json_dataclass import to_json
 from kinetoken.manifest.schema import CodecInfo, MotionInfo
@@ -299,7 +299,13 @@ def _chat(chat: ChatParts, vocabulary: CheckpointVocabulary, words: Path) -> Val
             around.after_user,
         )
     )
-    tokenizer = Tokenizer.from_file(str(words / "tokenizer.json"))
+    try:
+        tokenizer = Tokenizer.from_file(str(words / "tokenizer.json"))
+    except Exception as error:  # the library raises bare Exception
+        raise FormatError(
+            f"{words / 'tokenizer.json'}: expected a tokenizer, got something else ({error}): "
+            "download it again"
+        ) from error
     special = {t: i for t, i in vocabulary.added_before.items() if t in text}
     return {
         "template": "chat template" if chat.jinja is not None else "--prompt-template",

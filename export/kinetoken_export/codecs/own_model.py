@@ -24,10 +24,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from kinetoken.base.errors import FormatError, InputError
+from kinetoken.base.errors import BundleError, FormatError, InputError
 from kinetoken.base.input_file import check_regular, read_input_text
 from kinetoken.base.json_text import parse_json
 from kinetoken.base.npy_file import read_npy_file
+from kinetoken.manifest.json_dataclass import from_json
 from kinetoken.motion.features import N_FEATURES
 
 from ..checkpoint.tensors import Float32Array
@@ -35,6 +36,17 @@ from .source import CodecSource, Codes
 
 _MODEL_TYPE: Final = "kinetoken-causal-rvq"
 WEIGHTS: Final = "motion_rvq_weights.safetensors"
+
+_MOST: Final = {
+    "features": N_FEATURES,
+    "stride": 64,
+    "levels": 64,
+    "codes": 1 << 16,
+    "latent_dim": 1 << 12,
+    "encoder_width": 1 << 13,
+    "decoder_width": 1 << 13,
+    "fps": 1000,
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,14 @@ class CodecConfig:
     fps: int = 20
     overlap: bool = False
     """Whether patches fade into each other; False: they meet, as in codecs of before."""
+
+    def check(self) -> None:
+        """Raise ValueError if a size is none that a codec can have."""
+        for name, most in _MOST.items():
+            if not 1 <= getattr(self, name) <= most:
+                raise ValueError(f"{name} of 1 to {most} expected, got {getattr(self, name)}")
+        if not 1 <= len(self.dilations) <= 16 or not all(1 <= d <= 1024 for d in self.dilations):
+            raise ValueError(f"up to 16 dilations of 1 to 1024 expected, got {self.dilations}")
 
     def to_dict(self) -> dict[str, object]:
         """As written to config.json."""
@@ -295,7 +315,11 @@ def _config(folder: Path) -> CodecConfig:
                 f"{path}: expected a codec of model_type {_MODEL_TYPE}, got "
                 f"{config.get('model_type')!r}"
             )
-        return CodecConfig(**(config | {"dilations": tuple(config["dilations"])}))
+        read: CodecConfig = from_json(CodecConfig, config, str(path))
+        read.check()
+        return read
+    except BundleError as error:
+        raise FormatError(str(error).replace("; export the bundle again", "")) from error
     except OSError as error:
         raise InputError(
             f"expected a codec folder at {folder}, cannot read its config.json ({error.strerror})"

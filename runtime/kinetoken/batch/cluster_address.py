@@ -16,7 +16,11 @@ def host_and_port(address: str) -> tuple[str, int] | None:
     if address in (LOCAL, _AUTO):
         return None
     host, _, port = address.removeprefix(_CLIENT).rpartition(":")
-    if not host or not (port.isascii() and port.isdecimal()) or not 0 < int(port) < 65536:
+    if (
+        not host
+        or not (port.isascii() and port.isdecimal() and len(port) <= 5)
+        or not 0 < int(port) < 65536
+    ):
         raise InputError(
             f"--ray: expected HOST:PORT, {_CLIENT}HOST:PORT, auto or local, got {address!r}"
         )

@@ -16,12 +16,14 @@ from typing import Any, Final
 from .. import __version__
 from ..base.atomic_file import atomic_path, check_writable, remove_leftovers
 from ..base.errors import FormatError, InputError, OutputError
+from ..base.file_lock import try_lock
 from ..base.input_file import read_input, read_input_text
 from ..base.json_text import parse_json
 from ..motion.clip import Clip
 from .jobs import Job, JobAnswer, Problem, given_options
 
 BATCH_FILE: Final = "batch.json"
+_LOCK_FILE: Final = ".lock"
 REPORT_FILE: Final = "report.jsonl"
 LOCAL_ENGINE: Final = "local"
 _FORMAT: Final = "kinetoken-batch"
@@ -320,23 +322,20 @@ def _output_errors(path: Path) -> Iterator[None]:
 
 
 def _lock(path: Path) -> int | None:
-    """Lock the folder until this process ends, however it ends.
+    """Lock the folder until this process ends, however it ends; None where there are no locks.
 
     OutputError where another has it.
     """
     try:
-        import fcntl
-    except ImportError:  # Windows: no lock
-        return None
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:  # Windows opens no folders
+        handle = os.open(path / _LOCK_FILE, os.O_RDWR | os.O_CREAT)
+    ours = try_lock(handle)
+    if ours:
+        return handle
+    os.close(handle)
+    if ours is False:
         raise OutputError(
             f"another kinetoken batch writes into {path}; wait for it or choose another folder"
-        ) from None
-    except OSError:  # a file system without locks
-        os.close(handle)
-        return None
-    return handle
+        )
+    return None

@@ -7,6 +7,7 @@ import json
 import select
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,9 +128,23 @@ def saved_chat(path: str | None, bundle: str | None) -> str | None:
 
 def run(request: ChatRequest) -> int:
     """Answer prompts until the input ends; save the motion and the chat."""
-    settings = request.live
     if request.out is not None:
         check_can_save(request.out)
+    with held_history(request.history.file):
+        return _talk(request)
+
+
+def held_history(file: str | None) -> AbstractContextManager[None]:
+    """Hold the chat's file, if there is one, against other chats. OutputError."""
+    if file is None:
+        return contextlib.nullcontext()
+    from ..base.file_lock import sole_writer
+
+    return sole_writer(file, "another chat")
+
+
+def _talk(request: ChatRequest) -> int:
+    settings = request.live
     session = open_session(request)
     live = None
     if settings.has_targets:

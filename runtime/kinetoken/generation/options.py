@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
@@ -10,6 +9,7 @@ from numbers import Integral, Real
 from typing import Any, Final, TypedDict
 
 from ..base.errors import InputError
+from ..manifest.sampling_numbers import SAMPLING_NUMBERS, is_number, sampling_problem
 from ..manifest.schema import Manifest
 from ..sampling.sampler import Sampler
 from ..tokens.vocabulary import Vocabulary
@@ -17,7 +17,6 @@ from .adaptive_detail import DetailRun, Pace, asked_levels, levels_vary, most_le
 from .lengths import check_lengths
 
 MAX_SEED = 2**63 - 1
-MAX_TEMPERATURE = 100.0
 FRAME_KINDS = ("whole", "prefix")
 THOUGHT_TOKENS: Final = {"full": None, "brief": 12, "none": 0}
 """Text tokens before a block; None: as many as the bundle says."""
@@ -140,15 +139,10 @@ class GenerateOptions:
     def __post_init__(self) -> None:
         for name in _SECONDS:
             self._check(name, Real, "a number of seconds above 0", lambda v: v > 0)
-        self._check(
-            "temperature",
-            Real,
-            "0 (greedy) to 100; 0.5 is usual",
-            lambda v: 0 <= v <= MAX_TEMPERATURE,
-        )
-        for name in ("top_p", "min_p"):
-            self._check(name, Real, "a number above 0, at most 1", lambda v: 0 < v <= 1)
-        for name in ("top_k", "levels", "max_tokens", "min_blocks", "max_blocks", *_CODE_FRAMES):
+        for name in SAMPLING_NUMBERS:
+            if problem := sampling_problem(name, getattr(self, name)):
+                raise InputError(problem)
+        for name in ("levels", "max_tokens", "min_blocks", "max_blocks", *_CODE_FRAMES):
             self._check(name, Integral, "a whole number of 1 or more", lambda v: v >= 1)
         for name in ("max_thought", "max_pause"):
             self._check(name, Integral, "a whole number of 0 or more", lambda v: v >= 0)
@@ -167,8 +161,7 @@ class GenerateOptions:
     def _check(self, name: str, kind: type, expected: str, good: Callable[[Any], bool]) -> None:
         """Raise InputError unless the option is None or a finite number that `good` accepts."""
         value = getattr(self, name)
-        number = isinstance(value, kind) and not isinstance(value, bool) and value == value
-        if value is not None and not (number and abs(value) != math.inf and good(value)):
+        if value is not None and not (is_number(value, kind) and good(value)):
             raise InputError(f"{name}: expected {expected}, got {value!r}")
 
     def sampler(self, manifest: Manifest) -> Sampler:

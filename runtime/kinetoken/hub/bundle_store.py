@@ -26,6 +26,7 @@ from urllib.parse import quote
 from ..base.atomic_file import atomic_path, flush_folder, remove_leftovers
 from ..base.cache_folder import CACHE_FOLDER, user_cache
 from ..base.errors import FormatError, InputError
+from ..base.file_lock import try_lock
 from ..base.input_file import read_input_text
 from ..base.json_text import parse_json
 from ..manifest.schema import MANIFEST_NAME
@@ -155,7 +156,7 @@ class BundleStore:
         locks.mkdir(parents=True, exist_ok=True)
         with (locks / f"{name.owner}--{name.name}").open("ab") as file:
             told = False
-            while not _take(file.fileno()):
+            while try_lock(file.fileno()) is False:
                 if wait is not None and not told:
                     wait()
                 told = True
@@ -218,16 +219,3 @@ def folder_bytes(folder: Path) -> int:
 
 def _file_name(revision: str) -> str:
     return f"{quote(revision, safe='')}.json"
-
-
-def _take(handle: int) -> bool:
-    """True if the lock is ours now, or the system has no locks; False if another process has it."""
-    try:
-        import fcntl
-
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):  # Windows; a file system without locks
-        return True
-    return True

@@ -22,6 +22,7 @@ from urllib.parse import quote, urlsplit
 
 from ..base.deadline_socket import Deadline, put_deadline
 from ..base.errors import BundleError, DownloadError, InputError
+from ..base.web_address import parse_web_address
 from ..manifest.schema import MANIFEST_NAME
 from .bundle_name import BundleName
 
@@ -113,6 +114,8 @@ class HubClient:
                 raise self._refusal(name, path, error) from error
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error
+        except (ValueError, OverflowError) as error:  # of a redirect to what is no address
+            raise DownloadError(self._nowhere(name)) from error
         with response:
             redirects.note(response.headers)
             yield self._body(response, start, redirects.commit, deadline)
@@ -160,7 +163,7 @@ class HubClient:
         if status == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return BundleError(f"{name}: {path} is shorter on the hub than its manifest says")
         if 300 <= status < 400:
-            return DownloadError(f"{self._host} leads {name} to an address that cannot be followed")
+            return DownloadError(self._nowhere(name))
         if urlsplit(error.url).netloc != self._host:  # where large files lie
             return ConnectionLostError(f"{urlsplit(error.url).netloc} gave no file ({status})")
         if code == "RevisionNotFound":
@@ -177,6 +180,9 @@ class HubClient:
         if status in (401, 403, 404):
             return DownloadError(self._unknown(name, status))
         return DownloadError(f"{self._host} refused {name} (HTTP {status}); try again later")
+
+    def _nowhere(self, name: BundleName) -> str:
+        return f"{self._host} leads {name} to an address that cannot be followed"
 
     def _gated(self, name: BundleName) -> str:
         page = f"{self.endpoint}/{name.repository}"
@@ -239,11 +245,14 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:  # fmt: skip
         """The next request; HTTPError towards anything but HTTP, or from https to http."""
         self.note(headers)
-        here, there = urlsplit(req.full_url), urlsplit(newurl)
+        try:
+            here, there = parse_web_address(req.full_url), parse_web_address(newurl)
+        except ValueError:
+            raise urllib.error.HTTPError(req.full_url, code, msg, headers, fp) from None
         if there.scheme not in ("https", here.scheme):
             raise urllib.error.HTTPError(req.full_url, code, msg, headers, fp)
         new = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if new is not None and (here.scheme, here.netloc) != (there.scheme, there.netloc):
+        if new is not None and here.origin != there.origin:
             new.remove_header("Authorization")
         return new
 
@@ -251,10 +260,10 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 def _is_address(url: str) -> bool:
     """True for the http(s) address of a host."""
     try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is none
+        parts = parse_web_address(url)
+    except ValueError:
         return False
+    return not (parts.has_user or parts.query or parts.fragment)
 
 
 def _reason(error: Exception) -> str:

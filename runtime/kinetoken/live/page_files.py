@@ -57,7 +57,8 @@ class PageFiles:
         that it lets point here (Host).
         """
         path = path.partition("?")[0]
-        if not hmac.compare_digest(path[: len(self.root)].encode(), self.root.encode()):
+        begin = path[: len(self.root)].encode("utf-8", "backslashreplace")
+        if not hmac.compare_digest(begin, self.root.encode()):
             return _plain(404 if self.root == "/" else 403)
         if len(hosts) != 1 or not self._allowed(hosts[0], origins):
             return _plain(403)
@@ -70,9 +71,12 @@ class PageFiles:
         return PageResponse(200, (PAGE_FOLDER / file).read_bytes(), _typed(kind))
 
     def _allowed(self, host: str, origins: Sequence[str]) -> bool:
-        if self._local and urlsplit(f"//{host}").hostname not in _LOCAL_NAMES:
+        try:
+            if self._local and urlsplit(f"//{host}").hostname not in _LOCAL_NAMES:
+                return False
+            return all(urlsplit(origin).netloc.lower() == host.lower() for origin in origins)
+        except ValueError:  # what urlsplit cannot take apart
             return False
-        return all(urlsplit(origin).netloc.lower() == host.lower() for origin in origins)
 
 
 def _plain(status: int) -> PageResponse:

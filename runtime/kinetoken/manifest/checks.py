@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Final
 
 from ..base.errors import BundleError
+from .sampling_numbers import SAMPLING_NUMBERS, sampling_problem
 from .schema import MANIFEST_NAME, LanguageModelInfo, Manifest, MotionInfo
 
 GRAPHS: Final = ("fused", "portable")
 _PADDINGS: Final = ("none", "repeat", "zero")
+_MOST_TOKENS: Final = 1 << 24  # of a context; the longest there are have a million
+_RANGES: Final[Mapping[str, Mapping[str, tuple[float, float]]]] = {
+    "language_model": {
+        "layers": (1, 10_000),
+        "kv_heads": (1, 10_000),
+        "head_dim": (1, 1 << 16),
+        "vocab_size": (1, 1 << 24),
+        "context": (1, _MOST_TOKENS),
+    },
+    "codec": {
+        "fps": (1, 1000),
+        "stride": (1, 1000),
+        "features": (1, 1 << 16),
+        "latent_dim": (1, 1 << 16),
+        "past": (0, 1 << 16),
+        "lookahead": (0, 1 << 16),
+        "exact_lookahead": (0, 1 << 16),
+        "window": (1, 1 << 16),
+        "block_frames": (1, 1 << 16),
+    },
+    "defaults": {
+        "max_seconds": (1e-3, 1e6),
+        "min_frames": (1, _MOST_TOKENS),
+        "max_thought": (0, _MOST_TOKENS),
+        "history": (0, _MOST_TOKENS),
+    },
+}
+"""What a number may be: beyond, memory is asked for that no machine has."""
 
 
 def check_manifest(manifest: Manifest) -> None:
@@ -73,23 +103,14 @@ def _check_spelling(motion: MotionInfo) -> None:
 
 def _check_numbers(manifest: Manifest) -> None:
     lm, codec, defaults = manifest.language_model, manifest.codec, manifest.defaults
-    positive = {
-        "language_model": (lm, ("layers", "kv_heads", "head_dim", "vocab_size", "context")),
-        "codec": (codec, ("fps", "stride", "features", "latent_dim")),
-        "defaults": (defaults, ("max_seconds", "min_frames")),
-    }
-    for where, (info, names) in positive.items():
-        for name in names:
-            if not getattr(info, name) > 0:
-                got = getattr(info, name)
+    for where, info in (("language_model", lm), ("codec", codec), ("defaults", defaults)):
+        for name, (least, most) in _RANGES[where].items():
+            got = getattr(info, name)
+            if got is not None and not least <= got <= most:
                 raise BundleError(
-                    f"{MANIFEST_NAME}: {where}.{name} must be above 0, got {got}; export it again"
+                    f"{MANIFEST_NAME}: {where}.{name} must be {_range(least, most)}, got {got}; "
+                    "export it again"
                 )
-    if codec.block_frames is not None and codec.block_frames < 1:
-        raise BundleError(
-            f"{MANIFEST_NAME}: codec.block_frames must be above 0, got {codec.block_frames}; "
-            "export it again"
-        )
     if codec.exact_lookahead is not None and codec.exact_lookahead < codec.lookahead:
         raise BundleError(f"{MANIFEST_NAME}: lookahead is above exact_lookahead; export it again")
     if codec.window_padding not in _PADDINGS:
@@ -100,10 +121,9 @@ def _check_numbers(manifest: Manifest) -> None:
         )
     if codec.window is not None and codec.exact >= codec.window:
         raise BundleError(f"{MANIFEST_NAME}: lookahead reaches beyond window; export it again")
-    if min(codec.past, codec.lookahead, defaults.max_thought, defaults.temperature) < 0:
-        raise BundleError(
-            f"{MANIFEST_NAME}: past, lookahead, max_thought, temperature must be 0 or more"
-        )
+    for name in SAMPLING_NUMBERS:
+        if problem := sampling_problem(name, getattr(defaults, name)):
+            raise BundleError(f"{MANIFEST_NAME}: defaults: {problem}; export it again")
 
 
 def _check_language_model(lm: LanguageModelInfo) -> None:
@@ -145,3 +165,7 @@ def _check_files(manifest: Manifest) -> None:
             raise BundleError(
                 f"{MANIFEST_NAME}: {name!r} is used but not listed under files; export it again"
             )
+
+
+def _range(least: float, most: float) -> str:
+    return f"{'above 0' if 0 < least <= 1 else f'{least:g} or more'} and at most {most:,g}"

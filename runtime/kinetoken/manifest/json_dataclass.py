@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from ..base.errors import BundleError
+
+LARGEST_OF_BUNDLES: Final = 1e15
+"""Exact as a float, and more than any size, time or count of a bundle's."""
 
 
 def from_json(kind: Any, value: Any, where: str) -> Any:
@@ -42,7 +46,22 @@ def from_json(kind: Any, value: Any, where: str) -> Any:
         value,
         where,
     )
+    if kind is str:
+        _expect(_is_text(value), "Unicode text", ascii(value), where)
+        return value
+    if kind is not bool:
+        fine = math.isfinite(value) and abs(value) <= LARGEST_OF_BUNDLES
+        _expect(fine, f"a number of at most {LARGEST_OF_BUNDLES:.0e}", value, where)
     return kind(value)
+
+
+def _is_text(value: str) -> bool:
+    """False for a text with half a character, which JSON can spell and nothing can write."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _from_dict(kind: Any, value: Any, where: str) -> Any:

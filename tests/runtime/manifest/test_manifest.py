@@ -58,7 +58,7 @@ BREAKS: dict[str, tuple[Break, str]] = {
     "less than nothing": (lambda d: d["codec"].update(lookahead=-1), "must be 0 or more"),
     "NaN": (
         lambda d: d["defaults"].update(max_seconds=float("nan")),
-        "max_seconds must be above 0",
+        "max_seconds: expected a number of at most",
     ),
     "a path upward": (
         lambda d: d["files"].update({"../x": d["files"]["lm.onnx"]}),

@@ -16,12 +16,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from ...base.deadline_socket import Deadline, put_deadline
 from ...base.errors import EngineError, InputError
 from ...base.json_text import parse_json
-from .address import KEY_VARIABLE, ServerAddress, default_port
+from ...base.web_address import parse_web_address
+from .address import KEY_VARIABLE, ServerAddress
 
 CONNECT_SECONDS: Final = 10.0
 MOST_TRIES: Final = 4  # if the server is busy
@@ -148,20 +149,17 @@ class ServerLink:
         """The path on the same server that it redirects to; the key is for no other server."""
         connection.close()
         here = self.address
-        target = urlsplit(
-            urljoin(
-                f"{here.scheme}://{here.host}:{here.port}{path}",
-                response.headers.get("Location", ""),
-            )
-        )
-        if (target.scheme, target.hostname, target.port or default_port(target)) != (
-            here.scheme,
-            here.host,
-            here.port,
-        ):
-            there = f"{target.scheme}://{target.netloc}"[:MOST_QUOTED]
-            raise EngineError(f"{here} redirects to {there}; give that address, if you trust it")
-        return target.path + (f"?{target.query}" if target.query else "")
+        said = response.headers.get("Location", "")
+        try:
+            whole = urljoin(f"{here.scheme}://{here.host_and_port}{path}", said)
+            target = parse_web_address(whole)
+        except ValueError:
+            raise EngineError(
+                f"{here} redirects to {said[:MOST_QUOTED]!r}, which is no address; {_CHECK}"
+            ) from None
+        if target.origin != (here.scheme, here.host, here.port):
+            raise EngineError(f"{here} redirects to {target}; give that address, if you trust it")
+        return (target.path or "/") + (f"?{target.query}" if target.query else "")
 
     def _refusal(self, status: int) -> str:
         """The beginning of an error's line."""
