@@ -17,7 +17,7 @@ from kinetoken.base.errors import FormatError
 from kinetoken.base.json_text import parse_json
 from kinetoken.base.signals import ignoring_ctrl_c
 
-MOST_SECONDS: Final = 5.0
+LONGEST_TEMPLATE_SECONDS: Final = 5.0
 """Of one template; they take milliseconds."""
 READY: Final = "ready"
 """The child's first line: the time of its start does not count."""
@@ -42,7 +42,7 @@ class TemplateProcess:
                 overdue.set()
                 child.kill()
 
-            timer = threading.Timer(MOST_SECONDS, stop)
+            timer = threading.Timer(LONGEST_TEMPLATE_SECONDS, stop)
             timer.start()
             try:
                 answer = self._answer(child, request)
@@ -53,7 +53,11 @@ class TemplateProcess:
                 timer.cancel()
         if answer is None:
             self.end()
-            why = f"within {MOST_SECONDS:g} s" if overdue.is_set() else "but ends the program"
+            why = (
+                f"within {LONGEST_TEMPLATE_SECONDS:g} s"
+                if overdue.is_set()
+                else "but ends the program"
+            )
             raise FormatError(
                 f"the checkpoint's chat template does not come to an end {why}: mend it or remove "
                 "it, or give --prompt-template"

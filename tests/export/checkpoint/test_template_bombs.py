@@ -30,7 +30,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize("name", ENDLESS)
 def test_a_template_without_an_end(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(template_process, "MOST_SECONDS", 2.0)
+    monkeypatch.setattr(template_process, "LONGEST_TEMPLATE_SECONDS", 2.0)
     with pytest.raises((TemplateFailure, FormatError)) as caught:
         render_template(ENDLESS[name], SAID, {})
     assert "\n" not in str(caught.value)
@@ -38,6 +38,6 @@ def test_a_template_without_an_end(name: str, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_it_is_refused_at_the_first_trial(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(template_process, "MOST_SECONDS", 0.5)
+    monkeypatch.setattr(template_process, "LONGEST_TEMPLATE_SECONDS", 0.5)
     with pytest.raises(FormatError, match=r"does not come to an end within 0\.5 s: mend it"):
         split_template(ENDLESS["filters"])
