@@ -85,6 +85,8 @@ def read_model_config(folder: Path) -> ModelConfig:
             f"{path}: expected the numbers of a language model, got: {error}"
         ) from error
     vision = raw.get("vision_config")
+    if not isinstance(vision, Mapping | None):
+        raise FormatError(f"{path}: expected an object as vision_config, got {vision!r}")
     return ModelConfig(
         raw,
         architecture,
@@ -114,6 +116,11 @@ def _architecture(raw: Mapping[str, Any], folder: Path) -> tuple[Architecture, l
     """The entry in the table, by the class or, where none is named, by model_type."""
     classes, model_type = raw.get("architectures") or [], raw.get("model_type")
     classes = [classes] if isinstance(classes, str) else classes
+    if not isinstance(classes, list):
+        raise FormatError(
+            f"{folder / CONFIG_FILE}: expected a list of class names as architectures, "
+            f"got {classes!r}"
+        )
     by_type = architecture_of_model_type(str(model_type))
     if by_type is not None and (not classes or _WRAPPING.fullmatch(str(classes[0]))):
         named = f"the class {classes[0]}" if classes else "no class"
