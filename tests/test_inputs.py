@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("runtime/kinetoken", "export/kinetoken_export", "native_viewer/kinetoken_viewer")
 OWN_FILES = {
     "runtime/kinetoken/base/atomic_file.py": "what it writes itself",
+    "runtime/kinetoken/base/file_lock.py": "locks",
     "runtime/kinetoken/base/input_file.py": "the one place",
     "runtime/kinetoken/bench/machine.py": "/proc and /sys",
     "runtime/kinetoken/engines/memory.py": "/proc",
