@@ -84,14 +84,11 @@ def read_model_config(folder: Path) -> ModelConfig:
         raise FormatError(
             f"{path}: expected the numbers of a language model, got: {error}"
         ) from error
-    vision = raw.get("vision_config")
-    if not isinstance(vision, Mapping | None):
-        raise FormatError(f"{path}: expected an object as vision_config, got {vision!r}")
     return ModelConfig(
         raw,
         architecture,
         shape,
-        None if vision is None else {**known.vision, **vision},
+        _vision(raw, known.vision, path),
         (
             *notes,
             *rope.notes,
@@ -103,6 +100,16 @@ def read_model_config(folder: Path) -> ModelConfig:
             *_not_applied(given, known.not_applied),
         ),
     )
+
+
+def _vision(
+    raw: Mapping[str, Any], usual: Mapping[str, Any], path: Path
+) -> Mapping[str, Any] | None:
+    """vision_config with its class's defaults; None where there is none. FormatError."""
+    given = raw.get("vision_config")
+    if not isinstance(given, Mapping | None):
+        raise FormatError(f"{path}: expected an object as vision_config, got {given!r}")
+    return None if given is None else {**usual, **given}
 
 
 def _not_applied(given: Mapping[str, Any], fields: Iterable[str]) -> Iterator[str]:
