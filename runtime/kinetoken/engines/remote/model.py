@@ -67,8 +67,8 @@ class RemoteLanguageModel:
 
     @property
     def model_name(self) -> str | None:
-        """The server's name for its model, without the folders of a file on its disk."""
-        name = self.model
+        """The server's name for its model, without the folders of a file on its disk or the key."""
+        name = None if self.model is None else self.link.shown(self.model)
         rooted = name is not None and (name.startswith("/") or name[1:2] == ":")
         return PureWindowsPath(name).name if name is not None and rooted else name
 
@@ -97,7 +97,7 @@ class RemoteLanguageModel:
         if got is not None and got[-len(ids) :] != ids:
             raise EngineError(
                 f"{self.link.address} runs another model: expected token ids {ids[:3]}... of "
-                f"{spelling.start} and its codes, got {got[:3]}...; serve the model of this bundle, "
+                f"{spelling.start} and its codes, got {self.link.shown(str(got[:3]))[:100]}...; serve the model of this bundle, "
                 "or give the bundle of that model"
             )
         if self.kind.detokenize_path is not None:
@@ -229,7 +229,7 @@ def _entry(link: ServerLink, options: LoadOptions) -> Mapping[str, Any]:
         )
     if len(models) > 1:
         raise InputError(
-            f"{link.address} has several models: choose with --engine-model {_names(models)}"
+            f"{link.address} has several models: choose with --engine-model {_names(link, models)}"
         )
     if not models and options.engine_kind is None:
         raise EngineError(
@@ -244,13 +244,13 @@ def _unknown(
     """Raise InputError if the server has other models; one that lists none is trusted for now."""
     if models:
         raise InputError(
-            f"{link.address} has no model {model!r}: choose with --engine-model {_names(models)}"
+            f"{link.address} has no model {model!r}: choose with --engine-model {_names(link, models)}"
         )
     return []
 
 
-def _names(models: Sequence[Mapping[str, Any]]) -> str:
-    names = [str(entry.get("id"))[:100] for entry in models]
+def _names(link: ServerLink, models: Sequence[Mapping[str, Any]]) -> str:
+    names = [link.shown(str(entry.get("id")))[:100] for entry in models]
     return " or ".join(names[:MOST_MODELS_NAMED]) + (
         " ..." if len(names) > MOST_MODELS_NAMED else ""
     )
