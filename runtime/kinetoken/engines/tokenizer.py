@@ -28,7 +28,7 @@ except ImportError as error:
 
 _ODD: Final = ("single_word", "lstrip", "rstrip")
 """Flags of added tokens that mind the letters beside them; these are left to the library."""
-MOST_SECONDS: Final = 10.0
+LONGEST_TEXT_SECONDS: Final = 10.0
 """Of a text; a prompt takes a millisecond, but some regular expressions take centuries."""
 _Result = TypeVar("_Result")
 
@@ -130,7 +130,7 @@ class HfTokenizer:
         quiet = _quiet() if self._has_patterns else contextlib.nullcontext(_nothing)
         try:
             # The library cannot be asked to stop: the program ends when its patience does.
-            with quiet as be_heard, stoppable("the tokenizer", be_heard, MOST_SECONDS):
+            with quiet as be_heard, stoppable("the tokenizer", be_heard, LONGEST_TEXT_SECONDS):
                 return _without_panic(work)
         except ValueError as error:
             raise BundleError(

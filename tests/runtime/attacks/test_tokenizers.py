@@ -117,7 +117,7 @@ import sys
 from pathlib import Path
 from kinetoken.base import foreign_calls
 from kinetoken.engines import tokenizer
-tokenizer.MOST_SECONDS = foreign_calls.LAST_PATIENCE = foreign_calls.TICK_SECONDS = 0.2
+tokenizer.LONGEST_TEXT_SECONDS = foreign_calls.LAST_PATIENCE = foreign_calls.TICK_SECONDS = 0.2
 with foreign_calls.watching_signals():
     tokenizer.HfTokenizer(Path({str(path)!r})).encode_text(("a" * 19 + " ") * 100_000)
 """
