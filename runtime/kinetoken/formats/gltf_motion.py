@@ -24,6 +24,7 @@ from .humanoid.units import UNITS, Unit
 from .read_options import DEFAULTS, ReadOptions
 
 _AT_ONCE: Final = 500_000  # joints of all frames whose matrices are held at a time
+_FEWEST: Final = 20  # frames that teach a skeleton, however many joints it has
 _LISTED: Final = 8  # animations that a message names
 _METRE: Final = Unit("m", UNITS["m"])
 
@@ -56,7 +57,8 @@ def _read(file: GltfReader, path: Path, options: ReadOptions) -> Clip:
         )
     skeleton = _Skeleton(file, tracks)
     seconds = _seconds(file, tracks, path)
-    sample = skeleton.poses(seconds[:: len(seconds) // SAMPLE + 1])
+    some = max(_FEWEST, min(SAMPLE, _AT_ONCE // len(skeleton.tree.names)))
+    sample = skeleton.poses(seconds[:: len(seconds) // some + 1])
     body = _humanoid(file, skeleton)
     moving = MovingSkeleton(
         skeleton.tree, sample, lambda wanted: skeleton.parts(seconds, wanted), body, _METRE
