@@ -25,7 +25,7 @@ from .errors import INTERRUPTED, EngineError
 TICK_SECONDS: Final = 0.5
 PATIENCE: Final = 2.0
 """Seconds after a signal in which a call may return by itself, as they nearly always do."""
-LAST_PATIENCE: Final = 5.0
+LAST_PATIENCE: Final = 10.0
 """Seconds in which a call that was asked to stop must return."""
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 

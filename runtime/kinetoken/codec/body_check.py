@@ -39,7 +39,7 @@ class BodyCheck:
             return
         largest = np.maximum(_largest(features), _largest(joints))
         pelvis = np.asarray(joints[:, 0], np.float64)
-        reach = _largest(joints - joints[:, :1])
+        reach = farthest_joints(joints)
         step = _largest(np.diff(pelvis, axis=0, prepend=self._pelvis[None]))
         for values, most, what in (
             (largest, LARGEST_NUMBER, "numbers of"),
@@ -54,6 +54,11 @@ class BodyCheck:
                     "export the bundle again"
                 )
         self._frames, self._pelvis = self._frames + len(joints), pelvis[-1]
+
+
+def farthest_joints(joints: _Array) -> NDArray[np.float64]:
+    """(n,) Along one axis, the distance of the joint (n, 22, 3) that is farthest from the pelvis."""
+    return _largest(joints - joints[:, :1])
 
 
 def _largest(values: _Array) -> NDArray[np.float64]:

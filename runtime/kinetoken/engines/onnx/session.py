@@ -112,14 +112,14 @@ def _create(path: Path, options: ort.SessionOptions, wanted: list[str]) -> OrtSe
     ONNX Runtime writes to standard error what a provider cannot do; the warning says it better.
     """
     if wanted == [CPU]:
-        with _stoppable_loading(path, options):
+        with _stoppable_loading(options):
             return ort.InferenceSession(str(path), options, providers=wanted)
     ort.set_default_logger_severity(FATAL)
     try:
         if hasattr(ort, "preload_dlls"):
             with contextlib.redirect_stdout(io.StringIO()):  # which may be where motion goes
                 ort.preload_dlls()  # the loader does not look where pip put CUDA and cuDNN
-        with _stoppable_loading(path, options):
+        with _stoppable_loading(options):
             return ort.InferenceSession(
                 str(path),
                 options,
@@ -130,11 +130,9 @@ def _create(path: Path, options: ort.SessionOptions, wanted: list[str]) -> OrtSe
         ort.set_default_logger_severity(WARNING)
 
 
-def _stoppable_loading(
-    path: Path, options: ort.SessionOptions
-) -> contextlib.AbstractContextManager[Any]:
+def _stoppable_loading(options: ort.SessionOptions) -> contextlib.AbstractContextManager[Any]:
     """Let Ctrl-C end the loading of a graph."""
-    return stoppable(f"loading {path.name}", lambda: options.set_load_cancellation_flag(True))
+    return stoppable("the loading of a graph", lambda: options.set_load_cancellation_flag(True))
 
 
 def session_device(session: OrtSession) -> str:
