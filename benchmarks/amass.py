@@ -28,7 +28,7 @@ from kinetoken.motion.rotations import (
     local_rotations,
 )
 from kinetoken.motion.skeleton import JOINT, N_JOINTS, PARENTS
-from kinetoken.motion.smpl.body import OFFSETS, PELVIS, REST, SIZE
+from kinetoken.motion.smpl.body import OFFSETS, PELVIS, SIZE, SMPL_REST
 from kinetoken_export.demo.words.action_names import VERBS
 
 SECONDS = 3.0
@@ -72,7 +72,7 @@ def errors(joints: NDArray[np.floating], arrays: dict[str, object]) -> dict[str,
     """Millimetres of a clip; the last two are those of SMPL's mean body, scaled by the legs."""
     poses = np.asarray(arrays["poses"])
     root = (np.asarray(arrays["trans"]) + PELVIS) / SIZE
-    ours = kinematics(poses, root, REST) @ Y_UP.T
+    ours = kinematics(poses, root, SMPL_REST) @ Y_UP.T
     theirs = kinematics(poses, root, OFFSETS / SIZE) @ Y_UP.T
     rest = RestPose.fit(joints)
     stiff = forward_kinematics(

@@ -11,7 +11,7 @@ from bodies import moving_body
 from kinetoken import Clip, FormatError, InputError
 from kinetoken.cli.main import main
 from kinetoken.motion.skeleton import N_JOINTS, PARENTS
-from kinetoken.motion.smpl.body import OFFSETS, PELVIS, REST, SIZE
+from kinetoken.motion.smpl.body import OFFSETS, PELVIS, SIZE, SMPL_REST
 from kinetoken.motion.smpl.parameters import SMPLH_JOINTS, axis_angles, rotation_matrices
 from synthetic_motion import walking
 
@@ -58,7 +58,7 @@ def test_the_arrays_are_those_of_amass() -> None:
 def test_others_kinematics_put_the_joints_where_they_are() -> None:
     arrays = CLIP.to_amass()
     root = (np.asarray(arrays["trans"]) + PELVIS) / SIZE
-    ours = foreign_joints(np.asarray(arrays["poses"]), root, REST) @ Y_UP.T
+    ours = foreign_joints(np.asarray(arrays["poses"]), root, SMPL_REST) @ Y_UP.T
     assert error(ours, CLIP.joints) < CLOSE
     theirs = foreign_joints(np.asarray(arrays["poses"]), root, OFFSETS / SIZE) @ Y_UP.T
     assert error(theirs, CLIP.joints) < 0.02  # SMPL's own lengths
@@ -73,7 +73,7 @@ def test_smplx_puts_the_joints_where_they_are() -> None:
     matrices = lbs.batch_rodrigues(poses).reshape(-1, N_JOINTS, 3, 3)
     rest = np.zeros((N_JOINTS, 3))
     for joint, parent in enumerate(PARENTS[1:], start=1):
-        rest[joint] = rest[parent] + REST[joint]
+        rest[joint] = rest[parent] + SMPL_REST[joint]
     many = torch.tensor(np.repeat(rest[None], len(CLIP), axis=0))
     found, _ = lbs.batch_rigid_transform(matrices, many, torch.tensor(PARENTS), torch.float64)
     root = (np.asarray(arrays["trans"]) + PELVIS) / SIZE

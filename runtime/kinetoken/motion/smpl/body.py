@@ -35,7 +35,7 @@ DIRECTIONS: Final[Array64] = OFFSETS / np.maximum(
 """(22, 3) unit, those of the offsets; row 0 is 0."""
 SIZE: Final = float(np.linalg.norm(OFFSETS[_LEGS], axis=1).sum() / BONE_LENGTHS[_LEGS].sum())
 """The legs of SMPL's mean body over HumanML3D's, 0.95: the scale of all paths between them."""
-REST: Final[Array64] = DIRECTIONS * BONE_LENGTHS[:, None]
+SMPL_REST: Final[Array64] = DIRECTIONS * BONE_LENGTHS[:, None]
 """(22, 3) metres: SMPL's rest pose with HumanML3D's bones."""
 
 

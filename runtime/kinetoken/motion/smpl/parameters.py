@@ -22,7 +22,7 @@ from ..rotations import (
     local_rotations,
 )
 from ..skeleton import N_JOINTS, PARENTS, Array, Array64
-from .body import PELVIS, REST, SIZE, TO_T_POSE
+from .body import PELVIS, SIZE, SMPL_REST, TO_T_POSE
 
 _Z_UP: Final = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 """Turns Y up into Z up."""
@@ -82,7 +82,7 @@ def joints_of_smpl(poses: Array, trans: Array, turn: Array, size: float = SIZE) 
     rotations = rotation_matrices(body)
     rotations[:, 0] = turn @ rotations[:, 0]
     root = (np.asarray(trans, np.float64) + PELVIS) @ turn.T / size
-    return forward_kinematics(root, rotations, RestPose(REST))
+    return forward_kinematics(root, rotations, RestPose(SMPL_REST))
 
 
 def axis_angles(rotations: Array) -> Array64:
