@@ -25,6 +25,8 @@ from .read_options import DEFAULTS, ReadOptions
 
 _AT_ONCE: Final = 500_000  # joints of all frames whose matrices are held at a time
 _FEWEST: Final = 20  # frames that teach a skeleton, however many joints it has
+_MOST_MOVING: Final = 4000
+"""Nodes of a skeleton; rigs with faces and clothes have some hundreds."""
 _LISTED: Final = 8  # animations that a message names
 _METRE: Final = Unit("m", UNITS["m"])
 
@@ -148,6 +150,11 @@ class _Skeleton:
         moved = {track.node for track in tracks}
         skins = [skin for skin in file.skins if skin & moved] or file.skins
         order = file.in_order(moved.union(*skins, file.bones.values()))
+        if len(order) > _MOST_MOVING:
+            raise GltfError(
+                f"{len(order)} moving nodes where at most {_MOST_MOVING} are read; "
+                "save the body alone"
+            )
         self.place = {node: index for index, node in enumerate(order)}
         self._nodes = [file.nodes[node] for node in order]
         self._parents = tuple(self.place.get(node.parent, -1) for node in self._nodes)
