@@ -75,7 +75,7 @@ def write_film(
             if stopped():
                 return
 
-    with noted_ctrl_c() as stopped, atomic_path(path, long=True) as part:
+    with noted_ctrl_c() as stopped, atomic_path(path) as part:
         if path.suffix.lower() == ".mp4":
             try:
                 _mp4(part, fps, pictures(), quality)

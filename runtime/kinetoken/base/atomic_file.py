@@ -4,33 +4,42 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
+import hashlib
 import os
+import platform
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from .errors import OutputError
 
-_PART: Final = re.compile(r"\.[0-9a-f]{16}\.part(\.\w+)?")
+_PART: Final = re.compile(r"\.([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}\.part(\.\w+)?")
+"""Of a half: where and in which process it is written, and a number of its own."""
+STALE_SECONDS: Final = 86_400.0
+"""Without a change, after which nobody still writes a half, whichever machine shares the folder."""
+_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
+_mine: set[str] = set()  # names of the halves that this process writes now
+_swept: set[Path] = set()
 
 
 @contextlib.contextmanager
-def atomic_path(path: str | os.PathLike[str], *, long: bool = False) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a new empty file with the same suffix; it replaces `path` when the block ends well.
 
     If the block ends otherwise, `path` stays as it was and nothing is left beside it. OutputError
-    says what is wrong.
-
-    `long`: writing takes so long that the process may be killed meanwhile, which leaves the half
-    behind. Its name holds the target's and the process's, so the next writer removes it.
+    says what is wrong. A process that is killed leaves its half behind, which the next one to write
+    into the folder removes.
     """
     with _told(path):
         target = Path(os.path.realpath(path))  # through a link, the file it leads to
-        if long:
-            _sweep(target)
-        with _file_beside(target, f"{target.stem[:80]}.{os.getpid()}" if long else "") as part:
+        if target.parent not in _swept:
+            _swept.add(target.parent)
+            _sweep(target.parent)
+        with _file_beside(target) as part:
             mode = part.stat().st_mode
             yield part
             part.chmod(mode)  # some libraries put a private file of their own in its place
@@ -57,7 +66,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _file_beside(target: Path, name: str = "") -> Iterator[Path]:
+def _file_beside(target: Path) -> Iterator[Path]:
     """Yield a new empty file in the target's folder, which is removed unless the block moved it."""
     with contextlib.suppress(FileNotFoundError):
         if not os.path.isfile(target) and os.stat(target):
@@ -68,30 +77,45 @@ def _file_beside(target: Path, name: str = "") -> Iterator[Path]:
         raise OutputError(
             f"cannot write {target}: there is no folder {target.parent}; make it first"
         )
-    part = target.with_name(f".{name or secrets.token_hex(8)}.part{target.suffix}")
+    number = secrets.token_hex(4)
+    part = target.with_name(f".{_place()}-{os.getpid()}-{number}.part{target.suffix}")
+    _mine.add(part.name)
     try:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield part
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+        _mine.discard(part.name)
 
 
-def _sweep(target: Path) -> None:
-    """Remove halves of this file whose process is gone, or was this one's number once."""
-    pattern = re.compile(rf"\.{re.escape(target.stem[:80])}\.(\d+)\.part{re.escape(target.suffix)}")
+def _sweep(folder: Path) -> None:
+    """Remove halves that nobody writes any more: their process is gone, or they are old."""
     with contextlib.suppress(OSError):
-        for name in os.listdir(target.parent):
-            found = pattern.fullmatch(name)
-            if found is not None and not _alive(int(found[1])):
-                target.with_name(name).unlink(missing_ok=True)
+        for name in os.listdir(folder):
+            found = _PART.fullmatch(name)
+            if found is not None and name not in _mine:
+                with contextlib.suppress(OSError):
+                    here = found[1] == _place()
+                    age = time.time() - (folder / name).stat().st_mtime
+                    if age > STALE_SECONDS or (here and not _alive(int(found[2]))):
+                        (folder / name).unlink(missing_ok=True)
+
+
+@functools.cache
+def _place() -> str:
+    """Eight digits for this machine and its numbering of processes, since it was last started."""
+    told = [platform.node()]
+    with contextlib.suppress(OSError):
+        told += [_BOOT.read_text(encoding="ascii"), os.readlink("/proc/self/ns/pid")]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:8]
 
 
 def _alive(process: int) -> bool:
     """Tell if another process has this number; True if nobody can say."""
     if os.name != "posix":
         return True
-    if process == os.getpid():
+    if process == os.getpid():  # which does not write this half: one before had its number
         return False
     try:
         os.kill(process, 0)

@@ -26,7 +26,6 @@ PROMPT_CACHE_MAGIC: Final = b"kinetoken cache 1\n"
 HEADER_BYTES: Final = len(PROMPT_CACHE_MAGIC) + 32
 MOST_FILES: Final = 8  # files of a bundle: of earlier engines, say
 LARGEST_STATE: Final = 1 << 30  # bytes
-STALE_SECONDS: Final = 3600.0  # seconds after which nobody is still writing a file
 
 
 class PromptCache:
@@ -85,7 +84,7 @@ def _opened(data: bytes) -> bytes | None:
 
 
 def _tidy(folder: Path) -> None:
-    """Remove all but the files used last, and halves that killed processes left.
+    """Remove all but the files used last.
 
     Other processes may do the same at once.
     """
@@ -94,9 +93,6 @@ def _tidy(folder: Path) -> None:
     ]
     for _, path in sorted(ages)[MOST_FILES:]:
         path.unlink(missing_ok=True)
-    for path in folder.glob(".*.part.state"):
-        if (_age(path) or 0.0) > STALE_SECONDS:
-            path.unlink(missing_ok=True)
 
 
 def _age(path: Path) -> float | None:

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from ..base.atomic_file import atomic_path
 from ..base.cache_folder import cache_paths
 from ..base.errors import FormatError
 from ..base.input_file import read_input_text
@@ -77,9 +78,8 @@ class DigestCache:
         for path in self._places():
             with contextlib.suppress(OSError):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                part = path.with_name(f"{path.name}.{os.getpid()}.part")
-                part.write_text(json.dumps(self._seen), encoding="utf-8")
-                part.replace(path)
+                with atomic_path(path) as part:
+                    part.write_text(json.dumps(self._seen), encoding="utf-8")
                 return
 
     def _load(self) -> _Digests:

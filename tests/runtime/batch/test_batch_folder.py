@@ -108,7 +108,7 @@ def test_what_a_killed_process_left_is_tidied_and_nothing_else(
     pytest.importorskip("fcntl", reason="needs a system with file locks")
     out = tmp_path / "c"
     out.mkdir()
-    names = [".0123456789abcdef.part.npz", ".0123456789abcdef.part", ".mine.part.npz"]
+    names = [".01234567-1-89abcdef.part.npz", ".01234567-1-89abcdef.part", ".mine.part.npz"]
     for name in names:
         (out / name).write_bytes(b"half")
     assert run("batch", lines, "-o", out)[0] == 0

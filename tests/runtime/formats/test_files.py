@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,9 @@ import numpy as np
 import pytest
 
 from kinetoken import Clip, FormatError, InputError, OutputError
+from kinetoken.base import atomic_file
 from kinetoken.base.atomic_file import atomic_path, check_writable
-from kinetoken.formats.npy import write_npy
+from kinetoken.formats.numpy_files.npy import write_npy
 from kinetoken.formats.registry import names_a_file
 from kinetoken.motion.features import encode
 from kinetoken.motion.recover import recover
@@ -163,23 +166,56 @@ def test_an_interrupt_while_writing_leaves_nothing(tmp_path: Path) -> None:
 def test_what_a_killed_process_left_half_written_goes(tmp_path: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    orphan = tmp_path / f".film.{dead.pid}.part.mp4"
-    others = [
-        tmp_path / name
-        for name in (
-            f".film.{os.getppid()}.part.mp4",
-            f".other.{dead.pid}.part.mp4",
-            ".film.x.part.mp4",
-        )
+    here, old = atomic_file._place(), time.time() - 2 * atomic_file.STALE_SECONDS
+    stale = [
+        f".{here}-{dead.pid}-01234567.part.mp4",
+        f".{here}-{dead.pid}-01234567.part",
+        f".{here}-{os.getpid()}-01234567.part.npz",  # of one that had our number
+        ".76543210-1-01234567.part.npz",  # of another machine, and old
     ]
-    for file in (orphan, *others):
-        file.write_bytes(b"half")
-    with atomic_path(tmp_path / "film.mp4", long=True) as part:
-        assert str(os.getpid()) in part.name
+    others = [
+        f".{here}-{os.getppid()}-01234567.part.mp4",
+        f".76543210-{dead.pid}-01234567.part.mp4",
+        f".mine.{dead.pid}.part.mp4",
+    ]
+    for name in (*stale, *others):
+        (tmp_path / name).write_bytes(b"half")
+    os.utime(tmp_path / stale[-1], (old, old))
+    with atomic_path(tmp_path / "film.mp4") as part:
         part.write_bytes(b"whole")
-    assert not orphan.exists()
-    assert all(file.exists() for file in others)
+        with atomic_path(tmp_path / "film.mp4") as other:
+            other.write_bytes(b"whole too")
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted([*others, "film.mp4"])
     assert (tmp_path / "film.mp4").read_bytes() == b"whole"
+
+
+KILLED = """
+import os, signal, sys
+from kinetoken.base.atomic_file import atomic_path
+with atomic_path(sys.argv[1]) as part:
+    part.write_text("half a chat")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="nobody can say there whether a process is alive")
+def test_killed_writers_leave_no_growing_number_of_halves(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "talk.json")]
+    for _ in range(3):
+        assert subprocess.run(command).returncode == -signal.SIGKILL
+        assert len(list(tmp_path.iterdir())) == 1
+    (tmp_path / "talk.json").write_text("{}", encoding="utf-8")
+    with atomic_path(tmp_path / "talk.json") as part:
+        part.write_text("whole", encoding="utf-8")
+    assert [file.name for file in tmp_path.iterdir()] == ["talk.json"]
+
+
+def test_a_folder_is_swept_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    swept: list[Path] = []
+    monkeypatch.setattr(atomic_file, "_sweep", swept.append)
+    for _ in range(3):
+        CLIP.save(tmp_path / "x.npz")
+    assert swept == [tmp_path]
 
 
 def test_places_that_cannot_be_written(tmp_path: Path) -> None:
@@ -239,11 +275,11 @@ def test_a_link_is_written_through_and_the_mask_is_kept(tmp_path: Path) -> None:
 def test_unknown_suffixes(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
     with pytest.raises(
-        InputError, match=r"expected a name that ends in \.npz, \.bvh, \.glb, \.vrma or \.npy"
+        InputError, match=r"expected a name that ends in \.npz, \.bvh, \.glb, .* or \.npy"
     ):
         CLIP.save(tmp_path / name)
     with pytest.raises(
-        InputError, match=r"expected a name that ends in \.npz, \.bvh, \.glb, \.vrma or"
+        InputError, match=r"expected a name that ends in \.npz, \.bvh, \.glb, .* or"
     ):
         Clip.load(tmp_path / name)
 
@@ -344,7 +380,7 @@ def test_archives_of_something_else(tmp_path: Path, arrays: dict[str, Any], mess
 def test_a_clip_of_endless_length_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kinetoken.formats.arrays.MAX_FRAMES", 7)
+    monkeypatch.setattr("kinetoken.formats.numpy_files.arrays.MAX_FRAMES", 7)
     CLIP.save(tmp_path / "x.npz")
     with pytest.raises(FormatError, match=r"at most 7 frames, got \(8, 22, 3\); cut it into"):
         Clip.load(tmp_path / "x.npz")

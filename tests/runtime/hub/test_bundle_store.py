@@ -108,7 +108,7 @@ def test_what_a_killed_process_leaves_is_swept(
     hub.publish("some/walker", tiny)
     home = store.root / "some" / "walker"
     (home / "revisions").mkdir(parents=True)
-    (home / "revisions" / ".0123456789abcdef.part.json").write_text("{")
+    (home / "revisions" / ".01234567-1-89abcdef.part.json").write_text("{")
     (home / "parts" / "0123456789abcdef").mkdir(parents=True)
     folder = pull("some/walker").folder
     (home / "parts").mkdir()
