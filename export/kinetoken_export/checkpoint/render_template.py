@@ -1,4 +1,4 @@
-"""Chat templates rendered as transformers renders them, in a sandbox with a limit.
+"""Chat templates rendered as transformers renders them, in a sandbox with limits.
 
 What transformers adds to Jinja, and this does too: loop controls, {% generation %}, tojson that
 keeps letters, strftime_now, raise_exception, and the special tokens by their names. Source:
@@ -19,10 +19,18 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from kinetoken.base.json_text import parse_json
+
+from .template_process import READY, TemplateProcess
+
 _MOST_STEPS: Final = 1_000_000
 """Lines that a template may run. A long one takes a few thousand for two messages."""
 _LARGEST: Final = 1_000_000
 """Characters of a text, items of a list and digits of a number within a template."""
+_LONGEST_REASON: Final = 1000  # characters
+_MOST_MEMORY: Final = 1 << 30
+"""Bytes of address space of the process that renders."""
+_process: Final = TemplateProcess()
 _TEMPLATE_FILE: Final = "<template>"
 ChatMessage = Mapping[str, Any]
 
@@ -32,21 +40,47 @@ class TemplateFailure(Exception):  # noqa: N818
 
 
 def render_template(
-    template: str, messages: Sequence[ChatMessage], tokens: Mapping[str, str], **names: Any
+    template: str, messages: Sequence[ChatMessage], tokens: Mapping[str, str]
 ) -> str:
     """The text of a chat. `tokens`: special tokens by their names, such as "bos_token".
 
-    TemplateFailure for a template that raises, or that does not come to an end.
+    TemplateFailure for a template that raises, FormatError for one that does not come to an end.
     """
+    answer = _process.ask(
+        {"template": template, "messages": list(messages), "tokens": dict(tokens)}
+    )
+    if "failure" in answer:
+        raise TemplateFailure(answer["failure"])
+    return answer["text"]
+
+
+def serve() -> None:
+    """Render what standard input asks for, a line of JSON each, within limits of memory."""
     try:
-        compiled = _Environment().from_string(template)
-        given = {"tools": None, "documents": None, "add_generation_prompt": True, **tokens, **names}
-        text = _bounded(lambda: compiled.render(messages=messages, **given))
+        import resource
+    except ImportError:  # Windows
+        pass
+    else:
+        resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    print(READY, flush=True)
+    for line in sys.stdin:
+        print(json.dumps(_answered(parse_json(line))), flush=True)
+
+
+def _answered(request: Mapping[str, Any]) -> dict[str, str]:
+    """The text, or why there is none."""
+    given = {"tools": None, "documents": None, "add_generation_prompt": True, **request["tokens"]}
+    try:
+        compiled = _Environment().from_string(request["template"])
+        text = _bounded(lambda: compiled.render(messages=request["messages"], **given))
+    except MemoryError:
+        return {"failure": "it takes too much memory"}
     except Exception as error:  # a template is foreign code: it may divide by zero
-        raise TemplateFailure(str(error) or type(error).__name__) from error
+        return {"failure": str(error)[:_LONGEST_REASON] or type(error).__name__}
     if len(text) > _LARGEST:
-        raise TemplateFailure(f"it writes more than {_LARGEST:,} characters")
-    return text
+        return {"failure": f"it writes more than {_LARGEST:,} characters"}
+    return {"text": text}
 
 
 class _GenerationTag(Extension):

@@ -12,6 +12,7 @@ import numpy as np
 import pyglet
 
 from kinetoken.base.errors import EngineError
+from kinetoken.cli.terminal import printable
 
 from ..file_names import free_name
 from ..hud.name_tags import name_panels
@@ -306,7 +307,8 @@ def _name(stage: Stage) -> str:
 
 
 def _caption(prompt: str) -> str:
-    return f"kinetoken: {prompt}"[:120] if prompt else "kinetoken"
+    """The title of a window, which some terminals and logs show: nothing in it may steer them."""
+    return f"kinetoken: {printable(prompt)}"[:120] if prompt else "kinetoken"
 
 
 def _context(*, software: bool, gles: bool) -> object:

@@ -173,4 +173,4 @@ def _show_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None,
     line: str | None = None,
 ) -> None:  # fmt: skip
-    print(f"kinetoken: warning: {message}", file=sys.stderr)
+    print(f"kinetoken: warning: {' '.join(str(message).split())}", file=sys.stderr)

@@ -57,6 +57,7 @@ class TerminalLine:
     def _paint(self, end: str, thought: str = "") -> None:
         """Fill the line with as much of the end of a thought as fits, then `end`."""
         self._painted = time.monotonic()
+        end = in_one_line(end)
         width = shutil.get_terminal_size().columns - 1
         room = max(0, width - len(end))
         shown = printable(thought)
@@ -110,7 +111,7 @@ class ProgressBar(TerminalLine):
         elif not self._live and now - self._logged >= LOG_SECONDS:
             self._logged = now
             line = self.text(done, now - self._began, note, bar=False)
-            print(f"kinetoken: {line}", file=self._stream, flush=True)
+            print(f"kinetoken: {in_one_line(line)}", file=self._stream, flush=True)
 
     def step(self, note: str = "") -> None:
         """One more is done."""
@@ -155,3 +156,8 @@ def duration(seconds: float) -> str:
 def printable(text: str) -> str:
     """The text in one line, with control characters escaped: a model may write them."""
     return escaped(" ".join(text.split()))
+
+
+def in_one_line(text: str) -> str:
+    """The same, with its spaces as they are: a file's name or a server's note may be in it."""
+    return escaped(text).replace("\n", " ").replace("\t", " ")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import BundleError, TokenError
+from ..base.read_only import freeze_arrays
 
 MISSING_LEVEL = -1
 """Stands for a level that was not generated: it adds nothing."""
@@ -25,6 +26,7 @@ class Codebooks:
             raise BundleError(
                 f"codebooks: expected finite numbers (levels, codes, width), got {self.table.shape}"
             )
+        freeze_arrays(self, "table")
 
     def latents(self, codes: NDArray[np.integer]) -> NDArray[np.float32]:
         """Turn codes (n, Q), -1 for missing levels, into latents (n, D).

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import BundleError
+from ..base.read_only import freeze_arrays
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Normalizer:
                 "mean and std: expected finite numbers, got NaN or infinity; "
                 "export the bundle again"
             )
+        freeze_arrays(self, "mean", "std")
 
     def denormalize(self, normalized: NDArray[np.float32]) -> NDArray[np.float32]:
         """Turn normalised features (n, F) into real ones."""

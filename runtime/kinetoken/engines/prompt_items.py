@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import EngineError
+from ..base.read_only import freeze_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,9 @@ class EncodedImage:
     """Time that encoding took."""
     tower: str = ""
     """Identity of the tower that encoded it; another model cannot use it."""
+
+    def __post_init__(self) -> None:
+        freeze_arrays(self, "embeddings")
 
     @property
     def rows(self) -> int:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
+import os
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ..base.errors import BundleError, InputError, MissingPackageError
+from ..base.foreign_calls import stoppable
 from ..base.input_file import read_input_text
 from ..base.json_text import parse_json
+from ..tokens.tokenizer_steps import check_steps, has_patterns, without_lengths
 from .memory import return_freed_memory
 
+# A prompt is one text: the library needs no threads for it, and warns of them where others fork.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 try:
     from tokenizers import Tokenizer
 except ImportError as error:
@@ -22,6 +28,9 @@ except ImportError as error:
 
 _ODD: Final = ("single_word", "lstrip", "rstrip")
 """Flags of added tokens that mind the letters beside them; these are left to the library."""
+LONGEST_TEXT_SECONDS: Final = 10.0
+"""Of a text; a prompt takes a millisecond, but some regular expressions take centuries."""
+_Result = TypeVar("_Result")
 
 
 class HfTokenizer:
@@ -38,10 +47,11 @@ class HfTokenizer:
             data = parse_json(read_input_text(path))
             added = data.get("added_tokens") or []
             odd = any(token.get(flag) for token in added for flag in _ODD) or _minds_start(data)
-            self._joins = not _splits_words(data)
-            self._full = Tokenizer.from_str(json.dumps(data)) if odd else None
+            check_steps(data)
+            self._joins, self._has_patterns = not _splits_words(data), has_patterns(data)
+            self._full = _opened(data) if odd else None
             self._added = {str(token["content"]): int(token["id"]) for token in added}
-            self._plain = Tokenizer.from_str(json.dumps(_without_added(data)))
+            self._plain = _opened(_without_added(data))
         except Exception as error:  # the library raises bare Exception
             raise BundleError(
                 f"{path} is not a tokenizer.json ({error}); export the bundle again"
@@ -62,12 +72,12 @@ class HfTokenizer:
             raise InputError(
                 "the prompt holds bytes that are not UTF-8 text; type it again"
             ) from None
-        return list(self._plain.encode(text, add_special_tokens=False).ids)
+        return self._ids(self._plain, text)
 
     def encode_template(self, text: str) -> list[int]:
         """Encode the bundle's own text: special tokens in it are recognised."""
         if self._full is not None:
-            return list(self._full.encode(text, add_special_tokens=False).ids)
+            return self._ids(self._full, text)
         parts = (part for part in self._split.split(text) if part)
         known = self._added
         return [
@@ -105,7 +115,72 @@ class HfTokenizer:
         )
 
     def _words(self, ids: list[int]) -> str:
-        return str(self._plain.decode(ids, skip_special_tokens=False))
+        return self._called(
+            lambda: str(self._plain.decode_batch([ids], skip_special_tokens=False)[0])
+        )
+
+    def _ids(self, tokenizer: Tokenizer, text: str) -> list[int]:
+        # In batches the library lets other threads run, so that one can end what takes for ever.
+        return self._called(
+            lambda: list(tokenizer.encode_batch([text], add_special_tokens=False)[0].ids)
+        )
+
+    def _called(self, work: Callable[[], _Result]) -> _Result:
+        """The library's answer. BundleError where the tokenizer's steps fail on this text."""
+        quiet = _quiet() if self._has_patterns else contextlib.nullcontext(_nothing)
+        try:
+            # The library cannot be asked to stop: the program ends when its patience does.
+            with quiet as be_heard, stoppable("the tokenizer", be_heard, LONGEST_TEXT_SECONDS):
+                return _without_panic(work)
+        except ValueError as error:
+            raise BundleError(
+                f"the bundle's tokenizer fails on this text ({error}); do not trust this bundle"
+            ) from error
+
+
+def _opened(data: Mapping[str, Any]) -> Tokenizer:
+    """A tokenizer. Exception for a file that is none."""
+    text = json.dumps(without_lengths(data))
+    with _quiet():
+        return _without_panic(lambda: Tokenizer.from_str(text))
+
+
+def _without_panic(work: Callable[[], _Result]) -> _Result:
+    """The library's answer. ValueError where it panics, which it raises as no Exception."""
+    try:
+        return work()
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ValueError(str(error).strip().partition("\n")[0][:200]) from None
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[Callable[[], None]]:
+    """Keep what the library prints when it panics, a page, from the terminal.
+
+    Yields a function that ends this at once, for who has something to say.
+    """
+    try:
+        before, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    except OSError:  # there is no standard error
+        yield _nothing
+        return
+
+    def be_heard() -> None:
+        os.dup2(before, 2)
+
+    try:
+        os.dup2(nowhere, 2)
+        yield be_heard
+    finally:
+        be_heard()
+        os.close(before)
+        os.close(nowhere)
+
+
+def _nothing() -> None:
+    """There is nothing to end."""
 
 
 def _without_added(data: Mapping[str, Any]) -> dict[str, Any]:

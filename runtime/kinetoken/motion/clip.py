@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..base.read_only import freeze_arrays
 from .features import CONTACTS
 from .footlock import FootLock
 from .skeleton import FPS, N_JOINTS
@@ -24,7 +25,7 @@ class TextChunk:
 
 @dataclass(frozen=True)
 class MotionChunk:
-    """Consecutive frames that will not change any more."""
+    """Consecutive frames that will not change any more: its arrays are read-only."""
 
     start: int
     """Index of the first frame of the chunk in its clip."""
@@ -38,13 +39,16 @@ class MotionChunk:
     k * stride == n, unless the motion is smoothed or a block is cut.
     """
 
+    def __post_init__(self) -> None:
+        freeze_arrays(self, "joints", "features", "codes")
+
 
 Chunk = TextChunk | MotionChunk
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A finished motion."""
+    """A finished motion. Its arrays are read-only; `numpy.array(clip.joints)` is a copy to change."""
 
     joints: NDArray[np.float32]
     """(T, 22, 3) world positions, metres, Y up."""
@@ -63,6 +67,7 @@ class Clip:
     def __post_init__(self) -> None:
         if self.joints.ndim != 3 or self.joints.shape[1:] != (N_JOINTS, 3):
             raise ValueError(f"expected joints (T, {N_JOINTS}, 3), got {self.joints.shape}")
+        freeze_arrays(self, "joints", "features", "codes")
 
     def __len__(self) -> int:
         return len(self.joints)

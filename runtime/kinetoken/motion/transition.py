@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ..base.read_only import read_only
 from .skeleton import FPS, JOINT, N_JOINTS, PARENTS, Array, Array64
 
 _FLOOR: Final = np.array([1.0, 0.0, 1.0])  # the part of a vector in the floor
@@ -62,7 +63,7 @@ class TransitionRun:
     @property
     def shown(self) -> Array64:
         """The last poses (0 to 2, 22, 3), metres."""
-        return self._shown
+        return read_only(self._shown)
 
     def cut(self) -> None:
         """Let the next frame begin another motion."""

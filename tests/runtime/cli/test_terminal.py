@@ -9,8 +9,16 @@ import sys
 import pytest
 
 from kinetoken.cli import terminal
+from kinetoken.cli.main import _show_warning
 from kinetoken.cli.printable_stream import printable_output
-from kinetoken.cli.terminal import ProgressBar, ProgressLine, duration, printable, progress
+from kinetoken.cli.terminal import (
+    ProgressBar,
+    ProgressLine,
+    StepLine,
+    duration,
+    printable,
+    progress,
+)
 
 
 class Terminal(io.StringIO):
@@ -115,3 +123,26 @@ def test_long_work_is_seen_where_there_is_no_terminal(monkeypatch: pytest.Monkey
 def test_progress_passes_every_item_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(progress((number for number in range(5)), "counting")) == [0, 1, 2, 3, 4]
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("kind", [io.StringIO, Terminal])
+def test_names_and_notes_of_others_cannot_steer_it(
+    kind: type[io.StringIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal they are painted, elsewhere a line a minute goes to a log."""
+    monkeypatch.setattr(terminal, "LOG_SECONDS", 0.0)
+    stream = kind()
+    bar = ProgressBar("file\x1b]0;title\x07", 3, stream=stream)
+    bar.show(1, "note \x1b[2J\nkinetoken: all is well \x9b31m")
+    steps = StepLine(stream)
+    steps.show("step\x1bc")
+    shown = stream.getvalue()
+    assert "u001b" in shown
+    assert not set(shown) & set("\x1b\x07\x9b")
+    assert "\nkinetoken: all" not in shown
+
+
+def test_a_warning_is_one_line_and_steers_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with printable_output():
+        _show_warning(UserWarning("of a\nfile \x1b[31m"), UserWarning, "x.py", 1)
+    assert capsys.readouterr().err == "kinetoken: warning: of a file \\u001b[31m\n"

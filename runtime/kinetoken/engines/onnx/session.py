@@ -40,6 +40,8 @@ except ImportError as error:
 WARNING, FATAL = 2, 4  # of ONNX Runtime's log
 DECODER_SECONDS = 60.0
 """Seconds that the decoder may take for one latent frame; it needs a few milliseconds."""
+MODEL_SECONDS, SECONDS_A_TOKEN = 60.0, 10.0
+"""What a pass of the language model may take; the slowest machine that was seen needs 1 s a token."""
 OrtSession: TypeAlias = Any
 """The library's own session."""
 
@@ -112,14 +114,14 @@ def _create(path: Path, options: ort.SessionOptions, wanted: list[str]) -> OrtSe
     ONNX Runtime writes to standard error what a provider cannot do; the warning says it better.
     """
     if wanted == [CPU]:
-        with _stoppable_loading(path, options):
+        with _stoppable_loading(options):
             return ort.InferenceSession(str(path), options, providers=wanted)
     ort.set_default_logger_severity(FATAL)
     try:
         if hasattr(ort, "preload_dlls"):
             with contextlib.redirect_stdout(io.StringIO()):  # which may be where motion goes
                 ort.preload_dlls()  # the loader does not look where pip put CUDA and cuDNN
-        with _stoppable_loading(path, options):
+        with _stoppable_loading(options):
             return ort.InferenceSession(
                 str(path),
                 options,
@@ -130,11 +132,9 @@ def _create(path: Path, options: ort.SessionOptions, wanted: list[str]) -> OrtSe
         ort.set_default_logger_severity(WARNING)
 
 
-def _stoppable_loading(
-    path: Path, options: ort.SessionOptions
-) -> contextlib.AbstractContextManager[Any]:
+def _stoppable_loading(options: ort.SessionOptions) -> contextlib.AbstractContextManager[Any]:
     """Let Ctrl-C end the loading of a graph."""
-    return stoppable(f"loading {path.name}", lambda: options.set_load_cancellation_flag(True))
+    return stoppable("the loading of a graph", lambda: options.set_load_cancellation_flag(True))
 
 
 def session_device(session: OrtSession) -> str:
@@ -165,6 +165,12 @@ def ort_run(name: str, limit: float | None = None) -> Iterator[Any]:
                     "ever? Export the bundle again"
                 ) from error
             raise EngineError(f"ONNX Runtime failed in {name}: {first_line(error)}") from error
+
+
+def model_run(tokens: int, device: str) -> contextlib.AbstractContextManager[Any]:
+    """`ort_run` of the language model over so many tokens; a graphics card may compile first."""
+    limit = MODEL_SECONDS + SECONDS_A_TOKEN * tokens if device == "cpu" else None
+    return ort_run("the language model", limit)
 
 
 class OnnxSession:

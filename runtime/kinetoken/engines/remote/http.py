@@ -21,6 +21,7 @@ from urllib.parse import urljoin
 from ...base.deadline_socket import Deadline, put_deadline
 from ...base.errors import EngineError, InputError
 from ...base.json_text import parse_json
+from ...base.key_mask import KeyMask
 from ...base.web_address import parse_web_address
 from .address import KEY_VARIABLE, ServerAddress
 
@@ -71,7 +72,8 @@ class ServerLink:
         if kind != "text/event-stream":
             said = self._explanation(response, connection)
             raise EngineError(
-                f"expected a stream of events of {self.address}, got {kind}{said}; {_CHECK}"
+                f"expected a stream of events of {self.address}, got {self.shown(kind)}{said}; "
+                f"{_CHECK}"
             )
         return ReplyLines(self, response, connection, deadline)
 
@@ -80,7 +82,7 @@ class ServerLink:
         try:
             return parse_json(response.read(LONGEST_ANSWER))
         except ValueError:
-            kind = response.headers.get_content_type()
+            kind = self.shown(response.headers.get_content_type())
             raise EngineError(
                 f"expected JSON of {self.address}, got something else ({kind}); {_CHECK}"
             ) from None
@@ -155,10 +157,12 @@ class ServerLink:
             target = parse_web_address(whole)
         except ValueError:
             raise EngineError(
-                f"{here} redirects to {said[:MOST_QUOTED]!r}, which is no address; {_CHECK}"
+                f"{here} redirects to {self.shown(said)[:MOST_QUOTED]!r}, which is no address; "
+                f"{_CHECK}"
             ) from None
         if target.origin != (here.scheme, here.host, here.port):
-            raise EngineError(f"{here} redirects to {target}; give that address, if you trust it")
+            there = self.shown(str(target))
+            raise EngineError(f"{here} redirects to {there}; give that address, if you trust it")
         return (target.path or "/") + (f"?{target.query}" if target.query else "")
 
     def _refusal(self, status: int) -> str:
@@ -193,10 +197,12 @@ class ServerLink:
     def quoted(self, text: str) -> str:
         """Quote a server's own words, for the end of an error."""
         line = "".join(c if c.isprintable() else " " for c in text[: 4 * MOST_QUOTED])
-        if self.key:
-            line = line.replace(self.key, "***")
-        line = " ".join(line.split())[:MOST_QUOTED]
+        line = " ".join(self.shown(line).split())[:MOST_QUOTED]
         return f'; it says "{line}"' if line else ""
+
+    def shown(self, text: str) -> str:
+        """What a server says, without the key, as itself or in disguise."""
+        return KeyMask(self.key).shown(text) if self.key else text
 
     def lost(self, error: Exception) -> EngineError:
         """The error of a connection that was there."""
@@ -207,7 +213,7 @@ class ServerLink:
         ):
             return EngineError(f"what answers at {self.address} speaks no HTTP; {_CHECK}")
         return EngineError(
-            f"{self.address} cut the connection ({_why(error)}); see its log and try again"
+            f"{self.address} cut the connection ({self.shown(_why(error))}); see its log and try again"
         )
 
     def silent(self) -> EngineError:

@@ -16,7 +16,7 @@ from ...manifest.schema import Manifest, MotionInfo
 from ...tokens.tokenizer import Tokenizer
 from ..completions import CompletionPiece, CompletionRequest, ServerKind
 from ..load_options import DEFAULT_TIMEOUT, LoadOptions
-from .http import ReplyLines, ServerLink, StatusError, error_message
+from .http import LONGEST_REPLY_LINE, ReplyLines, ServerLink, StatusError, error_message
 from .servers import SERVER_KINDS, kind_by_owner
 
 MOST_MODELS_NAMED: Final = 5  # models listed in an error
@@ -67,8 +67,8 @@ class RemoteLanguageModel:
 
     @property
     def model_name(self) -> str | None:
-        """The server's name for its model, without the folders of a file on its disk."""
-        name = self.model
+        """The server's name for its model, without the folders of a file on its disk or the key."""
+        name = None if self.model is None else self.link.shown(self.model)
         rooted = name is not None and (name.startswith("/") or name[1:2] == ":")
         return PureWindowsPath(name).name if name is not None and rooted else name
 
@@ -97,7 +97,7 @@ class RemoteLanguageModel:
         if got is not None and got[-len(ids) :] != ids:
             raise EngineError(
                 f"{self.link.address} runs another model: expected token ids {ids[:3]}... of "
-                f"{spelling.start} and its codes, got {got[:3]}...; serve the model of this bundle, "
+                f"{spelling.start} and its codes, got {self.link.shown(str(got[:3]))[:100]}...; serve the model of this bundle, "
                 "or give the bundle of that model"
             )
         if self.kind.detokenize_path is not None:
@@ -163,14 +163,17 @@ class RemoteRun:
 
     def _events(self) -> Iterator[bytes]:
         """Data of server-sent events (WHATWG HTML, 9.2). Comments only keep the line open."""
-        data: list[bytes] = []
+        data, size = list[bytes](), 0
         for line in self._lines:
             name, _, value = line.partition(b":")
             if name in (b"data", b"error"):  # llama-server once named its errors "error"
                 data.append(value.removeprefix(b" "))
+                size += len(line)
+                if size > LONGEST_REPLY_LINE:
+                    raise self._nonsense(line)
             elif not line and data:
                 yield b"\n".join(data)
-                data.clear()
+                data, size = [], 0
             elif line and name not in (b"", b"event", b"id", b"retry"):
                 raise self._nonsense(line)
         if data:
@@ -229,7 +232,7 @@ def _entry(link: ServerLink, options: LoadOptions) -> Mapping[str, Any]:
         )
     if len(models) > 1:
         raise InputError(
-            f"{link.address} has several models: choose with --engine-model {_names(models)}"
+            f"{link.address} has several models: choose with --engine-model {_names(link, models)}"
         )
     if not models and options.engine_kind is None:
         raise EngineError(
@@ -244,13 +247,13 @@ def _unknown(
     """Raise InputError if the server has other models; one that lists none is trusted for now."""
     if models:
         raise InputError(
-            f"{link.address} has no model {model!r}: choose with --engine-model {_names(models)}"
+            f"{link.address} has no model {model!r}: choose with --engine-model {_names(link, models)}"
         )
     return []
 
 
-def _names(models: Sequence[Mapping[str, Any]]) -> str:
-    names = [str(entry.get("id"))[:100] for entry in models]
+def _names(link: ServerLink, models: Sequence[Mapping[str, Any]]) -> str:
+    names = [link.shown(str(entry.get("id")))[:100] for entry in models]
     return " or ".join(names[:MOST_MODELS_NAMED]) + (
         " ..." if len(names) > MOST_MODELS_NAMED else ""
     )
