@@ -138,6 +138,5 @@ def end_process(call: ForeignCall) -> None:
     """End this process and its children at once: a library keeps the main thread."""
     for child in multiprocessing.active_children():
         child.kill()
-    why = f"{call.name} did not return, so the program was ended; what was not saved is lost"
-    os.write(2, f"kinetoken: {why}\n".encode())
+    os.write(2, f"kinetoken: {call.name} did not return, so the program was ended\n".encode())
     os._exit(EngineError.exit_code if call.overdue else INTERRUPTED)

@@ -8,13 +8,15 @@ from typing import Final
 
 from ..base.errors import InputError
 from ..formats.body_checks import MAX_FPS, MIN_FPS
-from ..formats.npy import ARRAYS, write_npy
+from ..formats.numpy_files.amass import write_amass
+from ..formats.numpy_files.npy import ARRAYS, write_npy
 from ..formats.read_options import DEFAULTS, ReadOptions
 from ..formats.registry import READABLE, WRITABLE, in_words, load_clip, save_clip
 from ..motion.resample import at_rate
 from .arguments import add_reading
 from .parser import Subparsers, new_command
 
+AMASS: Final = "amass"
 _NOTES: Final = ("unit", "retargeted")
 """What the reader of another program's file assumed or did."""
 
@@ -26,15 +28,17 @@ class ConvertRequest:
     source: str
     out: str
     array: str | None
-    """What a .npy file holds: "joints" or "features"."""
+    """What a .npy file holds: "joints" or "features"; "amass": what a .npz file does."""
     reading: ReadOptions = DEFAULTS
     fps: float | None = None
     """Frames per second to write; None: those of the source."""
 
     def __post_init__(self) -> None:
-        if self.array is not None and Path(self.out).suffix.lower() != ".npy":
+        wanted = ".npz" if self.array == AMASS else ".npy"
+        if self.array is not None and Path(self.out).suffix.lower() != wanted:
             raise InputError(
-                f"--as is for .npy files, and {self.out} is another kind; leave out --as"
+                f"--as {self.array} is for {wanted} files, and {self.out} is another kind; "
+                "leave out --as"
             )
         if self.fps is not None and not MIN_FPS <= self.fps <= MAX_FPS:
             raise InputError(f"--fps: expected {MIN_FPS:g} to {MAX_FPS:g}, got {self.fps:g}")
@@ -53,8 +57,8 @@ def add_command(subparsers: Subparsers) -> None:
     )
     parser.add_argument("source", metavar="IN", help=in_words(READABLE))
     parser.add_argument("out", metavar="OUT", help=in_words(WRITABLE))
-    array = "what to write into a .npy file (default: joints)"
-    parser.add_argument("--as", dest="array", choices=ARRAYS, help=array)
+    array = "write joints (default) or features into .npy, SMPL parameters (amass) into .npz"
+    parser.add_argument("--as", dest="array", choices=(*ARRAYS, AMASS), help=array)
     rate = "frames per second to write (default: those of IN)"
     parser.add_argument("--fps", type=float, metavar="F", help=rate)
     reading = add_reading(parser)
@@ -70,7 +74,9 @@ def run(request: ConvertRequest) -> int:
     clip = load_clip(request.source, request.reading)
     if request.fps is not None:
         clip = at_rate(clip, request.fps)
-    if request.array is not None:
+    if request.array == AMASS:
+        write_amass(clip, request.out)
+    elif request.array is not None:
         write_npy(clip, request.out, request.array)
     else:
         save_clip(clip, request.out)

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.errors import EngineError
+from ..base.errors import PoseError
 
 _Array = NDArray[np.floating]
 
@@ -33,7 +33,7 @@ class BodyCheck:
     def push(self, features: _Array, joints: _Array) -> None:
         """Check features (n, 263) and their joints (n, 22, 3), metres, before anyone sees them.
 
-        EngineError names the first frame that is no body's.
+        PoseError names the first frame that is no body's.
         """
         if not len(joints):
             return
@@ -48,7 +48,7 @@ class BodyCheck:
         ):
             odd = np.flatnonzero(~(values <= most))  # NaN is not
             if len(odd):
-                raise EngineError(
+                raise PoseError(
                     f"the decoder gives no body at frame {self._frames + odd[0]}: {what} "
                     f"{values[odd[0]]:.3g} where at most {most:g} make sense; "
                     "export the bundle again"
