@@ -30,6 +30,12 @@ from .train_words import DrawnChats, caption_tokenizer, merging
 
 _HINTS: Final[dict[str, object]] = {
     "history": 5, "prompt_seconds": True, "max_seconds": 12.0, "min_frames": 5,
+    "examples": [
+        "walk in a circle to the left", "wave with both hands", "jump three times",
+        "sneak forward", "do a cartwheel", "kick with the left leg, then bow", "dance",
+        "throw a ball", "do push-ups", "march in place for five seconds", "salute",
+        "lie down on the floor",
+    ],
 }  # fmt: skip
 
 
