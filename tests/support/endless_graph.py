@@ -1,4 +1,4 @@
-"""A decoder of a hostile bundle: a Loop whose condition is always true."""
+"""Graphs of a hostile bundle: a Loop whose condition is always true."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 from kinetoken.manifest.manifest_file import read_manifest
 
 
-def endless_decoder(after: int = 0) -> onnx.ModelProto:
-    """A graph that never ends; with `after`, only for as many latent frames or more at once."""
+def _endless_loop(value: str, result: str) -> list[onnx.NodeProto]:
+    """Nodes that square a value for ever."""
     size = helper.make_tensor_value_info
     body = helper.make_graph(
         [
@@ -29,23 +29,23 @@ def endless_decoder(after: int = 0) -> onnx.ModelProto:
         ],
         [size("still_on", TensorProto.BOOL, []), size("squared", TensorProto.FLOAT, None)],
     )
-    nodes = [
-        helper.make_node("Shape", ["latents"], ["shape"], start=1, end=2),
-        helper.make_node("GreaterOrEqual", ["shape", "after"], ["long"]),
-        helper.make_node("Squeeze", ["long"], ["begins"]),
-        helper.make_node("Loop", ["", "begins", "latents"], ["features"], body=body),
+    true = numpy_helper.from_array(np.array(True), "true")
+    return [
+        helper.make_node("Constant", [], ["begins"], value=true),
+        helper.make_node("Loop", ["", "begins", value], [result], body=body),
     ]
-    return helper.make_model(
-        helper.make_graph(
-            nodes,
-            "endless",
-            [size("latents", TensorProto.FLOAT, [1, "n", "width"])],
-            [size("features", TensorProto.FLOAT, None)],
-            [numpy_helper.from_array(np.array([after], np.int64), "after")],
-        ),
-        opset_imports=[helper.make_opsetid("", 17)],
-        ir_version=8,
-    )
+
+
+def make_endless(bundle: Path, part: str = "decoder") -> None:
+    """Put a graph that never ends into a bundle: its decoder, or its language "model"."""
+    manifest = read_manifest(bundle)
+    name = manifest.codec.decoder if part == "decoder" else manifest.language_model.file
+    model = onnx.load(bundle / name)
+    output = model.graph.output[0].name
+    for node in model.graph.node:
+        node.output[:] = ["before" if made == output else made for made in node.output]
+    model.graph.node.extend(_endless_loop("before", output))
+    put_file(bundle, name, model.SerializeToString())
 
 
 def put_file(bundle: Path, name: str, data: bytes) -> None:
@@ -54,9 +54,3 @@ def put_file(bundle: Path, name: str, data: bytes) -> None:
     manifest = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))
     manifest["files"][name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     (bundle / "bundle.json").write_text(json.dumps(manifest), encoding="utf-8")
-
-
-def make_endless(bundle: Path) -> None:
-    """Put an endless decoder into a bundle."""
-    name = read_manifest(bundle).codec.decoder
-    put_file(bundle, name, endless_decoder().SerializeToString())

@@ -43,6 +43,8 @@ class Case:
     stdin: str = ""
     replies: bytes | None = None
     """What a server says to every request; `{url}` in argv is its address."""
+    greeting: bytes = b""
+    """What it says to those that only ask for something (GET), if that is to be well formed."""
     call: Callable[[str], object] | None = None
     """Called with the server's URL in place of a command."""
     environment: dict[str, str] = field(default_factory=dict)
@@ -246,8 +248,10 @@ _MODELS: Final = {
 
 def _reply(mutate: Mutator, body: bytes) -> bytes:
     kind = mutate.draw.choice(("application/json", "text/event-stream", "text/html", "x"))
+    if body.startswith(b"data:") and mutate.some(0.8):
+        kind = "text/event-stream"
     lines = [
-        mutate.draw.choice(_HEADERS),
+        _HEADERS[0] if mutate.some(0.5) else mutate.draw.choice(_HEADERS),
         f"Content-Type: {kind}",
         f"Location: {mutate.draw.choice(_PLACES)}",
         "Connection: close",
@@ -280,7 +284,15 @@ def engine_server(material: Material, mutate: Mutator, folder: Path) -> Case:
         "--engine",
         "{url}/v1",
     )
-    return Case((*given, "--engine-timeout", "2", *more), out, replies=_reply(mutate, body))
+    listed = json.dumps(_MODELS).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(listed)}"
+    greeting = f"{head}\r\nConnection: close\r\n\r\n".encode() + listed
+    return Case(
+        (*given, "--engine-timeout", "0.3", *more),
+        out,
+        replies=_reply(mutate, body),
+        greeting=greeting if mutate.some(0.7) else b"",
+    )
 
 
 def hub_server(material: Material, mutate: Mutator, folder: Path) -> Case:

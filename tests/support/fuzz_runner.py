@@ -66,7 +66,7 @@ def run_case(kind: str, seed: int, material: Material, folder: Path) -> Verdict:
         if case.out is not None:
             case.out.write_bytes(SENTINEL)
         before = _digests(folder, case.out)
-        with _limited(), _served(case.replies) as url, _environment(case, folder):
+        with _limited(), _served(case) as url, _environment(case, folder):
             code, said, problem = _run(case, url)
         problem = problem or _touched(case, code, said, before, folder)
     except HangError as error:
@@ -222,13 +222,15 @@ def _environment(case: Case, folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _served(replies: bytes | None) -> Iterator[str]:
-    """The URL of a server that says these bytes to whatever it is asked."""
-    if replies is None:
+def _served(case: Case) -> Iterator[str]:
+    """The URL of a server that says the case's bytes to whatever it is asked."""
+    if case.replies is None:
         yield ""
         return
     listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=_serve, args=(listener, replies), daemon=True)
+    thread = threading.Thread(
+        target=_serve, args=(listener, case.replies, case.greeting), daemon=True
+    )
     thread.start()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -239,14 +241,14 @@ def _served(replies: bytes | None) -> Iterator[str]:
         thread.join(5)
 
 
-def _serve(listener: socket.socket, replies: bytes) -> None:
+def _serve(listener: socket.socket, replies: bytes, greeting: bytes) -> None:
     with contextlib.suppress(OSError):
         while True:
             client, _ = listener.accept()
             with contextlib.suppress(OSError), client:
                 client.settimeout(2)
-                client.recv(1 << 16)
-                client.sendall(replies)
+                asked = client.recv(1 << 16)
+                client.sendall(greeting if greeting and asked.startswith(b"GET") else replies)
                 client.shutdown(socket.SHUT_WR)
                 while client.recv(1 << 16):
                     pass

@@ -70,8 +70,8 @@ def _checkpoint(given: Values) -> str:
     parts = [" ".join(filter(None, (given["name"], given["revision"])))]
     if "class" in given:
         parts.append(f"{given['class']} ({given['architecture']})")
-    elif config.get("architectures"):
-        parts.append(str(config["architectures"][0]))
+    elif isinstance(named := config.get("architectures"), list) and named:
+        parts.append(str(named[0]))
     if config.get("transformers_version"):
         parts.append(f"saved by transformers {config['transformers_version']}")
     if given.get("adapter"):

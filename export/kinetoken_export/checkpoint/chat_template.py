@@ -94,6 +94,16 @@ def _optional(path: Path) -> dict[str, Any]:
     return read_json(path) if path.is_file() else {}
 
 
+def _template_start(processor: Mapping[str, Any]) -> str | None:
+    """The token that a post_processor's template begins with; None where it begins with none."""
+    for step in [processor, *processor.get("processors", [])]:
+        single = step.get("single") or [{}]
+        if step.get("type") == "TemplateProcessing" and "SpecialToken" in single[0]:
+            name = single[0]["SpecialToken"]["id"]
+            return str(step.get("special_tokens", {}).get(name, {}).get("tokens", [name])[0])
+    return None
+
+
 def _content(token: Any) -> str | None:
     """The text of a token, which may be an object."""
     given = token.get("content") if isinstance(token, Mapping) else token
@@ -218,14 +228,16 @@ def takes_system_prompt(template: str) -> bool:
 
 def leading_token(folder: Path) -> str:
     """The token that a checkpoint's tokenizer puts before every plain text; empty if none."""
-    data = _optional(folder / "tokenizer.json")
-    steps = [data.get("post_processor") or {}]
-    steps += steps[0].get("processors", [])
-    for step in steps:
-        single = step.get("single") or [{}]
-        if step.get("type") == "TemplateProcessing" and "SpecialToken" in single[0]:
-            name = single[0]["SpecialToken"]["id"]
-            return str(step.get("special_tokens", {}).get(name, {}).get("tokens", [name])[0])
+    path = folder / "tokenizer.json"
+    try:
+        token = _template_start(_optional(path).get("post_processor") or {})
+    except (TypeError, KeyError, IndexError, AttributeError) as error:
+        raise FormatError(
+            f"{path}: expected a post_processor of the tokenizers library, got another "
+            f"({error!r}): download it again"
+        ) from error
+    if token is not None:
+        return token
     if _optional(folder / "tokenizer_config.json").get("add_bos_token"):
         return read_token_names(folder).get("bos_token", "")
     return ""

@@ -70,12 +70,14 @@ def read_vocabulary(folder: Path, asked: AskedSpelling | None = None) -> Checkpo
         tokens = {str(token["content"]): token for token in data["added_tokens"]}
         added = {content: token["id"] for content, token in tokens.items()}
         words = _words(data["model"]["vocab"])
+        # Runs of spaces and line breaks are added tokens in some tokenizers, and words like others.
+        merged = {"".join(_halves(merge)) for merge in data["model"].get("merges") or ()}
         _check_ids(path, data["added_tokens"], words)
     except OSError as error:
         raise InputError(
             f"{path}: expected the checkpoint's tokenizer, cannot read it ({error.strerror})"
         ) from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FormatError(
             f"{path}: expected a fast tokenizer's tokenizer.json, got something else ({error!r})"
         ) from error
@@ -85,8 +87,6 @@ def read_vocabulary(folder: Path, asked: AskedSpelling | None = None) -> Checkpo
     markers = [ids[text] for text in (spelling.start, spelling.end) if text]
     motion = [*markers, *(i for level in levels for i in level)]
     ordinary = _ordinary(tokens, folder, {spelling.start, spelling.end}) - set(motion)
-    # Runs of spaces and line breaks are added tokens in some tokenizers, and words like any other.
-    merged = {"".join(_halves(merge)) for merge in data["model"].get("merges") or ()}
     built = {i for word, i in words.items() if word in merged}
     plain = set(words.values()) - (set(added.values()) - (ordinary & built)) - set(motion)
     moved = {} if _in_rows(levels) else _moves(set(ids.values()), motion, plain)

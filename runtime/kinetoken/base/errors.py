@@ -8,6 +8,7 @@
     ├── MissingPackageError   4   a package is not installed
     ├── OutputError           5   a file that cannot be written
     ├── EngineError           6   an inference engine failed
+    │   └── PoseError         6   a decoder gave what is no body
     └── DownloadError         7   a bundle that cannot be fetched
 
 Each message says what to do next.
@@ -76,6 +77,10 @@ class EngineError(KinetokenError):
     """An inference engine failed."""
 
     exit_code = 6
+
+
+class PoseError(EngineError):
+    """A decoder gave what is no body: the answer ends, and others may go on."""
 
 
 class DownloadError(KinetokenError):

@@ -25,7 +25,7 @@ from .errors import INTERRUPTED, EngineError
 TICK_SECONDS: Final = 0.5
 PATIENCE: Final = 2.0
 """Seconds after a signal in which a call may return by itself, as they nearly always do."""
-LAST_PATIENCE: Final = 5.0
+LAST_PATIENCE: Final = 10.0
 """Seconds in which a call that was asked to stop must return."""
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -138,6 +138,5 @@ def end_process(call: ForeignCall) -> None:
     """End this process and its children at once: a library keeps the main thread."""
     for child in multiprocessing.active_children():
         child.kill()
-    why = f"{call.name} did not return, so the program was ended; what was not saved is lost"
-    os.write(2, f"kinetoken: {why}\n".encode())
+    os.write(2, f"kinetoken: {call.name} did not return, so the program was ended\n".encode())
     os._exit(EngineError.exit_code if call.overdue else INTERRUPTED)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -81,6 +82,8 @@ def read_npy_values(stream: IO[bytes], header: NpyHeader, most: int) -> NDArray[
         filled += len(piece)
     if not header.dtype.itemsize:
         return np.zeros(header.shape, header.dtype)
+    if header.dtype.kind == "U" and (raw.view(f"{header.dtype.str[0]}u4") > sys.maxunicode).any():
+        raise ValueError("text with numbers that are no characters")  # which crash what reads them
     values = raw.view(header.dtype)
     if header.fortran:
         return values.reshape(header.shape[::-1]).transpose()

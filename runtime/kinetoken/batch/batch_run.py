@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.errors import InputError
+from ..base.errors import InputError, PoseError
 from ..engines.context_window import ContextWindow
 from ..engines.prompt_items import ids_without_images
 from ..engines.protocols import SequenceInput
@@ -53,18 +53,23 @@ class BatchRun:
         seat = _Seat(self._bundle, job)
         self._seats[self._free.popleft()] = seat
 
-    def step(self) -> list[ClipAnswer]:
-        """Advance each by one token; the answers that have ended. EngineError: none can go on."""
+    def step(self) -> list[ClipAnswer | Problem]:
+        """Advance each by one token; the answers that have ended. EngineError: none can go on.
+
+        An answer whose motion is none ends as a problem, and the others go on.
+        """
         for place, seat in self._seats.items():
             if seat.begins_again():
                 self._engine.drop(place)
         rows = self._engine.push([seat.want(place) for place, seat in self._seats.items()])
-        ended = [
-            place
-            for (place, seat), row in zip(self._seats.items(), rows, strict=True)
-            if seat.take(row)
-        ]
-        return [self._leave(place) for place in ended]
+        ended: dict[int, PoseError | None] = {}
+        for (place, seat), row in zip(self._seats.items(), rows, strict=True):
+            try:
+                if seat.take(row):
+                    ended[place] = None
+            except PoseError as error:
+                ended[place] = error
+        return [self._leave(place, error) for place, error in ended.items()]
 
     def answers(self, jobs: Iterable[Job]) -> Iterator[ClipAnswer | Problem]:
         """Yield each job's answer, or its problem, in the order in which they end. EngineError."""
@@ -81,10 +86,14 @@ class BatchRun:
             if self.busy:
                 yield from self.step()
 
-    def _leave(self, place: int) -> ClipAnswer:
+    def _leave(self, place: int, error: PoseError | None) -> ClipAnswer | Problem:
         self._engine.drop(place)
         self._free.append(place)
-        return self._seats.pop(place).answer()
+        seat = self._seats.pop(place)
+        try:
+            return seat.answer() if error is None else seat.job.problem(error)
+        except PoseError as last:  # in what was held back
+            return seat.job.problem(last)
 
 
 def answer_all(bundle: Bundle, jobs: Iterable[Job], size: int) -> Iterator[ClipAnswer | Problem]:
@@ -98,7 +107,7 @@ class _Seat:
     def __init__(self, bundle: Bundle, job: Job) -> None:
         manifest = bundle.manifest
         options = with_said_length(job.options, manifest, job.prompt)
-        self._job, self._seed = job, options.chosen_seed()
+        self.job, self._seed = job, options.chosen_seed()
         prompt = prompt_ids(bundle, job.prompt)
         grammar = request_grammar(options, manifest, bundle.vocabulary, len(prompt))
         self._window = ContextWindow(prompt, 0, bundle.vocabulary, bundle.language_model.context)
@@ -138,8 +147,8 @@ class _Seat:
     def answer(self) -> ClipAnswer:
         """The whole answer, once it is done."""
         self._keep(self._run.finish())
-        clip = self._run.clip(self._motion, self._job.prompt, self._seed)
-        return ClipAnswer(self._job, clip, self._run.thought)
+        clip = self._run.clip(self._motion, self.job.prompt, self._seed)
+        return ClipAnswer(self.job, clip, self._run.thought)
 
     def _keep(self, chunks: Iterator[Chunk]) -> None:
         self._motion += [chunk for chunk in chunks if isinstance(chunk, MotionChunk)]

@@ -17,7 +17,7 @@ from ..base.atomic_file import atomic_path
 from ..base.errors import InputError, KinetokenError
 from ..engines.load_options import LoadOptions
 from .batch_run import BatchRun
-from .jobs import ClipAnswer, Job
+from .jobs import ClipAnswer, Job, Problem
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Worker:
     def __init__(self, setup: WorkerSetup) -> None:
         self._setup = setup
         self._jobs: SimpleQueue[tuple[Job, Future[PackedAnswer]]] = SimpleQueue()
-        self._answers: dict[str, Future[PackedAnswer]] = {}
+        self._answers: dict[str, tuple[Job, Future[PackedAnswer]]] = {}
         self._lock = threading.Lock()
         self._failure: BaseException | None = None
         self._refusal = ""
@@ -108,7 +108,7 @@ class Worker:
                     pass
                 for answer in self._run.step():
                     packed = self._packed(answer)  # first: its caller must hear of any error
-                    self._answers.pop(answer.job.name).set_result(packed)
+                    self._answers.pop(packed.job.name)[1].set_result(packed)
         except BaseException as error:  # whatever it is, the callers must hear of it
             self._fail(error)
 
@@ -119,14 +119,17 @@ class Worker:
         except Empty:
             return False
         try:
-            self._answers[job.name] = answer
+            self._answers[job.name] = job, answer
             self._run.begin(job)
         except InputError as error:
-            self._answers.pop(job.name).set_result(PackedAnswer(job, refused=str(error)))
+            self._answers.pop(job.name)[1].set_result(PackedAnswer(job, refused=str(error)))
         return True
 
-    def _packed(self, answer: ClipAnswer) -> PackedAnswer:
+    def _packed(self, answer: ClipAnswer | Problem) -> PackedAnswer:
         """The answer as the bytes of its file; one that cannot be written is refused alone."""
+        if isinstance(answer, Problem):
+            assert answer.name is not None, "the problem of a job has its name"
+            return PackedAnswer(self._answers[answer.name][0], refused=answer.message)
         try:
             data = self._bytes(answer) if answer.frames else b""
         except (KinetokenError, OSError) as error:
@@ -143,7 +146,7 @@ class Worker:
     def _fail(self, error: BaseException) -> None:
         with self._lock:
             self._failure = error
-            waiting = list(self._answers.values())
+            waiting = [answer for _, answer in self._answers.values()]
             while not self._jobs.empty():
                 waiting.append(self._jobs.get()[1])
         for answer in waiting:

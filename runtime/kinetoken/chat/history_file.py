@@ -17,6 +17,7 @@ from ..base.atomic_file import atomic_path
 from ..base.errors import FormatError
 from ..base.input_file import read_input_text
 from ..base.json_text import parse_json
+from ..codec.body_check import FURTHEST_JOINT, farthest_joints
 from ..generation.chat_format import Said, checked_turn
 from ..manifest.json_dataclass import to_json
 from ..manifest.schema import Manifest, MotionInfo, TokenizerInfo
@@ -25,7 +26,8 @@ from ..tokens.vocabulary import Vocabulary
 
 _FORMAT: Final = "kinetoken-chat"
 _VERSION: Final = 1
-LARGEST_CHAT: Final = 1 << 28  # bytes
+LARGEST_CHAT: Final = 1 << 26
+"""Bytes: weeks of talk."""
 FURTHEST_POSE: Final = 1e6  # metres
 
 
@@ -80,7 +82,8 @@ def read_chat(
         poses = np.array(data["poses"], np.float64).reshape(-1, N_JOINTS, 3)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FormatError(f"{path} is damaged ({error}); begin a new file") from error
-    if len(poses) > 2 or not (np.abs(poses) < FURTHEST_POSE).all():
+    near = np.abs(poses).max(initial=0.0) < FURTHEST_POSE
+    if len(poses) > 2 or not (near and (farthest_joints(poses) <= FURTHEST_JOINT).all()):
         raise FormatError(f"{path} is damaged (it holds no poses of a body); begin a new file")
     return turns, poses
 
@@ -121,9 +124,7 @@ def _without_defaults(info: MotionInfo | TokenizerInfo, *later: str) -> dict[str
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > LARGEST_CHAT:
-            raise FormatError(f"{path} is too large for a chat; name another file")
-        data = parse_json(read_input_text(path))
+        data = parse_json(read_input_text(path, LARGEST_CHAT))
     except OSError as error:
         raise FormatError(
             f"cannot read {path}: {error.strerror}; name a chat that was saved"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import FormatError, InputError, TokenError
 from ..base.input_file import LARGEST_TEXT, read_input, within
+from ..formats.body_checks import MAX_FRAMES
 from ..formats.registry import WRITABLE, check_can_save, in_words
 from .arguments import BundleRequest, add_codec
 from .parser import Subparsers, new_command
@@ -67,6 +68,12 @@ def run(request: DecodeRequest) -> int:
     text = read_text(request.file)
     manifest, decoder = open_codec(request.bundle.folder, request.bundle.options)
     reading = _read(text, manifest, request)
+    most = int(MAX_FRAMES / manifest.codec.frames_per_code_frame)
+    if len(reading.frames) > most:
+        raise FormatError(
+            f"{request.file}: expected at most {most:,} code frames, got {len(reading.frames):,}; "
+            "cut it into pieces"
+        )
     clip = replace(
         decode_clip(decoder, reading.frames, reading.blocks),
         text=text,

@@ -69,6 +69,12 @@ class CommandParser(argparse.ArgumentParser):
         longer = [name for name in known if name.endswith(f"-{option.lstrip('-')}")]
         return did_you_mean(longer[0] if len(longer) == 1 else option, known)
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """Refuse --option=--, from which argparse makes an empty list."""
+        if action.option_strings and "--" in arg_strings:
+            raise argparse.ArgumentError(action, "expected a value, got '--'")
+        return super()._get_values(action, arg_strings)
+
     def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
         try:
             return super()._get_value(action, arg_string)

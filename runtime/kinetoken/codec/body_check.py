@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.errors import EngineError
+from ..base.errors import PoseError
 
 _Array = NDArray[np.floating]
 
@@ -33,13 +33,13 @@ class BodyCheck:
     def push(self, features: _Array, joints: _Array) -> None:
         """Check features (n, 263) and their joints (n, 22, 3), metres, before anyone sees them.
 
-        EngineError names the first frame that is no body's.
+        PoseError names the first frame that is no body's.
         """
         if not len(joints):
             return
         largest = np.maximum(_largest(features), _largest(joints))
         pelvis = np.asarray(joints[:, 0], np.float64)
-        reach = _largest(joints - joints[:, :1])
+        reach = farthest_joints(joints)
         step = _largest(np.diff(pelvis, axis=0, prepend=self._pelvis[None]))
         for values, most, what in (
             (largest, LARGEST_NUMBER, "numbers of"),
@@ -48,12 +48,17 @@ class BodyCheck:
         ):
             odd = np.flatnonzero(~(values <= most))  # NaN is not
             if len(odd):
-                raise EngineError(
+                raise PoseError(
                     f"the decoder gives no body at frame {self._frames + odd[0]}: {what} "
                     f"{values[odd[0]]:.3g} where at most {most:g} make sense; "
                     "export the bundle again"
                 )
         self._frames, self._pelvis = self._frames + len(joints), pelvis[-1]
+
+
+def farthest_joints(joints: _Array) -> NDArray[np.float64]:
+    """(n,) Along one axis, the distance of the joint (n, 22, 3) that is farthest from the pelvis."""
+    return _largest(joints - joints[:, :1])
 
 
 def _largest(values: _Array) -> NDArray[np.float64]:

@@ -24,6 +24,9 @@ from .humanoid.units import UNITS, Unit
 from .read_options import DEFAULTS, ReadOptions
 
 _AT_ONCE: Final = 500_000  # joints of all frames whose matrices are held at a time
+_FEWEST: Final = 20  # frames that teach a skeleton, however many joints it has
+_MOST_MOVING: Final = 4000
+"""Nodes of a skeleton; rigs with faces and clothes have some hundreds."""
 _LISTED: Final = 8  # animations that a message names
 _METRE: Final = Unit("m", UNITS["m"])
 
@@ -56,7 +59,8 @@ def _read(file: GltfReader, path: Path, options: ReadOptions) -> Clip:
         )
     skeleton = _Skeleton(file, tracks)
     seconds = _seconds(file, tracks, path)
-    sample = skeleton.poses(seconds[:: len(seconds) // SAMPLE + 1])
+    some = max(_FEWEST, min(SAMPLE, _AT_ONCE // len(skeleton.tree.names)))
+    sample = skeleton.poses(seconds[:: len(seconds) // some + 1])
     body = _humanoid(file, skeleton)
     moving = MovingSkeleton(
         skeleton.tree, sample, lambda wanted: skeleton.parts(seconds, wanted), body, _METRE
@@ -146,6 +150,11 @@ class _Skeleton:
         moved = {track.node for track in tracks}
         skins = [skin for skin in file.skins if skin & moved] or file.skins
         order = file.in_order(moved.union(*skins, file.bones.values()))
+        if len(order) > _MOST_MOVING:
+            raise GltfError(
+                f"{len(order)} moving nodes where at most {_MOST_MOVING} are read; "
+                "save the body alone"
+            )
         self.place = {node: index for index, node in enumerate(order)}
         self._nodes = [file.nodes[node] for node in order]
         self._parents = tuple(self.place.get(node.parent, -1) for node in self._nodes)

@@ -182,7 +182,7 @@ class GltfReader:
         for name in _HUMANOIDS:
             bones = _dict(_dict(extensions.get(name)).get("humanoid")).get("humanBones")
             if isinstance(bones, list):  # VRM 0
-                bones = {_dict(bone).get("bone"): bone for bone in bones}
+                bones = {str(_dict(bone).get("bone")): bone for bone in bones}
             nodes = {str(bone): _dict(one).get("node") for bone, one in _dict(bones).items()}
             found = {bone: node for bone, node in nodes.items() if _is_whole(node)}
             if found:
@@ -201,14 +201,12 @@ class GltfReader:
         for channel in map(_dict, _list(found.get("channels"))):
             target = _dict(channel.get("target"))
             node, path = target.get("node"), target.get("path")
-            if path not in _PATHS or not _is_whole(node):
+            if not isinstance(path, str) or path not in _PATHS or not _is_whole(node):
                 continue
             if not 0 <= node < len(self.nodes):
                 raise GltfError(f"an animation of node {node}, which is not there; export it again")
             out.append(
-                self._track(
-                    node, str(path), _dict(_at(samplers, channel.get("sampler"), "sampler"))
-                )
+                self._track(node, path, _dict(_at(samplers, channel.get("sampler"), "sampler")))
             )
         return out
 
@@ -278,7 +276,7 @@ class GltfReader:
             _dict(sparse.get("values")),
         )
         kind = _kind(places)
-        if not _is_whole(count) or kind is None or count > len(raw):
+        if not _is_whole(count) or kind is None or not 0 <= count <= len(raw):
             raise GltfError("a sparse accessor of no known kind; export it again")
         where = self._view(
             places.get("bufferView"), places.get("byteOffset", 0), count, 1, np.dtype(kind)

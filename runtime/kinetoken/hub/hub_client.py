@@ -22,6 +22,7 @@ from urllib.parse import quote, urlsplit
 
 from ..base.deadline_socket import Deadline, put_deadline
 from ..base.errors import BundleError, DownloadError, InputError
+from ..base.key_mask import KeyMask
 from ..base.web_address import parse_web_address
 from ..manifest.schema import MANIFEST_NAME
 from .bundle_name import BundleName
@@ -120,6 +121,10 @@ class HubClient:
             redirects.note(response.headers)
             yield self._body(response, start, redirects.commit, deadline)
 
+    def shown(self, text: str) -> str:
+        """Words of a hub, without the token, as itself or in disguise."""
+        return KeyMask(self.token).shown(text) if self.token else text
+
     def _url(self, name: BundleName, path: str) -> str:
         revision = quote(name.wanted, safe="")
         return f"{self.endpoint}/{name.repository}/resolve/{revision}/{quote(path)}"
@@ -164,8 +169,8 @@ class HubClient:
             return BundleError(f"{name}: {path} is shorter on the hub than its manifest says")
         if 300 <= status < 400:
             return DownloadError(self._nowhere(name))
-        if urlsplit(error.url).netloc != self._host:  # where large files lie
-            return ConnectionLostError(f"{urlsplit(error.url).netloc} gave no file ({status})")
+        if (there := urlsplit(error.url).netloc) != self._host:  # where large files lie
+            return ConnectionLostError(f"{self.shown(there)} gave no file ({status})")
         if code == "RevisionNotFound":
             return DownloadError(f"{name.repository} has no revision {name.wanted!r} on the hub")
         if code == "EntryNotFound" and path == MANIFEST_NAME:
@@ -199,9 +204,10 @@ class HubClient:
     def _unreachable(self, error: Exception) -> ConnectionLostError:
         cause = getattr(error, "reason", error)
         cause = cause if isinstance(cause, Exception) else error
+        why = self.shown(_reason(cause))
         if isinstance(cause, ConnectionResetError | http.client.HTTPException):
-            return ConnectionLostError(f"{self._host} broke the connection ({_reason(cause)})")
-        return UnreachableError(f"cannot reach {self._host} ({_reason(cause)})")
+            return ConnectionLostError(f"{self._host} broke the connection ({why})")
+        return UnreachableError(f"cannot reach {self._host} ({why})")
 
 
 def _handlers(deadline: Deadline) -> tuple[urllib.request.BaseHandler, ...]:

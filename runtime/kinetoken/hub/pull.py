@@ -98,7 +98,10 @@ def _show_nothing(state: PullState) -> None:
 def _pull(name: BundleName, progress: Progress, hub: HubClient, store: BundleStore) -> Pulled:
     raw, commit = Downloader(hub, name).read(MANIFEST_NAME, LARGEST_MANIFEST)
     commit = commit if commit and _COMMIT.fullmatch(commit) else None
-    manifest = _checked_manifest(name, raw)
+    try:
+        manifest = _checked_manifest(name, raw)
+    except BundleError as error:
+        raise BundleError(hub.shown(str(error))) from None
     digest = hashlib.sha256(raw).hexdigest()[:_DIGEST_LETTERS]
     folder = store.bundle_folder(name, digest)
     new = not folder.is_dir()

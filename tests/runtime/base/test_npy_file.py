@@ -41,6 +41,21 @@ def test_values_are_numpys(values: Any, version: tuple[int, int], tmp_path: Path
     np.testing.assert_array_equal(found, values)
 
 
+@pytest.mark.parametrize("order", "<>")
+def test_text_of_no_characters_is_refused(order: str) -> None:
+    header = f"{{'descr': '{order}U1', 'fortran_order': False, 'shape': (), }}".encode()
+    for number, fine in ((0x10FFFF, True), (0x110000, False), (0xFFFFFFFF, False)):
+        stream = whole(header)
+        stream.seek(0, io.SEEK_END)
+        stream.write(np.array(number, f"{order}u4").tobytes())
+        stream.seek(0)
+        if fine:
+            assert read_npy_values(stream, read_npy_header(stream), 4).item() == chr(number)
+        else:
+            with pytest.raises(ValueError, match="no characters"):
+                read_npy_values(stream, read_npy_header(stream), 4)
+
+
 def whole(header: bytes) -> io.BytesIO:
     return io.BytesIO(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
 

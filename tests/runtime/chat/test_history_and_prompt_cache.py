@@ -190,6 +190,7 @@ def damaged(good: dict[str, Any], parts: Bundle) -> Iterator[tuple[Any, str]]:
         (good | {"poses": [[1, 2]]}, "damaged"),
         (good | {"poses": np.full((2, 22, 3), 1e30).tolist()}, "damaged"),
         (good | {"poses": np.zeros((3, 22, 3)).tolist()}, "damaged"),
+        (good | {"poses": np.arange(66.0).reshape(1, 22, 3).tolist()}, "no poses of a body"),
         (with_answer(special), "no place"),
         (with_answer(words.end_of_turn[0]), "no place"),
         (with_answer(end), "no place"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,3 +103,22 @@ def test_what_came_before_stays(own_tiny: Path, tmp_path: Path, run: Run) -> Non
     assert np.isfinite(clip.joints).all()
     assert clip.codes is not None
     assert len(clip.codes) * 4 == len(clip)
+
+
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_a_batch_goes_on_without_the_clips_that_are_none(
+    parallel: int, own_tiny: Path, tmp_path: Path, run: Run
+) -> None:
+    _late(own_tiny)
+    prompts, out = tmp_path / "prompts.txt", tmp_path / "out"
+    prompts.write_text("".join(f"a person waves {n} times\n" for n in range(8)), encoding="utf-8")
+    asked = ("--seed", 5, "--seconds", 1, "--parallel", parallel, "--json")
+    code, told, _ = run("batch", prompts, "-o", out, "--bundle", own_tiny, *asked)
+    rows = [json.loads(line) for line in (out / "report.jsonl").read_text("utf-8").splitlines()]
+    wrong = [row for row in rows if "error" in row]
+    clips = [kinetoken.Clip.load(path) for path in out.rglob("*.npz")]
+    assert code == 3, told
+    assert 0 < len(wrong) < 8
+    assert len(wrong) + len(clips) == 8
+    assert all("the decoder gives no body at frame" in row["error"] for row in wrong)
+    assert all(np.isfinite(clip.joints).all() for clip in clips)

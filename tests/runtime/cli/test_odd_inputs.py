@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from batch_runs import Run
+from kinetoken.cli import decode
 from kinetoken.manifest.manifest_file import read_manifest
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
@@ -64,3 +65,25 @@ def test_a_pipe_in_a_bundle_is_refused(part: str, own_tiny: Path, run: Run) -> N
     code, _, told = run("generate", "a person waves", "--bundle", own_tiny)
     assert code == 3
     assert told.count("\n") == 1, told
+
+
+def test_a_text_of_too_many_frames_is_refused_before_it_is_decoded(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decode, "MAX_FRAMES", 8)
+    text = tmp_path / "answer.txt"
+    text.write_text("<move>" + "<m_0_1><m_1_2><m_2_3><m_3_4>" * 3 + "</move>", encoding="utf-8")
+    code, _, told = run("decode", text, "-o", tmp_path / "x.npz")
+    assert code == 3
+    assert "expected at most 2 code frames, got 3; cut it into pieces" in told
+
+
+def test_standard_input_without_end_is_refused(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decode, "LARGEST_TEXT", 1 << 16)
+    with open("/dev/zero", encoding="utf-8") as zeros:
+        monkeypatch.setattr("sys.stdin", zeros)
+        code, _, told = run("decode", "-", "-o", tmp_path / "x.npz")
+    assert code == 3
+    assert told.startswith("kinetoken: standard input: expected at most 65,536 bytes, got more")

@@ -256,3 +256,10 @@ def test_a_deep_tree_of_nodes_is_refused(tmp_path: Path) -> None:
     path.write_bytes(glb({"asset": {"version": "2.0"}, "nodes": [*nodes, {}]}))
     with pytest.raises(gltf_reader.GltfError, match="very deep"):
         gltf_reader.GltfReader(path).in_order({2000})
+
+
+def test_a_skeleton_of_too_many_nodes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "wide.glb"
+    path.write_bytes(glb(animated(4001, 1), bytes(16)))
+    with pytest.raises(FormatError, match="4001 moving nodes where at most 4000 are read"):
+        Clip.load(path)

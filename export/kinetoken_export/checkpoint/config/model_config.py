@@ -84,12 +84,11 @@ def read_model_config(folder: Path) -> ModelConfig:
         raise FormatError(
             f"{path}: expected the numbers of a language model, got: {error}"
         ) from error
-    vision = raw.get("vision_config")
     return ModelConfig(
         raw,
         architecture,
         shape,
-        None if vision is None else {**known.vision, **vision},
+        _vision(raw, known.vision, path),
         (
             *notes,
             *rope.notes,
@@ -103,6 +102,16 @@ def read_model_config(folder: Path) -> ModelConfig:
     )
 
 
+def _vision(
+    raw: Mapping[str, Any], usual: Mapping[str, Any], path: Path
+) -> Mapping[str, Any] | None:
+    """vision_config with its class's defaults; None where there is none. FormatError."""
+    given = raw.get("vision_config")
+    if not isinstance(given, Mapping | None):
+        raise FormatError(f"{path}: expected an object as vision_config, got {given!r}")
+    return None if given is None else {**usual, **given}
+
+
 def _not_applied(given: Mapping[str, Any], fields: Iterable[str]) -> Iterator[str]:
     """Notes on fields that the model's class does not use."""
     for field in sorted(fields):
@@ -114,6 +123,11 @@ def _architecture(raw: Mapping[str, Any], folder: Path) -> tuple[Architecture, l
     """The entry in the table, by the class or, where none is named, by model_type."""
     classes, model_type = raw.get("architectures") or [], raw.get("model_type")
     classes = [classes] if isinstance(classes, str) else classes
+    if not isinstance(classes, list):
+        raise FormatError(
+            f"{folder / CONFIG_FILE}: expected a list of class names as architectures, "
+            f"got {classes!r}"
+        )
     by_type = architecture_of_model_type(str(model_type))
     if by_type is not None and (not classes or _WRAPPING.fullmatch(str(classes[0]))):
         named = f"the class {classes[0]}" if classes else "no class"

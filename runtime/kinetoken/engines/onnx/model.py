@@ -28,8 +28,8 @@ from .session import (
     OrtSession,
     array_type,
     make_buffer,
+    model_run,
     open_ort_session,
-    ort_run,
     ort_value,
     session_device,
     session_provider,
@@ -261,7 +261,7 @@ class OnnxRun(GraphRun):
         # Bound anew at every token: on a graphics card binding is what copies them there.
         for name, value in zip(SMALL_INPUTS, (*self._scalars[:2], tokens), strict=True):
             self._binding.bind_ortvalue_input(name, value)
-        with ort_run("the language model") as options:
+        with model_run(count, self._model.device) as options:
             self._binding.synchronize_inputs()
             self._session.run_with_iobinding(self._binding, options)
             self._binding.synchronize_outputs()
@@ -286,6 +286,7 @@ class _HeadRun:
 
     def __init__(self, session: OrtSession, hidden: Any, count: int) -> None:
         self._session, self._logits = session, np.zeros((1, 1, count), np.float32)
+        self._device = session_device(session)
         self._value = ort_value(self._logits)
         self._binding = session.io_binding()
         self._binding.bind_ortvalue_input("hidden", hidden)
@@ -293,7 +294,7 @@ class _HeadRun:
 
     def run(self) -> NDArray[np.float32]:
         """The logits of the head's ids, which the next run overwrites."""
-        with ort_run("a head") as options:
+        with model_run(1, self._device) as options:
             self._session.run_with_iobinding(self._binding, options)
         row: NDArray[np.float32] = self._logits[0, 0]
         return row

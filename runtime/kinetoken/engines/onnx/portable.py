@@ -21,8 +21,8 @@ from ..saved_state import pack_state, state_array, unpack_state
 from .graph_base import GraphLanguageModel, GraphRun, cache_names
 from .session import (
     array_type,
+    model_run,
     open_ort_session,
-    ort_run,
     ort_value,
     session_device,
 )
@@ -91,7 +91,7 @@ class PortableRun(GraphRun):
         binding.bind_output("logits")
         for name in self._presents:
             binding.bind_output(name, self._model.device)  # the cache stays where it was computed
-        with ort_run("the language model") as options:
+        with model_run(len(ids), self._model.device) as options:
             binding.synchronize_inputs()
             self._model.session.run_with_iobinding(binding, options)
             binding.synchronize_outputs()

@@ -40,6 +40,8 @@ except ImportError as error:
 WARNING, FATAL = 2, 4  # of ONNX Runtime's log
 DECODER_SECONDS = 60.0
 """Seconds that the decoder may take for one latent frame; it needs a few milliseconds."""
+MODEL_SECONDS, SECONDS_A_TOKEN = 60.0, 10.0
+"""What a pass of the language model may take; the slowest machine that was seen needs 1 s a token."""
 OrtSession: TypeAlias = Any
 """The library's own session."""
 
@@ -163,6 +165,12 @@ def ort_run(name: str, limit: float | None = None) -> Iterator[Any]:
                     "ever? Export the bundle again"
                 ) from error
             raise EngineError(f"ONNX Runtime failed in {name}: {first_line(error)}") from error
+
+
+def model_run(tokens: int, device: str) -> contextlib.AbstractContextManager[Any]:
+    """`ort_run` of the language model over so many tokens; a graphics card may compile first."""
+    limit = MODEL_SECONDS + SECONDS_A_TOKEN * tokens if device == "cpu" else None
+    return ort_run("the language model", limit)
 
 
 class OnnxSession:

@@ -21,9 +21,9 @@ from urllib.parse import urljoin
 from ...base.deadline_socket import Deadline, put_deadline
 from ...base.errors import EngineError, InputError
 from ...base.json_text import parse_json
+from ...base.key_mask import KeyMask
 from ...base.web_address import parse_web_address
 from .address import KEY_VARIABLE, ServerAddress
-from .key_mask import KeyMask
 
 CONNECT_SECONDS: Final = 10.0
 MOST_TRIES: Final = 4  # if the server is busy

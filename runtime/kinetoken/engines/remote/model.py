@@ -16,7 +16,7 @@ from ...manifest.schema import Manifest, MotionInfo
 from ...tokens.tokenizer import Tokenizer
 from ..completions import CompletionPiece, CompletionRequest, ServerKind
 from ..load_options import DEFAULT_TIMEOUT, LoadOptions
-from .http import ReplyLines, ServerLink, StatusError, error_message
+from .http import LONGEST_REPLY_LINE, ReplyLines, ServerLink, StatusError, error_message
 from .servers import SERVER_KINDS, kind_by_owner
 
 MOST_MODELS_NAMED: Final = 5  # models listed in an error
@@ -163,14 +163,17 @@ class RemoteRun:
 
     def _events(self) -> Iterator[bytes]:
         """Data of server-sent events (WHATWG HTML, 9.2). Comments only keep the line open."""
-        data: list[bytes] = []
+        data, size = list[bytes](), 0
         for line in self._lines:
             name, _, value = line.partition(b":")
             if name in (b"data", b"error"):  # llama-server once named its errors "error"
                 data.append(value.removeprefix(b" "))
+                size += len(line)
+                if size > LONGEST_REPLY_LINE:
+                    raise self._nonsense(line)
             elif not line and data:
                 yield b"\n".join(data)
-                data.clear()
+                data, size = [], 0
             elif line and name not in (b"", b"event", b"id", b"retry"):
                 raise self._nonsense(line)
         if data:

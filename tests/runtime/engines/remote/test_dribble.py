@@ -15,6 +15,7 @@ from dribble_server import PAUSE, dribbling
 from fake_server import Handler, serving
 from kinetoken.base.deadline_socket import Deadline
 from kinetoken.base.errors import DownloadError, EngineError
+from kinetoken.engines.remote import model
 from kinetoken.engines.remote.http import ServerLink
 from kinetoken.hub import hub_client
 from kinetoken.hub.bundle_name import BundleName
@@ -89,3 +90,12 @@ def test_a_deadline_counts_from_what_came_last() -> None:
         deadline.left()
     deadline.renew()
     assert deadline.left() > 0
+
+
+def test_an_event_of_endless_lines_is_given_up(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "LONGEST_REPLY_LINE", 1 << 12)
+    with serving(_events([b"data: " + b"x" * 100 + b"\n"] * 100)) as fake:
+        generation = kinetoken.load(tiny, threads=1, engine=fake.url).stream("x")
+        with pytest.raises(EngineError, match="writes what is no completion"):
+            for _ in generation:
+                pass

@@ -13,10 +13,15 @@ from urllib.parse import quote
 import pytest
 
 import kinetoken
+from dribble_server import dribbling
 from fake_server import Handler, serving
-from kinetoken.base.errors import EngineError, InputError
+from kinetoken.base.errors import EngineError, InputError, KinetokenError
+from kinetoken.base.key_mask import MASK, NOT_SHOWN, KeyMask
 from kinetoken.engines.remote.address import KEY_VARIABLE
-from kinetoken.engines.remote.key_mask import MASK, NOT_SHOWN, KeyMask
+from kinetoken.hub.bundle_name import BundleName
+from kinetoken.hub.bundle_store import BundleStore
+from kinetoken.hub.hub_client import HubClient
+from kinetoken.hub.pull import pull_bundle
 
 KEY = "sk-Very+Secret/0123=Zq9"
 HONEST = (
@@ -126,3 +131,22 @@ def test_names_of_models_do_not_show_it(tiny: Path, monkeypatch: pytest.MonkeyPa
         fake.models = [{"id": _b64(KEY), "owned_by": "system"}]
         model: Any = kinetoken.load(tiny, threads=1, engine=fake.url).bundle.language_model
         assert model.model_name == NOT_SHOWN
+
+
+@pytest.mark.parametrize("form", ["base64", "reversed"])
+def test_a_hub_that_says_the_token_back(form: str, tmp_path: Path) -> None:
+    token = "hf_Very0Secret1Token2Zq9"
+    said = DISGUISES[form](token)
+    bundle = json.dumps({"format": said}).encode()
+    for answer in (
+        f"HTTP/1.1 200 OK\r\nContent-Length: {len(bundle)}\r\n\r\n".encode() + bundle,
+        f"what is {said}\r\n\r\n".encode(),
+    ):
+        with dribbling(answer, ()) as url, pytest.raises(KinetokenError) as caught:
+            pull_bundle(
+                BundleName.parse("hf:some/walker"),
+                hub=HubClient(url, token, waits=()),
+                store=BundleStore(tmp_path),
+            )
+        assert said not in str(caught.value)
+        assert NOT_SHOWN in str(caught.value)

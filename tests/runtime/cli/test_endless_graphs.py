@@ -1,4 +1,4 @@
-"""A decoder that never ends: Ctrl-C and SIGTERM end it, and so does its limit."""
+"""Graphs that never end: Ctrl-C and SIGTERM end them, and so do their limits."""
 
 from __future__ import annotations
 
@@ -27,13 +27,18 @@ def _signal_within(name: str, number: int) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("part", "number"),
+    [("decoder", signal.SIGINT), ("decoder", signal.SIGTERM), ("model", signal.SIGINT)],
+)
 def test_signals_end_it(
-    number: int, own_tiny: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_endless(own_tiny)
+    part: str, number: int, own_tiny: Path, tmp_path: Path, run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    make_endless(own_tiny, part)
     monkeypatch.setattr(foreign_calls, "PATIENCE", 0.5)
-    threading.Thread(target=_signal_within, args=("the decoder", number), daemon=True).start()
+    names = {"decoder": "the decoder", "model": "the language model"}
+    threading.Thread(target=_signal_within, args=(names[part], number), daemon=True).start()
     out = tmp_path / "walk.npz"
     code, _, told = run("generate", "a person waves", "--bundle", own_tiny, "-o", out)
     assert code == 130
@@ -41,15 +46,18 @@ def test_signals_end_it(
     assert not out.exists()
 
 
+@pytest.mark.parametrize("part", ["decoder", "model"])
 def test_its_limit_ends_it(
-    own_tiny: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+    part: str, own_tiny: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_endless(own_tiny)
+    make_endless(own_tiny, part)
     monkeypatch.setattr(session, "DECODER_SECONDS", 0.5)
+    monkeypatch.setattr(session, "MODEL_SECONDS", 0.5)
+    monkeypatch.setattr(session, "SECONDS_A_TOKEN", 0.0)
     code, _, told = run(
         "generate", "a person waves", "--bundle", own_tiny, "-o", tmp_path / "walk.npz"
     )
     assert code == 6
     assert told.count("\n") == 1, told
-    assert "the decoder was stopped after 0.5 s without a result" in told
+    assert "was stopped after 0.5 s without a result" in told
     assert list(tmp_path.glob("*.npz")) == []
