@@ -60,3 +60,40 @@ def test_no_other_module_opens_files_by_itself() -> None:
         for line in _reads(ast.parse(path.read_text(encoding="utf-8")))
     ]
     assert odd == [], "open it with kinetoken.base.input_file"
+
+
+LIBRARIES = (
+    "safe_open", "load_file", "GGUFReader", "from_file", "InferenceSession", "is_zipfile",
+    "spec_from_file_location", "llama_model_load_from_file", "mtmd_init_from_file",
+)  # fmt: skip
+"""Functions of libraries that open a path themselves."""
+CHECKED = {
+    "runtime/kinetoken/engines/onnx/session.py": "digested before, with the bundle",
+    "runtime/kinetoken/engines/llamacpp/weights.py": "digested before, with the bundle",
+    "runtime/kinetoken/engines/llamacpp/vision.py": "digested before, with the bundle",
+    "export/kinetoken_export/bundle/plan.py": "read before, for its tokens",
+    "export/kinetoken_export/checkpoint/adapter.py": "is_file()",
+    "export/kinetoken_export/checkpoint/slow_tokenizer.py": "is_file()",
+    "export/kinetoken_export/checkpoint/vocabulary/prune_tokens.py": "read before, as JSON",
+    "export/kinetoken_export/checkpoint/weights/stored_tensor.py": "check_regular()",
+    "export/kinetoken_export/codecs/files.py": "check_regular()",
+    "export/kinetoken_export/codecs/own_model.py": "check_regular()",
+    "export/kinetoken_export/codecs/python_file.py": "is_file()",
+    "export/kinetoken_export/demo/data/clips.py": "is_file()",
+    "export/kinetoken_export/demo/training/lm_steps.py": "what it writes itself",
+    "export/kinetoken_export/demo/words/word_vectors.py": "is_file()",
+    "export/kinetoken_export/gguf/importance.py": "read before, for its first bytes",
+    "export/kinetoken_export/gguf/split_file.py": "is_file()",
+}
+"""Modules that have libraries open a path, and how they know that it is a file."""
+
+
+def test_libraries_open_what_is_known_to_be_a_file() -> None:
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in LIBRARIES
+    }
+    assert found == set(CHECKED)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kinetoken import Clip
 from kinetoken.chat.history_file import write_chat
-from kinetoken.formats.npy import write_npy
+from kinetoken.formats.numpy_files.npy import write_npy
 from kinetoken.generation.chat_format import Said
 from kinetoken.manifest.file_info import FileInfo
 from kinetoken.manifest.manifest_file import read_manifest

@@ -36,7 +36,7 @@ def add_command(subparsers: Subparsers) -> None:
     add = parser.add_argument
     what = "a movement in words, or a motion file (default: asks)"
     add("what", nargs="?", metavar="PROMPT|CLIP", help=what)
-    add("-o", "--out", metavar="FILE", help=f"write the motion: {in_words(WRITABLE)}")
+    add("-o", "--out", metavar="FILE", help=f"motion: {in_words(WRITABLE)}")
     people = "side by side: seed=1,2,3, bundle=A,B or a.npz,b.bvh"
     add("--compare", metavar="LIST", help=people)
     request = _add_arguments(parser)

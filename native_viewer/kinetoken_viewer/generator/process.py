@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from kinetoken.base.errors import KinetokenError
+from kinetoken.cli.printable_stream import printable_output
 from kinetoken.motion.clip import TextChunk
 from kinetoken.motion.playback import Sample
 
@@ -45,10 +46,11 @@ def report_failures(
     """Runs `work(task, pipe)` in a generator's process; a failure becomes the last message."""
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError, EOFError):  # the viewer is gone
+    gone = (BrokenPipeError, ConnectionResetError, EOFError)  # the viewer is
+    with contextlib.suppress(*gone), printable_output():
         try:
             work(task, pipe)
-        except (BrokenPipeError, ConnectionResetError, EOFError):
+        except gone:
             raise
         except KinetokenError as error:
             pipe.send(GeneratorFailed(str(error), error.exit_code))

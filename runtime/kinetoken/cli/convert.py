@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from ..base.errors import InputError
 from ..formats.body_checks import MAX_FPS, MIN_FPS
-from ..formats.npy import ARRAYS, write_npy
+from ..formats.numpy_files.amass import write_amass
+from ..formats.numpy_files.npy import ARRAYS, write_npy
 from ..formats.read_options import DEFAULTS, ReadOptions
 from ..formats.registry import READABLE, WRITABLE, in_words, load_clip, save_clip
+from ..motion.clip import Clip
 from ..motion.resample import at_rate
+from ..robots.robot_files import (
+    ROBOT_FILES,
+    ROBOT_RATE,
+    check_robot,
+    robot_motion,
+    robot_writer,
+    write_robot,
+)
+from ..robots.robot_model import CAUTION, ROBOTS
 from .arguments import add_reading
 from .parser import Subparsers, new_command
 
+AMASS: Final = "amass"
 _NOTES: Final = ("unit", "retargeted")
 """What the reader of another program's file assumed or did."""
 
@@ -26,16 +39,29 @@ class ConvertRequest:
     source: str
     out: str
     array: str | None
-    """What a .npy file holds: "joints" or "features"."""
+    """What a .npy file holds: "joints" or "features"; "amass": what a .npz file does."""
     reading: ReadOptions = DEFAULTS
     fps: float | None = None
     """Frames per second to write; None: those of the source."""
+    robot: str | None = None
+    """A robot whose motion to write instead of the human's."""
+    rate: float | None = None
+    """Frames per second of the robot; None: ROBOT_RATE."""
 
     def __post_init__(self) -> None:
-        if self.array is not None and Path(self.out).suffix.lower() != ".npy":
+        wanted = ".npz" if self.array == AMASS else ".npy"
+        if self.array is not None and Path(self.out).suffix.lower() != wanted:
             raise InputError(
-                f"--as is for .npy files, and {self.out} is another kind; leave out --as"
+                f"--as {self.array} is for {wanted} files, and {self.out} is another kind; "
+                "leave out --as"
             )
+        if self.rate is not None and self.robot is None:
+            raise InputError("--rate is for a robot's motion; give --robot too, or --fps instead")
+        if self.robot is not None:
+            if self.array is not None:
+                raise InputError("--robot and --as are two kinds of content; leave one out")
+            check_robot(self.robot, self.rate)
+            robot_writer(self.out)
         if self.fps is not None and not MIN_FPS <= self.fps <= MAX_FPS:
             raise InputError(f"--fps: expected {MIN_FPS:g} to {MAX_FPS:g}, got {self.fps:g}")
 
@@ -50,17 +76,30 @@ def add_command(subparsers: Subparsers) -> None:
         "kinetoken convert walk.npz walk.npy --as features",
         "kinetoken convert walk.bvh walk.npz --unit in",
         "kinetoken convert model.glb wave.npz --animation Wave",
+        "kinetoken convert walk.npz walk.csv --robot g1 --rate 50",
     )
     parser.add_argument("source", metavar="IN", help=in_words(READABLE))
     parser.add_argument("out", metavar="OUT", help=in_words(WRITABLE))
-    array = "what to write into a .npy file (default: joints)"
-    parser.add_argument("--as", dest="array", choices=ARRAYS, help=array)
+    array = "write joints (default) or features into .npy, SMPL parameters (amass) into .npz"
+    parser.add_argument("--as", dest="array", choices=(*ARRAYS, AMASS), help=array)
     rate = "frames per second to write (default: those of IN)"
     parser.add_argument("--fps", type=float, metavar="F", help=rate)
+    robot = f"write a robot's motion: {in_words(ROBOTS)}, as {in_words(ROBOT_FILES)}"
+    parser.add_argument("--robot", metavar="NAME", help=robot)
+    rate = f"frames per second of the robot (default: {ROBOT_RATE:g})"
+    parser.add_argument("--rate", type=float, metavar="HZ", help=rate)
     reading = add_reading(parser)
     parser.set_defaults(
         func=lambda args: run(
-            ConvertRequest(args.source, args.out, args.array, reading(args), args.fps)
+            ConvertRequest(
+                source=args.source,
+                out=args.out,
+                array=args.array,
+                reading=reading(args),
+                fps=args.fps,
+                robot=args.robot,
+                rate=args.rate,
+            )
         )
     )
 
@@ -70,11 +109,24 @@ def run(request: ConvertRequest) -> int:
     clip = load_clip(request.source, request.reading)
     if request.fps is not None:
         clip = at_rate(clip, request.fps)
-    if request.array is not None:
+    if request.robot is not None:
+        return _write_robot(request, clip)
+    if request.array == AMASS:
+        write_amass(clip, request.out)
+    elif request.array is not None:
         write_npy(clip, request.out, request.array)
     else:
         save_clip(clip, request.out)
     found = f"{len(clip)} frames, {clip.seconds:.1f} s of motion"
     notes = "".join(f", {key} {clip.meta[key]}" for key in _NOTES if key in clip.meta)
     print(f"{found}{notes} -> {request.out}")
+    return 0
+
+
+def _write_robot(request: ConvertRequest, clip: Clip) -> int:
+    assert request.robot is not None
+    motion = robot_motion(clip, request.robot, request.rate or ROBOT_RATE)
+    write_robot(motion, request.out)
+    print(f"{len(motion)} frames of {motion.robot.name}, {motion.fps:g} fps -> {request.out}")
+    print(f"kinetoken: {CAUTION} (docs/robots.md)", file=sys.stderr)
     return 0

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final
 
 from .. import __version__
 from ..base.errors import BROKEN_PIPE, INTERRUPTED, EngineError, KinetokenError, OutputError
@@ -93,8 +92,7 @@ def _add_foreign(subparsers: Any, point: EntryPoint) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    with printable_output(), warnings.catch_warnings():
-        warnings.showwarning = _show_warning
+    with printable_output():
         try:
             return _run(argv)
         except KinetokenError as error:
@@ -167,10 +165,3 @@ def _fail(message: str, code: int) -> int:
 def _silence_stdout() -> None:
     """Discard what is still buffered: the interpreter would complain about it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _show_warning(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None,
-    line: str | None = None,
-) -> None:  # fmt: skip
-    print(f"kinetoken: warning: {' '.join(str(message).split())}", file=sys.stderr)

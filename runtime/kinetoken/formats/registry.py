@@ -14,8 +14,9 @@ from ..motion.clip import Clip
 from .bvh import read_bvh, write_bvh
 from .glb import write_glb
 from .gltf_motion import read_gltf_motion
-from .npy import read_npy, write_npy
-from .npz import read_npz, write_npz
+from .numpy_files.amass import write_amass
+from .numpy_files.npy import read_npy, write_npy
+from .numpy_files.npz import read_npz, write_npz
 from .read_options import DEFAULTS
 from .read_options import ReadOptions as ReadOptions
 from .vrma import write_vrma
@@ -44,6 +45,7 @@ FORMATS: Final = (
         read_gltf_motion,
     ),
     FileFormat(".vrma", "a VRM animation, for VRM avatars", write_vrma, read_gltf_motion),
+    FileFormat(".amass.npz", "SMPL parameters, as in AMASS", write_amass, read_npz),
     FileFormat(".npy", "one array: joints (T, 22, 3) or features (T, 263)", write_npy, read_npy),
 )
 BY_SUFFIX: Final = {file_format.suffix: file_format for file_format in FORMATS}
@@ -82,6 +84,13 @@ def in_words(suffixes: Iterable[str]) -> str:
     return f"{', '.join(some)} or {last}" if some else last
 
 
+def suffix_of(path: str | os.PathLike[str]) -> str:
+    """The suffix that tells the format, in lower case: ".amass.npz" before ".npz"."""
+    name = Path(path).name.lower()
+    known = [s for s in BY_SUFFIX if name.endswith(s) and name != s]
+    return max(known, key=len, default=Path(path).suffix.lower())
+
+
 def names_a_file(words: str) -> bool:
     """Tell the name of a file, existing or not, from a prompt."""
     if Path(words).suffix.lower() in READABLE:
@@ -99,7 +108,7 @@ def names_a_file(words: str) -> bool:
 
 def writer_for(path: str | os.PathLike[str]) -> _Writer:
     """The writer of the path's suffix; InputError names the known ones."""
-    suffix = Path(path).suffix.lower()
+    suffix = suffix_of(path)
     if suffix in BY_SUFFIX:
         return BY_SUFFIX[suffix].write
     way = ""
@@ -127,7 +136,7 @@ def save_clip(clip: Clip, path: str | os.PathLike[str]) -> None:
 def load_clip(path: str | os.PathLike[str], options: ReadOptions = DEFAULTS) -> Clip:
     """Read a clip. InputError for another suffix, FormatError for its content."""
     file = Path(path)
-    suffix = file.suffix.lower()
+    suffix = suffix_of(file)
     known = BY_SUFFIX.get(suffix)
     if known is None:
         raise _unreadable(file, suffix)

@@ -14,6 +14,7 @@ from .features import CONTACTS
 from .footlock import FootLock
 from .skeleton import FPS, N_JOINTS
 from .smooth import Smoothing
+from .smpl.parameters import amass_arrays
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,15 @@ class Clip:
         rest = {key: value for key, value in self.meta.items() if key != "foot_lock"}
         clip = replace(self, joints=joints, meta=rest | smoothing.note)
         return clip.foot_locked() if locked else clip
+
+    def to_amass(self) -> dict[str, NDArray[np.float64] | str | float]:
+        """SMPL-H parameters as in AMASS: poses (T, 156) axis-angle, trans (T, 3) metres, Z up.
+
+        For SMPL's neutral body of mean shape, whose legs are 5 % shorter: `trans` is scaled by
+        them. Hands are zero. `poses`, `trans`, `betas`, `gender`, `mocap_framerate`,
+        `surface_model_type`, and GMR's `root_orient`, `pose_body`, `mocap_frame_rate`.
+        """
+        return amass_arrays(self.joints, self.fps)
 
     @classmethod
     def load(

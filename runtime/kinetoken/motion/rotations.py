@@ -80,11 +80,11 @@ class RestPose:
             for _ in range(_FIT_ROUNDS):
                 turned = np.einsum("tji,tcj->tci", kabsch(directions[children], bones), bones)
                 directions[children] = _unit(turned.mean(axis=0))
-        return cls(directions * _lengths(joints)[:, None])
+        return cls(directions * bone_lengths(joints)[:, None])
 
 
-def _lengths(joints: Array) -> Array64:
-    """Bone lengths (22,) in metres; the body's own where it is rigid."""
+def bone_lengths(joints: Array) -> Array64:
+    """Bone lengths (22,) in metres of joints (T, 22, 3): HumanML3D's, or a rigid body's own."""
     bones = np.zeros((len(joints), N_JOINTS))
     bones[:, 1:] = np.linalg.norm(
         joints[:, 1:].astype(np.float64) - joints[:, list(PARENTS[1:])], axis=-1

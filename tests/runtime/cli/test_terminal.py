@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import json
 import sys
+import warnings
 
 import pytest
 
 from kinetoken.cli import terminal
-from kinetoken.cli.main import _show_warning
 from kinetoken.cli.printable_stream import printable_output
 from kinetoken.cli.terminal import (
     ProgressBar,
@@ -144,5 +144,5 @@ def test_names_and_notes_of_others_cannot_steer_it(
 
 def test_a_warning_is_one_line_and_steers_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with printable_output():
-        _show_warning(UserWarning("of a\nfile \x1b[31m"), UserWarning, "x.py", 1)
+        warnings.showwarning(UserWarning("of a\nfile \x1b[31m"), UserWarning, "x.py", 1)
     assert capsys.readouterr().err == "kinetoken: warning: of a file \\u001b[31m\n"

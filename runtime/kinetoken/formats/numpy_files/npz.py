@@ -12,13 +12,14 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.atomic_file import atomic_path
-from ..base.errors import FormatError
-from ..base.npy_file import NPY_MAGIC, read_npy_header, read_npy_values
-from ..motion.clip import Clip
+from ...base.atomic_file import atomic_path
+from ...base.errors import FormatError
+from ...base.npy_file import NPY_MAGIC, read_npy_header, read_npy_values
+from ...motion.clip import Clip
+from ..body_checks import MAX_FRAMES
+from ..read_options import DEFAULTS, ReadOptions
+from .amass import AMASS_KEYS, clip_of_smpl, holds_smpl
 from .arrays import LARGEST_MOTION, RATES, array_header, clip_of_arrays, open_arrays
-from .body_checks import MAX_FRAMES
-from .read_options import DEFAULTS, ReadOptions
 
 _MOTION: Final = ("joints", "features", "motion", "positions", "joint_positions", "arr_0")
 """Keys that hold the motion, the first of them that is there."""
@@ -27,6 +28,7 @@ _UNREAD: Final = frozenset(_MOTION) - {"features"}
 _KNOWN: Final = (
     *_MOTION,
     *RATES,
+    *AMASS_KEYS,
     "codes",
     "text",
     "prompt",
@@ -61,8 +63,10 @@ def write_npz(clip: Clip, path: str | os.PathLike[str]) -> None:
 
 
 def read_npz(path: Path, options: ReadOptions = DEFAULTS) -> Clip:
-    """Read the keys that `write_npz` writes; joints or features must be there. FormatError."""
+    """Read the keys that `write_npz` writes: joints, features, or SMPL parameters. FormatError."""
     data = open_arrays(path, _archive)
+    if not any(key in data for key in _MOTION):
+        return clip_of_smpl(data, path, options)
     main = next(key for key in _MOTION if key in data)
     return clip_of_arrays(data[main], path, data, options)
 
@@ -79,10 +83,11 @@ def _archive(stream: BinaryIO, path: Path) -> dict[str, NDArray[Any]]:
             for member in archive.infolist()
             if member.filename.removesuffix(".npy") in _KNOWN
         }
-        if not any(key in members for key in _MOTION):
+        main = next((key for key in _MOTION if key in members), None)
+        if main is None and not holds_smpl(members):
             raise FormatError(_what_is_there(archive.namelist(), path))
-        main = next(key for key in _MOTION if key in members)
-        members = {key: members[key] for key in members if key == main or key not in _UNREAD}
+        unread = _UNREAD if main is None else {*_UNREAD, *AMASS_KEYS}
+        members = {key: members[key] for key in members if key == main or key not in unread}
         left = 2 * LARGEST_MOTION
         for member in members.values():
             if member.compress_type not in _PACKED:
@@ -105,10 +110,9 @@ def _what_is_there(files: Sequence[str], path: Path) -> str:
     """The line for an archive that holds no motion."""
     names = sorted(name.removesuffix(".npy")[:40] for name in files)
     found = ", ".join(names[:_NAMED]) or "nothing"
-    smpl = {"trans", "betas"} & set(names)
+    smpl = set(AMASS_KEYS) & set(names)
     hint = (
-        "SMPL's parameters, as in AMASS? They need SMPL's body; "
-        "save the positions of its joints as joints"
+        "SMPL parameters, as in AMASS? They need poses (T, 156) and trans (T, 3)"
         if smpl
         else "rename the array and save again"
     )

@@ -13,16 +13,15 @@ from typing import IO, Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.errors import FormatError, InputError
-from ..base.input_file import open_input
-from ..base.json_text import parse_json
-from ..base.npy_file import NO_ARRAY, RECORDS, NpyHeader, read_npy_header
-from ..motion.clip import Clip
-from ..motion.features import N_FEATURES
-from ..motion.recover import recover
-from ..motion.skeleton import FPS
-from .array_layouts import check_denormalised, plain_layout
-from .body_checks import (
+from ...base.errors import FormatError, InputError
+from ...base.input_file import open_input
+from ...base.json_text import parse_json
+from ...base.npy_file import NO_ARRAY, RECORDS, NpyHeader, read_npy_header
+from ...motion.clip import Clip
+from ...motion.features import N_FEATURES
+from ...motion.recover import recover
+from ...motion.skeleton import FPS
+from ..body_checks import (
     MAX_FRAMES,
     MAX_METRES,
     check_legs,
@@ -30,8 +29,9 @@ from .body_checks import (
     warn_of_axes,
     warn_of_mirror,
 )
-from .humanoid.axes import AXIS_TURNS
-from .read_options import DEFAULTS, ReadOptions
+from ..humanoid.axes import AXIS_TURNS
+from ..read_options import DEFAULTS, ReadOptions
+from .array_layouts import check_denormalised, plain_layout
 
 NO_ARCHIVE: Final = "File is not a zip file"  # zipfile's own words
 RATES: Final = ("fps", "mocap_framerate", "mocap_frame_rate", "framerate", "frame_rate")
@@ -49,8 +49,8 @@ def clip_of_arrays(
     if options.animation is not None:
         raise InputError(f"--animation is for .glb and .vrma; leave it out with {path.name}")
     ours = {"text", "prompt"} <= data.keys()
-    joints = values = plain_layout(_numbers(motion, path), path, trusted=ours)
-    features = _numbers(data["features"], path) if "features" in data else None
+    joints = values = plain_layout(plain_numbers(motion, path), path, trusted=ours)
+    features = plain_numbers(data["features"], path) if "features" in data else None
     if values.ndim == 2:
         joints, features = recover(values), values
     if features is not None and options.told():
@@ -157,7 +157,8 @@ def _what_it_is(error: str) -> str:
     return f"plain arrays, and it is {why}; copy or export it again"
 
 
-def _numbers(value: NDArray[Any], path: Path) -> NDArray[np.float64]:
+def plain_numbers(value: NDArray[Any], path: Path) -> NDArray[np.float64]:
+    """The values as float64; FormatError where they are no numbers, or not finite."""
     if value.dtype.kind not in "fiu":
         raise FormatError(
             f"{path}: expected numbers, got {value.dtype}; save the motion as float32"

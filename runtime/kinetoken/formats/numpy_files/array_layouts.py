@@ -15,9 +15,9 @@ from typing import Final
 
 import numpy as np
 
-from ..base.errors import FormatError
-from ..motion.features import N_FEATURES
-from ..motion.skeleton import BONE_LENGTHS, JOINT, N_JOINTS, PARENTS, Array64
+from ...base.errors import FormatError
+from ...motion.features import N_FEATURES
+from ...motion.skeleton import BONE_LENGTHS, JOINT, N_JOINTS, PARENTS, Array64
 
 _EXPECTED: Final = f"joints (T, {N_JOINTS}, 3) or features (T, {N_FEATURES})"
 _SKELETONS: Final = (N_JOINTS, 24, 52, 55, 73, 127, 144)

@@ -9,14 +9,14 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.atomic_file import atomic_path
-from ..base.errors import FormatError, InputError
-from ..base.npy_file import read_npy_values
-from ..motion.clip import Clip
-from ..motion.features import encode
-from ..motion.skeleton import FPS
+from ...base.atomic_file import atomic_path
+from ...base.errors import FormatError, InputError
+from ...base.npy_file import read_npy_values
+from ...motion.clip import Clip
+from ...motion.features import encode
+from ...motion.skeleton import FPS
+from ..read_options import DEFAULTS, ReadOptions
 from .arrays import LARGEST_MOTION, array_header, clip_of_arrays, open_arrays
-from .read_options import DEFAULTS, ReadOptions
 
 ARRAYS: Final = ("joints", "features")
 ZIP_MAGIC: Final = b"PK\x03\x04"

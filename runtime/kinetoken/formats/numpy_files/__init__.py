@@ -1,0 +1,1 @@
+"""NumPy files: joints, features, and SMPL parameters as AMASS has them."""

@@ -1,0 +1,1 @@
+"""SMPL's body: its joints at rest, and motion as its pose parameters."""
