@@ -46,7 +46,8 @@ def _reads(tree: ast.Module) -> list[int]:
         else:
             opens = name in READS and (bool(owner) or name == "open")
         writes = first == "os.devnull" or any(ast.unparse(a) in WRITING for a in node.args)
-        if opens and not writes and owner.split(".")[-1] not in NO_FILES:
+        packaged = owner.startswith("resources.files(")
+        if opens and not writes and not packaged and owner.split(".")[-1] not in NO_FILES:
             found.append(node.lineno)
     return found
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 
 from ..motion.quaternions import QuaternionRun
 from ..motion.rotations import RestPose, global_rotations, local_rotations
 from ..motion.skeleton import N_JOINTS, PARENTS, Array, Array64
-
-_TINY: Final = 1e-6
 
 
 class RigRun:
@@ -42,16 +38,3 @@ def rest_offsets() -> Array64:
         height[joint] = height[parent] + offsets[joint, 1]
     offsets[0, 1] = -height.min()
     return offsets
-
-
-def slerp(a: Array, b: Array, t: float) -> Array64:
-    """Quaternions (..., 4) a share t of the arc from a to b of like sign (Shoemake 1985)."""
-    cos = np.clip(np.sum(a * b, axis=-1, keepdims=True), -1.0, 1.0)
-    angle = np.arccos(cos)
-    sin = np.sin(angle)
-    near = sin < _TINY
-    safe = np.where(near, 1.0, sin)
-    first = np.where(near, 1.0 - t, np.sin((1.0 - t) * angle) / safe)
-    second = np.where(near, t, np.sin(t * angle) / safe)
-    out = first * a + second * b
-    return np.asarray(out / np.linalg.norm(out, axis=-1, keepdims=True))

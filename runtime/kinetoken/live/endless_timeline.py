@@ -9,9 +9,10 @@ import numpy as np
 
 from ..motion.body_line import BodyLine
 from ..motion.playback import JitterBuffer
+from ..motion.quaternions import slerp
 from ..motion.resample import catmull_rom
 from ..motion.skeleton import Array, Array64
-from .avatar_rotations import RigRun, slerp
+from .avatar_rotations import RigRun
 from .timeline import MAX_STEP, TimedPose
 
 _AHEAD: Final = 2  # poses after the present one: the next, and one that shapes the curve

@@ -8,9 +8,10 @@ from typing import Final
 import numpy as np
 
 from ..motion.playback import JitterBuffer
+from ..motion.quaternions import slerp
 from ..motion.resample import catmull_rom
 from ..motion.skeleton import N_JOINTS, Array, Array64
-from .avatar_rotations import RigRun, slerp
+from .avatar_rotations import RigRun
 
 _MAX_AHEAD: Final = 30.0  # seconds in hand; with more, the generator has to wait
 MAX_STEP: Final = (

@@ -9,6 +9,7 @@ import numpy as np
 from .skeleton import Array, Array64
 
 IDENTITY: Final = np.array([0.0, 0.0, 0.0, 1.0])
+_TINY: Final = 1e-6
 
 
 class QuaternionRun:
@@ -65,3 +66,27 @@ def from_matrices(rotations: Array) -> Array64:
     largest = np.argmax(np.diagonal(square, axis1=-2, axis2=-1), axis=-1)
     row = np.take_along_axis(square, largest[..., None, None], axis=-2)[..., 0, :]
     return np.asarray(row / np.linalg.norm(row, axis=-1, keepdims=True))
+
+
+def slerp(a: Array, b: Array, t: float | Array) -> Array64:
+    """Quaternions (..., 4) a share t of the arc from a to b of like sign (Shoemake 1985)."""
+    cos = np.clip(np.sum(a * b, axis=-1, keepdims=True), -1.0, 1.0)
+    angle = np.arccos(cos)
+    sin = np.sin(angle)
+    near = sin < _TINY
+    safe = np.where(near, 1.0, sin)
+    first = np.where(near, 1.0 - t, np.sin((1.0 - t) * angle) / safe)
+    second = np.where(near, t, np.sin(t * angle) / safe)
+    out = first * a + second * b
+    return np.asarray(out / np.linalg.norm(out, axis=-1, keepdims=True))
+
+
+def to_matrices(quaternions: Array) -> Array64:
+    """Unit quaternions (..., 4), x y z w, to matrices (..., 3, 3)."""
+    x, y, z, w = np.moveaxis(np.asarray(quaternions, np.float64), -1, 0)
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)

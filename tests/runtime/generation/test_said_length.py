@@ -44,3 +44,11 @@ def test_only_bundles_that_say_so_keep_it(generator: Generator) -> None:
     assert reads.session(keep_state=False).say("walk for four seconds", seed=1).close() is None
     asked = "walk for nine seconds"
     assert {generator.generate(asked, seed=seed).seconds for seed in range(3)} != {9}
+
+
+@pytest.mark.parametrize(
+    "prompt", ["1" * 300_000, "1." * 150_000, "一" * 300_000, "5" + " " * 300_000]
+)
+def test_long_prompts_are_gone_through_once(prompt: str) -> None:
+    """Each took minutes where every place in a number began anew."""
+    assert seconds_said(prompt) is None

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinetoken.live import clock
-from kinetoken.live.avatar_rotations import RigRun, rest_offsets, slerp
+from kinetoken.live.avatar_rotations import RigRun, rest_offsets
 from kinetoken.live.settings import LiveSettings
 from kinetoken.live.target import FRAME_DTYPE, LiveFrame, stream_header
 from kinetoken.live.timeline import MAX_STEP, TimedPose, Timeline
 from kinetoken.motion.playback import FASTEST, PREBUFFER, SLOWEST, STARVED
-from kinetoken.motion.quaternions import IDENTITY, from_matrices
+from kinetoken.motion.quaternions import IDENTITY, from_matrices, slerp
 from kinetoken.motion.rotations import RestPose, forward_kinematics
 from kinetoken.motion.skeleton import N_JOINTS
 from synthetic_motion import walking

@@ -27,7 +27,7 @@ _VELOCITY: Final = 0.1  # seconds: a difference of 1 m/s counts as one of 10 cm
 _MOVES: Final = 0.1  # of the largest distance of two poses that a cycle moves away
 _THERE_AND_BACK: Final = 2.0  # times its gap that it moves away
 _STILL: Final = 0.05  # metres, within which a motion is idle and need not move away
-_NEARLY: Final = (1.25, 0.01)
+_NEARLY: Final = (1.25, 0.025)
 """A shorter cycle is taken if its gap is at most this many times the least, plus metres."""
 _LARGEST_GAP: Final = 0.15  # metres, beyond which two poses are not the same moment of a cycle
 _STRAIGHT: Final = np.radians(30.0)

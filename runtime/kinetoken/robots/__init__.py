@@ -1,0 +1,1 @@
+"""Motion for humanoid robots: references for a tracking policy, never commands to motors."""
