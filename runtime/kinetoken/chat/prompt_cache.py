@@ -106,7 +106,7 @@ def _secret() -> bytes | None:
                 handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
                 with os.fdopen(handle, "wb") as file:
                     file.write(secrets.token_bytes(_SECRET_BYTES))
-        secret = path.read_bytes()
+        secret = read_input(path)
         return secret if len(secret) == _SECRET_BYTES else None
     return None
 
