@@ -28,8 +28,9 @@ from report import heading, table, write
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 SHARES: Final = {
-    "bundle.json": 12, "files of a bundle": 9, "motion files": 15, "token texts": 6, "prompt files": 6, "batch folders": 5,
-    "chat files": 6, "checkpoints": 8, "codecs": 6, "answers of engines": 3, "answers of hubs": 6, "requests to the page": 4,
+    "bundle.json": 12, "files of a bundle": 9, "motion files": 14, "token texts": 6, "prompt files": 6, "batch folders": 5,
+    "chat files": 6, "checkpoints": 8, "codecs": 5, "scripts": 1, "pictures": 1,
+    "answers of engines": 3, "answers of hubs": 6, "requests to the page": 4,
     "addresses": 4, "command lines": 10,
 }  # fmt: skip
 """Parts of a hundred."""

@@ -16,7 +16,13 @@ pytest.importorskip("onnx")
 from fuzz_material import Material, build_material
 from fuzz_runner import KINDS, run_case
 
-CASES = {"answers of engines": 8, "checkpoints": 12, "codecs": 12, "command lines": 40}
+CASES = {
+    "answers of engines": 8,
+    "checkpoints": 12,
+    "codecs": 12,
+    "scripts": 4,
+    "command lines": 40,
+}
 USUAL = 20
 FIRST = 100_000
 """The first seed, of a range that the long run does not have."""

@@ -232,6 +232,44 @@ def codec_files(material: Material, mutate: Mutator, folder: Path) -> Case:
     return Case(("export", str(material.checkpoint), "--codec", str(codec), "--dry-run"))
 
 
+_ADAPTER: Final = """
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+words = nn.ParameterList(nn.Parameter(torch.randn(16, 8)) for _ in range(4))
+up = nn.ConvTranspose1d(8, 263, 4, stride=4)
+
+def codes_to_features(codes):
+    rows = sum(words[level][codes[:, level].clamp(min=0)] for level in range(4))
+    return up(rows.T[None])[0].T
+"""
+
+
+def scripts(material: Material, mutate: Mutator, folder: Path) -> Case:
+    """A codec's adapter, which runs where it is trusted and may be wrong in any way."""
+    if material.codec is None:
+        return Case(("inspect", str(material.bundle)))
+    path = folder / "adapter.py"
+    path.write_bytes(mutate.data(_ADAPTER.encode()))
+    given = ("export", str(material.checkpoint), "--codec", str(material.codec), "--dry-run")
+    return Case((*given, "--codec-adapter", str(path), "--trust-code"))
+
+
+def pictures(material: Material, mutate: Mutator, folder: Path) -> Case:
+    """A picture for a prompt; the bundle has no tower, but the file is looked at first."""
+    import io
+
+    from PIL import Image
+
+    out, kind = io.BytesIO(), mutate.draw.choice(("png", "jpeg", "webp", "bmp"))
+    Image.new("RGB", (40, 30), (9, 90, 190)).save(out, kind)
+    path = folder / f"picture.{kind}"
+    path.write_bytes(mutate.data(out.getvalue()))
+    given = ("generate", "walk", "--bundle", str(material.bundle), "--image", str(path))
+    return Case((*given, "-o", str(folder / "out.npz")), folder / "out.npz")
+
+
 _HEADERS: Final = (
     "HTTP/1.1 200 OK", "HTTP/1.1 302 Found", "HTTP/1.1 404 Not Found", "HTTP/1.1 500 X", "HTTP/1.1 429 Busy", "HTTP/1.1 307 X",
     "HTTP/1.1 206 Part",
@@ -459,6 +497,8 @@ KINDS: Final[dict[str, Kind]] = {
     "chat files": history_file,
     "checkpoints": checkpoint_files,
     "codecs": codec_files,
+    "scripts": scripts,
+    "pictures": pictures,
     "answers of engines": engine_server,
     "answers of hubs": hub_server,
     "requests to the page": page_request,
