@@ -14,8 +14,8 @@ from ..formats.glb import write_glb
 from ..formats.read_options import UP
 from ..formats.registry import in_words, save_clip, suffix_of
 from ..motion.clip import Clip
-from ..motion.edits.cuts import in_place, mirrored, trimmed
-from ..motion.edits.loop import looped
+from ..motion.edits.cuts import mirror_image, trimmed, without_path
+from ..motion.edits.loop import loop_of
 from ..motion.resample import at_rate
 from ..motion.skeleton import JOINT_NAMES
 from .parser import Reader
@@ -59,10 +59,10 @@ class GameRequest:
         if fps is not None:
             clip = at_rate(clip, fps)
         if self.mirror:
-            clip = mirrored(clip)
+            clip = mirror_image(clip)
         if self.loop:
-            clip, _ = looped(clip, straight=self.in_place)
-        return in_place(clip) if self.in_place else clip
+            clip, _ = loop_of(clip, straight=self.in_place)
+        return without_path(clip) if self.in_place else clip
 
 
 NO_EDITS: Final = GameRequest()

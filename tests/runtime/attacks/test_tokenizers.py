@@ -125,6 +125,5 @@ with foreign_calls.watching_signals():
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
-    assert done.returncode == 6
-    assert done.stderr.startswith("kinetoken: the tokenizer did not return")
-    assert done.stderr.count("\n") == 1
+    line = "kinetoken: the tokenizer did not return, so the program was ended\n"
+    assert (done.returncode, done.stderr) == (6, line)

@@ -7,8 +7,8 @@ import pytest
 
 from bodies import moving_body
 from kinetoken import Clip, InputError
-from kinetoken.motion.edits.cuts import in_place, mirrored, trimmed
-from kinetoken.motion.edits.loop import find_cycle, looped
+from kinetoken.motion.edits.cuts import mirror_image, trimmed, without_path
+from kinetoken.motion.edits.loop import closest_cycle, loop_of
 from kinetoken.motion.resample import at_rate
 from kinetoken.motion.skeleton import JOINT, MIRROR, PARENTS
 from kinetoken.motion.transition import heading, yaw
@@ -46,15 +46,15 @@ def test_a_part_that_is_not_there_is_refused(begin: float, end: float | None) ->
 
 
 def test_the_mirror_image_exchanges_the_sides() -> None:
-    image = mirrored(CLIP)
+    image = mirror_image(CLIP)
     left, right = JOINT["left_wrist"], JOINT["right_wrist"]
     np.testing.assert_allclose(image.joints[:, left], CLIP.joints[:, right] * [-1, 1, 1])
-    np.testing.assert_array_equal(mirrored(image).joints, CLIP.joints)
+    np.testing.assert_array_equal(mirror_image(image).joints, CLIP.joints)
     assert MIRROR[left] == right
 
 
 def test_in_place_the_pelvis_stays_above_the_origin() -> None:
-    still = in_place(CLIP)
+    still = without_path(CLIP)
     assert not still.joints[:, 0, [0, 2]].any()
     np.testing.assert_array_equal(still.joints[..., 1], CLIP.joints[..., 1])
     bones = CLIP.joints[:, 1:] - CLIP.joints[:, PARENTS[1:]]
@@ -65,7 +65,7 @@ def test_in_place_the_pelvis_stays_above_the_origin() -> None:
 @pytest.mark.parametrize("turn", [0.0, 0.6])
 def test_a_loop_is_one_cycle_whose_ends_agree(fps: float, turn: float) -> None:
     clip = at_rate(curved_walk(turn), fps)
-    loop, cycle = looped(clip)
+    loop, cycle = loop_of(clip)
     assert abs((len(loop) - 1) / fps - CYCLE) < 0.06
     assert cycle.end - cycle.begin == len(loop) - 1
     assert cycle.gap < 0.04
@@ -78,8 +78,8 @@ def test_a_loop_is_one_cycle_whose_ends_agree(fps: float, turn: float) -> None:
 
 @pytest.mark.parametrize("fps", [20.0, 60.0])
 def test_the_seam_is_no_faster_than_the_motion(fps: float) -> None:
-    loop, _ = looped(at_rate(curved_walk(0.0), fps), straight=True)
-    poses = in_place(loop).joints[:-1].astype(np.float64)
+    loop, _ = loop_of(at_rate(curved_walk(0.0), fps), straight=True)
+    poses = without_path(loop).joints[:-1].astype(np.float64)
     twice = np.concatenate([poses, poses])
     jerk = np.linalg.norm(np.diff(twice, n=2, axis=0), axis=-1).max(axis=1)
     seam = len(poses)
@@ -88,9 +88,9 @@ def test_the_seam_is_no_faster_than_the_motion(fps: float) -> None:
 
 def test_a_turn_that_was_meant_stays_unless_the_loop_is_straight() -> None:
     clip = curved_walk(4.0)
-    loop, _ = looped(clip)
+    loop, _ = loop_of(clip)
     assert abs(heading(loop.joints[-1]) - heading(loop.joints[0])) > 0.5
-    loop, _ = looped(clip, straight=True)
+    loop, _ = loop_of(clip, straight=True)
     assert abs(heading(loop.joints[-1]) - heading(loop.joints[0])) < 1e-5
 
 
@@ -98,15 +98,15 @@ def test_what_does_not_repeat_is_refused() -> None:
     rising = np.repeat(walking(1), 40, axis=0)
     rising[:, JOINT["left_wrist"], 1] += np.linspace(0.0, 1.0, 40)
     with pytest.raises(InputError, match="never comes back to a pose"):
-        find_cycle(Clip(rising))
+        closest_cycle(Clip(rising))
     with pytest.raises(InputError, match=r"at least 0\.\d s of motion, got 0\.3"):
-        find_cycle(Clip(walking(6)))
+        closest_cycle(Clip(walking(6)))
     with pytest.raises(InputError, match="at most 75 s, got 80"):
-        find_cycle(Clip(np.repeat(walking(1), 1600, axis=0)))
+        closest_cycle(Clip(np.repeat(walking(1), 1600, axis=0)))
 
 
 def test_an_idle_body_loops() -> None:
     noise = np.random.default_rng(0).normal(0, 0.001, (40, 22, 3))
-    loop, cycle = looped(Clip((np.repeat(walking(1), 40, axis=0) + noise).astype(np.float32)))
+    loop, cycle = loop_of(Clip((np.repeat(walking(1), 40, axis=0) + noise).astype(np.float32)))
     assert cycle.gap < 0.01
     assert len(loop) > 8

@@ -34,11 +34,11 @@ def trimmed(clip: Clip, begin: float | None, end: float | None) -> Clip:
     return edited(clip, clip.joints[first:stop])
 
 
-def mirrored(clip: Clip) -> Clip:
+def mirror_image(clip: Clip) -> Clip:
     """The mirror image along X: the left side moves as the right one did."""
     return edited(clip, clip.joints[:, list(MIRROR)] * np.array([-1.0, 1.0, 1.0]), mirror="on")
 
 
-def in_place(clip: Clip) -> Clip:
+def without_path(clip: Clip) -> Clip:
     """The motion with the pelvis above the origin in every frame; heights stay."""
     return edited(clip, clip.joints - clip.joints[:, :1] * np.array([1.0, 0.0, 1.0]), in_place="on")

@@ -52,7 +52,7 @@ class Cycle:
     """Distance of the joints of the two poses in metres, root mean square."""
 
 
-def find_cycle(clip: Clip) -> Cycle:
+def closest_cycle(clip: Clip) -> Cycle:
     """The shortest cycle among the closest ones. InputError where nothing repeats."""
     step = max(1, round(clip.fps / _SEARCH_FPS))
     poses = _local_poses(clip.joints[::step].astype(np.float64)) if len(clip) else np.zeros((0, 1))
@@ -79,12 +79,12 @@ def find_cycle(clip: Clip) -> Cycle:
     return Cycle(begin, end, gap)
 
 
-def looped(clip: Clip, straight: bool = False) -> tuple[Clip, Cycle]:
+def loop_of(clip: Clip, straight: bool = False) -> tuple[Clip, Cycle]:
     """One cycle, whose last frame is its first one, moved and turned on: players join the two.
 
     `straight`: no turn at all remains; else one of less than 30 degrees is taken out.
     """
-    cycle = find_cycle(clip)
+    cycle = closest_cycle(clip)
     joints = clip.joints.astype(np.float64)
     turn = yaw(heading(joints[cycle.end]) - heading(joints[cycle.begin]))
     out = joints[cycle.begin : cycle.end + 1].copy()
