@@ -1,4 +1,4 @@
-.PHONY: check lint format test
+.PHONY: check lint format test audit
 
 check: lint test  ## what CI runs
 
@@ -14,3 +14,8 @@ format:
 
 test:
 	pytest
+
+audit:  ## known holes of the versions that CI installs; needs pip-audit and the network
+	@python -c "import pip_audit" 2>/dev/null \
+	|| { echo "make audit: pip-audit is not installed: pip install pip-audit"; exit 1; }
+	python -m pip_audit --strict --no-deps --disable-pip -r .ci/constraints.txt

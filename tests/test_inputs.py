@@ -28,7 +28,7 @@ OWN_FILES = {
 }
 """Modules that may open files to read them, and what they open."""
 READS = ("read_bytes", "read_text", "open", "fromfile", "memmap", "genfromtxt", "loadtxt")
-WRITING = ("'wb'", "'w'", "'a'", "'x'")
+WRITING = ("'wb'", "'w'", "'a'", "'x'", "os.devnull")
 NO_FILES = ("ServerLink", "RemoteLanguageModel", "opener", "folder", "archive", "pillow")
 """What else has a method of such a name."""
 
@@ -45,8 +45,10 @@ def _reads(tree: ast.Module) -> list[int]:
             opens = owner == "np" and first != "stream" and not first.startswith("io.BytesIO")
         else:
             opens = name in READS and (bool(owner) or name == "open")
-        writes = first == "os.devnull" or any(ast.unparse(a) in WRITING for a in node.args)
-        if opens and not writes and owner.split(".")[-1] not in NO_FILES:
+        words = [ast.unparse(argument) for argument in node.args]
+        writes = any(word in WRITING or "O_WRONLY" in word for word in words)
+        packaged = owner.startswith("resources.files(")
+        if opens and not writes and not packaged and owner.split(".")[-1] not in NO_FILES:
             found.append(node.lineno)
     return found
 

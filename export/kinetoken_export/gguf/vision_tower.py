@@ -111,7 +111,7 @@ def _window_pattern(vision: Mapping[str, Any]) -> int:
     """The interval between blocks of full attention; llama.cpp knows only a constant one."""
     blocks = [int(i) for i in vision["fullatt_block_indexes"]]
     beat = blocks[0] + 1 if blocks else 0
-    if not beat or blocks != list(range(beat - 1, beat * len(blocks), beat)):
+    if beat < 2 or blocks != list(range(beat - 1, beat * len(blocks), beat)):
         raise FormatError(
             f"expected blocks of full attention at regular intervals, got {blocks}: llama.cpp cannot "
             "run it"

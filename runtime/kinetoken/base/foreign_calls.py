@@ -15,6 +15,7 @@ import select
 import signal
 import socket
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -85,7 +86,11 @@ def stoppable(
 
 @contextlib.contextmanager
 def watching_signals() -> Iterator[None]:
-    """Watch over foreign calls while the block runs, for a program whose main thread this is."""
+    """Watch over foreign calls while the block runs, for a program whose main thread this is.
+
+    At its end, calls that other threads have under way are stopped: libraries abort where a program
+    ends below them.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -99,11 +104,29 @@ def watching_signals() -> Iterator[None]:
     try:
         yield
     finally:
+        _stop_all()
         signal.set_wakeup_fd(before)
         done.set()
         inlet.close()  # which wakes the thread
         watch.join(2 * TICK_SECONDS)
         outlet.close()
+
+
+def _calls() -> list[ForeignCall]:
+    """All calls under way."""
+    found = {key: reference() for key, reference in list(_under_way.items())}
+    for key in [key for key, call in found.items() if call is None]:
+        _under_way.pop(key, None)
+    return [call for call in found.values() if call is not None]
+
+
+def _stop_all() -> None:
+    """Ask all calls to return, and wait for them, but not for ever."""
+    for call in _calls():
+        call.stop()
+    end = time.monotonic() + PATIENCE
+    while _calls() and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 def _watch(outlet: socket.socket, done: threading.Event) -> None:
@@ -114,12 +137,8 @@ def _watch(outlet: socket.socket, done: threading.Event) -> None:
         if ready:
             with contextlib.suppress(OSError):
                 signalled = any(number in _STOPPING for number in outlet.recv(64))
-        for key, reference in list(_under_way.items()):
-            call = reference()
-            if call is None:
-                _under_way.pop(key, None)
-            else:
-                _attend(call, signalled, 0.0 if ready else TICK_SECONDS)
+        for call in _calls():
+            _attend(call, signalled, 0.0 if ready else TICK_SECONDS)
 
 
 def _attend(call: ForeignCall, signalled: bool, seconds: float) -> None:

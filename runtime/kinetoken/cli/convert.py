@@ -1,4 +1,4 @@
-"""kinetoken convert: converts a clip from one file format to another."""
+"""kinetoken convert: converts a clip from one file format to another, edited on the way."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from ..formats.body_checks import MAX_FPS, MIN_FPS
 from ..formats.numpy_files.amass import write_amass
 from ..formats.numpy_files.npy import ARRAYS, write_npy
 from ..formats.read_options import DEFAULTS, ReadOptions
-from ..formats.registry import READABLE, WRITABLE, in_words, load_clip, save_clip
+from ..formats.registry import READABLE, WRITABLE, in_words, load_clip
 from ..motion.clip import Clip
-from ..motion.resample import at_rate
 from ..robots.robot_files import (
     ROBOT_FILES,
     ROBOT_RATE,
@@ -25,11 +24,12 @@ from ..robots.robot_files import (
 )
 from ..robots.robot_model import CAUTION, ROBOTS
 from .arguments import add_reading
+from .game_options import NO_EDITS, GameRequest, add_game, write_for_games
 from .parser import Subparsers, new_command
 
 AMASS: Final = "amass"
-_NOTES: Final = ("unit", "retargeted")
-"""What the reader of another program's file assumed or did."""
+_NOTES: Final = ("unit", "retargeted", "loop")
+"""What the reader of another program's file assumed or did, and how a loop came out."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class ConvertRequest:
     """A robot whose motion to write instead of the human's."""
     rate: float | None = None
     """Frames per second of the robot; None: ROBOT_RATE."""
+    game: GameRequest = NO_EDITS
 
     def __post_init__(self) -> None:
         wanted = ".npz" if self.array == AMASS else ".npy"
@@ -64,6 +65,7 @@ class ConvertRequest:
             robot_writer(self.out)
         if self.fps is not None and not MIN_FPS <= self.fps <= MAX_FPS:
             raise InputError(f"--fps: expected {MIN_FPS:g} to {MAX_FPS:g}, got {self.fps:g}")
+        self.game.check(self.out)
 
 
 def add_command(subparsers: Subparsers) -> None:
@@ -73,7 +75,7 @@ def add_command(subparsers: Subparsers) -> None:
         "convert",
         "convert a motion from one file format to another",
         "kinetoken convert walk.npz walk.bvh",
-        "kinetoken convert walk.npz walk.npy --as features",
+        "kinetoken convert walk.npz walk.glb --loop --in-place --fps 30 --rig unreal",
         "kinetoken convert walk.bvh walk.npz --unit in",
         "kinetoken convert model.glb wave.npz --animation Wave",
         "kinetoken convert walk.npz walk.csv --robot g1 --rate 50",
@@ -88,7 +90,7 @@ def add_command(subparsers: Subparsers) -> None:
     parser.add_argument("--robot", metavar="NAME", help=robot)
     rate = f"frames per second of the robot (default: {ROBOT_RATE:g})"
     parser.add_argument("--rate", type=float, metavar="HZ", help=rate)
-    reading = add_reading(parser)
+    game, reading = add_game(parser), add_reading(parser)
     parser.set_defaults(
         func=lambda args: run(
             ConvertRequest(
@@ -99,16 +101,16 @@ def add_command(subparsers: Subparsers) -> None:
                 fps=args.fps,
                 robot=args.robot,
                 rate=args.rate,
+                game=game(args),
             )
         )
     )
 
 
 def run(request: ConvertRequest) -> int:
-    """Load, save_clip, report."""
+    """Load, edit, save, report."""
     clip = load_clip(request.source, request.reading)
-    if request.fps is not None:
-        clip = at_rate(clip, request.fps)
+    clip = request.game.edited(clip, request.fps)
     if request.robot is not None:
         return _write_robot(request, clip)
     if request.array == AMASS:
@@ -116,7 +118,7 @@ def run(request: ConvertRequest) -> int:
     elif request.array is not None:
         write_npy(clip, request.out, request.array)
     else:
-        save_clip(clip, request.out)
+        write_for_games(clip, request.out, request.game)
     found = f"{len(clip)} frames, {clip.seconds:.1f} s of motion"
     notes = "".join(f", {key} {clip.meta[key]}" for key in _NOTES if key in clip.meta)
     print(f"{found}{notes} -> {request.out}")

@@ -33,7 +33,7 @@ class BodyCheck:
     def push(self, features: _Array, joints: _Array) -> None:
         """Check features (n, 263) and their joints (n, 22, 3), metres, before anyone sees them.
 
-        PoseError names the first frame that is no body's.
+        PoseError names a frame that is none's.
         """
         if not len(joints):
             return
@@ -42,16 +42,15 @@ class BodyCheck:
         reach = farthest_joints(joints)
         step = _largest(np.diff(pelvis, axis=0, prepend=self._pelvis[None]))
         for values, most, what in (
-            (largest, LARGEST_NUMBER, "numbers of"),
-            (reach, FURTHEST_JOINT, "joints that are apart by"),
-            (step, LONGEST_STEP, "a step of"),
+            (largest, LARGEST_NUMBER, "numbers within"),
+            (reach, FURTHEST_JOINT, "metres from pelvis to joint within"),
+            (step, LONGEST_STEP, "metres from frame to frame within"),
         ):
             odd = np.flatnonzero(~(values <= most))  # NaN is not
             if len(odd):
                 raise PoseError(
-                    f"the decoder gives no body at frame {self._frames + odd[0]}: {what} "
-                    f"{values[odd[0]]:.3g} where at most {most:g} make sense; "
-                    "export the bundle again"
+                    f"the decoder gives no body at frame {self._frames + odd[0]}: expected {what} "
+                    f"{most:,.0f}, got {values[odd[0]]:.3g}; export the bundle again"
                 )
         self._frames, self._pelvis = self._frames + len(joints), pelvis[-1]
 

@@ -1,6 +1,6 @@
 """BVH files, written for Blender, MotionBuilder and other animation tools, and read from any tool.
 
-Written: centimetres, Y up, T-pose rest; root channels XYZ position and ZYX rotation, ZYX for the
+Written: centimetres, Y up or another axis, T-pose rest; root channels XYZ position and ZYX rotation, ZYX for the
 other joints.
 
 Read: any humanoid skeleton (humanoid/). A file does not name its unit; the length of its legs
@@ -26,6 +26,7 @@ from ..motion.rotations import CHILDREN, EulerRun, RestPose
 from ..motion.skeleton import JOINT_NAMES, Array64
 from .body_checks import MAX_FRAMES, check_rate
 from .bvh_syntax import BvhFile, parse_bvh, solve_bvh
+from .humanoid.axes import AXIS_TURNS
 from .humanoid.joints_of import SAMPLE, MovingSkeleton, joints_of
 from .humanoid.skeleton_tree import Poses, SkeletonTree
 from .read_options import DEFAULTS, ReadOptions
@@ -47,13 +48,17 @@ _LARGEST: Final = 4 << 30  # bytes
 _MAX_QUOTED: Final = 80  # letters of a file that a message repeats
 
 
-def write_bvh(clip: Clip, path: str | os.PathLike[str]) -> None:
-    """Write rotations of a skeleton with constant bone lengths. OutputError."""
-    rig = Rig.of(clip)
+def write_bvh(clip: Clip, path: str | os.PathLike[str], up: str = "y") -> None:
+    """Write rotations of a skeleton with constant bone lengths. OutputError.
+
+    `up`: the axis that points up in the file, such as "z".
+    """
+    turn = AXIS_TURNS[up].T
+    rig = Rig.of(clip).turned(turn)
     angles, order = EulerRun().push(rig.rotations), list(_order(0))
     frames = [rig.root * _CM_PER_METRE, angles[:, order].reshape(len(clip), -1)]
     with atomic_path(path) as part, part.open("w", encoding="ascii", newline="\n") as stream:
-        stream.write("HIERARCHY\n" + "\n".join(_joint(rig.rest, 0)) + "\n")
+        stream.write("HIERARCHY\n" + "\n".join(_joint(rig.rest, 0, turn)) + "\n")
         stream.write(f"MOTION\nFrames: {len(clip)}\nFrame Time: {1.0 / clip.fps:.8g}\n")
         np.savetxt(stream, np.concatenate(frames, axis=1), fmt="%.6f")
 
@@ -63,7 +68,7 @@ def _order(joint: int) -> list[int]:
     return [joint, *(below for child in CHILDREN[joint] for below in _order(child))]
 
 
-def _joint(rest: RestPose, joint: int) -> list[str]:
+def _joint(rest: RestPose, joint: int, turn: Array64) -> list[str]:
     """The lines of a joint and everything below it."""
     name = JOINT_NAMES[joint]
     channels = (
@@ -73,9 +78,9 @@ def _joint(rest: RestPose, joint: int) -> list[str]:
     )
     inside = [_offset(rest.offsets[joint] * _CM_PER_METRE), channels]
     for child in CHILDREN[joint]:
-        inside += _joint(rest, child)
+        inside += _joint(rest, child, turn)
     if not CHILDREN[joint]:
-        inside += ["End Site", "{", "\t" + _offset(np.array(_TIPS[name])), "}"]
+        inside += ["End Site", "{", "\t" + _offset(turn @ _TIPS[name]), "}"]
     return [f"{'JOINT' if joint else 'ROOT'} {name}", "{", *("\t" + line for line in inside), "}"]
 
 

@@ -6,30 +6,48 @@ Metres, Y up, facing +Z, T-pose rest, as the motion itself: nothing is converted
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 
 from ..base.atomic_file import atomic_path
 from ..motion.clip import Clip
-from ..motion.skeleton import N_JOINTS
+from ..motion.skeleton import JOINT_NAMES, N_JOINTS
 from .gltf import INDICES, VERTICES, GltfFile, Json
 from .mannequin import MATERIALS, build_mannequin
 from .rig import Rig, add_animation, add_skeleton, clip_name, clip_notes
+from .root_motion import add_root_bone, add_root_motion
 
 
-def write_glb(clip: Clip, path: str | os.PathLike[str]) -> None:
-    """Write the clip as one animation of one mannequin. OutputError."""
+def write_glb(
+    clip: Clip,
+    path: str | os.PathLike[str],
+    names: Sequence[str] = JOINT_NAMES,
+    root_bone: bool = False,
+) -> None:
+    """Write the clip as one animation of one mannequin. OutputError.
+
+    `names` are those of its bones, in the order of the joints. With `root_bone`, a bone on the
+    floor, above the pelvis, carries the path and the heading.
+    """
     rig = Rig.of(clip)
     file = GltfFile(clip_notes(clip))
-    add_skeleton(file, rig)
-    _add_mannequin(file, rig)
-    add_animation(file, rig, clip_name(clip))
+    add_skeleton(file, rig, names)
+    root = add_root_bone(file) if root_bone else None
+    _add_mannequin(file, rig, root)
+    if root is None:
+        add_animation(file, rig, clip_name(clip))
+    else:
+        add_root_motion(file, rig, root, clip_name(clip))
     with atomic_path(path) as part, part.open("wb") as stream:
         stream.write(file.encoded())
 
 
-def _add_mannequin(file: GltfFile, rig: Rig) -> None:
-    """Add mesh, colours and the skin that binds it to nodes 0 to 21, beside the skeleton."""
+def _add_mannequin(file: GltfFile, rig: Rig, root: int | None) -> None:
+    """Add mesh, colours and the skin that binds it to nodes 0 to 21, beside the skeleton.
+
+    A bone `root` at the origin belongs to the skin, and carries nothing.
+    """
     rest = rig.rest_joints()
     mesh = build_mannequin(rest)
     attributes = {
@@ -46,12 +64,14 @@ def _add_mannequin(file: GltfFile, rig: Rig) -> None:
         }
         for number, name in enumerate(MATERIALS)
     ]
-    to_joint = np.tile(np.eye(4, dtype="f4"), (N_JOINTS, 1, 1))
-    to_joint[:, 3, :3] = -rest  # matrices are stored column by column
+    bones = [*range(N_JOINTS), *(() if root is None else (root,))]
+    to_joint = np.tile(np.eye(4, dtype="f4"), (len(bones), 1, 1))
+    to_joint[:N_JOINTS, 3, :3] = -rest  # matrices are stored column by column
     file.json["meshes"] = [{"name": "mannequin", "primitives": primitives}]
     file.json["materials"] = [_material(name) for name in MATERIALS]
+    top = 0 if root is None else root
     file.json["skins"] = [
-        {"skeleton": 0, "joints": list(range(N_JOINTS)), "inverseBindMatrices": file.add(to_joint)}
+        {"skeleton": top, "joints": bones, "inverseBindMatrices": file.add(to_joint)}
     ]
     file.json["nodes"].append({"name": "mannequin", "mesh": 0, "skin": 0})
     file.json["scenes"][0]["nodes"].append(len(file.json["nodes"]) - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,6 +42,11 @@ class Rig:
         rotations = local_rotations(global_rotations(clip.joints, rest))
         return cls(rest, clip.joints[:, 0].astype(np.float64), rotations, clip.fps)
 
+    def turned(self, turn: Array64) -> Rig:
+        """The same body and motion in other axes: `turn` (3, 3) carries ours into them."""
+        rest = RestPose(self.rest.offsets @ turn.T)
+        return Rig(rest, self.root @ turn.T, turn @ self.rotations @ turn.T, self.fps)
+
     def joints(self) -> Array64:
         """Joint positions (T, 22, 3) of the rotated bones, metres."""
         return forward_kinematics(self.root, self.rotations, self.rest)
@@ -54,12 +60,12 @@ class Rig:
         return points
 
 
-def add_skeleton(file: GltfFile, rig: Rig) -> None:
-    """Add nodes 0 to 21, in the order of the joints, in T-pose."""
+def add_skeleton(file: GltfFile, rig: Rig, names: Sequence[str] = JOINT_NAMES) -> None:
+    """Add nodes 0 to 21, in the order of the joints, in T-pose, under these names."""
     places = rig.rest.offsets.copy()
     places[0] = rig.rest_joints()[0]
     nodes: list[Json] = []
-    for joint, name in enumerate(JOINT_NAMES):
+    for joint, name in enumerate(names):
         node: Json = {"name": name, "translation": [float(v) for v in places[joint]]}
         if CHILDREN[joint]:
             node["children"] = list(CHILDREN[joint])

@@ -220,7 +220,7 @@ class _Leg:
             np.linalg.norm(line, axis=-1, keepdims=True), abs(thigh - shin) + _TINY, thigh + shin
         )
         axis = _unit(line)
-        along = (thigh**2 - shin**2 + reach**2) / (2.0 * reach)
+        along = (thigh**2 - shin**2 + reach**2) / np.maximum(2.0 * reach, _TINY)
         out = np.sqrt(np.maximum(0.0, thigh**2 - along**2))
         points = (1.0 - share)[:, None] * self.knee + share[:, None] * forward
         side = _unit(points - np.sum(points * axis, axis=-1, keepdims=True) * axis)

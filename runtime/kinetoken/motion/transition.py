@@ -136,13 +136,13 @@ class _Blend:
         self._before = pose[0]
         self._path = self._path + (1.0 - share) * self._step + share * step
         return np.asarray(
-            _between(self._carried(self._age), _in_place(pose), share) + self._path * _FLOOR
+            between_poses(self._carried(self._age), _in_place(pose), share) + self._path * _FLOOR
         )
 
     def to_one(self, pose: Array64) -> Array64:
         """All poses (frames, 22, 3) of the blend into a still pose, with roots at the origin."""
         age = np.arange(1, self._frames + 1)[:, None, None]
-        return _between(self._carried(age), _in_place(pose), self._share(age))
+        return between_poses(self._carried(age), _in_place(pose), self._share(age))
 
     def _share(self, age: Any) -> Any:
         """The share of the new motion so many frames after the seam."""
@@ -176,7 +176,7 @@ def _fastest(poses: list[Array64]) -> float:
     return float(np.linalg.norm(np.diff(poses, axis=0), axis=-1).max())
 
 
-def _between(a: Array64, b: Array64, share: float | Array64) -> Array64:
+def between_poses(a: Array64, b: Array64, share: float | Array64) -> Array64:
     """Blend poses (..., 22, 3) in the root's height and in every bone's direction and length."""
     bones_a, bones_b = a[..., 1:, :] - a[..., _BONES, :], b[..., 1:, :] - b[..., _BONES, :]
     long_a, long_b = (np.linalg.norm(bones, axis=-1, keepdims=True) for bones in (bones_a, bones_b))

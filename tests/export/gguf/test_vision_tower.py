@@ -233,6 +233,7 @@ def test_what_cannot_be_exported_is_said_in_one_line(folder: Path, tmp_path: Pat
     for change, message in (
         ({"fullatt_block_indexes": [1, 2]}, "regular intervals, got"),
         ({"fullatt_block_indexes": []}, r"regular intervals, got \[\]"),
+        ({"fullatt_block_indexes": [0, 1, 2, 3]}, "regular intervals, got"),
         ({"depth": 9}, r"expected a tensor visual\.blocks\.4\.norm1"),
     ):
         changed = shutil.copytree(folder, tmp_path / "changed", dirs_exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -14,6 +15,7 @@ from kinetoken.base.foreign_calls import (
     TICK_SECONDS,
     ForeignCall,
     stoppable,
+    watching_signals,
 )
 
 
@@ -83,3 +85,19 @@ def test_a_library_that_never_returns_ends_with_the_process() -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 130
     assert done.stderr == "kinetoken: the lock did not return, so the program was ended\n"
+
+
+def test_calls_of_other_threads_are_stopped_at_the_end() -> None:
+    begun, asked = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with stoppable("a loop", asked.set):
+            begun.set()
+            asked.wait(60)
+
+    other = threading.Thread(target=work, daemon=True)
+    with watching_signals():
+        other.start()
+        begun.wait(60)
+    assert asked.is_set()
+    assert foreign_calls._under_way == {}

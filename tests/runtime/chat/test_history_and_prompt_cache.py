@@ -58,7 +58,7 @@ def test_the_state_of_the_system_prompt_is_kept(
         again, fed = start()
         assert (again, fed[0]) == (cold, head)
         assert file.read_bytes() == original
-    assert not (tmp_path / "cache").exists()
+    assert not (tmp_path / "cache" / "kinetoken" / "states").exists()
     kinetoken.load(own_tiny).session()  # what lies beside the bundle's files is no damage to it
 
 
@@ -93,6 +93,21 @@ def test_a_bundle_that_cannot_be_written_has_its_state_in_the_users_folder(
     monkeypatch.setenv("XDG_CACHE_HOME", str(own_tiny / ".cache"))  # nowhere at all
     Session(generator).prepare()
     assert fed == [ids_before_prompt(parts)]
+
+
+def test_a_state_that_came_with_the_bundle_is_not_taken(
+    own_tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "maker"))
+    cache = PromptCache(open_bundle(own_tiny))
+    assert cache.save([1, 2, 3], b"state") is not None
+    assert cache.load([1, 2, 3]) == b"state"
+    key = tmp_path / "maker" / "kinetoken" / "state.key"
+    assert key.stat().st_mode & 0o077 == 0
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
+    assert cache.load([1, 2, 3]) is None
+    assert cache.save([1, 2, 3], b"own") is not None
+    assert cache.load([1, 2, 3]) == b"own"
 
 
 def test_few_states_are_kept(own_tiny: Path) -> None:
@@ -147,7 +162,7 @@ def test_tidying_beside_another_process_writes_no_second_copy(
         states.save([number], b"state")
     monkeypatch.undo()
     assert len(list((own_tiny / ".cache").iterdir())) == 8
-    assert not (tmp_path / "cache").exists()
+    assert not (tmp_path / "cache" / "kinetoken" / "states").exists()
 
 
 def test_a_state_too_large_to_be_read_is_not_written(

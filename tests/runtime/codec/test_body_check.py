@@ -42,10 +42,14 @@ def test_numbers_that_are_none(value: float, cut: int) -> None:
 def test_a_body_in_pieces_and_leaps(cut: int) -> None:
     features, joints = _motion()
     joints[7, 3] += FURTHEST_JOINT + 1
-    assert "no body at frame 7: joints that are apart" in _refused(features, joints, cut)
+    assert "no body at frame 7: expected metres from pelvis to joint within 10, got 11" in _refused(
+        features, joints, cut
+    )
     features, joints = _motion()
     joints[7:] += LONGEST_STEP + 1
-    assert "no body at frame 7: a step of 11" in _refused(features, joints, cut)
+    assert "no body at frame 7: expected metres from frame to frame within 10, got 11" in _refused(
+        features, joints, cut
+    )
 
 
 def test_a_body_passes_wherever_it_walks() -> None:

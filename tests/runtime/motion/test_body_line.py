@@ -197,3 +197,9 @@ def test_pieces_of_nothing_and_wrong_shapes() -> None:
             line.back_to(bad)
     with pytest.raises(ValueError, match="22"):
         IdleRun(np.zeros((2, 21, 3)))
+
+
+def test_a_body_in_one_point_gives_no_nan() -> None:
+    line = BodyLine()
+    line.push(np.ones((4, 22, 3)))
+    assert np.isfinite(line.idle(60)).all()

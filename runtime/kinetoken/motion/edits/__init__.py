@@ -1,0 +1,1 @@
+"""Edits of finished clips: cut, mirrored, in place, looped."""
