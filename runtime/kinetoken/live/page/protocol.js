@@ -36,7 +36,7 @@ export function readFrame(buffer, header) {
     time: view.getFloat64(8, true),
     joints: floats(HEAD, 3 * count),
     rotations: floats(HEAD + 12 * count, 4 * count),
-    robot: floats(HEAD + 28 * count, robotBytes(header) / 4),
+    ...(header.robot === undefined ? {} : { robot: floats(HEAD + 28 * count, robotBytes(header) / 4) }),
   };
 }
 
