@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 
 from kinetoken.base.errors import InputError
+from kinetoken.cli.live_arguments import check_robot_is_read
 
 from ..render.camera import THREE_QUARTER
 from .requests import PictureRequest, PlayRequest
@@ -16,6 +17,7 @@ def check_options(request: PlayRequest) -> None:
         raise InputError(
             "--once is for live output (--vmc, --ws, --stdout) without a window; leave it out"
         )
+    check_robot_is_read(request.live)
     if request.clip is None and (told := request.reading.told()):
         raise InputError(f"{told[0]} is for a clip, and this is a prompt; leave it out")
     if request.clip is not None and (given := _option_of_answers(request)):

@@ -62,7 +62,7 @@ def _add_look(group: argparse._ArgumentGroup) -> None:
     add("--size", metavar="WxH", help="width and height in pixels")
     add("--trail", action="store_true", help="draw the path of the body on the floor")
     add("--ghosts", action="store_true", help="draw the poses half a second before and after")
-    add("--contacts", action="store_true", help="mark the feet that touch the floor")
+    add("--contacts", action="store_true", help=Advanced("mark the feet that touch the floor"))
     add("--gles", action="store_true", help=Advanced("draw with OpenGL ES 3, as on small boards"))
 
 

@@ -48,6 +48,18 @@ class RobotMotion:
         return self.robot.place(self.root, to_matrices(self.quaternions), self.angles)
 
 
+@dataclass(frozen=True)
+class RobotPose:
+    """One moment of a robot."""
+
+    root: Array64
+    """(3,) metres."""
+    quaternion: Array64
+    """(4,) x, y, z, w of the root."""
+    angles: Array64
+    """(J,) radians."""
+
+
 class RobotRun:
     """One motion, in pieces of any size."""
 
@@ -74,6 +86,15 @@ class RobotRun:
             np.array([stance.angles for stance in stances]).reshape(-1, self._robot.n_joints),
             self._fps,
         )
+
+    def next(self, joints: Array) -> RobotPose:
+        """Follow one more pose (22, 3)."""
+        one = self.push(joints[None])
+        return RobotPose(one.root[0], one.quaternions[0], one.angles[0])
+
+    def back_to(self, pose: RobotPose) -> None:
+        """Go on from an earlier pose: what came after it was not shown."""
+        self._last = Stance(pose.root, to_matrices(pose.quaternion), pose.angles)
 
     def _goal(self, wishes: Wishes, frame: int) -> Goal:
         """The frame with feet on the floor, where planted feet put it."""

@@ -125,5 +125,5 @@ with foreign_calls.watching_signals():
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
-    line = "kinetoken: the tokenizer did not return, so the program was ended; what was not saved is lost\n"
+    line = "kinetoken: the tokenizer did not return, so the program was ended\n"
     assert (done.returncode, done.stderr) == (6, line)

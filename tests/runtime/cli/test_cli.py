@@ -186,7 +186,7 @@ REFUSED: list[tuple[list[str], int, str]] = [
     (["generate", "walk", "--levels", "9"], 2, "expected 1 to 4, got 9"),
     (["generate", "walk", "--temperature", "-1"], 2, "temperature"),
     (["generate", "walk", "--threads", "0"], 2, "threads"),
-    (["generate", "walk", "-o", "x.mp4"], 2, "ends in .npz, .bvh, .glb, .vrma or .npy"),
+    (["generate", "walk", "-o", "x.mp4"], 2, "ends in .npz, .bvh, .glb, .vrma, .amass.npz or .npy"),
     (["generate", "walk", "-o", "no/such/folder/x.npz"], 5, "there is no folder"),
     (["generate", "walk", "--bundle", "no/such/bundle"], 3, "nothing there"),
     (["generate", "walk \udcff"], 2, "UTF-8"),

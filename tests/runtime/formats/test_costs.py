@@ -20,12 +20,13 @@ import numpy as np
 import pytest
 
 from kinetoken.base.errors import FormatError
-from kinetoken.formats import arrays, gltf_reader, npz
+from kinetoken.formats import gltf_reader
 from kinetoken.formats.bvh_syntax import parse_bvh
 from kinetoken.formats.humanoid.bone_names import named_bones
 from kinetoken.formats.humanoid.landmarks import NoBodyError, by_names
 from kinetoken.formats.humanoid.skeleton_tree import Poses, SkeletonTree
 from kinetoken.formats.humanoid.tree_shape import by_shape
+from kinetoken.formats.numpy_files import arrays, npz
 from kinetoken.motion.clip import Clip
 
 HEAD = "HIERARCHY\nROOT hips\n{\nOFFSET 0 0 0\nCHANNELS 3 Xposition Yposition Zposition\n}\n"
