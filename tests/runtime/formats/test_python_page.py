@@ -74,7 +74,7 @@ def test_rerun_reads_every_frame_and_every_word(tmp_path: Path) -> None:
         rows[entity] = rows.get(entity, 0) + int(count)
     assert rows["/kinetoken/body"] == rows["/whole/body"] == len(CLIP)
     assert rows["/kinetoken/text/log"] == 4
-    found = re.findall(r"\[\[([-\d.e]+), ([-\d.e]+), ([-\d.e]+)\]", printed(tmp_path, "-vvv"))
+    found = re.findall(r"\[\[(-?\d+\.[-\de]+), ([-\d.e]+), ([-\d.e]+)\]", printed(tmp_path, "-vvv"))
     pelvis = np.array(found, np.float64)  # of both bodies, one after the other
     np.testing.assert_allclose(pelvis, np.tile(CLIP.joints[:, 0], (2, 1)), atol=1e-6)
 
