@@ -13,6 +13,7 @@ from ..generator.feed import Feed
 from ..stage.clip_stage import ClipStage
 from ..stage.living_stage import LivingStage
 from ..stage.long_clip import LONG_FRAMES, LongClipStage
+from ..stage.robot_beside import RobotBeside
 from ..window.opening import ShowStage
 from .requests import PlayRequest
 from .saving import keep_clip, show_then_keep
@@ -37,6 +38,8 @@ def show_in_window(request: PlayRequest, show: ShowStage) -> int:
             live = open_things.enter_context(_open_live(request))
         clip = request.clip
         stage = _living_stage(request, live) if clip is None else _clip_stage(request, clip, live)
+        if request.live.robot is not None:
+            stage.robot = RobotBeside(request.live.robot)
         return show_then_keep(stage, show, lambda: keep_clip(stage.clip, request.out))
 
 

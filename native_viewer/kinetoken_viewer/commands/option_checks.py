@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 
 from kinetoken.base.errors import InputError
-from kinetoken.cli.live_arguments import check_robot_is_read
 
 from ..render.camera import THREE_QUARTER
 from .requests import PictureRequest, PlayRequest
@@ -17,7 +16,8 @@ def check_options(request: PlayRequest) -> None:
         raise InputError(
             "--once is for live output (--vmc, --ws, --stdout) without a window; leave it out"
         )
-    check_robot_is_read(request.live)
+    if request.live.robot is not None and request.picture.strip:
+        raise InputError("--strip draws the body alone; leave out --robot, or write a film")
     if request.clip is None and (told := request.reading.told()):
         raise InputError(f"{told[0]} is for a clip, and this is a prompt; leave it out")
     if request.clip is not None and (given := _option_of_answers(request)):

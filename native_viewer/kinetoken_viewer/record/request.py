@@ -43,6 +43,8 @@ class RecordRequest:
     """Prompt that several people answer."""
     begin: float = 0.0
     """Seconds of the motion that were cut off before the clip."""
+    robot: str | None = None
+    """A robot beside the body."""
 
     def __post_init__(self) -> None:
         suffix = self.suffix

@@ -30,7 +30,7 @@ def add_live(parser: argparse.ArgumentParser) -> Reader[LiveSettings]:
     add("--ws", type=int, metavar="PORT", help=page)
     lines = "write frames to standard output as JSON lines"
     add("--stdout", action="store_true", help=lines)
-    robot = f"a robot for --stdout: {in_words(ROBOTS)} (docs/robots.md)"
+    robot = f"a robot that follows: {in_words(ROBOTS)} (docs/robots.md)"
     add("--robot", metavar="NAME", help=robot)
     height = "hip height of the avatar of --vmc, in metres"
     add("--hip-height", type=float, metavar="M", help=Advanced(height))
@@ -51,9 +51,9 @@ def _live_settings(args: argparse.Namespace) -> LiveSettings:
 
 def check_robot_is_read(settings: LiveSettings) -> None:
     """InputError where nobody would see the robot."""
-    if settings.robot is not None and not settings.stdout:
+    if settings.robot is not None and not (settings.stdout or settings.ws is not None):
         raise InputError(
-            "--robot sends a robot's motion to --stdout; give --stdout too, or convert a clip: "
+            "--robot is for --stdout and the page of --ws; give one of them, or convert a clip: "
             "kinetoken convert CLIP OUT.csv --robot NAME"
         )
 

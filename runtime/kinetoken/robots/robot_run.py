@@ -64,7 +64,9 @@ class RobotRun:
     """One motion, in pieces of any size."""
 
     def __init__(self, robot: RobotModel, fps: float = float(FPS)) -> None:
-        self._robot, self._fps = robot, fps
+        self._robot = robot
+        self.fps = fps
+        """Frames a second of what comes next; may change."""
         self._poses, self._solver = HumanPoses(robot), Solver(robot)
         self._quaternions = QuaternionRun()
         self._last: Stance | None = None
@@ -84,7 +86,7 @@ class RobotRun:
             np.array([stance.root for stance in stances]).reshape(-1, 3),
             self._quaternions.push(turns)[:, 0],
             np.array([stance.angles for stance in stances]).reshape(-1, self._robot.n_joints),
-            self._fps,
+            self.fps,
         )
 
     def next(self, joints: Array) -> RobotPose:
@@ -123,7 +125,7 @@ class RobotRun:
         low = np.abs(lowest - self._floor) < _STANDING[0]
         if self._feet is None:
             return np.asarray(low)
-        speed = np.linalg.norm((ankles - self._feet)[:, :2], axis=-1) * self._fps
+        speed = np.linalg.norm((ankles - self._feet)[:, :2], axis=-1) * self.fps
         return np.asarray(low & (speed < _STANDING[1]))
 
     def _next(self, goal: Goal) -> Stance:
@@ -131,7 +133,7 @@ class RobotRun:
         if last is None:
             self._last = self._from_closed_form(goal, _FIRST_STEPS)
             return self._last
-        reach = robot.speeds[:, None] / self._fps * np.array([-1.0, 1.0])
+        reach = robot.speeds[:, None] / self.fps * np.array([-1.0, 1.0])
         near = last.angles[:, None] + reach
         box = np.clip(near, robot.used[:, :1], robot.used[:, 1:])
         at = Stance(goal.root, goal.turns[0], last.angles)

@@ -13,11 +13,13 @@ from kinetoken.base.errors import InputError
 from kinetoken.cli.main import main
 from kinetoken.live.endless_timeline import EndlessTimeline
 from kinetoken.live.json_lines import LinesTarget
+from kinetoken.live.robot_on_page import RobotOnPage
 from kinetoken.live.settings import LiveSettings
-from kinetoken.live.target import LiveFrame
+from kinetoken.live.target import LiveFrame, stream_header
 from kinetoken.live.timeline import Timeline
 from kinetoken.robots.robot_model import CAUTION, robot_named
 from kinetoken.robots.robot_run import RobotRun
+from kinetoken.robots.robot_shape import BESIDE
 
 WALK = Path(__file__).parents[2] / "viewer" / "references" / "three_walks.npz"
 
@@ -86,7 +88,7 @@ def test_lines_name_the_robot_and_its_joints(joints: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["generate", "a person waves", "--robot", "g1"], "give --stdout too"),
+        (["generate", "a person waves", "--robot", "g1"], "give one of them"),
         (["generate", "a person waves", "--robot", "r2", "--stdout"], "expected g1 or h1"),
     ],
 )
@@ -95,3 +97,20 @@ def test_a_robot_that_nobody_reads_is_refused(
 ) -> None:
     assert main(words) == InputError.exit_code
     assert expected in capsys.readouterr().err
+
+
+def test_the_page_gets_the_capsules_behind_each_frame(joints: np.ndarray) -> None:
+    pytest.importorskip("websockets", reason="needs websockets, in kinetoken[live]")
+    page, timeline = RobotOnPage("g1"), Timeline(20.0, robot="g1")
+    timeline.push(joints)
+    pose = timeline.pose()
+    assert pose is not None
+    frame, robot = LiveFrame(0, pose), robot_named("g1")
+    header = page.added_to(stream_header(LiveSettings()))
+    whole = frame.to_bytes() + page.to_bytes(frame)
+    assert len(whole) == header["frame_bytes"] == 632 + 24 * len(robot.shape)
+    assert len(header["robot"]["radii"]) == len(header["robot"]["sides"]) == len(robot.shape)
+    ends = np.frombuffer(whole[632:], "<f4").reshape(-1, 2, 3)
+    assert np.abs(ends[..., 0].mean() - pose.joints[:, 0].mean() - BESIDE[0]) < 0.1
+    assert 0.0 < ends[..., 1].min() < 0.1
+    assert 1.4 < ends[..., 1].max() < 1.9
