@@ -101,6 +101,14 @@ def test_what_else_is_odd_is_named(made: Made, name: str) -> None:
     refused(made, whole.replace(old, new, 1), words)
 
 
+def test_tokens_are_compared_as_llama_cpp_reads_them(made: Made) -> None:
+    """Up to a zero byte: it ends the process where two are one."""
+    whole = made.path.read_bytes()
+    for code in (b"1", b"2"):
+        whole = whole.replace(b"<m_0_%b>" % code, b"<m_0_\0%b" % code, 1)
+    refused(made, whole, "different tokens")
+
+
 def test_a_list_shorter_than_the_vocabulary_is_refused(made: Made) -> None:
     whole, key = bytearray(made.path.read_bytes()), b"tokenizer.ggml.token_type"
     at = whole.index(key) + len(key) + 8
