@@ -260,6 +260,14 @@ def test_configs_of_a_codec(text: str, tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("words", [("list", "a\nb"), ("inspect", "a", "--fit\n"), ("a\nb",)])
+def test_line_breaks_in_a_word(words: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as end, contextlib.redirect_stderr(io.StringIO()) as said:
+        main(words)
+    assert end.value.code == 2
+    assert said.getvalue().count("\n") == 1
+
+
 @pytest.mark.parametrize("option", ["--unit", "--fps", "--animation"])
 def test_two_dashes_as_a_value(option: str, tmp_path: Path) -> None:
     Clip(joints=walking(4), fps=20.0).save(tmp_path / "x.npz")

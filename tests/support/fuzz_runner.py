@@ -98,7 +98,8 @@ def _run(case: Case, url: str) -> tuple[int | None, str, str | None]:
     finally:
         sys.stdin = before
     said = err.getvalue()
-    reported = out.getvalue() if "--dry-run" in case.argv else ""  # which tells all that it finds
+    # A dry run tells all that it finds, and `inspect --fit` says what would fit.
+    reported = out.getvalue() if {"--dry-run", "inspect"} & set(case.argv) else ""
     return (
         code,
         said,

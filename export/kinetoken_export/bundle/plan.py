@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from kinetoken.base.errors import FormatError, KinetokenError
+from kinetoken.base.errors import BundleError, FormatError, KinetokenError
 from kinetoken.cli.terminal import progress
 from kinetoken.manifest.json_dataclass import to_json
 from kinetoken.manifest.schema import CodecInfo, MotionInfo
@@ -286,7 +286,7 @@ def _runs(ids: list[int]) -> list[list[int]]:
 
 
 def _chat(chat: ChatParts, vocabulary: CheckpointVocabulary, words: Path) -> Values:
-    from tokenizers import Tokenizer
+    from kinetoken.engines.tokenizer import HfTokenizer
 
     around, system = chat.info.template, chat.info.system_prompt
     text = "".join(
@@ -300,8 +300,8 @@ def _chat(chat: ChatParts, vocabulary: CheckpointVocabulary, words: Path) -> Val
         )
     )
     try:
-        tokenizer = Tokenizer.from_file(str(words / "tokenizer.json"))
-    except Exception as error:  # the library raises bare Exception
+        count = len(HfTokenizer(words / "tokenizer.json").encode_template(text))
+    except BundleError as error:
         raise FormatError(
             f"{words / 'tokenizer.json'}: expected a tokenizer, got something else ({error}): "
             "download it again"
@@ -313,7 +313,7 @@ def _chat(chat: ChatParts, vocabulary: CheckpointVocabulary, words: Path) -> Val
         "prompt": SAMPLE_PROMPT,
         "rendered": text,
         "special": special,
-        "tokens": len(tokenizer.encode(text, add_special_tokens=False).ids),
+        "tokens": count,
         "answer_end": around.answer_end,
     }
 

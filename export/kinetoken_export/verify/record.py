@@ -29,8 +29,14 @@ def record_in_bundle(bundle: Path, files: Mapping[str, bytes]) -> None:
     """Put files into a bundle.
 
     At every moment the manifest lists only what lies there, so the bundle opens even after an
-    accident.
+    accident. OutputError where a link would lead what is written elsewhere.
     """
+    for name in (*files, MANIFEST_NAME):
+        if (bundle / name).is_symlink():
+            raise OutputError(
+                f"{bundle / name}: expected a file of the bundle, got a link: "
+                "remove it, or name a folder for the report with -o"
+            )
     manifest = read_manifest(bundle)
     others = {name: info for name, info in manifest.files.items() if name not in files}
     if len(others) < len(manifest.files):

@@ -46,6 +46,8 @@ def read(text: str, request: PlayRequest) -> CompareRequest:
         raise InputError("live output carries one body: leave out --compare or the live output")
     if request.image is not None:
         raise InputError("--image is for one body: leave out --compare or --image")
+    if request.live.robot is not None:
+        raise InputError("a robot follows one body: leave out --compare or --robot")
     if request.picture.strip:
         raise InputError("a strip shows one body: leave out --compare or --strip")
     people = parse_comparison(

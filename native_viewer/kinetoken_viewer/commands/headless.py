@@ -44,7 +44,9 @@ def record_file(request: PlayRequest, recording: RecordRequest) -> int:
             kept = f"the {clip.seconds:.1f} s of motion so far are in {request.out}"
         say(f"stopped; {kept}")
         return INTERRUPTED
-    if not record_clips([NamedClip("", seen)], replace(recording, title=request.title)):
+    if not record_clips(
+        [NamedClip("", seen)], replace(recording, title=request.title, robot=request.live.robot)
+    ):
         return INTERRUPTED
     saved = f", clip in {request.out}" if request.out is not None else ""
     seed = f", seed {clip.seed}" if clip.seed is not None else ""

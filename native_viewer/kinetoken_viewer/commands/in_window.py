@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from kinetoken.cli.chat import held_history
 from kinetoken.cli.live_arguments import open_live
 from kinetoken.motion.skeleton import FPS
 
@@ -12,6 +13,7 @@ from ..generator.feed import Feed
 from ..stage.clip_stage import ClipStage
 from ..stage.living_stage import LivingStage
 from ..stage.long_clip import LONG_FRAMES, LongClipStage
+from ..stage.robot_beside import RobotBeside
 from ..window.opening import ShowStage
 from .requests import PlayRequest
 from .saving import keep_clip, show_then_keep
@@ -24,13 +26,20 @@ if TYPE_CHECKING:
 
 
 def show_in_window(request: PlayRequest, show: ShowStage) -> int:
-    """Shows until the window is closed; then saves what came, and tells a failure."""
+    """Shows until the window is closed; then saves what came, and tells a failure.
+
+    OutputError where another chat has the file of this one.
+    """
     with contextlib.ExitStack() as open_things:
+        # Here, not in the generator's process, which ends and begins again when it fails.
+        open_things.enter_context(held_history(request.history.file))
         live = None
         if request.live.has_targets:
             live = open_things.enter_context(_open_live(request))
         clip = request.clip
         stage = _living_stage(request, live) if clip is None else _clip_stage(request, clip, live)
+        if request.live.robot is not None:
+            stage.robot = RobotBeside(request.live.robot)
         return show_then_keep(stage, show, lambda: keep_clip(stage.clip, request.out))
 
 

@@ -16,6 +16,8 @@ def check_options(request: PlayRequest) -> None:
         raise InputError(
             "--once is for live output (--vmc, --ws, --stdout) without a window; leave it out"
         )
+    if request.live.robot is not None and request.picture.strip:
+        raise InputError("--strip draws the body alone; leave out --robot, or write a film")
     if request.clip is None and (told := request.reading.told()):
         raise InputError(f"{told[0]} is for a clip, and this is a prompt; leave it out")
     if request.clip is not None and (given := _option_of_answers(request)):

@@ -18,8 +18,9 @@ from ..hud.time_bar import TimeBar
 from ..render.camera import BODY_CENTRE, ENVELOPE, Camera, CameraView, smooth_path
 from ..render.pixels import Pixels
 from ..render.shot import Renderer
-from ..stage.layers import GHOST_SECONDS, Person, compose_shot, ghost_reach, name_points
+from ..stage.layers import GHOST_SECONDS, Person, compose_shot, ghost_reach, name_points, with_robot
 from ..stage.places import NamedClip, place_people
+from ..stage.robot_beside import RobotBeside
 from ..stage.words import PictureWords, thought_of
 from .request import RecordRequest
 
@@ -36,6 +37,8 @@ class ClipFilm:
         self._renderer, self._request = renderer, request
         named = [NamedClip("", clips)] if isinstance(clips, Clip) else list(clips)
         self.people, self._fps = place_people(named)
+        if request.robot is not None:
+            self.people = with_robot(self.people, RobotBeside(request.robot))
         self._length = max(len(person.track) for person in self.people)
         self.seconds = self._length / self._fps
         self._path = self._targets()

@@ -18,7 +18,7 @@ from ..generator.messages import (
     ThoughtArrived,
 )
 from .generated_stage import STALLED_SECONDS, GeneratedStage
-from .layers import Person
+from .layers import Person, with_robot
 from .playhead import last_position
 from .standing_pose import STANDING
 from .words import thought_of
@@ -94,7 +94,8 @@ class ArrivingStage(GeneratedStage):
 
     def people(self) -> list[Person]:
         """The one body, which stands until its first frame has come."""
-        return [Person(self.track if len(self.track) else STANDING)]
+        track = self.track if len(self.track) else STANDING
+        return with_robot([Person(track)], self.robot)
 
     @property
     def busy(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kinetoken.live.live_output import LiveOutput
 from kinetoken.motion.clip import Clip
 
-from .layers import Person, ground
+from .layers import Person, ground, with_robot
 from .playhead import Track
 from .stage import Stage
 from .standing_pose import STANDING
@@ -44,7 +44,8 @@ class ClipStage(Stage):
         track = self.track
         if self._unlocked_track is not None and not self.foot_lock:
             track = self._unlocked_track
-        return [Person(track if len(track) else STANDING, self._place)]
+        body = Person(track if len(track) else STANDING, self._place)
+        return with_robot([body], self.robot)
 
     @property
     def clip(self) -> Clip | None:

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from kinetoken.motion.contacts import feet_standing, floor_of
 from kinetoken.motion.skeleton import CONTACT_JOINTS, JOINT
+from kinetoken.robots.robot_shape import BESIDE
 
 from ..render import theme
 from ..render.body_shape import body_cones
 from ..render.camera import Camera
 from ..render.shot import MARK_COLUMNS, Shot, no_cones, no_marks
 from .playhead import Track
+from .robot_beside import RobotBeside
 
 _Array = NDArray[np.floating]
 _Rows = NDArray[np.float32]
@@ -43,6 +45,8 @@ class Person(NamedTuple):
     """Metres by which it is moved to stand beside others."""
     name: str = ""
     """Written over its head; empty for a body alone."""
+    robot: RobotBeside | None = None
+    """Drawn instead of the body, whose poses it follows."""
 
 
 @dataclass(frozen=True)
@@ -86,15 +90,35 @@ def compose_shot(
 
     Each person has a frame at least.
     """
-    bodies = np.concatenate([body_cones(pose(person, position)) for person in people])
+    bodies = np.concatenate([_cones(person, position, fps) for person in people])
     reach = ghost_reach(len(people))
-    ghosts = [ghost_cones(person, position, fps, reach) for person in people if layers.ghosts]
+    ghosts = [
+        ghost_cones(person, position, fps, reach)
+        for person in people
+        if layers.ghosts and person.robot is None
+    ]
     marks = [trail_marks(person, position, fps) for person in people if layers.trail]
     marks += [contact_marks(person, position, fps) for person in people if layers.contacts]
     return Shot(
         camera, bodies, spotlight,
         np.concatenate([no_cones(), *ghosts]), np.concatenate([no_marks(), *marks]),
     )  # fmt: skip
+
+
+def with_robot(people: list[Person], robot: RobotBeside | None) -> list[Person]:
+    """The people, and a robot beside the first of them."""
+    if robot is None:
+        return people
+    first = people[0]
+    x, y, z = (a + b for a, b in zip(first.place, BESIDE, strict=True))
+    return [*people, Person(first.track, (x, y, z), robot=robot)]
+
+
+def _cones(person: Person, position: float, fps: float) -> _Rows:
+    """The body of a person, or the robot in its place."""
+    if person.robot is None:
+        return body_cones(pose(person, position))
+    return person.robot.cones(person.track.sample(position), person.place, position / fps)
 
 
 def ghost_reach(people: int) -> int:

@@ -22,7 +22,7 @@ from ..generator.messages import (
 )
 from .answers import AnswerProgress, ShownAnswer, joined_clip
 from .generated_stage import STALLED_SECONDS, GeneratedStage
-from .layers import Person
+from .layers import Person, with_robot
 from .living_body import LivingBody
 from .playhead import last_position
 from .prompt_line import PromptLine
@@ -172,7 +172,7 @@ class LivingStage(GeneratedStage):
 
     def people(self) -> list[Person]:
         """The one body."""
-        return [Person(self.track)]
+        return with_robot([Person(self.track)], self.robot)
 
     @property
     def clip(self) -> Clip | None:

@@ -9,6 +9,7 @@ from kinetoken.motion.skeleton import FPS
 
 from .layers import Person
 from .playhead import Playhead, Track, last_position
+from .robot_beside import RobotBeside
 from .words import STATUS_GAP, PictureWords
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Stage(ABC):
         """The foot lock can be switched."""
         self.foot_lock = True
         self._live = live
+        self.robot: RobotBeside | None = None
+        """Stands beside the body."""
 
     @abstractmethod
     def tick(self, seconds: float) -> None:

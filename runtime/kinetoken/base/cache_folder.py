@@ -24,7 +24,12 @@ def user_cache() -> Path:
 
 
 def cache_paths(bundle: Path, name: str, name_of_users: str) -> Iterator[Path]:
-    """The bundle's path for this name, then the user's, if there is one. Neither may exist yet."""
-    yield bundle / CACHE_FOLDER / name
+    """The bundle's path for this name, then the user's, if there is one. Neither may exist yet.
+
+    The bundle's is left out where a link leads out of the bundle.
+    """
+    own = bundle / CACHE_FOLDER / name
+    if Path(os.path.realpath(own)).is_relative_to(os.path.realpath(bundle)):
+        yield own
     with contextlib.suppress(OSError):
         yield user_cache() / name_of_users

@@ -23,7 +23,7 @@ from .arguments import (
     add_image,
 )
 from .generate import print_answer, report
-from .live_arguments import add_live, open_live, play_out, say, send_chunks
+from .live_arguments import add_live, check_robot_is_read, open_live, play_out, say, send_chunks
 from .parser import Reader, Subparsers, new_command
 from .terminal import ProgressLine, image_bar
 
@@ -145,6 +145,7 @@ def held_history(file: str | None) -> AbstractContextManager[None]:
 
 def _talk(request: ChatRequest) -> int:
     settings = request.live
+    check_robot_is_read(settings)
     session = open_session(request)
     live = None
     if settings.has_targets:

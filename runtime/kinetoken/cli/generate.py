@@ -14,7 +14,7 @@ from ..base.survivor import kept_file
 from ..formats.registry import WRITABLE, check_can_save, in_words
 from ..generation.options import check_prompt
 from .arguments import BundleRequest, add_bundle, add_generation, add_image
-from .live_arguments import add_live, open_live, play_out, send_chunks
+from .live_arguments import add_live, check_robot_is_read, open_live, play_out, send_chunks
 from .parser import Subparsers, new_command
 from .terminal import ProgressLine, image_bar, printable
 
@@ -75,6 +75,7 @@ def add_command(subparsers: Subparsers) -> None:
 def run(request: GenerateRequest) -> int:
     """Generate, show progress, save the motion, report."""
     check_prompt(request.prompt)
+    check_robot_is_read(request.live)
     if request.out is not None:
         check_can_save(request.out)
     generator = request.bundle.load()

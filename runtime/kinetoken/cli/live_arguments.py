@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..base.errors import InputError
+from ..formats.registry import in_words
 from ..live.settings import DEFAULT_RATE, LiveSettings, VmcAddress
 from ..motion.clip import Chunk, TextChunk
+from ..robots.robot_model import ROBOTS, robot_named
 from .parser import Advanced, Reader
 
 if TYPE_CHECKING:
@@ -27,6 +30,8 @@ def add_live(parser: argparse.ArgumentParser) -> Reader[LiveSettings]:
     add("--ws", type=int, metavar="PORT", help=page)
     lines = "write frames to standard output as JSON lines"
     add("--stdout", action="store_true", help=lines)
+    robot = f"a robot that follows: {in_words(ROBOTS)} (docs/robots.md)"
+    add("--robot", metavar="NAME", help=robot)
     height = "hip height of the avatar of --vmc, in metres"
     add("--hip-height", type=float, metavar="M", help=Advanced(height))
     host = "bind the page of --ws to this address; its URL then holds a token"
@@ -39,7 +44,18 @@ def add_live(parser: argparse.ArgumentParser) -> Reader[LiveSettings]:
 def _live_settings(args: argparse.Namespace) -> LiveSettings:
     vmc = None if args.vmc is None else VmcAddress.parse(args.vmc)
     rate = DEFAULT_RATE if args.rate is None else args.rate
-    return LiveSettings(vmc, args.ws, args.host, args.stdout, rate, args.hip_height)
+    if args.robot is not None:
+        robot_named(args.robot)
+    return LiveSettings(vmc, args.ws, args.host, args.stdout, args.robot, rate, args.hip_height)
+
+
+def check_robot_is_read(settings: LiveSettings) -> None:
+    """InputError where nobody would see the robot."""
+    if settings.robot is not None and not (settings.stdout or settings.ws is not None):
+        raise InputError(
+            "--robot is for --stdout and the page of --ws; give one of them, or convert a clip: "
+            "kinetoken convert CLIP OUT.csv --robot NAME"
+        )
 
 
 def open_live(

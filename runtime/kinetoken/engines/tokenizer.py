@@ -47,11 +47,10 @@ class HfTokenizer:
             data = parse_json(read_input_text(path))
             added = data.get("added_tokens") or []
             odd = any(token.get(flag) for token in added for flag in _ODD) or _minds_start(data)
-            check_steps(data)
             self._joins, self._has_patterns = not _splits_words(data), has_patterns(data)
-            self._full = _opened(data) if odd else None
+            self._full = open_tokenizer(data) if odd else None
             self._added = {str(token["content"]): int(token["id"]) for token in added}
-            self._plain = _opened(_without_added(data))
+            self._plain = open_tokenizer(_without_added(data))
         except Exception as error:  # the library raises bare Exception
             raise BundleError(
                 f"{path} is not a tokenizer.json ({error}); export the bundle again"
@@ -127,22 +126,30 @@ class HfTokenizer:
 
     def _called(self, work: Callable[[], _Result]) -> _Result:
         """The library's answer. BundleError where the tokenizer's steps fail on this text."""
-        quiet = _quiet() if self._has_patterns else contextlib.nullcontext(_nothing)
         try:
-            # The library cannot be asked to stop: the program ends when its patience does.
-            with quiet as be_heard, stoppable("the tokenizer", be_heard, LONGEST_TEXT_SECONDS):
-                return _without_panic(work)
+            return call_tokenizer(work, may_panic=self._has_patterns)
         except ValueError as error:
             raise BundleError(
                 f"the bundle's tokenizer fails on this text ({error}); do not trust this bundle"
             ) from error
 
 
-def _opened(data: Mapping[str, Any]) -> Tokenizer:
-    """A tokenizer. Exception for a file that is none."""
+def open_tokenizer(data: Mapping[str, Any]) -> Tokenizer:
+    """The library's tokenizer of a tokenizer.json. Exception for one that is none."""
+    check_steps(data)
     text = json.dumps(without_lengths(data))
     with _quiet():
         return _without_panic(lambda: Tokenizer.from_str(text))
+
+
+def call_tokenizer(work: Callable[[], _Result], *, may_panic: bool = True) -> _Result:
+    """The library's answer. ValueError where it panics.
+
+    It cannot be asked to stop: the program ends when its patience does.
+    """
+    quiet = _quiet() if may_panic else contextlib.nullcontext(_nothing)
+    with quiet as be_heard, stoppable("the tokenizer", be_heard, LONGEST_TEXT_SECONDS):
+        return _without_panic(work)
 
 
 def _without_panic(work: Callable[[], _Result]) -> _Result:

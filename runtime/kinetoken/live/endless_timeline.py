@@ -12,6 +12,9 @@ from ..motion.playback import JitterBuffer
 from ..motion.quaternions import slerp
 from ..motion.resample import catmull_rom
 from ..motion.skeleton import Array, Array64
+from ..robots.robot_model import robot_named
+from ..robots.robot_rate import robot_between
+from ..robots.robot_run import RobotPose, RobotRun
 from .avatar_rotations import RigRun
 from .timeline import MAX_STEP, TimedPose
 
@@ -23,7 +26,8 @@ class EndlessTimeline:
 
     hungry: Final = True
 
-    def __init__(self, fps: float) -> None:
+    def __init__(self, fps: float, robot: str | None = None) -> None:
+        """`robot`: the name of one that follows."""
         self.fps = fps
         self.holds = 0
         """Number of moves broken off because no more frames had arrived."""
@@ -40,8 +44,9 @@ class EndlessTimeline:
         self._came = 0  # frames of the present answer
         self._coming: deque[Array64] = deque()
         self._line, self._rig = BodyLine(fps), RigRun()
-        # Joints and rotations, from the pose before the present one.
-        self._poses: list[tuple[Array64, Array64]] = []
+        self._robot = None if robot is None else RobotRun(robot_named(robot), fps)
+        # Joints, rotations and the robot, from the pose before the present one.
+        self._poses: list[tuple[Array64, Array64, RobotPose | None]] = []
         self._first = 0  # number of the first of these
         self._position = 0.0
         self._fill()
@@ -55,7 +60,10 @@ class EndlessTimeline:
         if self._moving:
             index = int(self._position) - self._first
             del self._poses[index + _AHEAD :]
-            self._line.back_to(np.stack([joints for joints, _ in self._poses[-2:]]))
+            self._line.back_to(np.stack([joints for joints, *_ in self._poses[-2:]]))
+            robot = self._poses[-1][2]
+            if self._robot is not None and robot is not None:
+                self._robot.back_to(robot)
         self._line.cut()
         self._moving = self.waiting = self._ended = False
         self._begun += 1
@@ -103,7 +111,10 @@ class EndlessTimeline:
         at, share = index - self._first, self._position - index
         p0, p1, p2, p3 = (self._poses[max(0, i)][0] for i in range(at - 1, at + 3))
         turned = slerp(self._poses[at][1], self._poses[at + 1][1], share)
-        return TimedPose(self._position / self.fps, catmull_rom(p0, p1, p2, p3, share), turned)
+        before, after = self._poses[at][2], self._poses[at + 1][2]
+        robot = None if before is None or after is None else robot_between(before, after, share)
+        spline = catmull_rom(p0, p1, p2, p3, share)
+        return TimedPose(self._position / self.fps, spline, turned, robot)
 
     def _rate(self, passed: float) -> float:
         """Share of the normal speed."""
@@ -114,7 +125,8 @@ class EndlessTimeline:
     def _fill(self) -> None:
         while self._first + len(self._poses) <= int(self._position) + _AHEAD:
             joints = self._next()
-            self._poses.append((joints[0], self._rig.push(joints)[0]))
+            robot = None if self._robot is None else self._robot.next(joints[0])
+            self._poses.append((joints[0], self._rig.push(joints)[0], robot))
 
     def _next(self) -> Array64:
         """One more pose (1, 22, 3)."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from ..base.errors import BROKEN_PIPE, OutputError
 from .settings import LiveSettings
-from .target import LiveFrame, LostError, prompt_facts, stream_header
+from .target import LiveFrame, LostError, prompt_facts, robot_header, robot_line, stream_header
 
 _QUEUE_SECONDS: Final = 2.0
 """Seconds of frames in hand.
@@ -30,7 +30,8 @@ class LinesTarget:
         self._frames = 0
         self._queue: queue.Queue[str | None] = queue.Queue(int(_QUEUE_SECONDS * settings.rate) + 2)
         self._lost: LostError | None = None
-        self._put(json.dumps(stream_header(settings)))
+        self._robot = settings.robot is not None
+        self._put(json.dumps((robot_header if self._robot else stream_header)(settings)))
         self._thread = threading.Thread(target=self._write, daemon=True)
         self._thread.start()
 
@@ -38,7 +39,7 @@ class LinesTarget:
         """Queue one line. LostError where the reader is gone."""
         if self._lost is not None:
             raise self._lost
-        if self._put(frame.to_json()):
+        if self._put(robot_line(frame) if self._robot else frame.to_json()):
             self._frames += 1
 
     def ask(self, prompt: str, seed: int | None) -> None:

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from ..base.errors import InputError, MissingPackageError
 from .page_files import PageFiles
+from .robot_on_page import RobotOnPage
 from .settings import LOOPBACK, LiveSettings, is_loopback, resolve
 from .target import LiveFrame, prompt_facts, stream_header
 
@@ -52,6 +53,9 @@ class PageTarget:
     def __init__(self, settings: LiveSettings) -> None:
         """InputError where the port cannot be bound."""
         self._header = stream_header(settings)
+        self._robot = None if settings.robot is None else RobotOnPage(settings.robot)
+        if self._robot is not None:
+            self._header = self._robot.added_to(self._header)
         self._said = ""
         self._clients: set[ServerConnection] = set()
         self.dropped = 0
@@ -77,7 +81,8 @@ class PageTarget:
     def send(self, frame: LiveFrame) -> None:
         """Send the frame to every client that keeps up."""
         if self._clients:
-            self._call(self._broadcast, frame.to_bytes())
+            robot = b"" if self._robot is None else self._robot.to_bytes(frame)
+            self._call(self._broadcast, frame.to_bytes() + robot)
 
     def ask(self, prompt: str, seed: int | None) -> None:
         """Send the prompt to every client, and put it into the header of those that come later."""

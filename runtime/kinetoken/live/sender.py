@@ -11,7 +11,10 @@ from typing import Final
 import numpy as np
 
 from ..base.errors import KinetokenError
+from ..motion.idle import standing_pose
 from ..motion.skeleton import N_JOINTS
+from ..robots.robot_model import robot_named
+from ..robots.robot_run import RobotRun
 from .avatar_rotations import RigRun
 from .clock import Clock
 from .endless_timeline import EndlessTimeline
@@ -85,13 +88,18 @@ class Sender:
 
     def __init__(self, settings: LiveSettings, targets: list[Target], pipe: Connection) -> None:
         self._settings, self._targets, self._pipe = settings, targets, pipe
-        self._endless = EndlessTimeline(settings.fps) if settings.endless else None
+        fps, robot = settings.fps, settings.robot
+        self._endless = EndlessTimeline(fps, robot) if settings.endless else None
         self._timeline = self._endless or Timeline(
-            settings.fps, loop=settings.loop, to_come=settings.expected
+            fps, loop=settings.loop, to_come=settings.expected, robot=robot
         )
         self._rested = 0
         self._rig = RigRun()
         self._rig.push(np.zeros((1, N_JOINTS, 3)))  # the first call is slow: it loads LAPACK
+        made = None if robot is None else robot_named(robot)
+        self._robot = None if made is None else RobotRun(made, settings.rate)
+        if self._robot is not None:  # the first pose is slow: tens of milliseconds
+            self._robot.next(standing_pose())
         self._clock = Clock(settings.rate)
         self._shown: WindowPose | None = None
         self._pose: TimedPose | None = None  # of what a window shows
@@ -158,10 +166,9 @@ class Sender:
                 target.ask(order.prompt, order.seed)
         elif isinstance(order, WindowPose):
             joints = order.joints.astype(np.float64)
-            self._shown, self._pose = (
-                order,
-                TimedPose(order.time, joints, self._rig.push(joints[None])[0]),
-            )
+            robot = None if self._robot is None else self._robot.next(joints)
+            turned = self._rig.push(joints[None])[0]
+            self._shown, self._pose = order, TimedPose(order.time, joints, turned, robot)
         elif isinstance(order, AnswerBegins) and self._endless is not None:
             self._endless.begin(order.expected)
         elif isinstance(order, AnswerEnds) and self._endless is not None:

@@ -52,6 +52,8 @@ class LiveSettings:
     """Address to bind the page to, whose URL then has a token; None: this machine only."""
     stdout: bool = False
     """Write frames to standard output as lines of JSON."""
+    robot: str | None = None
+    """Write those of this robot instead."""
     rate: float = DEFAULT_RATE
     """Frames per second."""
     hip_height: float | None = None

@@ -9,11 +9,13 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from ..motion.skeleton import JOINT_NAMES, N_JOINTS, PARENTS
+from ..robots.robot_model import CAUTION, robot_named
 from .avatar_rotations import rest_offsets
 from .settings import LiveSettings
 from .timeline import TimedPose
 
 STREAM_FORMAT: Final = "kinetoken-live"
+ROBOT_FORMAT: Final = "kinetoken-robot"
 STREAM_VERSION: Final = 1
 _HEAD: Final = np.dtype([("index", "<u4"), ("flags", "<u4"), ("time", "<f8")])
 FRAME_DTYPE: Final = np.dtype(
@@ -64,6 +66,23 @@ class LiveFrame:
         )
 
 
+def robot_line(frame: LiveFrame) -> str:
+    """The robot of a frame as a line of JSON."""
+    robot = frame.pose.robot
+    assert robot is not None
+    return json.dumps(
+        {
+            "frame": frame.index,
+            "time": round(frame.pose.time, 4),
+            "waiting": frame.waiting,
+            "root": np.round(robot.root, 5).tolist(),
+            "quaternion": np.round(robot.quaternion, 6).tolist(),
+            "angles": np.round(robot.angles, 6).tolist(),
+        },
+        separators=(",", ":"),
+    )
+
+
 class Target(Protocol):
     """A receiver of frames. None of its methods may wait for the reader."""
 
@@ -92,6 +111,21 @@ class Target(Protocol):
 def prompt_facts(prompt: str, seed: int | None) -> dict[str, str]:
     """Prompt and seed of an answer; the seed is text, as readers of JSON round large numbers."""
     return {"prompt": prompt, **({} if seed is None else {"seed": str(seed)})}
+
+
+def robot_header(settings: LiveSettings) -> dict[str, Any]:
+    """The header of a robot's stream, before the first frame."""
+    robot = robot_named(settings.robot or "")
+    return {
+        "format": ROBOT_FORMAT,
+        "version": STREAM_VERSION,
+        "robot": robot.name,
+        "note": CAUTION,
+        "rate": settings.rate,
+        "fps": settings.fps,
+        "joints": list(robot.joint_names),
+        **settings.facts,
+    }
 
 
 def stream_header(settings: LiveSettings) -> dict[str, Any]:

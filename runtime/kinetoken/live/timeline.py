@@ -11,6 +11,9 @@ from ..motion.playback import JitterBuffer
 from ..motion.quaternions import slerp
 from ..motion.resample import catmull_rom
 from ..motion.skeleton import N_JOINTS, Array, Array64
+from ..robots.robot_model import robot_named
+from ..robots.robot_rate import robot_between
+from ..robots.robot_run import RobotPose, RobotRun
 from .avatar_rotations import RigRun
 
 _MAX_AHEAD: Final = 30.0  # seconds in hand; with more, the generator has to wait
@@ -29,13 +32,20 @@ class TimedPose:
     """(22, 3) world positions, metres, Y up."""
     rotations: Array64
     """(22, 4) quaternions xyzw relative to the parent and to the T-pose."""
+    robot: RobotPose | None = None
+    """The same moment of a robot, if one was asked for."""
 
 
 class Timeline:
     """One motion, played as it arrives."""
 
-    def __init__(self, fps: float, *, loop: bool = False, to_come: float = 0.0) -> None:
-        """`to_come`: its length in seconds, 0 if unknown. `loop`: begin again after the end."""
+    def __init__(
+        self, fps: float, *, loop: bool = False, to_come: float = 0.0, robot: str | None = None
+    ) -> None:
+        """`to_come`: its length in seconds, 0 if unknown. `loop`: begin again after the end.
+
+        `robot`: the name of one that follows.
+        """
         self.fps, self.loop = fps, loop
         self.holds = 0
         """Number of times that the motion had to wait for more."""
@@ -44,6 +54,8 @@ class Timeline:
         self._expected = to_come
         self._rtf = 0.0
         self._rig = RigRun()
+        self._robot = None if robot is None else RobotRun(robot_named(robot), fps)
+        self._robot_poses: list[RobotPose] = []
         self._joints, self._rotations = np.zeros((0, N_JOINTS, 3)), np.zeros((0, N_JOINTS, 4))
         self._length = 0
         self._position = 0.0
@@ -122,7 +134,23 @@ class Timeline:
         p0, p1, p2, p3 = (self._joints[min(max(i, 0), last)] for i in range(index - 1, index + 3))
         after = min(index + 1, last)
         turned = slerp(self._rotations[index], self._rotations[after], share)
-        return TimedPose(self._position / self.fps, catmull_rom(p0, p1, p2, p3, share), turned)
+        return TimedPose(
+            self._position / self.fps,
+            catmull_rom(p0, p1, p2, p3, share),
+            turned,
+            self._robot_pose(index, after, share),
+        )
+
+    def _robot_pose(self, index: int, after: int, share: float) -> RobotPose | None:
+        """The robot between two frames, which it follows no sooner than they are shown.
+
+        A frame takes it a few milliseconds: those in hand must not hold up the clock.
+        """
+        if self._robot is None:
+            return None
+        while len(self._robot_poses) <= after:
+            self._robot_poses.append(self._robot.next(self._joints[len(self._robot_poses)]))
+        return robot_between(self._robot_poses[index], self._robot_poses[after], share)
 
 
 def _grown(rows: Array64, total: int) -> Array64:

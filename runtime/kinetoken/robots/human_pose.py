@@ -55,12 +55,17 @@ class Wishes:
     """(T, J) angles of a chain that turns as the human's joints do."""
 
 
+def human_scale(robot: RobotModel) -> float:
+    """The robot's size as a share of a human's: that of the legs."""
+    return robot.leg / (_LEG + _SOLE)
+
+
 class HumanPoses:
     """Human motion for one robot, in pieces of any size."""
 
     def __init__(self, robot: RobotModel) -> None:
         self._robot = robot
-        self._scale = robot.leg / (_LEG + _SOLE)
+        self._scale = human_scale(robot)
         self._turns = RotationRun(RestPose.standard())
 
     def push(self, joints: Array) -> Wishes:

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..motion.quaternions import slerp
-from .robot_run import RobotMotion
+from .robot_run import RobotMotion, RobotPose
 
 
 def robot_at_rate(motion: RobotMotion, fps: float) -> RobotMotion:
@@ -26,4 +26,13 @@ def robot_at_rate(motion: RobotMotion, fps: float) -> RobotMotion:
         quaternions=slerp(motion.quaternions[low], motion.quaternions[high], part),
         angles=motion.angles[low] * (1 - part) + motion.angles[high] * part,
         fps=fps,
+    )
+
+
+def robot_between(before: RobotPose, after: RobotPose, share: float) -> RobotPose:
+    """The pose a share of the way from one to the next."""
+    return RobotPose(
+        before.root * (1.0 - share) + after.root * share,
+        slerp(before.quaternion, after.quaternion, share),
+        before.angles * (1.0 - share) + after.angles * share,
     )

@@ -19,6 +19,8 @@ _FIRST_STEPS: Final = 40
 _RESCUE_STEPS: Final = 12
 _LOST: Final = (0.6, 0.1)
 """Radians of pelvis or chest, metres of a hand: beyond, the solver is in a dead end."""
+_BETTER: Final = 0.5
+"""Share of the misses that another solution may leave: a turn of an arm must be worth it."""
 _STANDING: Final = (0.04, 0.5)
 """Metres over the floor, metres a second: below both a foot stands."""
 _FLOOR_SHARE: Final = 0.3
@@ -48,11 +50,25 @@ class RobotMotion:
         return self.robot.place(self.root, to_matrices(self.quaternions), self.angles)
 
 
+@dataclass(frozen=True)
+class RobotPose:
+    """One moment of a robot."""
+
+    root: Array64
+    """(3,) metres."""
+    quaternion: Array64
+    """(4,) x, y, z, w of the root."""
+    angles: Array64
+    """(J,) radians."""
+
+
 class RobotRun:
     """One motion, in pieces of any size."""
 
     def __init__(self, robot: RobotModel, fps: float = float(FPS)) -> None:
-        self._robot, self._fps = robot, fps
+        self._robot = robot
+        self.fps = fps
+        """Frames a second of what comes next; may change."""
         self._poses, self._solver = HumanPoses(robot), Solver(robot)
         self._quaternions = QuaternionRun()
         self._last: Stance | None = None
@@ -72,8 +88,17 @@ class RobotRun:
             np.array([stance.root for stance in stances]).reshape(-1, 3),
             self._quaternions.push(turns)[:, 0],
             np.array([stance.angles for stance in stances]).reshape(-1, self._robot.n_joints),
-            self._fps,
+            self.fps,
         )
+
+    def next(self, joints: Array) -> RobotPose:
+        """Follow one more pose (22, 3)."""
+        one = self.push(joints[None])
+        return RobotPose(one.root[0], one.quaternions[0], one.angles[0])
+
+    def back_to(self, pose: RobotPose) -> None:
+        """Go on from an earlier pose: what came after it was not shown."""
+        self._last = Stance(pose.root, to_matrices(pose.quaternion), pose.angles)
 
     def _goal(self, wishes: Wishes, frame: int) -> Goal:
         """The frame with feet on the floor, where planted feet put it."""
@@ -102,7 +127,7 @@ class RobotRun:
         low = np.abs(lowest - self._floor) < _STANDING[0]
         if self._feet is None:
             return np.asarray(low)
-        speed = np.linalg.norm((ankles - self._feet)[:, :2], axis=-1) * self._fps
+        speed = np.linalg.norm((ankles - self._feet)[:, :2], axis=-1) * self.fps
         return np.asarray(low & (speed < _STANDING[1]))
 
     def _next(self, goal: Goal) -> Stance:
@@ -110,7 +135,7 @@ class RobotRun:
         if last is None:
             self._last = self._from_closed_form(goal, _FIRST_STEPS)
             return self._last
-        reach = robot.speeds[:, None] / self._fps * np.array([-1.0, 1.0])
+        reach = robot.speeds[:, None] / self.fps * np.array([-1.0, 1.0])
         near = last.angles[:, None] + reach
         box = np.clip(near, robot.used[:, :1], robot.used[:, 1:])
         at = Stance(goal.root, goal.turns[0], last.angles)
@@ -120,7 +145,7 @@ class RobotRun:
         if missed > 1.0:
             self.rescues += 1
             other = self._from_closed_form(goal, _RESCUE_STEPS)
-            if self._lost(other, goal) < missed:
+            if self._lost(other, goal) < _BETTER * missed:
                 at = Stance(other.root, other.turn, np.clip(other.angles, *box.T))
         self._last = at
         return at

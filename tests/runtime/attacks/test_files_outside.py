@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from kinetoken.base.errors import BundleError
+from kinetoken.chat.prompt_cache import PromptCache
 from kinetoken.cli.main import main
 from kinetoken.engines.onnx.graph_files import external_locations
 from kinetoken.generation.bundle import open_bundle, open_codec, open_manifest
@@ -126,6 +128,31 @@ def test_a_link_that_leads_to_itself(own_tiny: Path) -> None:
     (own_tiny / "Mean.npy").symlink_to("Mean.npy")
     with pytest.raises(BundleError, match=r"Mean\.npy"):
         open_manifest(own_tiny)
+
+
+@pytest.mark.parametrize("link", ["the folder", "a file", "no link"])
+def test_nothing_is_written_where_links_in_a_cache_lead(
+    own_tiny: Path, monkeypatch: pytest.MonkeyPatch, link: str
+) -> None:
+    outside = own_tiny.parent / "outside"
+    outside.mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(own_tiny.parent / "user"))
+    states = PromptCache(open_bundle(own_tiny))
+    usual = states.save([1], b"state")
+    assert usual is not None
+    assert usual.is_relative_to(own_tiny)
+    if link == "the folder":
+        shutil.rmtree(own_tiny / ".cache")
+        (own_tiny / ".cache").symlink_to(outside)
+    elif link == "a file":
+        (outside / "precious").write_text("precious")
+        usual.unlink()
+        usual.symlink_to(outside / "precious")
+    written = states.save([1], b"state")
+    assert written is not None
+    assert written.is_relative_to(own_tiny) == (link == "no link")
+    assert states.load([1]) == b"state"
+    assert [path.read_text() for path in outside.iterdir()] in ([], ["precious"])
 
 
 def test_a_graph_that_reads_a_compiled_one_is_refused(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +14,11 @@ pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[ll
 
 from gguf_attacks import attack, crafted
 from kinetoken.base.errors import EngineError
-from kinetoken.engines.llamacpp.gguf_check import checked_header
+from kinetoken.engines.llamacpp.engine import LLAMACPP
+from kinetoken.engines.llamacpp.gguf_check import checked_header, checked_tower
 from kinetoken.engines.llamacpp.gguf_header import read_header
+from kinetoken.manifest.manifest_file import read_manifest
+from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
 from kinetoken_export.gguf.vision_tower import export_mmproj
 from tiny_gguf import Made, make
 
@@ -96,6 +101,14 @@ def test_what_else_is_odd_is_named(made: Made, name: str) -> None:
     refused(made, whole.replace(old, new, 1), words)
 
 
+def test_tokens_are_compared_as_llama_cpp_reads_them(made: Made) -> None:
+    """Up to a zero byte: it ends the process where two are one."""
+    whole = made.path.read_bytes()
+    for code in (b"1", b"2"):
+        whole = whole.replace(b"<m_0_%b>" % code, b"<m_0_\0%b" % code, 1)
+    refused(made, whole, "different tokens")
+
+
 def test_a_list_shorter_than_the_vocabulary_is_refused(made: Made) -> None:
     whole, key = bytearray(made.path.read_bytes()), b"tokenizer.ggml.token_type"
     at = whole.index(key) + len(key) + 8
@@ -104,6 +117,38 @@ def test_a_list_shorter_than_the_vocabulary_is_refused(made: Made) -> None:
     data = whole[: at + 8 + 4 * (count - 1)] + whole[at + 8 + 4 * count :]
     struct.pack_into("<Q", data, at, count - 1)
     refused(made, bytes(data), "tokenizer.ggml.token_type as a model may have it")
+
+
+def test_inspect_refuses_what_the_engine_would(made: Made, tiny: Path, tmp_path: Path) -> None:
+    info = replace(made.info, file="lm.gguf", mmproj="mmproj.gguf")
+    motion = read_vocabulary(made.path.parent).motion
+    manifest = replace(read_manifest(tiny), language_model=info, motion=motion)
+    LLAMACPP.check_files(made.path.parent, manifest)
+    for name, old in (("lm.gguf", b"rope.freq_base"), ("mmproj.gguf", b"vision.image_std")):
+        folder = tmp_path / name
+        folder.mkdir()
+        for whole in ("lm.gguf", "mmproj.gguf"):
+            (folder / whole).symlink_to(made.path.with_name(whole))
+        (folder / name).unlink()
+        data = made.path.with_name(name).read_bytes()
+        (folder / name).write_bytes(data.replace(old, old[:-1] + b"x", 1))
+        with pytest.raises(EngineError, match="expected keys that are known"):
+            LLAMACPP.check_files(folder, manifest)
+
+
+@pytest.mark.parametrize(
+    "key", ["clip.vision.block_count", "general.file_type", "general.name", "clip.use_silu"]
+)
+def test_numbers_of_a_tower_have_their_one_type(made: Made, tmp_path: Path, key: str) -> None:
+    """libmtmd ends the process on others."""
+    data, name = bytearray(made.path.with_name("mmproj.gguf").read_bytes()), key.encode()
+    at = data.index(name) + len(name)
+    (kind,) = struct.unpack_from("<I", data, at)
+    struct.pack_into("<I", data, at, {4: 5, 7: 0, 8: 10}[kind])
+    path = tmp_path / "mmproj.gguf"
+    path.write_bytes(data)
+    with pytest.raises(EngineError, match=rf"{key} as a model may have it|damaged"):
+        checked_tower(path)
 
 
 def test_a_part_of_a_model_is_refused(made: Made) -> None:

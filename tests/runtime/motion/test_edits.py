@@ -110,3 +110,19 @@ def test_an_idle_body_loops() -> None:
     loop, cycle = loop_of(Clip((np.repeat(walking(1), 40, axis=0) + noise).astype(np.float32)))
     assert cycle.gap < 0.01
     assert len(loop) > 8
+
+
+@pytest.mark.parametrize("fps", [10.0, 30.0, 60.0])
+def test_another_rate_keeps_times_and_has_no_kinks(fps: float) -> None:
+    other = at_rate(CLIP, fps)
+    assert other.fps == fps
+    assert len(other) == int(29 * fps / 20) + 1
+    same = {10.0: (1, 2), 30.0: (3, 2), 60.0: (3, 1)}[fps]
+    np.testing.assert_allclose(
+        other.joints[:: same[0]],
+        CLIP.joints[:: same[1]][: len(other.joints[:: same[0]])],
+        atol=1e-6,
+    )
+    steps = np.linalg.norm(np.diff(other.joints.astype(float), n=2, axis=0), axis=-1).max()
+    own = np.linalg.norm(np.diff(CLIP.joints.astype(float), n=2, axis=0), axis=-1).max()
+    assert steps < 2.5 * own * (20.0 / fps) ** 2

@@ -9,19 +9,21 @@ text falls into smaller kept pieces, at worst into single bytes, and decodes to 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from tokenizers import Tokenizer, pre_tokenizers
+from tokenizers import pre_tokenizers
 
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.base.input_file import read_input_text
 from kinetoken.cli.terminal import ProgressBar, progress
+from kinetoken.engines.tokenizer import call_tokenizer, open_tokenizer
 
 from ..json_file import read_json
 from .renumber_tokenizer import renumbered_tokenizer, write_tokenizer_json
 
+_Result = TypeVar("_Result")
 BYTES: Final = frozenset(pre_tokenizers.ByteLevel.alphabet())
 """The letters in which byte-level BPE writes the 256 bytes."""
 _CURLY: Final = r"\u2018\u2019\u201c\u201d"  # typographic quotes
@@ -50,7 +52,7 @@ class BpeTokenizer:
 
     def __init__(self, path: Path) -> None:
         """FormatError where the file is no tokenizer of this kind."""
-        self.path, self.data = path, read_json(path)
+        self.path, self.data, self._tried = path, read_json(path), False
         try:
             model = self.data["model"]
             odd = [name for name in _BPE_OPTIONS if model.get(name)]
@@ -59,7 +61,7 @@ class BpeTokenizer:
                 str(token["content"]): int(token["id"]) for token in self.data["added_tokens"]
             }
             self._ranks = {merge_pair(merge): rank for rank, merge in enumerate(model["merges"])}
-            self._tokenizer = Tokenizer.from_file(str(path))
+            self._tokenizer = open_tokenizer(self.data)
         except Exception as error:  # the library raises bare Exception
             raise FormatError(
                 f"{path}: expected a byte-level BPE tokenizer.json, got something else ({error})"
@@ -76,14 +78,32 @@ class BpeTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Ids of a text, added tokens recognised."""
-        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        return self._called(
+            lambda: list(self._tokenizer.encode_batch([text], add_special_tokens=False)[0].ids)
+        )
 
     def words(self, text: str) -> set[str]:
         """The different words, in byte letters, that BPE gets to see; added tokens are no words."""
+        if not self._tried:  # only in this way the library can be stopped, see call_tokenizer
+            self.encode(text)
+            self._tried = True
         normalizer, cut = self._tokenizer.normalizer, self._tokenizer.pre_tokenizer
         pieces = [piece for piece in self._split.split(text) if piece]
-        plain = [normalizer.normalize_str(piece) if normalizer else piece for piece in pieces]
-        return {word for piece in plain for word, _ in cut.pre_tokenize_str(piece)}
+
+        def found() -> set[str]:
+            plain = [normalizer.normalize_str(piece) if normalizer else piece for piece in pieces]
+            return {word for piece in plain for word, _ in cut.pre_tokenize_str(piece)}
+
+        return self._called(found)
+
+    def _called(self, work: Callable[[], _Result]) -> _Result:
+        """The library's answer. FormatError where the tokenizer's steps fail on a text."""
+        try:
+            return call_tokenizer(work)
+        except ValueError as error:
+            raise FormatError(
+                f"{self.path}: it fails on a text ({error}): do not trust it"
+            ) from error
 
     def way(self, word: str) -> list[str]:
         """Every token that BPE passes through while it cuts a word of byte letters."""

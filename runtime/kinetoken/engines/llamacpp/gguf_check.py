@@ -110,13 +110,19 @@ def _check_motion(path: Path, words: Sequence[bytes], motion: MotionInfo) -> Non
             )
 
 
+def _read_as_c(words: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield the tokens as llama.cpp has them: up to a zero byte, and empty ones with a name."""
+    for number, word in enumerate(words):
+        yield word.partition(b"\0")[0] or b"[EMPTY_%d]" % number
+
+
 def _facts(
     said: Mapping[str, Any], architecture: str, info: LanguageModelInfo
 ) -> Iterator[tuple[str, int, Any]]:
     """Yield what has to agree: its name, the manifest's number, the file's."""
     words = said.get("tokenizer.ggml.tokens", [])
     yield "rows of the vocabulary", info.vocab_size, len(words)
-    yield "different tokens", info.vocab_size, len(set(words))
+    yield "different tokens", info.vocab_size, len(set(_read_as_c(words)))
     yield "layers", info.layers, said.get(f"{architecture}.block_count")
     width, heads = (
         said.get(f"{architecture}.{key}") for key in ("embedding_length", "attention.head_count")

@@ -13,11 +13,14 @@ export function readHeader(text) {
     throw new Error(`expected ${FORMAT} version ${VERSION}, got ${header.format} version ${header.version}`);
   }
   const joints = header.joints.length;
-  if (header.parents.length !== joints || header.frame_bytes !== HEAD + joints * 28) {
+  if (header.parents.length !== joints || header.frame_bytes !== HEAD + joints * 28 + robotBytes(header)) {
     throw new Error("the header does not fit its frames");
   }
   return header;
 }
+
+// A robot beside the body: the ends of its capsules, x, y, z each, behind the frame.
+const robotBytes = (header) => (header.robot === undefined ? 0 : 24 * header.robot.radii.length);
 
 // A binary frame: joints is x, y, z of each joint in metres; rotations x, y, z, w of each.
 export function readFrame(buffer, header) {
@@ -33,6 +36,7 @@ export function readFrame(buffer, header) {
     time: view.getFloat64(8, true),
     joints: floats(HEAD, 3 * count),
     rotations: floats(HEAD + 12 * count, 4 * count),
+    ...(header.robot === undefined ? {} : { robot: floats(HEAD + 28 * count, robotBytes(header) / 4) }),
   };
 }
 

@@ -12,7 +12,7 @@ const RETRY = 1000; // milliseconds before a lost connection is tried again
 const FOLLOWING = 4; // per second, how fast the camera follows the body
 
 const at = (id) => document.getElementById(id);
-let state = SILENT, body = null, follow = true, arrived = 0, pace = 0, paceSince = performance.now();
+let state = SILENT, body = null, robot = null, follow = true, arrived = 0, pace = 0, paceSince = performance.now();
 
 const renderer = openRenderer();
 const scene = new THREE.Scene();
@@ -87,6 +87,36 @@ function makeBody(header) {
   return { group, parts };
 }
 
+function makeRobot(header) {
+  const group = new THREE.Group();
+  const capsules = header.robot.radii.map((radius, index) => {
+    const color = { left: LEFT, right: RIGHT }[header.robot.sides[index]] ?? CENTRE;
+    const material = new THREE.MeshStandardMaterial({ color, roughness: 0.35, metalness: 0.4 });
+    const ball = () => new THREE.Mesh(new THREE.SphereGeometry(radius, 20, 12), material);
+    const bone = new THREE.Mesh(new THREE.CylinderGeometry(radius, radius, 1, 20), material);
+    const meshes = [ball(), ball(), bone];
+    for (const mesh of meshes) { mesh.castShadow = true; group.add(mesh); }
+    return meshes;
+  });
+  scene.add(group);
+  return { group, capsules };
+}
+
+function poseRobot(frame) {
+  robot.capsules.forEach(([start, end, bone], index) => {
+    start.position.fromArray(frame.robot, 6 * index);
+    end.position.fromArray(frame.robot, 6 * index + 3);
+    stretch(bone, start.position, end.position);
+  });
+}
+
+function stretch(bone, there, here) {
+  const along = here.clone().sub(there), length = along.length();
+  bone.position.copy(there).add(here).multiplyScalar(0.5);
+  bone.scale.y = Math.max(length, 1e-4);
+  if (length > 1e-6) bone.quaternion.setFromUnitVectors(UP, along.divideScalar(length));
+}
+
 const UP = new THREE.Vector3(0, 1, 0);
 const joint = (frame, index) => new THREE.Vector3().fromArray(frame.joints, 3 * index);
 
@@ -95,10 +125,7 @@ function pose(frame) {
     const here = joint(frame, index);
     ball.position.copy(here).y += lift;
     if (bone === null) return;
-    const there = joint(frame, parent), along = here.clone().sub(there), length = along.length();
-    bone.position.copy(there).add(here).multiplyScalar(0.5);
-    bone.scale.y = Math.max(length, 1e-4);
-    if (length > 1e-6) bone.quaternion.setFromUnitVectors(UP, along.divideScalar(length));
+    stretch(bone, joint(frame, parent), here);
   });
 }
 
@@ -114,6 +141,7 @@ function draw() {
   }
   if (state.frame !== null) {
     pose(state.frame);
+    if (robot !== null) poseRobot(state.frame);
     if (follow) keepUp(joint(state.frame, 0), passed);
   }
   const { yaw, pitch, distance, target } = orbit;
@@ -160,6 +188,8 @@ function take(data) {
   if (before.header === null) {
     if (body !== null) scene.remove(body.group);
     body = makeBody(state.header);
+    if (robot !== null) scene.remove(robot.group);
+    robot = state.header.robot === undefined ? null : makeRobot(state.header);
   }
   if (state.header !== before.header) at("prompt").textContent = state.header.prompt ?? "";
   if (state.said !== before.said || before.header === null) at("said").textContent = state.said;

@@ -210,3 +210,22 @@ def test_the_real_vocabulary_keeps_english(tmp_path: Path) -> None:
         "<m_0_5></move>",
     ):
         assert after.decode(after.encode_text(text)) == before.decode(before.encode_text(text))
+
+
+@pytest.mark.parametrize("part", ["normalizer", "pre_tokenizer"])
+def test_a_tokenizer_that_grows_or_panics_is_one_line(tmp_path: Path, part: str) -> None:
+    checkpoint = build_checkpoint(tmp_path / "model")
+    path = checkpoint / "tokenizer.json"
+    grows = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 1000}
+    panics = {
+        "type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": False,
+    }  # fmt: skip
+    data = json.loads(path.read_text(encoding="utf-8"))
+    data[part] = grows if part == "normalizer" else panics
+    path.write_text(json.dumps(data), encoding="utf-8")
+    (tmp_path / "corpus.txt").write_text("a" * 60 + "!", encoding="utf-8")
+    with pytest.raises(FormatError, match=r"keeps a text's length|retry-limit") as caught:
+        prune_vocabulary(
+            Checkpoint(checkpoint), path, tmp_path / "corpus.txt", tmp_path / "small.json"
+        )
+    assert "\n" not in str(caught.value)
