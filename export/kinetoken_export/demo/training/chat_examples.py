@@ -21,6 +21,8 @@ _LEVEL_WEIGHTS: Final = (1.0, 0.6, 0.4, 0.3)  # coarse levels carry the action
 # </move> is one token in a hundred and decides the length; more closes too early
 CLOSE_WEIGHT: Final = 1.0
 _OFFER_WEIGHT: Final = 0.15
+# Words behind a motion: a dozen among hundreds of codes, and they decide what is done next.
+_LATER_WORD_WEIGHT: Final = 5.0
 
 Ids = NDArray[np.int64]
 Weights = NDArray[np.float32]
@@ -73,7 +75,7 @@ class ChatCoder:
             for place, block in enumerate(turn.blocks):
                 self._block(block, place > 0, ids, weights)
             ids.append(self.end)
-            weights.append(1.0)
+            weights.append(self._word_weight(ids))
         return np.array(ids, dtype=np.int64), np.array(weights, dtype=np.float32)
 
     def prompt(self, text: str) -> list[int]:
@@ -92,6 +94,11 @@ class ChatCoder:
         self._asked.encode_special_tokens = False
         return ids
 
+    def _word_weight(self, before: Sequence[int]) -> float:
+        """The weight of a word behind these tokens."""
+        moved = any(token >= self.firsts[0] for token in before)
+        return _LATER_WORD_WEIGHT if moved else 1.0
+
     def _word_weights(self, words: str, later: bool, count: int) -> list[float]:
         """Little of what the body offers, which is drawn by chance."""
         said, offer, _ = words.partition(OFFER)
@@ -103,8 +110,9 @@ class ChatCoder:
     def _block(self, block: Block, later: bool, ids: list[int], weights: list[float]) -> None:
         if block.words:
             words = self.text(("\n" if later else "") + block.words + "\n")
+            weight = self._word_weight(ids)
             ids += words
-            weights += self._word_weights(block.words, later, len(words))
+            weights += [weight * w for w in self._word_weights(block.words, later, len(words))]
         ids.append(self.move_start)
         weights.append(1.0)
         if block.codes is None:

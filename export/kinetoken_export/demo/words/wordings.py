@@ -37,9 +37,9 @@ class Mixture:
     """Shares of the kinds of request; what is left is captions of one action as they stand."""
 
     unknown: float = 0.12
-    sequence: float = 0.09
-    pair: float = 0.12
-    triple: float = 0.08
+    sequence: float = 0.13
+    pair: float = 0.15
+    triple: float = 0.12
     seconds: float = 0.05
     count: float = 0.06
     speed: float = 0.04
