@@ -62,8 +62,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--robots", default="g1,h1")
     parser.add_argument("--name", default="robots")
+    parser.add_argument(
+        "--clips", type=Path, help="folder to keep the answers in, and to find them"
+    )
     args = parser.parse_args()
-    clips = generated(args.bundle, args.seconds)
+    clips = answers(args.bundle, args.seconds, args.clips)
     found: dict[str, Any] = {"machine": describe(), "seconds": args.seconds, "robots": {}}
     for key in args.robots.split(","):
         robot = robot_named(key)
@@ -72,15 +75,22 @@ def main() -> None:
     (RESULTS / f"{args.name}.md").write_text(table(found, args.bundle))
 
 
-def generated(bundle: str | None, seconds: float) -> dict[str, kinetoken.Clip]:
+def answers(bundle: str | None, seconds: float, kept: Path | None) -> dict[str, kinetoken.Clip]:
     """A clip of every caption file's first prompt, as a window would show it."""
     generator = kinetoken.load(bundle) if bundle else kinetoken.load()
-    options = replace(kinetoken.GenerateOptions(seconds=seconds, seed=1).on_screen())
+    options = kinetoken.GenerateOptions(seconds=seconds, seed=1).on_screen()
     out = {}
     for path in sorted((ROOT / "export" / "captions").glob("*.tsv")):
         if path.stem not in ("unknown", "sequences"):
             prompt = path.read_text(encoding="utf-8").split("\t")[0]
+            file = None if kept is None else kept / f"{path.stem}-1.npz"
+            if file is not None and file.exists():
+                out[path.stem] = kinetoken.Clip.load(file)
+                continue
             out[path.stem] = generator.generate(prompt, options)
+            if file is not None:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                out[path.stem].save(file)
     return out
 
 

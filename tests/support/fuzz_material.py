@@ -51,7 +51,7 @@ def build_material(folder: Path) -> Material:
         joints=walking(12), fps=20.0, prompt="walk", text=TEXT, seed=3, meta={"foot_lock": "on"}
     )
     clips = []
-    for ending in ("npz", "bvh", "glb", "vrma"):
+    for ending in ("npz", "amass.npz", "bvh", "glb", "vrma"):
         clip.save(folder / f"clip.{ending}")
         clips.append(folder / f"clip.{ending}")
     for array in ("joints", "features"):

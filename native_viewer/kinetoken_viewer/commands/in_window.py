@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from kinetoken.cli.chat import held_history
 from kinetoken.cli.live_arguments import open_live
 from kinetoken.motion.skeleton import FPS
 
@@ -25,8 +26,13 @@ if TYPE_CHECKING:
 
 
 def show_in_window(request: PlayRequest, show: ShowStage) -> int:
-    """Shows until the window is closed; then saves what came, and tells a failure."""
+    """Shows until the window is closed; then saves what came, and tells a failure.
+
+    OutputError where another chat has the file of this one.
+    """
     with contextlib.ExitStack() as open_things:
+        # Here, not in the generator's process, which ends and begins again when it fails.
+        open_things.enter_context(held_history(request.history.file))
         live = None
         if request.live.has_targets:
             live = open_things.enter_context(_open_live(request))

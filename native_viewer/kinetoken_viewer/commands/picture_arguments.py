@@ -27,6 +27,8 @@ def add_picture(parser: argparse.ArgumentParser) -> Reader[PictureRequest]:
     add("--headless", action="store_true", help="open no window: write a GIF named after PROMPT")
     add("--film-fps", type=float, metavar="F", help=Advanced("pictures per second of the file"))
     add("--strip", type=int, default=0, metavar="N", help="write a .png of N poses side by side")
+    sprites = "with --strip: N equal cells without background, for games"
+    add("--sprites", action="store_true", help=Advanced(sprites))
     add("--no-words", action="store_true", help=Advanced("write no words on the file's pictures"))
     _add_look(group)
     return lambda args: PictureRequest(
@@ -34,6 +36,7 @@ def add_picture(parser: argparse.ArgumentParser) -> Reader[PictureRequest]:
         film=None if args.film is None else Path(args.film),
         fps=args.film_fps,
         strip=args.strip,
+        sprites=args.sprites,
         words=not args.no_words,
         size=_size(args.size),
         camera=_camera(args.camera, several=args.compare is not None),

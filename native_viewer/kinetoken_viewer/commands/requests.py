@@ -48,6 +48,8 @@ class PictureRequest:
     camera: CameraView = THREE_QUARTER
     strip: int = 0
     """Poses side by side in one picture; 0: no strip."""
+    sprites: bool = False
+    """Those poses in equal cells without background."""
     words: bool = True
     """Write prompt, thought and time on the pictures of a file."""
     layers: SceneLayers = NO_LAYERS
@@ -77,7 +79,7 @@ class PictureRequest:
         usual = _STILL_SIZE if path.suffix.lower() == ".png" else _FILM_SIZE
         size = self.size or (_STRIP_SIZE if self.strip else usual)
         look = (self.camera, self.strip, self.words, self.layers, self.gles)
-        recording = RecordRequest(path, size, self.fps, *look)
+        recording = RecordRequest(path, size, self.fps, *look, sprites=self.sprites)
         check_writable(path)
         return recording
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kinetoken.base.atomic_file import check_writable
 from kinetoken.base.errors import INTERRUPTED, EngineError, KinetokenError
 from kinetoken.cli.live_arguments import say
-from kinetoken.formats.registry import check_can_save
+from kinetoken.formats.registry import check_can_save, suffix_of
 from kinetoken.motion.clip import Clip
 
 from ..file_names import slug
@@ -94,4 +94,6 @@ def keep_clips(clips: Sequence[NamedClip], path: str | None) -> bool:
 def path_beside(path: str, name: str) -> Path:
     """The file of the clip of this name: "clips.npz" and "seed 1" make clips-seed-1.npz."""
     target = Path(path)
-    return target.with_name(f"{target.stem}-{slug(name) or 'clip'}{target.suffix}")
+    suffix = target.name[len(target.name) - len(suffix_of(target)) :]  # as it is spelled
+    stem = target.name.removesuffix(suffix) if suffix else target.name
+    return target.with_name(f"{stem}-{slug(name) or 'clip'}{suffix}")

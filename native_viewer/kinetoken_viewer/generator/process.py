@@ -60,13 +60,6 @@ def report_failures(
 
 
 def _serve_talk(job: GeneratorJob, pipe: Connection) -> None:
-    from kinetoken.cli.chat import held_history
-
-    with held_history(job.history_file):
-        _serve_held_talk(job, pipe)
-
-
-def _serve_held_talk(job: GeneratorJob, pipe: Connection) -> None:
     from kinetoken.chat.session import Session
     from kinetoken.cli.chat import saved_chat
     from kinetoken.generation.generator import load

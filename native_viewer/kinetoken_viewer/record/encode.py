@@ -46,7 +46,7 @@ def picture_suffix(path: Path) -> str:
 
 
 def write_still(path: Path, picture: Pixels) -> None:
-    """Writes one picture as PNG."""
+    """Writes one picture as PNG; a fourth channel is how opaque it is."""
     with atomic_path(path) as part:
         Image.fromarray(picture).save(part, format="PNG", optimize=True)
 

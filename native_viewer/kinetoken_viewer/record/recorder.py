@@ -17,6 +17,7 @@ from ..stage.places import NamedClip
 from .clip_film import ClipFilm
 from .encode import write_film, write_still
 from .request import MOST_PICTURES, RecordRequest
+from .sprites import cell_size, draw_sprites
 from .strip import draw_strip
 
 
@@ -29,6 +30,10 @@ def record_clips(clips: Clip | Sequence[NamedClip], request: RecordRequest) -> b
     for named in people:
         _check_clip(named)
     _check_length(people, request)
+    if request.sprites:
+        with contextlib.closing(open_renderer(*cell_size(request), gles=request.gles)) as renderer:
+            write_still(request.path, draw_sprites(people[0].clip, request, renderer))
+        return True
     with contextlib.closing(open_renderer(*request.size, gles=request.gles)) as renderer:
         if request.strip:
             write_still(request.path, draw_strip(people[0].clip, request, renderer))

@@ -43,6 +43,8 @@ class RecordRequest:
     """Prompt that several people answer."""
     begin: float = 0.0
     """Seconds of the motion that were cut off before the clip."""
+    sprites: bool = False
+    """The poses of a strip in equal cells, cut out of their background."""
     robot: str | None = None
     """A robot beside the body."""
 
@@ -65,6 +67,20 @@ class RecordRequest:
                 f"a strip is one picture: give --film a name that ends in {STILL_SUFFIXES[0]}, "
                 f"not {suffix}"
             )
+        if self.sprites and not self.strip:
+            raise InputError("--sprites needs a number of poses: give --strip N too")
+        if self.sprites:
+            cell, least, most = (
+                (self.size[0] // self.strip, self.size[1]),
+                _SIDES[0],
+                _SIDES[1] // 2,
+            )
+            if not all(least <= side <= most for side in cell):
+                raise InputError(
+                    f"--sprites: expected cells with sides of {least} to {most} pixels, got "
+                    "{}x{}; give --size WxH, ".format(*cell)
+                    + f"W for all {self.strip}"
+                )
         check_encoder(suffix)
 
     @property

@@ -31,8 +31,8 @@ _ABOVE_HEAD_WITH_WORDS: Final = 0.62  # the same, and room for prompt and though
 
 
 def strip_positions(clip: Clip, poses: int) -> NDArray[np.float64]:
-    """(n,) positions in frames that a strip of so many poses shows."""
-    return np.linspace(0.0, len(clip) - 1.0, poses)
+    """(n,) positions in frames that a strip of so many poses shows; a loop's last is its first."""
+    return np.linspace(0.0, len(clip) - 1.0, poses, endpoint="loop" not in clip.meta)
 
 
 def draw_strip(clip: Clip, request: RecordRequest, renderer: Renderer) -> Pixels:

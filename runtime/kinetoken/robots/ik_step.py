@@ -72,6 +72,10 @@ class Solver:
         self._tips = np.stack([arm.end_point for arm in arms])
         moves = _moves(robot)[:, self._free]
         self._moved, self._spun = moves[self._points], moves[self._turned]
+        in_arms = [joint for arm in arms for joint in (*arm.chain, arm.middle)]
+        self._in_arms = np.zeros(_ROOT_UNKNOWNS + len(self._free))
+        """1 for the unknowns that arms may move: they never pull at the trunk."""
+        self._in_arms[_ROOT_UNKNOWNS:] = np.isin(self._free, in_arms)
         w = _WEIGHTS
         turn = np.repeat([w["pelvis"], w["chest"], w["foot"], w["foot"]], 3)
         place = np.repeat([w["root"], w["ankle"], w["ankle"]], 3)
@@ -133,7 +137,9 @@ class Solver:
             _turn_between(turns[self._turned], goal.turns).ravel(),
             goal.root - points[0], (goal.ankles - points[1:3]).ravel(), (goal.bones - bones).ravel(),
         ])  # fmt: skip
-        slope = np.concatenate([spun, swept[:3], swept[_BONE_ENDS] - swept[_BONE_STARTS]])
+        swung = swept[_BONE_ENDS] - swept[_BONE_STARTS]
+        swung[2:] *= self._in_arms
+        slope = np.concatenate([spun, swept[:3], swung])
         return residual, slope.reshape(-1, slope.shape[2])
 
 

@@ -19,6 +19,8 @@ _FIRST_STEPS: Final = 40
 _RESCUE_STEPS: Final = 12
 _LOST: Final = (0.6, 0.1)
 """Radians of pelvis or chest, metres of a hand: beyond, the solver is in a dead end."""
+_BETTER: Final = 0.5
+"""Share of the misses that another solution may leave: a turn of an arm must be worth it."""
 _STANDING: Final = (0.04, 0.5)
 """Metres over the floor, metres a second: below both a foot stands."""
 _FLOOR_SHARE: Final = 0.3
@@ -143,7 +145,7 @@ class RobotRun:
         if missed > 1.0:
             self.rescues += 1
             other = self._from_closed_form(goal, _RESCUE_STEPS)
-            if self._lost(other, goal) < missed:
+            if self._lost(other, goal) < _BETTER * missed:
                 at = Stance(other.root, other.turn, np.clip(other.angles, *box.T))
         self._last = at
         return at

@@ -15,7 +15,7 @@ pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[ll
 from gguf_attacks import attack, crafted
 from kinetoken.base.errors import EngineError
 from kinetoken.engines.llamacpp.engine import LLAMACPP
-from kinetoken.engines.llamacpp.gguf_check import checked_header
+from kinetoken.engines.llamacpp.gguf_check import checked_header, checked_tower
 from kinetoken.engines.llamacpp.gguf_header import read_header
 from kinetoken.manifest.manifest_file import read_manifest
 from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
@@ -134,6 +134,21 @@ def test_inspect_refuses_what_the_engine_would(made: Made, tiny: Path, tmp_path:
         (folder / name).write_bytes(data.replace(old, old[:-1] + b"x", 1))
         with pytest.raises(EngineError, match="expected keys that are known"):
             LLAMACPP.check_files(folder, manifest)
+
+
+@pytest.mark.parametrize(
+    "key", ["clip.vision.block_count", "general.file_type", "general.name", "clip.use_silu"]
+)
+def test_numbers_of_a_tower_have_their_one_type(made: Made, tmp_path: Path, key: str) -> None:
+    """libmtmd ends the process on others."""
+    data, name = bytearray(made.path.with_name("mmproj.gguf").read_bytes()), key.encode()
+    at = data.index(name) + len(name)
+    (kind,) = struct.unpack_from("<I", data, at)
+    struct.pack_into("<I", data, at, {4: 5, 7: 0, 8: 10}[kind])
+    path = tmp_path / "mmproj.gguf"
+    path.write_bytes(data)
+    with pytest.raises(EngineError, match=rf"{key} as a model may have it|damaged"):
+        checked_tower(path)
 
 
 def test_a_part_of_a_model_is_refused(made: Made) -> None:

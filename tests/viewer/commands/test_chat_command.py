@@ -7,6 +7,7 @@ import pytest
 
 from called import chat as talk
 from kinetoken.base.errors import InputError, OutputError
+from kinetoken.base.file_lock import sole_writer
 from kinetoken.cli import chat
 from kinetoken_viewer.commands import chat as chat_command
 from kinetoken_viewer.commands.requests import PlayRequest
@@ -109,3 +110,19 @@ def test_options_of_the_window_are_refused_where_there_is_none(
         talk(why, *options)
     assert terminal == []
     assert talk(why) == 17
+
+
+def test_a_file_that_another_chat_has_is_told_before_a_window_opens(
+    terminal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def never(stage: object) -> None:
+        raise AssertionError("a window was opened")
+
+    monkeypatch.setattr(chat_command, "window_opener", lambda request: never)
+    file = tmp_path / "talk.json"
+    with (
+        sole_writer(file, "the first"),
+        pytest.raises(OutputError, match="another chat writes into"),
+    ):
+        talk("--history-file", str(file))
+    assert terminal == []

@@ -17,7 +17,7 @@ from kinetoken.generation.options import GenerateOptions
 from kinetoken.motion.clip import Clip, MotionChunk
 from kinetoken_viewer import file_names
 from kinetoken_viewer.commands.compare_option import parse_comparison
-from kinetoken_viewer.commands.saving import keep_clips
+from kinetoken_viewer.commands.saving import keep_clips, path_beside
 from kinetoken_viewer.generator.comparison import ComparisonJob, Variant
 from kinetoken_viewer.generator.messages import (
     AnswerEnded,
@@ -382,3 +382,15 @@ def test_ctrl_c_keeps_the_half_of_an_answer(
 def test_questions_can_be_sent_to_a_process() -> None:
     question = ComparisonJob("walk", (Variant("a", NOBODY),), LoadOptions())
     assert pickle.loads(pickle.dumps(question)) == question
+
+
+@pytest.mark.parametrize(
+    ("path", "beside"),
+    [
+        ("clips.npz", "clips-seed-1.npz"),
+        ("a/clips.AMASS.npz", "a/clips-seed-1.AMASS.npz"),
+        ("walk.v2.bvh", "walk.v2-seed-1.bvh"),
+    ],
+)
+def test_a_name_beside_keeps_the_whole_suffix(path: str, beside: str) -> None:
+    assert path_beside(path, "seed 1") == Path(beside)

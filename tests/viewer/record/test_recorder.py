@@ -15,6 +15,7 @@ from kinetoken_viewer.record.clip_film import ClipFilm
 from kinetoken_viewer.record.encode import GIF_COLOURS, film_palette, frame_durations
 from kinetoken_viewer.record.recorder import record_clips
 from kinetoken_viewer.record.request import RecordRequest
+from kinetoken_viewer.record.strip import strip_positions
 from kinetoken_viewer.render.camera import CameraView
 from kinetoken_viewer.render.software.painter import Painter
 from synthetic_motion import raised_arms
@@ -230,3 +231,43 @@ def test_a_film_of_days_is_refused_before_it_is_drawn(
     with pytest.raises(InputError, match=r"5000 s are .* pictures, of at most"):
         record_to(tmp_path / name, slow, fps=fps)
     assert not (tmp_path / name).exists()
+
+
+def test_a_sprite_sheet_has_equal_cells_and_no_background(tmp_path: Path, walk: Clip) -> None:
+    path = record_to(tmp_path / "sheet.png", walk, size=(400, 160), strip=5, sprites=True)
+    with Image.open(path) as image:
+        assert image.mode == "RGBA"
+        assert image.size == (400, 160)
+        alpha = np.asarray(image)[..., 3].reshape(160, 5, 80)
+    assert not alpha[0].any()
+    assert not alpha[-1].any()
+    for cell in np.moveaxis(alpha, 1, 0):
+        assert not cell[:, [0, -1]].any()  # nobody reaches into the next cell
+        assert 0.05 < (cell == 255).mean() < 0.6
+        columns = np.flatnonzero(cell.any(axis=0))
+        assert abs(columns.mean() - 40) < 12
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"sprites": True}, "give --strip N too"),
+        ({"sprites": True, "strip": 2, "size": (400, 3000)}, "got 200x3000"),
+        (
+            {"sprites": True, "strip": 40, "size": (800, 100)},
+            "sides of 64 to 2048 pixels, got 20x100",
+        ),
+    ],
+)
+def test_sprites_that_cannot_be_drawn_are_refused(
+    tmp_path: Path, options: dict[str, object], line: str
+) -> None:
+    wanted = {"size": (400, 160), **options}
+    with pytest.raises(InputError, match=line):
+        RecordRequest(tmp_path / "x.png", **wanted)  # type: ignore[arg-type]
+
+
+def test_a_loop_shows_its_first_pose_once(walk: Clip) -> None:
+    assert strip_positions(walk, 4)[-1] == len(walk) - 1
+    loop = Clip(walk.joints, meta={"loop": "yes"})
+    assert strip_positions(loop, 4).tolist() == [(len(walk) - 1) * n / 4 for n in range(4)]

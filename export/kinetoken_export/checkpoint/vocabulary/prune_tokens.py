@@ -52,7 +52,7 @@ class BpeTokenizer:
 
     def __init__(self, path: Path) -> None:
         """FormatError where the file is no tokenizer of this kind."""
-        self.path, self.data = path, read_json(path)
+        self.path, self.data, self._tried = path, read_json(path), False
         try:
             model = self.data["model"]
             odd = [name for name in _BPE_OPTIONS if model.get(name)]
@@ -84,6 +84,9 @@ class BpeTokenizer:
 
     def words(self, text: str) -> set[str]:
         """The different words, in byte letters, that BPE gets to see; added tokens are no words."""
+        if not self._tried:  # only in this way the library can be stopped, see call_tokenizer
+            self.encode(text)
+            self._tried = True
         normalizer, cut = self._tokenizer.normalizer, self._tokenizer.pre_tokenizer
         pieces = [piece for piece in self._split.split(text) if piece]
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from .gguf_header import ALIGNMENT_KEY, STRING, Header
 
-_FLAG, _INT32, _FLOAT = 7, 5, 6
+_FLAG, _UINT32, _INT32, _FLOAT = 7, 4, 5, 6
 _WHOLE, _REAL = (0, 1, 2, 3, 4, 5, 10, 11), (6, 12)
 """GGUF's numbers of types."""
 
@@ -46,6 +46,10 @@ class _Rule:
 
 def _whole(low: int, high: int, count: int | None = None) -> _Rule:
     return _Rule(_WHOLE, low, high, count)
+
+
+def _exact(low: int, high: int) -> _Rule:
+    return _Rule((_UINT32,), low, high)
 
 
 def _real(low: float, high: float, count: int | None = None) -> _Rule:
@@ -112,17 +116,23 @@ _TOWER: Final[Mapping[str, _Rule]] = {
     "projector_type": _TEXT,
     "use_silu": _SWITCH,
     "use_gelu": _SWITCH,
-    "vision.projection_dim": _WIDTH,
-    "vision.image_size": _whole(1, 1 << 14),
-    "vision.patch_size": _whole(1, 1 << 8),
-    "vision.embedding_length": _WIDTH,
-    "vision.feed_forward_length": _whole(1, 1 << 20),
-    "vision.block_count": _LAYERS,
-    "vision.attention.head_count": _HEADS,
-    "vision.attention.layer_norm_epsilon": _EPSILON,
-    "vision.n_wa_pattern": _whole(2, 512),  # without any window llama.cpp ends the process
-    "vision.image_mean": _real(-1, 1, 3),
-    "vision.image_std": _real(1e-3, 10, 3),
+    "vision.projection_dim": _exact(1, 1 << 16),
+    "vision.image_size": _exact(1, 1 << 14),
+    "vision.patch_size": _exact(1, 1 << 8),
+    "vision.embedding_length": _exact(1, 1 << 16),
+    "vision.feed_forward_length": _exact(1, 1 << 20),
+    "vision.block_count": _exact(1, 512),
+    "vision.attention.head_count": _exact(1, 1 << 12),
+    "vision.attention.layer_norm_epsilon": _Rule((_FLOAT,), 0, 0.1),
+    "vision.n_wa_pattern": _exact(2, 512),  # without any window llama.cpp ends the process
+    "vision.image_mean": _Rule((_FLOAT,), -1, 1, 3),
+    "vision.image_std": _Rule((_FLOAT,), 1e-3, 10, 3),
+}
+"""libmtmd ends the process on other types, even where the number is the same."""
+_TOWER_NAMES: Final[Mapping[str, _Rule]] = {
+    "general.name": _TEXT,
+    "general.description": _TEXT,
+    "general.file_type": _exact(0, 1 << 31),
 }
 _TOWER_NEEDED: Final = tuple(
     key for key, rule in _TOWER.items() if key.startswith("vision.") or rule is _TEXT
@@ -147,7 +157,7 @@ def check_language_model_keys(header: Header, architecture: str) -> None:
 
 def check_tower_keys(header: Header) -> None:
     """Raise ValueError for a key of a vision tower that is unknown, missing or out of range."""
-    _check_keys(header, "clip.", _TOWER, _TOWER_NEEDED)
+    _check_keys(header, "clip.", _TOWER, _TOWER_NEEDED, _TOWER_NAMES)
     width, heads, blocks, pattern = (
         header.said[f"clip.vision.{key}"]
         for key in ("embedding_length", "attention.head_count", "block_count", "n_wa_pattern")
@@ -159,12 +169,16 @@ def check_tower_keys(header: Header) -> None:
 
 
 def _check_keys(
-    header: Header, prefix: str, rules: Mapping[str, _Rule], needed: tuple[str, ...]
+    header: Header,
+    prefix: str,
+    rules: Mapping[str, _Rule],
+    needed: tuple[str, ...],
+    others: Mapping[str, _Rule] | None = None,
 ) -> None:
     said, kinds = header.said, header.kinds
     if said.get("split.count", 0) not in (0, 1):
         raise ValueError(_SPLIT)
-    known = {**{prefix + key: rule for key, rule in rules.items()}, **_SHARED}
+    known = {**{prefix + key: rule for key, rule in rules.items()}, **_SHARED, **(others or {})}
     for key, value in said.items():
         rule = known.get(key)
         if rule is None and key.startswith(prefix):

@@ -37,12 +37,14 @@ _SIZES: Final = (0.85, 1.15)
 
 
 def write_amass(clip: Clip, path: str | os.PathLike[str]) -> None:
-    """Write the clip as SMPL-H parameters, Z up, with prompt and text beside them. OutputError."""
+    """Write the clip as SMPL-H parameters, Z up, with prompt, text and seed beside. OutputError."""
     arrays: dict[str, Any] = {
         **amass_arrays(clip.joints, clip.fps),
         "prompt": clip.prompt,
         "text": clip.text,
     }
+    if clip.seed is not None:
+        arrays["seed"] = clip.seed
     with atomic_path(path) as part, part.open("wb") as stream:
         np.savez_compressed(stream, **arrays)
 

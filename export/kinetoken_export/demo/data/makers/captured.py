@@ -29,6 +29,8 @@ class Piece(NamedTuple):
     """How often the part is repeated; 0 is once, and not counted."""
     begins: str = "standing"
     ends: str = "standing"
+    more: int = 0
+    """How often the action is done beside the repetitions: a loop begins and ends amid it."""
     pace: float = 1.0
     """Times the frames of the clip: what is usual for the action."""
 
@@ -37,9 +39,9 @@ PIECES: Final = (
     Piece("jump_up", "cmu_13_39"), Piece("jump_up", "cmu_13_40"), Piece("jump_up", "cmu_13_41"),
     Piece("jump_forward", "cmu_13_11"), Piece("jump_forward", "cmu_13_13"),
     Piece("jump_forward", "cmu_13_19"),
-    Piece("squat", "cmu_13_30", 240, 280, counts=(0, 1, 2)), Piece("squat", "cmu_13_30", 236, 322, counts=(2,)),
+    Piece("squat", "cmu_13_30", 240, 280, counts=(0, 1, 2)), Piece("squat", "cmu_13_30", 236, 322, counts=(1,), more=1),
     Piece("jumping_jacks", "cmu_13_30", 0, 46, counts=(0,)),
-    Piece("jumping_jacks", "m2m_Jumping_Jacks", counts=(1, 2, 3)),
+    Piece("jumping_jacks", "m2m_Jumping_Jacks", counts=(1, 2, 3), more=1),
     Piece("cartwheel", "cmu_49_08", 0, 44, LEFT, (0, 1)), Piece("cartwheel", "cmu_49_08", 48, 95, LEFT, (0, 1)),
     Piece("cartwheel", "cmu_49_08", None, None, LEFT, (2,)),
     Piece("sit_on_chair", "cmu_14_31", 0, 60, ends="seated"),
@@ -85,8 +87,8 @@ def _pieces(pool: dict[str, Joints], mirror: bool) -> Iterator[Window]:
             for count in piece.counts:
                 yield _whole(
                     Window(
-                        action, to_features(played), piece.clip, side, "", count, speed,
-                        piece.begins, piece.ends,
+                        action, to_features(played), piece.clip, side, "",
+                        count + piece.more if count else 0, speed, piece.begins, piece.ends,
                     ),
                     played if piece.clip.startswith("cmu_49") else repeat(played, max(1, count)),
                 )  # fmt: skip
