@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.base.errors import InputError
-from kinetoken.base.input_file import read_input_text
+from kinetoken.base.input_file import read_typed_text
 from kinetoken.cli.terminal import progress
 from kinetoken.generation.bundle import Bundle
 from kinetoken.generation.chat_format import prompt_ids
@@ -76,7 +76,7 @@ def _answer(bundle: Bundle, options: GenerateOptions, prompt: str, seed: int) ->
 def read_prompts(path: Path) -> tuple[str, ...]:
     """Read prompts from a text file, one a line; InputError where there is none."""
     try:
-        lines = read_input_text(path).splitlines()
+        lines = read_typed_text(path).splitlines()
     except OSError as error:
         raise InputError(
             f"{path}: expected a text file of prompts, cannot read it ({error.strerror})"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from io import BufferedReader
 from typing import Final
@@ -24,6 +25,8 @@ _KINDS: Final = {
     stat.S_IFBLK: "a device",
     stat.S_IFSOCK: "a socket",
 }
+_DESCRIPTOR: Final = re.compile(r"/dev/(?:stdin|fd/(\d{1,9}))|/proc/self/fd/(\d{1,9})")
+"""Paths by which a shell hands over what it has opened: `<(command)` and `command | ...`."""
 
 
 def check_regular(path: str | os.PathLike[str]) -> None:
@@ -50,6 +53,26 @@ def read_input(path: str | os.PathLike[str], most: int | None = None) -> bytes:
     return raw if most is None else within(raw, most, path)
 
 
+def read_typed(path: str | os.PathLike[str], most: int | None = LARGEST_TEXT) -> bytes:
+    """Read a text that the command line names whole: a file, or a pipe that the shell has opened.
+
+    Such a pipe, as of `<(command)` or `command | ... /dev/stdin`, may hold LARGEST_TEXT bytes where
+    `most` is None. OSError for anything else that is no file, FormatError for more bytes.
+    """
+    found = _DESCRIPTOR.fullmatch(os.fspath(path))
+    number = int(found[1] or found[2] or 0) if found else -1
+    if number < 0 or not _is_pipe(os.fstat(number).st_mode):
+        return read_input(path, most)
+    handle, most = os.dup(number), most or LARGEST_TEXT
+    with os.fdopen(handle, "rb") as stream:
+        os.set_blocking(handle, True)  # else half of it would look like the whole
+        return within(stream.read(most + 1), most, path)
+
+
+def _is_pipe(mode: int) -> bool:
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
 def within(raw: bytes, most: int, name: str | os.PathLike[str]) -> bytes:
     """The bytes; FormatError where there are more than `most`."""
     if len(raw) > most:
@@ -67,7 +90,15 @@ def read_input_text(
     errors: str = "strict",
 ) -> str:
     """Read a text file whole, its line ends as "\\n". OSError, FormatError, UnicodeDecodeError."""
-    text = read_input(path, most).decode(encoding, errors)
+    return _with_plain_ends(read_input(path, most).decode(encoding, errors))
+
+
+def read_typed_text(path: str | os.PathLike[str], most: int | None = LARGEST_TEXT) -> str:
+    """The same for UTF-8 text that the command line names, see `read_typed`."""
+    return _with_plain_ends(read_typed(path, most).decode("utf-8"))
+
+
+def _with_plain_ends(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 

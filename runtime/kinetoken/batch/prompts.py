@@ -5,21 +5,25 @@ Wrong lines are reported, others kept.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from ..base.errors import FormatError, InputError, KinetokenError
-from ..base.input_file import open_input
+from ..base.input_file import read_typed
 from ..base.json_text import parse_json
 from ..generation.options import GenerateOptions, check_prompt
 from .jobs import Job, Problem
 
 MAX_LINE_BYTES: Final = 1 << 20
+_MARK: Final = b"\xef\xbb\xbf"
+"""Of UTF-8, before the first line."""
 _PLAIN_TEXT: Final = ".txt"
 _OPTIONS: Final = tuple(field.name for field in fields(GenerateOptions))
 _KEYS: Final = ("prompt", "id", *_OPTIONS)
@@ -34,6 +38,8 @@ class Prompts:
 
     jobs: tuple[Job, ...]
     problems: tuple[Problem, ...]
+    sha256: str
+    """Of the whole file."""
 
 
 def read_prompts_file(path: Path, usual: GenerateOptions) -> Prompts:
@@ -42,33 +48,36 @@ def read_prompts_file(path: Path, usual: GenerateOptions) -> Prompts:
     FormatError where it cannot be read.
 
     `.txt`: a prompt per line. Any other: a JSON object per line, with "prompt", perhaps "id", and
-    any of the options.
+    any of the options. What has no suffix, as a pipe, is of the kind that its first letter tells.
     """
     jobs: list[Job] = []
     problems: list[Problem] = []
     names: dict[str, int] = {}
     try:
-        with open_input(path) as stream:
-            for line, raw in _lines(stream):
-                job = _job_or_problem(line, raw, path.suffix.lower() == _PLAIN_TEXT, usual)
-                if isinstance(job, Problem):
-                    problems.append(job)
-                elif (first := names.setdefault(job.name.casefold(), line)) != line:
-                    problems.append(
-                        job.problem(
-                            f"line {first} has the same id {job.name!r}; give every line its own"
-                        )
-                    )
-                else:
-                    jobs.append(job)
+        whole = read_typed(path)
     except OSError as error:
         raise FormatError(f"cannot read {path}: {error.strerror}; check the path") from error
+    plain = path.suffix.lower() == _PLAIN_TEXT or (not path.suffix and _is_plain(whole))
+    for line, raw in _lines(BytesIO(whole)):
+        job = _job_or_problem(line, raw, plain, usual)
+        if isinstance(job, Problem):
+            problems.append(job)
+        elif (first := names.setdefault(job.name.casefold(), line)) != line:
+            problems.append(
+                job.problem(f"line {first} has the same id {job.name!r}; give every line its own")
+            )
+        else:
+            jobs.append(job)
     if not jobs and not problems:
         raise FormatError(
             f"{path}: expected a prompt per line, "
             'such as {"prompt": "a person waves"}, got an empty file'
         )
-    return Prompts(tuple(jobs), tuple(problems))
+    return Prompts(tuple(jobs), tuple(problems), hashlib.sha256(whole).hexdigest())
+
+
+def _is_plain(whole: bytes) -> bool:
+    return whole.removeprefix(_MARK).lstrip()[:1] != b"{"
 
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -83,7 +92,7 @@ def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
         while len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\n"):
             rest = stream.readline(MAX_LINE_BYTES + 1)
         if number == 1:
-            raw = raw.removeprefix(b"\xef\xbb\xbf")
+            raw = raw.removeprefix(_MARK)
         if raw.strip():
             yield number, raw
 

@@ -164,7 +164,7 @@ def run(request: BatchRequest) -> int:
     prompts = read_prompts_file(request.prompts, usual)
     with BatchFolder(request.out) as folder, _quiet(request.ray is not None):
         server = _server(request)
-        info = _info(request, folder, server)
+        info = _info(request, folder, server, prompts.sha256)
         nothing = not folder.left(info, prompts.jobs, request.force)
         with contextlib.nullcontext() if nothing else _maker(request, info, server) as make:
             left = folder.open(info, prompts.jobs, request.force)
@@ -201,7 +201,9 @@ def _server(request: BatchRequest) -> Bundle | None:
     return open_bundle(request.bundle.folder, request.bundle.options)
 
 
-def _info(request: BatchRequest, folder: BatchFolder, parts: Bundle | None) -> BatchInfo:
+def _info(
+    request: BatchRequest, folder: BatchFolder, parts: Bundle | None, prompts_sha256: str
+) -> BatchInfo:
     """The model, engine and settings of the clips."""
     from ..batch.folder import LOCAL_ENGINE, BatchInfo, digest
     from ..generation.options import GenerateOptions
@@ -229,7 +231,7 @@ def _info(request: BatchRequest, folder: BatchFolder, parts: Bundle | None) -> B
         seed=seed,
         parallel=request.parallel,
         prompts=prompts.name,
-        prompts_sha256=digest(prompts),
+        prompts_sha256=prompts_sha256,
     )
 
 

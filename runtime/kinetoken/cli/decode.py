@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..base.errors import FormatError, InputError, TokenError
-from ..base.input_file import LARGEST_TEXT, read_input, within
+from ..base.input_file import LARGEST_TEXT, read_typed, within
 from ..formats.body_checks import MAX_FRAMES
 from ..formats.registry import WRITABLE, check_can_save, in_words
 from .arguments import BundleRequest, add_codec
@@ -91,7 +91,7 @@ def run(request: DecodeRequest) -> int:
 def read_text(name: str) -> str:
     """Read the text of a file or of standard input. FormatError."""
     try:
-        raw = _standard_input() if name == "-" else read_input(name, LARGEST_TEXT)
+        raw = _standard_input() if name == "-" else read_typed(name, LARGEST_TEXT)
     except OSError as error:
         raise FormatError(f"cannot read {name}: {error.strerror}; check the path") from error
     try:

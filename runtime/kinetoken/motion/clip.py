@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from .footlock import FootLock
 from .skeleton import FPS, N_JOINTS
 from .smooth import Smoothing
 from .smpl.parameters import amass_arrays
+
+if TYPE_CHECKING:
+    from ..robots.robot_run import RobotMotion
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,15 @@ class Clip:
         `surface_model_type`, and GMR's `root_orient`, `pose_body`, `mocap_frame_rate`.
         """
         return amass_arrays(self.joints, self.fps)
+
+    def to_robot(self, robot: str, rate: float | None = None) -> RobotMotion:
+        """The motion of a robot, "g1" or "h1", at `rate` or the clip's own frames a second.
+
+        References for a tracking policy, not commands: docs/robots.md. InputError.
+        """
+        from ..robots.robot_files import robot_motion
+
+        return robot_motion(self, robot, rate)
 
     @classmethod
     def load(

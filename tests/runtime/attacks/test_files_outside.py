@@ -269,3 +269,33 @@ def test_random_damage_gives_an_answer_or_one_error(tmp_path: Path) -> None:
             external_locations(path)
         except ValueError:
             continue
+
+
+def in_hub_cache(bundle: Path) -> Path:
+    """Lay a bundle out as the hub's clients keep it: a snapshot of links to blobs."""
+    model = bundle.parent / "models--me--body"
+    blobs, snapshot = model / "blobs", model / "snapshots" / "0123abc"
+    blobs.mkdir(parents=True)
+    snapshot.mkdir(parents=True)
+    for path in bundle.iterdir():
+        os.replace(path, blobs / f"{path.name}.blob")
+        (snapshot / path.name).symlink_to(f"../../blobs/{path.name}.blob")
+    return snapshot
+
+
+def test_a_bundle_in_the_cache_of_the_hub_is_accepted(own_tiny: Path) -> None:
+    snapshot = in_hub_cache(own_tiny)
+    for door in (*DOORS, open_codec):
+        door(snapshot)
+
+
+@pytest.mark.parametrize("place", ["outside", "models--me--body", "models--other--body/blobs"])
+def test_a_link_out_of_the_cache_of_the_hub_is_refused(
+    own_tiny: Path, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    snapshot, outside = in_hub_cache(own_tiny), own_tiny.parent / place
+    outside.mkdir(parents=True, exist_ok=True)
+    blob = snapshot / "../../blobs/Mean.npy.blob"
+    os.replace(blob, outside / "Mean.npy")
+    blob.symlink_to(outside / "Mean.npy")
+    refused(capsys, snapshot, "leads out of the bundle's folder")

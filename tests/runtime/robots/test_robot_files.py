@@ -30,6 +30,13 @@ def motion(clip: Clip) -> RobotMotion:
     return robot_motion(clip, "g1", 30.0)
 
 
+def test_a_clip_gives_its_robot(clip: Clip, motion: RobotMotion) -> None:
+    np.testing.assert_array_equal(clip.to_robot("g1", 30.0).angles, motion.angles)
+    assert clip.to_robot("h1").fps == clip.fps
+    with pytest.raises(InputError, match="expected g1 or h1"):
+        clip.to_robot("r2")
+
+
 def test_csv_is_unitrees(motion: RobotMotion, tmp_path: Path) -> None:
     write_robot(motion, tmp_path / "walk.csv")
     rows = np.loadtxt(tmp_path / "walk.csv", delimiter=",")

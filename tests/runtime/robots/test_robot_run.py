@@ -12,6 +12,7 @@ from kinetoken.motion.clip import Clip
 from kinetoken.motion.quaternions import from_matrices, to_matrices
 from kinetoken.motion.skeleton import FPS
 from kinetoken.robots.chain_angles import chain_angles
+from kinetoken.robots.robot_files import qpos
 from kinetoken.robots.robot_model import ROBOTS, RobotModel, robot_named
 from kinetoken.robots.robot_run import RobotRun
 from robot_scenes import model_of
@@ -120,3 +121,23 @@ def test_quaternions_and_matrices_are_inverse() -> None:
     turns /= np.linalg.norm(turns, axis=1, keepdims=True)
     back = from_matrices(to_matrices(turns))
     np.testing.assert_allclose(np.abs(np.sum(back * turns, axis=1)), 1.0, atol=1e-12)
+
+
+def test_mujoco_finds_feet_on_the_floor_and_nothing_else(robot: RobotModel, walk: Clip) -> None:
+    mujoco = pytest.importorskip("mujoco", reason="pip install '.[robot]'")
+    model = model_of(mujoco, robot)
+    data, motion = mujoco.MjData(model), RobotRun(robot).push(walk.joints[:40])
+    feet = {model.body(f"{robot.joint_names[leg.end]}_body").id for leg in robot.legs}
+    touching = 0
+    for row in qpos(motion):
+        data.qpos[:] = row
+        mujoco.mj_forward(model, data)
+        assert np.all(data.qpos[7:] >= model.jnt_range[1:, 0] - 1e-9)
+        assert np.all(data.qpos[7:] <= model.jnt_range[1:, 1] + 1e-9)
+        for contact in data.contact:
+            bodies = set(model.geom_bodyid[list(contact.geom)])
+            if 0 in bodies:  # the floor
+                assert bodies - {0} <= feet
+                assert contact.dist > -0.012
+        touching += any(0 in model.geom_bodyid[list(c.geom)] for c in data.contact)
+    assert touching > 10

@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 from tokenizers import pre_tokenizers
 
 from kinetoken.base.errors import FormatError, InputError
-from kinetoken.base.input_file import read_input_text
+from kinetoken.base.input_file import read_typed_text
 from kinetoken.cli.terminal import ProgressBar, progress
 from kinetoken.engines.tokenizer import call_tokenizer, open_tokenizer
 
@@ -153,7 +153,7 @@ def english_tokens(bpe: BpeTokenizer) -> set[str]:
 def corpus_tokens(bpe: BpeTokenizer, corpus: Path) -> set[str]:
     """Tokens that a text file (UTF-8) needs; InputError where it is none."""
     try:
-        text = read_input_text(corpus, None)
+        text = read_typed_text(corpus, None)
     except OSError as error:
         raise InputError(
             f"{corpus}: expected a text file as the corpus, cannot read it ({error.strerror})"
