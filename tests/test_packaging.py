@@ -65,7 +65,7 @@ def test_every_command_of_the_other_packages_is_an_entry_point() -> None:
 def test_what_ships_stays_small() -> None:
     bundle = ROOT / "runtime" / "kinetoken" / "demo_bundle"
     checkpoint = ROOT / "export" / "checkpoints" / "demo"
-    assert sum(p.stat().st_size for p in bundle.rglob("*") if p.is_file()) < 20 * MEGABYTE
+    assert sum(p.stat().st_size for p in bundle.rglob("*") if p.is_file()) < 32 * MEGABYTE
     assert sum(p.stat().st_size for p in checkpoint.rglob("*") if p.is_file()) < 40 * MEGABYTE
     assert (checkpoint / "codec" / "motion_rvq_weights.safetensors").is_file()
     assert (checkpoint / "lm" / "model.safetensors").is_file()

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _WORK: Final = Path("work")
 _CAPTIONS: Final = Path("export/captions")
-_EXAM: Final = Path("export/exam")
+_EXAMS: Final = Path("export/exam")
+_EXAM: Final = _EXAMS / "second"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class TrainRequest:
     start: Path | None = None
     """Codec folder whose weights a codec's training begins with."""
     captions: Path = _CAPTIONS
-    exams: Path = _EXAM
+    exams: Path = _EXAMS
     """Folder of exam wordings, which are kept out of the captions."""
     vectors: Path | None = None
     """Folder of a BERT whose word vectors a training of words begins with."""
@@ -141,7 +142,7 @@ def _add_word_options(parser: argparse.ArgumentParser, steps: int) -> None:
     add("--threads", type=int, help="cores to train on (default: all)")
     add("--captions", type=Path, default=_CAPTIONS, help=f"caption files (default: {_CAPTIONS})")
     add(
-        "--exams", type=Path, default=_EXAM, help=f"wordings to keep out of them (default: {_EXAM})"
+        "--exams", type=Path, default=_EXAMS, help=f"wordings to keep out of them (default: {_EXAMS})"
     )
 
 
@@ -186,7 +187,7 @@ def _training(args: argparse.Namespace, name: str, codec: Path | None = None) ->
         args.threads,
         getattr(args, "start", None),
         getattr(args, "captions", _CAPTIONS),
-        getattr(args, "exams", _EXAM),
+        getattr(args, "exams", _EXAMS),
         getattr(args, "vectors", None),
     )
 

@@ -88,12 +88,12 @@ def read_captions(folder: Path, exams: Iterable[str] = ()) -> CaptionSet:
 
 
 def exam_wordings(folder: Path | None) -> list[str]:
-    """The wordings of an exam: the first column of every TSV file of a folder, if there is one."""
+    """The wordings of exams: the first column of every TSV file below a folder, if there is one."""
     if folder is None or not folder.is_dir():
         return []
     return [
         line.split("\t")[0]
-        for path in sorted(folder.glob("*.tsv"))
+        for path in sorted(folder.rglob("*.tsv"))
         for line in read_input_text(path).splitlines()[1:]
     ]
 
