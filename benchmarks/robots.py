@@ -1,6 +1,6 @@
 """Robots' motion over all actions of the demo: time, feet, hands, limits, floor, self-contact.
 
-    python benchmarks/robots.py [--bundle B] [--seconds 4] [--robots g1,h1]
+    python benchmarks/robots.py [--bundle B] [--seconds 4] [--robots g1,h1] [-o results/robots]
 
 MuJoCo, if installed, counts the frames in which the robot's own capsules touch.
 """
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--bundle")
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--robots", default="g1,h1")
-    parser.add_argument("--name", default="robots")
+    parser.add_argument("-o", "--out", type=Path, default=RESULTS / "robots")
     parser.add_argument(
         "--clips", type=Path, help="folder to keep the answers in, and to find them"
     )
@@ -71,8 +71,8 @@ def main() -> None:
     for key in args.robots.split(","):
         robot = robot_named(key)
         found["robots"][key] = {name: measure(robot, clip) for name, clip in clips.items()}
-    (RESULTS / f"{args.name}.json").write_text(json.dumps(found, indent=1) + "\n")
-    (RESULTS / f"{args.name}.md").write_text(table(found, args.bundle))
+    args.out.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n")
+    args.out.with_suffix(".md").write_text(table(found, args.bundle))
 
 
 def answers(bundle: str | None, seconds: float, kept: Path | None) -> dict[str, kinetoken.Clip]:
