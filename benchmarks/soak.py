@@ -62,6 +62,8 @@ class Soak:
     mark: str = field(default_factory=lambda: secrets.token_hex(8))
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
+    engine_needed: threading.Event = field(default_factory=threading.Event)
+    """Set once the chat has begun, from when on engines may be killed."""
     memory: dict[str, list[float]] = field(default_factory=dict)
     """Megabytes of the long processes, one a look."""
 
@@ -103,6 +105,8 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path)
     parser.add_argument("-o", "--out", type=Path)
     args = parser.parse_args()
+    # A shell's background job ignores Ctrl-C, and so would everything that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
         until = time.monotonic() + 60 * args.minutes
         soak = Soak(Path(name), bundle_folder(args.bundle), _free_port(), until)
@@ -140,6 +144,7 @@ def keep_engine(soak: Soak) -> None:
     draw = random.Random(1)
     while not soak.over:
         engine = subprocess.Popen(script, stderr=subprocess.DEVNULL)
+        soak.engine_needed.wait(120)  # the chat begins with one that is there
         _wait(soak, draw.uniform(5, 20))
         engine.kill()
         engine.wait()
@@ -158,7 +163,7 @@ def keep_chat(soak: Soak) -> None:
     out = soak.folder / "chat.npz"
     engine = ("--engine", f"http://127.0.0.1:{soak.port}/v1", "--engine-kind", "openai")
     words = ("chat", "--headless", "--json", "--ws", 0, "--history-file", soak.folder / "chat.json")
-    time.sleep(3.0)  # the engine has to be there for the beginning
+    _await_engine(soak)
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     chat = soak.start(*words, *engine, "--engine-timeout", 5, "-o", out, **pipes)
     asker = threading.Thread(target=_ask, args=(soak, chat))
@@ -173,11 +178,24 @@ def keep_chat(soak: Soak) -> None:
         )
 
 
+def _await_engine(soak: Soak) -> None:
+    """Wait until the engine answers."""
+    for _ in range(600):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", soak.port), 1):
+            return
+        time.sleep(0.1)
+
+
 def _ask(soak: Soak, chat: subprocess.Popen[str]) -> None:
     """Prompt after prompt, each once the answer to the last is there."""
     draw = random.Random(2)
     assert chat.stdin is not None
     assert chat.stdout is not None
+    chat.stdin.write("a person walks\n")
+    chat.stdin.flush()
+    first = chat.stdout.readline()
+    soak.counts["tenths of seconds told"] += round(10 * json.loads(first)["seconds_of_motion"])
+    soak.engine_needed.set()
     while not soak.over and chat.poll() is None:
         with contextlib.suppress(OSError):
             chat.stdin.write(f"a person {draw.choice(WORDS)}\n")
