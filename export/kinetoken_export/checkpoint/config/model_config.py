@@ -305,7 +305,7 @@ def _layer_types(text: Mapping[str, Any], layers: int) -> list[str]:
     if text.get("sliding_window_pattern"):
         every = whole(text, "sliding_window_pattern")
         return [SLIDING if (layer + 1) % every else FULL for layer in range(layers)]
-    first = int(text.get("max_window_layers", 0))
+    first = whole(text, "max_window_layers") if text.get("max_window_layers", 0) != 0 else 0
     return [SLIDING if layer >= first else FULL for layer in range(layers)]
 
 

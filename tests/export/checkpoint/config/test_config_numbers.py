@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kinetoken.base.errors import FormatError
+from kinetoken_export.checkpoint.config.model_config import _layer_types
 from kinetoken_export.checkpoint.config.numbers import MOST_LAYERS, positive, whole
 
 
@@ -23,3 +24,10 @@ def test_layers_and_scales_have_limits() -> None:
         whole({"layers": MOST_LAYERS + 1}, "layers", MOST_LAYERS)
     with pytest.raises(FormatError, match="a number above 0"):
         positive({"eps": 10**400}, "eps")
+
+
+def test_windows_begin_at_a_layer() -> None:
+    with pytest.raises(FormatError, match="expected max_window_layers"):
+        _layer_types({"max_window_layers": float("inf")}, 2)
+    assert len(set(_layer_types({"max_window_layers": 1}, 2))) == 2
+    assert len(set(_layer_types({}, 2))) == 1
