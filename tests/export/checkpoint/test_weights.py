@@ -20,6 +20,7 @@ safetensors = pytest.importorskip("safetensors.torch")
 from kinetoken.base.errors import FormatError, InputError, KinetokenError
 from kinetoken_export.checkpoint.motion_tokens import read_vocabulary
 from kinetoken_export.checkpoint.tensors import Checkpoint, expected_tensors
+from kinetoken_export.checkpoint.weights.files import WHOLE_FILE, find_weights
 from tiny_checkpoint import build_checkpoint, change_config
 
 EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
@@ -507,3 +508,28 @@ def test_fp8_in_blocks_is_what_transformers_makes_of_it(folder: Path) -> None:
     for name, tensor in made.state_dict().items():
         if name != HEAD:
             np.testing.assert_array_equal(source.tensor(name), tensor.numpy())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        '"shape": [1e400], "data_offsets": [0, 0]',
+        '"shape": [Infinity], "data_offsets": [0, 0]',
+        '"shape": [1], "data_offsets": [0, 1e999]',
+        '"shape": [1], "data_offsets": [0]',
+        '"shape": [1], "data_offsets": []',
+    ],
+)
+def test_numbers_of_a_header_that_are_none_are_refused_in_one_line(
+    tmp_path: Path, changes: str
+) -> None:
+    header = f'{{"a": {{"dtype": "F32", {changes}}}}}'.encode()
+    (tmp_path / WHOLE_FILE).write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(FormatError, match="expected a whole safetensors file") as caught:
+        find_weights(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="expected a file of the folder"):
+        find_weights(tmp_path, "x" * 300)

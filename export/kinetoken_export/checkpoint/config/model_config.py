@@ -22,7 +22,7 @@ from kinetoken.manifest.architectures import (
 from ..json_file import read_json
 from ..model_shape import LanguageModelShape
 from .known_fields import COMPUTED, CONFIG_CLASSES, NO_CONSEQUENCE, UNUSED_VALUES
-from .numbers import positive, positive_or, whole
+from .numbers import MOST_LAYERS, positive, positive_or, whole
 from .rope import Rope, RopeFound, read_rope
 
 CONFIG_FILE: Final = "config.json"
@@ -232,7 +232,7 @@ def _kv_heads(text: Mapping[str, Any]) -> int:
 
 def _shape(text: Mapping[str, Any], raw: Mapping[str, Any], rope: RopeFound) -> LanguageModelShape:
     return LanguageModelShape(
-        layers=whole(text, "num_hidden_layers"),
+        layers=whole(text, "num_hidden_layers", MOST_LAYERS),
         hidden=whole(text, "hidden_size"),
         intermediate=whole(text, "intermediate_size"),
         heads=whole(text, "num_attention_heads"),
@@ -252,7 +252,7 @@ def _shape(text: Mapping[str, Any], raw: Mapping[str, Any], rope: RopeFound) -> 
 
 def _windows(text: Mapping[str, Any]) -> tuple[int | None, ...]:
     """Tokens that each layer attends to; empty where every layer attends to all."""
-    layers, types = whole(text, "num_hidden_layers"), text["layer_types"]
+    layers, types = whole(text, "num_hidden_layers", MOST_LAYERS), text["layer_types"]
     if types is None:
         types = _layer_types(text, layers)
     if not isinstance(types, list):
@@ -305,7 +305,7 @@ def _layer_types(text: Mapping[str, Any], layers: int) -> list[str]:
     if text.get("sliding_window_pattern"):
         every = whole(text, "sliding_window_pattern")
         return [SLIDING if (layer + 1) % every else FULL for layer in range(layers)]
-    first = int(text.get("max_window_layers", 0))
+    first = whole(text, "max_window_layers") if text.get("max_window_layers", 0) != 0 else 0
     return [SLIDING if layer >= first else FULL for layer in range(layers)]
 
 

@@ -19,6 +19,7 @@ _PICKLES: Final = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 _ADAPTERS: Final = ("adapter_model.safetensors", "adapter_model.bin")
 _OTHER_WEIGHTS: Final = (".gguf", ".safetensors", ".pth", ".pt", ".ckpt", ".bin")
 _MOST_HEADER: Final = 100_000_000  # bytes, as safetensors itself allows
+_MOST_NAME: Final = 255  # bytes, of most systems
 _NOTHING: Final = "found nothing"
 
 
@@ -68,7 +69,8 @@ def find_weights(folder: Path, named: str | None = None) -> WeightFiles:
 def _inside(folder: Path, name: str) -> str:
     """A file name that stays in the folder; FormatError otherwise."""
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name:
+    long = any(len(part.encode("utf-8", "replace")) > _MOST_NAME for part in path.parts)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or long:
         raise FormatError(f"{folder}: expected a file of the folder, got {name!r}: do not trust it")
     return name
 
@@ -150,7 +152,7 @@ def _entries(path: Path) -> Iterable[TensorEntry]:
         raise InputError(
             f"expected a shard at {path}, found nothing: download the checkpoint again"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise FormatError(
             f"{path}: expected a whole safetensors file, got something unreadable ({error}): "
             "download it again"
