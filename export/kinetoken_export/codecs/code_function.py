@@ -60,7 +60,7 @@ class CodeFunction:
 
     def _features(self, codes: Codes) -> Float32Array:
         features: Float32Array = (
-            _checked(self.name, self.call, torch.from_numpy(codes)).float().numpy()
+            _checked(self.name, self.call, torch.tensor(codes)).float().numpy()
         )
         return features
 

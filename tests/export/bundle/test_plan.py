@@ -67,10 +67,10 @@ def test_the_demo_on_one_screen(
     assert max(map(len, lines)) <= 100
     for said in (
         "Qwen2ForCausalLM (qwen2)",
-        "the embedding is the head too",
-        "4 levels of 1,024 codes, <m_{level}_{code}> between <move> (1159)",
-        "1161-2184; 2185-3208; 3209-4232; 4233-5256",
-        "<|im_start|> (1157)",
+        "a head of its own",
+        "4 levels of 1,024 codes, <m_{level}_{code}> between <move> (9959)",
+        "9961-10984; 10985-12008; 12009-13032; 13033-14056",
+        "<|im_start|> (9957)",
         "temperature 0.5 (generation_config.json)",
         "kinetoken-causal-rvq",
         "20 motion tokens a second",

@@ -93,7 +93,7 @@ def features(module: torch.nn.Module, codes: np.ndarray, folder: Path) -> np.nda
     """Codes (n, Q) to real features (4 n, 263), as the module means it."""
     mean, std = (np.load(folder / f"{name}.npy") for name in ("Mean", "Std"))
     with torch.no_grad():
-        out = module.decode(torch.from_numpy(codes)[None])[0].numpy()
+        out = module.decode(torch.tensor(codes)[None])[0].numpy()
     return np.asarray(out * std + mean)
 
 
@@ -175,7 +175,7 @@ def test_real_features_are_normalised(codec: torch.nn.Module, tmp_path: Path) ->
     source = read_codec(tmp_path / "codec", SIZE, trust_code=True, adapter=tmp_path / "adapter.py")
     codes = random_codes(source, 6)
     with torch.no_grad():
-        real = codec.decode(torch.from_numpy(codes)[None])[0].numpy()
+        real = codec.decode(torch.tensor(codes)[None])[0].numpy()
     np.testing.assert_allclose(decode(source, codes) * source.std + source.mean, real, atol=1e-5)
 
 
