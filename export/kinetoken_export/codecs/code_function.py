@@ -59,9 +59,7 @@ class CodeFunction:
         )  # fmt: skip
 
     def _features(self, codes: Codes) -> Float32Array:
-        features: Float32Array = (
-            _checked(self.name, self.call, torch.tensor(codes)).float().numpy()
-        )
+        features: Float32Array = _checked(self.name, self.call, torch.tensor(codes)).float().numpy()
         return features
 
 

@@ -142,7 +142,10 @@ def _add_word_options(parser: argparse.ArgumentParser, steps: int) -> None:
     add("--threads", type=int, help="cores to train on (default: all)")
     add("--captions", type=Path, default=_CAPTIONS, help=f"caption files (default: {_CAPTIONS})")
     add(
-        "--exams", type=Path, default=_EXAMS, help=f"wordings to keep out of them (default: {_EXAMS})"
+        "--exams",
+        type=Path,
+        default=_EXAMS,
+        help=f"wordings to keep out of them (default: {_EXAMS})",
     )
 
 
