@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -107,7 +108,7 @@ def times(args: argparse.Namespace) -> dict[str, Any]:
             home = Path(folder) / str(
                 number
             )  # an empty cache: the first process of each round is cold
-            bundle = linked(args.bundle, home / "bundle")
+            bundle = copied(args.bundle, home / "bundle")
             for name, (history, kept, cache) in kinds.items():
                 asked = json.dumps([str(bundle), args.turns, history, kept, cache, PROMPTS])
                 out = subprocess.check_output([sys.executable, "-c", TIMES, asked])
@@ -115,13 +116,13 @@ def times(args: argparse.Namespace) -> dict[str, Any]:
     return {name: _medians(runs) for name, runs in found.items()}
 
 
-def linked(bundle: str | None, folder: Path) -> Path:
-    """The bundle's files, linked into a folder without a cache."""
+def copied(bundle: str | None, folder: Path) -> Path:
+    """The bundle's files, copied into a folder without a cache."""
     source = kinetoken.load(bundle).bundle.folder.resolve()
     folder.mkdir(parents=True)
     for path in source.iterdir():
         if path.name != ".cache":
-            (folder / path.name).symlink_to(path)
+            shutil.copy(path, folder)
     return folder
 
 
