@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +38,10 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def material(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Material]:
+    # Some command lines open a window, whose Mesa brings LLVM along. Where torch has triton, which
+    # brings its own, that one must be loaded first, or a later test of a training ends the process.
+    with contextlib.suppress(ImportError):
+        importlib.import_module("torch._dynamo")
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("KINETOKEN_THREADS", "1")
         yield build_material(tmp_path_factory.mktemp("material"))
