@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,15 @@ from kinetoken_viewer.commands.requests import PlayRequest
 from kinetoken_viewer.file_names import free_name
 
 pytestmark = pytest.mark.usefixtures("own_folder")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_pyglet() -> Iterator[None]:
+    """This process as if no test before had loaded pyglet."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "pyglet"]:
+            patched.delitem(sys.modules, name)
+        yield
 
 
 def test_a_clip_becomes_a_named_file(walk_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -235,5 +245,5 @@ def test_ctrl_c_keeps_what_came(
     assert not list(Path().glob("*.gif"))
 
 
-def test_pyglet_stays_out_of_this_process() -> None:
+def test_pyglet_stays_out_of_this_process(no_pyglet: None) -> None:
     assert "pyglet" not in sys.modules

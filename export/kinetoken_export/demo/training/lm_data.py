@@ -101,7 +101,7 @@ class Coder:
     @torch.no_grad()
     def features(self, codes: Codes) -> Features:
         """Codes (n, q) to features (4n, 263)."""
-        latents = self.model.quantizer.lookup(torch.from_numpy(codes))
+        latents = self.model.quantizer.lookup(torch.tensor(codes))
         rows = self.model.decoder(latents.T[None])[0].T * self.std + self.mean
         out: Features = rows.numpy()
         return out
@@ -113,7 +113,7 @@ class Coder:
     @torch.no_grad()
     def latents(self, codes: Codes) -> NDArray[np.float32]:
         """Codes (n, q) to the latents (n, L) that they stand for."""
-        out: NDArray[np.float32] = self.model.quantizer.lookup(torch.from_numpy(codes)).numpy()
+        out: NDArray[np.float32] = self.model.quantizer.lookup(torch.tensor(codes)).numpy()
         return out
 
 
