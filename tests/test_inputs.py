@@ -15,7 +15,7 @@ OWN_FILES = {
     "runtime/kinetoken/engines/memory.py": "/proc",
     "runtime/kinetoken/engines/llamacpp/adaptive_threads.py": "/proc",
     "runtime/kinetoken/engines/llamacpp/weights.py": "/proc",
-    "runtime/kinetoken/live/page_files.py": "the page in the package",
+    "runtime/kinetoken/live/browser/page_files.py": "the page in the package",
     "runtime/kinetoken/batch/folder.py": "a folder's handle, to lock it",
     "runtime/kinetoken/batch/worker.py": "a clip that it has just written",
     "runtime/kinetoken/hub/download.py": "parts of a download, in a locked folder",

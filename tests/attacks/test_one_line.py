@@ -18,7 +18,7 @@ from fake_server import Handler, serving
 from kinetoken import Clip
 from kinetoken.cli.main import main
 from kinetoken.generation.options import GenerateOptions
-from kinetoken.live.page_files import PageFiles
+from kinetoken.live.browser.page_files import PageFiles
 from synthetic_motion import walking
 from tiny_bundle import build_tiny_bundle
 
@@ -200,7 +200,7 @@ def test_hosts_and_origins_of_a_page(host: str, where: str) -> None:
 
 def test_a_real_page_answers_nonsense_with_a_refusal() -> None:
     pytest.importorskip("websockets")
-    from kinetoken.live.page_server import PageTarget
+    from kinetoken.live.browser.page_server import PageTarget
     from kinetoken.live.settings import LiveSettings
 
     page = PageTarget(LiveSettings(ws=0))

@@ -356,7 +356,7 @@ _NAMES: Final = (
 
 def page_request(material: Material, mutate: Mutator, folder: Path) -> Case:
     """Host, Origin and path of a request to the page, as the server hands them on."""
-    from kinetoken.live.page_files import PageFiles
+    from kinetoken.live.browser.page_files import PageFiles
 
     names = [mutate.draw.choice(_NAMES) for _ in range(4)]
     if mutate.some(0.5):

@@ -73,7 +73,7 @@ def target_makers(settings: LiveSettings) -> list[Callable[[LiveSettings], Targe
 
         makers.append(VmcTarget)
     if settings.ws is not None:
-        from .page_server import PageTarget
+        from .browser.page_server import PageTarget
 
         makers.append(PageTarget)
     if settings.stdout:  # last: nothing is written where another one is refused

@@ -18,7 +18,7 @@ import pytest
 
 from kinetoken.base.errors import InputError
 from kinetoken.live.avatar_rotations import RigRun
-from kinetoken.live.page_files import PAGE_FOLDER, PageFiles
+from kinetoken.live.browser.page_files import PAGE_FILES, PAGE_FOLDER, PageFiles
 from kinetoken.live.settings import LiveSettings
 from kinetoken.live.target import FRAME_DTYPE, LiveFrame, prompt_facts, stream_header
 from kinetoken.live.timeline import TimedPose
@@ -28,7 +28,7 @@ pytest.importorskip("websockets", reason="websockets is not installed: pip insta
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from kinetoken.live.page_server import MAX_SAID, PageTarget
+from kinetoken.live.browser.page_server import MAX_SAID, PageTarget
 
 WALK = walking(4)
 TURNS = RigRun().push(WALK)
@@ -149,13 +149,7 @@ def test_the_page_is_served_whole_and_names_no_other_place(target: PageTarget) -
     status, body, headers = get(target, "/")
     assert (status, body) == (200, (PAGE_FOLDER / "index.html").read_bytes())
     assert "default-src 'self'" in headers["Content-Security-Policy"]
-    for name in (
-        "viewer.js",
-        "protocol.js",
-        "three.module.min.js",
-        "three.core.min.js",
-        "LICENSE.three",
-    ):
+    for name in filter(None, PAGE_FILES):
         status, body, headers = get(target, f"/{name}")
         assert (status, body) == (200, (PAGE_FOLDER / name).read_bytes())
         if name.endswith(".js"):

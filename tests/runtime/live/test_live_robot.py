@@ -11,9 +11,9 @@ import pytest
 
 from kinetoken.base.errors import InputError
 from kinetoken.cli.main import main
+from kinetoken.live.browser.robot_on_page import RobotOnPage
 from kinetoken.live.endless_timeline import EndlessTimeline
 from kinetoken.live.json_lines import LinesTarget
-from kinetoken.live.robot_on_page import RobotOnPage
 from kinetoken.live.settings import LiveSettings
 from kinetoken.live.target import LiveFrame, stream_header
 from kinetoken.live.timeline import Timeline

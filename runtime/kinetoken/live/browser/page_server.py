@@ -19,11 +19,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final
 
-from ..base.errors import InputError, MissingPackageError
+from ...base.errors import InputError, MissingPackageError
+from ..settings import LOOPBACK, LiveSettings, is_loopback, resolve
+from ..target import LiveFrame, prompt_facts, stream_header
 from .page_files import PageFiles
 from .robot_on_page import RobotOnPage
-from .settings import LOOPBACK, LiveSettings, is_loopback, resolve
-from .target import LiveFrame, prompt_facts, stream_header
 
 try:
     from websockets.asyncio.server import ServerConnection, broadcast, serve

@@ -1,6 +1,6 @@
 // The motion as it comes, drawn with three.js. Everything is served beside this file; nothing else is asked for.
 
-import * as THREE from "./three.module.min.js";
+import * as THREE from "./vendor/three.module.min.js";
 import { SILENT, hear } from "./protocol.js";
 
 const LEFT = 0x3d8bfd, RIGHT = 0xf4593a, CENTRE = 0xd6d3cc, BACKGROUND = 0x1b1e25;

@@ -10,14 +10,28 @@ from typing import Final
 from urllib.parse import urlsplit
 
 PAGE_FOLDER: Final = Path(__file__).parent / "page"
-PAGE_FILES: Final = {
-    "": ("index.html", "text/html; charset=utf-8"),
-    "protocol.js": ("protocol.js", "text/javascript; charset=utf-8"),
-    "viewer.js": ("viewer.js", "text/javascript; charset=utf-8"),
-    "three.module.min.js": ("three.module.min.js", "text/javascript; charset=utf-8"),
-    "three.core.min.js": ("three.core.min.js", "text/javascript; charset=utf-8"),
-    "LICENSE.three": ("LICENSE.three", "text/plain; charset=utf-8"),
+_KINDS: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
 }
+PAGE_FILES: Final = {
+    "": "index.html",
+    **{
+        name: name
+        for name in (
+            "protocol.js",
+            "viewer.js",
+            "vendor/three.module.min.js",
+            "vendor/three.core.min.js",
+            "vendor/three.gltf.min.js",
+            "vendor/three-vrm.module.min.js",
+            "vendor/LICENSE.three",
+            "vendor/LICENSE.three-vrm",
+        )
+    },
+}
+"""Path below the root to file; what is not listed is not served."""
 _STREAM: Final = "stream"
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -67,8 +81,9 @@ class PageFiles:
             return PageResponse(426, b"this is a WebSocket\n", _typed("text/plain"), is_stream=True)
         if name not in PAGE_FILES:
             return _plain(404)
-        file, kind = PAGE_FILES[name]
-        return PageResponse(200, (PAGE_FOLDER / file).read_bytes(), _typed(kind))
+        file = PAGE_FOLDER / PAGE_FILES[name]
+        kind = _KINDS.get(file.suffix, "text/plain; charset=utf-8")
+        return PageResponse(200, file.read_bytes(), _typed(kind))
 
     def _allowed(self, host: str, origins: Sequence[str]) -> bool:
         try:

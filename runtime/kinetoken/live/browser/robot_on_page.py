@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..robots.robot_model import CAUTION, robot_named
-from ..robots.robot_shape import BESIDE, capsule_sides, shown_capsules, shown_radii
-from .target import LiveFrame
+from ...robots.robot_model import CAUTION, robot_named
+from ...robots.robot_shape import BESIDE, capsule_sides, shown_capsules, shown_radii
+from ..target import LiveFrame
 
 
 class RobotOnPage:

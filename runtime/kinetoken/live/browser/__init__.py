@@ -1,0 +1,1 @@
+"""The page for browsers: its server, and its files in page/."""
