@@ -1,4 +1,4 @@
-.PHONY: check lint format test audit
+.PHONY: check lint format test docs audit
 
 check: lint test  ## what CI runs
 
@@ -15,7 +15,13 @@ format:
 test:
 	pytest
 
+docs:  ## every block of README and docs runs as written, the slow ones too
+	KINETOKEN_DOCS=all pytest tests/docs
+
 audit:  ## known holes of the versions that CI installs; needs pip-audit and the network
 	@python -c "import pip_audit" 2>/dev/null \
-	|| { echo "make audit: pip-audit is not installed: pip install pip-audit"; exit 1; }
+	|| { echo "make docs:  ## every block of README and docs runs as written, the slow ones too
+	KINETOKEN_DOCS=all pytest tests/docs
+
+audit: pip-audit is not installed: pip install pip-audit"; exit 1; }
 	python -m pip_audit --strict --no-deps --disable-pip -r .ci/constraints.txt

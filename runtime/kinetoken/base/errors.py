@@ -63,8 +63,10 @@ class MissingPackageError(KinetokenError, ImportError):
 
     def __init__(self, package: str, extra: str | None = None) -> None:
         """`extra`: the extra of kinetoken that brings the package; None: name the package."""
-        line = f'"kinetoken[{extra}]"' if extra else package
-        super().__init__(f"this needs {package}, which is not installed: pip install {line}")
+        line = f'in the clone of kinetoken, pip install ".[{extra}]"'
+        if extra is None:
+            line = f"pip install {package}"
+        super().__init__(f"this needs {package}, which is not installed: {line}")
 
 
 class OutputError(KinetokenError, OSError):

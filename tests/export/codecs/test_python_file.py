@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch", reason="reading a codec needs torch: pip install kinetoken[export]")
+pytest.importorskip("torch", reason='reading a codec needs torch: pip install ".[export]"')
 
 from kinetoken.base.errors import FormatError, InputError, KinetokenError, MissingPackageError
 from kinetoken_export.codecs.python_file import import_python_file

@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-torch = pytest.importorskip(
-    "torch", reason="reading a codec needs torch: pip install kinetoken[export]"
-)
+torch = pytest.importorskip("torch", reason='reading a codec needs torch: pip install ".[export]"')
 
 from codec_states import residual_state, write_statistics
 from kinetoken.base.errors import FormatError

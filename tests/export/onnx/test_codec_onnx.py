@@ -8,12 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip(
-    "torch", reason="tracing a codec needs torch: pip install kinetoken[export]"
-)
-onnx = pytest.importorskip(
-    "onnx", reason="writing a codec needs onnx: pip install kinetoken[export]"
-)
+torch = pytest.importorskip("torch", reason='tracing a codec needs torch: pip install ".[export]"')
+onnx = pytest.importorskip("onnx", reason='writing a codec needs onnx: pip install ".[export]"')
 
 from safetensors.torch import save_file
 from torch import nn

@@ -6,10 +6,8 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip(
-    "torch", reason="tracing a codec needs torch: pip install kinetoken[export]"
-)
-pytest.importorskip("onnx", reason="writing a codec needs onnx: pip install kinetoken[export]")
+torch = pytest.importorskip("torch", reason='tracing a codec needs torch: pip install ".[export]"')
+pytest.importorskip("onnx", reason='writing a codec needs onnx: pip install ".[export]"')
 
 from torch import nn
 

@@ -292,6 +292,6 @@ def test_without_pillow_one_line_says_what_to_install(
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
     with pytest.raises(
         MissingPackageError,
-        match=r'Pillow, which is not installed: pip install "kinetoken\[image\]"',
+        match=r'Pillow, which is not installed: in the clone of kinetoken, pip install "\.\[image\]"',
     ):
         ImageFile(str(tmp_path / "a.png")).check()

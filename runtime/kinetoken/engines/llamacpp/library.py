@@ -22,7 +22,8 @@ except (OSError, RuntimeError) as error:  # installed, but its shared library ca
 if not hasattr(llama, "LLAMA_LOAD_MODE_MMAP"):
     got = getattr(llama, "__version__", "an unknown one")
     raise EngineError(
-        f'expected llama-cpp-python 0.3.36 or newer, got {got}: pip install -U "kinetoken[llama]"'
+        f"expected llama-cpp-python 0.3.36 or newer, got {got}: "
+        'in the clone of kinetoken, pip install -U ".[llama]"'
     )
 
 __all__ = [

@@ -34,7 +34,7 @@ PROVIDER_OPTIONS: Final[dict[str, dict[str, str]]] = {
     CUDA: {"use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"},
     TENSORRT: {"trt_engine_cache_enable": "1", "trt_timing_cache_enable": "1"},
 }
-INSTALL_GPU: Final = 'pip install "kinetoken[gpu]" in an environment of its own'
+INSTALL_GPU: Final = 'in the clone of kinetoken, pip install ".[gpu]" in an environment of its own'
 
 
 def decoder_provider(asked: str | None) -> str:

@@ -10,11 +10,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-torch = pytest.importorskip(
-    "torch", reason="reading a codec needs torch: pip install kinetoken[export]"
-)
+torch = pytest.importorskip("torch", reason='reading a codec needs torch: pip install ".[export]"')
 pytest.importorskip(
-    "safetensors", reason="reading a codec needs safetensors: pip install kinetoken[export]"
+    "safetensors", reason='reading a codec needs safetensors: pip install ".[export]"'
 )
 
 from safetensors.torch import save_file
