@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from doc_blocks import PAGES, ROOT, Block, blocks
-from doc_runner import PageRun, missing_packages
 
 import kinetoken
+from doc_blocks import PAGES, ROOT, Block, blocks
+from doc_runner import PageRun, missing_packages
 
 EVERYTHING = os.environ.get("KINETOKEN_DOCS") == "all"
 """The slow blocks too."""

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from doc_blocks import PAGES, RUNNABLE, Block, all_blocks
-from doc_commands import ROOT, commands, extras, pip, problem
 from packaging.utils import canonicalize_name
 
+from doc_blocks import PAGES, RUNNABLE, Block, all_blocks
+from doc_commands import ROOT, commands, extras, pip, problem
 from kinetoken.cli.main import build_parser
 
 SOURCES = [

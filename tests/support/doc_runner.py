@@ -19,10 +19,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from doc_blocks import Block
-from doc_commands import ROOT, extras
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from doc_blocks import Block
+from doc_commands import ROOT, extras
 
 LIMIT: Final = 240.0
 """Seconds until a block counts as hung."""
