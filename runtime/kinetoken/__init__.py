@@ -11,10 +11,10 @@ Importing this loads no inference engine: names come from their modules when fir
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # typing's own takes longer to import than all of this module
 if TYPE_CHECKING:
+    from typing import Any
+
     from .base.errors import (
         BundleError,
         DownloadError,
@@ -92,6 +92,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
     return value
 

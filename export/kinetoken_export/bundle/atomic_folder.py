@@ -7,7 +7,6 @@ import errno
 import os
 import secrets
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Final
 
 from kinetoken.base.atomic_file import flush_folder
 from kinetoken.base.errors import OutputError
-from kinetoken.base.file_lock import try_lock
+from kinetoken.base.operating_system import c_function, remove_and_close, try_lock
 
 _TAKEN: Final = (errno.EEXIST, errno.ENOTEMPTY)
 _AT_FDCWD: Final = -100  # fcntl.h: paths relative to the working directory
@@ -76,24 +75,27 @@ def _sweep(out: Path) -> None:
     """Remove what killed processes left: folders whose lock nobody holds."""
     for lock in out.parent.glob(f"{_prefix(out)}*.lock"):
         building = lock.with_name(lock.name.removesuffix(".lock"))
-        with suppress(OSError), lock.open("rb") as file:
-            if try_lock(file.fileno()):
-                if _aside_of(building).exists() and not os.path.lexists(out):
-                    os.replace(_aside_of(building), out)  # killed between the two renames
-                shutil.rmtree(_aside_of(building), ignore_errors=True)
-                shutil.rmtree(building, ignore_errors=True)
-                lock.unlink()
+        with suppress(OSError):
+            handle = os.open(lock, os.O_RDWR)
+            if not try_lock(handle):
+                os.close(handle)
+                continue
+            if _aside_of(building).exists() and not os.path.lexists(out):
+                os.replace(_aside_of(building), out)  # killed between the two renames
+            shutil.rmtree(_aside_of(building), ignore_errors=True)
+            shutil.rmtree(building, ignore_errors=True)
+            remove_and_close(lock, handle)
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold a lock file that tells others this process is still at work."""
-    with path.open("wb") as file:
-        try_lock(file.fileno())
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        try_lock(handle)
+        yield
+    finally:
+        remove_and_close(path, handle)
 
 
 def _put_in_place(building: Path, out: Path, force: bool) -> None:
@@ -144,11 +146,8 @@ def _exchange(one: Path, other: Path) -> bool:
 
 def find_swap_function() -> Callable[[bytes, bytes], int] | None:
     """Find the system's function that swaps two paths; None where it has none."""
-    if os.name != "posix":
-        return None
-    libc = ctypes.CDLL(None, use_errno=True)
-    if sys.platform == "darwin" and hasattr(libc, "renamex_np"):
-        return lambda a, b: libc.renamex_np(a, b, _EXCHANGE)
-    if hasattr(libc, "renameat2"):
-        return lambda a, b: libc.renameat2(_AT_FDCWD, a, _AT_FDCWD, b, _EXCHANGE)
+    if (swap := c_function("renamex_np")) is not None:  # macOS
+        return lambda a, b: int(swap(a, b, _EXCHANGE))
+    if (rename := c_function("renameat2")) is not None:  # Linux
+        return lambda a, b: int(rename(_AT_FDCWD, a, _AT_FDCWD, b, _EXCHANGE))
     return None

@@ -13,10 +13,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -26,6 +24,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.base.errors import EngineError, InputError
 from kinetoken.cli.terminal import progress
+from kinetoken.engines.memory import free_bytes
 from kinetoken.engines.one_at_a_time import SequentialBatch
 from kinetoken.engines.prompt_items import NO_IMAGES, EncodedImage
 from kinetoken.engines.run_checks import check_push, check_rewind
@@ -44,7 +43,6 @@ from .tensors import (
     row_chunks,
 )
 
-_MEMORY: Final = Path("/proc/meminfo")
 _SHARE: Final = 0.7  # of the free memory that float32 weights may take
 _SMALL: Final = 1 << 21  # numbers of a matrix
 Observe = Callable[[str, Float32Array], None]
@@ -402,10 +400,8 @@ def _is_large(source: TensorSource) -> bool:
     needed = 4 * sum(
         math.prod(dims) for _, dims in expected_tensors(source.architecture, source.shape)
     )
-    free = (
-        re.search(r"MemAvailable:\s*(\d+) kB", _MEMORY.read_text()) if _MEMORY.is_file() else None
-    )
-    return free is not None and needed > _SHARE * 1024 * int(free[1])
+    free = free_bytes()
+    return free is not None and needed > _SHARE * free
 
 
 @contextlib.contextmanager

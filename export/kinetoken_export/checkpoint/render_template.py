@@ -20,6 +20,7 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from kinetoken.base.json_text import parse_json
+from kinetoken.base.operating_system import limit_address_space
 
 from .template_process import READY, TemplateProcess
 
@@ -56,13 +57,7 @@ def render_template(
 
 def serve() -> None:
     """Render what standard input asks for, a line of JSON each, within limits of memory."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        pass
-    else:
-        resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit_address_space(_MOST_MEMORY)
     print(READY, flush=True)
     for line in sys.stdin:
         print(json.dumps(_answered(parse_json(line))), flush=True)

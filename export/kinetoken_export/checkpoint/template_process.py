@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from kinetoken.base.errors import FormatError
 from kinetoken.base.json_text import parse_json
-from kinetoken.base.signals import ignoring_ctrl_c
+from kinetoken.base.signals import starting_unheard
 
 LONGEST_TEMPLATE_SECONDS: Final = 5.0
 """Of one template; they take milliseconds."""
@@ -72,7 +72,7 @@ class TemplateProcess:
             child.communicate()
 
     def _started(self) -> subprocess.Popen[str]:
-        with ignoring_ctrl_c():
+        with starting_unheard():
             self._child = child = subprocess.Popen(
                 [sys.executable, "-c", _SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL, text=True, encoding="utf-8",

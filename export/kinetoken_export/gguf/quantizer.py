@@ -7,7 +7,6 @@ wrong width), so everything is checked before it is called.
 from __future__ import annotations
 
 import ctypes
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinetoken.base.errors import EngineError, FormatError, InputError, MissingPackageError
+from kinetoken.base.operating_system import library_file
 from kinetoken.engines.threads import available_cores
 
 from ..checkpoint.tensors import Float32Array
@@ -31,9 +31,7 @@ Packed = NDArray[np.uint8]
 _PIECE: Final = (
     1 << 18
 )  # numbers that a thread quantizes at a time: small enough to stop soon, large enough to pay
-_LIBRARY: Final = {"darwin": "libggml-base.dylib", "win32": "ggml-base.dll"}.get(
-    sys.platform, "libggml-base.so"
-)
+_LIBRARY: Final = library_file("ggml-base")
 
 
 def row_bytes(kind: GGMLQuantizationType, columns: int) -> int:

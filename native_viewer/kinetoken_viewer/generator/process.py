@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from kinetoken.base.errors import KinetokenError
-from kinetoken.cli.printable_stream import printable_output
+from kinetoken.base.operating_system import run_nicely
+from kinetoken.cli.standard_streams import printable_output
 from kinetoken.motion.clip import TextChunk
 from kinetoken.motion.playback import Sample
 
@@ -44,8 +44,7 @@ def report_failures(
     work: Callable[[_Task, Connection], None], task: _Task, pipe: Connection
 ) -> None:
     """Runs `work(task, pipe)` in a generator's process; a failure becomes the last message."""
-    if hasattr(os, "nice"):
-        os.nice(_NICENESS)
+    run_nicely(_NICENESS)
     gone = (BrokenPipeError, ConnectionResetError, EOFError)  # the viewer is
     with contextlib.suppress(*gone), printable_output():
         try:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +12,7 @@ from numpy.typing import NDArray
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import InputError, MissingPackageError, OutputError
+from kinetoken.base.signals import noting_ctrl_c, starting_unheard
 from kinetoken.cli.terminal import ProgressBar
 from kinetoken.formats.registry import WRITABLE
 
@@ -75,7 +73,7 @@ def write_film(
             if stopped():
                 return
 
-    with noted_ctrl_c() as stopped, atomic_path(path) as part:
+    with noting_ctrl_c() as stopped, atomic_path(path) as part:
         if path.suffix.lower() == ".mp4":
             try:
                 _mp4(part, fps, pictures(), quality)
@@ -91,25 +89,6 @@ def write_film(
             ]
             _gif(part, frame_durations(count, fps), pictures(), film_palette(samples))
     return done
-
-
-@contextlib.contextmanager
-def noted_ctrl_c() -> Iterator[Callable[[], bool]]:
-    """Notes the first Ctrl-C instead of raising it; the second one is raised."""
-    heard = threading.Event()
-
-    def hear(*_: object) -> None:
-        heard.set()
-        signal.signal(signal.SIGINT, before)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield heard.is_set
-        return
-    before = signal.signal(signal.SIGINT, hear)
-    try:
-        yield heard.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def write_endless_film(path: Path, fps: float, pictures: Iterator[Pixels]) -> None:
@@ -196,7 +175,8 @@ def _mp4(
         output_params=["-crf", str(quality), *index, "-f", "mp4"],
     )  # fmt: skip
     try:
-        writer.send(None)
+        with starting_unheard():  # Ctrl-C ends the film, not ffmpeg
+            writer.send(None)
         for picture in itertools.chain([first], pictures):
             padded = np.pad(
                 picture,

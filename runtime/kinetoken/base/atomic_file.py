@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from .errors import OutputError
+from .operating_system import move_into_place, process_exists, read_system_file
 
 _PART: Final = re.compile(r"\.([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}\.part(\.\w+)?")
 """Of a half: where and in which process it is written, and a number of its own."""
@@ -44,7 +45,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             yield part
             part.chmod(mode)  # some libraries put a private file of their own in its place
             _flush(part)
-            os.replace(part, target)
+            move_into_place(part, target)
         flush_folder(target.parent)
 
 
@@ -107,23 +108,15 @@ def _place() -> str:
     """Eight digits for this machine and its numbering of processes, since it was last started."""
     told = [platform.node()]
     with contextlib.suppress(OSError):
-        told += [_BOOT.read_text(encoding="ascii"), os.readlink("/proc/self/ns/pid")]
+        told += [read_system_file(_BOOT), os.readlink("/proc/self/ns/pid")]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:8]
 
 
 def _alive(process: int) -> bool:
     """Tell if another process has this number; True if nobody can say."""
-    if os.name != "posix":
-        return True
     if process == os.getpid():  # which does not write this half: one before had its number
         return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True
+    return process_exists(process) is not False
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import TypeVar
 
-from .signals import ignoring_ctrl_c
+from .signals import hear_nothing, starting_unheard
 
 _Job = TypeVar("_Job")
 
@@ -24,8 +24,10 @@ class ChildProcess:
         context = multiprocessing.get_context("spawn")
         self.pipe, other = context.Pipe()
         """This end of the pipe."""
-        self._process = context.Process(target=work, args=(job, other), name=name, daemon=True)
-        with ignoring_ctrl_c():
+        self._process = context.Process(
+            target=_work_unheard, args=(work, job, other), name=name, daemon=True
+        )
+        with starting_unheard():
             self._process.start()
         other.close()  # so that reading from the pipe fails once the child is gone
 
@@ -47,3 +49,8 @@ class ChildProcess:
             if self._process.is_alive():
                 stop()
                 self._process.join(seconds)
+
+
+def _work_unheard(work: Callable[[_Job, Connection], None], job: _Job, pipe: Connection) -> None:
+    hear_nothing()
+    work(job, pipe)

@@ -1,4 +1,4 @@
-"""Locks that end with their process, however it ends: the one place that asks the system for them."""
+"""Files that one process writes at a time; the lock ends with the process, however that ends."""
 
 from __future__ import annotations
 
@@ -6,48 +6,10 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 from .atomic_file import check_writable
 from .errors import OutputError
-
-_BYTE: Final = 1 << 30
-"""The byte that stands for the file on Windows, where nobody reads or writes what is locked."""
-
-
-def try_lock(handle: int) -> bool | None:
-    """Lock an open file: True if it is ours now, False if another has it.
-
-    None if this system, or the file system below, has no locks. Closing the file gives the lock
-    back.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        return _try_lock_of_windows(handle)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
-
-
-def _try_lock_of_windows(handle: int) -> bool | None:
-    try:
-        import msvcrt
-    except ImportError:
-        return None
-    place = os.lseek(handle, 0, os.SEEK_CUR)
-    try:
-        os.lseek(handle, _BYTE, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
-    except OSError:
-        return False
-    finally:
-        os.lseek(handle, place, os.SEEK_SET)
-    return True
+from .operating_system import remove_and_close, try_lock
 
 
 @contextlib.contextmanager
@@ -72,12 +34,7 @@ def sole_writer(path: str | os.PathLike[str], who: str) -> Iterator[None]:
     try:
         yield
     finally:
-        if os.name == "posix":  # while it is ours: another's would be another file
-            lock.unlink(missing_ok=True)
-        os.close(handle)
-        if os.name != "posix":
-            with contextlib.suppress(OSError):
-                lock.unlink(missing_ok=True)
+        remove_and_close(lock, handle)
 
 
 def _opened(lock: Path, path: str | os.PathLike[str]) -> int:

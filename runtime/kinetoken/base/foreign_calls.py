@@ -22,13 +22,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from .errors import INTERRUPTED, EngineError
+from .operating_system import STOP_SIGNALS
 
 TICK_SECONDS: Final = 0.5
 PATIENCE: Final = 2.0
 """Seconds after a signal in which a call may return by itself, as they nearly always do."""
 LAST_PATIENCE: Final = 10.0
 """Seconds in which a call that was asked to stop must return."""
-_STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(eq=False)
@@ -136,7 +136,7 @@ def _watch(outlet: socket.socket, done: threading.Event) -> None:
         signalled = False
         if ready:
             with contextlib.suppress(OSError):
-                signalled = any(number in _STOPPING for number in outlet.recv(64))
+                signalled = any(number in STOP_SIGNALS for number in outlet.recv(64))
         for call in _calls():
             _attend(call, signalled, 0.0 if ready else TICK_SECONDS)
 

@@ -8,12 +8,13 @@ The child is forked before anything is imported, so it costs a millisecond. On s
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import sys
 from dataclasses import dataclass
 from typing import IO, Final
+
+from .operating_system import LINUX, c_function
 
 _SET_DEATH_SIGNAL: Final = 1  # PR_SET_PDEATHSIG of Linux
 _kept: IO[bytes] | None = None
@@ -49,7 +50,7 @@ def run_apart() -> Ending | None:
 
     Returns None there, and where there are no child processes of this kind; here, how it ended.
     """
-    if sys.platform != "linux":
+    if sys.platform != "linux" or not LINUX:  # the first for the type checker
         return None
     kept = os.fdopen(os.memfd_create("kinetoken"), "w+b")
     for stream in (sys.stdout, sys.stderr):
@@ -91,7 +92,7 @@ def _wait(child: int, heard: set[signal.Signals]) -> int:
 
 def _end_with(parent: int) -> None:
     """Have the system send SIGTERM to this process when its parent is gone."""
-    with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGTERM)
+    if (prctl := c_function("prctl")) is not None:
+        prctl(_SET_DEATH_SIGNAL, signal.SIGTERM)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)

@@ -16,9 +16,9 @@ from typing import Any, Final
 from .. import __version__
 from ..base.atomic_file import atomic_path, check_writable, remove_leftovers
 from ..base.errors import FormatError, InputError, OutputError
-from ..base.file_lock import try_lock
 from ..base.input_file import read_input, read_input_text
 from ..base.json_text import parse_json
+from ..base.operating_system import try_lock
 from ..motion.clip import Clip
 from .jobs import Job, JobAnswer, Problem, given_options
 

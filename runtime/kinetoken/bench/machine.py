@@ -16,6 +16,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..base.operating_system import peak_resident_bytes, read_system_file
+
 _READ_BYTES: Final = 256 << 20  # more than the caches of small machines hold
 _PASSES: Final = 5
 CPUINFO: Final = Path("/proc/cpuinfo")
@@ -31,9 +33,11 @@ _READERS: Final[tuple[Callable[[NDArray[np.float32]], Any], ...]] = (
 
 def processor_name() -> str:
     """The name of the processor, or of the board."""
-    rows = dict(line.partition(":")[::2] for line in reversed(_read(CPUINFO).splitlines()))
+    rows = dict(
+        line.partition(":")[::2] for line in reversed(read_system_file(CPUINFO).splitlines())
+    )
     named = {key.strip().lower(): value.strip() for key, value in rows.items()}
-    board = _read(BOARD).strip("\0\n ")
+    board = read_system_file(BOARD).strip("\0\n ")
     return (
         named.get("model name")
         or board
@@ -41,13 +45,6 @@ def processor_name() -> str:
         or platform.processor()
         or platform.machine()
     )
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
 
 
 def read_bandwidth(threads: int, size: int = _READ_BYTES, passes: int = _PASSES) -> float:
@@ -70,7 +67,8 @@ def read_bandwidth(threads: int, size: int = _READ_BYTES, passes: int = _PASSES)
 def last_cache() -> int:
     """Bytes of the processor's largest cache; 0 if unknown."""
     sizes = [
-        re.fullmatch(r"(\d+)([KM])", _read(path).strip()) for path in CACHES.glob("index*/size")
+        re.fullmatch(r"(\d+)([KM])", read_system_file(path).strip())
+        for path in CACHES.glob("index*/size")
     ]
     return max(
         (int(found[1]) << (10 if found[2] == "K" else 20) for found in sizes if found), default=0
@@ -83,12 +81,7 @@ def peak_memory() -> int | None:
     Linux counts it in /proc for the program that runs now; `getrusage` would inherit the peak of a
     large parent.
     """
-    found = re.search(r"^VmHWM:\s*(\d+) kB", _read(STATUS), re.MULTILINE)
+    found = re.search(r"^VmHWM:\s*(\d+) kB", read_system_file(STATUS), re.MULTILINE)
     if found:
         return 1024 * int(found[1])
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if platform.system() == "Darwin" else peak * 1024
+    return peak_resident_bytes()

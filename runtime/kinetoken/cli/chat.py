@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import select
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import INTERRUPTED, KinetokenError
+from ..base.operating_system import has_typed
+from ..base.signals import told_to_end
 from ..formats.registry import WRITABLE, check_can_save, in_words
 from .arguments import (
     BundleRequest,
@@ -242,6 +243,8 @@ class Conversation:
             print(json.dumps(report(turn, None, stopped)), flush=True)
         else:
             print_answer(turn)
+        if stopped and told_to_end():  # not by Ctrl-C, after which the chat goes on
+            raise KeyboardInterrupt
 
     def _watch(self, turn: Turn) -> bool:
         """Run the turn until its end, Ctrl-C or another line; True where it was stopped."""
@@ -249,7 +252,7 @@ class Conversation:
             try:
                 for _ in turn if self._live is None else send_chunks(turn, self._live):
                     line.show(turn)
-                    if self._typed and _has_typed():
+                    if self._typed and has_typed(sys.stdin):
                         turn.close()
                         return True
             except KeyboardInterrupt:
@@ -282,11 +285,3 @@ class Conversation:
             self._request.out
         )
         say(f"{len(joints) / self._line.fps:.1f} s of motion -> {self._request.out}")
-
-
-def _has_typed() -> bool:
-    """True where a whole line waits at the terminal."""
-    try:
-        return bool(select.select([sys.stdin], [], [], 0.0)[0])
-    except (OSError, ValueError):  # a terminal that cannot be asked: Windows
-        return False

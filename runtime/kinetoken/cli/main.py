@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Any, Final
 from .. import __version__
 from ..base.errors import BROKEN_PIPE, INTERRUPTED, EngineError, KinetokenError, OutputError
 from ..base.foreign_calls import watching_signals
-from ..base.signals import sigterm_as_ctrl_c
+from ..base.signals import stop_signals_as_ctrl_c, told_to_end
 from ..base.survivor import Ending, run_apart
 from .parser import CommandParser, Subparsers
-from .printable_stream import printable_output
+from .standard_streams import printable_output, stdout_is_missing
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 COMMANDS_GROUP = "kinetoken.commands"
 OUT_OF_MEMORY = 6
+_PRINTING: Final = ("inspect", "list", "bench")
+"""Commands that write to standard output alone,"""
+_ANSWERING: Final = ("generate", "chat")
+"""and those that do unless a file is named."""
 AddCommand = Callable[[Subparsers], None]
 _MODULES: Final = {
     "generate": "generate",
@@ -93,31 +97,53 @@ def _add_foreign(subparsers: Any, point: EntryPoint) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     with printable_output():
+        code = _guarded(argv)
         try:
-            return _run(argv)
-        except KinetokenError as error:
-            return _fail(str(error), error.exit_code)
-        except KeyboardInterrupt:
+            sys.stdout.flush()
+        except OSError:  # what was wrong has been said: here is another code than 0
+            _silence_stdout()
+        return code
+
+
+def _guarded(argv: Sequence[str] | None) -> int:
+    """Run the command; every error that is foreseen is a line and an exit code."""
+    try:
+        return _run(argv)
+    except KeyboardInterrupt:
+        return _fail("stopped", INTERRUPTED)
+    except Exception as error:
+        if _comes_of_ctrl_c(error):
             return _fail("stopped", INTERRUPTED)
-        except BrokenPipeError:
-            _silence_stdout()
-            return BROKEN_PIPE
-        except OSError as error:  # without a file name it is standard output
-            if error.filename:
-                return _fail(
-                    f"{error.filename}: {error.strerror}; check the path and its permissions",
-                    OutputError.exit_code,
-                )
-            _silence_stdout()
-            return _fail(
-                f"cannot write the report: {error.strerror or error}; free some space",
-                OutputError.exit_code,
-            )
-        except MemoryError:
-            return _fail(
-                "out of memory; ask for less, or use a smaller or more quantized model",
-                OUT_OF_MEMORY,
-            )
+        return _told(error)
+
+
+def _comes_of_ctrl_c(error: BaseException | None) -> bool:
+    """Tell if a library made this error of a KeyboardInterrupt, as some do while they load."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__
+    return error is not None
+
+
+def _told(error: Exception) -> int:
+    """Tell an error in one line; the exit code. Raises what was not foreseen."""
+    if isinstance(error, KinetokenError):
+        return _fail(str(error), error.exit_code)
+    if isinstance(error, BrokenPipeError):
+        _silence_stdout()
+        return BROKEN_PIPE
+    if isinstance(error, MemoryError):
+        advice = "ask for less, or use a smaller or more quantized model"
+        return _fail(f"out of memory; {advice}", OUT_OF_MEMORY)
+    if not isinstance(error, OSError):
+        raise error
+    if error.filename:
+        advice = "check the path and its permissions"
+        return _fail(f"{error.filename}: {error.strerror}; {advice}", OutputError.exit_code)
+    _silence_stdout()  # without a file name it is standard output
+    if told_to_end():  # by the terminal, which is gone
+        return _fail("stopped", INTERRUPTED)
+    reason = f"cannot write the report: {error.strerror or error}; free some space"
+    return _fail(reason, OutputError.exit_code)
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -125,12 +151,30 @@ def _run(argv: Sequence[str] | None) -> int:
     if argv is None and words[:1] in [[name] for name in _APART]:
         ending = run_apart()  # a caller's own process is not forked
         if ending is not None:
-            return _after(ending)
-    args = build_parser(words[0] if words else None).parse_args(words)
-    with sigterm_as_ctrl_c(), watching_signals():
+            with stop_signals_as_ctrl_c():
+                return _after(ending)
+    args = _parsed(words)
+    with stop_signals_as_ctrl_c(), watching_signals():
         code: int = args.func(args)
         sys.stdout.flush()
+    if not code and stdout_is_missing() and _prints(words[0], args):
+        raise OutputError("standard output is closed, so the report went nowhere; open it")
     return code
+
+
+def _parsed(words: Sequence[str]) -> argparse.Namespace:
+    try:
+        return build_parser(words[0] if words else None).parse_args(words)
+    except SystemExit:  # after a help
+        sys.stdout.flush()
+        raise
+
+
+def _prints(command: str, args: argparse.Namespace) -> bool:
+    """Tell if this command's work is what it prints."""
+    options = vars(args)
+    kept = command not in _PRINTING and (command not in _ANSWERING or options.get("out"))
+    return bool(options.get("json")) or not kept
 
 
 def _after(ending: Ending) -> int:
@@ -164,4 +208,6 @@ def _fail(message: str, code: int) -> int:
 
 def _silence_stdout() -> None:
     """Discard what is still buffered: the interpreter would complain about it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TextIO, TypeVar
 
-from .printable_stream import PrintableStream, escaped
+from .standard_streams import PrintableStream, escaped
 
 if TYPE_CHECKING:
     from ..generation.generator import Generation

@@ -6,18 +6,16 @@ without a word, so the question comes first.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from ..base.errors import EngineError
+from ..base.operating_system import address_space_left, c_function, read_system_file
 
 MEMINFO: Final = Path("/proc/meminfo")
 CONTAINER: Final = Path("/sys/fs/cgroup")
 """Limits of the container that this process is in (cgroup version 2)."""
-STATM: Final = Path("/proc/self/statm")
 RESERVED_BYTES: Final = 64 << 20
 """Kept below a limit of the process: llama.cpp ends it if even a small piece is refused."""
 _GB: Final = 1e9
@@ -40,7 +38,7 @@ def free_bytes() -> int | None:
 
 
 def _of_system() -> int | None:
-    text = _read(MEMINFO)
+    text = read_system_file(MEMINFO)
     found = [
         re.search(rf"^{name}:\s*(\d+) kB", text, re.MULTILINE)
         for name in ("MemAvailable", "SwapFree")
@@ -49,34 +47,24 @@ def _of_system() -> int | None:
 
 
 def _of_container() -> int | None:
-    limit, used = (_read(CONTAINER / name).strip() for name in ("memory.max", "memory.current"))
+    limit, used = (
+        read_system_file(CONTAINER / name).strip() for name in ("memory.max", "memory.current")
+    )
     if not limit.isdecimal() or not used.isdecimal():
         return None
-    cached = re.search(r"^inactive_file (\d+)$", _read(CONTAINER / "memory.stat"), re.MULTILINE)
+    cached = re.search(
+        r"^inactive_file (\d+)$", read_system_file(CONTAINER / "memory.stat"), re.MULTILINE
+    )
     return max(0, int(limit) - int(used) + (int(cached[1]) if cached else 0))
 
 
 def _of_process() -> int | None:
     """Bytes below the limit of the address space (ulimit -v), if there is one."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limits
-        return None
-    limit, pages = resource.getrlimit(resource.RLIMIT_AS)[0], _read(STATM).split()
-    if limit == resource.RLIM_INFINITY or not pages:
-        return None
-    return max(0, limit - int(pages[0]) * resource.getpagesize() - RESERVED_BYTES)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""
+    left = address_space_left()
+    return None if left is None else max(0, left - RESERVED_BYTES)
 
 
 def return_freed_memory() -> None:
     """Give memory that was freed back to the system; glibc would keep it for later."""
-    with contextlib.suppress(AttributeError, OSError):
-        trim: Any = ctypes.CDLL(None).malloc_trim
+    if (trim := c_function("malloc_trim")) is not None:
         trim(0)

@@ -6,6 +6,7 @@ import os
 from typing import Final
 
 from ..base.errors import InputError
+from ..base.operating_system import usable_cores
 
 THREADS_VARIABLE = "KINETOKEN_THREADS"
 MOST_USUAL_THREADS: Final = 8
@@ -33,5 +34,4 @@ def usual_threads() -> int:
 
 def available_cores() -> int:
     """Cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    return usable_cores()

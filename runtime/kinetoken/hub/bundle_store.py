@@ -26,9 +26,9 @@ from urllib.parse import quote
 from ..base.atomic_file import atomic_path, flush_folder, remove_leftovers
 from ..base.cache_folder import CACHE_FOLDER, user_cache
 from ..base.errors import FormatError, InputError
-from ..base.file_lock import try_lock
 from ..base.input_file import read_input_text
 from ..base.json_text import parse_json
+from ..base.operating_system import try_lock
 from ..manifest.schema import MANIFEST_NAME
 from .bundle_name import MAIN, PREFIX, BundleName
 

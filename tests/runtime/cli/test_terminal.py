@@ -10,7 +10,7 @@ import warnings
 import pytest
 
 from kinetoken.cli import terminal
-from kinetoken.cli.printable_stream import printable_output
+from kinetoken.cli.standard_streams import printable_output
 from kinetoken.cli.terminal import (
     ProgressBar,
     ProgressLine,

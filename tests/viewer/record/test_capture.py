@@ -14,10 +14,11 @@ import pytest
 from PIL import Image
 
 from kinetoken.base.errors import MissingPackageError
+from kinetoken.base.signals import noting_ctrl_c
 from kinetoken.cli.main import main
 from kinetoken.motion.clip import Clip
 from kinetoken_viewer.file_names import free_name
-from kinetoken_viewer.record import capture, encode, recorder
+from kinetoken_viewer.record import capture, recorder
 from kinetoken_viewer.record.capture import WindowCapture, WindowFilm
 from kinetoken_viewer.record.recorder import record_clips
 from kinetoken_viewer.record.request import RecordRequest
@@ -242,7 +243,7 @@ def test_sigterm_leaves_a_film_of_what_was_drawn(
 
 
 def test_the_second_ctrl_c_is_heard_at_once() -> None:
-    with encode.noted_ctrl_c() as stopped:
+    with noting_ctrl_c() as stopped:
         signal.raise_signal(signal.SIGINT)
         assert stopped()
         with pytest.raises(KeyboardInterrupt):

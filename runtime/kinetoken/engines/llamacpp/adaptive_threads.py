@@ -8,12 +8,13 @@ trying: fewer threads if cores are taken away, more if cores are idle, and what 
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Final
+
+from ...base.operating_system import clock_ticks, read_system_file
 
 WINDOW: Final = 6
 """Last tokens that are looked at, each time so many have come."""
@@ -38,10 +39,10 @@ PROC_STAT: Final = Path("/proc/stat")
 
 def idle_seconds(stat: Path = PROC_STAT) -> float | None:
     """Seconds that all cores of this machine together have been idle; None if it does not tell."""
+    ticks, counted = clock_ticks(), read_system_file(stat).partition("\n")[0].split()
     try:
-        with stat.open(encoding="ascii", errors="replace") as lines:
-            return float(lines.readline().split()[4]) / os.sysconf("SC_CLK_TCK")
-    except (OSError, ValueError, IndexError, AttributeError):
+        return None if ticks is None else float(counted[4]) / ticks
+    except (ValueError, IndexError):
         return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import mmap
 import os
@@ -10,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
+from ...base.operating_system import c_function, read_system_file
 from .interruptible import run_interruptibly
 from .library import llama
 
@@ -63,20 +63,16 @@ class WeightReading:
 
 def memory_ranges() -> set[tuple[int, int]]:
     """Ranges of the large parts of this process's own memory; none if the system does not tell."""
-    try:
-        found = _OWN.findall(PROC_MAPS.read_text(encoding="ascii", errors="replace"))
-    except OSError:
-        return set()
+    found = _OWN.findall(read_system_file(PROC_MAPS))
     places = ((int(first, 16), int(end, 16)) for first, end in found)
     return {(first, end) for first, end in places if end - first >= LARGE_RANGE}
 
 
 def ask_for_large_pages(places: set[tuple[int, int]]) -> None:
     """Advise Linux to use large pages there; it may refuse, and other systems are not asked."""
-    if not hasattr(mmap, "MADV_HUGEPAGE"):
+    madvise = c_function("madvise")
+    if madvise is None or not hasattr(mmap, "MADV_HUGEPAGE"):
         return
-    with contextlib.suppress(AttributeError, OSError):
-        madvise: Any = ctypes.CDLL(None).madvise
-        madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-        for first, end in places:
-            madvise(first, end - first, mmap.MADV_HUGEPAGE)
+    madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    for first, end in places:
+        madvise(first, end - first, mmap.MADV_HUGEPAGE)

@@ -8,11 +8,11 @@ know, goes to CUDA anyway.
 from __future__ import annotations
 
 import ctypes
-import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from ...base.operating_system import library_file
 from ..load_options import AUTO_PROVIDER, check_provider
 
 CPU: Final = "CPUExecutionProvider"
@@ -86,9 +86,8 @@ def fallback_warning(
 
 def missing_library(provider: str, folder: Path) -> str | None:
     """The loader's error for a provider's library, mostly one that it needs; None: no error."""
-    prefix, suffix = ("", ".dll") if sys.platform == "win32" else ("lib", ".so")
     kind = {CUDA: "cuda", TENSORRT: "tensorrt"}.get(provider)
-    path = folder / f"{prefix}onnxruntime_providers_{kind}{suffix}"
+    path = folder / library_file(f"onnxruntime_providers_{kind}")
     if kind is None or not path.exists():
         return None
     try:

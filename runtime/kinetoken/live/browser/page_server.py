@@ -20,6 +20,7 @@ from concurrent.futures import Future
 from typing import Any, Final
 
 from ...base.errors import InputError, MissingPackageError
+from ...base.operating_system import bind_alone
 from ..settings import LOOPBACK, LiveSettings, is_loopback, resolve
 from ..target import LiveFrame, prompt_facts, stream_header
 from .page_files import PageFiles
@@ -191,7 +192,7 @@ def _listen(settings: LiveSettings) -> socket.socket:
     family, host = resolve(settings.host or LOOPBACK, settings.ws, socket.SOCK_STREAM, "--host")
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bind_alone(listener)
         listener.bind((host, settings.ws))
         listener.listen()
     except OSError as error:
