@@ -2,7 +2,7 @@
 
     python benchmarks/counting.py [--work WORK] [-o benchmarks/results/counting]
 
-WORK is the folder of `kinetoken demo prepare`. Needs the extra [export].
+WORK is the folder of `kinetoken train-demo prepare`. Needs the extra [export].
 """
 
 from __future__ import annotations

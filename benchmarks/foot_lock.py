@@ -4,7 +4,7 @@
         [-o benchmarks/results/foot_lock]
 
 The motions answer the prompts that the bundle names as its examples; --clips adds captured clips,
-arrays (T, 22, 3) at 20 fps. Needs the extra [export] for the measures of `kinetoken demo
+arrays (T, 22, 3) at 20 fps. Needs the extra [export] for the measures of `kinetoken train-demo
 evaluate`.
 """
 
@@ -41,7 +41,7 @@ PAIRS = 200
 
 LOCK_WORDS = f"""\
 The lock adds no delay (0 frames); {{lock_us_per_frame:.0f}} µs a frame, four frames at a time. Slide in contact is
-measured as in `kinetoken demo evaluate`: the mean speed over the floor of ankles and feet lower than
+measured as in `kinetoken train-demo evaluate`: the mean speed over the floor of ankles and feet lower than
 5 cm above where each stands. It includes the natural roll of a foot, so captured feet have it too.
 Slide of planted feet includes only those slower than {PLANTED:g} m/s before the lock, which should not move
 at all. Moved: the distance from the original joints.

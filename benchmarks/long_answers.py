@@ -3,7 +3,7 @@
     python benchmarks/long_answers.py [--bundle B] [--seeds 2] [-o benchmarks/results/long_answers]
 
 60 seconds do not fit the demo's context: the model goes on in a new one. Needs the extra [export]
-for the measures of `kinetoken demo evaluate`.
+for the measures of `kinetoken train-demo evaluate`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PROMPTS = ("walk forward", "dance", "stand still", "run in a circle", "march on 
 LENGTHS = (20, 48, 60)
 WORDS = """\
 Seeds of each prompt: {seeds}. Words: in the whole answer. Jerk and slide: last third over first, as
-in `kinetoken demo evaluate`. Pelvis: lowest height in the last third, metres, and how much lower its
+in `kinetoken train-demo evaluate`. Pelvis: lowest height in the last third, metres, and how much lower its
 median is than in the first third, centimetres."""
 
 

@@ -3,7 +3,7 @@
     python benchmarks/smooth.py [NAME=BUNDLE ...] [--seeds 3] [-o benchmarks/results/smooth]
 
 A bundle without a folder (`demo=`) is the demo in the package. Needs the extra [export] for the
-measures of `kinetoken demo evaluate`.
+measures of `kinetoken train-demo evaluate`.
 """
 
 from __future__ import annotations

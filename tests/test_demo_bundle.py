@@ -27,7 +27,7 @@ def first_of_each_action(part: str) -> list[Question]:
 
 
 def test_it_obeys_wordings_it_was_never_trained_on(demo: kinetoken.Generator) -> None:
-    """One sample of every old action. The full examination is `kinetoken demo evaluate`; this one catches a broken export."""
+    """One sample of every old action. The full examination is `kinetoken train-demo evaluate`; this one catches a broken export."""
     asked = first_of_each_action("old")
     failed = [q.wording for q in asked if not does(q, demo.generate(q.wording, seed=1), "")]
     assert len(asked) >= 20

@@ -58,6 +58,7 @@ def test_every_command_of_the_other_packages_is_an_entry_point() -> None:
         "chat",
         "export",
         "demo",
+        "train-demo",
         "verify",
     }
 

@@ -17,7 +17,7 @@ from kinetoken.cli.main import build_parser
 WRITABLE: Final = ("npz", "bvh", "glb", "vrma", "npy")
 COMMANDS: Final = (
     "generate", "batch", "decode", "convert", "inspect", "bench", "pull", "list", "rm", "chat", "play", "export", "verify",
-    "demo",
+    "train-demo",
 )  # fmt: skip
 _NOT_HERE: Final = {
     "--ws",
@@ -463,7 +463,7 @@ def _positionals(command: str, material: Material, mutate: Mutator, folder: Path
         "play": [clip],
         "export": [model, "--codec", codec],
         "verify": [str(material.bundle), "--against", model if mutate.some(0.1) else mutate.word()],
-        "demo": [mutate.word()],
+        "train-demo": [mutate.word()],
     }
     return usual.get(command, [])
 

@@ -1,4 +1,4 @@
-"""`kinetoken demo`: from motion capture to the checkpoint that ships, in five steps."""
+"""`kinetoken train-demo`: from motion capture to the checkpoint that ships, in five steps."""
 
 from __future__ import annotations
 
@@ -60,16 +60,16 @@ class TrainRequest:
 
 
 def add_command(subparsers: Subparsers) -> None:
-    """Add `kinetoken demo` and its steps."""
+    """Add `kinetoken train-demo STEP`."""
     demo = new_command(
         subparsers,
-        "demo",
+        "train-demo",
         "make the demo model from motion capture",
-        "kinetoken demo prepare cmu-bvh",
-        "kinetoken demo train-codec",
-        "kinetoken demo train-words",
-        "kinetoken demo train-lm",
-        "kinetoken demo evaluate --bundle my-demo -o results",
+        "kinetoken train-demo prepare cmu-bvh",
+        "kinetoken train-demo train-codec",
+        "kinetoken train-demo train-words",
+        "kinetoken train-demo train-lm",
+        "kinetoken train-demo evaluate --bundle my-demo -o results",
     )
     steps = demo.add_subparsers(dest="step", metavar="STEP", required=True)
     _add_prepare(steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kinetoken.cli.chat import held_history
@@ -25,7 +26,19 @@ if TYPE_CHECKING:
     from ..stage.stage import Stage
 
 
-def show_in_window(request: PlayRequest, show: ShowStage) -> int:
+MakeStage = Callable[[PlayRequest, "LiveOutput | None"], "Stage"]
+"""Makes the stage of a request; the live output gets what it shows."""
+
+
+def usual_stage(request: PlayRequest, live: LiveOutput | None) -> Stage:
+    """The stage of a clip, or of a body that takes prompts."""
+    clip = request.clip
+    return _living_stage(request, live) if clip is None else _clip_stage(request, clip, live)
+
+
+def show_in_window(
+    request: PlayRequest, show: ShowStage, make_stage: MakeStage = usual_stage
+) -> int:
     """Shows until the window is closed; then saves what came, and tells a failure.
 
     OutputError where another chat has the file of this one.
@@ -36,8 +49,7 @@ def show_in_window(request: PlayRequest, show: ShowStage) -> int:
         live = None
         if request.live.has_targets:
             live = open_things.enter_context(_open_live(request))
-        clip = request.clip
-        stage = _living_stage(request, live) if clip is None else _clip_stage(request, clip, live)
+        stage = make_stage(request, live)
         if request.live.robot is not None:
             stage.robot = RobotBeside(request.live.robot)
         return show_then_keep(stage, show, lambda: keep_clip(stage.clip, request.out))

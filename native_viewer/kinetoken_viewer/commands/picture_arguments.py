@@ -45,6 +45,27 @@ def add_picture(parser: argparse.ArgumentParser) -> Reader[PictureRequest]:
     )
 
 
+def add_demo_picture(parser: argparse.ArgumentParser) -> Reader[PictureRequest]:
+    """Add the window and the film of the demo; the reader raises InputError."""
+    group = parser.add_argument_group("the picture")
+    add = group.add_argument
+    add("--film", metavar="FILE", help="write a .gif, .webp or .mp4 and open no window")
+    add("--headless", action="store_true", help="open no window: write demo.mp4 (or .gif)")
+    add("--film-fps", type=float, metavar="F", help=Advanced("pictures per second of the film"))
+    add("--no-words", action="store_true", help=Advanced("write no words on the film"))
+    _add_look(group)
+    return lambda args: PictureRequest(
+        headless=args.headless,
+        film=None if args.film is None else Path(args.film),
+        fps=args.film_fps,
+        words=not args.no_words,
+        size=_size(args.size),
+        camera=_camera(args.camera, several=False),
+        layers=SceneLayers(args.trail, args.ghosts, args.contacts),
+        gles=args.gles,
+    )
+
+
 def add_chat_window(parser: argparse.ArgumentParser) -> Reader[PictureRequest]:
     """The window of a chat; the reader raises InputError."""
     group = parser.add_argument_group("the window")

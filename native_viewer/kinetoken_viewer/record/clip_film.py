@@ -115,7 +115,7 @@ class ClipFilm:
         width, height = self._request.size
         seed = "" if self._seed is None else f"   seed {self._seed}"
         seconds = self._request.begin + position / self._fps
-        words = replace(self._words, status=f"{seconds:.1f} s{seed}")
+        words = replace(self._words_at(seconds), status=f"{seconds:.1f} s{seed}")
         bars = []
         if not self._request.is_still:
             bar = TimeBar.of(width, height)
@@ -123,6 +123,13 @@ class ClipFilm:
         heads = camera.project(name_points(self.people, position), width, height)
         names = name_panels([person.name for person in self.people], heads, height)
         return stamp(pixels, [*names, *word_panels(words, width, height)], bars)
+
+    def _words_at(self, seconds: float) -> PictureWords:
+        """Prompt and thought at a moment."""
+        begun = [each for each in self._request.captions if each.begin <= seconds]
+        if not begun:
+            return self._words
+        return replace(self._words, prompt=begun[-1].prompt, thought=begun[-1].thought)
 
 
 def words_of(clips: Sequence[NamedClip], request: RecordRequest) -> PictureWords:

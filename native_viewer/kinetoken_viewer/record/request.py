@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from kinetoken.base.errors import InputError
 
@@ -17,6 +17,15 @@ MOST_PICTURES: Final = {".mp4": 500_000, ".gif": 20_000, ".webp": 20_000}  # hou
 _SIDES: Final = (64, 4096)  # pixels, smallest and largest
 _FPS_RANGE: Final = (1.0, 120.0)
 _MOST_POSES: Final = 40  # of a strip
+
+
+class Caption(NamedTuple):
+    """Prompt and thought on the pictures from a moment of the motion on."""
+
+    begin: float
+    """Seconds."""
+    prompt: str
+    thought: str
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,8 @@ class RecordRequest:
     """The poses of a strip in equal cells, cut out of their background."""
     robot: str | None = None
     """A robot beside the body."""
+    captions: tuple[Caption, ...] = ()
+    """Words that change in the course of the motion, in order; empty: those of the clip."""
 
     def __post_init__(self) -> None:
         suffix = self.suffix

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,12 +127,12 @@ def saved_chat(path: str | None, bundle: str | None) -> str | None:
     return path
 
 
-def run(request: ChatRequest) -> int:
-    """Answer prompts until the input ends; save the motion and the chat."""
+def run(request: ChatRequest, prompts: Iterable[str] | None = None) -> int:
+    """Answer the prompts, or those of standard input, to their end; save motion and chat."""
     if request.out is not None:
         check_can_save(request.out)
     with held_history(request.history.file):
-        return _talk(request)
+        return _talk(request, prompts)
 
 
 def held_history(file: str | None) -> AbstractContextManager[None]:
@@ -144,7 +144,7 @@ def held_history(file: str | None) -> AbstractContextManager[None]:
     return sole_writer(file, "another chat")
 
 
-def _talk(request: ChatRequest) -> int:
+def _talk(request: ChatRequest, prompts: Iterable[str] | None) -> int:
     settings = request.live
     check_robot_is_read(settings)
     session = open_session(request)
@@ -153,7 +153,7 @@ def _talk(request: ChatRequest) -> int:
         live = open_live(settings, fps=session.line.fps, prompt="", seed=None, endless=True)
     spoken = contextlib.redirect_stdout(sys.stderr) if settings.stdout else contextlib.nullcontext()
     with live or contextlib.nullcontext(), spoken:
-        return Conversation(request, session, live).run()
+        return Conversation(request, session, live, prompts).run()
 
 
 class Conversation:
@@ -162,11 +162,19 @@ class Conversation:
     An answer is shown before the next prompt is read.
     """
 
-    def __init__(self, request: ChatRequest, session: Session, live: LiveOutput | None) -> None:
+    def __init__(
+        self,
+        request: ChatRequest,
+        session: Session,
+        live: LiveOutput | None,
+        prompts: Iterable[str] | None = None,
+    ) -> None:
+        """`prompts`: those to answer; None: those of standard input."""
         from ..motion.body_line import BodyLine
 
         self._request, self._session, self._live = request, session, live
-        self._typed = sys.stdin.isatty()
+        self._given = prompts
+        self._typed = prompts is None and sys.stdin.isatty()
         self._line: BodyLine = BodyLine(session.line.fps)  # of what is saved
         if len(session.line.shown):
             self._line.back_to(session.line.shown)
@@ -196,6 +204,9 @@ class Conversation:
 
     def _read(self) -> Iterator[str]:
         """Yield prompts as they are typed, empty ones too."""
+        if self._given is not None:
+            yield from self._given
+            return
         if not self._typed:
             with contextlib.suppress(AttributeError):
                 sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]

@@ -139,10 +139,12 @@ def open_clips(path: Path) -> NpzFile:
 
 
 def load_clips(folder: Path) -> dict[str, Joints]:
-    """The clips that `kinetoken demo prepare` wrote into `folder`."""
+    """The clips that `kinetoken train-demo prepare` wrote into `folder`."""
     path = folder / "clips.npz"
     if not path.is_file():
-        raise InputError(f"expected {path}, found nothing: run `kinetoken demo prepare` first")
+        raise InputError(
+            f"expected {path}, found nothing: run `kinetoken train-demo prepare` first"
+        )
     with open_clips(path) as archive:
         return {name: archive[name] for name in archive.files}
 

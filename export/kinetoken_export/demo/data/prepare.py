@@ -1,4 +1,4 @@
-"""`kinetoken demo prepare`: a folder of CMU BVH files to the clip collection."""
+"""`kinetoken train-demo prepare`: a folder of CMU BVH files to the clip collection."""
 
 from __future__ import annotations
 

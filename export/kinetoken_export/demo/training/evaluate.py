@@ -1,4 +1,4 @@
-"""`kinetoken demo evaluate`: a bundle judged by physics on wordings it was never trained on."""
+"""`kinetoken train-demo evaluate`: a bundle judged by physics on wordings it was never trained on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kinetoken demo train-codec`: clips to a codec; a stopped training goes on."""
+"""`kinetoken train-demo train-codec`: clips to a codec; a stopped training goes on."""
 
 from __future__ import annotations
 

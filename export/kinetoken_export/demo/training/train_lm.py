@@ -1,4 +1,4 @@
-"""`kinetoken demo train-lm`: clips, a codec and trained words to a Hugging Face folder."""
+"""`kinetoken train-demo train-lm`: clips, a codec and trained words to a Hugging Face folder."""
 
 from __future__ import annotations
 

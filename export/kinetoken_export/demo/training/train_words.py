@@ -1,4 +1,4 @@
-"""`kinetoken demo train-words`: captions to a language model that thinks right, without motion."""
+"""`kinetoken train-demo train-words`: captions to a language model that thinks right, without motion."""
 
 from __future__ import annotations
 

@@ -229,7 +229,7 @@ def test_a_chat_is_what_a_session_shows_the_model(trained: Path) -> None:
 
 
 def test_no_clips_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="kinetoken demo prepare"):
+    with pytest.raises(InputError, match="kinetoken train-demo prepare"):
         train_codec(tmp_path, CODEC, tmp_path / "codec")
 
 
