@@ -41,7 +41,7 @@ def demo_clip(prompts: Sequence[str], request: PlayRequest) -> DemoClip:
                 turn.close()
                 interrupted = True
         captions.append(Caption(begin, prompt, turn.thought))
-        parts += [turn.clip().joints, session.idle(REST_SECONDS)]
+        parts += [turn.clip().joints.astype(np.float64), session.idle(REST_SECONDS)]
         seeds.append(str(turn.seed))
         frames += len(turn.clip())
         if interrupted:

@@ -9,6 +9,7 @@ from kinetoken.base.errors import InputError, MissingPackageError
 from kinetoken.cli.arguments import add_bundle, add_generation, add_history, add_image, add_reading
 from kinetoken.cli.live_arguments import add_live, say
 from kinetoken.cli.parser import Advanced, Reader, Subparsers, new_command
+from kinetoken.cli.shell.doubtful_prompt import add_as_prompt, check_words
 from kinetoken.formats.read_options import ReadOptions
 from kinetoken.formats.registry import WRITABLE, in_words, load_clip, names_a_file
 from kinetoken.generation.options import check_prompt
@@ -36,6 +37,7 @@ def add_command(subparsers: Subparsers) -> None:
     add = parser.add_argument
     what = "a movement in words, or a motion file (default: asks)"
     add("what", nargs="?", metavar="PROMPT|CLIP", help=what)
+    add_as_prompt(parser)
     add("-o", "--out", metavar="FILE", help=f"motion: {in_words(WRITABLE)}")
     people = "side by side: seed=1,2,3, bundle=A,B or a.npz,b.bvh"
     add("--compare", metavar="LIST", help=people)
@@ -52,9 +54,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> Reader[PlayRequest]:
     parser.add_argument("--once", action="store_true", help=Advanced(once))
     return lambda args: PlayRequest(
         what=args.what,
-        clip=None
-        if args.compare or args.what is None
-        else _clip(args.what, args.smooth, reading(args)),
+        clip=None if args.compare or args.what is None else _clip(args, reading(args)),
         reading=reading(args),
         out=args.out,
         bundle=bundle(args),
@@ -68,13 +68,20 @@ def _add_arguments(parser: argparse.ArgumentParser) -> Reader[PlayRequest]:
     )
 
 
-def _clip(what: str, smooth: bool | None, reading: ReadOptions) -> Clip | None:
+def _clip(args: argparse.Namespace, reading: ReadOptions) -> Clip | None:
     """The clip of a file; None for a prompt. FormatError for a file that is missing or no clip."""
-    return as_seen(load_clip(what, reading), smooth) if names_a_file(what) else None
+    if not args.as_prompt and names_a_file(args.what):
+        return as_seen(load_clip(args.what, reading), args.smooth)
+    check_words(args.what, as_prompt=args.as_prompt)
+    return None
 
 
 def _run(args: argparse.Namespace, request: Reader[PlayRequest]) -> int:
     if args.compare is not None:
+        if args.what is not None and not names_a_file(args.what):
+            check_words(args.what, as_prompt=args.as_prompt)
+        elif args.as_prompt:
+            raise InputError("--compare takes this as a clip; leave out --as-prompt")
         return comparing.run(comparing.read(args.compare, request(args)))
     return run(request(args))
 

@@ -13,7 +13,7 @@ import stat
 from io import BufferedReader
 from typing import Final
 
-from .errors import FormatError
+from .errors import FormatError, InputError
 
 LARGEST_TEXT: Final = 256 << 20
 """Bytes of a text that is read whole: far more than any clip's, and little for a machine."""
@@ -27,6 +27,12 @@ _KINDS: Final = {
 }
 _DESCRIPTOR: Final = re.compile(r"/dev/(?:stdin|fd/(\d{1,9}))|/proc/self/fd/(\d{1,9})")
 """Paths by which a shell hands over what it has opened: `<(command)` and `command | ...`."""
+
+
+def check_path(path: object) -> None:
+    """Raise InputError unless this can be the name of a file or a folder."""
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"expected the path of a file, got {path!r:.60}")
 
 
 def check_regular(path: str | os.PathLike[str]) -> None:

@@ -8,25 +8,36 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Unpack
+from numbers import Real
+from typing import Final, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import BundleError, InputError
+from ..base.input_file import check_path
 from ..engines.prompt_items import EncodedImage, PromptItem, count_cells
 from ..engines.protocols import ProgressCallback
 from ..generation.bundle import Bundle
 from ..generation.chat_format import Said, checked_turn, ids_before_prompt, prompt_ids, with_image
 from ..generation.generator import Generation, Generator, answer_grammar
 from ..generation.image_input import Image, check_seen
-from ..generation.options import GenerateKeywords, GenerateOptions, known_options
+from ..generation.options import (
+    GenerateKeywords,
+    GenerateOptions,
+    check_options_kind,
+    check_prompt,
+    known_options,
+)
 from ..generation.said_length import with_said_length
 from ..generation.token_source import Chat
+from ..manifest.sampling_numbers import is_number
 from ..manifest.schema import Manifest
 from ..motion.body_line import BodyLine
 from ..motion.clip import MotionChunk
 from .cached_run import CachedRun
+
+_LONGEST_IDLE: Final = 3600  # seconds of idle motion at once
 
 
 class Session:
@@ -52,6 +63,7 @@ class Session:
             isinstance(history, bool) or not isinstance(history, int) or history < 0
         ):
             raise InputError(f"history: expected a whole number of 0 or more, got {history!r}")
+        check_options_kind(options)
         self._generator, self._bundle = generator, generator.bundle
         self.options = options or GenerateOptions()
         """Options of every turn that brings none."""
@@ -125,6 +137,8 @@ class Session:
         `options` replace the session's; keywords are added to them. `raw` leaves the joints where
         the codec puts them, for callers with a `BodyLine` of their own.
         """
+        check_prompt(prompt)
+        check_options_kind(options)
         options = replace(options or self.options, **known_options(asked))
         options = with_said_length(options, self.manifest, prompt)
         # With the answer under way as far as it came: a refused prompt does it no harm.
@@ -155,6 +169,9 @@ class Session:
 
     def idle(self, seconds: float) -> NDArray[np.float64]:
         """Idle motion (n, 22, 3), in metres, where the body stands; the next move continues it."""
+        if not (is_number(seconds, Real) and 0 <= seconds <= _LONGEST_IDLE):
+            expected = f"a number of seconds from 0 to {_LONGEST_IDLE:,}"
+            raise InputError(f"idle: expected {expected}, got {seconds!r}")
         return self.line.idle(round(seconds * self.line.fps))
 
     def forget(self) -> None:
@@ -187,12 +204,14 @@ class Session:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the history and the body's last poses, whole or not at all. OutputError."""
+        check_path(path)
         from .history_file import write_chat
 
         write_chat(path, self._bundle.manifest, self.history, self.line.shown)
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Continue a chat that `save` wrote. FormatError if it is not one, or of another model."""
+        check_path(path)
         from .history_file import read_chat
 
         turns, poses = read_chat(path, self._bundle.manifest)

@@ -16,7 +16,7 @@ from ..base.errors import INTERRUPTED, FormatError, InputError, KinetokenError
 from ..formats.registry import WRITABLE
 from .arguments import BundleRequest, add_bundle, add_generation
 from .parser import Advanced, Subparsers, new_command
-from .terminal import ProgressBar
+from .terminal import ProgressBar, counted, real_time
 
 if TYPE_CHECKING:
     from ..batch.folder import BatchFolder, BatchInfo
@@ -300,9 +300,7 @@ def _make(
                 else:
                     with deferring_ctrl_c():
                         _keep(folder, info, tally, answer)
-                bar.show(
-                    tally.there + tally.made + len(tally.problems), f"{tally.rtf:.1f}x real time"
-                )
+                bar.show(tally.there + tally.made + len(tally.problems), real_time(tally.rtf))
         except KeyboardInterrupt:
             tally.interrupted = True
 
@@ -327,11 +325,11 @@ def _tell(request: BatchRequest, tally: Tally) -> int:
     if request.json:
         print(json.dumps(tally.report(request.out)))
     else:
-        speed = (
-            f"{tally.seconds:.1f} s of motion in {tally.elapsed:.1f} s ({tally.rtf:.1f}x real time)"
-        )
+        speed = f"{tally.seconds:.1f} s of motion in {tally.elapsed:.1f} s"
+        if factor := real_time(tally.rtf):
+            speed += f" ({factor})"
         there = f", {tally.there:,} existed" if tally.there else ""
-        print(f"{tally.made:,} clips made{there}: {speed} -> {request.out}")
+        print(f"{counted(tally.made, 'clip')} made{there}: {speed} -> {request.out}")
     for problem in problems[:_MAX_SHOWN]:
         print(f"{request.prompts}: line {problem.line}: {problem.message}", file=sys.stderr)
     if len(problems) > _MAX_SHOWN:
@@ -343,7 +341,7 @@ def _tell(request: BatchRequest, tally: Tally) -> int:
         print(f"kinetoken: stopped; {_kept(tally, request.out)}", file=sys.stderr)
         return INTERRUPTED
     if problems:
-        failed = f"{len(problems):,} of {tally.total:,} lines gave no clip"
+        failed = f"{len(problems):,} of {counted(tally.total, 'line')} gave no clip"
         print(f"kinetoken: {failed}; correct them and run the same command again", file=sys.stderr)
         return FormatError.exit_code
     return 0

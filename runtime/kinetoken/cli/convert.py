@@ -26,6 +26,7 @@ from ..robots.robot_model import CAUTION, ROBOTS
 from .arguments import add_reading
 from .game_options import NO_EDITS, GameRequest, add_game, write_for_games
 from .parser import Subparsers, new_command
+from .terminal import counted
 
 AMASS: Final = "amass"
 _NOTES: Final = ("unit", "retargeted", "loop")
@@ -119,7 +120,7 @@ def run(request: ConvertRequest) -> int:
         write_npy(clip, request.out, request.array)
     else:
         write_for_games(clip, request.out, request.game)
-    found = f"{len(clip)} frames, {clip.seconds:.1f} s of motion"
+    found = f"{counted(len(clip), 'frame')}, {clip.seconds:.1f} s of motion"
     notes = "".join(f", {key} {clip.meta[key]}" for key in _NOTES if key in clip.meta)
     print(f"{found}{notes} -> {request.out}")
     return 0
@@ -129,6 +130,8 @@ def _write_robot(request: ConvertRequest, clip: Clip) -> int:
     assert request.robot is not None
     motion = robot_motion(clip, request.robot, request.rate or ROBOT_RATE)
     write_robot(motion, request.out)
-    print(f"{len(motion)} frames of {motion.robot.name}, {motion.fps:g} fps -> {request.out}")
+    print(
+        f"{counted(len(motion), 'frame')} of {motion.robot.name}, {motion.fps:g} fps -> {request.out}"
+    )
     print(f"kinetoken: {CAUTION} (docs/robots.md)", file=sys.stderr)
     return 0

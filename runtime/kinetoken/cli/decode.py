@@ -12,6 +12,7 @@ from ..formats.body_checks import MAX_FRAMES
 from ..formats.registry import WRITABLE, check_can_save, in_words
 from .arguments import BundleRequest, add_codec
 from .parser import Subparsers, new_command
+from .terminal import counted
 
 if TYPE_CHECKING:
     from ..manifest.schema import Manifest
@@ -83,7 +84,7 @@ def run(request: DecodeRequest) -> int:
     clip.save(request.out)
     for line in reading.left_out:
         print(f"left out: {line}", file=sys.stderr)
-    made = f"{len(reading.frames)} code frames, {clip.seconds:.1f} s of motion"
+    made = f"{counted(len(reading.frames), 'code frame')}, {clip.seconds:.1f} s of motion"
     print(f"{made}{_salvaged(reading, request)} -> {request.out}")
     return 0
 
@@ -123,7 +124,9 @@ def _read(text: str, manifest: Manifest, request: DecodeRequest) -> Reading:
     except TokenError as error:
         raise TokenError(f"{request.file}: {error}") from None
     if not reading.frames:
-        left = f"; {len(reading.left_out)} tokens fit nowhere" if reading.left_out else ""
+        left = (
+            f"; {counted(len(reading.left_out), 'token')} fit nowhere" if reading.left_out else ""
+        )
         raise TokenError(
             f"{request.file}: expected motion tokens such as {markup.example}, "
             f"got none to decode{left}"
@@ -134,5 +137,5 @@ def _read(text: str, manifest: Manifest, request: DecodeRequest) -> Reading:
 def _salvaged(reading: Reading, request: DecodeRequest) -> str:
     if not request.salvage:
         return ""
-    left = f"{len(reading.left_out)} tokens left out"
-    return f" ({reading.partial} frames without their last levels, {left})"
+    left = f"{counted(len(reading.left_out), 'token')} left out"
+    return f" ({counted(reading.partial, 'frame')} without their last levels, {left})"

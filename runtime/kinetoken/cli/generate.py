@@ -16,9 +16,12 @@ from ..generation.options import check_prompt
 from .arguments import BundleRequest, add_bundle, add_generation, add_image
 from .live_arguments import add_live, check_robot_is_read, open_live, play_out, send_chunks
 from .parser import Subparsers, new_command
-from .terminal import ProgressLine, image_bar, printable
+from .shell.doubtful_prompt import add_as_prompt, check_words
+from .terminal import ProgressLine, image_bar, printable, real_time
 
 if TYPE_CHECKING:
+    import argparse
+
     from ..generation.generator import Generation
     from ..generation.image_file import ImageFile
     from ..generation.options import GenerateOptions
@@ -53,6 +56,7 @@ def add_command(subparsers: Subparsers) -> None:
     )
     add = parser.add_argument
     add("prompt", metavar="PROMPT", help="the movement in words, in quotes")
+    add_as_prompt(parser)
     add("-o", "--out", metavar="FILE", help=f"write the motion: {in_words(WRITABLE)}")
     add("--json", action="store_true", help="print the report as one JSON object")
     bundle, options = add_bundle(parser), add_generation(parser)
@@ -60,7 +64,7 @@ def add_command(subparsers: Subparsers) -> None:
     parser.set_defaults(
         func=lambda args: run(
             GenerateRequest(
-                prompt=args.prompt,
+                prompt=_prompt(args),
                 out=args.out,
                 json=args.json,
                 bundle=bundle(args),
@@ -70,6 +74,11 @@ def add_command(subparsers: Subparsers) -> None:
             )
         )
     )
+
+
+def _prompt(args: argparse.Namespace) -> str:
+    check_words(args.prompt, as_prompt=args.as_prompt)
+    return str(args.prompt)
 
 
 def run(request: GenerateRequest) -> int:
@@ -208,7 +217,7 @@ def print_answer(generation: Generation, kept: str | None = None) -> None:
         if stats.time_to_first_pose is None
         else f"first pose after {stats.time_to_first_pose:.2f} s"
     )
-    speed = f"{stats.rtf:.1f}x real time, {pose}"
+    speed = ", ".join(filter(None, (real_time(stats.rtf), pose)))
     made = f"{stats.seconds_of_motion:.1f} s of motion in {stats.elapsed:.1f} s ({speed})"
     print(f"{made}, seed {generation.seed}" + (f" -> {kept}" if kept else ""))
 

@@ -73,10 +73,9 @@ class ProgressLine(TerminalLine):
         """Repaint, unless it was painted a moment ago."""
         if self._due():
             stats = generation.stats
-            self._paint(
-                f" | {stats.seconds_of_motion:4.1f} s of motion | {stats.rtf:.1f}x real time",
-                generation.thought,
-            )
+            made = f"{stats.seconds_of_motion:4.1f} s of motion"
+            figures = filter(None, (made, real_time(stats.rtf)))
+            self._paint("".join(f" | {figure}" for figure in figures), generation.thought)
 
 
 class StepLine(TerminalLine):
@@ -99,6 +98,7 @@ class ProgressBar(TerminalLine):
         self._label, self._total, self._before = label, total, before
         self._done = before
         self._began = self._logged = time.monotonic()
+        self._told = False  # a line was printed, so the last one must follow
 
     def show(self, done: float, note: str = "") -> None:
         """So much is done; repaint, unless it was painted a moment ago."""
@@ -106,12 +106,18 @@ class ProgressBar(TerminalLine):
         now = time.monotonic()
         if done >= self._total:
             self.erase()
+            if self._told and not self._live:
+                self._told = False
+                self._log(done, now, note)
         elif self._due():
             self._paint(self.text(done, now - self._began, note))
         elif not self._live and now - self._logged >= LOG_SECONDS:
-            self._logged = now
-            line = self.text(done, now - self._began, note, bar=False)
-            print(f"kinetoken: {in_one_line(line)}", file=self._stream, flush=True)
+            self._logged, self._told = now, True
+            self._log(done, now, note)
+
+    def _log(self, done: float, now: float, note: str) -> None:
+        line = self.text(done, now - self._began, note, bar=False)
+        print(f"kinetoken: {in_one_line(line)}", file=self._stream, flush=True)
 
     def step(self, note: str = "") -> None:
         """One more is done."""
@@ -124,7 +130,7 @@ class ProgressBar(TerminalLine):
         drawn = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}]" if bar else ""
         count = f"{done:,} of {self._total:,}" if isinstance(self._total, int) else f"{share:.0%}"
         new, left = done - self._before, self._total - done
-        wait = f"{duration(elapsed / new * left)} left" if new > 0 else ""
+        wait = f"{duration(elapsed / new * left)} left" if new > 0 and left > 0 else ""
         begin = " ".join(filter(None, (self._label, drawn, count)))
         return " | ".join(filter(None, (begin, note, wait)))
 
@@ -141,6 +147,19 @@ def progress(items: Iterable[_T], label: str) -> Iterator[_T]:
         for number, item in enumerate(sequence):
             bar.show(number)
             yield item
+        bar.show(len(sequence))
+
+
+def counted(number: int, noun: str) -> str:
+    """Such as "1 code frame" or "1,200 code frames"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def real_time(factor: float) -> str:
+    """Such as "38.2x real time"; empty where no motion was made."""
+    if not factor > 0:
+        return ""
+    return f"{factor:.1f}x real time" if factor >= 1 else f"{factor:.2g}x real time"
 
 
 def duration(seconds: float) -> str:

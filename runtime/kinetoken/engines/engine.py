@@ -43,6 +43,8 @@ class Engine:
     check_files: Callable[[Path, Manifest], None] = lambda *_: None
     """Refuse files that are whole but not what the engine may open, as `load` does before it opens
     them. BundleError, EngineError."""
+    reads: frozenset[str] = frozenset()
+    """Fields of `LoadOptions` that no other engine has; the others would ignore them."""
     reads_bundle: bool = True
     """Whether it reads the bundle's model; False for a server, which has its own."""
     bits: Mapping[str, float] = field(default_factory=dict)

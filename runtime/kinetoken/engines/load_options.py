@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from typing import Final, TypedDict
 
 from ..base.errors import InputError
+from ..manifest.sampling_numbers import is_number
 
 AUTO_PROVIDER: Final = "auto"
 PROVIDERS: Final = (AUTO_PROVIDER, "cpu", "cuda", "tensorrt")
 """ONNX Runtime's providers that a caller may ask for."""
 DEFAULT_TIMEOUT: Final = 60.0  # seconds
+_WHOLE_OR_TEXT: Final = {
+    "lookahead": Integral, "gpu_layers": Integral, "engine": str, "engine_kind": str, "engine_model": str,
+}  # fmt: skip
 
 
 def check_provider(asked: str | None) -> str:
@@ -62,6 +67,13 @@ class LoadOptions:
 
     def __post_init__(self) -> None:
         check_provider(self.provider)
+        for name, kind in _WHOLE_OR_TEXT.items():
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, kind)):
+                expected = "a whole number" if kind is Integral else "text"
+                raise InputError(f"{name.replace('_', '-')}: expected {expected}, got {value!r}")
+        if self.engine_timeout is not None and not is_number(self.engine_timeout, Real):
+            raise InputError(f"engine-timeout: expected seconds, got {self.engine_timeout!r}")
         if self.engine is not None:
             return
         for name in ("engine_kind", "engine_model", "engine_timeout"):
@@ -72,6 +84,8 @@ class LoadOptions:
 
 def one_set_of_load_options(options: LoadOptions | None, keywords: LoadKeywords) -> LoadOptions:
     """The options, given as an object or by keyword. InputError for both, or an unknown keyword."""
+    if not isinstance(options, LoadOptions | None):
+        raise InputError(f"options: expected a LoadOptions, got {options!r:.60}")
     if options is not None and keywords:
         raise InputError("give options as one LoadOptions or by keyword, not both")
     known = [field.name for field in fields(LoadOptions)]

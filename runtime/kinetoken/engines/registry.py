@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from ..base.errors import BundleError
+from ..base.errors import BundleError, InputError
 from ..manifest.schema import MANIFEST_NAME, Manifest
 from .engine import Engine
 from .llamacpp.engine import LLAMACPP
@@ -29,5 +29,20 @@ def engine_of(manifest: Manifest) -> Engine:
 
 
 def engine_for(manifest: Manifest, options: LoadOptions) -> Engine:
-    """The engine that answers: a server if one is asked for, else that of the manifest."""
-    return engine_of(manifest) if options.engine is None else SERVER
+    """The engine that answers: a server if one is asked for, else that of the manifest.
+
+    InputError for an option that it would ignore.
+    """
+    engine = engine_of(manifest) if options.engine is None else SERVER
+    for other in ENGINES.values():
+        for name in sorted(other.reads - engine.reads):
+            if getattr(options, name) is not None:
+                runs = (
+                    f"this bundle runs on {engine.name}"
+                    if engine.reads_bundle
+                    else "a server answers"
+                )
+                raise InputError(
+                    f"{name.replace('_', '-')} is an option of {other.name}, and {runs}; leave it out"
+                )
+    return engine

@@ -10,6 +10,7 @@ from typing import Final
 
 from ..base.atomic_file import check_writable
 from ..base.errors import FormatError, InputError
+from ..base.input_file import check_path
 from ..motion.clip import Clip
 from .bvh import read_bvh, write_bvh
 from .glb import write_glb
@@ -92,7 +93,7 @@ def suffix_of(path: str | os.PathLike[str]) -> str:
 
 
 def names_a_file(words: str) -> bool:
-    """Tell the name of a file, existing or not, from a prompt."""
+    """Tell a file that is here, or a clip's name, from a prompt."""
     if Path(words).suffix.lower() in READABLE:
         return True
     try:
@@ -100,10 +101,12 @@ def names_a_file(words: str) -> bool:
             return True
     except (OSError, ValueError):  # too long, or not a name at all: words
         return False
-    known = (*WRITABLE, *_PICTURES, *_OTHERS)
-    return not any(map(str.isspace, words)) and (
-        "/" in words or os.sep in words or words.lower().endswith(known)
-    )
+    return False
+
+
+def ends_like_a_file(words: str) -> bool:
+    """True if they end in a suffix of motion, pictures or other programs' files."""
+    return words.lower().endswith((*WRITABLE, *_PICTURES, *_OTHERS))
 
 
 def writer_for(path: str | os.PathLike[str]) -> _Writer:
@@ -127,6 +130,7 @@ def check_can_save(path: str | os.PathLike[str]) -> None:
 
 def save_clip(clip: Clip, path: str | os.PathLike[str]) -> None:
     """Write the clip, whole or not at all. InputError, OutputError."""
+    check_path(path)
     write = writer_for(path)
     if not len(clip):
         raise InputError(f"{path}: the clip has no frames; there is nothing to write")
@@ -135,6 +139,7 @@ def save_clip(clip: Clip, path: str | os.PathLike[str]) -> None:
 
 def load_clip(path: str | os.PathLike[str], options: ReadOptions = DEFAULTS) -> Clip:
     """Read a clip. InputError for another suffix, FormatError for its content."""
+    check_path(path)
     file = Path(path)
     suffix = suffix_of(file)
     known = BY_SUFFIX.get(suffix)

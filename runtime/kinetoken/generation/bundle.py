@@ -86,7 +86,9 @@ def bundle_folder(
 
 
 def named_bundle(given: str | os.PathLike[str] | None) -> str | None:
-    """The bundle given, else $KINETOKEN_BUNDLE; None: neither."""
+    """The bundle given, else $KINETOKEN_BUNDLE; None: neither. InputError for no name at all."""
+    if not isinstance(given, str | os.PathLike | None):
+        raise InputError(f"bundle: expected a folder or a name, got {given!r:.60}")
     return (
         (os.fspath(given) if given is not None else "") or os.environ.get(BUNDLE_VARIABLE) or None
     )

@@ -60,6 +60,8 @@ class GenerateKeywords(TypedDict, total=False):
 
 def check_prompt(prompt: str) -> None:
     """Raise InputError unless the prompt says something, in valid characters."""
+    if not isinstance(prompt, str):
+        raise InputError(f'the prompt: expected text, such as "a person walks", got {prompt!r:.60}')
     try:
         prompt.encode()
     except UnicodeEncodeError as error:
@@ -154,6 +156,9 @@ class GenerateOptions:
                 raise InputError(
                     f"{name}: expected {' or '.join(known)}, got {getattr(self, name)!r}"
                 )
+        for name in ("text_only", "foot_lock", "smooth"):
+            if getattr(self, name) not in (None, True, False):
+                raise InputError(f"{name}: expected True or False, got {getattr(self, name)!r}")
         asked_levels(self.detail)
         check_lengths(self, "")
         check_lengths(self, "block_")
@@ -206,9 +211,16 @@ def one_set_of_options(
     options: GenerateOptions | None, keywords: GenerateKeywords
 ) -> GenerateOptions:
     """The options, given as an object or by keyword. InputError for both, or an unknown keyword."""
+    check_options_kind(options)
     if options is not None and keywords:
         raise InputError("give options as one GenerateOptions or by keyword, not both")
     return options or GenerateOptions(**known_options(keywords))
+
+
+def check_options_kind(options: object) -> None:
+    """InputError unless these are GenerateOptions, or None."""
+    if not isinstance(options, GenerateOptions | None):
+        raise InputError(f"options: expected a GenerateOptions, got {options!r:.60}")
 
 
 def known_options(keywords: GenerateKeywords) -> GenerateKeywords:

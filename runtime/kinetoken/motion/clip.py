@@ -70,6 +70,9 @@ class Clip:
     """Free notes, written along: model name, runtime version."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.joints, np.ndarray):
+            kind = type(self.joints).__name__
+            raise ValueError(f"expected joints (T, {N_JOINTS}, 3) as a numpy array, got {kind}")
         if self.joints.ndim != 3 or self.joints.shape[1:] != (N_JOINTS, 3):
             raise ValueError(f"expected joints (T, {N_JOINTS}, 3), got {self.joints.shape}")
         freeze_arrays(self, "joints", "features", "codes")

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..base.atomic_file import atomic_path
 from ..base.errors import InputError
+from ..manifest.sampling_numbers import is_number
 from ..motion.clip import Clip
 from ..motion.skeleton import Array64
 from .robot_model import CAUTION, RobotModel, robot_named
@@ -26,8 +27,8 @@ _RATES: Final = (1.0, 1000.0)
 
 def check_robot(robot: str, rate: float | None = None) -> RobotModel:
     """The robot of this name; InputError for another, or another rate than can be."""
-    if rate is not None and not _RATES[0] <= rate <= _RATES[1]:
-        raise InputError(f"--rate: expected {_RATES[0]:g} to {_RATES[1]:g}, got {rate:g}")
+    if rate is not None and not (is_number(rate) and _RATES[0] <= rate <= _RATES[1]):
+        raise InputError(f"--rate: expected {_RATES[0]:g} to {_RATES[1]:g}, got {rate!r}")
     return robot_named(robot)
 
 

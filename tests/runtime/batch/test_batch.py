@@ -147,7 +147,7 @@ def test_nothing_that_is_there_is_made_again(run: Run, prompts: Path, tmp_path: 
     (out / "walk.npz").unlink()
     code, said, _ = run("batch", prompts, "-o", out)
     assert code == 0
-    assert said.startswith("1 clips made, 3 existed: ")
+    assert said.startswith("1 clip made, 3 existed: ")
     for name in set(times) - {"walk.npz"}:
         assert (out / name).stat().st_mtime_ns == times[name]
     assert len((out / REPORT_FILE).read_text().splitlines()) == 4
@@ -216,7 +216,7 @@ def test_a_bad_line_is_told_and_does_not_stop_the_others(
     path.write_bytes(good + b"\n" + b'{"prompt": "now it is right", "code_frames": 2}\n' + last)
     code, said, err = run("batch", path, "-o", tmp_path / "clips")
     assert (code, err) == (0, "")
-    assert said.startswith("1 clips made, 2 existed")
+    assert said.startswith("1 clip made, 2 existed")
 
 
 def test_plain_text_is_a_prompt_a_line_with_options_for_all(run: Run, tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ def test_force_makes_only_what_another_run_made(run: Run, prompts: Path, tmp_pat
     assert code == 2
     assert "line 2" in err
     code, said, _ = run("batch", prompts, "-o", out, "--force")
-    assert (code, said.split(":")[0]) == (0, "1 clips made, 3 existed")
+    assert (code, said.split(":")[0]) == (0, "1 clip made, 3 existed")
     assert Clip.load(out / "000002.npz").prompt == "a person bows"
 
 
@@ -339,7 +339,7 @@ def test_a_report_cut_in_the_middle_costs_one_clip(run: Run, prompts: Path, tmp_
     whole = report.read_bytes()
     report.write_bytes(whole[: whole.rindex(b'{"id"') + 40] + b"\n[1]\n\xff\n")
     code, said, _ = run("batch", prompts, "-o", out)
-    assert (code, said.split(":")[0]) == (0, "1 clips made, 3 existed")
+    assert (code, said.split(":")[0]) == (0, "1 clip made, 3 existed")
     assert report.read_bytes() == whole
 
 

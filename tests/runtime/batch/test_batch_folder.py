@@ -61,7 +61,7 @@ def test_a_foreign_file_in_a_batch_s_folder_is_not_overwritten(
     assert f"line 3: {out / 'more'}.{suffix} is a clip that no batch in this folder made" in err
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert run("batch", lines, "-o", out, "--file-format", suffix, "--force")[1].startswith(
-        "1 clips made, 2 existed"
+        "1 clip made, 2 existed"
     )
     assert (out / f"more.{suffix}").read_bytes() != mine
 
@@ -72,7 +72,7 @@ def test_a_clip_that_says_itself_what_it_is_of_is_taken_over(
     out = tmp_path / "c"
     run("batch", lines, "-o", out)
     unnoted(out, "walk")
-    assert run("batch", lines, "-o", out)[1].startswith("1 clips made, 1 existed")
+    assert run("batch", lines, "-o", out)[1].startswith("1 clip made, 1 existed")
     unnoted(out, "walk")
     (out / "000002.npz").replace(out / "walk.npz")
     assert "that no batch in this folder made" in run("batch", lines, "-o", out)[2]

@@ -103,7 +103,7 @@ def test_decode_reads_standard_input(
         sys, "stdin", io.TextIOWrapper(io.BytesIO(f"I bow <move>{FRAME}</move>".encode()))
     )
     code, said, _ = run("decode", "-", "-o", tmp_path / "x.bvh")
-    assert (code, said.split(",")[0]) == (0, "1 code frames")
+    assert (code, said.split(",")[0]) == (0, "1 code frame")
 
 
 def test_decode_is_strict_unless_told_to_salvage(run: Run, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_decode_is_strict_unless_told_to_salvage(run: Run, tmp_path: Path) -> No
     assert code == 0
     assert err == "left out: line 2, column 35: <m_2_7>: expected level 0 of frame 1\n"
     assert "2 code frames" in said
-    assert "1 frames without their last levels, 1 tokens left out" in said
+    assert "1 frame without their last levels, 1 token left out" in said
     assert Clip.load(out).codes[1].tolist() == [5, -1, -1, -1]  # type: ignore[index]
 
 

@@ -18,6 +18,7 @@ import pytest
 from kinetoken import Clip, FormatError, InputError, OutputError
 from kinetoken.base import atomic_file
 from kinetoken.base.atomic_file import atomic_path, check_writable
+from kinetoken.cli.shell.doubtful_prompt import path_found
 from kinetoken.formats.numpy_files.npy import write_npy
 from kinetoken.formats.registry import names_a_file
 from kinetoken.motion.features import encode
@@ -295,7 +296,7 @@ def test_unknown_suffixes(tmp_path: Path, name: str) -> None:
     ],
 )
 def test_files_that_are_not_read_say_why(name: str, words: str) -> None:
-    assert names_a_file(name)
+    assert path_found(name) is not None
     with pytest.raises((InputError, FormatError), match=words):
         Clip.load(name)
 
@@ -305,6 +306,7 @@ def test_files_that_are_not_read_say_why(name: str, words: str) -> None:
 )
 def test_other_words_name_no_file(words: str) -> None:
     assert not names_a_file(words)
+    assert words == "a.b" or path_found(words) is None
 
 
 @pytest.mark.parametrize(

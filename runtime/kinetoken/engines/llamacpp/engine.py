@@ -104,6 +104,7 @@ LLAMACPP: Final = Engine(
     "llamacpp",
     _load,
     check_files=_check_files,
+    reads=frozenset({"gpu_layers"}),
     bits=GGUF_BITS,
     offered=_offered,
     # benchmarks/results/quantizations.md, real_time_3b.md
