@@ -152,7 +152,7 @@ def parse_size(text: str) -> int:
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?i?)b?\s*", text.lower())
     if not found or found[2] not in _UNITS or float(found[1]) <= 0:
         raise InputError(f"--fit: expected a size such as 8GB or 7500MB, got {text!r}")
-    if not found[2]:
+    if not found[2] and not text.strip().lower().endswith("b"):
         raise InputError(
             f"--fit: expected a unit, as in {found[1]}GB or {found[1]}MB, got {text!r}"
         )

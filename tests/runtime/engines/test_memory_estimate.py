@@ -177,7 +177,7 @@ def test_plain_graphs_are_offered_what_they_have(manifest: Manifest) -> None:
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("8GB", 8_000_000_000), ("8 gb", 8_000_000_000), ("7.5G", 7_500_000_000), ("900MB", 900_000_000), ("4GiB", 4 << 30), ("1024", 1024)],
+    [("8GB", 8_000_000_000), ("8 gb", 8_000_000_000), ("7.5G", 7_500_000_000), ("900MB", 900_000_000), ("4GiB", 4 << 30), ("1024B", 1024)],
 )  # fmt: skip
 def test_sizes(text: str, size: int) -> None:
     assert parse_size(text) == size
