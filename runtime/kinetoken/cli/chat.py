@@ -40,8 +40,9 @@ if TYPE_CHECKING:
     from ..live.live_output import LiveOutput
     from ..live.settings import LiveSettings
     from ..motion.body_line import BodyLine
+    from ..motion.clip import Clip
 
-HELP = "type a movement; an empty line stops the body, Ctrl-D ends the chat"
+HELP = "type a movement; an empty line stops the body, /help tells more, /bye ends the chat"
 SUMMARY = "talk to one body, prompt by prompt"
 EXAMPLES = (
     "kinetoken chat",
@@ -170,6 +171,7 @@ class Conversation:
         prompts: Iterable[str] | None = None,
     ) -> None:
         """`prompts`: those to answer; None: those of standard input."""
+        from ..chat.chat_words import AskedPrompt, ChatWords
         from ..motion.body_line import BodyLine
 
         self._request, self._session, self._live = request, session, live
@@ -181,15 +183,28 @@ class Conversation:
         self._saved: list[NDArray[np.float64]] = []
         self._prompts: list[str] = []
         self._code = 0
+        self._over = False
+        self._last: Clip | None = None
+        manifest = session.manifest
+        self._words = ChatWords(
+            session.options,
+            lambda: self._last,
+            levels=len(manifest.motion.levels),
+            examples=manifest.examples,
+        )
+        for said in session.history:
+            self._words.note(AskedPrompt(said.prompt))
 
     def run(self) -> int:
         """Chat until the end of the input, or Ctrl-C at the prompt; the exit code."""
         interrupted = False
         try:
             self._session.prepare()
-            for prompt in self._read():
-                self._answer(prompt)
-                if self._live is not None and self._live.over:
+            for line in self._read():
+                prompt = line if self._given is not None else self._prompt_of(line)
+                if prompt is not None:
+                    self._answer(prompt)
+                if self._over or (self._live is not None and self._live.over):
                     break
         except KeyboardInterrupt:
             interrupted = True
@@ -218,6 +233,17 @@ class Conversation:
         with contextlib.suppress(EOFError):
             while True:
                 yield input("" if self._request.live.stdout else "> ").strip()
+
+    def _prompt_of(self, line: str) -> str | None:
+        """The prompt in a line, or that of a word for the chat itself; None: there is none."""
+        reply = self._words.read(line)
+        if reply is None:
+            return line
+        self._over = reply.over
+        self._session.options = self._words.options
+        for told in reply.lines:
+            say(told)
+        return reply.prompt
 
     def _answer(self, prompt: str) -> None:
         """Answer a prompt, or stop for an empty one. An error is reported, and the chat goes on."""
@@ -274,6 +300,10 @@ class Conversation:
     def _remember(self, turn: Turn) -> None:
         """Keep the motion for the clip, and save the chat, whatever ended the turn."""
         clip = turn.clip()
+        self._last = clip
+        from ..chat.chat_words import AskedPrompt
+
+        self._words.note(AskedPrompt(turn.prompt, turn.seed, clip.seconds))
         self._line.cut()
         self._saved.append(self._line.push(clip.joints))
         self._prompts.append(turn.prompt)

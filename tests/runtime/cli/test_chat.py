@@ -238,7 +238,7 @@ def test_typing_on_stops_the_answer(environment: dict[str, str], tmp_path: Path)
     typist = Typist(
         environment, "--json", "--seconds", "18", "--max-thought", "4", "--history-file", kept
     )
-    typist.until(b"Ctrl-D ends the chat")
+    typist.until(b"/bye ends the chat")
     typist.type(b"walk on and on\nwave\n")
     typist.until(b'"interrupted": true')
     typist.until(b'"prompt": "wave"')
@@ -258,7 +258,7 @@ def test_ctrl_c_stops_an_answer_and_then_the_chat(
     typist = Typist(
         environment, "--json", "--seconds", "18", "--max-thought", "4", "-o", out, "--stdout"
     )
-    typist.until(b"Ctrl-D ends the chat")
+    typist.until(b"/bye ends the chat")
     typist.type(b"walk on and on\n")
     typist.until(b'{"say":')
     typist.process.send_signal(signal.SIGINT)
@@ -269,3 +269,15 @@ def test_ctrl_c_stops_an_answer_and_then_the_chat(
     assert b"kinetoken: stopped" in typist.read
     if b"s of motion ->" in typist.read:
         assert 0 < len(Clip.load(out)) < 18 * 20
+
+
+def test_words_for_the_chat_are_not_danced(environment: dict[str, str], tmp_path: Path) -> None:
+    kept = tmp_path / "kept.npz"
+    typed = f"/help\n/dance\n/seed 5\nwalk\n/again\n/history\n/save {kept}\nexit\nwave\n"
+    code, said, err = run(environment, typed.encode(), *SHORT, "--json")
+    assert code == 0, err
+    turns = [json.loads(line) for line in said.splitlines()]
+    assert [(turn["prompt"], turn["seed"]) for turn in turns] == [("walk", 5), ("walk", 5)]
+    for told in ("/levels [N]", "there is no /dance", "2. walk (0.6 s, seed 5)", str(kept)):
+        assert told in err
+    assert len(Clip.load(kept)) == 12
