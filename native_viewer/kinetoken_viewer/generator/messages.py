@@ -52,6 +52,10 @@ class ModelReady:
     fps: float
     about: tuple[tuple[str, str], ...] = field(default=(), compare=False)
     """Parts of the bundle and their licences, in words."""
+    levels: int | None = field(default=None, compare=False)
+    """Most codes of a frame."""
+    examples: tuple[str, ...] = field(default=(), compare=False)
+    """Prompts that the model does well."""
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,12 @@ def _serve_talk(job: GeneratorJob, pipe: Connection) -> None:
     if job.image is not None:
         session.look(job.image)
     server = TalkServer(session, pipe, job.history_file)
-    pipe.send(ModelReady(server.fps, _about(session)))
+    manifest = session.manifest
+    pipe.send(
+        ModelReady(
+            server.fps, _about(session), len(manifest.motion.levels), tuple(manifest.examples)
+        )
+    )
     if job.prompt and not pipe.poll():
         server.answer(AskPrompt(job.turn, job.prompt, job.options))
     while True:

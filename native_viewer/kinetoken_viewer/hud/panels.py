@@ -80,6 +80,8 @@ def _message(text: str, width: int, bottom: int, height: int) -> Panel:
     small = height < SMALL_HEIGHT
     size = round((14 if small else 16) * scale)
     room = max(width * (0.3 if small else 0.42), 110 if small else 300)
-    lines = first_lines(wrap(text, size, round(min(width * 0.8, room))), 8 if small else 5)
+    rows, widest = text.split("\n"), round(min(width * 0.8, room))
+    most = max(len(rows) if small else len(rows) + 4, 8 if small else 5)
+    lines = first_lines([line for row in rows for line in wrap(row, size, widest)], most)
     image = framed(text_image(tuple(lines), size, AMBER), round((8 if small else 12) * scale))
     return Panel(image, width - round(_MARGIN * scale) - image.width, bottom - image.height)

@@ -13,6 +13,8 @@ from .text import ACCENT, DIM_TEXT, VEIL, WHITE_TEXT, Panel, Rgba, font, scale_o
 
 _HINT: Final = "describe a movement, Enter sends it"
 _INVITATION: Final = "Enter, / or a click: write a prompt"
+_EXAMPLE: Final = "describe a movement, such as: "
+_OTHER_EXAMPLE: Final = "Enter, / or a click: write a prompt, such as: "
 _EDGE: Final = (255, 255, 255, 46)
 _UNFOCUSED: Final = (14, 16, 21, 120)
 _HEIGHT: Final = 38  # pixels of the design
@@ -95,6 +97,8 @@ class PromptBox(NamedTuple):
     def _words(self, line: PromptText) -> tuple[str, Rgba]:
         if line.text:
             return line.text, WHITE_TEXT
+        if line.example:
+            return f"{_EXAMPLE if line.focused else _OTHER_EXAMPLE}{line.example}", DIM_TEXT
         return (_HINT if line.focused else _INVITATION), DIM_TEXT
 
     def _shift(self, line: PromptText) -> float:

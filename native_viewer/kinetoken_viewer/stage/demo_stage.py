@@ -36,10 +36,10 @@ class DemoStage(LivingStage):
         self._rested = 0.0
         self._own_turn = False  # everything was shown, or somebody types
 
-    def ask(self, prompt: str) -> None:
-        """Answers a person, who has the stage from here on."""
+    def send(self, line: str) -> None:
+        """Takes a line of a person, who has the stage from here on."""
         self._own_turn = True
-        super().ask(prompt)
+        super().send(line)
 
     def stop(self) -> None:
         """Gives up the answer and the rest of the demo."""
@@ -60,7 +60,7 @@ class DemoStage(LivingStage):
         if following is None:
             self._own_turn = True
         else:
-            super().ask(following)
+            self.ask(following)
 
     @property
     def _is_typed(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from kinetoken.base.errors import KinetokenError
+from kinetoken.chat.chat_words import AskedPrompt, ChatWords
 from kinetoken.generation.options import GenerateOptions
 from kinetoken.live.live_output import LiveOutput
 from kinetoken.motion.clip import Clip
@@ -28,6 +29,8 @@ from .playhead import last_position
 from .prompt_line import PromptLine
 
 _USUAL_SECONDS: Final = 4.0  # length of an answer, if nothing says how long it will be
+_REPLY_LINES: Final = 8
+_REPLY_SECONDS: Final = 15.0  # that the reply to a word for the chat stays
 
 
 class LivingStage(GeneratedStage):
@@ -56,8 +59,13 @@ class LivingStage(GeneratedStage):
         self.answers = [ShownAnswer(prompt, talk.turn, self.progress, over=not prompt)]
         """Answers that are kept; the last one is on show."""
         self._talk, self._options, self._keep_all = talk, options, keep_all
-        self._line = PromptLine(self.ask)
+        self._words = ChatWords(options, self._last_clip)
+        self._reply, self._reply_seconds = "", 0.0  # to a word for the chat itself
+        self._dismissed = False
+        self._line = PromptLine(self.send)
         self._first_turn = talk.turn  # the answer to the prompt of the command line
+        if prompt:
+            self._words.note(AskedPrompt(prompt))
         self._usual = min(_USUAL_SECONDS, options.max_seconds or _USUAL_SECONDS)
         self._lay()
 
@@ -71,8 +79,29 @@ class LivingStage(GeneratedStage):
         """The last answer, under way or over."""
         return self.answers[-1]
 
+    def send(self, line: str) -> None:
+        """Takes a line that a person wrote: a prompt, or a word for the chat itself."""
+        reply = self._words.read(line)
+        if reply is None:
+            self.ask(line)
+            return
+        self._options, self._dismissed = self._words.options, reply.over
+        if reply.prompt is not None:
+            self.ask(reply.prompt)
+        self._reply, self._reply_seconds = "\n".join(reply.lines[-_REPLY_LINES:]), _REPLY_SECONDS
+
+    @property
+    def dismissed(self) -> bool:
+        """True once a person has written /bye."""
+        return self._dismissed
+
+    def _last_clip(self) -> Clip | None:
+        return self.answer.clip(self.playhead.fps)
+
     def ask(self, prompt: str) -> None:
         """Sends the next prompt in place of an answer under way; the body blends over."""
+        self._reply = ""
+        self._words.note(AskedPrompt(prompt))
         self._drop()
         anew = self.loaded and self.progress.silence > STALLED_SECONDS
         self.loaded = self.loaded and not (anew or self._talk.over)
@@ -95,6 +124,7 @@ class LivingStage(GeneratedStage):
 
     def tick(self, seconds: float) -> None:
         """Takes what has come, lays motion before the playhead, and moves the clock."""
+        self._reply_seconds -= seconds
         self.listen(seconds, self.ahead, self._to_come())
         self._lay()
         self.jumped = self.body.advance(seconds * self._rate(seconds)) or self._begins_again()
@@ -148,6 +178,8 @@ class LivingStage(GeneratedStage):
         if isinstance(message, ModelReady):
             self.body.set_rate(message.fps)
             self.about = message.about
+            self._line.examples = self._words.examples = message.examples
+            self._words.levels = message.levels
         elif isinstance(message, GeneratorFailed):
             progress.failure, answer.over = message, True
         elif answer.over:
@@ -163,9 +195,13 @@ class LivingStage(GeneratedStage):
             answer.whole, answer.over, progress.note = message.clip, True, message.note
             progress.rtf = progress.rtf or message.rtf
             self._usual = 0.5 * (self._usual + message.clip.seconds)
+            self._words.note(
+                AskedPrompt(self.prompt, progress.seed, message.clip.seconds), again=True
+            )
 
     def _start(self, message: AnswerStarted) -> None:
         self._started, self.progress.seed = True, message.seed
+        self._words.note(AskedPrompt(self.prompt, message.seed), again=True)
         self.body.set_rate(message.fps)
         if self._live is not None:
             self._live.ask(self.prompt, message.seed)
@@ -224,6 +260,8 @@ class LivingStage(GeneratedStage):
     def message(self) -> str:
         """Anything that needs attention at this moment; empty for nothing."""
         answer, progress = self.answer, self.progress
+        if self._reply and self._reply_seconds > 0:
+            return self._reply
         if progress.failure is not None:
             more = "; a new prompt starts another" if self._talk.over else ""
             return progress.failure.reason + more

@@ -19,6 +19,8 @@ class PromptText(NamedTuple):
     """Letters before the cursor."""
     focused: bool
     """Typed letters go into the line."""
+    example: str = ""
+    """A prompt to suggest in the empty line."""
 
 
 class PromptLine:
@@ -32,6 +34,9 @@ class PromptLine:
         self._sent: list[str] = []
         self._back = 0  # lines back in the history; 0: the one being written
         self._draft = ""
+        self.examples: tuple[str, ...] = ()
+        """Prompts to suggest in the empty line, one after another."""
+        self._suggested = 0
         self._actions: dict[str, Callable[[], None]] = {
             "left": lambda: self._to(_before(self.text, self.cursor)),
             "right": lambda: self._to(_after(self.text, self.cursor)),
@@ -51,7 +56,8 @@ class PromptLine:
     @property
     def line(self) -> PromptText:
         """The line as it is to be drawn."""
-        return PromptText(self.text, self.cursor, self.focused)
+        example = self.examples[self._suggested % len(self.examples)] if self.examples else ""
+        return PromptText(self.text, self.cursor, self.focused, "" if self.text else example)
 
     def type(self, text: str) -> None:
         """Inserts letters, typed, composed or pasted, at the cursor.
@@ -89,6 +95,7 @@ class PromptLine:
         if self._sent[-1:] != [prompt]:
             self._sent.append(prompt)
         self.text, self.cursor, self._back, self._draft = "", 0, 0, ""
+        self._suggested += 1
         self._send(prompt)
 
     def _to(self, cursor: int) -> None:

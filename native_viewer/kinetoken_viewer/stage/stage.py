@@ -78,6 +78,11 @@ class Stage(ABC):
         return False
 
     @property
+    def dismissed(self) -> bool:
+        """True once a person has asked for the end."""
+        return False
+
+    @property
     def waiting(self) -> bool:
         """True while the picture holds still because the generator is behind."""
         return False

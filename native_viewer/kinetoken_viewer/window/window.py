@@ -129,8 +129,8 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
         self._stage.tick(seconds)
         self.camera_view.tick(seconds, cut=self.controls.cut or self._stage.jumped)
         self.controls.cut = False
-        if self._stage.hopeless:
-            self.close()  # a mistake in what was asked: the terminal says it
+        if self._stage.hopeless or self._stage.dismissed:
+            self.close()  # after a mistake in what was asked, the terminal says it
             return
         self.switch_to()
         self._paint(self._shot(), now)

@@ -434,3 +434,33 @@ def test_the_wait_of_a_machine_that_is_known_to_be_slow_is_known_from_the_first_
     talk.say(AnswerStarted(8, 20.0, 2), *moves(4, turn=2, rtf=0.0))
     run(stage, 1.0)
     assert stage.waiting  # 0.8 s are in hand, but the rest of 3 s would not come in time
+
+
+def test_words_for_the_chat_itself_are_not_danced() -> None:
+    stage, talk = body()
+    talk.say(ModelReady(20.0, levels=4, examples=("wave", "bow")))
+    run(stage, 0.1)
+    line = stage.line
+    assert line is not None
+    assert line.line.example == "wave"
+
+    def write(text: str) -> str:
+        line.type(text)
+        line.send()
+        return stage.message()
+
+    assert "/seed [N]" in write("/help")
+    assert write("/dance") == "there is no /dance; /help lists the words"
+    assert write("/levels 9") == "/levels: this model has 4, got 9"
+    assert write("/seed 5") == "seed 5"
+    assert line.line.example == "wave"  # after four lines
+    assert talk.asked == []
+    write("walk")
+    talk.say(AnswerStarted(5, 20.0, 1), *moves(1), AnswerEnded(Clip(walking(20)), 3.0, 1))
+    run(stage, 2.0)
+    assert write("/history") == "1. walk (1.0 s, seed 5)"
+    write("/again")
+    assert [prompt for prompt, _ in talk.asked] == ["walk", "walk"]
+    assert not stage.dismissed
+    write("quit")
+    assert stage.dismissed
