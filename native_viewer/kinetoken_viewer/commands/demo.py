@@ -18,10 +18,10 @@ from kinetoken.manifest.manifest_file import read_manifest
 
 from ..file_names import free_name
 from ..generator.feed import Feed
-from ..stage.demo_stage import DemoStage
 from ..stage.places import NamedClip
 from ..window.opening import NoWindowError, ShowStage, window_opener
 from .demo_clip import demo_clip
+from .demo_stage import DemoStage
 from .headless import spoken_aside
 from .in_window import show_in_window
 from .picture_arguments import add_demo_picture

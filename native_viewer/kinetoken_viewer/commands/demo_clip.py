@@ -12,7 +12,7 @@ from kinetoken.cli.terminal import ProgressLine
 from kinetoken.motion.clip import Clip
 
 from ..record.request import Caption
-from ..stage.demo_stage import REST_SECONDS
+from .demo_stage import REST_SECONDS
 from .requests import PlayRequest
 
 

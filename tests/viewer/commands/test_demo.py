@@ -14,13 +14,13 @@ import fake_generators
 from kinetoken.cli.main import main
 from kinetoken.generation.options import GenerateOptions
 from kinetoken.motion.clip import Clip
+from kinetoken_viewer.commands.demo_stage import REST_SECONDS, DemoStage
 from kinetoken_viewer.generator.messages import (
     AnswerEnded,
     AnswerStarted,
     ModelReady,
     MotionArrived,
 )
-from kinetoken_viewer.stage.demo_stage import REST_SECONDS, DemoStage
 from scripted_feed import Talk
 from tiny_bundle import build_tiny_bundle
 

@@ -10,7 +10,7 @@ from kinetoken.generation.options import GenerateOptions
 from kinetoken.live.live_output import LiveOutput
 
 from ..generator.messages import PromptTaker
-from .living_stage import LivingStage
+from ..stage.living_stage import LivingStage
 
 REST_SECONDS: Final = 0.8  # of standing between two actions
 _INVITATION: Final = "your turn: Enter, / or a click, and write a prompt"
