@@ -22,7 +22,7 @@ from report import curves, heading, table, write
 
 import kinetoken
 from kinetoken.engines.protocols import LmRun
-from kinetoken.generation.adaptive_detail import Pace
+from kinetoken.generation.pacing.pace import Pace
 from kinetoken.generation.motion_stream import decode_clip
 from kinetoken.tokens.allowed_ids import Allowed
 

@@ -58,7 +58,7 @@ def test_the_options_of_a_stream_are_those_of_generate_options() -> None:
         "seconds", "min_seconds", "max_seconds", "code_frames", "min_code_frames", "max_code_frames",
         "block_seconds", "min_block_seconds", "max_block_seconds",
         "block_code_frames", "min_block_code_frames", "max_block_code_frames", "min_blocks", "max_blocks",
-        "seed", "temperature", "top_k", "top_p", "min_p", "levels", "detail", "frames",
+        "seed", "temperature", "top_k", "top_p", "min_p", "levels", "detail", "keep_up", "frames",
         "max_tokens", "max_thought", "max_pause", "thought", "text_only", "foot_lock", "smooth",
     ]  # fmt: skip
 

@@ -11,7 +11,7 @@ from kinetoken.engines.prompt_items import PromptItem
 from kinetoken.engines.remote.servers import SERVER_KINDS
 from kinetoken.generation.bundle import Bundle
 from kinetoken.generation.token_source import AnswerWriter, TokenSource
-from kinetoken.sampling.grammar import Detour
+from kinetoken.sampling.pacing import Detour
 from kinetoken.tokens.allowed_ids import Allowed
 
 

@@ -41,7 +41,7 @@ def run(request: chat.ChatRequest, window: PictureRequest) -> int:
         say(f"no window ({str(error)[:80]}): the chat is in the terminal")
         return chat.run(request)
     with spoken_aside(request.live):
-        return show_in_window(_play_request(request, window), show)
+        return show_in_window(_play_request(request, window).watched(), show)
 
 
 def _play_request(request: chat.ChatRequest, window: PictureRequest) -> PlayRequest:

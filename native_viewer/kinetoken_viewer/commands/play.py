@@ -103,7 +103,7 @@ def run(request: PlayRequest) -> int:
         recording = request.picture.recording(request.what)
         say(f"no window ({error.short}): writing {recording.path} instead")
         return record_file(request, recording)
-    return show_in_window(request, show)
+    return show_in_window(request.watched(), show)
 
 
 def _check(request: PlayRequest) -> None:
@@ -125,6 +125,7 @@ def _send(request: PlayRequest) -> int:
         raise InputError(
             "--film and --strip write a picture, live output needs none: run one after the other"
         )
+    request = request.watched()
     show = None if request.picture.headless else _window_or_none(request)
     if show is None:
         return send_live(request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -121,6 +121,10 @@ class PlayRequest:
     def locks_feet(self) -> bool:
         """True if standing feet are kept from sliding."""
         return bool(self.options.foot_lock)
+
+    def watched(self) -> PlayRequest:
+        """The same for motion that somebody watches while it is made: it keeps up."""
+        return replace(self, options=self.options.keeping_up(server=self.bundle.has_server))
 
     def job(self) -> GeneratorJob:
         """The talk with a generator that begins with the prompt."""

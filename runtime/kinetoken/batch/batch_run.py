@@ -16,14 +16,14 @@ from ..base.errors import InputError, PoseError
 from ..engines.context_window import ContextWindow
 from ..engines.prompt_items import ids_without_images
 from ..engines.protocols import SequenceInput
-from ..generation.adaptive_detail import Pace
 from ..generation.answer import AnswerRun
 from ..generation.bundle import Bundle
 from ..generation.chat_format import prompt_ids
+from ..generation.pacing.pace import Pace
 from ..generation.request_grammar import request_grammar
 from ..generation.said_length import with_said_length
+from ..generation.token_source import chosen
 from ..motion.clip import Chunk, MotionChunk
-from ..tokens.allowed_ids import nth_allowed
 from .jobs import ClipAnswer, Job, Problem
 
 
@@ -131,12 +131,8 @@ class _Seat:
 
     def take(self, logits: NDArray[np.float32]) -> bool:
         """Choose a token; True where it was the last."""
-        detour = self._detour
-        token = nth_allowed(
-            self._allowed if detour is None else detour.allowed, self._chooser.pick(logits)
-        )
-        if detour is not None and token in detour.ends:
-            token = detour.instead
+        ids = self._allowed if self._detour is None else self._detour.allowed
+        token = chosen(self._chooser, logits, ids, self._detour)
         self._keep(self._run.accept(token))
         self._window.add(token)
         if self._run.done:

@@ -282,8 +282,8 @@ class Turn(Generation):
     ) -> None:
         """`levels`: those of the last block that the session's pace decided."""
         super().__init__(bundle, prompt, options, chat)
-        if self._answer.detail is not None:
-            self._answer.detail.now = levels
+        if self._answer.pacing is not None:
+            self._answer.pacing.now = levels
         self._told, self._line = notes, line
         if line is not None:
             line.cut()
@@ -302,7 +302,7 @@ class Turn(Generation):
     @property
     def decided(self) -> int | None:
         """Levels of the last block, if they are decided block by block; None before one opened."""
-        return self._answer.detail.now if self._answer.detail is not None else None
+        return self._answer.pacing.now if self._answer.pacing is not None else None
 
     @property
     def tokens(self) -> list[PromptItem]:

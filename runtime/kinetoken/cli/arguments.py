@@ -34,6 +34,11 @@ class BundleRequest:
     options: LoadOptions
 
     @property
+    def has_server(self) -> bool:
+        """True if a server writes the answers."""
+        return self.options.engine is not None
+
+    @property
     def folder(self) -> Path:
         """Where the bundle is; one on the hub is pulled first. KinetokenError where that fails."""
         from .pull_bar import local_folder
@@ -122,8 +127,9 @@ def add_generation(parser: argparse.ArgumentParser) -> Reader[GenerateOptions]:
     add("--max-seconds", type=float, metavar="S", help="longest length of the motion")
     add("--temperature", type=float, metavar="T", help="0 always takes the most likely token")
     add("--levels", type=int, metavar="N", help="codes per frame; fewer are faster and coarser")
-    detail = "full (default), coarse, auto (as many levels as keep up with real time), "
-    add("--detail", metavar="D", help=f"{detail}or levels by block: 4,2")
+    add("--detail", metavar="D", help="full (default), coarse, or levels by block: 4,2")
+    pace = "keep real time by fewer levels and words (default: screen and live only)"
+    add("--keep-up", action=argparse.BooleanOptionalAction, default=None, help=pace)
     thought = "text before the motion: full (default), brief or none"
     add("--thought", choices=tuple(THOUGHT_TOKENS), metavar="T", help=thought)
     lock = "keep standing feet from sliding (default: screen only)"

@@ -97,7 +97,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> Reader[ChatRequest]:
 
 def open_session(request: ChatRequest) -> Session:
     """Open the session, with the chat from its file. InputError, BundleError, FormatError."""
-    options, file = request.options, request.history.file
+    options = request.options.keeping_up(server=request.bundle.has_server)
+    file = request.history.file
     if request.live.has_targets:
         options = options.on_screen()
     if file is not None:

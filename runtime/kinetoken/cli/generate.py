@@ -87,10 +87,12 @@ def run(request: GenerateRequest) -> int:
     check_robot_is_read(request.live)
     if request.out is not None:
         check_can_save(request.out)
-    generator = request.bundle.load()
+    generator, options = request.bundle.load(), request.options
+    if request.live.has_targets:
+        options = options.keeping_up(server=request.bundle.has_server)
     with image_bar() as looking:
         generation = generator.stream(
-            request.prompt, request.options, image=request.image, watch=looking.show
+            request.prompt, options, image=request.image, watch=looking.show
         )
     live = None
     if request.live.has_targets:

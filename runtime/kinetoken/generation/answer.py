@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ..manifest.schema import Manifest
 from ..motion.clip import Chunk, Clip, MotionChunk, TextChunk
 from ..motion.footlock import FootLock
 from ..motion.smooth import Smoothing
-from ..sampling.grammar import Detour, GrammarState, MoveGrammar
+from ..sampling.grammar import GrammarState, MoveGrammar
+from ..sampling.pacing import Detour
 from ..tokens.allowed_ids import Allowed
 from ..tokens.markup import spelling_notes
 from ..tokens.vocabulary import Vocabulary
-from .adaptive_detail import Pace
 from .bundle import Bundle
 from .motion_stream import MotionRun
 from .options import GenerateOptions
+from .pacing.pace import Pace
+from .pacing.pacing_run import PacingRun
 from .text_stream import TextRun
 
 _Piece = tuple[int | None, str]
@@ -28,21 +31,21 @@ class AnswerRun:
     def __init__(
         self, bundle: Bundle, options: GenerateOptions, grammar: MoveGrammar, pace: Pace
     ) -> None:
-        """`pace`: by which detail "auto" decides the levels of a block."""
+        """`pace`: by which an answer that keeps up decides the levels and words of a block."""
         manifest = bundle.manifest
         self._fps = float(manifest.codec.fps)
         feet = FootLock(fps=self._fps) if options.foot_lock else None
         smoothing = Smoothing(fps=self._fps) if options.smooth else None
-        self.detail = options.detail_run(manifest, bundle.vocabulary, pace)
-        """The levels of each block; None: all have the grammar's."""
+        self._words = TextRun(bundle.tokenizer)
+        self.pacing = self._paced(options, grammar, manifest, pace)
+        """Decides levels and words of each block; None: all have the grammar's."""
         self.notes = {"model": manifest.name} | ({"foot_lock": "on"} if feet is not None else {})
         """Notes of the clip."""
         self.notes |= smoothing.note if smoothing is not None else {}
         self.notes |= spelling_notes(manifest.motion.spelling)
         self._vocabulary = bundle.vocabulary
-        self._cursor = grammar.start(self.detail)
+        self._cursor = grammar.start(self.pacing)
         self._motion = MotionRun(bundle.decoder, feet, smoothing)
-        self._words = TextRun(bundle.tokenizer)
         self._answer: list[_Piece] = _opening(bundle.vocabulary) if grammar.opened else []
         self._given = len(self._answer)  # pieces that the prompt wrote
         self._thought: list[str] = []
@@ -65,7 +68,7 @@ class AnswerRun:
 
     @property
     def detour(self) -> Detour | None:
-        """What to take where the model would end the answer, and it may not yet."""
+        """What to take where the model must not have its way."""
         return self._cursor.detour
 
     @property
@@ -91,7 +94,9 @@ class AnswerRun:
         """The clip of the whole code frames that were handed out, with the text of just those."""
         frames = sum(len(chunk.codes) for chunk in motion)
         text = self.text_of(frames)
-        notes = self.notes | (self.detail.note if self.detail is not None else {})
+        notes = dict(self.notes)
+        if self.pacing is not None:
+            notes["detail"] = str(self.pacing.decisions)
         whole = Clip.from_chunks(motion, prompt=prompt, seed=seed)
         length = self._motion.length(frames)
         joints, features = whole.joints[:length], whole.features
@@ -156,6 +161,14 @@ class AnswerRun:
         self._keep(frames)
         self.frames = self._motion.length(frames)
 
+    def _paced(
+        self, options: GenerateOptions, grammar: MoveGrammar, manifest: Manifest, pace: Pace
+    ) -> PacingRun | None:
+        if not options.is_paced:
+            return None
+        seconds = manifest.codec.code_frame_seconds
+        return PacingRun(grammar, seconds, pace, self._words.continues, options.decisions)
+
     def _stop(self) -> MotionChunk | None:
         """End in the middle: the raw answer still decodes."""
         self._ended = self.said
@@ -188,6 +201,8 @@ class AnswerRun:
     def _see(self, chunk: MotionChunk | None) -> Iterator[Chunk]:
         if chunk is not None:
             self.frames += len(chunk.joints)
+            if self.pacing is not None:
+                self.pacing.clock.show(len(chunk.joints) / self._fps)
             yield chunk
 
 

@@ -29,7 +29,7 @@ from ..manifest.schema import CodecInfo, Manifest
 from ..motion.features import N_FEATURES
 from ..tokens.tokenizer import Tokenizer
 from ..tokens.vocabulary import Vocabulary
-from .adaptive_detail import Pace
+from .pacing.pace import Pace
 from .token_source import AnswerWriter, LocalWriter
 
 if TYPE_CHECKING:

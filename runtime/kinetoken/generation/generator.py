@@ -242,22 +242,22 @@ class Generation(abc.Iterator[Chunk]):
         first, self._chosen = self._chosen is None, self._work()
         if first:  # its time is the prompt's
             self._try_pace()
-        elif answer.in_block or not answer.motion_tokens:
+        elif answer.in_block or not answer.motion_tokens or self._is_word(token):
             pace.add(self._chosen - ready, code=answer.in_block)
         else:
-            pace.add_beside(self._chosen - ready)  # between two blocks, where the body waits
+            pace.add_beside(self._chosen - ready)  # it opens a block, or ends the answer
         return token
 
+    def _is_word(self, token: int | None) -> bool:
+        return token is not None and self._words.is_text(token)
+
     def _try_pace(self) -> None:
-        """Feed two codes and forget them, if detail "auto" has nothing to decide by.
+        """Feed two codes and forget them, if an answer that keeps up has nothing to decide by.
 
         The first of the two may set things up, so the second one counts.
         """
-        if (
-            self._answer.detail is None
-            or self._answer.detail.given is not None
-            or self._pace.rate is not None
-        ):
+        pacing = self._answer.pacing
+        if pacing is None or pacing.given is not None or self._pace.rate is not None:
             return
         words = self._words
         token = words.levels[0][0] if words.move_start is None else words.move_start

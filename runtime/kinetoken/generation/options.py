@@ -12,9 +12,8 @@ from ..base.errors import InputError
 from ..manifest.sampling_numbers import SAMPLING_NUMBERS, is_number, sampling_problem
 from ..manifest.schema import Manifest
 from ..sampling.sampler import Sampler
-from ..tokens.vocabulary import Vocabulary
-from .adaptive_detail import DetailRun, Pace, asked_levels, levels_vary, most_levels
 from .lengths import check_lengths
+from .pacing.decisions import AUTO_DETAIL, Decisions
 
 MAX_SEED = 2**63 - 1
 FRAME_KINDS = ("whole", "prefix")
@@ -48,6 +47,7 @@ class GenerateKeywords(TypedDict, total=False):
     min_p: float | None
     levels: int | None
     detail: str | None
+    keep_up: bool | None
     frames: str | None
     max_tokens: int | None
     max_thought: int | None
@@ -111,9 +111,14 @@ class GenerateOptions:
     detail: str | None = None
     """Levels of the blocks: "full" (default), "coarse", "auto", or spelled out such as "4,2,1".
 
-    "full": `levels` in every block; "coarse": level 0 alone; "auto": as many as the measured rate
-    keeps in real time, decided as each block opens. Spelled out, the last number is for all later
-    blocks: it repeats what "auto" decided.
+    "full": `levels` in every block; "coarse": level 0 alone; "auto": the same as `keep_up`. Spelled
+    out, the last number is for all later blocks; "4,2/12,0" has the most words before each block
+    too; "auto4:4,2/12,0" repeats what was decided before.
+    """
+    keep_up: bool | None = None
+    """Keep real time: few levels and few words where the machine is slow, decided block by block.
+
+    None: only for motion that somebody watches while it is made, see `keeping_up`.
     """
     frames: str | None = None
     """"whole" (default): every frame has all its levels; "prefix": it may end after any level."""
@@ -135,7 +140,7 @@ class GenerateOptions:
     smooth: bool | None = None
     """Calm joints that tremble, 0.1 s later; the features stay as the model made them.
 
-    None: only for motion that somebody watches, see `on_screen`.
+    None: only for motion that somebody watches while it is made, see `keeping_up`.
     """
 
     def __post_init__(self) -> None:
@@ -156,10 +161,14 @@ class GenerateOptions:
                 raise InputError(
                     f"{name}: expected {' or '.join(known)}, got {getattr(self, name)!r}"
                 )
-        for name in ("text_only", "foot_lock", "smooth"):
+        for name in ("text_only", "foot_lock", "smooth", "keep_up"):
             if getattr(self, name) not in (None, True, False):
                 raise InputError(f"{name}: expected True or False, got {getattr(self, name)!r}")
-        asked_levels(self.detail)
+        Decisions.asked(self.detail)
+        if self.keep_up and self.detail not in (None, AUTO_DETAIL):
+            raise InputError(
+                f"keep_up and detail {self.detail} contradict each other; leave one of them out"
+            )
         check_lengths(self, "")
         check_lengths(self, "block_")
 
@@ -179,6 +188,16 @@ class GenerateOptions:
             min_p=defaults.min_p if self.min_p is None else self.min_p,
         )
 
+    @property
+    def decisions(self) -> Decisions | None:
+        """Levels and words of each block, where they are spelled out."""
+        return Decisions.asked(self.detail)
+
+    @property
+    def is_paced(self) -> bool:
+        """Tell whether blocks may have different numbers of levels, or of words before them."""
+        return bool(self.keep_up) or self.detail == AUTO_DETAIL or self.decisions is not None
+
     def on_screen(self) -> GenerateOptions:
         """The same options for motion that is watched.
 
@@ -186,25 +205,18 @@ class GenerateOptions:
         """
         return replace(self, foot_lock=self.foot_lock is not False, smooth=self.smooth is not False)
 
+    def keeping_up(self, *, server: bool = False) -> GenerateOptions:
+        """The same options for motion that is watched while it is made.
+
+        It keeps up, unless asked otherwise. `server`: one writes the answers, and cannot be paced.
+        """
+        if server or self.keep_up is not None or self.detail is not None:
+            return self
+        return replace(self, keep_up=True)
+
     def chosen_seed(self) -> int:
         """The seed given, or a new one short enough to type again."""
         return secrets.randbelow(2**31) if self.seed is None else int(self.seed)
-
-    def detail_run(
-        self, manifest: Manifest, vocabulary: Vocabulary, pace: Pace
-    ) -> DetailRun | None:
-        """Decides the levels of each block; None if all have the same."""
-        if not levels_vary(self.detail):
-            return None
-        given = asked_levels(self.detail)
-        most = most_levels(self.detail) or self.levels or len(vocabulary.levels)
-        return DetailRun(
-            int(most),
-            manifest.codec.fps / manifest.codec.frames_per_code_frame,
-            pace,
-            given,
-            self.detail or "",
-        )
 
 
 def one_set_of_options(

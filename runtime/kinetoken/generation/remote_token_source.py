@@ -18,13 +18,13 @@ from ..engines.completions import (
 )
 from ..engines.prompt_items import PromptItem, ids_without_images
 from ..sampling.foreign_grammars import gbnf_grammar, position_after, regex_grammar
-from ..sampling.grammar import Detour, MoveGrammar
+from ..sampling.grammar import MoveGrammar
+from ..sampling.pacing import Detour
 from ..sampling.sampler import Sampler
 from ..tokens.allowed_ids import Allowed, count_allowed
 from ..tokens.token_reader import UNKNOWN_CODE, TokenReader
 from ..tokens.tokenizer import Tokenizer
 from ..tokens.vocabulary import Vocabulary
-from .adaptive_detail import levels_vary
 from .options import GenerateOptions
 from .token_source import Chat
 
@@ -60,11 +60,11 @@ class RemoteWriter:
         return "only a model on this machine takes an image; leave --engine out, or the image"
 
     def check_options(self, options: GenerateOptions) -> None:
-        """InputError if the number of levels may change: a server is told the rules once."""
-        if levels_vary(options.detail):
+        """InputError if blocks may be paced one by one: a server is told the rules once."""
+        if options.is_paced:
+            asked = "keep_up" if options.detail is None else f"detail {options.detail}"
             raise InputError(
-                f"detail {options.detail}: a server writes all blocks alike; "
-                "give levels, or detail coarse"
+                f"{asked}: a server writes all blocks alike; give levels, or detail coarse"
             )
 
     def check_chat(self, items: Sequence[PromptItem], *, earlier: bool = False) -> None:

@@ -14,9 +14,9 @@ from ..engines.context_window import can_outgrow
 from ..manifest.schema import Defaults, Manifest
 from ..sampling.grammar import MoveGrammar
 from ..tokens.vocabulary import Vocabulary
-from .adaptive_detail import AUTO_DETAIL, COARSE_DETAIL, asked_levels, most_levels, planned_levels
 from .lengths import LengthRange, requested_range
 from .options import THOUGHT_TOKENS, GenerateOptions
+from .pacing.decisions import COARSE_DETAIL
 
 _NEARLY: Final = 1e-6
 _LONGEST: Final = 3600.0  # seconds of motion that go on in new contexts
@@ -37,7 +37,7 @@ def request_grammar(
     """
     step, size = manifest.codec.code_frame_seconds, manifest.codec.block_code_frames or 1
     levels, prefix = _levels(options, vocabulary), options.frames == "prefix"
-    plan = planned_levels(options.detail)
+    plan = options.decisions.plan if options.decisions is not None else ()
     budget = _budget(options, manifest, prompt_tokens, 1 if prefix else (*plan, levels)[0])
     around = _tokens_around(manifest)
     fits = max(0, budget - around) // (1 if prefix else min(plan, default=levels))
@@ -91,7 +91,8 @@ def _levels(options: GenerateOptions, vocabulary: Vocabulary) -> int:
             f"levels {options.levels} and detail coarse, which is level 0 alone, contradict; "
             "give one of them"
         )
-    limit = most_levels(options.detail)
+    decisions = options.decisions
+    limit = None if decisions is None else decisions.most
     if limit is not None and options.levels not in (None, limit):
         raise InputError(
             f"levels {options.levels} and detail {options.detail} contradict; leave out levels"
@@ -101,7 +102,7 @@ def _levels(options: GenerateOptions, vocabulary: Vocabulary) -> int:
         raise InputError(
             f"detail: expected auto with 1 to {most} levels, got {limit}; this model has {most}"
         )
-    asked = max(asked_levels(options.detail) or (1,))
+    asked = 1 if decisions is None else max(decisions.levels)
     if asked > levels:
         raise InputError(
             f"detail: expected 1 to {levels} levels in every block, got {asked}; "
@@ -156,9 +157,10 @@ def _check_fit(
 
 def _reckoned(options: GenerateOptions) -> str:
     """Why fewer levels do not help, where they are not known yet."""
-    auto = options.detail == AUTO_DETAIL or most_levels(options.detail) is not None
+    decisions = options.decisions
+    auto = options.is_paced and (decisions is None or decisions.most is not None)
     return (
-        ", or for fewer levels: detail auto reckons with all of them in every block to come"
+        ", or for fewer levels: keeping up reckons with all of them in every block to come"
         if auto
         else ""
     )

@@ -10,12 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..engines.context_window import ContextWindow
 from ..engines.prompt_items import PromptItem
 from ..engines.protocols import LanguageModel, LmRun, feed_items
-from ..sampling.grammar import Detour, MoveGrammar
+from ..sampling.grammar import MoveGrammar
+from ..sampling.pacing import Detour
 from ..sampling.sampler import Sampler, SamplerRun
-from ..tokens.allowed_ids import Allowed, nth_allowed
+from ..tokens.allowed_ids import Allowed, among_allowed, nth_allowed
 from .options import GenerateOptions
 
 NO_VISION: Final = (
@@ -52,7 +56,7 @@ class TokenSource(Protocol):
     def next(self, allowed: Allowed, detour: Detour | None = None) -> int | None:
         """The next token, one of the allowed ids; None if no more will come. EngineError.
 
-        `detour`: what to take where the model would end the answer, which is not allowed yet.
+        `detour`: what to take where the model must not have its way.
         """
         ...
 
@@ -155,9 +159,7 @@ class LocalTokenSource:
         if keep is not None:
             self._run.rewind(keep)
         wider = allowed if detour is None else detour.allowed
-        token = nth_allowed(wider, self._chooser.pick(feed_items(self._run, items, wider)))
-        if detour is not None and token in detour.ends:
-            token = detour.instead
+        token = chosen(self._chooser, feed_items(self._run, items, wider), wider, detour)
         self._window.add(token)
         return token
 
@@ -170,3 +172,14 @@ class LocalTokenSource:
 
     def close(self) -> None:
         """Do nothing: a run ends with its owner."""
+
+
+def chosen(
+    chooser: SamplerRun, logits: NDArray[np.float32], ids: Allowed, detour: Detour | None
+) -> int:
+    """The id that is chosen by logits (n,), one for each id; where refused, one of the detour."""
+    token = nth_allowed(ids, chooser.pick(logits))
+    if detour is None or not detour.refused(token):
+        return token
+    rest = among_allowed(logits, ids, detour.instead)
+    return nth_allowed(detour.instead, chooser.pick_again(rest))

@@ -15,7 +15,6 @@ closed form, so the rule costs no search. docs/guarantee.md has the argument.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from math import inf
@@ -24,12 +23,11 @@ from typing import Final
 from ..tokens.allowed_ids import Allowed
 from ..tokens.vocabulary import Vocabulary
 from .allowed_sets import AllowedSets
+from .pacing import LONGEST_WORD, WORDS_UNASKED, Detour, Pacing
 
 CodeFrame = tuple[int, ...]
 """Q codes, -1 for levels that were not generated."""
 _CLOSING: Final = 1  # token: </move>; without it, a word or the end of the answer
-LevelChoice = Callable[[int], int]
-"""Number of a block, from 0, to the levels of its frames; asked once, when the block opens."""
 
 
 class GrammarState(Enum):
@@ -38,21 +36,6 @@ class GrammarState(Enum):
     TEXT = "text"
     BLOCK = "block"
     DONE = "done"
-
-
-@dataclass(frozen=True)
-class Detour:
-    """What to take where a model would end its answer, and motion is still owed: the next block.
-
-    Without it a model with nothing left to say would have to fill the gap with words.
-    """
-
-    allowed: Allowed
-    """The allowed ids and those that end the answer."""
-    ends: tuple[int, ...]
-    """Those that end it, which are not allowed."""
-    instead: int
-    """The id that opens a block."""
 
 
 @dataclass(frozen=True)
@@ -208,19 +191,19 @@ class MoveGrammar:
             best = min(best, price)
         return best
 
-    def start(self, detail: LevelChoice | None = None) -> GrammarCursor:
-        """A cursor before the first token; `detail` decides the levels of each block, if given."""
+    def start(self, pacing: Pacing | None = None) -> GrammarCursor:
+        """A cursor before the first token; `pacing` decides levels and words of blocks, if given."""
         assert self.least_tokens <= self.max_tokens, (
             "what is asked contradicts itself or the budget"
         )
-        return GrammarCursor(self, detail)
+        return GrammarCursor(self, pacing)
 
 
 class GrammarCursor:
     """The position of one answer in the grammar."""
 
-    def __init__(self, grammar: MoveGrammar, detail: LevelChoice | None = None) -> None:
-        self._grammar, self._detail = grammar, detail
+    def __init__(self, grammar: MoveGrammar, pacing: Pacing | None = None) -> None:
+        self._grammar, self._pacing = grammar, pacing
         self._classes = AllowedSets(grammar.vocabulary)
         self.state = GrammarState.TEXT
         self.frames = 0
@@ -234,7 +217,7 @@ class GrammarCursor:
         self._in_block = 0  # code frames of the open block
         self._frame: list[int] = []  # codes of the frame being written
         self._known: Allowed | None = None  # what is allowed here, once it was asked
-        self._on_end: Detour | None = None  # made when it is first asked for
+        self._paced: int | None = None  # most text tokens here, once the pacing was asked
         if grammar.opened:
             self._open()
 
@@ -265,18 +248,44 @@ class GrammarCursor:
 
     @property
     def detour(self) -> Detour | None:
-        """What to take where the model would end the answer; None: it may, or has no choice."""
-        grammar, start = self._grammar, self._grammar.vocabulary.move_start
-        if self.state is not GrammarState.TEXT or start is None:
+        """What to take where the model must not have its way; None: it may, or has no choice.
+
+        It would end the answer while motion is owed, or say more than the pacing has time for.
+        """
+        grammar, spare = self._grammar, self.left - 1
+        if self.state is not GrammarState.TEXT:
             return None
         owed = grammar.tokens_owed(self.frames, self.blocks)
-        words = self._in_row < self._thought_limit and owed <= self.left - 1
-        if not (owed and words and self._may_open(self.left - 1)):
+        words = self._in_row < self._thought_limit and owed <= spare
+        if not (words and self._may_open(spare)):
             return None
-        if self._on_end is None:
-            ends = grammar.vocabulary.end_of_turn
-            self._on_end = Detour(self._classes.between(True, True, True), tuple(ends), start)
-        return self._on_end
+        if not owed and not self._is_paced_out:
+            return None
+        return Detour(
+            self._classes.between(True, True, True),
+            self._classes.between(False, True, end=not owed),
+            self._is_refused,
+        )
+
+    def _is_refused(self, token: int) -> bool:
+        """Tell whether a token is one that the detour leads around."""
+        grammar = self._grammar
+        if token in grammar.vocabulary.end_of_turn:
+            return grammar.tokens_owed(self.frames, self.blocks) > 0
+        if self._pacing is None or not (grammar.vocabulary.is_text(token) and self._is_paced_out):
+            return False
+        over = self._in_row - (self._paced or 0)
+        return over >= LONGEST_WORD or not self._pacing.continues(token)
+
+    @property
+    def _is_paced_out(self) -> bool:
+        """Tell whether the pacing has no time for another word here."""
+        if self._pacing is None or not (self.blocks or self._in_row >= WORDS_UNASKED):
+            return False
+        if self._paced is None:
+            limit = self._pacing.words(self.blocks)
+            self._paced = self._thought_limit if limit is None else limit
+        return self._in_row >= self._paced
 
     def _allowed_text(self) -> Allowed:
         grammar, spare = self._grammar, self.left - 1
@@ -370,10 +379,12 @@ class GrammarCursor:
     def _open(self) -> None:
         """Begin a block."""
         self.levels = self._grammar.planned(self.blocks)
-        if self._detail is not None:
-            most, self.levels = self.levels, self._detail(self.blocks)
+        if self._pacing is not None:
+            most = self.levels
+            self.levels = self._pacing.levels(self.blocks, self.frames, self._in_row)
             assert 1 <= self.levels <= most
         self.state, self._in_row, self._in_block = GrammarState.BLOCK, 0, 0
+        self._paced = None
         self.blocks += 1
 
     def _accept_in_block(self, token: int) -> CodeFrame | None:

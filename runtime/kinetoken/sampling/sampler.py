@@ -48,10 +48,15 @@ class SamplerRun:
         self._sampler = sampler
         self._stream = np.random.Generator(np.random.PCG64(seed))
         self._drawn: list[float] = []
+        self._last = 0.0
 
     def pick(self, logits: NDArray[np.floating]) -> int:
         """Choose an entry of logits (n,), n >= 1, whatever their values; returns its index."""
-        draw = self._draw()  # even if the choice is forced: the stream keeps step with the tokens
+        self._last = self._draw()  # even if forced: the stream keeps step with the tokens
+        return self.pick_again(logits)
+
+    def pick_again(self, logits: NDArray[np.floating]) -> int:
+        """Choose instead among other logits (n,), n >= 1, by the same draw; returns the index."""
         if len(logits) == 1:
             return 0
         top = float(logits.max())
@@ -62,8 +67,8 @@ class SamplerRun:
             return int(logits.argmax())
         worth = likely_ids(logits, self._sampler.temperature)
         if worth is not None:
-            return int(worth[self._choose(logits[worth], top, draw)])
-        return self._choose(logits, top, draw)
+            return int(worth[self._choose(logits[worth], top, self._last)])
+        return self._choose(logits, top, self._last)
 
     def _draw(self) -> float:
         """Take the next uniform number of the stream."""

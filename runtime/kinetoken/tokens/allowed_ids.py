@@ -44,3 +44,21 @@ def take_allowed(row: NDArray[np.float32], allowed: Allowed) -> NDArray[np.float
     if len(allowed) == 1:
         return row[allowed[0].start : allowed[0].stop]
     return np.concatenate([row[ids.start : ids.stop] for ids in allowed])
+
+
+def among_allowed(
+    logits: NDArray[np.float32], allowed: Allowed, wanted: Allowed
+) -> NDArray[np.float32]:
+    """The entries of `logits` (n,), one for each of the n allowed ids, that belong to the wanted.
+
+    All of `wanted` must be allowed; the order is that of its ids.
+    """
+    parts, start = [], 0
+    for ids in allowed:
+        for some in wanted:
+            low, high = max(ids.start, some.start), min(ids.stop, some.stop)
+            if low < high:
+                parts.append(logits[start + low - ids.start : start + high - ids.start])
+        start += len(ids)
+    assert sum(map(len, parts)) == count_allowed(wanted), "wanted ids are allowed"
+    return np.concatenate(parts)

@@ -17,10 +17,10 @@ from kinetoken.chat.cached_run import CachedRun
 from kinetoken.chat.session import Session, Turn
 from kinetoken.engines.protocols import LanguageModel
 from kinetoken.engines.scripted import ScriptedLanguageModel
-from kinetoken.generation.adaptive_detail import Pace
 from kinetoken.generation.bundle import Bundle, open_bundle
 from kinetoken.generation.chat_format import Said, checked_turn, ids_before_prompt, prompt_ids
 from kinetoken.generation.generator import Generation, Generator
+from kinetoken.generation.pacing.pace import Pace
 from kinetoken.generation.token_source import Chat
 from kinetoken.motion.clip import MotionChunk
 from kinetoken.tokens.vocabulary import Vocabulary

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 from math import inf
@@ -12,13 +12,41 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from kinetoken.sampling.grammar import GrammarCursor, GrammarState, LevelChoice, MoveGrammar
+from kinetoken.sampling.grammar import GrammarCursor, GrammarState, MoveGrammar
+from kinetoken.sampling.pacing import LONGEST_WORD, WORDS_UNASKED
 from kinetoken.tokens.allowed_ids import count_allowed, merged_ranges, nth_allowed, take_allowed
 from kinetoken.tokens.vocabulary import Vocabulary
 
 TEXT, START, END, TURN, PAD = range(10), 10, 11, 12, 13
 LEVELS = tuple(range(20 + 8 * level, 28 + 8 * level) for level in range(4))
 WORDS = Vocabulary(text=(TEXT,), move_start=START, move_end=END, levels=LEVELS, end_of_turn=(TURN,))
+
+
+LevelChoice = Callable[[int], int]
+"""Number of a block, from 0, to the levels of its frames."""
+
+
+class Decided:
+    """A pacing that knows from the start what it decides."""
+
+    def __init__(
+        self,
+        levels: LevelChoice | None,
+        words: Sequence[int] | None = None,
+        continues: Callable[[int], bool] = lambda token: False,
+    ) -> None:
+        self._levels, self._words, self.continues = levels, words, continues
+
+    def levels(self, block: int, frames: int, words: int) -> int:
+        assert self._levels is not None
+        return self._levels(block)
+
+    def words(self, block: int) -> int | None:
+        return None if self._words is None else self._words[min(block, len(self._words) - 1)]
+
+
+def started(grammar: MoveGrammar, detail: LevelChoice | None) -> GrammarCursor:
+    return grammar.start(None if detail is None else Decided(detail))
 
 
 @st.composite
@@ -50,7 +78,7 @@ def walk(
     grammar: MoveGrammar, choices: st.DataObject, detail: LevelChoice | None = None
 ) -> tuple[list[int], list[tuple[int, ...]]]:
     """An answer whose every token is chosen freely among the allowed ones."""
-    cursor, tokens, frames = grammar.start(detail), [], []
+    cursor, tokens, frames = started(grammar, detail), [], []
     while not cursor.done:
         allowed = cursor.allowed
         token = nth_allowed(allowed, choices.draw(st.integers(0, count_allowed(allowed) - 1)))
@@ -95,6 +123,40 @@ def test_every_walk_is_decodable_whatever_detail_its_blocks_have(
     assert frames == [frame for block in blocks for frame in block]
     assert grammar.min_blocks <= len(blocks) <= grammar.most_blocks
     assert all(grammar.min_block <= len(block) <= grammar.longest_block for block in blocks)
+
+
+@given(grammars(), st.data())
+def test_every_answer_that_is_led_around_words_decodes_and_has_no_more_of_them(
+    grammar: MoveGrammar, choices: st.DataObject
+) -> None:
+    limits = choices.draw(st.lists(st.integers(0, 3), min_size=1, max_size=4))
+    levels = deciding(choices.draw(decisions(grammar.levels)))
+    cursor = grammar.start(Decided(levels, limits, continues=lambda token: token % 2 == 1))
+    tokens: list[int] = []
+    while not cursor.done:
+        allowed, detour = cursor.allowed, cursor.detour
+        wider = allowed if detour is None else detour.allowed
+        token = nth_allowed(wider, choices.draw(st.integers(0, count_allowed(wider) - 1)))
+        if detour is not None and detour.refused(token):
+            instead = nth_allowed(
+                detour.instead, choices.draw(st.integers(0, count_allowed(detour.instead) - 1))
+            )
+            assert any(instead in ids for ids in allowed)
+            token = instead
+        cursor.accept(token)
+        tokens.append(token)
+    blocks = parsed(tokens, grammar, levels)
+    assert grammar.min_frames <= sum(map(len, blocks)) <= grammar.max_frames
+    assert len(tokens) <= grammar.max_tokens
+    before = [list[int]()]
+    for token in tokens:
+        before[-1] += [token] if token in TEXT else []
+        before += [[]] if token == START else []
+    for block, words in enumerate(before[: len(blocks)]):
+        limit = max(limits[min(block, len(limits) - 1)], WORDS_UNASKED * (block == 0))
+        over = words[limit:]
+        assert all(token % 2 == 1 for token in over), "only the rest of a word"
+        assert len(over) <= LONGEST_WORD
 
 
 def parsed(
@@ -312,7 +374,7 @@ def kind_of(token: int) -> str:
 def replay(
     grammar: MoveGrammar, tokens: list[int], detail: LevelChoice | None = None
 ) -> GrammarCursor:
-    cursor = grammar.start(detail)
+    cursor = started(grammar, detail)
     for token in tokens:
         cursor.accept(token)
     return cursor

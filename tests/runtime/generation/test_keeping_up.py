@@ -19,10 +19,13 @@ from kinetoken import GenerateOptions, Generator, InputError
 from kinetoken.batch.batch_run import answer_all
 from kinetoken.batch.jobs import Job
 from kinetoken.engines.scripted import ScriptedLanguageModel
-from kinetoken.generation.adaptive_detail import DetailRun, Pace, asked_levels, sustained_levels
 from kinetoken.generation.chat_format import prompt_ids
+from kinetoken.generation.pacing import playback_clock
+from kinetoken.generation.pacing.decisions import Decisions
+from kinetoken.generation.pacing.levels import sustained_levels
+from kinetoken.generation.pacing.pace import Pace
 
-FRAMES_PER_SECOND = 5.0
+FRAME_SECONDS = 0.2
 from writers import SilentServer
 
 
@@ -37,11 +40,11 @@ def test_what_is_decided_is_held_and_no_more_is_given_up_than_must_be(
     rate: float, most: int, now: int | None
 ) -> None:
     before = None if now is None else min(now, most)
-    levels = sustained_levels(rate, most, FRAMES_PER_SECOND, before)
+    levels = sustained_levels(rate, most, FRAME_SECONDS, before)
     assert 1 <= levels <= most
-    assert levels == 1 or levels * FRAMES_PER_SECOND <= rate, "in real time"
+    assert levels == 1 or levels / rate <= FRAME_SECONDS, "in real time"
     if levels < most:
-        assert (levels + 1) * FRAMES_PER_SECOND * 1.2 >= rate * 0.999, (
+        assert (levels + 1) / rate >= FRAME_SECONDS / 1.2 * 0.999, (
             "the next level would have had plenty of time"
         )
 
@@ -52,17 +55,17 @@ def test_what_is_decided_is_held_and_no_more_is_given_up_than_must_be(
      (21.1, 3, 3), (24.1, 3, 4), (20, 4, 3), (16, 3, 3), (15, 3, 2)],
 )  # fmt: skip
 def test_levels_by_rate(rate: float | None, now: int | None, levels: int) -> None:
-    assert sustained_levels(rate, 4, FRAMES_PER_SECOND, now) == levels
+    assert sustained_levels(rate, 4, FRAME_SECONDS, now) == levels
 
 
 def test_a_rate_that_wavers_does_not_flicker() -> None:
-    pace, run_levels = paced(22.0), []
-    run = DetailRun(4, FRAMES_PER_SECOND, pace)
+    pace, levels, now = paced(22.0), [], None
     for block in range(20):
         for _ in range(200):
             pace.add(1 / (20.5 if block % 2 else 22.5), code=True)
-        run_levels.append(run(block))
-    assert run_levels == [4] + [3] * 19
+        now = sustained_levels(pace.rate, 4, FRAME_SECONDS, now)
+        levels.append(now)
+    assert levels == [4] + [3] * 19
 
 
 def test_words_are_gone_by_only_until_there_are_codes() -> None:
@@ -93,7 +96,24 @@ def test_a_stall_weighs_no_more_than_what_a_pace_remembers() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    ["", "best", "4,", "0", "4,0", "-1", "4;2", "1.5", "auto:4", "auto0:1", "auto4:", "auto4"],
+    [
+        "",
+        "best",
+        "4,",
+        "0",
+        "4,0",
+        "-1",
+        "4;2",
+        "1.5",
+        "auto:4",
+        "auto0:1",
+        "auto4:",
+        "auto4",
+        "4/",
+        "4/-1",
+        "/3",
+        "auto/3",
+    ],
 )
 def test_what_is_no_detail_is_refused(wrong: str) -> None:
     with pytest.raises(InputError, match="auto, full, coarse or levels of each block"):
@@ -101,8 +121,11 @@ def test_what_is_no_detail_is_refused(wrong: str) -> None:
 
 
 def test_levels_of_each_block() -> None:
-    assert asked_levels("4, 2,1") == (4, 2, 1)
-    assert [asked_levels(word) for word in (None, "auto", "full", "coarse")] == [None] * 4
+    assert Decisions.asked("4, 2,1") == Decisions((4, 2, 1))
+    assert Decisions.asked("auto4:4,2/12,0") == Decisions((4, 2), (12, 0), 4)
+    for text in ("4,2,1", "4,2/12,0", "auto4:4,2/12,0"):
+        assert str(Decisions.asked(text)) == text
+    assert [Decisions.asked(word) for word in (None, "auto", "full", "coarse")] == [None] * 4
 
 
 def test_detail_and_levels_that_contradict_each_other(generator: Generator) -> None:
@@ -131,6 +154,7 @@ class Machine:
         monkeypatch.setattr(
             kinetoken.generation.generator, "time", SimpleNamespace(perf_counter=lambda: self.now)
         )
+        monkeypatch.setattr(playback_clock, "time", SimpleNamespace(perf_counter=lambda: self.now))
 
     def slow(self, generator: Generator) -> Generator:
         """The same bundle with a model that has no wish and takes its time."""
@@ -158,6 +182,12 @@ ASKED = {
 }
 
 
+def decided_levels(detail: str) -> tuple[int, ...]:
+    decisions = Decisions.asked(detail)
+    assert decisions is not None
+    return decisions.levels
+
+
 def levels_of(codes: np.ndarray) -> list[int]:
     return (codes >= 0).sum(axis=1).tolist()
 
@@ -171,7 +201,7 @@ def test_a_slow_machine_gets_the_detail_that_it_holds(
     list(generation)
     clip = generation.clip()
     assert levels_of(clip.codes) == [levels] * 18
-    assert clip.meta["detail"] == "auto4:" + ",".join([str(levels)] * 3)
+    assert clip.meta["detail"] == f"auto4:{levels},{levels},{levels}/{4 if rate > 1 else 3}"
     assert generation.stats.levels == levels
 
 
@@ -189,9 +219,9 @@ def test_it_drops_within_an_answer_and_comes_back_by_and_by(
     assert levels_of(generation.clip().codes) == [4] * 6 + [1] * 12
     machine.seconds_per_token = 1 / 30
     later = [slow.generate("walk", detail="auto", **ASKED).meta["detail"] for _ in range(6)]
-    decided = [int(levels) for detail in later for levels in detail.partition(":")[2].split(",")]
-    assert decided == sorted(decided)
-    assert (decided[0], decided[-1]) == (1, 4)
+    first = [decided_levels(detail)[0] for detail in later]
+    assert first == sorted(first)
+    assert (first[0], first[-1]) == (1, 4)
 
 
 @pytest.mark.parametrize("levels", [None, 3])
@@ -228,7 +258,7 @@ def test_spelled_out_levels_are_counted_as_they_are(generator: Generator) -> Non
         assert len(clip.codes) == 18
         assert {1} <= set(levels_of(clip.codes)) <= {1, 4}
     with pytest.raises(
-        InputError, match="detail auto reckons with all of them in every block to come"
+        InputError, match="keeping up reckons with all of them in every block to come"
     ):
         generator.stream("walk", detail="auto", **asked)
     with pytest.raises(InputError, match=r"ask for at most 1$"):
@@ -333,7 +363,7 @@ def test_answers_in_threads_have_each_others_time_in_theirs() -> None:
 
 def test_what_is_beside_the_codes_counts_at_any_number_of_levels() -> None:
     assert [
-        sustained_levels(100, 4, FRAMES_PER_SECOND, beside=seconds)
+        sustained_levels(100, 4, FRAME_SECONDS, beside=seconds)
         for seconds in (0.0, 0.15, 0.16, 0.18, 0.5)
     ] == [
         4,
@@ -365,9 +395,7 @@ def test_pauses_between_blocks_cost_detail(generator: Generator, machine: Machin
         machine.slow(generator).generate("walk", max_pause=pause, **asked).meta["detail"]
         for pause in (0, 12)
     ]
-    first, later = (
-        [int(levels) for levels in detail.partition(":")[2].split(",")] for detail in held
-    )
+    first, later = map(decided_levels, held)
     assert first[0] == later[0] == 4
     assert sum(later) < sum(first)
 
@@ -390,7 +418,7 @@ def test_a_batch_takes_the_same_decisions_and_all_levels_where_it_may_choose(
     alone = generator.generate("walk", spelled)
     np.testing.assert_array_equal(clips["a"].joints, alone.joints)
     assert clips["a"].meta == alone.meta
-    assert clips["b"].meta["detail"] == "auto4:4,4,4"
+    assert clips["b"].meta["detail"] == "auto4:4,4,4/4"
 
 
 def test_a_turn_of_a_session_goes_by_the_pace_of_those_before(
