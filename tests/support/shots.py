@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from kinetoken.motion.clip import Clip
 from kinetoken_viewer.hud.name_tags import name_panels
 from kinetoken_viewer.hud.panels import word_panels
-from kinetoken_viewer.hud.text import stamp, use_fonts
+from kinetoken_viewer.hud.text import stamp
 from kinetoken_viewer.hud.time_bar import TimeBar
 from kinetoken_viewer.render.camera import BODY_CENTRE, ENVELOPE, Camera, look_at
 from kinetoken_viewer.render.shot import Renderer
@@ -69,11 +69,6 @@ MODES: dict[str, Callable[[Renderer], Pixels]] = {
 }
 
 
-def own_font() -> None:
-    """Words in the font inside Pillow, whatever is installed."""
-    use_fonts(())
-
-
 def main() -> None:
     """Exits with 77 where there is no OpenGL."""
     from PIL import Image
@@ -85,7 +80,6 @@ def main() -> None:
     except Exception as error:
         print(error)
         sys.exit(77)
-    own_font()
     print(renderer.name)
     for name, draw in MODES.items():
         Image.fromarray(draw(renderer)).save(Path(sys.argv[1]) / f"{name}.png")

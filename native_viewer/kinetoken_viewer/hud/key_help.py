@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from .text import SOFT_TEXT, WHITE_TEXT, cached, font, framed
+from .lettering import Lettering
+from .text import SOFT_TEXT, WHITE_TEXT, framed
 
 _KeyList = tuple[tuple[str, str], ...]
 
@@ -80,17 +82,16 @@ def _letter_pixels(scale: float) -> int:
     return max(6, round(15 * scale))
 
 
-@cached
+@functools.lru_cache(maxsize=64)
 def _drawn(keys: _KeyList, scale: float, columns: int) -> Image.Image:
     size = _letter_pixels(scale)
-    face, step = font(size), round(size * 1.6)
-    gap = max(int(face.getlength(key)) for key, _ in keys) + round(18 * scale)
-    column = gap + max(int(face.getlength(effect)) for _, effect in keys) + round(24 * scale)
+    face, step = Lettering(size), round(size * 1.6)
+    gap = max(int(face.length(key)) for key, _ in keys) + round(18 * scale)
+    column = gap + max(int(face.length(effect)) for _, effect in keys) + round(24 * scale)
     rows = -(-len(keys) // columns)
     image = Image.new("RGBA", (column * columns, step * rows), (12, 14, 18, 0))
-    draw = ImageDraw.Draw(image)
     for index, (key, effect) in enumerate(keys):
         x, y = column * (index // rows), step * (index % rows)
-        draw.text((x, y), key, font=face, fill=WHITE_TEXT)
-        draw.text((x + gap, y), effect, font=face, fill=SOFT_TEXT)
+        face.draw(image, (x, y), key, WHITE_TEXT)
+        face.draw(image, (x + gap, y), effect, SOFT_TEXT)
     return framed(image, round(min(20 * scale, size)), _OPAQUE)

@@ -9,7 +9,9 @@ from typing import Final, NamedTuple
 from PIL import Image, ImageDraw
 
 from ..stage.prompt_line import PromptText
-from .text import ACCENT, DIM_TEXT, VEIL, WHITE_TEXT, Panel, Rgba, font, scale_of
+from .lettering import Lettering
+from .text import ACCENT, DIM_TEXT, VEIL, WHITE_TEXT, Panel, scale_of
+from .typeface import Rgba
 
 _HINT: Final = "describe a movement, Enter sends it"
 _INVITATION: Final = "Enter, / or a click: write a prompt"
@@ -46,8 +48,8 @@ class PromptBox(NamedTuple):
         return self.x <= x <= self.x + self.width and self.y <= y <= self.y + self.height
 
     @property
-    def _letters(self) -> int:
-        return round(self.height * 0.46)
+    def _face(self) -> Lettering:
+        return Lettering(round(self.height * 0.46))
 
     @property
     def _inset(self) -> int:
@@ -64,34 +66,27 @@ class PromptBox(NamedTuple):
         )
         words, colour = self._words(line)
         inside = Image.new("RGBA", (self.width - 2 * self._inset, self.height))
-        place = (-self._shift(line), self.height / 2)
-        ImageDraw.Draw(inside).text(
-            place, words, font=font(self._letters, words), fill=colour, anchor="lm"
-        )
+        place = (-self._shift(line), (self.height - self._face.height) / 2)
+        self._face.draw(inside, place, words, colour)
         image.alpha_composite(inside, (self._inset, 0))
         return Panel(image, self.x, self.y)
 
     def cursor(self, line: PromptText) -> Panel:
         """The text cursor."""
-        at = (
-            self.x
-            + self._inset
-            + font(self._letters, line.text).getlength(line.text[: line.cursor])
-            - self._shift(line)
-        )
+        at = self.x + self._inset + self._face.length(line.text[: line.cursor]) - self._shift(line)
         image = _stroke(max(2, self.height // 20), round(self.height * 0.6))
         return Panel(image, round(at), self.y + (self.height - image.height) // 2)
 
     def letters_before(self, line: PromptText, x: float) -> int:
         """The number of letters before a click at pixel x."""
-        face, goal = font(self._letters, line.text), x - self.x - self._inset + self._shift(line)
+        face, goal = self._face, x - self.x - self._inset + self._shift(line)
         after = bisect.bisect_left(
-            range(len(line.text)), goal, key=lambda count: face.getlength(line.text[:count])
+            range(len(line.text)), goal, key=lambda count: face.length(line.text[:count])
         )
         return min(
             max(0, after - 1),
             after,
-            key=lambda count: abs(face.getlength(line.text[:count]) - goal),
+            key=lambda count: abs(face.length(line.text[:count]) - goal),
         )
 
     def _words(self, line: PromptText) -> tuple[str, Rgba]:
@@ -103,8 +98,8 @@ class PromptBox(NamedTuple):
 
     def _shift(self, line: PromptText) -> float:
         """Pixels of the line left of the box, so that the cursor stays in sight."""
-        face, room = font(self._letters, line.text), self.width - 2 * self._inset
-        return max(0.0, face.getlength(line.text[: line.cursor]) - room + self.height / 10)
+        face, room = self._face, self.width - 2 * self._inset
+        return max(0.0, face.length(line.text[: line.cursor]) - room + self.height / 10)
 
 
 @functools.lru_cache(maxsize=4)

@@ -1,29 +1,17 @@
-"""Text as pictures, drawn by Pillow for every renderer.
-
-No system font library is needed; DejaVu is used if it is installed, else the font inside Pillow.
-"""
+"""Text as pictures, drawn by Pillow for every renderer."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
-
-from kinetoken.base.errors import MissingPackageError
+from PIL import Image, ImageDraw
 
 from ..render.pixels import Pixels
-
-try:
-    from PIL import Image, ImageDraw, ImageFont
-except ImportError as error:  # pragma: no cover - the extra brings it
-    raise MissingPackageError("Pillow", "viewer") from error
-
-Rgba = tuple[int, int, int, int]
-_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
+from .lettering import Lettering
+from .typeface import Rgba
 
 WHITE_TEXT: Final = (240, 242, 245, 255)
 SOFT_TEXT: Final = (176, 184, 196, 255)
@@ -31,20 +19,8 @@ DIM_TEXT: Final = (140, 148, 160, 255)
 AMBER: Final = (255, 200, 110, 255)
 VEIL: Final = (14, 16, 21, 215)
 ACCENT: Final = (61, 139, 253, 255)
-_FONTS: Final = (
-    "DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf", "Arial.ttf",
-)  # fmt: skip
-_WIDE_FONTS: Final = (
-    "NotoSansCJK-Regular.ttc", "NotoSansCJKjp-Regular.otf", "wqy-microhei.ttc", "wqy-zenhei.ttc",
-    "DroidSansFallbackFull.ttf", "msyh.ttc", "msgothic.ttc", "malgun.ttf", "Hiragino Sans GB.ttc",
-    "Arial Unicode.ttf",
-)  # fmt: skip
-_FIRST_WIDE: Final = "\u1100"  # Hangul, kana, ideographs, emoji: the usual fonts have none of them
 _DESIGN_HEIGHT: Final = 720  # pixels: sizes of the design are for this height
 _SMALLEST_SCALE: Final = 0.8  # of the design's text, if the picture is large enough to hold it
-
-_usual_fonts = list(_FONTS)
-_caches: list[Any] = []
 
 
 class Panel(NamedTuple):
@@ -70,53 +46,19 @@ def scale_of(height: int) -> float:
     return max(height / _DESIGN_HEIGHT, min(_SMALLEST_SCALE, max(0.5, height / 400)))
 
 
-def cached(draw: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Remembers what a function draws, until other fonts are used."""
-    remembering = functools.lru_cache(maxsize=64)(draw)
-    _caches.append(remembering)
-    return remembering  # type: ignore[return-value]
-
-
-def use_fonts(usual: Sequence[str] = _FONTS) -> None:
-    """Draws with the first of these fonts that is installed, else with the one inside Pillow."""
-    _usual_fonts[:] = usual
-    for cache in _caches:
-        cache.cache_clear()
-
-
-def font(size: int, text: str = "") -> _Font:
-    """A legible font of this many pixels that has the text's letters, if one is installed."""
-    return _font(size, any(letter >= _FIRST_WIDE for letter in text))
-
-
-@cached
-def _font(size: int, wide: bool) -> _Font:
-    for name in (*(_WIDE_FONTS if wide else ()), *_usual_fonts):
-        try:
-            return ImageFont.truetype(name, size)
-        except OSError:
-            continue
-    return ImageFont.load_default(size)
-
-
 def wrap(text: str, size: int, width: int) -> list[str]:
     """Lines of at most `width` pixels, broken at spaces; a longer word is broken anywhere."""
-    face = font(size, text)
+    face = Lettering(size)
     lines: list[str] = []
     line = ""
     for word in text.split():
         longer = f"{line} {word}" if line else word
-        if face.getlength(longer) <= width:
+        if face.fitting(longer, width) == len(longer):
             line = longer
             continue
         if line:
             lines.append(line)
-        while face.getlength(word) > width and len(word) > 1:
-            fits = next(
-                n
-                for n in range(len(word) - 1, 0, -1)
-                if n == 1 or face.getlength(word[:n]) <= width
-            )
+        while (fits := face.fitting(word, width)) < len(word):
             lines.append(word[:fits])
             word = word[fits:]
         line = word
@@ -125,10 +67,10 @@ def wrap(text: str, size: int, width: int) -> list[str]:
 
 def wrap_parts(parts: Sequence[str], gap: str, size: int, width: int) -> list[str]:
     """Lines of at most `width` pixels, broken only between parts, which `gap` holds apart."""
-    face, lines = font(size), [""]
+    face, lines = Lettering(size), [""]
     for part in parts:
         longer = f"{lines[-1]}{gap}{part}" if lines[-1] else part
-        if lines[-1] and face.getlength(longer) > width:
+        if lines[-1] and face.length(longer) > width:
             lines.append(part)
         else:
             lines[-1] = longer
@@ -140,20 +82,19 @@ def first_lines(lines: list[str], most: int) -> list[str]:
     return lines if len(lines) <= most else [*lines[: most - 1], lines[most - 1] + " …"]
 
 
-@cached
+@functools.lru_cache(maxsize=64)
 def text_image(lines: tuple[str, ...], size: int, colour: Rgba) -> Image.Image:
     """Lines of text on nothing, with a soft dark edge that keeps them legible over the body."""
-    face = font(size, "".join(lines))
+    face = Lettering(size)
     step = round(size * 1.36)
     edge = max(1, size // 12)
-    width = max(int(face.getlength(line)) for line in lines) + 4 * edge
+    width = max(int(face.length(line)) for line in lines) + 4 * edge
     image = Image.new("RGBA", (width, step * len(lines) + 2 * edge), (12, 14, 18, 0))
-    draw = ImageDraw.Draw(image)
     shade = (12, 14, 18, 110)
     for row, line in enumerate(lines):
         place = (edge, edge + row * step)
-        draw.text(place, line, font=face, fill=colour, stroke_width=edge, stroke_fill=shade)
-        draw.text(place, line, font=face, fill=colour)
+        face.draw(image, place, line, colour, stroke_width=edge, stroke_fill=shade)
+        face.draw(image, place, line, colour)
     return image
 
 

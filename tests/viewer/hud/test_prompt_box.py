@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 
-from kinetoken_viewer.hud import text as hud
 from kinetoken_viewer.hud.panels import word_panels
 from kinetoken_viewer.hud.prompt_box import PromptBox
 from kinetoken_viewer.hud.time_bar import TimeBar
@@ -78,22 +77,3 @@ def test_focus_and_words_change_the_picture() -> None:
         assert (first != second).any()
     assert not box.holds(640, 360)
     assert box.letters_before(PromptText("", 0, True), 500.0) == 0
-
-
-def test_letters_that_the_usual_fonts_lack_come_from_another(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked: list[str] = []
-
-    def truetype(name: str, size: int) -> object:
-        asked.append(name)
-        return object()
-
-    monkeypatch.setattr(hud.ImageFont, "truetype", truetype)
-    hud.use_fonts()
-    hud.font(11, "a person walks, человек идёт")
-    assert "NotoSansCJK-Regular.ttc" not in asked
-    assert len(asked) == 1
-    hud.font(11, "歩く")
-    assert "NotoSansCJK-Regular.ttc" in asked
-    hud.use_fonts()

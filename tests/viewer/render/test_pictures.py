@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from kinetoken_viewer.hud.text import use_fonts
 from kinetoken_viewer.render.software.painter import Painter
 from pictures import assert_looks_like, difference
-from shots import MODES, SIZE, own_font
-
-
-@pytest.fixture
-def _own_font() -> Iterator[None]:
-    own_font()
-    yield
-    use_fonts()
+from shots import MODES, SIZE
 
 
 @pytest.mark.parametrize("kind", ["gl", "gles"])
@@ -33,7 +24,6 @@ def test_the_drivers_pictures(python, tmp_path: Path, kind: str) -> None:
             assert_looks_like(np.asarray(image), name, looser=1.0 if kind == "gl" else 1.001)
 
 
-@pytest.mark.usefixtures("_own_font")
 @pytest.mark.parametrize("name", MODES)
 def test_the_painters_pictures(name: str) -> None:
     """It lets no limb shade another, so a little more may differ."""

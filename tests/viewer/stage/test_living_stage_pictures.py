@@ -31,7 +31,6 @@ from kinetoken_viewer.window.request import WindowRequest
 from kinetoken.motion.playback import Sample
 from scripted_feed import Talk
 
-shots.own_font()
 with np.load(shots.MOTION) as file:
     JOINTS = file["joints"][0].astype(np.float32)
 

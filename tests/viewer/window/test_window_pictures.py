@@ -32,7 +32,6 @@ from kinetoken_viewer.stage.clip_stage import ClipStage
 from kinetoken_viewer.window.request import WindowRequest
 
 GLES = "gles" in sys.argv
-shots.own_font()
 with np.load(shots.MOTION) as file:
     clips = [Clip(joints.astype(np.float32), prompt="walk in a circle", seed=i)
              for i, joints in enumerate(file["joints"])]
