@@ -8,7 +8,10 @@ from importlib.util import find_spec
 from typing import Final
 
 from kinetoken.base.errors import MissingPackageError
+from kinetoken.engines.llamacpp.bindings.packages import find_llama_package, require_llama_package
 
+LLAMA_PACKAGE: Final = "llama_cpp"
+"""Stands for any package that brings llama.cpp."""
 _ALWAYS_NEEDED: Final = ("torch", "onnx", "safetensors")
 _TOOLS: Final = (
     "kinetoken",
@@ -17,7 +20,6 @@ _TOOLS: Final = (
     "onnxruntime",
     "numpy",
     "gguf",
-    "llama-cpp-python",
     "optimum",
     "optimum-onnx",
 )
@@ -29,7 +31,9 @@ def require_packages(more: Iterable[tuple[str, str]] = ()) -> None:
     `more`: packages beside those that every export needs, each with the extra that installs it.
     """
     for package, extra in (*((package, "export") for package in _ALWAYS_NEEDED), *more):
-        if find_spec(package) is None:
+        if package == LLAMA_PACKAGE:
+            require_llama_package()
+        elif find_spec(package) is None:
             raise MissingPackageError(package, extra)
 
 
@@ -41,4 +45,5 @@ def installed_versions() -> dict[str, str]:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    llama = find_llama_package()
+    return found if llama is None else found | {llama.name: llama.version}

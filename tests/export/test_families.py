@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from llama_package import needs_llama
+
 torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 transformers = pytest.importorskip("transformers", reason="needs transformers beside the project")
 
@@ -140,7 +142,7 @@ def onnx_model(sample: Sample, folder: Path) -> LanguageModel:
 
 
 def gguf_model(sample: Sample, folder: Path) -> LanguageModel:
-    pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
+    needs_llama()
     from kinetoken.engines.llamacpp.model import LlamaCppLanguageModel
     from kinetoken_export.gguf.language_model import export_gguf
     from kinetoken_export.gguf.recipes import find_gguf_recipe

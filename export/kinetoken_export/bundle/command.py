@@ -15,14 +15,14 @@ from kinetoken.manifest.schema import Defaults
 
 from ..checkpoint.find_spelling import AskedSpelling
 from ..checkpoint.sources import find_codec, find_model
-from ..packages import require_packages
+from ..packages import LLAMA_PACKAGE, require_packages
 from .request import MOST_CONTEXT, VISION_QUANT, ExportRequest
 
 if TYPE_CHECKING:
     from kinetoken.manifest.schema import Manifest
 
 _NEEDED_FOR: Final = {
-    "gguf": (("gguf", "export"), ("llama_cpp", "llama")),
+    "gguf": (("gguf", "export"), (LLAMA_PACKAGE, "llama")),
     "portable": (("optimum", "portable"),),
 }
 """Packages that a format or graph needs, and the extra that installs each."""

@@ -9,8 +9,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
@@ -18,6 +16,8 @@ from numpy.typing import NDArray
 
 from kinetoken.base.errors import EngineError, FormatError, InputError, MissingPackageError
 from kinetoken.base.operating_system import library_file
+from kinetoken.engines.llamacpp.bindings.packages import prebuilt_library, require_llama_package
+from kinetoken.engines.llamacpp.bindings.processor import check_kernels
 from kinetoken.engines.threads import available_cores
 
 from ..checkpoint.tensors import Float32Array
@@ -53,7 +53,7 @@ class GgmlQuantizer:
     """Threads around the library's function, which runs without Python's lock; a context."""
 
     def __init__(self, threads: int | None = None) -> None:
-        """MissingPackageError where llama-cpp-python is not installed."""
+        """MissingPackageError where no package with llama.cpp is installed."""
         self._library = _open_library()
         self._pool = ThreadPoolExecutor(threads or available_cores(), "quantize")
 
@@ -149,10 +149,12 @@ def _cuts(rows: int, columns: int) -> Iterator[tuple[int, int]]:
 
 
 def _open_library() -> Any:
-    found = find_spec("llama_cpp")
-    if found is None or found.origin is None:
-        raise MissingPackageError("llama-cpp-python", "llama")
-    path = Path(found.origin).parent / "lib" / _LIBRARY
+    package = require_llama_package()
+    if package.prebuilt:
+        check_kernels(str(package))
+        path = prebuilt_library(package)
+    else:
+        path = package.folder / "lib" / _LIBRARY
     try:
         library = ctypes.CDLL(str(path))
         library.ggml_quantize_chunk.restype = ctypes.c_size_t
@@ -170,5 +172,5 @@ def _open_library() -> Any:
         library.ggml_validate_row_data.restype = ctypes.c_bool
         library.ggml_validate_row_data.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t]
     except (OSError, AttributeError) as error:
-        raise EngineError(f"cannot use {path} ({error}): install llama-cpp-python again") from error
+        raise EngineError(f"cannot use {path} ({error}): install {package.name} again") from error
     return library

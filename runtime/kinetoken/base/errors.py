@@ -61,11 +61,12 @@ class MissingPackageError(KinetokenError, ImportError):
 
     exit_code = 4
 
-    def __init__(self, package: str, extra: str | None = None) -> None:
-        """`extra`: the extra of kinetoken that brings the package; None: name the package."""
-        line = f'in the clone of kinetoken, pip install ".[{extra}]"'
-        if extra is None:
-            line = f"pip install {package}"
+    def __init__(self, package: str, *extras: str) -> None:
+        """`extras`: those of kinetoken that bring the package, each alone; none: name it."""
+        line = f"pip install {package}"
+        if extras:
+            choice = " or ".join(f'".[{extra}]"' for extra in extras)
+            line = f"in the clone of kinetoken, pip install {choice}"
         super().__init__(f"this needs {package}, which is not installed: {line}")
 
 

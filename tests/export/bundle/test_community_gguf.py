@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from llama_package import needs_llama
+
 torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 gguf = pytest.importorskip("gguf", reason="needs gguf, in kinetoken[export]")
-pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
+needs_llama()
 
 import kinetoken
 from codec_states import residual_state, write_statistics

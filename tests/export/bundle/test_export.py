@@ -17,6 +17,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from llama_package import needs_llama
+
 torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 pytest.importorskip("safetensors")
 
@@ -61,7 +63,7 @@ def export(
 
 def test_a_vision_tower_is_stored_as_asked(sources: Path, tmp_path: Path) -> None:
     pytest.importorskip("gguf")
-    pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, see CONTRIBUTING.md")
+    needs_llama()
     sizes = []
     for options in ((), ("--vision-quant", "q8_0")):
         out = tmp_path / f"bundle{len(sizes)}"
@@ -80,7 +82,7 @@ def test_what_comes_out_runs(
 ) -> None:
     if "gguf" in options:
         pytest.importorskip("gguf")
-        pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, see CONTRIBUTING.md")
+        needs_llama()
     assert export(sources, tmp_path / "bundle", *options, model=model) == 0
     clip = kinetoken.load(tmp_path / "bundle").generate("walk", seconds=2, seed=1)
     assert clip.joints.shape == (40, 22, 3)
@@ -365,7 +367,7 @@ def test_importance_comes_from_own_answers(
     sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
 ) -> None:
     pytest.importorskip("gguf")
-    pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, see CONTRIBUTING.md")
+    needs_llama()
     from kinetoken_export.gguf import importance as importance_module
     from kinetoken_export.gguf import language_model
 
@@ -402,7 +404,7 @@ def test_a_quantization_that_needs_importance_says_so(
     sources: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("gguf")
-    pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, see CONTRIBUTING.md")
+    needs_llama()
     refused(
         capsys,
         "--importance own",

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from llama_package import needs_llama
+
 torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 safetensors = pytest.importorskip("safetensors.torch")
 
@@ -165,7 +167,7 @@ def test_what_can_be_read_becomes_a_right_bundle(
 ) -> None:
     if options == GGUF:
         pytest.importorskip("gguf")
-        pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
+        needs_llama()
     folder = case(sources, tmp_path, make)
     code, bundle = export(sources, folder, *options)
     told = capsys.readouterr().err
@@ -196,7 +198,7 @@ def test_what_cannot_is_refused_in_a_line(
 ) -> None:
     if options == GGUF:
         pytest.importorskip("gguf")
-        pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
+        needs_llama()
     code, bundle = export(sources, case(sources, tmp_path, make), *options)
     told = capsys.readouterr().err.strip().splitlines()
     assert code != 0

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llama_package import needs_llama
+
 torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 pytest.importorskip("gguf", reason="needs gguf, in kinetoken[export]")
-pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
+needs_llama()
 
 import kinetoken
 from codec_states import residual_state, write_statistics

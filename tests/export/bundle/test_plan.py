@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from llama_package import needs_llama
+
 torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 safetensors = pytest.importorskip("safetensors.torch")
 
@@ -110,7 +112,7 @@ def test_sizes_are_those_of_the_files(
         kind = "gguf" if "gguf" in options else "onnx"
         if kind == "gguf":
             pytest.importorskip("gguf")
-            pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
+            needs_llama()
         given = ["export", str(sources / "model"), "--codec", str(sources / "codec")]
         assert main([*given, "-o", str(tmp_path / name), *options]) == 0
         assert sizes[kind][name] == pytest.approx((tmp_path / name / file).stat().st_size, rel=0.05)

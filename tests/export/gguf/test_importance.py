@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llama_package import needs_llama
+
 pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 gguf = pytest.importorskip("gguf", reason="needs gguf, in kinetoken[export]")
-pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
+needs_llama()
 
 from kinetoken.base.errors import FormatError, InputError
 from kinetoken.manifest.architectures import QWEN2

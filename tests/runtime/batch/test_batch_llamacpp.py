@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from llama_package import needs_llama
+
 pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 pytest.importorskip("gguf", reason="needs gguf, in kinetoken[export]")
-pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
+needs_llama()
 
 from kinetoken import GenerateOptions
 from kinetoken.base.errors import EngineError

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from llama_package import needs_llama
+
 pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 pytest.importorskip("onnx")
 
@@ -90,7 +92,7 @@ def gguf_engine(
     name: str, checkpoint: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> LanguageModel:
     pytest.importorskip("gguf", reason="needs gguf, in kinetoken[export]")
-    pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
+    needs_llama()
     from kinetoken.engines.llamacpp.model import LlamaCppLanguageModel
     from kinetoken_export.gguf.language_model import export_gguf
     from kinetoken_export.gguf.recipes import find_gguf_recipe
@@ -245,7 +247,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     def bundle(kind: str) -> Path:
         if kind == "gguf":
             pytest.importorskip("gguf", reason="needs gguf, in kinetoken[export]")
-            pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
+            needs_llama()
         out = folder / kind
         if not out.is_dir():
             model, codec = str(folder / "model"), str(folder / "codec")
@@ -425,10 +427,12 @@ def test_an_engine_that_is_not_installed_is_one_sentence(
 ) -> None:
     for name in ("model", "library"):
         monkeypatch.delitem(sys.modules, f"kinetoken.engines.llamacpp.{name}", raising=False)
-    monkeypatch.setitem(sys.modules, "llama_cpp", None)
+    for name in ("llama_cpp", "xllamacpp"):
+        monkeypatch.setitem(sys.modules, name, None)
     said = one_line(capfd, 4, "--bundle", str(own_gguf))
-    needs = "kinetoken: this needs llama-cpp-python, which is not installed"
-    assert said == f'{needs}: in the clone of kinetoken, pip install ".[llama]"\n'
+    needs = "kinetoken: this needs llama.cpp, which is not installed"
+    clone = 'in the clone of kinetoken, pip install ".[llama]" or ".[llama-wheel]"'
+    assert said == f"{needs}: {clone}\n"
 
 
 def test_gpu_layers_that_cannot_be(

@@ -31,6 +31,7 @@ from kinetoken.generation.bundle import Bundle, open_bundle
 from kinetoken.generation.chat_format import ids_before_prompt, prompt_ids, with_image
 from kinetoken.generation.generator import Generator
 from kinetoken.generation.image_file import ImageFile
+from llama_package import needs_llama
 
 SHORT: dict[str, Any] = {"code_frames": 3, "max_thought": 2, "seed": 4}
 from writers import SilentServer
@@ -356,7 +357,7 @@ def seeing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle with a vision tower that the real exporter made."""
     torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
     pytest.importorskip("gguf", reason="needs gguf, in kinetoken[export]")
-    pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
+    needs_llama()
     from codec_states import residual_state, write_statistics
     from tiny_checkpoint import build_checkpoint
 

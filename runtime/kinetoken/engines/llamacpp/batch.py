@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any, Final
 
-import llama_cpp as llama
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +19,7 @@ from ...tokens.allowed_ids import Allowed, take_allowed
 from ..protocols import SequenceInput
 from ..run_checks import check_ids, check_push
 from .context import LlamaContext
-from .library import error_log, first_error, logits_at
+from .library import error_log, first_error, llama, logits_at
 
 KERNEL_GROUP: Final = 4  # tokens: kernels take a prompt in groups of so many
 

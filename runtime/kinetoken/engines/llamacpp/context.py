@@ -13,7 +13,7 @@ from typing import Any, Final
 from ...base.errors import EngineError
 from ...manifest.schema import LanguageModelInfo
 from .adaptive_threads import ThreadChoice
-from .library import clear_log, first_error, llama
+from .library import clear_log, first_error, llama, package
 from .narrow_head import Stopper
 from .weights import read_weights
 
@@ -86,6 +86,7 @@ class LlamaContext:
             raise EngineError(
                 f"llama.cpp cannot make a context of {cells:,} tokens: {first_error()}; {advice}"
             )
+        _check_taken(self.pointer, params)
         self.vocab_size, self.embedding, self.cells = model.vocab_size, model.embedding, cells
         self._choice = settings.choice
         self._threads = self._all_threads = settings.threads
@@ -109,6 +110,14 @@ class LlamaContext:
         if not prompt:
             choice.took(time.perf_counter() - began, time.process_time() - on_core, count)
         return status
+
+
+def _check_taken(context: Any, params: Any) -> None:
+    """Read back what can be: bindings of another library would have put it elsewhere."""
+    got = (llama.llama_n_seq_max(context), llama.llama_n_threads(context))
+    if got != (params.n_seq_max, params.n_threads):
+        llama.llama_free(context)
+        raise EngineError(f"{package} did not take its settings: install it again")
 
 
 def move_cells(old: LlamaContext, new: LlamaContext) -> None:

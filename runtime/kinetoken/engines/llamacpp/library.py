@@ -1,4 +1,8 @@
-"""llama.cpp's library: checks that it is there and new enough, and keeps its errors."""
+"""llama.cpp's library: the door to the package that brings it, and its errors.
+
+The rest of the engine finds functions, structs and constants under the names of llama_cpp in
+`llama` and in `multimodal()`, whichever package is installed.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +13,22 @@ import warnings
 from collections import deque
 from typing import Any, Final
 
-from ...base.errors import EngineError, InputError, MissingPackageError
+from ...base.errors import InputError
+from .bindings.packages import require_llama_package
 
 # Where it ends the process it would start a debugger and print pages.
 os.environ.setdefault("GGML_NO_BACKTRACE", "1")
-try:
-    import llama_cpp as llama
-except ImportError as error:
-    raise MissingPackageError("llama-cpp-python", "llama") from error
-except (OSError, RuntimeError) as error:  # installed, but its shared library cannot be loaded
-    raise EngineError(f"cannot load llama.cpp ({error}): install llama-cpp-python again") from error
-if not hasattr(llama, "LLAMA_LOAD_MODE_MMAP"):
-    got = getattr(llama, "__version__", "an unknown one")
-    raise EngineError(
-        f"expected llama-cpp-python 0.3.36 or newer, got {got}: "
-        'in the clone of kinetoken, pip install -U ".[llama]"'
-    )
+package: Final = require_llama_package()
+"""The package that is used."""
+if package.prebuilt:
+    from .bindings.prebuilt import PrebuiltLlama, PrebuiltMtmd, load_prebuilt
+
+    library = load_prebuilt(package)
+    llama: Any = PrebuiltLlama(library)
+else:
+    from .bindings.compiled import compiled_mtmd, load_compiled
+
+    llama, library = load_compiled()
 
 __all__ = [
     "clear_log",
@@ -35,6 +39,8 @@ __all__ = [
     "llama",
     "log_callback",
     "logits_at",
+    "multimodal",
+    "package",
     "processor_digest",
     "uses_gpu",
 ]
@@ -42,7 +48,6 @@ __all__ = [
 ERROR_LEVEL: Final = 4  # level of llama.cpp's log
 error_log: deque[str] = deque(maxlen=16)
 """The latest errors, the oldest first."""
-library = llama.llama_cpp._lib
 # The same function, called without releasing Python's lock: it calls back at every node.
 decode_holding_lock: Final = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, llama.llama_batch)(
     ctypes.cast(library.llama_decode, ctypes.c_void_p).value or 0
@@ -71,6 +76,13 @@ def clear_log() -> None:
 def first_error() -> str:
     """The first error since the last `clear_log`, short."""
     return error_log[0].splitlines()[0][:300] if error_log else "it gives no reason"
+
+
+def multimodal() -> Any:
+    """libmtmd's functions. EngineError if the package has none."""
+    mtmd = PrebuiltMtmd(library) if package.prebuilt else compiled_mtmd()
+    mtmd.mtmd_log_set(log_callback, ctypes.c_void_p(0))
+    return mtmd
 
 
 def processor_digest() -> str:

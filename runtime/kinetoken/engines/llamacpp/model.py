@@ -1,6 +1,6 @@
-"""llama.cpp through llama-cpp-python's low-level functions; only this folder knows it.
+"""llama.cpp through its C functions; only this folder knows it.
 
-The package's own classes copy all logits for every token and cannot run twice at once. Here a run
+The classes of llama-cpp-python copy all logits for every token and cannot run twice at once. Here a run
 is one llama context: tokens in, and a view of the allowed logits out. Inside a block the head is
 multiplied for the allowed ids alone (narrow_head.py).
 """
@@ -37,6 +37,7 @@ from .library import (
     library,
     llama,
     logits_at,
+    package,
     processor_digest,
     uses_gpu,
 )
@@ -114,7 +115,7 @@ class LlamaCppLanguageModel:
             "f32" if info.quantization == FULL_PRECISION else "f16" if self._on_gpu else "f16 exact"
         )
         shape = f"{info.layers}x{info.kv_heads}x{info.head_dim}"
-        return f"llama-cpp-python {llama.__version__} {where} {number} {shape}"
+        return f"{package} {where} {number} {shape}"
 
     def start(self) -> LlamaCppRun:
         """A new run with a cache of its own. EngineError if there is not enough memory."""

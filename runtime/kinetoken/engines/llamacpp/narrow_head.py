@@ -186,7 +186,7 @@ class HeadRun:
         self._backend = ggml.backend_init_by_type(_CPU, None)
         if not self._backend:
             raise EngineError(
-                "llama.cpp has no processor to multiply on; install llama-cpp-python again"
+                "llama.cpp has no processor to multiply on; install its package again"
             )
         weakref.finalize(self, ggml.backend_free, self._backend)
         self._set_threads(1)  # a thousand rows are done before a second thread has woken up

@@ -25,7 +25,7 @@ from ..prompt_items import EncodedImage
 from ..protocols import ProgressCallback
 from .gguf_check import checked_tower
 from .interruptible import run_interruptibly
-from .library import clear_log, first_error, library, llama, log_callback
+from .library import clear_log, first_error, library, llama, multimodal
 from .positions import image_positions
 
 MERGED_PATCHES: Final = 2  # patches beside each other that become one cell
@@ -129,7 +129,7 @@ class _Tower:
     def __init__(
         self, path: Path, model: Any, thread_count: int, on_gpu: bool, exact: bool, layers: int
     ) -> None:
-        self._mtmd = _library()
+        self._mtmd = multimodal()
         self._gauge = _Gauge(layers)
         params = self._mtmd.mtmd_context_params_default()
         params.use_gpu, params.n_threads = on_gpu, thread_count
@@ -169,7 +169,7 @@ class _Tower:
             ):
                 raise EngineError(
                     f"expected llama.cpp to see {rows} x {columns} cells, it saw {count}; "
-                    "use llama.cpp 0.3.36"
+                    "use llama-cpp-python 0.3.36"
                 )
             clear_log()
             status = run_interruptibly(
@@ -242,18 +242,6 @@ class _Gauge:
 
     def _stop(self) -> None:
         self._over = True
-
-
-def _library() -> Any:
-    """libmtmd's functions. EngineError if llama-cpp-python was built without it."""
-    try:
-        from llama_cpp import mtmd_cpp as mtmd
-    except (ImportError, OSError, RuntimeError) as error:
-        raise EngineError(
-            f"this llama-cpp-python has no libmtmd ({error}); install it again"
-        ) from error
-    mtmd.mtmd_log_set(log_callback, ctypes.c_void_p(0))
-    return mtmd
 
 
 def _free(mtmd: Any, pointer: Any, *_: object) -> None:

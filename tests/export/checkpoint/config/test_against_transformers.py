@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from llama_package import needs_llama
+
 torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 
 from kinetoken.base.errors import FormatError
@@ -145,7 +147,7 @@ def test_every_format_computes_what_the_reference_computes(
         _by_token(ReferenceLanguageModel(source), source, ids), wanted, atol=5e-5
     )
     np.testing.assert_allclose(_by_token(_onnx(folder, tmp_path), source, ids), wanted, atol=1e-4)
-    pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
+    needs_llama()
     if not CASES[case][1]:
         with pytest.raises(FormatError, match=r"give --(format onnx|context 16)"):
             _gguf(folder, tmp_path)

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from llama_package import needs_llama
+
 torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 pytest.importorskip("safetensors", reason="needs safetensors, see CONTRIBUTING.md")
 
@@ -115,7 +117,7 @@ FORMATS = {"onnx": ("--quant", "fp32"), "gguf": ("--format", "gguf", "--quant", 
 def test_the_answer_is_the_same_in_any_order(whole: Path, tmp_path: Path, form: str) -> None:
     if form == "gguf":
         pytest.importorskip("gguf")
-        pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, see CONTRIBUTING.md")
+        needs_llama()
     rows = len(load_file(whole / "lm" / "model.safetensors")["model.embed_tokens.weight"])
     expected = greedy(export(whole / "lm", whole, tmp_path / "bundle", *FORMATS[form]))
     for name, order in orders(whole / "lm", rows).items():
@@ -284,7 +286,7 @@ def test_rows_come_in_any_order() -> None:
 
 def test_importance_and_the_vision_tower_go_with_moved_codes(tmp_path: Path) -> None:
     pytest.importorskip("gguf")
-    pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, see CONTRIBUTING.md")
+    needs_llama()
     build_checkpoint(tmp_path / "lm", "qwen2_5_vl", levels=LEVELS, codes=CODES, padded=7)
     write_statistics(tmp_path / "codec")
     torch.save({"vq_model": residual_state(LEVELS, CODES)}, tmp_path / "codec" / "net.tar")

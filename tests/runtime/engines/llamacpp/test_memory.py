@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from llama_package import needs_llama
+
 pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 pytest.importorskip("gguf", reason="needs gguf, in kinetoken[export]")
-pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
+needs_llama()
 
 from kinetoken.base.errors import EngineError
-from kinetoken.engines.llamacpp import interruptible, weights
+from kinetoken.engines.llamacpp import interruptible, library, weights
 from kinetoken.engines.llamacpp import model as llamacpp
 from kinetoken.engines.llamacpp.context import LlamaContext
 from kinetoken.engines.llamacpp.model import LlamaCppLanguageModel, LlamaCppRun
@@ -195,10 +197,8 @@ def test_the_number_of_threads_changes_no_logit(tmp_path: Path, quantization: st
 
 
 def test_threads_are_chosen_for_each_token_unless_they_were_named(made: Made) -> None:
-    import llama_cpp
-
     def used(run: LlamaCppRun) -> int:
-        return int(llama_cpp.llama_n_threads(run.context.pointer))
+        return int(library.llama.llama_n_threads(run.context.pointer))
 
     free = LlamaCppLanguageModel(made.path, made.info)
     assert free.settings.choice is not None

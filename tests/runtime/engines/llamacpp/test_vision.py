@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from llama_package import needs_llama
+
 torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 pytest.importorskip("gguf", reason="needs gguf, in kinetoken[export]")
-pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
-pytest.importorskip("llama_cpp.mtmd_cpp", reason="needs llama-cpp-python with libmtmd")
+needs_llama()
 
 from kinetoken.base.errors import EngineError
 from kinetoken.engines import memory

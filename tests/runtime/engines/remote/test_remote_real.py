@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from llama_package import needs_llama
+
 pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 pytest.importorskip("gguf", reason="needs gguf, in kinetoken[export]")
 
@@ -82,7 +84,7 @@ def test_the_likeliest_codes_are_those_of_the_model_here(
     generator: kinetoken.Generator, bundle: Path
 ) -> None:
     asked: dict[str, Any] = {"temperature": 0, "thought": "none", "seconds": 1.6, "seed": 1}
-    pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, in kinetoken[llama]")
+    needs_llama()
     there, here = (
         generator.generate("a person walks", **asked),
         kinetoken.load(bundle, threads=1).generate("a person walks", **asked),

@@ -1,0 +1,1 @@
+"""llama.cpp's C functions, through the Python package that is installed."""
