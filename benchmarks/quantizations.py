@@ -129,7 +129,8 @@ def measure(chosen: list[Plan], work: Path, limit: int | None) -> dict[str, dict
                 find_codec(str(DEMO / "codec")),
             )
             bundle = open_bundle(folder)
-            reference = OwnReference(align_checkpoint(bundle, asked.against.folder))
+            checkpoint = asked.against.folder
+            reference = OwnReference(align_checkpoint(bundle, checkpoint), checkpoint)
             codec = open_source_codec(bundle, asked)
             theirs = theirs or report.source_answers(
                 asked, bundle, reference
