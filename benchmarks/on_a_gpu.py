@@ -275,6 +275,7 @@ def describe(cards: list[str], cuda: bool) -> dict[str, Any]:
         "cards": cards,
         "processor": names[0] if names else platform.machine(),
         "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
     }
@@ -289,7 +290,7 @@ def page(whole: dict[str, Any]) -> str:
         if machine["cuda"]
         else "# On a graphics card: a rehearsal without one",
         "",
-        f"{machine['date']}: {card}. {machine['processor']}, {machine['cores']} cores, {machine['system']}, "
+        f"{machine['date']}: {card}. {machine['processor']}, {machine['cores']} cores, load {machine['load']} before, {machine['system']}, "
         f"Python {machine['python']}. `benchmarks/on_a_gpu.sh{' --short' if whole['short'] else ''}`, {whole['seconds']:.0f} s.",
         "",
         "| step | | figures |",

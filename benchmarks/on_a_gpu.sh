@@ -7,11 +7,13 @@ python=${PYTHON:-python3}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 if "$python" -m venv --system-site-packages "$work/venv" 2>/dev/null; then
-  own="$work/venv/lib/$(basename "$("$work/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["stdlib"])')")/site-packages"
-  # an environment inside an environment sees the outer one's packages only if it is told
-  "$python" -c 'import site, sys; print("\n".join(p for p in sys.path if p.endswith(("site-packages", "dist-packages"))))' >"$own/outer.pth"
+  own=$("$work/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
+  # an environment made from within an environment sees the outer one's packages only if it is told
+  "$python" -c 'import sys; print("\n".join(p for p in sys.path if p.endswith(("site-packages", "dist-packages"))))' >"$own/outer.pth"
   python="$work/venv/bin/python"
 else
   echo "no venv here (Debian: apt-get install python3-venv): packages are used as they are installed" >&2
 fi
-timeout -k 10 480 "$python" benchmarks/on_a_gpu.py "$@"
+limit=480
+case " $* " in *" --prepare "*) limit=3600 ;; esac
+timeout -k 10 "$limit" "$python" benchmarks/on_a_gpu.py "$@"
