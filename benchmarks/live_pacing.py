@@ -24,7 +24,7 @@ from machine import describe
 
 import kinetoken
 from kinetoken.live.live_output import LiveOutput
-from kinetoken.live.settings import LiveSettings, VmcAddress
+from kinetoken.live.settings import LiveSettings, NetworkAddress
 
 PROMPT = "a person walks forward"
 AHEAD = 2.0  # seconds of motion that are kept in hand
@@ -52,7 +52,7 @@ def measure(seconds: float, *, busy: bool) -> dict[str, float]:
     receiver = context.Process(target=receive, args=(outlet,), daemon=True)
     receiver.start()
     generator = kinetoken.load()
-    settings = LiveSettings(vmc=VmcAddress("127.0.0.1", inlet.recv()), ws=0)
+    settings = LiveSettings(vmc=NetworkAddress("127.0.0.1", inlet.recv()), ws=0)
     with LiveOutput(settings, lambda line: None) as live:
         made = generate(generator, live, seconds, busy=busy)
         live.finish()

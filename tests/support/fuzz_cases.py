@@ -22,6 +22,8 @@ COMMANDS: Final = (
 _NOT_HERE: Final = {
     "--ws",
     "--vmc",
+    "--vrchat",
+    "--sonic",
     "--stdout",
     "--ray",
     "--help",
@@ -384,13 +386,13 @@ def addresses(material: Material, mutate: Mutator, folder: Path) -> Case:
     from kinetoken.batch.cluster_address import host_and_port
     from kinetoken.engines.remote.address import ServerAddress
     from kinetoken.hub.bundle_name import BundleName
-    from kinetoken.live.settings import VmcAddress
+    from kinetoken.live.settings import sonic_address
 
     text = mutate.draw.choice((*_NAMES, *_PLACES, "http://localhost:8080/v1", "h:1", mutate.word()))
     if mutate.some(0.5):
         raw = mutate.data(text.encode("utf-8", "surrogatepass"))
         text = raw.decode("utf-8", "surrogateescape")
-    parsers = (ServerAddress.parse, VmcAddress.parse, host_and_port, BundleName.parse)
+    parsers = (ServerAddress.parse, sonic_address, host_and_port, BundleName.parse)
     parse: Any = mutate.draw.choice(parsers)
     return Case(call=lambda _: parse(text))
 

@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 
-from kinetoken.base.errors import MissingPackageError
+from kinetoken.base.errors import InputError, MissingPackageError
 from kinetoken.cli import chat
 from kinetoken.cli.live_arguments import say
 from kinetoken.cli.parser import Subparsers, new_command
@@ -34,6 +34,8 @@ def run(request: chat.ChatRequest, window: PictureRequest) -> int:
         check_no_window_options(window, reason)
     if reason or prompts_are_piped():
         return chat.run(request)
+    if request.live.sonic is not None:
+        raise InputError("--sonic leads a robot, and a window can pause: add --headless")
     check_files(request.out, request.history.file)
     try:
         show = window_opener(window.window())

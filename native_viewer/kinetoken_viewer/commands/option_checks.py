@@ -16,6 +16,11 @@ def check_options(request: PlayRequest) -> None:
         raise InputError(
             "--once is for live output (--vmc, --ws, --stdout) without a window; leave it out"
         )
+    if request.live.sonic is not None and not (request.picture.headless and request.once):
+        raise InputError(
+            "--sonic leads a robot: a window can pause, and a loop jumps where it begins again; "
+            "add --headless --once"
+        )
     if request.live.robot is not None and request.picture.strip:
         raise InputError("--strip draws the body alone; leave out --robot, or write a film")
     if request.clip is None and (told := request.reading.told()):

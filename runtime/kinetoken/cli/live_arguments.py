@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import InputError
 from ..formats.registry import in_words
-from ..live.settings import DEFAULT_RATE, LiveSettings, VmcAddress
+from ..live.settings import (
+    DEFAULT_RATE,
+    SONIC_RATE,
+    LiveSettings,
+    sonic_address,
+    vmc_address,
+    vrchat_address,
+)
 from ..motion.clip import Chunk, TextChunk
 from ..robots.robot_model import ROBOTS, robot_named
 from .parser import Advanced, Reader
@@ -23,38 +30,51 @@ if TYPE_CHECKING:
 def add_live(parser: argparse.ArgumentParser) -> Reader[LiveSettings]:
     """Add the options of live output; the reader raises InputError for a bad value."""
     add = parser.add_argument_group("live output (docs/live.md)").add_argument
-    usual = VmcAddress.parse("")
-    vmc = f"drive an avatar by VMC (default: {usual.host}:{usual.port})"
+    vmc = f"drive an avatar by VMC (default: {vmc_address('')})"
     add("--vmc", nargs="?", const="", metavar="HOST[:PORT]", help=vmc)
+    vrchat = f"move VRChat's OSC trackers (default: {vrchat_address('')})"
+    add("--vrchat", nargs="?", const="", metavar="HOST[:PORT]", help=Advanced(vrchat))
+    sonic = f"offer joint references to GEAR-SONIC here (default: {sonic_address('')})"
+    add("--sonic", nargs="?", const="", metavar="HOST[:PORT]", help=Advanced(sonic))
     page = "web page and WebSocket stream of the motion"
     add("--ws", type=int, metavar="PORT", help=page)
     lines = "write frames to standard output as JSON lines"
     add("--stdout", action="store_true", help=lines)
     robot = f"a robot that follows: {in_words(ROBOTS)} (docs/robots.md)"
     add("--robot", metavar="NAME", help=robot)
-    height = "hip height of the avatar of --vmc, in metres"
+    height = "hip height of the avatar of --vmc or --vrchat, in metres"
     add("--hip-height", type=float, metavar="M", help=Advanced(height))
     host = "bind the page of --ws to this address; its URL then holds a token"
     add("--host", metavar="ADDRESS", help=Advanced(host))
-    rate = f"frames per second of live output (default: {DEFAULT_RATE:g})"
+    rate = f"frames per second of live output (default: {DEFAULT_RATE:g}; --sonic: {SONIC_RATE:g})"
     add("--rate", type=float, metavar="HZ", help=Advanced(rate))
     return _live_settings
 
 
 def _live_settings(args: argparse.Namespace) -> LiveSettings:
-    vmc = None if args.vmc is None else VmcAddress.parse(args.vmc)
-    rate = DEFAULT_RATE if args.rate is None else args.rate
     if args.robot is not None:
         robot_named(args.robot)
-    return LiveSettings(vmc, args.ws, args.host, args.stdout, args.robot, rate, args.hip_height)
+    usual_rate = DEFAULT_RATE if args.sonic is None else SONIC_RATE
+    return LiveSettings(
+        vmc=None if args.vmc is None else vmc_address(args.vmc),
+        ws=args.ws,
+        host=args.host,
+        stdout=args.stdout,
+        robot=args.robot,
+        rate=usual_rate if args.rate is None else args.rate,
+        hip_height=args.hip_height,
+        vrchat=None if args.vrchat is None else vrchat_address(args.vrchat),
+        sonic=None if args.sonic is None else sonic_address(args.sonic),
+    )
 
 
 def check_robot_is_read(settings: LiveSettings) -> None:
     """InputError where nobody would see the robot."""
-    if settings.robot is not None and not (settings.stdout or settings.ws is not None):
+    read = settings.stdout or settings.ws is not None or settings.sonic is not None
+    if settings.robot is not None and not read:
         raise InputError(
-            "--robot is for --stdout and the page of --ws; give one of them, or convert a clip: "
-            "kinetoken convert CLIP OUT.csv --robot NAME"
+            "--robot is for --stdout, --sonic and the page of --ws; give one of them, or convert a "
+            "clip: kinetoken convert CLIP OUT.csv --robot NAME"
         )
 
 

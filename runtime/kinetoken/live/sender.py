@@ -35,7 +35,7 @@ from .messages import (
 )
 from .settings import LiveSettings
 from .target import LiveFrame, LostError, Target
-from .timeline import TimedPose, Timeline
+from .timeline import MAX_STEP, TimedPose, Timeline
 
 _LISTEN_SHARE: Final = 0.25  # share of a period for taking in motion; the rest waits for the next
 
@@ -69,9 +69,17 @@ def target_makers(settings: LiveSettings) -> list[Callable[[LiveSettings], Targe
     """The classes of all targets of the settings. MissingPackageError."""
     makers: list[Callable[[LiveSettings], Target]] = []
     if settings.vmc is not None:
-        from .vmc import VmcTarget
+        from .osc.vmc import VmcTarget
 
         makers.append(VmcTarget)
+    if settings.vrchat is not None:
+        from .osc.vrchat import VrchatTarget
+
+        makers.append(VrchatTarget)
+    if settings.sonic is not None:
+        from .sonic import SonicTarget
+
+        makers.append(SonicTarget)
     if settings.ws is not None:
         from .browser.page_server import PageTarget
 
@@ -88,7 +96,7 @@ class Sender:
 
     def __init__(self, settings: LiveSettings, targets: list[Target], pipe: Connection) -> None:
         self._settings, self._targets, self._pipe = settings, targets, pipe
-        fps, robot = settings.fps, settings.robot
+        fps, robot = settings.fps, settings.moving_robot
         self._endless = EndlessTimeline(fps, robot) if settings.endless else None
         self._timeline = self._endless or Timeline(
             fps, loop=settings.loop, to_come=settings.expected, robot=robot
@@ -145,7 +153,10 @@ class Sender:
         if self._sent:  # the first frame sends the first pose
             self._timeline.advance(passed)
         pose = self._timeline.pose()
-        return None if pose is None else LiveFrame(self._sent, pose, self._timeline.waiting)
+        if pose is None:
+            return None
+        periods = max(1, round(min(passed, MAX_STEP) / self._clock.period))
+        return LiveFrame(self._sent, pose, self._timeline.waiting, periods)
 
     def _listen(self) -> None:
         end = time.perf_counter() + _LISTEN_SHARE * self._clock.period

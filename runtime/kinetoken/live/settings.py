@@ -12,39 +12,61 @@ from ..base.errors import InputError
 
 LOOPBACK: Final = "127.0.0.1"
 VMC_PORT: Final = 39539  # usual for receivers of the VMC protocol
+VRCHAT_PORT: Final = 9000
+SONIC_PORT: Final = 5556
+SONIC_RATE: Final = 50.0  # frames per second
+SONIC_ROBOT: Final = "g1"
 DEFAULT_RATE: Final = 60.0  # frames per second
 _RATES: Final = (1.0, 240.0)
 _HIP_HEIGHTS: Final = (0.05, 50.0)  # metres
 
 
 @dataclass(frozen=True)
-class VmcAddress:
-    """A receiver of the VMC protocol."""
+class NetworkAddress:
+    """A host and a port."""
 
     host: str
     port: int
 
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
     @classmethod
-    def parse(cls, text: str) -> VmcAddress:
+    def parse(cls, option: str, text: str, usual_port: int) -> NetworkAddress:
         """Parse HOST, HOST:PORT, :PORT, [IPV6]:PORT or nothing; InputError for anything else."""
-        host, port = _split(text.strip())
+        host, port = _split(text.strip(), str(usual_port))
         if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
             raise InputError(
-                f"--vmc: expected HOST or HOST:PORT with a port from 1 to 65535, got {text!r}"
+                f"{option}: expected HOST or HOST:PORT with a port from 1 to 65535, got {text!r}"
             )
         if any(c.isspace() or c in "/@?#" for c in host):
             raise InputError(
-                f"--vmc: expected a host, got {host!r}; "
-                "put the prompt first, as in: PROMPT --vmc HOST:PORT"
+                f"{option}: expected a host, got {host!r}; "
+                f"put the prompt first, as in: PROMPT {option} HOST:PORT"
             )
         return cls(host or LOOPBACK, int(port))
+
+
+def vmc_address(text: str) -> NetworkAddress:
+    """The receiver of --vmc. InputError."""
+    return NetworkAddress.parse("--vmc", text, VMC_PORT)
+
+
+def vrchat_address(text: str) -> NetworkAddress:
+    """The VRChat of --vrchat. InputError."""
+    return NetworkAddress.parse("--vrchat", text, VRCHAT_PORT)
+
+
+def sonic_address(text: str) -> NetworkAddress:
+    """The address of this machine where --sonic publishes. InputError."""
+    return NetworkAddress.parse("--sonic", text, SONIC_PORT)
 
 
 @dataclass(frozen=True)
 class LiveSettings:
     """Targets, rate, and the motion that is sent."""
 
-    vmc: VmcAddress | None = None
+    vmc: NetworkAddress | None = None
     """A receiver of the VMC protocol."""
     ws: int | None = None
     """Port of the page and its stream; 0 takes any free one."""
@@ -57,7 +79,11 @@ class LiveSettings:
     rate: float = DEFAULT_RATE
     """Frames per second."""
     hip_height: float | None = None
-    """Of the avatar that VMC drives, metres; scales its path. None: that of the skeleton."""
+    """Of the avatar that VMC or VRChat drives, metres; scales its path. None: the skeleton's."""
+    vrchat: NetworkAddress | None = None
+    """A VRChat that listens to OSC trackers."""
+    sonic: NetworkAddress | None = None
+    """Address of this machine where GEAR-SONIC fetches joint references."""
     fps: float = 20.0
     """Frames per second of the motion that comes in."""
     loop: bool = False
@@ -76,14 +102,32 @@ class LiveSettings:
             raise InputError("--host binds the page of --ws to an address; give --ws PORT too")
         _within("--rate", self.rate, _RATES, "frames per second")
         if self.hip_height is not None:
-            if self.vmc is None:
-                raise InputError("--hip-height belongs to the avatar of --vmc; give --vmc too")
+            if self.vmc is None and self.vrchat is None:
+                raise InputError(
+                    "--hip-height belongs to the avatar of --vmc or --vrchat; give one of them too"
+                )
             _within("--hip-height", self.hip_height, _HIP_HEIGHTS, "metres")
+        if self.sonic is not None:
+            if self.rate != SONIC_RATE:
+                raise InputError(
+                    f"--sonic: SONIC plays {SONIC_RATE:g} frames a second, got --rate {self.rate:g}; "
+                    f"leave --rate out or give {SONIC_RATE:g}"
+                )
+            if self.robot not in (None, SONIC_ROBOT):
+                raise InputError(
+                    f"--sonic drives a Unitree G1, got --robot {self.robot}; leave --robot out"
+                )
 
     @property
     def has_targets(self) -> bool:
         """True where there is any target."""
-        return self.vmc is not None or self.ws is not None or self.stdout
+        targets = (self.vmc, self.vrchat, self.sonic, self.ws)
+        return self.stdout or any(target is not None for target in targets)
+
+    @property
+    def moving_robot(self) -> str | None:
+        """The robot whose motion some target needs."""
+        return self.robot if self.sonic is None else SONIC_ROBOT
 
 
 def resolve(
@@ -109,17 +153,17 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _split(text: str) -> tuple[str, str]:
-    """Split into host and port; without a port it is VMC's usual one."""
+def _split(text: str, usual_port: str) -> tuple[str, str]:
+    """Split into host and port."""
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
-        return host, rest[1:] if rest.startswith(":") else str(
-            VMC_PORT
-        ) if bracket and not rest else "?"
+        if rest.startswith(":"):
+            return host, rest[1:]
+        return host, usual_port if bracket and not rest else "?"
     if text.count(":") > 1:  # IPv6 without brackets has no port
-        return text, str(VMC_PORT)
+        return text, usual_port
     host, colon, port = text.partition(":")
-    return host, port if colon else str(VMC_PORT)
+    return host, port if colon else usual_port
 
 
 def _within(option: str, value: float, limits: tuple[float, float], unit: str) -> None:

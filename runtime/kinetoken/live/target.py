@@ -40,6 +40,8 @@ class LiveFrame:
     """Number of frames sent before it, whatever the motion does."""
     pose: TimedPose
     waiting: bool = False
+    periods: int = 1
+    """Periods of the clock by which the motion went on since the last frame; late ones count."""
 
     def to_bytes(self) -> bytes:
         """The 632 bytes of a binary frame, see docs/live.md."""

@@ -87,6 +87,14 @@ class RobotModel:
         return len(self.joint_names)
 
     @property
+    def breadth_first(self) -> tuple[int, ...]:
+        """The joints level by level from the root, as Isaac Lab counts them."""
+        order = [joint for joint, parent in enumerate(self.parents) if parent < 0]
+        for above in order:  # grows while it is walked
+            order += [joint for joint, parent in enumerate(self.parents) if parent == above]
+        return tuple(order)
+
+    @property
     def ankle_height(self) -> float:
         """Metres from the foot's origin down to the sole."""
         return -float(self.sole[:, 2].min())

@@ -10,16 +10,17 @@ import pytest
 
 from kinetoken.base.errors import InputError
 from kinetoken.live.avatar_rotations import RigRun, rest_offsets
-from kinetoken.live.settings import LiveSettings, VmcAddress
+from kinetoken.live.settings import LiveSettings, NetworkAddress, vmc_address
 from kinetoken.live.target import LiveFrame
 from kinetoken.live.timeline import TimedPose
 from kinetoken.motion.rotations import RestPose, forward_kinematics
 from kinetoken.motion.skeleton import JOINT, N_JOINTS, PARENTS
+from osc_receiver import OscReceiver
 from synthetic_motion import walking
 from synthetic_rig import matrices, rigid
 
 pytest.importorskip("pythonosc", reason="python-osc is not installed: pip install '.[live]'")
-from kinetoken.live.vmc import BONES, VmcTarget
+from kinetoken.live.osc.vmc import BONES, VmcTarget
 
 HUMANOID = {
     "Hips", "Spine", "Chest", "UpperChest", "Neck", "Head",
@@ -28,35 +29,9 @@ HUMANOID = {
 }  # fmt: skip
 
 
-class Receiver:
-    """A VMC receiver made of python-osc's server: bundles as lists of (address, arguments)."""
-
-    def __init__(self) -> None:
-        from pythonosc.dispatcher import Dispatcher
-        from pythonosc.osc_server import BlockingOSCUDPServer
-
-        self.heard: list[tuple[str, list[object]]] = []
-        dispatcher = Dispatcher()
-        dispatcher.set_default_handler(
-            lambda address, *values: self.heard.append((address, list(values)))
-        )
-        self._server = BlockingOSCUDPServer(("127.0.0.1", 0), dispatcher)
-        self._server.timeout = 5.0
-        self.port = int(self._server.server_address[1])
-
-    def bundle(self) -> list[tuple[str, list[object]]]:
-        """The messages of the next datagram, in order."""
-        self.heard.clear()
-        self._server.handle_request()
-        return list(self.heard)
-
-    def close(self) -> None:
-        self._server.server_close()
-
-
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
+def receiver() -> Iterator[OscReceiver]:
+    made = OscReceiver()
     yield made
     made.close()
 
@@ -85,8 +60,8 @@ def places(messages: list[tuple[str, list[object]]]) -> np.ndarray:
     return points
 
 
-def test_a_real_receiver_hears_one_bundle_a_frame(receiver: Receiver) -> None:
-    target = VmcTarget(LiveSettings(vmc=VmcAddress("127.0.0.1", receiver.port)))
+def test_a_real_receiver_hears_one_bundle_a_frame(receiver: OscReceiver) -> None:
+    target = VmcTarget(LiveSettings(vmc=NetworkAddress("127.0.0.1", receiver.port)))
     target.send(frame(walking(3)[2]))
     messages = receiver.bundle()
     target.close()
@@ -103,19 +78,19 @@ def test_a_real_receiver_hears_one_bundle_a_frame(receiver: Receiver) -> None:
     assert all(len(values) == 8 for _, values in messages[2:])
 
 
-def test_the_avatar_stands_where_the_body_stands(receiver: Receiver) -> None:
+def test_the_avatar_stands_where_the_body_stands(receiver: OscReceiver) -> None:
     joints = rigid(20)[-1]
-    target = VmcTarget(LiveSettings(vmc=VmcAddress("127.0.0.1", receiver.port)))
+    target = VmcTarget(LiveSettings(vmc=NetworkAddress("127.0.0.1", receiver.port)))
     target.send(frame(joints))
     np.testing.assert_allclose(places(receiver.bundle()), joints, atol=1e-5)
     target.close()
 
 
-def test_the_t_pose_has_no_rotation_and_left_is_left(receiver: Receiver) -> None:
+def test_the_t_pose_has_no_rotation_and_left_is_left(receiver: OscReceiver) -> None:
     rest = RestPose.standard()
     hips = np.array([[0.0, rest_offsets()[0, 1], 0.0]])
     joints = forward_kinematics(hips, np.broadcast_to(np.eye(3), (1, N_JOINTS, 3, 3)), rest)[0]
-    target = VmcTarget(LiveSettings(vmc=VmcAddress("127.0.0.1", receiver.port)))
+    target = VmcTarget(LiveSettings(vmc=NetworkAddress("127.0.0.1", receiver.port)))
     target.send(frame(joints))
     messages = receiver.bundle()
     target.close()
@@ -128,14 +103,14 @@ def test_the_t_pose_has_no_rotation_and_left_is_left(receiver: Receiver) -> None
     )  # Unity's X points right for who looks along +Z
 
 
-def test_a_raised_arm_turns_the_upper_arm_alone(receiver: Receiver) -> None:
+def test_a_raised_arm_turns_the_upper_arm_alone(receiver: OscReceiver) -> None:
     rotations = np.broadcast_to(np.eye(3), (1, N_JOINTS, 3, 3)).copy()
     quarter = np.array(
         [0.0, 0.0, np.sin(np.pi / 4), np.cos(np.pi / 4)]
     )  # about +Z, from the side (+X) upward
     rotations[0, JOINT["left_shoulder"]] = matrices(quarter)
     joints = forward_kinematics(np.zeros((1, 3)), rotations, RestPose.standard())[0]
-    target = VmcTarget(LiveSettings(vmc=VmcAddress("127.0.0.1", receiver.port)))
+    target = VmcTarget(LiveSettings(vmc=NetworkAddress("127.0.0.1", receiver.port)))
     target.send(frame(joints))
     bones = {str(v[0]): np.array(v[4:]) for a, v in receiver.bundle() if a == "/VMC/Ext/Bone/Pos"}
     target.close()
@@ -145,11 +120,11 @@ def test_a_raised_arm_turns_the_upper_arm_alone(receiver: Receiver) -> None:
     np.testing.assert_allclose(bones["LeftUpperArm"], quarter * [1, -1, -1, 1], atol=0.1)
 
 
-def test_the_root_moves_by_the_hip_height_of_the_avatar(receiver: Receiver) -> None:
+def test_the_root_moves_by_the_hip_height_of_the_avatar(receiver: OscReceiver) -> None:
     ours = float(rest_offsets()[0, 1])
     joints = rigid(20)[-1]
     target = VmcTarget(
-        LiveSettings(vmc=VmcAddress("127.0.0.1", receiver.port), hip_height=ours / 2)
+        LiveSettings(vmc=NetworkAddress("127.0.0.1", receiver.port), hip_height=ours / 2)
     )
     target.send(frame(joints))
     messages = receiver.bundle()
@@ -161,7 +136,7 @@ def test_nobody_listening_is_no_error() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    target = VmcTarget(LiveSettings(vmc=VmcAddress("127.0.0.1", port)))
+    target = VmcTarget(LiveSettings(vmc=NetworkAddress("127.0.0.1", port)))
     for _ in range(3):
         target.send(frame(walking(1)[0]))
     target.close()
@@ -176,7 +151,7 @@ def test_nobody_listening_is_no_error() -> None:
     ],
 )  # fmt: skip
 def test_addresses(text: str, host: str, port: int) -> None:
-    assert VmcAddress.parse(text) == VmcAddress(host, port)
+    assert vmc_address(text) == NetworkAddress(host, port)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +170,7 @@ def test_addresses(text: str, host: str, port: int) -> None:
 )
 def test_addresses_that_are_none(text: str) -> None:
     with pytest.raises(InputError, match="--vmc") as caught:
-        VmcAddress.parse(text)
+        vmc_address(text)
     assert "\n" not in str(caught.value)
 
 
@@ -204,7 +179,7 @@ def test_addresses_that_are_none(text: str) -> None:
     [
         ({"ws": -1}, "port"), ({"ws": 65536}, "port"), ({"host": "0.0.0.0"}, "--ws"), ({"rate": 0.0}, "--rate"),
         ({"rate": float("nan")}, "--rate"), ({"hip_height": 1.0}, "--vmc"),
-        ({"hip_height": 0.0, "vmc": VmcAddress("127.0.0.1", 1)}, "metres"),
+        ({"hip_height": 0.0, "vmc": NetworkAddress("127.0.0.1", 1)}, "metres"),
     ],
 )  # fmt: skip
 def test_settings_that_make_no_sense(given: dict[str, object], words: str) -> None:
@@ -214,4 +189,4 @@ def test_settings_that_make_no_sense(given: dict[str, object], words: str) -> No
 
 def test_a_host_that_nobody_knows() -> None:
     with pytest.raises(InputError, match=r"cannot find the host 'no-such-host\.invalid'"):
-        VmcTarget(LiveSettings(vmc=VmcAddress("no-such-host.invalid", 39539)))
+        VmcTarget(LiveSettings(vmc=NetworkAddress("no-such-host.invalid", 39539)))
