@@ -15,7 +15,7 @@ import pytest
 
 from kinetoken import Clip
 from kinetoken.live.avatar_rotations import RigRun, rest_offsets
-from kinetoken.live.page_files import PAGE_FOLDER
+from kinetoken.live.browser.page_files import PAGE_FOLDER
 from kinetoken.live.settings import LiveSettings, NetworkAddress, vrchat_address
 from kinetoken.live.target import LiveFrame
 from kinetoken.live.timeline import TimedPose
