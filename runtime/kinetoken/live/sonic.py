@@ -33,9 +33,9 @@ except ImportError as error:
     raise MissingPackageError("pyzmq", "sonic") from error
 
 TOPIC: Final = b"pose"
-HEADER_BYTES: Final = 1280
+_HEADER_BYTES: Final = 1280
 PROTOCOL: Final = 1
-WINDOW: Final = 10
+FRAMES_IN_MESSAGE: Final = 10
 """Frames in a message: the last ones."""
 _BACKLOG: Final = 50  # messages that wait for a receiver, a second of them
 _LINGER_MS: Final = 1000  # for the last messages to leave
@@ -68,7 +68,7 @@ class SonicTarget:
         assert settings.sonic is not None
         robot = robot_named(SONIC_ROBOT)
         self._order = list(robot.breadth_first)
-        self._frames: deque[SonicFrame] = deque(maxlen=WINDOW)
+        self._frames: deque[SonicFrame] = deque(maxlen=FRAMES_IN_MESSAGE)
         self._count = 0
         self._last: RobotPose | None = None
         self._subscribed = self._published = False
@@ -92,7 +92,7 @@ class SonicTarget:
         for step in range(1, steps + 1):
             self._add(robot_between(last, pose, step / steps))
         self._last = pose
-        if len(self._frames) == WINDOW:
+        if len(self._frames) == FRAMES_IN_MESSAGE:
             self._publish()
 
     def _add(self, pose: RobotPose) -> None:
@@ -152,9 +152,9 @@ def sonic_message(frames: Sequence[SonicFrame]) -> bytes:
         ],
     }
     text = json.dumps(header).encode()
-    assert len(text) < HEADER_BYTES
+    assert len(text) < _HEADER_BYTES
     data = b"".join(array.tobytes() for array in fields.values())
-    return TOPIC + text.ljust(HEADER_BYTES, b"\0") + data
+    return TOPIC + text.ljust(_HEADER_BYTES, b"\0") + data
 
 
 def _bind(

@@ -20,7 +20,7 @@ from kinetoken.robots.robot_model import robot_named
 from synthetic_motion import walking
 
 pytest.importorskip("zmq", reason="pyzmq is not installed: pip install '.[sonic]'")
-from kinetoken.live.sonic import WINDOW, SonicTarget
+from kinetoken.live.sonic import FRAMES_IN_MESSAGE, SonicTarget
 from kinetoken.live.target import LostError
 
 RECEIVER = Path(__file__).parents[2] / "support" / "sonic_receiver.py"
@@ -76,7 +76,9 @@ def test_a_receiver_in_another_process_gets_the_motion_of_the_robot(
     assert done.returncode == 0, done.stderr
     assert "references for a tracking policy, not commands" in done.stderr
     messages = [json.loads(line) for line in out.splitlines()]
-    assert {(message["version"], message["count"]) for message in messages} == {(1, WINDOW)}
+    assert {(message["version"], message["count"]) for message in messages} == {
+        (1, FRAMES_IN_MESSAGE)
+    }
     assert messages[-1]["resets"] == 1, "the receiver gives up its window again and again"
     frames = {
         index: (angles, speeds, turn)
