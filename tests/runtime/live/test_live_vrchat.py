@@ -141,14 +141,19 @@ def turned_by_three_js(angles: np.ndarray) -> np.ndarray:
     node = shutil.which("node")
     if node is None:
         pytest.skip("node is not installed")
+    (three,) = PAGE_FOLDER.rglob("three.module.min.js")
     code = f"""
-        import {{ Euler, Quaternion, MathUtils }} from "file://{PAGE_FOLDER}/three.module.min.js";
+        import {{ readFileSync }} from "node:fs";
+        import {{ Euler, Quaternion, MathUtils }} from "file://{three}";
         const turn = (angles) => new Quaternion().setFromEuler(
             new Euler(...angles.map(MathUtils.degToRad), "YXZ")).toArray();
-        console.log(JSON.stringify({json.dumps(angles.tolist())}.map(turn)));
+        console.log(JSON.stringify(JSON.parse(readFileSync(0)).map(turn)));
     """
-    command = [node, "--input-type=module", "-e", code]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [node, "--input-type=module", "-e", code],
+        input=json.dumps(angles.tolist()), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
     return np.asarray(matrices(np.array(json.loads(done.stdout))))
 
 
