@@ -216,6 +216,9 @@ def holding_signals(numbers: Sequence[int]) -> Iterator[None]:
     if mask is None:
         yield
         return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # started in the block, it would end the holding
     before = mask(signal.SIG_BLOCK, numbers)
     try:
         yield

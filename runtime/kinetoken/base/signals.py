@@ -14,7 +14,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Final
 
 from .operating_system import STOP_SIGNALS, holding_signals, let_signals_through
@@ -46,7 +45,6 @@ def starting_unheard() -> Iterator[None]:
 
     A Python process calls `hear_nothing` first. Signals that come meanwhile are heard afterwards.
     """
-    resource_tracker.ensure_running()  # else it would be started in the block, and end the holding
     with holding_signals(_INHERITED):
         yield
 
