@@ -19,10 +19,12 @@ for package in ("pyglet", "PIL", "websockets", "pythonosc"):
 
 FOLDER = Path(__file__).parent / "support" / "other_systems"
 CODE_PAGES = {"windows": "cp1252", "macos": "ascii"}
-QUICK = ("tests/runtime/base", "tests/runtime/batch/test_batch_folder.py", "tests/runtime/formats/test_files.py")
-ON_LINUX_ALONE = (
-    "test_foreign_calls or test_piped or terminal or pipe or fifo or device or killed or left_behind"
+QUICK = (
+    "tests/runtime/base",
+    "tests/runtime/batch/test_batch_folder.py",
+    "tests/runtime/formats/test_files.py",
 )
+ON_LINUX_ALONE = "test_foreign_calls or test_piped or terminal or pipe or fifo or device or killed or left_behind"
 
 
 def environment(system: str) -> dict[str, str]:
@@ -37,7 +39,11 @@ def environment(system: str) -> dict[str, str]:
 @pytest.mark.parametrize("system", CODE_PAGES)
 def test_every_command_works_there(system: str, tmp_path: Path) -> None:
     (tmp_path / "prompts.txt").write_text("walk\nwave\n", encoding="utf-8")
-    answer = "I walk. <move>" + "".join(f"<m_{level}_7>" for _ in range(5) for level in range(4)) + "</move>"
+    answer = (
+        "I walk. <move>"
+        + "".join(f"<m_{level}_7>" for _ in range(5) for level in range(4))
+        + "</move>"
+    )
     (tmp_path / "answer.txt").write_text(answer, encoding="utf-8")
     readable, writable = os.pipe()
     env = {name: value for name, value in environment(system).items() if name != "DISPLAY"}
@@ -59,7 +65,9 @@ def test_every_command_works_there(system: str, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "talk.json").read_text(encoding="utf-8"))
     assert len(list((tmp_path / "clips").glob("*.npz"))) == 2
     assert Clip.load(tmp_path / "walk.npz").prompt == "a person walks \u2192 \u0439"
-    leftovers = [path.name for path in tmp_path.rglob(".*") if ".part" in path.name or ".new." in path.name]
+    leftovers = [
+        path.name for path in tmp_path.rglob(".*") if ".part" in path.name or ".new." in path.name
+    ]
     assert leftovers == []
     for name in ("walk.gif", "talk.bvh", "answer.npz", "walk.glb"):
         assert (tmp_path / name).stat().st_size

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..base.errors import InputError
+from ..base.errors import InputError, OutputError
 from ..formats.registry import in_words
 from ..live.settings import (
     DEFAULT_RATE,
@@ -21,6 +21,7 @@ from ..live.settings import (
 from ..motion.clip import Chunk, TextChunk
 from ..robots.robot_model import ROBOTS, robot_named
 from .parser import Advanced, Reader
+from .standard_streams import stdout_is_missing
 
 if TYPE_CHECKING:
     from ..generation.generator import Generation
@@ -54,6 +55,8 @@ def add_live(parser: argparse.ArgumentParser) -> Reader[LiveSettings]:
 def _live_settings(args: argparse.Namespace) -> LiveSettings:
     if args.robot is not None:
         robot_named(args.robot)
+    if args.stdout and stdout_is_missing():
+        raise OutputError("--stdout: standard output is closed; open it, or leave it out")
     usual_rate = DEFAULT_RATE if args.sonic is None else SONIC_RATE
     return LiveSettings(
         vmc=None if args.vmc is None else vmc_address(args.vmc),

@@ -15,7 +15,7 @@ from ..base.foreign_calls import watching_signals
 from ..base.signals import stop_signals_as_ctrl_c, told_to_end
 from ..base.survivor import Ending, run_apart
 from .parser import CommandParser, Subparsers
-from .standard_streams import printable_output, stdout_is_missing
+from .standard_streams import output_was_lost, printable_output
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -157,7 +157,7 @@ def _run(argv: Sequence[str] | None) -> int:
     with stop_signals_as_ctrl_c(), watching_signals():
         code: int = args.func(args)
         sys.stdout.flush()
-    if not code and stdout_is_missing() and _prints(words[0], args):
+    if not code and output_was_lost() and _prints(words[0], args):
         raise OutputError("standard output is closed, so the report went nowhere; open it")
     return code
 

@@ -20,6 +20,7 @@ _STEERING: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 _missing: set[int] = set()
+_lost: set[int] = set()
 
 
 def open_missing_streams() -> None:
@@ -47,6 +48,11 @@ def stdout_is_missing() -> bool:
     return 1 in _missing
 
 
+def output_was_lost() -> bool:
+    """True where something was written to a standard output that is missing."""
+    return bool(_lost)
+
+
 def escaped(text: str) -> str:
     r"""The text with \u001b for an escape character, and so on, as JSON has it."""
     return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
@@ -61,6 +67,8 @@ class AnyLetterStream:
 
     def write(self, text: str) -> int:
         """Write the text."""
+        if stdout_is_missing() and self.below.fileno() == 1:
+            _lost.add(1)
         try:
             self.below.write(text)
         except UnicodeEncodeError:

@@ -31,9 +31,25 @@ _GONE_ON_WINDOWS = (
 )  # fmt: skip
 _GONE_ON_MACOS = ("sched_getaffinity", "memfd_create", "posix_fadvise")
 _SIGNALS_OF_WINDOWS = ("SIGABRT", "SIGFPE", "SIGILL", "SIGINT", "SIGSEGV", "SIGTERM")
-_MODULES_OF_POSIX = ("fcntl", "resource", "termios", "pwd", "grp", "tty", "pty", "readline", "posix")
+_MODULES_OF_POSIX = (
+    "fcntl",
+    "resource",
+    "termios",
+    "pwd",
+    "grp",
+    "tty",
+    "pty",
+    "readline",
+    "posix",
+)
 _BAD_LETTERS = set('<>:"|?*')
-_BAD_NAMES = {"con", "prn", "aux", "nul", *(f"{n}{i}" for n in ("com", "lpt") for i in range(1, 10))}
+_BAD_NAMES = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{n}{i}" for n in ("com", "lpt") for i in range(1, 10)),
+}
 
 
 class Seen(ModuleType):
