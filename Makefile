@@ -1,4 +1,4 @@
-.PHONY: check lint format test docs audit
+.PHONY: check lint format test docs audit blender blender-test
 
 check: lint test  ## what CI runs
 
@@ -20,8 +20,12 @@ docs:  ## every block of README and docs runs as written, the slow ones too
 
 audit:  ## known holes of the versions that CI installs; needs pip-audit and the network
 	@python -c "import pip_audit" 2>/dev/null \
-	|| { echo "make docs:  ## every block of README and docs runs as written, the slow ones too
-	KINETOKEN_DOCS=all pytest tests/docs
-
-audit: pip-audit is not installed: pip install pip-audit"; exit 1; }
+	|| { echo "make audit: pip-audit is not installed: pip install pip-audit"; exit 1; }
 	python -m pip_audit --strict --no-deps --disable-pip -r .ci/constraints.txt
+
+blender:  ## the Blender extension as a zip, in dist/
+	python extras/blender/build.py
+
+# BPY: a folder with the bpy package (pip install --target FOLDER bpy==4.5.* numpy==1.26.*), if this Python lacks it.
+blender-test:  ## the extension in Blender itself; minutes
+	PYTHONPATH=$(BPY) pytest -m blender tests/blender

@@ -15,9 +15,9 @@ from ..formats.registry import WRITABLE, check_can_save, in_words
 from ..generation.options import check_prompt
 from .arguments import BundleRequest, add_bundle, add_generation, add_image
 from .live_arguments import add_live, check_robot_is_read, open_live, play_out, send_chunks
-from .parser import Subparsers, new_command
+from .parser import Advanced, Subparsers, new_command
 from .shell.doubtful_prompt import add_as_prompt, check_words
-from .terminal import ProgressLine, image_bar, printable, real_time
+from .terminal import ProgressLine, ProgressLines, image_bar, printable, real_time
 
 if TYPE_CHECKING:
     import argparse
@@ -42,6 +42,8 @@ class GenerateRequest:
     options: GenerateOptions
     image: ImageFile | None
     live: LiveSettings
+    progress: bool = False
+    """Report progress as lines of JSON on standard error, for the program that runs this one."""
 
 
 def add_command(subparsers: Subparsers) -> None:
@@ -59,6 +61,8 @@ def add_command(subparsers: Subparsers) -> None:
     add_as_prompt(parser)
     add("-o", "--out", metavar="FILE", help=f"write the motion: {in_words(WRITABLE)}")
     add("--json", action="store_true", help="print the report as one JSON object")
+    progress = "progress as lines of JSON on standard error, for a program that runs this one"
+    add("--progress", action="store_true", help=Advanced(progress))
     bundle, options = add_bundle(parser), add_generation(parser)
     image, live = add_image(parser), add_live(parser)
     parser.set_defaults(
@@ -71,6 +75,7 @@ def add_command(subparsers: Subparsers) -> None:
                 options=options(args),
                 image=image(args),
                 live=live(args),
+                progress=args.progress,
             )
         )
     )
@@ -125,7 +130,7 @@ def _make(
 ) -> int:
     """Run to the end of the generation, then to the end of its live output."""
     try:
-        interrupted = _watch(generation, live, spool, keeps=request.out is not None)
+        interrupted = _watch(request, generation, live, spool)
     except EngineError as error:
         kept = _save(generation, request.out, spool)
         raise EngineError(f"{error}; {_what_is_kept(generation, request.out, kept)}") from error
@@ -176,19 +181,23 @@ def report(generation: Generation, out: str | None, interrupted: bool) -> dict[s
 
 
 def _watch(
-    generation: Generation, live: LiveOutput | None, spool: ChunkSpool | None, *, keeps: bool
+    request: GenerateRequest,
+    generation: Generation,
+    live: LiveOutput | None,
+    spool: ChunkSpool | None,
 ) -> bool:
     """Run the generation; True where the user stopped it.
 
     Without a file to keep the motion, it also ends once nobody receives its live output.
     """
-    with ProgressLine() as line:
+    lines = ProgressLines(request.options.seconds) if request.progress else ProgressLine()
+    with lines as line:
         try:
             for chunk in generation if live is None else send_chunks(generation, live):
                 if spool is not None:
                     spool.add(chunk)
                 line.show(generation)
-                if live is not None and live.over and not keeps:
+                if live is not None and live.over and request.out is None:
                     generation.close()
                     break
         except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import time
@@ -76,6 +77,35 @@ class ProgressLine(TerminalLine):
             made = f"{stats.seconds_of_motion:4.1f} s of motion"
             figures = filter(None, (made, real_time(stats.rtf)))
             self._paint("".join(f" | {figure}" for figure in figures), generation.thought)
+
+
+class ProgressLines:
+    """The seconds of motion as lines of JSON on standard error: ten a second at most, and the last.
+
+    `expected`: seconds at the end, null if nobody knows.
+    """
+
+    def __init__(self, expected: float | None) -> None:
+        self._expected = expected
+        self._printed = 0.0  # when
+        self._seconds = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._print()
+
+    def show(self, generation: Generation) -> None:
+        """Print a line, unless there was one a moment ago."""
+        self._seconds = generation.stats.seconds_of_motion
+        if time.monotonic() - self._printed >= REPAINT_SECONDS:
+            self._print()
+
+    def _print(self) -> None:
+        self._printed = time.monotonic()
+        facts = {"seconds": self._seconds, "expected": self._expected}
+        print(json.dumps(facts), file=sys.stderr, flush=True)
 
 
 class StepLine(TerminalLine):
