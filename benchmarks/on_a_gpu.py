@@ -28,7 +28,8 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 STEPS: Final = ROOT / "benchmarks" / "gpu_steps.py"
 DEMO: Final = ROOT / "export" / "checkpoints" / "demo"
-KIT: Final = "gpu-kit"
+KIT: Final = ROOT / "gpu-kit"
+"""Bundles, and wheels/."""
 LIMIT: Final = 450.0
 """Seconds of everything: eight minutes less what the shell and the last step may take."""
 BUNDLES: Final = {
@@ -103,11 +104,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--cpu", action="store_true", help="a rehearsal without a card")
     parser.add_argument("--short", action="store_true", help="the shipped demo alone, briefly")
-    parser.add_argument("--prepare", action="store_true", help=f"fill ./{KIT}, and leave")
+    parser.add_argument("--prepare", action="store_true", help=f"fill ./{KIT.name}, and leave")
     parser.add_argument("-o", "--out", type=Path, default=ROOT / "benchmarks" / "results")
     args = parser.parse_args()
     if args.prepare:
-        return prepare(Path(KIT))
+        return prepare(KIT)
     cards = graphics_cards()
     cuda = bool(cards) and not args.cpu
     report = Report(args.out, describe(cards, cuda), args.short)
@@ -195,7 +196,7 @@ def install(report: Report, cuda: bool) -> None:
 
 def install_set(wanted: list[str], *, only_wheels: bool, left: float) -> tuple[str, str]:
     """Install from the folders of wheels, else from the index."""
-    folders = [str(path) for path in (Path(KIT) / "wheels", Path("wheels")) if path.is_dir()]
+    folders = [str(path) for path in (KIT / "wheels", ROOT / "wheels") if path.is_dir()]
     links = [part for folder in folders for part in ("--find-links", folder)]
     pip = [sys.executable, "-m", "pip", "install", "-q", "--retries", "0", "--timeout", "10"]
     pip += ["--only-binary", ":all:"] if only_wheels else []
@@ -221,7 +222,7 @@ def bundles(report: Report, *, short: bool) -> Iterator[tuple[str, Path | None]]
     """The demo as it is shipped, and those of ./gpu-kit; where it is not there, exported now."""
     yield "onnx_int8 (shipped)", None
     for name, options in {} if short else BUNDLES.items():
-        folder = Path(KIT) / name
+        folder = KIT / name
         if not folder.is_dir():
             began = time.monotonic()
             status, said = export(folder, options, min(90, report.left))
