@@ -38,6 +38,10 @@ class BenchReport:
     """Of the engine; 0: its own choice."""
     device: str = "cpu"
     """Device of the language model: "cpu", or the kind of GPU."""
+    program: str = ""
+    """The engine's program and its version."""
+    missing_kernels: tuple[str, ...] = ()
+    """Kinds of kernels that the processor can run and the program lacks."""
     provider: str = "auto"
     """Of ONNX Runtime, as asked for."""
     gpu_layers: int | None = None
@@ -109,7 +113,12 @@ def advice(report: BenchReport, manifest: Manifest) -> list[str]:
     """Advice on what to change, a sentence each; none where nothing was measured."""
     if not report.answers:
         return []
-    return [_detail(report, manifest), *_quantization(report, manifest), *_threads(report)]
+    return [
+        _detail(report, manifest),
+        *_quantization(report, manifest),
+        *_threads(report),
+        *_kernels(report),
+    ]
 
 
 def _detail(report: BenchReport, manifest: Manifest) -> str:
@@ -177,6 +186,18 @@ def _threads(report: BenchReport) -> list[str]:
     return [f"threads: --threads {fewest} is {gain} faster than {_threads_name(report.threads)}"]
 
 
+def _kernels(report: BenchReport) -> list[str]:
+    if not report.missing_kernels or report.device != "cpu":
+        return []
+    lacking = ", ".join(report.missing_kernels)
+    compiled = "--force-reinstall --no-deps --no-binary llama-cpp-python llama-cpp-python"
+    build = compiled if "llama-cpp-python" in report.program else '".[llama]"'
+    return [
+        f"kernels: this {report.program} lacks {lacking}, which the processor can run; "
+        f"one that is compiled here has them: pip install {build}"
+    ]
+
+
 def _threads_name(count: int) -> str:
     return str(count) if count else "the engine's choice"
 
@@ -195,6 +216,8 @@ def page(report: BenchReport, manifest: Manifest) -> list[str]:
         f"bundle     {report.bundle}: {model}, on {where}",
         f"machine    {report.machine}, {report.cores} cores, {engine}",
     ]
+    if report.program:
+        lines.append(f"engine     {report.program}")
     if report.answers:
         lines += [f"loaded in  {report.load_s:.2f} s{memory}", "", *_table(report), ""]
     if report.shares:

@@ -90,6 +90,7 @@ def run(request: BenchRequest) -> int:
 def _start(manifest: Manifest, options: LoadOptions) -> BenchReport:
     from ..bench.machine import last_cache, processor_name
     from ..bench.report import BenchReport
+    from ..engines.registry import engine_of
     from ..engines.threads import available_cores, requested_threads
 
     lm = manifest.language_model
@@ -101,6 +102,7 @@ def _start(manifest: Manifest, options: LoadOptions) -> BenchReport:
         machine=processor_name(),
         cores=cores,
         threads=count,
+        program=engine_of(manifest).program(),
         provider=options.provider or "auto",
         gpu_layers=options.gpu_layers,
         last_cache=last_cache(),
@@ -127,6 +129,7 @@ def _measure(
     bundle = open_bundle(folder, options)
     report.load_s = time.perf_counter() - began
     report.device = bundle.language_model.device
+    report.missing_kernels = engine_of(manifest).missing_kernels()
     report.weights = bytes_per_token(folder, manifest, bundle.language_model)
     _answers(report, bundle, seconds, line)
     length, tokenizer = _answer_length(bundle, seconds), bundle.tokenizer

@@ -76,7 +76,7 @@ def run(request: InspectRequest) -> int:
     print(
         json.dumps(manifest.to_dict(), indent=2)
         if request.json
-        else "\n".join(summary(manifest, str(folder)))
+        else "\n".join(summary(manifest, str(folder), engine_of(manifest).program()))
     )
     return 0
 
@@ -165,8 +165,8 @@ def _choices(found: dict[str, Any]) -> list[str]:
     return [*lines, f"quantizations that fit   {sizes or 'none known'} {source}"]
 
 
-def summary(manifest: Manifest, folder: str) -> list[str]:
-    """Describe the bundle, a line each."""
+def summary(manifest: Manifest, folder: str, program: str) -> list[str]:
+    """Describe the bundle, a line each; `program` is what computes its model here."""
     lm, codec, words, defaults = (
         manifest.language_model,
         manifest.codec,
@@ -183,6 +183,7 @@ def summary(manifest: Manifest, folder: str) -> list[str]:
         "bundle": f"{manifest.name} ({folder})",
         "language model": f"{lm.architecture}, {lm.layers} layers, {lm.quantization}, "
         f"on {lm.backend}",
+        "engine here": program,
         "context": f"{lm.context} tokens: at most {longest:.0f} s of motion in {levels} levels",
         "vocabulary": f"{lm.vocab_size} tokens: {plain} of text, "
         f"{levels} x {stop - first} of motion{_spelled(manifest.motion.spelling)}",

@@ -58,5 +58,10 @@ class Engine:
     """Threads that it starts with if nobody names a number; None: not known."""
     unread_bytes: Callable[[Path, Manifest, LanguageModel], int] = lambda *_: 0
     """Bytes of the model's files that a token inside a block does not read."""
+    program: Callable[[], str] = lambda: ""
+    """The program that computes and its version, "ONNX Runtime 1.32.0", or what is missing; empty:
+    not known. Loads nothing."""
+    missing_kernels: Callable[[], tuple[str, ...]] = lambda: ()
+    """Kinds of kernels that this processor can run and the program was built without."""
     file_bits: Callable[[Path, Manifest], float | None] = lambda *_: None
     """Bits of a weight in the bundle's own file; None if the file does not tell."""

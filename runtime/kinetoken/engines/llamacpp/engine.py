@@ -15,6 +15,8 @@ from ..load_options import LoadOptions
 from ..protocols import LanguageModel
 from ..quantization import MOTION_ROWS
 from ..threads import usual_threads
+from .bindings.packages import find_llama_package
+from .bindings.processor import missing_kernels
 from .gguf_check import checked_header, checked_tower
 from .gguf_header import TensorPlace, read_header
 from .narrow_head import FULL_HEAD, HEAD_TENSORS, SLICED_HEAD, WORTH_BYTES, wanted_head
@@ -96,6 +98,17 @@ def _file_bits(folder: Path, manifest: Manifest) -> float | None:
     return None
 
 
+def _program() -> str:
+    package = find_llama_package()
+    return f"llama.cpp in {package}" if package else "llama.cpp, which is not installed"
+
+
+def _missing_kernels() -> tuple[str, ...]:
+    from .library import llama
+
+    return missing_kernels(llama.llama_print_system_info().decode("utf-8", "replace"))
+
+
 def _offered(info: LanguageModelInfo) -> tuple[str, ...]:
     return OFFERED
 
@@ -112,5 +125,7 @@ LLAMACPP: Final = Engine(
     memory=EngineMemory(PROGRAM_BYTES, has_float_cache=lambda quantization: quantization == "f32"),
     usual_threads=usual_threads,
     unread_bytes=_unread_bytes,
+    program=_program,
+    missing_kernels=_missing_kernels,
     file_bits=_file_bits,
 )

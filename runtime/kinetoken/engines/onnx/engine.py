@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -65,6 +67,13 @@ def _check_files(folder: Path, manifest: Manifest) -> None:
         check_graph_files(folder, name, manifest.files)
 
 
+def _program() -> str:
+    for package in ("onnxruntime", "onnxruntime-gpu"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            return f"{package} {metadata.version(package)}"
+    return "onnxruntime, which is not installed"
+
+
 def _offered(info: LanguageModelInfo) -> tuple[str, ...]:
     portable = info.graph == "portable"
     return ("fp32", "fp16", "int8") if portable else ("fp32", "fp16", "int8", "int4")
@@ -94,4 +103,5 @@ ONNX: Final = Engine(
         has_float_cache=lambda quantization: not quantization.endswith("fp16"),
     ),
     unread_bytes=_unread_bytes,
+    program=_program,
 )

@@ -46,11 +46,13 @@ def check_kernels(package: str, cpuinfo: Path = PROC_CPUINFO) -> None:
         )
 
 
-def missing_kernels(system_info: str, cpuinfo: Path = PROC_CPUINFO) -> list[str]:
+def missing_kernels(system_info: str, cpuinfo: Path = PROC_CPUINFO) -> tuple[str, ...]:
     """Kernels that the processor can run and llama.cpp was built without.
 
     `system_info`: what llama_print_system_info says, "CPU : AVX = 1 | AVX2 = 1 | ...".
     """
     built = dict(re.findall(r"(\w+) = (\d+)", system_info))
     flags = processor_flags(cpuinfo)
-    return [name for name, flag in FLAGS.items() if flag in flags and built.get(name, "0") == "0"]
+    return tuple(
+        name for name, flag in FLAGS.items() if flag in flags and built.get(name, "0") == "0"
+    )
