@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -12,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from kinetoken.manifest.manifest_file import read_manifest
 from kinetoken.manifest.schema import TokenizerInfo
 
 PATIENCE = 60.0  # seconds until it answers
+VLLM_PATIENCE = 600.0  # vLLM compiles and warms up
 LLAMA_SERVER = """
 import sys, time
 import xllamacpp
@@ -55,9 +58,14 @@ class RealServer:
 
     url: str
     process: subprocess.Popen[bytes]
+    whole_session: bool = False
+    """True where other processes were started by it that end with it."""
 
     def kill(self) -> None:
         """At once, as a machine that loses its power."""
+        if self.whole_session:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
         self.process.wait()
 
@@ -70,9 +78,7 @@ def real_server(
     missing = [name for name in NEEDED[kind] if importlib.util.find_spec(name) is None]
     if missing:
         pytest.skip(f"needs {', '.join(missing)}, in kinetoken[servers]")
-    with socket.socket() as place:
-        place.bind(("127.0.0.1", 0))
-        port = place.getsockname()[1]
+    port = _free_port()
     if kind == "llama-server":
         command = ["-c", LLAMA_SERVER, str(model), str(port), str(context), key]
     else:
@@ -101,14 +107,49 @@ def real_server(
         )
         server = RealServer(f"http://127.0.0.1:{port}/v1", process)
         try:
-            _wait(server, log)
+            _wait(server, log, PATIENCE)
             yield server
         finally:
             server.kill()
 
 
-def _wait(server: RealServer, log: Path) -> None:
-    end = time.monotonic() + PATIENCE
+@contextmanager
+def vllm_server(python: str, checkpoint: Path, log: Path, *, key: str) -> Iterator[RealServer]:
+    """VLLM on a processor, in full precision, by the Python that it is installed for."""
+    port = _free_port()
+    options = {
+        "model": checkpoint,
+        "host": "127.0.0.1",
+        "port": port,
+        "dtype": "float32",
+        "max-model-len": 1024,
+        "api-key": key,
+    }
+    given = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    command = [python, "-m", "vllm.entrypoints.openai.api_server", *given, "--enforce-eager"]
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    env |= {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+    with log.open("wb") as said:
+        # A session of its own, because the server starts another process that has to end with it.
+        process = subprocess.Popen(
+            command, stdout=said, stderr=subprocess.STDOUT, env=env, start_new_session=True
+        )
+        server = RealServer(f"http://127.0.0.1:{port}/v1", process, whole_session=True)
+        try:
+            _wait(server, log, VLLM_PATIENCE)
+            yield server
+        finally:
+            server.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        return int(place.getsockname()[1])
+
+
+def _wait(server: RealServer, log: Path, patience: float) -> None:
+    end = time.monotonic() + patience
     while time.monotonic() < end and server.process.poll() is None:
         try:
             urllib.request.urlopen(server.url + "/models", timeout=5).close()
