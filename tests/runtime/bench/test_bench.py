@@ -191,6 +191,24 @@ def report(
 
 
 @pytest.mark.parametrize(
+    ("program", "build"),
+    [
+        ("llama.cpp in llama-cpp-python 0.3.36", "--no-binary llama-cpp-python llama-cpp-python"),
+        ("llama.cpp in xllamacpp 2026.10.1", 'pip install ".[llama]"'),
+    ],
+)
+def test_kernels_that_a_build_lacks_are_named(program: str, build: str, tiny: Path) -> None:
+    found = dataclasses.replace(report([18] * 4), program=program)
+    assert f"engine     {program}" in page(found, read_manifest(tiny))
+    assert not any("kernels:" in line for line in advice(found, read_manifest(tiny)))
+    found.missing_kernels = ("AVX2", "AVX512")
+    told = [line for line in advice(found, read_manifest(tiny)) if line.startswith("kernels")]
+    assert len(told) == 1
+    assert f"this {program} lacks AVX2, AVX512, which the processor can run" in told[0]
+    assert told[0].endswith(build)
+
+
+@pytest.mark.parametrize(
     ("rates", "quantization", "said"),
     [([18, 18, 18, 18], "q8_0", ("3 of 4 levels keep up with real time; use --detail",
       "q4_k_m may reach the 21 tokens/s of all levels: 31 at")),

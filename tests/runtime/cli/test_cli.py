@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,7 @@ def test_inspect_says_what_a_bundle_is(run: Run, tiny: Path) -> None:
         "lookahead 1",
         "lm.onnx",
         "unaltered",
+        f"engine here     onnxruntime {metadata.version('onnxruntime')}",
     ):
         assert part in said
     code, said, _ = run("inspect", tiny, "--json")
