@@ -29,7 +29,7 @@ from report import bars, heading, table, write
 ROOT: Final = Path(__file__).parents[1]
 OWN: Final = {
     "base": "numpy, onnxruntime, tokenizers", "viewer": "pyglet, PIL.Image", "video": "imageio_ffmpeg",
-    "live": "pythonosc.udp_client, websockets.sync.server", "gpu": "onnxruntime", "llama": "llama_cpp",
+    "live": "pythonosc.udp_client, websockets.sync.server", "gpu": "onnxruntime", "llama": "llama_cpp", "llama-wheel": "xllamacpp",
     "image": "llama_cpp.mtmd_cpp, PIL.Image", "servers": "llama_cpp.server.app, xllamacpp", "ray": "ray",
     "export": "torch, onnx, safetensors, gguf, huggingface_hub", "portable": "optimum.exporters.onnx",
 }  # fmt: skip

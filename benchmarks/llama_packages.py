@@ -5,7 +5,7 @@
 
 FOLDER holds one release of xllamacpp: pip install --no-deps --target FOLDER xllamacpp==VERSION. The
 packages of this environment are measured too. Each answer comes from a fresh process, and the
-packages take turns. Codes are greedy: equal ones are those of the bundle's own kernels elsewhere.
+packages take turns. Codes are greedy. Times are left out where other programs kept the cores busy.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from report import heading, table, write
 
 PROMPTS: Final = ("a person walks forward", "do a cartwheel", "jump three times", "dance")
 MODULES: Final = {"llama-cpp-python": "llama_cpp", "xllamacpp": "xllamacpp"}
+BUSY: Final = 0.5  # load average of a core above which times say nothing
 ANSWERS: Final = """
-import json, sys, time
+import hashlib, json, sys, time
 import kinetoken
 from kinetoken.engines.registry import engine_of
 bundle, seconds, prompts = sys.argv[1], float(sys.argv[2]), sys.argv[3:]
@@ -41,9 +42,10 @@ for prompt in prompts:
     tokens += answer.stats.text_tokens + answer.stats.motion_tokens
     spent += answer.stats.elapsed
 engine = engine_of(generator.manifest)
+digest = hashlib.sha256(json.dumps(codes).encode()).hexdigest()[:16]
 print(json.dumps({
     "program": engine.program(), "lacks": list(engine.missing_kernels()), "loaded": loaded,
-    "codes": codes, "token_ms": 1000 * spent / tokens,
+    "codes": digest, "token_ms": 1000 * spent / tokens,
 }))
 """
 
@@ -57,6 +59,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("-o", "--out", type=Path)
     args = asked(parser)
+    quiet = os.getloadavg()[0] < BUSY * (os.cpu_count() or 1)
     here = {name: None for name, module in MODULES.items() if find_spec(module) is not None}
     cases: dict[str, Path | None] = here | {folder.name: folder for folder in args.releases}
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in cases}
@@ -69,7 +72,7 @@ def main() -> None:
             else:
                 found[name].append(said)
     known = {name: runs for name, runs in found.items() if runs}
-    lines = page(known, refused)
+    lines = page(known, refused, quiet)
     write(args.out, lines, {"answers": known, "refused": refused})
 
 
@@ -92,30 +95,32 @@ def answers(bundle: str, name: str, folder: Path | None, seconds: float) -> dict
     return got
 
 
-def page(known: dict[str, list[dict[str, Any]]], refused: dict[str, str]) -> list[str]:
-    """The report."""
+def page(known: dict[str, list[dict[str, Any]]], refused: dict[str, str], quiet: bool) -> list[str]:
+    """The report; times only of a machine that was `quiet`."""
     if not known:
         return [*heading("Packages that bring llama.cpp"), *_refused(refused)]
     first = next(iter(known.values()))[0]["codes"]
-    times = {
-        name: middle({key: run[key] for key in ("token_ms", "loaded")} for run in runs)
-        for name, runs in known.items()
-    }
-    usual = next(iter(times.values()))["token_ms"]
-    rows = [
-        (
+    rows: list[list[str]] = [
+        [
             runs[0]["program"].removeprefix("llama.cpp in "),
             "equal" if all(run["codes"] == first for run in runs) else "other",
-            spread(times[name], "token_ms"),
-            f"{times[name]['token_ms'] / usual:.2f}",
-            spread(times[name], "loaded"),
             ", ".join(runs[0]["lacks"]) or "none",
-        )
-        for name, runs in known.items()
+        ]
+        for runs in known.values()
     ]
-    names = ("package", "codes", "ms a token", "to the first", "load, s", "kernels that it lacks")
-    lines = [*heading("Packages that bring llama.cpp"), *table(names, rows)]
-    lines += ["Milliseconds a token are of whole answers, codec included.", ""]
+    names = ["package", "codes", "kernels that it lacks"]
+    said = "Times are left out: other programs kept the cores busy."
+    if quiet:
+        said = "Milliseconds a token are of whole answers, codec included."
+        names += ["ms a token", "to the first", "load, s"]
+        times = [
+            middle({key: run[key] for key in ("token_ms", "loaded")} for run in runs)
+            for runs in known.values()
+        ]
+        for row, time in zip(rows, times, strict=True):
+            ratio = time["token_ms"] / times[0]["token_ms"]
+            row += [spread(time, "token_ms"), f"{ratio:.2f}", spread(time, "loaded")]
+    lines = [*heading("Packages that bring llama.cpp"), *table(names, rows), said, ""]
     return [*lines, *_refused(refused)]
 
 

@@ -27,8 +27,8 @@ class CompletionRequest:
     end_of_turn: Sequence[int]
     gbnf: str | None = None
     """The rules as llama.cpp takes them; None: not sent."""
-    regex: str | None = None
-    """The rules as a regular expression; None: not sent."""
+    lark: str | None = None
+    """The rules in Lark's form; None: not sent."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class ServerKind(Protocol):
     takes_ids: bool
     """Whether the chat may be sent as token ids, not as text."""
     grammar: str | None
-    """Form in which it takes rules: "gbnf", "regex" or None."""
+    """Form in which it takes rules: "gbnf", "lark" or None."""
     largest_exact_grammar: int | None
     """Codes times vocabulary beyond which exact rules slow it down; None: no limit."""
 

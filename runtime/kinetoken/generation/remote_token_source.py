@@ -17,7 +17,7 @@ from ..engines.completions import (
     CompletionRun,
 )
 from ..engines.prompt_items import PromptItem, ids_without_images
-from ..sampling.foreign_grammars import gbnf_grammar, position_after, regex_grammar
+from ..sampling.foreign_grammars import gbnf_grammar, lark_grammar, position_after
 from ..sampling.grammar import MoveGrammar
 from ..sampling.pacing import Detour
 from ..sampling.sampler import Sampler
@@ -197,7 +197,7 @@ class RemoteTokenSource:
             seed=self._seed + self._asks - 1,
             end_of_turn=self._vocabulary.end_of_turn,
             gbnf=gbnf_grammar(grammar, place, exact=exact) if form == "gbnf" else None,
-            regex=regex_grammar(grammar, place) if form == "regex" else None,
+            lark=lark_grammar(grammar, place) if form == "lark" else None,
         )
 
     def _read(self, run: CompletionRun) -> Iterator[int]:

@@ -3,8 +3,8 @@
 They say less than the cursor knows: how blocks are built and how long they are, not how many tokens
 are left. That is enough, because whatever comes back is checked.
 
-Sources: GBNF with its token literals <[id]> and !<[id]>, llama.cpp's grammars/README.md; regular
-expressions as xgrammar, llguidance and outlines read them (vLLM's structured outputs).
+Sources: GBNF with its token literals <[id]> and !<[id]>, llama.cpp's grammars/README.md; Lark with
+ranges of tokens <[a-b]>, llguidance's docs/syntax.md, which xgrammar reads too (both are in vLLM).
 """
 
 from __future__ import annotations
@@ -13,12 +13,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from ..manifest.spelling import Spelling
 from ..tokens.vocabulary import Vocabulary
 from .grammar import MoveGrammar
 
-MOST_COUNTED: Final = 3
-"""Most frames of a block that a regular expression counts."""
 Bounds = tuple[int, int]
 
 
@@ -48,7 +45,7 @@ def gbnf_grammar(
     """
     words = grammar.vocabulary
     frame = _nested if grammar.prefix else " ".join
-    rules = [f"root ::= {_sequence(grammar, place, 'text', _gbnf_block(grammar), ' ')}"]
+    rules = [f"root ::= {_sequence(grammar, place, 'text', _block(grammar), ' ')}"]
     if words.move_start is not None:
         rules += [f"open ::= <[{words.move_start}]>", f"close ::= <[{words.move_end}]>"]
     rules.append(f"frame ::= {frame([f'c{level}' for level in range(grammar.levels)])}")
@@ -77,39 +74,26 @@ def _word_letters(words: Vocabulary) -> str:
     return f"[^{letters}]"
 
 
-def regex_grammar(grammar: MoveGrammar, place: AnswerPosition = ANSWER_START) -> str:
-    """The rest of the answer as a regular expression over its spelling.
+def lark_grammar(grammar: MoveGrammar, place: AnswerPosition = ANSWER_START) -> str:
+    """The rest of the answer in Lark's form with token ids, as llguidance and xgrammar take it.
 
-    xgrammar looks at the whole vocabulary for every new state, and every count is another state, so
-    few frames are counted. For an exact length the end is left to the cursor: the expression lets
-    the block go on until something comes that no model says there.
+    Ids come as ranges, so that it is short and exact for a vocabulary of any size.
     """
     words = grammar.vocabulary
-    codes = [_code_pattern(words.markup.spelling, level) for level in range(grammar.levels)]
-    frame = _nested(codes, "") if grammar.prefix else "".join(codes)
-    start, close = (_escaped(marker) for marker in (words.markup.start, words.markup.end))
-    added = "".join(f"|{_escaped(word)}" for word in words.added_words)
-    text = f"({_word_letters(words)}{added})*" if added else words_pattern(words)
-
-    def block(bounds: Bounds, opened: bool) -> str:
-        least, most = bounds
-        if not grammar.marked:
-            return f"({frame}){{{min(least, MOST_COUNTED)},}}"
-        counted, end = (1, start) if least == most else (min(least, MOST_COUNTED), close)
-        return f"{'' if opened else start}({frame}){{{counted},}}{end}"
-
-    return _sequence(grammar, place, text, block, "")
+    frame = _nested if grammar.prefix else " ".join
+    rules = [f"start: {_sequence(grammar, place, 'text', _block(grammar), ' ')}"]
+    if words.move_start is not None:
+        rules += [f"open: <[{words.move_start}]>", f"close: <[{words.move_end}]>"]
+    rules.append(f"frame: {frame([f'c{level}' for level in range(grammar.levels)])}")
+    for level, ids in enumerate(words.levels[: grammar.levels]):
+        rules.append(f"c{level}: <[{_range(ids)}]>")
+    added = (range(i, i + 1) for i in words.added_words.values())
+    said = ",".join(_range(ids) for ids in (*words.text, *added))
+    return "\n".join([*rules, "text: word*", f"word: <[{said}]>"]) + "\n"
 
 
-def _code_pattern(spelling: Spelling, level: int) -> str:
-    """A regular expression for the codes of a level."""
-    numbers = {"{level}": str(level), "{code}": "[0-9]+"}
-    return "".join(numbers.get(piece) or _escaped(piece) for piece in spelling.pieces)
-
-
-def _escaped(text: str) -> str:
-    """A text as a regular expression of the dialect that all servers read."""
-    return "".join("\\" + c if c in r"\^$.|?*+()[]{}" else c for c in text)
+def _range(ids: range) -> str:
+    return f"{ids.start}-{ids.stop - 1}" if len(ids) > 1 else str(ids.start)
 
 
 def planned_blocks(
@@ -154,7 +138,7 @@ def _sequence(
     return between.join(filter(None, parts))
 
 
-def _gbnf_block(grammar: MoveGrammar) -> Callable[[Bounds, bool], str]:
+def _block(grammar: MoveGrammar) -> Callable[[Bounds, bool], str]:
     def block(bounds: Bounds, opened: bool) -> str:
         frames = f"frame{_times(bounds)}"
         return f"{'' if opened else 'open '}{frames} close" if grammar.marked else frames

@@ -98,7 +98,7 @@ class VllmKind(PlainKind):
     name = "vllm"
     owner = "vllm"
     takes_ids = True
-    grammar = "regex"
+    grammar = "lark"
 
     def body(self, request: CompletionRequest) -> dict[str, Any]:
         asked: dict[str, Any] = {
@@ -106,7 +106,7 @@ class VllmKind(PlainKind):
             "stop_token_ids": list(request.end_of_turn), "return_token_ids": True,
             "skip_special_tokens": False, "spaces_between_special_tokens": False,
         }  # fmt: skip
-        rules = {} if request.regex is None else {"structured_outputs": {"regex": request.regex}}
+        rules = {} if request.lark is None else {"structured_outputs": {"grammar": request.lark}}
         return super().body(request) | asked | rules
 
     def piece(self, choice: Mapping[str, Any], text: str) -> CompletionPiece:

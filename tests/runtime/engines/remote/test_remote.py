@@ -24,13 +24,14 @@ from kinetoken.sampling.foreign_grammars import (
     ANSWER_START,
     AnswerPosition,
     gbnf_grammar,
+    lark_grammar,
     planned_blocks,
-    regex_grammar,
 )
 from kinetoken.sampling.grammar import MoveGrammar
 from kinetoken.tokens.markup import read_strictly
 from kinetoken.tokens.token_reader import TokenReader
 from kinetoken.tokens.vocabulary import Vocabulary
+from lark_reader import takes
 
 FRAMES = [
     "<m_0_1><m_1_2><m_2_3><m_3_4>",
@@ -215,7 +216,11 @@ def test_what_is_left_no_choice_is_said_here_and_the_rest_is_asked_for(
     first, second = (tokenizer.decode(body["prompt"]) for body in fake.asked)
     assert second == first + clip.text.split("<move>")[0] + "<move>"
     assert generation.stats.text_tokens == 5
-    assert re.fullmatch(fake.asked[1]["structured_outputs"]["regex"], "".join(FRAMES) + "<move>")
+    rules = fake.asked[1]["structured_outputs"]["grammar"]
+    assert rules.startswith("start: frame{3,3} close")
+    assert takes(
+        rules, tiny / "tokenizer.json", tokenizer.encode_template("".join(FRAMES) + "</move>")
+    )
 
 
 def test_motion_that_is_owed_is_asked_for(tiny: Path) -> None:
@@ -460,9 +465,15 @@ def test_the_planned_blocks_fulfil_what_is_asked(words: Vocabulary, data: st.Dat
         assert sum(b for _, b in bounds) <= rules.max_frames
 
 
-def test_the_expression_is_the_grammar(words: Vocabulary) -> None:
+def test_the_rules_in_larks_form_are_the_grammar(
+    tiny: Path, words: Vocabulary, tokenizer: HfTokenizer
+) -> None:
+    def fits(text: str, place: AnswerPosition = ANSWER_START, **asked: Any) -> bool:
+        rules, ids = lark_grammar(grammar(words, **asked), place), tokenizer.encode_template(text)
+        return takes(rules, tiny / "tokenizer.json", ids)
+
     block = "<move>" + FRAMES[0] * 3 + "</move>"
-    good = [block, "so: " + block, f"a {block} b {block} c"]
+    good = [block, "so: " + block, f"a {block} b {block} c", f"a < b {block}"]
     bad = [
         "",
         "words",
@@ -470,23 +481,19 @@ def test_the_expression_is_the_grammar(words: Vocabulary) -> None:
         "<move></move>",
         "<move>" + FRAMES[0] + "</move>",
         block.replace("_3_", "_2_"),
+        block.replace("<m_3_4>", "<m_3_"),
         "a < b",
     ]
-    form = regex_grammar(grammar(words, min_block=3))
-    assert all(re.fullmatch(form, text) for text in good)
-    assert not any(re.fullmatch(form, text) for text in bad)
-    assert re.fullmatch(regex_grammar(grammar(words, max_thought=0)), block)
-    assert not re.fullmatch(regex_grammar(grammar(words, max_thought=0)), "a" + block)
-    assert re.fullmatch(
-        regex_grammar(grammar(words, prefix=True)), "<move><m_0_1><m_0_2><m_1_3></move>"
-    )
-    assert re.fullmatch(regex_grammar(grammar(words, min_frames=0)), "only words")
-    assert re.fullmatch(
-        regex_grammar(grammar(words), AnswerPosition(0, 1, True)), FRAMES[0] + "</move>"
-    )
-    exact = regex_grammar(grammar(words, min_frames=9, max_frames=9))
-    assert not any(re.match(f"{exact}$", "<move>" + FRAMES[0] * n + "</move>") for n in (8, 9))
-    assert re.fullmatch(exact, "<move>" + FRAMES[0] * 9 + "<move>")
+    assert all(fits(text, min_block=3) for text in good)
+    assert not any(fits(text, min_block=3) for text in bad)
+    assert fits(block, max_thought=0)
+    assert not fits("a" + block, max_thought=0)
+    assert fits("<move><m_0_1><m_0_2><m_1_3></move>", prefix=True)
+    assert fits("only words", min_frames=0)
+    assert fits(FRAMES[0] + "</move>", AnswerPosition(0, 1, True))
+    for count in (8, 9, 10):
+        text = "<move>" + FRAMES[0] * count + "</move>"
+        assert fits(text, min_frames=9, max_frames=9) == (count == 9)
 
 
 def test_the_rules_for_llama_cpp(words: Vocabulary) -> None:

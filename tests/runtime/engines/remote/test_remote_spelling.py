@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,10 +18,11 @@ from kinetoken.engines.tokenizer import HfTokenizer
 from kinetoken.manifest.file_info import FileInfo
 from kinetoken.manifest.manifest_file import read_manifest
 from kinetoken.manifest.spelling import Spelling
-from kinetoken.sampling.foreign_grammars import gbnf_grammar, regex_grammar
+from kinetoken.sampling.foreign_grammars import gbnf_grammar, lark_grammar, position_after
 from kinetoken.sampling.grammar import MoveGrammar
 from kinetoken.tokens.markup import Markup
 from kinetoken.tokens.vocabulary import Vocabulary
+from lark_reader import takes
 
 CODES = [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]]
 SPELLINGS = {
@@ -88,26 +89,29 @@ def words_of(name: str, folder: Path) -> Vocabulary:
 
 
 @pytest.mark.parametrize("name", SPELLINGS)
-def test_the_expression_is_the_grammar(tiny: Path, tmp_path: Path, name: str) -> None:
-    words = words_of(name, respelled(tiny, tmp_path / "bundle", name))
-    markup, opened = words.markup, name == "opened"
+def test_the_rules_are_the_grammar(tiny: Path, tmp_path: Path, name: str) -> None:
+    folder = respelled(tiny, tmp_path / "bundle", name)
+    words = words_of(name, folder)
+    opened = name == "opened"
     grammar = MoveGrammar(words, 4, 1, 50, 12, 400, min_block=3, opened=opened)
-    block = "".join(map(markup.spell_frame, CODES)) + markup.end
+    frames = [ids[code] for row in CODES for ids, code in zip(words.levels, row, strict=True)]
+    start, end = ([words.move_start], [words.move_end]) if words.markers else ([], [])
+
+    def fits(ids: list[Any]) -> bool:
+        rules = lark_grammar(grammar, position_after([], grammar))
+        return takes(rules, folder / "tokenizer.json", ids)
+
     rules = gbnf_grammar(grammar)
     assert "<[7]>" in rules
-    if opened:
-        from kinetoken.sampling.foreign_grammars import position_after
-
-        place = position_after([], grammar)
-        assert place.opened
-        form = regex_grammar(grammar, place)
-        assert re.fullmatch(form, block)
-        return
-    form = regex_grammar(grammar)
-    said = f"a <think>b</think> {markup.start}{block}"
-    assert re.fullmatch(form, said)
-    assert re.fullmatch(form, said + " and")
-    assert not re.fullmatch(form, "a b")
-    assert not re.fullmatch(form, f"a {markup.start}{markup.spell_frame(CODES[0])}{markup.end}")
-    assert ("open" in rules) == bool(markup.start)
+    assert ("open" in rules) == bool(words.markup.start)
     assert np.all([line.count(" ::= ") == 1 for line in rules.splitlines()])
+    if opened:
+        assert position_after([], grammar).opened
+        assert fits([*frames, *end])
+        return
+    text = HfTokenizer(folder / "tokenizer.json").encode_text("a b")
+    said = [*text, 7, *text, 8, *start, *frames, *end]
+    assert fits(said)
+    assert fits([*said, *text])
+    assert not fits(text)
+    assert not fits([*text, *start, *frames[:4], *end])

@@ -45,7 +45,7 @@ PROMPTS = (
 )
 ASKED: list[dict[str, Any]] = [
     {"seconds": 0.6},
-    {"seconds": 2.0, "temperature": 5.0},
+    {"seconds": 2.0, "temperature": 2.0},
     {"block_code_frames": 3, "min_blocks": 2, "max_blocks": 2, "max_pause": 6},
     {"code_frames": 7, "max_block_code_frames": 3, "thought": "none"},
     {"levels": 2, "seconds": 1.0},
