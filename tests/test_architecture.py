@@ -160,3 +160,35 @@ def test_what_others_wrote_is_read_in_one_place() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and (door := ONE_DOOR.get(ast.unparse(node.func))):
                 assert door in path.as_posix(), f"{path}:{node.lineno}"
+
+
+SYSTEM_CALLS = (
+    "os.name", "sys.platform", "os.kill", "os.fork", "os.sysconf", "os.nice", "os.sched_getaffinity",
+    "os.memfd_create", "os.getuid", "signal.SIGHUP", "signal.SIGKILL", "signal.pthread_sigmask",
+    "socket.SO_REUSEADDR", "select.select", "ctypes.CDLL(None", "fcntl", "msvcrt", "resource", "termios",
+)  # fmt: skip
+"""What some system does not have."""
+KNOW_SYSTEMS = {
+    "operating_system.py": "the one that others ask",
+    "survivor.py": "does nothing but on Linux",
+    "foreign_calls.py": "select on a socket pair, which all systems can",
+}
+
+
+def test_one_module_knows_the_systems() -> None:
+    for path in FILES.values():
+        if path.name in KNOW_SYSTEMS:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            named = [name.name for name in node.names] if isinstance(node, ast.Import) else []
+            code = ast.unparse(node) if isinstance(node, ast.Attribute | ast.Call) else ""
+            found = [
+                word
+                for word in SYSTEM_CALLS
+                if word in named
+                or word == code
+                or (word.endswith("(None") and code.startswith(word))
+            ]
+            assert not found, (
+                f"{path.name}:{getattr(node, 'lineno', 0)}: ask base/operating_system.py"
+            )

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kinetoken.base.errors import EngineError
+from kinetoken.base.operating_system import LINUX
 
 _handlers: list[Any] = []  # kept, since X11 holds them by their address alone
 _closing: list[Callable[[], None]] = []
@@ -25,7 +26,7 @@ def no_window_reason(error: Exception) -> str:
     """The reason why pyglet could not open a window: no display, or one without OpenGL."""
     display = os.environ.get("DISPLAY")
     said = " ".join(str(error).split()) or type(error).__name__
-    if sys.platform.startswith("linux") and not display:
+    if LINUX and not display:
         return "no display: DISPLAY is not set"
     # pyglet's own error; importing its class would open the display.
     if type(error).__name__ == "NoSuchDisplayException":
@@ -42,7 +43,7 @@ def close_when_lost(close: Callable[[], None]) -> None:
 
 def when_lost(rescue: Callable[[], int]) -> None:
     """Lets `rescue` run when the X server goes away; the process ends with its exit code."""
-    if not sys.platform.startswith("linux"):
+    if not LINUX:
         return
     from pyglet.libs.x11 import xlib
 
