@@ -39,7 +39,7 @@ from kinetoken_viewer.hud.text import stamp
 from kinetoken_viewer.hud.time_bar import TimeBar
 from kinetoken_viewer.record.encode import write_film
 from kinetoken_viewer.record.recorder import open_renderer
-from kinetoken_viewer.render.camera import Camera
+from kinetoken_viewer.render.camera import THREE_QUARTER
 from kinetoken_viewer.render.pixels import Pixels
 from kinetoken_viewer.render.shot import Renderer
 from kinetoken_viewer.stage.clip_stage import ClipStage
@@ -122,7 +122,7 @@ class Rehearsal:
         teller: Teller | None = None,
     ) -> None:
         self.stage, self.size, self.teller = stage, size, teller
-        self.view = View(stage, Camera(), 1.0, size[0] / size[1])
+        self.view = View(stage, THREE_QUARTER, size[0] / size[1])
         self.controls = Controls(stage, self.view, layers)
         self.turning = 0.0
         """Pixels a second that an unseen hand drags the camera."""

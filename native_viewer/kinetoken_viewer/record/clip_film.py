@@ -16,6 +16,7 @@ from ..hud.panels import word_panels
 from ..hud.text import stamp
 from ..hud.time_bar import TimeBar
 from ..render.camera import BODY_CENTRE, ENVELOPE, Camera, CameraView, smooth_path
+from ..render.facing import turned
 from ..render.pixels import Pixels
 from ..render.shot import Renderer
 from ..stage.layers import GHOST_SECONDS, Person, compose_shot, ghost_reach, name_points, with_robot
@@ -25,6 +26,11 @@ from ..stage.words import PictureWords, thought_of
 from .request import RecordRequest
 
 SKIN_METRES: Final = 0.13  # from a joint to the skin at most: head, hands, feet
+_MARGIN: Final = 0.93  # of half the picture that the motion may use, without words
+_BODY_WIDTH: Final = (
+    0.3  # of the picture's height to each side of the middle: words may stand beside
+)
+_WORDS_ROOM: Final = 0.3  # of the picture's height that words may take from the body on each side
 _ARMS_DOWN: Final = 0.9  # of the envelope's height: a known clip shows itself if arms are raised
 
 
@@ -42,8 +48,9 @@ class ClipFilm:
         self._length = max(len(person.track) for person in self.people)
         self.seconds = self._length / self._fps
         self._path = self._targets()
-        self._camera = self._framed(request.camera)
+        self._angles = self._turns(request.camera)
         self._words = words_of(named, request)
+        self._camera, self._rise = self._framed(request.camera)
         self._seed = named[0].clip.seed if len(named) == 1 else None
 
     def _targets(self) -> NDArray[np.float64]:
@@ -52,13 +59,22 @@ class ClipFilm:
         targets[..., 1] = BODY_CENTRE
         return smooth_path((targets.min(axis=0) + targets.max(axis=0)) / 2.0, self._fps)
 
+    def _turns(self, view: CameraView) -> NDArray[np.float64]:
+        """(T,) radians that the camera turns after the body; none after several, or in the room."""
+        if view.pursuit is None or len(self.people) > 1:
+            return np.zeros(self._length)
+        return turned(self._frames(self.people[0]), self._fps, view.pursuit)
+
     def _frames(self, person: Person) -> NDArray[np.float64]:
         """(T, 22, 3) on the stage in every frame; a motion that is over holds its last pose."""
         still = ((0, self._length - len(person.track)), (0, 0), (0, 0))
         return np.asarray(np.pad(person.track.frames, still, mode="edge") + np.array(person.place))
 
-    def _framed(self, view: CameraView) -> Camera:
-        """The camera, as near as keeps the whole motion in the picture, words and all."""
+    def _framed(self, view: CameraView) -> tuple[Camera, float]:
+        """The camera, as near as keeps the whole motion in the picture, clear of the words.
+
+        And metres by which it looks above the path, along the picture's height.
+        """
         camera = Camera(yaw=view.yaw, pitch=view.pitch)
         around = np.array(
             [
@@ -76,12 +92,28 @@ class ClipFilm:
             ).reshape(-1, 3)
             points += [_extremes(offsets + shift, camera) for shift in around]
             standing = ENVELOPE * (1.0, _ARMS_DOWN, 1.0) - (0.0, BODY_CENTRE, 0.0)
-            points.append(
-                standing + frames[0, 0] * (1.0, 0.0, 1.0) - self._path[0] * (1.0, 0.0, 1.0)
-            )
+            beside = (frames[0, 0] - self._path[0]) * (1.0, 0.0, 1.0)
+            points.append(standing + _turned_back(beside[None, None], self._angles[:1])[0])
         width, height = self._request.size
-        fitted = camera.fitted(np.unique(np.concatenate(points), axis=0), width / height)
-        return fitted.zoom(1.0 / view.zoom)
+        edges = self._free_edges() if self._request.words else (_MARGIN, _MARGIN)
+        offsets = np.unique(np.concatenate(points), axis=0)
+        fitted = camera.fitted_between(offsets, width / height, *edges)
+        rise = (np.array(fitted.target) - np.array(camera.target)) @ camera.axes()[1]
+        return fitted.zoom(1.0 / view.zoom), float(rise)
+
+    def _free_edges(self) -> tuple[float, float]:
+        """Shares of half the picture above and below its middle that the words leave free."""
+        width, height = self._request.size
+        top, bottom = 0.0, float(height)
+        words = replace(self._words, status=f"{self.seconds:.1f} s")
+        for panel in word_panels(words, width, height):
+            if panel.y > height / 2:
+                bottom = min(bottom, panel.y)
+            elif panel.x + panel.image.width > width / 2 - _BODY_WIDTH * height:
+                top = max(top, panel.y + panel.image.height)
+        most = _WORDS_ROOM * height
+        above, below = (1.0 - 2.0 * min(most, side) / height for side in (top, height - bottom))
+        return min(_MARGIN, above), min(_MARGIN, below)
 
     def _moments(self) -> list[int]:
         """Frames from the present to the poses that are shown: the body, and its ghosts."""
@@ -95,7 +127,7 @@ class ClipFilm:
         present = np.arange(self._length)
         seen = (present + away >= 0) & (present + away < self._length)
         moved: NDArray[np.float64] = frames[present[seen] + away] - self._path[present[seen], None]
-        return moved
+        return _turned_back(moved, self._angles[present[seen]])
 
     def picture(self, seconds: float) -> Pixels:
         """The picture at a moment of the motion."""
@@ -103,7 +135,10 @@ class ClipFilm:
         index = min(int(position), max(0, self._length - 2))
         nearby = self._path[index : index + 2]
         share = position - index
-        camera = self._camera.at(nearby[0] * (1 - share) + nearby[-1] * share)
+        turns = self._angles[index : index + 2]
+        camera = self._camera.orbit(float(turns[0] * (1 - share) + turns[-1] * share), 0.0)
+        camera = camera.at(nearby[0] * (1 - share) + nearby[-1] * share)
+        camera = camera.pan(0.0, self._rise)
         spotlight = max(1.0, camera.distance / 6.0)
         layers = self._request.layers
         shot = compose_shot(self.people, position, self._fps, layers, camera, spotlight)
@@ -130,6 +165,13 @@ class ClipFilm:
         if not begun:
             return self._words
         return replace(self._words, prompt=begun[-1].prompt, thought=begun[-1].thought)
+
+
+def _turned_back(offsets: NDArray[np.float64], angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Offsets (n, k, 3) from the camera's target as one sees them that has turned by angles (n,)."""
+    cos, sin = np.cos(angles)[:, None], np.sin(angles)[:, None]
+    x, y, z = np.moveaxis(offsets, -1, 0)
+    return np.stack([cos * x - sin * z, y, sin * x + cos * z], axis=-1)
 
 
 def words_of(clips: Sequence[NamedClip], request: RecordRequest) -> PictureWords:

@@ -60,7 +60,7 @@ def _poses(clip: Clip, count: int) -> list[NDArray[np.float64]]:
 def _camera(poses: list[NDArray[np.float64]], request: RecordRequest) -> Camera:
     """The camera that sees every pose whole in its cell."""
     view = request.camera
-    camera = Camera(yaw=view.yaw, pitch=view.pitch, fov=_FIELD_OF_VIEW)
+    camera = Camera(yaw=view.before(poses[0]), pitch=view.pitch, fov=_FIELD_OF_VIEW)
     target = np.array([0.0, BODY_CENTRE, 0.0])
     skin = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 2) for z in (-1, 1)], np.float64)
     around = np.concatenate([pose + SKIN_METRES * shift for pose in poses for shift in skin])

@@ -38,7 +38,7 @@ def strip_positions(clip: Clip, poses: int) -> NDArray[np.float64]:
 def draw_strip(clip: Clip, request: RecordRequest, renderer: Renderer) -> Pixels:
     """The strip, the first pose on the left, each with its time."""
     view = request.camera
-    camera = Camera(yaw=view.yaw, pitch=view.pitch, fov=_FIELD_OF_VIEW)
+    camera = Camera(yaw=view.before(clip.joints[0]), pitch=view.pitch, fov=_FIELD_OF_VIEW)
     positions = strip_positions(clip, request.strip)
     track = Track(clip.joints)
     right, floor = camera.axes()[0], np.array(ground(clip.joints))

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from kinetoken.base.errors import InputError
 from kinetoken.motion.skeleton import JOINT
 
+from .facing import CLOSE, EASY, Pursuit, facing
+
 _Array = NDArray[np.floating]
 _Vector = tuple[float, float, float]
 
@@ -29,9 +31,10 @@ _FOLLOW_SECONDS: Final = 0.28  # time constant of the follow
 _STILL_METRES: Final = 0.7  # of travel, below which a recording's camera does not move
 _MARGIN: Final = 0.93  # of half the picture that framed points may use
 
-# Degrees: yaw 0 looks at the face of a body that faces +Z, yaw 90 sees its left side.
+_USUAL: Final = "three-quarter"
+# Degrees: yaw 0 looks at the body's face, yaw 90 sees its left side.
 PRESETS: Final = {
-    "three-quarter": (36.0, 13.0),
+    _USUAL: (36.0, 13.0),
     "front": (0.0, 10.0),
     "left": (90.0, 10.0),
     "right": (-90.0, 10.0),
@@ -45,8 +48,8 @@ class Camera:
     """An eye on a sphere around a target; world metres, radians."""
 
     target: _Vector = (0.0, BODY_CENTRE, 0.0)
-    yaw: float = math.radians(PRESETS["three-quarter"][0])
-    pitch: float = math.radians(PRESETS["three-quarter"][1])
+    yaw: float = math.radians(PRESETS[_USUAL][0])
+    pitch: float = math.radians(PRESETS[_USUAL][1])
     distance: float = 4.2
     fov: float = math.radians(34.0)
     """Vertical field of view."""
@@ -121,6 +124,25 @@ class Camera:
         )
         return replace(self, distance=min(DISTANCES[1], max(DISTANCES[0], float(need.max()))))
 
+    def fitted_between(self, offsets: _Array, aspect: float, above: float, below: float) -> Camera:
+        """The camera as near, and as high, as keeps the points between two edges of the picture.
+
+        `above`, `below`: shares of half the picture's height that the points may use, 0 to 1; the
+        target moves along the picture's height.
+        """
+        right, up, back = (np.asarray(offsets, dtype=np.float64) @ self.axes().T).T
+        tangent = math.tan(self.fov / 2)
+        upper = up + above * tangent * back
+        lower = up - below * tangent * back
+        across = np.abs(right) / (tangent * aspect * _MARGIN) + back
+        tall = (float(upper.max()) - float(lower.min())) / ((above + below) * tangent)
+        distance = min(DISTANCES[1], max(DISTANCES[0], float(across.max()), tall))
+        highest = float(upper.max()) - above * tangent * distance
+        lowest = float(lower.min()) + below * tangent * distance
+        rise = min(max(0.0, highest), lowest) if highest <= lowest else (highest + lowest) / 2
+        moved = np.asarray(self.target) + rise * self.axes()[1]
+        return replace(self.at(moved), distance=distance)
+
 
 class CameraView(NamedTuple):
     """A direction to look from, and a zoom; radians."""
@@ -128,13 +150,21 @@ class CameraView(NamedTuple):
     yaw: float
     pitch: float
     zoom: float = 1.0
+    pursuit: Pursuit | None = None
+    """Turns after the body, from whose front `yaw` counts; None: from +Z, and stays."""
+
+    def before(self, pose: _Array) -> float:
+        """Yaw of a camera that sees the pose (22, 3) from this side, radians."""
+        front = 0.0 if self.pursuit is None else facing(pose) or 0.0
+        return math.remainder(front + self.yaw, math.tau)
 
     @classmethod
     def parse(cls, text: str) -> CameraView:
         """Reads a preset's name, "YAW,PITCH" or "YAW,PITCH,ZOOM" in degrees. InputError."""
         if text in PRESETS:
             yaw, pitch = PRESETS[text]
-            return cls(math.radians(yaw), math.radians(pitch))
+            pursuit = EASY if text == _USUAL else CLOSE
+            return cls(math.radians(yaw), math.radians(pitch), pursuit=pursuit)
         try:
             numbers = [float(part) for part in text.split(",")]
             yaw, pitch, zoom = (*numbers, 1.0)[:3] if len(numbers) in (2, 3) else (math.nan,) * 3
@@ -149,7 +179,7 @@ class CameraView(NamedTuple):
         return cls(math.radians(yaw), math.radians(pitch), zoom)
 
 
-THREE_QUARTER: Final = CameraView.parse("three-quarter")
+THREE_QUARTER: Final = CameraView.parse(_USUAL)
 
 
 def look_at(pose: _Array) -> NDArray[np.float64]:

@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..render.camera import BODY_CENTRE, ENVELOPE, PRESETS, Camera, Follow, look_at
+from ..render.camera import BODY_CENTRE, ENVELOPE, Camera, CameraView, Follow, look_at
+from ..render.facing import Turn, facing
 from ..stage.layers import Person, pose
 from ..stage.stage import Stage
 
@@ -24,8 +25,8 @@ _FRAMED_POSES: Final = 400  # of a long motion, which decide how far back the ca
 class View:
     """Follows the body, and is moved by keys and mouse."""
 
-    def __init__(self, stage: Stage, camera: Camera, zoom: float, aspect: float) -> None:
-        self._stage, self._zoom, self._aspect = stage, zoom, aspect
+    def __init__(self, stage: Stage, direction: CameraView, aspect: float) -> None:
+        self._stage, self._zoom, self._aspect = stage, direction.zoom, aspect
         self.following = True
         self._follow = Follow(self.middle())
         self._above, self._below = _room(stage, small=False)
@@ -33,8 +34,26 @@ class View:
         self._offset = self._home
         self._touched = False
         self._wide = 1.0
-        self.camera = camera
+        self._turn: Turn | None = None
+        self.camera = self._directed(direction)
         self.resized(aspect)
+
+    def _directed(self, direction: CameraView) -> Camera:
+        """The camera that looks from there, at the body's own side if it turns after the body.
+
+        Several people face several ways: then it is the room's.
+        """
+        body = pose(self._stage.people()[0], self._stage.playhead.position)
+        alone = len(self._stage.people()) == 1
+        self._turn = None
+        if direction.pursuit is not None and alone:
+            self._turn = Turn(facing(body) or 0.0, direction.pursuit)
+        yaw = direction.before(body) if alone else direction.yaw
+        return Camera(yaw=yaw, pitch=direction.pitch)
+
+    def _facing(self) -> float | None:
+        """The direction that the body faces, radians from +Z towards +X."""
+        return facing(pose(self._stage.people()[0], self._stage.playhead.position))
 
     def middle(self) -> NDArray[np.float64]:
         """(3,) the point between everybody on show, at the height of a body's middle."""
@@ -87,6 +106,19 @@ class View:
                 else self._follow.push(self.middle(), seconds)
             )
             self.camera = self.camera.at(target + self._offset)
+            self._turn_after(seconds)
+
+    def _turn_after(self, seconds: float) -> None:
+        """Turns after the body, while it moves: a picture that stands still stays."""
+        turn = self._turn
+        if turn is None or not self._stage.playhead.playing:
+            return
+        before = turn.angle
+        if self._stage.jumped:
+            turn.jump(self._facing())
+        else:
+            turn.push(self._facing(), seconds)
+        self.camera = self.camera.orbit(turn.angle - before, 0.0)
 
     def frame_all(self) -> None:
         """Stands still and sees everything so far, and all of a finished motion."""
@@ -122,9 +154,8 @@ class View:
 
     def preset(self, name: str) -> None:
         """Turns to a named direction and back to the body."""
-        yaw, pitch = PRESETS[name]
         self._offset, self._touched, self.following = self._home, False, True
-        self.camera = Camera(self.camera.target, math.radians(yaw), math.radians(pitch))
+        self.camera = self._directed(CameraView.parse(name))
         self.camera = self.camera.at(self._follow.jump(self.middle()) + self._home)
         self._frame()
 
@@ -133,6 +164,8 @@ class View:
         self.following = not self.following
         if self.following:
             self._follow.jump(np.asarray(self.camera.target) - self._offset)
+            if self._turn is not None:
+                self._turn.take(self._facing())
 
 
 def _framed_points(person: Person) -> NDArray[np.float64]:

@@ -22,7 +22,6 @@ from ..hud.text import Panel
 from ..hud.time_bar import TimeBar
 from ..record.capture import WindowCapture
 from ..render.body_shape import body_cones
-from ..render.camera import Camera
 from ..render.pixels import Pixels
 from ..render.shot import Shot
 from ..stage.layers import compose_shot, name_points, pose
@@ -60,7 +59,7 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
     """One stage on the screen."""
 
     def __init__(self, stage: Stage, request: WindowRequest) -> None:
-        (width, height), direction = request.size, request.camera
+        width, height = request.size
         software = is_software(renderer_name())
         super().__init__(
             width,
@@ -73,8 +72,7 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
         self.set_minimum_size(320, 240)
         self.scene = Scene()
         self.screen_canvas = ScreenCanvas(self.scene)
-        camera = Camera(yaw=direction.yaw, pitch=direction.pitch)
-        self.camera_view = View(stage, camera, direction.zoom, width / height)
+        self.camera_view = View(stage, request.camera, width / height)
         self.camera_view.resized(width / height, small=height < SMALL_HEIGHT)
         self.capture = WindowCapture(lambda suffix: free_name(_name(stage), suffix))
         self.controls = Controls(stage, self.camera_view, request.layers, self.capture)

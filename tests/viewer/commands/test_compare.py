@@ -26,7 +26,7 @@ from kinetoken_viewer.generator.messages import (
     MotionArrived,
     PersonMessage,
 )
-from kinetoken_viewer.render.camera import Camera, look_at
+from kinetoken_viewer.render.camera import THREE_QUARTER, look_at
 from kinetoken_viewer.stage.layers import pose
 from kinetoken_viewer.stage.places import CLEAR_METRES, NamedClip, live_places, places_of, track_at
 from kinetoken_viewer.stage.playhead import Track
@@ -154,7 +154,7 @@ def test_the_one_who_is_through_stands_still_until_all_are() -> None:
 
 def test_the_foot_lock_can_be_switched_and_nobody_jumps() -> None:
     stage = cast()
-    controls = Controls(stage, View(stage, Camera(), 1.0, 1.5))
+    controls = Controls(stage, View(stage, THREE_QUARTER, 1.5))
     before = stage.people()
     assert controls.press("K")
     assert "no foot lock" in stage.words(60).status
@@ -166,10 +166,10 @@ def test_the_foot_lock_can_be_switched_and_nobody_jumps() -> None:
 
 def test_the_camera_looks_between_everybody() -> None:
     stage = cast()
-    view = View(stage, Camera(), 1.0, 1.5)
+    view = View(stage, THREE_QUARTER, 1.5)
     looks = [look_at(pose(person, 0.0)) for person in stage.people()]
     np.testing.assert_allclose(view.middle(), np.mean(looks, axis=0), atol=0.02)
-    alone = View(ClipsSideBySide("one", [NamedClip("a", Clip(walking(40)))]), Camera(), 1.0, 1.5)
+    alone = View(ClipsSideBySide("one", [NamedClip("a", Clip(walking(40)))]), THREE_QUARTER, 1.5)
     assert view.camera.distance > alone.camera.distance
     Controls(stage, view).press("A")
     frames = [person.track.frames + person.place for person in stage.people()]

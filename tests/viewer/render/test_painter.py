@@ -25,7 +25,7 @@ NOBODY = np.zeros((0, CONE_COLUMNS), np.float32)
 
 
 def framed(pose: NDArray[np.floating], preset: str = "front") -> Camera:
-    yaw, pitch, _ = CameraView.parse(preset)
+    yaw, pitch = CameraView.parse(preset)[:2]
     camera = Camera(yaw=yaw, pitch=pitch).at(look_at(pose))
     return camera.fitted(ENVELOPE - (0.0, BODY_CENTRE, 0.0), WIDTH / HEIGHT)
 

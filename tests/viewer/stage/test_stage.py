@@ -15,7 +15,7 @@ from kinetoken_viewer.generator.messages import (
     MotionArrived,
     ThoughtArrived,
 )
-from kinetoken_viewer.render.camera import Camera, look_at
+from kinetoken_viewer.render.camera import THREE_QUARTER, look_at
 from kinetoken_viewer.stage.arriving_stage import ArrivingStage
 from kinetoken_viewer.stage.clip_stage import ClipStage
 from kinetoken_viewer.stage.generated_stage import LONGEST_BUFFER
@@ -49,7 +49,7 @@ def moved(count: int, rtf: float = 2.0) -> list[Message]:
 
 
 def controls(stage: Stage) -> tuple[Controls, View]:
-    view = View(stage, Camera(), 1.0, 16 / 9)
+    view = View(stage, THREE_QUARTER, 16 / 9)
     return Controls(stage, view), view
 
 
