@@ -1,6 +1,6 @@
 """Makes the tour of the viewer: two minutes as MP4, and the best of it as a GIF for a README.
 
-    python docs/make_tour.py [--size 854x480] [-o docs/tour] [--draft]
+    python docs/make_tour.py [--size 640x360] [-o docs/tour] [--draft]
 
 Everything in it is the viewer itself, drawn off screen on the motion's clock: the demo model
 answers, prompts are typed letter by letter, keys are pressed. It needs the extras [viewer] and
@@ -52,10 +52,10 @@ from kinetoken_viewer.window.controls import Controls
 from kinetoken_viewer.window.view import View
 
 FPS: Final = 20.0
-GIF_SIZES: Final = ((480, 270), (400, 225), (320, 180))  # the first that is light enough
-QUALITY: Final = 28  # of the MP4: x264's constant rate factor, chosen for a few megabytes
-GIF_FPS: Final = 8.0
-GIF_LIMIT: Final = 3_000_000  # bytes
+GIF_SIZES: Final = ((400, 225), (360, 203), (320, 180))  # the first that is light enough
+QUALITY: Final = 33  # of the MP4: x264's constant rate factor, chosen for about a megabyte
+GIF_FPS: Final = 6.7
+GIF_LIMIT: Final = 1_300_000  # bytes
 WORD: Final = 0.09  # seconds that a piece of the thought takes, as on a small board
 MOTION: Final = 0.4  # seconds of work for a second of motion
 LETTER: Final = 0.07  # seconds between two letters that are typed
@@ -227,7 +227,7 @@ def talk(generator: kinetoken.Generator, size: tuple[int, int]) -> Scene:
     teller = Teller(generator, 20)
     stage = LivingStage(teller, "", GenerateOptions(foot_lock=True))
     events = [
-        *typed(stage, 1.0, "a person waves"),
+        *typed(stage, 1.0, "do a cartwheel"),
         *typed(stage, 12.0, "jumping jacks"),
         *typed(stage, 14.0, "he walks in a circle to the left"),
     ]
@@ -301,7 +301,7 @@ def pictures(parts: list[Scene], renderer: Renderer, every: int) -> Iterator[tup
 def main() -> None:
     """Draws and writes the tour, and prints its size."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--size", default="854x480")
+    parser.add_argument("--size", default="640x360")
     parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent / "tour")
     parser.add_argument(
         "--draft", action="store_true", help="a picture a second, to look it through"

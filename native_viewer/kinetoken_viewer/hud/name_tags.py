@@ -12,6 +12,12 @@ from .text import WHITE_TEXT, Panel, scale_of, text_image
 _NAME_GAP: Final = 6  # pixels of the design between a name and the head under it
 
 
+def name_height(height: int) -> int:
+    """Pixels over a head that its name takes in a picture of this height."""
+    scale = scale_of(height)
+    return text_image(("A",), round(17 * scale), WHITE_TEXT).height + round(_NAME_GAP * scale)
+
+
 def name_panels(names: list[str], heads: NDArray[np.float64], height: int) -> list[Panel]:
     """Names over heads at (n, 3): pixels from the left and the top, metres before the eye.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from kinetoken.motion.clip import Clip
 
-from ..hud.name_tags import name_panels
+from ..hud.name_tags import name_height, name_panels
 from ..hud.panels import word_panels
-from ..hud.text import stamp
+from ..hud.text import Panel, stamp
 from ..hud.time_bar import TimeBar
 from ..render.camera import BODY_CENTRE, ENVELOPE, Camera, CameraView, smooth_path
 from ..render.facing import turned
@@ -104,16 +104,24 @@ class ClipFilm:
     def _free_edges(self) -> tuple[float, float]:
         """Shares of half the picture above and below its middle that the words leave free."""
         width, height = self._request.size
-        top, bottom = 0.0, float(height)
-        words = replace(self._words, status=f"{self.seconds:.1f} s")
-        for panel in word_panels(words, width, height):
+        top, bottom = 0, height
+        for panel in self._all_panels():
             if panel.y > height / 2:
                 bottom = min(bottom, panel.y)
             elif panel.x + panel.image.width > width / 2 - _BODY_WIDTH * height:
                 top = max(top, panel.y + panel.image.height)
+        if any(person.name for person in self.people):
+            top += name_height(height)
         most = _WORDS_ROOM * height
         above, below = (1.0 - 2.0 * min(most, side) / height for side in (top, height - bottom))
         return min(_MARGIN, above), min(_MARGIN, below)
+
+    def _all_panels(self) -> Iterator[Panel]:
+        """All words of the film, at every caption."""
+        status = f"{self.seconds:.1f} s"
+        for seconds in (0.0, *(caption.begin for caption in self._request.captions)):
+            words = replace(self._words_at(seconds), status=status)
+            yield from word_panels(words, *self._request.size)
 
     def _moments(self) -> list[int]:
         """Frames from the present to the poses that are shown: the body, and its ghosts."""

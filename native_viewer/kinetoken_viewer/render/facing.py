@@ -54,14 +54,12 @@ class Turn:
     def push(self, facing: float | None, seconds: float) -> float:
         """Moves on by so many seconds in which the body faces there; the angle."""
         self._watch(facing, seconds)
-        gap = self._goal - self.angle
-        if not self._turning:
-            gap = math.remainder(gap, math.tau)
-            far = abs(gap) > self._pursuit.dead_zone
-            self._turning = far and self._steady >= self._pursuit.patience
-            self.angle = self._goal - gap
+        if not self._turning and self._steady >= self._pursuit.patience:
+            gap = math.remainder(self._goal - self.angle, math.tau)
+            self._turning = abs(gap) > self._pursuit.dead_zone
+            self.angle = self._goal - gap if self._turning else self.angle
         if self._turning:
-            self._approach(gap, seconds)
+            self._approach(self._goal - self.angle, seconds)
         return self.angle
 
     def jump(self, facing: float | None) -> float:

@@ -34,6 +34,7 @@ _TRAIL_AHEAD: Final = 0.72  # how far the trail of what is still to come is wash
 _SOLE_RADIUS: Final = 0.058  # metres, of a contact's mark
 _SPEED_SECONDS: Final = 0.05  # to each side, over which a foot's speed is measured
 _NAME_RISE: Final = 0.27  # metres from the head's joint to just above the crown
+_SEEN_METRES: Final = 0.15  # of motion, that a trail or a ghost shows
 _ORIGIN: Final = (0.0, 0.0, 0.0)
 
 
@@ -112,6 +113,19 @@ def with_robot(people: list[Person], robot: RobotBeside | None) -> list[Person]:
     first = people[0]
     x, y, z = (a + b for a, b in zip(first.place, BESIDE, strict=True))
     return [*people, Person(first.track, (x, y, z), robot=robot)]
+
+
+def moves(person: Person, position: float, fps: float, *, over_floor: bool = False) -> bool:
+    """True if there is motion to see around a moment (position in frames), within two seconds.
+
+    `over_floor`: counts the way of the pelvis alone.
+    """
+    around = position + fps * np.arange(-2.0, 2.1, GHOST_SECONDS)
+    inside = np.append(around[(around >= 0) & (around <= len(person.track) - 1)], position)
+    poses = np.array([person.track.sample(float(at)) for at in inside])
+    seen = poses[:, :1, ::2] if over_floor else poses
+    moved = np.linalg.norm(seen - seen[-1], axis=-1).max()
+    return bool(moved > _SEEN_METRES)
 
 
 def _cones(person: Person, position: float, fps: float) -> _Rows:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import functools
 import math
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, Protocol
 
 from ..render.camera import PRESETS
-from ..stage.layers import NO_LAYERS, SceneLayers
+from ..stage.layers import NO_LAYERS, SceneLayers, moves
 from ..stage.playhead import SHORTEST_SPAN
 from ..stage.stage import Stage
 from .view import View
 
+_NOTE_SECONDS: Final = 4.0
+_UNSEEN: Final = {
+    "trail": "trail on: the path of a body over the floor, once it walks",
+    "ghosts": "ghosts on: poses half a second before and after, once the body moves",
+}
+"""Said of layers that are switched on while there is nothing to draw."""
 _PRESET_KEYS: Final = dict(zip("123456", PRESETS, strict=True))
 
 
@@ -46,6 +53,7 @@ class Controls:
         self.cut = False
         """Set by a move to another moment, so that the camera cuts too; the window clears it."""
         self._anchor: float | None = None
+        self._note, self._note_until = "", 0.0
         self._keys = self._actions()
         if capture is not None:
             self._keys |= {"S": capture.still, "V": capture.film}
@@ -125,6 +133,20 @@ class Controls:
     def _switch(self, layer: str) -> None:
         self.layers = replace(self.layers, **{layer: not getattr(self.layers, layer)})
         self._view.widened(ghosts=self.layers.ghosts)
+        self._note = ""
+        if layer in _UNSEEN and getattr(self.layers, layer) and not self._would_show(layer):
+            self._note, self._note_until = _UNSEEN[layer], time.perf_counter() + _NOTE_SECONDS
+
+    def _would_show(self, layer: str) -> bool:
+        head = self._stage.playhead
+        return any(
+            moves(person, head.position, head.fps, over_floor=layer == "trail")
+            for person in self._stage.people()
+        )
+
+    def note(self) -> str:
+        """The note for the top right of the picture; empty for nothing."""
+        return self._note if time.perf_counter() < self._note_until else ""
 
     def _toggle_lock(self) -> None:
         if self._stage.can_lock:

@@ -163,8 +163,8 @@ class PlayerWindow(window.Window):  # type: ignore[misc]
         return name_panels([person.name for person in people], heads, height)
 
     def _paint_note(self) -> None:
-        """Paints the note about saving, over the picture that is saved."""
-        note = self.capture.note()
+        """Paints what was saved or switched, over the picture that is saved."""
+        note = self.capture.note() or self.controls.note()
         if note:
             width, height = self.get_framebuffer_size()
             panels = word_panels(PictureWords(note=note), width, height)

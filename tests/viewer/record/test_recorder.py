@@ -84,7 +84,7 @@ def test_mp4_without_its_package_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
-    with pytest.raises(MissingPackageError, match=r"kinetoken\[video\]"):
+    with pytest.raises(MissingPackageError, match=r'pip install "\.\[video\]"'):
         RecordRequest(tmp_path / "walk.mp4", SIZE)
 
 
