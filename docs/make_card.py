@@ -40,7 +40,10 @@ SEED: Final = 1
 MOMENTS: Final = (0.0, 0.45, 0.8, 1.05, 1.3, 1.6, 2.1)
 """Seconds of the poses on the card."""
 GAP: Final = 0.25  # metres between poses
-TAGLINE: Final = ("Type what a body should do: it moves while the model", "is still writing. Offline, on small hardware.")
+TAGLINE: Final = (
+    "Type what a body should do: it moves while the model",
+    "is still writing. Offline, on small hardware.",
+)
 MARGIN: Final = 64  # pixels
 FILM_PROMPT: Final = "walk forward, then do a cartwheel"
 FILM_SIZE: Final = (480, 270)
