@@ -16,7 +16,7 @@ from ..hud.panels import word_panels
 from ..hud.text import Panel, stamp
 from ..hud.time_bar import TimeBar
 from ..render.camera import BODY_CENTRE, ENVELOPE, Camera, CameraView, smooth_path
-from ..render.facing import turned
+from ..render.facing import turn_angles
 from ..render.pixels import Pixels
 from ..render.shot import Renderer
 from ..stage.layers import GHOST_SECONDS, Person, compose_shot, ghost_reach, name_points, with_robot
@@ -63,7 +63,7 @@ class ClipFilm:
         """(T,) radians that the camera turns after the body; none after several, or in the room."""
         if view.pursuit is None or len(self.people) > 1:
             return np.zeros(self._length)
-        return turned(self._frames(self.people[0]), self._fps, view.pursuit)
+        return turn_angles(self._frames(self.people[0]), self._fps, view.pursuit)
 
     def _frames(self, person: Person) -> NDArray[np.float64]:
         """(T, 22, 3) on the stage in every frame; a motion that is over holds its last pose."""

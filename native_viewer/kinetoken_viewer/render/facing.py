@@ -42,7 +42,7 @@ def facing(pose: NDArray[np.floating]) -> float | None:
     return heading(np.asarray(pose, dtype=np.float64))
 
 
-class Turn:
+class CameraTurn:
     """The angle of a camera that turns after a body, radians."""
 
     def __init__(self, angle: float, pursuit: Pursuit) -> None:
@@ -103,11 +103,11 @@ class Turn:
             self._turning, self._velocity = False, 0.0
 
 
-def turned(frames: NDArray[np.floating], fps: float, pursuit: Pursuit) -> NDArray[np.float64]:
+def turn_angles(frames: NDArray[np.floating], fps: float, pursuit: Pursuit) -> NDArray[np.float64]:
     """(T,) the angle of a camera that turns after the frames (T, 22, 3), in radians.
 
     It begins where the first of them faces.
     """
-    turn = Turn(facing(frames[0]) or 0.0, pursuit)
+    turn = CameraTurn(facing(frames[0]) or 0.0, pursuit)
     angles = [turn.angle, *(turn.push(facing(pose), 1.0 / fps) for pose in frames[1:])]
     return np.unwrap(np.array(angles))

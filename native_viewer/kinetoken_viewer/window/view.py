@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..render.camera import BODY_CENTRE, ENVELOPE, Camera, CameraView, Follow, look_at
-from ..render.facing import Turn, facing
+from ..render.facing import CameraTurn, facing
 from ..stage.layers import Person, pose
 from ..stage.stage import Stage
 
@@ -34,7 +34,7 @@ class View:
         self._offset = self._home
         self._touched = False
         self._wide = 1.0
-        self._turn: Turn | None = None
+        self._turn: CameraTurn | None = None
         self.camera = self._directed(direction)
         self.resized(aspect)
 
@@ -47,7 +47,7 @@ class View:
         alone = len(self._stage.people()) == 1
         self._turn = None
         if direction.pursuit is not None and alone:
-            self._turn = Turn(facing(body) or 0.0, direction.pursuit)
+            self._turn = CameraTurn(facing(body) or 0.0, direction.pursuit)
         yaw = direction.before(body) if alone else direction.yaw
         return Camera(yaw=yaw, pitch=direction.pitch)
 

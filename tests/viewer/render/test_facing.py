@@ -17,7 +17,7 @@ from kinetoken_viewer.hud.panels import word_panels
 from kinetoken_viewer.record.clip_film import ClipFilm, words_of
 from kinetoken_viewer.record.request import RecordRequest
 from kinetoken_viewer.render.camera import Camera, CameraView
-from kinetoken_viewer.render.facing import CLOSE, EASY, Turn, facing, turned
+from kinetoken_viewer.render.facing import CLOSE, EASY, CameraTurn, facing, turn_angles
 from kinetoken_viewer.render.shot import Shot
 from kinetoken_viewer.render.software.painter import Painter
 from kinetoken_viewer.stage.clip_stage import ClipStage
@@ -55,12 +55,12 @@ def test_facing_is_where_the_face_looks(degrees: float) -> None:
 def test_a_body_on_its_side_faces_nowhere() -> None:
     side = STANDING[:, [1, 0, 2]] * (1, -1, 1)
     assert facing(side) is None
-    turn = Turn(0.3, EASY)
+    turn = CameraTurn(0.3, EASY)
     assert all(turn.push(None, 0.05) == 0.3 for _ in range(100))
 
 
 def test_the_camera_comes_round_when_a_turn_is_over_slowly() -> None:
-    angles = turned(about_face(), FPS, EASY)
+    angles = turn_angles(about_face(), FPS, EASY)
     steps = np.abs(np.diff(angles)) * FPS
     assert np.ptp(angles[:40]) < 1e-9  # not before the body is done
     assert math.degrees(abs(angles[-1])) == pytest.approx(180, abs=10)
@@ -71,17 +71,17 @@ def test_the_camera_comes_round_when_a_turn_is_over_slowly() -> None:
 
 def test_a_look_aside_does_not_move_it() -> None:
     aside = faced(*([0.0] * 20), *([40.0] * 100), *([-40.0] * 100))
-    assert np.ptp(turned(aside, FPS, EASY)) < 1e-9
+    assert np.ptp(turn_angles(aside, FPS, EASY)) < 1e-9
 
 
 def test_a_walk_in_a_circle_does_not_swing_the_room() -> None:
-    assert np.ptp(turned(faced(*np.arange(0, 1080, 4.0)), FPS, EASY)) < 1e-9
+    assert np.ptp(turn_angles(faced(*np.arange(0, 1080, 4.0)), FPS, EASY)) < 1e-9
 
 
 @pytest.mark.parametrize("speed", [1.0, -3.0])
 def test_one_side_stays_in_sight_of_a_body_that_turns(speed: float) -> None:
     degrees = speed * np.arange(400)
-    behind = degrees - np.degrees(turned(faced(*degrees), FPS, CLOSE))
+    behind = degrees - np.degrees(turn_angles(faced(*degrees), FPS, CLOSE))
     assert np.abs(behind).max() < 45
 
 
