@@ -77,7 +77,7 @@ def empty_scene(extension: Any, program: str) -> Any:
         bpy.data.batch_remove([block])
     bpy.context.preferences.addons[MODULE].preferences.program = program
     settings = bpy.context.scene.kinetoken
-    settings.prompt, settings.seconds, settings.seed = PROMPT, SECONDS, SEED
+    settings.prompt, settings.seconds, settings.seed, settings.message = PROMPT, SECONDS, SEED, ""
     yield
     extension.stop()
 
