@@ -44,8 +44,9 @@ MODULES_IN_A_FOLDER = 16
 LONG_LINES = 0.01  # share of all lines
 RIDDLES = 0.03  # share of all docstrings
 MAY_REPEAT = {"add_command", "run"}  # the two entry points of a command
-DOORS = (  # upward, for the caller's convenience: Clip.save, .load, .to_robot, Generator.session
+DOORS = (  # upward, for the caller's convenience: Clip.save, .load, .show, .to_robot, Generator.session
     ("kinetoken.motion.clip", "kinetoken.formats.registry"),
+    ("kinetoken.motion.clip", "kinetoken.formats.clip_page"),
     ("kinetoken.motion.clip", "kinetoken.robots.robot_files"),
     ("kinetoken.generation.generator", "kinetoken.chat.session"),
 )

@@ -30,3 +30,15 @@ def test_links_inside_the_project_lead_somewhere() -> None:
     for page in pages:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
+
+
+def test_the_prompts_that_it_offers_are_examples_of_the_demo() -> None:
+    from kinetoken.generation.bundle import DEMO_BUNDLE
+    from kinetoken.manifest.manifest_file import read_manifest
+
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    offered = re.findall(
+        r'`"([a-z ,]+)"`', text.partition("More prompts:")[2].partition("It knows")[0]
+    )
+    assert len(offered) >= 4
+    assert set(offered) <= set(read_manifest(DEMO_BUNDLE).examples)

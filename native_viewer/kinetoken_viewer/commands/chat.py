@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import stat
 import sys
+from typing import Final
 
 from kinetoken.base.errors import InputError, MissingPackageError
 from kinetoken.cli import chat
 from kinetoken.cli.live_arguments import say
 from kinetoken.cli.parser import Subparsers, new_command
+from kinetoken.cli.shell.config_file import without_config
 
 from ..window.opening import NoWindowError, window_opener
 from .headless import spoken_aside
@@ -19,12 +22,20 @@ from .picture_arguments import add_chat_window
 from .requests import PictureRequest, PlayRequest
 from .saving import check_files
 
+_OF_WINDOW: Final = ("size", "camera", "gles", "trail", "ghosts", "contacts")
+
 
 def add_command(subparsers: Subparsers) -> None:
     """Adds `kinetoken chat`."""
     parser = new_command(subparsers, "chat", chat.SUMMARY, *chat.EXAMPLES)
     request, window = chat.add_arguments(parser), add_chat_window(parser)
-    parser.set_defaults(func=lambda args: run(request(args), window(args)))
+
+    def read_and_run(args: argparse.Namespace) -> int:
+        if args.headless or args.json:
+            args = without_config(args, _OF_WINDOW)
+        return run(request(args), window(args))
+
+    parser.set_defaults(func=read_and_run)
 
 
 def run(request: chat.ChatRequest, window: PictureRequest) -> int:

@@ -20,7 +20,6 @@ from ..file_names import free_name
 from ..generator.feed import Feed
 from ..stage.places import NamedClip
 from ..window.opening import NoWindowError, ShowStage, window_opener
-from .demo_clip import demo_clip
 from .demo_stage import DemoStage
 from .headless import spoken_aside
 from .in_window import show_in_window
@@ -160,6 +159,7 @@ def _send(request: DemoRequest) -> int:
 
 def _record(request: DemoRequest, recording: RecordRequest) -> int:
     from ..record.recorder import record_clips
+    from .demo_clip import demo_clip
 
     made = demo_clip(request.prompts, request.play)
     keep_clip(made.clip, request.play.out)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields
 from typing import Final
 
 from kinetoken.base.errors import InputError, MissingPackageError
 from kinetoken.cli.arguments import add_bundle, add_generation, add_history, add_image, add_reading
 from kinetoken.cli.live_arguments import add_live, say
 from kinetoken.cli.parser import Advanced, Reader, Subparsers, new_command
+from kinetoken.cli.shell.config_file import without_config
 from kinetoken.cli.shell.doubtful_prompt import add_as_prompt, check_words
 from kinetoken.formats.read_options import ReadOptions
 from kinetoken.formats.registry import WRITABLE, in_words, load_clip, names_a_file
-from kinetoken.generation.options import check_prompt
+from kinetoken.generation.options import GenerateOptions, check_prompt
 from kinetoken.motion.clip import Clip
 
 from ..window.opening import NoWindowError, ShowStage, window_opener
@@ -24,6 +26,10 @@ from .picture_arguments import add_picture
 from .requests import PlayRequest, as_seen
 from .saving import check_files
 
+_OF_PROMPTS: Final = {
+    *(field.name for field in fields(GenerateOptions)), "history", "history_file"
+} - {"foot_lock", "smooth"}  # fmt: skip
+"""Options that a clip does not read."""
 _EXAMPLES: Final = (
     'kinetoken play "a person walks forward"',
     'kinetoken play "a person waves" --seconds 4 -o wave.bvh --film wave.mp4',
@@ -77,6 +83,8 @@ def _clip(args: argparse.Namespace, reading: ReadOptions) -> Clip | None:
 
 
 def _run(args: argparse.Namespace, request: Reader[PlayRequest]) -> int:
+    if args.what is not None and not args.as_prompt and names_a_file(args.what):
+        args = without_config(args, _OF_PROMPTS)
     if args.compare is not None:
         if args.what is not None and not names_a_file(args.what):
             check_words(args.what, as_prompt=args.as_prompt)

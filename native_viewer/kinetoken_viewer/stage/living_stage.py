@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Final
 
@@ -30,6 +31,7 @@ from .prompt_line import PromptLine
 
 _USUAL_SECONDS: Final = 4.0  # length of an answer, if nothing says how long it will be
 _REPLY_LINES: Final = 8
+_COLUMN: Final = re.compile(" {2,}")  # the gap of a table, which a panel does not keep
 _REPLY_SECONDS: Final = 15.0  # that the reply to a word for the chat stays
 
 
@@ -88,7 +90,8 @@ class LivingStage(GeneratedStage):
         self._options, self._dismissed = self._words.options, reply.over
         if reply.prompt is not None:
             self.ask(reply.prompt)
-        self._reply, self._reply_seconds = "\n".join(reply.lines[-_REPLY_LINES:]), _REPLY_SECONDS
+        lines = (_COLUMN.sub(": ", line) for line in reply.lines[-_REPLY_LINES:])
+        self._reply, self._reply_seconds = "\n".join(lines), _REPLY_SECONDS
 
     @property
     def dismissed(self) -> bool:

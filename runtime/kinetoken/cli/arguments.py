@@ -88,7 +88,7 @@ def add_codec(parser: argparse.ArgumentParser) -> Reader[BundleRequest]:
 def _add_folder(parser: argparse.ArgumentParser) -> Callable[..., argparse.Action]:
     """Add what the model and its decoder both need; returns what adds to the same group."""
     add = parser.add_argument_group("the model").add_argument
-    bundle = "folder or hf:OWNER/NAME (default: $KINETOKEN_BUNDLE, or the demo)"
+    bundle = "folder or hf:OWNER/NAME (default: the demo)"
     add("--bundle", metavar="BUNDLE", help=bundle)
     add("--threads", type=int, metavar="N", help="CPU threads (default: $KINETOKEN_THREADS)")
     where = f"run ONNX on {', '.join(PROVIDERS[1:-1])} or {PROVIDERS[-1]}"
@@ -128,7 +128,7 @@ def add_generation(parser: argparse.ArgumentParser) -> Reader[GenerateOptions]:
     add("--temperature", type=float, metavar="T", help="0 always takes the most likely token")
     add("--levels", type=int, metavar="N", help="codes per frame; fewer are faster and coarser")
     add("--detail", metavar="D", help="full (default), coarse, or levels by block: 4,2")
-    pace = "keep real time by fewer levels and words (default: screen and live only)"
+    pace = "keep real time by less detail (default: when watched)"
     add("--keep-up", action=argparse.BooleanOptionalAction, default=None, help=pace)
     thought = "text before the motion: full (default), brief or none"
     add("--thought", choices=tuple(THOUGHT_TOKENS), metavar="T", help=thought)

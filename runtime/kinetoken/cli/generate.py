@@ -8,13 +8,22 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..base.atomic_file import check_writable
 from ..base.errors import INTERRUPTED, EngineError
 from ..base.signals import deferring_ctrl_c
 from ..base.survivor import kept_file
 from ..formats.registry import WRITABLE, check_can_save, in_words
 from ..generation.options import check_prompt
+from ..robots.robot_files import check_robot, is_robot_file
 from .arguments import BundleRequest, add_bundle, add_generation, add_image
-from .live_arguments import add_live, check_robot_is_read, open_live, play_out, send_chunks
+from .live_arguments import (
+    add_live,
+    check_robot_is_read,
+    open_live,
+    play_out,
+    save_motion,
+    send_chunks,
+)
 from .parser import Advanced, Subparsers, new_command
 from .shell.doubtful_prompt import add_as_prompt, check_words
 from .terminal import ProgressLine, ProgressLines, image_bar, printable, real_time
@@ -44,6 +53,8 @@ class GenerateRequest:
     live: LiveSettings
     progress: bool = False
     """Report progress as lines of JSON on standard error, for the program that runs this one."""
+    robot_rate: float | None = None
+    """Frames per second of a robot's file; None: the usual."""
 
 
 def add_command(subparsers: Subparsers) -> None:
@@ -59,7 +70,8 @@ def add_command(subparsers: Subparsers) -> None:
     add = parser.add_argument
     add("prompt", metavar="PROMPT", help="the movement in words, in quotes")
     add_as_prompt(parser)
-    add("-o", "--out", metavar="FILE", help=f"write the motion: {in_words(WRITABLE)}")
+    out = f"write the motion: {in_words(WRITABLE)}; with --robot .csv or .pkl"
+    add("-o", "--out", metavar="FILE", help=out)
     add("--json", action="store_true", help="print the report as one JSON object")
     progress = "progress as lines of JSON on standard error, for a program that runs this one"
     add("--progress", action="store_true", help=Advanced(progress))
@@ -76,6 +88,7 @@ def add_command(subparsers: Subparsers) -> None:
                 image=image(args),
                 live=live(args),
                 progress=args.progress,
+                robot_rate=args.rate,
             )
         )
     )
@@ -89,8 +102,11 @@ def _prompt(args: argparse.Namespace) -> str:
 def run(request: GenerateRequest) -> int:
     """Generate, show progress, save the motion, report."""
     check_prompt(request.prompt)
-    check_robot_is_read(request.live)
-    if request.out is not None:
+    check_robot_is_read(request.live, request.out, takes_files=True)
+    if is_robot_file(request.out):
+        check_robot(str(request.live.robot), request.robot_rate)
+        check_writable(str(request.out))
+    elif request.out is not None:
         check_can_save(request.out)
     generator, options = request.bundle.load(), request.options
     if request.live.has_targets:
@@ -118,7 +134,8 @@ def _spool(request: GenerateRequest, generation: Generation, fps: float) -> Chun
     from ..live.chunk_spool import ChunkSpool, SpoolHead
 
     file = kept_file()
-    head = SpoolHead(request.out, fps, request.prompt, generation.seed)
+    robot = request.live.robot
+    head = SpoolHead(request.out, fps, request.prompt, generation.seed, robot, request.robot_rate)
     return None if file is None else ChunkSpool(file, head)
 
 
@@ -132,12 +149,12 @@ def _make(
     try:
         interrupted = _watch(request, generation, live, spool)
     except EngineError as error:
-        kept = _save(generation, request.out, spool)
+        kept = _save(generation, request, spool)
         raise EngineError(f"{error}; {_what_is_kept(generation, request.out, kept)}") from error
     kept = None
     try:
         with deferring_ctrl_c():
-            kept = _save(generation, request.out, spool)
+            kept = _save(generation, request, spool)
         if live is not None and not interrupted:
             interrupted = play_out(live)
     except KeyboardInterrupt:
@@ -206,12 +223,12 @@ def _watch(
     return False
 
 
-def _save(generation: Generation, path: str | None, spool: ChunkSpool | None) -> str | None:
+def _save(generation: Generation, request: GenerateRequest, spool: ChunkSpool | None) -> str | None:
     """Write the motion, if there is any; the path where something was written."""
     clip = generation.clip()
-    kept = None
+    path, kept = request.out, None
     if path is not None and len(clip):
-        clip.save(path)
+        save_motion(clip, path, request.live.robot, request.robot_rate)
         kept = path
     if spool is not None:
         spool.clear()

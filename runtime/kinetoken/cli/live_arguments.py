@@ -18,8 +18,9 @@ from ..live.settings import (
     vmc_address,
     vrchat_address,
 )
-from ..motion.clip import Chunk, TextChunk
-from ..robots.robot_model import ROBOTS, robot_named
+from ..motion.clip import Chunk, Clip, TextChunk
+from ..robots.robot_files import is_robot_file, save_robot
+from ..robots.robot_model import CAUTION, ROBOTS, robot_named
 from .parser import Advanced, Reader
 from .standard_streams import stdout_is_missing
 
@@ -71,14 +72,33 @@ def _live_settings(args: argparse.Namespace) -> LiveSettings:
     )
 
 
-def check_robot_is_read(settings: LiveSettings) -> None:
-    """InputError where nobody would see the robot."""
+def check_robot_is_read(
+    settings: LiveSettings, out: str | None = None, *, takes_files: bool = False
+) -> None:
+    """InputError where nobody would see the robot.
+
+    `out`: the file of the motion; `takes_files`: the command writes those of robots.
+    """
+    if is_robot_file(out):
+        if settings.robot is None:
+            raise InputError(f"{out} holds a robot's motion; say which: --robot {in_words(ROBOTS)}")
+        return
     read = settings.stdout or settings.ws is not None or settings.sonic is not None
     if settings.robot is not None and not read:
+        files = ", or write a file: -o OUT.csv" if takes_files else ""
         raise InputError(
-            "--robot is for --stdout, --sonic and the page of --ws; give one of them, or convert a "
-            "clip: kinetoken convert CLIP OUT.csv --robot NAME"
+            "--robot is for --stdout, --sonic and the page of --ws; give one of them"
+            f"{files}, or convert a clip: kinetoken convert CLIP OUT.csv --robot NAME"
         )
+
+
+def save_motion(clip: Clip, path: str, robot: str | None = None, rate: float | None = None) -> None:
+    """Write the clip, or a robot's motion where the file is one of those. InputError, OutputError."""
+    if robot is None or not is_robot_file(path):
+        clip.save(path)
+        return
+    save_robot(clip, robot, path, rate)
+    say(f"{CAUTION} (docs/robots.md)")
 
 
 def open_live(

@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from .. import __version__
 from ..base.errors import BROKEN_PIPE, INTERRUPTED, EngineError, KinetokenError, OutputError
 from ..base.foreign_calls import watching_signals
 from ..base.signals import stop_signals_as_ctrl_c, told_to_end
 from ..base.survivor import Ending, run_apart
 from .parser import CommandParser, Subparsers
+from .shell.completion import SHELLS, print_completion
+from .shell.config_file import apply_config
+from .shell.versions import PrintVersions
 from .standard_streams import output_was_lost, printable_output
 
 if TYPE_CHECKING:
@@ -49,8 +51,12 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     Where `command` exists, it alone is added: modules of the others are not even imported.
     """
     parser = CommandParser(prog="kinetoken", description="Prompt in, moving body out.")
-    parser.add_argument("--version", action="version", version=f"kinetoken {__version__}")
+    parser.add_argument("--version", action=PrintVersions, help="print all versions and exit")
     subparsers: Any = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    script = "print a script that completes commands and options, and exit"
+    parser.add_argument(
+        "--print-completion", choices=SHELLS, action=print_completion(build_parser), help=script
+    )
     if command in _MODULES:
         _add_own(subparsers, _MODULES[command])
         return parser
@@ -163,8 +169,11 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def _parsed(words: Sequence[str]) -> argparse.Namespace:
+    command = words[0] if words else None
+    parser = build_parser(command)
     try:
-        return build_parser(words[0] if words else None).parse_args(words)
+        apply_config(parser, command, lambda: {*_MODULES, *_entry_points(), "chat"})
+        return parser.parse_args(words)
     except SystemExit:  # after a help
         sys.stdout.flush()
         raise
@@ -182,6 +191,7 @@ def _after(ending: Ending) -> int:
     if ending.reason is None and ending.code not in (EngineError.exit_code, INTERRUPTED):
         return ending.code
     from ..live.chunk_spool import read_spool
+    from .live_arguments import save_motion
 
     found = read_spool(ending.kept)
     if ending.reason is None and (found is None or not len(found[1])):
@@ -194,7 +204,7 @@ def _after(ending: Ending) -> int:
         elif not head.fps:
             what = f"what was made is in {head.out}; the same command continues from there"
         elif len(clip):
-            clip.save(head.out)
+            save_motion(clip, head.out, head.robot, head.rate)
             what = f"the {clip.seconds:.1f} s of motion so far are in {head.out}"
     if ending.reason is None:
         return _fail(what, ending.code)

@@ -27,6 +27,10 @@ class SpoolHead:
     fps: float = 0.0
     prompt: str = ""
     seed: int | None = None
+    robot: str | None = None
+    """A robot whose motion the file holds; None: the human's."""
+    rate: float | None = None
+    """Frames per second of the robot; None: the usual."""
 
 
 class ChunkSpool:

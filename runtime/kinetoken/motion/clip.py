@@ -121,6 +121,18 @@ class Clip:
         clip = replace(self, joints=joints, meta=rest | smoothing.note)
         return clip.foot_locked() if locked else clip
 
+    def show(self) -> None:
+        """Play the clip below the cell of a notebook. InputError elsewhere."""
+        from ..formats import clip_page
+
+        clip_page.show_in_notebook(self)
+
+    def _repr_html_(self) -> str | None:
+        """A player, for notebooks; it needs no network."""
+        from ..formats import clip_page
+
+        return clip_page.clip_frame(self) if len(self) else None
+
     def to_amass(self) -> dict[str, NDArray[np.float64] | str | float]:
         """SMPL-H parameters as in AMASS: poses (T, 156) axis-angle, trans (T, 3) metres, Z up.
 

@@ -23,6 +23,7 @@ _Write = Callable[[RobotMotion, str | os.PathLike[str]], None]
 ROBOT_RATE: Final = 30.0
 """Frames a second of Unitree's files, and the default of all."""
 _RATES: Final = (1.0, 1000.0)
+_OF_ROBOTS_ALONE: Final = (".csv", ".pkl")
 
 
 def check_robot(robot: str, rate: float | None = None) -> RobotModel:
@@ -57,6 +58,18 @@ def robot_writer(path: str | os.PathLike[str]) -> _Write:
     if suffix not in _WRITERS:
         raise InputError(f"{path}: with --robot expected .csv, .npz or .pkl, got {suffix!r}")
     return _WRITERS[suffix]
+
+
+def is_robot_file(path: str | os.PathLike[str] | None) -> bool:
+    """True for a suffix that only a robot's motion has; .npz may be a human's."""
+    return path is not None and Path(path).suffix.lower() in _OF_ROBOTS_ALONE
+
+
+def save_robot(
+    clip: Clip, robot: str, path: str | os.PathLike[str], rate: float | None = None
+) -> None:
+    """Write a clip as the motion of a robot, at `rate` or ROBOT_RATE. InputError, OutputError."""
+    write_robot(robot_motion(clip, robot, rate or ROBOT_RATE), path)
 
 
 def _write_csv(motion: RobotMotion, path: str | os.PathLike[str]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from batch_runs import Run
 from kinetoken.base.errors import InputError
 from kinetoken.cli.main import main
 from kinetoken.motion.clip import Clip
@@ -103,3 +104,18 @@ def test_what_cannot_be_is_refused(
 ) -> None:
     assert main(["convert", "in.npz", *words]) == InputError.exit_code
     assert expected in capsys.readouterr().err
+
+
+def test_a_prompt_becomes_a_robot_s_file_as_a_clip_does(run: Run, tmp_path: Path) -> None:
+    brief = ("generate", "walk", "--seconds", "0.6", "--max-thought", "2", "--seed", "1")
+    csv, clip, again = (tmp_path / name for name in ("a.csv", "a.npz", "b.csv"))
+    code, _, err = run(*brief, "-o", csv, "--robot", "g1")
+    assert code == 0
+    assert "not commands" in err
+    assert run(*brief, "-o", clip)[0] == 0
+    assert run("convert", clip, again, "--robot", "g1")[0] == 0
+    assert csv.read_bytes() == again.read_bytes()
+    assert run(*brief, "-o", csv, "--robot", "g1", "--rate", 50)[0] == 0
+    assert len(csv.read_text().splitlines()) > len(again.read_text().splitlines())
+    assert "say which: --robot g1 or h1" in run(*brief, "-o", csv)[2]
+    assert "-o OUT.csv" in run(*brief, "-o", clip, "--robot", "g1")[2]

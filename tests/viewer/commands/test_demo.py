@@ -65,7 +65,8 @@ def test_what_cannot_be_shown_is_refused_in_a_line(
 
 def test_a_stream_goes_round_until_it_is_told_to_end(shown: Path) -> None:
     live = ("--stdout", "--headless", "--rate", "20")
-    command = [sys.executable, "-m", "kinetoken", "demo", "--bundle", str(shown), *BRIEF, *live]
+    bare = "import sys; sys.modules['PIL'] = sys.modules['pyglet'] = None; from kinetoken.__main__ import run; sys.exit(run())"
+    command = [sys.executable, "-c", bare, "demo", "--bundle", str(shown), *BRIEF, *live]
     done = subprocess.run([*command, "--once"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]

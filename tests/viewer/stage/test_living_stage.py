@@ -449,7 +449,7 @@ def test_words_for_the_chat_itself_are_not_danced() -> None:
         line.send()
         return stage.message()
 
-    assert "/seed [N]" in write("/help")
+    assert "/seed [N]: same seed" in write("/help")
     assert write("/dance") == "there is no /dance; /help lists the words"
     assert write("/levels 9") == "/levels: this model has 4, got 9"
     assert write("/seed 5") == "seed 5"
