@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,10 @@ def run(request: BenchRequest) -> int:
         json.dumps(report.to_dict(manifest)) if request.json else "\n".join(page(report, manifest))
     )
     print(whole)
-    return 0 if report.whole else INTERRUPTED
+    if report.whole:
+        return 0
+    print("kinetoken: stopped; the rest was not measured", file=sys.stderr)
+    return INTERRUPTED
 
 
 def _start(manifest: Manifest, options: LoadOptions) -> BenchReport:
