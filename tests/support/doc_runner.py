@@ -30,18 +30,13 @@ LIMIT: Final = 240.0
 SLOW_LIMIT: Final = 1800.0
 HIDDEN: Final = "KINETOKEN_TEST_HIDDEN"
 _HIDE: Final = f"""
-import os, sys
+import os
+from importlib.machinery import PathFinder
 
-
-class Hidden:
-    names = set(os.environ.get("{HIDDEN}", "").split())
-
-    def find_spec(self, name, path=None, target=None):
-        if name in self.names:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-
-
-sys.meta_path.insert(0, Hidden())
+names, found = set(os.environ.get("{HIDDEN}", "").split()), PathFinder.find_spec
+PathFinder.find_spec = staticmethod(
+    lambda name, path=None, target=None: None if name in names else found(name, path, target)
+)
 """
 _CONSOLE: Final = """
 import json, sys, traceback
@@ -103,6 +98,7 @@ class PageRun:
         process = subprocess.Popen(
             ["bash", "-euo", "pipefail", "-c", block.code], cwd=self.folder, stdin=subprocess.DEVNULL,
             stdout=said, stderr=said, env=self._environment(block.extras), start_new_session=True,
+            preexec_fn=_listen,
         )  # fmt: skip
         try:
             if not block.until:
@@ -144,6 +140,11 @@ class PageRun:
         path = os.pathsep.join([str(self._tools), str(Path(sys.executable).parent), kept["PATH"]])
         hidden = " ".join(sorted(hidden_modules(wanted)))
         return kept | {"PATH": path, "PYTHONPATH": str(self._tools), HIDDEN: hidden}
+
+
+def _listen() -> None:
+    """Take Ctrl-C, even where these tests run in the background of a script, which ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def missing_packages(wanted: frozenset[str]) -> list[str]:
