@@ -52,10 +52,11 @@ from kinetoken_viewer.window.controls import Controls
 from kinetoken_viewer.window.view import View
 
 FPS: Final = 20.0
+FILM_FPS: Final = 10.0
 GIF_SIZES: Final = ((400, 225), (360, 203), (320, 180))  # the first that is light enough
 QUALITY: Final = 33  # of the MP4: x264's constant rate factor, chosen for about a megabyte
-GIF_FPS: Final = 6.7
-GIF_LIMIT: Final = 1_300_000  # bytes
+GIF_FPS: Final = 10.0
+GIF_LIMIT: Final = 1_200_000  # bytes
 WORD: Final = 0.09  # seconds that a piece of the thought takes, as on a small board
 MOTION: Final = 0.4  # seconds of work for a second of motion
 LETTER: Final = 0.07  # seconds between two letters that are typed
@@ -213,12 +214,12 @@ def scenes(size: tuple[int, int]) -> Iterator[Scene]:
         "someone kicks with the left leg   --compare seed=1,2,3",
         [n._replace(clip=n.clip.foot_locked()) for n in kicks],
     )
-    yield Scene("several answers side by side", 11.0, Rehearsal(stage, size), [], (1.0, 5.0))
+    yield Scene("several answers side by side", 11.0, Rehearsal(stage, size), [], (1.0, 4.0))
     levels = [
         NamedClip(f"levels {n}", answer("a person waves", 2, 5.0, levels=n)) for n in (1, 2, 4)
     ]
     stage = ClipsSideBySide("a person waves   --compare levels=1,2,4", levels)
-    yield Scene("coarse beside full detail", 9.0, Rehearsal(stage, size), [], (1.0, 3.0))
+    yield Scene("coarse beside full detail", 9.0, Rehearsal(stage, size), [], (1.0, 1.0))
     yield keys(circle, size)
 
 
@@ -236,7 +237,7 @@ def talk(generator: kinetoken.Generator, size: tuple[int, int]) -> Scene:
         32.0,
         Rehearsal(stage, size, teller=teller),
         events,
-        (1.5, 9.5),
+        (1.5, 9.0),
     )
 
 
@@ -248,7 +249,7 @@ def around(clip: Clip, size: tuple[int, int]) -> Scene:
         (9.0, on.press("T", "C", "G")), (13.0, on.press("T", "C")),
         (15.0, on.press("K")), (18.0, on.press("K")),
     ]  # fmt: skip
-    return Scene("T trail, C contacts, G ghosts, K foot lock", 20.0, on, events, (10.0, 15.0))
+    return Scene("T trail, C contacts, G ghosts, K foot lock", 20.0, on, events, (10.0, 12.0))
 
 
 def views(clip: Clip, size: tuple[int, int]) -> Scene:
@@ -309,7 +310,7 @@ def main() -> None:
     args = parser.parse_args()
     width, height = (int(side) for side in args.size.split("x"))
     parts, renderer, kept = list(scenes((width, height))), open_renderer(width, height), []
-    step = round(FPS) if args.draft else 1
+    step = round(FPS) if args.draft else round(FPS / FILM_FPS)
     count = sum(len(range(0, round(scene.seconds * FPS), step)) for scene in parts)
     stream = enumerate(pictures(parts, renderer, step))
     every = max(1, round(FPS / GIF_FPS) // step)

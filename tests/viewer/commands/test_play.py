@@ -193,7 +193,7 @@ def test_missing_packages_are_one_sentence(
         return None if wanted == module else object()
 
     monkeypatch.setattr("importlib.util.find_spec", nothing)
-    with pytest.raises(MissingPackageError, match=rf"{name}.*kinetoken\[viewer\]"):
+    with pytest.raises(MissingPackageError, match=rf'{name}.*pip install "\.\[viewer\]"'):
         play("walk.npz")
 
 

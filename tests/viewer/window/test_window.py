@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -188,7 +189,7 @@ def test_the_window_stays_alive_whatever_the_generator_does(
     python, tmp_path: Path, x_display: str
 ) -> None:
     seen = seen_in(python, tmp_path, x_display, TROUBLE)
-    assert "has said nothing for 11 s" in str(seen["stalled"]["message"])
+    assert re.search(r"has said nothing for 1\d s", str(seen["stalled"]["message"]))
     assert seen["replaced in"] < 5.0
     assert "killed by signal 9" in str(seen["dead"]["message"])
     assert seen["pictures in a flood"] > 10
