@@ -169,6 +169,37 @@ def test_a_metarig_takes_the_motion(extension: Any, clip: Clip) -> None:
     assert -0.06 < min(lowest) < 0.06, "the feet stand on the floor"
 
 
+def test_other_bones_and_the_former_action_stay(extension: Any) -> None:
+    target = metarig()
+    finger, arm = (target.pose.bones[name] for name in ("f_index.01.L", "upper_arm.L"))
+    finger.rotation_mode = "QUATERNION"
+    finger.rotation_quaternion = (0.9, 0.4358899, 0.0, 0.0)
+    arm.keyframe_insert("rotation_quaternion", frame=1)
+    former = target.animation_data.action
+    run(extension)
+    assert list(finger.rotation_quaternion) == pytest.approx((0.9, 0.4358899, 0.0, 0.0), abs=1e-6)
+    assert target.animation_data.action is not former
+    assert former.use_fake_user
+    assert PROMPT in bpy.data.actions
+
+
+def test_cancel_while_it_is_carried_over_leaves_the_armature_as_it_was(extension: Any) -> None:
+    target = metarig()
+    arm = target.pose.bones["upper_arm.L"]
+    arm.rotation_quaternion = (0.9, 0.4358899, 0.0, 0.0)
+    arm.keyframe_insert("rotation_quaternion", frame=1)
+    former = target.animation_data.action
+    assert bpy.ops.kinetoken.generate() == {"FINISHED"}
+    while not extension._work.text.startswith("to "):
+        time.sleep(extension.tick() or 0.0)
+    assert target.animation_data.action is None
+    bpy.ops.kinetoken.cancel()
+    assert target.animation_data.action == former
+    assert list(arm.rotation_quaternion) == pytest.approx((0.9, 0.4358899, 0.0, 0.0), abs=1e-6)
+    assert bpy.data.objects[:] == [target]
+    assert bpy.data.actions[:] == [former]
+
+
 def min_foot(target: Any, bones: dict[str, str], frame: int) -> float:
     at_key(frame)
     return float(min(world(target, bones[f"{s}_foot"], "tail")[2] for s in ("left", "right")))

@@ -54,6 +54,7 @@ class Retarget:
         self._aims = {joint: self._aim(joint) for joint in _ordered(bones)}
         self._scale = self._leg_ratio()
         self._lever = self._rest["pelvis"].translation - _middle(self._rest)
+        self._before = _Before(target)
         self._turns: dict[str, list[Quaternion]] = {joint: [] for joint in bones}
         self._places: list[Vector] = []
 
@@ -63,20 +64,32 @@ class Retarget:
         return len(self._motion.times)
 
     def frames(self) -> Iterator[int]:
-        """Pose the target frame by frame; yield the number of those that are done."""
+        """Pose the target frame by frame; yield the number of those that are done.
+
+        At the end, and where it is broken off, the target is as it was.
+        """
         data = self._target.animation_data or self._target.animation_data_create()
         data.action = None  # or it would undo the poses
-        for bone in self._target.pose.bones:
-            bone.matrix_basis = Matrix.Identity(4)
-        self._follow_fk()
-        for frame in range(self.count):
-            self._pose(frame)
-            yield frame + 1
+        try:
+            for bone in self._target.pose.bones:
+                bone.matrix_basis = Matrix.Identity(4)
+            self._follow_fk()
+            for frame in range(self.count):
+                self._pose(frame)
+                yield frame + 1
+        finally:
+            self._before.restore()
 
     def write(self, name: str) -> bpy.types.Action:
-        """Make the action of all frames, at the source's times, and give it to the target."""
+        """Make the action of all frames, at the source's times, and give it to the target.
+
+        Its former action is kept in the file.
+        """
+        if self._before.action is not None:
+            self._before.action.use_fake_user = True
         action = bpy.data.actions.new(name)
         self._target.animation_data.action = action
+        self._follow_fk()
         for joint, turns in self._turns.items():
             bone = self._target.pose.bones[self._bones[joint]]
             for at, turn in zip(self._motion.times, turns, strict=True):
@@ -166,6 +179,31 @@ class Retarget:
             for rest in (self._rest, self._motion.rest)
         )
         return theirs / ours
+
+
+class _Before:
+    """How a target was posed and animated."""
+
+    def __init__(self, target: bpy.types.Object) -> None:
+        data = target.animation_data
+        self._target = target
+        self.action = None if data is None else data.action
+        self._slot = getattr(data, "action_slot", None)
+        self._poses = {bone.name: bone.matrix_basis.copy() for bone in target.pose.bones}
+        bones = target.pose.bones
+        self._switches = {n: bones[n]["IK_FK"] for n in FK_SWITCHES if "IK_FK" in bones.get(n, {})}
+
+    def restore(self) -> None:
+        """Pose and animate it so again."""
+        data = self._target.animation_data
+        data.action = self.action
+        if self.action is not None and self._slot is not None:
+            data.action_slot = self._slot
+        for name, pose in self._poses.items():
+            self._target.pose.bones[name].matrix_basis = pose
+        for name, value in self._switches.items():
+            self._target.pose.bones[name]["IK_FK"] = value
+        self._target.update_tag()
 
 
 class _SourceMotion:
