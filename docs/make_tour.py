@@ -53,10 +53,10 @@ from kinetoken_viewer.window.view import View
 
 FPS: Final = 20.0
 FILM_FPS: Final = 10.0
-GIF_SIZES: Final = ((400, 225), (360, 203), (320, 180))  # the first that is light enough
+GIF_SIZES: Final = ((400, 225), (320, 180))  # the first that is light enough
 QUALITY: Final = 33  # of the MP4: x264's constant rate factor, chosen for about a megabyte
 GIF_FPS: Final = 10.0
-GIF_LIMIT: Final = 1_200_000  # bytes
+GIF_LIMIT: Final = 1_300_000  # bytes
 WORD: Final = 0.09  # seconds that a piece of the thought takes, as on a small board
 MOTION: Final = 0.4  # seconds of work for a second of motion
 LETTER: Final = 0.07  # seconds between two letters that are typed
@@ -214,7 +214,7 @@ def scenes(size: tuple[int, int]) -> Iterator[Scene]:
         "someone kicks with the left leg   --compare seed=1,2,3",
         [n._replace(clip=n.clip.foot_locked()) for n in kicks],
     )
-    yield Scene("several answers side by side", 11.0, Rehearsal(stage, size), [], (1.0, 4.0))
+    yield Scene("several answers side by side", 11.0, Rehearsal(stage, size), [], (1.0, 3.5))
     levels = [
         NamedClip(f"levels {n}", answer("a person waves", 2, 5.0, levels=n)) for n in (1, 2, 4)
     ]
@@ -237,7 +237,7 @@ def talk(generator: kinetoken.Generator, size: tuple[int, int]) -> Scene:
         32.0,
         Rehearsal(stage, size, teller=teller),
         events,
-        (1.5, 9.0),
+        (1.5, 8.0),
     )
 
 
@@ -249,7 +249,7 @@ def around(clip: Clip, size: tuple[int, int]) -> Scene:
         (9.0, on.press("T", "C", "G")), (13.0, on.press("T", "C")),
         (15.0, on.press("K")), (18.0, on.press("K")),
     ]  # fmt: skip
-    return Scene("T trail, C contacts, G ghosts, K foot lock", 20.0, on, events, (10.0, 12.0))
+    return Scene("T trail, C contacts, G ghosts, K foot lock", 20.0, on, events, (10.0, 11.5))
 
 
 def views(clip: Clip, size: tuple[int, int]) -> Scene:
