@@ -52,6 +52,8 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     """
     parser = CommandParser(prog="kinetoken", description="Prompt in, moving body out.")
     parser.add_argument("--version", action=PrintVersions, help="print all versions and exit")
+    if command == "--version":
+        return parser
     subparsers: Any = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     script = "print a script that completes commands and options, and exit"
     parser.add_argument(
