@@ -1,4 +1,4 @@
-.PHONY: check lint format test docs audit blender blender-test
+.PHONY: check lint format test docs browser audit blender blender-test
 
 check: lint test  ## what CI runs
 
@@ -17,6 +17,9 @@ test:
 
 docs:  ## every block of README and docs runs as written, the slow ones too
 	KINETOKEN_DOCS=all pytest tests/docs
+
+browser:  ## the page of kinetoken web in a real Chromium, minutes; pictures lie in /tmp/kinetoken-browser
+	pytest -m "browser or not browser" tests/runtime/web/test_web_page.py --basetemp=/tmp/kinetoken-browser
 
 audit:  ## known holes of the versions that CI installs; needs pip-audit and the network
 	@python -c "import pip_audit" 2>/dev/null \

@@ -106,10 +106,14 @@ def run(request: PlayRequest) -> int:
     except NoWindowError as error:
         if request.what is None:
             raise InputError(
-                f"no window ({error.short}): give a prompt or a clip, or use kinetoken chat"
+                f"no window ({error.short}): give a prompt or a clip, or use kinetoken web "
+                "(in a browser) or kinetoken chat"
             ) from error
         recording = request.picture.recording(request.what)
-        say(f"no window ({error.short}): writing {recording.path} instead")
+        say(
+            f"no window ({error.short}): writing {recording.path} instead; "
+            "kinetoken web shows it in a browser"
+        )
         return record_file(request, recording)
     return show_in_window(request.watched(), show)
 

@@ -39,6 +39,7 @@ _MODULES: Final = {
     "pull": "hub",
     "list": "hub",
     "rm": "hub",
+    "web": "pages.web",
 }
 """The runtime's commands, and the modules that add them; chat is only needed without the viewer."""
 _APART: Final = ("generate", "batch")

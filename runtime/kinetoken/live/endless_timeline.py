@@ -51,6 +51,11 @@ class EndlessTimeline:
         self._position = 0.0
         self._fill()
 
+    @property
+    def begun(self) -> int:
+        """Number of answers that have begun."""
+        return self._begun
+
     def begin(self, expected: float = 0.0) -> None:
         """Begin another answer, and forget what was not shown of the last one.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -16,9 +17,15 @@ from .messages import (
     AnswerBegins,
     AnswerEnds,
     AnswersShown,
+    FileAsked,
     Finish,
     Motion,
     NewPrompt,
+    PageAsked,
+    PageFile,
+    PageNews,
+    PageRequest,
+    PeopleNumber,
     SenderNews,
     SenderOrder,
     SenderReport,
@@ -53,7 +60,11 @@ class LiveOutput:
         self.exit_code = 0
         """Other than 0 after a target failed."""
         self._tell = tell
-        self._begun = self._rested = 0
+        self.page = ""
+        """URL of the page, if there is one."""
+        self._begun: Counter[int] = Counter()  # answers of each person
+        self._rested: tuple[int, ...] = ()
+        self._requests: deque[PageRequest] = deque()
         self._child = ChildProcess("kinetoken-live", worker, settings)
         self._pipe = self._child.pipe
         self._open()
@@ -77,13 +88,14 @@ class LiveOutput:
         """Send text of the thought."""
         self._send(ThoughtText(text))
 
-    def push(self, joints: Array, rtf: float = 0.0) -> None:
+    def push(self, joints: Array, rtf: float = 0.0, person: int = 0) -> None:
         """Send the next frames (n, 22, 3); waits while half a minute of motion is in hand.
 
         `rtf`: the real-time factor of the generator, 0 if unknown.
         """
         for start in range(0, len(joints), _FRAMES_PER_MESSAGE):
-            self._send(Motion(joints[start : start + _FRAMES_PER_MESSAGE].astype(np.float32), rtf))
+            part = joints[start : start + _FRAMES_PER_MESSAGE].astype(np.float32)
+            self._send(Motion(part, rtf, person))
 
     def show(self, joints: Array, time: float, *, waiting: bool = False) -> None:
         """Send the pose (22, 3) that a window shows now.
@@ -94,22 +106,49 @@ class LiveOutput:
         """
         self._send(WindowPose(joints.astype(np.float32), time, waiting))
 
-    def begin(self, expected: float = 0.0) -> None:
+    def begin(self, expected: float = 0.0, person: int = 0) -> None:
         """Begin another answer of endless motion; what was not shown of the last one is forgotten.
 
         `expected`: its length in seconds, 0 if unknown.
         """
-        self._begun += 1
-        self._send(AnswerBegins(expected))
+        self._begun[person] += 1
+        self._send(AnswerBegins(expected, person))
 
-    def end(self) -> None:
+    def end(self, person: int = 0) -> None:
         """End the present answer of endless motion: all of it has been pushed."""
-        self._send(AnswerEnds())
+        self._send(AnswerEnds(person))
+
+    def rests(self, person: int = 0) -> bool:
+        """True once every answer of the person that has ended was shown, as far as is known."""
+        rested = self._rested[person] if person < len(self._rested) else 0
+        return rested >= self._begun[person]
 
     def rest(self) -> None:
         """Wait until every answer that has ended was shown."""
-        while not self.over and self._rested < self._begun:
+        while not self.over and not self.rests():
             self._hear()
+
+    def set_people(self, number: int) -> None:
+        """Let there be this many endless bodies, 1 to `people.MOST_PEOPLE`."""
+        self._send(PeopleNumber(number))
+
+    def tell(self, news: PageNews) -> None:
+        """Send JSON to the pages that take prompts."""
+        self._send(news)
+
+    def give(self, file: PageFile) -> None:
+        """Answer the request of a file."""
+        self._send(file)
+
+    def requests(self, seconds: float = 0.0) -> list[PageRequest]:
+        """What pages have asked for since the last call; waits until there is any news."""
+        if not self.over and not self._requests and self._pipe.poll(seconds):
+            self._hear()
+        while not self.over and self._pipe.poll():
+            self._hear()
+        out = list(self._requests)
+        self._requests.clear()
+        return out
 
     def finish(self) -> None:
         """Note that all frames have been pushed."""
@@ -137,6 +176,7 @@ class LiveOutput:
             self.close()
             raise
         if isinstance(news, TargetsOpen):
+            self.page = news.page
             for note in news.notes:
                 self._tell(note)
             return
@@ -166,6 +206,8 @@ class LiveOutput:
             self.report, self.over = news, True
         elif isinstance(news, AnswersShown):
             self._rested = news.answers
+        elif isinstance(news, PageAsked | FileAsked):
+            self._requests.append(news)
         elif isinstance(news, TargetLost):
             self.exit_code = self.exit_code or news.exit_code
             self._tell(news.reason)

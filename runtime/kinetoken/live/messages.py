@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ class Motion:
     """(n, 22, 3) metres."""
     rtf: float = 0.0
     """Real-time factor of the generator, 0 if unknown."""
+    person: int = 0
+    """Number of the person that moves, of several endless ones."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +62,58 @@ class AnswerBegins:
 
     expected: float = 0.0
     """Its length in seconds, if known."""
+    person: int = 0
 
 
 @dataclass(frozen=True)
 class AnswerEnds:
     """The end of an answer of endless motion: all its frames have been sent."""
 
+    person: int = 0
 
-SenderOrder = Motion | ThoughtText | NewPrompt | WindowPose | Finish | AnswerBegins | AnswerEnds
+
+@dataclass(frozen=True)
+class PeopleNumber:
+    """The number of endless bodies from here on; the last ones come and go."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class PageNews:
+    """JSON for the pages that take prompts."""
+
+    news: dict[str, Any] | None = None
+    """A message to send now, to all pages."""
+    lasting: dict[str, Any] = field(default_factory=dict)
+    """Keys of the header of pages that come later."""
+    client: int | None = None
+    """The one page that the message is for."""
+
+
+@dataclass(frozen=True)
+class PageFile:
+    """The answer to `FileAsked`."""
+
+    number: int
+    body: bytes | None
+    """None: there is no such file."""
+    name: str = ""
+    """Name to save it under, ASCII."""
+
+
+SenderOrder = (
+    Motion
+    | ThoughtText
+    | NewPrompt
+    | WindowPose
+    | Finish
+    | AnswerBegins
+    | AnswerEnds
+    | PeopleNumber
+    | PageNews
+    | PageFile
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +121,8 @@ class TargetsOpen:
     """All targets are open."""
 
     notes: tuple[str, ...]
+    page: str = ""
+    """URL of the page, if there is one."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +157,29 @@ class SenderReport:
 
 @dataclass(frozen=True)
 class AnswersShown:
-    """The number of answers of endless motion that are over and shown."""
+    """The number of answers of endless motion that are over and shown, of each person."""
 
-    answers: int
+    answers: tuple[int, ...]
 
 
-SenderNews = TargetsOpen | TargetsRefused | TargetLost | SenderReport | AnswersShown
+@dataclass(frozen=True)
+class PageAsked:
+    """A message of a page that takes prompts, as it came."""
+
+    client: int
+    text: str
+
+
+@dataclass(frozen=True)
+class FileAsked:
+    """The request of a file that only the generator's process can make."""
+
+    number: int
+    name: str
+    """Such as "clips/3.glb"."""
+
+
+PageRequest = PageAsked | FileAsked
+SenderNews = (
+    TargetsOpen | TargetsRefused | TargetLost | SenderReport | AnswersShown | PageAsked | FileAsked
+)

@@ -17,7 +17,6 @@ from ..robots.robot_model import robot_named
 from ..robots.robot_run import RobotRun
 from .avatar_rotations import RigRun
 from .clock import Clock
-from .endless_timeline import EndlessTimeline
 from .messages import (
     AnswerBegins,
     AnswerEnds,
@@ -25,6 +24,9 @@ from .messages import (
     Finish,
     Motion,
     NewPrompt,
+    PageFile,
+    PageNews,
+    PeopleNumber,
     SenderOrder,
     SenderReport,
     TargetLost,
@@ -33,8 +35,9 @@ from .messages import (
     ThoughtText,
     WindowPose,
 )
+from .people import People
 from .settings import LiveSettings
-from .target import LiveFrame, LostError, Target
+from .target import LiveFrame, LostError, PromptTarget, Target
 from .timeline import MAX_STEP, TimedPose, Timeline
 
 _LISTEN_SHARE: Final = 0.25  # share of a period for taking in motion; the rest waits for the next
@@ -48,7 +51,8 @@ def run_sender(settings: LiveSettings, pipe: Connection) -> None:
         except KinetokenError as error:
             pipe.send(TargetsRefused(str(error), error.exit_code))
             return
-        pipe.send(TargetsOpen(tuple(target.note for target in targets)))
+        page = "".join(target.url for target in targets if isinstance(target, PromptTarget))
+        pipe.send(TargetsOpen(tuple(target.note for target in targets), page))
         Sender(settings, targets, pipe).run()
 
 
@@ -97,11 +101,11 @@ class Sender:
     def __init__(self, settings: LiveSettings, targets: list[Target], pipe: Connection) -> None:
         self._settings, self._targets, self._pipe = settings, targets, pipe
         fps, robot = settings.fps, settings.moving_robot
-        self._endless = EndlessTimeline(fps, robot) if settings.endless else None
-        self._timeline = self._endless or Timeline(
-            fps, loop=settings.loop, to_come=settings.expected, robot=robot
-        )
-        self._rested = 0
+        self._people = People(fps, robot) if settings.endless else None
+        self._single = Timeline(fps, loop=settings.loop, to_come=settings.expected, robot=robot)
+        self._timeline = self._people or self._single
+        self._page = next((t for t in targets if isinstance(t, PromptTarget)), None)
+        self._rested = () if self._people is None else self._people.rested
         self._rig = RigRun()
         self._rig.push(np.zeros((1, N_JOINTS, 3)))  # the first call is slow: it loads LAPACK
         made = None if robot is None else robot_named(robot)
@@ -123,15 +127,17 @@ class Sender:
             passed = self._wait()
             if frame is not None:
                 self._send(frame)
-            self._say_rested()
+            with contextlib.suppress(OSError):  # found out when listening
+                self._say_rested()
+                for request in self._page.taken() if self._page is not None else ():
+                    self._pipe.send(request)
         self._end()
 
     def _say_rested(self) -> None:
         """Tell the other side when an answer of endless motion has been shown."""
-        if self._endless is not None and self._endless.rested > self._rested:
-            self._rested = self._endless.rested
-            with contextlib.suppress(OSError):  # found out when listening
-                self._pipe.send(AnswersShown(self._rested))
+        if self._people is not None and self._people.rested != self._rested:
+            self._rested = self._people.rested
+            self._pipe.send(AnswersShown(self._rested))
 
     @property
     def _over(self) -> bool:
@@ -155,8 +161,9 @@ class Sender:
         pose = self._timeline.pose()
         if pose is None:
             return None
+        others = () if self._people is None else self._people.others()
         periods = max(1, round(min(passed, MAX_STEP) / self._clock.period))
-        return LiveFrame(self._sent, pose, self._timeline.waiting, periods)
+        return LiveFrame(self._sent, pose, self._timeline.waiting, periods, others)
 
     def _listen(self) -> None:
         end = time.perf_counter() + _LISTEN_SHARE * self._clock.period
@@ -168,7 +175,10 @@ class Sender:
 
     def _take(self, order: SenderOrder) -> None:
         if isinstance(order, Motion):
-            self._timeline.push(order.joints, order.rtf)
+            if self._people is None:
+                self._single.push(order.joints, order.rtf)
+            else:
+                self._people.push(order.person, order.joints, order.rtf)
         elif isinstance(order, ThoughtText):
             for target in self._targets:
                 target.say(order.text)
@@ -180,13 +190,31 @@ class Sender:
             robot = None if self._robot is None else self._robot.next(joints)
             turned = self._rig.push(joints[None])[0]
             self._shown, self._pose = order, TimedPose(order.time, joints, turned, robot)
-        elif isinstance(order, AnswerBegins) and self._endless is not None:
-            self._endless.begin(order.expected)
-        elif isinstance(order, AnswerEnds) and self._endless is not None:
-            self._endless.end()
+        elif isinstance(order, AnswerBegins | AnswerEnds | PeopleNumber):
+            self._take_people(order)
+        elif isinstance(order, PageNews | PageFile):
+            self._take_page(order)
         elif isinstance(order, Finish):
             self._shown = None
             self._timeline.finish()
+
+    def _take_people(self, order: AnswerBegins | AnswerEnds | PeopleNumber) -> None:
+        if self._people is None:
+            return
+        if isinstance(order, AnswerBegins):
+            self._people.begin(order.person, order.expected)
+        elif isinstance(order, AnswerEnds):
+            self._people.end(order.person)
+        else:
+            self._people.set_number(order.number)
+
+    def _take_page(self, order: PageNews | PageFile) -> None:
+        if self._page is None:
+            return
+        if isinstance(order, PageNews):
+            self._page.tell(order)
+        else:
+            self._page.give(order)
 
     def _send(self, frame: LiveFrame) -> None:
         for target in list(self._targets):

@@ -6,7 +6,7 @@ import ipaddress
 import math
 import socket
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from ..base.errors import InputError
 
@@ -95,9 +95,18 @@ class LiveSettings:
     facts: dict[str, str] = field(default_factory=dict)
     """Prompt and seed, for every reader of the page and of standard output."""
 
+    prompting: dict[str, Any] | None = None
+    """The page takes prompts, and this is what it should know; None: it is for watching alone."""
+    avatar: str | None = None
+    """File of an avatar, .vrm or .glb, that pages show in place of the body."""
+    port_option: str = "--ws"
+    """The option that gave the port, for messages."""
+
     def __post_init__(self) -> None:
         if self.ws is not None and not 0 <= self.ws < 65536:
-            raise InputError(f"--ws: expected a port from 0 (any free one) to 65535, got {self.ws}")
+            raise InputError(
+                f"{self.port_option}: expected a port from 0 (any free one) to 65535, got {self.ws}"
+            )
         if self.host is not None and self.ws is None:
             raise InputError("--host binds the page of --ws to an address; give --ws PORT too")
         _within("--rate", self.rate, _RATES, "frames per second")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 
 from ..motion.skeleton import JOINT_NAMES, N_JOINTS, PARENTS
 from ..robots.robot_model import CAUTION, robot_named
 from .avatar_rotations import rest_offsets
+from .messages import PageFile, PageNews, PageRequest
 from .settings import LiveSettings
 from .timeline import TimedPose
 
@@ -42,6 +43,8 @@ class LiveFrame:
     waiting: bool = False
     periods: int = 1
     """Periods of the clock by which the motion went on since the last frame; late ones count."""
+    others: tuple[TimedPose, ...] = ()
+    """Everybody but the first of several people."""
 
     def to_bytes(self) -> bytes:
         """The 632 bytes of a binary frame, see docs/live.md."""
@@ -53,6 +56,13 @@ class LiveFrame:
         )
         row["joints"], row["rotations"] = self.pose.joints, self.pose.rotations
         return row.tobytes()
+
+    def others_to_bytes(self) -> bytes:
+        """The 616 bytes of each of the others: joints and rotations."""
+        packed = np.zeros((len(self.others), N_JOINTS * 7), "<f4")
+        for row, pose in zip(packed, self.others, strict=True):
+            row[:] = np.concatenate([pose.joints.ravel(), pose.rotations.ravel()])
+        return packed.tobytes()
 
     def to_json(self) -> str:
         """The frame as a line of JSON, to a hundredth of a millimetre."""
@@ -107,6 +117,26 @@ class Target(Protocol):
 
     def close(self) -> None:
         """Deliver what is under way, within a second, and close."""
+        ...
+
+
+@runtime_checkable
+class PromptTarget(Protocol):
+    """A target that takes prompts: the page of `kinetoken web`."""
+
+    url: str
+    """Address of the page."""
+
+    def taken(self) -> list[PageRequest]:
+        """Requests that have come since the last call."""
+        ...
+
+    def tell(self, news: PageNews) -> None:
+        """Send JSON to pages, and keep what lasts for those that come later."""
+        ...
+
+    def give(self, file: PageFile) -> None:
+        """Answer the request of a file."""
         ...
 
 

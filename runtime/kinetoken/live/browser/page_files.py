@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
+
+from .avatar_file import AvatarFile
 
 PAGE_FOLDER: Final = Path(__file__).parent / "page"
 _KINDS: Final = {
@@ -20,7 +23,15 @@ PAGE_FILES: Final = {
     **{
         name: name
         for name in (
+            "avatar.js",
+            "body.js",
+            "bones.js",
+            "controls.js",
+            "playback.js",
             "protocol.js",
+            "rig.js",
+            "stage.js",
+            "style.css",
             "viewer.js",
             "vendor/three.module.min.js",
             "vendor/three.core.min.js",
@@ -33,9 +44,11 @@ PAGE_FILES: Final = {
 }
 """Path below the root to file; what is not listed is not served."""
 _STREAM: Final = "stream"
+_MADE: Final = re.compile(r"clips/[0-9]{1,9}\.[a-z]{3,4}")
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; connect-src 'self' ws:; frame-ancestors 'none'",
+    "img-src 'self' data: blob:; connect-src 'self' ws: blob: data:; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",  # the URL holds the token
     "Cache-Control": "no-store",
@@ -51,16 +64,19 @@ class PageResponse:
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     is_stream: bool = False
+    made: str = ""
+    """Name of a file that the generator's process has to make."""
 
 
 class PageFiles:
     """Files below the root of the page; a token, if any, is the first part of every path."""
 
-    def __init__(self, token: str, *, local: bool) -> None:
+    def __init__(self, token: str, *, local: bool, avatar: AvatarFile | None = None) -> None:
         """`local`.
 
         The page is bound to this machine alone, so only its own host names are allowed.
         """
+        self._avatar = avatar
         self.root = f"/{token}/" if token else "/"
         self._local = local
 
@@ -79,6 +95,10 @@ class PageFiles:
         name = path[len(self.root) :]
         if name == _STREAM:
             return PageResponse(426, b"this is a WebSocket\n", _typed("text/plain"), is_stream=True)
+        if _MADE.fullmatch(name):
+            return PageResponse(404, made=name)
+        if self._avatar is not None and name == self._avatar.path:
+            return made_file(self._avatar.body, self._avatar.path)
         if name not in PAGE_FILES:
             return _plain(404)
         file = PAGE_FOLDER / PAGE_FILES[name]
@@ -92,6 +112,17 @@ class PageFiles:
             return all(urlsplit(origin).netloc.lower() == host.lower() for origin in origins)
         except ValueError:  # what urlsplit cannot take apart
             return False
+
+
+def made_file(body: bytes, name: str) -> PageResponse:
+    """The answer with a file to save under an ASCII name."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return PageResponse(200, body, {**_typed("application/octet-stream"), **headers})
+
+
+def no_file(status: int, line: str) -> PageResponse:
+    """The answer where there is no file to save: one line why."""
+    return PageResponse(status, f"{line}\n".encode(), _typed("text/plain; charset=utf-8"))
 
 
 def _plain(status: int) -> PageResponse:

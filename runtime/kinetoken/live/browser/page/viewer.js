@@ -1,183 +1,119 @@
 // The motion as it comes, drawn with three.js. Everything is served beside this file; nothing else is asked for.
 
-import * as THREE from "./vendor/three.module.min.js";
+import { Mannequin, Robot, headingOf, jointAt } from "./body.js";
+import { Controls, say, showNotice } from "./controls.js";
+import { Playback } from "./playback.js";
 import { SILENT, hear } from "./protocol.js";
+import { CAMERAS, openStage } from "./stage.js";
 
-const LEFT = 0x3d8bfd, RIGHT = 0xf4593a, CENTRE = 0xd6d3cc, BACKGROUND = 0x1b1e25;
-// Metres, at each joint; a bone runs from its parent's radius to its own.
-const RADIUS = { pelvis: 0.105, hip: 0.085, knee: 0.058, ankle: 0.042, foot: 0.036, spine: 0.1, neck: 0.055, head: 0.052,
-  collar: 0.07, shoulder: 0.064, elbow: 0.045, wrist: 0.034 };
-const radiusOf = (name) => RADIUS[name.replace(/^(left|right)_|\d$/g, "")] ?? 0.06;
 const RETRY = 1000; // milliseconds before a lost connection is tried again
-const FOLLOWING = 4; // per second, how fast the camera follows the body
+const asked = new URLSearchParams(location.search);
+const transparent = asked.get("transparent") === "1";
+document.documentElement.classList.toggle("transparent", transparent);
 
-const at = (id) => document.getElementById(id);
-let state = SILENT, body = null, robot = null, follow = true, arrived = 0, pace = 0, paceSince = performance.now();
+const stage = openStage(transparent);
+if (asked.get("camera") in CAMERAS) stage.choose(asked.get("camera"));
+if (!transparent) stage.panels = { side: document.getElementById("history"), below: document.getElementById("bottom") };
+const playback = new Playback(60);
+const people = []; // a {mannequin, avatar, file} for each person
+let state = SILENT, robot = null, socket = null, arrived = 0, pace = 0, paceSince = performance.now();
+let last = performance.now(), shown = null;
+const ranges = new Map(); // number of a turn to {start, end}, in frame indices
+let served = null; // the avatar of everybody who has no other
+let turnOfMotion = null; // the range that begins with the last prompt
 
-const renderer = openRenderer();
-const scene = new THREE.Scene();
-scene.background = new THREE.Color(BACKGROUND);
-scene.fog = new THREE.Fog(BACKGROUND, 7, 16);
-const camera = new THREE.PerspectiveCamera(38, 1, 0.05, 60);
-const orbit = { yaw: 0.62, pitch: 0.22, distance: 4.2, target: new THREE.Vector3(0, 0.85, 0) };
-const sun = addLights();
-const floor = addFloor();
+const controls = new Controls({
+  stage, playback,
+  send: (request) => socket?.readyState === WebSocket.OPEN && socket.send(JSON.stringify(request)),
+  rangeOf: (turn) => (turn === undefined ? turnOfMotion : ranges.get(turn)),
+  setAvatar,
+});
+if (stage.renderer === null) showNotice("this browser has no WebGL: words and numbers only");
 connect();
-listenToHands();
-renderer?.setAnimationLoop(draw);
+requestAnimationFrame(draw);
 
-function openRenderer() {
-  try {
-    const made = new THREE.WebGLRenderer({ antialias: true });
-    made.setPixelRatio(Math.min(devicePixelRatio, 2));
-    made.shadowMap.enabled = true;
-    document.body.prepend(made.domElement);
-    return made;
-  } catch {
-    at("help").textContent = "this browser has no WebGL: words and numbers only";
-    return null;
-  }
-}
-
-function addLights() {
-  scene.add(new THREE.HemisphereLight(0xbfd0e8, 0x33302c, 1.1));
-  const light = new THREE.DirectionalLight(0xfff4e6, 2.6);
-  light.castShadow = true;
-  light.shadow.mapSize.set(1024, 1024);
-  for (const [side, sign] of [["left", -1], ["right", 1], ["bottom", -1], ["top", 1]]) light.shadow.camera[side] = 1.8 * sign;
-  light.shadow.radius = 4;
-  scene.add(light, light.target);
-  return light;
-}
-
-function addFloor() {
-  const tiles = new THREE.Group();
-  const floor = new THREE.Mesh(new THREE.PlaneGeometry(60, 60), new THREE.MeshStandardMaterial({ color: 0x3a404b, roughness: 1 }));
-  floor.rotation.x = -Math.PI / 2;
-  floor.position.y = -0.045;
-  floor.receiveShadow = true;
-  // Thin strips, because lines are one pixel wide and some drivers drop them. Every fourth is wider.
-  const half = 15, lines = 4 * half + 1, paint = new THREE.MeshBasicMaterial({ color: 0x5a6372 });
-  const grid = new THREE.InstancedMesh(new THREE.BoxGeometry(1, 0.001, 1), paint, 2 * lines);
-  for (let i = 0; i < lines; i += 1) {
-    const across = i / 2 - half, width = i % 4 === 0 ? 0.014 : 0.006, y = -0.044;
-    grid.setMatrixAt(2 * i, new THREE.Matrix4().makeScale(width, 1, 2 * half).setPosition(across, y, 0));
-    grid.setMatrixAt(2 * i + 1, new THREE.Matrix4().makeScale(2 * half, 1, width).setPosition(0, y, across));
-  }
-  tiles.add(floor, grid);
-  scene.add(tiles);
-  return tiles;
-}
-
-function makeBody(header) {
-  const group = new THREE.Group();
-  const parts = header.joints.map((name, joint) => {
-    const side = name.startsWith("left") ? LEFT : name.startsWith("right") ? RIGHT : CENTRE;
-    const material = new THREE.MeshStandardMaterial({ color: side, roughness: 0.55 });
-    const parent = header.parents[joint], radius = radiusOf(name);
-    const ball = new THREE.Mesh(new THREE.SphereGeometry(name === "head" ? 0.1 : 1.005 * radius, 24, 16), material);
-    const bone = parent < 0 ? null
-      : new THREE.Mesh(new THREE.CylinderGeometry(radius, Math.min(radiusOf(header.joints[parent]), 1.6 * radius), 1, 20), material);
-    for (const mesh of [ball, bone]) {
-      if (mesh !== null) { mesh.castShadow = true; group.add(mesh); }
-    }
-    return { ball, bone, parent, lift: name === "head" ? 0.07 : 0 };
-  });
-  scene.add(group);
-  return { group, parts };
-}
-
-function makeRobot(header) {
-  const group = new THREE.Group();
-  const capsules = header.robot.radii.map((radius, index) => {
-    const color = { left: LEFT, right: RIGHT }[header.robot.sides[index]] ?? CENTRE;
-    const material = new THREE.MeshStandardMaterial({ color, roughness: 0.35, metalness: 0.4 });
-    const ball = () => new THREE.Mesh(new THREE.SphereGeometry(radius, 20, 12), material);
-    const bone = new THREE.Mesh(new THREE.CylinderGeometry(radius, radius, 1, 20), material);
-    const meshes = [ball(), ball(), bone];
-    for (const mesh of meshes) { mesh.castShadow = true; group.add(mesh); }
-    return meshes;
-  });
-  scene.add(group);
-  return { group, capsules };
-}
-
-function poseRobot(frame) {
-  robot.capsules.forEach(([start, end, bone], index) => {
-    start.position.fromArray(frame.robot, 6 * index);
-    end.position.fromArray(frame.robot, 6 * index + 3);
-    stretch(bone, start.position, end.position);
-  });
-}
-
-function stretch(bone, there, here) {
-  const along = here.clone().sub(there), length = along.length();
-  bone.position.copy(there).add(here).multiplyScalar(0.5);
-  bone.scale.y = Math.max(length, 1e-4);
-  if (length > 1e-6) bone.quaternion.setFromUnitVectors(UP, along.divideScalar(length));
-}
-
-const UP = new THREE.Vector3(0, 1, 0);
-const joint = (frame, index) => new THREE.Vector3().fromArray(frame.joints, 3 * index);
-
-function pose(frame) {
-  body.parts.forEach(({ ball, bone, parent, lift }, index) => {
-    const here = joint(frame, index);
-    ball.position.copy(here).y += lift;
-    if (bone === null) return;
-    stretch(bone, joint(frame, parent), here);
-  });
-}
-
-let last = performance.now();
-function draw() {
-  const now = performance.now(), passed = Math.min((now - last) / 1000, 0.1);
+function draw(now) {
+  requestAnimationFrame(draw);
+  const passed = Math.min(Math.max(now - last, 0) / 1000, 0.1);
   last = now;
-  const size = renderer.getSize(new THREE.Vector2());
-  if (size.x !== innerWidth || size.y !== innerHeight) {
-    renderer.setSize(innerWidth, innerHeight);
-    camera.aspect = innerWidth / innerHeight;
-    camera.updateProjectionMatrix();
-  }
-  if (state.frame !== null) {
-    pose(state.frame);
-    if (robot !== null) poseRobot(state.frame);
-    if (follow) keepUp(joint(state.frame, 0), passed);
-  }
-  const { yaw, pitch, distance, target } = orbit;
-  camera.position.set(Math.sin(yaw) * Math.cos(pitch), Math.sin(pitch), Math.cos(yaw) * Math.cos(pitch));
-  camera.position.multiplyScalar(distance).add(target);
-  camera.lookAt(target);
-  floor.position.set(2 * Math.round(target.x / 2), 0, 2 * Math.round(target.z / 2)); // it never ends
-  sun.target.position.set(target.x, 0, target.z);
-  sun.position.set(target.x - 1.6, 4, target.z + 1.8);
-  renderer.render(scene, camera);
+  const frame = playback.advance(passed);
+  if (frame === null) return;
+  shown = frame;
+  const bodies = [frame, ...frame.others];
+  fitPeople(bodies.length);
+  bodies.forEach((body, number) => {
+    const { mannequin, avatar } = people[number];
+    if (avatar === null) mannequin.pose(body); else avatar.pose(body, playback.playing ? passed : 0);
+  });
+  if (robot !== null && frame.robot !== undefined) robot.pose(frame);
+  stage.keepUp(bodies.map((body) => jointAt(body, 0)), headingOf(frame), passed);
+  stage.draw(bodies.length);
+  controls.refresh(state, frame, pace);
 }
 
-function keepUp(root, passed) {
-  const share = 1 - Math.exp(-FOLLOWING * passed);
-  const far = Math.hypot(root.x - orbit.target.x, root.z - orbit.target.z) > 2; // the motion began again elsewhere
-  orbit.target.x += (root.x - orbit.target.x) * (far ? 1 : share);
-  orbit.target.z += (root.z - orbit.target.z) * (far ? 1 : share);
+function fitPeople(count) {
+  while (people.length > count) {
+    const { mannequin, avatar } = people.pop();
+    stage.scene.remove(mannequin.group);
+    if (avatar !== null) { stage.scene.remove(avatar.group); avatar.dispose(); }
+  }
+  while (people.length < count) {
+    const mannequin = new Mannequin(state.header, people.length);
+    people.push({ mannequin, avatar: null });
+    stage.scene.add(mannequin.group);
+    if (served !== null) setAvatar(served, people.length - 1).catch((error) => showNotice(error.message));
+  }
+}
+
+// Puts an avatar in the place of one person's mannequin, or of everybody's where `number` is null.
+async function setAvatar(file, number) {
+  const { makeAvatar, readAvatar } = await import("./avatar.js");
+  const read = await readAvatar(file);
+  const numbers = number === null ? people.map((_, index) => index) : [Math.min(number, people.length - 1)];
+  let made = null;
+  for (const index of numbers) {
+    made = await makeAvatar(read, state.header);
+    const person = people[index];
+    if (person === undefined) { made.dispose(); continue; } // has gone in the meantime
+    if (person.avatar !== null) { stage.scene.remove(person.avatar.group); person.avatar.dispose(); }
+    person.avatar = made;
+    person.mannequin.group.visible = false;
+    stage.scene.add(made.group);
+  }
+  return made === null ? "" : made.facts || made.name;
+}
+
+// The avatar that `kinetoken web --avatar` gives to all pages.
+async function wearServed({ path, name }) {
+  try {
+    const answer = await fetch(path);
+    if (!answer.ok) throw new Error(`${name}: cannot be fetched (${answer.status}); load the page again`);
+    served = new File([await answer.blob()], name);
+    await setAvatar(served, null);
+  } catch (error) {
+    showNotice(error.message);
+  }
 }
 
 function connect() {
   const address = new URL("stream", location.href);
   address.protocol = address.protocol.replace("http", "ws");
-  const socket = new WebSocket(address);
+  socket = new WebSocket(address);
   socket.binaryType = "arraybuffer";
   state = SILENT;
+  const mine = socket;
   socket.onmessage = ({ data }) => {
     try {
       take(data);
     } catch (error) {
       say(`the stream cannot be read: ${error.message}`);
-      socket.onclose = null;
-      socket.close();
+      mine.onclose = null;
+      mine.close();
     }
   };
   socket.onclose = () => {
     say(state.ended ? "the motion has ended" : "not connected, trying again");
+    controls.disconnected();
     setTimeout(connect, RETRY);
   };
 }
@@ -186,15 +122,47 @@ function take(data) {
   const before = state;
   state = hear(state, data);
   if (before.header === null) {
-    if (body !== null) scene.remove(body.group);
-    body = makeBody(state.header);
-    if (robot !== null) scene.remove(robot.group);
-    robot = state.header.robot === undefined ? null : makeRobot(state.header);
+    begin(state.header);
+    controls.showTurns(state, ranges);
   }
-  if (state.header !== before.header) at("prompt").textContent = state.header.prompt ?? "";
-  if (state.said !== before.said || before.header === null) at("said").textContent = state.said;
-  if (state.frame !== before.frame) count();
-  else if (state.frame === null) say("waiting for the first pose");
+  if (state.frame !== before.frame) {
+    playback.push(state.frame);
+    return count();
+  }
+  if (state.frame === null) say("waiting for the first pose");
+  if (state.header.prompt !== before.header?.prompt || state.header.seed !== before.header?.seed) {
+    turnOfMotion = { start: playback.newest, end: Infinity };
+    stage.aim();
+  }
+  controls.words(state);
+  if (state.turns !== before.turns) {
+    noteRanges(before.turns);
+    controls.showTurns(state, ranges);
+  } else if (state.said !== before.said) controls.showTurns(state, ranges);
+  if (state.refused !== null) showNotice(state.refused);
+}
+
+function begin(header) {
+  fitPeople(0);
+  if (robot !== null) stage.scene.remove(robot.group);
+  robot = header.robot === undefined ? null : new Robot(header);
+  if (robot !== null) stage.scene.add(robot.group);
+  playback.rate = header.rate;
+  playback.reset();
+  ranges.clear();
+  turnOfMotion = null;
+  controls.begin(header);
+  if (header.avatar !== undefined) wearServed(header.avatar);
+}
+
+// The frames in which a turn was seen: from its begin to the moment when the body rested.
+function noteRanges(before) {
+  for (const turn of state.turns) {
+    const old = before.find(({ id }) => id === turn.id);
+    if (turn.state === "writing" && old?.state !== "writing") ranges.set(turn.id, turnOfMotion = { start: playback.newest, end: Infinity });
+    const range = ranges.get(turn.id);
+    if (turn.over && range?.end === Infinity) range.end = playback.newest;
+  }
 }
 
 function count() {
@@ -204,25 +172,12 @@ function count() {
   pace = arrived / ((now - paceSince) / 1000);
   arrived = 0;
   paceSince = now;
-  const seed = state.header.seed === undefined ? "" : `   seed ${state.header.seed}`;
-  const hold = state.frame.waiting ? "   waiting for the generator" : "";
-  say(`${state.frame.time.toFixed(1)} s   ${pace.toFixed(0)} frames/s${seed}${hold}`);
 }
 
-function say(line) {
-  at("status").textContent = line;
-}
-
-function listenToHands() {
-  addEventListener("pointermove", (event) => {
-    if (event.buttons !== 1) return;
-    orbit.yaw -= event.movementX * 0.006;
-    orbit.pitch = Math.min(1.5, Math.max(-0.05, orbit.pitch + event.movementY * 0.006));
-  });
-  addEventListener("wheel", (event) => {
-    orbit.distance = Math.min(12, Math.max(1, orbit.distance * Math.exp(event.deltaY * 0.001)));
-  }, { passive: true });
-  addEventListener("keydown", (event) => {
-    if (event.key === "f" || event.key === "F") follow = !follow;
-  });
-}
+// For scripts and for tests in a browser: what is shown now.
+globalThis.kinetoken = {
+  get frame() { return shown; },
+  get avatars() { return people.map(({ avatar }) => avatar?.places() ?? null); },
+  get camera() { return { preset: stage.preset, yaw: stage.yaw, heading: stage.heading }; },
+  get playback() { const { live, playing, speed, range, position, newest } = playback; return { live, playing, speed, range, position, newest }; },
+};

@@ -1,0 +1,1 @@
+"""Prompts from browsers: several people, one generator, a queue; every page shows the same."""
