@@ -39,9 +39,11 @@ class People:
             self._bodies.append(EndlessTimeline(self.fps))
 
     def begin(self, person: int, expected: float = 0.0) -> None:
-        """Begin another answer of a person; nothing for one that has gone."""
+        """Begin another answer of a person; for one that has gone, it is over at once."""
         if person < len(self):
             self._bodies[person].begin(expected)
+        else:
+            self._gone[person] += 1
 
     def push(self, person: int, joints: Array, rtf: float = 0.0) -> None:
         """Add frames (n, 22, 3) of a person's answer; nothing for one that has gone."""

@@ -44,10 +44,11 @@ def test_the_answers_of_who_goes_are_over_and_orders_to_nobody_do_nothing() -> N
     people.push(3, walking(60))
     people.end(3)
     assert people.others() == ()
+    assert people.rested == (0, 0, 0, 2)
     people.set_number(MOST_PEOPLE)
     people.begin(3)
-    assert people.rested == (0, 0, 0, 1)
-    people.set_number(MOST_PEOPLE - 1)
     assert people.rested == (0, 0, 0, 2)
+    people.set_number(MOST_PEOPLE - 1)
+    assert people.rested == (0, 0, 0, 3)
     people.finish()
     assert people.over

@@ -1,4 +1,8 @@
-"""The page of `kinetoken web` in a real browser, with real clicks, keys and files; pictures lie in the test's folder."""
+"""The page of `kinetoken web` in a real browser, with real clicks, keys and files; pictures lie in the test's folder.
+
+Those marked `browser` are run by `make browser`; last on 2026-11-29 with Chromium 156 on two busy cores, software
+rendering: all 8 hold, 8 minutes.
+"""
 
 from __future__ import annotations
 
@@ -196,12 +200,12 @@ def test_an_avatar_that_is_dropped_moves_as_the_body_does(
     tab.click("#cameras button:nth-child(2)")
     tab.drop(path)
     tab.until("kinetoken.avatars[0] !== null")
-    ask(tab, "kick with the left leg, then bow")
+    ask(tab, "wave with both hands")
     tab.until(DONE)
     tab.click("#turns button[title^='over and over']")
     tab.click("#pause")
     start, end = tab.run("[kinetoken.playback.range.start, kinetoken.playback.range.end]")
-    ankles = []
+    wrists = []
     for position in np.linspace(start, end, 10):
         tab.run(
             f"(() => {{ const seek = document.getElementById('seek'); seek.value = {position};"
@@ -213,8 +217,8 @@ def test_an_avatar_that_is_dropped_moves_as_the_body_does(
             limb = np.subtract(shown["avatar"][end], shown["avatar"][start])
             cosine = limb @ direction / np.linalg.norm(limb) / np.linalg.norm(direction)
             assert np.degrees(np.arccos(min(cosine, 1.0))) < 4, (start, end)
-        ankles.append(shown["avatar"]["left_ankle"][1])
-    assert np.ptp(ankles) > 0.1  # metres: it kicks
+        wrists.append(max(shown["avatar"][f"{side}_wrist"][1] for side in ("left", "right")))
+    assert np.ptp(wrists) > 0.2  # metres, of an avatar of 1.2
     picture = folder / f"{make.__name__}.png"
     tab.picture(picture)
     red, green, blue = np.moveaxis(colours(picture)[..., :3], -1, 0)

@@ -116,6 +116,14 @@ def test_everybody_moves_in_a_place_of_their_own(pages: tuple[Page, Page]) -> No
     first.ask(people=1)
     first.until(lambda: len(first.newest) == 632)
     first.until(lambda: first.state(begin + 2) == first.state(begin + 3) == "stopped")
+    first.ask(people=2)
+    first.ask(ask="walk forward", person=2)  # and goes in the middle of a word
+    first.until(lambda: first.state(begin + 4) == "writing")
+    first.ask(people=1)
+    first.until(lambda: first.state(begin + 4) == "stopped")
+    first.ask(people=2)
+    first.ask(ask="wave", person=2)
+    first.until(lambda: first.state(begin + 5) == "moving")
 
 
 def test_what_cannot_be_is_told_to_the_page_that_asked(pages: tuple[Page, Page], url: str) -> None:

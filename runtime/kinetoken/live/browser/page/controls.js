@@ -164,18 +164,25 @@ export class Controls {
     at("more").addEventListener("click", () => this.links.send({ people: this.people + 1 }));
   }
 
-  ask(prompt, more = {}) {
+  ask(prompt) {
     const text = prompt.trim(), seed = at("seed").value.trim(), levels = at("levels").value;
     if (text === "") return showNotice("write what the body should do, then Enter");
     if (seed !== "" && !/^\d+$/.test(seed)) return showNotice(`seed: expected a whole number, got ${seed}`);
     const person = at("to").value;
     this.links.send({
       ask: text, ...(person === EVERYBODY ? {} : { person: Number(person) }), ...(seed === "" ? {} : { seed }),
-      ...(levels === "" ? {} : { levels: Number(levels) }), ...more,
+      ...(levels === "" ? {} : { levels: Number(levels) }),
     });
     at("ask").value = "";
     if (!this.links.playback.live) this.links.playback.goLive();
     return undefined;
+  }
+
+  // The thought that is being written, without new buttons under the mouse.
+  showSaid({ turns, said }) {
+    const writing = turns.find(({ state }) => state === "writing");
+    const row = writing && at("turns").querySelector(`li[data-turn="${writing.id}"] .said`);
+    if (row) row.textContent = said;
   }
 
   showTurns({ turns, said }) {
@@ -193,7 +200,7 @@ export class Controls {
     row.dataset.state = turn.state;
     put(row, "ask", turn.prompt);
     const thought = turn.state === "writing" ? said : turn.said;
-    if (thought) put(row, "said", thought);
+    if (thought || turn.state === "writing") put(row, "said", thought);
     if (turn.note) put(row, "note", turn.note);
     const facts = [this.people > 1 ? `person ${turn.person}` : "", turn.state, turn.seed === undefined ? "" : `seed ${turn.seed}`,
       turn.seconds ? `${turn.seconds.toFixed(1)} s` : ""];
@@ -201,7 +208,9 @@ export class Controls {
     const acts = put(row, "acts", "");
     if (turn.state === "waiting") acts.append(button("Cancel", () => this.links.send({ stop: turn.id })));
     if (turn.seed !== undefined) {
-      acts.append(button("Again", () => this.ask(turn.prompt, { seed: turn.seed, person: turn.person }), "the same prompt and seed"));
+      const { prompt, person, seed, levels } = turn;
+      const again = () => this.links.send({ ask: prompt, person, seed, ...(levels === undefined ? {} : { levels }) });
+      acts.append(button("Again", again, "the same prompt and seed"));
     }
     if (turn.over && this.links.rangeOf(turn.id)) acts.append(button("Loop", () => this.loop(turn.id), "over and over, in this tab"));
     if (turn.kept) acts.append(...SUFFIXES.map((suffix) => download(turn.id, suffix)));

@@ -19,6 +19,7 @@ const people = []; // a {mannequin, avatar, file} for each person
 let state = SILENT, robot = null, socket = null, arrived = 0, pace = 0, paceSince = performance.now();
 let last = performance.now(), shown = null;
 const ranges = new Map(); // number of a turn to {start, end}, in frame indices
+let header = null; // the last that came: it outlives a lost connection
 let served = null; // the avatar of everybody who has no other
 let turnOfMotion = null; // the range that begins with the last prompt
 
@@ -58,7 +59,7 @@ function fitPeople(count) {
     if (avatar !== null) { stage.scene.remove(avatar.group); avatar.dispose(); }
   }
   while (people.length < count) {
-    const mannequin = new Mannequin(state.header, people.length);
+    const mannequin = new Mannequin(header, people.length);
     people.push({ mannequin, avatar: null });
     stage.scene.add(mannequin.group);
     if (served !== null) setAvatar(served, people.length - 1).catch((error) => showNotice(error.message));
@@ -67,12 +68,13 @@ function fitPeople(count) {
 
 // Puts an avatar in the place of one person's mannequin, or of everybody's where `number` is null.
 async function setAvatar(file, number) {
+  if (people.length === 0) throw new Error("there is nobody yet; try again in a moment");
   const { makeAvatar, readAvatar } = await import("./avatar.js");
   const read = await readAvatar(file);
   const numbers = number === null ? people.map((_, index) => index) : [Math.min(number, people.length - 1)];
   let made = null;
   for (const index of numbers) {
-    made = await makeAvatar(read, state.header);
+    made = await makeAvatar(read, header);
     const person = people[index];
     if (person === undefined) { made.dispose(); continue; } // has gone in the meantime
     if (person.avatar !== null) { stage.scene.remove(person.avatar.group); person.avatar.dispose(); }
@@ -89,7 +91,7 @@ async function wearServed({ path, name }) {
     const answer = await fetch(path);
     if (!answer.ok) throw new Error(`${name}: cannot be fetched (${answer.status}); load the page again`);
     served = new File([await answer.blob()], name);
-    await setAvatar(served, null);
+    if (people.length > 0) await setAvatar(served, null); // who comes later wears it too
   } catch (error) {
     showNotice(error.message);
   }
@@ -123,7 +125,7 @@ function take(data) {
   state = hear(state, data);
   if (before.header === null) {
     begin(state.header);
-    controls.showTurns(state, ranges);
+    controls.showTurns(state);
   }
   if (state.frame !== before.frame) {
     playback.push(state.frame);
@@ -137,13 +139,14 @@ function take(data) {
   controls.words(state);
   if (state.turns !== before.turns) {
     noteRanges(before.turns);
-    controls.showTurns(state, ranges);
-  } else if (state.said !== before.said) controls.showTurns(state, ranges);
+    controls.showTurns(state);
+  } else if (state.said !== before.said) controls.showSaid(state);
   if (state.refused !== null) showNotice(state.refused);
 }
 
-function begin(header) {
-  fitPeople(0);
+function begin(next) {
+  if (String(next.joints) !== String(header?.joints)) fitPeople(0); // else avatars stay on
+  header = next;
   if (robot !== null) stage.scene.remove(robot.group);
   robot = header.robot === undefined ? null : new Robot(header);
   if (robot !== null) stage.scene.add(robot.group);
@@ -152,7 +155,7 @@ function begin(header) {
   ranges.clear();
   turnOfMotion = null;
   controls.begin(header);
-  if (header.avatar !== undefined) wearServed(header.avatar);
+  if (header.avatar !== undefined && served === null) wearServed(header.avatar);
 }
 
 // The frames in which a turn was seen: from its begin to the moment when the body rested.
