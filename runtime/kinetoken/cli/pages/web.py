@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from ...base.errors import INTERRUPTED
+from ...base.operating_system import MACOS, WINDOWS
 from ...live.settings import LiveSettings
 from ..arguments import BundleRequest, add_bundle, add_generation
 from ..live_arguments import say
@@ -99,8 +99,6 @@ def open_browser(url: str) -> None:
     """Open the page where there is a screen: without one, a browser of the terminal would open."""
     import webbrowser
 
-    graphical = sys.platform in ("win32", "darwin") or any(
-        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
-    )
+    graphical = WINDOWS or MACOS or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if not graphical or not webbrowser.open_new_tab(url):
         say("open this address in a browser")
