@@ -19,7 +19,7 @@ import pytest
 pytest.importorskip("websockets", reason="websockets is not installed: pip install '.[live]'")
 from websockets.sync.client import ClientConnection, connect
 
-SECONDS = 60
+SECONDS = 180
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
