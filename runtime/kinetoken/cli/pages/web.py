@@ -41,9 +41,9 @@ def add_command(subparsers: Subparsers) -> None:
     )
     add = parser.add_argument_group("the page (docs/live.md)").add_argument
     port = f"port of the page; 0: any free one (default: {USUAL_PORT})"
-    add("--port", type=int, metavar="P", default=USUAL_PORT, help=port)
+    add("--port", type=int, metavar="PORT", default=USUAL_PORT, help=port)
     host = "serve this address, instead of this machine alone; 0.0.0.0: every network"
-    add("--host", metavar="H", help=host)
+    add("--host", metavar="ADDRESS", help=host)
     avatar = "a .vrm or humanoid .glb in place of the body, on every page"
     add("--avatar", metavar="FILE", help=avatar)
     add("--no-browser", action="store_true", help="print the URL, and open no browser")
