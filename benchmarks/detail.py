@@ -95,6 +95,10 @@ class Slow:
         return str(self.model.device)
 
     @property
+    def engine(self) -> str:
+        return str(self.model.engine)
+
+    @property
     def fingerprint(self) -> str:
         return str(self.model.fingerprint)
 

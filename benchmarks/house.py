@@ -8,11 +8,16 @@ from __future__ import annotations
 import argparse
 import ast
 import re
-import tomllib
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:  # pytest brings it
+    import tomli as tomllib
 
 HERE: Final = Path(__file__).parents[1]
 PACKAGES: Final = {

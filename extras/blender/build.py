@@ -6,9 +6,14 @@ Install the zip in Blender with Edit > Preferences > Get Extensions > Install fr
 from __future__ import annotations
 
 import argparse
-import tomllib
+import sys
 import zipfile
 from pathlib import Path
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 FOLDER = Path(__file__).parent / "kinetoken_blender"
 LICENCE = Path(__file__).parents[2] / "LICENSE"

@@ -6,7 +6,6 @@ import ast
 import importlib.util
 import sys
 import time
-import tomllib
 import zipfile
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +16,7 @@ from kinetoken import Clip
 from kinetoken.formats.bone_sets import BONE_SETS
 from kinetoken.motion.skeleton import JOINT_NAMES, PARENTS
 from tiny_bundle import build_tiny_bundle
+from toml_library import tomllib
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "extras" / "blender"

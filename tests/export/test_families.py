@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -29,6 +29,9 @@ from kinetoken_export.checkpoint.reference_model import ReferenceLanguageModel, 
 from kinetoken_export.checkpoint.tensors import Checkpoint
 from tiny_checkpoint import write_tokenizer
 from tiny_families import FAMILIES, build_family
+
+if TYPE_CHECKING:
+    from kinetoken.engines.onnx.model import OnnxLanguageModel
 
 PROMPT, ANSWER, CONTEXT = 40, 48, 128
 
@@ -112,6 +115,30 @@ def test_fused_onnx(sample: Sample, tmp_path: Path) -> None:
     compare(onnx_model(sample, tmp_path), sample, 1e-4)
 
 
+def test_exact(sample: Sample, tmp_path: Path) -> None:
+    from kinetoken.engines.onnx.exact.model import ExactLanguageModel
+
+    model = onnx_model(sample, tmp_path)
+    compare(ExactLanguageModel(tmp_path / model.info.file, model.info), sample, 1e-3)
+
+
+@pytest.mark.parametrize("quant", ["int8", "int4_mixed", "int4_fp16"])
+@pytest.mark.parametrize("name", ["qwen2", "gemma3"])
+def test_exact_of_quantized_weights(name: str, quant: str, tmp_path: Path) -> None:
+    """Beside ONNX Runtime, whose activations are not quantized here; those of halves are coarser."""
+    from kinetoken.engines.onnx.exact.model import ExactLanguageModel
+
+    if name == "gemma3" and quant.endswith("fp16"):
+        pytest.skip("its activations are too large for half precision")
+    sample = make(tmp_path / "model", name)
+    model = onnx_model(sample, tmp_path, quant)
+    everything = (range(sample.logits.shape[1]),)
+    wanted = np.array(model.start().push(sample.ids, everything))
+    exact = ExactLanguageModel(tmp_path / model.info.file, model.info)
+    error = 5e-2 if quant.endswith("fp16") else 1e-3
+    assert np.abs(exact.start().push(sample.ids, everything) - wanted).max() < error
+
+
 def test_gguf(sample: Sample, tmp_path: Path) -> None:
     # llama.cpp looks its GELU up in a table of half precision.
     error = 1e-2 if sample.source.architecture.activation == "gelu_tanh" else 1e-4
@@ -129,15 +156,14 @@ def test_narrow_head(sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert np.abs(got - sample.logits[at][rows.start : rows.stop]).max() < 1e-2
 
 
-def onnx_model(sample: Sample, folder: Path) -> LanguageModel:
+def onnx_model(sample: Sample, folder: Path, quant: str = "fp32") -> OnnxLanguageModel:
     from kinetoken.engines.onnx.model import OnnxLanguageModel
     from kinetoken_export.onnx.language_model import export_language_model
     from kinetoken_export.onnx.recipes import find_onnx_recipe
 
     motion = read_vocabulary(sample.folder).motion
-    info = export_language_model(
-        sample.source, find_onnx_recipe("fp32"), folder, motion, context=CONTEXT
-    )
+    recipe = replace(find_onnx_recipe(quant), accuracy_level=1)
+    info = export_language_model(sample.source, recipe, folder, motion, context=CONTEXT)
     return OnnxLanguageModel(folder / info.file, info)
 
 

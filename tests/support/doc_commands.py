@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import tomllib
 from collections.abc import Iterator
 from contextlib import redirect_stderr
 from io import StringIO
@@ -15,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from kinetoken.cli.main import build_parser
+from toml_library import tomllib
 
 ROOT: Final = Path(__file__).parents[2]
 _ASSIGNMENT: Final = re.compile(r"\w+=")

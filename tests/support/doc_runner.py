@@ -166,7 +166,7 @@ def hidden_modules(wanted: frozenset[str]) -> frozenset[str]:
 @cache
 def _brought(wanted: frozenset[str]) -> frozenset[str]:
     """Names of all packages that pip would install for the clone with these extras."""
-    import tomllib
+    from toml_library import tomllib
 
     with (ROOT / "pyproject.toml").open("rb") as file:
         base = [Requirement(line) for line in tomllib.load(file)["project"]["dependencies"]]

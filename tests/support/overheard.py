@@ -40,6 +40,10 @@ class Overheard:
         return self.model.device
 
     @property
+    def engine(self) -> str:
+        return self.model.engine
+
+    @property
     def fingerprint(self) -> str:
         return self.model.fingerprint
 

@@ -278,6 +278,11 @@ class ReferenceLanguageModel:
         return "cpu"
 
     @property
+    def engine(self) -> str:
+        """Name of what computes."""
+        return "reference"
+
+    @property
     def fingerprint(self) -> str:
         """An identifier of everything that a run's state depends on."""
         return f"torch {torch.__version__} {self.shape}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ try:
     from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 except ImportError as error:
     raise MissingPackageError("gguf", "export") from error
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Packed = NDArray[np.uint8]
 _PIECE: Final = (

@@ -211,6 +211,11 @@ class TransformersLanguageModel:
         return "cpu"
 
     @property
+    def engine(self) -> str:
+        """Name of what computes."""
+        return "transformers"
+
+    @property
     def fingerprint(self) -> str:
         """Identity of what a run's state depends on."""
         return self.reference.title

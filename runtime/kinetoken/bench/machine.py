@@ -1,11 +1,7 @@
-"""This machine.
-
-Its processor, the bandwidth of its memory, and the memory that this process took.
-"""
+"""This machine: the bandwidth of its memory, its caches, and the memory that this process took."""
 
 from __future__ import annotations
 
-import platform
 import re
 import time
 from collections.abc import Callable
@@ -20,31 +16,13 @@ from ..base.operating_system import peak_resident_bytes, read_system_file
 
 _READ_BYTES: Final = 256 << 20  # more than the caches of small machines hold
 _PASSES: Final = 5
-CPUINFO: Final = Path("/proc/cpuinfo")
 STATUS: Final = Path("/proc/self/status")
 CACHES: Final = Path("/sys/devices/system/cpu/cpu0/cache")
-BOARD: Final = Path("/proc/device-tree/model")  # of ARM boards, whose processors have no name
 _READERS: Final[tuple[Callable[[NDArray[np.float32]], Any], ...]] = (
     np.max,
     lambda part: np.dot(part, part),
 )
 """Ways to read each number once; the fastest differs from machine to machine."""
-
-
-def processor_name() -> str:
-    """The name of the processor, or of the board."""
-    rows = dict(
-        line.partition(":")[::2] for line in reversed(read_system_file(CPUINFO).splitlines())
-    )
-    named = {key.strip().lower(): value.strip() for key, value in rows.items()}
-    board = read_system_file(BOARD).strip("\0\n ")
-    return (
-        named.get("model name")
-        or board
-        or named.get("hardware")
-        or platform.processor()
-        or platform.machine()
-    )
 
 
 def read_bandwidth(threads: int, size: int = _READ_BYTES, passes: int = _PASSES) -> float:

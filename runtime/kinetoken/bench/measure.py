@@ -124,6 +124,11 @@ class TimedModel:
         return self._model.context
 
     @property
+    def engine(self) -> str:
+        """That of the model."""
+        return self._model.engine
+
+    @property
     def fingerprint(self) -> str:
         """Identity of the model, on which a run's state depends."""
         return self._model.fingerprint

@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Real
-from typing import Final, Unpack
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,9 @@ from ..manifest.schema import Manifest
 from ..motion.body_line import BodyLine
 from ..motion.clip import MotionChunk
 from .cached_run import CachedRun
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 _LONGEST_IDLE: Final = 3600  # seconds of idle motion at once
 

@@ -74,6 +74,8 @@ def add_bundle(parser: argparse.ArgumentParser) -> Reader[BundleRequest]:
     add("--engine-model", metavar="NAME", help=Advanced(name))
     silence = f"give up after S seconds without an answer (default: {DEFAULT_TIMEOUT:g})"
     add("--engine-timeout", type=float, metavar="S", help=Advanced(silence))
+    same = "same seed, same tokens on every machine; slower (docs/same-seed.md)"
+    add("--exact", action="store_true", help=Advanced(same))
     wait = "latent frames to hold back until a pose is final (default: the bundle's)"
     add("--lookahead", type=int, metavar="N", help=Advanced(wait))
     return _bundle_request
@@ -98,7 +100,8 @@ def _add_folder(parser: argparse.ArgumentParser) -> Callable[..., argparse.Actio
 
 def _bundle_request(args: argparse.Namespace) -> BundleRequest:
     given = {field.name: getattr(args, field.name, None) for field in fields(LoadOptions)}
-    return BundleRequest(args.bundle, LoadOptions(**given))
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return BundleRequest(args.bundle, LoadOptions(**chosen))
 
 
 def add_reading(parser: argparse.ArgumentParser, *, advanced: bool = False) -> Reader[ReadOptions]:

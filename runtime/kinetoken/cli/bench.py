@@ -92,7 +92,8 @@ def run(request: BenchRequest) -> int:
 
 
 def _start(manifest: Manifest, options: LoadOptions) -> BenchReport:
-    from ..bench.machine import last_cache, processor_name
+    from ..base.machine.processor import processor_name
+    from ..bench.machine import last_cache
     from ..bench.report import BenchReport
     from ..engines.registry import engine_of
     from ..engines.threads import available_cores, requested_threads

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from .terminal import ProgressBar, StepLine
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from ..hub.pull import PullState
 
 _GB = 1e9

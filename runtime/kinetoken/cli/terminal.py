@@ -8,11 +8,13 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, TextIO, TypeVar
+from typing import TYPE_CHECKING, Final, TextIO, TypeVar
 
 from .standard_streams import PrintableStream, escaped
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from ..generation.generator import Generation
 
 _T = TypeVar("_T")

@@ -36,6 +36,7 @@ class LoadKeywords(TypedDict, total=False):
     engine_kind: str | None
     engine_model: str | None
     engine_timeout: float | None
+    exact: bool
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,11 @@ class LoadOptions:
     """The server's name for the model; needed if it has several."""
     engine_timeout: float | None = None
     """Seconds of silence after which the server is given up; None: DEFAULT_TIMEOUT."""
+    exact: bool = False
+    """Compute the language model so that the same seed gives the same tokens on every processor.
+
+    Slower, and for fused ONNX bundles only (docs/same-seed.md).
+    """
 
     def __post_init__(self) -> None:
         check_provider(self.provider)
@@ -74,6 +80,8 @@ class LoadOptions:
                 raise InputError(f"{name.replace('_', '-')}: expected {expected}, got {value!r}")
         if self.engine_timeout is not None and not is_number(self.engine_timeout, Real):
             raise InputError(f"engine-timeout: expected seconds, got {self.engine_timeout!r}")
+        if not isinstance(self.exact, bool):
+            raise InputError(f"exact: expected True or False, got {self.exact!r}")
         if self.engine is not None:
             return
         for name in ("engine_kind", "engine_model", "engine_timeout"):

@@ -79,6 +79,11 @@ class LanguageModel(Protocol):
         ...
 
     @property
+    def engine(self) -> str:
+        """Name and version of what computes, as a clip's notes give it."""
+        ...
+
+    @property
     def fingerprint(self) -> str:
         """Identity of what a run's state depends on beside the model's file.
 

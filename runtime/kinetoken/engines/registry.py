@@ -36,7 +36,8 @@ def engine_for(manifest: Manifest, options: LoadOptions) -> Engine:
     engine = engine_of(manifest) if options.engine is None else SERVER
     for other in ENGINES.values():
         for name in sorted(other.reads - engine.reads):
-            if getattr(options, name) is not None:
+            value = getattr(options, name)
+            if value is not None and value is not False:
                 runs = (
                     f"this bundle runs on {engine.name}"
                     if engine.reads_bundle

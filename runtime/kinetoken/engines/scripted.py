@@ -29,6 +29,11 @@ class ScriptedLanguageModel:
     device: str = "cpu"
 
     @property
+    def engine(self) -> str:
+        """Name of the engine."""
+        return "scripted"
+
+    @property
     def fingerprint(self) -> str:
         """Identity of what a run's state depends on."""
         return "scripted"

@@ -27,11 +27,11 @@ _CHANNEL: Final = re.compile(
     r"([xyz])_?(rotation|rot|position|pos|translation|scale)", re.IGNORECASE
 )
 _KINDS: Final = {"rot": "rotation", "pos": "position", "translation": "position"}
-_MOTION: Final = re.compile(r"(?<![^\s}])MOTION(?:[ \t]*+:)?+(?=\s++Frame)", re.IGNORECASE)
+_MOTION: Final = re.compile(r"(?<![^\s}])MOTION(?:[ \t]*:)?(?=\s+Frame)", re.IGNORECASE)
 _COMMENT: Final = re.compile(r"^[ \t]*#.*|(?:^|(?<=\s))//.*", re.MULTILINE)
-_FRAMES: Final = re.compile(r"\s*+Frames?+\s*+:?+\s*+(\S++)", re.IGNORECASE)
-_FRAME_TIME: Final = re.compile(r"\s*+Frame[ \t_]*+Time\s*+:?+\s*+(\S++)", re.IGNORECASE)
-# Possessive: a part that matched is not tried again in other ways, so each takes linear time.
+# What a lookahead took is not tried again in other ways, so each takes linear time.
+_FRAMES: Final = re.compile(r"(?=(\s*Frames?\s*:?\s*))\1(?P<value>\S+)", re.IGNORECASE)
+_FRAME_TIME: Final = re.compile(r"(?=(\s*Frame[ \t_]*Time\s*:?\s*))\1(?P<value>\S+)", re.IGNORECASE)
 _AFTER_THE_END: Final = "\x00\x1a \t\r\n"  # DOS ends a text with Ctrl-Z
 
 
@@ -195,10 +195,10 @@ def _motion_header(motion: str) -> tuple[int, float, str]:
     timed = timed or (_FRAME_TIME.match(motion, found.end()) if found else None)
     if not found or not timed:
         raise ValueError("a MOTION section without Frames or Frame Time")
-    frame_time = _number(timed[1].rstrip("s"))
+    frame_time = _number(timed["value"].rstrip("s"))
     if not 1e-4 <= frame_time <= 1e4:
         raise ValueError(f"a Frame Time of {frame_time:g} s")
-    return _whole(found[1]), frame_time, motion[max(found.end(), timed.end()) :]
+    return _whole(found["value"]), frame_time, motion[max(found.end(), timed.end()) :]
 
 
 def _number(word: str) -> float:

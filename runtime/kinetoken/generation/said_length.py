@@ -39,7 +39,7 @@ _UNIT: Final = (
 )
 _LENGTH: Final = re.compile(rf"(?<![\w.,])(?P<number>{_NUMBER})[ -]?{_UNIT}\b\.?", re.IGNORECASE)
 _HAN_LENGTH: Final = re.compile(
-    r"(?P<number>(?<!\d)\d++(?:\.\d++)?+|[一二三四五六七八九两]?十[一二三四五六七八九]?|[一二三四五六七八九两])\s*"
+    r"(?P<number>(?<!\d)\d+(?:\.\d+)?|[一二三四五六七八九两]?十[一二三四五六七八九]?|[一二三四五六七八九两])\s*"
     r"(?P<unit>秒|分)"
 )
 # A length after one of these is a moment or a rhythm, or that of a part of several.

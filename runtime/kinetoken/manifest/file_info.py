@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Final
 
 from ..base.errors import BundleError
 from ..base.input_file import open_input
 
+_PIECE: Final = 1 << 18
+"""Bytes of a file that are hashed at a time."""
 _AGAIN: Final = "copy or export the bundle again"
 
 
@@ -27,8 +30,19 @@ class FileInfo:
     def of(cls, path: Path) -> FileInfo:
         """Size and digest of the file as it is now. OSError if it cannot be read."""
         with open_input(path) as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            digest = _sha256(stream)
         return cls(path.stat().st_size, digest)
+
+
+def _sha256(stream: BufferedReader) -> str:
+    """Digest of what is left of a file. OSError.
+
+    As hashlib.file_digest of Python 3.11 and newer.
+    """
+    digest, piece = hashlib.sha256(), memoryview(bytearray(_PIECE))
+    while size := stream.readinto(piece):
+        digest.update(piece[:size])
+    return digest.hexdigest()
 
 
 FileInfoReader = Callable[[Path], FileInfo]

@@ -126,7 +126,7 @@ def robot_named(key: str) -> RobotModel:
     if key not in ROBOTS:
         known = " or ".join(ROBOTS)
         raise InputError(f"--robot: expected {known}, got {key!r}; see docs/robots.md")
-    text = resources.files(__package__).joinpath("data", f"{key}.json").read_bytes()
+    text = resources.files(__package__).joinpath("data").joinpath(f"{key}.json").read_bytes()
     return _model(key, parse_json(text))
 
 

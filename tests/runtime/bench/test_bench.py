@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kinetoken.base.machine import processor
 from kinetoken.bench import machine
 from kinetoken.bench.measure import measure_answer
 from kinetoken.bench.report import BenchReport, advice, page
@@ -65,7 +66,7 @@ def test_bandwidth_and_memory_are_of_a_real_machine() -> None:
     assert 1e8 < machine.read_bandwidth(2, size=8 << 20, passes=2) < 1e13
     peak = machine.peak_memory()
     assert peak is None or 10e6 < peak < 1e12
-    assert machine.processor_name()
+    assert processor.processor_name()
 
 
 @pytest.mark.parametrize(
@@ -78,8 +79,8 @@ def test_the_processor_by_name(
 ) -> None:
     for part, text in (("CPUINFO", cpuinfo), ("BOARD", board)):
         (tmp_path / part).write_text(text, encoding="utf-8")
-        monkeypatch.setattr(machine, part, tmp_path / part)
-    assert machine.processor_name() == name
+        monkeypatch.setattr(processor, part, tmp_path / part)
+    assert processor.processor_name() == name
 
 
 def test_the_clock_starts_at_the_prompt(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,6 +102,11 @@ class LlamaCppLanguageModel:
         return "gpu" if self._on_gpu else "cpu"
 
     @property
+    def engine(self) -> str:
+        """Name and version of the engine."""
+        return str(package)
+
+    @property
     def fingerprint(self) -> str:
         """Identity of what a run's state depends on, to the last bit.
 

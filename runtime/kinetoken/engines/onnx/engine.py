@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from ...base.errors import InputError
 from ...manifest.schema import LanguageModelInfo, Manifest
 from ...tokens.tokenizer import Tokenizer
 from ..engine import Engine, EngineMemory, LoadedModel
@@ -50,6 +51,8 @@ def _load(
     warn_of_two_packages()
     info = manifest.language_model
     path = folder / info.file
+    if options.exact:
+        return LoadedModel(_exact_model(path, info))
     if info.graph == "portable":
         from .portable import PortableLanguageModel
 
@@ -57,6 +60,17 @@ def _load(
     from .model import OnnxLanguageModel
 
     return LoadedModel(OnnxLanguageModel(path, info, options.threads, options.provider))
+
+
+def _exact_model(path: Path, info: LanguageModelInfo) -> LanguageModel:
+    from .exact.model import ExactLanguageModel
+
+    if info.graph == "portable":
+        raise InputError(
+            "exact: expected a fused graph, got a portable one; "
+            "export the bundle without --graph portable, or leave exact out"
+        )
+    return ExactLanguageModel(path, info)
 
 
 def _check_files(folder: Path, manifest: Manifest) -> None:
@@ -94,6 +108,7 @@ def _unread_bytes(folder: Path, manifest: Manifest, model: LanguageModel) -> int
 ONNX: Final = Engine(
     "onnx",
     _load,
+    reads=frozenset({"exact"}),
     bits=ONNX_BITS,
     check_files=_check_files,
     offered=_offered,

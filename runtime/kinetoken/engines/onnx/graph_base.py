@@ -12,7 +12,7 @@ from ...manifest.schema import LanguageModelInfo
 from ..one_at_a_time import SequentialBatch
 from ..prompt_items import NO_IMAGES, EncodedImage
 from ..protocols import LmRun
-from .session import onnx_fingerprint
+from .session import engine_version, onnx_fingerprint
 
 
 class GraphLanguageModel(ABC):
@@ -30,6 +30,11 @@ class GraphLanguageModel(ABC):
     def context(self) -> int:
         """Tokens that a run can hold."""
         return self.info.context
+
+    @property
+    def engine(self) -> str:
+        """Name and version of the engine."""
+        return engine_version()
 
     @property
     def fingerprint(self) -> str:

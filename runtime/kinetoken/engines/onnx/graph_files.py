@@ -2,7 +2,7 @@
 
 ONNX Runtime reads what a graph names: weights in another file ("external data"), even an absolute
 path, one with "../", or an address in memory ("*/_ORT_MEM_ADDR_/*"), and caches of compiled graphs
-(the operator EPContext). So the graph is walked here first. Field numbers are those of onnx.proto3.
+(the operator EPContext). So the graph is walked here first. WireField numbers are those of onnx.proto3.
 """
 
 from __future__ import annotations
@@ -10,17 +10,12 @@ from __future__ import annotations
 import mmap
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Final, NamedTuple
+from typing import Final
 
 from ...base.errors import BundleError
 from ...base.input_file import open_input
+from .wire_format import LENGTH, WireField, WireReader
 
-_LENGTH, _VARINT = 2, 0  # wire types
-_FIXED: Final = {1: 8, 5: 4}
-"""Wire types of fixed size to their bytes."""
-_MOST_TAG: Final = 1 << 32
-MOST_FIELDS: Final = 4_000_000
-"""A graph of 3B, portable, has some 60,000; one that holds unpacked numbers would have millions."""
 MOST_NESTED: Final = 64
 """Messages within messages: a graph in an attribute of a node is three deeper."""
 _NO_FILES: Final = ("EPContext",)
@@ -39,13 +34,6 @@ _FIELDS: Final = {
     "entry": {},
 }
 _KEY, _VALUE, _OPERATOR = 1, 2, 4
-
-
-class _Field(NamedTuple):
-    number: int
-    kind: int
-    start: int
-    stop: int
 
 
 def check_graph_files(folder: Path, name: str, listed: Collection[str]) -> tuple[str, ...]:
@@ -102,7 +90,7 @@ class _Walk:
     """The messages of a graph, each read once."""
 
     def __init__(self, data: mmap.mmap) -> None:
-        self._data, self._left = data, MOST_FIELDS
+        self._data, self._reader = data, WireReader(data)
 
     def locations(self) -> Iterator[str]:
         """Yield the location of every piece of external data."""
@@ -116,8 +104,8 @@ class _Walk:
             if depth > MOST_NESTED:
                 raise ValueError(f"expected a graph, got one nested more than {MOST_NESTED} deep")
             inner = _FIELDS[message]
-            for field in self._fields(start, stop):
-                if field.kind == _LENGTH and field.number in inner:
+            for field in self._reader.fields(start, stop):
+                if field.kind == LENGTH and field.number in inner:
                     waiting.append((inner[field.number], field.start, field.stop, depth + 1))
                 elif message == "node" and field.number == _OPERATOR:
                     self._check_operator(field)
@@ -126,48 +114,13 @@ class _Walk:
 
     def _location(self, start: int, stop: int) -> Iterator[str]:
         """Yield the value of an entry whose key is "location"."""
-        entry = [(f.number, self._data[f.start : f.stop]) for f in self._fields(start, stop)]
+        entry = [(f.number, self._data[f.start : f.stop]) for f in self._reader.fields(start, stop)]
         if any(number == _KEY and text == b"location" for number, text in entry):
             values = [text for number, text in entry if number == _VALUE] or [b""]
             for text in values:
                 yield text.decode("utf-8", "backslashreplace")
 
-    def _check_operator(self, field: _Field) -> None:
+    def _check_operator(self, field: WireField) -> None:
         name = self._data[field.start : field.stop].decode("utf-8", "replace")
         if name in _NO_FILES:
             raise ValueError(f"expected a graph that reads no files, got the operator {name}")
-
-    def _fields(self, at: int, stop: int) -> Iterator[_Field]:
-        """Yield the fields of a message. ValueError for what is none."""
-        while at < stop:
-            self._left -= 1
-            if self._left < 0:
-                raise ValueError(f"expected at most {MOST_FIELDS:,} fields in a graph, got more")
-            tag, at = self._varint(at, stop)
-            kind, start = tag & 7, at
-            if tag >= _MOST_TAG:  # protobuf drops the bits above
-                raise ValueError("expected an ONNX graph, got another kind of file")
-            if kind == _VARINT:
-                _, at = self._varint(at, stop)
-            elif kind == _LENGTH:
-                length, start = self._varint(at, stop)
-                at = start + length
-            elif kind in _FIXED:
-                at += _FIXED[kind]
-            else:
-                raise ValueError("expected an ONNX graph, got another kind of file")
-            if at > stop:
-                raise ValueError("expected a whole ONNX graph, got a damaged one")
-            yield _Field(tag >> 3, kind, start, at)
-
-    def _varint(self, at: int, stop: int) -> tuple[int, int]:
-        """A number of up to ten bytes, and the place behind it."""
-        value = 0
-        for shift in range(0, 70, 7):
-            if at >= stop:
-                raise ValueError("expected a whole ONNX graph, got a damaged one")
-            byte = self._data[at]
-            value, at = value | (byte & 127) << shift, at + 1
-            if byte < 128:
-                return value, at
-        raise ValueError("expected an ONNX graph, got another kind of file")

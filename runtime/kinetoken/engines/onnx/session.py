@@ -197,12 +197,17 @@ class OnnxSession:
         return result
 
 
+def engine_version() -> str:
+    """Name and version of the library."""
+    return f"onnxruntime {ort.__version__}"
+
+
 def onnx_fingerprint(
     info: LanguageModelInfo, cache_type: type[np.floating[Any]], graph: str, device: str
 ) -> str:
     """Identity of what a run's state depends on beside the model's file."""
     shape = f"{2 * info.layers}x{info.kv_heads}x{info.head_dim}"
-    return f"onnxruntime {ort.__version__} {graph} {device} {np.dtype(cache_type).name} {shape}"
+    return f"{engine_version()} {graph} {device} {np.dtype(cache_type).name} {shape}"
 
 
 def array_type(value: Any) -> type[np.floating[Any]]:

@@ -39,6 +39,11 @@ class RemoteLanguageModel:
     fingerprint: str = ""
     """Empty: a server keeps its own states."""
 
+    @property
+    def engine(self) -> str:
+        """Kind of the server."""
+        return self.kind.name
+
     @classmethod
     def open(
         cls, options: LoadOptions, manifest: Manifest, tokenizer: Tokenizer

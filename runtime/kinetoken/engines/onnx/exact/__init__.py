@@ -1,0 +1,1 @@
+"""A fused graph computed so that every processor gets the same bits."""
