@@ -47,7 +47,7 @@ TAGLINE: Final = (
 MARGIN: Final = 64  # pixels
 FILM_PROMPT: Final = "walk forward, then do a cartwheel"
 FILM_SIZE: Final = (480, 270)
-FILM_FPS: Final = 12.5
+FILM_FPS: Final = 10.0
 FILM_SECONDS: Final = 5.2
 
 
