@@ -82,6 +82,11 @@ def _ask(asked: dict[str, Any]) -> AskMotion:
         raise InputError('"ask": expected words')
     check_prompt(prompt)
     prompt = " ".join(prompt.split())
+    if prompt.startswith("/"):
+        raise InputError(
+            f"{prompt.split()[0][:40]} is none of the page's words: its fields set seed and levels, "
+            "and its list has the history"
+        )
     if len(prompt) > MOST_PROMPT_LETTERS:
         raise InputError(
             f"the prompt is too long: {len(prompt)} letters, at most {MOST_PROMPT_LETTERS}"

@@ -43,6 +43,7 @@ def test_requests_are_read() -> None:
         ('{"ask": "  "}', "prompt is empty"),
         ('{"ask": "\\ud800"}', "half a character"),
         (json.dumps({"ask": "x" * 501}), "at most 500"),
+        ('{"ask": "/dance"}', "/dance is none of the page's words"),
         ('{"ask": "wave", "person": 0}', "1 to 4"),
         ('{"ask": "wave", "person": true}', "1 to 4"),
         ('{"ask": "wave", "seed": 7.5}', '"seed"'),

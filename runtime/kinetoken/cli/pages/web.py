@@ -86,7 +86,8 @@ def run(command: WebCommand) -> int:
     try:
         with LiveOutput(live_settings, say) as live:  # a port in use is told before a model loads
             generator = command.bundle.load()
-            service = WebService(generator, command.options, live, history=command.history)
+            options = command.options.keeping_up(server=command.bundle.has_server)
+            service = WebService(generator, options, live, history=command.history)
             if command.opens_browser:
                 open_browser(live.page)
             return service.run()
