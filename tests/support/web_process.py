@@ -13,12 +13,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
+
+from kinetoken.live.browser.page_requests import BURST, PER_SECOND
 
 SECONDS = 60
 
@@ -46,6 +48,9 @@ def serving(*options: str) -> Iterator[str]:
 class Page:
     """What a page hears, in order."""
 
+    _asked: ClassVar[list[float]] = []
+    """Times of the last requests of all pages, which share an address."""
+
     def __init__(self, url: str) -> None:
         self._open = contextlib.ExitStack()
         address = url.replace("http", "ws") + "stream"
@@ -70,7 +75,11 @@ class Page:
                 self._heard.put(self._client.recv())
 
     def ask(self, **request: Any) -> None:
-        """Send a request."""
+        """Send a request, no sooner than the server takes another."""
+        recent = [at for at in Page._asked if time.monotonic() - at < BURST / PER_SECOND]
+        if len(recent) >= BURST - 1:
+            time.sleep(1.1 / PER_SECOND)
+        Page._asked[:] = [*recent, time.monotonic()]
         self._client.send(json.dumps(request))
 
     def hear(self) -> None:
