@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -98,6 +99,8 @@ class ChatWords:
         if not line.startswith("/"):
             return None
         word, _, rest = line.partition(" ")
+        if word.lower() in (*_ENDS, *_HELPS):  # /help seed
+            return self.read(word)
         answer = self._words.get(word.lower())
         if answer is None:
             return Reply((f"there is no {word}; /help lists the words",))
@@ -129,6 +132,8 @@ class ChatWords:
         path = _unquoted(rest)
         if not path:
             raise InputError("/save needs a file, such as /save walk.npz")
+        if path.startswith("~"):  # as a shell would read it
+            path = os.path.expanduser(path)
         check_can_save(path)
         clip = self._last_motion()
         if clip is None or not len(clip):

@@ -15,7 +15,7 @@ from ..base.signals import stop_signals_as_ctrl_c, told_to_end
 from ..base.survivor import Ending, run_apart
 from .parser import CommandParser, Subparsers
 from .shell.completion import SHELLS, print_completion
-from .shell.config_file import apply_config
+from .shell.config_file import apply_config, naming_the_file
 from .shell.versions import PrintVersions
 from .standard_streams import output_was_lost, printable_output
 
@@ -164,10 +164,22 @@ def _run(argv: Sequence[str] | None) -> int:
                 return _after(ending)
     args = _parsed(words)
     with stop_signals_as_ctrl_c(), watching_signals():
-        code: int = args.func(args)
+        code = _called(args)
         sys.stdout.flush()
     if not code and output_was_lost() and _prints(words[0], args):
         raise OutputError("standard output is closed, so the report went nowhere; open it")
+    return code
+
+
+def _called(args: argparse.Namespace) -> int:
+    """Run the command; an error over a value of config.toml says so."""
+    try:
+        code: int = args.func(args)
+    except KinetokenError as error:
+        named = naming_the_file(error, args)
+        if named is error:
+            raise
+        raise named from error
     return code
 
 

@@ -23,10 +23,10 @@ def test_help_lists_every_word_and_examples(words: ChatWords) -> None:
     assert reply is not None
     assert [line.split()[0] for line in reply.lines[:-1]] == [word.split()[0] for word in WORDS]
     assert reply.lines[-1] == "try: wave; bow"
-    assert words.read("help") == words.read(" /HELP ") == reply
+    assert words.read("help") == words.read(" /HELP ") == words.read("/help seed") == reply
 
 
-@pytest.mark.parametrize("line", ["/bye", "exit", "QUIT", " /exit ", "/quit"])
+@pytest.mark.parametrize("line", ["/bye", "exit", "QUIT", " /exit ", "/quit", "/bye now"])
 def test_words_that_end_it(words: ChatWords, line: str) -> None:
     assert words.read(line) == Reply(over=True)
 
@@ -76,6 +76,15 @@ def test_the_last_motion_is_saved(words: ChatWords, tmp_path: Path) -> None:
     assert reply is not None
     assert reply.lines[0].startswith("2.0 s of motion")
     assert len(Clip.load(tmp_path / "my walk.npz")) == 40
+
+
+def test_a_tilde_is_the_home(
+    words: ChatWords, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    words.read("/save ~/my walk.npz")
+    assert (tmp_path / "my walk.npz").is_file()
 
 
 def test_history_and_again(words: ChatWords) -> None:

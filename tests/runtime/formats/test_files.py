@@ -301,6 +301,11 @@ def test_files_that_are_not_read_say_why(name: str, words: str) -> None:
         Clip.load(name)
 
 
+@pytest.mark.parametrize("words", ["'my walk.npz'", '"C:\\x\\walk.fbx"', "~", "~/walk"])
+def test_quotes_and_a_home_do_not_hide_a_path(words: str) -> None:
+    assert path_found(words) is not None
+
+
 @pytest.mark.parametrize(
     "words", ["walk", "a person walks", "walk and/or run", "see x.mp4 first", "", "x" * 5000, "a.b"]
 )

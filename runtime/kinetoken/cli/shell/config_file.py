@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from ...base.errors import FormatError
+from ...base.errors import FormatError, KinetokenError
 from ...base.input_file import read_input_text
 from ..parser import did_you_mean
 
@@ -85,6 +85,17 @@ def without_config(args: argparse.Namespace, names: Collection[str]) -> argparse
     return typed
 
 
+def naming_the_file(error: KinetokenError, args: argparse.Namespace) -> KinetokenError:
+    """The error, and where the refused value stands if it is the file's and nobody typed it."""
+    configured: Mapping[str, tuple[Any, Any]] = getattr(args, _CONFIGURED, {})
+    for dest, (value, _) in configured.items():
+        key = dest.replace("_", "-")
+        refused = key in str(error) and str(value) in str(error)
+        if refused and getattr(args, dest, None) == value and str(config_path()) not in str(error):
+            return error.adding(f"{key} is set in {config_path()}")
+    return error
+
+
 def _parser_of(
     parser: argparse.ArgumentParser, command: str | None
 ) -> argparse.ArgumentParser | None:
@@ -109,7 +120,7 @@ def _read(path: Path) -> dict[str, Any]:
     except ImportError:  # Python 3.10
         import tomli as tomllib  # type: ignore[no-redef]
     try:
-        return tomllib.loads(read_input_text(path, _LARGEST))
+        return tomllib.loads(read_input_text(path, _LARGEST, encoding="utf-8-sig"))
     except OSError as error:
         raise FormatError(f"cannot read {path}: {error.strerror}; check the file") from error
     except (ValueError, RecursionError) as error:  # TOML, or UTF-8

@@ -13,10 +13,12 @@ from ...formats.registry import ends_like_a_file
 from ..parser import Advanced
 
 _OPTION: Final = "--as-prompt"
-_FULL_PATH: Final = re.compile(r"[A-Za-z]:[\\/]|\\\\|~?/|\.\.?[\\/]")
+_FULL_PATH: Final = re.compile(r"[A-Za-z]:[\\/]|\\\\|/|~(?:/|$)|\.\.?[\\/]")
 """Beginnings of a path: a drive, a share, a root, a home, a folder."""
 _SUFFIX: Final = re.compile(r"\S*[^\s.]\.[A-Za-z][A-Za-z0-9]{0,4}")
 """One word with a suffix, such as README.MD."""
+
+_QUOTES: Final = ("'", '"')
 
 
 def add_as_prompt(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +45,8 @@ def check_words(words: str, *, as_prompt: bool) -> None:
 
 def path_found(words: str) -> str | None:
     """What a prompt looks like if not like words, as the end of a sentence; None for words."""
+    if len(words) > 2 and words[0] == words[-1] and words[0] in _QUOTES:  # cmd.exe leaves them on
+        words = words[1:-1]
     try:
         if words and Path(words).is_dir():
             return "is a folder here"

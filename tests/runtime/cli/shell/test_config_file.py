@@ -91,6 +91,20 @@ def test_a_mistake_is_one_line_that_names_the_file(
     assert run("--version")[0] == 0  # which needs no settings
 
 
+def test_a_value_that_is_refused_later_names_the_file_too(run: Run, config: Path) -> None:
+    for key, value in (("levels", 9), ("threads", -1), ("temperature", 900)):
+        config.write_text(f"{key} = {value}\n")
+        code, _, err = run("generate", "walk", *SHORT)
+        assert (code, err.count("\n")) == (2, 1)
+        assert f"{key} is set in {config}" in err
+        assert str(config) not in run("generate", "walk", *SHORT, f"--{key}", value)[2]
+
+
+def test_a_byte_order_mark_is_no_mistake(run: Run, config: Path) -> None:
+    config.write_text("seed = 7\r\n", encoding="utf-8-sig", newline="")  # as Notepad saves it
+    assert report(run)["seed"] == 7
+
+
 def test_a_table_names_options_of_its_command(run: Run, config: Path) -> None:
     config.write_text("[inspect]\nseed = 1\n")
     assert "inspect has no option seed" in run("inspect")[2]
