@@ -62,6 +62,8 @@ class ConvertRequest:
         if self.robot is not None:
             if self.array is not None:
                 raise InputError("--robot and --as are two kinds of content; leave one out")
+            if self.fps is not None:
+                raise InputError("--fps is for a human's motion; give --rate for the robot's")
             check_robot(self.robot, self.rate)
             robot_writer(self.out)
         if self.fps is not None and not MIN_FPS <= self.fps <= MAX_FPS:

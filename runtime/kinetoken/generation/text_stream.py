@@ -13,6 +13,8 @@ LONGEST_CHARACTER_BYTES = 4
 """The longest UTF-8 character; a byte-level token holds at least one byte."""
 
 _JOINERS: Final = ("'", "\u2019", "-", REPLACEMENT_CHARACTER)
+_ZERO_WIDTH_JOINER: Final = "\u200d"
+_ZERO_WIDTH_NON_JOINER: Final = "\u200c"
 
 
 class TextRun:
@@ -42,7 +44,11 @@ class TextRun:
         if not after.startswith(before):
             return False
         added = after[len(before) :]
-        return _is_in_word(before[-1:]) and _is_in_word(added[:1])
+        if not (before and added):
+            return False
+        if _is_mark(added[0]) or before[-1] == _ZERO_WIDTH_JOINER:
+            return True
+        return _is_in_word(before[-1]) and _is_in_word(added[0])
 
     def finish(self) -> str:
         """The text that was held back, with U+FFFD for a broken character."""
@@ -51,8 +57,16 @@ class TextRun:
         return text
 
 
+def _is_mark(letter: str) -> bool:
+    """Tell if a character belongs to the one before: a vowel sign, an accent, a joiner."""
+    return letter in (_ZERO_WIDTH_JOINER, _ZERO_WIDTH_NON_JOINER) or unicodedata.category(
+        letter
+    ).startswith("M")
+
+
 def _is_in_word(letter: str) -> bool:
     """Tell if a character stands within words of a script that has spaces between them."""
-    return letter in _JOINERS or (
-        letter.isalnum() and unicodedata.east_asian_width(letter) not in "WF"
-    )
+    if letter in _JOINERS or _is_mark(letter):
+        return True
+    wide = unicodedata.east_asian_width(letter) in "WF"
+    return letter.isalnum() and (not wide or unicodedata.name(letter, "").startswith("HANGUL"))

@@ -123,6 +123,23 @@ def test_broken_bytes_are_not_held_for_ever(tokenizer: HfTokenizer) -> None:
     assert "".join(run.push(tail) for _ in range(40)).count("\ufffd") >= 36
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["सिर हिलाओ", "고개를 끄덕이다", "می\u200cرود است", "שָׁלוֹם לך", "cafe\u0301 au", "don't go"],
+    ids=["vowel signs", "Hangul", "a non-joiner", "points", "an accent of its own", "English"],
+)
+def test_a_word_ends_only_where_the_next_one_is_set_apart(
+    tokenizer: HfTokenizer, text: str
+) -> None:
+    ids, run, begun = tokenizer.encode_text(text), TextRun(tokenizer), []
+    for place, token in enumerate(ids):
+        if not run.continues(token):
+            begun.append(tokenizer.decode(ids[:place]))
+        run.push(token)
+    first = text.split()[0]
+    assert [said for said in begun if said not in ("", f"{first} ")] == [first]
+
+
 def test_a_prompt_that_is_no_text(tokenizer: HfTokenizer) -> None:
     with pytest.raises(InputError, match="UTF-8"):
         tokenizer.encode_text("walk \udcff")

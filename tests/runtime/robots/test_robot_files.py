@@ -97,6 +97,7 @@ def test_the_command_converts(
         (["out.csv", "--robot", "atlas"], "expected g1 or h1, got 'atlas'"),
         (["out.csv", "--robot", "g1", "--rate", "0"], "expected 1 to 1000, got 0"),
         (["out.npz", "--rate", "50"], "give --robot too"),
+        (["out.csv", "--robot", "g1", "--fps", "50"], "give --rate"),
     ],
 )
 def test_what_cannot_be_is_refused(
