@@ -48,7 +48,7 @@ def test_the_providers_that_are_tried(
      ("auto", BUILT_FOR_ALL, [CUDA, CPU], None),
      ("cpu", BUILT_FOR_ALL, [CPU], None),
      ("tensorrt", BUILT_FOR_ALL, [TENSORRT, CUDA, CPU], None),
-     ("cuda", (CPU,), [CPU], "CUDA is not used, the processor is: this ONNX Runtime was built without it; pip install"),
+     ("cuda", (CPU,), [CPU], "CUDA is not used, the processor is: this ONNX Runtime was built without it; in the clone"),
      ("auto", BUILT_FOR_ALL, [CPU], "CUDA is not used, the processor is: no such card"),
      ("tensorrt", BUILT_FOR_ALL, [CUDA, CPU], "TensorRT is not used, CUDA is: no such card")],
 )  # fmt: skip

@@ -68,7 +68,7 @@ class AttentionOptions:
     scale: float
     """0: 1 over the root of the head's width."""
     window: int
-    """Positions before its own that a token sees; -1: all."""
+    """The last positions that a token sees, its own among them; -1: all."""
     softcap: float
     cos: Floats | None
     """(context, rotated / 2); None: positions are not rotated."""
@@ -174,7 +174,7 @@ def _visible(options: AttentionOptions, start: int, count: int) -> NDArray[np.bo
     own = np.arange(start, start + count)[:, None]
     seen = np.arange(start + count)[None]
     visible = seen <= own
-    return visible & (seen >= own - options.window) if options.window >= 0 else visible
+    return visible & (seen > own - options.window) if options.window >= 0 else visible
 
 
 def _weighted(shares: Floats, values: Grid, context: int) -> Floats:
