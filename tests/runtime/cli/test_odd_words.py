@@ -88,7 +88,7 @@ def test_at_a_terminal_it_is_asked(tiny: Path, answer: bytes, code: int) -> None
 
 
 def test_an_option_that_no_other_engine_reads_is_refused_by_name(run: Run, tiny: Path) -> None:
-    assert {name for engine in ENGINES.values() for name in engine.reads} == {"gpu_layers"}
+    assert {name for engine in ENGINES.values() for name in engine.reads} == {"exact", "gpu_layers"}
     assert not SERVER.reads
     code, _, err = run("generate", "walk", "--gpu-layers", 3)
     assert code == 2
