@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ..base.machine.processor import processor
 from ..manifest.schema import Manifest
 from ..motion.clip import Chunk, Clip, MotionChunk, TextChunk
 from ..motion.footlock import FootLock
@@ -42,7 +43,7 @@ class AnswerRun:
         self.notes = {"model": manifest.name} | ({"foot_lock": "on"} if feet is not None else {})
         """Notes of the clip."""
         self.notes |= smoothing.note if smoothing is not None else {}
-        self.notes |= spelling_notes(manifest.motion.spelling)
+        self.notes |= spelling_notes(manifest.motion.spelling) | _made_by(bundle)
         self._vocabulary = bundle.vocabulary
         self._cursor = grammar.start(self.pacing)
         self._motion = MotionRun(bundle.decoder, feet, smoothing)
@@ -204,6 +205,14 @@ class AnswerRun:
             if self.pacing is not None:
                 self.pacing.clock.show(len(chunk.joints) / self._fps)
             yield chunk
+
+
+def _made_by(bundle: Bundle) -> dict[str, str]:
+    """Notes of a clip: the engine that wrote it and, where it is known, on which processor."""
+    server = bundle.writer.engine_name
+    if server is not None:
+        return {"engine": server}
+    return {"engine": bundle.language_model.engine, "processor": processor()}
 
 
 def _opening(vocabulary: Vocabulary) -> list[_Piece]:

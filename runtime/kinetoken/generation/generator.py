@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..base.errors import EngineError
-from ..base.machine.processor import processor
 from ..engines.load_options import LoadKeywords, LoadOptions, one_set_of_load_options
 from ..engines.prompt_items import EncodedImage, PromptItem, count_cells
 from ..engines.protocols import ProgressCallback
@@ -138,7 +137,6 @@ class Generation(abc.Iterator[Chunk]):
         grammar = answer_grammar(bundle, options, ids)
         self._answer = answer = AnswerRun(bundle, options, grammar, self._pace)
         answer.notes |= {"image": self.image.digest} if self.image is not None else {}
-        answer.notes |= _made_by(bundle)
         self.seed = options.chosen_seed()
         self._source: TokenSource = bundle.writer.start(
             chat, grammar, options.sampler(manifest), self.seed
@@ -301,14 +299,6 @@ def answer_grammar(
         count_cells(items),
         outgrows=writer.outgrows_context,
     )
-
-
-def _made_by(bundle: Bundle) -> dict[str, str]:
-    """Notes of a clip: the engine that wrote it and, where it is known, on which processor."""
-    server = bundle.writer.engine_name
-    if server is not None:
-        return {"engine": server}
-    return {"engine": bundle.language_model.engine, "processor": processor()}
 
 
 def load(

@@ -113,6 +113,7 @@ def test_a_stall_weighs_no_more_than_what_a_pace_remembers() -> None:
         "4/-1",
         "/3",
         "auto/3",
+        "4/" + "9" * 5000,
     ],
 )
 def test_what_is_no_detail_is_refused(wrong: str) -> None:

@@ -16,8 +16,8 @@ from ...base.errors import InputError
 AUTO_DETAIL: Final = "auto"
 FULL_DETAIL: Final = "full"
 COARSE_DETAIL: Final = "coarse"
-_NUMBERS: Final = "[0-9]+(?:,[0-9]+)*"
-_SPELLED: Final = re.compile(rf"(?:auto([1-9][0-9]*):)?({_NUMBERS})(?:/({_NUMBERS}))?")
+_NUMBERS: Final = "[0-9]{1,18}(?:,[0-9]{1,18})*"
+_SPELLED: Final = re.compile(rf"(?:auto([1-9][0-9]{{0,17}}):)?({_NUMBERS})(?:/({_NUMBERS}))?")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Decisions:
         if said is None or not all(map(int, said[2].split(","))):
             raise InputError(
                 "detail: expected auto, full, coarse or levels of each block such as 4,2,1, got "
-                f"{detail!r}"
+                f"{detail!r:.60}"
             )
         words = tuple(map(int, said[3].split(","))) if said[3] else ()
         return cls(tuple(map(int, said[2].split(","))), words, int(said[1]) if said[1] else None)
