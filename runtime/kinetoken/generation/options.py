@@ -165,9 +165,11 @@ class GenerateOptions:
             if getattr(self, name) not in (None, True, False):
                 raise InputError(f"{name}: expected True or False, got {getattr(self, name)!r}")
         Decisions.asked(self.detail)
-        if self.keep_up and self.detail not in (None, AUTO_DETAIL):
+        both = self.detail is not None and self.keep_up is not None
+        if both and (self.detail == AUTO_DETAIL) != self.keep_up:
             raise InputError(
-                f"keep_up and detail {self.detail} contradict each other; leave one of them out"
+                f"keep_up {self.keep_up} and detail {self.detail} contradict each other; "
+                "leave one of them out"
             )
         check_lengths(self, "")
         check_lengths(self, "block_")

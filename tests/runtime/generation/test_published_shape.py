@@ -186,6 +186,16 @@ def test_a_thought_before_the_first_pose_takes_a_second(
     assert 3 <= decided(clip).words[0] <= 5
 
 
+def test_words_alone_are_not_cut(generator: Generator, machine: Machine) -> None:
+    machine.word = 0.2
+    stream = talkative(generator, machine, 20).stream(
+        "walk", text_only=True, keep_up=True, temperature=0, max_thought=20, max_tokens=60
+    )
+    for _ in stream:
+        pass
+    assert decided(stream.clip()).words[0] == 20
+
+
 def test_more_detail_comes_where_the_rest_is_short(generator: Generator, machine: Machine) -> None:
     levels = decided(played(talkative(generator, machine, 0), machine, keep_up=True).clip).levels
     assert levels[-1] > min(levels), "what the body is ahead is spent before the answer ends"

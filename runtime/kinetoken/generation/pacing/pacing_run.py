@@ -111,6 +111,8 @@ class PacingRun:
         if pace.rate is None or pace.word_seconds is None:
             return self.grammar.max_tokens
         word = pace.word_seconds * others
+        if not block and not self.grammar.min_frames:
+            return self.grammar.max_tokens  # words may be all that comes: no pose waits for them
         if not block:
             return max(FEWEST_WORDS, int(FIRST_WORDS_SECONDS / word))
         code, beside = others / pace.rate, pace.beside * others
