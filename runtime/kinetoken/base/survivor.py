@@ -65,29 +65,31 @@ def run_apart() -> Ending | None:
         _end_with(parent)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return None
-    try:
-        code = _wait(child, heard)
-    finally:
+    code, stopped = _wait(child, heard)
+    if not stopped:  # otherwise there is nothing left to stop: this process only says how it ended
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     kept.seek(0)
     return Ending(code, kept)
 
 
-def _wait(child: int, heard: set[signal.Signals]) -> int:
+def _wait(child: int, heard: set[signal.Signals]) -> tuple[int, bool]:
     """Pass on what is sent to this process alone, until the child ends.
 
-    A terminal sends Ctrl-C to both.
+    A terminal sends Ctrl-C to both. Returns the child's exit code, or minus the signal that killed
+    it, and whether it was asked to stop.
     """
+    stopped = False
     while True:
         info = signal.sigwaitinfo(heard)
         if info.si_signo != signal.SIGCHLD:
+            stopped = True
             if info.si_code <= 0:  # another process sent it
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(child, info.si_signo)
             continue
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
-            return os.waitstatus_to_exitcode(status)
+            return os.waitstatus_to_exitcode(status), stopped
 
 
 def _end_with(parent: int) -> None:

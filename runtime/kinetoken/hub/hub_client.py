@@ -210,17 +210,25 @@ class HubClient:
         return UnreachableError(f"cannot reach {self._host} ({why})")
 
 
+def _check_port(port: int) -> None:
+    """Raise what a socket would raise, before there is one: it would be left open."""
+    if not 0 <= port < 1 << 16:
+        raise OverflowError(f"port {port} is beyond 65535")
+
+
 def _handlers(deadline: Deadline) -> tuple[urllib.request.BaseHandler, ...]:
     """What opens connections that begin the deadline anew, and are under it from then on."""
 
     class Connection(http.client.HTTPConnection):
         def connect(self) -> None:
+            _check_port(self.port)
             super().connect()
             deadline.renew()
             put_deadline(self, deadline)
 
     class SecureConnection(http.client.HTTPSConnection):
         def connect(self) -> None:
+            _check_port(self.port)
             super().connect()
             deadline.renew()
             put_deadline(self, deadline)
@@ -244,6 +252,18 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     def note(self, headers: Message) -> None:
         """Keep the first commit that is named."""
         self.commit = self.commit or headers.get("X-Repo-Commit")
+
+    def http_error_302(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any
+    ) -> Any:
+        """Follow it. ValueError for what is no address, with the response closed."""
+        try:
+            return super().http_error_302(req, fp, code, msg, headers)
+        except ValueError:
+            fp.close()
+            raise
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any,

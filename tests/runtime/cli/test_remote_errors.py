@@ -418,7 +418,7 @@ def test_a_server_without_a_list_is_taken_at_its_kind(tiny: Path) -> None:
 def test_options_that_make_no_sense(tiny: Path, asked: dict[str, Any], expected: str) -> None:
     with pytest.raises(InputError, match=expected):
         load(tiny, "http://127.0.0.1:9/v1", **asked)
-    with pytest.raises(InputError, match="describes the server that engine names; give both"):
+    with pytest.raises(InputError, match=f"describes the server that engine names|{expected}"):
         kinetoken.load(tiny, **({"engine_model": "x"} | asked))
 
 
