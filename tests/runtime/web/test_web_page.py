@@ -179,7 +179,7 @@ def test_people_come_and_go_and_prompts_can_be_for_everybody(tab: Tab, folder: P
     tab.click("#more")
     tab.until("kinetoken.frame.others.length === 1")
     tab.choose("#to", "all")
-    ask(tab, "jump three times")
+    ask(tab, "march in place for thirty seconds")
     tab.until("document.querySelectorAll('#turns li').length >= 2 && " + MOVING)
     tab.picture(folder / "people.png")
     tab.click("#stop")

@@ -1,26 +1,34 @@
 // The view of one tab on the motion that all share: it can stop, go slower, go back and loop. No page in here.
 
 const KEPT_SECONDS = 180;
+const LONGEST_STEP = 0.25; // seconds of motion between two frames; more, and another motion has begun
 
 export class Playback {
   constructor(rate) {
     this.rate = rate; // frames per second of the stream
     this.frames = []; // in order, with gaps where the server left some out
-    this.position = 0; // frame index that is shown, with its fraction
+    this.position = 0; // what is shown, in frames of motion at the stream's rate: a late server skips some, not time
     this.live = true; // shows the newest frame, whatever comes
     this.playing = true;
     this.speed = 1;
-    this.range = null; // {start, end} in frame indices, played over and over
+    this.range = null; // {start, end} of positions, played over and over
   }
 
-  get oldest() { return this.frames.length ? this.frames[0].index : 0; }
-  get newest() { return this.frames.length ? this.frames.at(-1).index : 0; }
+  get oldest() { return this.frames.length ? this.frames[0].at : 0; }
+  get newest() { return this.frames.length ? this.frames.at(-1).at : 0; }
   get behind() { return this.live ? 0 : (this.newest - this.position) / this.rate; } // seconds
 
   push(frame) {
-    if (this.frames.length && frame.index <= this.newest) this.reset(); // another stream has begun
-    this.frames.push(frame);
+    if (this.frames.length && frame.index <= this.frames.at(-1).index) this.reset(); // another stream has begun
+    this.frames.push({ ...frame, at: this.place(frame) });
     if (this.frames.length > KEPT_SECONDS * this.rate) this.frames.splice(0, this.rate);
+  }
+
+  // As far from the last frame as its motion is; where that stands still or begins again, as its number is.
+  place(frame) {
+    if (this.frames.length === 0) return 0;
+    const last = this.frames.at(-1), passed = frame.time - last.time;
+    return last.at + (passed > 0 && passed < LONGEST_STEP ? passed * this.rate : frame.index - last.index);
   }
 
   reset() {
@@ -45,9 +53,9 @@ export class Playback {
     if (speed < 1 && this.live) this.seek(this.newest);
   }
 
-  seek(index) {
+  seek(position) {
     this.live = false;
-    this.position = Math.min(Math.max(index, this.oldest), this.newest);
+    this.position = Math.min(Math.max(position, this.oldest), this.newest);
   }
 
   // Plays these frames over and over; null goes on from there.
@@ -76,15 +84,15 @@ export class Playback {
     return this.at(this.position);
   }
 
-  // The pose at a frame index between two that came.
+  // The pose at a position between two that came.
   at(position) {
     let low = 0, high = this.frames.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (this.frames[middle].index <= position) low = middle; else high = middle - 1;
+      if (this.frames[middle].at <= position) low = middle; else high = middle - 1;
     }
     const before = this.frames[low], after = this.frames[Math.min(low + 1, this.frames.length - 1)];
-    const share = (position - before.index) / (after.index - before.index || 1);
+    const share = (position - before.at) / (after.at - before.at || 1);
     if (share <= 0) return before;
     if (share >= 1 || after.others.length !== before.others.length) return after;
     return { ...before, time: before.time, ...between(before, after, share),
