@@ -39,6 +39,11 @@ JOB = 'exec 3<&0; "$@" <&3 & echo $! >pid; wait $!'
 WAIT = 120  # seconds, of a loaded machine
 
 
+def _hears_hang_ups() -> None:
+    """Undo what `nohup` does to the tests themselves."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Job:
     """A command in the background of a script, in a folder of its own."""
 
@@ -49,7 +54,7 @@ class Job:
             ["sh", "-c", JOB, "sh", sys.executable, "-c", program], cwd=folder,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            start_new_session=True,
+            start_new_session=True, preexec_fn=_hears_hang_ups,
         )  # fmt: skip
 
     def at_work(self, tokens: int = 40) -> None:
