@@ -73,13 +73,13 @@ OMP_NUM_THREADS=1 "$python" benchmarks/same_seed.py write "$work/here" --clips 3
 cat >"$work/inside.sh" <<'INSIDE'
 set -euo pipefail
 root=$1 site=$2 work=$3 tests=$4
-mkdir -p "$root/opt/site" "$root/work"
+mkdir -p "$root/opt/site" "$root/opt/run"
 mount -t proc proc "$root/proc"
 mount --bind "$site" "$root/opt/site"
-mount --bind "$work" "$root/work"
+mount --bind "$work" "$root/opt/run"
 there() {
-  chroot "$root" /usr/bin/env -i -C /work/clone PATH=/usr/bin:/bin HOME=/tmp LANG=C.UTF-8 OMP_NUM_THREADS=1 \
-    PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/opt/site:/work/installed "$@" \
+  chroot "$root" /usr/bin/env -i -C /opt/run/clone PATH=/usr/bin:/bin HOME=/tmp LANG=C.UTF-8 OMP_NUM_THREADS=1 \
+    PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/opt/site:/opt/run/installed "$@" \
     2> >(grep -v -e 'Error in cpuinfo' -e cpuinfo_initialize >&2)
 }
 step() { printf '== %s (%s s)\n' "$1" "$SECONDS"; }
@@ -90,12 +90,12 @@ print(f"{platform.machine()}, Python {platform.python_version()}, numpy {numpy._
 step inspect
 there python3 -m kinetoken inspect | head -3
 step generate
-there python3 -m kinetoken generate "a person walks forward" --seconds 2 --seed 7 -o /work/walk.bvh
+there python3 -m kinetoken generate "a person walks forward" --seconds 2 --seed 7 -o /opt/run/walk.bvh
 step "play to a GIF"
-there python3 -m kinetoken play "a person walks forward" --seconds 2 --seed 7 --film /work/walk.gif
+there python3 -m kinetoken play "a person walks forward" --seconds 2 --seed 7 --film /opt/run/walk.gif
 step "the same clip"
-there python3 benchmarks/same_seed.py write /work/there --clips 3 --exact
-there python3 benchmarks/same_seed.py compare /work/here /work/there | tee "$work/same"
+there python3 benchmarks/same_seed.py write /opt/run/there --clips 3 --exact
+there python3 benchmarks/same_seed.py compare /opt/run/here /opt/run/there | tee "$work/same"
 step "quick tests"
 there python3 -m pytest -q -p no:cacheprovider $tests | tee "$work/tests"
 INSIDE
