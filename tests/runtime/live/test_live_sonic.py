@@ -7,10 +7,14 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from kinetoken import Clip
 from kinetoken.base.errors import InputError
@@ -47,17 +51,19 @@ def test_joints_are_in_the_order_of_isaac_lab() -> None:
     assert names == ISAAC_LAB
 
 
-@pytest.mark.parametrize("command", ["play", "chat"])
-def test_a_receiver_in_another_process_gets_the_motion_of_the_robot(
-    tmp_path: Path, tiny: Path, command: str
-) -> None:
-    path, port = tmp_path / "walk.npz", free_port()
-    clip = Clip(walking(40), prompt="a person walks")
-    clip.save(path)
-    words = {
-        "play": ("play", path, "--headless", "--once", "--no-foot-lock"),
-        "chat": ("chat", "--headless", "--bundle", tiny, "--seconds", "1", "--max-thought", "3"),
-    }[command]
+@dataclass
+class Heard:
+    """The frames (n, ...) that a receiver has put together from overlapping messages."""
+
+    angles: NDArray[np.float64]
+    speeds: NDArray[np.float64]
+    turns: NDArray[np.float64]
+    """Quaternions w, x, y, z."""
+
+
+def received(words: Sequence[object]) -> list[dict[str, Any]]:
+    """The messages that a receiver in another process reads while a command runs."""
+    port = free_port()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     receiver = subprocess.Popen(
         [sys.executable, str(RECEIVER), str(port)], stdout=subprocess.PIPE, text=True
@@ -75,39 +81,51 @@ def test_a_receiver_in_another_process_gets_the_motion_of_the_robot(
     out, _ = receiver.communicate(timeout=60)
     assert done.returncode == 0, done.stderr
     assert "references for a tracking policy, not commands" in done.stderr
-    messages = [json.loads(line) for line in out.splitlines()]
-    assert {(message["version"], message["count"]) for message in messages} == {
-        (1, FRAMES_IN_MESSAGE)
-    }
-    assert messages[-1]["resets"] == 1, "the receiver gives up its window again and again"
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def put_together(messages: Sequence[dict[str, Any]]) -> Heard:
+    """The frames of all messages; none may be missing."""
+    keys = ("frame_index", "joint_pos", "joint_vel", "body_quat")
     frames = {
-        index: (angles, speeds, turn)
+        frame[0]: frame[1:]
         for message in messages
-        for index, angles, speeds, turn in zip(
-            message["frame_index"],
-            message["joint_pos"],
-            message["joint_vel"],
-            message["body_quat"],
-            strict=True,
-        )
+        for frame in zip(*(message[key] for key in keys), strict=True)
     }
     indices = sorted(frames)
     assert indices == list(range(indices[0], indices[-1] + 1))
-    angles, speeds, turns = (np.array([frames[i][part] for i in indices]) for part in range(3))
-    assert angles.shape == speeds.shape == (len(indices), 29)
-    np.testing.assert_allclose(np.linalg.norm(turns, axis=1), 1.0, atol=1e-5)
-    np.testing.assert_allclose(speeds[1:], np.diff(angles, axis=0) * 50.0, atol=1e-3)
-    robot = robot_named("g1")
-    order = list(robot.breadth_first)
-    assert np.all(np.abs(speeds) <= robot.speeds[order] * 1.001)
-    assert np.all(
-        (angles >= robot.limits[order, 0] - 1e-5) & (angles <= robot.limits[order, 1] + 1e-5)
+    return Heard(*(np.array([frames[i][part] for i in indices]) for part in range(3)))
+
+
+@pytest.mark.parametrize("command", ["play", "chat"])
+def test_a_receiver_in_another_process_gets_the_motion_of_the_robot(
+    tmp_path: Path, tiny: Path, command: str
+) -> None:
+    path = tmp_path / "walk.npz"
+    clip = Clip(walking(40), prompt="a person walks")
+    clip.save(path)
+    messages = received(
+        {
+            "play": ("play", path, "--headless", "--once", "--no-foot-lock"),
+            "chat": ("chat", "--headless", "--bundle", tiny, "--seconds", 1, "--max-thought", 3),
+        }[command]
     )
+    said = {(message["version"], message["count"]) for message in messages}
+    assert said == {(1, FRAMES_IN_MESSAGE)}
+    assert messages[-1]["resets"] == 1, "the receiver gives up its window again and again"
+    heard, robot = put_together(messages), robot_named("g1")
+    angles, order = heard.angles, list(robot.breadth_first)
+    assert angles.shape == heard.speeds.shape == (len(angles), 29)
+    np.testing.assert_allclose(np.linalg.norm(heard.turns, axis=1), 1.0, atol=1e-5)
+    np.testing.assert_allclose(heard.speeds[1:], np.diff(angles, axis=0) * 50.0, atol=1e-3)
+    assert np.all(np.abs(heard.speeds) <= robot.speeds[order] * 1.001)
+    lowest, highest = robot.limits[order].T
+    assert np.all((angles >= lowest - 1e-5) & (angles <= highest + 1e-5))
     if command == "play":
         whole = clip.to_robot("g1", 20.0)
-        assert len(indices) > 85
+        assert len(angles) > 85
         np.testing.assert_allclose(angles[-1], whole.angles[-1][order], atol=1e-5)
-        np.testing.assert_allclose(turns[-1], whole.quaternions[-1][[3, 0, 1, 2]], atol=1e-5)
+        np.testing.assert_allclose(heard.turns[-1], whole.quaternions[-1][[3, 0, 1, 2]], atol=1e-5)
 
 
 def test_nobody_there_is_one_line_and_no_failure(

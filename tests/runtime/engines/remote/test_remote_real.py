@@ -19,17 +19,7 @@ from kinetoken.base.errors import EngineError, InputError
 from kinetoken.engines.remote.address import KEY_VARIABLE
 from kinetoken.tokens.markup import read_strictly
 from real_servers import NEEDED, RealServer, gguf_bundle, real_server
-
-KEY = "a key for the test"
-ASKED: list[dict[str, Any]] = [
-    {"seconds": 0.6},
-    {"seconds": 2.0, "temperature": 5.0},
-    {"block_code_frames": 3, "min_blocks": 2, "max_blocks": 2, "max_pause": 6},
-    {"code_frames": 7, "max_block_code_frames": 3, "thought": "none"},
-    {"levels": 2, "seconds": 1.0},
-    {"frames": "prefix", "code_frames": 4},
-    {"min_seconds": 0.4, "max_seconds": 1.2},
-]
+from served_rules import SERVER_KEY, asked_of_a_server, check_served_rules
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +32,7 @@ def server(
     request: pytest.FixtureRequest, bundle: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RealServer]:
     log = tmp_path_factory.mktemp("logs") / "server.log"
-    with real_server(request.param, bundle / "lm.gguf", log, key=KEY) as served:
+    with real_server(request.param, bundle / "lm.gguf", log, key=SERVER_KEY) as served:
         yield served
 
 
@@ -50,34 +40,15 @@ def server(
 def generator(
     server: RealServer, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> kinetoken.Generator:
-    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    monkeypatch.setenv(KEY_VARIABLE, SERVER_KEY)
     return kinetoken.load(bundle, threads=1, engine=server.url)
 
 
-@pytest.mark.parametrize("asked", ASKED, ids=str)
+@pytest.mark.parametrize("asked", asked_of_a_server(temperature=5.0), ids=str)
 def test_a_model_without_sense_keeps_to_the_rules(
     generator: kinetoken.Generator, asked: dict[str, Any]
 ) -> None:
-    generation = generator.stream(
-        "a person walks", seed=5, **({"temperature": 1.0, "max_thought": 8} | asked)
-    )
-    for _ in generation:
-        pass
-    clip = generation.clip()
-    assert generation.notes == ()
-    assert clip.codes is not None
-    levels = asked.get("levels", 4)
-    if asked.get("frames") != "prefix":
-        assert [
-            list(frame) for frame in read_strictly(clip.text, 4, 16, levels).frames
-        ] == clip.codes.tolist()
-    if "seconds" in asked:
-        assert len(clip) == round(asked["seconds"] * 20)
-    if "code_frames" in asked:
-        assert len(clip.codes) == asked["code_frames"]
-    if "block_code_frames" in asked:
-        assert clip.text.count("</move>") == 2
-        assert len(clip.codes) == 6
+    check_served_rules(generator, 16, asked, max_thought=8)
 
 
 def test_the_likeliest_codes_are_those_of_the_model_here(

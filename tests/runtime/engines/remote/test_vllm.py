@@ -30,9 +30,9 @@ from kinetoken.cli.main import main
 from kinetoken.engines.remote.address import KEY_VARIABLE
 from kinetoken.tokens.markup import read_strictly
 from real_servers import RealServer, vllm_server
+from served_rules import SERVER_KEY, asked_of_a_server, check_served_rules
 
 CHECKPOINTS = Path(__file__).parents[4] / "export" / "checkpoints" / "demo"
-KEY = "a key for the test"
 PROMPTS = (
     "a person walks forward",
     "do a cartwheel",
@@ -43,15 +43,6 @@ PROMPTS = (
     "a person waves with the right hand",
     "turn around and sit down",
 )
-ASKED: list[dict[str, Any]] = [
-    {"seconds": 0.6},
-    {"seconds": 2.0, "temperature": 2.0},
-    {"block_code_frames": 3, "min_blocks": 2, "max_blocks": 2, "max_pause": 6},
-    {"code_frames": 7, "max_block_code_frames": 3, "thought": "none"},
-    {"levels": 2, "seconds": 1.0},
-    {"frames": "prefix", "code_frames": 4},
-    {"min_seconds": 0.4, "max_seconds": 1.2},
-]
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +57,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     log = tmp_path_factory.mktemp("logs") / "vllm.log"
-    with vllm_server(str(VLLM_PYTHON), CHECKPOINTS / "lm", log, key=KEY) as served:
+    with vllm_server(str(VLLM_PYTHON), CHECKPOINTS / "lm", log, key=SERVER_KEY) as served:
         yield served
 
 
@@ -74,7 +65,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
 def generator(
     server: RealServer, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> kinetoken.Generator:
-    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    monkeypatch.setenv(KEY_VARIABLE, SERVER_KEY)
     return kinetoken.load(bundle, threads=1, engine=server.url)
 
 
@@ -97,24 +88,9 @@ def test_the_likeliest_codes_are_those_of_onnx_in_full_precision(
     assert there.codes.tolist() == here.codes.tolist()
 
 
-@pytest.mark.parametrize("asked", ASKED, ids=str)
+@pytest.mark.parametrize("asked", asked_of_a_server(temperature=2.0), ids=str)
 def test_it_keeps_to_the_rules(generator: kinetoken.Generator, asked: dict[str, Any]) -> None:
-    generation = generator.stream("a person walks", seed=5, **({"temperature": 1.0} | asked))
-    for _ in generation:
-        pass
-    clip = generation.clip()
-    assert generation.notes == ()
-    assert clip.codes is not None
-    if asked.get("frames") != "prefix":
-        frames = read_strictly(clip.text, 4, 1024, asked.get("levels", 4)).frames
-        assert [list(frame) for frame in frames] == clip.codes.tolist()
-    if "seconds" in asked:
-        assert len(clip) == round(asked["seconds"] * 20)
-    if "code_frames" in asked:
-        assert len(clip.codes) == asked["code_frames"]
-    if "block_code_frames" in asked:
-        assert clip.text.count("</move>") == 2
-        assert len(clip.codes) == 6
+    check_served_rules(generator, 1024, asked)
 
 
 def test_a_session_of_two_turns(generator: kinetoken.Generator) -> None:
