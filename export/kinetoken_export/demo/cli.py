@@ -35,7 +35,7 @@ class TrainRequest:
     threads: int | None
     """Cores; None: all."""
     start: Path | None = None
-    """Codec folder whose weights a codec's training begins with."""
+    """Folder of a codec or language model whose weights a new training of one begins with."""
     captions: Path = _CAPTIONS
     exams: Path = _EXAMS
     """Folder of exam wordings, which are kept out of the captions."""
@@ -50,6 +50,9 @@ class TrainRequest:
         ):
             if number is not None and number < 1:
                 raise InputError(f"{option}: expected 1 or more, got {number}")
+        peak = self.plan.get("peak")
+        if peak is not None and not 0 < peak < 1:
+            raise InputError(f"--peak: expected a learning rate between 0 and 1, got {peak:g}")
 
     def limit_threads(self) -> None:
         """Train on no more cores than asked for."""
@@ -128,6 +131,9 @@ def _add_train_lm(steps: Subparsers) -> None:
     add = parser.add_argument
     add("--codec", type=Path, help="codec folder (default: WORK/codec)")
     _add_word_options(parser, LM_STEPS)
+    text = "language model folder whose weights and tokenizer a new training begins with"
+    add("--start", type=Path, help=text)
+    add("--peak", type=float, help="highest learning rate (default: 1.3e-3)")
     add("-o", "--out", type=Path, help="Hugging Face folder to write (default: WORK/lm)")
     _add_work(parser)
     parser.set_defaults(func=lambda args: _train_lm(_training(args, "lm", args.codec)))
@@ -181,7 +187,7 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
 
 
 def _training(args: argparse.Namespace, name: str, codec: Path | None = None) -> TrainRequest:
-    work, plan = args.work, _given(args, "steps", "minutes")
+    work, plan = args.work, _given(args, "steps", "minutes", "peak")
     return TrainRequest(
         work,
         codec or work / "codec",
@@ -247,7 +253,7 @@ def _train_lm(request: TrainRequest) -> int:
 
     request.limit_threads()
     plan = LmTraining(**request.plan)
-    train_lm(request.work, request.codec, *_words(request), plan, request.out)
+    train_lm(request.work, request.codec, *_words(request), plan, request.out, request.start)
     print(f"language model written to {request.out}")
     return 0
 

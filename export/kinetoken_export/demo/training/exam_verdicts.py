@@ -14,13 +14,19 @@ from kinetoken.motion.clip import Clip
 from ..data.actions import OPEN_ACTIONS
 from ..data.judges import Evidence, obeys
 from ..data.judges.counting import COUNTERS, times_done
+from ..data.judges.stance import LAST_FRAMES, stands
 from ..words.exam_questions import Question
 
+_Joints = NDArray[np.float64]
 _HONEST: Final = re.compile(
     r"\b(not|never|cannot|can't|don't|haven't|unable|unknown to me)\b", re.IGNORECASE
 )
 _CLOSE: Final = 1.0  # frame: how exactly a length is kept
 _STILL: Final = 0.3  # m/s: a body that says it cannot does not go anywhere
+_BEGIN_LOW: Final = ("get_up_from_floor", "stand_up_from_chair")
+_LONGEST_WAY: Final = 64  # frames
+_SHORTEST: Final = 16  # frames of a motion behind a way
+_STEP: Final = 8
 
 
 def admits(thought: str) -> bool:
@@ -38,8 +44,11 @@ def does(question: Question, clip: Clip, thought: str) -> bool:
     if judges_count(question) and times_done(question.actions[0], joints) != question.count:
         return False
     parts = [joints] if len(question.actions) == 1 else _blocks(clip, joints)
-    return len(parts) == len(question.actions) and all(
-        shows_asked(action, part) for action, part in zip(question.actions, parts, strict=True)
+    if len(parts) != len(question.actions) or not shows_asked(question.actions[0], parts[0]):
+        return False
+    return all(
+        _shows_after(before, action, part)
+        for action, (before, part) in zip(question.actions[1:], pairwise(parts), strict=True)
     )
 
 
@@ -48,12 +57,26 @@ def judges_count(question: Question) -> bool:
     return bool(question.count) and len(question.actions) == 1 and question.actions[0] in COUNTERS
 
 
-def shows_asked(action: str, joints: NDArray[np.float64]) -> bool:
+def shows_asked(action: str, joints: _Joints) -> bool:
     """Tell whether joints show an action, any that fits where its name leaves a side open."""
     return any(obeys(one, joints) for one in OPEN_ACTIONS.get(action, (action,)))
 
 
-def _blocks(clip: Clip, joints: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+def _shows_after(before: _Joints, action: str, joints: _Joints) -> bool:
+    """Tell whether a part shows its action behind another part.
+
+    A body that is down first rises to what begins upright, and lowers itself to get up: such a way
+    may come before the action.
+    """
+    if shows_asked(action, joints):
+        return True
+    if action not in _BEGIN_LOW and stands(Evidence(before), LAST_FRAMES):
+        return False
+    latest = min(_LONGEST_WAY, len(joints) - _SHORTEST)
+    return any(shows_asked(action, joints[at:]) for at in range(_STEP, latest + 1, _STEP))
+
+
+def _blocks(clip: Clip, joints: _Joints) -> list[_Joints]:
     """The motion of each block of the answer; one without words before it goes on with the last."""
     stride = 0 if clip.codes is None else len(joints) // max(1, len(clip.codes))
     ends, frames = [0], 0

@@ -20,6 +20,8 @@ _LONGEST_CHAT: Final = 1100  # tokens
 _LONGEST: Final = 125  # code frames of an answer that goes on without words
 _SHRUGS: Final = 0.65  # share of the unknown that is answered with a shrug, not with standing
 _SHORTEST_BLOCK: Final = 5  # code frames
+# Code frames of each part, by how many there are: all are to fit into an answer.
+_LONGEST_PARTS: Final = {1: 60, 2: 34, 3: 24}
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,9 @@ class MotionChats:
             window = self._after(last, self._helpless())
             return None if window is None else self._gone_on([(words[0], window)], "stand_still")
         out: list[tuple[str, CodedWindow]] = []
+        longest = _LONGEST_PARTS.get(len(request.parts), min(_LONGEST_PARTS.values()))
         for said, part in zip(words, request.parts, strict=True):
-            window = self._after(last, part)
+            window = self._after(last, part, longest)
             if window is None:
                 return None
             out.append((said, window))
@@ -93,11 +96,13 @@ class MotionChats:
         part = request.parts[-1]
         return out if part.count or part.seconds else self._gone_on(out, part.action)
 
-    def _after(self, last: CodedWindow | None, part: Part) -> CodedWindow | None:
+    def _after(
+        self, last: CodedWindow | None, part: Part, longest: int = _LONGEST_PARTS[1]
+    ) -> CodedWindow | None:
         """The motion of a part where `last` ended."""
         if last is None:
-            return self._bank.motion(part, ANY_POSTURE)
-        return self._bank.motion(part, last.ends, last.codes)
+            return self._bank.motion(part, ANY_POSTURE, None, longest)
+        return self._bank.motion(part, last.ends, last.codes, longest)
 
     def _helpless(self) -> Part:
         """What the body does where it cannot do what is asked."""

@@ -10,10 +10,12 @@ from typing import Final
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from kinetoken.base.atomic_file import atomic_path
+from kinetoken.base.errors import InputError
 
 from .chat_examples import Ids, Weights
 from .lm_model import Qwen2
@@ -96,6 +98,18 @@ def resume(path: Path, model: Qwen2, optimizer: torch.optim.Optimizer) -> tuple[
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     return int(state["step"]), float(state.get("minutes", 0.0))
+
+
+def begin_as(folder: Path, model: Qwen2) -> None:
+    """Take the weights of a language model's Hugging Face folder. InputError."""
+    weights = load_file(folder / "model.safetensors")
+    try:
+        model.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    except RuntimeError as error:
+        raise InputError(
+            f"--start: expected a language model of the sizes and tokens of this one in {folder}, "
+            "got another: give one that train-lm wrote, and a WORK without another's tokenizer.json"
+        ) from error
 
 
 def begin_with(path: Path, model: Qwen2) -> None:

@@ -54,24 +54,28 @@ class MotionBank:
         """Actions that there is motion of."""
         return frozenset(self._by_action)
 
-    def motion(self, part: Part, posture: str, before: Codes | None = None) -> CodedWindow | None:
+    def motion(
+        self, part: Part, posture: str, before: Codes | None = None, longest: int = _LONGEST
+    ) -> CodedWindow | None:
         """The motion of a part for a body in a posture; None where there is none such.
 
-        `before`: what the body did last, which ends in that posture.
+        `before`: what the body did last, which ends in that posture. `longest`: code frames of a
+        part that says neither how often nor how long.
         """
         low = posture not in ("standing", ANY_POSTURE) and before is not None
-        found = [w for _ in range(_TRIES if low else 1) if (w := self._asked(part)) is not None]
+        tries = _TRIES if low else 1
+        found = [w for _ in range(tries) if (w := self._asked(part, longest)) is not None]
         if not found:
             return None
         window = self._nearest([w for w in found if w.begins == posture] or found, before)
         return self._from(posture, window, before)
 
-    def _asked(self, part: Part) -> CodedWindow | None:
+    def _asked(self, part: Part, longest: int) -> CodedWindow | None:
         if not part.seconds and not part.count and part.action in _HELD:
             part = replace(part, seconds=_HELD_SECONDS)
         if part.seconds:
             return self._lasting(part)
-        return self._counted(part) if part.count else self._any(part, longest=_LONGEST)
+        return self._counted(part) if part.count else self._any(part, longest)
 
     def _nearest(self, found: Sequence[CodedWindow], before: Codes | None) -> CodedWindow:
         """The motion that begins most as what came before ended; any after nothing."""

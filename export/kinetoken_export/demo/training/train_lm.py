@@ -26,7 +26,7 @@ from .lm_model import LmConfig, Qwen2
 from .motion_bank import MotionBank
 from .slot_losses import SlotLosses
 from .thought_exam import understanding
-from .train_words import DrawnChats, caption_tokenizer, merging
+from .train_words import DrawnChats, caption_tokenizer, merging, take_tokenizer
 
 _HINTS: Final[dict[str, object]] = {
     "history": 5, "prompt_seconds": True, "max_seconds": 12.0, "min_frames": 5,
@@ -65,19 +65,24 @@ def train_lm(
     exclusion: Exclusion,
     plan: LmTraining,
     out: Path,
+    start: Path | None = None,
 ) -> None:
     """Train (or go on with) the language model in `work` and write its folder to `out`.
 
-    Begins with the words of `work`/words.pt, if they are trained.
+    Begins with the language model of `start`, or the words of `work`/words.pt, if they are trained.
     """
     torch.manual_seed(plan.seed)
     found = coded_windows(work, codec)
     learnt, kept = held_out(captions)
+    if start is not None:
+        take_tokenizer(start, work)
     tokenizer = caption_tokenizer(work, learnt, exclusion)
     model = Qwen2(LmConfig(vocab_size=tokenizer.get_vocab_size()))
     optimizer = lm_steps.optimizer_of(model, plan.peak)
     done, spent = lm_steps.resume(work / "lm.pt", model, optimizer)
-    if not done:
+    if not done and start is not None:
+        lm_steps.begin_as(start, model)
+    elif not done:
         lm_steps.begin_with(work / "words.pt", model)
     chats = _chats(learnt, exclusion, tokenizer, found, codec, plan, done)
     rows = lm_steps.batches(chats.draw, plan.tokens, chats.random)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,7 @@ import torch
 from tokenizers import Tokenizer
 
 from kinetoken.base.atomic_file import atomic_path
+from kinetoken.base.errors import InputError
 from kinetoken.cli.terminal import ProgressBar
 
 from ...checkpoint.motion_tokens import SYSTEM_PROMPT
@@ -173,6 +175,20 @@ def caption_tokenizer(
         with atomic_path(path) as temporary:
             tokenizer.save(str(temporary))
     return lm_steps.load_tokenizer(path)
+
+
+def take_tokenizer(folder: Path, work: Path) -> None:
+    """Keep the tokenizer of a language model's folder in `work`, unless there is one. InputError."""
+    if not all((folder / name).is_file() for name in ("model.safetensors", "tokenizer.json")):
+        raise InputError(
+            f"--start: expected a language model (model.safetensors, tokenizer.json) in {folder}, "
+            "found none: give a folder that train-lm wrote"
+        )
+    path = work / "tokenizer.json"
+    if not path.is_file():
+        work.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            shutil.copyfile(folder / "tokenizer.json", temporary)
 
 
 def merging(tokenizer: Tokenizer, dropout: float) -> Tokenizer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from .action_names import VERBS
 from .frames import FRAMES, SUBJECTS, THIRD_FRAMES
 from .spelling import conjugated, language, third
 
+_Option = TypeVar("_Option")
 _SUBJECT: Final = re.compile(
     r"^(?:the |a |an |my |our |this )?(?:person|man|woman|guy|girl|boy|child|robot|figure|subject|"
     r"character|actor|human|kid|lady|someone|somebody|he|she)(?= )"
@@ -34,7 +35,7 @@ class Rewording:
         self.random = random
         self.verbs = _verbs(list(texts))
 
-    def pick(self, options: Sequence[str]) -> str:
+    def pick(self, options: Sequence[_Option]) -> _Option:
         """One of these."""
         return options[int(self.random.integers(len(options)))]
 
@@ -67,10 +68,12 @@ class Rewording:
             return self.pick(THIRD_FRAMES).format(s=self.pick(SUBJECTS), x=words)
         return text
 
-    def without_subject(self, text: str) -> str:
-        """A third-person clause from its verb on: claps; other texts as they are."""
+    def third_clause(self, text: str) -> str:
+        """A short third-person caption from its verb on: claps; nothing of other texts."""
         found = _SUBJECT.match(text)
-        return text[found.end() + 1 :] if found else text
+        words = text[found.end() + 1 :].split() if found else []
+        fits = 0 < len(words) <= _MOST_WORDS and words[0].endswith("s") and words[0] != "is"
+        return " ".join(words) if fits else ""
 
     def dressed(self, text: str) -> str:
         """Case, full stop and now and then a typo."""

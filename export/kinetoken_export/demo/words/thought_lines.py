@@ -206,13 +206,13 @@ SIDE_PHRASES: Final[dict[str, str]] = {
 OFFERS: Final = (
     "wave or walk in a circle", "dance or do jumping jacks", "jump or clap my hands",
     "kick or throw a punch", "bow or salute", "crawl or do a cartwheel", "run or sit down",
-    "squat or do push-ups", "turn around or point ahead", "walk or wave with both hands",
+    "squat or do push-ups", "turn around or point ahead", "nod or wave with both hands",
 )  # fmt: skip
 UNKNOWN_LINES: Final[dict[str, tuple[str, ...]]] = {
     "motion": ("I have not learned that yet, so I wait.", "I have not learned that move yet.",
         "I have not learned how to do that."),
-    "talk": ("I only speak with my body, I am afraid.", "I only speak with my body, not in words.",
-        "I only speak with my body, so I shrug."),
+    "talk": ("I only speak with my body, not in words.", "I cannot talk, I only speak with my body.",
+        "I cannot answer in words, so I shrug."),
     "nonsense": ("I do not understand that, sorry.", "I do not understand these words.",
         "I do not understand what you mean."),
     "other": ("I cannot show that with my body.", "I cannot show that, so I wait.",

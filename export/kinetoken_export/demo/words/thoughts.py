@@ -34,7 +34,9 @@ _OF_THAT_STYLE: Final = {"cross_arms_angry": "angry"}
 OFFER: Final = " I can "
 """What begins the offer of two things that the body can do."""
 _NEXTS: Final = re.compile("^(?:" + "|".join(map(re.escape, sorted({*NEXT, *LAST}))) + ")")
-_UNKNOWN: Final = re.compile("^I (?:have not learned|only speak|do not understand|cannot show)")
+_UNKNOWN: Final = re.compile(
+    "^I (?:have not learned|only speak|do not understand|cannot (?:show|talk|answer))"
+)
 _UNSURE: Final = re.compile("^I (?:do not know what|have done nothing)")
 
 

@@ -14,17 +14,18 @@ from .frames import (
     DURATIONS,
     NEGATIONS,
     ONLY_NOT,
-    PAIRS,
     SPEED_FRAMES,
     STYLE_WORDS,
-    TRIPLES,
 )
+from .gibberish import Gibberish
+from .joined import Joiner
 from .requests import CaptionSet, Exclusion, Part, Request
 from .rewording import Rewording
 from .spelling import conjugated, language, number_words, times_words
 
 _COUNT_SHARES: Final = {1: 0.08, 2: 0.28, 3: 0.28, 4: 0.12, 5: 0.1, 6: 0.05, 8: 0.04, 10: 0.05}
 _SECONDS: Final = (1, 2, 2, 3, 3, 4, 4, 5, 5, 5, 6, 6, 7, 8, 8, 9, 10, 10, 12, 15, 16, 20)
+_GIBBERISH: Final = 0.1  # share of the unknown
 _SLOWER: Final = {"walk_forward": "walk_slowly"}
 _FASTER: Final = {"walk_forward": "walk_fast"}
 _DANCES: Final = ("salsa", "ballet", "Indian")
@@ -36,16 +37,16 @@ _OF_ONE_SPEED: Final = ("walk_slowly", "walk_fast", "stand_still", "t_pose", "me
 class Mixture:
     """Shares of the kinds of request; what is left is captions of one action as they stand."""
 
-    unknown: float = 0.12
-    sequence: float = 0.13
-    pair: float = 0.15
-    triple: float = 0.12
+    unknown: float = 0.16
+    sequence: float = 0.11
+    pair: float = 0.17
+    triple: float = 0.13
     seconds: float = 0.05
-    count: float = 0.06
-    speed: float = 0.04
-    negation: float = 0.06
-    style: float = 0.03
-    plain: float = 0.03
+    count: float = 0.05
+    speed: float = 0.03
+    negation: float = 0.04
+    style: float = 0.02
+    plain: float = 0.02
     """Plain names of actions."""
 
 
@@ -58,13 +59,14 @@ class Wordings:
         self.captions, self.exclusion = captions, exclusion
         self.random = np.random.default_rng(seed)
         self.rewording = Rewording([r.text for r in captions.all()], self.random)
+        self.gibberish = Gibberish(self.random)
         self.actions = list(captions.single)
         mix = mixture or Mixture()
         makers: dict[str, Callable[[], Request | None]] = {
-            "unknown": lambda: self._one_of(captions.unknown),
+            "unknown": self._unknown,
             "sequence": lambda: self._one_of(captions.sequences),
-            "pair": self._pair,
-            "triple": self._triple,
+            "pair": lambda: joiner.draw(2),
+            "triple": lambda: joiner.draw(3),
             "seconds": self._seconds,
             "count": self._count,
             "speed": self._speed,
@@ -79,6 +81,7 @@ class Wordings:
             action: [r for r in mine if self.rewording.is_imperative(r.text)]
             for action, mine in captions.single.items()
         }
+        joiner = Joiner(captions, self.rewording, self._bare, self._with_count)
         self._denied = [
             r.text.lower()
             for r in captions.unknown
@@ -111,6 +114,11 @@ class Wordings:
         request = found[int(self.random.integers(len(found)))]
         return replace(request, text=self.rewording.framed(request.text))
 
+    def _unknown(self) -> Request:
+        if self.random.random() < _GIBBERISH:
+            return Request(self.gibberish.draw(), unknown="nonsense")
+        return self._one_of(self.captions.unknown)
+
     def _any_caption(self) -> Request:
         return self._caption(self._action())
 
@@ -128,41 +136,6 @@ class Wordings:
     def _plain(self) -> Request:
         action = self._action()
         return Request(self.rewording.framed(self.rewording.verb(action)), (Part(action),))
-
-    def _pair(self) -> Request | None:
-        return self._joined(PAIRS, "ab")
-
-    def _triple(self) -> Request | None:
-        return self._joined(TRIPLES, "abc")
-
-    def _joined(self, forms: tuple[str, ...], names: str) -> Request | None:
-        form = self.rewording.pick(forms)
-        parts: list[Part] = []
-        words: dict[str, str] = {}
-        for name in names:
-            action = self._action()
-            if parts and action == parts[-1].action:
-                return None
-            request = Request(self.rewording.verb(action), (Part(action),))
-            if f"{{{name}_ing}}" in form:
-                words[f"{name}_ing"] = self.rewording.verb(action, "ing")
-            else:
-                bare = self._bare(action)
-                if (
-                    bare is None
-                    or "," in bare.text
-                    or " and " in bare.text
-                    or " then " in bare.text
-                ):
-                    return None
-                request = self._with_count(bare) if self.random.random() < 0.12 else bare
-                words[name] = request.text if not words else request.text.lower()
-            parts.append(request.parts[0])
-        return self._told(Request(form.format(**words), tuple(parts)))
-
-    def _told(self, request: Request) -> Request:
-        """Told of somebody in the third person, now and then."""
-        return replace(request, text=self.rewording.framed(request.text))
 
     def _seconds(self) -> Request | None:
         action = LASTING[int(self.random.integers(len(LASTING)))]

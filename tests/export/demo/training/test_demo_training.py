@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
+
+from safetensors.torch import load_file
 
 import kinetoken
 from kinetoken.base.errors import InputError
@@ -131,6 +134,16 @@ def test_training_goes_on_where_it_was_stopped(
     assert "step 8" in said
     assert "step 6" in said
     assert "step 2 " not in said
+
+
+def test_a_training_begins_with_a_language_model(trained: Path, tmp_path: Path) -> None:
+    shutil.copyfile(trained / "lm_windows.npz", tmp_path / "lm_windows.npz")
+    codec, out, plan = trained / "codec", tmp_path / "out", replace(LM, steps=1, peak=1e-12)
+    train_lm(tmp_path, codec, *CAPTIONS, plan, out, start=trained / "lm")
+    before, after = (load_file(folder / "model.safetensors") for folder in (trained / "lm", out))
+    assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+    with pytest.raises(InputError, match="--start: expected a language model"):
+        train_lm(tmp_path, codec, *CAPTIONS, plan, out, start=trained / "codec")
 
 
 def test_a_training_begins_with_a_codec_whose_patches_did_not_overlap(

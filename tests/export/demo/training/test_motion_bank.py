@@ -50,6 +50,12 @@ def test_side_speed_and_style_are_those_asked_for() -> None:
     assert found.motion(Part("bow"), "standing") is None
 
 
+def test_a_part_of_several_is_short() -> None:
+    found = bank(CodedWindow(codes(40), "dance"), CodedWindow(codes(20), "dance"))
+    parts = [found.motion(Part("dance"), "standing", longest=24) for _ in range(20)]
+    assert {len(w.codes) for w in parts if w is not None} == {20}
+
+
 def test_a_count_is_a_window_of_it_or_windows_in_turn() -> None:
     found = bank(CodedWindow(codes(8), "bow", count=1), CodedWindow(codes(20), "bow", count=3))
     assert {len(w.codes) for w in drawn(found, Part("bow", count=3))} == {20}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from kinetoken_export.demo.words.chats import Chats
+from kinetoken_export.demo.words.gibberish import Gibberish
 from kinetoken_export.demo.words.requests import Exclusion, Part, Request, read_captions
 from kinetoken_export.demo.words.rewording import Rewording
 from kinetoken_export.demo.words.spelling import (
@@ -46,6 +47,15 @@ def test_what_is_drawn_is_varied_and_filled_in() -> None:
     assert {len(r.parts) for r in drawn} >= {0, 1, 2, 3}
 
 
+def test_nonsense_means_nothing_known() -> None:
+    gibberish = Gibberish(np.random.default_rng(0))
+    drawn = {gibberish.draw() for _ in range(300)}
+    assert len(drawn) > 280
+    assert all(text.strip() == text != "" for text in drawn)
+    said = {normalized(r.text) for mine in CAPTIONS.single.values() for r in mine}
+    assert not said & {normalized(text) for text in drawn if normalized(text)}
+
+
 def test_what_the_exams_ask_is_drawn_again() -> None:
     first = wordings(3).draw().text
     other = wordings(3, Exclusion([first])).draw()
@@ -66,6 +76,19 @@ def test_what_is_denied_is_not_done() -> None:
     assert all(len(r.parts) == 1 and not r.unknown for r in drawn)
 
 
+@pytest.mark.parametrize(("kind", "count"), [("pair", 2), ("triple", 3)])
+def test_parts_in_turn_are_told_in_many_ways(kind: str, count: int) -> None:
+    drawn = draws(wordings(9, **{kind: 1.0}), 400)
+    assert all(len(r.parts) == count for r in drawn)
+    assert all(a.action != b.action for r in drawn for a, b in pairwise(r.parts))
+    texts = [r.text.lower() for r in drawn]
+    assert not any(re.search(r"[{}#~]", text) for text in texts)
+    told = sum(bool(re.search(r"\b(?:he|she|it|a person|someone|the man)\b", t)) for t in texts)
+    assert told > 60
+    assert sum(language(text) != "en" for text in texts) > 15
+    assert sum(any(part.count for part in r.parts) for r in drawn) > 20
+
+
 def test_the_same_seed_draws_the_same() -> None:
     assert draws(wordings(8), 30) == draws(wordings(8), 30)
 
@@ -78,6 +101,8 @@ def test_frames_and_subjects_keep_the_sense() -> None:
     spanish = "camina hacia adelante"
     assert {rewording.framed(spanish) for _ in range(50)} == {spanish}
     assert {rewording.framed("a person bows")[-5:] for _ in range(50)} == {" bows"}
+    assert rewording.third_clause("a person claps loudly") == "claps loudly"
+    assert rewording.third_clause("a person is clapping") == ""
 
 
 @pytest.mark.parametrize(
