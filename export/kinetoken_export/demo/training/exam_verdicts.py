@@ -14,7 +14,7 @@ from kinetoken.motion.clip import Clip
 from ..data.actions import OPEN_ACTIONS
 from ..data.judges import Evidence, obeys
 from ..data.judges.counting import COUNTERS, times_done
-from ..data.judges.stance import LAST_FRAMES, stands
+from ..data.judges.stance import LAST_FRAMES, lies, sits_high, sits_low, stands
 from ..words.exam_questions import Question
 
 _Joints = NDArray[np.float64]
@@ -23,10 +23,11 @@ _HONEST: Final = re.compile(
 )
 _CLOSE: Final = 1.0  # frame: how exactly a length is kept
 _STILL: Final = 0.3  # m/s: a body that says it cannot does not go anywhere
-_BEGIN_LOW: Final = ("get_up_from_floor", "stand_up_from_chair")
-_LONGEST_WAY: Final = 64  # frames
+# How the body is held where an action begins that does not begin upright.
+_BEGIN_LOW: Final = {"get_up_from_floor": (lies, sits_low), "stand_up_from_chair": (sits_high,)}
+_HELD: Final = 4  # frames
+_SETTLED: Final = 8  # frames from where it is first held so to where the way ends
 _SHORTEST: Final = 16  # frames of a motion behind a way
-_STEP: Final = 8
 
 
 def admits(thought: str) -> bool:
@@ -65,15 +66,23 @@ def shows_asked(action: str, joints: _Joints) -> bool:
 def _shows_after(before: _Joints, action: str, joints: _Joints) -> bool:
     """Tell whether a part shows its action behind another part.
 
-    A body that is down first rises to what begins upright, and lowers itself to get up: such a way
-    may come before the action.
+    A body that is down first rises to what begins upright, and lowers itself to what begins low:
+    the action may begin after that way.
     """
     if shows_asked(action, joints):
         return True
     if action not in _BEGIN_LOW and stands(Evidence(before), LAST_FRAMES):
         return False
-    latest = min(_LONGEST_WAY, len(joints) - _SHORTEST)
-    return any(shows_asked(action, joints[at:]) for at in range(_STEP, latest + 1, _STEP))
+    return shows_asked(action, _behind_way(action, joints))
+
+
+def _behind_way(action: str, joints: _Joints) -> _Joints:
+    """A part from where its body is held as the action begins; all of it where it never is."""
+    evidence, ready = Evidence(joints), _BEGIN_LOW.get(action, (stands,))
+    for at in range(len(joints) - _SHORTEST - _SETTLED):
+        if any(holds(evidence, slice(at, at + _HELD)) for holds in ready):
+            return joints[at + _SETTLED :]
+    return joints
 
 
 def _blocks(clip: Clip, joints: _Joints) -> list[_Joints]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 
@@ -15,7 +16,8 @@ import kinetoken
 from kinetoken.base.errors import InputError
 from kinetoken.motion.clip import Clip
 from kinetoken_export.demo.data.makers.exercise_scripts import EXERCISE_ACTS
-from kinetoken_export.demo.data.makers.script import Script
+from kinetoken_export.demo.data.makers.floor_scripts import FLOOR_ACTS
+from kinetoken_export.demo.data.makers.script import Act, Script
 from kinetoken_export.demo.training.evaluate import ExamConditions, count_line, evaluate
 from kinetoken_export.demo.training.exam_verdicts import admits, does, judges_count, shows_asked
 from kinetoken_export.demo.words.exam_questions import Question, read_questions
@@ -65,6 +67,28 @@ def test_a_sequence_is_judged_block_by_block() -> None:
     alone = Question("old", "walk for four seconds", ("walk_forward",), seconds=4)
     assert does(alone, clip, "I walk.")
     assert not does(replace(alone, seconds=5), clip, "I walk.")
+
+
+def test_a_part_behind_a_low_one_may_begin_with_the_way_up() -> None:
+    low, squat = (
+        played(next(act for act in (*FLOOR_ACTS, *EXERCISE_ACTS) if act.action == name))
+        for name in ("sit_on_floor", "squat")
+    )
+    joints = np.concatenate([low, low[::-1], squat]).astype(np.float32)
+    blocks = ("<m_0_1>" * len(low), "<m_0_1>" * (len(joints) - len(low)))
+    text = f"I sit.<move>{blocks[0]}</move>Then I squat.<move>{blocks[1]}</move>"
+    clip = Clip(joints, text=text, codes=np.ones((len(joints), 1), np.int64))
+    assert not shows_asked("squat", joints[len(low) :])
+    for action, done in (("squat", True), ("kneel", False)):
+        question = Question("sequences", "sit, then", ("sit_on_floor", action))
+        assert does(question, clip, "I sit. Then I squat.") == done
+
+
+def played(act: Act) -> NDArray[np.float64]:
+    """Joints of two rounds of a scripted act."""
+    script = Script(np.random.default_rng(0), 1.0)
+    act.play(script, 2)
+    return script.joints()
 
 
 def test_a_count_is_judged_exactly_where_physics_can_tell() -> None:
