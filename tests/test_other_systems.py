@@ -20,6 +20,8 @@ for package in ("pyglet", "PIL", "websockets", "pythonosc"):
 FOLDER = Path(__file__).parent / "support" / "other_systems"
 CODE_PAGES = {"windows": "cp1252", "macos": "ascii"}
 QUICK = ("tests/runtime/base", "tests/runtime/live/test_live_page.py")
+WORKFLOW = ("@.ci/quick", "tests/runtime/batch", "tests/runtime/chat", "tests/runtime/cli")
+"""The tests that .github/workflows/ci.yml runs."""
 ON_LINUX_ALONE = "library_that_never_returns or removed_meanwhile or pipe or device or made_to_end"
 
 
@@ -83,6 +85,18 @@ def test_the_core_tests_pass_on_windows() -> None:
     command = [
         sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *QUICK,
         "-k", f"not ({ON_LINUX_ALONE})",
+    ]  # fmt: skip
+    env = environment("windows") | {"PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(
+        command, env=env, cwd=FOLDER.parents[2], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_windows_can_import_the_tests_that_the_workflow_runs_there() -> None:
+    command = [
+        sys.executable, "-m", "pytest", "-q", "--collect-only", "--assert=plain",
+        "-p", "no:cacheprovider", *WORKFLOW,
     ]  # fmt: skip
     env = environment("windows") | {"PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(

@@ -10,6 +10,7 @@ from child_jobs import answers, leaves, stubborn, waits
 from kinetoken.base.child_process import ChildProcess
 
 SECONDS = 20.0
+KILLED = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows knows one way to end a process
 
 
 def test_it_gets_its_job_and_never_hears_ctrl_c() -> None:
@@ -32,8 +33,8 @@ def test_its_pipe_ends_with_it() -> None:
 
 @pytest.mark.parametrize(
     ("work", "kindly", "number"),
-    [(waits, True, signal.SIGTERM), (waits, False, signal.SIGKILL), (stubborn, True, signal.SIGKILL)],
-)  # fmt: skip
+    [(waits, True, signal.SIGTERM), (waits, False, KILLED), (stubborn, True, KILLED)],
+)
 def test_it_can_be_made_to_end(work, kindly: bool, number: int) -> None:
     child = ChildProcess("test", work, None)
     assert child.pipe.recv() == "here"

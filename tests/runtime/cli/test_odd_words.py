@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import subprocess
 import sys
 from collections.abc import Callable
@@ -69,6 +68,7 @@ def test_words_are_words(words: str) -> None:
 
 @pytest.mark.parametrize(("answer", "code"), [(b"y\n", 0), (b"\n", 2)])
 def test_at_a_terminal_it_is_asked(tiny: Path, answer: bytes, code: int) -> None:
+    pty = pytest.importorskip("pty", reason="needs terminals of POSIX")
     ours, theirs = pty.openpty()
     env = {
         **os.environ,

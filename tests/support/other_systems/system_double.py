@@ -21,7 +21,8 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import PathFinder, SourceFileLoader
 from types import ModuleType
 
-OWN = ("kinetoken", "kinetoken_export", "kinetoken_viewer")
+OWN = ("kinetoken", "kinetoken_export", "kinetoken_viewer", "tests")
+"""Tests see Linux all the same where pytest rewrites their assertions: it loads them itself."""
 _LISTDIR, _READLINK, _OPEN, _IO_OPEN = os.listdir, os.readlink, os.open, io.open
 _GONE_ON_WINDOWS = (
     "fork", "sysconf", "getuid", "geteuid", "getgid", "mkfifo", "nice", "sched_getaffinity",

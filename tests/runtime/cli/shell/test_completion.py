@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import select
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from kinetoken.cli.main import main
 from kinetoken.cli.shell.completion import SHELLS
 
 pytest.importorskip("shtab")
+pty = pytest.importorskip("pty", reason="needs terminals of POSIX")
 
 LINES = (
     ("kinetoken insp", "kinetoken inspect"),
