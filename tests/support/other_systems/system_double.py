@@ -21,7 +21,8 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import PathFinder, SourceFileLoader
 from types import ModuleType
 
-OWN = ("kinetoken", "kinetoken_export", "kinetoken_viewer", "tests")
+OWN = ("kinetoken", "kinetoken_export", "kinetoken_viewer")
+SHOWN = (*OWN, "tests")
 """Tests see Linux all the same where pytest rewrites their assertions: it loads them itself."""
 _LISTDIR, _READLINK, _OPEN, _IO_OPEN = os.listdir, os.readlink, os.open, io.open
 _GONE_ON_WINDOWS = (
@@ -77,7 +78,7 @@ class _OwnFinder(MetaPathFinder):
         self._builtins = builtin_names
 
     def find_spec(self, name, path, target=None):
-        if name.partition(".")[0] not in OWN:
+        if name.partition(".")[0] not in SHOWN:
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec is not None and isinstance(spec.loader, SourceFileLoader):
