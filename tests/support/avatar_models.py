@@ -134,6 +134,19 @@ def box() -> bytes:
     return _packed(document, data)
 
 
+def point() -> bytes:
+    """A .glb whose bones have Mixamo's names and all lie in one place."""
+    places = {bone: np.zeros(3) for bone in BONES}
+    names = {bone: f"mixamorig:{name}" for bone, name in MIXAMO.items()}
+    return _packed(*_model(places, names, (1, 0, 0)))
+
+
+def described(text: bytes) -> bytes:
+    """A .glb of nothing but this description."""
+    text += b" " * (-len(text) % 4)
+    return struct.pack("<4sIIII", b"glTF", 2, 20 + len(text), len(text), 0x4E4F534A) + text
+
+
 def _numbers(document: dict[str, Any], names: dict[str, str]) -> dict[str, int]:
     nodes = [node["name"] for node in document["nodes"]]
     return {bone: nodes.index(name) for bone, name in names.items()}

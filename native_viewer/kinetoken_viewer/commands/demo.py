@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _NO_MEMORY: Final = HistoryRequest(turns=0, file=None)
 """Each action stands for itself."""
+_FEW: Final = 3  # actions of a film that nobody named
+_GIF_SIZE, _GIF_FPS = (480, 270), 12.5  # of one
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ def run(request: DemoRequest) -> int:
     if play.live.has_targets and play.picture.headless:
         return _send(request)
     if play.picture.is_file:
-        return _record(request, _recording(play))
+        request, recording = _filmed(request)
+        return _record(request, recording)
     try:
         show = window_opener(play.picture.window())
     except (NoWindowError, MissingPackageError) as error:
@@ -109,22 +112,28 @@ def run(request: DemoRequest) -> int:
             return _send(request)
         if isinstance(error, MissingPackageError):
             raise
-        recording = _recording(play)
-        say(f"{reason}: writing {recording.path} instead")
+        say(f"{reason}: writing a film instead; kinetoken web shows the demo in a browser")
+        request, recording = _filmed(request)
         return _record(request, recording)
     return _show(request, show)
 
 
-def _recording(play: PlayRequest) -> RecordRequest:
-    """The film asked for; else an MP4 if it can be written, as a GIF of a minute is large."""
-    picture = play.picture
+def _filmed(request: DemoRequest) -> tuple[DemoRequest, RecordRequest]:
+    """The film asked for; else a short one, an MP4 if it can be written, or a small GIF."""
+    picture, prompts = request.play.picture, request.prompts
     if picture.film is None:
         suffix = ".gif" if find_spec("imageio_ffmpeg") is None else ".mp4"
         picture = replace(picture, film=free_name("demo", suffix))
+        if suffix == ".gif":
+            picture = replace(picture, size=picture.size or _GIF_SIZE, fps=picture.fps or _GIF_FPS)
+        prompts = prompts[:_FEW]
     recording = picture.recording("demo")
     if recording.is_still:
         raise InputError(f"{recording.path}: the demo moves; name a .gif, .webp or .mp4")
-    return recording
+    if len(prompts) < len(request.prompts):
+        number = f"the first {len(prompts)} of {len(request.prompts)} actions"
+        say(f"{number}; --film FILE takes all")
+    return replace(request, prompts=prompts), recording
 
 
 def _show(request: DemoRequest, show: ShowStage) -> int:

@@ -75,6 +75,8 @@ class PromptBox(NamedTuple):
         """The text cursor."""
         at = self.x + self._inset + self._face.length(line.text[: line.cursor]) - self._shift(line)
         image = _stroke(max(2, self.height // 20), round(self.height * 0.6))
+        if not line.text:
+            at -= image.width + 1  # beside the hint, not on its first letter
         return Panel(image, round(at), self.y + (self.height - image.height) // 2)
 
     def letters_before(self, line: PromptText, x: float) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ..base.errors import InputError, KinetokenError
-from ..formats.registry import check_can_save
+from ..formats.registry import check_can_save, ends_like_a_file
 from ..generation.options import GenerateOptions
 from ..motion.clip import Clip
 
@@ -38,6 +38,8 @@ class Reply:
     """To be answered now."""
     over: bool = False
     """The chat ends."""
+    doubt: bool = False
+    """This may be no prompt: the same line again would be taken as one."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class ChatWords:
         self.asked: list[AskedPrompt] = []
         """Prompts in order; `note` adds one, and tells more of the last one."""
         self._last_motion = last_motion
+        self._doubted = ""  # the line before, if it looked like a file
         self._words: dict[str, Callable[[str], Reply]] = {
             "/seed": self._seed,
             "/levels": self._levels,
@@ -92,12 +95,13 @@ class ChatWords:
     def read(self, line: str) -> Reply | None:
         """The reply to a word; None for a prompt."""
         line = line.strip()
+        doubted, self._doubted = self._doubted, ""
         if line.lower() in _ENDS:
             return Reply(over=True)
         if line.lower() in _HELPS:
             return self._help()
         if not line.startswith("/"):
-            return None
+            return None if line == doubted or not ends_like_a_file(line) else self._doubt(line)
         word, _, rest = line.partition(" ")
         if word.lower() in (*_ENDS, *_HELPS):  # /help seed
             return self.read(word)
@@ -108,6 +112,14 @@ class ChatWords:
             return answer(rest.strip())
         except KinetokenError as error:
             return Reply((str(error),))
+
+    def _doubt(self, line: str) -> Reply:
+        self._doubted = line
+        told = (
+            f"{line[-60:]} looks like a file: kinetoken play FILE shows one; "
+            "send it again to take it as a prompt"
+        )
+        return Reply((told,), doubt=True)
 
     def _help(self) -> Reply:
         width = max(map(len, WORDS))

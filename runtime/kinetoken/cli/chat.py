@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..base.errors import INTERRUPTED, KinetokenError
+from ..base.errors import INTERRUPTED, InputError, KinetokenError
 from ..base.operating_system import has_typed
 from ..base.signals import told_to_end
 from ..formats.registry import WRITABLE, check_can_save, in_words
@@ -242,6 +242,9 @@ class Conversation:
             return line
         self._over = reply.over
         self._session.options = self._words.options
+        if reply.doubt and not self._typed:
+            self._fail(line, InputError(*reply.lines))
+            return None
         for told in reply.lines:
             say(told)
         return reply.prompt
@@ -255,10 +258,7 @@ class Conversation:
             if prompt:
                 self._say(prompt)
         except KinetokenError as error:
-            self._code = error.exit_code
-            if self._request.json:
-                print(json.dumps({"prompt": prompt, "error": str(error)}), flush=True)
-            say(str(error))
+            self._fail(prompt, error)
         else:
             with contextlib.suppress(KinetokenError):  # the next prompt will report it
                 self._session.prepare()
@@ -266,6 +266,13 @@ class Conversation:
             live.end()
             if not self._typed:
                 live.rest()
+
+    def _fail(self, prompt: str, error: KinetokenError) -> None:
+        """Report what could not be answered; the chat goes on."""
+        self._code = error.exit_code
+        if self._request.json:
+            print(json.dumps({"prompt": prompt, "error": str(error)}), flush=True)
+        say(str(error))
 
     def _say(self, prompt: str) -> None:
         turn = self._session.say(prompt, raw=True)

@@ -59,7 +59,7 @@ def _live_settings(args: argparse.Namespace) -> LiveSettings:
     if args.stdout and stdout_is_missing():
         raise OutputError("--stdout: standard output is closed; open it, or leave it out")
     usual_rate = DEFAULT_RATE if args.sonic is None else SONIC_RATE
-    return LiveSettings(
+    settings = LiveSettings(
         vmc=None if args.vmc is None else vmc_address(args.vmc),
         ws=args.ws,
         host=args.host,
@@ -70,6 +70,8 @@ def _live_settings(args: argparse.Namespace) -> LiveSettings:
         vrchat=None if args.vrchat is None else vrchat_address(args.vrchat),
         sonic=None if args.sonic is None else sonic_address(args.sonic),
     )
+    settings.check_packages()  # not after the model was loaded
+    return settings
 
 
 def check_robot_is_read(

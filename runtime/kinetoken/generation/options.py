@@ -68,7 +68,7 @@ def check_prompt(prompt: str) -> None:
         raise InputError(
             f"the prompt is not UTF-8 text: it has half a character at {error.start}; type it again"
         ) from error
-    if not prompt.strip():
+    if not any(letter.isprintable() and not letter.isspace() for letter in prompt):
         raise InputError(
             'the prompt is empty; describe a movement, such as "a person walks forward"'
         )

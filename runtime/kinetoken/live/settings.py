@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
 import math
 import socket
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..base.errors import InputError
+from ..base.errors import InputError, MissingPackageError
 
 LOOPBACK: Final = "127.0.0.1"
 VMC_PORT: Final = 39539  # usual for receivers of the VMC protocol
@@ -19,6 +20,13 @@ SONIC_ROBOT: Final = "g1"
 DEFAULT_RATE: Final = 60.0  # frames per second
 _RATES: Final = (1.0, 240.0)
 _HIP_HEIGHTS: Final = (0.05, 50.0)  # metres
+_NEEDED: Final = {
+    "vmc": ("pythonosc", "python-osc", "live"),
+    "vrchat": ("pythonosc", "python-osc", "live"),
+    "ws": ("websockets", "websockets", "live"),
+    "sonic": ("zmq", "pyzmq", "sonic"),
+}
+"""Module, package and extra of each target."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,12 @@ class LiveSettings:
                 raise InputError(
                     f"--sonic drives a Unitree G1, got --robot {self.robot}; leave --robot out"
                 )
+
+    def check_packages(self) -> None:
+        """MissingPackageError where a target needs a package that is not here; imports nothing."""
+        for target, (module, package, extra) in _NEEDED.items():
+            if getattr(self, target) is not None and importlib.util.find_spec(module) is None:
+                raise MissingPackageError(package, extra)
 
     @property
     def has_targets(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ..base.errors import InputError
 from ..base.json_text import parse_json
+from ..formats.registry import ends_like_a_file
 from ..generation.options import check_prompt
 from ..live.people import MOST_PEOPLE
 
@@ -85,7 +86,12 @@ def _ask(asked: dict[str, Any]) -> AskMotion:
     if prompt.startswith("/"):
         raise InputError(
             f"{prompt.split()[0][:40]} is none of the page's words: its fields set seed and levels, "
-            "and its list has the history"
+            "and its list has the history and the files to save"
+        )
+    if ends_like_a_file(prompt):
+        raise InputError(
+            f"{prompt[-40:]} looks like a file, and this page shows none; "
+            "describe a movement, or run: kinetoken play FILE"
         )
     if len(prompt) > MOST_PROMPT_LETTERS:
         raise InputError(

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ..base.errors import KinetokenError
-from ..generation.generator import Generator
+from ..generation.chat_format import ids_before_prompt
+from ..generation.generator import Generator, answer_grammar
 from ..generation.options import GenerateOptions
 from ..live.live_output import LiveOutput
 from ..live.messages import FileAsked, PageAsked, PageFile, PageNews
@@ -51,6 +52,7 @@ class WebService:
 
         `history`: earlier turns of a person that the model is shown; None: as the bundle says.
         """
+        answer_grammar(generator.bundle, options, ids_before_prompt(generator.bundle))
         self._generator, self._options, self._live = generator, options, live
         self._history = history
         self._sessions: list[Session] = [self._new_session()]
@@ -193,6 +195,7 @@ class WebService:
             state=MOVING,
             said=answer.thought[:_LONGEST_SAID],
             seconds=clip.seconds,
+            rtf=answer.stats.rtf,
             note=note,
             kept=len(clip) > 0,
         )

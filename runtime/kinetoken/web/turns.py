@@ -37,6 +37,8 @@ class WebTurn:
     """The thought."""
     seconds: float = 0.0
     """Of its motion."""
+    rtf: float = 0.0
+    """Seconds of motion that the generator made in a second."""
     note: str = ""
     """One line: why it was refused, what did not go as asked."""
     kept: bool = False
@@ -57,6 +59,7 @@ class WebTurn:
             "over": self.over,
             "said": self.said,
             "seconds": round(self.seconds, 2),
+            "rtf": round(self.rtf, 1),
             "note": self.note,
             "kept": self.kept,
             **({} if self.seed is None else {"seed": str(self.seed)}),

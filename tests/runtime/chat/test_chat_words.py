@@ -71,6 +71,18 @@ def test_mistakes_are_told_in_a_line(words: ChatWords, line: str, told: str) -> 
     assert not reply.over
 
 
+def test_a_file_s_name_is_a_prompt_only_if_it_comes_twice(words: ChatWords) -> None:
+    for line in ("walk.bvh", "C:\\my clips\\wave.npz"):
+        reply = words.read(line)
+        assert reply is not None
+        assert reply.doubt
+        assert "looks like a file" in reply.lines[0]
+        assert words.read(line) is None
+    assert words.read("walk.bvh")
+    assert words.read("wave") is None
+    assert words.read("walk.bvh")
+
+
 def test_the_last_motion_is_saved(words: ChatWords, tmp_path: Path) -> None:
     reply = words.read(f'/save "{tmp_path}/my walk.npz"')
     assert reply is not None

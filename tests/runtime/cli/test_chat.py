@@ -60,6 +60,15 @@ def run(environment: dict[str, str], typed: bytes, *arguments: object) -> tuple[
     return process.returncode, out.decode(), err.decode()
 
 
+def test_a_file_s_name_in_a_pipe_is_no_prompt(environment: dict[str, str]) -> None:
+    code, said, err = run(environment, b"walk.bvh\nwalk\n", *SHORT, "--json")
+    first, second = map(json.loads, said.splitlines())
+    assert code == 2
+    assert "walk.bvh looks like a file" in first["error"]
+    assert first["error"] in err
+    assert second["frames"] == 12
+
+
 def test_each_line_is_a_turn_of_one_body(environment: dict[str, str], tmp_path: Path) -> None:
     out = tmp_path / "chat.npz"
     typed = b"walk\n\n  wave  \n\xff\xfe jump\n"

@@ -160,6 +160,28 @@ def test_mistakes(
     assert words in err
 
 
+@pytest.mark.parametrize(
+    ("option", "module", "package"),
+    [
+        (("--vmc",), "pythonosc", "python-osc"),
+        (("--vrchat",), "pythonosc", "python-osc"),
+        (("--ws", "0"), "websockets", "websockets"),
+        (("--sonic",), "zmq", "pyzmq"),
+    ],
+)
+def test_a_missing_package_is_told_before_a_model_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    option: tuple[str, ...],
+    module: str,
+    package: str,
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setenv("KINETOKEN_BUNDLE", "no-such-bundle")
+    assert cli.main([*GENERATE, *option]) == MissingPackageError.exit_code
+    assert f"this needs {package}" in capsys.readouterr().err
+
+
 def test_a_port_in_use_is_one_line(environment: dict[str, str]) -> None:
     pytest.importorskip("websockets", reason="websockets is not installed: pip install '.[live]'")
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from synthetic_motion import walking
 
 pytest.importorskip("websockets", reason="websockets is not installed: pip install '.[live]'")
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.http11 import Request
 from websockets.sync.client import connect
 
 from kinetoken.live.browser.page_server import MAX_SAID, PageTarget
@@ -56,10 +58,12 @@ def guarded() -> Iterator[PageTarget]:
     made.close()
 
 
-def get(target: PageTarget, path: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:
+def get(
+    target: PageTarget, path: str, method: str = "GET", **headers: str
+) -> tuple[int, bytes, dict[str, str]]:
     connection = http.client.HTTPConnection("127.0.0.1", target.port, timeout=5)
     with contextlib.closing(connection):
-        connection.request("GET", path, headers=headers)
+        connection.request(method, path, headers=headers)
         answer = connection.getresponse()
         return answer.status, answer.read(), dict(answer.getheaders())
 
@@ -168,6 +172,16 @@ def test_other_paths_are_not_there(target: PageTarget, path: str) -> None:
     assert get(target, path)[0] == 404
 
 
+def test_a_head_has_no_body_and_nothing_can_be_written(target: PageTarget) -> None:
+    if "method" not in Request.__dataclass_fields__:
+        pytest.skip("this websockets refuses all but GET")
+    status, body, headers = get(target, "/", "HEAD")
+    assert (status, body) == (200, b"")
+    assert headers["Content-Length"] == str((PAGE_FOLDER / "index.html").stat().st_size)
+    for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+        assert get(target, "/viewer.js", method)[0] == 405
+
+
 def test_the_stream_is_a_websocket_or_nothing(target: PageTarget) -> None:
     assert get(target, "/stream")[0] == 426
     with pytest.raises(InvalidStatus), connect(target.url.replace("http", "ws")):
@@ -198,6 +212,18 @@ def test_a_named_host_wants_the_token(guarded: PageTarget) -> None:
         connect(f"ws://127.0.0.1:{guarded.port}/stream"),
     ):
         pass
+
+
+@pytest.mark.parametrize("every", ["0.0.0.0", "::"])
+def test_the_url_of_all_addresses_is_one_that_opens(every: str) -> None:
+    try:
+        made = PageTarget(LiveSettings(ws=0, host=every))
+    except InputError:
+        pytest.skip("this machine has no IPv6")
+    with contextlib.closing(made):
+        assert every not in made.url.split("/")[2].rsplit(":", 1)[0].split("[")
+        with urllib.request.urlopen(made.url, timeout=10) as answer:
+            assert answer.status == 200
 
 
 def test_without_a_host_only_this_machine_is_served(target: PageTarget) -> None:

@@ -39,10 +39,15 @@ def test_a_part_is_cut_out() -> None:
     assert len(trimmed(CLIP, 1.0, None)) == 10
 
 
-@pytest.mark.parametrize(("begin", "end"), [(1.0, 0.5), (0.0, 9.0), (2.0, None), (1.0, 1.01)])
+@pytest.mark.parametrize(("begin", "end"), [(1.0, 0.5), (0.0, 9.0), (2.0, None), (1.5, 1.51)])
 def test_a_part_that_is_not_there_is_refused(begin: float, end: float | None) -> None:
     with pytest.raises(InputError, match=r"within 0 to 1\.5"):
         trimmed(CLIP, begin, end)
+
+
+def test_a_part_shorter_than_a_frame_is_told_as_that() -> None:
+    with pytest.raises(InputError, match=r"1:1\.01 is shorter than a frame, which takes 0\.05"):
+        trimmed(CLIP, 1.0, 1.01)
 
 
 def test_the_mirror_image_exchanges_the_sides() -> None:

@@ -185,6 +185,16 @@ def test_an_avatar_given_is_served_to_every_page_and_a_bad_one_refused(tmp_path:
             PageTarget(LiveSettings(ws=0, avatar=str(bad)))
 
 
+def test_options_that_no_answer_could_meet_are_refused_at_once() -> None:
+    command = [sys.executable, "-m", "kinetoken", "web", "--port", "0", "--levels", "9"]
+    done = subprocess.run(
+        [*command, "--no-browser"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert "levels" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
 def test_a_port_in_use_is_one_line() -> None:
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = str(taken.getsockname()[1])

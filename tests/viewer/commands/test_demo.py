@@ -52,6 +52,23 @@ def test_the_film_shows_every_action_once(shown: Path, capsys: pytest.CaptureFix
 
 
 @pytest.mark.usefixtures("own_folder")
+def test_a_film_that_nobody_named_is_short_and_small(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = build_tiny_bundle(tmp_path / "many")
+    manifest = json.loads((folder / "bundle.json").read_text())
+    prompts = [*PROMPTS, "run", "sit"]
+    (folder / "bundle.json").write_text(json.dumps({**manifest, "examples": prompts}))
+    monkeypatch.setattr("kinetoken_viewer.commands.demo.find_spec", lambda name: None)  # no ffmpeg
+    assert main(["demo", "--bundle", str(folder), *BRIEF, "--headless"]) == 0
+    told = capsys.readouterr()
+    assert "the first 3 of 5 actions; --film FILE takes all" in told.err
+    assert "3 actions" in told.out
+    with Image.open("demo.gif") as image:
+        assert image.size == (480, 270)
+
+
+@pytest.mark.usefixtures("own_folder")
 def test_what_cannot_be_shown_is_refused_in_a_line(
     shown: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

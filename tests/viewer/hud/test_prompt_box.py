@@ -63,6 +63,18 @@ def test_the_cursor_is_in_sight_and_a_click_finds_its_letter(
     assert box.holds(stroke.x, stroke.y)
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_the_cursor_is_beside_the_hint_not_on_it(size: tuple[int, int]) -> None:
+    box, line = PromptBox.of(*size), PromptText("", 0, True, "wave")
+    seen = np.asarray(box.panel(line).image).astype(int)
+    middle = seen[box.height // 4 : -box.height // 4]
+    inside = box.height // 5  # behind the frame, before the letters
+    letters = inside + np.flatnonzero((middle != middle[:1, inside]).any(axis=(0, 2))[inside:])
+    stroke = box.cursor(line)
+    assert stroke.x + stroke.image.width <= box.x + letters[0]
+    assert stroke.x > box.x
+
+
 def test_focus_and_words_change_the_picture() -> None:
     box = PromptBox.of(1280, 720)
     lines = (

@@ -170,7 +170,9 @@ def _value(parser: Any, action: argparse.Action, value: Any) -> Any:
             raise ValueError(f"expected true or false, got {value!r:.60}")
         return value
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"expected one value, got {value!r:.60}")
+        wanted = " or ".join(f'"{one}"' for one in action.choices or ()) or "one value"
+        got = str(value).lower() if isinstance(value, bool) else f"{value!r:.60}"
+        raise ValueError(f"expected {wanted}, got {got}")
     made = parser._get_value(action, str(value))
     parser._check_value(action, made)
     return made

@@ -52,6 +52,7 @@ _ADVICE: Final = {
     errno.EADDRNOTAVAIL: "give --host an address of this machine; 0.0.0.0 stands for all of them",
     errno.EACCES: "choose a port from 1024 on, or 0 for any free one",
 }
+_ALL_ADDRESSES: Final = ("0.0.0.0", "::")
 _LOGGER: Final = logging.getLogger("kinetoken.live.websockets")
 
 
@@ -80,8 +81,7 @@ class PageTarget:
         self._socket = _listen(settings)
         host, self.port = self._socket.getsockname()[:2]
         self._files = PageFiles(self._token, local=is_loopback(host), avatar=avatar)
-        shown = "localhost" if host == LOOPBACK else f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{self.port}{self._files.root}"
+        self.url = f"http://{_shown(host, self._socket.family)}:{self.port}{self._files.root}"
         self.note = f"page at {self.url}"
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
@@ -161,11 +161,7 @@ class PageTarget:
         ):
             ready.set_result(None)
             await self._stop.wait()
-            for client in list(self._clients):
-                with contextlib.suppress(ConnectionClosed, TimeoutError):
-                    await asyncio.wait_for(
-                        client.send(json.dumps({"end": True})), _CLOSE_SECONDS / 4
-                    )
+            await asyncio.gather(*map(_tell_end, self._clients))
 
     async def _client(self, connection: ServerConnection) -> None:
         """Serve one client until it leaves; a page that takes no prompts ignores its messages."""
@@ -251,10 +247,13 @@ class PageTarget:
 
     async def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer a request: None begins the WebSocket, anything else is a page."""
+        method = getattr(request, "method", "GET")  # older websockets refuse all others
         found = self._files.find(
             request.path, request.headers.get_all("Host"), request.headers.get_all("Origin")
         )
-        if found.made:
+        if method not in ("GET", "HEAD"):
+            found = no_file(405, "this page is for reading; prompts go through its WebSocket")
+        elif found.made:
             found = await self._made(connection, found.made)
         upgrade = request.headers.get("Upgrade", "").lower() == "websocket"
         if found.is_stream and upgrade:
@@ -263,12 +262,38 @@ class PageTarget:
         headers = Headers(
             {**found.headers, "Content-Length": str(len(found.body)), "Connection": "close"}
         )
-        return Response(status.value, status.phrase, headers, found.body)
+        return Response(
+            status.value, status.phrase, headers, b"" if method == "HEAD" else found.body
+        )
+
+
+async def _tell_end(client: ServerConnection) -> None:
+    """Tell one client that the stream is over; one that does not read is not waited for."""
+    with contextlib.suppress(ConnectionClosed, TimeoutError):
+        await asyncio.wait_for(client.send(json.dumps({"end": True})), _CLOSE_SECONDS / 4)
 
 
 def _address(connection: ServerConnection) -> str:
     """The other side's address, without its port."""
     return str((connection.remote_address or ("",))[0])
+
+
+def _shown(host: str, family: socket.AddressFamily) -> str:
+    """The host of the URL. The one that stands for all addresses cannot be opened elsewhere."""
+    if host == LOOPBACK:
+        return "localhost"
+    host = _own_address(family) if host in _ALL_ADDRESSES else host
+    return f"[{host}]" if ":" in host else host
+
+
+def _own_address(family: socket.AddressFamily) -> str:
+    """This machine's address for others: that of its way out, on which nothing is sent."""
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1" if family == socket.AF_INET else "2001:db8::1", 9))
+        except OSError:  # no network
+            return "localhost"
+        return str(probe.getsockname()[0])
 
 
 def _listen(settings: LiveSettings) -> socket.socket:

@@ -25,8 +25,12 @@ def trimmed(clip: Clip, begin: float | None, end: float | None) -> Clip:
     """The frames from `begin` up to `end`, seconds; None is the clip's own. InputError."""
     first = round((begin or 0.0) * clip.fps)
     stop = len(clip) if end is None else round(end * clip.fps)
+    asked = f"{'' if begin is None else f'{begin:g}'}:{'' if end is None else f'{end:g}'}"
+    if 0 <= first == stop < len(clip) and (begin or 0.0) < (end or 0.0):
+        raise InputError(
+            f"--trim: {asked} is shorter than a frame, which takes {1.0 / clip.fps:g} seconds"
+        )
     if not 0 <= first < stop <= len(clip):
-        asked = f"{'' if begin is None else f'{begin:g}'}:{'' if end is None else f'{end:g}'}"
         raise InputError(
             f"--trim: expected seconds A:B with A before B within 0 to {clip.seconds:g}, "
             f"got {asked}"

@@ -10,6 +10,7 @@ import { Rig } from "./rig.js";
 const LARGEST = 256 << 20; // bytes of a file
 const MAGIC = 0x46546c67, JSON_CHUNK = 0x4e4f534a; // "glTF", "JSON"
 const PACKED = ["KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_texture_basisu"];
+const DAMAGED = "its description is damaged; copy or export it again";
 // VRM's humanoid bones, in the order of kinetoken's joints.
 const VRM_BONES = {
   pelvis: "hips", spine1: "spine", spine2: "chest", spine3: "upperChest", neck: "neck", head: "head",
@@ -29,7 +30,8 @@ export async function readAvatar(file) {
   try {
     checkContainer(bytes);
   } catch (error) {
-    throw new Error(`${file.name}: ${error.message}`);
+    const why = error instanceof TypeError ? DAMAGED : error.message; // a list where an object should be, and the like
+    throw new Error(`${file.name}: ${why}`);
   }
   return { name: file.name, bytes };
 }
@@ -46,7 +48,7 @@ function checkContainer(bytes) {
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(new Uint8Array(bytes, 20, length)));
   } catch {
-    throw new Error("its description is damaged; copy or export it again");
+    throw new Error(DAMAGED);
   }
   const packed = (json.extensionsRequired ?? []).find((name) => PACKED.includes(name));
   if (packed !== undefined) throw new Error(`it is compressed (${packed}); export it without compression`);

@@ -6,6 +6,7 @@ const SPEEDS = [0.25, 0.5, 1, 1.5, 2];
 const NOTICE_SECONDS = 8;
 const SUFFIXES = ["glb", "vrma", "bvh", "npz"];
 const EVERYBODY = "all";
+const PINCH = 4; // times what the wheel zooms, for each pixel between two fingers
 const at = (id) => document.getElementById(id);
 
 export function say(line) {
@@ -48,6 +49,7 @@ export class Controls {
     this.links = links;
     this.people = 0;
     this.prompting = null;
+    this.asked = ""; // the last prompt
     this.addCameras();
     this.addPlaying();
     this.addAsking();
@@ -61,13 +63,14 @@ export class Controls {
     this.prompting = header.prompting ?? null;
     at("asking").hidden = this.prompting === null;
     at("history").hidden = true;
+    at("past").hidden = this.prompting === null;
     this.words({ header, said: header.said ?? "" });
     if (this.prompting === null) return;
     const { levels, examples } = this.prompting;
     fillSelect(at("levels"), [["", "all"], ...Array.from({ length: levels }, (_, i) => [String(i + 1), String(i + 1)])], "");
     at("ask").placeholder = examples.length ? `such as: ${examples[0]}` : "what should the body do?";
     at("examples").replaceChildren(...examples.slice(0, 6).map((text) => button(text, () => this.ask(text))));
-    at("ask").focus();
+    if (matchMedia("(hover: hover)").matches) at("ask").focus(); // else a keyboard would cover the body
   }
 
   disconnected() {
@@ -77,9 +80,10 @@ export class Controls {
   words({ header, said }) {
     at("prompt").textContent = header.prompt ?? "";
     at("said").textContent = said;
+    at("said").scrollTop = at("said").scrollHeight; // the newest words
   }
 
-  refresh(state, frame, pace) {
+  refresh(state, frame, pace, worn) {
     const { playback } = this.links, { header } = state;
     if (header === null) return;
     this.fitPeople(1 + frame.others.length);
@@ -87,6 +91,7 @@ export class Controls {
     seek.min = playback.oldest;
     seek.max = playback.newest;
     if (document.activeElement !== seek || playback.live || playback.playing) seek.value = playback.position;
+    at("undress").hidden = !worn;
     at("pause").textContent = playback.playing ? "Pause" : "Play";
     for (const made of at("cameras").children) {
       if (made.id !== "follow") made.setAttribute("aria-pressed", String(made.dataset.camera === this.links.stage.preset));
@@ -137,6 +142,9 @@ export class Controls {
     at("speed").addEventListener("change", () => playback.setSpeed(Number(at("speed").value)));
     at("seek").addEventListener("input", () => playback.seek(Number(at("seek").value)));
     at("loop").addEventListener("click", () => this.loop());
+    at("past").addEventListener("click", () => {
+      at("past").setAttribute("aria-pressed", String(document.body.classList.toggle("past")));
+    });
   }
 
   // Plays the last answer over and over, in this tab alone; again: goes on from there.
@@ -145,6 +153,7 @@ export class Controls {
     if (turn === undefined && playback.range !== null) return playback.loop(null);
     const range = rangeOf(turn) ?? { start: playback.oldest, end: Infinity };
     const { start, end } = range;
+    if (end < playback.oldest + 2) return showNotice("this tab keeps three minutes, and that motion is older: ask again");
     if (Math.min(end, playback.newest) - start < 2) return showNotice("there is no motion to loop yet");
     return playback.loop({ start, end: Number.isFinite(end) ? end : playback.newest });
   }
@@ -173,9 +182,16 @@ export class Controls {
       ask: text, ...(person === EVERYBODY ? {} : { person: Number(person) }), ...(seed === "" ? {} : { seed }),
       ...(levels === "" ? {} : { levels: Number(levels) }),
     });
+    this.asked = text;
     at("ask").value = "";
     if (!this.links.playback.live) this.links.playback.goLive();
     return undefined;
+  }
+
+  // Nobody should have to type a prompt twice.
+  refused(line) {
+    showNotice(line);
+    if (at("ask").value === "") at("ask").value = this.asked;
   }
 
   // The thought that is being written, without new buttons under the mouse.
@@ -186,6 +202,7 @@ export class Controls {
   }
 
   showTurns({ turns, said }) {
+    this.asked = ""; // it has arrived
     if (this.prompting === null) return;
     at("turns").replaceChildren(...turns.map((turn) => this.turn(turn, said)).reverse());
     const waiting = turns.filter(({ state }) => state === "waiting").length;
@@ -203,7 +220,7 @@ export class Controls {
     if (thought || turn.state === "writing") put(row, "said", thought);
     if (turn.note) put(row, "note", turn.note);
     const facts = [this.people > 1 ? `person ${turn.person}` : "", turn.state, turn.seed === undefined ? "" : `seed ${turn.seed}`,
-      turn.seconds ? `${turn.seconds.toFixed(1)} s` : ""];
+      turn.seconds ? `${turn.seconds.toFixed(1)} s` : "", turn.rtf ? `${turn.rtf}x real time` : ""];
     put(row, "facts", facts.filter(Boolean).join("  ·  "));
     const acts = put(row, "acts", "");
     if (turn.state === "waiting") acts.append(button("Cancel", () => this.links.send({ stop: turn.id })));
@@ -219,6 +236,7 @@ export class Controls {
 
   addAvatar() {
     at("choose").addEventListener("click", () => at("file").click());
+    at("undress").addEventListener("click", () => this.links.takeOff(this.wearer()));
     at("file").addEventListener("change", () => {
       if (at("file").files.length) this.wear(at("file").files[0]);
       at("file").value = "";
@@ -238,11 +256,16 @@ export class Controls {
     });
   }
 
+  // Number of the person chosen beside "to"; null: everybody.
+  wearer() {
+    const person = at("to").value;
+    return person === "" ? 0 : person === EVERYBODY ? null : Number(person) - 1;
+  }
+
   async wear(file) {
     showNotice(`reading ${file.name}`, true);
     try {
-      const person = at("to").value;
-      const facts = await this.links.setAvatar(file, person === "" ? 0 : person === EVERYBODY ? null : Number(person) - 1);
+      const facts = await this.links.setAvatar(file, this.wearer());
       showNotice(`avatar: ${facts}`, true);
     } catch (error) {
       showNotice(error.message);
@@ -250,10 +273,17 @@ export class Controls {
   }
 
   addPointer() {
-    const { stage } = this.links, canvas = stage.renderer?.domElement;
+    const { stage } = this.links, canvas = stage.renderer?.domElement, fingers = new Map();
     canvas?.addEventListener("pointermove", (event) => {
-      if (event.buttons === 1) stage.drag(event.movementX, event.movementY);
+      if (event.buttons !== 1) return;
+      const before = spread(fingers);
+      fingers.set(event.pointerId, event);
+      if (fingers.size === 1) stage.drag(event.movementX, event.movementY);
+      else stage.zoom(PINCH * (before - spread(fingers)));
     });
+    for (const kind of ["pointerdown", "pointerup", "pointercancel"]) {
+      canvas?.addEventListener(kind, (event) => (kind === "pointerdown" ? fingers.set(event.pointerId, event) : fingers.delete(event.pointerId)));
+    }
     canvas?.addEventListener("wheel", (event) => stage.zoom(event.deltaY), { passive: true });
   }
 
@@ -280,6 +310,12 @@ export class Controls {
       enter: () => at("ask").focus(), "/": () => at("ask").focus(),
     };
   }
+}
+
+// Pixels between two fingers; 0 for less than two.
+function spread(fingers) {
+  const [a, b] = fingers.values();
+  return b === undefined ? 0 : Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY);
 }
 
 function download(turn, suffix) {

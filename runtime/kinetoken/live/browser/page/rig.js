@@ -17,7 +17,9 @@ export class Rig {
       nodes.push(node);
     });
     const found = findBones(nodes.map((node) => ({ name: node.name ?? "", parent: index.get(node.parent) ?? -1 })));
-    return found === null ? null : new Rig(scene, header, new Map(Object.entries(found).map(([joint, at]) => [joint, nodes[at]])));
+    if (found === null) return null;
+    const rig = new Rig(scene, header, new Map(Object.entries(found).map(([joint, at]) => [joint, nodes[at]])));
+    return rig.scale > 0 && Number.isFinite(rig.scale) ? rig : null; // bones that all lie in one place are no body
   }
 
   constructor(scene, header, bones) {

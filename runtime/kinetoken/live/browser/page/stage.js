@@ -4,7 +4,11 @@ import * as THREE from "./vendor/three.module.min.js";
 
 const BACKGROUND = 0x1b1e25;
 const FOLLOWING = 4, TURNING = 3; // per second, how fast the camera follows places and headings
-const WIDTH_OF_ANOTHER = 1.1; // metres farther away for each person more
+const ANGLE = 38; // degrees that the picture is high
+const USUAL = 4.2, FARTHEST = 14; // metres from the camera to the people
+const ANOTHER = 1.1; // metres farther away for each person more
+const WIDTH = 1.5, SPACING = 1.4; // metres that one person takes, and each one more
+const NARROW = 700, SMALL = 900; // pixels of width: the history lies over the people; words may
 // Yaw from the body's front to its left, and pitch, in radians. "three-quarter" turns when another answer begins, so that
 // a walk in a circle looks like one; the others keep to the body's side; "free" stays where it was dragged.
 export const CAMERAS = Object.freeze({
@@ -15,10 +19,10 @@ export const CAMERAS = Object.freeze({
 export function openStage(transparent) {
   const renderer = openRenderer(transparent);
   const scene = new THREE.Scene();
-  const camera = new THREE.PerspectiveCamera(38, 1, 0.05, 60);
+  const camera = new THREE.PerspectiveCamera(ANGLE, 1, 0.05, 60);
   if (!transparent) {
     scene.background = new THREE.Color(BACKGROUND);
-    scene.fog = new THREE.Fog(BACKGROUND, 7, 16);
+    scene.fog = new THREE.Fog(BACKGROUND);
   }
   const sun = addLights(scene), floor = addFloor(scene);
   floor.visible = !transparent;
@@ -31,7 +35,8 @@ class Stage {
     this.target = new THREE.Vector3(0, 0.85, 0);
     this.yaw = 0.62;
     this.pitch = 0.22;
-    this.distance = 4.2;
+    this.zoomed = 1; // times the usual distance
+    this.frame = null; // {distance, x, y}: how far away, and pixels by which the picture is moved
     this.follow = true;
     this.preset = "three-quarter";
     this.heading = 0; // radians about Y, of the first person
@@ -57,7 +62,7 @@ class Stage {
   }
 
   zoom(by) {
-    this.distance = Math.min(14, Math.max(0.8, this.distance * Math.exp(by * 0.001)));
+    this.zoomed = Math.min(3.5, Math.max(0.2, this.zoomed * Math.exp(by * 0.001)));
   }
 
   // Follows the people: [{x, z}] and the heading of the first.
@@ -75,32 +80,63 @@ class Stage {
     this.yaw += Math.atan2(Math.sin(left), Math.cos(left)) * (1 - Math.exp(-TURNING * seconds));
   }
 
-  draw(people) {
+  draw(people, seconds) {
     if (this.renderer === null) return;
     const size = this.renderer.getSize(new THREE.Vector2());
     if (size.x !== innerWidth || size.y !== innerHeight) {
       this.renderer.setSize(innerWidth, innerHeight);
       this.camera.aspect = innerWidth / innerHeight;
       this.camera.updateProjectionMatrix();
+      this.frame = null;
     }
-    const { yaw, pitch, target } = this, covered = (this.panels?.below.offsetHeight ?? 0) / innerHeight;
-    const distance = (this.distance + WIDTH_OF_ANOTHER * (people - 1)) / (1 - Math.min(0.6, covered));
+    const { yaw, pitch, target } = this, { distance, x, y } = this.ease(this.framed(people), seconds);
     this.camera.position.set(Math.sin(yaw) * Math.cos(pitch), Math.sin(pitch), Math.cos(yaw) * Math.cos(pitch));
-    this.camera.position.multiplyScalar(distance).add(target);
+    this.camera.position.multiplyScalar(distance * this.zoomed).add(target);
     this.camera.up.set(0, 1, 0);
     this.camera.lookAt(target);
-    this.clearPanels();
+    if (x === 0 && y === 0) this.camera.clearViewOffset();
+    else this.camera.setViewOffset(innerWidth, innerHeight, x, y, innerWidth, innerHeight);
+    if (this.scene.fog !== null) {
+      this.scene.fog.near = distance * this.zoomed + 2.8;
+      this.scene.fog.far = distance * this.zoomed + 11.8;
+    }
     this.floor.position.set(2 * Math.round(target.x / 2), 0, 2 * Math.round(target.z / 2)); // it never ends
     this.sun.target.position.set(target.x, 0, target.z);
     this.sun.position.set(target.x - 1.6, 4, target.z + 1.8);
     this.renderer.render(this.scene, this.camera);
   }
-  // Moves the people out from behind the panels.
-  clearPanels() {
-    const side = this.panels?.side.offsetWidth ?? 0, below = this.panels?.below.offsetHeight ?? 0;
-    const x = innerWidth > 700 ? side / 2 : 0, y = Math.min(below, innerHeight / 2) / 2;
-    if (x === 0 && y === 0) this.camera.clearViewOffset();
-    else this.camera.setViewOffset(innerWidth, innerHeight, x, y, innerWidth, innerHeight);
+
+  // Distance and shift that show everybody between the panels, whole.
+  framed(people) {
+    const { right, top, bottom } = this.free(), half = Math.tan(ANGLE * Math.PI / 360);
+    const high = (USUAL + ANOTHER * (people - 1)) * innerHeight / (bottom - top);
+    const wide = (WIDTH + SPACING * (people - 1)) / 2 / half * innerHeight / right;
+    const distance = Math.min(FARTHEST, Math.max(high, wide));
+    return { distance, x: (innerWidth - right) / 2, y: (innerHeight - top - bottom) / 2 };
+  }
+
+  // Edges of the part of the window that no panel covers, in pixels; the left one is the window's.
+  free() {
+    if (this.panels === undefined) return { right: innerWidth, top: 0, bottom: innerHeight };
+    const { side, above, below } = this.panels;
+    const narrow = innerWidth <= NARROW, beside = innerWidth > SMALL || (!narrow && above.textContent === "");
+    return {
+      right: innerWidth - (narrow ? 0 : side.offsetWidth),
+      top: beside ? 0 : Math.min(above.getBoundingClientRect().bottom, innerHeight / 4), bottom: innerHeight - Math.min(below.offsetHeight, 0.6 * innerHeight),
+    };
+  }
+
+  // Panels come and go at once, the picture moves there.
+  ease(goal, seconds) {
+    const share = this.frame === null ? 1 : 1 - Math.exp(-FOLLOWING * seconds), now = this.frame ?? goal;
+    this.frame = Object.fromEntries(Object.entries(goal).map(([key, value]) => [key, now[key] + (value - now[key]) * share]));
+    return this.frame;
+  }
+
+  // Where a place is seen, pixels from the window's top left.
+  seenAt(place) {
+    const { x, y } = place.clone().project(this.camera);
+    return [(1 + x) / 2 * innerWidth, (1 - y) / 2 * innerHeight];
   }
 }
 

@@ -13,7 +13,10 @@ document.documentElement.classList.toggle("transparent", transparent);
 
 const stage = openStage(transparent);
 if (asked.get("camera") in CAMERAS) stage.choose(asked.get("camera"));
-if (!transparent) stage.panels = { side: document.getElementById("history"), below: document.getElementById("bottom") };
+if (!transparent) {
+  const [side, above, below] = ["history", "words", "bottom"].map((id) => document.getElementById(id));
+  stage.panels = { side, above, below };
+}
 const playback = new Playback(60);
 const people = []; // a {mannequin, avatar, file} for each person
 let state = SILENT, robot = null, socket = null, arrived = 0, pace = 0, paceSince = performance.now();
@@ -27,7 +30,7 @@ const controls = new Controls({
   stage, playback,
   send: (request) => socket?.readyState === WebSocket.OPEN && socket.send(JSON.stringify(request)),
   rangeOf: (turn) => (turn === undefined ? turnOfMotion : ranges.get(turn)),
-  setAvatar,
+  setAvatar, takeOff,
 });
 if (stage.renderer === null) showNotice("this browser has no WebGL: words and numbers only");
 connect();
@@ -48,8 +51,8 @@ function draw(now) {
   });
   if (robot !== null && frame.robot !== undefined) robot.pose(frame);
   stage.keepUp(bodies.map((body) => jointAt(body, 0)), headingOf(frame), passed);
-  stage.draw(bodies.length);
-  controls.refresh(state, frame, pace);
+  stage.draw(bodies.length, passed);
+  controls.refresh(state, frame, pace, people.some(({ avatar }) => avatar !== null));
 }
 
 function fitPeople(count) {
@@ -77,12 +80,23 @@ async function setAvatar(file, number) {
     made = await makeAvatar(read, header);
     const person = people[index];
     if (person === undefined) { made.dispose(); continue; } // has gone in the meantime
-    if (person.avatar !== null) { stage.scene.remove(person.avatar.group); person.avatar.dispose(); }
+    takeOff(index);
     person.avatar = made;
     person.mannequin.group.visible = false;
     stage.scene.add(made.group);
   }
   return made === null ? "" : made.facts || made.name;
+}
+
+// Shows one person's body again, or everybody's.
+function takeOff(number) {
+  people.forEach((person, index) => {
+    if (person.avatar === null || (number !== null && number !== index)) return;
+    stage.scene.remove(person.avatar.group);
+    person.avatar.dispose();
+    person.avatar = null;
+    person.mannequin.group.visible = true;
+  });
 }
 
 // The avatar that `kinetoken web --avatar` gives to all pages.
@@ -113,8 +127,8 @@ function connect() {
       mine.close();
     }
   };
-  socket.onclose = () => {
-    say(state.ended ? "the motion has ended" : "not connected, trying again");
+  socket.onclose = ({ reason }) => {
+    say(state.ended ? "the motion has ended" : `${reason || "not connected"}, trying again`);
     controls.disconnected();
     setTimeout(connect, RETRY);
   };
@@ -141,7 +155,7 @@ function take(data) {
     noteRanges(before.turns);
     controls.showTurns(state);
   } else if (state.said !== before.said) controls.showSaid(state);
-  if (state.refused !== null) showNotice(state.refused);
+  if (state.refused !== null) controls.refused(state.refused);
 }
 
 function begin(next) {
@@ -181,6 +195,7 @@ function count() {
 globalThis.kinetoken = {
   get frame() { return shown; },
   get avatars() { return people.map(({ avatar }) => avatar?.places() ?? null); },
+  get seen() { return shown === null ? [] : [shown, ...shown.others].map((body) => header.joints.map((_, joint) => stage.seenAt(jointAt(body, joint)))); },
   get camera() { return { preset: stage.preset, yaw: stage.yaw, heading: stage.heading }; },
   get playback() { const { live, playing, speed, range, position, newest } = playback; return { live, playing, speed, range, position, newest }; },
 };
