@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -205,6 +206,8 @@ def started(
     tmp_path: Path, *args: str
 ) -> Iterator[tuple[subprocess.Popen[str], subprocess.Popen[str]]]:
     """An X server, and a window on it that says "moves" once motion has come."""
+    if shutil.which("Xvfb") is None:
+        pytest.skip("Xvfb is not installed: apt-get install xvfb")
     server = subprocess.Popen(
         ["Xvfb", "-displayfd", "1", "-screen", "0", "400x300x24", "-nolisten", "tcp"],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
