@@ -5,7 +5,7 @@ import * as THREE from "./vendor/three.module.min.js";
 const BACKGROUND = 0x1b1e25;
 const FOLLOWING = 4, TURNING = 3; // per second, how fast the camera follows places and headings
 const ANGLE = 38; // degrees that the picture is high
-const USUAL = 4.2, FARTHEST = 14; // metres from the camera to the people
+const USUAL = 4.2, FARTHEST = 20; // metres from the camera to the people
 const ANOTHER = 1.1; // metres farther away for each person more
 const WIDTH = 1.5, SPACING = 1.4; // metres that one person takes, and each one more
 const NARROW = 700, SMALL = 900; // pixels of width: the history lies over the people; words may
@@ -110,7 +110,7 @@ class Stage {
   framed(people) {
     const { right, top, bottom } = this.free(), half = Math.tan(ANGLE * Math.PI / 360);
     const high = (USUAL + ANOTHER * (people - 1)) * innerHeight / (bottom - top);
-    const wide = (WIDTH + SPACING * (people - 1)) / 2 / half * innerHeight / right;
+    const row = SPACING * (people - 1), wide = (WIDTH + row) / 2 / half * innerHeight / right + 0.4 * row; // its end is nearer
     const distance = Math.min(FARTHEST, Math.max(high, wide));
     return { distance, x: (innerWidth - right) / 2, y: (innerHeight - top - bottom) / 2 };
   }
