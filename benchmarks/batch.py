@@ -9,6 +9,9 @@ Rounds are interleaved: each runs every bundle at every size, in its own order. 
 a process does not count. Throughput is the median round's; the gain over one is the ratio of these
 medians, shown with the lowest and highest ratio within a round. One answer at once is `kinetoken
 generate` for each line in turn. A name without a folder is the demo bundle of the package.
+
+`--served NAME=URL` asks a server of the demo's model too, as docs/servers.md starts it (vLLM), one
+request for each answer at once.
 """
 
 from __future__ import annotations
@@ -26,7 +29,9 @@ from machine import asked, describe
 
 from kinetoken.batch.batch_run import answer_all
 from kinetoken.batch.jobs import ClipAnswer, Job
+from kinetoken.batch.server_requests import answer_by_server
 from kinetoken.engines.load_options import LoadOptions
+from kinetoken.engines.remote.model import RemoteLanguageModel
 from kinetoken.generation.bundle import DEMO_BUNDLE, Bundle, open_bundle
 from kinetoken.generation.options import GenerateOptions
 
@@ -48,10 +53,11 @@ def jobs(count: int, seconds: float) -> list[Job]:
 
 def once(bundle: Bundle, work: list[Job], size: int) -> dict[str, Any]:
     """One pass over all jobs: its seconds, and the answers."""
+    served = isinstance(bundle.language_model, RemoteLanguageModel)
     began, processor = time.perf_counter(), time.process_time()
     answers = {
         answer.job.name: answer
-        for answer in answer_all(bundle, work, size)
+        for answer in (answer_by_server if served else answer_all)(bundle, work, size)
         if isinstance(answer, ClipAnswer)
     }
     took, used = time.perf_counter() - began, time.process_time() - processor
@@ -126,7 +132,10 @@ def gain(row: dict[str, Any]) -> str:
 
 def command() -> str:
     """The command line, without folders."""
-    given = [f"{word.partition('=')[0]}=BUNDLE" if "=" in word else word for word in sys.argv[1:]]
+    given = [
+        word if "://" in word or "=" not in word else f"{word.partition('=')[0]}=BUNDLE"
+        for word in sys.argv[1:]
+    ]
     return " ".join(["python benchmarks/batch.py", *given])
 
 
@@ -134,6 +143,7 @@ def main() -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("bundles", nargs="+", metavar="NAME=FOLDER")
+    parser.add_argument("--served", nargs="+", metavar="NAME=URL", default=[])
     parser.add_argument("--clips", type=int, default=24)
     parser.add_argument(
         "--seconds", type=float, default=3.0, help="of motion in a clip, on average"
@@ -152,8 +162,11 @@ def main() -> int:
     bundles = {
         name: open_bundle(folder, LoadOptions(args.threads)) for name, folder in folders.items()
     }
+    for name, _, url in (each.partition("=") for each in args.served):
+        bundles[name] = open_bundle(DEMO_BUNDLE, LoadOptions(engine=url))
     models = {name: bundle.manifest.language_model for name, bundle in bundles.items()}
     infos = {name: f"{model.backend}, {model.quantization}" for name, model in models.items()}
+    infos |= {each.partition("=")[0]: "a server" for each in args.served}
     results = measure(bundles, jobs(args.clips, args.seconds), args.rounds)
     what = (
         f"{args.clips} clips of {args.seconds:g} s on average, {args.rounds} round(s), "

@@ -23,8 +23,7 @@ from typing import Any, Final
 from machine import asked
 from report import heading, table, write
 
-from kinetoken.engines.load_options import LoadOptions
-from kinetoken.generation.bundle import open_model
+import kinetoken
 from kinetoken.manifest.manifest_file import read_manifest
 from kinetoken.manifest.schema import Manifest
 
@@ -64,7 +63,7 @@ def main() -> None:
     half = 8 if args.quick else args.tokens // 2
     manifest = read_manifest(args.bundle)
     models = {
-        way: open_model(args.bundle, manifest, LoadOptions(threads=count))
+        way: kinetoken.load(args.bundle, threads=count).bundle.language_model
         for way, count in WAYS.items()
     }
     found: dict[str, dict[str, list[float]]] = {}

@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import llama_cpp as llama
 import numpy as np
@@ -135,7 +135,10 @@ def measure(files: dict[str, Path], steps: int) -> dict[str, tuple[list[float], 
     return {name: (spent[name, os.cpu_count() or 1], spent[name, 1]) for name in models}
 
 
-def turned(keys: list[tuple[str, int]], step: int) -> Iterator[tuple[str, int]]:
+_Key = TypeVar("_Key")
+
+
+def turned(keys: list[_Key], step: int) -> Iterator[_Key]:
     """The keys, rotated by one at each step."""
     at = step % len(keys)
     yield from keys[at:] + keys[:at]
@@ -150,25 +153,30 @@ def quantized(folder: Path, layers: int, names: list[str]) -> dict[str, Path]:
         write_source(source, layers)
     for name, path in found.items():
         if not path.is_file():
-            params = llama.llama_model_quantize_default_params()
-            params.ftype, params.pure, params.nthread = FILE_TYPES[name], True, os.cpu_count() or 1
-            params.output_tensor_type = params.token_embedding_type = Q8_0
-            part = path.with_suffix(".part")
-            status = llama.llama_model_quantize(
-                os.fsencode(source), os.fsencode(part), ctypes.byref(params)
-            )
-            assert status == 0, name
-            part.rename(path)
+            quantize(source, path, name)
     source.unlink(missing_ok=True)
     return found
 
 
-def matrices() -> dict[str, tuple[int, int]]:
-    """Rows and columns of a layer's matrices."""
+def quantize(source: Path, path: Path, name: str) -> None:
+    """Write a file with all matrices in one type."""
+    params = llama.llama_model_quantize_default_params()
+    params.ftype, params.pure, params.nthread = FILE_TYPES[name], True, os.cpu_count() or 1
+    params.output_tensor_type = params.token_embedding_type = Q8_0
+    part = path.with_suffix(".part")
+    status = llama.llama_model_quantize(
+        os.fsencode(source), os.fsencode(part), ctypes.byref(params)
+    )
+    assert status == 0, name
+    part.rename(path)
+
+
+def matrices(inner: int = INNER) -> dict[str, tuple[int, int]]:
+    """Rows and columns of a layer's matrices; `inner`: width of its feed-forward part."""
     keys = KV_HEADS * HEAD
     return {
         "attn_q": (WIDTH, WIDTH), "attn_k": (keys, WIDTH), "attn_v": (keys, WIDTH), "attn_output": (WIDTH, WIDTH),
-        "ffn_gate": (INNER, WIDTH), "ffn_up": (INNER, WIDTH), "ffn_down": (WIDTH, INNER),
+        "ffn_gate": (inner, WIDTH), "ffn_up": (inner, WIDTH), "ffn_down": (WIDTH, inner),
     }  # fmt: skip
 
 
@@ -188,21 +196,21 @@ def weights(path: Path) -> int:
     )
 
 
-def write_source(path: Path, layers: int) -> None:
+def write_source(path: Path, layers: int, inner: int = INNER) -> None:
     """Write the layers in half precision; all have the same values, stored separately."""
     from gguf import GGUFWriter
 
     writer, random = GGUFWriter(path, "qwen2"), np.random.default_rng(0)
     for add, value in (
         (writer.add_block_count, layers), (writer.add_context_length, 4096), (writer.add_embedding_length, WIDTH),
-        (writer.add_feed_forward_length, INNER), (writer.add_head_count, HEADS), (writer.add_head_count_kv, KV_HEADS),
+        (writer.add_feed_forward_length, inner), (writer.add_head_count, HEADS), (writer.add_head_count_kv, KV_HEADS),
         (writer.add_rope_freq_base, 1e6), (writer.add_layer_norm_rms_eps, 1e-6), (writer.add_vocab_size, WORDS),
         (writer.add_file_type, F16), (writer.add_tokenizer_model, "none"),
     ):  # fmt: skip
         add(value)  # type: ignore[operator]
     drawn: dict[str, Any] = {
         name: (0.02 * random.standard_normal(shape, np.float32)).astype(np.float16)
-        for name, shape in matrices().items()
+        for name, shape in matrices(inner).items()
     }
     writer.add_tensor(
         "token_embd.weight", (0.02 * random.standard_normal((WORDS, WIDTH))).astype(np.float16)

@@ -8,7 +8,8 @@ what it writes: so many words, then blocks of three and two latent frames in tur
 at full detail, and keeping up, in turn; medians. RTF: seconds of motion for each second of work,
 from the prompt to the last pose ("in all"), and from the first pose on. The body is played as the
 window plays it (`JitterBuffer`, without a head start): the share of its time in which it stood for
-want of motion, and the longest stand.
+want of motion, the longest stand, and the share of its time that it lost by playing slowly while
+little was in hand.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class Answered:
     """Share of the time of playing in which the body stood."""
     longest: float
     """Longest stand, seconds."""
+    slowed: float
+    """Share of the time of playing that slow playback took, beside the stands."""
     levels: float
     least_levels: int
     words: float
@@ -65,23 +68,23 @@ def answer(generator: Generator, seconds: float, **options: Any) -> Answered:
     levels = (clip.codes >= 0).sum(axis=1)
     thoughts = [piece.split("</move>")[-1] for piece in clip.text.split("<move>")][1:-1]
     words = [len(generator.bundle.tokenizer.encode_text(words)) for words in thoughts if words]
-    waited, longest = played(came)
+    waited, longest, slowed = played(came)
     length = sum(seconds for _, seconds in came)
     return Answered(
         came[0][0], length / came[-1][0], (length - came[0][1]) / (came[-1][0] - came[0][0]), waited,
-        longest, float(levels.mean()), int(levels.min()), sum(words) / max(1, len(thoughts)),
+        longest, slowed, float(levels.mean()), int(levels.min()), sum(words) / max(1, len(thoughts)),
         clip.meta.get("detail", ""),
     )  # fmt: skip
 
 
-def played(came: list[tuple[float, float]]) -> tuple[float, float]:
-    """Share of the time in which a player stood, and its longest stand in seconds.
+def played(came: list[tuple[float, float]]) -> tuple[float, float, float]:
+    """Share of the time in which a player stood, its longest stand in seconds, share lost by slowness.
 
     `came`: when motion came, and how much of it, in seconds.
     """
     buffer, total = JitterBuffer(), sum(seconds for _, seconds in came)
     now, shown, stood, longest, standing, begun = came[0][0], 0.0, 0.0, 0.0, 0.0, False
-    start = now
+    start, slowed = now, 0.0
     while shown < total - 1e-6:
         here = sum(seconds for at, seconds in came if at <= now)
         finished = now >= came[-1][0]
@@ -92,11 +95,13 @@ def played(came: list[tuple[float, float]]) -> tuple[float, float]:
             begun, start = True, now
         stands = begun and (not speed or here <= shown)
         stood += STEP * stands
+        slowed += 0.0 if stands or not begun else STEP * (1.0 - speed)
         standing = standing + STEP if stands else 0.0
         longest = max(longest, standing)
         shown = min(here, shown + STEP * speed)
         now += STEP
-    return stood / max(STEP, now - start), longest
+    time_played = max(STEP, now - start)
+    return stood / time_played, longest, max(0.0, slowed) / time_played
 
 
 def middle(answers: list[Answered]) -> Answered:
@@ -119,7 +124,7 @@ def row(name: str, words: int, mode: str, a: Answered) -> tuple[str, ...]:
     """A line of the table."""
     return (
         name, str(words), mode, f"{a.first_pose:.2f}", f"{a.rtf:.2f}", f"{a.rtf_moving:.2f}", f"{100 * a.waited:.1f}",
-        f"{a.longest:.2f}", f"{a.levels:.1f}", f"{a.least_levels:.0f}", f"{a.words:.1f}",
+        f"{a.longest:.2f}", f"{100 * a.slowed:.1f}", f"{a.levels:.1f}", f"{a.least_levels:.0f}", f"{a.words:.1f}",
     )  # fmt: skip
 
 
@@ -149,7 +154,7 @@ def main() -> None:
         "",
         *table(
             ("model", "words a block", "", "first pose, s", "RTF in all", "RTF moving", "stands, %", "longest, s",
-             "levels", "least", "words said"),
+             "slowed, %", "levels", "least", "words said"),
             rows,
         ),
     ]  # fmt: skip

@@ -35,8 +35,6 @@ from kinetoken.bench.machine import read_bandwidth
 from kinetoken.bench.measure import bytes_per_token
 from kinetoken.engines.llamacpp import weights
 from kinetoken.engines.llamacpp.context import ModelWeights
-from kinetoken.engines.load_options import LoadOptions
-from kinetoken.generation.bundle import open_model
 from kinetoken.manifest.manifest_file import read_manifest
 
 PROMPT: Final = "a person walks forward"
@@ -128,8 +126,11 @@ def targets(
     return [(what, asked, got, "yes" if met else "no") for what, asked, got, met in rows]
 
 
-def bare_loop(model: ModelWeights, **settings: int) -> Iterator[float]:
-    """Seconds of successive llama_decode calls, whole head, after a prompt of 32 tokens."""
+def bare_loop(model: ModelWeights, together: int = 1, **settings: int) -> Iterator[float]:
+    """Seconds of successive llama_decode calls, whole head, after a prompt of 32 tokens.
+
+    `together`: tokens in one call; only the last one's logits are computed.
+    """
     params = llama.llama_context_default_params()
     params.n_ctx, params.n_batch, params.n_ubatch, params.no_perf = 4096, 64, 64, True
     params.n_threads = params.n_threads_batch = os.cpu_count() or 1
@@ -143,7 +144,7 @@ def bare_loop(model: ModelWeights, **settings: int) -> Iterator[float]:
     try:
         while True:
             began = time.perf_counter()
-            assert llama.llama_decode(context, llama.llama_batch_get_one(tokens, 1)) == 0
+            assert llama.llama_decode(context, llama.llama_batch_get_one(tokens, together)) == 0
             yield time.perf_counter() - began
     finally:
         llama.llama_free(context)
@@ -205,7 +206,7 @@ def in_small_pages(file: Path) -> ModelWeights:
 def bytes_of_token(bundle: Path) -> int:
     """Weights that a token inside a block reads."""
     manifest = read_manifest(bundle)
-    return bytes_per_token(bundle, manifest, open_model(bundle, manifest, LoadOptions()))
+    return bytes_per_token(bundle, manifest, kinetoken.load(bundle).bundle.language_model)
 
 
 def main() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import json
 import re
 import subprocess
@@ -27,6 +29,22 @@ def test_no_result_is_of_a_short_run(path: Path) -> None:
 def test_the_page_names_every_result() -> None:
     page = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
     assert {path.stem for path in RESULTS} <= set(re.findall(r"results/(\w+)\.md", page))
+
+
+@pytest.mark.parametrize("path", sorted(BENCHMARKS.glob("*.py")), ids=lambda path: path.stem)
+def test_what_a_script_imports_of_ours_is_there(path: Path) -> None:
+    """Most scripts run once in months: what they import moves on meanwhile."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("kinetoken"):
+            try:
+                module = importlib.import_module(str(node.module))
+            except ModuleNotFoundError as error:
+                if str(error.name).startswith("kinetoken"):
+                    raise
+                continue  # an engine, or another extra, that is not installed
+            for alias in node.names:
+                if not hasattr(module, alias.name):
+                    importlib.import_module(f"{node.module}.{alias.name}")
 
 
 @pytest.mark.parametrize("script", SHORT)

@@ -208,3 +208,21 @@ def token_seconds(
         began = time.perf_counter()
         run.push([allowed[0].start], allowed)
         yield time.perf_counter() - began
+
+
+def pass_seconds(
+    model: LanguageModel, ids: Sequence[int], allowed: Allowed, together: int, passes: int
+) -> Iterator[float]:
+    """Yield the seconds of each of so many passes, one token of each of `together` answers.
+
+    All answers have the same prompt and the same tokens. EngineError where the memory does not
+    suffice for so many.
+    """
+    batch = model.start_batch(together)
+    for sequence in range(together):
+        batch.push([(sequence, ids, allowed)])
+    tokens = [(sequence, [allowed[0].start], allowed) for sequence in range(together)]
+    for _ in range(passes):
+        began = time.perf_counter()
+        batch.push(tokens)
+        yield time.perf_counter() - began

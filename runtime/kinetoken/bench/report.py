@@ -59,6 +59,8 @@ class BenchReport:
     """Share of the time of each part, at all levels."""
     rates: dict[int, float] = field(default_factory=dict)
     """Tokens per second of the language model by number of threads; 0: the engine's choice."""
+    passes: dict[int, float] = field(default_factory=dict)
+    """Seconds of a pass of the language model by the number of answers that take a token in it."""
     rounds: int = 0
     """Answers at each number of levels, whose medians are reported."""
     peak_memory: int | None = None
@@ -117,6 +119,7 @@ def advice(report: BenchReport, manifest: Manifest) -> list[str]:
         _detail(report, manifest),
         *_quantization(report, manifest),
         *_threads(report),
+        *_together(report),
         *_kernels(report),
     ]
 
@@ -186,6 +189,18 @@ def _threads(report: BenchReport) -> list[str]:
     return [f"threads: --threads {fewest} is {gain} faster than {_threads_name(report.threads)}"]
 
 
+def _together(report: BenchReport) -> list[str]:
+    """Whether several answers at once are worth it, by the tokens that passes make."""
+    if len(report.passes) < 2:
+        return []
+    rates = {size: size / seconds for size, seconds in report.passes.items()}
+    best = max(rates, key=rates.__getitem__)
+    gain = rates[best] / rates[min(rates)]
+    if gain < _WORTH_SAYING:
+        return ["batch: several answers at once are no faster here than one after the other"]
+    return [f"batch: --parallel {best} makes {gain:.1f} times the motion of one at a time"]
+
+
 def _kernels(report: BenchReport) -> list[str]:
     if not report.missing_kernels or report.device != "cpu":
         return []
@@ -235,6 +250,9 @@ def page(report: BenchReport, manifest: Manifest) -> list[str]:
             "threads    "
             + ", ".join(f"{_threads_name(count)}: {rate:.0f}/s" for count, rate in rates)
         )
+    if report.passes:
+        times = (f"{n}: {1e3 * seconds:.1f} ms" for n, seconds in sorted(report.passes.items()))
+        lines.append(f"answers    {', '.join(times)} for a token of each, in one pass")
     return [
         *lines,
         *(

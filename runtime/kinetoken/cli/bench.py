@@ -32,6 +32,12 @@ _SWEEP_TOKENS: Final = 24
 """Tokens at each number of threads, in each direction of a sweep."""
 _THREAD_COUNTS: Final = (1, 2, 4, 8)
 """Numbers of threads to try, beside all cores and the present number."""
+_TOGETHER: Final = (1, 2, 4)
+"""Numbers of answers at once."""
+_PASSES: Final = 6
+"""Passes at each number of answers, in each direction of a sweep; the first of them warms up."""
+_SHORT_PROMPT: Final = 16
+"""Tokens before them."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +143,7 @@ def _measure(
     report.missing_kernels = engine_of(manifest).missing_kernels()
     report.weights = bytes_per_token(folder, manifest, bundle.language_model)
     _answers(report, bundle, seconds, line)
+    _passes(report, bundle, line)
     length, tokenizer = _answer_length(bundle, seconds), bundle.tokenizer
     del bundle  # to make room for the next ones
     if report.device == "cpu":
@@ -180,6 +187,25 @@ def _answers(report: BenchReport, bundle: Bundle, seconds: float, line: StepLine
             report.bandwidths.append(read_bandwidth(report.threads or report.cores))
         if time.perf_counter() - began > _LAST_ROUND:
             break
+
+
+def _passes(report: BenchReport, bundle: Bundle, line: StepLine) -> None:
+    """Time passes that several answers share, in both directions."""
+    from statistics import median
+
+    from ..base.errors import EngineError
+    from ..bench.measure import pass_seconds
+
+    levels, found = bundle.manifest.motion.levels, dict[int, list[float]]()
+    ids, allowed = [levels[0][0]] * _SHORT_PROMPT, (range(*levels[-1]),)
+    for size in (*_TOGETHER, *reversed(_TOGETHER)):
+        line.show(f"{size} answers at once")
+        try:
+            _, *others = pass_seconds(bundle.language_model, ids, allowed, size, _PASSES)
+        except EngineError:
+            continue  # there is no memory for so many
+        found.setdefault(size, []).extend(others)
+        report.passes[size] = median(found[size])
 
 
 def _answer_length(bundle: Bundle, seconds: float) -> int:

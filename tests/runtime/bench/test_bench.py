@@ -247,6 +247,26 @@ def test_threads_are_advised_where_that_is_no_chance(
     assert said is None or said in told[0]
 
 
+@pytest.mark.parametrize(
+    ("passes", "said"),
+    [
+        ({1: 0.06, 2: 0.116, 4: 0.202}, "--parallel 4 makes 1.2 times"),
+        ({1: 0.06, 2: 0.118, 4: 0.24}, "no faster here"),
+        ({1: 0.06, 2: 0.07, 4: 0.2}, "--parallel 2 makes 1.7 times"),
+        ({1: 0.06}, None),
+        ({}, None),
+    ],
+)
+def test_answers_at_once_are_advised_where_passes_gain(
+    passes: dict[int, float], said: str | None, tiny: Path
+) -> None:
+    found = report([16.0, 20.0, 30.0, 50.0])
+    found.passes = passes
+    lines = [line for line in advice(found, read_manifest(tiny)) if line.startswith("batch:")]
+    assert len(lines) == (said is not None)
+    assert said is None or said in lines[0]
+
+
 def test_what_lies_in_the_cache_is_said_to(tiny: Path) -> None:
     found = report([22, 22, 22, 22])
     found.weights, found.last_cache = 20_000_000, 32 << 20
@@ -278,6 +298,7 @@ def test_the_command(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
         None,
     )
     assert {"0", "1"} < set(found["rates"])
+    assert set(found["passes"]) == {"1", "2", "4"}
     assert len(found["advice"]) >= 1
     assert sum(found["shares"].values()) == pytest.approx(1)
 

@@ -28,8 +28,8 @@ FEWEST_WORDS: Final = 3
 """Where there is no time for so many, none are said: a single word tells nothing."""
 WORTHWHILE_LEVELS: Final = 2
 """Levels that words do not take from the motion."""
-RESERVE_SECONDS: Final = 0.15
-"""Seconds of motion in hand that words leave alone."""
+RESERVE_SECONDS: Final = 0.3
+"""Seconds of motion in hand that words leave alone: with less, a player slows down (`JitterBuffer`)."""
 
 
 @dataclass
