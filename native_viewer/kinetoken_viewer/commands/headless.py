@@ -132,7 +132,7 @@ def _send_generated(request: PlayRequest, settings: LiveSettings) -> int:
         fps=float(generation.clip().fps),
         prompt=request.prompt,
         seed=generation.seed,
-        expected=request.options.seconds or 0.0,
+        expected=request.options.awaited_seconds,
     ) as live:
         try:
             for _ in send_chunks(generation, live):

@@ -161,7 +161,7 @@ class LivingStage(GeneratedStage):
         return (self.body.ahead + self.answer.waiting_frames) / self.playhead.fps
 
     def _to_come(self) -> float:
-        if self.answer.over:
+        if self.answer.over or self._options.keep_up:
             return 0.0
         return max(0.0, (self._expected or self._usual) - self.answer.frames / self.playhead.fps)
 

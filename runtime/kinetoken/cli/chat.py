@@ -253,7 +253,7 @@ class Conversation:
         """Answer a prompt, or stop for an empty one. An error is reported, and the chat goes on."""
         live = self._live
         if live is not None:
-            live.begin(self._session.options.seconds or 0.0)
+            live.begin(self._session.options.awaited_seconds)
         try:
             if prompt:
                 self._say(prompt)

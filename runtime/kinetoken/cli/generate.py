@@ -122,7 +122,7 @@ def run(request: GenerateRequest) -> int:
             fps=float(generator.fps),
             prompt=request.prompt,
             seed=generation.seed,
-            expected=request.options.seconds or 0.0,
+            expected=options.awaited_seconds,
         )
     spool = _spool(request, generation, float(generator.fps))
     with live or contextlib.nullcontext():

@@ -200,6 +200,14 @@ class GenerateOptions:
         """Tell whether blocks may have different numbers of levels, or of words before them."""
         return bool(self.keep_up) or self.detail == AUTO_DETAIL or self.decisions is not None
 
+    @property
+    def awaited_seconds(self) -> float:
+        """Length for which a player of a slow answer takes a head start; 0: none, or unknown.
+
+        An answer that keeps up needs none, however slow its first blocks are.
+        """
+        return 0.0 if self.keep_up else self.seconds or 0.0
+
     def on_screen(self) -> GenerateOptions:
         """The same options for motion that is watched.
 

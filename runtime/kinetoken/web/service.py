@@ -154,7 +154,7 @@ class WebService:
             self._change(turn.number, state=REFUSED, note=str(error))
             return
         self._writing, self._stopped = turn.number, False
-        self._live.begin(options.seconds or 0.0, turn.person)
+        self._live.begin(options.awaited_seconds, turn.person)
         self._live.ask(turn.prompt, answer.seed)
         self._change(turn.number, state=WRITING, seed=answer.seed)
         note = self._write(answer, turn.person)

@@ -185,6 +185,22 @@ def test_a_slow_generator_is_waited_for_once_while_the_body_stands() -> None:
     assert len(frames) == 80  # none was dropped
 
 
+def test_an_answer_that_keeps_up_needs_no_head_start_for_a_slow_first_block() -> None:
+    """Its pacing gives later blocks fewer levels and words."""
+    stage, talk = body("a person walks", seconds=8.0, keep_up=True)
+    talk.say(ModelReady(20.0), AnswerStarted(7, 20.0))
+    for index in range(4):  # 0.2 s of motion each 0.4 s: half of real time
+        pace = Sample(0.4 * index, 0.2 * (index + 1), 24 * index)
+        talk.say(MotionArrived(fake_generators.chunk(4 * index), 0.5, 1, pace))
+        run(stage, 0.4)
+    assert not stage.answer.placed  # 0.8 s: not yet what a player keeps in hand at this pace
+    for index in range(4, 7):
+        pace = Sample(1.6 + 0.15 * (index - 4), 0.2 * (index + 1), 24 * index)
+        talk.say(MotionArrived(fake_generators.chunk(4 * index), 0.7, 1, pace))
+        run(stage, 0.15)
+    assert stage.answer.placed
+
+
 def test_a_generator_that_falls_behind_lets_the_body_stand_and_go_on() -> None:
     stage, talk = body("a person walks")
     talk.say(ModelReady(20.0), AnswerStarted(7, 20.0), *moves(6))
