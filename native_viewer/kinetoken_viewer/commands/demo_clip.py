@@ -32,7 +32,7 @@ def demo_clip(prompts: Sequence[str], request: PlayRequest) -> DemoClip:
     interrupted, seeds = False, []
     for prompt in prompts:
         turn = session.say(prompt)
-        begin = sum(map(len, parts)) / fps
+        begin = sum(map(len, parts)) / fps if captions else 0.0  # never without words
         with ProgressLine() as line:
             try:
                 for _ in turn:

@@ -115,10 +115,10 @@ class ChatWords:
 
     def _doubt(self, line: str) -> Reply:
         self._doubted = line
-        told = (
-            f"{line[-60:]} looks like a file: kinetoken play FILE shows one; "
-            "send it again to take it as a prompt"
-        )
+        instead = "kinetoken play FILE shows one"
+        if line.lower().startswith("save "):
+            instead = f"/{line[:60]} saves the last motion"
+        told = f"{line[-60:]} looks like a file: {instead}; send it again to take it as a prompt"
         return Reply((told,), doubt=True)
 
     def _help(self) -> Reply:

@@ -78,6 +78,9 @@ def test_a_file_s_name_is_a_prompt_only_if_it_comes_twice(words: ChatWords) -> N
         assert reply.doubt
         assert "looks like a file" in reply.lines[0]
         assert words.read(line) is None
+    reply = words.read("save walk.npz")
+    assert reply is not None
+    assert "/save walk.npz saves the last motion" in reply.lines[0]
     assert words.read("walk.bvh")
     assert words.read("wave") is None
     assert words.read("walk.bvh")

@@ -21,6 +21,8 @@ from kinetoken_viewer.generator.messages import (
     ModelReady,
     MotionArrived,
 )
+from kinetoken_viewer.record import recorder
+from kinetoken_viewer.record.request import RecordRequest
 from scripted_feed import Talk
 from tiny_bundle import build_tiny_bundle
 
@@ -60,12 +62,20 @@ def test_a_film_that_nobody_named_is_short_and_small(
     prompts = [*PROMPTS, "run", "sit"]
     (folder / "bundle.json").write_text(json.dumps({**manifest, "examples": prompts}))
     monkeypatch.setattr("kinetoken_viewer.commands.demo.find_spec", lambda name: None)  # no ffmpeg
+    seen: list[RecordRequest] = []
+    record = recorder.record_clips
+    monkeypatch.setattr(
+        recorder, "record_clips", lambda clips, asked: seen.append(asked) or record(clips, asked)
+    )
     assert main(["demo", "--bundle", str(folder), *BRIEF, "--headless"]) == 0
     told = capsys.readouterr()
     assert "the first 3 of 5 actions; --film FILE takes all" in told.err
     assert "3 actions" in told.out
     with Image.open("demo.gif") as image:
         assert image.size == (480, 270)
+    begins = [caption.begin for caption in seen[0].captions]
+    assert begins[0] == 0.0  # no picture without its words
+    assert begins == sorted(begins)
 
 
 @pytest.mark.usefixtures("own_folder")
