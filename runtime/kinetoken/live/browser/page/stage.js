@@ -5,7 +5,7 @@ import * as THREE from "./vendor/three.module.min.js";
 const BACKGROUND = 0x1b1e25;
 const FOLLOWING = 4, TURNING = 3; // per second, how fast the camera follows places and headings
 const ANGLE = 38; // degrees that the picture is high
-const USUAL = 4.2, FARTHEST = 20; // metres from the camera to the people
+const USUAL = 4.2, CLOSE = 3.8, FARTHEST = 20; // metres from the camera to the people; close where words are not over them
 const ANOTHER = 1.1; // metres farther away for each person more
 const WIDTH = 1.5, SPACING = 1.4; // metres that one person takes, and each one more
 const NARROW = 700, SMALL = 900; // pixels of width: the history lies over the people; words may
@@ -108,8 +108,8 @@ class Stage {
 
   // Distance and shift that show everybody between the panels, whole.
   framed(people) {
-    const { right, top, bottom } = this.free(), half = Math.tan(ANGLE * Math.PI / 360);
-    const high = (USUAL + ANOTHER * (people - 1)) * innerHeight / (bottom - top);
+    const { right, top, bottom, usual } = this.free(), half = Math.tan(ANGLE * Math.PI / 360);
+    const high = (usual + ANOTHER * (people - 1)) * innerHeight / (bottom - top);
     const row = SPACING * (people - 1), wide = (WIDTH + row) / 2 / half * innerHeight / right + 0.4 * row; // its end is nearer
     const distance = Math.min(FARTHEST, Math.max(high, wide));
     return { distance, x: (innerWidth - right) / 2, y: (innerHeight - top - bottom) / 2 };
@@ -117,10 +117,11 @@ class Stage {
 
   // Edges of the part of the window that no panel covers, in pixels; the left one is the window's.
   free() {
-    if (this.panels === undefined) return { right: innerWidth, top: 0, bottom: innerHeight };
+    if (this.panels === undefined) return { right: innerWidth, top: 0, bottom: innerHeight, usual: USUAL };
     const { side, above, below } = this.panels;
     const narrow = innerWidth <= NARROW, beside = innerWidth > SMALL || (!narrow && above.textContent === "");
     return {
+      usual: beside ? USUAL : CLOSE,
       right: innerWidth - (narrow ? 0 : side.offsetWidth),
       top: beside ? 0 : Math.min(above.getBoundingClientRect().bottom, innerHeight / 4), bottom: innerHeight - Math.min(below.offsetHeight, 0.6 * innerHeight),
     };
