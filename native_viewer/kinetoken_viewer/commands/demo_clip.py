@@ -28,7 +28,8 @@ class DemoClip(NamedTuple):
 def demo_clip(prompts: Sequence[str], request: PlayRequest) -> DemoClip:
     """Answers the prompts in this process, because no window has to stay smooth."""
     session = Session(request.bundle.load(), request.options, history=request.history.turns)
-    fps, parts, captions, frames = session.line.fps, [session.idle(REST_SECONDS / 2)], [], 0
+    fps, parts, frames = session.line.fps, [session.idle(REST_SECONDS / 2)], 0
+    captions: list[Caption] = []
     interrupted, seeds = False, []
     for prompt in prompts:
         turn = session.say(prompt)
