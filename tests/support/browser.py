@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("websockets", reason="websockets is not installed: pip install '.[live]'")
-from websockets.sync.client import ClientConnection, connect
+from websocket_client import ClientConnection, connect
 
 SECONDS = 180
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -177,7 +176,7 @@ class Browser:
         self._call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(downloads))
 
     def _connection(self, address: str) -> ClientConnection:
-        return self._open.enter_context(connect(address, max_size=None, ping_interval=None))
+        return self._open.enter_context(connect(address, max_size=None))
 
     def _call(self, method: str, **params: Any) -> Any:
         number = next(self._numbers)

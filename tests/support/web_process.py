@@ -18,9 +18,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
 
 from kinetoken.live.browser.page_requests import BURST, PER_SECOND
+from websocket_client import ClientConnection, connect
 
 SECONDS = 60
 
@@ -55,7 +55,7 @@ class Page:
         self._open = contextlib.ExitStack()
         address = url.replace("http", "ws") + "stream"
         self._client: ClientConnection = self._open.enter_context(
-            connect(address, close_timeout=0.5, ping_interval=None)
+            connect(address, close_timeout=0.5)
         )
         self.header: dict[str, Any] = json.loads(self._client.recv(SECONDS))
         # A thread reads, as in a browser: whoever does not is cut off after some seconds.

@@ -70,6 +70,7 @@ def test_a_call_that_is_over_is_known_no_more() -> None:
 STUCK = """
 import ctypes, os, signal, threading
 from kinetoken.base import foreign_calls
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background ignore it
 foreign_calls.PATIENCE = foreign_calls.LAST_PATIENCE = foreign_calls.TICK_SECONDS = 0.1
 lock, mutex = ctypes.CDLL(None).pthread_mutex_lock, ctypes.create_string_buffer(256)
 lock(mutex)
