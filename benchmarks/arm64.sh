@@ -13,7 +13,7 @@ suite=bookworm
 tests=${TESTS:-@.ci/quick}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/kinetoken/arm64
 root=$cache/$suite
-site=$cache/site
+site=$root/opt/site
 began=$SECONDS
 
 skip() { echo "arm64: skipped: $1"; exit 0; }
@@ -28,6 +28,7 @@ if ! command -v debootstrap >/dev/null || ! command -v qemu-aarch64-static >/dev
 fi
 python=${PYTHON:-python3}
 "$python" -m pip --version >/dev/null 2>&1 || skip "$python has no pip"
+"$python" -c 'import kinetoken' 2>/dev/null || skip "$python has no kinetoken: pip install -e '.[dev]'"
 
 # The kernel starts aarch64 programs in qemu.
 formats=/proc/sys/fs/binfmt_misc
@@ -52,10 +53,11 @@ version=$(there python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 # Wheels come by pip of this machine: under qemu it takes a minute more.
 wheels=(--only-binary=:all: --python-version "$version" --implementation cp)
 for tag in manylinux_2_28 manylinux_2_27 manylinux_2_17 manylinux2014; do wheels+=(--platform "${tag}_aarch64"); done
-packages=(numpy onnxruntime tokenizers pytest hypothesis packaging onnx pillow "pyglet>=2.1,<3")
+packages=(numpy onnxruntime tokenizers platformdirs shtab pytest pytest-xdist hypothesis packaging onnx pillow
+  "pyglet>=2.1.2,<3" websockets)
 if [ "$(cat "$site.filled" 2>/dev/null)" != "$version ${packages[*]}" ]; then
   step "wheels"
-  rm -rf "$site"
+  rm -rf "$site" "$site.filled"
   "$python" -m pip install -q --disable-pip-version-check "${wheels[@]}" --target "$site" "${packages[@]}" \
     || skip "pip cannot get the wheels for aarch64"
   echo "$version ${packages[*]}" >"$site.filled"
@@ -72,14 +74,13 @@ OMP_NUM_THREADS=1 "$python" benchmarks/same_seed.py write "$work/here" --clips 3
 # Mounts of a namespace of its own end with it. Not /sys: with that of this machine, ONNX Runtime looks for its processor.
 cat >"$work/inside.sh" <<'INSIDE'
 set -euo pipefail
-root=$1 site=$2 work=$3 tests=$4
-mkdir -p "$root/opt/site" "$root/opt/run"
+root=$1 work=$2 tests=$3
+mkdir -p "$root/opt/run"
 mount -t proc proc "$root/proc"
-mount --bind "$site" "$root/opt/site"
 mount --bind "$work" "$root/opt/run"
 there() {
   chroot "$root" /usr/bin/env -i -C /opt/run/clone PATH=/usr/bin:/bin HOME=/tmp LANG=C.UTF-8 OMP_NUM_THREADS=1 \
-    PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/opt/site:/opt/run/installed "$@" \
+    QEMU_CPU=neoverse-n1 PYTHONHASHSEED=0 PYTHONPATH=/opt/site:/opt/run/installed "$@" \
     2> >(grep -v -e 'Error in cpuinfo' -e cpuinfo_initialize >&2)
 }
 step() { printf '== %s (%s s)\n' "$1" "$SECONDS"; }
@@ -97,9 +98,9 @@ step "the same clip"
 there python3 benchmarks/same_seed.py write /opt/run/there --clips 3 --exact
 there python3 benchmarks/same_seed.py compare /opt/run/here /opt/run/there | tee "$work/same"
 step "quick tests"
-there python3 -m pytest -q -p no:cacheprovider $tests | tee "$work/tests"
+there python3 -m pytest -q -p no:cacheprovider -n "$(nproc)" $tests | tee "$work/tests"
 INSIDE
-unshare --mount bash "$work/inside.sh" "$root" "$site" "$work" "$tests"
+unshare --mount bash "$work/inside.sh" "$root" "$work" "$tests"
 
 [ -z "${TESTS:-}" ] || { step "done"; exit 0; }
 step "benchmarks/results/arm64.md"
