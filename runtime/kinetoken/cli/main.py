@@ -9,7 +9,14 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from ..base.errors import BROKEN_PIPE, INTERRUPTED, EngineError, KinetokenError, OutputError
+from ..base.errors import (
+    BROKEN_PIPE,
+    INTERRUPTED,
+    EngineError,
+    InputError,
+    KinetokenError,
+    OutputError,
+)
 from ..base.foreign_calls import watching_signals
 from ..base.signals import stop_signals_as_ctrl_c, told_to_end
 from ..base.survivor import Ending, run_apart
@@ -184,7 +191,9 @@ def _called(args: argparse.Namespace) -> int:
 
 
 def _parsed(words: Sequence[str]) -> argparse.Namespace:
-    command = words[0] if words else None
+    if not words:
+        raise InputError("give a COMMAND, such as kinetoken web; kinetoken --help lists all")
+    command = words[0]
     parser = build_parser(command)
     try:
         apply_config(parser, command, lambda: {*_MODULES, *_entry_points(), "chat"})

@@ -175,7 +175,7 @@ def test_inspect_says_what_a_bundle_is(run: Run, tiny: Path) -> None:
 
 
 REFUSED: list[tuple[list[str], int, str]] = [
-    ([], 2, "COMMAND"),
+    ([], 2, "give a COMMAND, such as kinetoken web; kinetoken --help"),
     (["dance"], 2, "there is no command 'dance'"),
     (["generate"], 2, "PROMPT"),
     (["generate", ""], 2, "the prompt is empty"),
