@@ -233,6 +233,24 @@ def test_a_phone_opens_the_history_and_gets_a_file(
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("size", [(390, 844), (800, 500)])
+def test_a_long_prompt_leaves_the_body_in_sight(
+    chromium: Browser, url: str, folder: Path, size: tuple[int, int]
+) -> None:
+    tab = chromium.open(url, width=size[0], height=size[1])
+    tab.until("kinetoken.frame !== null")
+    ask(tab, "w" * 400)
+    tab.until("document.querySelector('#prompt').textContent.length === 400")
+    words = tab.run("document.getElementById('words').getBoundingClientRect().bottom")
+    assert words < 0.45 * size[1]
+    tops = [tab.run(f"document.getElementById('{name}').offsetTop") for name in ("send", "stop")]
+    assert tops[0] == tops[1]
+    tab.picture(folder / f"long-{size[0]}.png")
+    tab.click("#stop")
+    tab.call("Page.close")
+
+
+@pytest.mark.browser
 def test_people_come_and_go_and_prompts_can_be_for_everybody(tab: Tab, folder: Path) -> None:
     tab.click("#more")
     tab.until("kinetoken.frame.others.length === 1")

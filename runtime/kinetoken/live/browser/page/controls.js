@@ -215,7 +215,7 @@ export class Controls {
     const row = document.createElement("li");
     row.dataset.turn = turn.id;
     row.dataset.state = turn.state;
-    put(row, "ask", turn.prompt);
+    put(row, "ask", turn.prompt).title = turn.prompt; // a long one is cut
     const thought = turn.state === "writing" ? said : turn.said;
     if (thought || turn.state === "writing") put(row, "said", thought);
     if (turn.note) put(row, "note", turn.note);
