@@ -123,7 +123,7 @@ class Stage {
     return {
       usual: beside ? USUAL : CLOSE,
       right: innerWidth - (narrow ? 0 : side.offsetWidth),
-      top: beside ? 0 : Math.min(above.getBoundingClientRect().bottom, innerHeight / 4), bottom: innerHeight - Math.min(below.offsetHeight, 0.6 * innerHeight),
+      top: beside ? 0 : Math.min(above.getBoundingClientRect().bottom, innerHeight / 5), bottom: innerHeight - Math.min(below.offsetHeight, 0.6 * innerHeight),
     };
   }
 
