@@ -6,33 +6,39 @@
         -o GENAI_DEMO/int8 -p int8 -e cpu -c CACHE
     python benchmarks/lm_step.py --gguf DEMO [--onnx BUNDLE]
         [--checkpoint export/checkpoints/demo/lm]
-        [--genai GENAI/bin/python --genai-model GENAI_DEMO/int8] [--rounds 5] [--quick]
-        [-o benchmarks/results/lm_step]
+        [--genai GENAI/bin/python --genai-model GENAI_DEMO/int8] [--ik IK/bin/python]
+        [--openvino OV/bin/python --openvino-model OV_DEMO/int4] [--only NAME ...]
+        [--rounds 5] [--quick] [-o benchmarks/results/lm_step]
 
 In every round each way writes the same number of tokens once, in changing order. A way's time for
 a token is the time of n tokens minus that of one, over n - 1, each the median of three, so the
 prompt does not count. All ways use one model's weights, in the type that a column names; only ways
 of one type compare engines. kinetoken's time includes grammar and sampler but not the codec;
-"bare" is llama_decode with the whole head, reading its logits. create_completion, transformers and
-onnxruntime-genai sample among all tokens, so what they write may not decode.
+"bare" is llama_decode with the whole head, reading its logits; ik_llama.cpp does the same, on the
+same file. create_completion, transformers, onnxruntime-genai and OpenVINO sample among all tokens,
+so what they write may not decode.
 
-transformers and onnxruntime-genai run in a process of their own each round (lm_peers.py), timed
-token by token. transformers uses its own class and the checkpoint's own type, as a model's own
+transformers, onnxruntime-genai, ik_llama.cpp and OpenVINO run in a process of their own each round
+(lm_peers.py), timed token by token. transformers uses its own class and the checkpoint's own type, as a model's own
 script does. onnxruntime-genai has its own Python and model folder (genai_full_size.py makes one of
 a full-size model); its column is the folder's name. By default it leaves cores idle (one of two),
-so it also runs with all. With a 3B everything together takes 15 GB of memory.
+so it also runs with all. OpenVINO's folder is what `optimum-cli export openvino` wrote
+(openvino_full_size.py has it made of a full-size model), its column that folder's name. --only
+keeps the ways named, to compare few of them closely in time. With a 3B everything together takes 15 GB of memory.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,11 +62,60 @@ Way = Callable[[int], float]
 """Seconds for each of a number of tokens after the prompt."""
 REPEATS: Final = 3
 """Repetitions for ways that subtract one run from another."""
+OTHERS: Final = {
+    "genai": ("genai_model", "onnxruntime-genai"),
+    "ik": ("gguf", "ik-llama-cpp-python"),
+    "openvino": ("openvino_model", "openvino-genai"),
+}
+"""What each engine of another Python needs, and its package."""
+VERSION: Final = "import sys, importlib.metadata as m; print(sys.argv[1], m.version(sys.argv[1]))"
 PEERS: Final = Path(__file__).with_name("lm_peers.py")
 
 
 def main() -> None:
     """Measure, print, write."""
+    parser = options()
+    args = asked(parser)
+    for engine, (needed, _) in OTHERS.items():
+        if getattr(args, engine) and not getattr(args, needed):
+            parser.error(f"--{engine} needs --{needed.replace('_', '-')}")
+    rounds, tokens = (2, 16) if args.quick else (args.rounds, args.tokens)
+    ways, ids = all_ways(args)
+    if unknown := [name for name in args.only or () if name not in ways]:
+        parser.error(f"--only: expected some of {', '.join(ways)}; got {', '.join(unknown)}")
+    ways = {name: ways[name] for name in args.only or ways}
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for round_ in range(rounds + 1):
+        for name in map(str, np.roll(list(ways), round_)):
+            seconds = ways[name][1](tokens)
+            if round_:
+                times[name].append(1000 * seconds)
+    found = {
+        name: middle({"ms": ms, "rate": 1000 / ms} for ms in values)
+        for name, values in times.items()
+    }
+    rows = [
+        (n, ways[n][0], spread(ms, "ms", ".3f"), f"{ms['rate']:.1f}") for n, ms in found.items()
+    ]
+    run = (
+        f"{tokens} tokens after a prompt of {len(ids)}, medians of {rounds} rounds (least to most)"
+    )
+    said = ". ".join((run, *versions(args))) + "."
+    lines = [
+        *heading("A token of the language model", said, ""),
+        *table(("way", "weights", "ms a token", "tokens/s"), rows),
+    ]
+    record = {
+        "found": {n: {"weights": ways[n][0]} | ms for n, ms in found.items()},
+        "rounds": times,
+        "tokens": tokens,
+    }
+    drawing = bars({f"{n} ({ways[n][0]})": ms["ms"] for n, ms in found.items()}, "ms a token")
+    write(args.out, lines, record, drawing)
+
+
+def options() -> argparse.ArgumentParser:
+    """What can be asked for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -77,66 +132,70 @@ def main() -> None:
         type=Path,
         help="a folder that its builder made, named after the weights' type",
     )
+    parser.add_argument("--ik", help="a Python with ik-llama-cpp-python, for the file of --gguf")
+    parser.add_argument("--openvino", help="a Python with openvino-genai")
+    parser.add_argument(
+        "--openvino-model",
+        type=Path,
+        help="a folder that optimum-cli exported, named after the weights' type",
+    )
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="the ways to measure, by name")
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("-o", "--out", type=Path)
-    args = asked(parser)
-    rounds, tokens = (2, 16) if args.quick else (args.rounds, args.tokens)
-    ways, ids = all_ways(args)
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for round_ in range(rounds + 1):
-        for name in map(str, np.roll(list(ways), round_)):
-            seconds = ways[name][1](tokens)
-            if round_:
-                times[name].append(1000 * seconds)
-    found = {
-        name: middle({"ms": ms, "rate": 1000 / ms} for ms in values)
-        for name, values in times.items()
-    }
-    rows = [
-        (n, ways[n][0], spread(ms, "ms", ".3f"), f"{ms['rate']:.1f}") for n, ms in found.items()
-    ]
-    said = (
-        f"{tokens} tokens after a prompt of {len(ids)}, medians of {rounds} rounds (least to most)."
-    )
-    lines = [
-        *heading("A token of the language model", said, ""),
-        *table(("way", "weights", "ms a token", "tokens/s"), rows),
-    ]
-    record = {
-        "found": {n: {"weights": ways[n][0]} | ms for n, ms in found.items()},
-        "rounds": times,
-        "tokens": tokens,
-    }
-    drawing = bars({f"{n} ({ways[n][0]})": ms["ms"] for n, ms in found.items()}, "ms a token")
-    write(args.out, lines, record, drawing)
+    return parser
 
 
 def all_ways(args: argparse.Namespace) -> tuple[dict[str, tuple[str, Way]], list[int]]:
     """Every way that can run, with its type of weights; and the prompt."""
     ways: dict[str, tuple[str, Way]] = {}
-    bundle = open_bundle(args.onnx) if args.onnx else kinetoken.load().bundle
-    ids = prompt_ids(bundle, PROMPT)
-    ways["kinetoken, ONNX"] = bundle.manifest.language_model.quantization, runtime(bundle)
-    if args.gguf:
-        ways |= llama_ways(args.gguf)
+    onnx = open_bundle(args.onnx) if args.onnx else kinetoken.load().bundle
+    gguf = open_bundle(args.gguf) if args.gguf else None
+    ids = prompt_ids(gguf or onnx, PROMPT)
+    ways["kinetoken, ONNX"] = onnx.manifest.language_model.quantization, runtime(onnx)
+    if gguf:
+        ways |= llama_ways(args.gguf, gguf)
     if args.checkpoint:
         dtype = dtype_of(args.checkpoint)
         ways["transformers generate"] = (
             dtype,
             peer_way(sys.executable, "transformers", args.checkpoint, ids, dtype),
         )
-    if args.genai and args.genai_model:
-        for name, count in (
-            ("onnxruntime-genai", 0),
-            ("onnxruntime-genai, all cores", available_cores()),
-        ):
-            ways[name] = (
-                args.genai_model.name,
-                peer_way(args.genai, "genai", args.genai_model, ids, str(count)),
-            )
+    ways |= {
+        name: (weights, peer_way(python, peer, model, ids, str(threads)))
+        for name, weights, python, peer, model, threads in other_engines(args, gguf)
+    }
     return ways, ids
+
+
+def versions(args: argparse.Namespace) -> Iterator[str]:
+    """Packages of the engines asked for, with the instructions that llama.cpp is compiled for."""
+    if args.gguf:
+        import llama_cpp as llama
+
+        flags = re.findall(r"(AVX\w*|NEON) = 1", llama.llama_print_system_info().decode())
+        yield f"llama-cpp-python {llama.__version__} ({' '.join(flags)})"
+    for engine, (_, package) in OTHERS.items():
+        if python := getattr(args, engine):
+            yield subprocess.check_output([python, "-c", VERSION, package], text=True).strip()
+
+
+def other_engines(
+    args: argparse.Namespace, gguf: Bundle | None
+) -> Iterator[tuple[str, str, str, str, Path, int]]:
+    """Name, type of weights, Python, peer, model and threads of the engines asked for."""
+    cores = available_cores()
+    if args.genai and args.genai_model:
+        given = args.genai_model.name, args.genai, "genai", args.genai_model
+        yield "onnxruntime-genai", *given, 0
+        yield "onnxruntime-genai, all cores", *given, cores
+    if args.ik and gguf:
+        lm = gguf.manifest.language_model
+        yield "ik_llama.cpp", lm.quantization, args.ik, "ik", args.gguf / lm.file, cores
+    if args.openvino and args.openvino_model:
+        folder = args.openvino_model
+        yield "OpenVINO", folder.name, args.openvino, "openvino", folder, 0
 
 
 def runtime(bundle: Bundle) -> Way:
@@ -186,12 +245,11 @@ def beyond_first(took: Callable[[int], tuple[float, int]], tokens: int) -> float
     return statistics.median((seconds - one) / (count - 1) for _, (seconds, count) in runs)
 
 
-def llama_ways(folder: Path) -> dict[str, tuple[str, Way]]:
+def llama_ways(folder: Path, bundle: Bundle) -> dict[str, tuple[str, Way]]:
     """llama.cpp: the runtime, a bare loop, the wrapper's loop with and without grammar."""
     import llama_cpp as llama
     from llamacpp_overhead import bare_step
 
-    bundle = open_bundle(folder)
     model: Any = bundle.language_model
     ids = prompt_ids(bundle, PROMPT)
     first = bundle.manifest.motion.levels[0][0]
@@ -204,9 +262,13 @@ def llama_ways(folder: Path) -> dict[str, tuple[str, Way]]:
         return statistics.mean(bare_step(run, first)["token"] for _ in range(tokens))
 
     lm = bundle.manifest.language_model
-    high = llama.Llama(
-        str(folder / lm.file), n_ctx=lm.context, n_threads=model._threads, verbose=False, seed=1
-    )
+
+    @cache
+    def wrapper() -> Any:
+        return llama.Llama(
+            str(folder / lm.file), n_ctx=lm.context, n_threads=model._threads, verbose=False, seed=1
+        )
+
     grammar = llama.LlamaGrammar.from_string(MOVES, verbose=False)
     bias = dict.fromkeys(bundle.manifest.tokenizer.end_of_turn, -100.0)
 
@@ -214,6 +276,7 @@ def llama_ways(folder: Path) -> dict[str, tuple[str, Way]]:
         options = {"temperature": 0.5, "logit_bias": bias, "grammar": rules}
 
         def took(tokens: int) -> tuple[float, int]:
+            high = wrapper()
             high.reset()
             began = time.perf_counter()
             said = high.create_completion(ids, max_tokens=tokens, **options)
@@ -233,7 +296,7 @@ def dtype_of(checkpoint: Path) -> str:
     return str(whole.get("dtype") or whole.get("torch_dtype") or "float32")
 
 
-def peer_way(python: str, peer: str, folder: Path, ids: list[int], option: str) -> Way:
+def peer_way(python: str, peer: str, model: Path, ids: list[int], option: str) -> Way:
     """A peer in a new process each round, with its own libraries and memory."""
 
     def way(tokens: int) -> float:
@@ -241,7 +304,7 @@ def peer_way(python: str, peer: str, folder: Path, ids: list[int], option: str) 
             python,
             str(PEERS),
             peer,
-            str(folder),
+            str(model),
             option,
             ",".join(map(str, ids)),
             str(tokens),

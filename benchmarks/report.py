@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,7 +42,9 @@ def examples_of(generator: Generator) -> tuple[str, ...]:
 
 def command() -> str:
     """This run's command line, without folders."""
-    return " ".join(part if not Path(part).is_absolute() else Path(part).name for part in sys.argv)
+    return shlex.join(
+        part if not Path(part).is_absolute() else Path(part).name for part in sys.argv
+    )
 
 
 def table(names: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:

@@ -67,6 +67,20 @@ def test_a_short_run_with_a_result_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["--ik", "python"], "--ik needs --gguf"),
+        (["--openvino", "python"], "--openvino needs --openvino-model"),
+        (["--only", "nobody"], "--only: expected some of kinetoken, ONNX; got nobody"),
+    ],
+)
+def test_an_engine_that_cannot_be_measured_is_named(asked: list[str], said: str) -> None:
+    command = [sys.executable, str(BENCHMARKS / "lm_step.py"), *asked]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, f"lm_step.py: error: {said}")
+
+
 def test_memory_of_a_process_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """ru_maxrss goes over from the process that starts another."""
     if not Path("/proc/self/status").is_file():
