@@ -78,8 +78,8 @@ class Arm:
         self.chooser = options.sampler(manifest).start(SEED)
         self.decode, self.product = Clock(), Clock()
         self.run._decode = self.decode.around(self.run._decode)
-        if self.run._head is not None:
-            self.run._head.logits = self.product.around(self.run._head.logits)
+        if self.run.head is not None:
+            self.run.head.logits = self.product.around(self.run.head.logits)
 
     def step(self, fed: list[int]) -> tuple[int, dict[str, float]]:
         """The next token after `fed`, and its seconds."""
@@ -102,9 +102,9 @@ def bare_step(run: Any, token: int) -> dict[str, float]:
     run._tokens[0], run._positions[0], run._batch.n_tokens = token, run._length, 1
     run._length += 1
     began = time.perf_counter()
-    status = llama.llama_decode(run._context.pointer, run._batch)
+    status = llama.llama_decode(run.context.pointer, run._batch)
     decoded = time.perf_counter()
-    pointer = llama.llama_get_logits_ith(run._context.pointer, -1)
+    pointer = llama.llama_get_logits_ith(run.context.pointer, -1)
     whole = time.perf_counter() - began
     assert status == 0
     assert pointer
@@ -130,7 +130,7 @@ def measure(folder: Path, frames: int) -> dict[str, Any]:
                 kept[arm].append(seconds)
         assert chosen["full"] == chosen["slice"], "same draws, same tokens"
         token = chosen["full"]
-        stopped += arms["slice"].run._head.stopper.stopped()
+        stopped += arms["slice"].run.head.stopper.stopped()
     counts = {
         "tokens": index + 1 - WARM,
         "stopped": stopped,

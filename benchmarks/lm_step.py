@@ -6,7 +6,7 @@
         -o GENAI_DEMO/int8 -p int8 -e cpu -c CACHE
     python benchmarks/lm_step.py --gguf DEMO [--onnx BUNDLE]
         [--checkpoint export/checkpoints/demo/lm]
-        [--genai GENAI/bin/python --genai-model GENAI_DEMO/int8] [--ik IK/bin/python]
+        [--genai GENAI/bin/python --genai-model GENAI_DEMO/int8] [--ik NAME=IK/bin/python ...]
         [--openvino OV/bin/python --openvino-model OV_DEMO/int4] [--only NAME ...]
         [--rounds 5] [--quick] [-o benchmarks/results/lm_step]
 
@@ -19,12 +19,12 @@ same file. create_completion, transformers, onnxruntime-genai and OpenVINO sampl
 so what they write may not decode.
 
 transformers, onnxruntime-genai, ik_llama.cpp and OpenVINO run in a process of their own each round
-(lm_peers.py), timed token by token. transformers uses its own class and the checkpoint's own type, as a model's own
-script does. onnxruntime-genai has its own Python and model folder (genai_full_size.py makes one of
-a full-size model); its column is the folder's name. By default it leaves cores idle (one of two),
-so it also runs with all. OpenVINO's folder is what `optimum-cli export openvino` wrote
-(openvino_full_size.py has it made of a full-size model), its column that folder's name. --only
-keeps the ways named, to compare few of them closely in time. With a 3B everything together takes 15 GB of memory.
+(lm_peers.py), timed token by token. transformers uses its own class and the checkpoint's own type,
+as a model's own script does. onnxruntime-genai has its own Python and model folder
+(genai_full_size.py makes one of a full-size model); its column is the folder's name. By default it
+leaves cores idle (one of two), so it also runs with all. OpenVINO's folder is the one that
+openvino_full_size.py makes; its column is that folder's name too. --only keeps the ways that it
+names. With a 3B everything together takes 15 GB of memory.
 """
 
 from __future__ import annotations
@@ -62,13 +62,16 @@ Way = Callable[[int], float]
 """Seconds for each of a number of tokens after the prompt."""
 REPEATS: Final = 3
 """Repetitions for ways that subtract one run from another."""
-OTHERS: Final = {
-    "genai": ("genai_model", "onnxruntime-genai"),
-    "ik": ("gguf", "ik-llama-cpp-python"),
-    "openvino": ("openvino_model", "openvino-genai"),
-}
-"""What each engine of another Python needs, and its package."""
+NEEDS: Final = {"genai": "genai_model", "ik": "gguf", "openvino": "openvino_model"}
+"""What each other engine needs."""
 VERSION: Final = "import sys, importlib.metadata as m; print(sys.argv[1], m.version(sys.argv[1]))"
+IK_SYSTEM: Final = """
+import ctypes
+from ik_llama_cpp import _internals
+says = _internals.C._lib.llama_print_system_info
+says.restype = ctypes.c_char_p
+print(says().decode())
+"""
 PEERS: Final = Path(__file__).with_name("lm_peers.py")
 
 
@@ -76,7 +79,7 @@ def main() -> None:
     """Measure, print, write."""
     parser = options()
     args = asked(parser)
-    for engine, (needed, _) in OTHERS.items():
+    for engine, needed in NEEDS.items():
         if getattr(args, engine) and not getattr(args, needed):
             parser.error(f"--{engine} needs --{needed.replace('_', '-')}")
     rounds, tokens = (2, 16) if args.quick else (args.rounds, args.tokens)
@@ -132,7 +135,13 @@ def options() -> argparse.ArgumentParser:
         type=Path,
         help="a folder that its builder made, named after the weights' type",
     )
-    parser.add_argument("--ik", help="a Python with ik-llama-cpp-python, for the file of --gguf")
+    parser.add_argument(
+        "--ik",
+        nargs="+",
+        type=named,
+        metavar="NAME=PYTHON",
+        help="Pythons with ik-llama-cpp-python, for the file of --gguf",
+    )
     parser.add_argument("--openvino", help="a Python with openvino-genai")
     parser.add_argument(
         "--openvino-model",
@@ -169,16 +178,37 @@ def all_ways(args: argparse.Namespace) -> tuple[dict[str, tuple[str, Way]], list
     return ways, ids
 
 
+def named(text: str) -> tuple[str, str]:
+    """The two sides of NAME=PYTHON."""
+    name, _, python = text.partition("=")
+    if not name or not python:
+        raise argparse.ArgumentTypeError(f"expected NAME=PYTHON, got {text!r}")
+    return name, python
+
+
 def versions(args: argparse.Namespace) -> Iterator[str]:
-    """Packages of the engines asked for, with the instructions that llama.cpp is compiled for."""
+    """Packages of the engines asked for; what the llama.cpps are compiled for."""
     if args.gguf:
         import llama_cpp as llama
 
-        flags = re.findall(r"(AVX\w*|NEON) = 1", llama.llama_print_system_info().decode())
-        yield f"llama-cpp-python {llama.__version__} ({' '.join(flags)})"
-    for engine, (_, package) in OTHERS.items():
-        if python := getattr(args, engine):
-            yield subprocess.check_output([python, "-c", VERSION, package], text=True).strip()
+        system = llama.llama_print_system_info().decode()
+        yield f"llama-cpp-python {llama.__version__}: {instructions(system)}"
+    for name, python in args.ik or ():
+        version, system = answer(python, VERSION, "ik-llama-cpp-python"), answer(python, IK_SYSTEM)
+        yield f"{version}, {name}: {instructions(system)}"
+    for python, package in ((args.genai, "onnxruntime-genai"), (args.openvino, "openvino-genai")):
+        if python:
+            yield answer(python, VERSION, package)
+
+
+def answer(python: str, code: str, *arguments: str) -> str:
+    """What a program prints in another Python."""
+    return subprocess.check_output([python, "-c", code, *arguments], text=True).strip()
+
+
+def instructions(system: str) -> str:
+    """The vector instructions in llama.cpp's account of itself."""
+    return " ".join(re.findall(r"(AVX\w*|NEON) = 1", system))
 
 
 def other_engines(
@@ -192,7 +222,8 @@ def other_engines(
         yield "onnxruntime-genai, all cores", *given, cores
     if args.ik and gguf:
         lm = gguf.manifest.language_model
-        yield "ik_llama.cpp", lm.quantization, args.ik, "ik", args.gguf / lm.file, cores
+        for name, python in args.ik:
+            yield f"ik_llama.cpp, {name}", lm.quantization, python, "ik", args.gguf / lm.file, cores
     if args.openvino and args.openvino_model:
         folder = args.openvino_model
         yield "OpenVINO", folder.name, args.openvino, "openvino", folder, 0

@@ -10,7 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from llama_package import needs_llama
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 RESULTS = sorted((BENCHMARKS / "results").glob("*.json"))
@@ -70,7 +73,8 @@ def test_a_short_run_with_a_result_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (["--ik", "python"], "--ik needs --gguf"),
+        (["--ik", "wheel=python"], "--ik needs --gguf"),
+        (["--ik", "python"], "argument --ik: expected NAME=PYTHON, got 'python'"),
         (["--openvino", "python"], "--openvino needs --openvino-model"),
         (["--only", "nobody"], "--only: expected some of kinetoken, ONNX; got nobody"),
     ],
@@ -99,3 +103,25 @@ def test_memory_of_a_process_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None
     watched = machine.watched(command)
     assert watched.said == "7\n"
     assert 200_000_000 < watched.own <= watched.peak < 300_000_000
+
+
+def test_the_bare_loop_computes_what_the_run_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reaches into the run, so it has to follow the run's changes."""
+    pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
+    pytest.importorskip("gguf", reason="needs gguf, in kinetoken[export]")
+    needs_llama()
+    from tiny_gguf import make
+
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from llamacpp_overhead import bare_step
+
+    made = make(tmp_path, "qwen2", "f32")
+    model = made.load()
+    bare, run = model.start(), model.start()
+    bare.push([5, 17, 200], made.every)
+    bare_step(bare, 3)
+    np.testing.assert_allclose(
+        bare._logits(), run.push([5, 17, 200, 3], made.every), rtol=0, atol=1e-4
+    )
