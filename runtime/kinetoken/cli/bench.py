@@ -34,7 +34,7 @@ _THREAD_COUNTS: Final = (1, 2, 4, 8)
 """Numbers of threads to try, beside all cores and the present number."""
 _TOGETHER: Final = (1, 2, 4)
 """Numbers of answers at once."""
-_PASSES: Final = 6
+_PASSES: Final = 10
 """Passes at each number of answers, in each direction of a sweep; the first of them warms up."""
 _SHORT_PROMPT: Final = 16
 """Tokens before them."""
