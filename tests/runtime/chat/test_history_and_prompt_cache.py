@@ -50,7 +50,7 @@ def test_the_state_of_the_system_prompt_is_kept(
     for damaged in (
         b"",
         original[:-1],
-        original[:40] + b"x" + original[41:],
+        original[:40] + bytes([original[40] ^ 1]) + original[41:],
         b"something else",
         original + b"x",
     ):
