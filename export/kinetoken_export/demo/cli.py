@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _WORK: Final = Path("work")
 _CAPTIONS: Final = Path("export/captions")
 _EXAMS: Final = Path("export/exam")
-_EXAM: Final = _EXAMS / "second"
+_EXAM: Final = _EXAMS / "third"
 
 
 @dataclass(frozen=True)
