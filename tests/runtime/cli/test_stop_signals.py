@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -70,7 +71,8 @@ class Job:
     def end(self, *numbers: signal.Signals) -> tuple[int, str, str]:
         """Send signals to the command alone; its exit code and what it said."""
         for number in numbers:
-            os.kill(int(self._pid.read_text()), number)
+            with contextlib.suppress(ProcessLookupError):  # the one before has ended it
+                os.kill(int(self._pid.read_text()), number)
             time.sleep(0.2)
         out, err = self.process.communicate(timeout=WAIT)
         return self.process.returncode, out, err

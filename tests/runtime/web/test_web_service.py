@@ -72,6 +72,7 @@ def test_two_pages_see_one_body_that_does_what_either_asks(
 
     clips = []
     for suffix in ("npz", "bvh", "glb", "vrma"):
+        first.wait_for_room()
         with urllib.request.urlopen(f"{url}clips/{number}.{suffix}", timeout=60) as answer:
             path = tmp_path / f"clip.{suffix}"
             path.write_bytes(answer.read())
@@ -135,6 +136,7 @@ def test_what_cannot_be_is_told_to_the_page_that_asked(pages: tuple[Page, Page],
     assert "no person 3" in first.refused[0]
     assert "levels" in first.turns[begin + 1]["note"]
     assert second.refused == []
+    first.wait_for_room()
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(f"{url}clips/99999.glb", timeout=60)
     with caught.value:
