@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from kinetoken.base.machine.packages import require_package
 from kinetoken.cli.arguments import BundleRequest, HistoryRequest
 from kinetoken.formats.read_options import DEFAULTS, ReadOptions
 from kinetoken.generation.image_file import ImageFile
@@ -15,7 +16,6 @@ from kinetoken.motion.clip import Clip
 
 from ..file_names import free_name
 from ..generator.messages import GeneratorJob
-from ..packages import require_package
 from ..render.camera import THREE_QUARTER, CameraView
 from ..stage.layers import NO_LAYERS, SceneLayers
 from ..window.request import WINDOW_SIZE, WindowRequest
@@ -70,7 +70,7 @@ class PictureRequest:
 
         InputError, OutputError, MissingPackageError.
         """
-        require_package("PIL")
+        require_package("PIL", "viewer")
         from kinetoken.base.atomic_file import check_writable
 
         from ..record.request import RecordRequest

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kinetoken.base.errors import EngineError, KinetokenError
+from kinetoken.base.machine.packages import require_package
 
-from ..packages import require_package
 from ..stage.stage import Stage
 from .request import WindowRequest
 
@@ -25,8 +25,8 @@ class NoWindowError(EngineError):
 
 def window_opener(request: WindowRequest) -> ShowStage:
     """The function that opens the window. NoWindowError, MissingPackageError."""
-    require_package("pyglet")
-    require_package("PIL")
+    require_package("pyglet", "viewer")
+    require_package("PIL", "viewer")
     try:
         from .window import PlayerWindow
     except KinetokenError as error:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import ipaddress
 import math
 import socket
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..base.errors import InputError, MissingPackageError
+from ..base.errors import InputError
+from ..base.machine.packages import require_package
 
 LOOPBACK: Final = "127.0.0.1"
 VMC_PORT: Final = 39539  # usual for receivers of the VMC protocol
@@ -21,12 +21,9 @@ DEFAULT_RATE: Final = 60.0  # frames per second
 _RATES: Final = (1.0, 240.0)
 _HIP_HEIGHTS: Final = (0.05, 50.0)  # metres
 _NEEDED: Final = {
-    "vmc": ("pythonosc", "python-osc", "live"),
-    "vrchat": ("pythonosc", "python-osc", "live"),
-    "ws": ("websockets", "websockets", "live"),
-    "sonic": ("zmq", "pyzmq", "sonic"),
-}
-"""Module, package and extra of each target."""
+    "vmc": ("pythonosc", "live"), "vrchat": ("pythonosc", "live"), "ws": ("websockets", "live"), "sonic": ("zmq", "sonic"),
+}  # fmt: skip
+"""Module and extra of each target."""
 
 
 @dataclass(frozen=True)
@@ -137,9 +134,9 @@ class LiveSettings:
 
     def check_packages(self) -> None:
         """MissingPackageError where a target needs a package that is not here; imports nothing."""
-        for target, (module, package, extra) in _NEEDED.items():
-            if getattr(self, target) is not None and importlib.util.find_spec(module) is None:
-                raise MissingPackageError(package, extra)
+        for target, (module, extra) in _NEEDED.items():
+            if getattr(self, target) is not None:
+                require_package(module, extra)
 
     @property
     def has_targets(self) -> bool:
