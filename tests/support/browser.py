@@ -155,6 +155,16 @@ class Tab:
         for kind in ("dragEnter", "dragOver", "drop"):
             self.call("Input.dispatchDragEvent", type=kind, x=x, y=y, data=data)
 
+    def resize(self, width: int, height: int) -> None:
+        """Give the page another size, in pixels."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+
     def picture(self, path: Path) -> None:
         """Write what is seen as a PNG, see-through where the page is."""
         shot = self.call("Page.captureScreenshot", format="png")
@@ -191,13 +201,7 @@ class Browser:
         """Open a page in a window of its own: a tab behind another is not drawn."""
         made = self._call("Target.createTarget", url="about:blank", newWindow=True)
         tab = Tab(self._connection(f"ws://127.0.0.1:{self._port}/devtools/page/{made['targetId']}"))
-        tab.call(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=1,
-            mobile=False,
-        )
+        tab.resize(width, height)
         if see_through:
             tab.call(
                 "Emulation.setDefaultBackgroundColorOverride",

@@ -303,10 +303,11 @@ def test_options_that_cannot_be_met_are_refused_before_anything_runs(
         generator.stream("walk", **options)
 
 
+@pytest.mark.parametrize("longest", [60.0, 3600.0])  # an hour takes long: not in .ci/quick
 def test_the_largest_that_fits_does_fit(
-    generator: Generator, monkeypatch: pytest.MonkeyPatch
+    generator: Generator, monkeypatch: pytest.MonkeyPatch, longest: float
 ) -> None:
-    monkeypatch.setattr("kinetoken.generation.request_grammar._LONGEST", 60.0)  # an hour takes long
+    monkeypatch.setattr("kinetoken.generation.request_grammar._LONGEST", longest)
     with pytest.raises(InputError) as caught:
         generator.stream("walk", seconds=10_000)
     most = float(str(caught.value).split()[-1])
