@@ -24,6 +24,8 @@ from kinetoken.generation.pacing import playback_clock
 from kinetoken.generation.pacing.decisions import Decisions
 from kinetoken.generation.pacing.levels import sustained_levels
 from kinetoken.generation.pacing.pace import Pace
+from kinetoken.generation.pacing.pacing_run import PacingRun
+from kinetoken.motion.playback import PREBUFFERS
 
 FRAME_SECONDS = 0.2
 from writers import SilentServer
@@ -33,6 +35,28 @@ def paced(rate: float) -> Pace:
     pace = Pace()
     pace.add(1 / rate, code=True)
     return pace
+
+
+@given(st.floats(0.0, 3.0), st.sampled_from([0.001, 0.01, 0.03]))
+def test_words_leave_what_a_player_wants_in_hand(ahead: float, seconds: float) -> None:
+    pace, most = Pace(), 1000
+    for code in (True, False):
+        pace.add(seconds, code=code)
+    grammar = SimpleNamespace(
+        levels=4, pause_limit=most, max_thought=24, min_frames=30, max_frames=30, min_block=2,
+        max_tokens=9999,
+    )  # fmt: skip
+    clock = SimpleNamespace(ahead=ahead)
+    run = PacingRun(grammar, FRAME_SECONDS, pace, lambda token: False, clock=clock, now=4)  # type: ignore[arg-type]
+    words = run.words(1)
+    assert words is not None
+    assert pace.rate is not None
+    assert pace.word_seconds is not None
+    left = ahead - 5 / pace.rate  # after the mark that opens the block, and four codes
+    if words:
+        assert left - words * pace.word_seconds >= PREBUFFERS[0] - 1e-9
+    else:
+        assert left - 3 * pace.word_seconds < PREBUFFERS[0] + 1e-9
 
 
 @given(st.floats(0.1, 1000), st.integers(1, 8), st.none() | st.integers(1, 8))
