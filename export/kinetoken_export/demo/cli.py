@@ -142,6 +142,8 @@ def _add_train_lm(steps: Subparsers) -> None:
 def _add_word_options(parser: argparse.ArgumentParser, steps: int) -> None:
     add = parser.add_argument
     add("--steps", type=int, help=f"training steps (default: {steps})")
+    text = "folder of a sentence encoder (BERT) whose sense of a request it learns to foretell"
+    add("--teacher", type=Path, help=text)
     add(
         "--minutes", type=float, help="end after so many minutes (default: when the steps are done)"
     )
@@ -187,7 +189,7 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
 
 
 def _training(args: argparse.Namespace, name: str, codec: Path | None = None) -> TrainRequest:
-    work, plan = args.work, _given(args, "steps", "minutes", "peak")
+    work, plan = args.work, _given(args, "steps", "minutes", "peak", "teacher")
     return TrainRequest(
         work,
         codec or work / "codec",

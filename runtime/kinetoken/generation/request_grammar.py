@@ -67,11 +67,12 @@ def request_grammar(
         opened=manifest.opens_block,
     )
     _check(grammar, options, step)
-    return (
-        grammar
-        if block.low is not None
-        else _with_usual_blocks(grammar, manifest.defaults.min_frames)
-    )
+    usual = manifest.defaults
+    if block.low is None:
+        grammar = _with_usual_blocks(grammar, usual.min_frames)
+    if whole.low is None and not options.text_only:
+        grammar = _with_usual_length(grammar, math.floor(usual.min_seconds / step + _NEARLY))
+    return grammar
 
 
 def _tokens_around(manifest: Manifest) -> int:
@@ -249,6 +250,16 @@ def _with_usual_blocks(grammar: MoveGrammar, usual: int) -> MoveGrammar:
     """Blocks as long as the model was trained to write, or as near to it as the options allow."""
     for shortest in range(min(usual, grammar.longest_block), 1, -1):
         longer = replace(grammar, min_block=shortest)
+        if longer.least_tokens <= grammar.max_tokens:
+            return longer
+    return grammar
+
+
+def _with_usual_length(grammar: MoveGrammar, usual: int) -> MoveGrammar:
+    """A motion as long as the model's shortest, or as near to it as the options allow."""
+    most = min(usual, grammar.max_frames, grammar.most_blocks * grammar.longest_block)
+    for shortest in range(int(most), grammar.min_frames, -1):
+        longer = replace(grammar, min_frames=shortest)
         if longer.least_tokens <= grammar.max_tokens:
             return longer
     return grammar

@@ -35,6 +35,7 @@ _RANGES: Final[Mapping[str, Mapping[str, tuple[float, float]]]] = {
     },
     "defaults": {
         "max_seconds": (1e-3, 1e6),
+        "min_seconds": (0, 1e6),
         "min_frames": (1, _MOST_TOKENS),
         "max_thought": (0, _MOST_TOKENS),
         "history": (0, _MOST_TOKENS),

@@ -214,6 +214,8 @@ class Defaults:
     """Text tokens before the first block."""
     max_seconds: float = 10.0
     """Longest motion if no length is asked for."""
+    min_seconds: float = 0.0
+    """Shortest motion if no length is asked for."""
     min_frames: int = 3
     """Code frames before a block may close."""
     top_k: int | None = None

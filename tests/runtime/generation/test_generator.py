@@ -17,6 +17,8 @@ from kinetoken.engines.scripted import ScriptedLanguageModel
 from kinetoken.generation.bundle import Bundle
 from kinetoken.generation.chat_format import prompt_ids
 from kinetoken.generation.motion_stream import decode_clip
+from kinetoken.generation.options import GenerateOptions
+from kinetoken.generation.request_grammar import request_grammar
 from kinetoken.tokens.markup import read_strictly
 
 
@@ -66,6 +68,30 @@ def test_minimum_and_maximum_seconds(generator: Generator) -> None:
     for seed in range(12):
         clip = generator.generate("walk", min_seconds=1, max_seconds=1.7, seed=seed)
         assert 1.0 <= clip.seconds <= 1.7
+
+
+@pytest.mark.parametrize(
+    ("options", "least"),
+    [
+        ({}, 10),
+        ({"max_seconds": 1.0}, 5),
+        ({"seconds": 0.6}, 3),
+        ({"min_seconds": 0.4}, 2),
+        ({"max_blocks": 1, "max_block_seconds": 0.8}, 4),
+        ({"max_tokens": 13, "max_thought": 1}, 2),
+        ({"text_only": True}, 0),
+    ],
+)
+def test_a_bundle_says_how_short_a_motion_is_and_options_say_otherwise(
+    generator: Generator, options: dict[str, Any], least: int
+) -> None:
+    bundle = generator.bundle
+    defaults = dataclasses.replace(bundle.manifest.defaults, min_seconds=2.0, min_frames=2)
+    manifest = dataclasses.replace(bundle.manifest, defaults=defaults)
+    given = GenerateOptions(**options)
+    assert request_grammar(given, manifest, bundle.vocabulary, 20).min_frames == least
+    longer = Generator(dataclasses.replace(bundle, manifest=manifest))
+    assert longer.generate("walk", seed=1, **options).seconds >= least / 5
 
 
 def test_streamed_equals_offline(generator: Generator) -> None:

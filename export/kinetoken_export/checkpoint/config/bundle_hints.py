@@ -14,7 +14,9 @@ from kinetoken.manifest.schema import Defaults
 from ..json_file import read_json
 
 HINTS_FILE: Final = "kinetoken.json"
-_DEFAULTS: Final = ("max_seconds", "min_frames", "max_thought", "history", "prompt_seconds")
+_DEFAULTS: Final = (
+    "max_seconds", "min_seconds", "min_frames", "max_thought", "history", "prompt_seconds",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,10 @@ def read_hints(folder: Path) -> BundleHints:
         )
     except BundleError as error:
         raise FormatError(str(error).replace("; export the bundle again", "")) from error
-    if not (read.max_seconds > 0 and min(read.min_frames, read.max_thought, read.history + 1) >= 1):
-        raise FormatError(f"{path}: expected lengths above 0 and a history of 0 or more turns")
+    counts = min(read.min_frames, read.max_thought, read.history + 1)
+    if not (0 <= read.min_seconds <= read.max_seconds > 0 and counts >= 1):
+        raise FormatError(
+            f"{path}: expected lengths above 0, min_seconds of 0 to max_seconds, "
+            "and a history of 0 or more turns"
+        )
     return BundleHints({name: getattr(read, name) for name in values}, examples)

@@ -39,6 +39,12 @@ def prepare(source: Path, work: Path, extra: Sequence[Path] = ()) -> None:
     for path in extra:
         clips = clips | _extra_clips(path, known=set(clips))
     kept, dropped = sift_clips(clips)
+    if not kept:
+        name, why = next(iter((unread | dropped).items()))
+        raise InputError(
+            f"expected CMU motion in the {len(files)} .bvh files under {source}, none can be used "
+            f"({name}: {why}): unpack archives first, and give the folder of a CMU conversion"
+        )
     work.mkdir(parents=True, exist_ok=True)
     with atomic_path(work / "clips.npz") as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **kept)  # type: ignore[arg-type]

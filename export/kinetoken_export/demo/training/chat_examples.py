@@ -21,11 +21,25 @@ _LEVEL_WEIGHTS: Final = (1.0, 0.6, 0.4, 0.3)  # coarse levels carry the action
 # </move> is one token in a hundred and decides the length; more closes too early
 CLOSE_WEIGHT: Final = 1.0
 _OFFER_WEIGHT: Final = 0.15
-# Words behind a motion: a dozen among hundreds of codes, and they decide what is done next.
+# Words: a dozen among hundreds of codes, and they decide what is done, and what is done next.
+_WORD_WEIGHT: Final = 2.0
 _LATER_WORD_WEIGHT: Final = 5.0
 
 Ids = NDArray[np.int64]
 Weights = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A chat as the model sees it."""
+
+    ids: Ids
+    weights: Weights
+    """Of each token in the loss; 0 marks what the model is given."""
+    text: str
+    """The first request."""
+    asked: int
+    """How many of the ids are given before the first answer."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +61,7 @@ class ChatTurn:
 
 
 class ChatCoder:
-    """Chats to (ids, weights); a weight of 0 marks what the model is given."""
+    """Chats to examples."""
 
     def __init__(self, tokenizer: Tokenizer, asked: Tokenizer | None = None) -> None:
         """`asked`: the tokenizer of what users say, where another one is to cut it into pieces."""
@@ -63,20 +77,27 @@ class ChatCoder:
         self.system = self.text(f"<|im_start|>system\n{SYSTEM_PROMPT}<|im_end|>\n") + self._user
         """The ids that every chat begins with, up to the user's first words."""
 
-    def encode(self, turns: Sequence[ChatTurn]) -> tuple[Ids, Weights]:
+    def encode(self, turns: Sequence[ChatTurn]) -> Example:
         """All that follows `system`: the words of the first request, its answer, the next turns."""
         ids: list[int] = []
         weights: list[float] = []
+        asked = 0
         for number, turn in enumerate(turns):
             given = (self._newline + self._user if number else []) + self.plain(turn.prompt)
             given += self._after_user
             ids += given
             weights += [0.0] * len(given)
+            asked = asked or len(given)
             for place, block in enumerate(turn.blocks):
                 self._block(block, place > 0, ids, weights)
             ids.append(self.end)
             weights.append(self._word_weight(ids))
-        return np.array(ids, dtype=np.int64), np.array(weights, dtype=np.float32)
+        return _example(ids, weights, turns[0].prompt, asked)
+
+    def question(self, text: str) -> Example:
+        """A request alone, of which no answer is learnt."""
+        ids = [*self.prompt(text), self.move_start]
+        return _example(ids, [0.0] * len(ids), text, len(ids) - 1)
 
     def prompt(self, text: str) -> list[int]:
         """The ids between `system` and the answer to one request."""
@@ -97,7 +118,7 @@ class ChatCoder:
     def _word_weight(self, before: Sequence[int]) -> float:
         """The weight of a word behind these tokens."""
         moved = any(token >= self.firsts[0] for token in before)
-        return _LATER_WORD_WEIGHT if moved else 1.0
+        return _LATER_WORD_WEIGHT if moved else _WORD_WEIGHT
 
     def _word_weights(self, words: str, later: bool, count: int) -> list[float]:
         """Little of what the body offers, which is drawn by chance."""
@@ -124,3 +145,7 @@ class ChatCoder:
             weights += _LEVEL_WEIGHTS[: len(frame)]
         ids.append(self.move_end)
         weights.append(CLOSE_WEIGHT)
+
+
+def _example(ids: list[int], weights: list[float], text: str, asked: int) -> Example:
+    return Example(np.array(ids, dtype=np.int64), np.array(weights, dtype=np.float32), text, asked)

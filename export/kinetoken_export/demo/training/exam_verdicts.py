@@ -16,6 +16,7 @@ from ..data.judges import Evidence, obeys
 from ..data.judges.counting import COUNTERS, times_done
 from ..data.judges.stance import LAST_FRAMES, lies, sits_high, sits_low, stands
 from ..words.exam_questions import Question
+from ..words.thoughts import only_counts
 
 _Joints = NDArray[np.float64]
 _HONEST: Final = re.compile(
@@ -86,13 +87,17 @@ def _behind_way(action: str, joints: _Joints) -> _Joints:
 
 
 def _blocks(clip: Clip, joints: _Joints) -> list[_Joints]:
-    """The motion of each block of the answer; one without words before it goes on with the last."""
+    """The motion of each part of the answer.
+
+    A block without words before it, or with a number that counts on, goes on with the last.
+    """
     stride = 0 if clip.codes is None else len(joints) // max(1, len(clip.codes))
     ends, frames = [0], 0
     for words, block in re.findall(r"([^<]*)<move>(.*?)</move>", clip.text, re.DOTALL):
         count = len(re.findall(r"<m_0_\d+>", block))
         frames += count
-        if words.strip() or len(ends) == 1:
+        new = words.strip() and not only_counts(words)
+        if new or len(ends) == 1:
             ends.append(frames * stride)
         else:
             ends[-1] = frames * stride

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -14,8 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kinetoken.base.atomic_file import atomic_path
-from kinetoken.base.json_text import parse_json
 from kinetoken.cli.terminal import progress
 from kinetoken.motion.recover import recover
 
@@ -27,6 +24,8 @@ from ..data.cutting import STRIDE, Window
 from ..data.judges import obeys
 from ..data.rising import ways_up
 from ..data.windows import action_windows, long_windows
+from .coded_window import CodedWindow, load_coded, save_coded, without_stills
+from .repetitions import repetition_ends
 
 _MOST_PER_KIND: Final = 10  # windows of one action, count, speed and style
 _MOST_PER_ACTION: Final = 30  # windows; more of one action only crowds out the others
@@ -40,49 +39,6 @@ _OFFSETS: Final = (0,)
 _OFFSETS_OF_FEW: Final = (0, 2)
 _FEW: Final = 24
 _FEWEST: Final = 12  # windows of an action, whether they pass their judge after the codec or not
-
-
-@dataclass(frozen=True)
-class CodedWindow:
-    """A window as code frames (n, Q), with what it shows."""
-
-    codes: Codes
-    action: str
-    clip: str = ""
-    side: str = ""
-    style: str = ""
-    count: int = 0
-    speed: str = ""
-    begins: str = "standing"
-    ends: str = "standing"
-
-    @classmethod
-    def of(cls, window: Window, codes: Codes) -> CodedWindow:
-        """What a window shows, its features coded."""
-        return cls(
-            codes,
-            window.action,
-            window.clip,
-            window.side,
-            window.style,
-            window.count,
-            window.speed,
-            window.begins,
-            window.ends,
-        )
-
-    def facts(self) -> tuple[str, str, str, str, int, str, str, str]:
-        """All but the codes."""
-        return (
-            self.action,
-            self.clip,
-            self.side,
-            self.style,
-            self.count,
-            self.speed,
-            self.begins,
-            self.ends,
-        )
 
 
 class Coder:
@@ -135,7 +91,15 @@ def code(found: Iterable[Window], coder: Coder) -> list[CodedWindow]:
     Windows that no longer show their action go.
     """
     chosen = capped(found)
-    return [*_coded(chosen, coder), *_coded_ways_up(chosen, coder)]
+    coded = [*_coded(chosen, coder), *_coded_ways_up(chosen, coder)]
+    return [_taken_apart(window, coder) for window in progress(coded, "counting")]
+
+
+def _taken_apart(window: CodedWindow, coder: Coder) -> CodedWindow:
+    """A window with the ends of its repetitions, where they can be told."""
+    plain = without_stills(window)
+    cuts = repetition_ends(plain.action, plain.codes, plain.count, coder.joints)
+    return replace(plain, cuts=cuts) if cuts else window
 
 
 def capped(found: Iterable[Window]) -> list[Window]:
@@ -192,20 +156,3 @@ def _coded_ways_up(chosen: list[Window], coder: Coder) -> Iterator[CodedWindow]:
             rows = to_features(joints.astype(np.float32))
             codes = coder.encode(rows[: len(rows) // STRIDE * STRIDE])
             yield CodedWindow(codes, RISE, begins=posture)
-
-
-def save_coded(path: Path, found: list[CodedWindow]) -> None:
-    """Write coded windows as `load_coded` reads them."""
-    meta = np.array(json.dumps([window.facts() for window in found]))
-    arrays = {str(i): window.codes.astype(np.int16) for i, window in enumerate(found)}
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, meta=meta, **arrays)  # type: ignore[arg-type]
-
-
-def load_coded(path: Path) -> list[CodedWindow]:
-    """Read coded windows."""
-    with np.load(path) as archive:
-        meta = parse_json(str(archive["meta"]))
-        return [
-            CodedWindow(archive[str(i)].astype(np.int64), *facts) for i, facts in enumerate(meta)
-        ]

@@ -9,8 +9,8 @@ from typing import Final
 from ...codecs.source import Codes
 from ..words.action_names import LASTING
 from ..words.requests import Part, Request
-from .chat_examples import Block, ChatCoder, ChatTurn, Ids, Weights
-from .lm_data import CodedWindow
+from .chat_examples import Block, ChatCoder, ChatTurn, Example
+from .coded_window import CodedWindow
 from .motion_bank import ANY_POSTURE, MotionBank
 from .train_words import DrawnChats
 
@@ -28,7 +28,7 @@ _LONGEST_PARTS: Final = {1: 60, 2: 34, 3: 24}
 class ExampleShares:
     """How often each kind of example is drawn."""
 
-    words_only: float = 0.35
+    words_only: float = 0.87
     """Chats without motion, which are short."""
     turns: tuple[float, ...] = (0.74, 0.1, 0.06, 0.04, 0.03, 0.03)
     """Of chats of one turn, two, ... with motion."""
@@ -47,7 +47,7 @@ class MotionChats:
         self._worded, self._bank, self._coder, self._shares = worded, bank, coder, shares
         self.random = worded.random
 
-    def draw(self) -> tuple[Ids, Weights]:
+    def draw(self) -> Example:
         """One chat, of words alone or with motion."""
         if self.random.random() < self._shares.words_only:
             return self._worded.draw()
@@ -55,9 +55,9 @@ class MotionChats:
             levels = int(self.random.choice(_LEVELS, p=self._shares.levels))
             turns = self._turns(levels)
             if turns:
-                ids, weights = self._coder.encode(turns)
-                if len(ids) <= _LONGEST_CHAT:
-                    return ids, weights
+                example = self._coder.encode(turns)
+                if len(example.ids) <= _LONGEST_CHAT:
+                    return example
 
     def _turns(self, levels: int) -> list[ChatTurn]:
         """A chat as far as there is motion for it."""
@@ -84,17 +84,29 @@ class MotionChats:
         words = self._worded.turns.words(request)
         if request.unknown:
             window = self._after(last, self._helpless())
-            return None if window is None else self._gone_on([(words[0], window)], "stand_still")
+            said = words[0][0]
+            return None if window is None else self._gone_on([(said, window)], "stand_still")
         out: list[tuple[str, CodedWindow]] = []
         longest = _LONGEST_PARTS.get(len(request.parts), min(_LONGEST_PARTS.values()))
-        for said, part in zip(words, request.parts, strict=True):
-            window = self._after(last, part, longest)
-            if window is None:
+        for said_of_part, part in zip(words, request.parts, strict=True):
+            windows = self._motions(last, part, longest, len(said_of_part))
+            if windows is None:
                 return None
-            out.append((said, window))
-            last = window
+            out += zip(said_of_part, windows, strict=True)
+            last = windows[-1]
         part = request.parts[-1]
         return out if part.count or part.seconds else self._gone_on(out, part.action)
+
+    def _motions(
+        self, last: CodedWindow | None, part: Part, longest: int, blocks: int
+    ) -> list[CodedWindow] | None:
+        """The motion of each block of a part where `last` ended."""
+        if blocks == 1:
+            window = self._after(last, part, longest)
+            return None if window is None else [window]
+        if last is None:
+            return self._bank.repetitions(part, ANY_POSTURE)
+        return self._bank.repetitions(part, last.ends, last.codes)
 
     def _after(
         self, last: CodedWindow | None, part: Part, longest: int = _LONGEST_PARTS[1]
@@ -118,7 +130,7 @@ class MotionChats:
         if action in LASTING and self.random.random() < 0.5:
             pieces = list(self._cut(window.codes))
             return [
-                (words if number == 0 else "", _with(window, piece))
+                (words if number == 0 else "", window.with_codes(piece))
                 for number, piece in enumerate(pieces)
             ]
         out = list(blocks)
@@ -136,7 +148,3 @@ class MotionChats:
             yield codes[:at]
             codes = codes[at:]
         yield codes
-
-
-def _with(window: CodedWindow, codes: Codes) -> CodedWindow:
-    return CodedWindow(codes, *window.facts())

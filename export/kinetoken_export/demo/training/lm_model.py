@@ -23,7 +23,7 @@ class LmConfig:
     vocab_size: int
     hidden_size: int = 256
     intermediate_size: int = 704
-    num_hidden_layers: int = 4
+    num_hidden_layers: int = 6
     num_attention_heads: int = 4
     num_key_value_heads: int = 2
     max_position_embeddings: int = 1536
@@ -167,8 +167,13 @@ class Qwen2(nn.Module):
         self.apply(_initialize)
 
     def forward(
-        self, ids: Tensor, drop: float = 0.0, past: Sequence[Past] | None = None
+        self,
+        ids: Tensor,
+        drop: float = 0.0,
+        past: Sequence[Past] | None = None,
+        between: list[Tensor] | None = None,
     ) -> tuple[Tensor, list[Past]]:
+        """`between` takes what each layer gives on, (B, n, H) each."""
         x = F.dropout(self.model.embed_tokens(ids), drop, self.training)
         seen = past[0][0].shape[2] if past else 0
         rotary = _angles(self.config, seen, ids.shape[1])
@@ -176,6 +181,8 @@ class Qwen2(nn.Module):
         for number, layer in enumerate(self.model.layers):
             x, known = layer(x, rotary, drop, past[number] if past else None)
             kept.append(known)
+            if between is not None:
+                between.append(x)
         out: Tensor = self.model.norm(x)
         return out, kept
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,51 +13,74 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
-from torch import Tensor
+from torch import Tensor, nn
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import InputError
+from kinetoken.tokens.markup import DEFAULT_MARKUP
 
-from .chat_examples import Ids, Weights
+from ..words.tokenizer import id_of
+from .chat_examples import Example
 from .lm_model import Qwen2
 
 _VECTOR_PACE: Final = 0.5  # of the learning rate, for word vectors
+SHARPNESS: Final = 4.0  # of words in what is written, beside what was learnt; exact in bfloat16
+_LAYER: Final = "model.layers."
 _GROUPS: Final = 8  # batches drawn at once, to put rows of like length together
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Examples of like length."""
+
+    ids: Tensor
+    """(B, n), zeros behind the short ones."""
+    weights: Tensor
+    """(B, n)"""
+    texts: tuple[str, ...]
+    """The first request of each."""
+    asked: Tensor
+    """(B,): how many of its ids are given before the first answer."""
+
+
 def batches(
-    draw: Callable[[], tuple[Ids, Weights]], tokens: int, random: np.random.Generator
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless batches (ids (B, n), weights (B, n)) of about `tokens` tokens, rows of like length."""
+    draw: Callable[[], Example], tokens: int, random: np.random.Generator
+) -> Iterator[Batch]:
+    """Endless batches of about `tokens` tokens."""
     while True:
-        drawn: list[tuple[Ids, Weights]] = []
-        while sum(len(ids) for ids, _ in drawn) < tokens * _GROUPS:
+        drawn: list[Example] = []
+        while sum(len(row.ids) for row in drawn) < tokens * _GROUPS:
             drawn.append(draw())
-        drawn.sort(key=lambda row: len(row[0]))
-        groups: list[list[tuple[Ids, Weights]]] = [[]]
+        drawn.sort(key=lambda row: len(row.ids))
+        groups: list[list[Example]] = [[]]
         for row in drawn:
-            if groups[-1] and len(row[0]) * (len(groups[-1]) + 1) > tokens:
+            if groups[-1] and len(row.ids) * (len(groups[-1]) + 1) > tokens:
                 groups.append([])
             groups[-1].append(row)
         for number in random.permutation(len(groups)):
             yield padded(groups[int(number)])
 
 
-def padded(group: list[tuple[Ids, Weights]]) -> tuple[Tensor, Tensor]:
-    """Rows as one tensor each, zeros behind the short ones."""
-    longest = max(len(ids) for ids, _ in group)
+def padded(group: list[Example]) -> Batch:
+    """Rows as one tensor each."""
+    longest = max(len(row.ids) for row in group)
     ids = torch.zeros(len(group), longest, dtype=torch.long)
     weights = torch.zeros(len(group), longest)
-    for row, (mine, theirs) in enumerate(group):
-        ids[row, : len(mine)] = torch.from_numpy(mine)
-        weights[row, : len(mine)] = torch.from_numpy(theirs)
-    return ids, weights
+    for number, row in enumerate(group):
+        ids[number, : len(row.ids)] = torch.from_numpy(row.ids)
+        weights[number, : len(row.ids)] = torch.from_numpy(row.weights)
+    asked = torch.tensor([row.asked for row in group])
+    return Batch(ids, weights, tuple(row.text for row in group), asked)
 
 
-def optimizer_of(model: Qwen2, peak: float) -> torch.optim.AdamW:
-    """AdamW with weight decay on the matrices alone; word vectors move slowly and do not decay."""
+def optimizer_of(model: Qwen2, peak: float, beside: nn.Module | None = None) -> torch.optim.AdamW:
+    """AdamW with weight decay on the matrices alone; word vectors move slowly and do not decay.
+
+    `beside`: what is trained with the model and is no part of it.
+    """
     vectors = model.model.embed_tokens.weight
     others = [p for p in model.parameters() if p is not vectors]
+    others += [] if beside is None else list(beside.parameters())
     groups: list[dict[str, object]] = [
         {"params": [p for p in others if p.dim() > 1], "weight_decay": 0.05, "pace": 1.0},
         {"params": [p for p in others if p.dim() == 1], "weight_decay": 0.0, "pace": 1.0},
@@ -90,19 +114,26 @@ class TrainingClock:
         return peak * warm * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
-def resume(path: Path, model: Qwen2, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
+def resume(
+    path: Path, model: Qwen2, optimizer: torch.optim.Optimizer, beside: nn.Module | None = None
+) -> tuple[int, float]:
     """Go on from a saved state. Returns the steps done and minutes spent; zeros for none."""
     if not path.is_file():
         return 0, 0.0
     state = torch.load(path, weights_only=True)
     model.load_state_dict(state["model"])
+    if beside is not None:
+        beside.load_state_dict(state["beside"])
     optimizer.load_state_dict(state["optimizer"])
     return int(state["step"]), float(state.get("minutes", 0.0))
 
 
 def begin_as(folder: Path, model: Qwen2) -> None:
-    """Take the weights of a language model's Hugging Face folder. InputError."""
-    weights = load_file(folder / "model.safetensors")
+    """Take the weights of a language model's Hugging Face folder. InputError.
+
+    Layers that it lacks are added in its middle, where at first they change nothing.
+    """
+    weights = grown(load_file(folder / "model.safetensors"), model.config.num_hidden_layers)
     try:
         model.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
     except RuntimeError as error:
@@ -112,6 +143,38 @@ def begin_as(folder: Path, model: Qwen2) -> None:
         ) from error
 
 
+def grown(weights: dict[str, Tensor], layers: int) -> dict[str, Tensor]:
+    """Weights of a model with more layers that computes the same.
+
+    The layers behind the first two are doubled, from the front; of each pair the second adds zero.
+    """
+    found = 1 + max(int(name.split(".")[2]) for name in weights if name.startswith(_LAYER))
+    doubled = range(1, 1 + layers - found)
+    if layers <= found or doubled[-1] >= found:
+        return weights
+    out = {name: tensor for name, tensor in weights.items() if not name.startswith(_LAYER)}
+    order = [
+        (at, new) for at in range(found) for new in ((False, True) if at in doubled else (False,))
+    ]
+    for place, (at, new) in enumerate(order):
+        mine = f"{_LAYER}{at}."
+        for name, tensor in weights.items():
+            if name.startswith(mine):
+                silent = new and name.endswith(("o_proj.weight", "down_proj.weight"))
+                out[f"{_LAYER}{place}.{name.removeprefix(mine)}"] = (
+                    torch.zeros_like(tensor) if silent else tensor
+                )
+    return out
+
+
+@torch.no_grad()
+def sharpened(model: Qwen2, tokenizer: Tokenizer, factor: float) -> None:
+    """Multiply the logits of words: what is done is chosen surely, how it is moved varies."""
+    words = torch.arange(id_of(tokenizer, "<m_0_0>"))
+    words = words[words != id_of(tokenizer, DEFAULT_MARKUP.markers[1])]
+    model.head[words] *= factor
+
+
 def begin_with(path: Path, model: Qwen2) -> None:
     """Take the weights of another training, where there is one."""
     if path.is_file():
@@ -119,10 +182,16 @@ def begin_with(path: Path, model: Qwen2) -> None:
 
 
 def save(
-    path: Path, model: Qwen2, optimizer: torch.optim.Optimizer, step: int, minutes: float
+    path: Path,
+    model: Qwen2,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    minutes: float,
+    beside: nn.Module | None = None,
 ) -> None:
     """Save the state, whole or not at all."""
     state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+    state["beside"] = {} if beside is None else beside.state_dict()
     with atomic_path(path) as temporary:
         torch.save(state | {"minutes": minutes}, temporary)
 

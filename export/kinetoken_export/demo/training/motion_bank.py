@@ -13,22 +13,23 @@ from numpy.typing import NDArray
 from ...codecs.source import Codes
 from ..words.action_names import LASTING
 from ..words.requests import Part
-from .lm_data import RISE, CodedWindow
+from .coded_window import STILL, CodedWindow, joined, without_stills
+from .lm_data import RISE
+from .repetitions import repeated
 
 FRAMES_PER_SECOND: Final = 5  # code frames
 _LONGEST: Final = 60  # code frames of a motion without a duration
 _REPEATED: Final = 110  # code frames of a motion that is done over and over
+_COUNTED: Final = 150  # code frames of a motion whose repetitions are counted aloud
+# Of motions with as many repetitions as asked, with others, and of single ones in turn.
+_SHARES: Final = (0.4, 0.4, 0.2)
 _SHORTEST_LOOP: Final = 3
-_SHORTEST: Final = 6  # code frames of a motion without its still ends
 _TRIES: Final = 5  # motions that a low body chooses the nearest of
-_STILL: Final = 2  # code frames at either end of a motion, where the body stands
 ANY_POSTURE: Final = ""
 """The posture of a body that nobody has seen: who gets up first of all begins on the floor."""
 # Poses, which nothing in the motion itself would end.
 _HELD: Final = ("stand_still", "t_pose", "pray")
 _HELD_SECONDS: Final = 3  # where nobody says how long
-_STAYS: Final = {"meditate": 8, "kneel": 4}
-"""Code frames that a body stays down, where the staying shows the action."""
 # How a body gets from standing into a posture.
 _LOWERED: Final = {"lying": "lie_down", "seated": "sit_on_chair", "on_floor": "sit_on_floor",
     "kneeling": "kneel"}  # fmt: skip
@@ -70,6 +71,35 @@ class MotionBank:
         window = self._nearest([w for w in found if w.begins == posture] or found, before)
         return self._from(posture, window, before)
 
+    def repetitions(
+        self, part: Part, posture: str, before: Codes | None = None
+    ) -> list[CodedWindow] | None:
+        """The motion of a counted part, one for each repetition; None where there is none such.
+
+        They are one motion taken apart, with more or fewer repetitions, or motions done once.
+        """
+        mine = self._fitting(part, self._by_action.get(part.action, []))
+        apart = [w for w in mine if w.cuts and (w.count > 2 or part.count == 2)]
+        exact = [w for w in mine if w.cuts and w.count == part.count]
+        once = [w for w in mine if w.count == 1]
+        found = [
+            (kind, share) for kind, share in zip((exact, apart, once), _SHARES, strict=True) if kind
+        ]
+        if not found:
+            return None
+        kinds, shares = zip(*found, strict=True)
+        kind = kinds[int(self._random.choice(len(kinds), p=np.array(shares) / sum(shares)))]
+        if kind is once:
+            parts = [self._one_of(once) for _ in range(part.count)]
+        else:
+            whole = self._one_of(kind)
+            pieces = repeated(np.split(whole.codes, whole.cuts), part.count)
+            parts = [whole.with_codes(codes, 1) for codes in pieces]
+        if sum(len(w.codes) for w in parts) > _COUNTED:
+            return None
+        first = self._from(posture, parts[0], before)
+        return None if first is None else [first, *parts[1:]]
+
     def _asked(self, part: Part, longest: int) -> CodedWindow | None:
         if not part.seconds and not part.count and part.action in _HELD:
             part = replace(part, seconds=_HELD_SECONDS)
@@ -80,7 +110,7 @@ class MotionBank:
     def _nearest(self, found: Sequence[CodedWindow], before: Codes | None) -> CodedWindow:
         """The motion that begins most as what came before ended; any after nothing."""
         if before is None or len(found) == 1:
-            return found[int(self._random.integers(len(found)))]
+            return self._one_of(found)
         end = self._latents(before[-1:])[0]
         return min(found, key=lambda w: float(np.abs(self._latents(w.codes[:1])[0] - end).sum()))
 
@@ -109,8 +139,8 @@ class MotionBank:
         costs = np.full((n, n), np.inf)
         costs[1:, 1:] = apart[1:, 1:] + apart[:-1, :-1]
         first, second = np.meshgrid(np.arange(n), np.arange(n), indexing="ij")
-        moving = (first >= _STILL) & (first < n - _STILL)
-        moving &= (second >= _STILL) & (second < n - _STILL)
+        moving = (first >= STILL) & (first < n - STILL)
+        moving &= (second >= STILL) & (second < n - STILL)
         back = first - second
         if gap < 0:
             allowed = moving & (back == gap)
@@ -131,18 +161,25 @@ class MotionBank:
 
     def _any(self, part: Part, longest: int) -> CodedWindow | None:
         """A window as the part asks it: side, speed and style where there are such."""
-        found = [w for w in self._by_action.get(part.action, ()) if len(w.codes) <= longest]
+        mine = self._by_action.get(part.action, ())
+        found = self._fitting(part, [w for w in mine if len(w.codes) <= longest])
+        return self._one_of(found) if found else None
+
+    def _one_of(self, found: Sequence[CodedWindow]) -> CodedWindow:
+        return found[int(self._random.integers(len(found)))]
+
+    def _fitting(self, part: Part, found: list[CodedWindow]) -> list[CodedWindow]:
+        """Those of a side, speed and style; all of another speed or style where there is none."""
         if part.side in ("left", "right"):
             sided = [w for w in found if w.side == part.side]
             if not sided and any(w.side in ("left", "right") for w in found):
-                return None
+                return []
             found = sided or found
         found = [w for w in found if w.speed == part.speed] or found
         # A style that nobody asked for is shown rarely.
-        found = [w for w in found if w.style == part.style] or (
+        return [w for w in found if w.style == part.style] or (
             found if not part.style else [w for w in found if not w.style] or found
         )
-        return found[int(self._random.integers(len(found)))] if found else None
 
     def _counted(self, part: Part) -> CodedWindow | None:
         mine = self._by_action.get(part.action, [])
@@ -157,7 +194,7 @@ class MotionBank:
             parts = [w for w in drawn if w is not None]
             if len(parts) < times or sum(len(w.codes) for w in parts) > _REPEATED:
                 continue
-            return _joined(parts)
+            return joined(parts)
         return None
 
     def _lasting(self, part: Part) -> CodedWindow | None:
@@ -179,9 +216,9 @@ class MotionBank:
                 if more is None:
                     return None
                 parts.append(more)
-            window = _joined(parts)
+            window = joined(parts)
         codes = self.fitted(window, length)
-        return None if codes is None else _with_codes(window, codes)
+        return None if codes is None else window.with_codes(codes)
 
     def _from(self, posture: str, window: CodedWindow, before: Codes | None) -> CodedWindow | None:
         """The window led into from a posture: up first, then down, as it begins."""
@@ -197,46 +234,9 @@ class MotionBank:
             down = self._ways(_LOWERED[window.begins], "standing", window.begins)
             if not down:
                 return None
-            ways.append(down[int(self._random.integers(len(down)))])
-        return _joined([*ways, window])
+            ways.append(self._one_of(down))
+        return joined([*ways, window])
 
     def _ways(self, action: str, begins: str, ends: str) -> list[CodedWindow]:
         mine = self._by_action.get(action, ())
         return [w for w in mine if w.begins == begins and w.ends == ends]
-
-
-def without_stills(window: CodedWindow) -> CodedWindow:
-    """A window that begins with one still code frame and ends with two at most.
-
-    A model that sees many ends its motion before it began: both ends look the same.
-    """
-    if window.action == "stand_still":
-        return window
-    coarse, first, last = window.codes[:, 0], 0, len(window.codes)
-    while first < last - _SHORTEST and coarse[first] == coarse[first + 1]:
-        first += 1
-    stays = 1 + _STAYS.get(window.action, _STILL)
-    while last - first > _SHORTEST and (coarse[last - stays : last] == coarse[last - 1]).all():
-        last -= 1
-    return _with_codes(window, window.codes[first:last])
-
-
-def _joined(parts: Sequence[CodedWindow]) -> CodedWindow:
-    """Motions in turn, each of which begins as the one before it ends."""
-    first, last = parts[0], parts[-1]
-    codes = np.concatenate([w.codes for w in parts])
-    return CodedWindow(
-        codes,
-        last.action,
-        last.clip,
-        last.side,
-        last.style,
-        sum(w.count for w in parts),
-        last.speed,
-        first.begins,
-        last.ends,
-    )
-
-
-def _with_codes(window: CodedWindow, codes: Codes) -> CodedWindow:
-    return CodedWindow(codes, *window.facts())

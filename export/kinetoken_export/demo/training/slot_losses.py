@@ -11,11 +11,19 @@ from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.tokens.markup import DEFAULT_MARKUP
 
+from ..words.spelling import language
 from ..words.tokenizer import id_of
 from .lm_model import Past, Qwen2
+from .lm_steps import Batch
+from .sentence_teacher import Foretold
 
 LEVELS: Final = 4
 CODES: Final = 1024
+_MEANING_WEIGHT: Final = 2.0
+# Where a processor has no instructions for it, a step takes twenty times as long.
+_BFLOAT16: Final = any(
+    has for name, has in torch.cpu.get_capabilities().items() if name.endswith("bf16")
+)
 
 
 class SlotLosses:
@@ -29,16 +37,26 @@ class SlotLosses:
         self.first = id_of(tokenizer, "<m_0_0>")
         self.close = id_of(tokenizer, DEFAULT_MARKUP.markers[1])
         self.means = torch.zeros(LEVELS + 1, dtype=torch.float64)
-        self.tokens = 0
+        self.tokens, self.meaning = 0, 0.0
 
     def loss(
-        self, model: Qwen2, ids: Tensor, weights: Tensor, drop: float, past: list[Past]
+        self,
+        model: Qwen2,
+        batch: Batch,
+        drop: float,
+        past: list[Past],
+        foretold: Foretold | None = None,
     ) -> Tensor:
-        """The weighted mean over ids (B, n), weights (B, n) behind the chat's common beginning."""
-        with torch.autocast("cpu", torch.bfloat16):
-            hidden, _ = model(ids[:, :-1], drop, past)
+        """The weighted mean over a batch behind the chat's common beginning.
+
+        And what is to be foretold of its requests.
+        """
+        ids, weights = batch.ids, batch.weights
+        between: list[Tensor] = []
+        with torch.autocast("cpu", torch.bfloat16, enabled=_BFLOAT16):
+            hidden, _ = model(ids[:, :-1], drop, past, between)
             targets, shares = ids[:, 1:], weights[:, 1:]
-            total = hidden.new_zeros((), dtype=torch.float32)
+            total = hidden.float().sum() * 0.0  # of no weight, so that there is always a gradient
             for kind in range(LEVELS + 1):
                 mine = (self._kinds(targets) == kind) & (shares > 0)
                 if bool(mine.any()):
@@ -48,8 +66,18 @@ class SlotLosses:
                     total = total + (losses * shares[mine]).sum()
                     self._add(kind, float(losses.detach().mean()))
         self.tokens += int((ids > 0).sum())
-        mean: Tensor = total / shares.sum()
-        return mean
+        mean: Tensor = total / shares.sum().clamp(min=1.0)
+        return mean if foretold is None else mean + self._meaning(batch, between, foretold)
+
+    def _meaning(self, batch: Batch, between: list[Tensor], foretold: Foretold) -> Tensor:
+        """How far the state behind each English request is from what the request means."""
+        rows = [row for row, text in enumerate(batch.texts) if language(text) == "en"]
+        if not rows:
+            return between[0].new_zeros(())
+        states = between[len(between) * 2 // 3 - 1][rows, batch.asked[rows] - 1]
+        loss = foretold.loss(states, [batch.texts[row] for row in rows])
+        self.meaning = _smooth(self.meaning, float(loss.detach()))
+        return _MEANING_WEIGHT * loss
 
     def _kinds(self, targets: Tensor) -> Tensor:
         """0 for words, 1 + q for level q; </move> stands in a slot of level 0."""
@@ -67,9 +95,13 @@ class SlotLosses:
         return rows, torch.where(targets == self.close, CODES, targets - start)
 
     def _add(self, kind: int, value: float) -> None:
-        known = float(self.means[kind])
-        self.means[kind] = value if known == 0 else 0.98 * known + 0.02 * value
+        self.means[kind] = _smooth(float(self.means[kind]), value)
 
     def __str__(self) -> str:
         levels = " ".join(f"{float(v):.2f}" for v in self.means[1:])
-        return f"text {float(self.means[0]):.3f} levels {levels}"
+        meaning = f" meaning {self.meaning:.3f}" if self.meaning else ""
+        return f"text {float(self.means[0]):.3f} levels {levels}{meaning}"
+
+
+def _smooth(known: float, value: float) -> float:
+    return value if known == 0 else 0.98 * known + 0.02 * value

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..words.requests import CaptionSet, Request
-from ..words.thoughts import fulfils, meant
+from ..words.requests import CaptionSet, Part, Request
+from ..words.thoughts import fulfils, meant, planned
 from .chat_examples import ChatCoder
 from .lm_model import Past, Qwen2
 
@@ -28,7 +28,7 @@ class Understanding:
     honest: float
     """Of what cannot be done: the thought says so."""
     sequences: float
-    """Of sequences: the first thought names the first action."""
+    """Of sequences: the first thought names all actions in order."""
 
     def __str__(self) -> str:
         return (
@@ -62,6 +62,7 @@ class Thinker:
 
     def _write(self, ids: Tensor, past: list[Past]) -> list[str]:
         written: list[list[int]] = [[] for _ in ids]
+        stops = {self.coder.move_start, self.coder.end}
         words = slice(0, self.coder.firsts[0])
         for _ in range(_MOST_WORDS):
             hidden, past = self.model(ids, 0.0, past)
@@ -73,7 +74,8 @@ class Thinker:
                 ids = logits.argmax(-1, keepdim=True)
             for row, token in zip(written, ids[:, 0].tolist(), strict=True):
                 row.append(token)
-        stops = {self.coder.move_start, self.coder.end}
+            if all(stops & set(row) for row in written):
+                break
         texts = []
         for row in written:
             end = next((i for i, token in enumerate(row) if token in stops), len(row))
@@ -95,10 +97,13 @@ def understanding(
         if request.unknown:
             good = action == "unknown"
             right["honest"] += good
-        else:
+        elif len(request.parts) == 1:
             good = fulfils(action, request.parts[0].action)
-            right["known" if len(request.parts) == 1 else "sequences"] += good
-            right["refused"] += len(request.parts) == 1 and action == "unknown"
+            right["known"] += good
+            right["refused"] += action == "unknown"
+        else:
+            good = plans(thought, request.parts)
+            right["sequences"] += good
         if not good:
             wrong.append((request, thought))
     return Understanding(
@@ -107,3 +112,11 @@ def understanding(
         right["honest"] / max(1, len(captions.unknown)),
         right["sequences"] / max(1, len(captions.sequences)),
     ), wrong
+
+
+def plans(thought: str, parts: Sequence[Part]) -> bool:
+    """Tell whether a thought names all actions of a request in order."""
+    named = planned(thought)
+    return len(named) == len(parts) and all(
+        fulfils(action, part.action) for action, part in zip(named, parts, strict=True)
+    )

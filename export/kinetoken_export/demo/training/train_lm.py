@@ -19,17 +19,18 @@ from ..words.requests import CaptionSet, Exclusion, held_out
 from ..words.tokenizer import id_of, write_tokenizer
 from . import lm_steps
 from .chat_examples import ChatCoder
+from .coded_window import CodedWindow
 from .defaults import LM_STEPS
-from .lm_data import CodedWindow, Coder, coded_windows
+from .lm_data import Coder, coded_windows
 from .lm_examples import ExampleShares, MotionChats
 from .lm_model import LmConfig, Qwen2
 from .motion_bank import MotionBank
 from .slot_losses import SlotLosses
 from .thought_exam import understanding
-from .train_words import DrawnChats, caption_tokenizer, merging, take_tokenizer
+from .train_words import DrawnChats, caption_tokenizer, lessons_of, merging, take_tokenizer
 
 _HINTS: Final[dict[str, object]] = {
-    "history": 5, "prompt_seconds": True, "max_seconds": 12.0, "min_frames": 5,
+    "history": 5, "prompt_seconds": True, "max_seconds": 30.0, "min_seconds": 1.6, "min_frames": 2,
     "examples": [
         "walk in a circle to the left", "wave with both hands", "jump three times",
         "sneak forward", "do a cartwheel", "kick with the left leg, then bow", "dance",
@@ -54,7 +55,9 @@ class LmTraining:
     merge_dropout: float = 0.04
     """Share of BPE merges of requests left out: words come in other pieces, as typos do."""
     shares: ExampleShares = field(default_factory=ExampleShares)
-    save_every: int = 200
+    teacher: Path | None = None
+    """Folder of a sentence encoder whose meaning of a request the model learns to foretell."""
+    save_every: int = 600
     seed: int = 3
 
 
@@ -78,28 +81,32 @@ def train_lm(
         take_tokenizer(start, work)
     tokenizer = caption_tokenizer(work, learnt, exclusion)
     model = Qwen2(LmConfig(vocab_size=tokenizer.get_vocab_size()))
-    optimizer = lm_steps.optimizer_of(model, plan.peak)
-    done, spent = lm_steps.resume(work / "lm.pt", model, optimizer)
+    coder = ChatCoder(tokenizer)
+    lessons = lessons_of(plan.teacher, learnt, coder, model, plan.seed)
+    foretold = lessons.foretold if lessons else None
+    optimizer = lm_steps.optimizer_of(model, plan.peak, foretold)
+    done, spent = lm_steps.resume(work / "lm.pt", model, optimizer, foretold)
     if not done and start is not None:
         lm_steps.begin_as(start, model)
+        lm_steps.sharpened(model, tokenizer, 1 / lm_steps.SHARPNESS)
     elif not done:
         lm_steps.begin_with(work / "words.pt", model)
     chats = _chats(learnt, exclusion, tokenizer, found, codec, plan, done)
-    rows = lm_steps.batches(chats.draw, plan.tokens, chats.random)
+    draw = lessons.among(chats.draw) if lessons else chats.draw
+    rows = lm_steps.batches(draw, plan.tokens, chats.random)
     losses, bar = SlotLosses(tokenizer), ProgressBar("language model", plan.steps, before=done)
-    coder = ChatCoder(tokenizer)
     clock = lm_steps.TrainingClock(plan.steps, plan.minutes, spent)
     system = torch.tensor([coder.system])
     model.train()
-    for step, (ids, weights) in zip(range(done, plan.steps), rows, strict=False):
+    for step, batch in zip(range(done, plan.steps), rows, strict=False):
         _, past = model(system, plan.dropout)
-        loss = losses.loss(model, ids, weights, plan.dropout, past)
+        loss = losses.loss(model, batch, plan.dropout, past, foretold)
         lm_steps.update(model, optimizer, loss, clock.rate(step, plan.peak, plan.warm_up))
         bar.show(step + 1, str(losses))
         last = step + 1 == plan.steps or clock.is_over
         if (step + 1) % plan.save_every == 0 or last:
             bar.erase()
-            lm_steps.save(work / "lm.pt", model, optimizer, step + 1, clock.spent)
+            lm_steps.save(work / "lm.pt", model, optimizer, step + 1, clock.spent, foretold)
             shares, _ = understanding(model, coder, kept)
             print(f"step {step + 1} {losses}; {shares}", flush=True)
         if last:
@@ -130,6 +137,7 @@ def write_lm(model: Qwen2, tokenizer: Tokenizer, out: Path) -> None:
     """
     out.mkdir(parents=True, exist_ok=True)
     end, pad = id_of(tokenizer, "<|im_end|>"), id_of(tokenizer, "<|endoftext|>")
+    lm_steps.sharpened(model, tokenizer, lm_steps.SHARPNESS)
     weights = {k: v.detach().bfloat16().contiguous() for k, v in model.state_dict().items()}
     with atomic_path(out / "model.safetensors") as temporary:
         save_file(weights, temporary, metadata={"format": "pt"})

@@ -17,14 +17,15 @@ from kinetoken.cli.terminal import ProgressBar
 from ...checkpoint.motion_tokens import SYSTEM_PROMPT
 from ..words.chats import Chats
 from ..words.requests import CaptionSet, Exclusion, Request, held_out
-from ..words.thoughts import Thoughts
+from ..words.thoughts import Thoughts, counted, plan
 from ..words.tokenizer import id_of, train_tokenizer
 from ..words.word_vectors import WordVectors
 from ..words.wordings import Wordings
 from . import lm_steps
-from .chat_examples import Block, ChatCoder, ChatTurn, Ids, Weights
+from .chat_examples import Block, ChatCoder, ChatTurn, Example
 from .defaults import WORD_STEPS
 from .lm_model import LmConfig, Qwen2
+from .sentence_teacher import Lessons
 from .slot_losses import CODES, LEVELS, SlotLosses
 from .thought_exam import understanding
 
@@ -51,6 +52,8 @@ class WordTraining:
     dropout: float = 0.08
     merge_dropout: float = 0.03
     """Share of BPE merges left out while training: words come in other pieces, as typos do."""
+    teacher: Path | None = None
+    """Folder of a sentence encoder whose meaning of a request the model learns to foretell."""
     save_every: int = 300
     seed: int = 3
 
@@ -63,19 +66,23 @@ class WordedTurns:
 
     def turn(self, request: Request) -> ChatTurn:
         """A request, and all that is said in its answer."""
-        return ChatTurn(request.text, tuple(Block(words, None) for words in self.words(request)))
+        blocks = [Block(words, None) for said in self.words(request) for words in said]
+        return ChatTurn(request.text, tuple(blocks))
 
-    def words(self, request: Request) -> list[str]:
-        """What is said before each part."""
+    def words(self, request: Request) -> list[list[str]]:
+        """What is said before each block of each part."""
         if request.unknown == "unsure":
-            return [self.thoughts.nothing_before()]
+            return [[self.thoughts.nothing_before()]]
         if request.unknown:
-            return [self.thoughts.unknown(request.unknown)]
+            return [[self.thoughts.unknown(request.unknown)]]
         last = len(request.parts) - 1
-        return [
+        lines = [
             self.thoughts.line(part, turn=number, last=number == last)
             for number, part in enumerate(request.parts)
         ]
+        if last:
+            lines[0] = plan(request.parts)
+        return [counted(line, part) for line, part in zip(lines, request.parts, strict=True)]
 
 
 def train_words(
@@ -95,30 +102,42 @@ def train_words(
     model = Qwen2(LmConfig(vocab_size=tokenizer.get_vocab_size()))
     if vectors is not None:
         _begin_with_vectors(model, tokenizer, vectors)
-    optimizer = lm_steps.optimizer_of(model, plan.peak)
-    done, spent = lm_steps.resume(work / "words.pt", model, optimizer)
     coder = ChatCoder(tokenizer)
+    lessons = lessons_of(plan.teacher, learnt, coder, model, plan.seed)
+    foretold = lessons.foretold if lessons else None
+    optimizer = lm_steps.optimizer_of(model, plan.peak, foretold)
+    done, spent = lm_steps.resume(work / "words.pt", model, optimizer, foretold)
     drawing = ChatCoder(tokenizer, merging(tokenizer, plan.merge_dropout))
     drawn = DrawnChats(learnt, exclusion, drawing, plan.seed + done)
-    rows = lm_steps.batches(drawn.draw, plan.tokens, drawn.random)
+    draw = lessons.among(drawn.draw) if lessons else drawn.draw
+    rows = lm_steps.batches(draw, plan.tokens, drawn.random)
     losses, bar = SlotLosses(tokenizer), ProgressBar("words", plan.steps, before=done)
     clock = lm_steps.TrainingClock(plan.steps, plan.minutes, spent)
     system = torch.tensor([coder.system])
     model.train()
-    for step, (ids, weights) in zip(range(done, plan.steps), rows, strict=False):
+    for step, batch in zip(range(done, plan.steps), rows, strict=False):
         _, past = model(system, plan.dropout)
-        loss = losses.loss(model, ids, weights, plan.dropout, past)
+        loss = losses.loss(model, batch, plan.dropout, past, foretold)
         lm_steps.update(model, optimizer, loss, clock.rate(step, plan.peak, plan.warm_up))
         bar.show(step + 1, str(losses))
         last = step + 1 == plan.steps or clock.is_over
         if (step + 1) % plan.save_every == 0 or last:
             bar.erase()
-            lm_steps.save(work / "words.pt", model, optimizer, step + 1, clock.spent)
+            lm_steps.save(work / "words.pt", model, optimizer, step + 1, clock.spent, foretold)
             speed = losses.tokens / 60 / (clock.spent - spent)
             shares, _ = understanding(model, coder, kept)
             print(f"step {step + 1} {losses} {speed:.0f} tokens/s; {shares}", flush=True)
         if last:
             break
+
+
+def lessons_of(
+    teacher: Path | None, captions: CaptionSet, coder: ChatCoder, model: Qwen2, seed: int
+) -> Lessons | None:
+    """What a sentence encoder teaches, where there is one. InputError."""
+    if teacher is None:
+        return None
+    return Lessons(teacher, captions, coder, model.config.hidden_size, seed)
 
 
 class DrawnChats:
@@ -132,7 +151,7 @@ class DrawnChats:
         thoughts = Thoughts(self.random)
         self.chats, self.turns, self.coder = Chats(wordings, thoughts), WordedTurns(thoughts), coder
 
-    def draw(self) -> tuple[Ids, Weights]:
+    def draw(self) -> Example:
         """One chat."""
         turns = int(self.random.choice(_TURNS, p=_TURN_SHARES))
         return self.coder.encode([self.turns.turn(r) for r in self.chats.draw(turns)])

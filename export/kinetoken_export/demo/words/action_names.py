@@ -120,6 +120,17 @@ COUNTED: Final = (
     "wave_left", "wave_right", "wave_both", "victory_fist_pump", "throw", "blow_kiss", "shrug",
     "salute", "reach_up", "raise_arms", "raise_left_arm", "raise_right_arm",
 )  # fmt: skip
+# Actions whose repetitions the body counts aloud; of gaits, steps are asked for, which go by.
+COUNTED_ALOUD: Final = (
+    "backflip", "blow_kiss", "bow", "cartwheel", "circle_left", "circle_right", "clap", "dodge_back",
+    "dodge_left", "dodge_right", "drink", "duck_crouch", "forward_roll", "hop_one_leg",
+    "jump_forward", "jump_up", "jumping_jacks", "kick_ball", "kick_left", "kick_right", "lift_heavy",
+    "nod", "pick_up_from_floor", "point_forward", "point_left", "point_right", "pull", "punch_left",
+    "punch_right", "push", "pushups", "raise_arms", "raise_left_arm", "raise_right_arm", "reach_up",
+    "run_circle", "salute", "shake_head", "shoot_basketball", "shrug", "sidestep_left",
+    "sidestep_right", "situps", "squat", "swing_golf", "swing_sword", "throw", "turn_around",
+    "turn_left", "turn_right", "victory_fist_pump", "wave_both", "wave_left", "wave_right",
+)  # fmt: skip
 # Another action with the same name done the other way, slower, faster.
 MIRRORED_ACTION: Final[dict[str, str]] = {
     name: name.replace("left", "right")

@@ -24,6 +24,8 @@ _BESIDE: Final = {
     "i": "uo", "j": "hk", "k": "jl", "l": "k", "m": "n", "n": "bm", "o": "ip", "p": "o", "q": "w",
     "r": "et", "s": "ad", "t": "ry", "u": "yi", "v": "cb", "w": "qe", "x": "zc", "y": "tu", "z": "x",
 }  # fmt: skip
+# Which look like verbs where "as", "is" and "rights" were typed behind a subject.
+_NO_VERBS: Final = frozenset({"a", "i", "to", "black", "single", "right", "line", "deck"})
 _MOST_WORDS: Final = 9  # of an imperative that is put into a frame
 
 
@@ -127,6 +129,5 @@ def _verbs(texts: list[str]) -> frozenset[str]:
             rest = text.lower()[found.end() + 1 :].split()
             behind.update(rest[:1])
     named = {phrase.split()[0].strip("~") for mine in VERBS.values() for phrase in mine}
-    return frozenset(
-        named | {v for v, n in firsts.items() if n >= 2 and v.isalpha() and third(v) in behind}
-    )
+    learnt = {v for v, n in firsts.items() if n >= 2 and v.isalpha() and third(v) in behind}
+    return frozenset(named | learnt - _NO_VERBS)

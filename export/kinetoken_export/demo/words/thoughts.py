@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
 from ..data.actions import OPEN_ACTIONS
+from .action_names import COUNTED_ALOUD
 from .frames import LAST, NEXT
 from .requests import Part
 from .spelling import number_words, times_words
@@ -33,6 +35,11 @@ STYLE_PHRASES: Final = {
 _OF_THAT_STYLE: Final = {"cross_arms_angry": "angry"}
 OFFER: Final = " I can "
 """What begins the offer of two things that the body can do."""
+FIRST: Final = "First "
+"""What begins the plan of several parts."""
+_THEN: Final = ", then "
+_MOST_ALOUD: Final = 20
+_SPOKEN: Final = frozenset(f"{number_words(n).capitalize()}." for n in range(1, _MOST_ALOUD))
 _NEXTS: Final = re.compile("^(?:" + "|".join(map(re.escape, sorted({*NEXT, *LAST}))) + ")")
 _UNKNOWN: Final = re.compile(
     "^I (?:have not learned|only speak|do not understand|cannot (?:show|talk|answer))"
@@ -84,6 +91,32 @@ class Thoughts:
         return f"{line}{OFFER}{OFFERS[int(self.random.integers(len(OFFERS)))]}."
 
 
+def plan(parts: Sequence[Part]) -> str:
+    """What is said before the first of several parts: all of them in turn."""
+    lines = [LINES[part.action][0] + said_beside(part) for part in parts]
+    return f"{FIRST}{_THEN.join(lines)}."
+
+
+def counted(line: str, part: Part) -> list[str]:
+    """What is said before each repetition of a part: how many are left.
+
+    The line alone where none are counted.
+    """
+    if not 2 <= part.count <= _MOST_ALOUD or part.action not in COUNTED_ALOUD:
+        return [line]
+    return [f"{line} {spoken(part.count)}", *map(spoken, range(part.count - 1, 0, -1))]
+
+
+def spoken(number: int) -> str:
+    """A number as the body says it while it counts."""
+    return f"{number_words(number).capitalize()}."
+
+
+def only_counts(words: str) -> bool:
+    """Tell whether words before a motion are a number, which goes on counting."""
+    return words.strip() in _SPOKEN
+
+
 def said_beside(part: Part) -> str:
     """What is said at the end of a line: side, style, speed, count, duration."""
     out = ""
@@ -106,9 +139,14 @@ def said_beside(part: Part) -> str:
     return out
 
 
+def planned(thought: str) -> tuple[str, ...]:
+    """The actions that a plan of several parts names, as `meant` says them."""
+    return tuple(meant(part) for part in thought.strip().removeprefix(FIRST).split(_THEN))
+
+
 def meant(thought: str) -> str:
     """The action that a thought names; "unknown" where it says that it cannot; "" for neither."""
-    text = thought.strip()
+    text = thought.strip().removeprefix(FIRST)
     text = _NEXTS.sub("", text)
     if _UNKNOWN.match(text):
         return "unknown"

@@ -35,6 +35,8 @@ def test_what_it_says_goes_into_the_bundle(tmp_path: Path) -> None:
         {"history": -1},
         {"history": "5"},
         {"max_seconds": 0},
+        {"min_seconds": -1},
+        {"min_seconds": 3, "max_seconds": 2},
         {"examples": 5},
     ],
 )

@@ -113,3 +113,10 @@ def test_more_clips_that_are_none_are_refused(tmp_path: Path, content: bytes) ->
 def test_an_empty_folder_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"expected CMU \.bvh files"):
         prepare(tmp_path, tmp_path / "work")
+
+
+def test_a_folder_without_a_usable_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "03_01.bvh").write_text(TWO_JOINTS)
+    with pytest.raises(InputError, match=r"the 1 \.bvh files under .*none can be used \(cmu_03_01"):
+        prepare(tmp_path, tmp_path / "work")
+    assert not (tmp_path / "work").exists()

@@ -13,6 +13,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 
 from safetensors.torch import load_file
+from tokenizers import Tokenizer
 
 import kinetoken
 from kinetoken.base.errors import InputError
@@ -22,9 +23,12 @@ from kinetoken_export.checkpoint.sources import find_codec, find_model
 from kinetoken_export.codecs.own_model import CodecConfig, MotionCodec, load_codec
 from kinetoken_export.demo.data.augment import to_features
 from kinetoken_export.demo.data.cutting import Window
-from kinetoken_export.demo.training import lm_data
+from kinetoken_export.demo.training import lm_data, lm_steps
 from kinetoken_export.demo.training.chat_examples import CLOSE_WEIGHT, Block, ChatCoder, ChatTurn
-from kinetoken_export.demo.training.lm_data import CodedWindow, Coder
+from kinetoken_export.demo.training.coded_window import CodedWindow
+from kinetoken_export.demo.training.lm_data import Coder
+from kinetoken_export.demo.training.lm_model import LmConfig, Qwen2
+from kinetoken_export.demo.training.sentence_teacher import Foretold, LooseTexts
 from kinetoken_export.demo.training.train_codec import (
     CodecTraining,
     train_codec,
@@ -33,6 +37,7 @@ from kinetoken_export.demo.training.train_codec import (
 from kinetoken_export.demo.training.train_lm import LmTraining, train_lm
 from kinetoken_export.demo.training.train_words import WordTraining, train_words
 from kinetoken_export.demo.words.requests import CaptionSet, Exclusion, read_captions
+from kinetoken_export.demo.words.tokenizer import id_of
 from synthetic import walker
 
 FOLDER = Path(__file__).parents[4] / "export" / "captions"
@@ -146,6 +151,92 @@ def test_a_training_begins_with_a_language_model(trained: Path, tmp_path: Path) 
         train_lm(tmp_path, codec, *CAPTIONS, plan, out, start=trained / "codec")
 
 
+def test_layers_are_added_that_change_nothing(trained: Path) -> None:
+    weights = load_file(trained / "lm" / "model.safetensors")
+    small = _model_of(lm_steps.grown(weights, 6), 6)
+    large = _model_of(lm_steps.grown(weights, 8), 8)
+    ids = torch.arange(40).reshape(2, 20)
+    small.eval(), large.eval()
+    with torch.no_grad():
+        assert torch.allclose(large(ids)[0], small(ids)[0], atol=1e-5)
+    silent = [n for n, w in large.state_dict().items() if "o_proj" in n and not w.any()]
+    assert silent == [
+        "model.layers.2.self_attn.o_proj.weight",
+        "model.layers.4.self_attn.o_proj.weight",
+    ]
+
+
+def _model_of(weights: dict[str, torch.Tensor], layers: int) -> Qwen2:
+    vocabulary = len(weights["lm_head.weight"])
+    model = Qwen2(LmConfig(vocabulary, num_hidden_layers=layers))
+    model.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    return model
+
+
+def test_words_are_written_surer_than_they_are_learnt(trained: Path) -> None:
+    tokenizer = Tokenizer.from_file(str(trained / "tokenizer.json"))
+    model = _model_of(load_file(trained / "lm" / "model.safetensors"), 6)
+    before = model.head.detach().clone()
+    lm_steps.sharpened(model, tokenizer, 4.0)
+    share = (model.head / before).mean(1)
+    code, close = id_of(tokenizer, "<m_0_0>"), id_of(tokenizer, "</move>")
+    assert torch.allclose(share[code:], torch.ones(len(share) - code))
+    assert float(share[close]) == pytest.approx(1)
+    assert float(share[id_of(tokenizer, "<move>")]) == pytest.approx(4)
+    assert float(share[id_of(tokenizer, "<|im_end|>")]) == pytest.approx(4)
+
+
+def test_a_sentence_encoder_teaches_what_requests_mean(trained: Path, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers", reason="needs transformers")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "walk", "bow", "a", "person"]
+    (tmp_path / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
+    encoder = tmp_path / "encoder"
+    transformers.BertTokenizer(str(tmp_path / "vocab.txt")).save_pretrained(encoder)
+    config = transformers.BertConfig(
+        vocab_size=len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=16,
+    )  # fmt: skip
+    transformers.BertModel(config).save_pretrained(encoder)
+    shutil.copyfile(trained / "lm_windows.npz", tmp_path / "lm_windows.npz")
+    codec, out = trained / "codec", tmp_path / "out"
+    plan = replace(LM, steps=2, save_every=1, teacher=encoder)
+    train_lm(tmp_path, codec, *CAPTIONS, plan, out, start=trained / "lm")
+    state = torch.load(tmp_path / "lm.pt", weights_only=True)
+    assert state["beside"]["project.weight"].shape == (16, 256)
+    train_lm(tmp_path, codec, *CAPTIONS, replace(plan, steps=3), out)
+    assert torch.load(tmp_path / "lm.pt", weights_only=True)["step"] == 3
+    assert set(load_file(out / "model.safetensors")) == set(
+        load_file(trained / "lm" / "model.safetensors")
+    )
+    with pytest.raises(InputError, match="--teacher: expected the folder of a sentence encoder"):
+        train_lm(tmp_path, codec, *CAPTIONS, replace(plan, teacher=tmp_path), out)
+
+
+def test_the_meaning_of_a_request_is_the_teachers(trained: Path) -> None:
+    class Teacher:
+        width = 4
+
+        def embed(self, texts: list[str]) -> torch.Tensor:
+            return torch.eye(4)[[len(text) % 4 for text in texts]]
+
+    foretold = Foretold(Teacher(), 8)  # type: ignore[arg-type]
+    torch.nn.init.zeros_(foretold.project.bias)
+    wanted = torch.eye(4)[[1, 2]]
+    states = wanted @ torch.linalg.pinv(foretold.project.weight).T
+    assert float(foretold.loss(states, ["a", "ab"])) == pytest.approx(0, abs=1e-5)
+    assert float(foretold.loss(-states, ["a", "ab"])) == pytest.approx(2, abs=1e-5)
+
+
+def test_loose_texts_hold_words_that_no_caption_has(trained: Path) -> None:
+    tokenizer = Tokenizer.from_file(str(trained / "tokenizer.json"))
+    loose = LooseTexts(FEW, tokenizer, np.random.default_rng(0))
+    texts = [loose.draw() for _ in range(300)]
+    assert all(texts)
+    captions = {r.text for r in FEW.all()}
+    assert sum(text in captions for text in texts) < 30
+    assert set(loose.sample(20)) <= captions
+
+
 def test_a_training_begins_with_a_codec_whose_patches_did_not_overlap(
     trained: Path, tmp_path: Path
 ) -> None:
@@ -208,15 +299,16 @@ def test_level_0_alone_decodes(trained: Path) -> None:
 
 
 def test_the_loss_is_on_the_answer_alone(trained: Path) -> None:
-    from tokenizers import Tokenizer
-
     coder = ChatCoder(Tokenizer.from_file(str(trained / "tokenizer.json")))
     codes = np.zeros((3, 2), np.int64)
     turns = [
         ChatTurn("bow <move>", (Block("I bow.", codes), Block("", codes))),
         ChatTurn("again", (Block("I bow.", None),)),
     ]
-    ids, weights = coder.encode(turns)
+    example = coder.encode(turns)
+    ids, weights = example.ids, example.weights
+    assert example.text == "bow <move>"
+    assert list(ids[: example.asked]) == coder.prompt("bow <move>")
     given = coder.tokenizer.decode(list(ids[weights == 0]), skip_special_tokens=False)
     assert given.startswith("bow <move><|im_end|>\n<|im_start|>assistant\n")
     assert given.endswith("<|im_start|>user\nagain<|im_end|>\n<|im_start|>assistant\n</move>")
@@ -227,13 +319,12 @@ def test_the_loss_is_on_the_answer_alone(trained: Path) -> None:
 
 
 def test_a_chat_is_what_a_session_shows_the_model(trained: Path) -> None:
-    from tokenizers import Tokenizer
-
     from kinetoken.generation.chat_format import Said, prompt_ids
 
     bundle = kinetoken.load(trained / "bundle", threads=1).bundle
     coder = ChatCoder(Tokenizer.from_file(str(trained / "tokenizer.json")))
-    first, _ = coder.encode([ChatTurn("bow", (Block("I bow.", np.zeros((3, 4), np.int64)),))])
+    turn = ChatTurn("bow", (Block("I bow.", np.zeros((3, 4), np.int64)),))
+    first = coder.encode([turn]).ids
     answer = tuple(int(i) for i in first[len(coder.prompt("bow")) : -1])
     shown = prompt_ids(bundle, "again", [Said("bow", answer)])
     turns = [ChatTurn("bow", (Block("I bow.", np.zeros((3, 4), np.int64)),)), ChatTurn("again", ())]

@@ -64,6 +64,7 @@ def test_a_sequence_is_judged_block_by_block() -> None:
     question = Question("sequences", "walk, then walk", ("walk_forward", "walk_forward"))
     assert does(question, replace(clip, text=blocks.format(" And on.")), "I walk. And on.")
     assert not does(question, replace(clip, text=blocks.format("")), "I walk.")
+    assert not does(question, replace(clip, text=blocks.format("\nTwo.\n")), "I walk.")
     alone = Question("old", "walk for four seconds", ("walk_forward",), seconds=4)
     assert does(alone, clip, "I walk.")
     assert not does(replace(alone, seconds=5), clip, "I walk.")

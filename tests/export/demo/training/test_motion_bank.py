@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 
 from kinetoken_export.codecs.source import Codes
-from kinetoken_export.demo.training.lm_data import RISE, CodedWindow
+from kinetoken_export.demo.training.coded_window import CodedWindow
+from kinetoken_export.demo.training.lm_data import RISE
 from kinetoken_export.demo.training.motion_bank import ANY_POSTURE, MotionBank
 from kinetoken_export.demo.words.requests import Part
 
@@ -62,6 +63,36 @@ def test_a_count_is_a_window_of_it_or_windows_in_turn() -> None:
     assert {len(w.codes) for w in drawn(found, Part("bow", count=2))} == {16}
     assert {w.count for w in drawn(found, Part("bow", count=6))} == {6}
     assert found.motion(Part("bow", count=60), "standing") is None
+
+
+def test_repetitions_are_pieces_of_one_motion_or_motions_in_turn() -> None:
+    apart = CodedWindow(codes(30), "bow", count=3, cuts=(11, 19))
+    found = bank(apart)
+    for count in (2, 3, 5):
+        parts = found.repetitions(Part("bow", count=count), "standing")
+        assert parts is not None
+        assert [w.count for w in parts] == [1] * count
+        assert [w.codes[0, 0] for w in parts] == [0, *[11] * (count - 2), 19]
+        assert [len(w.codes) for w in parts] == [11, *[8] * (count - 2), 11]
+    assert found.repetitions(Part("bow", count=60), "standing") is None
+    assert found.repetitions(Part("nod", count=2), "standing") is None
+    once = bank(CodedWindow(codes(9), "throw", count=1)).repetitions(Part("throw", count=2), "")
+    assert once is not None
+    assert [len(w.codes) for w in once] == [9, 9]
+    # Two repetitions have none between them to do again.
+    twice = bank(CodedWindow(codes(20), "bow", count=2, cuts=(9,)))
+    assert twice.repetitions(Part("bow", count=3), "standing") is None
+
+
+def test_the_first_repetition_of_a_low_body_begins_with_the_way_up() -> None:
+    found = bank(
+        CodedWindow(codes(30), "squat", count=3, cuts=(11, 19)),
+        CodedWindow(codes(7, 100), RISE, begins="lying"),
+    )
+    parts = found.repetitions(Part("squat", count=2), "lying", codes(5))
+    assert parts is not None
+    assert [len(w.codes) for w in parts] == [18, 11]
+    assert parts[0].begins == "lying"
 
 
 @pytest.mark.parametrize("seconds", [3, 4, 6, 10, 20])

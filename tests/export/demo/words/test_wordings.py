@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kinetoken_export.demo.words.action_names import COUNTED_ALOUD
 from kinetoken_export.demo.words.chats import Chats
 from kinetoken_export.demo.words.gibberish import Gibberish
 from kinetoken_export.demo.words.requests import Exclusion, Part, Request, read_captions
@@ -21,7 +22,15 @@ from kinetoken_export.demo.words.spelling import (
     times_words,
 )
 from kinetoken_export.demo.words.thought_lines import LINES, OFFERS, SIDE_PHRASES, UNKNOWN_LINES
-from kinetoken_export.demo.words.thoughts import Thoughts, fulfils, meant
+from kinetoken_export.demo.words.thoughts import (
+    Thoughts,
+    counted,
+    fulfils,
+    meant,
+    only_counts,
+    plan,
+    planned,
+)
 from kinetoken_export.demo.words.wordings import Mixture, Wordings
 
 CAPTIONS = read_captions(Path(__file__).parents[4] / "export" / "captions")
@@ -78,7 +87,7 @@ def test_what_is_denied_is_not_done() -> None:
 
 @pytest.mark.parametrize(("kind", "count"), [("pair", 2), ("triple", 3)])
 def test_parts_in_turn_are_told_in_many_ways(kind: str, count: int) -> None:
-    drawn = draws(wordings(9, **{kind: 1.0}), 400)
+    drawn = draws(wordings(9, **{kind: 1.0}), 500)
     assert all(len(r.parts) == count for r in drawn)
     assert all(a.action != b.action for r in drawn for a, b in pairwise(r.parts))
     texts = [r.text.lower() for r in drawn]
@@ -151,6 +160,32 @@ def test_a_thought_says_what_was_asked() -> None:
     assert thoughts.closed(Part("wave", "both")).action == "wave_both"
     assert fulfils("jump_up", "jump")
     assert not fulfils("jump_up", "kick")
+
+
+def test_several_parts_are_planned_before_the_first() -> None:
+    parts = [Part("climb_ladder"), Part("squat", count=3), Part("throw", "left")]
+    said = plan(parts)
+    assert said == (
+        "First I climb a ladder, hand over hand, then I squat down and rise again three times, "
+        "then I throw something with my left hand."
+    )
+    assert planned(said) == ("climb_ladder", "squat", "throw")
+    assert meant(said) == "climb_ladder"
+    assert planned("I squat down and rise again.") == ("squat",)
+    for action in LINES:
+        assert planned(plan([Part(action), Part("bow"), Part(action)])) == (action, "bow", action)
+
+
+def test_repetitions_are_counted_aloud() -> None:
+    line = "I bow from the waist three times."
+    assert counted(line, Part("bow", count=3)) == [f"{line} Three.", "Two.", "One."]
+    assert counted(line, Part("bow", count=1)) == [line]
+    assert counted("I walk.", Part("walk_forward", count=3)) == ["I walk."]
+    assert counted("I do push-ups.", Part("pushups", count=100)) == ["I do push-ups."]
+    assert all(only_counts(f"\n{said}\n") for said in counted(line, Part("bow", count=20))[1:])
+    assert not only_counts(f"{line} Three.")
+    assert not only_counts("")
+    assert set(COUNTED_ALOUD) <= set(LINES)
 
 
 def test_what_cannot_be_done_is_said_with_two_offers() -> None:

@@ -1,0 +1,52 @@
+"""Repetitions are told apart where either side of a cut counts right, and can be done again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
+
+from kinetoken_export.codecs.source import Codes
+from kinetoken_export.demo.data.exercises import EXERCISE_ACTS
+from kinetoken_export.demo.data.judges.counting import times_done
+from kinetoken_export.demo.data.makers.script import Script
+from kinetoken_export.demo.training.repetitions import repeated, repetition_ends
+
+
+def squats(times: int) -> NDArray[np.float64]:
+    """Joints (4n, 22, 3) of squats."""
+    script = Script(np.random.default_rng(0), 1.0)
+    next(act for act in EXERCISE_ACTS if act.action == "squat").play(script, times)
+    joints = script.joints()
+    return joints[: len(joints) // 4 * 4]
+
+
+def shown_by(joints: NDArray[np.float64]) -> Callable[[Codes], NDArray[np.float64]]:
+    """A codec whose codes are the numbers of the code frames of `joints`."""
+    frames = joints.reshape(-1, 4, *joints.shape[1:])
+    return lambda codes: np.concatenate(frames[codes[:, 0]])
+
+
+def test_squats_are_told_apart_and_done_again() -> None:
+    joints = squats(3)
+    shown = shown_by(joints)
+    codes = np.arange(len(joints) // 4)[:, None]
+    ends = repetition_ends("squat", codes, 3, shown)
+    assert len(ends) == 2
+    pieces = np.split(codes, ends)
+    for piece in pieces:
+        assert times_done("squat", shown(piece)) == 1
+    for times in (2, 3, 7):
+        assert times_done("squat", shown(np.concatenate(repeated(pieces, times)))) == times
+
+
+def test_what_cannot_be_told_apart_has_no_ends() -> None:
+    joints = squats(3)
+    codes, shown = np.arange(len(joints) // 4)[:, None], shown_by(joints)
+    assert repetition_ends("squat", codes, 1, shown) == ()
+    assert repetition_ends("squat", codes, 4, shown) == ()
+    assert repetition_ends("dance", codes, 3, shown) == ()
