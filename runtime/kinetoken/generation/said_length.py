@@ -33,11 +33,14 @@ _WORDS: Final = {
     for number, word in enumerate(words.split(), start=1)
 } | {"a": 1.0, "half a": 0.5, "thirty": 30.0, "treinta": 30.0, "dreißig": 30.0, "trente": 30.0}
 _DIGITS: Final = {c: float(n) for n, c in enumerate("零一二三四五六七八九")} | {"两": 2.0}
-_NUMBER: Final = "|".join([r"\d+(?:[.,]\d+)?", *sorted(_WORDS, key=len, reverse=True)])
-_UNIT: Final = (
-    r"(?P<unit>sec(?:ond)?s?|s|segundos?|sekunden?|secondes?|min(?:ute)?s?|minutos?|minuten)"
+_NUMBER_WORDS: Final = "|".join(sorted(_WORDS, key=len, reverse=True))
+_UNIT: Final = r"sec(?:ond)?s?|segundos?|sekunden?|secondes?|min(?:ute)?s?|minutos?|minuten"
+# Behind digits alone the unit may touch them, and be an s: "as" is no second.
+_LENGTH: Final = re.compile(
+    rf"(?<![\w.,])(?:(?P<digits>\d+(?:[.,]\d+)?)[ -]?(?P<unit>{_UNIT}|s)"
+    rf"|(?P<word>{_NUMBER_WORDS})[ -](?P<words_unit>{_UNIT}))\b\.?",
+    re.IGNORECASE,
 )
-_LENGTH: Final = re.compile(rf"(?<![\w.,])(?P<number>{_NUMBER})[ -]?{_UNIT}\b\.?", re.IGNORECASE)
 _HAN_LENGTH: Final = re.compile(
     r"(?P<number>(?<!\d)\d+(?:\.\d+)?|[一二三四五六七八九两]?十[一二三四五六七八九]?|[一二三四五六七八九两])\s*"
     r"(?P<unit>秒|分)"
@@ -60,23 +63,29 @@ def seconds_said(prompt: str) -> float | None:
     English, Spanish, German, French, Chinese and Japanese.
     """
     found = [
-        *((m, _WORDS.get(m["number"].lower())) for m in _LENGTH.finditer(prompt)),
-        *((m, _han_number(m["number"])) for m in _HAN_LENGTH.finditer(prompt)),
+        *(
+            (m, _amount(m["digits"], m["word"]), m["unit"] or m["words_unit"])
+            for m in _LENGTH.finditer(prompt)
+        ),
+        *((m, _han_number(m["number"]), m["unit"]) for m in _HAN_LENGTH.finditer(prompt)),
     ]
     if len(found) != 1 or _SEVERAL.search(prompt):
         return None
-    match, number = found[0]
+    match, value, unit = found[0]
     if _NO_LENGTH.search(prompt[: match.start()]):
         return None
-    value = float(match["number"].replace(",", ".")) if number is None else number
-    seconds = value * (60.0 if match["unit"].lower().startswith(("min", "分")) else 1.0)
+    seconds = value * (60.0 if unit.lower().startswith(("min", "分")) else 1.0)
     return seconds if 0 < seconds <= _LONGEST else None
 
 
-def _han_number(text: str) -> float | None:
-    """A number in Chinese numerals up to 99; None for digits."""
+def _amount(digits: str | None, word: str) -> float:
+    return _WORDS[word.lower()] if digits is None else float(digits.replace(",", "."))
+
+
+def _han_number(text: str) -> float:
+    """A number in digits, or in Chinese numerals up to 99."""
     if text[0].isdigit():
-        return None
+        return float(text)
     tens, ten, ones = text.rpartition("十")
     if not ten:
         return _DIGITS[text]
