@@ -67,12 +67,10 @@ def request_grammar(
         opened=manifest.opens_block,
     )
     _check(grammar, options, step)
-    usual = manifest.defaults
     if block.low is None:
-        grammar = _with_usual_blocks(grammar, usual.min_frames)
-    if whole.low is None and not options.text_only:
-        grammar = _with_usual_length(grammar, math.floor(usual.min_seconds / step + _NEARLY))
-    return grammar
+        grammar = _with_usual_blocks(grammar, manifest.defaults.min_frames)
+    free = whole.low is None and not options.text_only
+    return _with_usual_length(grammar, manifest.defaults, step) if free else grammar
 
 
 def _tokens_around(manifest: Manifest) -> int:
@@ -255,8 +253,9 @@ def _with_usual_blocks(grammar: MoveGrammar, usual: int) -> MoveGrammar:
     return grammar
 
 
-def _with_usual_length(grammar: MoveGrammar, usual: int) -> MoveGrammar:
-    """A motion as long as the model's shortest, or as near to it as the options allow."""
+def _with_usual_length(grammar: MoveGrammar, defaults: Defaults, step: float) -> MoveGrammar:
+    """A motion as long as the bundle's shortest, or as near to it as the options allow."""
+    usual = math.floor(defaults.min_seconds / step + _NEARLY)
     most = min(usual, grammar.max_frames, grammar.most_blocks * grammar.longest_block)
     for shortest in range(int(most), grammar.min_frames, -1):
         longer = replace(grammar, min_frames=shortest)

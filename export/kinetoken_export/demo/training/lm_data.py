@@ -24,16 +24,14 @@ from ..data.cutting import STRIDE, Window
 from ..data.judges import obeys
 from ..data.rising import ways_up
 from ..data.windows import action_windows, long_windows
-from .coded_window import CodedWindow, load_coded, save_coded, without_stills
-from .repetitions import repetition_ends
+from .coded.coded_window import RISE, CodedWindow, load_coded, save_coded, without_stills
+from .coded.repetitions import repetition_ends
 
 _MOST_PER_KIND: Final = 10  # windows of one action, count, speed and style
 _MOST_PER_ACTION: Final = 30  # windows; more of one action only crowds out the others
 _LONG: Final = 125  # frames: longer ones are for what goes on
 _MOST_LONG: Final = 4
 _MOST_WAYS: Final = 24  # up from a posture
-RISE: Final = "rise"
-"""The action of a way up from a low posture to standing."""
 # Frames skipped at the start: the same motion cut otherwise into latents, where windows are few.
 _OFFSETS: Final = (0,)
 _OFFSETS_OF_FEW: Final = (0, 2)

@@ -10,8 +10,8 @@ from ...codecs.source import Codes
 from ..words.action_names import LASTING
 from ..words.requests import Part, Request
 from .chat_examples import Block, ChatCoder, ChatTurn, Example
-from .coded_window import CodedWindow
-from .motion_bank import ANY_POSTURE, MotionBank
+from .coded.coded_window import CodedWindow
+from .coded.motion_bank import ANY_POSTURE, MotionBank
 from .train_words import DrawnChats
 
 _TURNS: Final = (1, 2, 3, 4, 5, 6)
@@ -28,12 +28,14 @@ _LONGEST_PARTS: Final = {1: 60, 2: 34, 3: 24}
 class ExampleShares:
     """How often each kind of example is drawn."""
 
-    words_only: float = 0.87
+    words_only: float = 0.8
     """Chats without motion, which are short."""
     turns: tuple[float, ...] = (0.74, 0.1, 0.06, 0.04, 0.03, 0.03)
     """Of chats of one turn, two, ... with motion."""
     levels: tuple[float, ...] = (0.5, 0.12, 0.14, 0.24)
     """Of chats with four levels, three, two, one."""
+    counting: float = 0.3
+    """Of chats with motion, those of one request that says how often."""
     going_on: float = 0.1
     """Of answers that go on without words after their first block."""
 
@@ -61,10 +63,9 @@ class MotionChats:
 
     def _turns(self, levels: int) -> list[ChatTurn]:
         """A chat as far as there is motion for it."""
-        asked = int(self.random.choice(_TURNS, p=self._shares.turns))
         turns: list[ChatTurn] = []
         last: CodedWindow | None = None
-        for request in self._worded.chats.draw(asked):
+        for request in self._requests():
             blocks = self._blocks(request, last)
             if blocks is None:
                 break
@@ -76,6 +77,11 @@ class MotionChats:
                 )
             )
         return turns
+
+    def _requests(self) -> list[Request]:
+        if self.random.random() < self._shares.counting:
+            return [self._worded.chats.counting()]
+        return self._worded.chats.draw(int(self.random.choice(_TURNS, p=self._shares.turns)))
 
     def _blocks(
         self, request: Request, last: CodedWindow | None

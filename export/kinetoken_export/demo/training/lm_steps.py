@@ -30,7 +30,7 @@ _GROUPS: Final = 8  # batches drawn at once, to put rows of like length together
 
 
 @dataclass(frozen=True)
-class Batch:
+class ExampleBatch:
     """Examples of like length."""
 
     ids: Tensor
@@ -45,7 +45,7 @@ class Batch:
 
 def batches(
     draw: Callable[[], Example], tokens: int, random: np.random.Generator
-) -> Iterator[Batch]:
+) -> Iterator[ExampleBatch]:
     """Endless batches of about `tokens` tokens."""
     while True:
         drawn: list[Example] = []
@@ -61,7 +61,7 @@ def batches(
             yield padded(groups[int(number)])
 
 
-def padded(group: list[Example]) -> Batch:
+def padded(group: list[Example]) -> ExampleBatch:
     """Rows as one tensor each."""
     longest = max(len(row.ids) for row in group)
     ids = torch.zeros(len(group), longest, dtype=torch.long)
@@ -70,7 +70,7 @@ def padded(group: list[Example]) -> Batch:
         ids[number, : len(row.ids)] = torch.from_numpy(row.ids)
         weights[number, : len(row.ids)] = torch.from_numpy(row.weights)
     asked = torch.tensor([row.asked for row in group])
-    return Batch(ids, weights, tuple(row.text for row in group), asked)
+    return ExampleBatch(ids, weights, tuple(row.text for row in group), asked)
 
 
 def optimizer_of(model: Qwen2, peak: float, beside: nn.Module | None = None) -> torch.optim.AdamW:

@@ -14,7 +14,7 @@ from kinetoken.tokens.markup import DEFAULT_MARKUP
 from ..words.spelling import language
 from ..words.tokenizer import id_of
 from .lm_model import Past, Qwen2
-from .lm_steps import Batch
+from .lm_steps import ExampleBatch
 from .sentence_teacher import Foretold
 
 LEVELS: Final = 4
@@ -42,7 +42,7 @@ class SlotLosses:
     def loss(
         self,
         model: Qwen2,
-        batch: Batch,
+        batch: ExampleBatch,
         drop: float,
         past: list[Past],
         foretold: Foretold | None = None,
@@ -69,7 +69,7 @@ class SlotLosses:
         mean: Tensor = total / shares.sum().clamp(min=1.0)
         return mean if foretold is None else mean + self._meaning(batch, between, foretold)
 
-    def _meaning(self, batch: Batch, between: list[Tensor], foretold: Foretold) -> Tensor:
+    def _meaning(self, batch: ExampleBatch, between: list[Tensor], foretold: Foretold) -> Tensor:
         """How far the state behind each English request is from what the request means."""
         rows = [row for row, text in enumerate(batch.texts) if language(text) == "en"]
         if not rows:

@@ -19,12 +19,12 @@ from ..words.requests import CaptionSet, Exclusion, held_out
 from ..words.tokenizer import id_of, write_tokenizer
 from . import lm_steps
 from .chat_examples import ChatCoder
-from .coded_window import CodedWindow
+from .coded.coded_window import CodedWindow
+from .coded.motion_bank import MotionBank
 from .defaults import LM_STEPS
 from .lm_data import Coder, coded_windows
 from .lm_examples import ExampleShares, MotionChats
 from .lm_model import LmConfig, Qwen2
-from .motion_bank import MotionBank
 from .slot_losses import SlotLosses
 from .thought_exam import understanding
 from .train_words import DrawnChats, caption_tokenizer, lessons_of, merging, take_tokenizer
@@ -86,11 +86,8 @@ def train_lm(
     foretold = lessons.foretold if lessons else None
     optimizer = lm_steps.optimizer_of(model, plan.peak, foretold)
     done, spent = lm_steps.resume(work / "lm.pt", model, optimizer, foretold)
-    if not done and start is not None:
-        lm_steps.begin_as(start, model)
-        lm_steps.sharpened(model, tokenizer, 1 / lm_steps.SHARPNESS)
-    elif not done:
-        lm_steps.begin_with(work / "words.pt", model)
+    if not done:
+        _begin(model, tokenizer, work, start)
     chats = _chats(learnt, exclusion, tokenizer, found, codec, plan, done)
     draw = lessons.among(chats.draw) if lessons else chats.draw
     rows = lm_steps.batches(draw, plan.tokens, chats.random)
@@ -112,6 +109,15 @@ def train_lm(
         if last:
             break
     write_lm(model, tokenizer, out)
+
+
+def _begin(model: Qwen2, tokenizer: Tokenizer, work: Path, start: Path | None) -> None:
+    """Take the weights of `start`, or the words of `work`, where there are any."""
+    if start is None:
+        lm_steps.begin_with(work / "words.pt", model)
+        return
+    lm_steps.begin_as(start, model)
+    lm_steps.sharpened(model, tokenizer, 1 / lm_steps.SHARPNESS)
 
 
 def _chats(

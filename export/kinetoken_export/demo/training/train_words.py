@@ -17,7 +17,7 @@ from kinetoken.cli.terminal import ProgressBar
 from ...checkpoint.motion_tokens import SYSTEM_PROMPT
 from ..words.chats import Chats
 from ..words.requests import CaptionSet, Exclusion, Request, held_out
-from ..words.thoughts import Thoughts, counted, plan
+from ..words.thoughts import Thoughts, counted_aloud, plan
 from ..words.tokenizer import id_of, train_tokenizer
 from ..words.word_vectors import WordVectors
 from ..words.wordings import Wordings
@@ -82,7 +82,7 @@ class WordedTurns:
         ]
         if last:
             lines[0] = plan(request.parts)
-        return [counted(line, part) for line, part in zip(lines, request.parts, strict=True)]
+        return [counted_aloud(line, part) for line, part in zip(lines, request.parts, strict=True)]
 
 
 def train_words(

@@ -67,8 +67,14 @@ class Chats:
             chat.append(follow or self._fresh())
         return chat
 
+    def counting(self) -> Request:
+        """A request that says how often."""
+        return self._closed(self.wordings.counting())
+
     def _fresh(self) -> Request:
-        request = self.wordings.draw()
+        return self._closed(self.wordings.draw())
+
+    def _closed(self, request: Request) -> Request:
         return replace(request, parts=tuple(self.thoughts.closed(part) for part in request.parts))
 
     def _follow(self, last: Request) -> Request | None:

@@ -97,7 +97,7 @@ def plan(parts: Sequence[Part]) -> str:
     return f"{FIRST}{_THEN.join(lines)}."
 
 
-def counted(line: str, part: Part) -> list[str]:
+def counted_aloud(line: str, part: Part) -> list[str]:
     """What is said before each repetition of a part: how many are left.
 
     The line alone where none are counted.

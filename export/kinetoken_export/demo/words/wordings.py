@@ -110,6 +110,16 @@ class Wordings:
             if not self.exclusion.excludes(request.text):
                 return request
 
+    def counting(self) -> Request:
+        """A request that says how often, twice or more, in some wording."""
+        while True:
+            request = self._count()
+            if request is None or request.parts[0].count < 2:
+                continue
+            request = replace(request, text=self.rewording.dressed(request.text))
+            if not self.exclusion.excludes(request.text):
+                return request
+
     def _action(self) -> str:
         return self.actions[int(self.random.integers(len(self.actions)))]
 

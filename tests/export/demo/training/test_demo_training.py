@@ -25,7 +25,7 @@ from kinetoken_export.demo.data.augment import to_features
 from kinetoken_export.demo.data.cutting import Window
 from kinetoken_export.demo.training import lm_data, lm_steps
 from kinetoken_export.demo.training.chat_examples import CLOSE_WEIGHT, Block, ChatCoder, ChatTurn
-from kinetoken_export.demo.training.coded_window import CodedWindow
+from kinetoken_export.demo.training.coded.coded_window import CodedWindow
 from kinetoken_export.demo.training.lm_data import Coder
 from kinetoken_export.demo.training.lm_model import LmConfig, Qwen2
 from kinetoken_export.demo.training.sentence_teacher import Foretold, LooseTexts

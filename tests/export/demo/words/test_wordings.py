@@ -24,7 +24,7 @@ from kinetoken_export.demo.words.spelling import (
 from kinetoken_export.demo.words.thought_lines import LINES, OFFERS, SIDE_PHRASES, UNKNOWN_LINES
 from kinetoken_export.demo.words.thoughts import (
     Thoughts,
-    counted,
+    counted_aloud,
     fulfils,
     meant,
     only_counts,
@@ -178,11 +178,13 @@ def test_several_parts_are_planned_before_the_first() -> None:
 
 def test_repetitions_are_counted_aloud() -> None:
     line = "I bow from the waist three times."
-    assert counted(line, Part("bow", count=3)) == [f"{line} Three.", "Two.", "One."]
-    assert counted(line, Part("bow", count=1)) == [line]
-    assert counted("I walk.", Part("walk_forward", count=3)) == ["I walk."]
-    assert counted("I do push-ups.", Part("pushups", count=100)) == ["I do push-ups."]
-    assert all(only_counts(f"\n{said}\n") for said in counted(line, Part("bow", count=20))[1:])
+    assert counted_aloud(line, Part("bow", count=3)) == [f"{line} Three.", "Two.", "One."]
+    assert counted_aloud(line, Part("bow", count=1)) == [line]
+    assert counted_aloud("I walk.", Part("walk_forward", count=3)) == ["I walk."]
+    assert counted_aloud("I do push-ups.", Part("pushups", count=100)) == ["I do push-ups."]
+    assert all(
+        only_counts(f"\n{said}\n") for said in counted_aloud(line, Part("bow", count=20))[1:]
+    )
     assert not only_counts(f"{line} Three.")
     assert not only_counts("")
     assert set(COUNTED_ALOUD) <= set(LINES)

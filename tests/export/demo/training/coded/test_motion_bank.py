@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 
 from kinetoken_export.codecs.source import Codes
-from kinetoken_export.demo.training.coded_window import CodedWindow
-from kinetoken_export.demo.training.lm_data import RISE
-from kinetoken_export.demo.training.motion_bank import ANY_POSTURE, MotionBank
+from kinetoken_export.demo.training.coded.coded_window import RISE, CodedWindow
+from kinetoken_export.demo.training.coded.motion_bank import ANY_POSTURE, MotionBank
 from kinetoken_export.demo.words.requests import Part
 
 
@@ -76,6 +75,13 @@ def test_repetitions_are_pieces_of_one_motion_or_motions_in_turn() -> None:
         assert [len(w.codes) for w in parts] == [11, *[8] * (count - 2), 11]
     assert found.repetitions(Part("bow", count=60), "standing") is None
     assert found.repetitions(Part("nod", count=2), "standing") is None
+    # What is short enough is done again.
+    both = bank(apart, CodedWindow(codes(25), "bow", count=1))
+    for count, longest in ((3, 25), (5, 11)):
+        parts = both.repetitions(Part("bow", count=count), "standing")
+        assert parts is not None
+        assert len(parts[0].codes) == longest
+        assert len(parts) == count
     once = bank(CodedWindow(codes(9), "throw", count=1)).repetitions(Part("throw", count=2), "")
     assert once is not None
     assert [len(w.codes) for w in once] == [9, 9]

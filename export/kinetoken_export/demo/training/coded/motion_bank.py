@@ -10,19 +10,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ...codecs.source import Codes
-from ..words.action_names import LASTING
-from ..words.requests import Part
-from .coded_window import STILL, CodedWindow, joined, without_stills
-from .lm_data import RISE
+from ....codecs.source import Codes
+from ...words.action_names import LASTING
+from ...words.requests import Part
+from .coded_window import RISE, STILL_CODES, CodedWindow, joined, without_stills
 from .repetitions import repeated
 
 FRAMES_PER_SECOND: Final = 5  # code frames
 _LONGEST: Final = 60  # code frames of a motion without a duration
 _REPEATED: Final = 110  # code frames of a motion that is done over and over
 _COUNTED: Final = 150  # code frames of a motion whose repetitions are counted aloud
-# Of motions with as many repetitions as asked, with others, and of single ones in turn.
-_SHARES: Final = (0.4, 0.4, 0.2)
+_DONE_AGAIN: Final = 100  # code frames that a motion of one takes, done over and over, at most
+# Whose single motion begins and ends with half of another.
+_GO_ON: Final = ("pushups", "situps", "shake_head")
 _SHORTEST_LOOP: Final = 3
 _TRIES: Final = 5  # motions that a low body chooses the nearest of
 ANY_POSTURE: Final = ""
@@ -76,27 +76,24 @@ class MotionBank:
     ) -> list[CodedWindow] | None:
         """The motion of a counted part, one for each repetition; None where there is none such.
 
-        They are one motion taken apart, with more or fewer repetitions, or motions done once.
+        They are a motion of one done over and over, or, where that takes long or would not count
+        right, one motion taken apart, with more or fewer repetitions.
         """
         mine = self._fitting(part, self._by_action.get(part.action, []))
+        again = [w for w in mine if w.count == 1 and part.action not in _GO_ON]
+        brief = [w for w in again if part.count * len(w.codes) <= _DONE_AGAIN]
         apart = [w for w in mine if w.cuts and (w.count > 2 or part.count == 2)]
-        exact = [w for w in mine if w.cuts and w.count == part.count]
-        once = [w for w in mine if w.count == 1]
-        found = [
-            (kind, share) for kind, share in zip((exact, apart, once), _SHARES, strict=True) if kind
-        ]
-        if not found:
-            return None
-        kinds, shares = zip(*found, strict=True)
-        kind = kinds[int(self._random.choice(len(kinds), p=np.array(shares) / sum(shares)))]
-        if kind is once:
-            parts = [self._one_of(once) for _ in range(part.count)]
-        else:
-            whole = self._one_of(kind)
+        if brief or (again and not apart):
+            whole = self._one_of(brief or again)
+            pieces = [whole.codes] * part.count
+        elif apart:
+            whole = self._one_of([w for w in apart if w.count == part.count] or apart)
             pieces = repeated(np.split(whole.codes, whole.cuts), part.count)
-            parts = [whole.with_codes(codes, 1) for codes in pieces]
-        if sum(len(w.codes) for w in parts) > _COUNTED:
+        else:
             return None
+        if sum(len(codes) for codes in pieces) > _COUNTED:
+            return None
+        parts = [whole.with_codes(codes, 1) for codes in pieces]
         first = self._from(posture, parts[0], before)
         return None if first is None else [first, *parts[1:]]
 
@@ -139,8 +136,8 @@ class MotionBank:
         costs = np.full((n, n), np.inf)
         costs[1:, 1:] = apart[1:, 1:] + apart[:-1, :-1]
         first, second = np.meshgrid(np.arange(n), np.arange(n), indexing="ij")
-        moving = (first >= STILL) & (first < n - STILL)
-        moving &= (second >= STILL) & (second < n - STILL)
+        moving = (first >= STILL_CODES) & (first < n - STILL_CODES)
+        moving &= (second >= STILL_CODES) & (second < n - STILL_CODES)
         back = first - second
         if gap < 0:
             allowed = moving & (back == gap)

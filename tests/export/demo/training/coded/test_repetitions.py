@@ -14,7 +14,7 @@ from kinetoken_export.codecs.source import Codes
 from kinetoken_export.demo.data.exercises import EXERCISE_ACTS
 from kinetoken_export.demo.data.judges.counting import times_done
 from kinetoken_export.demo.data.makers.script import Script
-from kinetoken_export.demo.training.repetitions import repeated, repetition_ends
+from kinetoken_export.demo.training.coded.repetitions import repeated, repetition_ends
 
 
 def squats(times: int) -> NDArray[np.float64]:

@@ -13,10 +13,12 @@ import numpy as np
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.json_text import parse_json
 
-from ...codecs.source import Codes
-from ..data.cutting import Window
+from ....codecs.source import Codes
+from ...data.cutting import Window
 
-STILL: Final = 2  # code frames at either end of a motion, where the body stands
+RISE: Final = "rise"
+"""The action of a way up from a low posture to standing."""
+STILL_CODES: Final = 2  # code frames at either end of a motion, where the body stands
 _SHORTEST: Final = 6  # code frames of a motion without its still ends
 _STAYS: Final = {"meditate": 8, "kneel": 4}
 """Code frames that a body stays down, where the staying shows the action."""
@@ -69,7 +71,7 @@ def without_stills(window: CodedWindow) -> CodedWindow:
     coarse, first, last = window.codes[:, 0], 0, len(window.codes)
     while first < last - _SHORTEST and coarse[first] == coarse[first + 1]:
         first += 1
-    stays = 1 + _STAYS.get(window.action, STILL)
+    stays = 1 + _STAYS.get(window.action, STILL_CODES)
     while last - first > _SHORTEST and (coarse[last - stays : last] == coarse[last - 1]).all():
         last -= 1
     return window.with_codes(window.codes[first:last])

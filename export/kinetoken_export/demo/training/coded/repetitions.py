@@ -9,9 +9,9 @@ import numpy as np
 
 from kinetoken.motion.skeleton import Array
 
-from ...codecs.source import Codes
-from ..data.cutting import STRIDE
-from ..data.judges.counting import COUNTERS, times_done
+from ....codecs.source import Codes
+from ...data.cutting import STRIDE
+from ...data.judges.counting import COUNTERS, times_done
 
 _SHORTEST: Final = 2  # code frames of a repetition
 _TRIED: Final = (2, 5, 10)  # repetitions that must count right for a motion to be taken apart
