@@ -178,7 +178,7 @@ def test_words_are_written_surer_than_they_are_learnt(trained: Path) -> None:
     model = _model_of(load_file(trained / "lm" / "model.safetensors"), 6)
     before = model.head.detach().clone()
     lm_steps.sharpened(model, tokenizer, 4.0)
-    share = (model.head / before).mean(1)
+    share = (model.head.detach() / before).mean(1)
     code, close = id_of(tokenizer, "<m_0_0>"), id_of(tokenizer, "</move>")
     assert torch.allclose(share[code:], torch.ones(len(share) - code))
     assert float(share[close]) == pytest.approx(1)
@@ -233,7 +233,7 @@ def test_loose_texts_hold_words_that_no_caption_has(trained: Path) -> None:
     texts = [loose.draw() for _ in range(300)]
     assert all(texts)
     captions = {r.text for r in FEW.all()}
-    assert sum(text in captions for text in texts) < 30
+    assert sum(text in captions for text in texts) < 60
     assert set(loose.sample(20)) <= captions
 
 
@@ -328,7 +328,7 @@ def test_a_chat_is_what_a_session_shows_the_model(trained: Path) -> None:
     answer = tuple(int(i) for i in first[len(coder.prompt("bow")) : -1])
     shown = prompt_ids(bundle, "again", [Said("bow", answer)])
     turns = [ChatTurn("bow", (Block("I bow.", np.zeros((3, 4), np.int64)),)), ChatTurn("again", ())]
-    ids, _ = coder.encode(turns)
+    ids = coder.encode(turns).ids
     assert [*coder.system, *ids[:-1]] == shown
 
 
