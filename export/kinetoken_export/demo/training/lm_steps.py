@@ -167,12 +167,15 @@ def grown(weights: dict[str, Tensor], layers: int) -> dict[str, Tensor]:
     return out
 
 
-@torch.no_grad()
-def sharpened(model: Qwen2, tokenizer: Tokenizer, factor: float) -> None:
-    """Multiply the logits of words: what is done is chosen surely, how it is moved varies."""
-    words = torch.arange(id_of(tokenizer, "<m_0_0>"))
-    words = words[words != id_of(tokenizer, DEFAULT_MARKUP.markers[1])]
-    model.head[words] *= factor
+def sharpened(head: Tensor, tokenizer: Tokenizer, factor: float) -> Tensor:
+    """A head (V, H) whose logits of words are so many times as large.
+
+    What is done is chosen surely so, and how it is moved varies.
+    """
+    factors = torch.ones(len(head), 1)
+    factors[: id_of(tokenizer, "<m_0_0>")] = factor
+    factors[id_of(tokenizer, DEFAULT_MARKUP.markers[1])] = 1.0
+    return head * factors
 
 
 def begin_with(path: Path, model: Qwen2) -> None:

@@ -117,7 +117,8 @@ def _begin(model: Qwen2, tokenizer: Tokenizer, work: Path, start: Path | None) -
         lm_steps.begin_with(work / "words.pt", model)
         return
     lm_steps.begin_as(start, model)
-    lm_steps.sharpened(model, tokenizer, 1 / lm_steps.SHARPNESS)
+    learnt = lm_steps.sharpened(model.head.detach(), tokenizer, 1 / lm_steps.SHARPNESS)
+    model.lm_head.weight.data.copy_(learnt)
 
 
 def _chats(
@@ -143,8 +144,10 @@ def write_lm(model: Qwen2, tokenizer: Tokenizer, out: Path) -> None:
     """
     out.mkdir(parents=True, exist_ok=True)
     end, pad = id_of(tokenizer, "<|im_end|>"), id_of(tokenizer, "<|endoftext|>")
-    lm_steps.sharpened(model, tokenizer, lm_steps.SHARPNESS)
-    weights = {k: v.detach().bfloat16().contiguous() for k, v in model.state_dict().items()}
+    learnt = model.state_dict()
+    head = lm_steps.sharpened(learnt["lm_head.weight"], tokenizer, lm_steps.SHARPNESS)
+    learnt = learnt | {"lm_head.weight": head}
+    weights = {k: v.detach().bfloat16().contiguous() for k, v in learnt.items()}
     with atomic_path(out / "model.safetensors") as temporary:
         save_file(weights, temporary, metadata={"format": "pt"})
     generation = {"do_sample": True, "temperature": 0.5, "eos_token_id": end, "pad_token_id": pad}

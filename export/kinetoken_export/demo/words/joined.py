@@ -13,7 +13,7 @@ from .requests import CaptionSet, Part, Request
 from .rewording import Rewording
 from .spelling import conjugated, language, number_words
 
-_KINDS: Final = {"told": 0.54, "third": 0.26, "listed": 0.12, "foreign": 0.08}
+_KINDS: Final = {"told": 0.4, "third": 0.4, "listed": 0.12, "foreign": 0.08}
 _KINDRED: Final = 0.2  # share of parts that are the one before, the other way or a near one
 _COUNTED: Final = 0.16
 _LASTING_PARTS: Final = 0.05

@@ -87,7 +87,7 @@ def test_what_is_denied_is_not_done() -> None:
 
 @pytest.mark.parametrize(("kind", "count"), [("pair", 2), ("triple", 3)])
 def test_parts_in_turn_are_told_in_many_ways(kind: str, count: int) -> None:
-    drawn = draws(wordings(9, **{kind: 1.0}), 500)
+    drawn = draws(wordings(9, **{kind: 1.0}), 400)
     assert all(len(r.parts) == count for r in drawn)
     assert all(a.action != b.action for r in drawn for a, b in pairwise(r.parts))
     texts = [r.text.lower() for r in drawn]
