@@ -132,8 +132,11 @@ class ProgressBar(TerminalLine):
         self._began = self._logged = time.monotonic()
         self._told = False  # a line was printed, so the last one must follow
 
-    def show(self, done: float, note: str = "") -> None:
-        """So much is done; repaint, unless it was painted a moment ago."""
+    def show(self, done: float, note: object = "") -> None:
+        """So much is done; repaint, unless it was painted a moment ago.
+
+        `note` is made a text only where it is shown.
+        """
         self._done = done
         now = time.monotonic()
         if done >= self._total:
@@ -147,15 +150,15 @@ class ProgressBar(TerminalLine):
             self._logged, self._told = now, True
             self._log(done, now, note)
 
-    def _log(self, done: float, now: float, note: str) -> None:
+    def _log(self, done: float, now: float, note: object) -> None:
         line = self.text(done, now - self._began, note, bar=False)
         print(f"kinetoken: {in_one_line(line)}", file=self._stream, flush=True)
 
-    def step(self, note: str = "") -> None:
+    def step(self, note: object = "") -> None:
         """One more is done."""
         self.show(self._done + 1, note)
 
-    def text(self, done: float, elapsed: float, note: str = "", *, bar: bool = True) -> str:
+    def text(self, done: float, elapsed: float, note: object = "", *, bar: bool = True) -> str:
         """The line after so many seconds of work."""
         share = done / self._total if self._total else 1.0
         filled = int(BAR_WIDTH * share)
@@ -164,7 +167,7 @@ class ProgressBar(TerminalLine):
         new, left = done - self._before, self._total - done
         wait = f"{duration(elapsed / new * left)} left" if new > 0 and left > 0 else ""
         begin = " ".join(filter(None, (self._label, drawn, count)))
-        return " | ".join(filter(None, (begin, note, wait)))
+        return " | ".join(filter(None, (begin, str(note), wait)))
 
 
 def image_bar(stream: TextIO | None = None) -> ProgressBar:

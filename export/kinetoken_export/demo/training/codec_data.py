@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.cli.terminal import progress
@@ -131,6 +132,25 @@ class Windows:
         # one ended: a seam would teach the codec to jump.
         parts = [rows] + [_led_in(rows[-1], rows)] * (self.frames // length)
         return np.concatenate(parts)[: self.frames]
+
+
+class _Drawn(IterableDataset[Tensor]):
+    """Endless batches of windows; each worker process draws others."""
+
+    def __init__(self, windows: Windows, batch: int) -> None:
+        self._windows, self._batch = windows, batch
+
+    def __iter__(self) -> Iterator[Tensor]:
+        worker = get_worker_info()
+        if worker is not None:
+            self._windows.random = np.random.default_rng(worker.seed)
+        while True:
+            yield self._windows.draw(self._batch)
+
+
+def drawn_windows(windows: Windows, batch: int, workers: int) -> Iterator[Tensor]:
+    """Endless batches (B, frames, 263), drawn by so many processes; 0: by this one."""
+    return iter(DataLoader(_Drawn(windows, batch), batch_size=None, num_workers=workers))
 
 
 def _led_in(end: Features, rows: Features) -> Features:

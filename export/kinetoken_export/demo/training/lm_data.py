@@ -24,8 +24,9 @@ from ..data.cutting import STRIDE, Window
 from ..data.judges import obeys
 from ..data.rising import ways_up
 from ..data.windows import action_windows, long_windows
+from ..words.action_names import COUNTED_ALOUD
 from .coded.coded_window import RISE, CodedWindow, load_coded, save_coded, without_stills
-from .coded.repetitions import repetition_ends
+from .coded.repetitions import GO_ON, fitting_counts, repetition_ends
 
 _MOST_PER_KIND: Final = 10  # windows of one action, count, speed and style
 _MOST_PER_ACTION: Final = 30  # windows; more of one action only crowds out the others
@@ -90,14 +91,18 @@ def code(found: Iterable[Window], coder: Coder) -> list[CodedWindow]:
     """
     chosen = capped(found)
     coded = [*_coded(chosen, coder), *_coded_ways_up(chosen, coder)]
-    return [_taken_apart(window, coder) for window in progress(coded, "counting")]
+    return [_counted(without_stills(window), coder) for window in progress(coded, "counting")]
 
 
-def _taken_apart(window: CodedWindow, coder: Coder) -> CodedWindow:
-    """A window with the ends of its repetitions, where they can be told."""
-    plain = without_stills(window)
-    cuts = repetition_ends(plain.action, plain.codes, plain.count, coder.joints)
-    return replace(plain, cuts=cuts) if cuts else window
+def _counted(window: CodedWindow, coder: Coder) -> CodedWindow:
+    """A window with the ends of its repetitions, where they can be told, and how many may be."""
+    if window.action not in COUNTED_ALOUD:
+        return window
+    cuts = repetition_ends(window.action, window.codes, window.count, coder.joints)
+    if not cuts and (window.count != 1 or window.action in GO_ON):
+        return window
+    fits = fitting_counts(window.action, window.codes, cuts, coder.joints)
+    return replace(window, cuts=cuts, fits=fits)
 
 
 def capped(found: Iterable[Window]) -> list[Window]:

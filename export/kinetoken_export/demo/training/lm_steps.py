@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import InputError
@@ -59,6 +60,37 @@ def batches(
             groups[-1].append(row)
         for number in random.permutation(len(groups)):
             yield padded(groups[int(number)])
+
+
+class _Drawn(IterableDataset[ExampleBatch]):
+    """The batches of `batches`; each worker process draws others."""
+
+    def __init__(
+        self,
+        draw: Callable[[], Example],
+        tokens: int,
+        randoms: Sequence[np.random.Generator],
+    ) -> None:
+        self._draw, self._tokens, self._randoms = draw, tokens, randoms
+
+    def __iter__(self) -> Iterator[ExampleBatch]:
+        worker = get_worker_info()
+        if worker is not None:
+            for place, random in enumerate(self._randoms):
+                mine = np.random.default_rng((worker.seed, place))
+                random.bit_generator.state = mine.bit_generator.state
+        return batches(self._draw, self._tokens, self._randoms[0])
+
+
+def drawn_beside(
+    draw: Callable[[], Example], tokens: int, randoms: Sequence[np.random.Generator], workers: int
+) -> Iterator[ExampleBatch]:
+    """Endless batches of about `tokens` tokens, drawn by so many processes; 0: by this one.
+
+    `randoms`: all that `draw` draws with.
+    """
+    rows = DataLoader(_Drawn(draw, tokens, randoms), batch_size=None, num_workers=workers)
+    return iter(rows)
 
 
 def padded(group: list[Example]) -> ExampleBatch:
@@ -120,7 +152,7 @@ def resume(
     """Go on from a saved state. Returns the steps done and minutes spent; zeros for none."""
     if not path.is_file():
         return 0, 0.0
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, weights_only=True, map_location=model.device)
     model.load_state_dict(state["model"])
     if beside is not None:
         beside.load_state_dict(state["beside"])
@@ -172,7 +204,7 @@ def sharpened(head: Tensor, tokenizer: Tokenizer, factor: float) -> Tensor:
 
     What is done is chosen surely so, and how it is moved varies.
     """
-    factors = torch.ones(len(head), 1)
+    factors = torch.ones(len(head), 1, device=head.device)
     factors[: id_of(tokenizer, "<m_0_0>")] = factor
     factors[id_of(tokenizer, DEFAULT_MARKUP.markers[1])] = 1.0
     return head * factors

@@ -23,6 +23,7 @@ from kinetoken.base.machine.packages import require_package
 
 from ..words.requests import CaptionSet
 from .chat_examples import ChatCoder, Example
+from .lm_model import Qwen2, in_bfloat16
 
 _MOST_TOKENS: Final = 48
 _FOR_MEAN: Final = 2000  # captions whose mean is taken off, since all of them are about bodies
@@ -34,7 +35,7 @@ _LOOSE: Final = 0.35  # share of examples
 class SentenceTeacher:
     """A sentence encoder in a Hugging Face folder. InputError."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
         require_package("transformers", "dev")
         from transformers import AutoModel, AutoTokenizer
 
@@ -43,10 +44,10 @@ class SentenceTeacher:
                 f"--teacher: expected the folder of a sentence encoder, got {folder} without a "
                 "config.json: give one such as all-MiniLM-L6-v2's"
             )
-        self._tokenizer = AutoTokenizer.from_pretrained(str(folder))
-        self._encoder = AutoModel.from_pretrained(str(folder)).eval()
-        self.width = int(self._encoder.config.hidden_size)
-        self._mean = torch.zeros(self.width)
+        self.tokenizer = AutoTokenizer.from_pretrained(str(folder))
+        self.encoder = AutoModel.from_pretrained(str(folder)).to(device).eval()
+        self.width = int(self.encoder.config.hidden_size)
+        self._mean = torch.zeros(self.width, device=device)
 
     def centre(self, texts: Sequence[str]) -> None:
         """Take off the mean of these texts from now on."""
@@ -55,16 +56,23 @@ class SentenceTeacher:
     @torch.no_grad()
     def embed(self, texts: Sequence[str]) -> Tensor:
         """Embeddings (B, width) of texts, of length 1 before the mean is taken off."""
-        given = self._tokenizer(
+        with in_bfloat16(self._mean.device):
+            pooled = self.pooled(texts)
+        return F.normalize(pooled, dim=-1) - self._mean
+
+    def pooled(self, texts: Sequence[str]) -> Tensor:
+        """The means (B, width) of the last hidden states of texts."""
+        given = self.tokenizer(
             list(texts),
             padding=True,
             truncation=True,
             max_length=_MOST_TOKENS,
             return_tensors="pt",
-        )
-        hidden = self._encoder(**given).last_hidden_state
+        ).to(self._mean.device)
+        hidden = self.encoder(**given).last_hidden_state
         seen = given["attention_mask"][..., None].to(hidden.dtype)
-        return F.normalize((hidden * seen).sum(1) / seen.sum(1), dim=-1) - self._mean
+        mean: Tensor = (hidden * seen).sum(1) / seen.sum(1)
+        return mean.float()
 
 
 class Foretold(nn.Module):
@@ -125,20 +133,20 @@ class Lessons:
     """What a training with an encoder has beside one without."""
 
     def __init__(
-        self, folder: Path, captions: CaptionSet, coder: ChatCoder, hidden: int, seed: int
+        self, folder: Path, captions: CaptionSet, coder: ChatCoder, model: Qwen2, seed: int
     ) -> None:
-        """`folder`: the encoder's; `hidden`: the width of the model. InputError."""
-        self._random, self._coder = np.random.default_rng(seed), coder
-        self._loose = LooseTexts(captions, coder.tokenizer, self._random)
-        teacher = SentenceTeacher(folder)
+        """`folder`: the encoder's. InputError."""
+        self.random, self._coder = np.random.default_rng(seed), coder
+        self._loose = LooseTexts(captions, coder.tokenizer, self.random)
+        teacher = SentenceTeacher(folder, str(model.device))
         teacher.centre(self._loose.sample(_FOR_MEAN))
-        self.foretold = Foretold(teacher, hidden)
+        self.foretold = Foretold(teacher, model.config.hidden_size).to(model.device)
 
     def among(self, draw: Callable[[], Example]) -> Callable[[], Example]:
         """Draws that are loose texts now and then."""
 
         def mixed() -> Example:
-            if self._random.random() < _LOOSE:
+            if self.random.random() < _LOOSE:
                 return self._coder.question(self._loose.draw())
             return draw()
 

@@ -13,17 +13,14 @@ from kinetoken.tokens.markup import DEFAULT_MARKUP
 
 from ..words.spelling import language
 from ..words.tokenizer import id_of
-from .lm_model import Past, Qwen2
+from .lm_model import Past, Qwen2, in_bfloat16
 from .lm_steps import ExampleBatch
 from .sentence_teacher import Foretold
 
 LEVELS: Final = 4
 CODES: Final = 1024
 _MEANING_WEIGHT: Final = 2.0
-# Where a processor has no instructions for it, a step takes twenty times as long.
-_BFLOAT16: Final = any(
-    has for name, has in torch.cpu.get_capabilities().items() if name.endswith("bf16")
-)
+_MEANING: Final = -1  # beside the kinds of slots
 
 
 class SlotLosses:
@@ -36,8 +33,8 @@ class SlotLosses:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.first = id_of(tokenizer, "<m_0_0>")
         self.close = id_of(tokenizer, DEFAULT_MARKUP.markers[1])
-        self.means = torch.zeros(LEVELS + 1, dtype=torch.float64)
-        self.tokens, self.meaning = 0, 0.0
+        self.tokens = 0
+        self._means: dict[int, Tensor] = {}
 
     def loss(
         self,
@@ -51,22 +48,25 @@ class SlotLosses:
 
         And what is to be foretold of its requests.
         """
-        ids, weights = batch.ids, batch.weights
+        device = model.device
         between: list[Tensor] = []
-        with torch.autocast("cpu", torch.bfloat16, enabled=_BFLOAT16):
-            hidden, _ = model(ids[:, :-1], drop, past, between)
-            targets, shares = ids[:, 1:], weights[:, 1:]
+        self.tokens += int((batch.ids > 0).sum())
+        targets, shares = batch.ids[:, 1:].flatten(), batch.weights[:, 1:].flatten()
+        kinds = self._kinds(targets)
+        with in_bfloat16(device):
+            hidden, _ = model(batch.ids[:, :-1].to(device), drop, past, between)
+            hidden = hidden.flatten(0, 1)
             total = hidden.float().sum() * 0.0  # of no weight, so that there is always a gradient
             for kind in range(LEVELS + 1):
-                mine = (self._kinds(targets) == kind) & (shares > 0)
-                if bool(mine.any()):
+                # Chosen where the batch lies: a device would have to be waited for.
+                mine = torch.nonzero((kinds == kind) & (shares > 0))[:, 0]
+                if len(mine):
                     rows, wanted = self._rows(kind, targets[mine])
-                    logits = model.logits(hidden[mine], rows)
-                    losses = F.cross_entropy(logits.float(), wanted, reduction="none")
-                    total = total + (losses * shares[mine]).sum()
-                    self._add(kind, float(losses.detach().mean()))
-        self.tokens += int((ids > 0).sum())
-        mean: Tensor = total / shares.sum().clamp(min=1.0)
+                    logits = model.logits(hidden[mine.to(device)], _to(rows, device))
+                    losses = F.cross_entropy(logits.float(), wanted.to(device), reduction="none")
+                    total = total + (losses * shares[mine].to(device)).sum()
+                    self._add(kind, losses.detach().mean())
+        mean: Tensor = total / float(shares.sum().clamp(min=1.0))
         return mean if foretold is None else mean + self._meaning(batch, between, foretold)
 
     def _meaning(self, batch: ExampleBatch, between: list[Tensor], foretold: Foretold) -> Tensor:
@@ -74,9 +74,11 @@ class SlotLosses:
         rows = [row for row, text in enumerate(batch.texts) if language(text) == "en"]
         if not rows:
             return between[0].new_zeros(())
-        states = between[len(between) * 2 // 3 - 1][rows, batch.asked[rows] - 1]
+        last = batch.asked[rows] - 1
+        states = between[len(between) * 2 // 3 - 1]
+        states = states[torch.tensor(rows, device=states.device), last.to(states.device)]
         loss = foretold.loss(states, [batch.texts[row] for row in rows])
-        self.meaning = _smooth(self.meaning, float(loss.detach()))
+        self._add(_MEANING, loss.detach())
         return _MEANING_WEIGHT * loss
 
     def _kinds(self, targets: Tensor) -> Tensor:
@@ -94,14 +96,19 @@ class SlotLosses:
         rows = torch.cat([torch.arange(start, start + CODES), torch.tensor([self.close])])
         return rows, torch.where(targets == self.close, CODES, targets - start)
 
-    def _add(self, kind: int, value: float) -> None:
-        self.means[kind] = _smooth(float(self.means[kind]), value)
+    def _add(self, kind: int, value: Tensor) -> None:
+        known = self._means.get(kind)
+        self._means[kind] = value if known is None else 0.98 * known + 0.02 * value
+
+    def mean(self, kind: int) -> float:
+        """The running mean of a kind's loss; 0 before the first."""
+        return float(self._means.get(kind, 0.0))
 
     def __str__(self) -> str:
-        levels = " ".join(f"{float(v):.2f}" for v in self.means[1:])
-        meaning = f" meaning {self.meaning:.3f}" if self.meaning else ""
-        return f"text {float(self.means[0]):.3f} levels {levels}{meaning}"
+        levels = " ".join(f"{self.mean(1 + q):.2f}" for q in range(LEVELS))
+        meaning = f" meaning {self.mean(_MEANING):.3f}" if _MEANING in self._means else ""
+        return f"text {self.mean(0):.3f} levels {levels}{meaning}"
 
 
-def _smooth(known: float, value: float) -> float:
-    return value if known == 0 else 0.98 * known + 0.02 * value
+def _to(rows: Tensor | slice, device: torch.device) -> Tensor | slice:
+    return rows if isinstance(rows, slice) else rows.to(device)

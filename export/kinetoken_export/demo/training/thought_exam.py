@@ -47,14 +47,14 @@ class Thinker:
     def thoughts(self, texts: Sequence[str]) -> list[str]:
         """The first thought about each text."""
         self.model.eval()
-        _, past = self.model(torch.tensor([self.coder.system]))
+        _, past = self.model(torch.tensor([self.coder.system], device=self.model.device))
         by_length = defaultdict[int, list[int]](list)
         prompts = [self.coder.prompt(text) for text in texts]
         for number, prompt in enumerate(prompts):
             by_length[len(prompt)].append(number)
         out = [""] * len(texts)
         for numbers in by_length.values():
-            ids = torch.tensor([prompts[number] for number in numbers])
+            ids = torch.tensor([prompts[number] for number in numbers], device=self.model.device)
             for number, words in zip(numbers, self._write(ids, past), strict=True):
                 out[number] = words
         self.model.train()

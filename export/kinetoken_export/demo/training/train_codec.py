@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,8 +24,16 @@ from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS, JOINT, PARENTS
 from ...codecs.own_model import WEIGHTS, CodecConfig, MotionCodec, load_codec
 from ..data.augment import Features
 from ..data.cutting import Window
-from .codec_data import CodecRows, Windows, codec_rows, facing_steps, feature_statistics
+from .codec_data import (
+    CodecRows,
+    Windows,
+    codec_rows,
+    drawn_windows,
+    facing_steps,
+    feature_statistics,
+)
 from .defaults import CODEC_STEPS
+from .lm_steps import TrainingClock
 
 _SMALL: Final = (JOINT["head"], JOINT["left_shoulder"], JOINT["right_shoulder"])
 _SMALL_WEIGHT: Final = 6.0  # of the bones that nod and shrug
@@ -63,15 +69,22 @@ class CodecTraining:
     """The plan of a codec training."""
 
     steps: int = CODEC_STEPS
+    minutes: float = 0.0
+    """How long it may take in all; 0: as long as the steps take."""
     batch: int = 40
     frames: int = 64
     peak: float = 1.0e-3
+    warm_up: int = 200
     unquantized: int = 300
     """Steps before the codebooks start."""
     dropout: float = 0.6
     """Share of windows that are coded with fewer than all levels."""
     decoder_only: bool = False
     """Whether encoder and codebooks stay as they are, so that codes made before stay valid."""
+    device: str = "cpu"
+    """Of PyTorch, such as "cuda"."""
+    workers: int = 0
+    """Processes that draw windows; 0: the one that trains."""
     bfloat16: bool = True
     """Whether convolutions are computed in bfloat16: nearly twice as fast where the CPU can."""
     weights: LossWeights = field(default_factory=LossWeights)
@@ -94,31 +107,38 @@ def train_codec(
     torch.manual_seed(plan.seed)
     motions = codec_rows(work, windows)
     model, mean, std = _untrained(motions, plan, start)
+    model.to(plan.device)
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=plan.peak, weight_decay=0.01, betas=(0.9, 0.98))
-    done = _resume(work / "codec.pt", model, optimizer)
-    batches = Windows(motions, plan.frames, plan.seed + done)
-    loss = Loss(torch.from_numpy(mean), torch.from_numpy(std), plan.weights)
+    done, spent = _resume(work / "codec.pt", model, optimizer)
+    windows_of = Windows(motions, plan.frames, plan.seed + done)
+    batches = drawn_windows(windows_of, plan.batch, plan.workers)
+    scale = [torch.from_numpy(values).to(plan.device) for values in (mean, std)]
+    loss = Loss(scale[0], scale[1], plan.weights)
     unquantized = 0 if start else plan.unquantized
     bar = ProgressBar("codec", plan.steps, before=done)
-    began, average = time.monotonic(), 0.0
+    clock, average = TrainingClock(plan.steps, plan.minutes, spent), torch.zeros(())
     for step in range(done, plan.steps):
-        _set_rate(optimizer, plan, step)
-        batch = batches.draw(plan.batch)
+        for group in optimizer.param_groups:
+            group["lr"] = clock.rate(step, plan.peak, plan.warm_up)
+        batch = next(batches).to(plan.device)
         if unquantized and step == unquantized:
-            _start_codebooks(model, batches, loss)
+            _start_codebooks(model, windows_of, loss)
         value = _step(model, loss, batch, plan, quantized=step >= unquantized)
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(value)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
-        average = value.item() if not average else 0.99 * average + 0.01 * value.item()
-        bar.show(step + 1, f"loss {average:.3f}")
-        if (step + 1) % plan.save_every == 0 or step + 1 == plan.steps:
+        average = value.detach() if step == done else 0.99 * average + 0.01 * value.detach()
+        bar.show(step + 1)
+        last = step + 1 == plan.steps or clock.is_over
+        if (step + 1) % plan.save_every == 0 or last:
             bar.erase()
-            pace = (time.monotonic() - began) / (step - done + 1)
-            print(f"step {step + 1} loss {average:.4f} {pace:.3f} s/step", flush=True)
-            _save(work / "codec.pt", model, optimizer, step + 1)
+            pace = 60 * (clock.spent - spent) / (step - done + 1)
+            print(f"step {step + 1} loss {float(average):.4f} {pace:.3f} s/step", flush=True)
+            _save(work / "codec.pt", model, optimizer, step + 1, clock.spent)
+        if last:
+            break
     write_codec(model, mean, std, out)
 
 
@@ -171,7 +191,7 @@ class Loss:
 
     def __init__(self, mean: Tensor, std: Tensor, weights: LossWeights) -> None:
         self.mean, self.std, self.weights = mean, std, weights
-        weight = torch.ones(263)
+        weight = torch.ones(263, device=mean.device)
         weight[0:4] = 4.0
         weight[POSITIONS] = 2.0
         weight[ROTATIONS] = 0.5
@@ -243,7 +263,7 @@ def _lost_gestures(mine: Tensor, theirs: Tensor) -> Tensor:
     moved = theirs - theirs.mean(dim=1, keepdim=True)
     missed = _lengths(mine - mine.mean(dim=1, keepdim=True) - moved)
     extent = moved.square().sum(-1).mean(dim=1, keepdim=True).sqrt()
-    weights = torch.ones(missed.shape[-1])
+    weights = torch.ones(missed.shape[-1], device=missed.device)
     weights[[joint - 1 for joint in _SMALL]] = _SMALL_WEIGHT
     return (missed / (extent + _CALM) * weights).mean()
 
@@ -274,7 +294,7 @@ def _path_error(raw: Tensor, true: Tensor) -> Tensor:
 def _step(
     model: MotionCodec, loss: Loss, batch: Tensor, plan: CodecTraining, quantized: bool
 ) -> Tensor:
-    with torch.autocast("cpu", torch.bfloat16, enabled=plan.bfloat16):
+    with torch.autocast(batch.device.type, torch.bfloat16, enabled=plan.bfloat16):
         latents = model.encoder(loss.normalize(batch)).float()
     commitment = latents.new_zeros(())
     if quantized:
@@ -283,8 +303,9 @@ def _step(
         fewer = torch.rand(len(batch)) < plan.dropout
         # Every number of levels as often: two and three are asked for too.
         keep[fewer] = torch.randint(1, levels, (int(fewer.sum()),))
+        keep = keep.to(batch.device)
         latents, commitment = model.quantizer(latents, keep, learn=not plan.decoder_only)
-    with torch.autocast("cpu", torch.bfloat16, enabled=plan.bfloat16):
+    with torch.autocast(batch.device.type, torch.bfloat16, enabled=plan.bfloat16):
         decoded = model.decoder(latents)
     out: Tensor = loss(decoded.float(), batch) + 0.1 * commitment
     return out
@@ -292,33 +313,29 @@ def _step(
 
 @torch.no_grad()
 def _start_codebooks(model: MotionCodec, windows: Windows, loss: Loss) -> None:
-    latents = torch.cat([model.encoder(loss.normalize(windows.draw(64))) for _ in range(12)])
+    drawn = [windows.draw(64).to(loss.mean.device) for _ in range(12)]
+    latents = torch.cat([model.encoder(loss.normalize(batch)) for batch in drawn])
     left = latents.transpose(1, 2).reshape(-1, model.config.latent_dim)
     for level in model.quantizer.levels:
         level.set_from(left)
         left = left - level.codebook[level.nearest(left)]
 
 
-def _set_rate(optimizer: torch.optim.Optimizer, plan: CodecTraining, step: int) -> None:
-    warm = min(1.0, (step + 1) / 200)
-    rate = plan.peak * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / plan.steps)))
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-
-
-def _resume(path: Path, model: MotionCodec, optimizer: torch.optim.Optimizer) -> int:
+def _resume(path: Path, model: MotionCodec, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
     if not path.is_file():
-        return 0
-    state = torch.load(path, weights_only=True)
+        return 0, 0.0
+    state = torch.load(path, weights_only=True, map_location=next(model.parameters()).device)
     model.load_state_dict(state["model"], strict=False)
     for level, kept in zip(model.quantizer.levels, state["averages"], strict=True):
         level.usage.copy_(kept["usage"])
         level.total.copy_(kept["total"])
     optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"])
+    return int(state["step"]), float(state.get("minutes", 0.0))
 
 
-def _save(path: Path, model: MotionCodec, optimizer: torch.optim.Optimizer, step: int) -> None:
+def _save(
+    path: Path, model: MotionCodec, optimizer: torch.optim.Optimizer, step: int, minutes: float
+) -> None:
     averages = [{"usage": level.usage, "total": level.total} for level in model.quantizer.levels]
     with atomic_path(path) as temporary:
         torch.save(
@@ -327,6 +344,7 @@ def _save(path: Path, model: MotionCodec, optimizer: torch.optim.Optimizer, step
                 "averages": averages,
                 "optimizer": optimizer.state_dict(),
                 "step": step,
+                "minutes": minutes,
             },
             temporary,
         )
@@ -337,7 +355,7 @@ def write_codec(
 ) -> None:
     """Write the codec folder: weights in half precision, config.json, Mean.npy, Std.npy."""
     out.mkdir(parents=True, exist_ok=True)
-    weights = {k: v.half().contiguous() for k, v in model.state_dict().items()}
+    weights = {k: v.half().cpu().contiguous() for k, v in model.state_dict().items()}
     with atomic_path(out / WEIGHTS) as temporary:
         save_file(weights, temporary)
     with atomic_path(out / "config.json") as temporary:

@@ -57,6 +57,10 @@ class LmTraining:
     shares: ExampleShares = field(default_factory=ExampleShares)
     teacher: Path | None = None
     """Folder of a sentence encoder whose meaning of a request the model learns to foretell."""
+    device: str = "cpu"
+    """Of PyTorch, such as "cuda"."""
+    workers: int = 0
+    """Processes that draw examples; 0: the one that trains."""
     save_every: int = 600
     seed: int = 3
 
@@ -80,7 +84,7 @@ def train_lm(
     if start is not None:
         take_tokenizer(start, work)
     tokenizer = caption_tokenizer(work, learnt, exclusion)
-    model = Qwen2(LmConfig(vocab_size=tokenizer.get_vocab_size()))
+    model = Qwen2(LmConfig(vocab_size=tokenizer.get_vocab_size())).to(plan.device)
     coder = ChatCoder(tokenizer)
     lessons = lessons_of(plan.teacher, learnt, coder, model, plan.seed)
     foretold = lessons.foretold if lessons else None
@@ -90,16 +94,17 @@ def train_lm(
         _begin(model, tokenizer, work, start)
     chats = _chats(learnt, exclusion, tokenizer, found, codec, plan, done)
     draw = lessons.among(chats.draw) if lessons else chats.draw
-    rows = lm_steps.batches(draw, plan.tokens, chats.random)
+    randoms = [chats.random, *([lessons.random] if lessons else [])]
+    rows = lm_steps.drawn_beside(draw, plan.tokens, randoms, plan.workers)
     losses, bar = SlotLosses(tokenizer), ProgressBar("language model", plan.steps, before=done)
     clock = lm_steps.TrainingClock(plan.steps, plan.minutes, spent)
-    system = torch.tensor([coder.system])
+    system = torch.tensor([coder.system], device=model.device)
     model.train()
     for step, batch in zip(range(done, plan.steps), rows, strict=False):
         _, past = model(system, plan.dropout)
         loss = losses.loss(model, batch, plan.dropout, past, foretold)
         lm_steps.update(model, optimizer, loss, clock.rate(step, plan.peak, plan.warm_up))
-        bar.show(step + 1, str(losses))
+        bar.show(step + 1, losses)
         last = step + 1 == plan.steps or clock.is_over
         if (step + 1) % plan.save_every == 0 or last:
             bar.erase()
@@ -147,7 +152,7 @@ def write_lm(model: Qwen2, tokenizer: Tokenizer, out: Path) -> None:
     learnt = model.state_dict()
     head = lm_steps.sharpened(learnt["lm_head.weight"], tokenizer, lm_steps.SHARPNESS)
     learnt = learnt | {"lm_head.weight": head}
-    weights = {k: v.detach().bfloat16().contiguous() for k, v in learnt.items()}
+    weights = {k: v.detach().bfloat16().cpu().contiguous() for k, v in learnt.items()}
     with atomic_path(out / "model.safetensors") as temporary:
         save_file(weights, temporary, metadata={"format": "pt"})
     generation = {"do_sample": True, "temperature": 0.5, "eos_token_id": end, "pad_token_id": pad}

@@ -119,7 +119,7 @@ def train_words(
         _, past = model(system, plan.dropout)
         loss = losses.loss(model, batch, plan.dropout, past, foretold)
         lm_steps.update(model, optimizer, loss, clock.rate(step, plan.peak, plan.warm_up))
-        bar.show(step + 1, str(losses))
+        bar.show(step + 1, losses)
         last = step + 1 == plan.steps or clock.is_over
         if (step + 1) % plan.save_every == 0 or last:
             bar.erase()
@@ -137,7 +137,7 @@ def lessons_of(
     """What a sentence encoder teaches, where there is one. InputError."""
     if teacher is None:
         return None
-    return Lessons(teacher, captions, coder, model.config.hidden_size, seed)
+    return Lessons(teacher, captions, coder, model, seed)
 
 
 class DrawnChats:

@@ -120,16 +120,21 @@ COUNTED: Final = (
     "wave_left", "wave_right", "wave_both", "victory_fist_pump", "throw", "blow_kiss", "shrug",
     "salute", "reach_up", "raise_arms", "raise_left_arm", "raise_right_arm",
 )  # fmt: skip
-# Actions whose repetitions the body counts aloud; of gaits, steps are asked for, which go by.
+# Actions whose repetitions the body counts aloud. Steps go by, and so does a shaken head.
 COUNTED_ALOUD: Final = (
     "backflip", "blow_kiss", "bow", "cartwheel", "circle_left", "circle_right", "clap", "dodge_back",
     "dodge_left", "dodge_right", "drink", "duck_crouch", "forward_roll", "hop_one_leg",
     "jump_forward", "jump_up", "jumping_jacks", "kick_ball", "kick_left", "kick_right", "lift_heavy",
     "nod", "pick_up_from_floor", "point_forward", "point_left", "point_right", "pull", "punch_left",
     "punch_right", "push", "pushups", "raise_arms", "raise_left_arm", "raise_right_arm", "reach_up",
-    "run_circle", "salute", "shake_head", "shoot_basketball", "shrug", "sidestep_left",
+    "run_circle", "salute", "shoot_basketball", "shrug", "sidestep_left",
     "sidestep_right", "situps", "squat", "swing_golf", "swing_sword", "throw", "turn_around",
     "turn_left", "turn_right", "victory_fist_pump", "wave_both", "wave_left", "wave_right",
+)  # fmt: skip
+# Gaits, whose count is one of steps.
+STEPPED: Final = (
+    "crouch_walk", "limp", "march_in_place", "run", "sneak", "tiptoe", "walk_backward", "walk_fast",
+    "walk_forward", "walk_slowly",
 )  # fmt: skip
 # Another action with the same name done the other way, slower, faster.
 MIRRORED_ACTION: Final[dict[str, str]] = {

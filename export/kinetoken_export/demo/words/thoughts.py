@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from ..data.actions import OPEN_ACTIONS
-from .action_names import COUNTED_ALOUD
+from .action_names import COUNTED_ALOUD, STEPPED
 from .frames import LAST, NEXT
 from .requests import Part
 from .spelling import number_words, times_words
@@ -131,12 +131,19 @@ def said_beside(part: Part) -> str:
     ):
         out += " " + _PACES[part.speed]
     if part.count:
-        out += " " + times_words(part.count)
+        out += " " + _how_often(part)
     if part.seconds:
         out += (
             " for one second" if part.seconds == 1 else f" for {number_words(part.seconds)} seconds"
         )
     return out
+
+
+def _how_often(part: Part) -> str:
+    """The count of a part: "three times", of a gait "three steps"."""
+    if part.action not in STEPPED:
+        return times_words(part.count)
+    return "one step" if part.count == 1 else f"{number_words(part.count)} steps"
 
 
 def planned(thought: str) -> tuple[str, ...]:

@@ -39,6 +39,8 @@ class CodedWindow:
     ends: str = "standing"
     cuts: tuple[int, ...] = ()
     """Code frames at which its repetitions end, the last apart; none where nobody knows."""
+    fits: tuple[int, ...] = ()
+    """How often it may be done, over and over or taken apart, and still counts right."""
 
     @classmethod
     def of(cls, window: Window, codes: Codes) -> CodedWindow:
@@ -58,7 +60,7 @@ class CodedWindow:
     def with_codes(self, codes: Codes, count: int | None = None) -> CodedWindow:
         """Other codes that show the same, or as many repetitions as `count` says."""
         count = self.count if count is None else count
-        return replace(self, codes=codes, count=count, cuts=())
+        return replace(self, codes=codes, count=count, cuts=(), fits=())
 
 
 def without_stills(window: CodedWindow) -> CodedWindow:
@@ -74,7 +76,7 @@ def without_stills(window: CodedWindow) -> CodedWindow:
     stays = 1 + _STAYS.get(window.action, STILL_CODES)
     while last - first > _SHORTEST and (coarse[last - stays : last] == coarse[last - 1]).all():
         last -= 1
-    return window.with_codes(window.codes[first:last])
+    return replace(window, codes=window.codes[first:last])
 
 
 def joined(parts: Sequence[CodedWindow]) -> CodedWindow:
@@ -97,6 +99,9 @@ def load_coded(path: Path) -> list[CodedWindow]:
     """Read coded windows."""
     with np.load(path) as archive:
         return [
-            CodedWindow(archive[str(i)].astype(np.int64), **facts | {"cuts": tuple(facts["cuts"])})
+            CodedWindow(
+                archive[str(i)].astype(np.int64),
+                **facts | {name: tuple(facts[name]) for name in ("cuts", "fits")},
+            )
             for i, facts in enumerate(parse_json(str(archive["meta"])))
         ]

@@ -13,18 +13,15 @@ from numpy.typing import NDArray
 from ....codecs.source import Codes
 from ...words.action_names import LASTING
 from ...words.requests import Part
-from .coded_window import RISE, STILL_CODES, CodedWindow, joined, without_stills
-from .repetitions import repeated
+from .coded_window import RISE, STILL_CODES, CodedWindow, joined
+from .repetitions import done_over
 
 FRAMES_PER_SECOND: Final = 5  # code frames
 _LONGEST: Final = 60  # code frames of a motion without a duration
-_REPEATED: Final = 110  # code frames of a motion that is done over and over
-_COUNTED: Final = 150  # code frames of a motion whose repetitions are counted aloud
 _DONE_AGAIN: Final = 100  # code frames that a motion of one takes, done over and over, at most
-# Whose single motion begins and ends with half of another.
-_GO_ON: Final = ("pushups", "situps", "shake_head")
 _SHORTEST_LOOP: Final = 3
-_TRIES: Final = 5  # motions that a low body chooses the nearest of
+_TRIES: Final = 5  # motions that a low body chooses the nearest of, or that are to fit a length
+_FEWEST_NEAR: Final = 8  # motions of nearly a length that one is drawn of
 ANY_POSTURE: Final = ""
 """The posture of a body that nobody has seen: who gets up first of all begins on the floor."""
 # Poses, which nothing in the motion itself would end.
@@ -48,7 +45,7 @@ class MotionBank:
         self._latents, self._random = latents, random
         self._by_action: dict[str, list[CodedWindow]] = defaultdict(list)
         for window in found:
-            self._by_action[window.action].append(without_stills(window))
+            self._by_action[window.action].append(window)
 
     @property
     def actions(self) -> frozenset[str]:
@@ -80,28 +77,26 @@ class MotionBank:
         right, one motion taken apart, with more or fewer repetitions.
         """
         mine = self._fitting(part, self._by_action.get(part.action, []))
-        again = [w for w in mine if w.count == 1 and part.action not in _GO_ON]
+        fitting = [w for w in mine if part.count in w.fits]
+        again = [w for w in fitting if not w.cuts]
         brief = [w for w in again if part.count * len(w.codes) <= _DONE_AGAIN]
-        apart = [w for w in mine if w.cuts and (w.count > 2 or part.count == 2)]
-        if brief or (again and not apart):
-            whole = self._one_of(brief or again)
-            pieces = [whole.codes] * part.count
-        elif apart:
-            whole = self._one_of([w for w in apart if w.count == part.count] or apart)
-            pieces = repeated(np.split(whole.codes, whole.cuts), part.count)
-        else:
+        apart = [w for w in fitting if w.cuts]
+        same = [w for w in apart if w.count == part.count]
+        found = brief or same or apart or again
+        if not found:
             return None
-        if sum(len(codes) for codes in pieces) > _COUNTED:
-            return None
+        whole = self._one_of(found)
+        pieces = done_over(whole.codes, whole.cuts, part.count)
         parts = [whole.with_codes(codes, 1) for codes in pieces]
         first = self._from(posture, parts[0], before)
         return None if first is None else [first, *parts[1:]]
 
     def _asked(self, part: Part, longest: int) -> CodedWindow | None:
-        if not part.seconds and not part.count and part.action in _HELD:
-            part = replace(part, seconds=_HELD_SECONDS)
         if part.seconds:
             return self._lasting(part)
+        if not part.count and part.action in _HELD:
+            held = self._lasting(replace(part, seconds=_HELD_SECONDS))
+            return held or self._any(part, longest)
         return self._counted(part) if part.count else self._any(part, longest)
 
     def _nearest(self, found: Sequence[CodedWindow], before: Codes | None) -> CodedWindow:
@@ -179,43 +174,31 @@ class MotionBank:
         )
 
     def _counted(self, part: Part) -> CodedWindow | None:
-        mine = self._by_action.get(part.action, [])
-        plain = Part(part.action, part.side, 0, part.speed, part.style)
-        for count in [c for c in range(part.count, 0, -1) if part.count % c == 0]:
-            found = [w for w in mine if w.count == count]
-            if not found:
-                continue
-            times = part.count // count
-            bank = MotionBank(found, self._latents, self._random)
-            drawn = [bank._any(plain, _REPEATED) for _ in range(times)]
-            parts = [w for w in drawn if w is not None]
-            if len(parts) < times or sum(len(w.codes) for w in parts) > _REPEATED:
-                continue
-            return joined(parts)
-        return None
+        """A window of exactly as many."""
+        mine = [w for w in self._by_action.get(part.action, ()) if w.count == part.count]
+        found = self._fitting(part, mine)
+        return self._one_of(found) if found else None
 
     def _lasting(self, part: Part) -> CodedWindow | None:
         """A motion of exactly the seconds that a part says."""
         length = part.seconds * FRAMES_PER_SECOND
-        plain = Part(part.action, part.side, 0, part.speed, part.style)
         mine = [w for w in self._by_action.get(part.action, ()) if len(w.codes) >= min(length, 12)]
-        if not mine:
-            return None
         mine.sort(key=lambda w: abs(len(w.codes) - length))
-        near = MotionBank(mine[: max(4, len(mine) // 4)], self._latents, self._random)
-        window = near._any(plain, longest=10**6)
-        if window is None:
-            return None
-        if part.action not in LASTING:
-            parts = [window]
-            while sum(len(w.codes) for w in parts) < length:
-                more = near._any(plain, longest=10**6)
-                if more is None:
-                    return None
-                parts.append(more)
-            window = joined(parts)
-        codes = self.fitted(window, length)
-        return None if codes is None else window.with_codes(codes)
+        near = self._fitting(part, mine[: max(_FEWEST_NEAR, len(mine) // 4)])
+        for place in self._random.permutation(len(near))[:_TRIES]:
+            codes = self._fitted_of(near, near[int(place)], length)
+            if codes is not None:
+                return near[int(place)].with_codes(codes)
+        return None
+
+    def _fitted_of(
+        self, near: Sequence[CodedWindow], first: CodedWindow, length: int
+    ) -> Codes | None:
+        """A window in `length` code frames; what cannot go on is done again, as others do it."""
+        parts = [first]
+        while first.action not in LASTING and sum(len(w.codes) for w in parts) < length:
+            parts.append(self._one_of(near))
+        return self.fitted(joined(parts), length)
 
     def _from(self, posture: str, window: CodedWindow, before: Codes | None) -> CodedWindow | None:
         """The window led into from a posture: up first, then down, as it begins."""

@@ -15,6 +15,10 @@ from ...data.judges.counting import COUNTERS, times_done
 
 _SHORTEST: Final = 2  # code frames of a repetition
 _TRIED: Final = (2, 5, 10)  # repetitions that must count right for a motion to be taken apart
+# Whose single motion begins and ends with half of another.
+GO_ON: Final = ("pushups", "situps")
+_COUNTED: Final = 150  # code frames of a motion whose repetitions are counted aloud
+_MOST: Final = 12  # repetitions that are tried out
 _Joints = Callable[[Codes], Array]
 
 
@@ -52,3 +56,27 @@ def repeated(pieces: Sequence[Codes], times: int) -> list[Codes]:
     """
     between = pieces[1:-1]
     return [pieces[0], *(between[i % len(between)] for i in range(times - 2)), pieces[-1]]
+
+
+def fitting_counts(
+    action: str, codes: Codes, cuts: Sequence[int], joints: _Joints
+) -> tuple[int, ...]:
+    """How often a motion may be done so that as many are counted and it does not take too long.
+
+    `cuts`: where its repetitions end; without any, the whole is one.
+    """
+    out: list[int] = []
+    most = 2 if len(cuts) == 1 else _MOST
+    for times in range(2, most + 1):
+        pieces = done_over(codes, cuts, times)
+        if sum(map(len, pieces)) > _COUNTED:
+            break
+        counted = action in COUNTERS
+        if not counted or times_done(action, joints(np.concatenate(pieces))) == times:
+            out.append(times)
+    return tuple(out)
+
+
+def done_over(codes: Codes, cuts: Sequence[int], times: int) -> list[Codes]:
+    """A motion done so many times, one piece for each."""
+    return repeated(np.split(codes, list(cuts)), times) if cuts else [codes] * times
