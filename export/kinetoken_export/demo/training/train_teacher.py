@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ from .sentence_teacher import SentenceTeacher
 
 _SEQUENCE: Final = "sequence"
 _UNKNOWN: Final = "unknown"
+_SORTED: Final = 16  # batches drawn at once, to put captions of like length together
 _ASKED_AT_ONCE: Final = 256  # held-out captions
 
 
@@ -49,15 +50,17 @@ def train_teacher(teacher: Path, captions: CaptionSet, plan: TeacherTraining, ou
     rows = [(r.text, names.index(_named(r))) for r in learnt.all()]
     encoder = SentenceTeacher(teacher, plan.device)
     head = nn.Linear(encoder.width, len(names)).to(plan.device)
-    parameters = [*encoder.encoder.parameters(), *head.parameters()]
+    # Words that no caption holds keep their place among those that do.
+    encoder.encoder.embeddings.requires_grad_(False)
+    learning = [p for p in encoder.encoder.parameters() if p.requires_grad]
+    parameters = [*learning, *head.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=plan.peak, weight_decay=0.01, fused=True)
     steps = plan.epochs * len(rows) // plan.batch
     bar = ProgressBar("sentence encoder", steps)
     encoder.encoder.train()
-    for step in range(steps):
+    for step, drawn in zip(range(steps), _batches(rows, plan.batch, random), strict=False):
         for group in optimizer.param_groups:
             group["lr"] = plan.peak * min(1.0, (step + 1) / plan.warm_up, 1.02 - step / steps)
-        drawn = [rows[int(i)] for i in random.integers(len(rows), size=plan.batch)]
         wanted = torch.tensor([label for _, label in drawn]).to(plan.device)
         with in_bfloat16(wanted.device):
             guess = head(encoder.pooled([_said(text, random) for text, _ in drawn]))
@@ -71,6 +74,18 @@ def train_teacher(teacher: Path, captions: CaptionSet, plan: TeacherTraining, ou
     encoder.encoder.save_pretrained(str(out))
     encoder.tokenizer.save_pretrained(str(out))
     return _told(encoder, head, names, [r for mine in kept.single.values() for r in mine])
+
+
+def _batches(
+    rows: Sequence[tuple[str, int]], size: int, random: np.random.Generator
+) -> Iterator[list[tuple[str, int]]]:
+    """Endless batches of captions of like length, each caption once in every round."""
+    while True:
+        order = [rows[int(i)] for i in random.permutation(len(rows))]
+        for at in range(0, len(order), size * _SORTED):
+            pool = sorted(order[at : at + size * _SORTED], key=lambda row: len(row[0]))
+            groups = [pool[i : i + size] for i in range(0, len(pool), size)]
+            yield from (groups[int(i)] for i in random.permutation(len(groups)))
 
 
 def _named(request: Request) -> str:

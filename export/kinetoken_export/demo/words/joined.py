@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from .action_names import LASTING, MIRRORED_ACTION
+from .action_names import COUNTED, LASTING, MIRRORED_ACTION
 from .frames import PAIRS, SUBJECTS, TRIPLES
 from .join_frames import FOREIGN, LISTS, THIRD, THIRD_OF_THREE
 from .requests import CaptionSet, Part, Request
 from .rewording import Rewording
-from .spelling import conjugated, language, number_words
+from .spelling import conjugated, language, number_words, times_words
 
 _KINDS: Final = {"told": 0.4, "third": 0.4, "listed": 0.12, "foreign": 0.08}
 _KINDRED: Final = 0.2  # share of parts that are the one before, the other way or a near one
@@ -135,9 +135,17 @@ class Joiner:
             else:
                 request = found[int(self._random.integers(len(found)))]
                 text, part = self._rewording.third_clause(request.text), request.parts[0]
+            text, part = self._often(text, part)
             words[name] = words[f"{name}_ing"] = text.replace("your ", "their ")
             parts.append(part)
         return Request(form.format(**words), tuple(parts))
+
+    def _often(self, text: str, part: Part) -> tuple[str, Part]:
+        """Now and then with a count behind it: hops on one leg three times."""
+        if part.action not in COUNTED or part.count or self._random.random() >= _COUNTED:
+            return text, part
+        count = int(self._random.integers(2, 6))
+        return f"{text} {times_words(count)}", replace(part, count=count)
 
     def _listed(self, count: int) -> Request | None:
         """Short names in a row: squats, push-ups, sit-ups."""

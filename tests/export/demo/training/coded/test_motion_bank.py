@@ -56,16 +56,24 @@ def test_a_part_of_several_is_short() -> None:
     assert {len(w.codes) for w in parts if w is not None} == {20}
 
 
-def test_a_count_is_a_window_of_it_or_windows_in_turn() -> None:
-    found = bank(CodedWindow(codes(8), "bow", count=1), CodedWindow(codes(20), "bow", count=3))
-    assert {len(w.codes) for w in drawn(found, Part("bow", count=3))} == {20}
-    assert {len(w.codes) for w in drawn(found, Part("bow", count=2))} == {16}
-    assert {w.count for w in drawn(found, Part("bow", count=6))} == {6}
-    assert found.motion(Part("bow", count=60), "standing") is None
+def test_a_count_is_a_window_of_exactly_as_many() -> None:
+    found = bank(
+        CodedWindow(codes(8), "walk_forward", count=3),
+        CodedWindow(codes(20), "walk_forward", count=6),
+    )
+    assert {len(w.codes) for w in drawn(found, Part("walk_forward", count=3))} == {8}
+    assert {len(w.codes) for w in drawn(found, Part("walk_forward", count=6))} == {20}
+    # Twice three steps are not six: the feet come together between them.
+    assert found.motion(Part("walk_forward", count=9), "standing") is None
+
+
+def test_a_pose_that_fits_no_length_is_drawn_as_it_is() -> None:
+    found = bank(CodedWindow(codes(8), "t_pose"))
+    assert {len(w.codes) for w in drawn(found, Part("t_pose"))} == {8}
 
 
 def test_repetitions_are_pieces_of_one_motion_or_motions_in_turn() -> None:
-    apart = CodedWindow(codes(30), "bow", count=3, cuts=(11, 19))
+    apart = CodedWindow(codes(30), "bow", count=3, cuts=(11, 19), fits=(2, 3, 5))
     found = bank(apart)
     for count in (2, 3, 5):
         parts = found.repetitions(Part("bow", count=count), "standing")
@@ -73,26 +81,25 @@ def test_repetitions_are_pieces_of_one_motion_or_motions_in_turn() -> None:
         assert [w.count for w in parts] == [1] * count
         assert [w.codes[0, 0] for w in parts] == [0, *[11] * (count - 2), 19]
         assert [len(w.codes) for w in parts] == [11, *[8] * (count - 2), 11]
-    assert found.repetitions(Part("bow", count=60), "standing") is None
+    # Only counts that came out right are drawn.
+    assert found.repetitions(Part("bow", count=4), "standing") is None
     assert found.repetitions(Part("nod", count=2), "standing") is None
     # What is short enough is done again.
-    both = bank(apart, CodedWindow(codes(25), "bow", count=1))
+    both = bank(apart, CodedWindow(codes(25), "bow", count=1, fits=(2, 3, 4, 5)))
     for count, longest in ((3, 25), (5, 11)):
         parts = both.repetitions(Part("bow", count=count), "standing")
         assert parts is not None
         assert len(parts[0].codes) == longest
         assert len(parts) == count
-    once = bank(CodedWindow(codes(9), "throw", count=1)).repetitions(Part("throw", count=2), "")
+    short = CodedWindow(codes(9), "throw", count=1, fits=(2, 3))
+    once = bank(short).repetitions(Part("throw", count=2), "")
     assert once is not None
     assert [len(w.codes) for w in once] == [9, 9]
-    # Two repetitions have none between them to do again.
-    twice = bank(CodedWindow(codes(20), "bow", count=2, cuts=(9,)))
-    assert twice.repetitions(Part("bow", count=3), "standing") is None
 
 
 def test_the_first_repetition_of_a_low_body_begins_with_the_way_up() -> None:
     found = bank(
-        CodedWindow(codes(30), "squat", count=3, cuts=(11, 19)),
+        CodedWindow(codes(30), "squat", count=3, cuts=(11, 19), fits=(2,)),
         CodedWindow(codes(7, 100), RISE, begins="lying"),
     )
     parts = found.repetitions(Part("squat", count=2), "lying", codes(5))

@@ -14,7 +14,11 @@ from kinetoken_export.codecs.source import Codes
 from kinetoken_export.demo.data.exercises import EXERCISE_ACTS
 from kinetoken_export.demo.data.judges.counting import times_done
 from kinetoken_export.demo.data.makers.script import Script
-from kinetoken_export.demo.training.coded.repetitions import repeated, repetition_ends
+from kinetoken_export.demo.training.coded.repetitions import (
+    fitting_counts,
+    repeated,
+    repetition_ends,
+)
 
 
 def squats(times: int) -> NDArray[np.float64]:
@@ -50,3 +54,20 @@ def test_what_cannot_be_told_apart_has_no_ends() -> None:
     assert repetition_ends("squat", codes, 1, shown) == ()
     assert repetition_ends("squat", codes, 4, shown) == ()
     assert repetition_ends("dance", codes, 3, shown) == ()
+
+
+def test_only_counts_that_come_out_right_fit() -> None:
+    joints = squats(3)
+    codes, shown = np.arange(len(joints) // 4)[:, None], shown_by(joints)
+    ends = repetition_ends("squat", codes, 3, shown)
+    fits = fitting_counts("squat", codes, ends, shown)
+    assert fits
+    for times in fits:
+        pieces = np.split(codes, ends)
+        assert times_done("squat", shown(np.concatenate(repeated(pieces, times)))) == times
+    # Three squats over and over are never two, three or four.
+    assert not {2, 3, 4} & set(fitting_counts("squat", codes, (), shown))
+    # With two repetitions there is none between them to do again.
+    assert fitting_counts("dance", codes, (5,), shown) == (2,)
+    # What nobody counts fits as long as it does not take too long.
+    assert fitting_counts("throw", codes[:30], (), shown) == (2, 3, 4, 5)
