@@ -1,4 +1,4 @@
-"""`kinetoken train-demo`: from motion capture to the checkpoint that ships, in five steps."""
+"""`kinetoken train-demo`: from motion capture to the checkpoint that ships, step by step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from kinetoken.base.errors import InputError
 from kinetoken.cli.parser import Subparsers, new_command
 
 from ..packages import require_packages
-from .training.defaults import CODEC_STEPS, EXAM_SEEDS, EXAM_TEMPERATURE, LM_STEPS, WORD_STEPS
+from .training.defaults import (
+    CODEC_STEPS,
+    EXAM_SEEDS,
+    EXAM_TEMPERATURE,
+    LM_STEPS,
+    TEACHER_EPOCHS,
+    WORD_STEPS,
+)
 
 if TYPE_CHECKING:
     from .words.requests import CaptionSet, Exclusion
@@ -20,6 +27,10 @@ if TYPE_CHECKING:
 _WORK: Final = Path("work")
 _CAPTIONS: Final = Path("export/captions")
 _EXAMS: Final = Path("export/exam")
+_MINUTES: Final = "end after so many minutes (default: when the steps are done)"
+# Options that are fields of a training's plan.
+_PLANNED: Final = ("steps", "minutes", "peak", "teacher", "decoder_only", "device", "workers", "epochs",
+    "words_only")  # fmt: skip
 _EXAM: Final = _EXAMS / "third"
 
 
@@ -35,7 +46,7 @@ class TrainRequest:
     threads: int | None
     """Cores; None: all."""
     start: Path | None = None
-    """Folder of a codec or language model whose weights a new training of one begins with."""
+    """Folder of a codec, language model or sentence encoder that a new training begins with."""
     captions: Path = _CAPTIONS
     exams: Path = _EXAMS
     """Folder of exam wordings, which are kept out of the captions."""
@@ -47,9 +58,16 @@ class TrainRequest:
             ("--steps", self.plan.get("steps")),
             ("--minutes", self.plan.get("minutes")),
             ("--threads", self.threads),
+            ("--epochs", self.plan.get("epochs")),
         ):
             if number is not None and number < 1:
                 raise InputError(f"{option}: expected 1 or more, got {number}")
+        workers, words_only = self.plan.get("workers"), self.plan.get("words_only")
+        if workers is not None and workers < 0:
+            raise InputError(f"--workers: expected 0 or more, got {workers}")
+        if words_only is not None and not 0 <= words_only <= 1:
+            raise InputError(f"--words-only: expected a share from 0 to 1, got {words_only:g}")
+        check_device(self.plan.get("device"))
         peak = self.plan.get("peak")
         if peak is not None and not 0 < peak < 1:
             raise InputError(f"--peak: expected a learning rate between 0 and 1, got {peak:g}")
@@ -77,6 +95,7 @@ def add_command(subparsers: Subparsers) -> None:
     steps = demo.add_subparsers(dest="step", metavar="STEP", required=True)
     _add_prepare(steps)
     _add_train_codec(steps)
+    _add_train_teacher(steps)
     _add_train_words(steps)
     _add_train_lm(steps)
     _add_evaluate(steps)
@@ -103,7 +122,9 @@ def _add_train_codec(steps: Subparsers) -> None:
     )
     add = parser.add_argument
     add("--steps", type=int, help=f"training steps (default: {CODEC_STEPS})")
-    add("--threads", type=int, help="cores to train on (default: all)")
+    add("--minutes", type=float, help=_MINUTES)
+    _add_machine(parser)
+    _add_workers(parser)
     add("--start", type=Path, help="codec folder whose weights a new training begins with")
     text = "leave encoder and codebooks as they are, so that codes made before stay valid"
     add("--decoder-only", action="store_const", const=True, help=text)
@@ -117,6 +138,7 @@ def _add_train_words(steps: Subparsers) -> None:
         steps, "train-words", "train the language model on captions; a stopped training goes on"
     )
     _add_word_options(parser, WORD_STEPS)
+    parser.add_argument("--threads", type=int, help="cores to train on (default: all)")
     parser.add_argument(
         "--vectors", type=Path, help="folder of a BERT whose word vectors a training begins with"
     )
@@ -131,6 +153,10 @@ def _add_train_lm(steps: Subparsers) -> None:
     add = parser.add_argument
     add("--codec", type=Path, help="codec folder (default: WORK/codec)")
     _add_word_options(parser, LM_STEPS)
+    _add_machine(parser)
+    _add_workers(parser)
+    text = "share of examples without motion (default: 0.8; less to practise motion at the end)"
+    add("--words-only", type=float, help=text)
     text = "language model folder whose weights and tokenizer a new training begins with"
     add("--start", type=Path, help=text)
     add("--peak", type=float, help="highest learning rate (default: 1.3e-3)")
@@ -139,15 +165,43 @@ def _add_train_lm(steps: Subparsers) -> None:
     parser.set_defaults(func=lambda args: _train_lm(_training(args, "lm", args.codec)))
 
 
+def _add_train_teacher(steps: Subparsers) -> None:
+    parser = new_command(
+        steps, "train-teacher", "train a sentence encoder on captions, for --teacher"
+    )
+    add = parser.add_argument
+    text = "folder of a sentence encoder (BERT), such as all-MiniLM-L6-v2's"
+    add("source", type=Path, help=text)
+    add("--epochs", type=int, help=f"rounds through the captions (default: {TEACHER_EPOCHS})")
+    _add_captions(parser)
+    _add_machine(parser)
+    add("-o", "--out", type=Path, help="folder to write (default: WORK/teacher)")
+    _add_work(parser)
+    parser.set_defaults(func=lambda args: _train_teacher(_training(args, "teacher")))
+
+
 def _add_word_options(parser: argparse.ArgumentParser, steps: int) -> None:
     add = parser.add_argument
     add("--steps", type=int, help=f"training steps (default: {steps})")
     text = "folder of a sentence encoder (BERT) whose sense of a request it learns to foretell"
     add("--teacher", type=Path, help=text)
-    add(
-        "--minutes", type=float, help="end after so many minutes (default: when the steps are done)"
-    )
+    add("--minutes", type=float, help=_MINUTES)
+    _add_captions(parser)
+
+
+def _add_machine(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add("--threads", type=int, help="cores to train on (default: all)")
+    add("--device", help="PyTorch device to train on, such as cuda (default: cpu)")
+
+
+def _add_workers(parser: argparse.ArgumentParser) -> None:
+    text = "processes that draw examples (default: 0, the one that trains)"
+    parser.add_argument("--workers", type=int, help=text)
+
+
+def _add_captions(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add("--captions", type=Path, default=_CAPTIONS, help=f"caption files (default: {_CAPTIONS})")
     add(
         "--exams",
@@ -189,14 +243,14 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
 
 
 def _training(args: argparse.Namespace, name: str, codec: Path | None = None) -> TrainRequest:
-    work, plan = args.work, _given(args, "steps", "minutes", "peak", "teacher")
+    work, plan = args.work, _given(args, *_PLANNED)
     return TrainRequest(
         work,
         codec or work / "codec",
         getattr(args, "out", None) or work / name,
         plan,
         args.threads,
-        getattr(args, "start", None),
+        getattr(args, "start", None) or getattr(args, "source", None),
         getattr(args, "captions", _CAPTIONS),
         getattr(args, "exams", _EXAMS),
         getattr(args, "vectors", None),
@@ -229,6 +283,22 @@ def _train_codec(request: TrainRequest) -> int:
     return 0
 
 
+def check_device(name: str | None) -> None:
+    """Tell whether PyTorch has a device. InputError."""
+    if name is None or name == "cpu":
+        return
+    import torch
+
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"--device: expected a device that PyTorch has here, got {name} ({reason}): leave it "
+            "out to train on the CPU"
+        ) from error
+
+
 def _words(request: TrainRequest) -> tuple[CaptionSet, Exclusion]:
     """The captions that may be learnt from, and what keeps the exams out."""
     from .words.requests import Exclusion, exam_wordings, read_captions
@@ -249,12 +319,27 @@ def _train_words(request: TrainRequest) -> int:
     return 0
 
 
+def _train_teacher(request: TrainRequest) -> int:
+    require_packages()
+    from .training.train_teacher import TeacherTraining, train_teacher
+
+    request.limit_threads()
+    captions, _ = _words(request)
+    plan = TeacherTraining(**request.plan)
+    share = train_teacher(request.start or Path(), captions, plan, request.out)
+    print(f"sentence encoder written to {request.out}; {share:.1%} of held-out captions right")
+    return 0
+
+
 def _train_lm(request: TrainRequest) -> int:
     require_packages()
+    from .training.lm_examples import ExampleShares
     from .training.train_lm import LmTraining, train_lm
 
     request.limit_threads()
-    plan = LmTraining(**request.plan)
+    words_only = request.plan.pop("words_only", None)
+    shares = ExampleShares() if words_only is None else ExampleShares(words_only=words_only)
+    plan = LmTraining(**request.plan, shares=shares)
     train_lm(request.work, request.codec, *_words(request), plan, request.out, request.start)
     print(f"language model written to {request.out}")
     return 0

@@ -7,5 +7,6 @@ from typing import Final
 CODEC_STEPS: Final = 8200
 WORD_STEPS: Final = 5400
 LM_STEPS: Final = 4500
+TEACHER_EPOCHS: Final = 1
 EXAM_SEEDS: Final = 2
 EXAM_TEMPERATURE: Final = 0.5

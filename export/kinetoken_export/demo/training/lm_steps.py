@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import InputError
+from kinetoken.cli.terminal import ProgressBar
 from kinetoken.tokens.markup import DEFAULT_MARKUP
 
 from ..words.tokenizer import id_of
@@ -138,6 +139,16 @@ class TrainingClock:
     def is_over(self) -> bool:
         """Tell whether the minutes are used up."""
         return bool(self._minutes) and self.spent >= self._minutes
+
+    def bar(self, label: str, done: int) -> ProgressBar:
+        """A bar of the minutes, where they are said, or of the steps, of which so many are done."""
+        if self._minutes:
+            return ProgressBar(label, self._minutes, before=min(self.spent, self._minutes))
+        return ProgressBar(label, self._steps, before=done)
+
+    def show(self, bar: ProgressBar, step: int, note: object = "") -> None:
+        """Show on `bar` that `step` steps are done."""
+        bar.show(min(self.spent, self._minutes) if self._minutes else step, note)
 
     def rate(self, step: int, peak: float, warm_up: int) -> float:
         """The learning rate: warm-up, then a cosine down to 3 %."""

@@ -17,7 +17,6 @@ from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import InputError
-from kinetoken.cli.terminal import ProgressBar
 from kinetoken.motion.features import CONTACTS, POSITIONS, ROTATIONS
 from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS, JOINT, PARENTS
 
@@ -116,8 +115,8 @@ def train_codec(
     scale = [torch.from_numpy(values).to(plan.device) for values in (mean, std)]
     loss = Loss(scale[0], scale[1], plan.weights)
     unquantized = 0 if start else plan.unquantized
-    bar = ProgressBar("codec", plan.steps, before=done)
     clock, average = TrainingClock(plan.steps, plan.minutes, spent), torch.zeros(())
+    bar = clock.bar("codec", done)
     for step in range(done, plan.steps):
         for group in optimizer.param_groups:
             group["lr"] = clock.rate(step, plan.peak, plan.warm_up)
@@ -130,7 +129,7 @@ def train_codec(
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         average = value.detach() if step == done else 0.99 * average + 0.01 * value.detach()
-        bar.show(step + 1)
+        clock.show(bar, step + 1)
         last = step + 1 == plan.steps or clock.is_over
         if (step + 1) % plan.save_every == 0 or last:
             bar.erase()

@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
 from kinetoken.base.atomic_file import atomic_path
-from kinetoken.cli.terminal import ProgressBar
 
 from ...codecs.own_model import load_codec
 from ..words.requests import CaptionSet, Exclusion, held_out
@@ -96,15 +95,16 @@ def train_lm(
     draw = lessons.among(chats.draw) if lessons else chats.draw
     randoms = [chats.random, *([lessons.random] if lessons else [])]
     rows = lm_steps.drawn_beside(draw, plan.tokens, randoms, plan.workers)
-    losses, bar = SlotLosses(tokenizer), ProgressBar("language model", plan.steps, before=done)
+    losses = SlotLosses(tokenizer)
     clock = lm_steps.TrainingClock(plan.steps, plan.minutes, spent)
+    bar = clock.bar("language model", done)
     system = torch.tensor([coder.system], device=model.device)
     model.train()
     for step, batch in zip(range(done, plan.steps), rows, strict=False):
         _, past = model(system, plan.dropout)
         loss = losses.loss(model, batch, plan.dropout, past, foretold)
         lm_steps.update(model, optimizer, loss, clock.rate(step, plan.peak, plan.warm_up))
-        bar.show(step + 1, losses)
+        clock.show(bar, step + 1, losses)
         last = step + 1 == plan.steps or clock.is_over
         if (step + 1) % plan.save_every == 0 or last:
             bar.erase()

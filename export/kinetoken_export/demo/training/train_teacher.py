@@ -16,6 +16,7 @@ from kinetoken.cli.terminal import ProgressBar
 
 from ..words.requests import CaptionSet, Request, held_out
 from ..words.thoughts import fulfils
+from .defaults import TEACHER_EPOCHS
 from .lm_model import in_bfloat16
 from .sentence_teacher import SentenceTeacher
 
@@ -29,12 +30,13 @@ _ASKED_AT_ONCE: Final = 256  # held-out captions
 class TeacherTraining:
     """The plan of a sentence encoder's training."""
 
-    epochs: int = 3
-    batch: int = 128
+    epochs: int = TEACHER_EPOCHS
+    batch: int = 160
     """Captions."""
-    peak: float = 1e-4
+    peak: float = 1.5e-4
     warm_up: int = 100
     device: str = "cpu"
+    """Of PyTorch, such as "cuda"."""
     seed: int = 5
 
 

@@ -12,7 +12,6 @@ from tokenizers import Tokenizer
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import InputError
-from kinetoken.cli.terminal import ProgressBar
 
 from ...checkpoint.motion_tokens import SYSTEM_PROMPT
 from ..words.chats import Chats
@@ -111,15 +110,16 @@ def train_words(
     drawn = DrawnChats(learnt, exclusion, drawing, plan.seed + done)
     draw = lessons.among(drawn.draw) if lessons else drawn.draw
     rows = lm_steps.batches(draw, plan.tokens, drawn.random)
-    losses, bar = SlotLosses(tokenizer), ProgressBar("words", plan.steps, before=done)
+    losses = SlotLosses(tokenizer)
     clock = lm_steps.TrainingClock(plan.steps, plan.minutes, spent)
+    bar = clock.bar("words", done)
     system = torch.tensor([coder.system])
     model.train()
     for step, batch in zip(range(done, plan.steps), rows, strict=False):
         _, past = model(system, plan.dropout)
         loss = losses.loss(model, batch, plan.dropout, past, foretold)
         lm_steps.update(model, optimizer, loss, clock.rate(step, plan.peak, plan.warm_up))
-        bar.show(step + 1, losses)
+        clock.show(bar, step + 1, losses)
         last = step + 1 == plan.steps or clock.is_over
         if (step + 1) % plan.save_every == 0 or last:
             bar.erase()
