@@ -24,7 +24,13 @@ from kinetoken_export.codecs.own_model import CodecConfig, MotionCodec, load_cod
 from kinetoken_export.demo.data.augment import to_features
 from kinetoken_export.demo.data.cutting import Window
 from kinetoken_export.demo.training import lm_data, lm_steps
-from kinetoken_export.demo.training.chat_examples import CLOSE_WEIGHT, Block, ChatCoder, ChatTurn
+from kinetoken_export.demo.training.chat_examples import (
+    CLOSE_WEIGHT,
+    Block,
+    ChatCoder,
+    ChatTurn,
+    Example,
+)
 from kinetoken_export.demo.training.coded.coded_window import CodedWindow
 from kinetoken_export.demo.training.lm_data import Coder
 from kinetoken_export.demo.training.lm_model import LmConfig, Qwen2
@@ -39,6 +45,7 @@ from kinetoken_export.demo.training.train_words import WordTraining, train_words
 from kinetoken_export.demo.words.requests import CaptionSet, Exclusion, read_captions
 from kinetoken_export.demo.words.tokenizer import id_of
 from synthetic import walker
+from tiny_encoder import write_tiny_encoder
 
 FOLDER = Path(__file__).parents[4] / "export" / "captions"
 EVERY = read_captions(FOLDER)
@@ -151,6 +158,41 @@ def test_a_training_begins_with_a_language_model(trained: Path, tmp_path: Path) 
         train_lm(tmp_path, codec, *CAPTIONS, plan, out, start=trained / "codec")
 
 
+def test_examples_may_be_drawn_by_other_processes(trained: Path, tmp_path: Path) -> None:
+    shutil.copyfile(trained / "lm_windows.npz", tmp_path / "lm_windows.npz")
+    shutil.copyfile(trained / "tokenizer.json", tmp_path / "tokenizer.json")
+    (tmp_path / "clips.npz").symlink_to(trained / "clips.npz")
+    plan = replace(LM, steps=2, workers=2)
+    train_lm(tmp_path, trained / "codec", *CAPTIONS, plan, tmp_path / "lm")
+    assert torch.load(tmp_path / "lm.pt", weights_only=True)["step"] == 2
+    train_codec(tmp_path, replace(CODEC, workers=2), tmp_path / "codec", start=trained / "codec")
+    assert load_codec(tmp_path / "codec")[0].config.overlap
+
+
+def test_each_process_draws_others(trained: Path) -> None:
+    random = np.random.default_rng(0)
+    coder = ChatCoder(Tokenizer.from_file(str(trained / "tokenizer.json")))
+
+    def draw() -> Example:
+        return coder.question(str(int(random.integers(10**9))))
+
+    rows = lm_steps.drawn_beside(draw, 100, [random], 2)
+    texts = [text for _ in range(40) for text in next(rows).texts]
+    assert len(set(texts)) == len(texts)
+
+
+def test_a_training_of_minutes_ends_with_them(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "clips.npz").symlink_to(trained / "clips.npz")
+    plan = replace(CODEC, steps=10**6, minutes=1e-3)
+    train_codec(tmp_path, plan, tmp_path / "codec", start=trained / "codec")
+    state = torch.load(tmp_path / "codec.pt", weights_only=True)
+    assert state["step"] < 100
+    assert state["minutes"] >= 1e-3
+    assert f"step {state['step']} " in capsys.readouterr().out
+
+
 def test_layers_are_added_that_change_nothing(trained: Path) -> None:
     weights = load_file(trained / "lm" / "model.safetensors")
     small = _model_of(lm_steps.grown(weights, 6), 6)
@@ -186,16 +228,8 @@ def test_words_are_written_surer_than_they_are_learnt(trained: Path) -> None:
 
 
 def test_a_sentence_encoder_teaches_what_requests_mean(trained: Path, tmp_path: Path) -> None:
-    transformers = pytest.importorskip("transformers", reason="needs transformers")
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "walk", "bow", "a", "person"]
-    (tmp_path / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
-    encoder = tmp_path / "encoder"
-    transformers.BertTokenizer(str(tmp_path / "vocab.txt")).save_pretrained(encoder)
-    config = transformers.BertConfig(
-        vocab_size=len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
-        intermediate_size=16,
-    )  # fmt: skip
-    transformers.BertModel(config).save_pretrained(encoder)
+    pytest.importorskip("transformers", reason="needs transformers")
+    encoder = write_tiny_encoder(tmp_path / "encoder")
     shutil.copyfile(trained / "lm_windows.npz", tmp_path / "lm_windows.npz")
     codec, out = trained / "codec", tmp_path / "out"
     plan = replace(LM, steps=2, save_every=1, teacher=encoder)
