@@ -321,7 +321,7 @@ def _train_words(request: TrainRequest) -> int:
 
 def _train_teacher(request: TrainRequest) -> int:
     require_packages()
-    from .training.train_teacher import TeacherTraining, train_teacher
+    from .training.teacher.train_teacher import TeacherTraining, train_teacher
 
     request.limit_threads()
     captions, _ = _words(request)

@@ -15,7 +15,7 @@ from ..words.spelling import language
 from ..words.tokenizer import id_of
 from .lm_model import Past, Qwen2, in_bfloat16
 from .lm_steps import ExampleBatch
-from .sentence_teacher import Foretold
+from .teacher.sentence_teacher import Foretold
 
 LEVELS: Final = 4
 CODES: Final = 1024

@@ -24,8 +24,8 @@ from . import lm_steps
 from .chat_examples import Block, ChatCoder, ChatTurn, Example
 from .defaults import WORD_STEPS
 from .lm_model import LmConfig, Qwen2
-from .sentence_teacher import Lessons
 from .slot_losses import CODES, LEVELS, SlotLosses
+from .teacher.sentence_teacher import Lessons
 from .thought_exam import understanding
 
 _TURNS: Final = (1, 2, 3, 4, 5, 6)

@@ -34,7 +34,7 @@ from kinetoken_export.demo.training.chat_examples import (
 from kinetoken_export.demo.training.coded.coded_window import CodedWindow
 from kinetoken_export.demo.training.lm_data import Coder
 from kinetoken_export.demo.training.lm_model import LmConfig, Qwen2
-from kinetoken_export.demo.training.sentence_teacher import Foretold, LooseTexts
+from kinetoken_export.demo.training.teacher.sentence_teacher import Foretold, LooseTexts
 from kinetoken_export.demo.training.train_codec import (
     CodecTraining,
     train_codec,

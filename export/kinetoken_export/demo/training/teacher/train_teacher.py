@@ -14,10 +14,10 @@ from torch.nn import functional as F  # noqa: N812
 
 from kinetoken.cli.terminal import ProgressBar
 
-from ..words.requests import CaptionSet, Request, held_out
-from ..words.thoughts import fulfils
-from .defaults import TEACHER_EPOCHS
-from .lm_model import in_bfloat16
+from ...words.requests import CaptionSet, Request, held_out
+from ...words.thoughts import fulfils
+from ..defaults import TEACHER_EPOCHS
+from ..lm_model import in_bfloat16
 from .sentence_teacher import SentenceTeacher
 
 _SEQUENCE: Final = "sequence"

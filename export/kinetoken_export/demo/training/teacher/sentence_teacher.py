@@ -21,9 +21,9 @@ from torch.nn import functional as F  # noqa: N812
 from kinetoken.base.errors import InputError
 from kinetoken.base.machine.packages import require_package
 
-from ..words.requests import CaptionSet
-from .chat_examples import ChatCoder, Example
-from .lm_model import Qwen2, in_bfloat16
+from ...words.requests import CaptionSet
+from ..chat_examples import ChatCoder, Example
+from ..lm_model import Qwen2, in_bfloat16
 
 _MOST_TOKENS: Final = 48
 _FOR_MEAN: Final = 2000  # captions whose mean is taken off, since all of them are about bodies

@@ -10,8 +10,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 pytest.importorskip("transformers", reason="needs transformers")
 
-from kinetoken_export.demo.training.sentence_teacher import SentenceTeacher
-from kinetoken_export.demo.training.train_teacher import TeacherTraining, train_teacher
+from kinetoken_export.demo.training.teacher.sentence_teacher import SentenceTeacher
+from kinetoken_export.demo.training.teacher.train_teacher import TeacherTraining, train_teacher
 from kinetoken_export.demo.words.requests import CaptionSet, Part, Request
 from tiny_encoder import write_tiny_encoder
 
