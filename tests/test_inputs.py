@@ -19,7 +19,7 @@ OWN_FILES = {
     "runtime/kinetoken/hub/bundle_store.py": "locks",
     "export/kinetoken_export/bundle/atomic_folder.py": "what it writes itself",
     "export/kinetoken_export/demo/data/clips.py": "asks is_file() before",
-    "export/kinetoken_export/demo/training/codec_data.py": "what it writes itself",
+    "export/kinetoken_export/demo/training/codec/codec_data.py": "what it writes itself",
     "export/kinetoken_export/demo/training/coded/coded_window.py": "what it writes itself",
 }
 """Modules that may open files to read them, and what they open."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +19,7 @@ from .training.defaults import (
     LM_STEPS,
     TEACHER_EPOCHS,
     WORD_STEPS,
+    WORDS_ONLY,
 )
 
 if TYPE_CHECKING:
@@ -27,16 +28,24 @@ if TYPE_CHECKING:
 _WORK: Final = Path("work")
 _CAPTIONS: Final = Path("export/captions")
 _EXAMS: Final = Path("export/exam")
-_MINUTES: Final = "end after so many minutes (default: when the steps are done)"
+_MINUTES: Final = "end after so many minutes in all, or before, when the steps are done"
 # Options that are fields of a training's plan.
-_PLANNED: Final = ("steps", "minutes", "peak", "teacher", "decoder_only", "device", "workers", "epochs",
-    "words_only")  # fmt: skip
+_PLANNED: Final = (
+    "steps",
+    "minutes",
+    "peak",
+    "teacher",
+    "decoder_only",
+    "device",
+    "workers",
+    "epochs",
+)
 _EXAM: Final = _EXAMS / "third"
 
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """The options of the two trainings."""
+    """The options of one training."""
 
     work: Path
     codec: Path
@@ -46,7 +55,11 @@ class TrainRequest:
     threads: int | None
     """Cores; None: all."""
     start: Path | None = None
-    """Folder of a codec, language model or sentence encoder that a new training begins with."""
+    """Folder of a codec or language model whose weights a new training of one begins with."""
+    source: Path = Path()
+    """Folder of the sentence encoder to train."""
+    words_only: float | None = None
+    """Share of drawn chats without motion; None: as the plan says."""
     captions: Path = _CAPTIONS
     exams: Path = _EXAMS
     """Folder of exam wordings, which are kept out of the captions."""
@@ -62,22 +75,14 @@ class TrainRequest:
         ):
             if number is not None and number < 1:
                 raise InputError(f"{option}: expected 1 or more, got {number}")
-        workers, words_only = self.plan.get("workers"), self.plan.get("words_only")
+        workers, words_only = self.plan.get("workers"), self.words_only
         if workers is not None and workers < 0:
             raise InputError(f"--workers: expected 0 or more, got {workers}")
         if words_only is not None and not 0 <= words_only <= 1:
             raise InputError(f"--words-only: expected a share from 0 to 1, got {words_only:g}")
-        check_device(self.plan.get("device"))
         peak = self.plan.get("peak")
         if peak is not None and not 0 < peak < 1:
             raise InputError(f"--peak: expected a learning rate between 0 and 1, got {peak:g}")
-
-    def limit_threads(self) -> None:
-        """Train on no more cores than asked for."""
-        import torch
-
-        if self.threads is not None:
-            torch.set_num_threads(self.threads)
 
 
 def add_command(subparsers: Subparsers) -> None:
@@ -138,7 +143,8 @@ def _add_train_words(steps: Subparsers) -> None:
         steps, "train-words", "train the language model on captions; a stopped training goes on"
     )
     _add_word_options(parser, WORD_STEPS)
-    parser.add_argument("--threads", type=int, help="cores to train on (default: all)")
+    _add_machine(parser)
+    _add_workers(parser)
     parser.add_argument(
         "--vectors", type=Path, help="folder of a BERT whose word vectors a training begins with"
     )
@@ -155,7 +161,7 @@ def _add_train_lm(steps: Subparsers) -> None:
     _add_word_options(parser, LM_STEPS)
     _add_machine(parser)
     _add_workers(parser)
-    text = "share of examples without motion (default: 0.8; less to practise motion at the end)"
+    text = f"share of drawn chats without motion (default: {WORDS_ONLY}; less at the end)"
     add("--words-only", type=float, help=text)
     text = "language model folder whose weights and tokenizer a new training begins with"
     add("--start", type=Path, help=text)
@@ -250,10 +256,10 @@ def _training(args: argparse.Namespace, name: str, codec: Path | None = None) ->
         getattr(args, "out", None) or work / name,
         plan,
         args.threads,
-        getattr(args, "start", None) or getattr(args, "source", None),
-        getattr(args, "captions", _CAPTIONS),
-        getattr(args, "exams", _EXAMS),
-        getattr(args, "vectors", None),
+        getattr(args, "start", None),
+        captions=getattr(args, "captions", _CAPTIONS),
+        exams=getattr(args, "exams", _EXAMS),
+        **_given(args, "vectors", "source", "words_only"),
     )
 
 
@@ -270,12 +276,11 @@ def _prepare(source: Path, work: Path, clips: Sequence[Path]) -> int:
 
 
 def _train_codec(request: TrainRequest) -> int:
-    require_packages()
+    _require_training(request)
     from .data.clips import load_clips
     from .data.windows import action_windows
-    from .training.train_codec import CodecTraining, train_codec
+    from .training.codec.train_codec import CodecTraining, train_codec
 
-    request.limit_threads()
     windows = action_windows(load_clips(request.work))
     plan = CodecTraining(**request.plan)
     train_codec(request.work, plan, request.out, windows, request.start)
@@ -283,20 +288,22 @@ def _train_codec(request: TrainRequest) -> int:
     return 0
 
 
-def check_device(name: str | None) -> None:
-    """Tell whether PyTorch has a device. InputError."""
-    if name is None or name == "cpu":
-        return
+def _require_training(request: TrainRequest) -> None:
+    """Check for PyTorch and the device asked for, and train on no more cores. InputError."""
+    require_packages()
     import torch
 
+    name = request.plan.get("device", "cpu")
     try:
-        torch.zeros(1, device=name)
+        torch.zeros(1, device=name).item()
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
             f"--device: expected a device that PyTorch has here, got {name} ({reason}): leave it "
             "out to train on the CPU"
         ) from error
+    if request.threads is not None:
+        torch.set_num_threads(request.threads)
 
 
 def _words(request: TrainRequest) -> tuple[CaptionSet, Exclusion]:
@@ -308,11 +315,10 @@ def _words(request: TrainRequest) -> tuple[CaptionSet, Exclusion]:
 
 
 def _train_words(request: TrainRequest) -> int:
-    require_packages()
+    _require_training(request)
     from .training.train_words import WordTraining, train_words
     from .words.word_vectors import read_word_vectors
 
-    request.limit_threads()
     vectors = None if request.vectors is None else read_word_vectors(request.vectors)
     train_words(request.work, *_words(request), WordTraining(**request.plan), vectors)
     print(f"words written to {request.work / 'words.pt'}")
@@ -320,25 +326,27 @@ def _train_words(request: TrainRequest) -> int:
 
 
 def _train_teacher(request: TrainRequest) -> int:
-    require_packages()
+    _require_training(request)
     from .training.teacher.train_teacher import TeacherTraining, train_teacher
 
-    request.limit_threads()
     captions, _ = _words(request)
     plan = TeacherTraining(**request.plan)
-    share = train_teacher(request.start or Path(), captions, plan, request.out)
-    print(f"sentence encoder written to {request.out}; {share:.1%} of held-out captions right")
+    share = train_teacher(request.source, captions, plan, request.out)
+    print(
+        f"sentence encoder written to {request.out}; {share:.1%} of held-out "
+        "captions of one action right"
+    )
     return 0
 
 
 def _train_lm(request: TrainRequest) -> int:
-    require_packages()
+    _require_training(request)
     from .training.lm_examples import ExampleShares
     from .training.train_lm import LmTraining, train_lm
 
-    request.limit_threads()
-    words_only = request.plan.pop("words_only", None)
-    shares = ExampleShares() if words_only is None else ExampleShares(words_only=words_only)
+    shares = ExampleShares()
+    if request.words_only is not None:
+        shares = replace(shares, words_only=request.words_only)
     plan = LmTraining(**request.plan, shares=shares)
     train_lm(request.work, request.codec, *_words(request), plan, request.out, request.start)
     print(f"language model written to {request.out}")

@@ -135,7 +135,7 @@ class ProgressBar(TerminalLine):
     def show(self, done: float, note: object = "") -> None:
         """So much is done; repaint, unless it was painted a moment ago.
 
-        `note` is made a text only where it is shown.
+        `note` becomes text only when it is shown.
         """
         self._done = done
         now = time.monotonic()

@@ -17,7 +17,7 @@ from kinetoken.cli.terminal import progress
 from ..data.clips import load_clips, training_clips
 from ..data.motion_measures import foot_slide, jerk
 from ..words.exam_questions import UNKNOWN, Question, read_questions
-from .codec_report import codec_errors, codec_table
+from .codec.codec_report import codec_errors, codec_table
 from .defaults import EXAM_SEEDS, EXAM_TEMPERATURE
 from .exam_verdicts import admits, does, judges_count
 

@@ -111,7 +111,7 @@ def _blocks(clip: Clip, joints: _Joints) -> list[_Joints]:
 
 
 def _repetitions(clip: Clip, joints: _Joints) -> list[_Joints]:
-    """The motion behind each of the words, a number that counts on among them."""
+    """The motion behind each block's words; a spoken number begins a new repetition."""
     return _split(clip, joints, bool)
 
 

@@ -95,7 +95,7 @@ def code(found: Iterable[Window], coder: Coder) -> list[CodedWindow]:
 
 
 def _counted(window: CodedWindow, coder: Coder) -> CodedWindow:
-    """A window with the ends of its repetitions, where they can be told, and how many may be."""
+    """A window with the ends of its repetitions, if they can be told, and the counts it can show."""
     if window.action not in COUNTED_ALOUD:
         return window
     cuts = repetition_ends(window.action, window.codes, window.count, coder.joints)

@@ -12,6 +12,7 @@ from ..words.requests import Part, Request
 from .chat_examples import Block, ChatCoder, ChatTurn, Example
 from .coded.coded_window import CodedWindow
 from .coded.motion_bank import ANY_POSTURE, MotionBank
+from .defaults import WORDS_ONLY
 from .train_words import DrawnChats
 
 _TURNS: Final = (1, 2, 3, 4, 5, 6)
@@ -28,7 +29,7 @@ _LONGEST_PARTS: Final = {1: 60, 2: 34, 3: 24}
 class ExampleShares:
     """How often each kind of example is drawn."""
 
-    words_only: float = 0.8
+    words_only: float = WORDS_ONLY
     """Chats without motion, which are short."""
     turns: tuple[float, ...] = (0.74, 0.1, 0.06, 0.04, 0.03, 0.03)
     """Of chats of one turn, two, ... with motion."""

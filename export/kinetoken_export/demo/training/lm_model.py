@@ -220,7 +220,7 @@ def _angles(config: LmConfig, seen: int, n: int, device: torch.device) -> tuple[
 
 
 def _rotate(x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
-    cos, sin = rotary
+    cos, sin = (part.to(x.dtype) for part in rotary)
     half = x.shape[-1] // 2
     turned = torch.cat([-x[..., half:], x[..., :half]], dim=-1)
     return x * cos + turned * sin
@@ -231,5 +231,7 @@ def in_bfloat16(device: torch.device) -> torch.autocast:
 
     Where a processor has no instructions for it, a step takes twenty times as long.
     """
-    able = any(has for name, has in torch.cpu.get_capabilities().items() if name.endswith("bf16"))
+    # Older versions of PyTorch cannot say.
+    known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    able = not known or any(has for name, has in known.items() if name.endswith("bf16"))
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type != "cpu" or able)

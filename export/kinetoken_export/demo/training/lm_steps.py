@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +12,16 @@ import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import IterableDataset, get_worker_info
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.base.errors import InputError
-from kinetoken.cli.terminal import ProgressBar
 from kinetoken.tokens.markup import DEFAULT_MARKUP
 
 from ..words.tokenizer import id_of
 from .chat_examples import Example
 from .lm_model import Qwen2
+from .loading import loaded
 
 _VECTOR_PACE: Final = 0.5  # of the learning rate, for word vectors
 SHARPNESS: Final = 4.0  # of words in what is written, beside what was learnt; exact in bfloat16
@@ -63,7 +61,7 @@ def batches(
             yield padded(groups[int(number)])
 
 
-class _Drawn(IterableDataset[ExampleBatch]):
+class _DrawnExamples(IterableDataset[ExampleBatch]):
     """The batches of `batches`; each worker process draws others."""
 
     def __init__(
@@ -73,25 +71,25 @@ class _Drawn(IterableDataset[ExampleBatch]):
         randoms: Sequence[np.random.Generator],
     ) -> None:
         self._draw, self._tokens, self._randoms = draw, tokens, randoms
+        self._seed = int(randoms[0].integers(2**62))
 
     def __iter__(self) -> Iterator[ExampleBatch]:
         worker = get_worker_info()
         if worker is not None:
             for place, random in enumerate(self._randoms):
-                mine = np.random.default_rng((worker.seed, place))
+                mine = np.random.default_rng((self._seed, worker.id, place))
                 random.bit_generator.state = mine.bit_generator.state
         return batches(self._draw, self._tokens, self._randoms[0])
 
 
-def drawn_beside(
+def drawn_batches(
     draw: Callable[[], Example], tokens: int, randoms: Sequence[np.random.Generator], workers: int
 ) -> Iterator[ExampleBatch]:
-    """Endless batches of about `tokens` tokens, drawn by so many processes; 0: by this one.
+    """Endless batches of about `tokens` tokens, drawn by `workers` processes, or by this one if 0.
 
     `randoms`: all that `draw` draws with.
     """
-    rows = DataLoader(_Drawn(draw, tokens, randoms), batch_size=None, num_workers=workers)
-    return iter(rows)
+    return loaded(_DrawnExamples(draw, tokens, randoms), workers)
 
 
 def padded(group: list[Example]) -> ExampleBatch:
@@ -122,48 +120,13 @@ def optimizer_of(model: Qwen2, peak: float, beside: nn.Module | None = None) -> 
     return torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.97), fused=True)
 
 
-class TrainingClock:
-    """How far a training is, by its steps and by its minutes, and the learning rate there."""
-
-    def __init__(self, steps: int, minutes: float, spent: float) -> None:
-        """`minutes`: all that it may take, 0 for as long as it takes; `spent`: those of before."""
-        self._steps, self._minutes = steps, minutes
-        self._began = time.monotonic() - 60 * spent
-
-    @property
-    def spent(self) -> float:
-        """Minutes so far."""
-        return (time.monotonic() - self._began) / 60
-
-    @property
-    def is_over(self) -> bool:
-        """Tell whether the minutes are used up."""
-        return bool(self._minutes) and self.spent >= self._minutes
-
-    def bar(self, label: str, done: int) -> ProgressBar:
-        """A bar of the minutes, where they are said, or of the steps, of which so many are done."""
-        if self._minutes:
-            return ProgressBar(label, self._minutes, before=min(self.spent, self._minutes))
-        return ProgressBar(label, self._steps, before=done)
-
-    def show(self, bar: ProgressBar, step: int, note: object = "") -> None:
-        """Show on `bar` that `step` steps are done."""
-        bar.show(min(self.spent, self._minutes) if self._minutes else step, note)
-
-    def rate(self, step: int, peak: float, warm_up: int) -> float:
-        """The learning rate: warm-up, then a cosine down to 3 %."""
-        warm = min(1.0, (step + 1) / warm_up)
-        done = max(step / self._steps, self.spent / self._minutes if self._minutes else 0.0)
-        return peak * warm * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
-
-
 def resume(
     path: Path, model: Qwen2, optimizer: torch.optim.Optimizer, beside: nn.Module | None = None
 ) -> tuple[int, float]:
     """Go on from a saved state. Returns the steps done and minutes spent; zeros for none."""
     if not path.is_file():
         return 0, 0.0
-    state = torch.load(path, weights_only=True, map_location=model.device)
+    state = torch.load(path, weights_only=True, map_location="cpu")
     model.load_state_dict(state["model"])
     if beside is not None:
         beside.load_state_dict(state["beside"])
@@ -224,7 +187,7 @@ def sharpened(head: Tensor, tokenizer: Tokenizer, factor: float) -> Tensor:
 def begin_with(path: Path, model: Qwen2) -> None:
     """Take the weights of another training, where there is one."""
     if path.is_file():
-        model.load_state_dict(torch.load(path, weights_only=True)["model"])
+        model.load_state_dict(torch.load(path, weights_only=True, map_location="cpu")["model"])
 
 
 def save(

@@ -20,7 +20,7 @@ from .teacher.sentence_teacher import Foretold
 LEVELS: Final = 4
 CODES: Final = 1024
 _MEANING_WEIGHT: Final = 2.0
-_MEANING: Final = -1  # beside the kinds of slots
+_MEANING: Final = -1  # a key of its own beside the kinds of slots
 
 
 class SlotLosses:
@@ -58,7 +58,7 @@ class SlotLosses:
             hidden = hidden.flatten(0, 1)
             total = hidden.float().sum() * 0.0  # of no weight, so that there is always a gradient
             for kind in range(LEVELS + 1):
-                # Chosen where the batch lies: a device would have to be waited for.
+                # Selected on the CPU: on a GPU, nonzero waits for the device.
                 mine = torch.nonzero((kinds == kind) & (shares > 0))[:, 0]
                 if len(mine):
                     rows, wanted = self._rows(kind, targets[mine])

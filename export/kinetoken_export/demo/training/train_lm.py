@@ -18,6 +18,7 @@ from ..words.requests import CaptionSet, Exclusion, held_out
 from ..words.tokenizer import id_of, write_tokenizer
 from . import lm_steps
 from .chat_examples import ChatCoder
+from .clock import TrainingClock
 from .coded.coded_window import CodedWindow
 from .coded.motion_bank import MotionBank
 from .defaults import LM_STEPS
@@ -26,7 +27,14 @@ from .lm_examples import ExampleShares, MotionChats
 from .lm_model import LmConfig, Qwen2
 from .slot_losses import SlotLosses
 from .thought_exam import understanding
-from .train_words import DrawnChats, caption_tokenizer, lessons_of, merging, take_tokenizer
+from .train_words import (
+    DrawnChats,
+    caption_tokenizer,
+    drawn_rows,
+    lessons_of,
+    merging,
+    take_tokenizer,
+)
 
 _HINTS: Final[dict[str, object]] = {
     "history": 5, "prompt_seconds": True, "max_seconds": 30.0, "min_seconds": 1.6, "min_frames": 2,
@@ -92,15 +100,14 @@ def train_lm(
     if not done:
         _begin(model, tokenizer, work, start)
     chats = _chats(learnt, exclusion, tokenizer, found, codec, plan, done)
-    draw = lessons.among(chats.draw) if lessons else chats.draw
-    randoms = [chats.random, *([lessons.random] if lessons else [])]
-    rows = lm_steps.drawn_beside(draw, plan.tokens, randoms, plan.workers)
+    rows = drawn_rows(chats, lessons, plan, done)
     losses = SlotLosses(tokenizer)
-    clock = lm_steps.TrainingClock(plan.steps, plan.minutes, spent)
+    clock = TrainingClock(plan.steps, plan.minutes, spent)
     bar = clock.bar("language model", done)
     system = torch.tensor([coder.system], device=model.device)
     model.train()
-    for step, batch in zip(range(done, plan.steps), rows, strict=False):
+    steps = range(done, done if clock.is_over else plan.steps)
+    for step, batch in zip(steps, rows, strict=False):
         _, past = model(system, plan.dropout)
         loss = losses.loss(model, batch, plan.dropout, past, foretold)
         lm_steps.update(model, optimizer, loss, clock.rate(step, plan.peak, plan.warm_up))

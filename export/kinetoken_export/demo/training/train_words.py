@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer
 
@@ -22,8 +24,10 @@ from ..words.word_vectors import WordVectors
 from ..words.wordings import Wordings
 from . import lm_steps
 from .chat_examples import Block, ChatCoder, ChatTurn, Example
+from .clock import TrainingClock
 from .defaults import WORD_STEPS
 from .lm_model import LmConfig, Qwen2
+from .lm_steps import ExampleBatch
 from .slot_losses import CODES, LEVELS, SlotLosses
 from .teacher.sentence_teacher import Lessons
 from .thought_exam import understanding
@@ -53,6 +57,10 @@ class WordTraining:
     """Share of BPE merges left out while training: words come in other pieces, as typos do."""
     teacher: Path | None = None
     """Folder of a sentence encoder whose meaning of a request the model learns to foretell."""
+    device: str = "cpu"
+    """Of PyTorch, such as "cuda"."""
+    workers: int = 0
+    """Processes that draw examples; 0: the one that trains."""
     save_every: int = 300
     seed: int = 3
 
@@ -101,6 +109,7 @@ def train_words(
     model = Qwen2(LmConfig(vocab_size=tokenizer.get_vocab_size()))
     if vectors is not None:
         _begin_with_vectors(model, tokenizer, vectors)
+    model.to(plan.device)
     coder = ChatCoder(tokenizer)
     lessons = lessons_of(plan.teacher, learnt, coder, model, plan.seed)
     foretold = lessons.foretold if lessons else None
@@ -108,14 +117,14 @@ def train_words(
     done, spent = lm_steps.resume(work / "words.pt", model, optimizer, foretold)
     drawing = ChatCoder(tokenizer, merging(tokenizer, plan.merge_dropout))
     drawn = DrawnChats(learnt, exclusion, drawing, plan.seed + done)
-    draw = lessons.among(drawn.draw) if lessons else drawn.draw
-    rows = lm_steps.batches(draw, plan.tokens, drawn.random)
+    rows = drawn_rows(drawn, lessons, plan, done)
     losses = SlotLosses(tokenizer)
-    clock = lm_steps.TrainingClock(plan.steps, plan.minutes, spent)
+    clock = TrainingClock(plan.steps, plan.minutes, spent)
     bar = clock.bar("words", done)
-    system = torch.tensor([coder.system])
+    system = torch.tensor([coder.system], device=model.device)
     model.train()
-    for step, batch in zip(range(done, plan.steps), rows, strict=False):
+    steps = range(done, done if clock.is_over else plan.steps)
+    for step, batch in zip(steps, rows, strict=False):
         _, past = model(system, plan.dropout)
         loss = losses.loss(model, batch, plan.dropout, past, foretold)
         lm_steps.update(model, optimizer, loss, clock.rate(step, plan.peak, plan.warm_up))
@@ -138,6 +147,37 @@ def lessons_of(
     if teacher is None:
         return None
     return Lessons(teacher, captions, coder, model, seed)
+
+
+class DrawsExamples(Protocol):
+    """Draws examples, and what it draws them with."""
+
+    random: np.random.Generator
+
+    def draw(self) -> Example:
+        """One example."""
+
+
+class DrawingPlan(Protocol):
+    """What a plan says of drawing: tokens of a batch, processes, seed."""
+
+    @property
+    def tokens(self) -> int: ...
+    @property
+    def workers(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
+
+
+def drawn_rows(
+    chats: DrawsExamples, lessons: Lessons | None, plan: DrawingPlan, done: int
+) -> Iterator[ExampleBatch]:
+    """Endless batches of chats and of what a sentence encoder teaches, from `done` steps on."""
+    if lessons is None:
+        return lm_steps.drawn_batches(chats.draw, plan.tokens, [chats.random], plan.workers)
+    lessons.reseed(plan.seed + done)
+    randoms = [chats.random, lessons.random]
+    return lm_steps.drawn_batches(lessons.among(chats.draw), plan.tokens, randoms, plan.workers)
 
 
 class DrawnChats:

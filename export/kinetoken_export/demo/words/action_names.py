@@ -131,6 +131,8 @@ COUNTED_ALOUD: Final = (
     "sidestep_right", "situps", "squat", "swing_golf", "swing_sword", "throw", "turn_around",
     "turn_left", "turn_right", "victory_fist_pump", "wave_both", "wave_left", "wave_right",
 )  # fmt: skip
+MOST_ALOUD: Final = 20
+"""How far the body counts aloud."""
 # Gaits, whose count is one of steps.
 STEPPED: Final = (
     "crouch_walk", "limp", "march_in_place", "run", "sneak", "tiptoe", "walk_backward", "walk_fast",

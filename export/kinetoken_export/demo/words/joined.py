@@ -11,7 +11,7 @@ from .frames import PAIRS, SUBJECTS, TRIPLES
 from .join_frames import FOREIGN, LISTS, THIRD, THIRD_OF_THREE
 from .requests import CaptionSet, Part, Request
 from .rewording import Rewording
-from .spelling import conjugated, language, number_words, times_words
+from .spelling import conjugated, language, number_words, says_how_often, times_words
 
 _KINDS: Final = {"told": 0.4, "third": 0.4, "listed": 0.12, "foreign": 0.08}
 _KINDRED: Final = 0.2  # share of parts that are the one before, the other way or a near one
@@ -142,7 +142,8 @@ class Joiner:
 
     def _often(self, text: str, part: Part) -> tuple[str, Part]:
         """Now and then with a count behind it: hops on one leg three times."""
-        if part.action not in COUNTED or part.count or self._random.random() >= _COUNTED:
+        free = part.action in COUNTED and not part.count and not says_how_often(text)
+        if not free or self._random.random() >= _COUNTED:
             return text, part
         count = int(self._random.integers(2, 6))
         return f"{text} {times_words(count)}", replace(part, count=count)

@@ -21,6 +21,9 @@ _ONES: Final = (
 )  # fmt: skip
 _TENS: Final = {20: "twenty", 30: "thirty", 40: "forty", 50: "fifty", 60: "sixty"}
 # Words that tell a language, blank between them.
+_SAYS_HOW_OFTEN: Final = re.compile(
+    r"\d|\b(times?|repeatedly|several|few|once|twice|again|seconds?|minutes?|while|keeps?)\b"
+)
 _MARKS: Final = {
     "es": "el la los las una uno con por hacia de del y que te tu mano pierna brazo izquierda derecha "
     "camina corre salta gira baila adelante atrás veces haz un al en su se",
@@ -82,6 +85,11 @@ def number_words(number: int) -> str:
         return str(number)
     tens = _TENS[number - number % 10]
     return tens if number % 10 == 0 else f"{tens}-{_ONES[number % 10]}"
+
+
+def says_how_often(text: str) -> bool:
+    """Tell whether a text says already how often or how long."""
+    return bool(_SAYS_HOW_OFTEN.search(text.lower()))
 
 
 def times_words(count: int) -> str:

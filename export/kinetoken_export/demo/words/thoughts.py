@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from ..data.actions import OPEN_ACTIONS
-from .action_names import COUNTED_ALOUD, STEPPED
+from .action_names import COUNTED_ALOUD, MOST_ALOUD, STEPPED
 from .frames import LAST, NEXT
 from .requests import Part
 from .spelling import number_words, times_words
@@ -38,8 +38,7 @@ OFFER: Final = " I can "
 FIRST: Final = "First "
 """What begins the plan of several parts."""
 _THEN: Final = ", then "
-_MOST_ALOUD: Final = 20
-_SPOKEN: Final = frozenset(f"{number_words(n).capitalize()}." for n in range(1, _MOST_ALOUD))
+_SPOKEN: Final = frozenset(f"{number_words(n).capitalize()}." for n in range(1, MOST_ALOUD))
 _NEXTS: Final = re.compile("^(?:" + "|".join(map(re.escape, sorted({*NEXT, *LAST}))) + ")")
 _UNKNOWN: Final = re.compile(
     "^I (?:have not learned|only speak|do not understand|cannot (?:show|talk|answer))"
@@ -102,7 +101,7 @@ def counted_aloud(line: str, part: Part) -> list[str]:
 
     The line alone where none are counted.
     """
-    if not 2 <= part.count <= _MOST_ALOUD or part.action not in COUNTED_ALOUD:
+    if not 2 <= part.count <= MOST_ALOUD or part.action not in COUNTED_ALOUD:
         return [line]
     return [f"{line} {spoken(part.count)}", *map(spoken, range(part.count - 1, 0, -1))]
 

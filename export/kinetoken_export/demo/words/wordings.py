@@ -21,7 +21,7 @@ from .gibberish import Gibberish
 from .joined import Joiner
 from .requests import CaptionSet, Exclusion, Part, Request
 from .rewording import Rewording
-from .spelling import conjugated, language, number_words, times_words
+from .spelling import conjugated, language, number_words, says_how_often, times_words
 
 _COUNT_SHARES: Final = {1: 0.08, 2: 0.28, 3: 0.28, 4: 0.12, 5: 0.1, 6: 0.05, 8: 0.04, 10: 0.05}
 _SECONDS: Final = (1, 2, 2, 3, 3, 4, 4, 5, 5, 5, 6, 6, 7, 8, 8, 9, 10, 10, 12, 15, 16, 20)
@@ -181,7 +181,7 @@ class Wordings:
 
     def _with_count(self, request: Request) -> Request:
         part = request.parts[0]
-        if part.action not in COUNTED or any(c.isdigit() for c in request.text):
+        if part.action not in COUNTED or says_how_often(request.text):
             return request
         counts = list(_COUNT_SHARES)
         count = int(self.random.choice(counts, p=list(_COUNT_SHARES.values())))

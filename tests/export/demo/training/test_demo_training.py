@@ -31,15 +31,15 @@ from kinetoken_export.demo.training.chat_examples import (
     ChatTurn,
     Example,
 )
-from kinetoken_export.demo.training.coded.coded_window import CodedWindow
-from kinetoken_export.demo.training.lm_data import Coder
-from kinetoken_export.demo.training.lm_model import LmConfig, Qwen2
-from kinetoken_export.demo.training.teacher.sentence_teacher import Foretold, LooseTexts
-from kinetoken_export.demo.training.train_codec import (
+from kinetoken_export.demo.training.codec.train_codec import (
     CodecTraining,
     train_codec,
     write_codec,
 )
+from kinetoken_export.demo.training.coded.coded_window import CodedWindow
+from kinetoken_export.demo.training.lm_data import Coder
+from kinetoken_export.demo.training.lm_model import LmConfig, Qwen2
+from kinetoken_export.demo.training.teacher.sentence_teacher import Foretold, LooseTexts
 from kinetoken_export.demo.training.train_lm import LmTraining, train_lm
 from kinetoken_export.demo.training.train_words import WordTraining, train_words
 from kinetoken_export.demo.words.requests import CaptionSet, Exclusion, read_captions
@@ -176,8 +176,10 @@ def test_each_process_draws_others(trained: Path) -> None:
     def draw() -> Example:
         return coder.question(str(int(random.integers(10**9))))
 
-    rows = lm_steps.drawn_beside(draw, 100, [random], 2)
-    texts = [text for _ in range(40) for text in next(rows).texts]
+    texts: list[str] = []
+    for _ in range(2):  # a training, and the same one that goes on with the numbers drawn next
+        rows = lm_steps.drawn_batches(draw, 100, [random], 2)
+        texts += [text for _ in range(20) for text in next(rows).texts]
     assert len(set(texts)) == len(texts)
 
 

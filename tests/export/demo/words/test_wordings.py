@@ -19,6 +19,7 @@ from kinetoken_export.demo.words.spelling import (
     language,
     normalized,
     number_words,
+    says_how_often,
     times_words,
 )
 from kinetoken_export.demo.words.thought_lines import LINES, OFFERS, SIDE_PHRASES, UNKNOWN_LINES
@@ -160,6 +161,22 @@ def test_a_thought_says_what_was_asked() -> None:
     assert thoughts.closed(Part("wave", "both")).action == "wave_both"
     assert fulfils("jump_up", "jump")
     assert not fulfils("jump_up", "kick")
+
+
+def test_of_a_gait_steps_are_counted() -> None:
+    thoughts = Thoughts(np.random.default_rng(0))
+    assert thoughts.line(Part("walk_forward", count=4)).endswith(" four steps.")
+    assert thoughts.line(Part("tiptoe", count=1)).endswith(" one step.")
+    assert thoughts.line(Part("bow", count=4)).startswith("I bow from the waist four times")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("jumps", False), ("claps several times", True), ("hops for six seconds", True),
+     ("nods 3 x", True), ("keeps boxing", True), ("walks a timeless walk", False)],
+)  # fmt: skip
+def test_a_count_is_not_said_twice(text: str, says: bool) -> None:
+    assert says_how_often(text) == says
 
 
 def test_several_parts_are_planned_before_the_first() -> None:

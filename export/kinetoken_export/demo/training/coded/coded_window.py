@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from kinetoken.base.atomic_file import atomic_path
+from kinetoken.base.errors import InputError
 from kinetoken.base.json_text import parse_json
 
 from ....codecs.source import Codes
@@ -40,7 +41,7 @@ class CodedWindow:
     cuts: tuple[int, ...] = ()
     """Code frames at which its repetitions end, the last apart; none where nobody knows."""
     fits: tuple[int, ...] = ()
-    """How often it may be done, over and over or taken apart, and still counts right."""
+    """Counts that it can show, done again or taken apart."""
 
     @classmethod
     def of(cls, window: Window, codes: Codes) -> CodedWindow:
@@ -68,7 +69,7 @@ def without_stills(window: CodedWindow) -> CodedWindow:
 
     A model that sees many ends its motion before it began: both ends look the same.
     """
-    if window.action == "stand_still" or window.cuts:
+    if window.action == "stand_still":
         return window
     coarse, first, last = window.codes[:, 0], 0, len(window.codes)
     while first < last - _SHORTEST and coarse[first] == coarse[first + 1]:
@@ -96,12 +97,18 @@ def save_coded(path: Path, found: Sequence[CodedWindow]) -> None:
 
 
 def load_coded(path: Path) -> list[CodedWindow]:
-    """Read coded windows."""
+    """Read coded windows. InputError."""
     with np.load(path) as archive:
+        rows = parse_json(str(archive["meta"]))
+        if not all(facts.keys() >= {"cuts", "fits"} for facts in rows):
+            raise InputError(
+                f"{path}: expected windows of this version, got older ones: delete the file, it is "
+                "made anew"
+            )
         return [
             CodedWindow(
                 archive[str(i)].astype(np.int64),
                 **facts | {name: tuple(facts[name]) for name in ("cuts", "fits")},
             )
-            for i, facts in enumerate(parse_json(str(archive["meta"])))
+            for i, facts in enumerate(rows)
         ]

@@ -20,8 +20,9 @@ FRAMES_PER_SECOND: Final = 5  # code frames
 _LONGEST: Final = 60  # code frames of a motion without a duration
 _DONE_AGAIN: Final = 100  # code frames that a motion of one takes, done over and over, at most
 _SHORTEST_LOOP: Final = 3
-_TRIES: Final = 5  # motions that a low body chooses the nearest of, or that are to fit a length
-_FEWEST_NEAR: Final = 8  # motions of nearly a length that one is drawn of
+_TRIES: Final = 5  # motions that a low body chooses the nearest of
+_MOST_FITTED: Final = 5  # motions that are tried to fit a length
+_FEWEST_NEAR: Final = 8  # candidates of about the asked length, at least
 ANY_POSTURE: Final = ""
 """The posture of a body that nobody has seen: who gets up first of all begins on the floor."""
 # Poses, which nothing in the motion itself would end.
@@ -76,8 +77,8 @@ class MotionBank:
         They are a motion of one done over and over, or, where that takes long or would not count
         right, one motion taken apart, with more or fewer repetitions.
         """
-        mine = self._fitting(part, self._by_action.get(part.action, []))
-        fitting = [w for w in mine if part.count in w.fits]
+        mine = [w for w in self._by_action.get(part.action, ()) if part.count in w.fits]
+        fitting = self._fitting(part, mine)
         again = [w for w in fitting if not w.cuts]
         brief = [w for w in again if part.count * len(w.codes) <= _DONE_AGAIN]
         apart = [w for w in fitting if w.cuts]
@@ -183,22 +184,17 @@ class MotionBank:
         """A motion of exactly the seconds that a part says."""
         length = part.seconds * FRAMES_PER_SECOND
         mine = [w for w in self._by_action.get(part.action, ()) if len(w.codes) >= min(length, 12)]
-        mine.sort(key=lambda w: abs(len(w.codes) - length))
-        near = self._fitting(part, mine[: max(_FEWEST_NEAR, len(mine) // 4)])
-        for place in self._random.permutation(len(near))[:_TRIES]:
-            codes = self._fitted_of(near, near[int(place)], length)
+        mine = sorted(self._fitting(part, mine), key=lambda w: abs(len(w.codes) - length))
+        near = mine[: max(_FEWEST_NEAR, len(mine) // 4)]
+        for place in self._random.permutation(len(near))[:_MOST_FITTED]:
+            window = near[int(place)]
+            while window.action not in LASTING and len(window.codes) < length:
+                # What cannot go on is done again, as others do it.
+                window = joined([window, self._one_of(near)])
+            codes = self.fitted(window, length)
             if codes is not None:
-                return near[int(place)].with_codes(codes)
+                return window.with_codes(codes)
         return None
-
-    def _fitted_of(
-        self, near: Sequence[CodedWindow], first: CodedWindow, length: int
-    ) -> Codes | None:
-        """A window in `length` code frames; what cannot go on is done again, as others do it."""
-        parts = [first]
-        while first.action not in LASTING and sum(len(w.codes) for w in parts) < length:
-            parts.append(self._one_of(near))
-        return self.fitted(joined(parts), length)
 
     def _from(self, posture: str, window: CodedWindow, before: Codes | None) -> CodedWindow | None:
         """The window led into from a posture: up first, then down, as it begins."""

@@ -12,13 +12,13 @@ from kinetoken.motion.skeleton import Array
 from ....codecs.source import Codes
 from ...data.cutting import STRIDE
 from ...data.judges.counting import COUNTERS, times_done
+from ...words.action_names import MOST_ALOUD
 
 _SHORTEST: Final = 2  # code frames of a repetition
 _TRIED: Final = (2, 5, 10)  # repetitions that must count right for a motion to be taken apart
-# Whose single motion begins and ends with half of another.
+# One repetition of these, cut out, begins and ends halfway through the movement.
 GO_ON: Final = ("pushups", "situps")
 _COUNTED: Final = 150  # code frames of a motion whose repetitions are counted aloud
-_MOST: Final = 12  # repetitions that are tried out
 _Joints = Callable[[Codes], Array]
 
 
@@ -66,7 +66,7 @@ def fitting_counts(
     `cuts`: where its repetitions end; without any, the whole is one.
     """
     out: list[int] = []
-    most = 2 if len(cuts) == 1 else _MOST
+    most = 2 if len(cuts) == 1 else MOST_ALOUD
     for times in range(2, most + 1):
         pieces = done_over(codes, cuts, times)
         if sum(map(len, pieces)) > _COUNTED:

@@ -33,15 +33,15 @@ _LOOSE: Final = 0.35  # share of examples
 
 
 class SentenceTeacher:
-    """A sentence encoder in a Hugging Face folder. InputError."""
+    """A sentence encoder in a Hugging Face folder, which `option` names. InputError."""
 
-    def __init__(self, folder: Path, device: str = "cpu") -> None:
+    def __init__(self, folder: Path, device: str = "cpu", option: str = "--teacher") -> None:
         require_package("transformers", "dev")
         from transformers import AutoModel, AutoTokenizer
 
         if not (folder / "config.json").is_file():
             raise InputError(
-                f"--teacher: expected the folder of a sentence encoder, got {folder} without a "
+                f"{option}: expected the folder of a sentence encoder, got {folder} without a "
                 "config.json: give one such as all-MiniLM-L6-v2's"
             )
         self.tokenizer = AutoTokenizer.from_pretrained(str(folder))
@@ -141,6 +141,10 @@ class Lessons:
         teacher = SentenceTeacher(folder, str(model.device))
         teacher.centre(self._loose.sample(_FOR_MEAN))
         self.foretold = Foretold(teacher, model.config.hidden_size).to(model.device)
+
+    def reseed(self, seed: int) -> None:
+        """Draw from `seed` on, so that a training that goes on draws others."""
+        self.random.bit_generator.state = np.random.default_rng(seed).bit_generator.state
 
     def among(self, draw: Callable[[], Example]) -> Callable[[], Example]:
         """Draws that are loose texts now and then."""

@@ -154,3 +154,22 @@ def test_a_low_body_gets_up_first_and_down_where_it_begins_low() -> None:
     assert from_anywhere is not None
     assert len(from_anywhere.codes) == 6
     assert found.motion(Part("bow"), "seated") is None
+
+
+def test_seconds_are_of_the_side_that_is_asked_for() -> None:
+    found = bank(
+        *(CodedWindow(codes(30), "wave", side="right") for _ in range(20)),
+        CodedWindow(codes(60), "wave", side="left"),
+    )
+    window = found.motion(Part("wave", "left", seconds=6), "standing")
+    assert window is not None
+    assert window.side == "left"
+
+
+def test_a_motion_that_does_not_fit_a_length_makes_way_for_another() -> None:
+    # One frame cannot be added to 14 frames whose loops are three long at least.
+    found = bank(CodedWindow(codes(14), "dance"), CodedWindow(codes(20), "dance"))
+    for _ in range(20):
+        window = found.motion(Part("dance", seconds=3), "standing")
+        assert window is not None
+        assert len(window.codes) == 15

@@ -33,6 +33,7 @@ def captions(each: int) -> CaptionSet:
 
 def test_it_tells_captions_apart_that_it_never_saw(tmp_path: Path) -> None:
     torch.set_num_threads(1)
+    torch.manual_seed(0)
     encoder = write_tiny_encoder(tmp_path / "encoder")
     plan = TeacherTraining(epochs=40, batch=16, peak=1e-2, warm_up=5)
     share = train_teacher(encoder, captions(120), plan, tmp_path / "out")

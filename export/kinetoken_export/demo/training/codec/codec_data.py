@@ -12,15 +12,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import IterableDataset, get_worker_info
 
 from kinetoken.base.atomic_file import atomic_path
 from kinetoken.cli.terminal import progress
 from kinetoken.motion.features import CONTACTS, POSITIONS
 
-from ..data.augment import Features, bent, to_features, variants
-from ..data.clips import load_clips, training_clips
-from ..data.cutting import Window
+from ...data.augment import Features, bent, to_features, variants
+from ...data.clips import load_clips, training_clips
+from ...data.cutting import Window
+from ..loading import loaded
 
 _RATIOS: Final = (1.0, 0.82, 0.91, 1.1, 1.22)
 _BENDS: Final = (-50.0, -25.0, 25.0, 50.0)  # degrees per second, for clips that travel straight
@@ -134,23 +135,24 @@ class Windows:
         return np.concatenate(parts)[: self.frames]
 
 
-class _Drawn(IterableDataset[Tensor]):
+class _DrawnWindows(IterableDataset[Tensor]):
     """Endless batches of windows; each worker process draws others."""
 
     def __init__(self, windows: Windows, batch: int) -> None:
         self._windows, self._batch = windows, batch
+        self._seed = int(windows.random.integers(2**62))
 
     def __iter__(self) -> Iterator[Tensor]:
         worker = get_worker_info()
         if worker is not None:
-            self._windows.random = np.random.default_rng(worker.seed)
+            self._windows.random = np.random.default_rng((self._seed, worker.id))
         while True:
             yield self._windows.draw(self._batch)
 
 
 def drawn_windows(windows: Windows, batch: int, workers: int) -> Iterator[Tensor]:
-    """Endless batches (B, frames, 263), drawn by so many processes; 0: by this one."""
-    return iter(DataLoader(_Drawn(windows, batch), batch_size=None, num_workers=workers))
+    """Endless batches (B, frames, 263), drawn by `workers` processes, or by this one if 0."""
+    return loaded(_DrawnWindows(windows, batch), workers)
 
 
 def _led_in(end: Features, rows: Features) -> Features:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from kinetoken.motion.recover import recover
 from kinetoken.motion.skeleton import FPS, Array64
 
-from ...codecs.own_model import load_codec
-from ..data.augment import to_features
-from ..data.clips import Joints, held_out_clips, load_clips
-from ..data.motion_measures import (
+from ....codecs.own_model import load_codec
+from ...data.augment import to_features
+from ...data.clips import Joints, held_out_clips, load_clips
+from ...data.motion_measures import (
     bone_error,
     fast_share,
     foot_slide,
@@ -24,7 +24,7 @@ from ..data.motion_measures import (
     quiet_frames,
     tremble,
 )
-from .lm_data import Coder
+from ..lm_data import Coder
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,12 @@ from kinetoken.base.errors import InputError
 from kinetoken.motion.features import CONTACTS, POSITIONS, ROTATIONS
 from kinetoken.motion.skeleton import CONTACT_JOINTS, FPS, JOINT, PARENTS
 
-from ...codecs.own_model import WEIGHTS, CodecConfig, MotionCodec, load_codec
-from ..data.augment import Features
-from ..data.cutting import Window
+from ....codecs.own_model import WEIGHTS, CodecConfig, MotionCodec, load_codec
+from ...data.augment import Features
+from ...data.cutting import Window
+from ..clock import TrainingClock
+from ..defaults import CODEC_STEPS
+from ..lm_model import in_bfloat16
 from .codec_data import (
     CodecRows,
     Windows,
@@ -31,8 +34,6 @@ from .codec_data import (
     facing_steps,
     feature_statistics,
 )
-from .defaults import CODEC_STEPS
-from .lm_steps import TrainingClock
 
 _SMALL: Final = (JOINT["head"], JOINT["left_shoulder"], JOINT["right_shoulder"])
 _SMALL_WEIGHT: Final = 6.0  # of the bones that nod and shrug
@@ -84,8 +85,6 @@ class CodecTraining:
     """Of PyTorch, such as "cuda"."""
     workers: int = 0
     """Processes that draw windows; 0: the one that trains."""
-    bfloat16: bool = True
-    """Whether convolutions are computed in bfloat16: nearly twice as fast where the CPU can."""
     weights: LossWeights = field(default_factory=LossWeights)
     save_every: int = 250
     seed: int = 1
@@ -110,26 +109,26 @@ def train_codec(
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=plan.peak, weight_decay=0.01, betas=(0.9, 0.98))
     done, spent = _resume(work / "codec.pt", model, optimizer)
-    windows_of = Windows(motions, plan.frames, plan.seed + done)
-    batches = drawn_windows(windows_of, plan.batch, plan.workers)
+    windows_drawn = Windows(motions, plan.frames, plan.seed + done)
+    batches = drawn_windows(windows_drawn, plan.batch, plan.workers)
     scale = [torch.from_numpy(values).to(plan.device) for values in (mean, std)]
     loss = Loss(scale[0], scale[1], plan.weights)
     unquantized = 0 if start else plan.unquantized
     clock, average = TrainingClock(plan.steps, plan.minutes, spent), torch.zeros(())
     bar = clock.bar("codec", done)
-    for step in range(done, plan.steps):
+    for step in range(done, done if clock.is_over else plan.steps):
         for group in optimizer.param_groups:
             group["lr"] = clock.rate(step, plan.peak, plan.warm_up)
         batch = next(batches).to(plan.device)
         if unquantized and step == unquantized:
-            _start_codebooks(model, windows_of, loss)
+            _start_codebooks(model, windows_drawn, loss)
         value = _step(model, loss, batch, plan, quantized=step >= unquantized)
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(value)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         average = value.detach() if step == done else 0.99 * average + 0.01 * value.detach()
-        clock.show(bar, step + 1)
+        clock.show(bar, step + 1, _RunningLoss(average))
         last = step + 1 == plan.steps or clock.is_over
         if (step + 1) % plan.save_every == 0 or last:
             bar.erase()
@@ -139,6 +138,16 @@ def train_codec(
         if last:
             break
     write_codec(model, mean, std, out)
+
+
+@dataclass(frozen=True)
+class _RunningLoss:
+    """A running mean of the loss; its number is read where it is shown."""
+
+    value: Tensor
+
+    def __str__(self) -> str:
+        return f"loss {float(self.value):.3f}"
 
 
 def _untrained(
@@ -293,7 +302,7 @@ def _path_error(raw: Tensor, true: Tensor) -> Tensor:
 def _step(
     model: MotionCodec, loss: Loss, batch: Tensor, plan: CodecTraining, quantized: bool
 ) -> Tensor:
-    with torch.autocast(batch.device.type, torch.bfloat16, enabled=plan.bfloat16):
+    with in_bfloat16(batch.device):
         latents = model.encoder(loss.normalize(batch)).float()
     commitment = latents.new_zeros(())
     if quantized:
@@ -304,7 +313,7 @@ def _step(
         keep[fewer] = torch.randint(1, levels, (int(fewer.sum()),))
         keep = keep.to(batch.device)
         latents, commitment = model.quantizer(latents, keep, learn=not plan.decoder_only)
-    with torch.autocast(batch.device.type, torch.bfloat16, enabled=plan.bfloat16):
+    with in_bfloat16(batch.device):
         decoded = model.decoder(latents)
     out: Tensor = loss(decoded.float(), batch) + 0.1 * commitment
     return out
@@ -323,7 +332,7 @@ def _start_codebooks(model: MotionCodec, windows: Windows, loss: Loss) -> None:
 def _resume(path: Path, model: MotionCodec, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
     if not path.is_file():
         return 0, 0.0
-    state = torch.load(path, weights_only=True, map_location=next(model.parameters()).device)
+    state = torch.load(path, weights_only=True, map_location="cpu")
     model.load_state_dict(state["model"], strict=False)
     for level, kept in zip(model.quantizer.levels, state["averages"], strict=True):
         level.usage.copy_(kept["usage"])

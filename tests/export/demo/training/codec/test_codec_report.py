@@ -20,7 +20,7 @@ from kinetoken_export.demo.data.motion_measures import (
     quiet_frames,
     tremble,
 )
-from kinetoken_export.demo.training.codec_report import clip_errors, codec_table
+from kinetoken_export.demo.training.codec.codec_report import clip_errors, codec_table
 from kinetoken_export.demo.training.lm_data import Coder
 from synthetic import walker
 
