@@ -42,7 +42,7 @@ from kinetoken_export.verify.source import align_checkpoint
 from tiny_checkpoint import build_checkpoint
 
 DEMO = Path(__file__).parents[3] / "export" / "checkpoints" / "demo"
-PROMPTS = ("a man jumps up and down", "throw a ball")
+PROMPTS = ("a man jumps up and down", "bow")
 REQUEST = VerifyRequest(
     DEMO_BUNDLE, find_model(str(DEMO / "lm")), PROMPTS, find_codec(str(DEMO / "codec")), seconds=1.0
 )

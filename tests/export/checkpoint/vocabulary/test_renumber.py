@@ -135,7 +135,7 @@ def test_a_bundle_of_moved_codes_can_be_pruned_and_verified(
 ) -> None:
     rows = len(load_file(whole / "lm" / "model.safetensors")["model.embed_tokens.weight"])
     model = permute(whole / "lm", tmp_path / "lm", orders(whole / "lm", rows)["strangers_between"])
-    (tmp_path / "corpus.txt").write_text("walk forward")
+    (tmp_path / "corpus.txt").write_text("walk forward\nwave")
     options = ("--quant", "fp32", "--prune-vocab", str(tmp_path / "corpus.txt"))
     small = export(model, whole, tmp_path / "small", *options)
     made = export(model, whole, tmp_path / "made", "--quant", "fp32")

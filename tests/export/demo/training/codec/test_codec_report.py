@@ -24,7 +24,7 @@ from kinetoken_export.demo.training.codec.codec_report import clip_errors, codec
 from kinetoken_export.demo.training.lm_data import Coder
 from synthetic import walker
 
-DEMO = Path(__file__).parents[4] / "export" / "checkpoints" / "demo" / "codec"
+DEMO = Path(__file__).parents[5] / "export" / "checkpoints" / "demo" / "codec"
 
 
 def swinging(hertz: float, metres: float, frames: int = 80) -> Array64:
