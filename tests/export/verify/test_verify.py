@@ -42,7 +42,8 @@ from kinetoken_export.verify.source import align_checkpoint
 from tiny_checkpoint import build_checkpoint
 
 DEMO = Path(__file__).parents[3] / "export" / "checkpoints" / "demo"
-PROMPTS = ("a man jumps up and down", "bow")
+PROMPTS = ("a man jumps up and down", "throw a ball")
+MANY_PROMPTS = (*PROMPTS, "walk forward", "kick the ball", "do a squat", "bow", "wave", "dance")
 REQUEST = VerifyRequest(
     DEMO_BUNDLE, find_model(str(DEMO / "lm")), PROMPTS, find_codec(str(DEMO / "codec")), seconds=1.0
 )
@@ -66,7 +67,6 @@ def test_the_demo_is_near_its_source(demo: ParityReport) -> None:
     assert demo.motion.perplexity_ratio == pytest.approx(
         demo.motion.perplexity_bundle / demo.motion.perplexity_source
     )
-    assert 0.9 < demo.motion.perplexity_ratio < 1.1
     assert demo.codec is not None
     assert demo.codec.mean_error <= demo.codec.largest_error < 2e-2
     assert demo.codec.mean_mm <= demo.codec.largest_mm < 5
@@ -74,6 +74,13 @@ def test_the_demo_is_near_its_source(demo: ParityReport) -> None:
     assert len(demo.greedy.curve_mm) == 20
     assert demo.apart.mean_mm > 0
     assert demo.against == "lm"
+
+
+def test_the_demo_is_as_sure_as_its_source() -> None:
+    # Of two answers of a second, one unlikely token decides.
+    motion = verify(replace(REQUEST, prompts=MANY_PROMPTS, codec=None)).parity.motion
+    assert motion.positions > 150
+    assert 0.9 < motion.perplexity_ratio < 1.1
 
 
 def test_what_the_prompts_have_in_common_counts_once(demo: ParityReport) -> None:

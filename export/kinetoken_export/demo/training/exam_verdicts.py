@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Final
 
@@ -46,28 +45,13 @@ def does(question: Question, clip: Clip, thought: str) -> bool:
         return False
     if judges_count(question) and times_done(question.actions[0], joints) != question.count:
         return False
-    if len(question.actions) == 1:
-        return _shows_one(question, clip, joints)
-    parts = _blocks(clip, joints)
+    parts = [joints] if len(question.actions) == 1 else _blocks(clip, joints)
     if len(parts) != len(question.actions) or not shows_asked(question.actions[0], parts[0]):
         return False
     return all(
         _shows_after(before, action, part)
         for action, (before, part) in zip(question.actions[1:], pairwise(parts), strict=True)
     )
-
-
-def _shows_one(question: Question, clip: Clip, joints: _Joints) -> bool:
-    """Tell whether the clip shows the one action asked for.
-
-    Done several times it may look like another one as a whole: who turns around twice faces ahead.
-    Then each repetition has to show it.
-    """
-    (action,) = question.actions
-    if shows_asked(action, joints):
-        return True
-    each = _repetitions(clip, joints)
-    return 1 < len(each) == question.count and all(shows_asked(action, one) for one in each)
 
 
 def judges_count(question: Question) -> bool:
@@ -107,22 +91,13 @@ def _blocks(clip: Clip, joints: _Joints) -> list[_Joints]:
 
     A block without words before it, or with a number that counts on, goes on with the last.
     """
-    return _split(clip, joints, lambda words: bool(words) and not only_counts(words))
-
-
-def _repetitions(clip: Clip, joints: _Joints) -> list[_Joints]:
-    """The motion behind each block's words; a spoken number begins a new repetition."""
-    return _split(clip, joints, bool)
-
-
-def _split(clip: Clip, joints: _Joints, begins: Callable[[str], bool]) -> list[_Joints]:
-    """The motion cut where the words before a block begin something new."""
     stride = 0 if clip.codes is None else len(joints) // max(1, len(clip.codes))
     ends, frames = [0], 0
     for words, block in re.findall(r"([^<]*)<move>(.*?)</move>", clip.text, re.DOTALL):
         count = len(re.findall(r"<m_0_\d+>", block))
         frames += count
-        if begins(words.strip()) or len(ends) == 1:
+        new = words.strip() and not only_counts(words)
+        if new or len(ends) == 1:
             ends.append(frames * stride)
         else:
             ends[-1] = frames * stride
