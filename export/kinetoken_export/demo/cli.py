@@ -40,7 +40,7 @@ _PLANNED: Final = (
     "workers",
     "epochs",
 )
-_EXAM: Final = _EXAMS / "third"
+_EXAM: Final = _EXAMS / "fifth"
 
 
 @dataclass(frozen=True)

@@ -26,15 +26,9 @@ from .lm_data import Coder, coded_windows
 from .lm_examples import ExampleShares, MotionChats
 from .lm_model import LmConfig, Qwen2
 from .slot_losses import SlotLosses
+from .teacher.sentence_teacher import among
 from .thought_exam import understanding
-from .train_words import (
-    DrawnChats,
-    caption_tokenizer,
-    drawn_rows,
-    lessons_of,
-    merging,
-    take_tokenizer,
-)
+from .train_words import DrawnChats, caption_tokenizer, lessons_of, merging, take_tokenizer
 
 _HINTS: Final[dict[str, object]] = {
     "history": 5, "prompt_seconds": True, "max_seconds": 30.0, "min_seconds": 1.6, "min_frames": 2,
@@ -100,7 +94,8 @@ def train_lm(
     if not done:
         _begin(model, tokenizer, work, start)
     chats = _chats(learnt, exclusion, tokenizer, found, codec, plan, done)
-    rows = drawn_rows(chats, lessons, plan, done)
+    draw, randoms = among(lessons, chats.draw, chats.random, plan.seed + done)
+    rows = lm_steps.drawn_batches(draw, plan.tokens, randoms, plan.workers)
     losses = SlotLosses(tokenizer)
     clock = TrainingClock(plan.steps, plan.minutes, spent)
     bar = clock.bar("language model", done)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
-import numpy as np
 import torch
 from tokenizers import Tokenizer
 
@@ -27,9 +25,8 @@ from .chat_examples import Block, ChatCoder, ChatTurn, Example
 from .clock import TrainingClock
 from .defaults import WORD_STEPS
 from .lm_model import LmConfig, Qwen2
-from .lm_steps import ExampleBatch
 from .slot_losses import CODES, LEVELS, SlotLosses
-from .teacher.sentence_teacher import Lessons
+from .teacher.sentence_teacher import Lessons, among
 from .thought_exam import understanding
 
 _TURNS: Final = (1, 2, 3, 4, 5, 6)
@@ -117,7 +114,8 @@ def train_words(
     done, spent = lm_steps.resume(work / "words.pt", model, optimizer, foretold)
     drawing = ChatCoder(tokenizer, merging(tokenizer, plan.merge_dropout))
     drawn = DrawnChats(learnt, exclusion, drawing, plan.seed + done)
-    rows = drawn_rows(drawn, lessons, plan, done)
+    draw, randoms = among(lessons, drawn.draw, drawn.random, plan.seed + done)
+    rows = lm_steps.drawn_batches(draw, plan.tokens, randoms, plan.workers)
     losses = SlotLosses(tokenizer)
     clock = TrainingClock(plan.steps, plan.minutes, spent)
     bar = clock.bar("words", done)
@@ -147,37 +145,6 @@ def lessons_of(
     if teacher is None:
         return None
     return Lessons(teacher, captions, coder, model, seed)
-
-
-class DrawsExamples(Protocol):
-    """Draws examples, and what it draws them with."""
-
-    random: np.random.Generator
-
-    def draw(self) -> Example:
-        """One example."""
-
-
-class DrawingPlan(Protocol):
-    """What a plan says of drawing: tokens of a batch, processes, seed."""
-
-    @property
-    def tokens(self) -> int: ...
-    @property
-    def workers(self) -> int: ...
-    @property
-    def seed(self) -> int: ...
-
-
-def drawn_rows(
-    chats: DrawsExamples, lessons: Lessons | None, plan: DrawingPlan, done: int
-) -> Iterator[ExampleBatch]:
-    """Endless batches of chats and of what a sentence encoder teaches, from `done` steps on."""
-    if lessons is None:
-        return lm_steps.drawn_batches(chats.draw, plan.tokens, [chats.random], plan.workers)
-    lessons.reseed(plan.seed + done)
-    randoms = [chats.random, lessons.random]
-    return lm_steps.drawn_batches(lessons.among(chats.draw), plan.tokens, randoms, plan.workers)
 
 
 class DrawnChats:

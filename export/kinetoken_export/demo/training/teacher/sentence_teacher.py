@@ -142,10 +142,6 @@ class Lessons:
         teacher.centre(self._loose.sample(_FOR_MEAN))
         self.foretold = Foretold(teacher, model.config.hidden_size).to(model.device)
 
-    def reseed(self, seed: int) -> None:
-        """Draw from `seed` on, so that a training that goes on draws others."""
-        self.random.bit_generator.state = np.random.default_rng(seed).bit_generator.state
-
     def among(self, draw: Callable[[], Example]) -> Callable[[], Example]:
         """Draws that are loose texts now and then."""
 
@@ -155,3 +151,16 @@ class Lessons:
             return draw()
 
         return mixed
+
+
+def among(
+    lessons: Lessons | None, draw: Callable[[], Example], random: np.random.Generator, seed: int
+) -> tuple[Callable[[], Example], list[np.random.Generator]]:
+    """Draws that are lessons now and then, where there are any, and all that they are drawn with.
+
+    `seed`: of the lessons; another one where a training goes on, so that it draws others.
+    """
+    if lessons is None:
+        return draw, [random]
+    lessons.random.bit_generator.state = np.random.default_rng(seed).bit_generator.state
+    return lessons.among(draw), [random, lessons.random]
