@@ -85,28 +85,6 @@ def test_a_part_behind_a_low_one_may_begin_with_the_way_up() -> None:
         assert does(question, clip, "I sit. Then I squat.") == done
 
 
-def test_repetitions_may_show_what_the_whole_does_not() -> None:
-    # Who turns around twice faces ahead in the end.
-    still = kinetoken.load().generate("a person stands still", seed=1).joints[-1].astype(float)
-    yaw = np.concatenate([np.linspace(0, np.pi, 24), np.full(8, np.pi)])
-    joints = turned(still, np.concatenate([yaw, np.pi + yaw])).astype(np.float32)
-    block = f"<move>{'<m_0_1>' * 8}</move>"
-    clip = Clip(joints, text=f"Two.{block}One.{block}", codes=np.ones((16, 1), np.int64))
-    question = Question("new", "turn around twice", ("turn_around",), count=2)
-    assert not shows_asked("turn_around", joints.astype(np.float64))
-    assert does(question, clip, "Two. One.")
-    assert not does(replace(question, count=1), clip, "Two. One.")
-    # Each has to show it.
-    assert not does(replace(question, actions=("bow",)), clip, "Two. One.")
-
-
-def turned(pose: NDArray[np.float64], yaw: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A pose (22, 3) turned about its pelvis by angles (T,)."""
-    c, s = np.cos(yaw)[:, None], np.sin(yaw)[:, None]
-    x, y, z = (pose - pose[0] * (1, 0, 1)).T
-    return np.stack([c * x + s * z, np.broadcast_to(y, (len(yaw), len(y))), c * z - s * x], axis=-1)
-
-
 def played(act: Act) -> NDArray[np.float64]:
     """Joints of two rounds of a scripted act."""
     script = Script(np.random.default_rng(0), 1.0)
