@@ -104,9 +104,9 @@ def _program() -> str:
 
 
 def _missing_kernels() -> tuple[str, ...]:
-    from .library import llama
+    from .library import system_info
 
-    return missing_kernels(llama.llama_print_system_info().decode("utf-8", "replace"))
+    return missing_kernels(system_info())
 
 
 def _offered(info: LanguageModelInfo) -> tuple[str, ...]:

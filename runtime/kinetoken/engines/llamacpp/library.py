@@ -42,6 +42,7 @@ __all__ = [
     "multimodal",
     "package",
     "processor_digest",
+    "system_info",
     "uses_gpu",
 ]
 
@@ -85,10 +86,14 @@ def multimodal() -> Any:
     return mtmd
 
 
+def system_info() -> str:
+    """The kernels that llama.cpp was built with: "CPU : AVX = 1 | AVX2 = 1 | ..."."""
+    return str(llama.llama_print_system_info().decode("utf-8", "replace"))
+
+
 def processor_digest() -> str:
     """Digest of what llama.cpp chooses its kernels by: the processor and its own build."""
-    told: bytes = llama.llama_print_system_info()
-    return hashlib.sha256(told).hexdigest()[:12]
+    return hashlib.sha256(system_info().encode("utf-8")).hexdigest()[:12]
 
 
 def uses_gpu(layers: int | None) -> bool:

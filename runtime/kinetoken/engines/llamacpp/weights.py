@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from ...base.operating_system import c_function, read_system_file
+from .bindings.processor import may_reorder_weights
 from .interruptible import run_interruptibly
-from .library import llama
+from .library import llama, system_info
 
 LARGE_RANGE: Final = 32 << 20  # bytes: smaller ranges of memory are not the weights
 PROC_MAPS: Final = Path("/proc/self/maps")
@@ -28,6 +29,7 @@ def read_weights(path: Path, gpu_layers: int | None) -> Any:
     """
     params = llama.llama_model_default_params()
     params.load_mode = llama.LLAMA_LOAD_MODE_NONE
+    params.use_extra_bufts = may_reorder_weights(system_info())
     if gpu_layers is not None:
         params.n_gpu_layers = gpu_layers
     reading = WeightReading()

@@ -108,6 +108,13 @@ def test_a_processor_without_the_kernels_is_refused_before_loading(
     assert processor.missing_kernels(told, old) == processor.missing_kernels(told, silent) == ()
 
 
+def test_weights_are_not_reordered_for_kernels_that_crash() -> None:
+    told = "CPU : AVX512 = 1 | AVX512_VNNI = 1 | {} | LLAMAFILE = 1 | REPACK = 1 | "
+    assert not processor.may_reorder_weights(told.format("AMX_INT8 = 1"))
+    assert processor.may_reorder_weights(told.format("AMX_INT8 = 0"))
+    assert processor.may_reorder_weights(told.format("AVX512_BF16 = 1"))
+
+
 @pytest.fixture
 def prebuilt(monkeypatch: pytest.MonkeyPatch) -> packages.LlamaPackage:
     pytest.importorskip("xllamacpp", reason='needs xllamacpp: pip install ".[llama-wheel]"')

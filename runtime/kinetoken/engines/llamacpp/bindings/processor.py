@@ -18,12 +18,20 @@ PROC_CPUINFO: Final = Path("/proc/cpuinfo")
 FLAGS: Final = {
     "SSSE3": "ssse3", "AVX": "avx", "AVX2": "avx2", "F16C": "f16c", "FMA": "fma", "BMI2": "bmi2",
     "AVX_VNNI": "avx_vnni", "AVX512": "avx512bw", "AVX512_VBMI": "avx512_vbmi",
-    "AVX512_VNNI": "avx512_vnni", "AVX512_BF16": "avx512_bf16", "AMX_INT8": "amx_int8",
+    "AVX512_VNNI": "avx512_vnni", "AVX512_BF16": "avx512_bf16",
     "DOTPROD": "asimddp", "FP16_VA": "asimdhp", "MATMUL_INT8": "i8mm", "SVE": "sve",
 }  # fmt: skip
-"""llama.cpp's name of a kind of kernel to Linux's name of what a processor needs for it."""
+"""llama.cpp's name of a kind of kernel to Linux's name of what a processor needs for it.
+
+Of those that are used: Intel's AMX is not (`may_reorder_weights`).
+"""
 PREBUILT_KERNELS: Final = ("AVX", "AVX2", "F16C", "FMA", "BMI2")
 """Those that the wheels of xllamacpp for x86-64 always use."""
+
+
+# With them llama.cpp ends the process at its first pass on some machines: ggml-org/llama.cpp#20824,
+# still so in September 2026 (b10809).
+_CRASHING: Final = "AMX_INT8"
 
 
 def processor_flags(cpuinfo: Path = PROC_CPUINFO) -> frozenset[str]:
@@ -51,8 +59,18 @@ def missing_kernels(system_info: str, cpuinfo: Path = PROC_CPUINFO) -> tuple[str
 
     `system_info`: what llama_print_system_info says, "CPU : AVX = 1 | AVX2 = 1 | ...".
     """
-    built = dict(re.findall(r"(\w+) = (\d+)", system_info))
-    flags = processor_flags(cpuinfo)
-    return tuple(
-        name for name, flag in FLAGS.items() if flag in flags and built.get(name, "0") == "0"
-    )
+    built, flags = _built_kernels(system_info), processor_flags(cpuinfo)
+    return tuple(name for name, flag in FLAGS.items() if flag in flags and name not in built)
+
+
+def may_reorder_weights(system_info: str) -> bool:
+    """Tell whether llama.cpp may keep weights in an order of its own, for its fastest kernels.
+
+    It may not where those are Intel's AMX, which end the process.
+    """
+    return _CRASHING not in _built_kernels(system_info)
+
+
+def _built_kernels(system_info: str) -> frozenset[str]:
+    found = re.findall(r"(\w+) = (\d+)", system_info)
+    return frozenset(name for name, there in found if there != "0")
