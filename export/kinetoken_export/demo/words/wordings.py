@@ -37,10 +37,10 @@ _OF_ONE_SPEED: Final = ("walk_slowly", "walk_fast", "stand_still", "t_pose", "me
 class Mixture:
     """Shares of the kinds of request; what is left is captions of one action as they stand."""
 
-    unknown: float = 0.11
+    unknown: float = 0.09
     sequence: float = 0.12
-    pair: float = 0.13
-    triple: float = 0.1
+    pair: float = 0.11
+    triple: float = 0.08
     seconds: float = 0.05
     count: float = 0.07
     speed: float = 0.03
