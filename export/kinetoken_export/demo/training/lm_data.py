@@ -26,7 +26,7 @@ from ..data.rising import ways_up
 from ..data.windows import action_windows, long_windows
 from ..words.action_names import COUNTED_ALOUD
 from .coded.coded_window import RISE, CodedWindow, load_coded, save_coded, without_stills
-from .coded.repetitions import GO_ON, fitting_counts, repetition_ends
+from .coded.repetitions import GO_ON, fitting_counts, repetition_ends, shown_counts
 
 _MOST_PER_KIND: Final = 10  # windows of one action, count, speed and style
 _MOST_PER_ACTION: Final = 30  # windows; more of one action only crowds out the others
@@ -91,7 +91,8 @@ def code(found: Iterable[Window], coder: Coder) -> list[CodedWindow]:
     """
     chosen = capped(found)
     coded = [*_coded(chosen, coder), *_coded_ways_up(chosen, coder)]
-    return [_counted(without_stills(window), coder) for window in progress(coded, "counting")]
+    counted = [_counted(without_stills(window), coder) for window in progress(coded, "counting")]
+    return without_unseen_counts(counted, coder)
 
 
 def _counted(window: CodedWindow, coder: Coder) -> CodedWindow:
@@ -103,6 +104,23 @@ def _counted(window: CodedWindow, coder: Coder) -> CodedWindow:
         return window
     fits = fitting_counts(window.action, window.codes, cuts, coder.joints)
     return replace(window, cuts=cuts, fits=fits)
+
+
+def without_unseen_counts(found: list[CodedWindow], coder: Coder) -> list[CodedWindow]:
+    """Windows that show a count which, done so often, no longer show their action, lose it.
+
+    But where no window of the action shows it (three turns to the left end elsewhere than one), all
+    keep it.
+    """
+    shown = [
+        shown_counts(w.action, w.codes, w.cuts, w.fits, coder.joints)
+        for w in progress(found, "judging counts")
+    ]
+    can = {(w.action, times) for w, mine in zip(found, shown, strict=True) for times in mine}
+    return [
+        replace(w, fits=tuple(n for n in w.fits if n in mine or (w.action, n) not in can))
+        for w, mine in zip(found, shown, strict=True)
+    ]
 
 
 def capped(found: Iterable[Window]) -> list[Window]:

@@ -11,6 +11,7 @@ from kinetoken.motion.skeleton import Array
 
 from ....codecs.source import Codes
 from ...data.cutting import STRIDE
+from ...data.judges import obeys
 from ...data.judges.counting import COUNTERS, times_done
 from ...words.action_names import MOST_ALOUD
 
@@ -75,6 +76,17 @@ def fitting_counts(
         if not counted or times_done(action, joints(np.concatenate(pieces))) == times:
             out.append(times)
     return tuple(out)
+
+
+def shown_counts(
+    action: str, codes: Codes, cuts: Sequence[int], counts: Sequence[int], joints: _Joints
+) -> tuple[int, ...]:
+    """Of these counts, those for which the motion, done so often, still shows its action."""
+    return tuple(
+        times
+        for times in counts
+        if obeys(action, joints(np.concatenate(done_over(codes, cuts, times))))
+    )
 
 
 def done_over(codes: Codes, cuts: Sequence[int], times: int) -> list[Codes]:

@@ -18,6 +18,7 @@ from kinetoken_export.demo.training.coded.repetitions import (
     fitting_counts,
     repeated,
     repetition_ends,
+    shown_counts,
 )
 
 
@@ -71,3 +72,11 @@ def test_only_counts_that_come_out_right_fit() -> None:
     assert fitting_counts("dance", codes, (5,), shown) == (2,)
     # What nobody counts fits as long as it does not take too long.
     assert fitting_counts("throw", codes[:30], (), shown) == (2, 3, 4, 5)
+
+
+def test_only_counts_that_still_show_the_action_are_shown() -> None:
+    joints = squats(3)
+    codes, shown = np.arange(len(joints) // 4)[:, None], shown_by(joints)
+    ends = repetition_ends("squat", codes, 3, shown)
+    assert shown_counts("squat", codes, ends, (2, 4), shown) == (2, 4)
+    assert shown_counts("dance", codes, ends, (2, 4), shown) == ()
