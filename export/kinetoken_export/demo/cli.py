@@ -93,6 +93,7 @@ def add_command(subparsers: Subparsers) -> None:
         "make the demo model from motion capture",
         "kinetoken train-demo prepare cmu-bvh",
         "kinetoken train-demo train-codec",
+        "kinetoken train-demo train-teacher all-MiniLM-L6-v2",
         "kinetoken train-demo train-words",
         "kinetoken train-demo train-lm",
         "kinetoken train-demo evaluate --bundle my-demo -o results",
@@ -161,7 +162,9 @@ def _add_train_lm(steps: Subparsers) -> None:
     _add_word_options(parser, LM_STEPS)
     _add_machine(parser)
     _add_workers(parser)
-    text = f"share of drawn chats without motion (default: {WORDS_ONLY}; less at the end)"
+    text = (
+        f"share of drawn chats without motion (default: {WORDS_ONLY}); give less for the last part"
+    )
     add("--words-only", type=float, help=text)
     text = "language model folder whose weights and tokenizer a new training begins with"
     add("--start", type=Path, help=text)
@@ -296,7 +299,7 @@ def _require_training(request: TrainRequest) -> None:
     name = request.plan.get("device", "cpu")
     try:
         torch.zeros(1, device=name).item()
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, ImportError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
             f"--device: expected a device that PyTorch has here, got {name} ({reason}): leave it "

@@ -123,10 +123,19 @@ def optimizer_of(model: Qwen2, peak: float, beside: nn.Module | None = None) -> 
 def resume(
     path: Path, model: Qwen2, optimizer: torch.optim.Optimizer, beside: nn.Module | None = None
 ) -> tuple[int, float]:
-    """Go on from a saved state. Returns the steps done and minutes spent; zeros for none."""
+    """Go on from a saved state. Returns the steps done and minutes spent; zeros for none.
+
+    InputError where one of them has something beside the model and the other has not.
+    """
     if not path.is_file():
         return 0, 0.0
     state = torch.load(path, weights_only=True, map_location="cpu")
+    if bool(state["beside"]) != (beside is not None):
+        was, now = ("with", "without") if state["beside"] else ("without", "with")
+        raise InputError(
+            f"{path}: expected a training {now} --teacher, got one {was}: go on as it began, or give "
+            "another --work and what this one wrote as --start"
+        )
     model.load_state_dict(state["model"])
     if beside is not None:
         beside.load_state_dict(state["beside"])

@@ -88,9 +88,17 @@ def read_captions(folder: Path, exams: Iterable[str] = ()) -> CaptionSet:
 
 
 def exam_wordings(folder: Path | None) -> list[str]:
-    """The wordings of exams: the first column of every TSV file below a folder, if there is one."""
-    if folder is None or not folder.is_dir():
+    """The wordings of exams: the first column of every TSV file below a folder, if one is given.
+
+    InputError where it is none, as a slip there would teach the exams.
+    """
+    if folder is None:
         return []
+    if not folder.is_dir():
+        raise InputError(
+            f"--exams: expected a folder of exam wordings, found none at {folder}: give the folder "
+            "export/exam of the repository"
+        )
     return [
         line.split("\t")[0]
         for path in sorted(folder.rglob("*.tsv"))

@@ -20,10 +20,11 @@ _ONES: Final = (
     "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
 )  # fmt: skip
 _TENS: Final = {20: "twenty", 30: "thirty", 40: "forty", 50: "fifty", 60: "sixty"}
-# Words that tell a language, blank between them.
 _SAYS_HOW_OFTEN: Final = re.compile(
-    r"\d|\b(times?|repeatedly|several|few|once|twice|again|seconds?|minutes?|while|keeps?)\b"
+    r"\d|\b(times?|repeatedly|several|few|once|twice|again|over and over|seconds?|minutes?|while"
+    r"|until|keeps?)\b"
 )
+# Words that tell a language, blank between them.
 _MARKS: Final = {
     "es": "el la los las una uno con por hacia de del y que te tu mano pierna brazo izquierda derecha "
     "camina corre salta gira baila adelante atrás veces haz un al en su se",

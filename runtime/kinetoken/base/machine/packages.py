@@ -11,7 +11,10 @@ _NAMES: Final = {"PIL": "Pillow", "pythonosc": "python-osc", "zmq": "pyzmq"}
 """Packages with another name than their module."""
 
 
-def require_package(module: str, extra: str) -> None:
-    """MissingPackageError unless the module can be found; `extra`: what of kinetoken brings it."""
+def require_package(module: str, *extras: str) -> None:
+    """MissingPackageError unless the module can be found.
+
+    `extras`: those of kinetoken that bring it, each alone.
+    """
     if importlib.util.find_spec(module) is None:
-        raise MissingPackageError(_NAMES.get(module, module), extra)
+        raise MissingPackageError(_NAMES.get(module, module), *extras)

@@ -23,7 +23,7 @@ _OWN: Final = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) rw-p \S+ \S+ 0 *$", re.MULTI
 def read_weights(path: Path, gpu_layers: int | None) -> Any:
     """llama.cpp's pointer to a model; null if it refuses the file. Ctrl-C ends the reading.
 
-    The file is read, not mapped: on the processor llama.cpp keeps many weights in another order,
+    The file is read, not mapped: on most processors llama.cpp keeps many weights in another order,
     and would hold those twice. A 3B takes half a million pages of 4 KB: with large ones it is read
     a third faster.
     """

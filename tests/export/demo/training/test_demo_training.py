@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -166,7 +167,7 @@ def test_examples_may_be_drawn_by_other_processes(trained: Path, tmp_path: Path)
     train_lm(tmp_path, trained / "codec", *CAPTIONS, plan, tmp_path / "lm")
     assert torch.load(tmp_path / "lm.pt", weights_only=True)["step"] == 2
     train_codec(tmp_path, replace(CODEC, workers=2), tmp_path / "codec", start=trained / "codec")
-    assert load_codec(tmp_path / "codec")[0].config.overlap
+    assert torch.load(tmp_path / "codec.pt", weights_only=True)["step"] == CODEC.steps
 
 
 def test_each_process_draws_others(trained: Path) -> None:
@@ -174,13 +175,23 @@ def test_each_process_draws_others(trained: Path) -> None:
     coder = ChatCoder(Tokenizer.from_file(str(trained / "tokenizer.json")))
 
     def draw() -> Example:
-        return coder.question(str(int(random.integers(10**9))))
+        return coder.question(f"{int(random.integers(10**9))} {os.getpid()}")
 
     texts: list[str] = []
     for _ in range(2):  # a training, and the same one that goes on with the numbers drawn next
         rows = lm_steps.drawn_batches(draw, 100, [random], 2)
         texts += [text for _ in range(20) for text in next(rows).texts]
-    assert len(set(texts)) == len(texts)
+    numbers, processes = zip(*(text.split() for text in texts), strict=True)
+    assert len(set(numbers)) == len(numbers)
+    assert len(set(processes) - {str(os.getpid())}) == 4, "two for each training"
+
+
+def test_a_training_does_not_go_on_without_what_it_had_beside_the_model(trained: Path) -> None:
+    size = Tokenizer.from_file(str(trained / "tokenizer.json")).get_vocab_size()
+    model, beside = Qwen2(LmConfig(vocab_size=size)), torch.nn.Linear(256, 8)
+    optimizer = lm_steps.optimizer_of(model, 1e-3, beside)
+    with pytest.raises(InputError, match=r"lm\.pt: expected a training with --teacher, got one wi"):
+        lm_steps.resume(trained / "lm.pt", model, optimizer, beside)
 
 
 def test_a_training_of_minutes_ends_with_them(
@@ -300,6 +311,8 @@ def test_the_decoder_alone_learns_while_codes_stay_valid(trained: Path, tmp_path
     before, after = (load_codec(f)[0].state_dict() for f in (trained / "codec", tmp_path / "out"))
     same = {name for name in before if torch.equal(before[name], after[name])}
     assert same == {name for name in before if not name.startswith("decoder.")}
+    with pytest.raises(InputError, match=r"codec\.pt: expected a training without --decoder-only"):
+        train_codec(tmp_path, CODEC, tmp_path / "out", start=trained / "codec")
 
 
 def test_a_codec_of_other_sizes_is_no_start(trained: Path, tmp_path: Path) -> None:

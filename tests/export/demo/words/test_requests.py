@@ -62,7 +62,9 @@ def test_wordings_of_an_exam_and_five_words_in_a_row_are_kept_out(tmp_path: Path
     assert exclusion.excludes("BOW.")
     assert not exclusion.excludes("walk to the red house")
     assert not exclusion.excludes("bow low")
-    assert exam_wordings(tmp_path / "absent") == []
+    assert exam_wordings(None) == []
+    with pytest.raises(InputError, match=r"--exams: expected a folder .* found none at .*absent"):
+        exam_wordings(tmp_path / "absent")
 
 
 def test_one_in_twenty_is_held_out_with_its_near_ones() -> None:

@@ -155,6 +155,20 @@ def test_a_reading_that_is_over_is_refused_at_the_next_tensor(
         made.load()
 
 
+def test_kernels_that_crash_are_not_used(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    load, reordered = weights.llama.llama_model_load_from_file, []
+
+    def watched(path: bytes, params: Any) -> Any:
+        reordered.append(bool(params.use_extra_bufts))
+        return load(path, params)
+
+    monkeypatch.setattr(weights.llama, "llama_model_load_from_file", watched)
+    for told in ("CPU : AVX2 = 1 | ", "CPU : AVX2 = 1 | AMX_INT8 = 1 | "):
+        monkeypatch.setattr(weights, "system_info", lambda told=told: told)
+        made.check(made.load().start().push(TOKENS[:3], made.every), TOKENS[:3])
+    assert reordered == [True, False]
+
+
 @pytest.mark.skipif(not hasattr(mmap, "MADV_HUGEPAGE"), reason="large pages on request are Linux's")
 def test_linux_is_asked_for_large_pages_where_the_weights_will_lie() -> None:
     before = memory_ranges()

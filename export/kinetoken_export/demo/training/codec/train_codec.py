@@ -108,7 +108,7 @@ def train_codec(
     model.to(plan.device)
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=plan.peak, weight_decay=0.01, betas=(0.9, 0.98))
-    done, spent = _resume(work / "codec.pt", model, optimizer)
+    done, spent = _resume(work / "codec.pt", model, optimizer, plan.decoder_only)
     windows_drawn = Windows(motions, plan.frames, plan.seed + done)
     batches = drawn_windows(windows_drawn, plan.batch, plan.workers)
     scale = [torch.from_numpy(values).to(plan.device) for values in (mean, std)]
@@ -134,7 +134,7 @@ def train_codec(
             bar.erase()
             pace = 60 * (clock.spent - spent) / (step - done + 1)
             print(f"step {step + 1} loss {float(average):.4f} {pace:.3f} s/step", flush=True)
-            _save(work / "codec.pt", model, optimizer, step + 1, clock.spent)
+            _save(work / "codec.pt", model, optimizer, step + 1, clock.spent, plan.decoder_only)
         if last:
             break
     write_codec(model, mean, std, out)
@@ -329,10 +329,18 @@ def _start_codebooks(model: MotionCodec, windows: Windows, loss: Loss) -> None:
         left = left - level.codebook[level.nearest(left)]
 
 
-def _resume(path: Path, model: MotionCodec, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
+def _resume(
+    path: Path, model: MotionCodec, optimizer: torch.optim.Optimizer, decoder_only: bool
+) -> tuple[int, float]:
     if not path.is_file():
         return 0, 0.0
     state = torch.load(path, weights_only=True, map_location="cpu")
+    if state.get("decoder_only", False) != decoder_only:
+        was, now = ("without", "with") if decoder_only else ("with", "without")
+        raise InputError(
+            f"{path}: expected a training {now} --decoder-only, got one {was}: go on as it began, or "
+            "give another --work and what this one wrote as --start"
+        )
     model.load_state_dict(state["model"], strict=False)
     for level, kept in zip(model.quantizer.levels, state["averages"], strict=True):
         level.usage.copy_(kept["usage"])
@@ -342,7 +350,12 @@ def _resume(path: Path, model: MotionCodec, optimizer: torch.optim.Optimizer) ->
 
 
 def _save(
-    path: Path, model: MotionCodec, optimizer: torch.optim.Optimizer, step: int, minutes: float
+    path: Path,
+    model: MotionCodec,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    minutes: float,
+    decoder_only: bool,
 ) -> None:
     averages = [{"usage": level.usage, "total": level.total} for level in model.quantizer.levels]
     with atomic_path(path) as temporary:
@@ -353,6 +366,7 @@ def _save(
                 "optimizer": optimizer.state_dict(),
                 "step": step,
                 "minutes": minutes,
+                "decoder_only": decoder_only,
             },
             temporary,
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -36,16 +36,9 @@ class SentenceTeacher:
     """A sentence encoder in a Hugging Face folder, which `option` names. InputError."""
 
     def __init__(self, folder: Path, device: str = "cpu", option: str = "--teacher") -> None:
-        require_package("transformers", "dev")
-        from transformers import AutoModel, AutoTokenizer
-
-        if not (folder / "config.json").is_file():
-            raise InputError(
-                f"{option}: expected the folder of a sentence encoder, got {folder} without a "
-                "config.json: give one such as all-MiniLM-L6-v2's"
-            )
-        self.tokenizer = AutoTokenizer.from_pretrained(str(folder))
-        self.encoder = AutoModel.from_pretrained(str(folder)).to(device).eval()
+        require_package("transformers")
+        self.tokenizer, encoder = _read_encoder(folder, option)
+        self.encoder = encoder.to(device).eval()
         self.width = int(self.encoder.config.hidden_size)
         self._mean = torch.zeros(self.width, device=device)
 
@@ -73,6 +66,27 @@ class SentenceTeacher:
         seen = given["attention_mask"][..., None].to(hidden.dtype)
         mean: Tensor = (hidden * seen).sum(1) / seen.sum(1)
         return mean.float()
+
+
+def _read_encoder(folder: Path, option: str) -> tuple[Any, Any]:
+    """The tokenizer and the encoder of a folder. InputError."""
+    from transformers import AutoModel, AutoTokenizer
+
+    expected = f"{option}: expected the folder of a sentence encoder (BERT), got {folder}"
+    advice = "give one such as all-MiniLM-L6-v2's"
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{expected} without a config.json: {advice}")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(folder))
+        encoder = AutoModel.from_pretrained(str(folder))
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        reason = str(error).strip().splitlines()[0][:200]
+        raise InputError(
+            f"{expected}, which transformers does not read ({reason}): {advice}"
+        ) from error
+    if not hasattr(encoder, "embeddings"):
+        raise InputError(f"{expected}, a model of type {encoder.config.model_type}: {advice}")
+    return tokenizer, encoder
 
 
 class Foretold(nn.Module):

@@ -48,7 +48,7 @@ class TeacherTraining:
 
 
 def train_teacher(teacher: Path, captions: CaptionSet, plan: TeacherTraining, out: Path) -> float:
-    """Train the encoder of a folder and write it to `out`, whole or not at all. InputError.
+    """Train the encoder of a folder and write it to `out`, each file whole. InputError.
 
     Returns the share of held-out captions of one action whose action it names.
     """

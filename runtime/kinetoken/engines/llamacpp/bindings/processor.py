@@ -29,8 +29,8 @@ PREBUILT_KERNELS: Final = ("AVX", "AVX2", "F16C", "FMA", "BMI2")
 """Those that the wheels of xllamacpp for x86-64 always use."""
 
 
-# With them llama.cpp ends the process at its first pass on some machines: ggml-org/llama.cpp#20824,
-# still so in September 2026 (b10809).
+# With them llama.cpp ends the process at its first pass on some machines: ggml-org/llama.cpp#20824.
+# The tiles' settings are optimized away, says #26954, which would mend it and is still open.
 _CRASHING: Final = "AMX_INT8"
 
 
@@ -66,7 +66,8 @@ def missing_kernels(system_info: str, cpuinfo: Path = PROC_CPUINFO) -> tuple[str
 def may_reorder_weights(system_info: str) -> bool:
     """Tell whether llama.cpp may keep weights in an order of its own, for its fastest kernels.
 
-    It may not where those are Intel's AMX, which end the process.
+    It may not where those are Intel's AMX, which end the process; all other reordering goes with
+    them, as llama.cpp has one switch for both.
     """
     return _CRASHING not in _built_kernels(system_info)
 
