@@ -56,18 +56,18 @@ def test_the_report_counts_what_the_judges_say(
 
 
 def test_a_sequence_is_judged_block_by_block() -> None:
-    clip = kinetoken.load().generate("a person walks forward", seed=2, seconds=4)
-    assert clip.codes is not None
-    half, frames = len(clip.codes) // 2, ["<m_0_1><m_1_1><m_2_1><m_3_1>"] * len(clip.codes)
-    first, second = "".join(frames[:half]), "".join(frames[half:])
-    blocks = f"I walk.<move>{first}</move>{{}}<move>{second}</move>"
-    question = Question("sequences", "walk, then walk", ("walk_forward", "walk_forward"))
-    assert does(question, replace(clip, text=blocks.format(" And on.")), "I walk. And on.")
-    assert not does(question, replace(clip, text=blocks.format("")), "I walk.")
-    assert not does(question, replace(clip, text=blocks.format("\nTwo.\n")), "I walk.")
-    alone = Question("old", "walk for four seconds", ("walk_forward",), seconds=4)
-    assert does(alone, clip, "I walk.")
-    assert not does(replace(alone, seconds=5), clip, "I walk.")
+    squats = played(next(act for act in EXERCISE_ACTS if act.action == "squat"))
+    joints = np.concatenate([squats, squats]).astype(np.float32)
+    block = "<m_0_1>" * len(squats)
+    blocks = f"I squat.<move>{block}</move>{{}}<move>{block}</move>"
+    clip = Clip(joints, text=blocks.format(""), codes=np.ones((len(joints), 1), np.int64))
+    question = Question("sequences", "squat, then squat", ("squat", "squat"))
+    assert does(question, replace(clip, text=blocks.format(" And on.")), "I squat. And on.")
+    assert not does(question, clip, "I squat.")
+    assert not does(question, replace(clip, text=blocks.format("\nTwo.\n")), "I squat.")
+    alone = Question("old", "squat for so long", ("squat",), seconds=clip.seconds)
+    assert does(alone, clip, "I squat.")
+    assert not does(replace(alone, seconds=clip.seconds + 1), clip, "I squat.")
 
 
 def test_a_part_behind_a_low_one_may_begin_with_the_way_up() -> None:
