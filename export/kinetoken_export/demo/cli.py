@@ -40,7 +40,7 @@ _PLANNED: Final = (
     "workers",
     "epochs",
 )
-_EXAM: Final = _EXAMS / "fifth"
+_EXAM: Final = _EXAMS / "sixth"
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,8 @@ _HAN_LENGTH: Final = re.compile(
 )
 # A length after one of these is a moment or a rhythm, or that of a part of several.
 _NO_LENGTH: Final = re.compile(
-    r"\b(after|in|within|every|each|per|last|tras|cada|nach|alle|jede|après|dans|chaque)\s*$",
+    r"\b(after|in|within|every|each|per|(the|your|my|these|those|its) last|tras|cada|nach|alle|jede|"
+    r"après|dans|chaque)\s*$",
     re.IGNORECASE,
 )
 _SEVERAL: Final = re.compile(
