@@ -73,7 +73,7 @@ def test_the_demo_on_one_screen(
         "4 levels of 1,024 codes, <m_{level}_{code}> between <move> (9959)",
         "9961-10984; 10985-12008; 12009-13032; 13033-14056",
         "<|im_start|> (9957)",
-        "temperature 0.5 (generation_config.json)",
+        "temperature 0.3 (generation_config.json)",
         "kinetoken-causal-rvq",
         "20 motion tokens a second",
         "nothing unusual, nothing assumed",

@@ -10,4 +10,4 @@ LM_STEPS: Final = 4500
 TEACHER_EPOCHS: Final = 1
 WORDS_ONLY: Final = 0.8  # of drawn chats
 EXAM_SEEDS: Final = 2
-EXAM_TEMPERATURE: Final = 0.5
+EXAM_TEMPERATURE: Final = 0.3

@@ -157,7 +157,7 @@ def write_lm(model: Qwen2, tokenizer: Tokenizer, out: Path) -> None:
     weights = {k: v.detach().bfloat16().cpu().contiguous() for k, v in learnt.items()}
     with atomic_path(out / "model.safetensors") as temporary:
         save_file(weights, temporary, metadata={"format": "pt"})
-    generation = {"do_sample": True, "temperature": 0.5, "eos_token_id": end, "pad_token_id": pad}
+    generation = {"do_sample": True, "temperature": 0.3, "eos_token_id": end, "pad_token_id": pad}
     for name, content in (
         ("config.json", model.config.to_hf(end, pad)),
         ("generation_config.json", generation),

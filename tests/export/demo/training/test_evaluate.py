@@ -47,7 +47,9 @@ def test_the_report_counts_what_the_judges_say(
         for part, expected in (("old", "squat"), ("old", "dance"), ("unknown", "unknown"))
         for seed in (0, 1)
     ]
-    again = kinetoken.load().generate(answers[0]["prompt"], seed=0, temperature=0.5)
+    again = kinetoken.load().generate(
+        answers[0]["prompt"], seed=0, temperature=ExamConditions().temperature
+    )
     assert answers[0]["passed"] == shows_asked("squat", again.joints.astype(np.float64))
     passed = sum(a["passed"] for a in answers[:4])
     said = capsys.readouterr().out
