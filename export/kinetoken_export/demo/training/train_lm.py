@@ -31,7 +31,7 @@ from .thought_exam import understanding
 from .train_words import DrawnChats, caption_tokenizer, lessons_of, merging, take_tokenizer
 
 _HINTS: Final[dict[str, object]] = {
-    "history": 5, "prompt_seconds": True, "max_seconds": 30.0, "min_seconds": 1.6, "min_frames": 2,
+    "history": 5, "prompt_seconds": True, "max_seconds": 30.0, "min_seconds": 1.2, "min_frames": 2,
     "examples": [
         "walk in a circle to the left", "wave with both hands", "jump three times",
         "sneak forward", "do a cartwheel", "kick with the left leg, then bow", "dance",
