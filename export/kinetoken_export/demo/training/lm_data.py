@@ -107,10 +107,10 @@ def _counted(window: CodedWindow, coder: Coder) -> CodedWindow:
 
 
 def without_unseen_counts(found: list[CodedWindow], coder: Coder) -> list[CodedWindow]:
-    """Windows that show a count which, done so often, no longer show their action, lose it.
+    """Windows without the counts at which they no longer show their action.
 
-    But where no window of the action shows it (three turns to the left end elsewhere than one), all
-    keep it.
+    A count at which no window of the action shows it stays: three turns to the left end elsewhere
+    than one does, and the judge knows only one.
     """
     shown = [
         shown_counts(w.action, w.codes, w.cuts, w.fits, coder.joints)

@@ -80,7 +80,7 @@ def _read_encoder(folder: Path, option: str) -> tuple[Any, Any]:
         tokenizer = AutoTokenizer.from_pretrained(str(folder))
         encoder = AutoModel.from_pretrained(str(folder))
     except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0][:200]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise InputError(
             f"{expected}, which transformers does not read ({reason}): {advice}"
         ) from error
