@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 pytest.importorskip("transformers", reason="needs transformers")
 
+from kinetoken.base.errors import InputError
 from kinetoken_export.demo.training.teacher.sentence_teacher import SentenceTeacher
 from kinetoken_export.demo.training.teacher.train_teacher import TeacherTraining, train_teacher
 from kinetoken_export.demo.words.requests import CaptionSet, Part, Request
@@ -47,3 +48,14 @@ def test_it_tells_captions_apart_that_it_never_saw(tmp_path: Path) -> None:
     # Words that no caption holds keep their place.
     tables = [t.encoder.embeddings.word_embeddings.weight for t in (before, after)]
     assert torch.equal(*tables)
+
+
+def test_a_folder_that_is_no_sentence_encoder_is_refused(tmp_path: Path) -> None:
+    demo = Path(__file__).parents[5] / "export" / "checkpoints" / "demo"
+    for folder, reason in (
+        (tmp_path, "without a config.json"),
+        (demo / "codec", "which transformers does not read"),
+        (demo / "lm", "a model of type qwen2"),
+    ):
+        with pytest.raises(InputError, match=f"--teacher: expected the folder of .*{reason}.*: give"):
+            SentenceTeacher(folder)
