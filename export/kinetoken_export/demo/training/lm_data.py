@@ -26,7 +26,7 @@ from ..data.rising import ways_up
 from ..data.windows import action_windows, long_windows
 from ..words.action_names import COUNTED_ALOUD
 from .coded.coded_window import RISE, CodedWindow, load_coded, save_coded, without_stills
-from .coded.repetitions import GO_ON, fitting_counts, repetition_ends, shown_counts
+from .coded.repetitions import GO_ON, fitting_counts, repetition_ends
 
 _MOST_PER_KIND: Final = 10  # windows of one action, count, speed and style
 _MOST_PER_ACTION: Final = 30  # windows; more of one action only crowds out the others
@@ -91,35 +91,36 @@ def code(found: Iterable[Window], coder: Coder) -> list[CodedWindow]:
     """
     chosen = capped(found)
     coded = [*_coded(chosen, coder), *_coded_ways_up(chosen, coder)]
-    counted = [_counted(without_stills(window), coder) for window in progress(coded, "counting")]
-    return without_unseen_counts(counted, coder)
+    return without_unseen_counts(
+        _counted(without_stills(window), coder) for window in progress(coded, "counting")
+    )
 
 
-def _counted(window: CodedWindow, coder: Coder) -> CodedWindow:
-    """A window with the ends of its repetitions, if they can be told, and the counts it can show."""
+def _counted(window: CodedWindow, coder: Coder) -> tuple[CodedWindow, dict[int, bool]]:
+    """A window with the ends of its repetitions, if they can be told, and its `fitting_counts`."""
     if window.action not in COUNTED_ALOUD:
-        return window
+        return window, {}
     cuts = repetition_ends(window.action, window.codes, window.count, coder.joints)
     if not cuts and (window.count != 1 or window.action in GO_ON):
-        return window
-    fits = fitting_counts(window.action, window.codes, cuts, coder.joints)
-    return replace(window, cuts=cuts, fits=fits)
+        return window, {}
+    return replace(window, cuts=cuts), fitting_counts(
+        window.action, window.codes, cuts, coder.joints
+    )
 
 
-def without_unseen_counts(found: list[CodedWindow], coder: Coder) -> list[CodedWindow]:
-    """Windows without the counts at which they no longer show their action.
+def without_unseen_counts(
+    found: Iterable[tuple[CodedWindow, dict[int, bool]]],
+) -> list[CodedWindow]:
+    """Windows that fit the counts at which they still show their action.
 
     A count at which no window of the action shows it stays: three turns to the left end elsewhere
     than one does, and the judge knows only one.
     """
-    shown = [
-        shown_counts(w.action, w.codes, w.cuts, w.fits, coder.joints)
-        for w in progress(found, "judging counts")
-    ]
-    can = {(w.action, times) for w, mine in zip(found, shown, strict=True) for times in mine}
+    found = list(found)
+    seen = {(w.action, times) for w, fits in found for times, shown in fits.items() if shown}
     return [
-        replace(w, fits=tuple(n for n in w.fits if n in mine or (w.action, n) not in can))
-        for w, mine in zip(found, shown, strict=True)
+        replace(w, fits=tuple(n for n in fits if fits[n] or (w.action, n) not in seen))
+        for w, fits in found
     ]
 
 

@@ -61,32 +61,22 @@ def repeated(pieces: Sequence[Codes], times: int) -> list[Codes]:
 
 def fitting_counts(
     action: str, codes: Codes, cuts: Sequence[int], joints: _Joints
-) -> tuple[int, ...]:
+) -> dict[int, bool]:
     """How often a motion may be done so that as many are counted and it does not take too long.
 
-    `cuts`: where its repetitions end; without any, the whole is one.
+    Each with whether it, done so often, still shows its action. `cuts`: where its repetitions end;
+    without any, the whole is one.
     """
-    out: list[int] = []
+    out: dict[int, bool] = {}
     most = 2 if len(cuts) == 1 else MOST_ALOUD
     for times in range(2, most + 1):
         pieces = done_over(codes, cuts, times)
         if sum(map(len, pieces)) > _COUNTED:
             break
-        counted = action in COUNTERS
-        if not counted or times_done(action, joints(np.concatenate(pieces))) == times:
-            out.append(times)
-    return tuple(out)
-
-
-def shown_counts(
-    action: str, codes: Codes, cuts: Sequence[int], counts: Sequence[int], joints: _Joints
-) -> tuple[int, ...]:
-    """Of these counts, those for which the motion, done so often, still shows its action."""
-    return tuple(
-        times
-        for times in counts
-        if obeys(action, joints(np.concatenate(done_over(codes, cuts, times))))
-    )
+        shown = joints(np.concatenate(pieces))
+        if action not in COUNTERS or times_done(action, shown) == times:
+            out[times] = obeys(action, shown)
+    return out
 
 
 def done_over(codes: Codes, cuts: Sequence[int], times: int) -> list[Codes]:

@@ -57,5 +57,7 @@ def test_a_folder_that_is_no_sentence_encoder_is_refused(tmp_path: Path) -> None
         (demo / "codec", "which transformers does not read"),
         (demo / "lm", "a model of type qwen2"),
     ):
-        with pytest.raises(InputError, match=f"--teacher: expected the folder of .*{reason}.*: give"):
+        with pytest.raises(
+            InputError, match=f"--teacher: expected the folder of .*{reason}.*: give"
+        ):
             SentenceTeacher(folder)
