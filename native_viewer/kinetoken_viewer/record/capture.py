@@ -95,6 +95,7 @@ class WindowFilm:
         self._began: float | None = None
         self._size: tuple[int, int] | None = None
         self._count = 0
+        self._left_out: tuple[Pixels, int] | None = None
         self.failure = ""
         self._waiting: queue.Queue[tuple[Pixels, int] | None] = queue.Queue(MOST_WAITING)
         self._thread = threading.Thread(target=self._write, name="kinetoken-film", daemon=True)
@@ -111,13 +112,22 @@ class WindowFilm:
         return self._count / self._fps
 
     def push(self, pixels: Pixels, now: float) -> None:
-        """Adds a picture as often as the clock needs it, or not at all."""
+        """Adds a picture as often as the clock needs it.
+
+        While the encoder is behind, pictures are left out; the next one that it has time for, or at
+        the end the last of them, is shown in their place: the film lasts as long as it was taken.
+        """
         if self._began is None:
             self._began, self._size = now, (pixels.shape[1], pixels.shape[0])
         due = int((now - self._began) * self._fps) + 1 - self._count
-        if due < 1 or self._waiting.full():
+        if due < 1:
             return
-        self._waiting.put_nowait((self._fitted(pixels), due))
+        item = self._fitted(pixels), due
+        if self._waiting.full():
+            self._left_out = item
+            return
+        self._waiting.put_nowait(item)
+        self._left_out = None
         self._count += due
 
     def _fitted(self, pixels: Pixels) -> Pixels:
@@ -128,11 +138,15 @@ class WindowFilm:
 
     def stop(self) -> str:
         """Ends the film; returns the note for the user."""
-        try:
-            self._waiting.put(None, timeout=_STOP_SECONDS)
-        except queue.Full:
-            self.failure = self.failure or "the encoder does not answer"
-        self._thread.join(_STOP_SECONDS)
+        if self._thread.is_alive():  # else nobody empties the queue
+            try:
+                if self._left_out is not None:
+                    self._waiting.put(self._left_out, timeout=_STOP_SECONDS)
+                    self._count += self._left_out[1]
+                self._waiting.put(None, timeout=_STOP_SECONDS)
+            except queue.Full:
+                self.failure = self.failure or "the encoder does not answer"
+            self._thread.join(_STOP_SECONDS)
         if self.failure:
             return f"the film ended early: {self.failure}"
         return (

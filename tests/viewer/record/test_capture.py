@@ -82,9 +82,7 @@ def test_a_film_keeps_the_clock_whatever_the_rate_of_the_window(rate: float) -> 
     assert "recording a-wave.mp4" in taking.note()
     taking.film()
     assert not taking.wants
-    count, size = frames_of(Path("a-wave.mp4"))
-    assert size == SIZE
-    assert abs(count - 31) <= 4  # a second, but for what the encoder had no time for
+    assert frames_of(Path("a-wave.mp4")) == (31, SIZE)  # a second, however slow the encoder
     assert "saved a-wave.mp4" in taking.note()
 
 
@@ -148,8 +146,8 @@ def test_a_slow_encoder_does_not_hold_the_window_up(monkeypatch: pytest.MonkeyPa
     for index in range(90):
         film.push(picture(index), index / 30.0)
     assert film.waiting <= capture.MOST_WAITING
-    film.stop()
-    assert 0 < len(written) <= 90
+    assert "3.0 s" in film.stop()
+    assert len(written) == 90  # the last picture stands for those that were left out
 
 
 KILLED = """
