@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _WORK: Final = Path("work")
 _CAPTIONS: Final = Path("export/captions")
-_EXAMS: Final = Path("export/exam")
 _MINUTES: Final = "end after so many minutes in all, or before, when the steps are done"
 # Options that are fields of a training's plan.
 _PLANNED: Final = (
@@ -40,7 +39,7 @@ _PLANNED: Final = (
     "workers",
     "epochs",
 )
-_EXAM: Final = _EXAMS / "sixth"
+_EXAM: Final = Path("export/exam/seventh")  # the one that no training has seen
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class TrainRequest:
     words_only: float | None = None
     """Share of drawn chats without motion; None: as the plan says."""
     captions: Path = _CAPTIONS
-    exams: Path = _EXAMS
+    exams: Path = _EXAM
     """Folder of exam wordings, which are kept out of the captions."""
     vectors: Path | None = None
     """Folder of a BERT whose word vectors a training of words begins with."""
@@ -215,8 +214,8 @@ def _add_captions(parser: argparse.ArgumentParser) -> None:
     add(
         "--exams",
         type=Path,
-        default=_EXAMS,
-        help=f"wordings to keep out of them (default: {_EXAMS})",
+        default=_EXAM,
+        help=f"wordings to keep out of them (default: {_EXAM})",
     )
 
 
@@ -261,7 +260,7 @@ def _training(args: argparse.Namespace, name: str, codec: Path | None = None) ->
         args.threads,
         getattr(args, "start", None),
         captions=getattr(args, "captions", _CAPTIONS),
-        exams=getattr(args, "exams", _EXAMS),
+        exams=getattr(args, "exams", _EXAM),
         **_given(args, "vectors", "source", "words_only"),
     )
 

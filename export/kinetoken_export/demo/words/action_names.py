@@ -120,7 +120,14 @@ COUNTED: Final = (
     "wave_left", "wave_right", "wave_both", "victory_fist_pump", "throw", "blow_kiss", "shrug",
     "salute", "reach_up", "raise_arms", "raise_left_arm", "raise_right_arm",
 )  # fmt: skip
-# Actions whose repetitions the body counts aloud. Steps go by, and so does a shaken head.
+# Gaits, whose count is one of steps.
+STEPPED: Final = (
+    "crouch_walk", "limp", "march_in_place", "run", "sneak", "tiptoe", "walk_backward", "walk_fast",
+    "walk_forward", "walk_slowly",
+)  # fmt: skip
+# Gaits whose steps nobody can tell apart in the motion.
+_UNTOLD_STEPS: Final = ("limp", "run")
+# Actions whose repetitions the body counts aloud. A shaken head goes by too fast for it.
 COUNTED_ALOUD: Final = (
     "backflip", "blow_kiss", "bow", "cartwheel", "circle_left", "circle_right", "clap", "dodge_back",
     "dodge_left", "dodge_right", "drink", "duck_crouch", "forward_roll", "hop_one_leg",
@@ -130,14 +137,10 @@ COUNTED_ALOUD: Final = (
     "run_circle", "salute", "shoot_basketball", "shrug", "sidestep_left",
     "sidestep_right", "situps", "squat", "swing_golf", "swing_sword", "throw", "turn_around",
     "turn_left", "turn_right", "victory_fist_pump", "wave_both", "wave_left", "wave_right",
+    *(gait for gait in STEPPED if gait not in _UNTOLD_STEPS),
 )  # fmt: skip
 MOST_ALOUD: Final = 20
 """How far the body counts aloud."""
-# Gaits, whose count is one of steps.
-STEPPED: Final = (
-    "crouch_walk", "limp", "march_in_place", "run", "sneak", "tiptoe", "walk_backward", "walk_fast",
-    "walk_forward", "walk_slowly",
-)  # fmt: skip
 # Another action with the same name done the other way, slower, faster.
 MIRRORED_ACTION: Final[dict[str, str]] = {
     name: name.replace("left", "right")

@@ -44,6 +44,11 @@ DURATIONS: Final[dict[str, tuple[str, ...]]] = {
     "zh": ("{x}{n}秒", "{n}秒钟{x}", "{x}\uff0c持续{n}秒"),
     "ja": ("{n}秒間{x}", "{x}、{n}秒間", "{x}、{n}秒"),
 }  # fmt: skip
+STEPS: Final = (
+    "{x} {n} steps", "{x} {n} steps", "{x} {n} steps", "{x} for {n} steps", "{x}, {n} steps",
+    "{n} steps: {x}", "{x} {n} paces", "{x} exactly {n} steps", "{x} and stop after {n} steps",
+    "{x} just {n} steps", "{x} - {n} steps", "{n} steps, {x}", "{x} {n} steps and stop",
+)  # fmt: skip
 COUNTS: Final = (
     "{x} {t}", "{x} {t}", "{x} {n} times", "{x} {n}x", "{x} x{n}", "{t}, {x}", "{x}, {t}",
     "{x} exactly {t}", "{x} {t} in a row", "{x} {n} time", "{x} {t} please",

@@ -8,13 +8,14 @@ from typing import Final
 
 import numpy as np
 
-from .action_names import COUNTED, LASTING
+from .action_names import COUNTED, LASTING, STEPPED
 from .frames import (
     COUNTS,
     DURATIONS,
     NEGATIONS,
     ONLY_NOT,
     SPEED_FRAMES,
+    STEPS,
     STYLE_WORDS,
 )
 from .gibberish import Gibberish
@@ -23,7 +24,10 @@ from .requests import CaptionSet, Exclusion, Part, Request
 from .rewording import Rewording
 from .spelling import conjugated, language, number_words, says_how_often, times_words
 
-_COUNT_SHARES: Final = {1: 0.08, 2: 0.28, 3: 0.28, 4: 0.12, 5: 0.1, 6: 0.05, 8: 0.04, 10: 0.05}
+_COUNT_SHARES: Final = {1: 0.08, 2: 0.24, 3: 0.22, 4: 0.12, 5: 0.1, 6: 0.06, 7: 0.03, 8: 0.04, 9: 0.02,
+    10: 0.05, 12: 0.02, 15: 0.01, 20: 0.01}  # fmt: skip
+_STEPS_OF_COUNTS: Final = 0.22  # of requests that say how often, those of a gait's steps
+_SAYS_STEPS: Final = ("step", "pace", "stride")
 _SECONDS: Final = (1, 2, 2, 3, 3, 4, 4, 5, 5, 5, 6, 6, 7, 8, 8, 9, 10, 10, 12, 15, 16, 20)
 _GIBBERISH: Final = 0.1  # share of the unknown
 _SLOWER: Final = {"walk_forward": "walk_slowly"}
@@ -172,20 +176,23 @@ class Wordings:
         return Request(self.rewording.framed(text), (replace(part, seconds=seconds),))
 
     def _count(self) -> Request | None:
-        action = COUNTED[int(self.random.integers(len(COUNTED)))]
-        bare = self._bare(action)
+        countable = STEPPED if self.random.random() < _STEPS_OF_COUNTS else COUNTED
+        bare = self._bare(countable[int(self.random.integers(len(countable)))])
         if bare is None:
             return None
         request = self._with_count(bare)
         return replace(request, text=self.rewording.framed(request.text))
 
     def _with_count(self, request: Request) -> Request:
-        part = request.parts[0]
-        if part.action not in COUNTED or says_how_often(request.text):
+        part, steps = request.parts[0], request.parts[0].action in STEPPED
+        if says_how_often(request.text) or not (steps or part.action in COUNTED):
+            return request
+        if steps and any(word in request.text.lower() for word in _SAYS_STEPS):
             return request
         counts = list(_COUNT_SHARES)
         count = int(self.random.choice(counts, p=list(_COUNT_SHARES.values())))
-        form = self.rewording.pick(COUNTS)
+        count = max(count, 2) if steps else count
+        form = self.rewording.pick(STEPS if steps else COUNTS)
         number = str(count) if self.random.random() < 0.6 else number_words(count)
         if count == 1 and "{n}" in form:
             form = "{x} {t}"

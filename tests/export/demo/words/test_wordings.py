@@ -197,7 +197,8 @@ def test_repetitions_are_counted_aloud() -> None:
     line = "I bow from the waist three times."
     assert counted_aloud(line, Part("bow", count=3)) == [f"{line} Three.", "Two.", "One."]
     assert counted_aloud(line, Part("bow", count=1)) == [line]
-    assert counted_aloud("I walk.", Part("walk_forward", count=3)) == ["I walk."]
+    assert counted_aloud("I walk.", Part("walk_forward", count=2)) == ["I walk. Two.", "One."]
+    assert counted_aloud("I run.", Part("run", count=3)) == ["I run."]
     assert counted_aloud("I do push-ups.", Part("pushups", count=100)) == ["I do push-ups."]
     assert all(
         only_counts(f"\n{said}\n") for said in counted_aloud(line, Part("bow", count=20))[1:]

@@ -87,7 +87,7 @@ class MotionBank:
         if not found:
             return None
         whole = self._one_of(found)
-        pieces = done_over(whole.codes, whole.cuts, part.count)
+        pieces = done_over(part.action, whole.codes, whole.cuts, part.count)
         parts = [whole.with_codes(codes, 1) for codes in pieces]
         first = self._from(posture, parts[0], before)
         return None if first is None else [first, *parts[1:]]

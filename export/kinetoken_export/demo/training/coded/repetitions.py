@@ -13,10 +13,11 @@ from ....codecs.source import Codes
 from ...data.cutting import STRIDE
 from ...data.judges import obeys
 from ...data.judges.counting import COUNTERS, times_done
-from ...words.action_names import MOST_ALOUD
+from ...words.action_names import MOST_ALOUD, STEPPED
 
 _SHORTEST: Final = 2  # code frames of a repetition
 _TRIED: Final = (2, 5, 10)  # repetitions that must count right for a motion to be taken apart
+_TRIED_STEPS: Final = (0, 2, 6)  # steps beside those of a walk, for the same
 # One repetition of these, cut out, begins and ends halfway through the movement.
 GO_ON: Final = ("pushups", "situps")
 _COUNTED: Final = 150  # code frames of a motion whose repetitions are counted aloud
@@ -26,37 +27,46 @@ _Joints = Callable[[Codes], Array]
 def repetition_ends(action: str, codes: Codes, count: int, joints: _Joints) -> tuple[int, ...]:
     """Code frames at which all repetitions but the last end; none where they cannot be told apart.
 
-    At each, what lies before counts as so many and what lies behind as the rest. `joints`: codes
-    (n, Q) to joints (4n, 22, 3).
+    At each, what lies before counts as so many and what lies behind as the rest; a step that is under
+    way may count on both sides. `joints`: codes (n, Q) to joints (4n, 22, 3).
     """
     if count < 2 or action not in COUNTERS:
         return ()
+    steps = action in STEPPED
     shown = joints(codes)
     places = range(_SHORTEST, len(codes) - _SHORTEST + 1)
     before = {at: times_done(action, shown[: at * STRIDE]) for at in places}
     behind = {at: times_done(action, shown[at * STRIDE :]) for at in places}
     ends: list[int] = []
     for done in range(1, count):
-        fit = [at for at in places if before[at] == done and behind[at] == count - done]
+        near = [at for at in places if before[at] == done]
+        fit = [at for at in near if behind[at] == count - done]
+        fit = fit or [at for at in near if steps and behind[at] == count - done + 1]
         if not fit:
             return ()
         ends.append(fit[len(fit) // 2])
     if min(np.diff([0, *ends, len(codes)])) < _SHORTEST:
         return ()
-    pieces = np.split(codes, ends)
-    for times in (n for n in _TRIED if n <= 2 or count > 2):
-        if times_done(action, joints(np.concatenate(repeated(pieces, times)))) != times:
+    tried = [count + more for more in _TRIED_STEPS] if steps else list(_TRIED)
+    for times in (n for n in tried if n <= _most_of(action, count)):
+        if (
+            times_done(action, joints(np.concatenate(done_over(action, codes, ends, times))))
+            != times
+        ):
             return ()
     return tuple(ends)
 
 
-def repeated(pieces: Sequence[Codes], times: int) -> list[Codes]:
+def repeated(pieces: Sequence[Codes], times: int, stride: int = 1) -> list[Codes]:
     """The first repetition, those between it and the last over and over, and the last.
 
-    `times` is 2, or more where there is one between them.
+    `times` is 2, or more where there is one between them. `stride`: after how many repetitions the
+    body is where it was, 2 of a left and a right step; `times` is as odd or even as the pieces then.
     """
     between = pieces[1:-1]
-    return [pieces[0], *(between[i % len(between)] for i in range(times - 2)), pieces[-1]]
+    cycle = len(between) // stride * stride
+    order = (i if i < len(between) else i % cycle for i in range(times - 2))
+    return [pieces[0], *(between[i] for i in order), pieces[-1]]
 
 
 def fitting_counts(
@@ -68,9 +78,10 @@ def fitting_counts(
     without any, the whole is one.
     """
     out: dict[int, bool] = {}
-    most = 2 if len(cuts) == 1 else MOST_ALOUD
-    for times in range(2, most + 1):
-        pieces = done_over(codes, cuts, times)
+    most = _most_of(action, len(cuts) + 1) if cuts else MOST_ALOUD
+    first = 2 + (len(cuts) + 1) % 2 if _stride(action) == 2 else 2
+    for times in range(first, most + 1, _stride(action)):
+        pieces = done_over(action, codes, cuts, times)
         if sum(map(len, pieces)) > _COUNTED:
             break
         shown = joints(np.concatenate(pieces))
@@ -79,6 +90,18 @@ def fitting_counts(
     return out
 
 
-def done_over(codes: Codes, cuts: Sequence[int], times: int) -> list[Codes]:
+def done_over(action: str, codes: Codes, cuts: Sequence[int], times: int) -> list[Codes]:
     """A motion done so many times, one piece for each."""
-    return repeated(np.split(codes, list(cuts)), times) if cuts else [codes] * times
+    if not cuts:
+        return [codes] * times
+    return repeated(np.split(codes, list(cuts)), times, _stride(action))
+
+
+def _stride(action: str) -> int:
+    """After how many repetitions the body is where it was: a left step is followed by a right one."""
+    return 2 if action in STEPPED else 1
+
+
+def _most_of(action: str, count: int) -> int:
+    """How often what was done `count` times can be done: as often where there is nothing between."""
+    return MOST_ALOUD if count - 2 >= _stride(action) else count

@@ -12,9 +12,11 @@ torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 
 from kinetoken_export.codecs.source import Codes
 from kinetoken_export.demo.data.exercises import EXERCISE_ACTS
+from kinetoken_export.demo.data.gaits.stepping import marching
 from kinetoken_export.demo.data.judges.counting import times_done
 from kinetoken_export.demo.data.makers.script import Script
 from kinetoken_export.demo.training.coded.repetitions import (
+    done_over,
     fitting_counts,
     repeated,
     repetition_ends,
@@ -79,3 +81,24 @@ def test_each_count_says_whether_the_action_still_shows() -> None:
     ends = repetition_ends("squat", codes, 3, shown)
     assert set(fitting_counts("squat", codes, ends, shown).values()) == {True}
     assert set(fitting_counts("dance", codes, ends, shown).values()) == {False}
+
+
+def test_steps_are_done_again_in_pairs() -> None:
+    joints = marching(5, 9.0, 0.3, 4, np.random.default_rng(0))
+    joints = joints[: len(joints) // 4 * 4]
+    codes, shown = np.arange(len(joints) // 4)[:, None], shown_by(joints)
+    ends = repetition_ends("march_in_place", codes, 5, shown)
+    assert len(ends) == 4
+    fits = fitting_counts("march_in_place", codes, ends, shown)
+    # A left step follows a right one: five become seven, never six.
+    assert {5, 7, 9, 19} <= set(fits) <= set(range(3, 20, 2))
+    for times in fits:
+        pieces = done_over("march_in_place", codes, ends, times)
+        assert len(pieces) == times
+        assert times_done("march_in_place", shown(np.concatenate(pieces))) == times
+
+
+def test_left_and_right_steps_take_turns() -> None:
+    pieces = [np.full((2, 1), number) for number in range(5)]
+    order = [int(piece[0, 0]) for piece in repeated(pieces, 9, 2)]
+    assert order == [0, 1, 2, 3, 2, 1, 2, 1, 4]
