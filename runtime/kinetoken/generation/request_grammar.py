@@ -69,8 +69,11 @@ def request_grammar(
     _check(grammar, options, step)
     if block.low is None:
         grammar = _with_usual_blocks(grammar, manifest.defaults.min_frames)
-    free = whole.low is None and not options.text_only
-    return _with_usual_length(grammar, manifest.defaults, step) if free else grammar
+    if whole.low is not None:
+        return grammar
+    if block.high is None:
+        grammar = _with_usual_longest_block(grammar, manifest.defaults, step)
+    return grammar if options.text_only else _with_usual_length(grammar, manifest.defaults, step)
 
 
 def _tokens_around(manifest: Manifest) -> int:
@@ -251,6 +254,18 @@ def _with_usual_blocks(grammar: MoveGrammar, usual: int) -> MoveGrammar:
         if longer.least_tokens <= grammar.max_tokens:
             return longer
     return grammar
+
+
+def _with_usual_longest_block(grammar: MoveGrammar, defaults: Defaults, step: float) -> MoveGrammar:
+    """Blocks no longer than the bundle's longest, unless the options leave no answer so.
+
+    Where a movement repeats itself and the end is never likely, only this ends it.
+    """
+    if defaults.max_block_seconds is None:
+        return grammar
+    usual = math.floor(defaults.max_block_seconds / step + _NEARLY)
+    shorter = replace(grammar, max_block=min(max(usual, grammar.min_block), grammar.longest_block))
+    return shorter if shorter.least_tokens <= grammar.max_tokens else grammar
 
 
 def _with_usual_length(grammar: MoveGrammar, defaults: Defaults, step: float) -> MoveGrammar:

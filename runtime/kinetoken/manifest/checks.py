@@ -37,6 +37,7 @@ _RANGES: Final[Mapping[str, Mapping[str, tuple[float, float]]]] = {
         "max_seconds": (1e-3, 1e6),
         "min_seconds": (0, 1e6),
         "min_frames": (1, _MOST_TOKENS),
+        "max_block_seconds": (1e-3, 1e6),
         "max_thought": (0, _MOST_TOKENS),
         "history": (0, _MOST_TOKENS),
     },

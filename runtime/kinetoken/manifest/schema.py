@@ -218,6 +218,8 @@ class Defaults:
     """Shortest motion if no length is asked for."""
     min_frames: int = 3
     """Code frames before a block may close."""
+    max_block_seconds: float | None = None
+    """Longest block if no length is asked for; None: as long as the motion."""
     top_k: int | None = None
     top_p: float | None = None
     min_p: float | None = None

@@ -94,6 +94,34 @@ def test_a_bundle_says_how_short_a_motion_is_and_options_say_otherwise(
     assert longer.generate("walk", seed=1, **options).seconds >= least / 5
 
 
+@pytest.mark.parametrize(
+    ("options", "most"),
+    [
+        ({}, 5),
+        ({"max_seconds": 0.6}, 3),
+        ({"max_block_seconds": 2}, 10),
+        ({"min_block_seconds": 1.4}, 7),
+        ({"max_blocks": 1}, 5),
+        ({"seconds": 4}, None),
+        ({"min_seconds": 2}, None),
+        ({"text_only": True}, 5),
+    ],
+)
+def test_a_bundle_says_how_long_a_block_is_and_options_say_otherwise(
+    generator: Generator, options: dict[str, Any], most: int | None
+) -> None:
+    bundle = generator.bundle
+    defaults = dataclasses.replace(bundle.manifest.defaults, max_block_seconds=1.0, min_frames=2)
+    manifest = dataclasses.replace(bundle.manifest, defaults=defaults)
+    given = GenerateOptions(**options)
+    assert request_grammar(given, manifest, bundle.vocabulary, 20).max_block == most
+    clip = Generator(dataclasses.replace(bundle, manifest=manifest)).generate(
+        "walk", seed=1, **options
+    )
+    blocks = [block.count("<m_0_") for block in clip.text.split("</move>")]
+    assert most is None or max(blocks) <= most
+
+
 def test_streamed_equals_offline(generator: Generator) -> None:
     stream = generator.stream("walk", seed=3, seconds=3)
     chunks = list(stream)

@@ -15,7 +15,8 @@ from ..json_file import read_json
 
 HINTS_FILE: Final = "kinetoken.json"
 _DEFAULTS: Final = (
-    "max_seconds", "min_seconds", "min_frames", "max_thought", "history", "prompt_seconds",
+    "max_seconds", "min_seconds", "min_frames", "max_block_seconds", "max_thought", "history",
+    "prompt_seconds",
 )  # fmt: skip
 
 
@@ -53,7 +54,8 @@ def read_hints(folder: Path) -> BundleHints:
     except BundleError as error:
         raise FormatError(str(error).replace("; export the bundle again", "")) from error
     counts = min(read.min_frames, read.max_thought, read.history + 1)
-    if not (0 <= read.min_seconds <= read.max_seconds > 0 and counts >= 1):
+    block = read.max_block_seconds is None or read.max_block_seconds > 0
+    if not (0 <= read.min_seconds <= read.max_seconds > 0 and block and counts >= 1):
         raise FormatError(
             f"{path}: expected lengths above 0, min_seconds of 0 to max_seconds, "
             "and a history of 0 or more turns"

@@ -32,6 +32,7 @@ from .train_words import DrawnChats, caption_tokenizer, lessons_of, merging, tak
 
 _HINTS: Final[dict[str, object]] = {
     "history": 5, "prompt_seconds": True, "max_seconds": 30.0, "min_seconds": 1.2, "min_frames": 2,
+    "max_block_seconds": 8.0,
     "examples": [
         "walk in a circle to the left", "wave with both hands", "jump three times",
         "sneak forward", "do a cartwheel", "kick with the left leg, then bow", "dance",

@@ -37,6 +37,7 @@ def test_what_it_says_goes_into_the_bundle(tmp_path: Path) -> None:
         {"max_seconds": 0},
         {"min_seconds": -1},
         {"min_seconds": 3, "max_seconds": 2},
+        {"max_block_seconds": 0},
         {"examples": 5},
     ],
 )

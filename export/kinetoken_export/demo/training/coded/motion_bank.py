@@ -18,6 +18,9 @@ from .repetitions import done_over
 
 FRAMES_PER_SECOND: Final = 5  # code frames
 _LONGEST: Final = 60  # code frames of a motion without a duration
+# Code frames of what could go on, without a duration: of many lengths, the end is rarely likely, and
+# sampling surely never ends.
+_LONGEST_LASTING: Final = 30
 _DONE_AGAIN: Final = 100  # code frames that a motion of one takes, done over and over, at most
 _SHORTEST_LOOP: Final = 3
 _TRIES: Final = 5  # motions that a low body chooses the nearest of
@@ -154,8 +157,10 @@ class MotionBank:
 
     def _any(self, part: Part, longest: int) -> CodedWindow | None:
         """A window as the part asks it: side, speed and style where there are such."""
-        mine = self._by_action.get(part.action, ())
-        found = self._fitting(part, [w for w in mine if len(w.codes) <= longest])
+        mine = [w for w in self._by_action.get(part.action, ()) if len(w.codes) <= longest]
+        if part.action in LASTING:
+            mine = [w for w in mine if len(w.codes) <= _LONGEST_LASTING] or mine
+        found = self._fitting(part, mine)
         return self._one_of(found) if found else None
 
     def _one_of(self, found: Sequence[CodedWindow]) -> CodedWindow:
