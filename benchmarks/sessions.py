@@ -6,7 +6,7 @@
 Times come from fresh processes that each hold one chat; cold computes the system prompt and keeps
 its state, warm finds it on disk. "No session" feeds the whole chat again for each prompt. Seams
 compare the fastest joint in the blend after a cut with the moves themselves. Obedience comes from
-chats of five of the bundle's examples, at temperature 0.5: whether the motion shows, by the physics
+chats of five of the bundle's examples, sampled as it says: whether the motion shows, by the physics
 of `kinetoken train-demo evaluate`, the action that the example alone makes the model think of. It applies
 to the demo model only.
 """
@@ -176,7 +176,7 @@ def obedience(args: argparse.Namespace) -> dict[str, dict[str, list[int]]]:
     for history in (0, 1, 2, 100):
         rng, score = random.Random(1), {str(turn): [0, 0] for turn in range(1, 6)}
         for chat in range(args.exam):
-            session = generator.session(history=history, temperature=0.5)
+            session = generator.session(history=history)
             for turn, (action, prompt) in enumerate(rng.sample(questions, 5), start=1):
                 answer = session.say(prompt, seed=5 * chat + turn, raw=True)
                 for _ in answer:

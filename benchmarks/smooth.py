@@ -96,7 +96,7 @@ def answers(bundle: str | None, seeds: int) -> list[Motion]:
     generator, out = kinetoken.load(bundle), []
     for prompt in (*STANDING, *BLOWS, *OTHERS):
         for seed in range(seeds):
-            clip = generator.generate(prompt, seed=seed, max_seconds=8.0, temperature=0.5)
+            clip = generator.generate(prompt, seed=seed, max_seconds=8.0)
             assert clip.features is not None
             contacts = clip.features[:, CONTACTS].astype(np.float64)
             out.append((prompt, clip.joints.astype(np.float64), contacts))
