@@ -6,7 +6,7 @@
 Times come from fresh processes that each hold one chat; cold computes the system prompt and keeps
 its state, warm finds it on disk. "No session" feeds the whole chat again for each prompt. Seams
 compare the fastest joint in the blend after a cut with the moves themselves. Obedience comes from
-chats of five of the bundle's examples, sampled as it says: whether the motion shows, by the physics
+chats of five of the bundle's examples, at its own temperature: whether the motion shows, by the physics
 of `kinetoken train-demo evaluate`, the action that the example alone makes the model think of. It applies
 to the demo model only.
 """

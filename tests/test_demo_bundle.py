@@ -12,7 +12,7 @@ from kinetoken_export.demo.data.judges import Evidence
 from kinetoken_export.demo.training.exam_verdicts import admits, does
 from kinetoken_export.demo.words.exam_questions import Question, read_questions
 
-EXAM = Path(__file__).parents[1] / "export" / "exam" / "first"
+EXAM = Path(__file__).parents[1] / "export" / "exam" / "seventh"
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ _GIF_FPS: Final = 12.5  # Pillow's encoder keeps up with this
 MOST_WAITING: Final = 12  # pictures before the encoder; while they are, others are left out
 _NOTE_SECONDS: Final = 4.0  # that the picture says what was saved
 _STOP_SECONDS: Final = 20.0  # to wait for the encoder at the end
+_PATIENCE: Final = 0.1  # seconds between two looks whether it still lives
 
 
 class WindowCapture:
@@ -95,7 +96,7 @@ class WindowFilm:
         self._began: float | None = None
         self._size: tuple[int, int] | None = None
         self._count = 0
-        self._left_out: tuple[Pixels, int] | None = None
+        self._left_out: tuple[Pixels, int] | None = None  # the last of those, in the window's size
         self.failure = ""
         self._waiting: queue.Queue[tuple[Pixels, int] | None] = queue.Queue(MOST_WAITING)
         self._thread = threading.Thread(target=self._write, name="kinetoken-film", daemon=True)
@@ -122,11 +123,10 @@ class WindowFilm:
         due = int((now - self._began) * self._fps) + 1 - self._count
         if due < 1:
             return
-        item = self._fitted(pixels), due
         if self._waiting.full():
-            self._left_out = item
+            self._left_out = pixels, due
             return
-        self._waiting.put_nowait(item)
+        self._waiting.put_nowait((self._fitted(pixels), due))
         self._left_out = None
         self._count += due
 
@@ -138,15 +138,15 @@ class WindowFilm:
 
     def stop(self) -> str:
         """Ends the film; returns the note for the user."""
-        if self._thread.is_alive():  # else nobody empties the queue
-            try:
-                if self._left_out is not None:
-                    self._waiting.put(self._left_out, timeout=_STOP_SECONDS)
-                    self._count += self._left_out[1]
-                self._waiting.put(None, timeout=_STOP_SECONDS)
-            except queue.Full:
-                self.failure = self.failure or "the encoder does not answer"
-            self._thread.join(_STOP_SECONDS)
+        deadline = time.monotonic() + _STOP_SECONDS
+        if self._left_out is not None:
+            pixels, due = self._left_out
+            if self._hand_over((self._fitted(pixels), due), deadline):
+                self._count += due
+        self._hand_over(None, deadline)
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+        if self._thread.is_alive():
+            self.failure = self.failure or "the encoder does not answer"
         if self.failure:
             return f"the film ended early: {self.failure}"
         return (
@@ -154,6 +154,16 @@ class WindowFilm:
             if self._count
             else "nothing was shown, nothing recorded"
         )
+
+    def _hand_over(self, item: tuple[Pixels, int] | None, deadline: float) -> bool:
+        """Give the thread an item, or the end; False if it has died or has no room in time."""
+        while self._thread.is_alive() and not self.failure and time.monotonic() < deadline:
+            try:
+                self._waiting.put(item, timeout=_PATIENCE)
+            except queue.Full:
+                continue
+            return True
+        return False
 
     def _write(self) -> None:
         try:

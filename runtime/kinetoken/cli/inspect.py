@@ -190,8 +190,8 @@ def summary(manifest: Manifest, folder: str, program: str) -> list[str]:
         "codec": f"{codec.stride} frames per latent frame, {codec.fps} fps, "
         f"{levels * rate:g} motion tokens per second",
         "delay": f"{delay:g} s of codes before the first pose (lookahead {codec.lookahead})",
-        "defaults": f"temperature {defaults.temperature:g}, up to {defaults.max_seconds:g} s, "
-        f"thought of up to {defaults.max_thought} tokens",
+        "defaults": f"temperature {defaults.temperature:g}, up to {defaults.max_seconds:g} s"
+        f"{_in_blocks(defaults.max_block_seconds)}, thought of up to {defaults.max_thought} tokens",
         "source": " ".join(
             filter(None, (manifest.provenance.source, manifest.provenance.revision))
         ),
@@ -207,6 +207,11 @@ def summary(manifest: Manifest, folder: str, program: str) -> list[str]:
         f"  {name:<20} {info.bytes:>14,} bytes" for name, info in sorted(manifest.files.items())
     ]
     return [*lines, f"files           {total / 1e6:.1f} MB, all whole and unaltered", *files]
+
+
+def _in_blocks(longest: float | None) -> str:
+    """How long a block is at most, where the bundle says so."""
+    return "" if longest is None else f" in blocks of up to {longest:g} s"
 
 
 def _spelled(spelling: Spelling) -> str:

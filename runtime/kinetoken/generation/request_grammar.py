@@ -69,11 +69,11 @@ def request_grammar(
     _check(grammar, options, step)
     if block.low is None:
         grammar = _with_usual_blocks(grammar, manifest.defaults.min_frames)
-    if whole.low is not None:
-        return grammar
-    if block.high is None:
-        grammar = _with_usual_longest_block(grammar, manifest.defaults, step)
-    return grammar if options.text_only else _with_usual_length(grammar, manifest.defaults, step)
+    exact = whole.low is not None and whole.low == whole.high
+    if block.high is None and not exact:
+        grammar = _with_usual_longest_block(grammar, manifest.defaults, step, block.low or 1)
+    free = whole.low is None and not options.text_only
+    return _with_usual_length(grammar, manifest.defaults, step) if free else grammar
 
 
 def _tokens_around(manifest: Manifest) -> int:
@@ -256,15 +256,21 @@ def _with_usual_blocks(grammar: MoveGrammar, usual: int) -> MoveGrammar:
     return grammar
 
 
-def _with_usual_longest_block(grammar: MoveGrammar, defaults: Defaults, step: float) -> MoveGrammar:
+def _with_usual_longest_block(
+    grammar: MoveGrammar, defaults: Defaults, step: float, asked: int
+) -> MoveGrammar:
     """Blocks no longer than the bundle's longest, unless the options leave no answer so.
 
-    Where a movement repeats itself and the end is never likely, only this ends it.
+    Where a movement repeats itself and its end is never likely, only this ends it. `asked`: the
+    shortest block that the options allow; one beyond the bundle's longest lifts the limit.
     """
     if defaults.max_block_seconds is None:
         return grammar
-    usual = math.floor(defaults.max_block_seconds / step + _NEARLY)
-    shorter = replace(grammar, max_block=min(max(usual, grammar.min_block), grammar.longest_block))
+    usual = max(1, math.floor(defaults.max_block_seconds / step + _NEARLY))
+    if asked >= usual > 1:
+        return grammar
+    longest = min(max(usual, grammar.min_block), grammar.longest_block)
+    shorter = replace(grammar, max_block=longest)
     return shorter if shorter.least_tokens <= grammar.max_tokens else grammar
 
 

@@ -219,7 +219,7 @@ class Defaults:
     min_frames: int = 3
     """Code frames before a block may close."""
     max_block_seconds: float | None = None
-    """Longest block if no length is asked for; None: as long as the motion."""
+    """Longest block if no exact length is asked for; None: no limit of its own."""
     top_k: int | None = None
     top_p: float | None = None
     min_p: float | None = None

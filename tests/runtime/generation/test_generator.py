@@ -100,10 +100,16 @@ def test_a_bundle_says_how_short_a_motion_is_and_options_say_otherwise(
         ({}, 5),
         ({"max_seconds": 0.6}, 3),
         ({"max_block_seconds": 2}, 10),
-        ({"min_block_seconds": 1.4}, 7),
+        ({"max_block_code_frames": 7}, 7),
+        ({"block_seconds": 1.6}, 8),
+        ({"min_block_seconds": 0.6}, 5),
+        ({"min_block_seconds": 1.4}, None),
         ({"max_blocks": 1}, 5),
+        ({"min_blocks": 2}, 5),
         ({"seconds": 4}, None),
-        ({"min_seconds": 2}, None),
+        ({"code_frames": 12}, None),
+        ({"min_seconds": 2}, 5),
+        ({"min_seconds": 2, "max_blocks": 1}, None),
         ({"text_only": True}, 5),
     ],
 )
@@ -115,11 +121,18 @@ def test_a_bundle_says_how_long_a_block_is_and_options_say_otherwise(
     manifest = dataclasses.replace(bundle.manifest, defaults=defaults)
     given = GenerateOptions(**options)
     assert request_grammar(given, manifest, bundle.vocabulary, 20).max_block == most
-    clip = Generator(dataclasses.replace(bundle, manifest=manifest)).generate(
-        "walk", seed=1, **options
+
+
+def test_a_block_that_would_never_end_ends(generator: Generator) -> None:
+    bundle = generator.bundle
+    defaults = dataclasses.replace(bundle.manifest.defaults, max_block_seconds=1.0)
+    limited = dataclasses.replace(
+        bundle, manifest=dataclasses.replace(bundle.manifest, defaults=defaults)
     )
-    blocks = [block.count("<m_0_") for block in clip.text.split("</move>")]
-    assert most is None or max(blocks) <= most
+    frame = "<m_0_1><m_1_1><m_2_1><m_3_1>"
+    answer = spelled(bundle, "<move>" + frame * 40 + "</move>")
+    clip = writing(Generator(limited), answer).generate("x", temperature=0, max_blocks=1)
+    assert clip.text.count("<m_0_") == 5
 
 
 def test_streamed_equals_offline(generator: Generator) -> None:

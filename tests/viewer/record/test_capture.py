@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -137,8 +138,8 @@ def test_a_slow_encoder_does_not_hold_the_window_up(monkeypatch: pytest.MonkeyPa
     written: list[int] = []
 
     def slow(path: Path, fps: float, pictures: object) -> None:
-        for _ in pictures:  # type: ignore[attr-defined]
-            written.append(1)
+        for pixels in pictures:  # type: ignore[attr-defined]
+            written.append(int(pixels[0, 0, 0]))
             time.sleep(0.02)
 
     monkeypatch.setattr(capture, "write_endless_film", slow)
@@ -147,7 +148,36 @@ def test_a_slow_encoder_does_not_hold_the_window_up(monkeypatch: pytest.MonkeyPa
         film.push(picture(index), index / 30.0)
     assert film.waiting <= capture.MOST_WAITING
     assert "3.0 s" in film.stop()
-    assert len(written) == 90  # the last picture stands for those that were left out
+    assert len(written) == 90
+    assert written == sorted(written)
+    assert written[-1] == 89  # the last picture stands for those that were left out
+
+
+def test_an_encoder_that_dies_does_not_hold_the_end_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    goes_on, dead = threading.Event(), threading.Event()
+
+    def dies(path: Path, fps: float, pictures: object) -> None:
+        goes_on.wait(10)
+        dead.set()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(capture, "write_endless_film", dies)
+    film = WindowFilm(Path("x.mp4"), 30.0)
+    for index in range(90):
+        film.push(picture(index), index / 30.0)
+    goes_on.set()
+    dead.wait(10)
+    assert "No space left" in film.stop()
+
+
+def test_an_encoder_that_hangs_is_not_called_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = threading.Event()
+    monkeypatch.setattr(capture, "write_endless_film", lambda *_: ends.wait(30))
+    monkeypatch.setattr(capture, "_STOP_SECONDS", 0.3)
+    film = WindowFilm(Path("x.mp4"), 30.0)
+    film.push(picture(1), 0.0)
+    assert film.stop() == "the film ended early: the encoder does not answer"
+    ends.set()
 
 
 KILLED = """

@@ -54,8 +54,8 @@ def read_hints(folder: Path) -> BundleHints:
     except BundleError as error:
         raise FormatError(str(error).replace("; export the bundle again", "")) from error
     counts = min(read.min_frames, read.max_thought, read.history + 1)
-    block = read.max_block_seconds is None or read.max_block_seconds > 0
-    if not (0 <= read.min_seconds <= read.max_seconds > 0 and block and counts >= 1):
+    longest = [v for v in (read.max_seconds, read.max_block_seconds) if v is not None]
+    if not (0 <= read.min_seconds <= read.max_seconds and min(longest) > 0 and counts >= 1):
         raise FormatError(
             f"{path}: expected lengths above 0, min_seconds of 0 to max_seconds, "
             "and a history of 0 or more turns"

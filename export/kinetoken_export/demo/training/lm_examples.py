@@ -11,7 +11,7 @@ from ..words.action_names import LASTING
 from ..words.requests import Part, Request
 from .chat_examples import Block, ChatCoder, ChatTurn, Example
 from .coded.coded_window import CodedWindow
-from .coded.motion_bank import ANY_POSTURE, MotionBank
+from .coded.motion_bank import ANY_POSTURE, LONGEST, MotionBank
 from .defaults import WORDS_ONLY
 from .train_words import DrawnChats
 
@@ -22,7 +22,7 @@ _LONGEST: Final = 125  # code frames of an answer that goes on without words
 _SHRUGS: Final = 0.65  # share of the unknown that is answered with a shrug, not with standing
 _SHORTEST_BLOCK: Final = 5  # code frames
 # Code frames of each part, by how many there are: all are to fit into an answer.
-_LONGEST_PARTS: Final = {1: 40, 2: 34, 3: 24}
+_LONGEST_PARTS: Final = {1: LONGEST, 2: 34, 3: 24}
 
 
 @dataclass(frozen=True)

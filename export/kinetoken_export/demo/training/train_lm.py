@@ -21,7 +21,7 @@ from .chat_examples import ChatCoder
 from .clock import TrainingClock
 from .coded.coded_window import CodedWindow
 from .coded.motion_bank import MotionBank
-from .defaults import LM_STEPS
+from .defaults import LM_STEPS, LONGEST_BLOCK_SECONDS
 from .lm_data import Coder, coded_windows
 from .lm_examples import ExampleShares, MotionChats
 from .lm_model import LmConfig, Qwen2
@@ -32,7 +32,7 @@ from .train_words import DrawnChats, caption_tokenizer, lessons_of, merging, tak
 
 _HINTS: Final[dict[str, object]] = {
     "history": 5, "prompt_seconds": True, "max_seconds": 30.0, "min_seconds": 1.2, "min_frames": 2,
-    "max_block_seconds": 8.0,
+    "max_block_seconds": LONGEST_BLOCK_SECONDS,
     "examples": [
         "walk in a circle to the left", "wave with both hands", "jump three times",
         "sneak forward", "do a cartwheel", "kick with the left leg, then bow", "dance",

@@ -125,8 +125,8 @@ STEPPED: Final = (
     "crouch_walk", "limp", "march_in_place", "run", "sneak", "tiptoe", "walk_backward", "walk_fast",
     "walk_forward", "walk_slowly",
 )  # fmt: skip
-# Gaits whose steps nobody can tell apart in the motion.
-_UNTOLD_STEPS: Final = ("limp", "run")
+# Gaits whose steps no judge can tell apart.
+_INDISTINCT_STEPS: Final = ("limp", "run")
 # Actions whose repetitions the body counts aloud. A shaken head goes by too fast for it.
 COUNTED_ALOUD: Final = (
     "backflip", "blow_kiss", "bow", "cartwheel", "circle_left", "circle_right", "clap", "dodge_back",
@@ -137,7 +137,7 @@ COUNTED_ALOUD: Final = (
     "run_circle", "salute", "shoot_basketball", "shrug", "sidestep_left",
     "sidestep_right", "situps", "squat", "swing_golf", "swing_sword", "throw", "turn_around",
     "turn_left", "turn_right", "victory_fist_pump", "wave_both", "wave_left", "wave_right",
-    *(gait for gait in STEPPED if gait not in _UNTOLD_STEPS),
+    *(gait for gait in STEPPED if gait not in _INDISTINCT_STEPS),
 )  # fmt: skip
 MOST_ALOUD: Final = 20
 """How far the body counts aloud."""

@@ -1,4 +1,4 @@
-"""The exam's questions: wordings that no training has seen, and what each asks for.
+"""An exam's questions: wordings that no training has seen before it is over, and what each asks for.
 
 A part of the exam is a tab-separated file, its name the part's: wording, expected actions in order
 joined by `+` (or `unknown`), side, count, speed, seconds; `-` where the wording does not say it.

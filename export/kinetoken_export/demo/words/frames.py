@@ -46,8 +46,8 @@ DURATIONS: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 STEPS: Final = (
     "{x} {n} steps", "{x} {n} steps", "{x} {n} steps", "{x} for {n} steps", "{x}, {n} steps",
-    "{n} steps: {x}", "{x} {n} paces", "{x} exactly {n} steps", "{x} and stop after {n} steps",
-    "{x} just {n} steps", "{x} - {n} steps", "{n} steps, {x}", "{x} {n} steps and stop",
+    "{n} steps: {x}", "{x} {n} paces", "{x} exactly {n} steps",
+    "{x} just {n} steps", "{x} - {n} steps", "{n} steps, {x}",
 )  # fmt: skip
 COUNTS: Final = (
     "{x} {t}", "{x} {t}", "{x} {n} times", "{x} {n}x", "{x} x{n}", "{t}, {x}", "{x}, {t}",

@@ -97,7 +97,7 @@ def exam_wordings(folder: Path | None) -> list[str]:
     if not folder.is_dir():
         raise InputError(
             f"--exams: expected a folder of exam wordings, found none at {folder}: give the folder "
-            "export/exam of the repository"
+            "of the exam to come, in the repository export/exam/seventh"
         )
     return [
         line.split("\t")[0]
@@ -171,9 +171,16 @@ def _request(name: str, text: str, fields: Sequence[str]) -> Request:
         return Request(text, unknown=kind)
     if name == "sequences":
         (actions,) = fields
-        return Request(text, tuple(Part(action) for action in actions.split("+")))
+        return Request(text, tuple(map(_part, actions.split("+"))))
     side, count, speed, style = fields
     return Request(text, (Part(name, side, int(count or 0), speed, style),))
+
+
+def _part(said: str) -> Part:
+    """A part of a sequence: clap, clap*3 (three times), run@5 (for five seconds)."""
+    action, _, count = said.partition("*")
+    action, _, seconds = action.partition("@")
+    return Part(action, count=int(count or 0), seconds=int(seconds or 0))
 
 
 def _held_out_of(found: list[Request]) -> list[Request]:

@@ -184,15 +184,15 @@ class Wordings:
         return replace(request, text=self.rewording.framed(request.text))
 
     def _with_count(self, request: Request) -> Request:
-        part, steps = request.parts[0], request.parts[0].action in STEPPED
-        if says_how_often(request.text) or not (steps or part.action in COUNTED):
+        part, stepped = request.parts[0], request.parts[0].action in STEPPED
+        if says_how_often(request.text) or not (stepped or part.action in COUNTED):
             return request
-        if steps and any(word in request.text.lower() for word in _SAYS_STEPS):
+        if stepped and any(word in request.text.lower() for word in _SAYS_STEPS):
             return request
         counts = list(_COUNT_SHARES)
         count = int(self.random.choice(counts, p=list(_COUNT_SHARES.values())))
-        count = max(count, 2) if steps else count
-        form = self.rewording.pick(STEPS if steps else COUNTS)
+        count = max(count, 2) if stepped else count
+        form = self.rewording.pick(STEPS if stepped else COUNTS)
         number = str(count) if self.random.random() < 0.6 else number_words(count)
         if count == 1 and "{n}" in form:
             form = "{x} {t}"

@@ -27,6 +27,11 @@ def test_what_it_says_goes_into_the_bundle(tmp_path: Path) -> None:
     )
 
 
+def test_the_longest_block_is_read(tmp_path: Path) -> None:
+    found = hints(tmp_path, {"max_block_seconds": 8})
+    assert found.over(Defaults()).max_block_seconds == 8.0
+
+
 @pytest.mark.parametrize(
     "given",
     [

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kinetoken_export.demo.words.action_names import COUNTED_ALOUD
+from kinetoken_export.demo.words.action_names import COUNTED_ALOUD, STEPPED
 from kinetoken_export.demo.words.chats import Chats
 from kinetoken_export.demo.words.gibberish import Gibberish
 from kinetoken_export.demo.words.requests import Exclusion, Part, Request, read_captions
@@ -168,6 +168,16 @@ def test_of_a_gait_steps_are_counted() -> None:
     assert thoughts.line(Part("walk_forward", count=4)).endswith(" four steps.")
     assert thoughts.line(Part("tiptoe", count=1)).endswith(" one step.")
     assert thoughts.line(Part("bow", count=4)).startswith("I bow from the waist four times")
+
+
+def test_a_gait_is_asked_for_in_steps() -> None:
+    source = wordings(6)
+    drawn = [source.counting() for _ in range(300)]
+    stepped = [r for r in drawn if r.parts[0].action in STEPPED]
+    assert len(stepped) > 30
+    assert all(r.parts[0].count >= 2 for r in stepped)
+    said = [bool(re.search("step|pace|stride", r.text.lower())) for r in stepped]
+    assert sum(said) > 0.8 * len(said)  # others have a typo there
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -463,6 +464,13 @@ def test_the_planned_blocks_fulfil_what_is_asked(words: Vocabulary, data: st.Dat
     assert sum(a for a, _ in bounds) >= rules.min_frames
     if not more:
         assert sum(b for _, b in bounds) <= rules.max_frames
+
+
+def test_behind_a_block_that_is_long_enough_others_may_follow(words: Vocabulary) -> None:
+    usual = grammar(words, min_frames=6, max_frames=150, min_block=2, max_block=40)
+    assert planned_blocks(usual) == ([(6, 40)], True)
+    assert planned_blocks(replace(usual, max_block=None)) == ([(6, 150)], False)
+    assert planned_blocks(replace(usual, min_frames=20, max_frames=20)) == ([(20, 20)], False)
 
 
 def test_the_rules_in_larks_form_are_the_grammar(

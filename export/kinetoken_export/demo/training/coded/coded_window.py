@@ -21,6 +21,7 @@ RISE: Final = "rise"
 """The action of a way up from a low posture to standing."""
 STILL_CODES: Final = 2  # code frames at either end of a motion, where the body stands
 _SHORTEST: Final = 6  # code frames of a motion without its still ends
+_VERSION: Final = 3  # of what windows say; from 3 on, gaits say where their steps end
 _STAYS: Final = {"meditate": 8, "kneel": 4}
 """Code frames that a body stays down, where the staying shows the action."""
 
@@ -90,7 +91,8 @@ def joined(parts: Sequence[CodedWindow]) -> CodedWindow:
 def save_coded(path: Path, found: Sequence[CodedWindow]) -> None:
     """Write coded windows as `load_coded` reads them."""
     names = [field.name for field in fields(CodedWindow) if field.name != "codes"]
-    meta = np.array(json.dumps([{name: getattr(w, name) for name in names} for w in found]))
+    facts = [{name: getattr(w, name) for name in names} for w in found]
+    meta = np.array(json.dumps({"version": _VERSION, "windows": facts}))
     arrays = {str(i): window.codes.astype(np.int16) for i, window in enumerate(found)}
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, meta=meta, **arrays)  # type: ignore[arg-type]
@@ -99,8 +101,8 @@ def save_coded(path: Path, found: Sequence[CodedWindow]) -> None:
 def load_coded(path: Path) -> list[CodedWindow]:
     """Read coded windows. InputError."""
     with np.load(path) as archive:
-        rows = parse_json(str(archive["meta"]))
-        if not all(facts.keys() >= {"cuts", "fits"} for facts in rows):
+        meta = parse_json(str(archive["meta"]))
+        if not isinstance(meta, dict) or meta.get("version") != _VERSION:
             raise InputError(
                 f"{path}: expected windows of this version, got older ones: delete the file, it is "
                 "made anew"
@@ -110,5 +112,5 @@ def load_coded(path: Path) -> list[CodedWindow]:
                 archive[str(i)].astype(np.int64),
                 **facts | {name: tuple(facts[name]) for name in ("cuts", "fits")},
             )
-            for i, facts in enumerate(rows)
+            for i, facts in enumerate(meta["windows"])
         ]

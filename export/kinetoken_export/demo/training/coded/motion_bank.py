@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from ....codecs.source import Codes
 from ...words.action_names import LASTING
 from ...words.requests import Part
+from ..defaults import LONGEST_BLOCK_SECONDS
 from .coded_window import RISE, STILL_CODES, CodedWindow, joined
 from .repetitions import done_over
 
 FRAMES_PER_SECOND: Final = 5  # code frames
-_LONGEST: Final = 60  # code frames of a motion without a duration
-# Code frames of what could go on, without a duration: of many lengths, the end is rarely likely, and
-# sampling surely never ends.
+LONGEST: Final = int(LONGEST_BLOCK_SECONDS * FRAMES_PER_SECOND)
+"""Code frames of a motion without a duration."""
+# Code frames of what could go on, without a duration: where examples have many lengths, no moment is
+# a likely end.
 _LONGEST_LASTING: Final = 30
 _DONE_AGAIN: Final = 100  # code frames that a motion of one takes, done over and over, at most
 _SHORTEST_LOOP: Final = 3
@@ -57,7 +59,7 @@ class MotionBank:
         return frozenset(self._by_action)
 
     def motion(
-        self, part: Part, posture: str, before: Codes | None = None, longest: int = _LONGEST
+        self, part: Part, posture: str, before: Codes | None = None, longest: int = LONGEST
     ) -> CodedWindow | None:
         """The motion of a part for a body in a posture; None where there is none such.
 
@@ -158,9 +160,9 @@ class MotionBank:
     def _any(self, part: Part, longest: int) -> CodedWindow | None:
         """A window as the part asks it: side, speed and style where there are such."""
         mine = [w for w in self._by_action.get(part.action, ()) if len(w.codes) <= longest]
-        if part.action in LASTING:
-            mine = [w for w in mine if len(w.codes) <= _LONGEST_LASTING] or mine
         found = self._fitting(part, mine)
+        if part.action in LASTING:
+            found = [w for w in found if len(w.codes) <= _LONGEST_LASTING] or found
         return self._one_of(found) if found else None
 
     def _one_of(self, found: Sequence[CodedWindow]) -> CodedWindow:

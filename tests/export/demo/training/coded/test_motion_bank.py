@@ -58,13 +58,33 @@ def test_a_part_of_several_is_short() -> None:
 
 def test_a_count_is_a_window_of_exactly_as_many() -> None:
     found = bank(
-        CodedWindow(codes(8), "walk_forward", count=3),
-        CodedWindow(codes(20), "walk_forward", count=6),
+        CodedWindow(codes(8), "run", count=3),
+        CodedWindow(codes(20), "run", count=6),
     )
-    assert {len(w.codes) for w in drawn(found, Part("walk_forward", count=3))} == {8}
-    assert {len(w.codes) for w in drawn(found, Part("walk_forward", count=6))} == {20}
+    assert {len(w.codes) for w in drawn(found, Part("run", count=3))} == {8}
+    assert {len(w.codes) for w in drawn(found, Part("run", count=6))} == {20}
     # Twice three steps are not six: the feet come together between them.
-    assert found.motion(Part("walk_forward", count=9), "standing") is None
+    assert found.motion(Part("run", count=9), "standing") is None
+
+
+def test_steps_are_pieces_of_one_walk() -> None:
+    walk = CodedWindow(codes(20), "walk_forward", count=5, cuts=(3, 7, 11, 15), fits=(3, 5, 7))
+    parts = bank(walk).repetitions(Part("walk_forward", count=7), "standing")
+    assert parts is not None
+    assert [int(w.codes[0, 0]) for w in parts] == [0, 3, 7, 11, 7, 3, 15]
+    assert bank(walk).repetitions(Part("walk_forward", count=6), "standing") is None
+
+
+def test_what_can_go_on_is_short_where_nobody_says_how_long() -> None:
+    found = bank(
+        CodedWindow(codes(36), "swim"),
+        CodedWindow(codes(20), "swim"),
+        CodedWindow(codes(36), "swim", speed="slow"),
+        CodedWindow(codes(36), "throw"),
+    )
+    assert {len(w.codes) for w in drawn(found, Part("swim"))} == {20}
+    assert {len(w.codes) for w in drawn(found, Part("swim", speed="slow"))} == {36}
+    assert {len(w.codes) for w in drawn(found, Part("throw"))} == {36}
 
 
 def test_a_pose_that_fits_no_length_is_drawn_as_it_is() -> None:

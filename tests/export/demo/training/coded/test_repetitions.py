@@ -10,9 +10,18 @@ from numpy.typing import NDArray
 
 torch = pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 
+from kinetoken.motion.recover import recover
 from kinetoken_export.codecs.source import Codes
+from kinetoken_export.demo.data.augment import to_features
 from kinetoken_export.demo.data.exercises import EXERCISE_ACTS
-from kinetoken_export.demo.data.gaits.stepping import marching
+from kinetoken_export.demo.data.gaits.puppet import ease_bones
+from kinetoken_export.demo.data.gaits.stepping import (
+    Footfall,
+    Plan,
+    danced,
+    feet_at,
+    marching,
+)
 from kinetoken_export.demo.data.judges.counting import times_done
 from kinetoken_export.demo.data.makers.script import Script
 from kinetoken_export.demo.training.coded.repetitions import (
@@ -83,19 +92,62 @@ def test_each_count_says_whether_the_action_still_shows() -> None:
     assert set(fitting_counts("dance", codes, ends, shown).values()) == {False}
 
 
-def test_steps_are_done_again_in_pairs() -> None:
-    joints = marching(5, 9.0, 0.3, 4, np.random.default_rng(0))
+@pytest.mark.parametrize(("count", "fit"), [(5, {3, 5, 7, 9, 19}), (6, {4, 6, 8, 20})])
+def test_steps_are_done_again_in_pairs(count: int, fit: set[int]) -> None:
+    joints = marching(count, 9.0, 0.3, 4, np.random.default_rng(0))
     joints = joints[: len(joints) // 4 * 4]
     codes, shown = np.arange(len(joints) // 4)[:, None], shown_by(joints)
-    ends = repetition_ends("march_in_place", codes, 5, shown)
-    assert len(ends) == 4
+    ends = repetition_ends("march_in_place", codes, count, shown)
+    assert len(ends) == count - 1
     fits = fitting_counts("march_in_place", codes, ends, shown)
     # A left step follows a right one: five become seven, never six.
-    assert {5, 7, 9, 19} <= set(fits) <= set(range(3, 20, 2))
+    assert fit <= set(fits) <= set(range(count % 2, 21, 2))
     for times in fits:
         pieces = done_over("march_in_place", codes, ends, times)
         assert len(pieces) == times
         assert times_done("march_in_place", shown(np.concatenate(pieces))) == times
+
+
+def test_few_steps_cannot_become_more() -> None:
+    joints = marching(3, 9.0, 0.3, 4, np.random.default_rng(0))
+    joints = joints[: len(joints) // 4 * 4]
+    codes, shown = np.arange(len(joints) // 4)[:, None], shown_by(joints)
+    ends = repetition_ends("march_in_place", codes, 3, shown)
+    assert set(fitting_counts("march_in_place", codes, ends, shown)) == {3}
+    # One step over and over is of one foot.
+    assert fitting_counts("march_in_place", codes, (), shown) == {}
+
+
+def walk(count: int, frames_a_step: int = 12, still: int = 6) -> NDArray[np.float64]:
+    """Joints (4n, 22, 3) of steps ahead; the last brings the feet together."""
+    steps, ahead = [], 0.0
+    for number in range(count):
+        ahead += 0.35 if number < count - 1 else 0.0
+        side, begin = ("left", "right")[number % 2], still + number * frames_a_step
+        place = feet_at((0.0, ahead), 0.0, side)
+        steps.append(Footfall(side, begin, begin + frames_a_step, place, 0.0))
+    over = 2 * still + count * frames_a_step
+    root = np.zeros((over, 3))
+    middle = still + frames_a_step // 2
+    last = middle + (count - 1) * frames_a_step
+    root[:, 2] = np.interp(np.arange(over), [middle, last], [0.0, ahead])
+    joints = danced(Plan(root, np.zeros(over), tuple(steps)), ease_bones(over))
+    return joints[: over // 4 * 4]
+
+
+def test_a_walk_is_taken_apart_where_a_foot_sets_off() -> None:
+    rows = to_features(walk(6).astype(np.float32))
+    frames = rows[: len(rows) // 4 * 4].reshape(-1, 4, rows.shape[1])
+    codes = np.arange(len(frames))[:, None]
+
+    def shown(codes: Codes) -> NDArray[np.float64]:  # each walk goes on where the last one ended
+        return recover(np.concatenate(frames[codes[:, 0]]).astype(np.float64))
+
+    assert times_done("walk_forward", shown(codes)) == 6
+    ends = repetition_ends("walk_forward", codes, 6, shown)
+    assert len(ends) == 5
+    fits = fitting_counts("walk_forward", codes, ends, shown)
+    assert {4, 6, 8, 20} <= set(fits)
 
 
 def test_left_and_right_steps_take_turns() -> None:
