@@ -7,8 +7,8 @@ Times come from fresh processes that each hold one chat; cold computes the syste
 its state, warm finds it on disk. "No session" feeds the whole chat again for each prompt. Seams
 compare the fastest joint in the blend after a cut with the moves themselves. Obedience comes from
 chats of five of the bundle's examples, at its own temperature: whether the motion shows, by the physics
-of `kinetoken train-demo evaluate`, the action that the example alone makes the model think of. It applies
-to the demo model only.
+of `kinetoken train-demo evaluate`, the action that the example alone makes the model think of; who lies
+may get up first. It applies to the demo model only.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def _fastest(joints: np.ndarray[Any, Any]) -> float:
 
 def obedience(args: argparse.Namespace) -> dict[str, dict[str, list[int]]]:
     """Passed and total, by turn, of chats with and without history."""
-    from kinetoken_export.demo.data.judges import obeys
+    from kinetoken_export.demo.training.exam_verdicts import shows_after, shows_asked
 
     generator = kinetoken.load(args.bundle)
     questions = questions_of(generator)
@@ -177,12 +177,20 @@ def obedience(args: argparse.Namespace) -> dict[str, dict[str, list[int]]]:
         rng, score = random.Random(1), {str(turn): [0, 0] for turn in range(1, 6)}
         for chat in range(args.exam):
             session = generator.session(history=history)
+            before = None
             for turn, (action, prompt) in enumerate(rng.sample(questions, 5), start=1):
                 answer = session.say(prompt, seed=5 * chat + turn, raw=True)
                 for _ in answer:
                     pass
-                score[str(turn)][0] += bool(obeys(action, answer.clip().joints.astype(np.float64)))
+                joints = answer.clip().joints.astype(np.float64)
+                good = (
+                    shows_asked(action, joints)
+                    if before is None
+                    else shows_after(before, action, joints)
+                )
+                score[str(turn)][0] += good
                 score[str(turn)][1] += 1
+                before = joints
         found[str(history)] = score
     return found
 

@@ -49,7 +49,7 @@ def does(question: Question, clip: Clip, thought: str) -> bool:
     if len(parts) != len(question.actions) or not shows_asked(question.actions[0], parts[0]):
         return False
     return all(
-        _shows_after(before, action, part)
+        shows_after(before, action, part)
         for action, (before, part) in zip(question.actions[1:], pairwise(parts), strict=True)
     )
 
@@ -64,7 +64,7 @@ def shows_asked(action: str, joints: _Joints) -> bool:
     return any(obeys(one, joints) for one in OPEN_ACTIONS.get(action, (action,)))
 
 
-def _shows_after(before: _Joints, action: str, joints: _Joints) -> bool:
+def shows_after(before: _Joints, action: str, joints: _Joints) -> bool:
     """Tell whether a part shows its action behind another part.
 
     A body that is down first rises to what begins upright, and lowers itself to what begins low:
