@@ -67,13 +67,25 @@ def request_grammar(
         opened=manifest.opens_block,
     )
     _check(grammar, options, step)
+    return _with_defaults(grammar, options, manifest.defaults, step, whole, block)
+
+
+def _with_defaults(
+    grammar: MoveGrammar,
+    options: GenerateOptions,
+    defaults: Defaults,
+    step: float,
+    whole: LengthRange,
+    block: LengthRange,
+) -> MoveGrammar:
+    """The bundle's lengths, where the options leave them open."""
     if block.low is None:
-        grammar = _with_usual_blocks(grammar, manifest.defaults.min_frames)
+        grammar = _with_usual_blocks(grammar, defaults.min_frames)
     exact = whole.low is not None and whole.low == whole.high
     if block.high is None and not exact:
-        grammar = _with_usual_longest_block(grammar, manifest.defaults, step, block.low or 1)
+        grammar = _with_usual_longest_block(grammar, defaults, step, block.low or 1)
     free = whole.low is None and not options.text_only
-    return _with_usual_length(grammar, manifest.defaults, step) if free else grammar
+    return _with_usual_length(grammar, defaults, step) if free else grammar
 
 
 def _tokens_around(manifest: Manifest) -> int:
