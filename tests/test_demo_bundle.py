@@ -10,7 +10,7 @@ import pytest
 import kinetoken
 from kinetoken_export.demo.data.judges import Evidence
 from kinetoken_export.demo.training.exam_verdicts import admits, does
-from kinetoken_export.demo.words.exam_questions import Question, read_questions
+from kinetoken_export.demo.words.exam_questions import read_questions
 
 EXAM = Path(__file__).parents[1] / "export" / "exam" / "seventh"
 
@@ -21,17 +21,15 @@ def demo() -> kinetoken.Generator:
     return kinetoken.load(threads=1)
 
 
-def first_of_each_action(part: str) -> list[Question]:
-    """The first question of every action in a part of the exam."""
-    return list({q.actions: q for q in reversed(read_questions(EXAM)) if q.part == part}.values())
-
-
 def test_it_obeys_wordings_it_was_never_trained_on(demo: kinetoken.Generator) -> None:
-    """One sample of every old action. The full examination is `kinetoken train-demo evaluate`; this one catches a broken export."""
-    asked = first_of_each_action("old")
+    """One sample of every wording of an old action: six in seven obey, on any processor.
+
+    The full examination is `kinetoken train-demo evaluate`; this one catches a broken export.
+    """
+    asked = [q for q in read_questions(EXAM) if q.part == "old"]
     failed = [q.wording for q in asked if not does(q, demo.generate(q.wording, seed=1), "")]
-    assert len(asked) >= 20
-    assert len(failed) <= 4, failed
+    assert len(asked) >= 100
+    assert len(failed) <= len(asked) / 7, failed
 
 
 def test_it_says_what_it_cannot_do(demo: kinetoken.Generator) -> None:
