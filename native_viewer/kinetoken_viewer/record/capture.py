@@ -96,7 +96,8 @@ class WindowFilm:
         self._began: float | None = None
         self._size: tuple[int, int] | None = None
         self._count = 0
-        self._left_out: tuple[Pixels, int] | None = None  # the last of those, in the window's size
+        # The last picture left out, as the window showed it, and how often it is due.
+        self._left_out: tuple[Pixels, int] | None = None
         self.failure = ""
         self._waiting: queue.Queue[tuple[Pixels, int] | None] = queue.Queue(MOST_WAITING)
         self._thread = threading.Thread(target=self._write, name="kinetoken-film", daemon=True)

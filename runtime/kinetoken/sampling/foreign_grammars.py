@@ -111,8 +111,9 @@ def planned_blocks(
         (max(least, a), min(most, b))
         for a, b in zip(_dealt(owed, count), _dealt(room, count), strict=True)
     ]
-    fits_one = owed <= 1 or (count <= 1 and most < room)  # what is owed; more room is left then
-    demanded = not fits_one or grammar.min_blocks - opened > 1
+    # One block settles what is owed, and leaves room for others.
+    settled = owed <= 1 or (count <= 1 and most < room)
+    demanded = not settled or grammar.min_blocks - opened > 1
     more = not demanded and opened + count < grammar.most_blocks
     if more and bounds:  # nothing is known of the others: this one may be as long as any
         bounds[-1] = (bounds[-1][0], min(most, room))

@@ -19,6 +19,7 @@ from kinetoken.generation.chat_format import prompt_ids
 from kinetoken.generation.motion_stream import decode_clip
 from kinetoken.generation.options import GenerateOptions
 from kinetoken.generation.request_grammar import request_grammar
+from kinetoken.sampling.grammar import MoveGrammar
 from kinetoken.tokens.markup import read_strictly
 
 
@@ -35,6 +36,23 @@ def writing(generator: Generator, answer: Sequence[int], prompt: str = "x") -> G
 
 def spelled(bundle: Bundle, text: str) -> list[int]:
     return bundle.tokenizer.encode_template(text)
+
+
+def with_defaults(generator: Generator, **defaults: Any) -> Generator:
+    """A generator whose bundle has these defaults."""
+    manifest = generator.manifest
+    changed = dataclasses.replace(manifest.defaults, **defaults)
+    return Generator(
+        dataclasses.replace(
+            generator.bundle, manifest=dataclasses.replace(manifest, defaults=changed)
+        )
+    )
+
+
+def grammar_of(generator: Generator, options: dict[str, Any]) -> MoveGrammar:
+    """The grammar of an answer to a prompt of 20 tokens."""
+    bundle = generator.bundle
+    return request_grammar(GenerateOptions(**options), bundle.manifest, bundle.vocabulary, 20)
 
 
 def test_same_seed_same_clip_other_seed_other_clip(generator: Generator) -> None:
@@ -85,12 +103,8 @@ def test_minimum_and_maximum_seconds(generator: Generator) -> None:
 def test_a_bundle_says_how_short_a_motion_is_and_options_say_otherwise(
     generator: Generator, options: dict[str, Any], least: int
 ) -> None:
-    bundle = generator.bundle
-    defaults = dataclasses.replace(bundle.manifest.defaults, min_seconds=2.0, min_frames=2)
-    manifest = dataclasses.replace(bundle.manifest, defaults=defaults)
-    given = GenerateOptions(**options)
-    assert request_grammar(given, manifest, bundle.vocabulary, 20).min_frames == least
-    longer = Generator(dataclasses.replace(bundle, manifest=manifest))
+    longer = with_defaults(generator, min_seconds=2.0, min_frames=2)
+    assert grammar_of(longer, options).min_frames == least
     assert longer.generate("walk", seed=1, **options).seconds >= least / 5
 
 
@@ -116,22 +130,15 @@ def test_a_bundle_says_how_short_a_motion_is_and_options_say_otherwise(
 def test_a_bundle_says_how_long_a_block_is_and_options_say_otherwise(
     generator: Generator, options: dict[str, Any], most: int | None
 ) -> None:
-    bundle = generator.bundle
-    defaults = dataclasses.replace(bundle.manifest.defaults, max_block_seconds=1.0, min_frames=2)
-    manifest = dataclasses.replace(bundle.manifest, defaults=defaults)
-    given = GenerateOptions(**options)
-    assert request_grammar(given, manifest, bundle.vocabulary, 20).max_block == most
+    limited = with_defaults(generator, max_block_seconds=1.0, min_frames=2)
+    assert grammar_of(limited, options).max_block == most
 
 
 def test_a_block_that_would_never_end_ends(generator: Generator) -> None:
-    bundle = generator.bundle
-    defaults = dataclasses.replace(bundle.manifest.defaults, max_block_seconds=1.0)
-    limited = dataclasses.replace(
-        bundle, manifest=dataclasses.replace(bundle.manifest, defaults=defaults)
-    )
+    limited = with_defaults(generator, max_block_seconds=1.0)
     frame = "<m_0_1><m_1_1><m_2_1><m_3_1>"
-    answer = spelled(bundle, "<move>" + frame * 40 + "</move>")
-    clip = writing(Generator(limited), answer).generate("x", temperature=0, max_blocks=1)
+    answer = spelled(limited.bundle, "<move>" + frame * 40 + "</move>")
+    clip = writing(limited, answer).generate("x", temperature=0, max_blocks=1)
     assert clip.text.count("<m_0_") == 5
 
 
