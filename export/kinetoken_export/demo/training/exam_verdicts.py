@@ -46,7 +46,9 @@ def does(question: Question, clip: Clip, thought: str) -> bool:
     if judges_count(question) and times_done(question.actions[0], joints) != question.count:
         return False
     parts = [joints] if len(question.actions) == 1 else _blocks(clip, joints)
-    if len(parts) != len(question.actions) or not shows_asked(question.actions[0], parts[0]):
+    if len(parts) != len(question.actions):
+        return False
+    if not (shows_asked(question.actions[0], parts[0]) or _shows_each(question, clip, joints)):
         return False
     return all(
         shows_after(before, action, part)
@@ -62,6 +64,20 @@ def judges_count(question: Question) -> bool:
 def shows_asked(action: str, joints: _Joints) -> bool:
     """Tell whether joints show an action, any that fits where its name leaves a side open."""
     return any(obeys(one, joints) for one in OPEN_ACTIONS.get(action, (action,)))
+
+
+def _shows_each(question: Question, clip: Clip, joints: _Joints) -> bool:
+    """Tell whether there are as many blocks as are asked for, each of which shows the action.
+
+    Two turns to the left end where one does not: only each of them is a turn to the left.
+    """
+    each = _blocks(clip, joints, apart=True)
+    alone = question.count > 1 and len(question.actions) == 1
+    return (
+        alone
+        and len(each) == question.count
+        and all(shows_asked(question.actions[0], one) for one in each)
+    )
 
 
 def shows_after(before: _Joints, action: str, joints: _Joints) -> bool:
@@ -86,17 +102,18 @@ def _behind_way(action: str, joints: _Joints) -> _Joints:
     return joints
 
 
-def _blocks(clip: Clip, joints: _Joints) -> list[_Joints]:
-    """The motion of each part of the answer.
+def _blocks(clip: Clip, joints: _Joints, *, apart: bool = False) -> list[_Joints]:
+    """The motion of each part of the answer, `apart`: of each of its repetitions.
 
-    A block without words before it, or with a number that counts on, goes on with the last.
+    A block without words before it goes on with the last; one with a number that counts on too,
+    unless it is taken apart.
     """
     stride = 0 if clip.codes is None else len(joints) // max(1, len(clip.codes))
     ends, frames = [0], 0
     for words, block in re.findall(r"([^<]*)<move>(.*?)</move>", clip.text, re.DOTALL):
         count = len(re.findall(r"<m_0_\d+>", block))
         frames += count
-        new = words.strip() and not only_counts(words)
+        new = words.strip() and (apart or not only_counts(words))
         if new or len(ends) == 1:
             ends.append(frames * stride)
         else:

@@ -35,8 +35,10 @@ class ExampleShares:
     """Of chats of one turn, two, ... with motion."""
     levels: tuple[float, ...] = (0.5, 0.12, 0.14, 0.24)
     """Of chats with four levels, three, two, one."""
-    counting: float = 0.3
+    counting: float = 0.4
     """Of chats with motion, those of one request that says how often."""
+    lasting: float = 0.08
+    """Of the others, those of one request that says how long."""
     going_on: float = 0.1
     """Of answers that go on without words after their first block."""
 
@@ -82,6 +84,8 @@ class MotionChats:
     def _requests(self) -> list[Request]:
         if self.random.random() < self._shares.counting:
             return [self._worded.chats.counting()]
+        if self.random.random() < self._shares.lasting:
+            return [self._worded.chats.lasting()]
         return self._worded.chats.draw(int(self.random.choice(_TURNS, p=self._shares.turns)))
 
     def _blocks(

@@ -114,11 +114,15 @@ LASTING: Final = (
 )  # fmt: skip
 # Actions that can be counted.
 COUNTED: Final = (
-    "backflip", "bow", "cartwheel", "clap", "dodge_back", "forward_roll", "hop_one_leg", "jump",
-    "jump_forward", "jump_up", "jumping_jacks", "kick", "kick_left", "kick_right", "nod", "punch",
-    "punch_left", "punch_right", "pushups", "shake_head", "situps", "squat", "swing_sword", "wave",
-    "wave_left", "wave_right", "wave_both", "victory_fist_pump", "throw", "blow_kiss", "shrug",
-    "salute", "reach_up", "raise_arms", "raise_left_arm", "raise_right_arm",
+    "backflip", "blow_kiss", "bow", "cartwheel", "circle_left", "circle_right", "clap",
+    "dodge_back", "dodge_left", "dodge_right", "duck_crouch", "forward_roll", "hop_one_leg",
+    "jump", "jump_forward", "jump_up", "jumping_jacks", "kick", "kick_ball", "kick_left",
+    "kick_right", "nod", "pick_up_from_floor", "pull", "punch", "punch_left", "punch_right",
+    "push", "pushups", "raise_arms", "raise_left_arm", "raise_right_arm", "reach_up",
+    "run_circle", "salute", "shake_head", "shoot_basketball", "shrug", "sidestep_left",
+    "sidestep_right", "situps", "squat", "swing_golf", "swing_sword", "throw", "turn",
+    "turn_around", "turn_left", "turn_right", "victory_fist_pump", "wave", "wave_both",
+    "wave_left", "wave_right",
 )  # fmt: skip
 # Gaits, whose count is one of steps.
 STEPPED: Final = (

@@ -71,6 +71,10 @@ class Chats:
         """A request that says how often."""
         return self._closed(self.wordings.counting())
 
+    def lasting(self) -> Request:
+        """A request that says how long."""
+        return self._closed(self.wordings.lasting())
+
     def _fresh(self) -> Request:
         return self._closed(self.wordings.draw())
 

@@ -26,7 +26,7 @@ from .spelling import conjugated, language, number_words, says_how_often, times_
 
 _COUNT_SHARES: Final = {1: 0.08, 2: 0.24, 3: 0.22, 4: 0.12, 5: 0.1, 6: 0.06, 7: 0.03, 8: 0.04, 9: 0.02,
     10: 0.05, 12: 0.02, 15: 0.01, 20: 0.01}  # fmt: skip
-_STEPS_OF_COUNTS: Final = 0.22  # of requests that say how often, those of a gait's steps
+_STEPS_OF_COUNTS: Final = 0.4  # of requests that say how often, those of a gait's steps
 _SAYS_STEPS: Final = ("step", "pace", "stride")
 _SECONDS: Final = (1, 2, 2, 3, 3, 4, 4, 5, 5, 5, 6, 6, 7, 8, 8, 9, 10, 10, 12, 15, 16, 20)
 _GIBBERISH: Final = 0.1  # share of the unknown
@@ -97,8 +97,23 @@ class Wordings:
 
     def draw(self) -> Request:
         """One request."""
+        return self._worded(self._of_any_kind)
+
+    def of(self, action: str) -> Request:
+        """A caption of one action, open names included, in some wording."""
+        return self._worded(lambda: self._caption(action))
+
+    def counting(self) -> Request:
+        """A request that says how often, twice or more, in some wording."""
+        return self._worded(self._count_of_two_or_more)
+
+    def lasting(self) -> Request:
+        """A request that says how long, in some wording."""
+        return self._worded(self._seconds)
+
+    def _worded(self, maker: Callable[[], Request | None]) -> Request:
+        """The first request of a maker, in some wording, that no exam asks."""
         while True:
-            maker = self._makers[int(self.random.choice(len(self._makers), p=self._shares))]
             request = maker()
             if request is None:
                 continue
@@ -106,23 +121,8 @@ class Wordings:
             if not self.exclusion.excludes(request.text):
                 return request
 
-    def of(self, action: str) -> Request:
-        """A caption of one action, open names included, in some wording."""
-        while True:
-            request = self._caption(action)
-            request = replace(request, text=self.rewording.dressed(request.text))
-            if not self.exclusion.excludes(request.text):
-                return request
-
-    def counting(self) -> Request:
-        """A request that says how often, twice or more, in some wording."""
-        while True:
-            request = self._count()
-            if request is None or request.parts[0].count < 2:
-                continue
-            request = replace(request, text=self.rewording.dressed(request.text))
-            if not self.exclusion.excludes(request.text):
-                return request
+    def _of_any_kind(self) -> Request | None:
+        return self._makers[int(self.random.choice(len(self._makers), p=self._shares))]()
 
     def _action(self) -> str:
         return self.actions[int(self.random.integers(len(self.actions)))]
@@ -182,6 +182,10 @@ class Wordings:
             return None
         request = self._with_count(bare)
         return replace(request, text=self.rewording.framed(request.text))
+
+    def _count_of_two_or_more(self) -> Request | None:
+        request = self._count()
+        return None if request is None or request.parts[0].count < 2 else request
 
     def _with_count(self, request: Request) -> Request:
         part, stepped = request.parts[0], request.parts[0].action in STEPPED

@@ -87,6 +87,30 @@ def test_a_part_behind_a_low_one_may_begin_with_the_way_up() -> None:
         assert does(question, clip, "I sit. Then I squat.") == done
 
 
+def test_counted_turns_are_judged_one_by_one() -> None:
+    quarter, question = turned_left(90), Question("old", "turn left twice", ("turn_left",), count=2)
+    both = np.concatenate([quarter, turned_left(90, begin=90)]).astype(np.float32)
+    assert shows_asked("turn_left", quarter) and not shows_asked("turn_left", both)
+    block = "<m_0_1>" * len(quarter)
+    text = f"I turn.\nTwo.\n<move>{block}</move>\nOne.\n<move>{block}</move>"
+    clip = Clip(both, text=text, codes=np.ones((len(both), 1), np.int64))
+    assert does(question, clip, "I turn.")
+    assert not does(replace(question, count=3), clip, "I turn.")
+    assert not does(replace(question, count=0), clip, "I turn.")
+    third = np.concatenate([quarter, turned_left(180, begin=90)]).astype(np.float32)
+    assert not does(question, replace(clip, joints=third), "I turn.")
+
+
+def turned_left(degrees: float, begin: float = 0.0) -> NDArray[np.float64]:
+    """Joints (40, 22, 3) of a stiff body that turns on the spot."""
+    pose = kinetoken.load().generate("a person stands still", seed=1).joints[0].astype(np.float64)
+    angles = np.radians(begin + np.linspace(0.0, degrees, 40))
+    cos, sin, none, one = np.cos(angles), np.sin(angles), np.zeros(40), np.ones(40)
+    turns = np.array([[cos, none, sin], [none, one, none], [-sin, none, cos]])
+    out: NDArray[np.float64] = np.einsum("ijt,nj->tni", turns, pose - pose[0] * [1, 0, 1])
+    return out
+
+
 def played(act: Act) -> NDArray[np.float64]:
     """Joints of two rounds of a scripted act."""
     script = Script(np.random.default_rng(0), 1.0)

@@ -25,7 +25,7 @@ LONGEST: Final = int(LONGEST_BLOCK_SECONDS * FRAMES_PER_SECOND)
 _LONGEST_LASTING: Final = 30
 _DONE_AGAIN: Final = 100  # code frames that a motion of one takes, done over and over, at most
 _SHORTEST_LOOP: Final = 3
-_TRIES: Final = 5  # motions that a low body chooses the nearest of
+_TRIES: Final = 5  # motions of which the one is taken that begins most as the last ended
 _MOST_FITTED: Final = 5  # motions that are tried to fit a length
 _FEWEST_NEAR: Final = 8  # candidates of about the asked length, at least
 ANY_POSTURE: Final = ""
@@ -33,6 +33,11 @@ ANY_POSTURE: Final = ""
 # Poses, which nothing in the motion itself would end.
 _HELD: Final = ("stand_still", "t_pose", "pray")
 _HELD_SECONDS: Final = 3  # where nobody says how long
+# Whose name means one of it where nobody says how often.
+_ONCE: Final = ("backflip", "blow_kiss", "bow", "cartwheel", "dodge_back", "dodge_left", "dodge_right",
+    "forward_roll", "jump_forward", "kick_ball", "kick_left", "kick_right", "pick_up_from_floor",
+    "punch_left", "punch_right", "raise_arms", "raise_left_arm", "raise_right_arm", "reach_up",
+    "salute", "shoot_basketball", "throw", "turn_around", "turn_left", "turn_right")  # fmt: skip
 # How a body gets from standing into a posture.
 _LOWERED: Final = {"lying": "lie_down", "seated": "sit_on_chair", "on_floor": "sit_on_floor",
     "kneeling": "kneel"}  # fmt: skip
@@ -66,8 +71,7 @@ class MotionBank:
         `before`: what the body did last, which ends in that posture. `longest`: code frames of a
         part that says neither how often nor how long.
         """
-        low = posture not in ("standing", ANY_POSTURE) and before is not None
-        tries = _TRIES if low else 1
+        tries = 1 if before is None else _TRIES
         found = [w for _ in range(tries) if (w := self._asked(part, longest)) is not None]
         if not found:
             return None
@@ -163,6 +167,8 @@ class MotionBank:
         found = self._fitting(part, mine)
         if part.action in LASTING:
             found = [w for w in found if len(w.codes) <= _LONGEST_LASTING] or found
+        elif part.action in _ONCE:
+            found = [w for w in found if w.count < 2] or found
         return self._one_of(found) if found else None
 
     def _one_of(self, found: Sequence[CodedWindow]) -> CodedWindow:

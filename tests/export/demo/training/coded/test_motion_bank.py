@@ -50,6 +50,13 @@ def test_side_speed_and_style_are_those_asked_for() -> None:
     assert found.motion(Part("bow"), "standing") is None
 
 
+def test_what_follows_begins_as_what_came_before_ended() -> None:
+    found = bank(CodedWindow(codes(12), "wave"), CodedWindow(codes(12, 3), "wave"))
+    for end, nearest in ((9, 3), (12, 0)):
+        after = [found.motion(Part("wave"), "standing", codes(2, end - 1)) for _ in range(30)]
+        assert sum(w is not None and w.codes[0, 0] == nearest for w in after) > 25
+
+
 def test_a_part_of_several_is_short() -> None:
     found = bank(CodedWindow(codes(40), "dance"), CodedWindow(codes(20), "dance"))
     parts = [found.motion(Part("dance"), "standing", longest=24) for _ in range(20)]
@@ -65,6 +72,14 @@ def test_a_count_is_a_window_of_exactly_as_many() -> None:
     assert {len(w.codes) for w in drawn(found, Part("run", count=6))} == {20}
     # Twice three steps are not six: the feet come together between them.
     assert found.motion(Part("run", count=9), "standing") is None
+
+
+def test_one_is_done_where_the_name_means_one() -> None:
+    once, twice = (CodedWindow(codes(8 * n), "cartwheel", count=n) for n in (1, 2))
+    assert {w.count for w in drawn(bank(once, twice), Part("cartwheel"))} == {1}
+    assert {w.count for w in drawn(bank(twice), Part("cartwheel"))} == {2}
+    claps = (CodedWindow(codes(8 * n), "clap", count=n) for n in (1, 2))
+    assert {w.count for w in drawn(bank(*claps), Part("clap"))} == {1, 2}
 
 
 def test_steps_are_pieces_of_one_walk() -> None:
