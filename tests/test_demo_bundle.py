@@ -12,7 +12,7 @@ from kinetoken_export.demo.data.judges import Evidence
 from kinetoken_export.demo.training.exam_verdicts import admits, does
 from kinetoken_export.demo.words.exam_questions import read_questions
 
-EXAM = Path(__file__).parents[1] / "export" / "exam" / "seventh"
+EXAM = Path(__file__).parents[1] / "export" / "exam" / "eighth"
 
 
 @pytest.fixture(scope="module")

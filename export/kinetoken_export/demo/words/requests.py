@@ -97,7 +97,7 @@ def exam_wordings(folder: Path | None) -> list[str]:
     if not folder.is_dir():
         raise InputError(
             f"--exams: expected a folder of exam wordings, found none at {folder}: give the folder "
-            "of the exam to come, in the repository export/exam/seventh"
+            "of the exam to come, in the repository export/exam/eighth"
         )
     return [
         line.split("\t")[0]
