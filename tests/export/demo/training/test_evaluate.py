@@ -90,7 +90,8 @@ def test_a_part_behind_a_low_one_may_begin_with_the_way_up() -> None:
 def test_counted_turns_are_judged_one_by_one() -> None:
     quarter, question = turned_left(90), Question("old", "turn left twice", ("turn_left",), count=2)
     both = np.concatenate([quarter, turned_left(90, begin=90)]).astype(np.float32)
-    assert shows_asked("turn_left", quarter) and not shows_asked("turn_left", both)
+    assert shows_asked("turn_left", quarter)
+    assert not shows_asked("turn_left", both)
     block = "<m_0_1>" * len(quarter)
     text = f"I turn.\nTwo.\n<move>{block}</move>\nOne.\n<move>{block}</move>"
     clip = Clip(both, text=text, codes=np.ones((len(both), 1), np.int64))
