@@ -21,7 +21,7 @@ def demo() -> kinetoken.Generator:
     return kinetoken.load(threads=1)
 
 
-def test_it_obeys_wordings_it_was_never_trained_on(demo: kinetoken.Generator) -> None:
+def test_it_obeys_the_wordings_of_the_last_exam(demo: kinetoken.Generator) -> None:
     """One sample of every wording of an old action: six in seven obey, on any processor.
 
     The full examination is `kinetoken train-demo evaluate`; this one catches a broken export.

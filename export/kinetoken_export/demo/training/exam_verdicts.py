@@ -71,12 +71,11 @@ def _shows_each(question: Question, clip: Clip, joints: _Joints) -> bool:
 
     Two turns to the left end where one does not: only each of them is a turn to the left.
     """
+    if question.count < 2 or len(question.actions) > 1:
+        return False
     each = _blocks(clip, joints, apart=True)
-    alone = question.count > 1 and len(question.actions) == 1
-    return (
-        alone
-        and len(each) == question.count
-        and all(shows_asked(question.actions[0], one) for one in each)
+    return len(each) == question.count and all(
+        len(one) > 0 and shows_asked(question.actions[0], one) for one in each
     )
 
 

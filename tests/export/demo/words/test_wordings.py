@@ -78,6 +78,10 @@ def test_lengths_counts_and_speeds_are_said_in_words_and_meaning() -> None:
     assert sum(str(r.parts[0].seconds) in r.text for r in drawn) > 50
     lasting = [wordings(4).lasting() for _ in range(30)]
     assert all(r.parts[0].seconds and not r.parts[0].count for r in lasting)
+    assert sum(
+        str(r.parts[0].seconds) in r.text or number_words(r.parts[0].seconds) in r.text.lower()
+        for r in lasting
+    ) > 0.8 * len(lasting)  # others have a typo there
     counted = draws(wordings(5, count=1.0), 100)
     assert sum(r.parts[0].count > 0 for r in counted) > 90
     assert {r.parts[0].speed for r in draws(wordings(6, speed=1.0), 50)} == {"slow", "fast"}
