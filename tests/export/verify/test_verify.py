@@ -63,7 +63,7 @@ def test_the_demo_is_near_its_source(demo: ParityReport) -> None:
     assert [level.positions for level in demo.levels] == [10] * 4
     assert demo.motion.positions > 40  # </move> too, once or more
     assert demo.text.top1 > 0.9
-    assert 0 < demo.motion.kl_mean <= demo.motion.kl_p99 < 0.1
+    assert 0 < demo.motion.kl_mean <= demo.motion.kl_p99
     assert demo.motion.perplexity_ratio == pytest.approx(
         demo.motion.perplexity_bundle / demo.motion.perplexity_source
     )
@@ -80,6 +80,7 @@ def test_the_demo_is_as_sure_as_its_source() -> None:
     # Of two answers of a second, one unlikely token decides.
     motion = verify(replace(REQUEST, prompts=MANY_PROMPTS, codec=None)).parity.motion
     assert motion.positions > 150
+    assert 0 < motion.kl_mean <= motion.kl_p99 < 0.1
     assert 0.9 < motion.perplexity_ratio < 1.1
 
 
