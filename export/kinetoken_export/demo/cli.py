@@ -39,7 +39,7 @@ _PLANNED: Final = (
     "workers",
     "epochs",
 )
-_EXAM: Final = Path("export/exam/eighth")  # the one that no training has seen
+_EXAM: Final = Path("export/exam/eighth")  # the one that captions are kept apart from
 
 
 @dataclass(frozen=True)

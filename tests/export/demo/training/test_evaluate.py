@@ -15,6 +15,7 @@ pytest.importorskip("torch", reason="needs torch, see CONTRIBUTING.md")
 import kinetoken
 from kinetoken.base.errors import InputError
 from kinetoken.motion.clip import Clip
+from kinetoken_export.demo.data.bridges import turned
 from kinetoken_export.demo.data.makers.exercise_scripts import EXERCISE_ACTS
 from kinetoken_export.demo.data.makers.floor_scripts import FLOOR_ACTS
 from kinetoken_export.demo.data.makers.script import Act, Script
@@ -106,10 +107,7 @@ def turned_left(degrees: float, begin: float = 0.0) -> NDArray[np.float64]:
     """Joints (40, 22, 3) of a stiff body that turns on the spot."""
     pose = kinetoken.load().generate("a person stands still", seed=1).joints[0].astype(np.float64)
     angles = np.radians(begin + np.linspace(0.0, degrees, 40))
-    cos, sin, none, one = np.cos(angles), np.sin(angles), np.zeros(40), np.ones(40)
-    turns = np.array([[cos, none, sin], [none, one, none], [-sin, none, cos]])
-    out: NDArray[np.float64] = np.einsum("ijt,nj->tni", turns, pose - pose[0] * [1, 0, 1])
-    return out
+    return np.stack([turned(pose, float(angle), pose[0]) for angle in angles])
 
 
 def played(act: Act) -> NDArray[np.float64]:
